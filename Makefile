@@ -1,0 +1,57 @@
+# Everything happens in .venv, from locked packages; each target can be run first.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Two processes are what the reference machine has; PYTEST_ARGS narrows a run: make test PYTEST_ARGS="-k tags".
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+COMPILED := env CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe \
+	--generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test check run bench format lock clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## Make .venv with every locked package, tagloom and its client
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The stamp is newer than the lock and the two package descriptions, or the step runs again.
+$(VENV)/.installed: requirements.lock pyproject.toml client/pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --quiet --require-hashes --requirement requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable . --editable client
+	@touch $@
+
+$(VENV)/.bench-installed: bench.lock | setup
+	$(PIP) install --quiet --require-hashes --requirement bench.lock
+	@touch $@
+
+check: setup ## Run the linter, the formatter's check and the type checker
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict src client/src bench
+
+test: check ## Run every check and every test
+	$(BIN)/pytest -q -n 2 --dist worksteal $(PYTEST_ARGS)
+
+run: setup ## Load the example customer base, serve it, and say how to try it
+	$(BIN)/tagloom demo --data .demo
+
+bench: setup $(VENV)/.bench-installed ## Measure against the peers; FULL=1 for the large sizes
+	$(BIN)/python -m bench $(if $(FULL),--full) $(BENCH_ARGS)
+
+format: setup ## Rewrite the sources in the one style
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lock: setup ## Resolve the newest allowed versions into the two locks
+	$(COMPILED) --upgrade --extra dev --output-file requirements.lock pyproject.toml
+	$(COMPILED) --upgrade --extra bench --constraint requirements.lock --output-file bench.lock pyproject.toml
+
+clean: ## Remove the environment, caches and builds; data in .demo too
+	rm -rf $(VENV) build dist .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,3 @@
+"""A typed client of the Tagloom Platform API."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Bitmaps: the only home of pyroaring and numpy, with the readers that feed it."""

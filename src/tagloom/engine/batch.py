@@ -1,0 +1,280 @@
+"""A batch's effect, and the transaction that carries it out.
+
+A `View` is an environment as it stands inside one transaction: the committed index, dictionary and directory with
+everything that earlier batches of the same commit did laid over them. A `Draft` collects what one batch changes.
+All decisions fall before the first write, so a batch that is refused leaves nothing behind.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from tagloom import limits, problems
+from tagloom.engine.chunks import BitMap, buckets_of, chunk_of, from_bytes, to_bytes
+from tagloom.engine.directory import Growth, add_keys
+from tagloom.engine.keys import Hashed
+from tagloom.engine.storage import BatchRecord, ChunkChange, Entry, Row, State, Transaction
+from tagloom.model import Origin
+from tagloom.tags import TagPath, is_at_or_below
+
+if TYPE_CHECKING:
+    from tagloom.engine.dictionary import Dictionary
+    from tagloom.engine.directory import Directory
+    from tagloom.engine.index import Index
+
+_FEW_BUCKETS = 8  # Up to so many chunks are read one by one; beyond, the row is read in one sweep.
+
+
+class RowState(msgspec.Struct, frozen=True):
+    """What the log keeps of a dictionary row before and after a version."""
+
+    path: str
+    is_live: bool
+    description: str
+    exclusive: bool
+
+
+def row_state(row: Row) -> str:
+    """A row's state as the log keeps it."""
+    return msgspec.json.encode(RowState(row.path, row.is_live, row.description, row.exclusive)).decode()
+
+
+def row_from(identity: int, state: str) -> Row:
+    """The row of a logged state."""
+    kept = msgspec.json.decode(state, type=RowState)
+    return Row(identity, "tag", kept.path, kept.is_live, kept.description, kept.exclusive)
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC with milliseconds and a Z."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+class Draft:
+    """What one batch changes: taggings by row, dictionary entries, counts."""
+
+    def __init__(self) -> None:
+        self.added: dict[int, BitMap] = {}
+        self.removed: dict[int, BitMap] = {}
+        self.entries: list[Entry] = []
+        self.new_people = 0
+        self.people_removed = 0
+
+    def add(self, row: int, people: BitMap) -> None:
+        """Notes taggings that are not there yet."""
+        if people:
+            self.added[row] = self.added[row] | people if row in self.added else people
+
+    def remove(self, row: int, people: BitMap) -> None:
+        """Notes taggings that are there."""
+        if people:
+            self.removed[row] = self.removed[row] | people if row in self.removed else people
+
+    def is_empty(self) -> bool:
+        """Whether nothing would change."""
+        return not (self.added or self.removed or self.entries)
+
+    def rows(self) -> Iterator[tuple[int, BitMap, BitMap]]:
+        """(row, added, removed) of every row that changes."""
+        nothing = BitMap()
+        for row in sorted(self.added.keys() | self.removed.keys()):
+            yield row, self.added.get(row, nothing), self.removed.get(row, nothing)
+
+
+class View:
+    """One environment inside one transaction."""
+
+    def __init__(
+        self, tx: Transaction, state: State, index: "Index", dictionary: "Dictionary", directory: "Directory"
+    ) -> None:
+        self.tx = tx
+        self.state = state
+        self.dictionary = dictionary
+        self.directory = directory
+        self._index = index
+        self._chunks: dict[tuple[int, int], BitMap] = {}
+        self._changed_rows: set[int] = set()
+        self.rows: dict[int, Row] = {}
+        self._made: dict[str, Row] = {}
+        self.aliases: dict[TagPath, TagPath | None] = {}
+        self.newcomers: dict[tuple[int, int], int] = {}
+        self._new_keys: list[pa.BinaryArray] = []
+        self._new_hashes: list[Hashed] = []
+        self._first_new = state.next_ordinal
+        self.drafts: list[Draft] = []
+        self.growth: Growth | None = None
+        self.rewrote_keys = False
+
+    # Reading through the overlay.
+
+    def fact(self, name: str) -> int:
+        """The row of `everyone`, `users`, `visitors` or `erased`."""
+        return self.dictionary.facts[name]
+
+    def live(self, path: str) -> Row | None:
+        """The live tag of a path, those made in this transaction included."""
+        made = self._made.get(path)
+        return made if made is not None else self.dictionary.live(path)
+
+    def subtree(self, path: str) -> list[Row]:
+        """The live tags at or below a path."""
+        known = [row for row in self.dictionary.subtree(path) if row.id not in self.rows]
+        made = [row for row in self.rows.values() if row.is_live and is_at_or_below(row.path, path)]
+        return [*known, *made]
+
+    def chunk(self, row: int, bucket: int) -> BitMap:
+        """The bearers of a row in one bucket, now; not the caller's to change."""
+        laid_over = self._chunks.get((row, bucket))
+        if laid_over is not None:
+            return laid_over
+        held = self._index.peek(row)
+        if held is not None:
+            return chunk_of(held, bucket)
+        return from_bytes(self.tx.chunk(row, bucket) or b"")
+
+    def near(self, row: int, people: BitMap) -> BitMap:
+        """The bearers of a row, now, at least in the buckets of these people; not the caller's to change."""
+        held = self._index.peek(row)
+        if held is not None and row not in self._changed_rows:
+            return held
+        buckets = []
+        for bucket in buckets_of(people):
+            buckets.append(bucket)
+            if len(buckets) > _FEW_BUCKETS:
+                return self.whole(row)
+        return BitMap.union(BitMap(), *(self.chunk(row, bucket) for bucket in buckets))
+
+    def whole(self, row: int) -> BitMap:
+        """All bearers of a row, now; not the caller's to change."""
+        bitmap = self._index.peek(row)
+        if bitmap is None:
+            bitmap = BitMap.union(BitMap(), *(from_bytes(data) for _, data in self.tx.chunks(row)))
+        if row in self._changed_rows:
+            bitmap = bitmap.copy()
+            for (changed, bucket), chunk in self._chunks.items():
+                if changed == row:
+                    bitmap -= chunk_of(bitmap, bucket)
+                    bitmap |= chunk
+        return bitmap
+
+    def find_hash(self, high: int, low: int) -> int | None:
+        """The ordinal of a key by its hash, those given in this transaction included."""
+        made = self.newcomers.get((high, low))
+        return made if made is not None else self.directory.find_hash(high, low, lambda: self.tx)
+
+    # Writing.
+
+    def admit(self, keys: pa.BinaryArray, hashes: Hashed) -> int:
+        """Gives ordinals to keys that have none, in order; returns the first."""
+        first = self.state.next_ordinal
+        if first + len(keys) > limits.PEOPLE_PER_ENVIRONMENT_MAX:
+            raise problems.StoreUnavailable("The environment holds as many people as it can.")
+        self._new_keys.append(keys)
+        self._new_hashes.append(hashes)
+        self.state = self.state._replace(next_ordinal=first + len(keys))
+        return first
+
+    def tag_row(self, path: TagPath, draft: Draft, *, description: str = "", exclusive: bool = False) -> Row:
+        """The live tag of a path, made (or made live again) when there is none."""
+        row = self.live(path)
+        if row is not None:
+            return row
+        dropped = self.dictionary.dropped(path)
+        if dropped is None and len(self.dictionary) + len(self._made) >= limits.TAGS_PER_ENVIRONMENT_MAX:
+            raise problems.TooManyTags(f"At most {limits.TAGS_PER_ENVIRONMENT_MAX} tags fit in one environment.")
+        if dropped is not None:
+            row = Row(dropped.id, "tag", path, True, description, exclusive)
+            draft.entries.append(Entry("tag", str(row.id), row_state(dropped), row_state(row)))
+        else:
+            row = Row(self.tx.add_row("tag", path), "tag", path, True, description, exclusive)
+            draft.entries.append(Entry("tag", str(row.id), "", row_state(row)))
+        self.rows[row.id] = self._made[path] = row
+        return row
+
+    def put_row(self, row: Row, draft: Draft) -> None:
+        """Changes a tag of the dictionary."""
+        before = self.dictionary.rows[row.id]
+        draft.entries.append(Entry("tag", str(row.id), row_state(before), row_state(row)))
+        self.rows[row.id] = row
+
+    def put_alias(self, path: TagPath, target: TagPath | None, draft: Draft) -> None:
+        """Sets an alias, or drops it."""
+        before = self.dictionary.aliases.get(path, "")
+        if (target or "") != before:
+            draft.entries.append(Entry("alias", path, before, target or ""))
+            self.aliases[path] = target
+
+    def record(self, draft: Draft, origin: Origin, action: str, at: str, undoes: int | None = None) -> int:
+        """Lays a draft over the view and logs it as the next version; writes the log, not yet the chunks."""
+        facts = set(self.dictionary.facts.values())
+        version = self.state.version + 1
+        changes: list[ChunkChange] = []
+        added_count = removed_count = 0
+        for row, added, removed in draft.rows():
+            if row not in facts:
+                added_count += len(added)
+                removed_count += len(removed)
+            self._changed_rows.add(row)
+            changes.extend(self._change_row(version, row, added, removed))
+        batch = BatchRecord(
+            version=version,
+            at=at,
+            action=action,
+            actor=origin.actor,
+            source=origin.source,
+            added=added_count,
+            removed=removed_count,
+            new_people=draft.new_people,
+            undoes=undoes,
+            undone_by=None,
+            is_final=action == "erase-person",
+        )
+        self.tx.add_batch(batch, changes, draft.entries)
+        generation = self.state.catalogue_generation + bool(draft.entries)
+        self.state = self.state._replace(version=version, catalogue_generation=generation)
+        self.drafts.append(draft)
+        return version
+
+    def _change_row(self, version: int, row: int, added: BitMap, removed: BitMap) -> Iterator[ChunkChange]:
+        nothing = BitMap()
+        for bucket in buckets_of(added | removed if added and removed else added or removed):
+            plus = chunk_of(added, bucket) if added else nothing
+            minus = chunk_of(removed, bucket) if removed else nothing
+            chunk = self._chunks.get((row, bucket))
+            if chunk is None:
+                chunk = self._chunks[row, bucket] = BitMap(self.chunk(row, bucket))
+            chunk -= minus
+            chunk |= plus
+            yield ChunkChange(version, row, bucket, to_bytes(plus), to_bytes(minus))
+
+    def wiped_keys(self) -> None:
+        """Notes that keys were rewritten in place: every process reads them again."""
+        self.rewrote_keys = True
+        self.state = self.state._replace(keys_generation=self.state.keys_generation + 1)
+
+    def key_at(self, ordinal: int) -> bytes:
+        """The key of an ordinal that was given before this transaction."""
+        return self.directory.key_at(ordinal, lambda: self.tx)
+
+    def flush(self) -> None:
+        """Writes what all batches of the commit left: keys, rows, aliases, chunks, state."""
+        if self._new_keys:
+            keys = pa.concat_arrays(self._new_keys)
+            high = np.concatenate([hashes.high for hashes in self._new_hashes])
+            low = np.concatenate([hashes.low for hashes in self._new_hashes])
+            self.growth = add_keys(self.directory, self.tx, self._first_new, keys, Hashed(high, low))
+            self.state = self.state._replace(keys_generation=self.state.keys_generation + 1)
+        self.tx.put_rows(self.rows.values())
+        for path, target in self.aliases.items():
+            self.tx.put_alias(path, target)
+        self.tx.put_chunks((row, bucket, to_bytes(chunk)) for (row, bucket), chunk in sorted_chunks(self._chunks))
+        self.tx.put_state(self.state)
+
+
+def sorted_chunks(chunks: dict[tuple[int, int], BitMap]) -> Iterable[tuple[tuple[int, int], BitMap]]:
+    """In order of row and bucket, which is the order of the table."""
+    return sorted(chunks.items(), key=lambda item: item[0])

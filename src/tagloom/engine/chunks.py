@@ -1,0 +1,73 @@
+"""Bitmaps of ordinals: made from arrays, cut into chunks of 65,536, and turned into bytes."""
+
+import array
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from tagloom.limits import ORDINALS_PER_CHUNK
+
+__all__ = ["BitMap", "bitmap_of", "buckets_of", "chunk_of", "from_bytes", "ordinals_of", "per_tag", "to_bytes"]
+
+EMPTY = BitMap()
+
+
+def bitmap_of(ordinals: NDArray[np.uint32]) -> BitMap:
+    """The set of these ordinals. Costs about 5 ns each when they ascend, five times that when they do not."""
+    column = array.array("I")
+    column.frombytes(ordinals.astype(np.uint32, copy=False).tobytes())
+    return BitMap(column)
+
+
+def ordinals_of(bitmap: BitMap) -> NDArray[np.uint32]:
+    """The members, ascending."""
+    return np.frombuffer(bitmap.to_array(), np.uint32) if bitmap else np.empty(0, np.uint32)
+
+
+def buckets_of(bitmap: BitMap) -> Iterator[int]:
+    """The numbers of the chunks that hold a member, ascending. Costs one seek a chunk."""
+    if not bitmap:
+        return
+    last = bitmap.max() // ORDINALS_PER_CHUNK
+    bucket = bitmap.min() // ORDINALS_PER_CHUNK
+    while True:
+        yield bucket
+        if bucket == last:
+            return
+        bucket = bitmap.next_set_bit((bucket + 1) * ORDINALS_PER_CHUNK) // ORDINALS_PER_CHUNK
+
+
+def chunk_of(bitmap: BitMap, bucket: int) -> BitMap:
+    """The members within one bucket, as a bitmap of the caller's own. Costs about 1 us."""
+    return bitmap & BitMap(range(bucket * ORDINALS_PER_CHUNK, (bucket + 1) * ORDINALS_PER_CHUNK))
+
+
+def to_bytes(bitmap: BitMap) -> bytes:
+    """The roaring portable format; empty bytes for an empty set."""
+    if not bitmap:
+        return b""
+    if len(bitmap) > 64:
+        bitmap.run_optimize()
+    return bytes(bitmap.serialize())
+
+
+def from_bytes(data: bytes) -> BitMap:
+    """What `to_bytes` wrote."""
+    return BitMap.deserialize(data) if data else BitMap()
+
+
+def per_tag(numbers: NDArray[np.int32], ordinals: NDArray[np.uint32]) -> Iterator[tuple[int, BitMap]]:
+    """The taggings (tag number, ordinal) as one bitmap a tag. Costs about 45 ns a tagging."""
+    if not len(numbers):
+        return
+    low = int(numbers.min())
+    spread = numbers - low
+    # A 16-bit column sorts by radix, five times as fast as by comparison.
+    narrow = spread.astype(np.uint16) if int(spread.max()) < 65_536 else spread
+    order = np.argsort(narrow, kind="stable")
+    ordered, grouped = narrow[order], ordinals[order]
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(ordered)) + 1, [len(ordered)]])
+    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        yield low + int(ordered[begin]), bitmap_of(np.sort(grouped[begin:end]))

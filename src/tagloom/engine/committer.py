@@ -1,0 +1,135 @@
+"""One thread that commits: batches that wait at the same moment share one transaction, and so one fsync."""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Generic, Protocol, TypeVar
+
+from tagloom import limits, problems
+from tagloom.engine.batch import View
+from tagloom.engine.storage import Database, Transaction
+
+Result = TypeVar("Result")
+
+
+class Owner(Protocol):
+    """The population that a job belongs to."""
+
+    key: int
+
+    def view(self, tx: Transaction) -> View: ...
+    def publish(self, view: View) -> None: ...
+    def forget(self) -> None: ...
+
+
+class Job(Generic[Result]):
+    """Something to do inside a commit. A job that is not `shared` has a transaction for itself.
+
+    A `trial` is carried out and rolled back: what a dry run says is what the run would have done.
+    """
+
+    def __init__(
+        self, owner: Owner, run: Callable[[View], Result], *, is_shared: bool = False, is_trial: bool = False
+    ) -> None:
+        self.owner = owner
+        self.run = run
+        self.is_shared = is_shared and not is_trial
+        self.is_trial = is_trial
+        self.future: Future[Result] = Future()
+
+
+class _RolledBack(Exception):
+    """Ends a transaction that is not to be committed."""
+
+
+class Committer:
+    """Carries out jobs in the order they came, from one thread that lives as long as the installation is open."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._jobs: queue.SimpleQueue[Job[object] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="tagloom-committer", daemon=True)
+        self._is_closed = False
+        self._thread.start()
+
+    def submit(self, job: Job[Result]) -> "Future[Result]":
+        """Queues a job.
+
+        Raises:
+            StoreUnavailable: too many wait already, or the installation is closing.
+        """
+        if self._is_closed:
+            raise problems.StoreUnavailable("The installation is closing.")
+        if self._jobs.qsize() >= limits.WRITERS_WAITING_MAX:
+            raise problems.StoreUnavailable(f"{limits.WRITERS_WAITING_MAX} writers wait already.", retry_after=1)
+        self._jobs.put(job)  # type: ignore[arg-type]  # A job of any result is a job of object to the thread.
+        return job.future
+
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return self._jobs.qsize()
+
+    def close(self) -> None:
+        """Finishes what waits, then ends the thread."""
+        self._is_closed = True
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        job = self._jobs.get()
+        while job is not None:
+            group = [job]
+            following = job
+            while following.is_shared and len(group) < limits.BATCHES_PER_COMMIT_MAX and not self._jobs.empty():
+                waiting = self._jobs.get()
+                if waiting is None:
+                    self._carry_out(group)
+                    return
+                following = waiting
+                if following.is_shared:
+                    group.append(following)
+            self._carry_out(group)
+            if following is not group[-1]:
+                self._carry_out([following])
+            job = self._jobs.get()
+
+    def _carry_out(self, group: Sequence[Job[object]]) -> None:
+        while group:
+            views: dict[int, View] = {}
+            results: list[object] = []
+            failed: Job[object] | None = None
+            try:
+                with self._database.writing() as bind:
+                    for job in group:
+                        view = views.get(job.owner.key)
+                        if view is None:
+                            view = views[job.owner.key] = job.owner.view(bind(job.owner.key))
+                        try:
+                            results.append(job.run(view))
+                        except problems.Problem as problem:
+                            failed = job
+                            job.future.set_exception(problem)
+                            raise _RolledBack from problem
+                    if group[0].is_trial:
+                        raise _RolledBack
+                    for view in views.values():
+                        view.flush()
+            except _RolledBack:
+                if failed is None:
+                    group[0].future.set_result(results[0])
+                    return
+                # Whatever the refused job began is undone with all the rest; the rest is done again without it.
+                group = [job for job in group if job is not failed]
+                continue
+            except BaseException as error:
+                for job in group:
+                    job.owner.forget()
+                    job.future.set_exception(error)
+                return
+            owners = {job.owner.key: job.owner for job in group}
+            for key, view in views.items():
+                owners[key].publish(view)
+            for job, result in zip(group, results, strict=True):
+                job.future.set_result(result)
+            return

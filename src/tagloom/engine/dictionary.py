@@ -1,0 +1,124 @@
+"""The tag dictionary of one environment in memory: paths to rows, branches, aliases, exclusive branches."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+
+from tagloom.engine.storage import Row
+from tagloom.tags import TagPath, branches_above, nearest, resolve
+
+FACTS = ("everyone", "users", "visitors", "erased")
+
+
+class Dictionary:
+    """Live tags by path, and everything else by row id. Not thread-safe: its owner holds a lock around each use."""
+
+    def __init__(self, rows: Iterable[Row], aliases: Iterable[tuple[str, str]]) -> None:
+        self.rows: dict[int, Row] = {}
+        self.facts: dict[str, int] = {}
+        self.aliases: dict[TagPath, TagPath] = {TagPath(path): TagPath(target) for path, target in aliases}
+        self._live: dict[TagPath, int] = {}
+        self._dropped: dict[TagPath, int] = {}
+        self._below: dict[TagPath, int] = {}
+        self._order: list[TagPath] = []
+        self._exclusive: set[TagPath] = set()
+        for row in rows:
+            self.put(row, in_order=False)
+        self._order = sorted(self._below)
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def put(self, row: Row, *, in_order: bool = True) -> None:
+        """Takes a row as it is now."""
+        before = self.rows.get(row.id)
+        self.rows[row.id] = row
+        if row.kind != "tag":
+            self.facts[row.path] = row.id
+            return
+        path = TagPath(row.path)
+        if before is not None:
+            self._forget(before)
+        if row.is_live:
+            self._live[path] = row.id
+            if row.exclusive:
+                self._exclusive.add(path)
+            self._count(path, 1, in_order=in_order)
+        else:
+            self._dropped[path] = row.id
+
+    def _forget(self, row: Row) -> None:
+        path = TagPath(row.path)
+        if row.is_live:
+            del self._live[path]
+            self._exclusive.discard(path)
+            self._count(path, -1, in_order=True)
+        elif self._dropped.get(path) == row.id:
+            del self._dropped[path]
+
+    def _count(self, path: TagPath, step: int, *, in_order: bool) -> None:
+        for node in (path, *branches_above(path)):
+            count = self._below.get(node, 0) + step
+            if count:
+                if node not in self._below and in_order:
+                    insort(self._order, node)
+                self._below[node] = count
+            else:
+                del self._below[node]
+                del self._order[bisect_left(self._order, node)]
+
+    def put_alias(self, path: TagPath, target: TagPath | None) -> None:
+        """Sets an alias, or drops it."""
+        if target is None:
+            self.aliases.pop(path, None)
+        else:
+            self.aliases[path] = target
+
+    def live(self, path: str) -> Row | None:
+        """The live tag of exactly this path."""
+        row = self._live.get(TagPath(path))
+        return None if row is None else self.rows[row]
+
+    def dropped(self, path: str) -> Row | None:
+        """The tag of this path that was dropped last and may live again."""
+        row = self._dropped.get(TagPath(path))
+        return None if row is None else self.rows[row]
+
+    def is_known(self, path: str) -> bool:
+        """Whether the path is a live tag or a branch above one."""
+        return path in self._below
+
+    def resolve(self, path: TagPath) -> TagPath:
+        """The path that this one stands for after renames."""
+        return resolve(path, is_live=self._live.__contains__, aliases=self.aliases)
+
+    def subtree(self, path: str) -> list[Row]:
+        """The live tags at or below a path, in order; all of them for the empty path."""
+        return [self.rows[self._live[node]] for node in self.nodes(path) if node in self._live]
+
+    def nodes(self, path: str = "") -> Iterator[TagPath]:
+        """Live tags and implied branches at or below a path, in code point order."""
+        if not path:
+            yield from self._order
+            return
+        if path in self._below:
+            yield TagPath(path)
+        # '0' is the code point behind '/': the range holds just what begins with the path and a slash.
+        begin, end = bisect_left(self._order, path + "/"), bisect_left(self._order, path + "0")
+        yield from self._order[begin:end]
+
+    def nodes_after(self, path: str) -> Iterator[TagPath]:
+        """All nodes that come behind a path in code point order."""
+        at = bisect_left(self._order, path)
+        if at < len(self._order) and self._order[at] == path:
+            at += 1
+        yield from self._order[at:]
+
+    def exclusive_branches(self, path: TagPath) -> tuple[TagPath, ...]:
+        """The branches at or above a path that allow a person one tag only."""
+        if not self._exclusive:
+            return ()
+        return tuple(branch for branch in (path, *branches_above(path)) if branch in self._exclusive)
+
+    def nearest(self, text: str) -> list[str]:
+        """Live tags that look like this text."""
+        return nearest(text, self._live)

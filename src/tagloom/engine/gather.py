@@ -1,0 +1,383 @@
+"""A body's parts, gathered into what the whole body asks for: one bitmap a tag, and the lines that cannot be taken.
+
+Gathering runs without any lock, in the thread that reads the body. People not yet known get provisional ordinals;
+the commit gives them their own (`engine/batch.py`).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tagloom import limits, problems, refusals
+from tagloom.engine.chunks import BitMap, bitmap_of, per_tag
+from tagloom.engine.keys import Hashed, KeyHash, KeyTable, binary_array, distinct
+from tagloom.model import Rejected
+from tagloom.store.port import Part, Request
+from tagloom.tags import TagPath, is_at_or_below, lowercased, parse_tag
+
+_TAGGINGS_PER_FLUSH = 4_000_000  # 32 MB of columns wait at most before they become bitmaps.
+_NOBODY = np.empty(0, np.int64)
+
+
+class Newcomers(NamedTuple):
+    """People whom nobody knew when the body was read; number i has the provisional ordinal `base + i`."""
+
+    base: int
+    keys: pa.BinaryArray
+    hashes: Hashed
+
+
+class Asked(NamedTuple):
+    """What a body asks for. Bitmaps are over ordinals, those of newcomers provisional; `bare` people have no tag."""
+
+    gives: dict[TagPath, BitMap]
+    takes: dict[TagPath, BitMap]
+    bare: BitMap
+    held: BitMap
+    newcomers: Newcomers
+    accepted_lines: int
+    rejected: tuple[Rejected, ...]
+    rejected_count: int
+    normalized: int
+    aliases: dict[str, str]
+
+
+class Knowledge(Protocol):
+    """What gathering asks of the population, each answer consistent in itself."""
+
+    @property
+    def key_hash(self) -> KeyHash: ...
+    def next_ordinal(self) -> int: ...
+    def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]: ...
+    def nearest(self, tag: str) -> list[str]: ...
+    def understand(self, path: TagPath) -> tuple[TagPath, bool, tuple[TagPath, ...]]:
+        """The path it stands for, whether a closed catalogue lacks that, and the exclusive branches at or above it."""
+
+
+class Gathering:
+    """Takes parts one after another; `finish` tells what they ask for together.
+
+    Holds about 2 bytes a tagging, and 100 bytes a newcomer. Lines that might contradict each other
+    (mode `change`, exclusive branches) are held as columns until the end: 17 bytes a tagging.
+    """
+
+    def __init__(self, request: Request, knowledge: Knowledge) -> None:
+        self._request = request
+        self._knowledge = knowledge
+        self._under = None if request.under is None else knowledge.understand(parse_tag(request.under))[0]
+        self._base = knowledge.next_ordinal()
+        self._table = KeyTable()
+        self._new_keys: list[pa.BinaryArray] = []
+        self._new_high: list[NDArray[np.uint64]] = []
+        self._new_low: list[NDArray[np.uint32]] = []
+        self._new_count = 0
+        # Tags are numbered as they are met; a text that cannot be taken has a negative number.
+        self._numbers: dict[str, int] = {}
+        self._paths: list[TagPath] = []
+        self._path_numbers: dict[TagPath, int] = {}
+        self._branches: list[tuple[TagPath, ...]] = []
+        self._faults: list[tuple[str, problems.Problem]] = []
+        self._lowered: set[str] = set()
+        self._aliases: dict[str, str] = {}
+        self._waiting: list[tuple[NDArray[np.int32], NDArray[np.uint32]]] = []
+        self._waiting_count = 0
+        self._gives: dict[int, BitMap] = defaultdict(BitMap)
+        self._takes: dict[int, BitMap] = defaultdict(BitMap)
+        self._bare, self._held = BitMap(), BitMap()
+        self._deferred: list[_Columns] = []
+        self._accepted_lines = 0
+        self._rejected: list[Rejected] = []
+        self._rejected_count = 0
+
+    def add(self, part: Part) -> None:
+        """Gathers one part."""
+        self._reject(part.rejected)
+        if part.held:
+            keys = binary_array(part.held)
+            self._hold(self._ordinals(keys))
+        ordinals = self._ordinals(part.keys)
+        columns = _Columns(
+            part.lines[part.tagging_line],
+            ordinals[part.tagging_line],
+            self._number(part.texts)[part.tagging_text],
+            part.is_removal if part.is_removal is not None else None,
+        )
+        bad_line = np.zeros(len(part.lines), np.bool_)
+        bad = np.flatnonzero(columns.number < 0)
+        if len(bad):
+            bad_line[part.tagging_line[bad]] = True
+            self._reject_faulty(part, bad, columns.number)
+            self._hold(ordinals[bad_line])
+            columns = columns.where(~bad_line[part.tagging_line])
+        late_line = self._may_contradict(part, columns, bad_line)
+        good_line = ~bad_line
+        if late_line is not None:
+            tagging_late = np.isin(columns.line, part.lines[late_line])
+            self._deferred.append(columns.where(tagging_late))
+            columns = columns.where(~tagging_late)
+            good_line &= ~late_line
+        self._accepted_lines += int(np.count_nonzero(good_line))
+        # A line without a tag names its person all the same; the others are named by their taggings.
+        good_line[part.tagging_line] = False
+        if good_line.any():
+            self._bare |= bitmap_of(np.unique(ordinals[good_line]))
+        self._wait(columns)
+
+    def _ordinals(self, keys: pa.BinaryArray) -> NDArray[np.uint32]:
+        """The ordinal of each key, provisional for a newcomer."""
+        if not len(keys):
+            return np.empty(0, np.uint32)
+        hashes = self._knowledge.key_hash.many(keys)
+        found = self._table.find(hashes)
+        missing = np.flatnonzero(found < 0)
+        if len(missing):
+            firsts, group = distinct(Hashed(hashes.high[missing], hashes.low[missing]))
+            places = missing[firsts]
+            unmet = Hashed(hashes.high[places], hashes.low[places])
+            ordinals = self._knowledge.ordinals_of(unmet)
+            new = np.flatnonzero(ordinals < 0)
+            ordinals[new] = np.arange(len(new)) + self._base + self._new_count
+            if len(new):
+                self._new_count += len(new)
+                self._new_keys.append(keys.take(pa.array(places[new])))
+                self._new_high.append(unmet.high[new])
+                self._new_low.append(unmet.low[new])
+            self._table.add(unmet, ordinals)
+            found[missing] = ordinals[group]
+        return found.astype(np.uint32)
+
+    def _number(self, texts: Sequence[str]) -> NDArray[np.int32]:
+        """The tag number of each text."""
+        numbers = np.empty(len(texts), np.int32)
+        for place, text in enumerate(texts):
+            number = self._numbers.get(text)
+            if number is None:
+                number = self._numbers[text] = self._understand(text)
+            numbers[place] = number
+        return numbers
+
+    def _understand(self, text: str) -> int:
+        try:
+            written = text
+            if self._request.lowercase and (lowered := lowercased(text)) != text:
+                written = lowered
+                self._lowered.add(text)
+            path = parse_tag(written)
+            today, is_unknown, branches = self._knowledge.understand(path)
+            if self._under and not is_at_or_below(today, self._under):
+                raise refusals.outside_under(today, self._under)
+            if is_unknown:
+                raise refusals.unknown_tag(today, self._knowledge.nearest(today))
+        except problems.Problem as problem:
+            self._faults.append((text, problem))
+            return -len(self._faults)
+        if today != path:
+            self._aliases[path] = today
+        number = self._path_numbers.get(today)
+        if number is None:
+            number = self._path_numbers[today] = len(self._paths)
+            self._paths.append(today)
+            self._branches.append(branches)
+        return number
+
+    # Lines that cannot be taken.
+
+    def _reject(self, rejected: Iterable[Rejected]) -> None:
+        for line in rejected:
+            self._rejected_count += 1
+            if len(self._rejected) < limits.REJECTED_PER_RECEIPT_MAX:
+                self._rejected.append(line)
+
+    def _reject_faulty(self, part: Part, bad: NDArray[np.int64], number: NDArray[np.int32]) -> None:
+        """Rejects each line with a bad tag, for its first one. `bad` are taggings in order."""
+        lines, firsts = np.unique(part.tagging_line[bad], return_index=True)
+        self._rejected_count += len(lines)
+        # Contradictions and the reader's own faults have other lines: the earliest of each kind are kept, then sorted.
+        room = limits.REJECTED_PER_RECEIPT_MAX
+        for line, first in zip(lines[:room].tolist(), firsts[:room].tolist(), strict=True):
+            text, problem = self._faults[-int(number[bad[first]]) - 1]
+            self._rejected.append(refusals.rejected(int(part.lines[line]), text, problem))
+        if len(self._rejected) > 4 * room:
+            self._rejected = sorted(self._rejected, key=lambda line: line.line)[:room]
+
+    def _hold(self, ordinals: NDArray[np.uint32]) -> None:
+        if self._request.mode in ("set", "mirror") and len(ordinals):
+            self._held |= bitmap_of(np.unique(ordinals))
+
+    def _may_contradict(self, part: Part, columns: "_Columns", bad_line: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+        """The lines whose taggings are decided at the end only; None for none."""
+        if self._request.mode == "change":
+            late = np.zeros(len(part.lines), np.bool_)
+            late[part.tagging_line] = True
+            return late & ~bad_line
+        if self._request.mode == "remove" or not any(self._branches):
+            return None
+        exclusive = np.fromiter(map(bool, self._branches), np.bool_, len(self._branches))
+        lines = np.unique(columns.line[exclusive[columns.number]])
+        return np.isin(part.lines, lines) & ~bad_line if len(lines) else None
+
+    # Taggings that wait to become bitmaps.
+
+    def _wait(self, columns: "_Columns") -> None:
+        self._waiting.append((columns.number, columns.ordinal))
+        self._waiting_count += len(columns.number)
+        if self._waiting_count >= _TAGGINGS_PER_FLUSH:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        numbers = np.concatenate([numbers for numbers, _ in self._waiting])
+        ordinals = np.concatenate([ordinals for _, ordinals in self._waiting])
+        self._waiting, self._waiting_count = [], 0
+        side = self._takes if self._request.mode == "remove" else self._gives
+        for number, bitmap in per_tag(numbers, ordinals):
+            side[number] |= bitmap
+
+    def _settle(self) -> None:
+        """Decides the deferred lines: in order, each is taken unless it contradicts itself or one taken before."""
+        columns = _Columns.joined(self._deferred)
+        self._deferred = []
+        rejected = _contradictions(columns, self._branches, self._paths) if len(columns.line) else {}
+        self._rejected_count += len(rejected)
+        for line, (number, problem) in sorted(rejected.items())[: limits.REJECTED_PER_RECEIPT_MAX]:
+            self._rejected.append(refusals.rejected(line, self._paths[number], problem))
+        is_out = np.isin(columns.line, np.fromiter(rejected, np.int64, len(rejected)))
+        self._hold(columns.ordinal[is_out])
+        taken = columns.where(~is_out)
+        self._accepted_lines += len(np.unique(taken.line))
+        if taken.removal is None:
+            self._wait(taken)
+            return
+        self._wait(taken.where(~taken.removal))
+        taking = taken.where(taken.removal)
+        for number, bitmap in per_tag(taking.number, taking.ordinal):
+            self._takes[number] |= bitmap
+
+    def finish(self) -> Asked:
+        """What all parts ask for together."""
+        if self._deferred:
+            self._settle()
+        self._flush()
+        newcomers = Newcomers(
+            self._base,
+            pa.concat_arrays(self._new_keys) if self._new_keys else pa.array([], pa.binary()),
+            Hashed(
+                np.concatenate([*self._new_high, np.empty(0, np.uint64)]),
+                np.concatenate([*self._new_low, np.empty(0, np.uint32)]),
+            ),
+        )
+        rejected = sorted(self._rejected, key=lambda line: line.line)[: limits.REJECTED_PER_RECEIPT_MAX]
+        return Asked(
+            gives={self._paths[number]: bitmap for number, bitmap in self._gives.items()},
+            takes={self._paths[number]: bitmap for number, bitmap in self._takes.items()},
+            bare=self._bare,
+            held=self._held,
+            newcomers=newcomers,
+            accepted_lines=self._accepted_lines,
+            rejected=tuple(rejected),
+            rejected_count=self._rejected_count,
+            normalized=len(self._lowered),
+            aliases=self._aliases,
+        )
+
+
+class _Columns(NamedTuple):
+    """Taggings as parallel columns."""
+
+    line: NDArray[np.int64]
+    ordinal: NDArray[np.uint32]
+    number: NDArray[np.int32]
+    removal: NDArray[np.bool_] | None
+
+    def where(self, kept: NDArray[np.bool_]) -> "_Columns":
+        removal = None if self.removal is None else self.removal[kept]
+        return _Columns(self.line[kept], self.ordinal[kept], self.number[kept], removal)
+
+    @staticmethod
+    def joined(pieces: Sequence["_Columns"]) -> "_Columns":
+        removals = [
+            piece.removal if piece.removal is not None else np.zeros(len(piece.line), np.bool_) for piece in pieces
+        ]
+        return _Columns(
+            np.concatenate([piece.line for piece in pieces]),
+            np.concatenate([piece.ordinal for piece in pieces]),
+            np.concatenate([piece.number for piece in pieces]),
+            np.concatenate(removals) if any(removal.any() for removal in removals) else None,
+        )
+
+
+def _contradictions(
+    columns: _Columns, branches: Sequence[tuple[TagPath, ...]], paths: Sequence[TagPath]
+) -> Mapping[int, tuple[int, problems.Problem]]:
+    """The lines that contradict themselves or an earlier taken one of the same person, each with tag and problem."""
+    suspects = _suspects(columns, branches)
+    if not len(suspects):
+        return {}
+    among = np.flatnonzero(np.isin(columns.ordinal, suspects))
+    lines: dict[int, list[tuple[int, int, bool]]] = {}
+    for at in among.tolist():
+        is_removal = columns.removal is not None and bool(columns.removal[at])
+        lines.setdefault(int(columns.line[at]), []).append(
+            (int(columns.ordinal[at]), int(columns.number[at]), is_removal)
+        )
+    # What each person was given or spared so far: by tag, whether it is taken; by exclusive branch, which tag.
+    taken: dict[tuple[int, int], bool] = {}
+    chosen: dict[tuple[int, TagPath], int] = {}
+    rejected: dict[int, tuple[int, problems.Problem]] = {}
+    for line in sorted(lines):
+        here_taken: dict[tuple[int, int], bool] = {}
+        here_chosen: dict[tuple[int, TagPath], int] = {}
+        for ordinal, number, is_removal in lines[line]:
+            path, tag = paths[number], (ordinal, number)
+            if here_taken.get(tag, taken.get(tag, is_removal)) is not is_removal:
+                rejected[line] = number, refusals.added_and_removed(path)
+                break
+            here_taken[tag] = is_removal
+            other = None
+            for branch in () if is_removal else branches[number]:
+                place = ordinal, branch
+                other = here_chosen.get(place, chosen.get(place, number))
+                if other != number:
+                    rejected[line] = number, refusals.second_of_branch(path, branch, paths[other])
+                    break
+                here_chosen[place] = number
+            if line in rejected:
+                break
+        else:
+            taken |= here_taken
+            chosen |= here_chosen
+    return rejected
+
+
+def _suspects(columns: _Columns, branches: Sequence[tuple[TagPath, ...]]) -> NDArray[np.uint32]:
+    """The ordinals for whom some tag is added and removed, or some exclusive branch has two tags."""
+    found = []
+    if columns.removal is not None:
+        found.append(_torn(columns.ordinal, columns.number.astype(np.uint64), columns.removal.astype(np.int32)))
+    places = {branch: place for place, branch in enumerate({branch for each in branches for branch in each})}
+    ordinals, groups, options = [], [], []
+    for depth in range(max(map(len, branches), default=0)):
+        at_depth = [places[each[depth]] if depth < len(each) else -1 for each in branches]
+        branch = np.array(at_depth, np.int64)[columns.number]
+        asks = branch >= 0 if columns.removal is None else (branch >= 0) & ~columns.removal
+        ordinals.append(columns.ordinal[asks])
+        groups.append(branch[asks].astype(np.uint64))
+        options.append(columns.number[asks])
+    if ordinals:
+        found.append(_torn(np.concatenate(ordinals), np.concatenate(groups), np.concatenate(options)))
+    return np.unique(np.concatenate(found)) if found else np.empty(0, np.uint32)
+
+
+def _torn(ordinal: NDArray[np.uint32], group: NDArray[np.uint64], option: NDArray[np.int32]) -> NDArray[np.uint32]:
+    """The ordinals that meet more than one option in a group."""
+    pair = ordinal.astype(np.uint64) << np.uint64(32) | group
+    order = np.lexsort((option, pair))
+    same = pair[order][1:] == pair[order][:-1]
+    differs = option[order][1:] != option[order][:-1]
+    torn: NDArray[np.uint32] = ordinal[order][1:][same & differs]
+    return torn

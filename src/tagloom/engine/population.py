@@ -1,0 +1,315 @@
+"""One environment on bitmaps: the `Population` port over any `Storage`.
+
+Writes gather without a lock, then are carried out by the committer; reads answer from what stands in this process.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tagloom import limits, problems
+from tagloom.engine import catalogue, history, reads
+from tagloom.engine.batch import View, rfc3339
+from tagloom.engine.committer import Committer, Job
+from tagloom.engine.effects import effect_of, receipt_of, undo_effect
+from tagloom.engine.gather import Asked, Gathering
+from tagloom.engine.keys import Hashed, KeyHash, binary_array, key_of
+from tagloom.engine.standing import Standing
+from tagloom.engine.storage import Replay
+from tagloom.model import (
+    Change,
+    Count,
+    Decision,
+    Kind,
+    Match,
+    Origin,
+    OverlapRegion,
+    Person,
+    PersonRecord,
+    Receipt,
+    Tag,
+    Version,
+)
+from tagloom.rules import Definition
+from tagloom.store.port import Page, Part, Request
+from tagloom.tags import TagPath
+
+_LINES_SHARED_MAX = 1_000  # A batch of so many lines waits for others and shares their commit; larger ones go alone.
+
+
+class BitmapPopulation:
+    """Implements `tagloom.store.port.Population`."""
+
+    def __init__(self, standing: Standing, committer: Committer, now: Callable[[], datetime]) -> None:
+        self._standing = standing
+        self._committer = committer
+        self._now = now
+        self._decider = reads.Decider(standing)
+
+    def version(self) -> Version:
+        """The newest committed version, followed."""
+        return self._standing.read(lambda: self._standing.stamp.version)
+
+    # What gathering asks.
+
+    @property
+    def key_hash(self) -> KeyHash:
+        """The hash of this environment."""
+        return self._standing.key_hash
+
+    def next_ordinal(self) -> int:
+        """The first ordinal that nobody has."""
+        return self._standing.read(lambda: self._standing.state.next_ordinal)
+
+    def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
+        """The ordinals of distinct keys, -1 for unknown ones."""
+        standing = self._standing
+        if len(hashes.high) > 64:
+            return standing.read(lambda: standing.directory.find_many(hashes, standing.snapshot))
+        pairs = list(zip(hashes.high.tolist(), hashes.low.tolist(), strict=True))
+
+        def find() -> list[int | None]:
+            return [standing.directory.find_hash(high, low, standing.snapshot) for high, low in pairs]
+
+        found = standing.read(find)
+        return np.array([-1 if ordinal is None else ordinal for ordinal in found], np.int64)
+
+    def understand(self, path: TagPath) -> tuple[TagPath, bool, tuple[TagPath, ...]]:
+        """What a written path stands for; see `gather.Knowledge`."""
+
+        def find() -> tuple[TagPath, bool, tuple[TagPath, ...]]:
+            dictionary = self._standing.dictionary
+            today = dictionary.resolve(path)
+            is_unknown = self._standing.state.is_closed and dictionary.live(today) is None
+            return today, is_unknown, dictionary.exclusive_branches(today)
+
+        return self._standing.read(find)
+
+    # Writes.
+
+    def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
+        """See the port."""
+        gathering, lines = self._begin(request), 0
+        for part in parts:
+            gathering.add(part)
+            lines += len(part.lines)
+        return self._hand_over(gathering.finish(), request, lines).result()
+
+    def submit(self, parts: Sequence[Part], request: Request) -> "Future[Receipt]":
+        """See the port."""
+        try:
+            gathering = self._begin(request)
+            for part in parts:
+                gathering.add(part)
+            return self._hand_over(gathering.finish(), request, sum(len(part.lines) for part in parts))
+        except problems.Problem as problem:
+            failed: Future[Receipt] = Future()
+            failed.set_exception(problem)
+            return failed
+
+    def _begin(self, request: Request) -> Gathering:
+        return Gathering(request, self)
+
+    def _hand_over(self, asked: Asked, request: Request, lines: int) -> "Future[Receipt]":
+        if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
+            raise problems.MirrorEmpty(
+                "The body has no line that can be taken, so the mirror would take every tag"
+                f"{f' at or below {request.under!r}' if request.under else ''} from everybody. "
+                "Ask for it with allow_empty=true.",
+                rejected_count=asked.rejected_count,
+            )
+
+        def run(view: View) -> Receipt:
+            replayed = self._replayed(request, view)
+            if replayed is not None:
+                return replayed
+            effect = effect_of(asked, request, view)
+            version = view.state.version
+            if request.dry_run:
+                return receipt_of(effect, version, asked, dry_run=True)
+            if not effect.draft.is_empty():
+                version = view.record(effect.draft, request.origin, request.action, rfc3339(self._now()))
+            receipt = receipt_of(effect, version, asked)
+            self._remember(request, receipt, view)
+            return receipt
+
+        shared = lines <= _LINES_SHARED_MAX and request.mode != "mirror"
+        return self._committer.submit(Job(self._standing, run, is_shared=shared, is_trial=request.dry_run))
+
+    def _replayed(self, request: Request, view: View) -> Receipt | None:
+        if request.idempotency_key is None or request.dry_run:
+            return None
+        used = view.tx.replay(request.idempotency_key)
+        if used is None:
+            return None
+        if used.fingerprint != request.fingerprint:
+            raise problems.IdempotencyKeyReused(
+                f"The idempotency key '{request.idempotency_key}' came before, with another body or other parameters.",
+                value=request.idempotency_key,
+            )
+        return msgspec.json.decode(used.receipt, type=Receipt)
+
+    def _remember(self, request: Request, receipt: Receipt, view: View) -> None:
+        if request.idempotency_key is None:
+            return
+        now = self._now()
+        view.tx.forget_replays(rfc3339(now - timedelta(days=limits.IDEMPOTENCY_DAYS)))
+        replay = Replay(request.fingerprint, msgspec.json.encode(receipt))
+        view.tx.put_replay(request.idempotency_key, replay, rfc3339(now))
+
+    def _alone(self, run: Callable[[View], Receipt], *, is_trial: bool = False) -> Receipt:
+        return self._committer.submit(Job(self._standing, run, is_trial=is_trial)).result()
+
+    def put_person(self, person: Person, origin: Origin) -> Receipt:
+        """See the port."""
+        line = np.ones(1, np.int64)
+        nothing = np.empty(0, np.int32)
+        part = Part(line, binary_array([key_of(person)]), nothing, nothing, ())
+        return self.submit([part], Request(mode="add", origin=origin, action="put-person")).result()
+
+    def erase_person(self, person: Person, origin: Origin) -> Receipt:
+        """See the port."""
+        return self._alone(lambda view: catalogue.erase(person, view, self._standing.key_hash, origin, self._at()))
+
+    def put_tag(
+        self, tag: TagPath, origin: Origin, *, description: str | None = None, exclusive: bool | None = None
+    ) -> Receipt:
+        """See the port."""
+        return self._alone(
+            lambda view: catalogue.put(tag, view, origin, self._at(), description=description, exclusive=exclusive)
+        )
+
+    def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
+        """See the port."""
+        return self._alone(lambda view: catalogue.move(tag, to, view, origin, self._at()))
+
+    def merge_tags(self, tag: TagPath, into: TagPath, origin: Origin) -> Receipt:
+        """See the port."""
+        return self._alone(lambda view: catalogue.merge(tag, into, view, origin, self._at()))
+
+    def drop_tag(self, tag: TagPath, origin: Origin) -> Receipt:
+        """See the port."""
+        return self._alone(lambda view: catalogue.drop(tag, view, origin, self._at()))
+
+    def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
+        """See the port."""
+
+        def run(view: View) -> Receipt:
+            batch = view.tx.batch(version)
+            if batch is None:
+                raise problems.ChangeNotFound(f"There is no version {version}.", version=version)
+            if batch.is_final:
+                raise problems.UndoConflict(f"Version {version} erased a person, for good.", version=version)
+            effect = undo_effect(version, view)
+            at = view.state.version
+            if not dry_run and not effect.draft.is_empty():
+                at = view.record(effect.draft, origin, "undo", self._at(), undoes=version)
+            return receipt_of(effect, at, undoes=version, dry_run=dry_run)
+
+        return self._alone(run, is_trial=dry_run)
+
+    def _at(self) -> str:
+        return rfc3339(self._now())
+
+    # Reads.
+
+    def find_person(self, person: Person) -> PersonRecord | None:
+        """See the port."""
+        return self._standing.read(lambda: reads.find_person(self._standing, person))
+
+    def list_people(
+        self,
+        *,
+        kind: Kind,
+        search: str = "",
+        search_match: str = "substring",
+        tag: TagPath | None = None,
+        match: Match = "subtree",
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page[PersonRecord]:
+        """See the port."""
+        return self._standing.read(
+            lambda: reads.list_people(
+                self._standing,
+                kind=kind,
+                search=search,
+                search_match=search_match,
+                tag=tag,
+                match=match,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def list_tags(
+        self, *, search: str = "", under: TagPath | None = None, limit: int, cursor: str | None = None
+    ) -> Page[Tag]:
+        """See the port."""
+        return self._standing.read(
+            lambda: reads.list_tags(self._standing, search=search, under=under, limit=limit, cursor=cursor)
+        )
+
+    def get_tag(self, tag: TagPath) -> Tag:
+        """See the port."""
+        return self._standing.read(lambda: reads.get_tag(self._standing, tag))
+
+    def resolve(self, tag: TagPath) -> TagPath:
+        """See the port."""
+        return self._standing.read(lambda: self._standing.dictionary.resolve(tag))
+
+    def aliases(self) -> Mapping[TagPath, TagPath]:
+        """See the port."""
+        return self._standing.read(lambda: dict(self._standing.dictionary.aliases))
+
+    def nearest(self, tag: str) -> list[str]:
+        """See the port."""
+        return self._standing.read(lambda: self._standing.dictionary.nearest(tag))
+
+    def count(self, tribe: Definition, tribes: Mapping[str, Definition]) -> Count:
+        """See the port."""
+        return self._standing.read(lambda: reads.count(self._standing, tribe, tribes))
+
+    def sample(self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int) -> tuple[Person, ...]:
+        """See the port."""
+        return self._standing.read(lambda: reads.sample(self._standing, tribe, tribes, limit))
+
+    def members(
+        self, tribe: Definition, tribes: Mapping[str, Definition]
+    ) -> tuple[Version, Iterator[Sequence[Person]]]:
+        """See the port."""
+        return reads.stream_members(self._standing, tribe, tribes)
+
+    def bearers(self, tag: TagPath, match: Match) -> tuple[Version, Iterator[Sequence[Person]]]:
+        """See the port."""
+        return reads.stream_bearers(self._standing, tag, match)
+
+    def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
+        """See the port."""
+        return reads.stream_taggings(self._standing)
+
+    def overlap(
+        self, chosen: Sequence[str], tribes: Mapping[str, Definition]
+    ) -> tuple[Version, tuple[OverlapRegion, ...]]:
+        """See the port."""
+        return self._standing.read(lambda: reads.overlap(self._standing, chosen, tribes))
+
+    def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
+        """See the port."""
+        return self._standing.read(lambda: self._decider.decide(person, tribes, because=because))
+
+    def list_changes(
+        self, *, person: Person | None = None, tag: TagPath | None = None, after: Version = 0, limit: int
+    ) -> tuple[Change, ...]:
+        """See the port."""
+        return self._standing.read(
+            lambda: history.list_changes(self._standing, person=person, tag=tag, after=after, limit=limit)
+        )
+
+    def get_change(self, version: Version) -> Change:
+        """See the port."""
+        return self._standing.read(lambda: history.get_change(self._standing, version))

@@ -1,0 +1,196 @@
+"""Where one environment stands in this process: its index, dictionary and directory, all at one version.
+
+Every read runs inside `read`: under the lock, after following what was committed since, by this process or another.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from tagloom import limits, problems
+from tagloom.engine.batch import View
+from tagloom.engine.chunks import BitMap, from_bytes
+from tagloom.engine.dictionary import Dictionary
+from tagloom.engine.directory import Directory
+from tagloom.engine.index import Index
+from tagloom.engine.keys import KeyHash
+from tagloom.engine.storage import Moved, Snapshot, Stamp, State, Storage, Transaction
+from tagloom.tags import TagPath
+
+Answer = TypeVar("Answer")
+
+_TRIES = 100  # Reads that lose the race against other processes' commits so often are refused.
+_UNKNOWN = Stamp(-1, -1, -1)
+
+
+class Standing:
+    """The in-memory side of one environment. `lock` guards all of it."""
+
+    def __init__(self, key: int, storage: Storage, index_bytes_max: int = limits.INDEX_BYTES_DEFAULT) -> None:
+        self.key = key
+        self.lock = threading.RLock()
+        self._storage = storage
+        self.index = Index(index_bytes_max)
+        self.dictionary = Dictionary((), ())
+        with storage.reading() as snapshot:
+            self.state: State = snapshot.state()
+        self.key_hash = KeyHash(self.state.secret)
+        self.directory = Directory(self.key_hash)
+        self.stamp = _UNKNOWN
+        self._open: AbstractContextManager[Snapshot] | None = None
+        self._snapshot: Snapshot | None = None
+        self._leaves: dict[tuple[str, str], BitMap] = {}
+        self._union_bytes = 0
+        self._union_bytes_max = index_bytes_max // 4
+        self._unions: dict[int, set[str]] = {}
+        self.epoch = 0
+
+    # Reading.
+
+    def read(self, answer: Callable[[], Answer]) -> Answer:
+        """What `answer` finds at the newest version; it is called again when the store moves on under it."""
+        with self.lock:
+            for _ in range(_TRIES):
+                try:
+                    if self._storage.stamp() != self.stamp:
+                        self._follow()
+                    return answer()
+                except Moved:
+                    continue
+                finally:
+                    self._close_snapshot()
+        raise problems.StoreUnavailable("The store changes faster than it can be read.", retry_after=1)
+
+    def snapshot(self) -> Snapshot:
+        """A snapshot of just the version that stands here, for use inside `read`."""
+        if self._snapshot is None:
+            opened = self._storage.reading()
+            snapshot = opened.__enter__()
+            self._open, self._snapshot = opened, snapshot
+            if _stamp(snapshot.state()) != self.stamp:
+                raise Moved("the version")
+        return self._snapshot
+
+    def _close_snapshot(self) -> None:
+        if self._open is not None:
+            opened, self._open, self._snapshot = self._open, None, None
+            opened.__exit__(None, None, None)
+
+    def _follow(self) -> None:
+        with self._storage.reading() as snapshot:
+            self.catch_up(snapshot)
+
+    def catch_up(self, snapshot: Snapshot) -> None:
+        """Brings everything to the version of a snapshot. Costs what the versions between changed."""
+        with self.lock:
+            state = snapshot.state()
+            now, before = _stamp(state), self.stamp
+            if now == before:
+                return
+            if now.catalogue_generation != before.catalogue_generation:
+                self.dictionary = Dictionary(snapshot.rows(), snapshot.aliases())
+                self._forget_leaves()
+            if now.keys_generation != before.keys_generation:
+                self.directory.load(snapshot, now.keys_generation)
+            if before is _UNKNOWN or now.version < before.version:
+                self.index.clear()
+                self._forget_leaves()
+            else:
+                for change in snapshot.changes_after(before.version):
+                    self._change(change.row, from_bytes(change.added), from_bytes(change.removed))
+            self.state, self.stamp = state, now
+
+    def _change(self, row: int, added: BitMap, removed: BitMap) -> None:
+        self.index.change(row, added, removed)
+        for path in self._unions.get(row, ()):
+            union = self._leaves[path, "subtree"]
+            if removed:
+                union -= removed
+                for other in self.dictionary.subtree(self.dictionary.resolve(TagPath(path))):
+                    union |= self.row(other.id) & removed
+            union |= added
+
+    def _forget_leaves(self) -> None:
+        self.epoch += 1
+        self._union_bytes = 0
+        self._leaves.clear()
+        self._unions.clear()
+
+    def row(self, row: int) -> BitMap:
+        """The bearers of a row; not the caller's to change, nor to keep beyond `read`."""
+        held = self.index.peek(row)
+        if held is not None:
+            return self.index.row(row, tuple)
+        before = len(self.index)
+        bitmap = self.index.row(row, lambda: self.snapshot().chunks(row))
+        if len(self.index) <= before:
+            # Rows left to make room: no leaf may keep them alive beside the index.
+            self._forget_leaves()
+        return bitmap
+
+    def fact(self, name: str) -> BitMap:
+        """The bearers of `everyone`, `users`, `visitors` or `erased`."""
+        return self.row(self.dictionary.facts[name])
+
+    def tag(self, path: str, match: str) -> BitMap:
+        """The bearers of a tag (by its path of today or an alias), or of anything at or below it; see `row`."""
+        held = self._leaves.get((path, match))
+        if held is not None:
+            return held
+        today = self.dictionary.resolve(TagPath(path))
+        if match == "exact":
+            live = self.dictionary.live(today)
+            bitmap = BitMap() if live is None else self.row(live.id)
+            if live is not None:
+                self._leaves[path, match] = bitmap
+            return bitmap
+        rows = self.dictionary.subtree(today)
+        if len(rows) == 1:
+            bitmap = self.row(rows[0].id)
+        else:
+            bitmap = BitMap.union(BitMap(), *[self.row(row.id) for row in rows])
+            self._union_bytes += 64 + min(2 * len(bitmap), self.state.next_ordinal // 8)
+            if self._union_bytes > self._union_bytes_max:
+                self._forget_leaves()
+            for row in rows:
+                self._unions.setdefault(row.id, set()).add(path)
+        self._leaves[path, match] = bitmap
+        return bitmap
+
+    # Writing.
+
+    def view(self, tx: Transaction) -> View:
+        """This environment inside a transaction, which nobody else can overtake."""
+        with self.lock:
+            self.catch_up(tx)
+            return View(tx, self.state, self.index, self.dictionary, self.directory)
+
+    def publish(self, view: View) -> None:
+        """Takes over what a transaction has committed."""
+        with self.lock:
+            for row in view.rows.values():
+                self.dictionary.put(row)
+            for path, target in view.aliases.items():
+                self.dictionary.put_alias(path, target)
+            if view.rows or view.aliases:
+                self._forget_leaves()
+            if view.growth is not None:
+                self.directory.adopt(view.state.keys_generation, view.growth)
+            elif view.rewrote_keys:
+                self.directory.generation = -1
+            for draft in view.drafts:
+                for row_id, added, removed in draft.rows():
+                    self._change(row_id, added, removed)
+            self.state, self.stamp = view.state, _stamp(view.state)
+            if self.directory.generation == -1:
+                self.stamp = self.stamp._replace(keys_generation=-1)
+
+    def forget(self) -> None:
+        """Starts from the store again, after a commit whose outcome is not known."""
+        with self.lock:
+            self.stamp = _UNKNOWN
+
+
+def _stamp(state: State) -> Stamp:
+    return Stamp(state.version, state.catalogue_generation, state.keys_generation)

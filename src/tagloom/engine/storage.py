@@ -1,0 +1,172 @@
+"""What the engine needs from a database: chunks, changes, keys and the dictionary, in bytes and numbers.
+
+The lower of the two ports: `BitmapPopulation` implements `Population` on any of these.
+A `Snapshot` sees one committed state; a `Transaction` is the only writer while it lasts, and commits as a whole.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+
+class Moved(Exception):
+    """A page or segment is not where an older state had it: somebody merged it; look again in a newer state."""
+
+
+class Stamp(NamedTuple):
+    """What tells two states of an environment apart."""
+
+    version: int
+    catalogue_generation: int
+    keys_generation: int
+
+
+class State(NamedTuple):
+    """Where an environment stands. The generations grow whenever the dictionary, or any key's place, changes."""
+
+    version: int
+    next_ordinal: int
+    catalogue_generation: int
+    keys_generation: int
+    secret: bytes
+    is_closed: bool
+
+
+class Row(NamedTuple):
+    """An entry of the dictionary: a tag, or a fact such as `everyone`. A dropped tag stays, not live."""
+
+    id: int
+    kind: str
+    path: str
+    is_live: bool
+    description: str
+    exclusive: bool
+
+
+class Run(NamedTuple):
+    """Sorted hashes of some keys, in `pages` pages by their leading bits."""
+
+    id: int
+    keys: int
+    pages: int
+
+
+class Segment(NamedTuple):
+    """The keys of `size` ordinals from `first` on, within one chunk."""
+
+    first: int
+    size: int
+
+
+class ChunkChange(NamedTuple):
+    """What one version did to one chunk: roaring bytes, empty for nothing."""
+
+    version: int
+    row: int
+    bucket: int
+    added: bytes
+    removed: bytes
+
+
+class Entry(NamedTuple):
+    """What one version did to the dictionary: a row by its id, or an alias. States are JSON, empty for absent."""
+
+    kind: str
+    name: str
+    before: str
+    after: str
+
+
+class BatchRecord(NamedTuple):
+    """The head of one version."""
+
+    version: int
+    at: str
+    action: str
+    actor: str
+    source: str
+    added: int
+    removed: int
+    new_people: int
+    undoes: int | None
+    undone_by: int | None
+    is_final: bool
+
+
+class Replay(NamedTuple):
+    """An idempotency key that was used."""
+
+    fingerprint: str
+    receipt: bytes
+
+
+class Snapshot(Protocol):
+    """Reads of one environment as of one committed version."""
+
+    def state(self) -> State: ...
+    def rows(self) -> list[Row]: ...
+    def aliases(self) -> list[tuple[str, str]]: ...
+    def chunk(self, row: int, bucket: int) -> bytes | None: ...
+    def chunks(self, row: int) -> list[tuple[int, bytes]]: ...
+    def runs(self) -> list[Run]: ...
+    def page(self, run: int, page: int) -> bytes: ...
+    def segments(self) -> list[Segment]: ...
+    def segment(self, first: int) -> bytes: ...
+    def batch(self, version: int) -> BatchRecord | None: ...
+    def batches(self, after: int, limit: int) -> list[BatchRecord]: ...
+    def entries(self, version: int) -> list[Entry]: ...
+    def changes(self, version: int) -> Iterator[ChunkChange]: ...
+    def changes_after(self, version: int) -> Iterator[ChunkChange]:
+        """By version; the batches after `version` in full."""
+
+    def changes_since(self, version: int) -> Iterator[ChunkChange]:
+        """Changes of later versions to the chunks that `version` changed."""
+
+    def changes_of(self, row: int, bucket: int) -> Iterator[ChunkChange]:
+        """Changes of one chunk, the newest first."""
+
+    def changes_in(self, bucket: int, after: int) -> Iterator[ChunkChange]:
+        """Changes of one bucket in every row, by version."""
+
+    def versions_of(self, rows: Sequence[int], after: int, limit: int) -> list[int]:
+        """The versions above `after` that changed any of these rows, ascending."""
+
+    def replay(self, key: str) -> Replay | None: ...
+
+
+class Transaction(Snapshot, Protocol):
+    """Writes of one environment; they become visible together, or not at all."""
+
+    def put_state(self, state: State) -> None: ...
+    def add_row(self, kind: str, path: str) -> int: ...
+    def put_rows(self, rows: Iterable[Row]) -> None: ...
+    def put_alias(self, path: str, target: str | None) -> None: ...
+    def put_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
+        """(row, bucket, roaring bytes); empty bytes drop the chunk."""
+
+    def add_batch(self, batch: BatchRecord, changes: Iterable[ChunkChange], entries: Iterable[Entry]) -> None: ...
+    def add_run(self, keys: int, pages: Sequence[bytes]) -> Run: ...
+    def drop_run(self, run: int) -> None: ...
+    def put_page(self, run: int, page: int, entries: bytes) -> None: ...
+    def put_segment(self, segment: Segment, keys: bytes) -> None:
+        """Replaces whatever lay within its range."""
+
+    def put_replay(self, key: str, replay: Replay, at: str) -> None: ...
+    def forget_replays(self, before: str) -> None: ...
+
+
+class Storage(Protocol):
+    """One environment in a database that many processes may share."""
+
+    def reading(self) -> AbstractContextManager[Snapshot]: ...
+    def stamp(self) -> Stamp:
+        """Where the environment stands, whoever wrote it. Costs a few microseconds when nobody did."""
+
+
+class Database(Protocol):
+    """All environments of an installation."""
+
+    def writing(self) -> AbstractContextManager[Callable[[int], Transaction]]:
+        """One transaction over any environments: committed at the end, rolled back by an exception."""
+
+    def storage(self, environment: int) -> Storage: ...

@@ -1,0 +1,63 @@
+"""Every bound of Tagloom, each with its unit and its reason. `GET /v2/limits` serves them."""
+
+LEVELS_PER_TAG_MAX = 3  # The console's tree, and every CRM we read, needs no more.
+CHARACTERS_PER_LEVEL_MAX = 64  # Fits a chip; longer names are descriptions.
+CHARACTERS_PER_ID_MAX = 256  # The longest key of the identity providers we know is 255.
+CHARACTERS_PER_DESCRIPTION_MAX = 2_000  # A paragraph, not a document.
+CHARACTERS_PER_NAME_MAX = 120  # Names of tribes, spaces and tokens are shown in one line.
+CHARACTERS_PER_SLUG_MAX = 64  # Ids of spaces and tribes stand in addresses.
+CHARACTERS_PER_SOURCE_MAX = 200  # A file name or a job's name.
+CHARACTERS_PER_SEARCH_MAX = 256  # No id or tag is longer than what one searches.
+
+NODES_PER_RULE_MAX = 1_000  # A rule of a thousand filters still counts in well under a second.
+LEVELS_PER_RULE_MAX = 16  # Recursion stays shallow; people nest three deep.
+REFERENCES_DEEP_MAX = 8  # A tribe that names a tribe that names a tribe …: 8 x 16 levels still fit the stack.
+RULE_BYTES_MAX = 262_144  # A thousand nodes with the longest tags.
+TRIBES_PER_SPACE_MAX = 5_000  # Every decision looks at each of them.
+TRIBES_PER_OVERLAP_MAX = 12  # 2**12 regions is the most that one picture or table can say.
+
+PEOPLE_PER_ENVIRONMENT_MAX = 4_294_967_295  # Ordinals are uint32.
+ORDINALS_PER_CHUNK = 65_536  # One roaring container.
+TAGS_PER_ENVIRONMENT_MAX = 1_000_000  # The catalogue lives in memory: about 200 bytes a tag.
+TAGS_PER_LINE_MAX = 10_000  # One person's tags in one line of a body.
+ALIAS_HOPS_MAX = 16  # A path that was renamed more often than this is refused, not chased.
+
+JSON_BODY_BYTES_MAX = 16_777_216  # Decoded in memory at once; larger bodies come as NDJSON, CSV or Parquet.
+BULK_BODY_BYTES_MAX = 68_719_476_736  # 64 GiB streamed; beyond it a file belongs in several batches.
+LINE_BYTES_MAX = 1_048_576  # A longer line is rejected alone, and never held whole in memory.
+PART_BYTES = 16_777_216  # Bytes of a body that are parsed at once: the memory of an upload.
+PARTS_IN_FLIGHT_MAX = 3  # Parts read ahead of the engine; more only adds memory.
+REJECTED_PER_RECEIPT_MAX = 1_000  # Lines listed in a receipt; rejected_count is exact beyond it.
+VALUE_CHARACTERS_MAX = 200  # What a rejected line or a problem shows of the offending value.
+NEAREST_TAGS_MAX = 3  # Suggestions for an unknown tag.
+
+PAGE_ITEMS_DEFAULT = 100  # One screen and a bit.
+PAGE_ITEMS_MAX = 1_000  # Larger reads are exports.
+SAMPLE_PEOPLE_MAX = 10  # People shown with a preview.
+EXPORT_PEOPLE_PER_PART = 65_536  # One chunk at a time is held while streaming.
+
+IDEMPOTENCY_KEY_CHARACTERS_MAX = 255  # RFC draft-ietf-httpapi-idempotency-key-header leaves it to us.
+IDEMPOTENCY_DAYS = 7  # Retries come within hours; a week covers a long weekend.
+BATCHES_PER_COMMIT_MAX = 256  # Group commit: beyond this, waiting costs more than the fsync saves.
+WRITERS_WAITING_MAX = 10_000  # Beyond it a write is refused with Retry-After instead of queueing for ever.
+WAIT_FOR_VERSION_SECONDS_MAX = 10  # `at_least` waits so long, then says that the version is not here yet.
+INDEX_BYTES_DEFAULT = 2_147_483_648  # Bitmaps kept in memory by one process; the least recently used leave first.
+TOKEN_DAYS_MAX = 3_650  # Ten years; an expiry is always set.
+TOKENS_PER_ORGANIZATION_MAX = 1_000  # Listed in one page.
+TOKEN_SECONDS_CACHED_MAX = 2  # A revoked token works at most so long in other processes; a decision pays no query.
+TOKEN_SECONDS_BETWEEN_TOUCHES = 60  # The last-used time is a write; once a minute tells enough.
+TOKENS_CACHED_MAX = 10_000  # About 1 kB each.
+SECONDS_BETWEEN_READS_OF_TRIBES = 1  # Another process's change to a tribe or space is seen so late at most.
+
+ADDRESS_BYTES_MAX = 16_384  # The longest id and the longest tag, percent-encoded, take 6 kB.
+HEADER_BYTES_MAX = 65_536  # All headers of one request together.
+DECISION_BODY_BYTES_MAX = 8_192  # One id, every character of it escaped, takes 3 kB.
+UPLOADS_AT_ONCE_MAX = 8  # Bulk bodies read at the same moment by one process; further ones wait their turn.
+EXPORTS_AT_ONCE_MAX = 16  # Streamed answers at the same moment in one process; further ones wait their turn.
+UPLOAD_CHUNK_BYTES = 262_144  # What the event loop hands to the reading thread at once.
+UPLOAD_CHUNKS_HELD_MAX = 16  # 4 MiB of a body wait for the reader; then the sender is made to wait.
+
+
+def all_limits() -> dict[str, int]:
+    """Every bound by its name in lower case, as `GET /v2/limits` serves it."""
+    return {name.lower(): value for name, value in globals().items() if name.isupper()}

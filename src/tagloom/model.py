@@ -1,0 +1,214 @@
+"""The words of Tagloom as frozen structs. Nothing here computes."""
+
+from typing import Literal, NewType, TypeAlias
+
+import msgspec
+
+from tagloom.rules import Rule
+from tagloom.tags import TagPath
+
+Kind = Literal["user", "visitor"]
+Mode = Literal["add", "remove", "change", "set", "mirror"]
+Audience = Literal["users", "visitors", "everyone"]
+Match = Literal["subtree", "exact"]
+Scope = Literal[
+    "tags:read",
+    "tags:write",
+    "people:read",
+    "people:write",
+    "tribes:read",
+    "tribes:write",
+    "decisions",
+    "admin",
+]
+SCOPES: tuple[Scope, ...] = (
+    "tags:read",
+    "tags:write",
+    "people:read",
+    "people:write",
+    "tribes:read",
+    "tribes:write",
+    "decisions",
+    "admin",
+)
+ENVIRONMENT_NAMES = ("development", "staging", "production")
+
+Version: TypeAlias = int
+Ordinal = NewType("Ordinal", int)
+
+
+class Person(msgspec.Struct, frozen=True, order=True):
+    """One end user, signed in or anonymous. User ids and visitor ids are separate name spaces."""
+
+    kind: Kind
+    id: str
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Who wrote a batch, and from what: `actor` is a token's or teammate's name, `source` a file or a door."""
+
+    actor: str
+    source: str = ""
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A line that was left out of a batch, alone. `line` counts from 1; a header line counts too."""
+
+    line: int
+    value: str
+    problem: str
+    detail: str
+    suggestion: str | None = None
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What one batch did, exactly.
+
+    `added`, `removed` and `unchanged` count distinct taggings: unchanged ones were asked for and were so already.
+    `version` is the batch's own; when nothing changed (or `dry_run`), no version was made and it is the newest one.
+    `people_removed` counts people whom the undo of their first batch took away again.
+    """
+
+    version: Version
+    added: int
+    removed: int
+    unchanged: int
+    new_people: int
+    rejected_count: int = 0
+    rejected: tuple[Rejected, ...] = ()
+    new_tags: int = 0
+    normalized: int = 0
+    aliases: dict[str, str] = {}
+    people_removed: int = 0
+    left_alone: int = 0
+    undoes: Version | None = None
+    dry_run: bool = False
+
+
+class Tag(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the catalogue. `implied` ones exist only as a branch above others."""
+
+    tag: TagPath
+    users: int
+    subtree_users: int
+    description: str = ""
+    exclusive: bool = False
+    implied: bool = False
+    tribes: tuple[str, ...] = ()
+
+
+class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A person with their tags in alphabetical order, true for `version`."""
+
+    kind: Kind
+    id: str
+    tags: tuple[TagPath, ...]
+    version: Version
+
+
+class Tribe(msgspec.Struct, frozen=True, kw_only=True):
+    """A named audience in a space. `revision` counts its saved forms from 1 and is the base of its ETag."""
+
+    id: str
+    name: str
+    rule: Rule
+    description: str = ""
+    category: str = ""
+    audience: Audience = "everyone"
+    revision: int = 1
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """How many people are in a tribe, of how many of its audience, as of a version."""
+
+    count: int
+    of: int
+    version: Version
+
+
+class Because(msgspec.Struct, frozen=True, kw_only=True):
+    """A node of a rule that decided: `node` is its JSON pointer, `by` are the tags borne that made it so."""
+
+    node: str
+    tag: str
+    match: Match
+    holds: bool
+    by: tuple["Given", ...] = ()
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """A tag that a person bears, and the batch that gave it."""
+
+    tag: TagPath
+    version: Version
+    at: str
+    actor: str
+    source: str
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """The tribes one person is in now, in order of id, and for each why."""
+
+    tribes: tuple[str, ...]
+    version: Version
+    because: dict[str, tuple[Because, ...]] = {}
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One version: what was done, by whom, and its effect. With a person in the question, `tags_*` name theirs."""
+
+    version: Version
+    at: str
+    action: str
+    actor: str
+    source: str
+    added: int
+    removed: int
+    new_people: int
+    undoes: Version | None = None
+    undone_by: Version | None = None
+    tags_added: tuple[str, ...] = ()
+    tags_removed: tuple[str, ...] = ()
+
+
+class OverlapRegion(msgspec.Struct, frozen=True):
+    """People who are in exactly these of the tribes asked about, and in none of the others."""
+
+    tribes: tuple[str, ...]
+    count: int
+
+
+class Organization(msgspec.Struct, frozen=True):
+    """One tenant."""
+
+    id: str
+    name: str
+
+
+class Space(msgspec.Struct, frozen=True):
+    """A self-contained project of an organization. Addresses begin with its id, which no other tenant has."""
+
+    id: str
+    organization: str
+    name: str
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """One population of a space. `key` is its number in the store, never shown."""
+
+    key: int
+    space: str
+    name: str
+    catalogue: Literal["open", "closed"] = "open"
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """A personal access token without its secret. Times are RFC 3339 UTC."""
+
+    id: str
+    organization: str
+    name: str
+    scopes: tuple[Scope, ...]
+    created_at: str
+    expires_at: str
+    last_used_at: str | None = None

@@ -1,0 +1,55 @@
+"""Why a line is rejected whose tags are valid paths but cannot be given or taken: one wording for every adapter."""
+
+from collections.abc import Sequence
+
+from tagloom import problems
+from tagloom.model import Rejected
+from tagloom.tags import TagPath, printable
+
+
+def rejected(line: int, text: str, problem: problems.Problem) -> Rejected:
+    """The entry of the receipt for a line that the tag `text`, as it was written, made bad."""
+    suggestion = problem.members.get("suggestion")
+    return Rejected(
+        line,
+        printable(text),
+        problem.slug(),
+        problem.detail,
+        suggestion if isinstance(suggestion, str) else None,
+    )
+
+
+def outside_under(path: TagPath, under: TagPath) -> problems.TagOutsideUnder:
+    """Both are the paths that they stand for today."""
+    return problems.TagOutsideUnder(
+        f"'{printable(path)}' does not lie at or below '{printable(under)}'.",
+        value=printable(path),
+        under=printable(under),
+    )
+
+
+def unknown_tag(path: TagPath, nearest: Sequence[str]) -> problems.UnknownTag:
+    """`nearest` are the known tags that look like it, the likest first."""
+    remedy = f" Did you mean '{printable(nearest[0])}'?" if nearest else ""
+    return problems.UnknownTag(
+        f"The catalogue is closed and has no tag '{printable(path)}'.{remedy}",
+        value=printable(path),
+        suggestion=nearest[0] if nearest else None,
+    )
+
+
+def added_and_removed(path: TagPath) -> problems.AddedAndRemoved:
+    """The other of the two is in this line or in an earlier one."""
+    return problems.AddedAndRemoved(
+        f"'{printable(path)}' is both added and removed for the same person.", value=printable(path)
+    )
+
+
+def second_of_branch(path: TagPath, branch: TagPath, other: TagPath) -> problems.ExclusiveBranch:
+    """`other` is the tag that the person is given already, in this line or in an earlier one."""
+    return problems.ExclusiveBranch(
+        f"The person is given both '{printable(other)}' and '{printable(path)}', and '{printable(branch)}' allows one.",
+        value=printable(path),
+        branch=printable(branch),
+        other=printable(other),
+    )

@@ -1,0 +1,41 @@
+"""What the operator sets, read from the environment once. The only module that reads it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from tagloom import limits, problems
+
+DATABASE_FILE = "tagloom.sqlite"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the data lies and how much memory its index may take."""
+
+    database: Path
+    index_bytes_max: int = limits.INDEX_BYTES_DEFAULT
+
+
+def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of a data directory, or of TAGLOOM_DATABASE_URL when none is named.
+
+    Raises:
+        ParameterInvalid: neither is given, the URL is of no known store, or TAGLOOM_INDEX_BYTES is no number.
+    """
+    size = environ.get("TAGLOOM_INDEX_BYTES", str(limits.INDEX_BYTES_DEFAULT))
+    if not size.isdigit():
+        raise problems.ParameterInvalid(f"TAGLOOM_INDEX_BYTES must be a whole number of bytes, not '{size}'.")
+    return Settings(database=_database(data, environ), index_bytes_max=int(size))
+
+
+def _database(data: Path | None, environ: Mapping[str, str]) -> Path:
+    if data is not None:
+        return data / DATABASE_FILE
+    url = environ.get("TAGLOOM_DATABASE_URL")
+    if url is None:
+        raise problems.ParameterInvalid("Name the data directory with --data, or set TAGLOOM_DATABASE_URL.")
+    if not url.startswith("sqlite:///"):
+        raise problems.ParameterInvalid(f"TAGLOOM_DATABASE_URL must begin with sqlite:///, not '{url.split(':')[0]}:'.")
+    return Path(url.removeprefix("sqlite:///"))

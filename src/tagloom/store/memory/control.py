@@ -1,0 +1,148 @@
+"""The control plane of the oracle: tenants, tokens and tribes in plain dicts."""
+
+import threading
+
+import msgspec
+
+from tagloom import limits, problems
+from tagloom.model import ENVIRONMENT_NAMES, Environment, Organization, Space, Token, Tribe
+from tagloom.tags import printable
+
+
+class MemoryControl:
+    """A `Control` that forgets everything when the process ends."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._organizations: dict[str, Organization] = {}
+        self._spaces: dict[str, Space] = {}
+        self._environments: dict[tuple[str, str], Environment] = {}
+        self._tokens: dict[bytes, Token] = {}
+        self._tribes: dict[tuple[str, str], Tribe] = {}
+
+    # Tenants.
+
+    def put_organization(self, organization: Organization) -> None:
+        with self._lock:
+            self._organizations[organization.id] = organization
+
+    def list_organizations(self) -> tuple[Organization, ...]:
+        with self._lock:
+            return tuple(self._organizations[id] for id in sorted(self._organizations))
+
+    def put_space(self, space: Space) -> None:
+        with self._lock:
+            if space.organization not in self._organizations:
+                raise problems.OrganizationNotFound(
+                    f"There is no organization '{printable(space.organization)}'.", value=printable(space.organization)
+                )
+            if space.id in self._spaces:
+                raise problems.SpaceExists(f"There is a space '{space.id}' already.", value=space.id)
+            self._spaces[space.id] = space
+            for name in ENVIRONMENT_NAMES:
+                key = len(self._environments) + 1
+                self._environments[space.id, name] = Environment(key=key, space=space.id, name=name)
+
+    def list_spaces(self, organization: str) -> tuple[Space, ...]:
+        with self._lock:
+            found = [space for space in self._spaces.values() if space.organization == organization]
+            return tuple(sorted(found, key=lambda space: space.id))
+
+    def get_space(self, space: str) -> Space:
+        with self._lock:
+            if space not in self._spaces:
+                raise problems.SpaceNotFound(f"There is no space '{printable(space)}'.", value=printable(space))
+            return self._spaces[space]
+
+    def list_environments(self, space: str) -> tuple[Environment, ...]:
+        with self._lock:
+            self.get_space(space)
+            return tuple(self._environments[space, name] for name in ENVIRONMENT_NAMES)
+
+    def get_environment(self, space: str, name: str) -> Environment:
+        with self._lock:
+            self.get_space(space)
+            if (space, name) not in self._environments:
+                raise problems.EnvironmentNotFound(
+                    f"The space '{space}' has no environment '{printable(name)}'.", value=printable(name)
+                )
+            return self._environments[space, name]
+
+    def put_catalogue(self, space: str, name: str, catalogue: str) -> Environment:
+        with self._lock:
+            environment = self.get_environment(space, name)
+            changed = msgspec.convert(msgspec.to_builtins(environment) | {"catalogue": catalogue}, Environment)
+            self._environments[space, name] = changed
+            return changed
+
+    # Tokens.
+
+    def add_token(self, token: Token, secret_hash: bytes) -> None:
+        with self._lock:
+            self._tokens[secret_hash] = token
+
+    def find_token(self, secret_hash: bytes) -> Token | None:
+        with self._lock:
+            return self._tokens.get(secret_hash)
+
+    def list_tokens(self, organization: str) -> tuple[Token, ...]:
+        with self._lock:
+            found = [token for token in self._tokens.values() if token.organization == organization]
+            return tuple(sorted(found, key=lambda token: (token.created_at, token.id)))
+
+    def touch_token(self, token: str, at: str) -> None:
+        with self._lock:
+            for secret_hash, each in self._tokens.items():
+                if each.id == token:
+                    self._tokens[secret_hash] = msgspec.structs.replace(each, last_used_at=at)
+
+    def drop_token(self, organization: str, token: str) -> None:
+        with self._lock:
+            for secret_hash, each in self._tokens.items():
+                if each.id == token and each.organization == organization:
+                    del self._tokens[secret_hash]
+                    return
+            raise problems.TokenNotFound(f"There is no token '{printable(token)}'.", value=printable(token))
+
+    # Tribes.
+
+    def list_tribes(self, space: str) -> tuple[Tribe, ...]:
+        with self._lock:
+            return tuple(self._tribes[place] for place in sorted(self._tribes) if place[0] == space)
+
+    def get_tribe(self, space: str, tribe: str) -> Tribe:
+        with self._lock:
+            if (space, tribe) not in self._tribes:
+                raise problems.TribeNotFound(f"There is no tribe '{printable(tribe)}'.", value=printable(tribe))
+            return self._tribes[space, tribe]
+
+    def add_tribe(self, space: str, tribe: Tribe) -> None:
+        with self._lock:
+            self.get_space(space)
+            present = self.list_tribes(space)
+            if (space, tribe.id) in self._tribes:
+                raise problems.TribeExists(f"There is a tribe '{tribe.id}' already.", value=tribe.id)
+            if len(present) >= limits.TRIBES_PER_SPACE_MAX:
+                raise problems.TooManyTribes(
+                    f"The space holds {limits.TRIBES_PER_SPACE_MAX} tribes already.",
+                    tribes_max=limits.TRIBES_PER_SPACE_MAX,
+                )
+            self._tribes[space, tribe.id] = tribe
+
+    def put_tribe(self, space: str, tribe: Tribe, *, revision: int) -> None:
+        with self._lock:
+            self._check_revision(self.get_tribe(space, tribe.id), revision)
+            self._tribes[space, tribe.id] = msgspec.structs.replace(tribe, revision=revision + 1)
+
+    def drop_tribe(self, space: str, tribe: str, *, revision: int | None) -> None:
+        with self._lock:
+            stored = self.get_tribe(space, tribe)
+            if revision is not None:
+                self._check_revision(stored, revision)
+            del self._tribes[space, tribe]
+
+    def _check_revision(self, stored: Tribe, revision: int) -> None:
+        if stored.revision != revision:
+            raise problems.TribeChanged(
+                f"The tribe '{stored.id}' is at revision {stored.revision}, not {revision}.", revision=stored.revision
+            )

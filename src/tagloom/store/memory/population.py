@@ -1,0 +1,443 @@
+"""The population of the oracle: each write is a draft and its difference, each read looks at everybody."""
+
+import base64
+import binascii
+import threading
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from tagloom import limits, problems, tags
+from tagloom.model import (
+    Because,
+    Change,
+    Count,
+    Decision,
+    Given,
+    Kind,
+    Match,
+    Ordinal,
+    Origin,
+    OverlapRegion,
+    Person,
+    PersonRecord,
+    Receipt,
+    Tag,
+    Version,
+)
+from tagloom.rules import Definition, Facts, HasTag, is_member, reasons, takes
+from tagloom.store.memory.batch import Batch
+from tagloom.store.memory.changes import dropped, merged, moved, not_found, undone
+from tagloom.store.memory.state import Effect, Entry, Number, Record, State, Tagging, bears, difference
+from tagloom.store.port import Page, Part, Request
+from tagloom.tags import TagPath, is_at_or_below
+
+Item = TypeVar("Item")
+
+
+class Committed(NamedTuple):
+    """What became of a draft: the version that answers now, and what the draft did."""
+
+    version: Version
+    effect: Effect
+
+    def receipt(self, **more: Any) -> Receipt:
+        """The receipt, with the members that the effect alone does not tell."""
+        effect = self.effect
+        created = sum(
+            1 for before, after in effect.entries.values() if after.is_live and not (before and before.is_live)
+        )
+        return Receipt(
+            version=self.version,
+            added=len(effect.added),
+            removed=len(effect.removed),
+            new_people=len(effect.came),
+            **{"unchanged": 0, "new_tags": created} | more,
+        )
+
+
+class MemoryPopulation:
+    """A `Population` that forgets everything when the process ends."""
+
+    def __init__(self, now: Callable[[], datetime], *, closed: Callable[[], bool] = lambda: False) -> None:
+        self._now = now
+        self._closed = closed
+        self._lock = threading.RLock()
+        self._state = State()
+        self._history: list[Record] = []
+        self._replays: dict[str, tuple[str, Receipt, datetime]] = {}
+
+    def _at(self) -> str:
+        return self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _commit(
+        self,
+        draft: State,
+        action: str,
+        origin: Origin,
+        *,
+        undoes: Version | None = None,
+        is_final: bool = False,
+        dry_run: bool = False,
+    ) -> Committed:
+        effect = difference(self._state, draft)
+        if len(draft.live_paths()) > limits.TAGS_PER_ENVIRONMENT_MAX:
+            raise problems.TooManyTags(
+                f"At most {limits.TAGS_PER_ENVIRONMENT_MAX} tags are allowed.",
+                tags_max=limits.TAGS_PER_ENVIRONMENT_MAX,
+            )
+        if effect.is_nothing() or dry_run:
+            return Committed(self._state.version, effect)
+        draft.version += 1
+        record = Record(
+            version=draft.version,
+            at=self._at(),
+            action=action,
+            origin=origin,
+            effect=effect,
+            undoes=undoes,
+            is_final=is_final,
+        )
+        self._history.append(record)
+        self._state = draft
+        return Committed(draft.version, effect)
+
+    def version(self) -> Version:
+        return self._state.version
+
+    # Writes.
+
+    def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
+        with self._lock:
+            replayed = self._find_replay(request)
+            if replayed is not None:
+                return replayed
+            batch = Batch(self._state, request, is_closed=self._closed())
+            for part in parts:
+                batch.read(part)
+            if request.mode == "mirror" and not batch.accepted and not request.allow_empty:
+                raise problems.MirrorEmpty("No line of the mirror was accepted; say allow_empty if that is meant.")
+            done = self._commit(batch.apply(), request.action, request.origin, dry_run=request.dry_run)
+            receipt = done.receipt(
+                unchanged=batch.count_unchanged(),
+                rejected_count=len(batch.rejected),
+                rejected=tuple(sorted(batch.rejected, key=lambda each: each.line)[: limits.REJECTED_PER_RECEIPT_MAX]),
+                normalized=batch.normalized,
+                aliases=batch.aliases,
+                dry_run=request.dry_run,
+            )
+            if request.idempotency_key is not None and not request.dry_run:
+                self._replays[request.idempotency_key] = (request.fingerprint, receipt, self._now())
+            return receipt
+
+    def _find_replay(self, request: Request) -> Receipt | None:
+        """The receipt of the same request, when its key was used lately."""
+        found = self._replays.get(request.idempotency_key or "")
+        if request.idempotency_key is None or found is None:
+            return None
+        fingerprint, receipt, at = found
+        if self._now() - at > timedelta(days=limits.IDEMPOTENCY_DAYS):
+            return None
+        if fingerprint != request.fingerprint:
+            raise problems.IdempotencyKeyReused(
+                f"The idempotency key '{request.idempotency_key}' was used with another request."
+            )
+        return receipt
+
+    def submit(self, parts: Sequence[Part], request: Request) -> "Future[Receipt]":
+        future: Future[Receipt] = Future()
+        try:
+            future.set_result(self.apply(parts, request))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def put_person(self, person: Person, origin: Origin) -> Receipt:
+        with self._lock:
+            draft = self._state.copy()
+            draft.create_person(person)
+            return self._commit(draft, "person", origin).receipt()
+
+    def erase_person(self, person: Person, origin: Origin) -> Receipt:
+        with self._lock:
+            if not self._state.is_known(person):
+                raise problems.PersonNotFound(f"There is no such {person.kind} here.")
+            draft = self._state.copy()
+            ordinal = draft.ordinals.pop(person)
+            del draft.people[ordinal], draft.bears[ordinal]
+            return self._commit(draft, "erase", origin, is_final=True).receipt()
+
+    def put_tag(
+        self,
+        tag: TagPath,
+        origin: Origin,
+        *,
+        description: str | None = None,
+        exclusive: bool | None = None,
+    ) -> Receipt:
+        with self._lock:
+            if self._state.resolve(tag) != tag:
+                raise not_found(self._state, tag)
+            draft = self._state.copy()
+            action = "describe tag" if draft.is_live(tag) else "create tag"
+            number = draft.create_tag(tag)
+            entry = draft.entries[number]
+            if description is not None:
+                entry = msgspec.structs.replace(entry, description=description)
+            if exclusive is not None:
+                entry = msgspec.structs.replace(entry, exclusive=exclusive)
+            draft.entries[number] = entry
+            return self._commit(draft, action, origin).receipt()
+
+    def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
+        with self._lock:
+            return self._commit(moved(self._state, tag, to), "move tag", origin).receipt()
+
+    def merge_tags(self, tag: TagPath, into: TagPath, origin: Origin) -> Receipt:
+        with self._lock:
+            draft = merged(self._state, tag, self._state.resolve(into))
+            return self._commit(draft, "merge tags", origin).receipt()
+
+    def drop_tag(self, tag: TagPath, origin: Origin) -> Receipt:
+        with self._lock:
+            action = "drop alias" if tag in self._state.aliases else "drop tag"
+            return self._commit(dropped(self._state, tag), action, origin).receipt()
+
+    def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
+        with self._lock:
+            record = self._get_record(version)
+            draft, left_alone = undone(self._state, record, self._history[version:])
+            done = self._commit(draft, "undo", origin, undoes=version, dry_run=dry_run)
+            return done.receipt(
+                new_tags=0,
+                people_removed=len(done.effect.went),
+                left_alone=left_alone,
+                undoes=version,
+                dry_run=dry_run,
+            )
+
+    # Reads of people.
+
+    def _person_record(self, state: State, ordinal: Ordinal) -> PersonRecord:
+        person = state.people[ordinal]
+        borne = tuple(sorted(state.tags_of(ordinal)))
+        return PersonRecord(kind=person.kind, id=person.id, tags=borne, version=state.version)
+
+    def find_person(self, person: Person) -> PersonRecord | None:
+        state = self._state
+        return self._person_record(state, state.ordinals[person]) if state.is_known(person) else None
+
+    def list_people(
+        self,
+        *,
+        kind: Kind,
+        search: str = "",
+        search_match: str = "substring",
+        tag: TagPath | None = None,
+        match: Match = "subtree",
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page[PersonRecord]:
+        state = self._state
+        last = int(_read_cursor("people", cursor)) if cursor else -1
+        named = None if tag is None else state.resolve(tag)
+        found = []
+        for ordinal in state.everyone():
+            id = state.people[ordinal].id
+            fits = {"exact": id == search, "prefix": id.startswith(search), "substring": search in id}[search_match]
+            is_bearer = named is None or bears(state.tags_of(ordinal), named, match)
+            if ordinal > last and state.people[ordinal].kind == kind and fits and is_bearer:
+                found.append(ordinal)
+        records = tuple(self._person_record(state, ordinal) for ordinal in found[:limit])
+        return Page(records, _cursor("people", str(found[limit - 1])) if len(found) > limit else None)
+
+    def members(
+        self, tribe: Definition, tribes: Mapping[str, Definition]
+    ) -> tuple[Version, Iterator[Sequence[Person]]]:
+        state = self._state
+        return state.version, _chunks(state.members(tribe, tribes))
+
+    def bearers(self, tag: TagPath, match: Match) -> tuple[Version, Iterator[Sequence[Person]]]:
+        state = self._state
+        named = state.resolve(tag)
+        if not state.live_numbers(named):
+            raise not_found(state, named)
+        return state.version, _chunks(state.bearers(named, match))
+
+    def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
+        state = self._state
+        found = [(state.people[o], path) for o in state.everyone() for path in sorted(state.tags_of(o))]
+        return state.version, _chunks(found)
+
+    # Reads of the catalogue.
+
+    def _tag(self, state: State, path: TagPath) -> Tag:
+        number = state.find_number(path)
+        entry = state.entries[number] if number is not None else Entry(path, is_live=False)
+        return Tag(
+            tag=path,
+            users=len(state.bearers(path, "exact")),
+            subtree_users=len(state.bearers(path, "subtree")),
+            description=entry.description if entry.is_live else "",
+            exclusive=entry.is_live and entry.exclusive,
+            implied=not entry.is_live,
+        )
+
+    def list_tags(
+        self, *, search: str = "", under: TagPath | None = None, limit: int, cursor: str | None = None
+    ) -> Page[Tag]:
+        state = self._state
+        last = _read_cursor("tags", cursor) if cursor else ""
+        paths = sorted(state.live_paths() | state.implied_paths())
+        found = [path for path in paths if path > last and search in path and is_at_or_below(path, under or "")]
+        shown = tuple(self._tag(state, path) for path in found[:limit])
+        return Page(shown, _cursor("tags", found[limit - 1]) if len(found) > limit else None)
+
+    def get_tag(self, tag: TagPath) -> Tag:
+        state = self._state
+        if not state.live_numbers(tag):
+            raise not_found(state, tag)
+        return self._tag(state, tag)
+
+    def resolve(self, tag: TagPath) -> TagPath:
+        return self._state.resolve(tag)
+
+    def aliases(self) -> Mapping[TagPath, TagPath]:
+        return dict(self._state.aliases)
+
+    def nearest(self, tag: str) -> list[str]:
+        return tags.nearest(tag, self._state.live_paths())
+
+    # Reads of tribes.
+
+    def count(self, tribe: Definition, tribes: Mapping[str, Definition]) -> Count:
+        state = self._state
+        audience = [p for p in state.people.values() if state.is_known(p) and takes(tribe, p.kind)]
+        return Count(count=len(state.members(tribe, tribes)), of=len(audience), version=state.version)
+
+    def sample(self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int) -> tuple[Person, ...]:
+        found = self._state.members(tribe, tribes)
+        asked = min(limit, len(found))
+        return tuple(found[index * len(found) // asked] for index in range(asked))
+
+    def overlap(
+        self, chosen: Sequence[str], tribes: Mapping[str, Definition]
+    ) -> tuple[Version, tuple[OverlapRegion, ...]]:
+        state = self._state
+        sets = {name: set(state.members(tribes[name], tribes)) for name in chosen}
+        everybody = set().union(*sets.values())
+        regions = Counter(tuple(sorted(name for name in sets if person in sets[name])) for person in everybody)
+        found = [OverlapRegion(region, count) for region, count in regions.items()]
+        return state.version, tuple(sorted(found, key=lambda region: (-region.count, region.tribes)))
+
+    def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
+        state = self._state
+        ordinal = state.ordinals.get(person)
+        facts = Facts(person.kind, state.tags_of(ordinal))
+        today = {name: state.today(tribe) for name, tribe in tribes.items()}
+        inside = tuple(name for name in sorted(today) if is_member(today[name], facts, today))
+        why: dict[str, tuple[Because, ...]] = {}
+        for name in inside if because else ():
+            found = []
+            for reason in reasons(today[name].rule, facts, today):
+                asks = reason.asks
+                by = self._given(state, ordinal, asks) if reason.holds else ()
+                found.append(Because(node=reason.node, tag=asks.tag, match=asks.match, holds=reason.holds, by=by))
+            why[name] = tuple(found)
+        return Decision(tribes=inside, version=state.version, because=why)
+
+    def _given(self, state: State, ordinal: Ordinal | None, asks: HasTag) -> tuple[Given, ...]:
+        """The tags borne that a tag node asks for, each with the version that gave it last."""
+        assert ordinal is not None
+        found = []
+        for number in state.bears[ordinal]:
+            path = state.entries[number].path
+            if bears([path], TagPath(asks.tag), asks.match):
+                records = (r for r in reversed(self._history[: state.version]) if (ordinal, number) in r.effect.added)
+                record = next(records)
+                actor, source = record.origin.actor, record.origin.source
+                found.append(Given(tag=path, version=record.version, at=record.at, actor=actor, source=source))
+        return tuple(sorted(found, key=lambda given: given.tag))
+
+    # Reads of the history.
+
+    def _get_record(self, version: Version) -> Record:
+        if not 1 <= version <= len(self._history):
+            raise problems.ChangeNotFound(f"There is no version {version} here.", version=version)
+        return self._history[version - 1]
+
+    def _change(
+        self, state: State, record: Record, ordinal: Ordinal | None = None, numbers: Container[Number] = ()
+    ) -> Change:
+        """The change, with the tags that the person was given or lost among those asked about."""
+
+        def paths(taggings: Iterable[Tagging]) -> tuple[str, ...]:
+            return tuple(sorted(state.entries[n].path for whose, n in taggings if whose == ordinal and n in numbers))
+
+        undoing = [each.version for each in self._history if each.undoes == record.version]
+        return Change(
+            version=record.version,
+            at=record.at,
+            action=record.action,
+            actor=record.origin.actor,
+            source=record.origin.source,
+            added=len(record.effect.added),
+            removed=len(record.effect.removed),
+            new_people=len(record.effect.came),
+            undoes=record.undoes,
+            undone_by=undoing[-1] if undoing else None,
+            tags_added=paths(record.effect.added),
+            tags_removed=paths(record.effect.removed),
+        )
+
+    def list_changes(
+        self,
+        *,
+        person: Person | None = None,
+        tag: TagPath | None = None,
+        after: Version = 0,
+        limit: int,
+    ) -> tuple[Change, ...]:
+        state = self._state
+        ordinal = None if person is None else state.ordinals.get(person)
+        if person is not None and ordinal is None:
+            return ()
+        named = None if tag is None else state.resolve(tag)
+        numbers = {n for n, entry in state.entries.items() if named is None or is_at_or_below(entry.path, named)}
+        found = []
+        for record in self._history[after : state.version]:
+            effect = record.effect
+            taggings = any(n in numbers and ordinal in (None, o) for o, n in effect.added | effect.removed)
+            entries = ordinal is None and not numbers.isdisjoint(effect.entries)
+            itself = named is None and (ordinal is None or ordinal in effect.came | effect.went)
+            if taggings or entries or itself:
+                found.append(self._change(state, record, ordinal, numbers))
+        return tuple(found[:limit])
+
+    def get_change(self, version: Version) -> Change:
+        return self._change(self._state, self._get_record(version))
+
+
+def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    size = limits.EXPORT_PEOPLE_PER_PART
+    return iter([items[start : start + size] for start in range(0, len(items), size)])
+
+
+def _cursor(list_name: str, last: str) -> str:
+    return base64.urlsafe_b64encode(f"{list_name}:{last}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(list_name: str, cursor: str) -> str:
+    """What `_cursor` was given. Raises: CursorInvalid."""
+    try:
+        text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, UnicodeError):
+        text = ""
+    name, _, last = text.partition(":")
+    if name != list_name or not last or (list_name == "people" and not last.isdecimal()):
+        raise problems.CursorInvalid("The cursor is not one that this list gave.", value=tags.printable(cursor))
+    return last

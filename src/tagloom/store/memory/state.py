@@ -1,0 +1,181 @@
+"""The whole state of a population as of one version, in plain dicts and sets, and the difference between two."""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from tagloom import tags
+from tagloom.model import Match, Ordinal, Origin, Person, Version
+from tagloom.rules import Definition, Facts, is_member, resolved
+from tagloom.tags import TagPath, is_at_or_below
+
+Number: TypeAlias = int
+"""An entry of the catalogue for ever, whatever it is renamed to."""
+Tagging: TypeAlias = tuple[Ordinal, Number]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What the catalogue says of one tag. A dropped one stays, not live, since history speaks of it."""
+
+    path: TagPath
+    description: str = ""
+    exclusive: bool = False
+    is_live: bool = True
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """The difference that one version made. The catalogue's are pairs of before and after."""
+
+    added: frozenset[Tagging]
+    removed: frozenset[Tagging]
+    came: frozenset[Ordinal]
+    went: frozenset[Ordinal]
+    entries: dict[Number, tuple[Entry | None, Entry]]
+    aliases: dict[TagPath, tuple[TagPath | None, TagPath | None]]
+
+    def is_nothing(self) -> bool:
+        return not any((self.added, self.removed, self.came, self.went, self.entries, self.aliases))
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of the history. A final one cannot be undone."""
+
+    version: Version
+    at: str
+    action: str
+    origin: Origin
+    effect: Effect
+    undoes: Version | None
+    is_final: bool
+
+
+class State:
+    """The environment as of one version. Once committed it never changes again.
+
+    `people` has everyone who ever came and was not erased; `bears` those who are here, with their tags.
+    """
+
+    def __init__(self) -> None:
+        self.version: Version = 0
+        self.people: dict[Ordinal, Person] = {}
+        self.ordinals: dict[Person, Ordinal] = {}
+        self.people_ever = 0
+        self.bears: dict[Ordinal, frozenset[Number]] = {}
+        self.entries: dict[Number, Entry] = {}
+        self.aliases: dict[TagPath, TagPath] = {}
+
+    def copy(self) -> "State":
+        other = State()
+        other.version, other.people_ever = self.version, self.people_ever
+        other.people, other.ordinals, other.bears = dict(self.people), dict(self.ordinals), dict(self.bears)
+        other.entries, other.aliases = dict(self.entries), dict(self.aliases)
+        return other
+
+    # The catalogue.
+
+    def find_number(self, path: TagPath) -> Number | None:
+        """The live entry of this path, else the youngest of the dropped ones."""
+        found = [(entry.is_live, number) for number, entry in self.entries.items() if entry.path == path]
+        return max(found)[1] if found else None
+
+    def is_live(self, path: TagPath) -> bool:
+        number = self.find_number(path)
+        return number is not None and self.entries[number].is_live
+
+    def live_paths(self) -> set[TagPath]:
+        return {entry.path for entry in self.entries.values() if entry.is_live}
+
+    def implied_paths(self) -> set[TagPath]:
+        live = self.live_paths()
+        return {branch for path in live for branch in tags.branches_above(path)} - live
+
+    def live_numbers(self, at_or_below: TagPath) -> list[Number]:
+        return [n for n, entry in self.entries.items() if entry.is_live and is_at_or_below(entry.path, at_or_below)]
+
+    def resolve(self, path: TagPath) -> TagPath:
+        return tags.resolve(path, is_live=self.is_live, aliases=self.aliases)
+
+    def create_tag(self, path: TagPath) -> Number:
+        """The number of a tag that is live from now on; a dropped one comes back without its description."""
+        number = self.find_number(path)
+        if number is None:
+            number = len(self.entries)
+        if number not in self.entries or not self.entries[number].is_live:
+            self.entries[number] = Entry(path)
+        return number
+
+    def drop_shadowed_aliases(self) -> None:
+        """A path that is a tag or a branch again is no alias any more."""
+        for path in self.live_paths() | self.implied_paths():
+            self.aliases.pop(path, None)
+
+    def contradiction(self) -> str | None:
+        """What is wrong with the catalogue, if anything is."""
+        live = [entry.path for entry in self.entries.values() if entry.is_live]
+        for path in live:
+            if live.count(path) > 1:
+                return f"the path '{path}' is taken"
+            for prefix in (path, *tags.branches_above(path)):
+                if prefix in self.aliases:
+                    return f"'{prefix}' is an alias and a tag"
+        return None
+
+    # People.
+
+    def create_person(self, person: Person) -> Ordinal:
+        """The ordinal of a person who is here from now on."""
+        if person not in self.ordinals:
+            ordinal = Ordinal(self.people_ever)
+            self.people_ever += 1
+            self.ordinals[person], self.people[ordinal] = ordinal, person
+        self.bears.setdefault(self.ordinals[person], frozenset())
+        return self.ordinals[person]
+
+    def is_known(self, person: Person) -> bool:
+        return self.ordinals.get(person) in self.bears
+
+    def everyone(self) -> list[Ordinal]:
+        """All who are here, in the order they came."""
+        return sorted(self.bears)
+
+    def tags_of(self, ordinal: Ordinal | None) -> frozenset[TagPath]:
+        numbers: Iterable[Number] = () if ordinal is None else self.bears.get(ordinal, ())
+        return frozenset(self.entries[number].path for number in numbers)
+
+    def facts(self, ordinal: Ordinal) -> Facts:
+        return Facts(self.people[ordinal].kind, self.tags_of(ordinal))
+
+    def today(self, tribe: Definition) -> Definition:
+        """The tribe with its rule's tags by the paths that they stand for."""
+        return Definition(tribe.audience, resolved(tribe.rule, self.resolve))
+
+    def members(self, tribe: Definition, tribes: Mapping[str, Definition]) -> list[Person]:
+        asked, others = self.today(tribe), {name: self.today(each) for name, each in tribes.items()}
+        return [self.people[o] for o in self.everyone() if is_member(asked, self.facts(o), others)]
+
+    def bearers(self, tag: TagPath, match: Match) -> list[Person]:
+        return [self.people[o] for o in self.everyone() if bears(self.tags_of(o), tag, match)]
+
+
+def bears(borne: Iterable[TagPath], tag: TagPath, match: Match) -> bool:
+    """Whether one of the tags borne is `tag`, or lies below it when `match` is "subtree"."""
+    return any(path == tag if match == "exact" else is_at_or_below(path, tag) for path in borne)
+
+
+def difference(before: State, after: State) -> Effect:
+    """What became of `before`. Entries are never forgotten, only dropped."""
+    changed = [o for o in before.bears.keys() | after.bears.keys() if before.bears.get(o) != after.bears.get(o)]
+    none: frozenset[Number] = frozenset()
+    return Effect(
+        frozenset((o, n) for o in changed for n in after.bears.get(o, none) - before.bears.get(o, none)),
+        frozenset((o, n) for o in changed for n in before.bears.get(o, none) - after.bears.get(o, none)),
+        frozenset(after.bears.keys() - before.bears.keys()),
+        frozenset(before.bears.keys() - after.bears.keys()),
+        {n: (before.entries.get(n), entry) for n, entry in after.entries.items() if before.entries.get(n) != entry},
+        {
+            path: (before.aliases.get(path), after.aliases.get(path))
+            for path in before.aliases.keys() | after.aliases.keys()
+            if before.aliases.get(path) != after.aliases.get(path)
+        },
+    )

@@ -1,0 +1,311 @@
+"""What the use cases need from a store: one port for a population, one for the tenants and their tribes.
+
+`memory.py` implements both in plain dicts and sets and is the oracle; the others must answer the same.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tagloom.model import (
+    Change,
+    Count,
+    Decision,
+    Environment,
+    Kind,
+    Match,
+    Mode,
+    Organization,
+    Origin,
+    OverlapRegion,
+    Person,
+    PersonRecord,
+    Receipt,
+    Rejected,
+    Scope,
+    Space,
+    Tag,
+    Token,
+    Tribe,
+    Version,
+)
+from tagloom.rules import Definition
+from tagloom.tags import TagPath
+
+Item = TypeVar("Item")
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True):
+    """Some items in order, and the cursor that goes on behind them; None at the end."""
+
+    items: tuple[Item, ...]
+    next_cursor: str | None
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Some lines of a body as columns, read and bounded but not yet understood.
+
+    A line names one person. `keys[i]` is `b"u"` or `b"v"` and the UTF-8 id of line `lines[i]` (a valid id).
+    Tagging `j` belongs to line `lines[tagging_line[j]]` and names `texts[tagging_text[j]]`;
+    `tagging_line` does not descend. `is_removal[j]` says that mode `change` takes the tag; None when nothing does.
+    `rejected` are lines the reader could not read; `held` the keys of those of them whose person it could.
+    A line number appears in one part only, and part after part they ascend.
+    """
+
+    lines: NDArray[np.int64]
+    keys: pa.BinaryArray
+    tagging_line: NDArray[np.int32]
+    tagging_text: NDArray[np.int32]
+    texts: Sequence[str]
+    is_removal: NDArray[np.bool_] | None = None
+    rejected: Sequence[Rejected] = ()
+    held: Sequence[bytes] = ()
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """How a batch is to be applied.
+
+    add, remove: the taggings of every line; remove never creates a person.
+    change: each tagging adds or removes.
+    set: every person named has exactly the taggings of their lines, at or below `under`.
+    mirror: so has everybody, at or below `under`; people not named lose theirs there.
+    In every mode a tag outside `under` rejects its line.
+
+    A line is rejected whole when any of its tags is: not a tag, outside `under`, unknown to a closed catalogue,
+    both added and removed for the person, or the second tag of an exclusive branch for the person. For the last
+    two, lines count in order: those already accepted win, and a line may not contradict itself.
+    In set and mirror, a person named by a rejected line loses nothing (`held`).
+    Giving a tag of an exclusive branch takes every other tag of that branch (at or below it) from that person.
+    People only named by rejected lines, or by remove, are not created.
+    """
+
+    mode: Mode
+    origin: Origin
+    action: str = "tagging"
+    under: TagPath | None = None
+    lowercase: bool = False
+    dry_run: bool = False
+    allow_empty: bool = False
+    idempotency_key: str | None = None
+    fingerprint: str = ""
+
+
+class Population(Protocol):
+    """One environment: its people, their tags, its catalogue and its history. Each answer is true for one version."""
+
+    def version(self) -> Version:
+        """The newest committed version that this process answers from; 0 before the first."""
+
+    # Writes. Each is one batch and one version; one that changes nothing makes none.
+
+    def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
+        """Applies all parts as one batch, or none of them when reading them raises.
+
+        A replay of the idempotency key with the same fingerprint gives the first receipt again.
+
+        Raises:
+            IdempotencyKeyReused, MirrorEmpty (unless allow_empty), TagProblem for `under`, StoreUnavailable.
+        """
+
+    def submit(self, parts: Sequence[Part], request: Request) -> "Future[Receipt]":
+        """`apply` without waiting in this thread, for small batches: those that wait together share one commit.
+
+        The future fails with what `apply` raises.
+        """
+
+    def put_person(self, person: Person, origin: Origin) -> Receipt:
+        """Makes the person known, without tags; changes nothing when they are."""
+
+    def erase_person(self, person: Person, origin: Origin) -> Receipt:
+        """Takes all tags, the person and their id away, for good: not undoable.
+
+        The same id may come again as a new person. Raises: PersonNotFound.
+        """
+
+    def put_tag(
+        self,
+        tag: TagPath,
+        origin: Origin,
+        *,
+        description: str | None = None,
+        exclusive: bool | None = None,
+    ) -> Receipt:
+        """Creates the tag, or describes it; None leaves a field as it is. Works in a closed catalogue too.
+
+        An implied branch that is described becomes a tag of its own. Raises: TagIsAlias.
+        """
+
+    def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
+        """Renames the tag and everything below it; people keep it, and the old path stays as an alias.
+
+        Raises:
+            TagNotFound; TagIsAlias: it was renamed; TagExists: a live tag has one of the new paths (merge instead);
+            TagMoveInvalid: into itself, below an alias, or a path below would get more than three levels.
+        """
+
+    def merge_tags(self, tag: TagPath, into: TagPath, origin: Origin) -> Receipt:
+        """Everybody who bears `tag` bears `into` instead; below it likewise, path by path.
+
+        The old paths stay as aliases. Tags below that have no counterpart are moved.
+        When `into` is not there, the tag itself becomes it; for an implied branch it is created.
+        Raises: TagNotFound, TagIsAlias, TagMoveInvalid (into itself or below, or too deep).
+        """
+
+    def drop_tag(self, tag: TagPath, origin: Origin) -> Receipt:
+        """Takes the tag and everything below it from everybody and out of the catalogue. An alias is merely dropped.
+
+        Raises: TagNotFound; TagIsAlias: a branch above it was renamed.
+        """
+
+    def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
+        """Takes back what one version did, as a new version. Undoing an undo does it again.
+
+        Taggings that a later version touched are left alone and counted (`left_alone`). People whom it created go,
+        unless they bear tags afterwards. Catalogue entries go back; an entry changed since is a conflict.
+        Raises: ChangeNotFound; UndoConflict: a path is taken, an entry was changed since, or a person was erased by it.
+        """
+
+    # Reads.
+
+    def find_person(self, person: Person) -> PersonRecord | None:
+        """The person with their tags, or None."""
+
+    def list_people(
+        self,
+        *,
+        kind: Kind,
+        search: str = "",
+        search_match: str = "substring",
+        tag: TagPath | None = None,
+        match: Match = "subtree",
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page[PersonRecord]:
+        """People in the order they came, whose id is, begins with or contains `search` (exact, prefix, substring)."""
+
+    def list_tags(
+        self, *, search: str = "", under: TagPath | None = None, limit: int, cursor: str | None = None
+    ) -> Page[Tag]:
+        """The catalogue in code point order, implied branches included; `search` is a substring of the path."""
+
+    def get_tag(self, tag: TagPath) -> Tag:
+        """One entry. Raises: TagNotFound, with the nearest; TagIsAlias, with the path it is now."""
+
+    def resolve(self, tag: TagPath) -> TagPath:
+        """The path that this one stands for after renames."""
+
+    def aliases(self) -> Mapping[TagPath, TagPath]:
+        """Every alias and the path it was given for."""
+
+    def nearest(self, tag: str) -> list[str]:
+        """Known tags that look like this text."""
+
+    def count(self, tribe: Definition, tribes: Mapping[str, Definition]) -> Count:
+        """How many are in the tribe, and in its audience."""
+
+    def sample(self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int) -> tuple[Person, ...]:
+        """Some members, spread over the population, the same ones for the same version."""
+
+    def members(
+        self, tribe: Definition, tribes: Mapping[str, Definition]
+    ) -> tuple[Version, Iterator[Sequence[Person]]]:
+        """All members in the order they came, a chunk at a time, as of the version given."""
+
+    def bearers(self, tag: TagPath, match: Match) -> tuple[Version, Iterator[Sequence[Person]]]:
+        """All who bear the tag, a chunk at a time. Raises: TagNotFound."""
+
+    def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
+        """Every tagging, person by person, a chunk of people at a time."""
+
+    def overlap(
+        self, chosen: Sequence[str], tribes: Mapping[str, Definition]
+    ) -> tuple[Version, tuple[OverlapRegion, ...]]:
+        """How many people are in exactly which of the chosen tribes, the largest regions first.
+
+        Regions without people are left out, and so are the people in none of the tribes.
+        """
+
+    def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
+        """The tribes the person is in. A person not known is decided as one who bears nothing.
+
+        In every question about tribes, a rule's tag is what its path stands for after renames.
+        """
+
+    def list_changes(
+        self,
+        *,
+        person: Person | None = None,
+        tag: TagPath | None = None,
+        after: Version = 0,
+        limit: int,
+    ) -> tuple[Change, ...]:
+        """Versions above `after`, ascending; only those that touched the person, or the tag or what is below it."""
+
+    def get_change(self, version: Version) -> Change:
+        """One version. Raises: ChangeNotFound."""
+
+
+class Control(Protocol):
+    """The tenants of an installation, their tokens and their tribes."""
+
+    def put_organization(self, organization: Organization) -> None:
+        """Creates it, or renames it."""
+
+    def list_organizations(self) -> tuple[Organization, ...]:
+        """All of the installation, by id."""
+
+    def put_space(self, space: Space) -> None:
+        """Creates a space with its three environments. Raises: SpaceExists, OrganizationNotFound."""
+
+    def list_spaces(self, organization: str) -> tuple[Space, ...]:
+        """By id."""
+
+    def get_space(self, space: str) -> Space:
+        """Raises: SpaceNotFound."""
+
+    def list_environments(self, space: str) -> tuple[Environment, ...]:
+        """Development, staging, production."""
+
+    def get_environment(self, space: str, name: str) -> Environment:
+        """Raises: SpaceNotFound, EnvironmentNotFound."""
+
+    def put_catalogue(self, space: str, name: str, catalogue: str) -> Environment:
+        """Opens or closes the catalogue of an environment."""
+
+    def add_token(self, token: Token, secret_hash: bytes) -> None:
+        """Stores a token by the SHA-256 of its secret."""
+
+    def find_token(self, secret_hash: bytes) -> Token | None:
+        """The token of this secret, expired or not."""
+
+    def list_tokens(self, organization: str) -> tuple[Token, ...]:
+        """By creation."""
+
+    def touch_token(self, token: str, at: str) -> None:
+        """Sets the last-used time."""
+
+    def drop_token(self, organization: str, token: str) -> None:
+        """Revokes it. Raises: TokenNotFound."""
+
+    def list_tribes(self, space: str) -> tuple[Tribe, ...]:
+        """By id."""
+
+    def get_tribe(self, space: str, tribe: str) -> Tribe:
+        """Raises: TribeNotFound."""
+
+    def add_tribe(self, space: str, tribe: Tribe) -> None:
+        """Raises: TribeExists, TooManyTribes."""
+
+    def put_tribe(self, space: str, tribe: Tribe, *, revision: int) -> None:
+        """Replaces the tribe when its stored revision is `revision`. Raises: TribeNotFound, TribeChanged."""
+
+    def drop_tribe(self, space: str, tribe: str, *, revision: int | None) -> None:
+        """Raises: TribeNotFound, TribeChanged."""
+
+
+__all__ = ["Control", "Page", "Part", "Population", "Request", "Scope"]

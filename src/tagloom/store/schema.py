@@ -1,0 +1,192 @@
+"""The tables, one schema for every SQL store. Migrations create them; `control.py` queries some of them."""
+
+import sqlalchemy as sql
+
+metadata = sql.MetaData()
+
+organization = sql.Table(
+    "organization",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("name", sql.Text, nullable=False),
+)
+
+space = sql.Table(
+    "space",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("organization", sql.Text, sql.ForeignKey("organization.id"), nullable=False, index=True),
+    sql.Column("name", sql.Text, nullable=False),
+)
+
+environment = sql.Table(
+    "environment",
+    metadata,
+    sql.Column("key", sql.Integer, primary_key=True),
+    sql.Column("space", sql.Text, sql.ForeignKey("space.id"), nullable=False),
+    sql.Column("name", sql.Text, nullable=False),
+    sql.Column("catalogue", sql.Text, nullable=False),
+    sql.Column("secret", sql.LargeBinary, nullable=False),
+    sql.Column("version", sql.BigInteger, nullable=False),
+    sql.Column("next_ordinal", sql.BigInteger, nullable=False),
+    sql.Column("catalogue_generation", sql.BigInteger, nullable=False),
+    sql.Column("keys_generation", sql.BigInteger, nullable=False),
+    sql.UniqueConstraint("space", "name"),
+)
+
+token = sql.Table(
+    "token",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("organization", sql.Text, sql.ForeignKey("organization.id"), nullable=False, index=True),
+    sql.Column("name", sql.Text, nullable=False),
+    sql.Column("scopes", sql.Text, nullable=False),
+    sql.Column("secret_hash", sql.LargeBinary, nullable=False, unique=True),
+    sql.Column("created_at", sql.Text, nullable=False),
+    sql.Column("expires_at", sql.Text, nullable=False),
+    sql.Column("last_used_at", sql.Text),
+)
+
+tribe = sql.Table(
+    "tribe",
+    metadata,
+    sql.Column("space", sql.Text, sql.ForeignKey("space.id"), primary_key=True),
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("name", sql.Text, nullable=False),
+    sql.Column("description", sql.Text, nullable=False),
+    sql.Column("category", sql.Text, nullable=False),
+    sql.Column("audience", sql.Text, nullable=False),
+    sql.Column("rule", sql.Text, nullable=False),
+    sql.Column("revision", sql.Integer, nullable=False),
+)
+
+# The dictionary: tags, and facts such as `everyone`. Ids are never used again.
+row = sql.Table(
+    "row",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), nullable=False, index=True),
+    sql.Column("kind", sql.Text, nullable=False),
+    sql.Column("path", sql.Text, nullable=False),
+    sql.Column("is_live", sql.Boolean, nullable=False),
+    sql.Column("description", sql.Text, nullable=False),
+    sql.Column("exclusive", sql.Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+sql.Index(
+    "row_live_path",
+    row.c.environment,
+    row.c.kind,
+    row.c.path,
+    unique=True,
+    sqlite_where=row.c.is_live,
+    postgresql_where=row.c.is_live,
+)
+
+alias = sql.Table(
+    "alias",
+    metadata,
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
+    sql.Column("path", sql.Text, primary_key=True),
+    sql.Column("target", sql.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# `place` is row << 16 | bucket: one number is the fastest key a B-tree has, and neighbours lie together.
+chunk = sql.Table(
+    "chunk",
+    metadata,
+    sql.Column("place", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=False),
+    sql.Column("bearers", sql.LargeBinary, nullable=False),
+)
+
+batch = sql.Table(
+    "batch",
+    metadata,
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
+    sql.Column("version", sql.BigInteger, primary_key=True),
+    sql.Column("at", sql.Text, nullable=False),
+    sql.Column("action", sql.Text, nullable=False),
+    sql.Column("actor", sql.Text, nullable=False),
+    sql.Column("source", sql.Text, nullable=False),
+    sql.Column("added", sql.BigInteger, nullable=False),
+    sql.Column("removed", sql.BigInteger, nullable=False),
+    sql.Column("new_people", sql.BigInteger, nullable=False),
+    sql.Column("undoes", sql.BigInteger),
+    sql.Column("is_final", sql.Boolean, nullable=False),
+    sql.Column("first_change", sql.BigInteger, nullable=False),
+    sql.Column("change_count", sql.Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+sql.Index(
+    "batch_undoing",
+    batch.c.environment,
+    batch.c.undoes,
+    sqlite_where=batch.c.undoes.is_not(None),
+    postgresql_where=batch.c.undoes.is_not(None),
+)
+
+# Changes lie in the order of their commit; a batch names its first one and their number.
+change = sql.Table(
+    "change",
+    metadata,
+    sql.Column("id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True),
+    sql.Column("environment", sql.Integer, nullable=False),
+    sql.Column("version", sql.BigInteger, nullable=False),
+    sql.Column("row", sql.Integer, nullable=False),
+    sql.Column("bucket", sql.Integer, nullable=False),
+    sql.Column("added", sql.LargeBinary, nullable=False),
+    sql.Column("removed", sql.LargeBinary, nullable=False),
+)
+sql.Index("change_of_chunk", change.c.environment, change.c.bucket, change.c.row, change.c.version)
+
+entry = sql.Table(
+    "entry",
+    metadata,
+    sql.Column("environment", sql.Integer, primary_key=True),
+    sql.Column("version", sql.BigInteger, primary_key=True),
+    sql.Column("number", sql.Integer, primary_key=True),
+    sql.Column("kind", sql.Text, nullable=False),
+    sql.Column("name", sql.Text, nullable=False),
+    sql.Column("before", sql.Text, nullable=False),
+    sql.Column("after", sql.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+run = sql.Table(
+    "run",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("environment", sql.Integer, nullable=False, index=True),
+    sql.Column("keys", sql.BigInteger, nullable=False),
+    sql.Column("pages", sql.Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# `place` is run << 24 | page.
+page = sql.Table(
+    "page",
+    metadata,
+    sql.Column("place", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=False),
+    sql.Column("entries", sql.LargeBinary, nullable=False),
+)
+
+segment = sql.Table(
+    "segment",
+    metadata,
+    sql.Column("environment", sql.Integer, primary_key=True),
+    sql.Column("first", sql.BigInteger, primary_key=True),
+    sql.Column("size", sql.Integer, nullable=False),
+    sql.Column("keys", sql.LargeBinary, nullable=False),
+)
+
+replay = sql.Table(
+    "replay",
+    metadata,
+    sql.Column("environment", sql.Integer, primary_key=True),
+    sql.Column("key", sql.Text, primary_key=True),
+    sql.Column("fingerprint", sql.Text, nullable=False),
+    sql.Column("receipt", sql.LargeBinary, nullable=False),
+    sql.Column("at", sql.Text, nullable=False, index=True),
+)

@@ -1,0 +1,386 @@
+"""SQLite: one file, WAL, `synchronous=FULL`, one writer, any number of readers and processes."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import sqlalchemy as sql
+from sqlalchemy import event
+
+from tagloom import problems
+from tagloom.engine.storage import (
+    BatchRecord,
+    ChunkChange,
+    Entry,
+    Moved,
+    Replay,
+    Row,
+    Run,
+    Segment,
+    Snapshot,
+    Stamp,
+    State,
+    Transaction,
+)
+from tagloom.store.migrations import upgrade
+
+_PAGE_BYTES = 8_192  # A dense chunk and its header take two pages; smaller ones cost more levels, larger ones more WAL.
+_BUSY_SECONDS = 60  # A bulk commit of another process may hold the file for some seconds.
+_BATCH_COLUMNS = (
+    "version, at, action, actor, source, added, removed, new_people, undoes, "
+    "(SELECT max(version) FROM batch AS later WHERE later.environment = batch.environment "
+    "AND later.undoes = batch.version), is_final"
+)
+_CHANGE_COLUMNS = "version, row, bucket, added, removed"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise problems.StoreUnavailable(f"SQLite says: {error}.") from error
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection in autocommit mode, set up as every one of ours is."""
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA cache_size=-65536")
+    connection.execute("PRAGMA mmap_size=1073741824")
+    connection.execute("PRAGMA journal_size_limit=67108864")
+    return connection
+
+
+def open_engine(path: Path) -> sql.Engine:
+    """SQLAlchemy on the same file, for the control plane and the migrations; its transactions begin immediately."""
+    engine = sql.create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in (f"page_size={_PAGE_BYTES}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sql.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+class SqliteDatabase:
+    """The file of an installation: migrated when opened, then read and written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _translated():
+            self.engine = open_engine(path)
+            with self.engine.begin() as connection:
+                upgrade(connection)
+            self._writer = connect(path)
+        self._write_lock = threading.Lock()
+        self._readers = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._opened_lock = threading.Lock()
+
+    def reader(self) -> sqlite3.Connection:
+        """The calling thread's own connection."""
+        connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+        if connection is None:
+            connection = self._readers.connection = connect(self.path)
+            with self._opened_lock:
+                self._opened.append(connection)
+        return connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[int], Transaction]]:
+        """One transaction over any environments of the file: committed at the end, rolled back by an exception."""
+        with self._write_lock, _translated():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield lambda environment: _SqliteTransaction(self._writer, environment)
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def storage(self, environment: int) -> "SqliteStorage":
+        """One environment's part of the file."""
+        return SqliteStorage(self, environment)
+
+    def backup(self, target: Path) -> None:
+        """A consistent copy of the file as of now, while others go on writing."""
+        with _translated(), sqlite3.connect(target) as copy:
+            self.reader().backup(copy, pages=4_096)
+        copy.close()
+
+    def close(self) -> None:
+        """Closes every connection; the last one folds the WAL into the file."""
+        with self._write_lock, self._opened_lock:
+            for connection in (*self._opened, self._writer):
+                connection.close()
+            self._opened.clear()
+        self.engine.dispose()
+
+
+class SqliteStorage:
+    """One environment in the file."""
+
+    def __init__(self, database: SqliteDatabase, environment: int) -> None:
+        self._database = database
+        self._environment = environment
+        self._seen: dict[int, tuple[int, Stamp]] = {}
+
+    def reading(self) -> AbstractContextManager[Snapshot]:
+        """One committed state, in the calling thread."""
+        return self._reading()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Snapshot]:
+        connection = self._database.reader()
+        with _translated():
+            if connection.in_transaction:
+                yield _SqliteSnapshot(connection, self._environment)
+                return
+            connection.execute("BEGIN")
+            try:
+                yield _SqliteSnapshot(connection, self._environment)
+            finally:
+                connection.execute("ROLLBACK")
+
+    def stamp(self) -> Stamp:
+        """Where the environment stands; asked for only when some other connection has committed."""
+        connection = self._database.reader()
+        with _translated():
+            data_version = connection.execute("PRAGMA data_version").fetchone()[0]
+            seen = self._seen.get(id(connection))
+            if seen is not None and seen[0] == data_version:
+                return seen[1]
+            query = "SELECT version, catalogue_generation, keys_generation FROM environment WHERE key=?"
+            stamp = Stamp._make(connection.execute(query, (self._environment,)).fetchone())
+        self._seen[id(connection)] = data_version, stamp
+        return stamp
+
+
+class _SqliteSnapshot:
+    def __init__(self, connection: sqlite3.Connection, environment: int) -> None:
+        self._connection = connection
+        self._environment = environment
+
+    def _all(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        return self._connection.execute(query, values).fetchall()
+
+    def state(self) -> State:
+        query = (
+            "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed' "
+            "FROM environment WHERE key=?"
+        )
+        found = self._connection.execute(query, (self._environment,)).fetchone()
+        if found is None:
+            raise problems.EnvironmentNotFound(f"The store holds no environment {self._environment}.")
+        return State(found[0], found[1], found[2], found[3], found[4], bool(found[5]))
+
+    def rows(self) -> list[Row]:
+        query = "SELECT id, kind, path, is_live, description, exclusive FROM row WHERE environment=? ORDER BY id"
+        found = self._connection.execute(query, (self._environment,))
+        return [Row(i, kind, path, bool(live), text, bool(one)) for i, kind, path, live, text, one in found]
+
+    def aliases(self) -> list[tuple[str, str]]:
+        return self._connection.execute(
+            "SELECT path, target FROM alias WHERE environment=?", (self._environment,)
+        ).fetchall()
+
+    def chunk(self, row: int, bucket: int) -> bytes | None:
+        query = "SELECT bearers FROM chunk WHERE place=?"
+        found = self._connection.execute(query, (row << 16 | bucket,)).fetchone()
+        return None if found is None else found[0]
+
+    def chunks(self, row: int) -> list[tuple[int, bytes]]:
+        query = "SELECT place & 65535, bearers FROM chunk WHERE place BETWEEN ? AND ? ORDER BY place"
+        return self._connection.execute(query, (row << 16, row << 16 | 0xFFFF)).fetchall()
+
+    def runs(self) -> list[Run]:
+        query = "SELECT id, keys, pages FROM run WHERE environment=? ORDER BY id"
+        return [Run(*found) for found in self._connection.execute(query, (self._environment,))]
+
+    def page(self, run: int, page: int) -> bytes:
+        query = "SELECT entries FROM page WHERE place=?"
+        found = self._connection.execute(query, (run << 24 | page,)).fetchone()
+        if found is None:
+            raise Moved(f"page {page} of run {run}")
+        return bytes(found[0])
+
+    def segments(self) -> list[Segment]:
+        query = "SELECT first, size FROM segment WHERE environment=? ORDER BY first"
+        return [Segment(*found) for found in self._connection.execute(query, (self._environment,))]
+
+    def segment(self, first: int) -> bytes:
+        query = "SELECT keys FROM segment WHERE environment=? AND first=?"
+        found = self._connection.execute(query, (self._environment, first)).fetchone()
+        if found is None:
+            raise Moved(f"the segment of keys from {first} on")
+        return bytes(found[0])
+
+    def _batches(self, condition: str, *values: object) -> list[BatchRecord]:
+        query = f"SELECT {_BATCH_COLUMNS} FROM batch WHERE environment=? AND {condition}"
+        found = self._connection.execute(query, (self._environment, *values))
+        return [BatchRecord._make((*record[:10], bool(record[10]))) for record in found]
+
+    def batch(self, version: int) -> BatchRecord | None:
+        found = self._batches("version=?", version)
+        return found[0] if found else None
+
+    def batches(self, after: int, limit: int) -> list[BatchRecord]:
+        return self._batches("version>? ORDER BY version LIMIT ?", after, limit)
+
+    def entries(self, version: int) -> list[Entry]:
+        query = "SELECT kind, name, before, after FROM entry WHERE environment=? AND version=? ORDER BY number"
+        return [Entry(*found) for found in self._connection.execute(query, (self._environment, version))]
+
+    def _changes(self, condition: str, *values: object) -> Iterator[ChunkChange]:
+        query = f"SELECT {_CHANGE_COLUMNS} FROM change WHERE {condition}"
+        return map(ChunkChange._make, self._connection.execute(query, values))
+
+    def _range(self, version: int) -> tuple[int, int]:
+        query = "SELECT first_change, change_count FROM batch WHERE environment=? AND version=?"
+        first, count = self._connection.execute(query, (self._environment, version)).fetchone() or (1, 0)
+        return first, first + count - 1
+
+    def changes(self, version: int) -> Iterator[ChunkChange]:
+        return self._changes("id BETWEEN ? AND ? ORDER BY id", *self._range(version))
+
+    def changes_after(self, version: int) -> Iterator[ChunkChange]:
+        first = self._range(version + 1)[0]
+        return self._changes("id>=? AND environment=? ORDER BY id", first, self._environment)
+
+    def changes_since(self, version: int) -> Iterator[ChunkChange]:
+        first, last = self._range(version)
+        query = (
+            "SELECT l.version, l.row, l.bucket, l.added, l.removed FROM change AS v JOIN change AS l "
+            "ON l.environment=v.environment AND l.bucket=v.bucket AND l.row=v.row AND l.version>v.version "
+            "WHERE v.id BETWEEN ? AND ?"
+        )
+        return map(ChunkChange._make, self._connection.execute(query, (first, last)))
+
+    def changes_of(self, row: int, bucket: int) -> Iterator[ChunkChange]:
+        condition = "environment=? AND bucket=? AND row=? ORDER BY version DESC"
+        return self._changes(condition, self._environment, bucket, row)
+
+    def changes_in(self, bucket: int, after: int) -> Iterator[ChunkChange]:
+        condition = "environment=? AND bucket=? AND version>? ORDER BY version"
+        return self._changes(condition, self._environment, bucket, after)
+
+    def versions_of(self, rows: Sequence[int], after: int, limit: int) -> list[int]:
+        # Naming every bucket lets the index of (environment, bucket, row, version) seek instead of scan.
+        query = (
+            "WITH RECURSIVE buckets(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM buckets, environment "
+            "WHERE key=? AND n < next_ordinal >> 16), asked AS (SELECT value AS row FROM json_each(?)) "
+            "SELECT DISTINCT version FROM buckets CROSS JOIN asked CROSS JOIN change "
+            "ON change.environment=? AND change.bucket=buckets.n AND change.row=asked.row AND change.version>? "
+            "ORDER BY version LIMIT ?"
+        )
+        asked = "[" + ",".join(map(str, rows)) + "]"
+        found = self._connection.execute(query, (self._environment, asked, self._environment, after, limit))
+        return [version for (version,) in found]
+
+    def replay(self, key: str) -> Replay | None:
+        query = "SELECT fingerprint, receipt FROM replay WHERE environment=? AND key=?"
+        found = self._connection.execute(query, (self._environment, key)).fetchone()
+        return None if found is None else Replay(*found)
+
+
+class _SqliteTransaction(_SqliteSnapshot):
+    def put_state(self, state: State) -> None:
+        self._connection.execute(
+            "UPDATE environment SET version=?, next_ordinal=?, catalogue_generation=?, keys_generation=? WHERE key=?",
+            (*state[:4], self._environment),
+        )
+
+    def add_row(self, kind: str, path: str) -> int:
+        query = (
+            "INSERT INTO row (environment, kind, path, is_live, description, exclusive) "
+            "VALUES (?, ?, ?, 1, '', 0) RETURNING id"
+        )
+        return int(self._connection.execute(query, (self._environment, kind, path)).fetchone()[0])
+
+    def put_rows(self, rows: Iterable[Row]) -> None:
+        values = [(row.path, row.is_live, row.description, row.exclusive, row.id) for row in rows]
+        # Paths may pass from one row to another: all are given up before any is taken.
+        self._connection.executemany("UPDATE row SET is_live=0 WHERE id=?", [value[-1:] for value in values])
+        query = "UPDATE row SET path=?, is_live=?, description=?, exclusive=? WHERE id=?"
+        self._connection.executemany(query, values)
+
+    def put_alias(self, path: str, target: str | None) -> None:
+        if target is None:
+            self._connection.execute("DELETE FROM alias WHERE environment=? AND path=?", (self._environment, path))
+        else:
+            query = "INSERT OR REPLACE INTO alias (environment, path, target) VALUES (?, ?, ?)"
+            self._connection.execute(query, (self._environment, path, target))
+
+    def put_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
+        kept, emptied = [], []
+        for row, bucket, data in chunks:
+            if data:
+                kept.append((row << 16 | bucket, data))
+            else:
+                emptied.append((row << 16 | bucket,))
+        self._connection.executemany(
+            "INSERT INTO chunk (place, bearers) VALUES (?, ?) "
+            "ON CONFLICT (place) DO UPDATE SET bearers=excluded.bearers",
+            kept,
+        )
+        self._connection.executemany("DELETE FROM chunk WHERE place=?", emptied)
+
+    def add_batch(self, batch: BatchRecord, changes: Iterable[ChunkChange], entries: Iterable[Entry]) -> None:
+        values = [(self._environment, *change) for change in changes]
+        first = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM change").fetchone()[0]
+        self._connection.executemany(
+            f"INSERT INTO change (environment, {_CHANGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", values
+        )
+        self._connection.execute(
+            "INSERT INTO batch (environment, version, at, action, actor, source, added, removed, new_people, undoes, "
+            "is_final, first_change, change_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (self._environment, *batch[:9], batch.is_final, first, len(values)),
+        )
+        self._connection.executemany(
+            "INSERT INTO entry (environment, version, number, kind, name, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(self._environment, batch.version, number, *entry) for number, entry in enumerate(entries)],
+        )
+
+    def add_run(self, keys: int, pages: Sequence[bytes]) -> Run:
+        query = "INSERT INTO run (environment, keys, pages) VALUES (?, ?, ?) RETURNING id"
+        identity = int(self._connection.execute(query, (self._environment, keys, len(pages))).fetchone()[0])
+        values = [(identity << 24 | number, page) for number, page in enumerate(pages)]
+        self._connection.executemany("INSERT INTO page (place, entries) VALUES (?, ?)", values)
+        return Run(identity, keys, len(pages))
+
+    def drop_run(self, run: int) -> None:
+        self._connection.execute("DELETE FROM page WHERE place BETWEEN ? AND ?", (run << 24, run << 24 | 0xFFFFFF))
+        self._connection.execute("DELETE FROM run WHERE id=?", (run,))
+
+    def put_page(self, run: int, page: int, entries: bytes) -> None:
+        self._connection.execute("UPDATE page SET entries=? WHERE place=?", (entries, run << 24 | page))
+
+    def put_segment(self, segment: Segment, keys: bytes) -> None:
+        self._connection.execute(
+            "DELETE FROM segment WHERE environment=? AND first>=? AND first<?",
+            (self._environment, segment.first, segment.first + segment.size),
+        )
+        self._connection.execute(
+            "INSERT INTO segment (environment, first, size, keys) VALUES (?, ?, ?, ?)",
+            (self._environment, segment.first, segment.size, keys),
+        )
+
+    def put_replay(self, key: str, replay: Replay, at: str) -> None:
+        query = "INSERT INTO replay (environment, key, fingerprint, receipt, at) VALUES (?, ?, ?, ?, ?)"
+        self._connection.execute(query, (self._environment, key, replay.fingerprint, replay.receipt, at))
+
+    def forget_replays(self, before: str) -> None:
+        self._connection.execute("DELETE FROM replay WHERE at<?", (before,))

@@ -1,0 +1,75 @@
+"""The one place that names an adapter: settings become an open installation."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tagloom import problems
+from tagloom.engine.committer import Committer
+from tagloom.engine.population import BitmapPopulation
+from tagloom.engine.standing import Standing
+from tagloom.model import Environment, Organization, Space
+from tagloom.settings import Settings
+from tagloom.store.control import SqlControl
+from tagloom.store.sqlite import SqliteDatabase
+
+ORGANIZATION = Organization("main", "Main")
+SPACE = Space("main", "main", "Main")
+
+
+def now_utc() -> datetime:
+    """The time of the machine's clock."""
+    return datetime.now(UTC)
+
+
+class Installation:
+    """Everything of one installation, open: its control plane, its populations, its committer."""
+
+    def __init__(self, settings: Settings, now: Callable[[], datetime] = now_utc) -> None:
+        self.settings = settings
+        self.now = now
+        settings.database.parent.mkdir(parents=True, exist_ok=True)
+        self.database = SqliteDatabase(settings.database)
+        self.control = SqlControl(self.database.engine)
+        self.committer = Committer(self.database)
+        self._populations: dict[int, BitmapPopulation] = {}
+        self._lock = threading.Lock()
+
+    def population(self, environment: Environment) -> BitmapPopulation:
+        """The population of an environment, opened at its first use."""
+        with self._lock:
+            found = self._populations.get(environment.key)
+            if found is None:
+                storage = self.database.storage(environment.key)
+                standing = Standing(environment.key, storage, self.settings.index_bytes_max)
+                found = self._populations[environment.key] = BitmapPopulation(standing, self.committer, self.now)
+        return found
+
+    def close(self) -> None:
+        """Finishes what waits to be written, then closes the store."""
+        self.committer.close()
+        self.database.close()
+
+
+def open_installation(settings: Settings, *, create: bool = False) -> Installation:
+    """Opens what the settings name, bringing its schema up to date.
+
+    Raises:
+        InstallationMissing: there is none, and `create` is not asked for.
+    """
+    if not create and not settings.database.exists():
+        raise problems.InstallationMissing(
+            f"There is no installation at '{settings.database.parent}'. Create one with: tagloom init --data "
+            f"{settings.database.parent}"
+        )
+    installation = Installation(settings)
+    if create and not installation.control.list_organizations():
+        installation.control.put_organization(ORGANIZATION)
+        installation.control.put_space(SPACE)
+    return installation
+
+
+def backup(installation: Installation, target: Path) -> None:
+    """A consistent copy of a live installation."""
+    installation.database.backup(target)

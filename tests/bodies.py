@@ -1,0 +1,79 @@
+"""Bodies for tests: plain lines made into the columns that a reader would make of them."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from tagloom.model import Kind, Person, Rejected
+from tagloom.store.port import Part
+
+
+class Line(NamedTuple):
+    """What one line says: tags to add (or simply its tags) and, in mode `change`, tags to remove.
+
+    An unreadable line is one that the reader rejects; when the person could be read all the same, they are held.
+    """
+
+    person: Person | None
+    add: Sequence[str] = ()
+    remove: Sequence[str] = ()
+    is_unreadable: bool = False
+
+
+def user(id: str, *add: str, remove: Sequence[str] = ()) -> Line:
+    """A line of one user."""
+    return Line(Person("user", id), add, remove)
+
+
+def visitor(id: str, *add: str, remove: Sequence[str] = ()) -> Line:
+    """A line of one visitor."""
+    return Line(Person("visitor", id), add, remove)
+
+
+def unreadable(kind: Kind | None = None, id: str = "") -> Line:
+    """A line that the reader cannot read, with or without its person."""
+    return Line(None if kind is None else Person(kind, id), is_unreadable=True)
+
+
+def key_of(person: Person) -> bytes:
+    """The key that stands for the person in a part."""
+    return person.kind[0].encode() + person.id.encode()
+
+
+def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
+    """One part with these lines, numbered from `first_line` on."""
+    texts: dict[str, int] = {}
+    numbers: list[int] = []
+    keys: list[bytes] = []
+    taggings: list[tuple[int, int, bool]] = []
+    rejected: list[Rejected] = []
+    held: list[bytes] = []
+    for number, line in enumerate(lines, first_line):
+        if line.is_unreadable:
+            rejected.append(Rejected(number, "", "line-invalid", "The line cannot be read."))
+            held.extend([key_of(line.person)] if line.person else [])
+            continue
+        assert line.person is not None
+        for is_removal, named in ((False, line.add), (True, line.remove)):
+            for text in named:
+                taggings.append((len(numbers), texts.setdefault(text, len(texts)), is_removal))
+        numbers.append(number)
+        keys.append(key_of(line.person))
+    return Part(
+        lines=np.array(numbers, np.int64),
+        keys=pa.array(keys, pa.binary()),
+        tagging_line=np.array([line for line, _, _ in taggings], np.int32),
+        tagging_text=np.array([text for _, text, _ in taggings], np.int32),
+        texts=tuple(texts),
+        is_removal=np.array([taken for _, _, taken in taggings], np.bool_) if any(t for _, _, t in taggings) else None,
+        rejected=tuple(rejected),
+        held=tuple(held),
+    )
+
+
+def parts(lines: Sequence[Line], *, lines_per_part: int) -> Iterator[Part]:
+    """The same lines in several parts, numbered through."""
+    for start in range(0, len(lines), lines_per_part):
+        yield part(lines[start : start + lines_per_part], first_line=start + 1)

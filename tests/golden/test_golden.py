@@ -1,0 +1,53 @@
+"""The golden cases, which readers of tags and rules in other languages are to share, held against this one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tagloom import problems, rules, tags
+from tagloom.rules import Definition, Facts
+
+HERE = Path(__file__).parent
+RULES: list[dict[str, Any]] = json.loads((HERE / "rules.json").read_text("utf-8"))["cases"]
+TAGS: dict[str, list[dict[str, Any]]] = json.loads((HERE / "tags.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("case", RULES, ids=lambda case: case["name"])
+def test_a_rule_means_what_the_golden_case_says(case: dict[str, Any]) -> None:
+    rule = rules.parse_rule(json.dumps(case["rule"]))
+    facts = msgspec.convert(case["facts"], Facts)
+    tribes = msgspec.convert(case["tribes"], dict[str, Definition])
+
+    assert rules.matches(rule, facts, tribes) is case["expected"]
+    assert [
+        {"node": reason.node, "tag": reason.asks.tag, "match": reason.asks.match, "holds": reason.holds}
+        for reason in rules.reasons(rule, facts, tribes)
+    ] == case["reasons"]
+
+
+@pytest.mark.parametrize("case", TAGS["valid"], ids=lambda case: ascii(case["path"]))
+def test_a_valid_text_is_the_path_of_the_golden_case(case: dict[str, Any]) -> None:
+    assert tags.parse_tag(case["text"]) == case["path"]
+
+
+@pytest.mark.parametrize("case", TAGS["invalid"], ids=lambda case: ascii(case["text"]))
+def test_an_invalid_text_has_the_problem_of_the_golden_case(case: dict[str, Any]) -> None:
+    with pytest.raises(problems.TagProblem) as caught:
+        tags.parse_tag(case["text"])
+
+    assert caught.value.slug() == case["problem"]
+    assert caught.value.members["position"] == case["position"]
+    assert caught.value.members.get("suggestion") == case["suggestion"]
+
+
+def test_every_golden_case_has_a_name_of_its_own() -> None:
+    assert len({case["name"] for case in RULES}) == len(RULES)
+
+
+def test_every_rule_about_tags_has_a_golden_case() -> None:
+    named = {case["problem"] for case in TAGS["invalid"]}
+
+    assert named == {each.slug() for each in problems.TagProblem.__subclasses__()}

@@ -1,0 +1,292 @@
+"""The meaning of rules against a second reading of it, their limits, their reasons and their JSON."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tagloom import limits, problems, rules
+from tagloom.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Not, Rule
+from tagloom.tags import TagPath
+
+PATHS = [TagPath(path) for path in ("a", "a/b", "a/b/c", "ab", "b", "b/c")]
+paths = st.sampled_from(PATHS)
+facts = st.builds(Facts, st.sampled_from(["user", "visitor"]), st.frozensets(paths))
+tag_nodes = st.builds(HasTag, paths, st.sampled_from(["subtree", "exact"]))
+
+
+def rules_of(*tribes: str) -> st.SearchStrategy[Rule]:
+    """Rules that name no other tribes than these."""
+    leaves: st.SearchStrategy[Rule] = tag_nodes
+    if tribes:
+        leaves = leaves | st.builds(InTribe, st.sampled_from(tribes))
+
+    def above(parts: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
+        several = st.lists(parts, max_size=3).map(tuple)
+        return st.builds(All, several) | st.builds(AnyOf, several) | st.builds(Not, parts)
+
+    return st.recursive(leaves, above, max_leaves=8)
+
+
+def definitions(*tribes: str) -> st.SearchStrategy[Definition]:
+    return st.builds(Definition, st.sampled_from(["users", "visitors", "everyone"]), rules_of(*tribes))
+
+
+# Each tribe refers to earlier ones only, so there is no cycle.
+tribe_sets = st.fixed_dictionaries({"t0": definitions(), "t1": definitions("t0"), "t2": definitions("t0", "t1")})
+any_rule = rules_of("t0", "t1", "t2")
+
+
+def extension(rule: Rule, people: Sequence[Facts], tribes: Mapping[str, Definition]) -> set[int]:
+    """Who of the people a rule is about, in set algebra: a second reading of what rules mean."""
+    everyone = set(range(len(people)))
+    if isinstance(rule, HasTag):
+        upper = rule.tag.split("/")
+        asked = {path for path in PATHS if path.split("/") == upper}
+        if rule.match == "subtree":
+            asked |= {path for path in PATHS if path.split("/")[: len(upper)] == upper}
+        return {i for i in everyone if people[i].tags & asked}
+    if isinstance(rule, InTribe):
+        tribe = tribes[rule.tribe]
+        kinds = {"users": {"user"}, "visitors": {"visitor"}, "everyone": {"user", "visitor"}}[tribe.audience]
+        return extension(tribe.rule, people, tribes) & {i for i in everyone if people[i].kind in kinds}
+    if isinstance(rule, Not):
+        return everyone - extension(rule.of, people, tribes)
+    parts = [extension(part, people, tribes) for part in rule.of]
+    return everyone.intersection(*parts) if isinstance(rule, All) else set().union(*parts)
+
+
+@given(any_rule, tribe_sets, st.lists(facts, max_size=8))
+def test_a_rule_means_the_same_one_by_one_as_in_sets(
+    rule: Rule, tribes: dict[str, Definition], people: list[Facts]
+) -> None:
+    one_by_one = {i for i, each in enumerate(people) if rules.matches(rule, each, tribes)}
+
+    assert one_by_one == extension(rule, people, tribes)
+
+
+# Reasons.
+
+
+@given(any_rule, tribe_sets, facts, facts)
+def test_the_reasons_suffice_whoever_answers_them_alike_is_decided_alike(
+    rule: Rule, tribes: dict[str, Definition], one: Facts, other: Facts
+) -> None:
+    reasons = rules.reasons(rule, one, tribes)
+
+    if one.kind == other.kind and all(rules.matches(r.asks, other, {}) == r.holds for r in reasons):
+        assert rules.matches(rule, other, tribes) == rules.matches(rule, one, tribes)
+
+
+@given(any_rule, tribe_sets, facts)
+def test_every_reason_is_true_and_points_at_the_node_that_asks(
+    rule: Rule, tribes: dict[str, Definition], person: Facts
+) -> None:
+    for reason in rules.reasons(rule, person, tribes):
+        assert node_at(rule, reason.node, tribes) == reason.asks
+        assert rules.matches(reason.asks, person, {}) == reason.holds
+
+
+def node_at(rule: Rule, pointer: str, tribes: Mapping[str, Definition]) -> Rule:
+    """The node that a JSON pointer of `reasons` leads to, through tribes as well."""
+    node: Any = rule
+    for step in pointer.split("/")[1:]:
+        if step.startswith("tribe:"):
+            assert node == InTribe(step.removeprefix("tribe:"))
+            node = tribes[node.tribe].rule
+        else:
+            node = node.of if step == "of" else node[int(step)]
+    assert isinstance(node, Rule)
+    return node
+
+
+def test_a_tribe_whose_audience_does_not_take_the_person_needs_no_reason() -> None:
+    tribes = {"members": Definition("users", HasTag("a"))}
+    visitor = Facts("visitor", frozenset({TagPath("a")}))
+
+    assert rules.reasons(Not(InTribe("members")), visitor, tribes) == []
+    assert rules.matches(Not(InTribe("members")), visitor, tribes)
+
+
+def test_an_all_without_parts_is_everyone_and_an_any_without_parts_nobody() -> None:
+    nobody_special = Facts("visitor", frozenset())
+
+    assert rules.matches(All(()), nobody_special, {})
+    assert not rules.matches(AnyOf(()), nobody_special, {})
+
+
+# JSON.
+
+
+@given(any_rule)
+def test_a_rule_survives_its_json(rule: Rule) -> None:
+    assert rules.parse_rule(json.dumps(rules.rule_json(rule))) == rule
+
+
+def test_match_is_subtree_when_the_json_leaves_it_out() -> None:
+    assert rules.parse_rule('{"type":"tag","tag":"a/b"}') == HasTag("a/b", "subtree")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "null",
+        "[]",
+        '"a"',
+        '{"type":"all"}',
+        '{"type":"all","of":{}}',
+        '{"type":"none","of":[]}',
+        '{"type":"not","of":[]}',
+        '{"type":"tag"}',
+        '{"type":"tag","tag":null}',
+        '{"type":"tag","tag":"a","match":"both"}',
+        '{"type":"tag","tag":"a","extra":1}',
+        '{"type":"tag","tag":"\\ud800"}',
+        '{"type":"tag","tag":"\ud800"}',
+        '{"type":"all","of":[]} {}',
+        '{"type":"tag","tag":"e\u0301"}',
+    ],
+)
+def test_what_is_no_rule_is_refused_as_such(body: str) -> None:
+    with pytest.raises(problems.RuleInvalid):
+        rules.parse_rule(body)
+
+
+def test_bytes_that_are_not_utf8_are_refused_as_no_rule() -> None:
+    with pytest.raises(problems.RuleInvalid):
+        rules.parse_rule(b'{"type":"tag","tag":"\xff"}')
+
+
+def test_a_rule_with_a_bad_tag_is_refused_for_the_tag_with_its_place() -> None:
+    with pytest.raises(problems.TagHasCapital) as caught:
+        rules.parse_rule('{"type":"all","of":[{"type":"tag","tag":"a"},{"type":"not","of":{"type":"tag","tag":"A"}}]}')
+
+    assert caught.value.members["node"] == "/of/1/of"
+
+
+# Limits.
+
+
+def nested(count: int) -> str:
+    return '{"type":"not","of":' * (count - 1) + '{"type":"any","of":[]}' + "}" * (count - 1)
+
+
+def test_a_rule_as_deep_as_is_allowed_is_taken_and_one_level_more_is_not() -> None:
+    rules.parse_rule(nested(limits.LEVELS_PER_RULE_MAX))
+
+    with pytest.raises(problems.RuleTooDeep):
+        rules.parse_rule(nested(limits.LEVELS_PER_RULE_MAX + 1))
+
+
+@pytest.mark.parametrize("opening", ['{"type":"not","of":', '{"type":"all","of":[', "[", '{"x":'])
+def test_json_nested_5000_deep_is_refused_fast_and_without_recursion(opening: str) -> None:
+    began = time.perf_counter()
+
+    with pytest.raises(problems.RuleTooDeep):
+        rules.parse_rule(opening * 5_000)
+
+    assert time.perf_counter() - began < 0.5
+
+
+def test_a_rule_object_5000_deep_is_refused_without_recursion() -> None:
+    rule: Rule = AnyOf(())
+    for _ in range(5_000):
+        rule = Not(rule)
+
+    with pytest.raises(problems.RuleTooDeep):
+        rules.check_rule(rule)
+
+
+def test_brackets_inside_strings_do_not_count_as_depth() -> None:
+    tag = "[{" * 30 + '\\"['
+
+    assert rules.parse_rule('{"type":"tag","tag":"' + tag + '"}') == HasTag("[{" * 30 + '"[')
+
+
+def test_a_rule_of_as_many_nodes_as_are_allowed_is_taken_and_one_more_is_not() -> None:
+    rules.check_rule(AnyOf((HasTag("a"),) * (limits.NODES_PER_RULE_MAX - 1)))
+
+    with pytest.raises(problems.RuleTooLarge):
+        rules.check_rule(AnyOf((HasTag("a"),) * limits.NODES_PER_RULE_MAX))
+
+
+def test_a_body_of_too_many_bytes_is_refused_unread() -> None:
+    with pytest.raises(problems.RuleTooLarge):
+        rules.parse_rule(b" " * (limits.RULE_BYTES_MAX + 1))
+
+
+# Tribes that refer to tribes.
+
+
+def chain(first: int, last: int) -> dict[str, Rule]:
+    """Tribes that refer each to the next one; the last one to none."""
+    references: dict[str, Rule] = {f"t{i}": InTribe(f"t{i + 1}") for i in range(first, last)}
+    return references | {f"t{last}": AnyOf(())}
+
+
+def test_a_tribe_must_not_refer_to_itself() -> None:
+    with pytest.raises(problems.TribeCycle):
+        rules.check_tribes("t", Not(InTribe("t")), {})
+
+
+def test_a_circle_through_others_is_refused_and_drawn() -> None:
+    with pytest.raises(problems.TribeCycle, match="t2 -> t0 -> t1 -> t2") as caught:
+        rules.check_tribes("t2", InTribe("t0"), chain(0, 2))
+
+    assert caught.value.members["tribes"] == ["t2", "t0", "t1"]
+
+
+def test_a_tribe_that_does_not_exist_is_named() -> None:
+    with pytest.raises(problems.TribeUnknown) as caught:
+        rules.check_tribes("t", All((InTribe("ghost"),)), {})
+
+    assert caught.value.members["tribe"] == "ghost"
+
+
+def test_a_chain_of_references_as_long_as_is_allowed_is_taken_and_one_more_is_not() -> None:
+    most = limits.REFERENCES_DEEP_MAX
+    rules.check_tribes("t0", InTribe("t1"), chain(1, most))
+
+    with pytest.raises(problems.RuleTooDeep):
+        rules.check_tribes("t0", InTribe("t1"), chain(1, most + 1))
+
+
+def test_a_chain_does_not_grow_past_the_limit_from_below() -> None:
+    """Each half is allowed; the tribe in the middle would join them."""
+    most = limits.REFERENCES_DEEP_MAX
+
+    with pytest.raises(problems.RuleTooDeep):
+        rules.check_tribes(f"t{most}", InTribe(f"t{most + 1}"), chain(0, most) | chain(most + 1, most + 4))
+
+
+def test_a_chain_is_measured_by_its_longest_way() -> None:
+    most = limits.REFERENCES_DEEP_MAX
+    both_ways = AnyOf((InTribe(f"t{most}"), InTribe("t1")))
+
+    with pytest.raises(problems.RuleTooDeep):
+        rules.check_tribes("t0", both_ways, chain(1, most + 1))
+
+
+def test_tribes_that_all_refer_to_all_of_the_next_layer_are_checked_fast() -> None:
+    layers = [[f"t{layer}-{i}" for i in range(20)] for layer in range(limits.REFERENCES_DEEP_MAX + 1)]
+    others: dict[str, Rule] = {name: AnyOf(()) for name in layers[-1]}
+    for upper, lower in pairwise(layers):
+        others |= {name: AnyOf(tuple(InTribe(each) for each in lower)) for name in upper}
+    began = time.perf_counter()
+
+    rules.check_tribes("t0-0", others["t0-0"], others)
+
+    assert time.perf_counter() - began < 1
+
+
+def test_the_tags_and_tribes_that_a_rule_names_are_those_of_its_own_nodes() -> None:
+    rule = All((HasTag("a"), Not(AnyOf((HasTag("b/c", "exact"), InTribe("t"))))))
+
+    assert rules.tags_named(rule) == {"a", "b/c"}
+    assert rules.tribes_named(rule) == {"t"}
