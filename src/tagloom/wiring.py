@@ -52,7 +52,9 @@ class Installation:
         self.database.close()
 
 
-def open_installation(settings: Settings, *, create: bool = False) -> Installation:
+def open_installation(
+    settings: Settings, *, create: bool = False, now: Callable[[], datetime] = now_utc
+) -> Installation:
     """Opens what the settings name, bringing its schema up to date.
 
     Raises:
@@ -63,7 +65,7 @@ def open_installation(settings: Settings, *, create: bool = False) -> Installati
             f"There is no installation at '{settings.database.parent}'. Create one with: tagloom init --data "
             f"{settings.database.parent}"
         )
-    installation = Installation(settings)
+    installation = Installation(settings, now)
     if create and not installation.control.list_organizations():
         installation.control.put_organization(ORGANIZATION)
         installation.control.put_space(SPACE)

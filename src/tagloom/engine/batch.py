@@ -231,7 +231,7 @@ class View:
             new_people=draft.new_people,
             undoes=undoes,
             undone_by=None,
-            is_final=action == "erase-person",
+            is_final=action == "erase",
         )
         self.tx.add_batch(batch, changes, draft.entries)
         generation = self.state.catalogue_generation + bool(draft.entries)

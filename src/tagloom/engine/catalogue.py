@@ -24,14 +24,14 @@ def put(
     row = view.live(tag)
     if row is None:
         view.tag_row(tag, draft, description=description or "", exclusive=bool(exclusive))
-        return _done(draft, view, origin, "put-tag", at, new_tags=1)
+        return _done(draft, view, origin, "create tag", at, new_tags=1)
     wanted = row._replace(
         description=row.description if description is None else description,
         exclusive=row.exclusive if exclusive is None else exclusive,
     )
     if wanted != row:
         view.put_row(wanted, draft)
-    return _done(draft, view, origin, "put-tag", at)
+    return _done(draft, view, origin, "describe tag", at)
 
 
 def move(tag: TagPath, to: TagPath, view: View, origin: Origin, at: str) -> Receipt:
@@ -51,7 +51,7 @@ def move(tag: TagPath, to: TagPath, view: View, origin: Origin, at: str) -> Rece
     for row in rows:
         view.put_row(row._replace(path=targets[row.id]), draft)
     _put_alias(tag, to, view, draft)
-    return _done(draft, view, origin, "move-tag", at)
+    return _done(draft, view, origin, "move tag", at)
 
 
 def merge(tag: TagPath, into: TagPath, view: View, origin: Origin, at: str) -> Receipt:
@@ -76,7 +76,7 @@ def merge(tag: TagPath, into: TagPath, view: View, origin: Origin, at: str) -> R
             draft.remove(row.id, people)
             view.put_row(row._replace(is_live=False), draft)
     _put_alias(tag, into, view, draft)
-    return _done(draft, view, origin, "merge-tags", at, new_tags=new_tags)
+    return _done(draft, view, origin, "merge tags", at, new_tags=new_tags)
 
 
 def drop(tag: TagPath, view: View, origin: Origin, at: str) -> Receipt:
@@ -84,11 +84,11 @@ def drop(tag: TagPath, view: View, origin: Origin, at: str) -> Receipt:
     draft = Draft()
     if tag in view.dictionary.aliases:
         view.put_alias(tag, None, draft)
-        return _done(draft, view, origin, "drop-tag", at)
+        return _done(draft, view, origin, "drop alias", at)
     for row in _rows_at_or_below(tag, view):
         draft.remove(row.id, BitMap(view.whole(row.id)))
         view.put_row(row._replace(is_live=False), draft)
-    return _done(draft, view, origin, "drop-tag", at)
+    return _done(draft, view, origin, "drop tag", at)
 
 
 def _put_alias(tag: TagPath, target: TagPath, view: View, draft: Draft) -> None:
@@ -102,7 +102,7 @@ def _put_alias(tag: TagPath, target: TagPath, view: View, draft: Draft) -> None:
 
 def _rows_at_or_below(tag: TagPath, view: View) -> list[Row]:
     if not view.dictionary.is_known(tag):
-        raise not_found(tag, tag, view.dictionary.nearest(tag))
+        raise not_found(tag, view.dictionary.resolve(tag), view.dictionary.nearest(tag))
     return view.subtree(tag)
 
 
@@ -141,7 +141,7 @@ def erase(person: Person, view: View, key_hash: KeyHash, origin: Origin, at: str
             keys[ordinal - segment.first] = b""
             view.tx.put_segment(segment, pack_keys(pa.array(keys, pa.binary())))
     view.wiped_keys()
-    return _done(draft, view, origin, "erase-person", at)
+    return _done(draft, view, origin, "erase", at)
 
 
 def _wipe_hash(high: int, low: int, view: View) -> None:

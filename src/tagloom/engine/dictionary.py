@@ -1,7 +1,7 @@
 """The tag dictionary of one environment in memory: paths to rows, branches, aliases, exclusive branches."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from tagloom.engine.storage import Row
 from tagloom.tags import TagPath, branches_above, nearest, resolve
@@ -22,29 +22,33 @@ class Dictionary:
         self._order: list[TagPath] = []
         self._exclusive: set[TagPath] = set()
         for row in rows:
-            self.put(row, in_order=False)
+            self._take(row, in_order=False)
         self._order = sorted(self._below)
 
     def __len__(self) -> int:
         return len(self._live)
 
-    def put(self, row: Row, *, in_order: bool = True) -> None:
-        """Takes a row as it is now."""
-        before = self.rows.get(row.id)
+    def put(self, rows: Collection[Row]) -> None:
+        """Takes rows as they are now. All give up their paths first: a path may pass from one to another."""
+        for row in rows:
+            before = self.rows.get(row.id)
+            if before is not None and before.kind == "tag":
+                self._forget(before)
+        for row in rows:
+            self._take(row, in_order=True)
+
+    def _take(self, row: Row, *, in_order: bool) -> None:
         self.rows[row.id] = row
+        path = TagPath(row.path)
         if row.kind != "tag":
             self.facts[row.path] = row.id
-            return
-        path = TagPath(row.path)
-        if before is not None:
-            self._forget(before)
-        if row.is_live:
+        elif row.is_live:
             self._live[path] = row.id
             if row.exclusive:
                 self._exclusive.add(path)
             self._count(path, 1, in_order=in_order)
         else:
-            self._dropped[path] = row.id
+            self._dropped[path] = max(row.id, self._dropped.get(path, 0))
 
     def _forget(self, row: Row) -> None:
         path = TagPath(row.path)
@@ -54,6 +58,9 @@ class Dictionary:
             self._count(path, -1, in_order=True)
         elif self._dropped.get(path) == row.id:
             del self._dropped[path]
+            others = [other.id for other in self.rows.values() if other.path == path and other.id != row.id]
+            if others := [other for other in others if not self.rows[other].is_live]:
+                self._dropped[path] = max(others)
 
     def _count(self, path: TagPath, step: int, *, in_order: bool) -> None:
         for node in (path, *branches_above(path)):
@@ -79,7 +86,7 @@ class Dictionary:
         return None if row is None else self.rows[row]
 
     def dropped(self, path: str) -> Row | None:
-        """The tag of this path that was dropped last and may live again."""
+        """The youngest of the dropped tags of this path, which may live again."""
         row = self._dropped.get(TagPath(path))
         return None if row is None else self.rows[row]
 

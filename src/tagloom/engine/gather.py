@@ -162,11 +162,9 @@ class Gathering:
 
     def _understand(self, text: str) -> int:
         try:
-            written = text
-            if self._request.lowercase and (lowered := lowercased(text)) != text:
-                written = lowered
+            path = parse_tag(lowercased(text) if self._request.lowercase else text)
+            if self._request.lowercase and text.lower() != text:
                 self._lowered.add(text)
-            path = parse_tag(written)
             today, is_unknown, branches = self._knowledge.understand(path)
             if self._under and not is_at_or_below(today, self._under):
                 raise refusals.outside_under(today, self._under)

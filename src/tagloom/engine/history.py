@@ -9,7 +9,7 @@ from tagloom.engine.standing import Standing
 from tagloom.engine.storage import BatchRecord
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import Change, Given, Person, Version
-from tagloom.tags import TagPath
+from tagloom.tags import TagPath, is_at_or_below
 
 
 def get_change(standing: Standing, version: Version) -> Change:
@@ -29,14 +29,17 @@ def list_changes(
     snapshot = standing.snapshot()
     if tag is None:
         return tuple(_change(batch) for batch in snapshot.batches(after, limit))
-    dictionary = standing.dictionary
-    rows = [row.id for row in dictionary.subtree(dictionary.resolve(tag))]
-    dropped = dictionary.dropped(tag)
-    if dropped is not None:
-        rows.append(dropped.id)
-    versions = snapshot.versions_of(rows, after, limit) if rows else []
+    rows = _rows_ever(standing, tag)
+    versions = snapshot.versions_of(sorted(rows), after, limit) if rows else []
     found = (snapshot.batch(version) for version in versions)
     return tuple(_change(batch) for batch in found if batch is not None)
+
+
+def _rows_ever(standing: Standing, tag: TagPath) -> set[int]:
+    """The tags at or below a path, dropped ones included."""
+    today = standing.dictionary.resolve(tag)
+    rows = standing.dictionary.rows.values()
+    return {row.id for row in rows if row.kind == "tag" and is_at_or_below(row.path, today)}
 
 
 def _changes_of_person(
@@ -46,7 +49,7 @@ def _changes_of_person(
     if ordinal is None:
         return
     rows = standing.dictionary.rows
-    wanted = None if tag is None else {row.id for row in standing.dictionary.subtree(standing.dictionary.resolve(tag))}
+    wanted = None if tag is None else _rows_ever(standing, tag)
     touched: dict[Version, tuple[list[str], list[str]]] = {}
     for change in standing.snapshot().changes_in(ordinal // ORDINALS_PER_CHUNK, after):
         if len(touched) >= limit and change.version not in touched:

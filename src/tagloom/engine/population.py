@@ -115,18 +115,12 @@ class BitmapPopulation:
         return Gathering(request, self)
 
     def _hand_over(self, asked: Asked, request: Request, lines: int) -> "Future[Receipt]":
-        if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
-            raise problems.MirrorEmpty(
-                "The body has no line that can be taken, so the mirror would take every tag"
-                f"{f' at or below {request.under!r}' if request.under else ''} from everybody. "
-                "Ask for it with allow_empty=true.",
-                rejected_count=asked.rejected_count,
-            )
-
         def run(view: View) -> Receipt:
             replayed = self._replayed(request, view)
             if replayed is not None:
                 return replayed
+            if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
+                raise _mirror_empty(asked, request)
             effect = effect_of(asked, request, view)
             version = view.state.version
             if request.dry_run:
@@ -169,7 +163,7 @@ class BitmapPopulation:
         line = np.ones(1, np.int64)
         nothing = np.empty(0, np.int32)
         part = Part(line, binary_array([key_of(person)]), nothing, nothing, ())
-        return self.submit([part], Request(mode="add", origin=origin, action="put-person")).result()
+        return self.submit([part], Request(mode="add", origin=origin, action="person")).result()
 
     def erase_person(self, person: Person, origin: Origin) -> Receipt:
         """See the port."""
@@ -313,3 +307,12 @@ class BitmapPopulation:
     def get_change(self, version: Version) -> Change:
         """See the port."""
         return self._standing.read(lambda: history.get_change(self._standing, version))
+
+
+def _mirror_empty(asked: Asked, request: Request) -> problems.MirrorEmpty:
+    where = f" at or below '{request.under}'" if request.under else ""
+    return problems.MirrorEmpty(
+        f"The body has no line that can be taken, so the mirror would take every tag{where} from everybody. "
+        "Ask for that with allow_empty=true.",
+        rejected_count=asked.rejected_count,
+    )

@@ -118,9 +118,11 @@ def _matching(segment: Segment, column: pa.BinaryArray, kind: Kind, search: str,
     if search_match == "prefix":
         mask = pc.starts_with(column, kind[0].encode() + pattern)
     else:
-        # The first byte of a key is its kind, which is not searched.
-        mask = pc.match_substring(pc.binary_slice(column, 1), pattern)
+        mask = pc.match_substring(column, pattern)
     hits = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
+    if search_match == "substring" and pattern[:1] in (b"u", b"v"):
+        # The first byte of a key is its kind, which is not searched.
+        hits = np.array([hit for hit in hits.tolist() if pattern in column[hit].as_py()[1:]], np.int64)
     return bitmap_of((hits + segment.first).astype(np.uint32))
 
 

@@ -169,8 +169,7 @@ class Standing:
     def publish(self, view: View) -> None:
         """Takes over what a transaction has committed."""
         with self.lock:
-            for row in view.rows.values():
-                self.dictionary.put(row)
+            self.dictionary.put(view.rows.values())
             for path, target in view.aliases.items():
                 self.dictionary.put_alias(path, target)
             if view.rows or view.aliases:

@@ -154,6 +154,8 @@ entry = sql.Table(
     sqlite_with_rowid=False,
 )
 
+sql.Index("entry_of_name", entry.c.environment, entry.c.kind, entry.c.name, entry.c.version)
+
 run = sql.Table(
     "run",
     metadata,

@@ -282,12 +282,14 @@ class _SqliteSnapshot:
         query = (
             "WITH RECURSIVE buckets(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM buckets, environment "
             "WHERE key=? AND n < next_ordinal >> 16), asked AS (SELECT value AS row FROM json_each(?)) "
-            "SELECT DISTINCT version FROM buckets CROSS JOIN asked CROSS JOIN change "
+            "SELECT version FROM buckets CROSS JOIN asked CROSS JOIN change "
             "ON change.environment=? AND change.bucket=buckets.n AND change.row=asked.row AND change.version>? "
+            "UNION SELECT version FROM asked CROSS JOIN entry "
+            "ON entry.environment=? AND entry.kind='tag' AND entry.name=asked.row || '' AND entry.version>? "
             "ORDER BY version LIMIT ?"
         )
-        asked = "[" + ",".join(map(str, rows)) + "]"
-        found = self._connection.execute(query, (self._environment, asked, self._environment, after, limit))
+        asked, key = "[" + ",".join(map(str, rows)) + "]", self._environment
+        found = self._connection.execute(query, (key, asked, key, after, key, after, limit))
         return [version for (version,) in found]
 
     def replay(self, key: str) -> Replay | None:

@@ -145,6 +145,7 @@ def create_log() -> None:
     )
     undoing = sql.text("undoes IS NOT NULL")
     op.create_index("batch_undoing", "batch", ["environment", "undoes"], sqlite_where=undoing, postgresql_where=undoing)
+    op.create_index("entry_of_name", "entry", ["environment", "kind", "name", "version"])
     op.create_index("change_of_chunk", "change", ["environment", "bucket", "row", "version"])
 
 

@@ -1,0 +1,134 @@
+"""The adapters that keep the contract, each opened by one function: `make_population` and `make_control`."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tagloom.settings import Settings
+from tagloom.store.control import SqlControl
+from tagloom.store.memory import MemoryControl, MemoryPopulation
+from tagloom.store.port import Control, Population
+from tagloom.store.sqlite import SqliteDatabase
+from tagloom.wiring import open_installation
+
+# Every adapter is named here, and opened in `make_population` and `make_control`.
+ADAPTERS = ("memory", "sqlite")
+
+
+@dataclass
+class Clock:
+    """A time that stands still until somebody moves it."""
+
+    now: datetime = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, step: timedelta) -> None:
+        self.now += step
+
+
+def _nothing() -> None:
+    """What an adapter has to do that keeps nothing outside the process."""
+
+
+@dataclass
+class Subject:
+    """One environment of one adapter, and what a test may do to it from outside."""
+
+    population: Population
+    clock: Clock
+    close_catalogue: Callable[[bool], None]
+    # Leaves the process as a crash would, and gives the population that a new process opens.
+    crash_and_reopen: Callable[[], Population]
+    shut: Callable[[], None] = field(default=_nothing)
+
+    def reopen(self) -> None:
+        """Crashes and comes again; what was committed is there."""
+        self.population = self.crash_and_reopen()
+
+
+def make_population(name: str, tmp_path: Path) -> Subject:
+    """An empty environment of the adapter `name`, which may keep files under `tmp_path`."""
+    clock = Clock()
+    if name == "memory":
+        return _memory(clock)
+    if name == "sqlite":
+        return _sqlite(clock, tmp_path)
+    raise AssertionError(f"no adapter is named {name!r}")
+
+
+def _memory(clock: Clock) -> Subject:
+    catalogue = {"is_closed": False}
+    population = MemoryPopulation(clock, closed=lambda: catalogue["is_closed"])
+    return Subject(
+        population=population,
+        clock=clock,
+        close_catalogue=lambda is_closed: catalogue.update(is_closed=is_closed),
+        crash_and_reopen=lambda: population,
+    )
+
+
+def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
+    opened = [open_installation(Settings(database=tmp_path / "0" / "tagloom.sqlite"), create=True, now=clock)]
+
+    def population() -> Population:
+        return opened[-1].population(opened[-1].control.get_environment("main", "production"))
+
+    def close_catalogue(is_closed: bool) -> None:
+        opened[-1].control.put_catalogue("main", "production", "closed" if is_closed else "open")
+
+    def crash_and_reopen() -> Population:
+        # What a crash leaves are the files as they lie there, nothing folded and nothing closed.
+        after = tmp_path / str(len(opened))
+        shutil.copytree(opened[-1].settings.database.parent, after)
+        opened[-1].close()
+        opened.append(open_installation(Settings(database=after / "tagloom.sqlite"), now=clock))
+        return population()
+
+    return Subject(
+        population=population(),
+        clock=clock,
+        close_catalogue=close_catalogue,
+        crash_and_reopen=crash_and_reopen,
+        shut=lambda: opened[-1].close(),
+    )
+
+
+def make_control(name: str, tmp_path: Path) -> Control:
+    """An empty installation of the adapter `name`, which may keep files under `tmp_path`."""
+    if name == "memory":
+        return MemoryControl()
+    if name == "sqlite":
+        return SqlControl(SqliteDatabase(tmp_path / "control.sqlite").engine)
+    raise AssertionError(f"no adapter is named {name!r}")
+
+
+@pytest.fixture(params=ADAPTERS)
+def adapter(request: pytest.FixtureRequest) -> str:
+    """The name of each adapter in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def subject(adapter: str, tmp_path: Path) -> Iterator[Subject]:
+    """An empty environment with its clock and its catalogue's key."""
+    made = make_population(adapter, tmp_path)
+    yield made
+    made.shut()
+
+
+@pytest.fixture
+def population(subject: Subject) -> Population:
+    """An empty environment."""
+    return subject.population
+
+
+@pytest.fixture
+def control(adapter: str, tmp_path: Path) -> Control:
+    """An empty installation."""
+    return make_control(adapter, tmp_path)

@@ -1,0 +1,71 @@
+"""The short words in which contract tests speak to a population."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tagloom.model import Mode, Origin, Person, Receipt
+from tagloom.rules import Definition, Rule
+from tagloom.store.port import Population, Request
+from tagloom.tags import TagPath
+from tests.bodies import Line, part
+
+ADA = Origin("ada", "crm.csv")
+BOB = Origin("bob", "console")
+
+
+def path(text: str) -> TagPath:
+    """A path that the test knows to be one."""
+    return TagPath(text)
+
+
+def user_of(id: str) -> Person:
+    return Person("user", id)
+
+
+def visitor_of(id: str) -> Person:
+    return Person("visitor", id)
+
+
+def apply(population: Population, mode: Mode, *lines: Line, under: str | None = None, **asked: Any) -> Receipt:
+    """Applies the lines as one part."""
+    prefix = None if under is None else TagPath(under)
+    request = Request(**{"mode": mode, "origin": ADA, "under": prefix} | asked)
+    return population.apply([part(lines)], request)
+
+
+def tags_of(population: Population, id: str) -> tuple[str, ...] | None:
+    """The tags of a user, or None for nobody."""
+    record = population.find_person(user_of(id))
+    return None if record is None else record.tags
+
+
+def catalogue(population: Population) -> dict[str, tuple[int, int]]:
+    """Every entry of the catalogue with its own users and those of its subtree."""
+    return {tag.tag: (tag.users, tag.subtree_users) for tag in population.list_tags(limit=1_000).items}
+
+
+def implied(population: Population) -> set[str]:
+    return {tag.tag for tag in population.list_tags(limit=1_000).items if tag.implied}
+
+
+def people(population: Population) -> list[str]:
+    """The ids of everybody, users first, in the order they came."""
+    users = population.list_people(kind="user", limit=1_000).items
+    visitors = population.list_people(kind="visitor", limit=1_000).items
+    return [record.id for record in (*users, *visitors)]
+
+
+def count(population: Population, rule: Rule, audience: str = "everyone", **tribes: Definition) -> int:
+    return population.count(definition(rule, audience), tribes).count
+
+
+def definition(rule: Rule, audience: str = "everyone") -> Definition:
+    match audience:
+        case "users" | "visitors" | "everyone":
+            return Definition(audience, rule)
+        case _:
+            raise AssertionError(audience)
+
+
+def regions(population: Population, *chosen: str, tribes: Mapping[str, Definition]) -> dict[tuple[str, ...], int]:
+    return {region.tribes: region.count for region in population.overlap(chosen, tribes)[1]}
