@@ -4,11 +4,12 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import peer_speeds
+from bench import load, peer_speeds
 from bench.report import Report
 from bench.run import Bench, Run
 
 BENCHES: dict[str, Bench] = {
+    "load": load.measure,
     "peers": peer_speeds.measure,
 }
 

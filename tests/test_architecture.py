@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (ROOT / "src", ROOT / "client" / "src")
 
 WORDS = {"model", "tags", "rules", "problems", "limits", "refusals"}
-ENTRY = {"cli", "wiring", "settings", "demo", "__main__"}
+ENTRY = {"cli", "wiring", "settings", "serving", "__main__"}
 DOORS = {"http", "console"}
 # What adapters share: the tables, and the steps from one release's tables to the next.
 SHARED_BY_ADAPTERS = {"schema", "migrations"}

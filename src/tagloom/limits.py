@@ -12,6 +12,7 @@ CHARACTERS_PER_SEARCH_MAX = 256  # No id or tag is longer than what one searches
 NODES_PER_RULE_MAX = 1_000  # A rule of a thousand filters still counts in well under a second.
 LEVELS_PER_RULE_MAX = 16  # Recursion stays shallow; people nest three deep.
 REFERENCES_DEEP_MAX = 8  # A tribe that names a tribe that names a tribe …: 8 x 16 levels still fit the stack.
+NODES_REACHED_MAX = 5_000  # Nodes with those of all tribes referred to, again for each reference: a millisecond.
 RULE_BYTES_MAX = 262_144  # A thousand nodes with the longest tags.
 TRIBES_PER_SPACE_MAX = 5_000  # Every decision looks at each of them.
 TRIBES_PER_OVERLAP_MAX = 12  # 2**12 regions is the most that one picture or table can say.
@@ -28,6 +29,7 @@ LINE_BYTES_MAX = 1_048_576  # A longer line is rejected alone, and never held wh
 PART_BYTES = 16_777_216  # Bytes of a body that are parsed at once: the memory of an upload.
 PARTS_IN_FLIGHT_MAX = 3  # Parts read ahead of the engine; more only adds memory.
 REJECTED_PER_RECEIPT_MAX = 1_000  # Lines listed in a receipt; rejected_count is exact beyond it.
+REJECTED_PER_FILE_MAX = 1_000_000  # Lines that the command line writes to a file of rejected ones: some 200 MB.
 VALUE_CHARACTERS_MAX = 200  # What a rejected line or a problem shows of the offending value.
 NEAREST_TAGS_MAX = 3  # Suggestions for an unknown tag.
 
@@ -49,7 +51,8 @@ TOKEN_SECONDS_BETWEEN_TOUCHES = 60  # The last-used time is a write; once a minu
 TOKENS_CACHED_MAX = 10_000  # About 1 kB each.
 SECONDS_BETWEEN_READS_OF_TRIBES = 1  # Another process's change to a tribe or space is seen so late at most.
 
-ADDRESS_BYTES_MAX = 16_384  # The longest id and the longest tag, percent-encoded, take 6 kB.
+CHARACTERS_PER_CURSOR_MAX = 1_536  # The longest id or tag in base64 takes 1,400.
+ADDRESS_BYTES_MAX = 32_768  # The longest id, tag and cursor, percent-encoded, take 8 kB.
 HEADER_BYTES_MAX = 65_536  # All headers of one request together.
 DECISION_BODY_BYTES_MAX = 8_192  # One id, every character of it escaped, takes 3 kB.
 UPLOADS_AT_ONCE_MAX = 8  # Bulk bodies read at the same moment by one process; further ones wait their turn.

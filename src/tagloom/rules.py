@@ -199,7 +199,8 @@ def check_tribes(tribe: str, rule: Rule, others: Mapping[str, Rule]) -> None:
     The limit holds for the whole chain: what the tribe refers to, and what refers to it.
 
     Raises:
-        TribeUnknown, TribeCycle, RuleTooDeep: references nest deeper than a rule may.
+        TribeUnknown, TribeCycle, RuleTooDeep: references nest deeper than a rule may;
+        RuleTooLarge: some tribe would reach more nodes than a decision may look at.
     """
     known = {**others, tribe: rule}
     below = {name: sorted(tribes_named(each)) for name, each in known.items()}
@@ -213,6 +214,29 @@ def check_tribes(tribe: str, rule: Rule, others: Mapping[str, Rule]) -> None:
         raise problems.TribeUnknown(f"The rule names the tribe '{unknown}', which does not exist.", tribe=unknown)
     if depth + _longest_chain(tribe, above, (), {}) > limits.REFERENCES_DEEP_MAX:
         raise _references_too_deep()
+    for name, nodes in _reached_nodes(known, below).items():
+        if nodes > limits.NODES_REACHED_MAX:
+            raise problems.RuleTooLarge(
+                f"With all that it refers to, the tribe '{name}' would have {nodes} nodes; at most "
+                f"{limits.NODES_REACHED_MAX} are allowed.",
+                nodes_max=limits.NODES_REACHED_MAX,
+            )
+
+
+def _reached_nodes(known: Mapping[str, Rule], below: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """How many nodes a person's decision may look at for each tribe, a tribe counted as often as it is referred to."""
+    found: dict[str, int] = {}
+
+    def reached(name: str) -> int:
+        if name not in found:
+            references = [node.tribe for node, _, _ in walk(known[name]) if isinstance(node, InTribe)]
+            found[name] = sum(1 for _ in walk(known[name])) + sum(map(reached, references))
+        return found[name]
+
+    for name in known:
+        if set(below[name]) <= known.keys():
+            reached(name)
+    return found
 
 
 def _longest_chain(name: str, edges: Mapping[str, Sequence[str]], trail: tuple[str, ...], found: dict[str, int]) -> int:
@@ -287,7 +311,11 @@ def resolved(rule: Rule, resolve: Callable[[TagPath], TagPath]) -> Rule:
         case Not(of=part):
             return Not(resolved(part, resolve))
         case HasTag(tag=tag, match=match):
-            return HasTag(resolve(TagPath(tag)), match)
+            try:
+                return HasTag(resolve(TagPath(tag)), match)
+            except problems.Problem:
+                # What an alias leads out of the tags is borne by nobody; the rule keeps its meaning.
+                return rule
         case InTribe():
             return rule
         case _:

@@ -132,7 +132,8 @@ def resolve(path: TagPath, *, is_live: Callable[[TagPath], bool], aliases: Mappi
     An alias of a branch carries everything below it: with `sports -> games`, `sports/golf` is `games/golf`.
 
     Raises:
-        TagIsAlias: more than ALIAS_HOPS_MAX renames lie between.
+        TagIsAlias: more than ALIAS_HOPS_MAX renames lie between;
+        TagHasTooManyLevels: its branch was moved so far down that the path would not fit under it.
     """
     start = path
     for _ in range(limits.ALIAS_HOPS_MAX + 1):
@@ -140,11 +141,23 @@ def resolve(path: TagPath, *, is_live: Callable[[TagPath], bool], aliases: Mappi
             return path
         for prefix in (path, *branches_above(path)):
             if prefix in aliases:
-                path = TagPath(aliases[prefix] + path[len(prefix) :])
+                path = _below(aliases[prefix], path[len(prefix) :], written=start)
                 break
         else:
             return path
     raise problems.TagIsAlias(f"'{start}' was renamed too often to be followed; name the tag it is now.", value=start)
+
+
+def _below(target: TagPath, rest: str, *, written: TagPath) -> TagPath:
+    path = target + rest
+    levels = path.count("/") + 1
+    if levels > limits.LEVELS_PER_TAG_MAX:
+        raise problems.TagHasTooManyLevels(
+            f"'{written}' stands for '{path}' today, since its branch was renamed, and that has {levels} levels.",
+            value=written,
+            rule="one to three levels",
+        )
+    return TagPath(path)
 
 
 def nearest(text: str, known: Iterable[str]) -> list[str]:

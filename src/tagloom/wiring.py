@@ -1,11 +1,12 @@
 """The one place that names an adapter: settings become an open installation."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tagloom import problems
+from tagloom.engine.check import broken_invariants
 from tagloom.engine.committer import Committer
 from tagloom.engine.population import BitmapPopulation
 from tagloom.engine.standing import Standing
@@ -35,6 +36,7 @@ class Installation:
         self.committer = Committer(self.database)
         self._populations: dict[int, BitmapPopulation] = {}
         self._lock = threading.Lock()
+        self._is_closed = False
 
     def population(self, environment: Environment) -> BitmapPopulation:
         """The population of an environment, opened at its first use."""
@@ -47,7 +49,10 @@ class Installation:
         return found
 
     def close(self) -> None:
-        """Finishes what waits to be written, then closes the store."""
+        """Finishes what waits to be written, then closes the store; a second time does nothing."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self.committer.close()
         self.database.close()
 
@@ -72,6 +77,23 @@ def open_installation(
     return installation
 
 
+def check(installation: Installation) -> Iterator[str]:
+    """Every broken invariant of an installation, with its environment; nothing when all is well."""
+    yield from (f"file: {text}" for text in installation.database.broken_pages())
+    for organization in installation.control.list_organizations():
+        for space in installation.control.list_spaces(organization.id):
+            for environment in installation.control.list_environments(space.id):
+                with installation.database.storage(environment.key).reading() as snapshot:
+                    found = list(broken_invariants(snapshot))
+                yield from (f"{space.id}/{environment.name}: {text}" for text in found)
+
+
 def backup(installation: Installation, target: Path) -> None:
-    """A consistent copy of a live installation."""
+    """A consistent copy of a live installation as one file; restore it by putting it in a data directory's place.
+
+    Raises:
+        ParameterInvalid: the target exists already.
+    """
+    if target.exists():
+        raise problems.ParameterInvalid(f"'{target}' exists already; a backup never overwrites.")
     installation.database.backup(target)

@@ -13,7 +13,7 @@ from tagloom.store.control import SqlControl
 from tagloom.store.memory import MemoryControl, MemoryPopulation
 from tagloom.store.port import Control, Population
 from tagloom.store.sqlite import SqliteDatabase
-from tagloom.wiring import open_installation
+from tagloom.wiring import check, open_installation
 
 # Every adapter is named here, and opened in `make_population` and `make_control`.
 ADAPTERS = ("memory", "sqlite")
@@ -90,12 +90,17 @@ def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
         opened.append(open_installation(Settings(database=after / "tagloom.sqlite"), now=clock))
         return population()
 
+    def shut() -> None:
+        broken = list(check(opened[-1]))
+        opened[-1].close()
+        assert broken == []
+
     return Subject(
         population=population(),
         clock=clock,
         close_catalogue=close_catalogue,
         crash_and_reopen=crash_and_reopen,
-        shut=lambda: opened[-1].close(),
+        shut=shut,
     )
 
 

@@ -215,6 +215,16 @@ def test_rejected_lines_are_sorted_and_cut_but_counted_exactly(population: Popul
     assert [each.line for each in receipt.rejected] == list(range(1, most + 1))
 
 
+def test_a_caller_may_ask_for_fewer_rejected_lines_or_for_more(population: Population) -> None:
+    lines = [user(f"u{number}", "A") for number in range(limits.REJECTED_PER_RECEIPT_MAX + 5)]
+
+    few = apply(population, "add", *lines, rejected_max=3)
+    many = apply(population, "add", *lines, rejected_max=10_000)
+
+    assert ([each.line for each in few.rejected], few.rejected_count) == ([1, 2, 3], len(lines))
+    assert (len(many.rejected), many.rejected_count) == (len(lines), len(lines))
+
+
 @pytest.mark.parametrize("mode", ["set", "mirror"])
 def test_a_person_named_by_a_rejected_line_loses_nothing(population: Population, mode: Mode) -> None:
     apply(population, "add", *(user(f"u{number}", "a", "b") for number in range(1, 5)))
@@ -403,6 +413,12 @@ def test_a_dry_run_leaves_its_key_unused(population: Population) -> None:
     keyed(population, user("u1", "a"), "f")
 
     assert tags_of(population, "u1") == ("a",)
+
+
+def test_a_dry_run_says_what_would_be_done_whoever_used_its_key(population: Population) -> None:
+    keyed(population, user("u1", "a"), "f")
+
+    assert apply(population, "add", user("u1", "b"), idempotency_key="k", fingerprint="g", dry_run=True).added == 1
 
 
 def test_a_replay_survives_a_crash(subject: Subject) -> None:

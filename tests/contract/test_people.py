@@ -5,7 +5,7 @@ import pytest
 from tagloom import problems
 from tagloom.model import PersonRecord
 from tagloom.store.port import Population
-from tests.bodies import user, visitor
+from tests.bodies import unreadable, user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, catalogue, path, people, tags_of, user_of, visitor_of
 
@@ -108,6 +108,12 @@ def test_in_one_batch_people_come_in_the_order_of_the_first_line_that_names_them
     apply(population, "add", user("c", "A"), user("b", "x"), user("a"), user("c", "x"), user("d", "A"))
 
     assert people(population) == ["c", "b", "a"]
+
+
+def test_a_line_that_could_not_be_read_makes_nobody_come_earlier(population: Population) -> None:
+    apply(population, "set", unreadable("user", "b"), user("a"), user("b"))
+
+    assert people(population) == ["a", "b"]
 
 
 def test_pages_of_people_leave_out_nobody_and_repeat_nobody(population: Population) -> None:

@@ -273,16 +273,14 @@ def test_a_chain_is_measured_by_its_longest_way() -> None:
         rules.check_tribes("t0", both_ways, chain(1, most + 1))
 
 
-def test_tribes_that_all_refer_to_all_of_the_next_layer_are_checked_fast() -> None:
+def test_tribes_that_reach_too_many_nodes_through_each_other_are_refused_without_walking_them() -> None:
     layers = [[f"t{layer}-{i}" for i in range(20)] for layer in range(limits.REFERENCES_DEEP_MAX + 1)]
     others: dict[str, Rule] = {name: AnyOf(()) for name in layers[-1]}
     for upper, lower in pairwise(layers):
         others |= {name: AnyOf(tuple(InTribe(each) for each in lower)) for name in upper}
-    began = time.perf_counter()
 
-    rules.check_tribes("t0-0", others["t0-0"], others)
-
-    assert time.perf_counter() - began < 1
+    with pytest.raises(problems.RuleTooLarge):
+        rules.check_tribes("t0-0", others["t0-0"], others)
 
 
 def test_the_tags_and_tribes_that_a_rule_names_are_those_of_its_own_nodes() -> None:

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tagloom import limits, problems, refusals
+from tagloom import problems, refusals
 from tagloom.engine.chunks import BitMap, bitmap_of, per_tag
-from tagloom.engine.keys import Hashed, KeyHash, KeyTable, binary_array, distinct
+from tagloom.engine.keys import Hashed, KeyHash, KeyTable, binary_array
 from tagloom.model import Rejected
 from tagloom.store.port import Part, Request
 from tagloom.tags import TagPath, is_at_or_below, lowercased, parse_tag
@@ -88,6 +88,7 @@ class Gathering:
         self._gives: dict[int, BitMap] = defaultdict(BitMap)
         self._takes: dict[int, BitMap] = defaultdict(BitMap)
         self._bare, self._held = BitMap(), BitMap()
+        self._held_keys: list[bytes] = []
         self._deferred: list[_Columns] = []
         self._accepted_lines = 0
         self._rejected: list[Rejected] = []
@@ -96,15 +97,14 @@ class Gathering:
     def add(self, part: Part) -> None:
         """Gathers one part."""
         self._reject(part.rejected)
-        if part.held:
-            keys = binary_array(part.held)
-            self._hold(self._ordinals(keys))
+        if self._request.mode in ("set", "mirror"):
+            self._held_keys.extend(part.held)
         ordinals = self._ordinals(part.keys)
         columns = _Columns(
             part.lines[part.tagging_line],
             ordinals[part.tagging_line],
             self._number(part.texts)[part.tagging_text],
-            part.is_removal if part.is_removal is not None else None,
+            part.is_removal if self._request.mode == "change" else None,
         )
         bad_line = np.zeros(len(part.lines), np.bool_)
         bad = np.flatnonzero(columns.number < 0)
@@ -132,23 +132,19 @@ class Gathering:
         if not len(keys):
             return np.empty(0, np.uint32)
         hashes = self._knowledge.key_hash.many(keys)
-        found = self._table.find(hashes)
-        missing = np.flatnonzero(found < 0)
-        if len(missing):
-            firsts, group = distinct(Hashed(hashes.high[missing], hashes.low[missing]))
-            places = missing[firsts]
-            unmet = Hashed(hashes.high[places], hashes.low[places])
+        slots, fresh = self._table.claim(hashes)
+        if len(fresh):
+            unmet = Hashed(hashes.high[fresh], hashes.low[fresh])
             ordinals = self._knowledge.ordinals_of(unmet)
             new = np.flatnonzero(ordinals < 0)
             ordinals[new] = np.arange(len(new)) + self._base + self._new_count
             if len(new):
                 self._new_count += len(new)
-                self._new_keys.append(keys.take(pa.array(places[new])))
+                self._new_keys.append(keys.take(pa.array(fresh[new])))
                 self._new_high.append(unmet.high[new])
                 self._new_low.append(unmet.low[new])
-            self._table.add(unmet, ordinals)
-            found[missing] = ordinals[group]
-        return found.astype(np.uint32)
+            self._table.settle(slots[fresh], ordinals)
+        return self._table.ordinals(slots)
 
     def _number(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """The tag number of each text."""
@@ -187,7 +183,7 @@ class Gathering:
     def _reject(self, rejected: Iterable[Rejected]) -> None:
         for line in rejected:
             self._rejected_count += 1
-            if len(self._rejected) < limits.REJECTED_PER_RECEIPT_MAX:
+            if len(self._rejected) < self._request.rejected_max:
                 self._rejected.append(line)
 
     def _reject_faulty(self, part: Part, bad: NDArray[np.int64], number: NDArray[np.int32]) -> None:
@@ -195,7 +191,7 @@ class Gathering:
         lines, firsts = np.unique(part.tagging_line[bad], return_index=True)
         self._rejected_count += len(lines)
         # Contradictions and the reader's own faults have other lines: the earliest of each kind are kept, then sorted.
-        room = limits.REJECTED_PER_RECEIPT_MAX
+        room = self._request.rejected_max
         for line, first in zip(lines[:room].tolist(), firsts[:room].tolist(), strict=True):
             text, problem = self._faults[-int(number[bad[first]]) - 1]
             self._rejected.append(refusals.rejected(int(part.lines[line]), text, problem))
@@ -242,7 +238,7 @@ class Gathering:
         self._deferred = []
         rejected = _contradictions(columns, self._branches, self._paths) if len(columns.line) else {}
         self._rejected_count += len(rejected)
-        for line, (number, problem) in sorted(rejected.items())[: limits.REJECTED_PER_RECEIPT_MAX]:
+        for line, (number, problem) in sorted(rejected.items())[: self._request.rejected_max]:
             self._rejected.append(refusals.rejected(line, self._paths[number], problem))
         is_out = np.isin(columns.line, np.fromiter(rejected, np.int64, len(rejected)))
         self._hold(columns.ordinal[is_out])
@@ -261,6 +257,8 @@ class Gathering:
         if self._deferred:
             self._settle()
         self._flush()
+        # People come in the order of the lines that could be read, so those of the others are looked up last.
+        self._hold(self._ordinals(binary_array(self._held_keys)))
         newcomers = Newcomers(
             self._base,
             pa.concat_arrays(self._new_keys) if self._new_keys else pa.array([], pa.binary()),
@@ -269,7 +267,7 @@ class Gathering:
                 np.concatenate([*self._new_low, np.empty(0, np.uint32)]),
             ),
         )
-        rejected = sorted(self._rejected, key=lambda line: line.line)[: limits.REJECTED_PER_RECEIPT_MAX]
+        rejected = sorted(self._rejected, key=lambda line: line.line)[: self._request.rejected_max]
         return Asked(
             gives={self._paths[number]: bitmap for number, bitmap in self._gives.items()},
             takes={self._paths[number]: bitmap for number, bitmap in self._takes.items()},

@@ -24,7 +24,11 @@ Ordinals = NDArray[np.uint32]
 LANES = 3
 _WORDS_MAX = (1 + 4 * limits.CHARACTERS_PER_ID_MAX + 3) // 4
 _ROWS_AT_ONCE = 16_384  # The working arrays of one block stay in the second-level cache.
-_MISSING = np.int64(-1)
+_HALF = np.uint64(32)
+_LOW_HALF = np.uint64(0xFFFFFFFF)
+# By the number of bytes that a word has of its key: the bits that are the key's.
+_KEPT_BITS = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
+_SLOTS_FIRST = 1 << 12  # Enough for most bodies; a table grows fourfold.
 
 
 def key_of(person: Person) -> bytes:
@@ -90,11 +94,12 @@ class KeyHash:
                 everyone = np.flatnonzero(lengths > offset)
             word = words[starts[everyone] + offset]
             # Bytes behind the end of a key belong to its neighbour and are masked away.
-            missing = np.clip(8 - (lengths[everyone] - offset), 0, 7).astype(np.uint64) << np.uint64(3)
-            word &= np.uint64(0xFFFFFFFFFFFFFFFF) >> missing
-            first, second = word & np.uint64(0xFFFFFFFF), word >> np.uint64(32)
+            word &= _KEPT_BITS[np.minimum(lengths[everyone] - offset, 8)]
+            first, second = word & _LOW_HALF, word >> _HALF
             for lane, total in zip(self._lanes, sums, strict=True):
-                total[everyone] += first * lane[offset // 4 + 2] + second * lane[offset // 4 + 3]
+                sum_here = first * lane[offset // 4 + 2]
+                sum_here += second * lane[offset // 4 + 3]
+                total[everyone] += sum_here
 
 
 def _layout(keys: pa.BinaryArray) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
@@ -113,92 +118,79 @@ def _layout(keys: pa.BinaryArray) -> tuple[NDArray[np.int64], NDArray[np.int64],
 class KeyTable:
     """Hash -> ordinal in open addressing, for many keys at once. Grows; never forgets.
 
-    16 bytes a slot, at most half of them taken: 32 to 64 bytes a key.
+    20 bytes a slot, at most half of them taken: 40 to 160 bytes a key.
     """
 
-    def __init__(self, capacity: int = 0) -> None:
+    def __init__(self) -> None:
         self._count = 0
-        self._reserve(max(1 << 12, 1 << (2 * capacity).bit_length()))
+        self._reserve(_SLOTS_FIRST)
 
     def _reserve(self, slots: int) -> None:
-        self._bits = np.uint64(64 - (slots.bit_length() - 1))
+        self._shift = np.uint64(64 - (slots.bit_length() - 1))
         self._mask = np.int64(slots - 1)
         self._high = np.zeros(slots, np.uint64)
         self._low = np.zeros(slots, np.uint32)
-        # Zero says that the slot is free; ordinal o is stored as o + 1.
-        self._ordinal = np.zeros(slots, np.int64)
+        # Zero says that the slot is free; ordinal o is stored as o + 1; a negative number is a claim.
+        self._stored = np.zeros(slots, np.int64)
 
     def __len__(self) -> int:
         return self._count
 
-    def find(self, keys: Hashed) -> NDArray[np.int64]:
-        """The ordinal of each key, -1 where there is none. Costs about 40 ns a key."""
-        found = np.empty(len(keys.high), np.int64)
-        for begin in range(0, len(found), _ROWS_AT_ONCE):
-            block = slice(begin, begin + _ROWS_AT_ONCE)
-            self._find_block(keys.high[block], keys.low[block], found[block])
-        return found
+    def claim(self, keys: Hashed) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """A slot for each key, the same for equal ones, and where each key that is new here first stands, in order.
 
-    def _find_block(self, high: Hashes, low: Lows, found: NDArray[np.int64]) -> None:
-        slot = (high >> self._bits).astype(np.int64)
-        ordinal = self._ordinal[slot]
-        np.subtract(ordinal, 1, out=found)
-        wrong = (ordinal != 0) & ((self._high[slot] != high) | (self._low[slot] != low))
-        waiting = np.flatnonzero(wrong)
-        while len(waiting):
-            slot = (slot[waiting] if len(slot) != len(waiting) else slot) + 1 & self._mask
-            ordinal = self._ordinal[slot]
-            found[waiting] = ordinal - 1
-            wrong = (ordinal != 0) & ((self._high[slot] != high[waiting]) | (self._low[slot] != low[waiting]))
-            kept = np.flatnonzero(wrong)
-            waiting, slot = waiting[kept], slot[kept]
-
-    def add(self, keys: Hashed, ordinals: NDArray[np.int64]) -> None:
-        """Puts keys that are not in the table and differ from each other."""
-        while 2 * (self._count + len(ordinals)) > len(self._ordinal):
+        The slots of new keys are claimed and wait for `settle`. Good until the next `claim`. Costs about 60 ns a key.
+        """
+        while 2 * (self._count + len(keys.high)) > len(self._stored):
             self._grow()
-        self._insert(keys.high, keys.low, ordinals + 1)
-        self._count += len(ordinals)
+        slots = np.empty(len(keys.high), np.int64)
+        new: list[NDArray[np.int64]] = []
+        for begin in range(0, len(slots), _ROWS_AT_ONCE):
+            block = slice(begin, begin + _ROWS_AT_ONCE)
+            claimed = self._claim_block(keys.high[block], keys.low[block], slots[block])
+            if len(claimed):
+                new.append(claimed + begin)
+        fresh = np.concatenate(new) if new else np.empty(0, np.int64)
+        self._count += len(fresh)
+        return slots, fresh
+
+    def _claim_block(self, high: Hashes, low: Lows, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+        np.right_shift(high, self._shift, out=slots.view(np.uint64))
+        waiting: NDArray[np.int64] | None = None
+        won: list[NDArray[np.int64]] = []
+        while waiting is None or len(waiting):
+            at = slots if waiting is None else slots[waiting]
+            free = np.flatnonzero(self._stored[at] == 0)
+            if len(free):
+                who = free if waiting is None else waiting[free]
+                # Of equal indices the last assignment stays: backwards, so that the first key gets the slot.
+                self._stored[slots[who[::-1]]] = -1 - who[::-1]
+                winners = who[self._stored[slots[who]] == -1 - who]
+                self._high[slots[winners]], self._low[slots[winners]] = high[winners], low[winners]
+                won.append(winners)
+            wants_high, wants_low = (high, low) if waiting is None else (high[waiting], low[waiting])
+            other = np.flatnonzero((self._high[at] != wants_high) | (self._low[at] != wants_low))
+            waiting = other if waiting is None else waiting[other]
+            slots[waiting] = slots[waiting] + 1 & self._mask
+        return np.sort(np.concatenate(won)) if won else np.empty(0, np.int64)
+
+    def settle(self, slots: NDArray[np.int64], ordinals: NDArray[np.int64]) -> None:
+        """Gives claimed slots their ordinals."""
+        self._stored[slots] = ordinals + 1
+
+    def ordinals(self, slots: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """The ordinals of settled slots."""
+        return (self._stored[slots] - 1).astype(np.uint32)
 
     def _grow(self) -> None:
-        taken = np.flatnonzero(self._ordinal)
-        high, low, stored = self._high[taken], self._low[taken], self._ordinal[taken]
-        self._reserve(4 * len(self._ordinal))
-        self._insert(high, low, stored)
-
-    def _insert(self, high: Hashes, low: Lows, stored: NDArray[np.int64]) -> None:
-        slot = (high >> self._bits).astype(np.int64)
-        waiting = np.arange(len(stored))
-        while len(waiting):
-            free = np.flatnonzero(self._ordinal[slot[waiting]] == 0)
-            candidates = waiting[free]
-            # Of several keys that want the same slot the last one written gets it; the others see that and move on.
-            self._ordinal[slot[candidates]] = stored[candidates]
-            won = candidates[self._ordinal[slot[candidates]] == stored[candidates]]
-            self._high[slot[won]], self._low[slot[won]] = high[won], low[won]
-            left = self._ordinal[slot[waiting]] != stored[waiting]
-            waiting = waiting[left]
-            slot[waiting] = slot[waiting] + 1 & self._mask
-
-
-def distinct(keys: Hashed) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where each distinct key first stands, in that order, and for every key the number of its distinct one."""
-    order = np.argsort(keys.high, kind="stable")
-    high, low = keys.high[order], keys.low[order]
-    new = np.ones(len(order), np.bool_)
-    new[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-    if np.any(new[1:] & (high[1:] == high[:-1])):
-        # Two keys share 64 bits but not 96: sort by all of them, so that equal keys stand together.
-        order = np.lexsort((np.arange(len(order)), keys.low, keys.high))
-        high, low = keys.high[order], keys.low[order]
-        new[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-    firsts = order[new]
-    rank = np.empty(len(firsts), np.int64)
-    by_appearance = np.argsort(firsts)
-    rank[by_appearance] = np.arange(len(firsts))
-    group = np.empty(len(order), np.int64)
-    group[order] = rank[np.cumsum(new) - 1]
-    return firsts[by_appearance], group
+        taken = np.flatnonzero(self._stored)
+        keys, stored = Hashed(self._high[taken], self._low[taken]), self._stored[taken]
+        self._reserve(4 * len(self._stored))
+        for begin in range(0, len(stored), _ROWS_AT_ONCE):
+            block = slice(begin, begin + _ROWS_AT_ONCE)
+            slots = np.empty(len(stored[block]), np.int64)
+            self._claim_block(keys.high[block], keys.low[block], slots)
+            self._stored[slots] = stored[block]
 
 
 def binary_array(keys: Sequence[bytes]) -> pa.BinaryArray:

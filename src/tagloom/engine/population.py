@@ -54,6 +54,10 @@ class BitmapPopulation:
         """The newest committed version, followed."""
         return self._standing.read(lambda: self._standing.stamp.version)
 
+    def index_bytes(self) -> int:
+        """The bytes of the bitmaps that this process holds now."""
+        return self._standing.read(lambda: self._standing.index.bytes_held)
+
     # What gathering asks.
 
     @property
@@ -137,6 +141,7 @@ class BitmapPopulation:
     def _replayed(self, request: Request, view: View) -> Receipt | None:
         if request.idempotency_key is None or request.dry_run:
             return None
+        view.tx.forget_replays(rfc3339(self._now() - timedelta(days=limits.IDEMPOTENCY_DAYS)))
         used = view.tx.replay(request.idempotency_key)
         if used is None:
             return None
@@ -150,10 +155,8 @@ class BitmapPopulation:
     def _remember(self, request: Request, receipt: Receipt, view: View) -> None:
         if request.idempotency_key is None:
             return
-        now = self._now()
-        view.tx.forget_replays(rfc3339(now - timedelta(days=limits.IDEMPOTENCY_DAYS)))
         replay = Replay(request.fingerprint, msgspec.json.encode(receipt))
-        view.tx.put_replay(request.idempotency_key, replay, rfc3339(now))
+        view.tx.put_replay(request.idempotency_key, replay, rfc3339(self._now()))
 
     def _alone(self, run: Callable[[View], Receipt], *, is_trial: bool = False) -> Receipt:
         return self._committer.submit(Job(self._standing, run, is_trial=is_trial)).result()

@@ -79,7 +79,7 @@ def list_people(
     """A page of people in the order they came. A search scans the keys, about 10 ns each, until the page is full."""
     people = standing.fact(f"{kind}s")
     if tag is not None:
-        people = people & standing.tag(tag, match)
+        people = people & standing.tag(standing.dictionary.resolve(tag), match)
     if search_match == "exact":
         ordinal = find_ordinal(standing, Person(kind, search))
         people = people & BitMap([] if ordinal is None else [ordinal])

@@ -138,7 +138,11 @@ class Standing:
         held = self._leaves.get((path, match))
         if held is not None:
             return held
-        today = self.dictionary.resolve(TagPath(path))
+        try:
+            today = self.dictionary.resolve(TagPath(path))
+        except problems.Problem:
+            # What an alias leads out of the tags is borne by nobody; a rule that names it still has its meaning.
+            return BitMap()
         if match == "exact":
             live = self.dictionary.live(today)
             bitmap = BitMap() if live is None else self.row(live.id)

@@ -128,6 +128,9 @@ class Snapshot(Protocol):
     def changes_in(self, bucket: int, after: int) -> Iterator[ChunkChange]:
         """Changes of one bucket in every row, by version."""
 
+    def changes_by_chunk(self) -> Iterator[ChunkChange]:
+        """All changes, by bucket, row and version."""
+
     def versions_of(self, rows: Sequence[int], after: int, limit: int) -> list[int]:
         """The versions above `after` that changed any of these rows, ascending."""
 

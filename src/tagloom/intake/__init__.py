@@ -1,1 +1,52 @@
 """Bodies and files become parts: CSV, NDJSON, JSON and Parquet, read in bounded memory."""
+
+from collections.abc import Iterator
+from typing import Literal, TypeAlias, assert_never
+
+from tagloom import problems
+from tagloom.intake.columns import Line, key_of, lines_part
+from tagloom.intake.delimited import read_delimited
+from tagloom.intake.json_body import read_json
+from tagloom.intake.ndjson import read_ndjson
+from tagloom.intake.parquet import read_parquet
+from tagloom.store.port import Part
+
+Format: TypeAlias = Literal["json", "ndjson", "csv", "parquet"]
+
+
+def read_parts(
+    source: Iterator[bytes],
+    format: Format,
+    *,
+    user_column: str = "user",
+    visitor_column: str = "visitor",
+    tag_column: str = "tag",
+    allow_change: bool = False,
+) -> Iterator[Part]:
+    """The parts of a body that comes in chunks of any size. Memory stays flat, whatever the body's size.
+
+    A bad line is rejected alone. With `allow_change`, lines carry `add` and `remove` in place of `tags`.
+    Columns matter to CSV and Parquet only.
+
+    Raises, while it is iterated:
+        BodyInvalid, ColumnsInvalid, BodyTooLarge (JSON only), and what `source` raises.
+        ContentTypeUnsupported: at once, for rows of one tag cannot say `add` and `remove`.
+    """
+    match format:
+        case "json":
+            return read_json(source, allow_change=allow_change)
+        case "ndjson":
+            return read_ndjson(source, allow_change=allow_change)
+        case "csv" | "parquet" if allow_change:
+            raise problems.ContentTypeUnsupported(
+                "Mode 'change' needs lines with 'add' and 'remove', which JSON and NDJSON have.", rule="JSON or NDJSON"
+            )
+        case "csv":
+            return read_delimited(source, user=user_column, visitor=visitor_column, tag=tag_column)
+        case "parquet":
+            return read_parquet(source, user=user_column, visitor=visitor_column, tag=tag_column)
+        case _:
+            assert_never(format)
+
+
+__all__ = ["Format", "Line", "key_of", "lines_part", "read_parts"]

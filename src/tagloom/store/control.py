@@ -218,6 +218,7 @@ class SqlControl:
         try:
             self._run(sql.insert(table).values(space=space, **_columns(tribe)))
         except exc.IntegrityError as error:
+            self.get_space(space)
             raise problems.TribeExists(f"A tribe '{tribe.id}' exists already.", value=tribe.id) from error
 
     def put_tribe(self, space: str, tribe: Tribe, *, revision: int) -> None:

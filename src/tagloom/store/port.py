@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tagloom import limits
 from tagloom.model import (
     Change,
     Count,
@@ -82,6 +83,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     In set and mirror, a person named by a rejected line loses nothing (`held`).
     Giving a tag of an exclusive branch takes every other tag of that branch (at or below it) from that person.
     People only named by rejected lines, or by remove, are not created.
+    `rejected_max` bounds the lines listed in the receipt; its `rejected_count` is exact beyond that.
     """
 
     mode: Mode
@@ -93,6 +95,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     allow_empty: bool = False
     idempotency_key: str | None = None
     fingerprint: str = ""
+    rejected_max: int = limits.REJECTED_PER_RECEIPT_MAX
 
 
 class Population(Protocol):
@@ -106,7 +109,8 @@ class Population(Protocol):
     def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
         """Applies all parts as one batch, or none of them when reading them raises.
 
-        A replay of the idempotency key with the same fingerprint gives the first receipt again.
+        A replay of the idempotency key with the same fingerprint gives the first receipt again;
+        a dry run neither asks for the key nor uses it up.
 
         Raises:
             IdempotencyKeyReused, MirrorEmpty (unless allow_empty), TagProblem for `under`, StoreUnavailable.

@@ -121,6 +121,12 @@ class SqliteDatabase:
             self.reader().backup(copy, pages=4_096)
         copy.close()
 
+    def broken_pages(self) -> list[str]:
+        """What SQLite's own check of the file finds."""
+        with _translated():
+            found = self.reader().execute("PRAGMA integrity_check(100)").fetchall()
+        return [text for (text,) in found if text != "ok"]
+
     def close(self) -> None:
         """Closes every connection; the last one folds the WAL into the file."""
         with self._write_lock, self._opened_lock:
@@ -276,6 +282,9 @@ class _SqliteSnapshot:
     def changes_in(self, bucket: int, after: int) -> Iterator[ChunkChange]:
         condition = "environment=? AND bucket=? AND version>? ORDER BY version"
         return self._changes(condition, self._environment, bucket, after)
+
+    def changes_by_chunk(self) -> Iterator[ChunkChange]:
+        return self._changes("environment=? ORDER BY bucket, row, version", self._environment)
 
     def versions_of(self, rows: Sequence[int], after: int, limit: int) -> list[int]:
         # Naming every bucket lets the index of (environment, bucket, row, version) seek instead of scan.

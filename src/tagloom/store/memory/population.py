@@ -32,7 +32,7 @@ from tagloom.model import (
 from tagloom.rules import Definition, Facts, HasTag, is_member, reasons, takes
 from tagloom.store.memory.batch import Batch
 from tagloom.store.memory.changes import dropped, merged, moved, not_found, undone
-from tagloom.store.memory.state import Effect, Entry, Number, Record, State, Tagging, bears, difference
+from tagloom.store.memory.state import Effect, Entry, Number, Record, State, Tagging, difference
 from tagloom.store.port import Page, Part, Request
 from tagloom.tags import TagPath, is_at_or_below
 
@@ -125,7 +125,7 @@ class MemoryPopulation:
             receipt = done.receipt(
                 unchanged=batch.count_unchanged(),
                 rejected_count=len(batch.rejected),
-                rejected=tuple(sorted(batch.rejected, key=lambda each: each.line)[: limits.REJECTED_PER_RECEIPT_MAX]),
+                rejected=tuple(sorted(batch.rejected, key=lambda each: each.line)[: request.rejected_max]),
                 normalized=batch.normalized,
                 aliases=batch.aliases,
                 dry_run=request.dry_run,
@@ -137,7 +137,7 @@ class MemoryPopulation:
     def _find_replay(self, request: Request) -> Receipt | None:
         """The receipt of the same request, when its key was used lately."""
         found = self._replays.get(request.idempotency_key or "")
-        if request.idempotency_key is None or found is None:
+        if request.idempotency_key is None or request.dry_run or found is None:
             return None
         fingerprint, receipt, at = found
         if self._now() - at > timedelta(days=limits.IDEMPOTENCY_DAYS):
@@ -244,13 +244,11 @@ class MemoryPopulation:
     ) -> Page[PersonRecord]:
         state = self._state
         last = int(_read_cursor("people", cursor)) if cursor else -1
-        named = None if tag is None else state.resolve(tag)
         found = []
-        for ordinal in state.everyone():
+        for ordinal in state.everyone() if tag is None else state.bearers(state.resolve(tag), match):
             id = state.people[ordinal].id
             fits = {"exact": id == search, "prefix": id.startswith(search), "substring": search in id}[search_match]
-            is_bearer = named is None or bears(state.tags_of(ordinal), named, match)
-            if ordinal > last and state.people[ordinal].kind == kind and fits and is_bearer:
+            if ordinal > last and state.people[ordinal].kind == kind and fits:
                 found.append(ordinal)
         records = tuple(self._person_record(state, ordinal) for ordinal in found[:limit])
         return Page(records, _cursor("people", str(found[limit - 1])) if len(found) > limit else None)
@@ -266,7 +264,7 @@ class MemoryPopulation:
         named = state.resolve(tag)
         if not state.live_numbers(named):
             raise not_found(state, named)
-        return state.version, _chunks(state.bearers(named, match))
+        return state.version, _chunks([state.people[ordinal] for ordinal in state.bearers(named, match)])
 
     def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
         state = self._state
@@ -356,7 +354,7 @@ class MemoryPopulation:
         found = []
         for number in state.bears[ordinal]:
             path = state.entries[number].path
-            if bears([path], TagPath(asks.tag), asks.match):
+            if path == asks.tag or (asks.match == "subtree" and is_at_or_below(path, asks.tag)):
                 records = (r for r in reversed(self._history[: state.version]) if (ordinal, number) in r.effect.added)
                 record = next(records)
                 actor, source = record.origin.actor, record.origin.source

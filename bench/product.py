@@ -1,0 +1,91 @@
+"""Tagloom as a contender: an installation in a folder, loaded as its users load it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from bench.data import Population
+from tagloom.engine.population import BitmapPopulation
+from tagloom.imports import Order, import_body
+from tagloom.model import Mode, Origin, Receipt
+from tagloom.rules import All, Definition, HasTag
+from tagloom.settings import Settings
+from tagloom.tags import TagPath
+from tagloom.wiring import Installation, open_installation
+
+ORIGIN = Origin("bench", "bench")
+CHUNK_BYTES = 1 << 20
+
+
+class Tagloom:
+    """One installation on SQLite, its change log included."""
+
+    name: ClassVar[str] = "Tagloom"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "tagloom"
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._installation = self._open()
+
+    def _open(self) -> Installation:
+        settings = Settings(database=self._folder / "tagloom.sqlite")
+        return open_installation(settings, create=True)
+
+    @property
+    def people(self) -> BitmapPopulation:
+        """The population that is loaded."""
+        installation = self._installation
+        return installation.population(installation.control.get_environment("main", "production"))
+
+    def load(self, population: Population) -> None:
+        self.apply(population, "add")
+
+    def apply(self, population: Population, mode: Mode) -> Receipt:
+        """The CSV file as one batch, through the readers, as an import does it."""
+        order = Order(format="csv", mode=mode, origin=ORIGIN)
+        return import_body(self.people, _chunks(population.csv_path), order)
+
+    def count_both(self, one: str, other: str) -> int:
+        rule = All((HasTag(one, "exact"), HasTag(other, "exact")))
+        return self.people.count(Definition("everyone", rule), {}).count
+
+    def count(self, tag: str) -> int:
+        return self.people.count(Definition("everyone", HasTag(tag, "exact")), {}).count
+
+    def rename(self, tag: str, to: str) -> None:
+        self.people.move_tag(TagPath(tag), TagPath(to), ORIGIN)
+
+    def drop(self, tag: str) -> None:
+        self.people.drop_tag(TagPath(tag), ORIGIN)
+
+    def undo(self, version: int) -> Receipt:
+        """Takes a version back."""
+        return self.people.undo(version, ORIGIN)
+
+    def disk_bytes(self) -> int:
+        """All files, after the installation was closed and opened again."""
+        self._installation.close()
+        size = sum(file.stat().st_size for file in self._folder.iterdir())
+        self._installation = self._open()
+        return size
+
+    def index_bytes(self) -> int:
+        """What the index holds once every tag was counted."""
+        people = self.people
+        cursor = None
+        while True:
+            page = people.list_tags(limit=1_000, cursor=cursor)
+            cursor = page.next_cursor
+            if cursor is None:
+                return people.index_bytes()
+
+    def close(self) -> None:
+        self._installation.close()
+        shutil.rmtree(self._folder)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk

@@ -1,0 +1,519 @@
+"""Every request of the Platform API as a function that makes its `Ask`. Both clients have each as a method."""
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from tagloom_client.asking import Ask, Body, Lines, Place, Source, check, json_body, query_of, reading, segment
+from tagloom_client.models import (
+    Alias,
+    Audience,
+    Change,
+    Count,
+    Decision,
+    Environment,
+    ExportFormat,
+    Kind,
+    Match,
+    Mode,
+    Organization,
+    Overlap,
+    Page,
+    Person,
+    PersonRecord,
+    PersonTagging,
+    PersonTags,
+    Preview,
+    Receipt,
+    Rule,
+    Scope,
+    Space,
+    Tag,
+    Token,
+    Tribe,
+    UploadFormat,
+    Why,
+)
+
+CONTENT_TYPES: Mapping[UploadFormat, str] = {
+    "json": "application/json",
+    "ndjson": "application/x-ndjson",
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+}
+LINES_PER_CHUNK = 1_000
+
+# The installation and its tenants.
+
+
+def is_ready(place: Place) -> Ask[bool]:
+    """Whether the server and its store answer."""
+    return Ask("GET", "/readyz", lambda reply: reply.status == 200)
+
+
+def get_limits(place: Place) -> Ask[dict[str, int]]:
+    """Every bound of the server, by name."""
+    return Ask("GET", "/v2/limits", reading(dict[str, int]))
+
+
+def list_organizations(place: Place) -> Ask[Page[Organization]]:
+    """The organization of the token."""
+    return Ask("GET", "/v2/organizations", reading(Page[Organization]))
+
+
+def list_spaces(place: Place, organization: str) -> Ask[Page[Space]]:
+    """The spaces of an organization."""
+    return Ask("GET", f"/v2/organizations/{segment(organization)}/spaces", reading(Page[Space]))
+
+
+def create_space(place: Place, organization: str, name: str, *, id: str | None = None) -> Ask[Space]:
+    """A new space with its three environments."""
+    body = json_body(_given(name=name, id=id))
+    path = f"/v2/organizations/{segment(organization)}/spaces"
+    return Ask("POST", path, reading(Space), body=body, is_repeatable=False)
+
+
+def list_environments(place: Place) -> Ask[Page[Environment]]:
+    """The environments of the space."""
+    return Ask("GET", f"/v2/spaces/{segment(place.space)}/environments", reading(Page[Environment]))
+
+
+def get_environment(place: Place, *, at_least: int | None = None) -> Ask[Environment]:
+    """The environment, and its version."""
+    return Ask("GET", place.address, reading(Environment), query=query_of(at_least=at_least))
+
+
+def set_catalogue(place: Place, catalogue: Literal["open", "closed"]) -> Ask[Environment]:
+    """Takes unknown tags, or rejects them."""
+    return Ask("PATCH", place.address, reading(Environment), body=json_body({"catalogue": catalogue}))
+
+
+def list_tokens(place: Place, organization: str) -> Ask[Page[Token]]:
+    """The tokens of an organization, without their secrets."""
+    return Ask("GET", f"/v2/organizations/{segment(organization)}/tokens", reading(Page[Token]))
+
+
+def create_token(
+    place: Place, organization: str, name: str, scopes: Sequence[Scope], *, expires_in_days: int = 90
+) -> Ask[Token]:
+    """A new token with its secret, which nobody can read again."""
+    body = json_body({"name": name, "scopes": list(scopes), "expires_in_days": expires_in_days})
+    path = f"/v2/organizations/{segment(organization)}/tokens"
+    return Ask("POST", path, reading(Token), body=body, is_repeatable=False)
+
+
+def revoke_token(place: Place, organization: str, token: str) -> Ask[None]:
+    """Makes a token worthless."""
+    return Ask("DELETE", f"/v2/organizations/{segment(organization)}/tokens/{segment(token)}", check)
+
+
+# People.
+
+
+def list_people(
+    place: Place,
+    *,
+    kind: Kind = "user",
+    search: str | None = None,
+    search_match: Literal["substring", "prefix", "exact"] | None = None,
+    tag: str | None = None,
+    match: Match | None = None,
+    limit: int | None = None,
+    at_least: int | None = None,
+) -> Ask[Page[PersonRecord]]:
+    """Users or visitors in the order they came; `limit` is the size of a page, not of the whole."""
+    query = query_of(search=search, search_match=search_match, tag=tag, match=match, limit=limit, at_least=at_least)
+    return Ask("GET", f"{place.address}/{kind}s", reading(Page[PersonRecord]), query=query)
+
+
+def get_person(
+    place: Place, *, user: str | None = None, visitor: str | None = None, at_least: int | None = None
+) -> Ask[PersonRecord]:
+    """One person with their tags."""
+    return Ask("GET", _person(place, user, visitor), reading(PersonRecord), query=query_of(at_least=at_least))
+
+
+def put_person(place: Place, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
+    """Makes a person known, without tags."""
+    return Ask("PUT", _person(place, user, visitor), reading(Receipt))
+
+
+def erase_person(place: Place, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
+    """Erases a person everywhere, for good."""
+    return Ask("DELETE", _person(place, user, visitor), reading(Receipt), is_repeatable=False)
+
+
+def get_tags_of(
+    place: Place, *, user: str | None = None, visitor: str | None = None, at_least: int | None = None
+) -> Ask[PersonTags]:
+    """A person's tags."""
+    path = f"{_person(place, user, visitor)}/tags"
+    return Ask("GET", path, reading(PersonTags), query=query_of(at_least=at_least))
+
+
+def set_tags_of(
+    place: Place, tags: Iterable[str], *, user: str | None = None, visitor: str | None = None
+) -> Ask[Receipt]:
+    """Makes these a person's tags, and no others."""
+    path = f"{_person(place, user, visitor)}/tags"
+    return Ask("PUT", path, reading(Receipt), body=json_body({"tags": list(tags)}))
+
+
+def give_tag(place: Place, tag: str, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
+    """Gives a person one tag."""
+    return Ask("PUT", f"{_person(place, user, visitor)}/tags/{segment(tag)}", reading(Receipt))
+
+
+def take_tag(place: Place, tag: str, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
+    """Takes one tag from a person."""
+    return Ask("DELETE", f"{_person(place, user, visitor)}/tags/{segment(tag)}", reading(Receipt))
+
+
+# Taggings.
+
+
+def upload(
+    place: Place,
+    source: Source,
+    *,
+    format: UploadFormat,
+    mode: Mode = "add",
+    under: str | None = None,
+    dry_run: bool | None = None,
+    normalize: Literal["lowercase"] | None = None,
+    allow_empty: bool | None = None,
+    source_name: str | None = None,
+    user_column: str | None = None,
+    visitor_column: str | None = None,
+    tag_column: str | None = None,
+    idempotency_key: str | None = None,
+) -> Ask[Receipt]:
+    """Sends a body as one batch. It carries an idempotency key, so that a second try never applies it twice."""
+    query = query_of(
+        mode=mode,
+        under=under,
+        dry_run=dry_run,
+        normalize=normalize,
+        allow_empty=allow_empty,
+        source=source_name,
+        user_column=user_column,
+        visitor_column=visitor_column,
+        tag_column=tag_column,
+    )
+    return Ask(
+        "POST",
+        f"{place.address}/taggings",
+        reading(Receipt),
+        query=query,
+        headers={"Idempotency-Key": idempotency_key or secrets.token_hex(16)},
+        body=Body(CONTENT_TYPES[format], source),
+    )
+
+
+def tag_people(
+    place: Place,
+    lines: Iterable[Mapping[str, Any]],
+    *,
+    mode: Mode = "add",
+    under: str | None = None,
+    dry_run: bool | None = None,
+    normalize: Literal["lowercase"] | None = None,
+    allow_empty: bool | None = None,
+    source_name: str | None = None,
+    idempotency_key: str | None = None,
+) -> Ask[Receipt]:
+    """Sends lines like `{"user": "u1", "tags": ["sports/golf"]}` as one batch, a thousand at a time as they come.
+
+    A list can be sent a second time after a failure; a generator cannot.
+    """
+    whole = b"".join(_line_chunks(lines)) if isinstance(lines, list | tuple) else _line_chunks(lines)
+    return upload(
+        place,
+        whole,
+        format="ndjson",
+        mode=mode,
+        under=under,
+        dry_run=dry_run,
+        normalize=normalize,
+        allow_empty=allow_empty,
+        source_name=source_name,
+        idempotency_key=idempotency_key,
+    )
+
+
+def export_taggings(place: Place, *, at_least: int | None = None) -> Lines[PersonTagging]:
+    """Every person who bears a tag, with their tags."""
+    return Lines(_download(place, "export/taggings", "ndjson", at_least=at_least), _read_tagging)
+
+
+def download_taggings(place: Place, *, format: ExportFormat, at_least: int | None = None) -> Ask[None]:
+    """The same as bytes of a file."""
+    return _download(place, "export/taggings", format, at_least=at_least)
+
+
+# The catalogue.
+
+
+def list_tags(
+    place: Place,
+    *,
+    search: str | None = None,
+    under: str | None = None,
+    limit: int | None = None,
+    at_least: int | None = None,
+) -> Ask[Page[Tag]]:
+    """The catalogue in alphabetical order."""
+    query = query_of(search=search, under=under, limit=limit, at_least=at_least)
+    return Ask("GET", f"{place.address}/tags", reading(Page[Tag]), query=query)
+
+
+def get_tag(place: Place, tag: str, *, at_least: int | None = None) -> Ask[Tag]:
+    """One entry."""
+    return Ask("GET", _tag(place, tag), reading(Tag), query=query_of(at_least=at_least))
+
+
+def put_tag(place: Place, tag: str, *, description: str | None = None, exclusive: bool | None = None) -> Ask[Receipt]:
+    """Creates a tag, or describes it; None leaves a field as it is."""
+    body = json_body(_given(description=description, exclusive=exclusive))
+    return Ask("PUT", _tag(place, tag), reading(Receipt), body=body)
+
+
+def move_tag(
+    place: Place, tag: str, to: str, *, description: str | None = None, exclusive: bool | None = None
+) -> Ask[Receipt]:
+    """Renames a tag and everything below it; people keep it, and the old path stays as an alias."""
+    body = json_body(_given(tag=to, description=description, exclusive=exclusive))
+    return Ask("PATCH", _tag(place, tag), reading(Receipt), body=body, is_repeatable=False)
+
+
+def merge_tags(place: Place, tag: str, *, into: str) -> Ask[Receipt]:
+    """Whoever bears the tag bears the other instead."""
+    path = f"{_tag(place, tag)}/merge"
+    return Ask("POST", path, reading(Receipt), body=json_body({"into": into}), is_repeatable=False)
+
+
+def drop_tag(place: Place, tag: str, *, force: bool = False) -> Ask[Receipt]:
+    """Takes the tag and everything below it from everybody; with force, also when a tribe uses it."""
+    return Ask("DELETE", _tag(place, tag), reading(Receipt), query=query_of(force=force), is_repeatable=False)
+
+
+def export_bearers(place: Place, tag: str, *, match: Match | None = None, at_least: int | None = None) -> Lines[Person]:
+    """All who bear a tag."""
+    return Lines(_download(place, f"tags/{segment(tag)}/users", "ndjson", at_least, match), _read_person)
+
+
+def download_bearers(
+    place: Place, tag: str, *, format: ExportFormat, match: Match | None = None, at_least: int | None = None
+) -> Ask[None]:
+    """The same as bytes of a file."""
+    return _download(place, f"tags/{segment(tag)}/users", format, at_least, match)
+
+
+def list_aliases(place: Place, *, limit: int | None = None, at_least: int | None = None) -> Ask[Page[Alias]]:
+    """Old paths, and what they stand for."""
+    query = query_of(limit=limit, at_least=at_least)
+    return Ask("GET", f"{place.address}/aliases", reading(Page[Alias]), query=query)
+
+
+# Tribes.
+
+
+def list_tribes(place: Place, *, limit: int | None = None) -> Ask[Page[Tribe]]:
+    """The tribes of the space."""
+    return Ask("GET", _tribes(place), reading(Page[Tribe]), query=query_of(limit=limit))
+
+
+def get_tribe(place: Place, tribe: str) -> Ask[Tribe]:
+    """One tribe."""
+    return Ask("GET", f"{_tribes(place)}/{segment(tribe)}", reading(Tribe))
+
+
+def create_tribe(
+    place: Place,
+    name: str,
+    rule: Rule,
+    *,
+    id: str | None = None,
+    description: str = "",
+    category: str = "",
+    audience: Audience = "everyone",
+) -> Ask[Tribe]:
+    """A new tribe; without an id it gets one made from its name."""
+    body = _given(name=name, rule=rule, id=id, description=description, category=category, audience=audience)
+    return Ask("POST", _tribes(place), reading(Tribe), body=json_body(body), is_repeatable=False)
+
+
+def put_tribe(place: Place, tribe: Tribe) -> Ask[Tribe]:
+    """Replaces a tribe, as long as nobody changed it since its `revision` was read."""
+    body = _given(
+        name=tribe.name,
+        rule=tribe.rule,
+        description=tribe.description,
+        category=tribe.category,
+        audience=tribe.audience,
+    )
+    return Ask(
+        "PUT",
+        f"{_tribes(place)}/{segment(tribe.id)}",
+        reading(Tribe),
+        headers={"If-Match": f'"{tribe.revision}"'},
+        body=json_body(body),
+        is_repeatable=False,
+    )
+
+
+def drop_tribe(place: Place, tribe: str) -> Ask[None]:
+    """Deletes a tribe that no other names."""
+    return Ask("DELETE", f"{_tribes(place)}/{segment(tribe)}", check, is_repeatable=False)
+
+
+def count_tribe(place: Place, tribe: str, *, at_least: int | None = None) -> Ask[Count]:
+    """How many are in a tribe."""
+    path = f"{place.address}/tribes/{segment(tribe)}/count"
+    return Ask("GET", path, reading(Count), query=query_of(at_least=at_least))
+
+
+def preview_rule(
+    place: Place, rule: Rule, *, audience: Audience = "everyone", at_least: int | None = None
+) -> Ask[Preview]:
+    """What a rule would find, before it is saved."""
+    body = json_body({"rule": rule, "audience": audience})
+    path = f"{place.address}/tribes/preview"
+    return Ask("POST", path, reading(Preview), body=body, query=query_of(at_least=at_least))
+
+
+def overlap_of(place: Place, tribes: Sequence[str], *, at_least: int | None = None) -> Ask[Overlap]:
+    """How many people are in exactly which of some tribes."""
+    path = f"{place.address}/tribes/overlap"
+    body = json_body({"tribes": list(tribes)})
+    return Ask("POST", path, reading(Overlap), body=body, query=query_of(at_least=at_least))
+
+
+def export_members(place: Place, tribe: str, *, at_least: int | None = None) -> Lines[Person]:
+    """All who are in a tribe."""
+    return Lines(_download(place, f"tribes/{segment(tribe)}/users", "ndjson", at_least), _read_person)
+
+
+def download_members(place: Place, tribe: str, *, format: ExportFormat, at_least: int | None = None) -> Ask[None]:
+    """The same as bytes of a file."""
+    return _download(place, f"tribes/{segment(tribe)}/users", format, at_least)
+
+
+def explain(
+    place: Place,
+    tribe: str,
+    *,
+    user: str | None = None,
+    visitor: str | None = None,
+    at_least: int | None = None,
+) -> Ask[Why]:
+    """Why a person is in a tribe, or is not."""
+    query = query_of(user=user, visitor=visitor, at_least=at_least)
+    return Ask("GET", f"{place.address}/tribes/{segment(tribe)}/why", reading(Why), query=query)
+
+
+def decide(
+    place: Place,
+    *,
+    user: str | None = None,
+    visitor: str | None = None,
+    because: bool = True,
+    at_least: int | None = None,
+) -> Ask[Decision]:
+    """The tribes that a person is in now."""
+    body = json_body(_given(user=user, visitor=visitor, because=because))
+    path = f"{place.address}/decisions"
+    return Ask("POST", path, reading(Decision), body=body, query=query_of(at_least=at_least))
+
+
+# History.
+
+
+def list_changes(
+    place: Place,
+    *,
+    user: str | None = None,
+    visitor: str | None = None,
+    tag: str | None = None,
+    after: int | None = None,
+    limit: int | None = None,
+    at_least: int | None = None,
+) -> Ask[Page[Change]]:
+    """Versions, ascending; with a person or a tag, only those that touched them."""
+    query = query_of(user=user, visitor=visitor, tag=tag, after=after, limit=limit, at_least=at_least)
+    return Ask("GET", f"{place.address}/changes", reading(Page[Change]), query=query)
+
+
+def get_change(place: Place, version: int, *, at_least: int | None = None) -> Ask[Change]:
+    """One version."""
+    return Ask("GET", f"{place.address}/changes/{version}", reading(Change), query=query_of(at_least=at_least))
+
+
+def undo(place: Place, version: int, *, dry_run: bool = False) -> Ask[Receipt]:
+    """Takes back what one version did, as a new version."""
+    path = f"{place.address}/changes/{version}/undo"
+    return Ask("POST", path, reading(Receipt), query=query_of(dry_run=dry_run), is_repeatable=dry_run)
+
+
+# What the above have in common.
+
+
+def _person(place: Place, user: str | None, visitor: str | None) -> str:
+    if user is not None and visitor is None:
+        return f"{place.address}/users/{segment(user)}"
+    if visitor is not None and user is None:
+        return f"{place.address}/visitors/{segment(visitor)}"
+    raise ValueError("Give user= or visitor=, one of the two.")
+
+
+def _tag(place: Place, tag: str) -> str:
+    return f"{place.address}/tags/{segment(tag)}"
+
+
+def _tribes(place: Place) -> str:
+    return f"/v2/spaces/{segment(place.space)}/tribes"
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _download(
+    place: Place, path: str, format: ExportFormat, at_least: int | None = None, match: Match | None = None
+) -> Ask[None]:
+    query = query_of(at_least=at_least, match=match)
+    return Ask("GET", f"{place.address}/{path}", check, query=query, headers={"Accept": CONTENT_TYPES[format]})
+
+
+def _line_chunks(lines: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    waiting: list[Mapping[str, Any]] = []
+    for line in lines:
+        waiting.append(line)
+        if len(waiting) == LINES_PER_CHUNK:
+            yield msgspec.json.Encoder().encode_lines(waiting)
+            waiting = []
+    if waiting:
+        yield msgspec.json.Encoder().encode_lines(waiting)
+
+
+class _PersonLine(msgspec.Struct):
+    user: str | None = None
+    visitor: str | None = None
+    tags: tuple[str, ...] = ()
+
+    def person(self) -> Person:
+        return Person("user", self.user) if self.user is not None else Person("visitor", self.visitor or "")
+
+
+_LINE = msgspec.json.Decoder(_PersonLine)
+
+
+def _read_person(line: bytes) -> Person:
+    return _LINE.decode(line).person()
+
+
+def _read_tagging(line: bytes) -> PersonTagging:
+    read = _LINE.decode(line)
+    return PersonTagging(read.person(), read.tags)

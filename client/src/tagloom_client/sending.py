@@ -1,0 +1,28 @@
+"""What both clients share about sending: the HTTP client's settings, and each request in its terms."""
+
+from typing import Any
+
+import httpx
+
+from tagloom_client.asking import Ask, Place, Reply
+
+TIMEOUT = httpx.Timeout(30.0, read=300.0, write=300.0)
+DEFAULT_PLACE = Place("main", "production")
+
+
+def settings(url: str, token: str | None) -> dict[str, Any]:
+    """Keyword arguments of `httpx.Client` and `httpx.AsyncClient`."""
+    headers = {"User-Agent": "tagloom-client", "Accept": "application/json"}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    return {"base_url": url.rstrip("/"), "headers": headers, "timeout": TIMEOUT, "follow_redirects": False}
+
+
+def arguments(ask: Ask[Any]) -> dict[str, Any]:
+    """Keyword arguments of `build_request`, all but the content."""
+    return {"method": ask.method, "url": ask.path, "params": ask.query or None, "headers": ask.all_headers()}
+
+
+def reply_of(response: httpx.Response) -> Reply:
+    """A response that was read whole."""
+    return Reply(response.status_code, response.headers, response.content)

@@ -1,0 +1,252 @@
+"""The client that lets others run while it waits: the same methods, to be awaited or iterated with `async for`."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager
+from functools import update_wrapper
+from types import TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+
+import httpx
+
+from tagloom_client import requests
+from tagloom_client.asking import Ask, Lines, Place, check
+from tagloom_client.models import Page
+from tagloom_client.problems import ConnectionFailed
+from tagloom_client.retries import Retries
+from tagloom_client.sending import DEFAULT_PLACE, arguments, reply_of, settings
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+Made = TypeVar("Made")
+
+
+class AsyncSender:
+    """Sends asks, tries again where that helps, and reads the answers."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        space: str = DEFAULT_PLACE.space,
+        environment: str = DEFAULT_PLACE.environment,
+        retries: Retries | None = None,
+        http: httpx.AsyncClient | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.place = Place(space, environment)
+        self._http = http or httpx.AsyncClient(**settings(url, token))
+        self._retries = retries or Retries()
+        self._sleep = sleep
+
+    def at(self, *, space: str | None = None, environment: str | None = None) -> Self:
+        """The same client about another space or environment; the connections are shared."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.place = Place(space or self.place.space, environment or self.place.environment)
+        return other
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def send(self, ask: Ask[Answer]) -> Answer:
+        """One request and its whole answer. Raises: TagloomError."""
+        async with self._open(ask) as response:
+            try:
+                await response.aread()
+            except httpx.TransportError as error:
+                raise ConnectionFailed(f"The answer of {ask.method} {ask.path} broke off: {error}.") from error
+            return ask.read(reply_of(response))
+
+    async def send_pages(self, ask: Ask[Page[Answer]]) -> AsyncIterator[Answer]:
+        """The items of all pages, each page fetched when it is reached."""
+        page = await self.send(ask)
+        for item in page.items:
+            yield item
+        while page.next_cursor is not None:
+            page = await self.send(ask.after(page.next_cursor))
+            for item in page.items:
+                yield item
+
+    async def send_stream(self, ask: Ask[None]) -> AsyncGenerator[bytes, None]:
+        """The bytes of an answer as they come. Raises: ConnectionFailed, when it breaks off."""
+        async with self._open(ask) as response:
+            if response.status_code != 200:
+                await response.aread()
+                check(reply_of(response))
+            try:
+                async for chunk in response.aiter_bytes():
+                    yield chunk
+            except httpx.TransportError as error:
+                raise ConnectionFailed(f"The answer of {ask.method} {ask.path} broke off: {error}.") from error
+
+    async def send_lines(self, lines: Lines[Answer]) -> AsyncIterator[Answer]:
+        """What each line of an answer says, as it comes."""
+        rest = b""
+        async with aclosing(self.send_stream(lines.ask)) as chunks:
+            async for chunk in chunks:
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    if line:
+                        yield lines.read_line(line)
+        if rest:
+            yield lines.read_line(rest)
+
+    @asynccontextmanager
+    async def _open(self, ask: Ask[Any]) -> AsyncIterator[httpx.Response]:
+        """An answer whose head has come, after as many tries as it takes."""
+        tried = 0
+        while True:
+            tried += 1
+            content = None if ask.body is None else _chunks(ask.body.chunks())
+            try:
+                request = self._http.build_request(**arguments(ask), content=content)
+                response = await self._http.send(request, stream=True)
+                if response.status_code in (429, 503):
+                    await response.aread()
+            except httpx.TransportError as error:
+                pause = self._retries.after_error(ask, error, tried)
+                if pause is None:
+                    raise ConnectionFailed(f"{ask.method} {ask.path} got no answer: {error}.") from error
+            else:
+                pause = None
+                if response.status_code in (429, 503):
+                    pause = self._retries.after_reply(ask, reply_of(response), tried)
+                if pause is None:
+                    try:
+                        yield response
+                    finally:
+                        await response.aclose()
+                    return
+                await response.aclose()
+            await self._sleep(pause)
+
+
+async def _chunks(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Chunks read in a thread, since a file or a generator may take its time."""
+    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+        yield chunk
+
+
+class _Method(Generic[Given, Made, Answer]):
+    """A function that makes an ask, as a method that sends it."""
+
+    def __init__(
+        self, make: Callable[Concatenate[Place, Given], Made], send: Callable[[AsyncSender, Made], Answer]
+    ) -> None:
+        self._make = make
+        self._send = send
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, client: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, client: AsyncSender, owner: type[Any]) -> Callable[Given, Answer]: ...
+    def __get__(self, client: AsyncSender | None, owner: type[Any]) -> "Self | Callable[Given, Answer]":
+        if client is None:
+            return self
+        bound, make, send = client, self._make, self._send
+
+        def method(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+            return send(bound, make(bound.place, *args, **kwargs))
+
+        return update_wrapper(method, make)
+
+
+def _one(make: Callable[Concatenate[Place, Given], Ask[Answer]]) -> _Method[Given, Ask[Answer], Awaitable[Answer]]:
+    return _Method(make, AsyncSender.send)
+
+
+def _pages(
+    make: Callable[Concatenate[Place, Given], Ask[Page[Answer]]],
+) -> _Method[Given, Ask[Page[Answer]], AsyncIterator[Answer]]:
+    return _Method(make, AsyncSender.send_pages)
+
+
+def _lines(
+    make: Callable[Concatenate[Place, Given], Lines[Answer]],
+) -> _Method[Given, Lines[Answer], AsyncIterator[Answer]]:
+    return _Method(make, AsyncSender.send_lines)
+
+
+def _bytes(make: Callable[Concatenate[Place, Given], Ask[None]]) -> _Method[Given, Ask[None], AsyncIterator[bytes]]:
+    return _Method(make, AsyncSender.send_stream)
+
+
+class AsyncTagloom(AsyncSender):
+    """Tagloom at an address, for programs that do several things at once.
+
+    >>> async with AsyncTagloom("http://127.0.0.1:8321", token) as loom:  # doctest: +SKIP
+    ...     await loom.give_tag("sports/golf", user="u1")
+
+    Its methods are the functions of `tagloom_client.requests`, without their first argument.
+    """
+
+    # The installation and its tenants.
+    is_ready = _one(requests.is_ready)
+    get_limits = _one(requests.get_limits)
+    list_organizations = _pages(requests.list_organizations)
+    list_spaces = _pages(requests.list_spaces)
+    create_space = _one(requests.create_space)
+    list_environments = _pages(requests.list_environments)
+    get_environment = _one(requests.get_environment)
+    set_catalogue = _one(requests.set_catalogue)
+    list_tokens = _pages(requests.list_tokens)
+    create_token = _one(requests.create_token)
+    revoke_token = _one(requests.revoke_token)
+
+    # People.
+    list_people = _pages(requests.list_people)
+    get_person = _one(requests.get_person)
+    put_person = _one(requests.put_person)
+    erase_person = _one(requests.erase_person)
+    get_tags_of = _one(requests.get_tags_of)
+    set_tags_of = _one(requests.set_tags_of)
+    give_tag = _one(requests.give_tag)
+    take_tag = _one(requests.take_tag)
+
+    # Taggings.
+    upload = _one(requests.upload)
+    tag_people = _one(requests.tag_people)
+    export_taggings = _lines(requests.export_taggings)
+    download_taggings = _bytes(requests.download_taggings)
+
+    # The catalogue.
+    list_tags = _pages(requests.list_tags)
+    get_tag = _one(requests.get_tag)
+    put_tag = _one(requests.put_tag)
+    move_tag = _one(requests.move_tag)
+    merge_tags = _one(requests.merge_tags)
+    drop_tag = _one(requests.drop_tag)
+    export_bearers = _lines(requests.export_bearers)
+    download_bearers = _bytes(requests.download_bearers)
+    list_aliases = _pages(requests.list_aliases)
+
+    # Tribes.
+    list_tribes = _pages(requests.list_tribes)
+    get_tribe = _one(requests.get_tribe)
+    create_tribe = _one(requests.create_tribe)
+    put_tribe = _one(requests.put_tribe)
+    drop_tribe = _one(requests.drop_tribe)
+    count_tribe = _one(requests.count_tribe)
+    preview_rule = _one(requests.preview_rule)
+    overlap_of = _one(requests.overlap_of)
+    export_members = _lines(requests.export_members)
+    download_members = _bytes(requests.download_members)
+    explain = _one(requests.explain)
+    decide = _one(requests.decide)
+
+    # History.
+    list_changes = _pages(requests.list_changes)
+    get_change = _one(requests.get_change)
+    undo = _one(requests.undo)

@@ -1,0 +1,258 @@
+"""Who asks, what they may do, and which tenant is theirs."""
+
+import base64
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+from tagloom import limits, problems
+from tagloom.model import SCOPES, Environment, Organization, Scope, Space, Token
+from tagloom.slugs import free_slug, parse_name, parse_slug
+from tagloom.store.port import Control
+from tagloom.tags import printable
+
+SECRET_PREFIX = "tagloom_"
+DAY_SECONDS = 86_400
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """The bearer of a valid token. `scopes` has every scope when the token has `admin`."""
+
+    token: str
+    name: str
+    organization: str
+    scopes: frozenset[Scope]
+
+    def require(self, *scopes: Scope) -> None:
+        """Raises: NotAllowed, with the scopes that are missing."""
+        missing = [scope for scope in scopes if scope not in self.scopes]
+        if missing:
+            raise problems.NotAllowed(
+                f"This needs the scope {' and '.join(missing)}, which the token '{self.name}' does not have.",
+                scopes=list[str](missing),
+            )
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A space, and the environment that an address names in it."""
+
+    space: Space
+    environment: Environment
+
+
+class _Known(msgspec.Struct, frozen=True):
+    principal: Principal
+    expires: float
+    read: float
+
+
+class Access:
+    """Tokens and tenants of one installation. `now` tells Unix seconds.
+
+    What was read stays for TOKEN_SECONDS_CACHED_MAX at most; what this object itself changes is seen at once.
+    """
+
+    def __init__(
+        self,
+        control: Control,
+        now: Callable[[], float] = time.time,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._control = control
+        self._now = now
+        self._random_bytes = random_bytes
+        self._known: dict[bytes, _Known] = {}
+        self._touched: dict[str, float] = {}
+        self._places: dict[tuple[str, str], tuple[Place, float]] = {}
+
+    # Tokens.
+
+    def find_principal(self, secret: str) -> Principal | None:
+        """Who bears this secret, when that was read a moment ago; None says to ask `authenticate`. Costs no query.
+
+        Raises: NotSignedIn, when the token has expired since.
+        """
+        known = self._known.get(_hashed(secret))
+        if known is None:
+            return None
+        now = self._now()
+        if now >= known.expires:
+            raise _expired(known.principal.name)
+        return known.principal if 0 <= now - known.read < limits.TOKEN_SECONDS_CACHED_MAX else None
+
+    def authenticate(self, secret: str) -> Principal:
+        """Who bears this secret.
+
+        Raises: NotSignedIn: no token has it, or it has expired or was revoked.
+        """
+        found = self.find_principal(secret)
+        if found is not None:
+            return found
+        digest, now = _hashed(secret), self._now()
+        token = self._control.find_token(digest)
+        if token is None:
+            self._known.pop(digest, None)
+            raise problems.NotSignedIn("The access token is not known; it may have been revoked.")
+        expires = _seconds(token.expires_at)
+        if now >= expires:
+            raise _expired(token.name)
+        scopes = SCOPES if "admin" in token.scopes else token.scopes
+        principal = Principal(token.id, token.name, token.organization, frozenset(scopes))
+        if len(self._known) >= limits.TOKENS_CACHED_MAX:
+            self._known.clear()
+        self._known[digest] = _Known(principal, expires, now)
+        self._touch(token, now)
+        return principal
+
+    def _touch(self, token: Token, now: float) -> None:
+        last = self._touched.get(token.id)
+        if last is None:
+            last = _seconds(token.last_used_at) if token.last_used_at else 0.0
+        if now - last >= limits.TOKEN_SECONDS_BETWEEN_TOUCHES:
+            self._touched[token.id] = now
+            self._control.touch_token(token.id, rfc3339(now))
+
+    def create_token(self, organization: str, name: str, scopes: Iterable[Scope], *, days: int) -> tuple[Token, str]:
+        """A new token and its secret, which nobody can read again.
+
+        Raises: BodyInvalid, TooManyTokens.
+        """
+        parse_name(name, field="$.name", characters_max=limits.CHARACTERS_PER_NAME_MAX)
+        wanted = frozenset(scopes)
+        if not wanted:
+            raise problems.BodyInvalid("A token needs at least one scope.", field="$.scopes")
+        if not 1 <= days <= limits.TOKEN_DAYS_MAX:
+            raise problems.BodyInvalid(
+                f"A token lasts 1 to {limits.TOKEN_DAYS_MAX} days, not {days}.", field="$.expires_in_days"
+            )
+        if len(self._control.list_tokens(organization)) >= limits.TOKENS_PER_ORGANIZATION_MAX:
+            raise problems.TooManyTokens(
+                f"The organization has {limits.TOKENS_PER_ORGANIZATION_MAX} tokens; revoke one first.",
+                tokens_max=limits.TOKENS_PER_ORGANIZATION_MAX,
+            )
+        now = self._now()
+        secret = SECRET_PREFIX + _url_safe(self._random_bytes(32))
+        token = Token(
+            id=self._random_bytes(8).hex(),
+            organization=organization,
+            name=name,
+            scopes=tuple(scope for scope in SCOPES if scope in wanted),
+            created_at=rfc3339(now),
+            expires_at=rfc3339(now + days * DAY_SECONDS),
+        )
+        self._control.add_token(token, _hashed(secret))
+        return token, secret
+
+    def list_tokens(self, organization: str) -> tuple[Token, ...]:
+        """The organization's tokens by creation, without their secrets."""
+        return self._control.list_tokens(organization)
+
+    def drop_token(self, organization: str, token: str) -> None:
+        """Revokes it: in this process at once, in others within TOKEN_SECONDS_CACHED_MAX. Raises: TokenNotFound."""
+        self._control.drop_token(organization, token)
+        for digest, known in list(self._known.items()):
+            if known.principal.token == token:
+                self._known.pop(digest, None)
+
+    # Tenants. What belongs to another organization does not exist for the asker.
+
+    def get_organization(self, principal: Principal, organization: str) -> Organization:
+        """Raises: OrganizationNotFound, also when it is another's."""
+        for found in self._control.list_organizations():
+            if found.id == organization == principal.organization:
+                return found
+        raise problems.OrganizationNotFound(f"No organization '{printable(organization)}' is known.")
+
+    def list_spaces(self, organization: str) -> tuple[Space, ...]:
+        """By id."""
+        return self._control.list_spaces(organization)
+
+    def create_space(self, organization: str, name: str, space: str | None = None) -> Space:
+        """A new space with its three environments; without an id it gets one made from the name.
+
+        Raises: BodyInvalid, SpaceExists.
+        """
+        parse_name(name, field="$.name", characters_max=limits.CHARACTERS_PER_NAME_MAX)
+        taken = {known.id for known in self._control.list_spaces(organization)}
+        chosen = free_slug(name, taken, otherwise="space") if space is None else parse_slug(space)
+        created = Space(chosen, organization, name)
+        self._control.put_space(created)
+        return created
+
+    def get_space(self, principal: Principal, space: str) -> Space:
+        """Raises: SpaceNotFound, also when it is another organization's."""
+        try:
+            found = self._control.get_space(space)
+        except problems.SpaceNotFound:
+            found = None
+        if found is None or found.organization != principal.organization:
+            raise problems.SpaceNotFound(f"No space '{printable(space)}' is known.")
+        return found
+
+    def list_environments(self, space: str) -> tuple[Environment, ...]:
+        """Development, staging, production."""
+        return self._control.list_environments(space)
+
+    def find_place(self, principal: Principal, space: str, environment: str) -> Place | None:
+        """The place, when it was read a moment ago; None says to ask `get_place`. Costs no query.
+
+        Raises: SpaceNotFound, when it is another organization's.
+        """
+        place, read = self._places.get((space, environment), (None, 0.0))
+        if place is None or not 0 <= self._now() - read < limits.SECONDS_BETWEEN_READS_OF_TRIBES:
+            return None
+        if place.space.organization != principal.organization:
+            raise problems.SpaceNotFound(f"No space '{printable(space)}' is known.")
+        return place
+
+    def get_place(self, principal: Principal, space: str, environment: str) -> Place:
+        """Raises: SpaceNotFound, also when it is another organization's; EnvironmentNotFound."""
+        place = self.find_place(principal, space, environment)
+        if place is not None:
+            return place
+        found = self.get_space(principal, space)
+        try:
+            place = Place(found, self._control.get_environment(space, environment))
+        except problems.EnvironmentNotFound as problem:
+            raise problems.EnvironmentNotFound(
+                f"The space '{found.id}' has no environment '{printable(environment)}'."
+            ) from problem
+        if len(self._places) >= limits.TOKENS_CACHED_MAX:
+            self._places.clear()
+        self._places[space, environment] = (place, self._now())
+        return place
+
+    def put_catalogue(self, environment: Environment, catalogue: str) -> Environment:
+        """Opens or closes the catalogue."""
+        changed = self._control.put_catalogue(environment.space, environment.name, catalogue)
+        self._places.pop((environment.space, environment.name), None)
+        return changed
+
+
+def rfc3339(seconds: float) -> str:
+    """Unix seconds as an RFC 3339 time in UTC.
+
+    >>> rfc3339(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _seconds(time_text: str) -> float:
+    return datetime.fromisoformat(time_text).timestamp()
+
+
+def _hashed(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _url_safe(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def _expired(name: str) -> problems.NotSignedIn:
+    return problems.NotSignedIn(f"The access token '{name}' has expired.")

@@ -1,0 +1,113 @@
+"""`tagloom demo`: a real customer base, tagged, targeted and served, to look around in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tagloom import problems
+from tagloom.access import Access
+from tagloom.cli.installing import administrator_token
+from tagloom.cli.options import installed
+from tagloom.cli.site import LocalSite, TribeDraft
+from tagloom.cli.speaking import say, say_receipt, say_table
+from tagloom.cli.writing import load_of
+from tagloom.serving import serve_installation
+from tagloom.wiring import ORGANIZATION, SPACE, Installation
+
+app = typer.Typer()
+
+TOKEN_NAME = "demonstration"
+TRIBES = (
+    TribeDraft(
+        id="streamers",
+        name="Streamers",
+        description="Customers who stream films or television.",
+        category="Product",
+        audience="users",
+        rule='{"type":"tag","tag":"services/streaming"}',
+    ),
+    TribeDraft(
+        id="at-risk",
+        name="At risk",
+        description="Still here, on a monthly contract, with fibre and without support: those who leave most.",
+        category="Retention",
+        audience="users",
+        rule='{"type":"all","of":[{"type":"tag","tag":"contract/month-to-month"},'
+        '{"type":"tag","tag":"internet/fiber-optic"},{"type":"not","of":{"type":"tag","tag":"services/support"}},'
+        '{"type":"not","of":{"type":"tag","tag":"churn/left"}}]}',
+    ),
+    TribeDraft(
+        id="families",
+        name="Families",
+        description="Customers with a partner and dependents.",
+        category="Household",
+        audience="users",
+        rule='{"type":"all","of":[{"type":"tag","tag":"household/partner"},{"type":"tag","tag":"household/dependents"}]}',
+    ),
+    TribeDraft(
+        id="film-night",
+        name="Film night",
+        description="Families who stream, and are not about to leave.",
+        category="Campaigns",
+        audience="users",
+        rule='{"type":"all","of":[{"type":"tribe","tribe":"families"},{"type":"tribe","tribe":"streamers"},'
+        '{"type":"not","of":{"type":"tribe","tribe":"at-risk"}}]}',
+    ),
+)
+
+
+@app.command("demo")
+def demo(
+    data: Annotated[Path, typer.Option("--data", help="Data directory; made when absent.")],
+    customers: Annotated[Path, typer.Option(help="The customers' file.")] = Path(
+        "examples/telco/telco-customer-churn.csv"
+    ),
+    mapping: Annotated[Path, typer.Option(help="How its columns become tags.")] = Path("examples/telco/mapping.toml"),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8321,
+    serves: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve at the end.")] = True,
+) -> None:
+    """Tag a telecoms company's customers, make some tribes, serve them, and say how to try it."""
+    for file in (customers, mapping):
+        if not file.exists():
+            raise problems.ParameterInvalid(f"There is no '{file}'; run this where the repository lies, or name it.")
+    with installed(data, create=True) as installation:
+        site = LocalSite(installation, SPACE.id, "production")
+        receipt = site.load(load_of(customers, mapping=mapping), lambda _: None)
+        say_receipt(receipt, title=f"{customers.name} imported into main/production")
+        known = {tribe["id"] for tribe in site.list_tribes()}
+        for draft in TRIBES:
+            if draft.id not in known:
+                site.create_tribe(draft)
+        say("")
+        counts = [(tribe["id"], tribe["name"], site.count_tribe(tribe["id"])) for tribe in site.list_tribes()]
+        say_table(
+            ("tribe", "", "people", "of"),
+            [(tribe, name, count["count"], count["of"]) for tribe, name, count in counts],
+            numbers=(2, 3),
+        )
+        token = demonstration_token(installation)
+        say_how_to_try(f"http://{host}:{port}", token)
+        if serves:
+            serve_installation(installation, host, port)
+
+
+def demonstration_token(installation: Installation) -> str:
+    """A new token; those of earlier demonstrations are revoked."""
+    access = Access(installation.control)
+    for token in access.list_tokens(ORGANIZATION.id):
+        if token.name == TOKEN_NAME:
+            access.drop_token(ORGANIZATION.id, token.id)
+    return administrator_token(installation, TOKEN_NAME)
+
+
+def say_how_to_try(address: str, token: str) -> None:
+    """The address, the token, and three lines to try."""
+    place = f"{address}/v2/spaces/main/environments/production"
+    bearer = '-H "Authorization: Bearer $TOKEN"'
+    say(f"\nServing [bold]{address}[/]  (reference: {address}/docs)  until Ctrl-C. Try in another terminal:\n")
+    say(f"  TOKEN={token}")
+    say(f"  curl {bearer} {place}/users/3655-SNQYZ")
+    say(f"  curl {bearer} {place}/tribes/at-risk/count")
+    say(f'  curl {bearer} --json \'{{"user": "3655-SNQYZ"}}\' {place}/decisions\n'.replace("[", "\\["))

@@ -1,0 +1,158 @@
+"""Commands of those who run Tagloom: init, serve, token, check, backup, demo."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from tagloom import problems
+from tagloom.access import Access
+from tagloom.cli.options import DataOption, JsonOption, installed
+from tagloom.cli.speaking import say, say_json, say_table
+from tagloom.model import SCOPES, Scope, Token
+from tagloom.serving import serve_installation
+from tagloom.wiring import ORGANIZATION, SPACE, Installation, backup, check
+
+app = typer.Typer()
+token_app = typer.Typer(help="Access tokens: create, list, revoke.", no_args_is_help=True)
+app.add_typer(token_app, name="token")
+
+ADMINISTRATOR_DAYS = 365  # An administrator's first token; others are made with it.
+
+
+@app.command("init")
+def init(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Create an installation, if there is none, and print the administrator's token once."""
+    with installed(data, create=True) as installation:
+        made: dict[str, Any] = {
+            "organization": ORGANIZATION.id,
+            "space": SPACE.id,
+            "environments": [each.name for each in installation.control.list_environments(SPACE.id)],
+            "token": None,
+        }
+        if not installation.control.list_tokens(ORGANIZATION.id):
+            made["token"] = administrator_token(installation)
+        if as_json:
+            say_json(made)
+            return
+        say(f"Organization [bold]{made['organization']}[/], space [bold]{made['space']}[/]")
+        say(f"Environments {', '.join(made['environments'])}")
+        if made["token"]:
+            say(f"Administrator's token, shown once: [bold]{made['token']}[/]")
+        else:
+            say("The installation was there already; its tokens are not shown again.")
+
+
+def administrator_token(installation: Installation, name: str = "administrator") -> str:
+    """A new token that may do everything."""
+    access = Access(installation.control)
+    return access.create_token(ORGANIZATION.id, name, ("admin",), days=ADMINISTRATOR_DAYS)[1]
+
+
+@app.command("serve")
+def serve(
+    data: DataOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8321,
+) -> None:
+    """Bring the schema up to date and serve the Platform API until SIGTERM or SIGINT."""
+    with installed(data, create=True) as installation:
+        say(f"Tagloom serves http://{host}:{port}  (reference: http://{host}:{port}/docs)")
+        serve_installation(installation, host, port)
+
+
+def parse_days(text: str) -> int:
+    """`90d` or `90`: a number of days."""
+    digits = text.removesuffix("d")
+    if not digits.isdigit():
+        raise problems.ParameterInvalid(f"--expires is a number of days such as 90d, not '{text}'.")
+    return int(digits)
+
+
+def parse_scopes(text: str) -> tuple[Scope, ...]:
+    """Scopes separated by commas."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in SCOPES]
+    if unknown or not names:
+        raise problems.ParameterInvalid(
+            f"--scopes takes some of {', '.join(SCOPES)}; unknown: {', '.join(unknown) or 'none given'}."
+        )
+    return tuple(scope for scope in SCOPES if scope in names)
+
+
+def _token_plain(token: Token, secret: str | None = None) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(token)
+    return plain | ({"token": secret} if secret else {})
+
+
+@token_app.command("create")
+def create_token(
+    scopes: Annotated[str, typer.Option(help="Comma-separated: tags:write,people:read,…")],
+    data: DataOption = None,
+    expires: Annotated[str, typer.Option(help="Days until it expires, such as 90d.")] = "90d",
+    name: Annotated[str, typer.Option(help="What it is for.")] = "command line",
+    organization: Annotated[str, typer.Option(help="The organization.")] = ORGANIZATION.id,
+    as_json: JsonOption = False,
+) -> None:
+    """Create an access token and print it once."""
+    wanted, days = parse_scopes(scopes), parse_days(expires)
+    with installed(data) as installation:
+        token, secret = Access(installation.control).create_token(organization, name, wanted, days=days)
+    if as_json:
+        say_json(_token_plain(token, secret))
+        return
+    say(f"Token [bold]{secret}[/]")
+    say(f"It may {', '.join(token.scopes)}, until {token.expires_at}. It is not shown again.")
+
+
+@token_app.command("list")
+def list_tokens(
+    data: DataOption = None,
+    organization: Annotated[str, typer.Option(help="The organization.")] = ORGANIZATION.id,
+    as_json: JsonOption = False,
+) -> None:
+    """List the tokens of an organization, without their secrets."""
+    with installed(data) as installation:
+        tokens = installation.control.list_tokens(organization)
+    if as_json:
+        say_json([_token_plain(token) for token in tokens])
+        return
+    rows = [(t.id, t.name, " ".join(t.scopes), t.expires_at, t.last_used_at or "never") for t in tokens]
+    say_table(("id", "name", "scopes", "expires", "last used"), rows)
+
+
+@token_app.command("revoke")
+def revoke_token(
+    token: Annotated[str, typer.Argument(help="The token's id, as `token list` shows it.")],
+    data: DataOption = None,
+    organization: Annotated[str, typer.Option(help="The organization.")] = ORGANIZATION.id,
+) -> None:
+    """Revoke a token: it stops working within two seconds."""
+    with installed(data) as installation:
+        installation.control.drop_token(organization, token)
+    say(f"Token {token} is revoked.")
+
+
+@app.command("check")
+def check_installation(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Hold the stored data against every invariant; exit 1 and name what is broken."""
+    with installed(data) as installation:
+        broken = list(check(installation))
+    if as_json:
+        say_json({"ok": not broken, "broken": broken})
+    else:
+        for sentence in broken or ["ok"]:
+            say(sentence)
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command("backup")
+def backup_installation(
+    file: Annotated[Path, typer.Argument(help="Where the copy is written; it must not exist.")], data: DataOption = None
+) -> None:
+    """Copy a live installation consistently into one file."""
+    with installed(data) as installation:
+        backup(installation, file)
+    say(f"Backed up to {file} ({file.stat().st_size:,} bytes). Restore: put it in a data directory as tagloom.sqlite.")

@@ -1,0 +1,60 @@
+"""Options that several commands share, and how they become a site."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tagloom import problems
+from tagloom.cli.site import LocalSite, RemoteSite, Site
+from tagloom.model import Kind, Person
+from tagloom.settings import read_settings
+from tagloom.wiring import Installation, open_installation
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Data directory of an installation (or set TAGLOOM_DATABASE_URL).")
+]
+UrlOption = Annotated[str | None, typer.Option("--url", help="Work against a server instead of a data directory.")]
+TokenOption = Annotated[
+    str | None, typer.Option("--token", envvar="TAGLOOM_TOKEN", help="Access token for --url.", show_envvar=True)
+]
+SpaceOption = Annotated[str, typer.Option("--space", help="The space.")]
+EnvironmentOption = Annotated[str, typer.Option("--environment", help="development, staging or production.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value, for programs.")]
+VisitorOption = Annotated[bool, typer.Option("--visitor", help="The id is a visitor's, not a user's.")]
+
+
+@contextmanager
+def installed(data: Path | None, *, create: bool = False) -> Iterator[Installation]:
+    """The installation of a data directory, open for the length of a command."""
+    installation = open_installation(read_settings(data), create=create)
+    try:
+        yield installation
+    finally:
+        installation.close()
+
+
+@contextmanager
+def at_site(data: Path | None, url: str | None, token: str | None, space: str, environment: str) -> Iterator[Site]:
+    """Where the command works.
+
+    Raises:
+        ParameterInvalid: both a directory and a URL are named, or a URL without a token.
+    """
+    if url is None:
+        with installed(data) as installation:
+            yield LocalSite(installation, space, environment)
+        return
+    if data is not None:
+        raise problems.ParameterInvalid("Name --data or --url, not both.")
+    if not token:
+        raise problems.ParameterInvalid("A server needs a token: give --token, or set TAGLOOM_TOKEN.")
+    yield RemoteSite(url, token, space, environment)
+
+
+def person_of(identity: str, *, is_visitor: bool) -> Person:
+    """The person that an argument names."""
+    kind: Kind = "visitor" if is_visitor else "user"
+    return Person(kind, identity)

@@ -1,0 +1,180 @@
+"""Commands that ask: show a person, tribes and their counts, exports."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from tagloom import problems
+from tagloom.cli.options import (
+    DataOption,
+    EnvironmentOption,
+    JsonOption,
+    SpaceOption,
+    TokenOption,
+    UrlOption,
+    VisitorOption,
+    at_site,
+    person_of,
+)
+from tagloom.cli.site import ExportKind, TribeDraft
+from tagloom.cli.speaking import say, say_json, say_table
+from tagloom.exports import ExportFormat
+from tagloom.model import Audience
+
+app = typer.Typer()
+tribe_app = typer.Typer(help="Tribes: list, create, count, delete.", no_args_is_help=True)
+app.add_typer(tribe_app, name="tribe")
+
+
+@app.command("show")
+def show_person(
+    person: Annotated[str, typer.Argument(help="The user id (or visitor id with --visitor).")],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    visitor: VisitorOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a person's tags, the tribes they are in, and why; exit 1 when nobody knows them."""
+    who = person_of(person, is_visitor=visitor)
+    with at_site(data, url, token, space, environment) as site:
+        found = site.find_person(who)
+        decision = site.decide(who) if found else None
+    if found is None or decision is None:
+        raise problems.PersonNotFound(f"There is no {who.kind} '{person}' in {space}/{environment}.")
+    if as_json:
+        say_json(found | {"tribes": decision["tribes"], "because": decision["because"]})
+        return
+    say(f"[bold]{found['kind']} {found['id']}[/]  as of version {found['version']:,}")
+    say("tags    " + (", ".join(found["tags"]) or "none"))
+    say("tribes  " + (", ".join(decision["tribes"]) or "none"))
+    for tribe, reasons in decision["because"].items():
+        for reason in reasons:
+            verb = "bears" if reason["holds"] else "does not bear"
+            given = "; ".join(f"{by['tag']} since version {by['version']:,} ({by['actor']})" for by in reason["by"])
+            say(f"  {tribe}: {verb} {reason['tag']}{f'  [{given}]' if given else ''}".replace("[", "\\["))
+
+
+@tribe_app.command("list")
+def list_tribes(
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    as_json: JsonOption = False,
+) -> None:
+    """List the tribes of a space with their counts in an environment."""
+    with at_site(data, url, token, space, environment) as site:
+        tribes = site.list_tribes()
+        counts = [site.count_tribe(tribe["id"]) for tribe in tribes]
+    if as_json:
+        say_json([tribe | {"count": count} for tribe, count in zip(tribes, counts, strict=True)])
+        return
+    rows = [(t["id"], t["name"], t["audience"], c["count"], c["of"]) for t, c in zip(tribes, counts, strict=True)]
+    say_table(("id", "name", "audience", "people", "of"), rows, numbers=(3, 4))
+
+
+@tribe_app.command("count")
+def count_tribe(
+    tribe: Annotated[str, typer.Argument(help="The tribe's id.")],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    as_json: JsonOption = False,
+) -> None:
+    """Count the people in a tribe."""
+    with at_site(data, url, token, space, environment) as site:
+        count = site.count_tribe(tribe)
+    if as_json:
+        say_json(count)
+        return
+    share = 100 * count["count"] / count["of"] if count["of"] else 0.0
+    say(f"{count['count']:,} of {count['of']:,} ({share:.1f} %), as of version {count['version']:,}")
+
+
+@tribe_app.command("create")
+def create_tribe(
+    name: Annotated[str, typer.Argument(help="Its name.")],
+    rule: Annotated[str, typer.Argument(help='Its rule as JSON, such as {"type":"tag","tag":"sports"}.')],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    tribe: Annotated[str | None, typer.Option("--id", help="Its id; made from the name otherwise.")] = None,
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    category: Annotated[str, typer.Option(help="Where it is shown.")] = "",
+    audience: Annotated[str, typer.Option(help="users, visitors or everyone.")] = "everyone",
+    as_json: JsonOption = False,
+) -> None:
+    """Create a tribe."""
+    if audience not in get_args(Audience):
+        raise problems.ParameterInvalid(f"--audience is one of {', '.join(get_args(Audience))}, not '{audience}'.")
+    draft = TribeDraft(
+        name=name,
+        rule=rule,
+        id=tribe,
+        description=description,
+        category=category,
+        audience=audience,  # type: ignore[arg-type]  # Checked against the literals above.
+    )
+    with at_site(data, url, token, space, environment) as site:
+        made = site.create_tribe(draft)
+    if as_json:
+        say_json(made)
+    else:
+        say(f"Tribe [bold]{made['id']}[/] is created.")
+
+
+@tribe_app.command("delete")
+def delete_tribe(
+    tribe: Annotated[str, typer.Argument(help="The tribe's id.")],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+) -> None:
+    """Delete a tribe."""
+    with at_site(data, url, token, space, environment) as site:
+        site.drop_tribe(tribe)
+    say(f"Tribe {tribe} is deleted.")
+
+
+@app.command("export")
+def export(
+    kind: Annotated[str, typer.Argument(help="tribe, tag or taggings.")],
+    name: Annotated[str | None, typer.Argument(help="The tribe's id or the tag's path; nothing for taggings.")] = None,
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    format: Annotated[str, typer.Option(help="csv, ndjson or parquet.")] = "csv",
+    out: Annotated[Path | None, typer.Option(help="The file to write; standard output otherwise.")] = None,
+) -> None:
+    """Write the people of a tribe or tag, or every tagging, a chunk at a time."""
+    if kind not in get_args(ExportKind) or format not in get_args(ExportFormat):
+        raise problems.ParameterInvalid("Export a tribe, a tag or taggings, as csv, ndjson or parquet.")
+    if (name is None) != (kind == "taggings"):
+        raise problems.ParameterInvalid("A tribe or a tag needs its name, and taggings have none.")
+    with at_site(data, url, token, space, environment) as site:
+        chunks = site.export(kind, name or "", format)  # type: ignore[arg-type]  # Checked above.
+        if out is None:
+            for chunk in chunks:
+                sys.stdout.buffer.write(chunk)
+            return
+        # A file that ends early must not be taken for a whole one: it gets its name at the end.
+        partial = out.with_name(out.name + ".partial")
+        with partial.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+        partial.replace(out)
+    say(f"Wrote {out} ({out.stat().st_size:,} bytes).")

@@ -1,0 +1,220 @@
+"""Holds a stored environment against every invariant it promises, and names what is broken."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+import numpy as np
+
+from tagloom import problems
+from tagloom.engine.batch import row_state
+from tagloom.engine.chunks import BitMap, bitmap_of, from_bytes
+from tagloom.engine.directory import unpack_keys, unpack_page
+from tagloom.engine.keys import KeyHash
+from tagloom.engine.storage import ChunkChange, Moved, Row, Snapshot
+from tagloom.limits import ORDINALS_PER_CHUNK
+from tagloom.tags import branches_above, parse_tag
+
+
+def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
+    """What is wrong with one environment, a sentence each; nothing when all is well. Reads everything once."""
+    rows = {row.id: row for row in snapshot.rows()}
+    facts = {row.path: row.id for row in rows.values() if row.kind == "fact"}
+    missing = {"everyone", "users", "visitors", "erased"} - facts.keys()
+    if missing:
+        yield f"dictionary: the facts {', '.join(sorted(missing))} are missing"
+        return
+    yield from _chunks_are_the_fold_of_their_changes(snapshot, rows)
+    yield from _batches_count_their_changes(snapshot, rows, facts)
+    yield from _dictionary_is_the_fold_of_its_entries(snapshot, rows)
+    whole = {row: _whole(snapshot, row) for row in facts.values()}
+    yield from _everyone_is_users_and_visitors(snapshot, rows, facts, whole)
+    yield from _keys_and_hashes_agree(snapshot, facts, whole)
+
+
+def _whole(snapshot: Snapshot, row: int) -> BitMap:
+    return BitMap.union(BitMap(), *(from_bytes(data) for _, data in snapshot.chunks(row)))
+
+
+def _chunks_are_the_fold_of_their_changes(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:
+    seen = 0
+    for (bucket, row), changes in groupby(snapshot.changes_by_chunk(), lambda change: (change.bucket, change.row)):
+        where = f"chunk {bucket} of {_name(rows, row)}"
+        folded = BitMap()
+        for change in changes:
+            yield from _change_fits(change, folded, where)
+            folded -= from_bytes(change.removed)
+            folded |= from_bytes(change.added)
+        stored = snapshot.chunk(row, bucket)
+        seen += stored is not None
+        if from_bytes(stored or b"") != folded:
+            yield f"{where} is not the fold of its changes"
+        if stored == b"":
+            yield f"{where} is stored though nobody is in it"
+    stored_count = sum(len(snapshot.chunks(row)) for row in rows)
+    if stored_count != seen:
+        yield f"{stored_count - seen} chunks have no change that made them"
+
+
+def _change_fits(change: ChunkChange, before: BitMap, where: str) -> Iterator[str]:
+    added, removed = from_bytes(change.added), from_bytes(change.removed)
+    if added & before:
+        yield f"version {change.version} adds to {where} whom it held already"
+    if removed - before:
+        yield f"version {change.version} removes from {where} whom it did not hold"
+    everybody = added | removed
+    if everybody and (
+        everybody.min() // ORDINALS_PER_CHUNK != change.bucket or everybody.max() // ORDINALS_PER_CHUNK != change.bucket
+    ):
+        yield f"version {change.version} changes people of another bucket in {where}"
+
+
+def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts: dict[str, int]) -> Iterator[str]:
+    version = 0
+    newest = snapshot.state().version
+    while batches := snapshot.batches(version, 1_000):
+        for batch in batches:
+            if batch.version != version + 1:
+                yield f"version {version + 1} is missing"
+            version = batch.version
+            added = removed = new_people = 0
+            for change in snapshot.changes(version):
+                if change.version != version:
+                    yield f"version {version} claims a change of version {change.version}"
+                if change.row not in facts.values():
+                    added += len(from_bytes(change.added))
+                    removed += len(from_bytes(change.removed))
+                elif change.row == facts["everyone"]:
+                    new_people += len(from_bytes(change.added))
+            for name, counted, said in (
+                ("added", added, batch.added),
+                ("removed", removed, batch.removed),
+                ("new people", new_people, batch.new_people),
+            ):
+                if counted != said:
+                    yield f"version {version} says {said} {name}, and its changes hold {counted}"
+    if version != newest:
+        yield f"the environment says version {newest}, and its log ends at {version}"
+
+
+def _dictionary_is_the_fold_of_its_entries(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:
+    states: dict[tuple[str, str], str] = {}
+    for version in range(1, snapshot.state().version + 1):
+        for entry in snapshot.entries(version):
+            if states.get((entry.kind, entry.name), "") != entry.before:
+                yield f"version {version} changes the {entry.kind} {entry.name} from a state that it was not in"
+            states[entry.kind, entry.name] = entry.after
+    aliases = dict(snapshot.aliases())
+    logged = {name: target for (kind, name), target in states.items() if kind == "alias" and target}
+    if logged != aliases:
+        yield "the aliases are not the fold of the log"
+    taken: set[str] = set()
+    for row in rows.values():
+        if row.kind != "tag":
+            continue
+        if states.get(("tag", str(row.id))) != row_state(row):
+            yield f"the tag '{row.path}' is not as the log left it"
+        if not row.is_live:
+            if snapshot.chunks(row.id):
+                yield f"the dropped tag '{row.path}' is still borne"
+            continue
+        if row.path in taken:
+            yield f"the path '{row.path}' is two tags"
+        taken.add(row.path)
+        try:
+            if parse_tag(row.path) != row.path:
+                yield f"the path '{row.path}' is not in form NFC"
+        except problems.TagProblem as problem:
+            yield f"the path of tag {row.id} is none: {problem.detail}"
+        for prefix in (row.path, *branches_above(row.path)):
+            if prefix in aliases:
+                yield f"'{prefix}' is an alias and a tag"
+
+
+def _everyone_is_users_and_visitors(
+    snapshot: Snapshot, rows: dict[int, Row], facts: dict[str, int], whole: dict[int, BitMap]
+) -> Iterator[str]:
+    everyone, users, visitors = (whole[facts[name]] for name in ("everyone", "users", "visitors"))
+    if users | visitors != everyone:
+        yield "everyone is not the users and the visitors"
+    if users & visitors:
+        yield f"{len(users & visitors)} people are both user and visitor"
+    if everyone & whole[facts["erased"]]:
+        yield f"{len(everyone & whole[facts['erased']])} erased people are still known"
+    for row in rows.values():
+        if row.kind == "tag" and (strangers := _whole(snapshot, row.id) - everyone):
+            yield f"the tag '{row.path}' is borne by {len(strangers)} ordinals that are nobody"
+
+
+def _keys_and_hashes_agree(snapshot: Snapshot, facts: dict[str, int], whole: dict[int, BitMap]) -> Iterator[str]:
+    state = snapshot.state()
+    key_hash = KeyHash(state.secret)
+    high = np.zeros(state.next_ordinal, np.uint64)
+    low = np.zeros(state.next_ordinal, np.uint32)
+    empty, visitors = BitMap(), BitMap()
+    expected = 0
+    for segment in snapshot.segments():
+        if segment.first != expected:
+            yield f"the keys of ordinals {expected} to {segment.first - 1} are missing or double"
+        keys = unpack_keys(snapshot.segment(segment.first))
+        expected = segment.first + len(keys)
+        if len(keys) != segment.size or expected > state.next_ordinal:
+            yield f"the segment of keys from {segment.first} on has {len(keys)} keys, not {segment.size}"
+            return
+        hashes = key_hash.many(keys)
+        high[segment.first : expected], low[segment.first : expected] = hashes
+        for offset, key in enumerate(keys.to_pylist()):
+            if not key:
+                empty.add(segment.first + offset)
+            elif key[:1] == b"v":
+                visitors.add(segment.first + offset)
+    if expected != state.next_ordinal:
+        yield f"{state.next_ordinal} ordinals were given, and {expected} have keys"
+    if empty != whole[facts["erased"]]:
+        yield "the ordinals without a key are not those of the erased people"
+    if not whole[facts["visitors"]].issubset(visitors):
+        yield "a visitor has the key of a user"
+    if whole[facts["users"]] & visitors:
+        yield "a user has the key of a visitor"
+    yield from _runs_hold_each_key_once(snapshot, high, low, empty)
+
+
+def _runs_hold_each_key_once(
+    snapshot: Snapshot,
+    high: "np.ndarray[tuple[int], np.dtype[np.uint64]]",
+    low: "np.ndarray[tuple[int], np.dtype[np.uint32]]",
+    empty: BitMap,
+) -> Iterator[str]:
+    found = BitMap()
+    for run in snapshot.runs():
+        shift = 64 - (run.pages.bit_length() - 1)
+        held = 0
+        for number in range(run.pages):
+            try:
+                page = unpack_page(snapshot.page(run.id, number))
+            except Moved as missing:
+                yield f"{missing} is missing"
+                continue
+            held += len(page.high)
+            where = f"page {number} of run {run.id}"
+            if np.any(page.high[1:] < page.high[:-1]):
+                yield f"{where} is not in order"
+            if run.pages > 1 and np.any(page.high >> np.uint64(shift) != number):
+                yield f"{where} holds hashes of another page"
+            if len(page.ordinal) and int(page.ordinal.max()) >= len(high):
+                yield f"{where} names ordinals that were never given"
+                continue
+            wrong = (high[page.ordinal] != page.high) | (low[page.ordinal] != page.low)
+            if np.any(wrong):
+                yield f"{where} has {int(np.count_nonzero(wrong))} hashes that are not those of their keys"
+            here = bitmap_of(np.sort(page.ordinal))
+            if len(here) != len(page.ordinal) or here & found:
+                yield f"{where} names ordinals twice"
+            found |= here
+        if held > run.keys:
+            yield f"run {run.id} says {run.keys} keys and holds {held}"
+    if (found | empty) != BitMap(range(len(high))) or found & empty:
+        yield f"{len(BitMap(range(len(high))) - found - empty)} people cannot be found by their key"
+
+
+def _name(rows: dict[int, Row], row: int) -> str:
+    return f"'{rows[row].path}'" if row in rows else f"the unknown row {row}"

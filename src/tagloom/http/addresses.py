@@ -1,0 +1,6 @@
+"""The beginnings of addresses, as path templates."""
+
+V2 = "/v2"
+ORGANIZATION = f"{V2}/organizations/{{organization}}"
+SPACE = f"{V2}/spaces/{{space}}"
+E = f"{SPACE}/environments/{{environment}}"

@@ -1,0 +1,196 @@
+"""One request on its way through a handler, and what a handler answers."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+import msgspec
+from starlette.types import Receive, Scope
+
+from tagloom import problems
+from tagloom.access import Access, Place, Principal
+from tagloom.catalogue import Catalogue
+from tagloom.http.metrics import Metrics
+from tagloom.http.parameters import Value
+from tagloom.model import Environment, Kind, Origin, Person, Receipt
+from tagloom.people import parse_id
+from tagloom.store.port import Control, Population
+from tagloom.tags import TagPath, parse_tag
+from tagloom.targeting import Targeting
+from tagloom.tribes import Tribes
+
+Result = TypeVar("Result")
+
+DOOR = "api"  # The source of a write that names none.
+
+
+class Installation(Protocol):
+    """What the doors open onto."""
+
+    @property
+    def control(self) -> Control: ...
+
+    def population(self, environment: Environment) -> Population: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What all handlers share: the use cases of an installation, and the bounds of this process."""
+
+    installation: Installation
+    access: Access
+    tribes: Tribes
+    targeting: Targeting
+    catalogue: Catalogue
+    metrics: Metrics
+    uploads: anyio.CapacityLimiter
+    exports: anyio.CapacityLimiter
+    wait_seconds: float
+    openapi: bytes
+    reference: bytes
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A whole answer: a value to encode as JSON, or bytes with their content type. None is no body."""
+
+    body: object
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    content_type: bytes = b"application/json"
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """An answer that is sent as it is made. The chunks come from a thread."""
+
+    chunks: Iterator[bytes]
+    content_type: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Call:
+    """What a handler may ask of its request. The principal has the route's scopes, and the place is theirs."""
+
+    __slots__ = ("doors", "found_place", "found_principal", "headers", "query", "receive", "scope", "values")
+
+    def __init__(self, doors: Doors, scope: Scope, receive: Receive, values: dict[str, str]) -> None:
+        self.doors = doors
+        self.scope = scope
+        self.receive = receive
+        self.values = values
+        self.headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self.query: dict[str, Value] = {}
+        self.found_principal: Principal | None = None
+        self.found_place: Place | None = None
+
+    # Who and where.
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        assert self.found_principal is not None, "the route asks for no token"
+        return self.found_principal
+
+    @property
+    def environment(self) -> Environment:
+        """The environment that the address names."""
+        assert self.found_place is not None, "the route names no environment"
+        return self.found_place.environment
+
+    @property
+    def population(self) -> Population:
+        """The population of that environment."""
+        return self.doors.installation.population(self.environment)
+
+    @property
+    def origin(self) -> Origin:
+        """Who writes, and from what."""
+        source = self.find_text("source")
+        return Origin(self.principal.name, source or DOOR)
+
+    # What the address, the query and the headers say.
+
+    def header(self, name: bytes) -> str | None:
+        """A header by its name in lower case."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return None
+
+    def person(self, kind: Kind) -> Person:
+        """The person whose id the address has. Raises: PersonIdInvalid."""
+        return Person(kind, parse_id(self.values["id"]))
+
+    def tag(self) -> TagPath:
+        """The tag in the address. Raises: TagProblem."""
+        return parse_tag(self.values["tag"])
+
+    def find_tag(self, name: str) -> TagPath | None:
+        """The tag in a parameter. Raises: TagProblem, with the parameter."""
+        text = self.find_text(name)
+        if text is None:
+            return None
+        try:
+            return parse_tag(text)
+        except problems.TagProblem as problem:
+            problem.members["parameter"] = name
+            raise
+
+    def find_person(self) -> Person | None:
+        """The person in `user` or `visitor`. Raises: ParameterInvalid, PersonIdInvalid."""
+        user, visitor = self.find_text("user"), self.find_text("visitor")
+        if user is not None and visitor is not None:
+            raise problems.ParameterInvalid("Give user or visitor, not both.", parameter="visitor")
+        if user is not None:
+            return Person("user", parse_id(user, field="user"))
+        return None if visitor is None else Person("visitor", parse_id(visitor, field="visitor"))
+
+    def find_text(self, name: str) -> str | None:
+        """A parameter of text."""
+        value = self.query.get(name)
+        return None if value is None else str(value)
+
+    def text(self, name: str) -> str:
+        """A parameter of text, empty when it is left out."""
+        return self.find_text(name) or ""
+
+    def integer(self, name: str) -> int:
+        """A parameter of a whole number that has a default."""
+        return int(self.query[name])
+
+    def find_integer(self, name: str) -> int | None:
+        """A parameter of a whole number."""
+        value = self.query.get(name)
+        return None if value is None else int(value)
+
+    def flag(self, name: str) -> bool:
+        """A parameter that is true or false."""
+        return bool(self.query[name])
+
+    # Waiting.
+
+    async def in_thread(self, work: Callable[[], Result]) -> Result:
+        """Runs in the thread pool what takes its time."""
+        return await anyio.to_thread.run_sync(work)
+
+    async def written(self, future: "Future[Receipt]") -> Receipt:
+        """The receipt of a write that waits for its commit, counted among those that wait."""
+        with self.doors.metrics.writes_waiting.track_inprogress():
+            return await asyncio.wrap_future(future)
+
+    async def wait_for_version(self, version: int) -> None:
+        """Comes back once the population has this version. Raises: VersionNotReached, after `wait_seconds`."""
+        population, pause, waited = self.population, 0.002, 0.0
+        while (reached := await self.in_thread(population.version)) < version:
+            if waited >= self.doors.wait_seconds:
+                raise problems.VersionNotReached(
+                    f"This process is at version {reached}, not yet at {version}.", version=reached, retry_after=1
+                )
+            await asyncio.sleep(pause)
+            waited += pause
+            pause = min(2 * pause, 0.1)

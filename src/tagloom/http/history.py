@@ -1,0 +1,53 @@
+"""What was done to an environment, and how to take it back."""
+
+from tagloom import problems
+from tagloom.http.call import Answer, Call
+from tagloom.http.paging import read_cursor, write_cursor
+from tagloom.http.shapes import ChangesPage
+from tagloom.tags import printable
+
+VERSION_DIGITS_MAX = 18  # Versions are 64-bit numbers.
+
+
+async def list_changes(call: Call) -> Answer:
+    """Versions, ascending; with a person or a tag, only those that touched them."""
+    population, person, tag = call.population, call.find_person(), call.find_tag("tag")
+    limit, cursor = call.integer("limit"), call.find_text("cursor")
+    after = call.integer("after") if cursor is None else _read_version(cursor)
+
+    def read() -> ChangesPage:
+        version = population.version()
+        found = population.list_changes(person=person, tag=tag, after=after, limit=limit + 1)
+        items = found[:limit]
+        next_cursor = write_cursor(f"version {items[-1].version}") if len(found) > limit else None
+        return ChangesPage(items=items, next_cursor=next_cursor, version=version)
+
+    return Answer(await call.in_thread(read))
+
+
+async def get_change(call: Call) -> Answer:
+    """One version."""
+    population, version = call.population, _version(call)
+    return Answer(await call.in_thread(lambda: population.get_change(version)))
+
+
+async def undo_change(call: Call) -> Answer:
+    """Takes back what one version did."""
+    population, version, origin, dry_run = call.population, _version(call), call.origin, call.flag("dry_run")
+    return Answer(await call.in_thread(lambda: population.undo(version, origin, dry_run=dry_run)))
+
+
+def _version(call: Call) -> int:
+    text = call.values["version"]
+    if text.isascii() and text.isdecimal() and len(text) <= VERSION_DIGITS_MAX:
+        return int(text)
+    raise problems.ParameterInvalid(
+        f"A version is a whole number, not '{printable(text)}'.", parameter="version", value=printable(text)
+    )
+
+
+def _read_version(cursor: str) -> int:
+    name, _, number = read_cursor(cursor).partition(" ")
+    if name != "version" or not number.isdecimal() or len(number) > VERSION_DIGITS_MAX:
+        raise problems.CursorInvalid("The cursor is not one that this list gave.", value=printable(cursor))
+    return int(number)

@@ -1,0 +1,44 @@
+"""What an operator and a newcomer look at: health, metrics, limits, the reference."""
+
+from tagloom import limits
+from tagloom.http.call import Answer, Call
+from tagloom.http.metrics import CONTENT_TYPE
+from tagloom.http.shapes import Health
+
+
+async def healthz(call: Call) -> Answer:
+    """The process answers."""
+    return Answer(Health("ok"))
+
+
+async def readyz(call: Call) -> Answer:
+    """The store answers too. Raises: StoreUnavailable."""
+    await call.in_thread(call.doors.installation.control.list_organizations)
+    return Answer(Health("ready"))
+
+
+async def metrics(call: Call) -> Answer:
+    """For Prometheus."""
+    return Answer(await call.in_thread(call.doors.metrics.text), content_type=CONTENT_TYPE)
+
+
+async def get_limits(call: Call) -> Answer:
+    """Every bound by name."""
+    return Answer(limits.all_limits())
+
+
+async def get_openapi(call: Call) -> Answer:
+    """The OpenAPI document."""
+    return Answer(call.doors.openapi)
+
+
+async def get_reference(call: Call) -> Answer:
+    """The same for people. It loads nothing from anywhere."""
+    policy = (
+        b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return Answer(
+        call.doors.reference,
+        headers=((b"content-security-policy", policy),),
+        content_type=b"text/html; charset=utf-8",
+    )

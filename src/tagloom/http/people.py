@@ -1,0 +1,87 @@
+"""Users and visitors, and the tags of one of them."""
+
+import msgspec
+
+from tagloom import problems
+from tagloom.http.bodies import read_json
+from tagloom.http.call import Answer, Call
+from tagloom.http.shapes import PeoplePage, PersonTags, TagsBody
+from tagloom.imports import check_single, submit_tags
+from tagloom.model import Kind, Match, Mode, PersonRecord, Receipt
+
+
+class PeopleDoor:
+    """The handlers for one kind of people: user ids and visitor ids are separate name spaces."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+
+    async def list_people(self, call: Call) -> Answer:
+        """A page of people, filtered by id and tag."""
+        tag = call.find_tag("tag")
+        population = call.population
+
+        def read() -> PeoplePage:
+            version = population.version()
+            page = population.list_people(
+                kind=msgspec.convert(call.find_text("kind") or self.kind, Kind),
+                search=call.text("search"),
+                search_match=call.text("search_match"),
+                tag=tag,
+                match=msgspec.convert(call.text("match"), Match),
+                limit=call.integer("limit"),
+                cursor=call.find_text("cursor"),
+            )
+            return PeoplePage(items=page.items, next_cursor=page.next_cursor, version=version)
+
+        return Answer(await call.in_thread(read))
+
+    async def get_person(self, call: Call) -> Answer:
+        """One person."""
+        return Answer(self._record(call))
+
+    async def put_person(self, call: Call) -> Answer:
+        """Makes the person known."""
+        person, origin, population = call.person(self.kind), call.origin, call.population
+        return Answer(await call.in_thread(lambda: population.put_person(person, origin)))
+
+    async def erase_person(self, call: Call) -> Answer:
+        """Erases the person everywhere."""
+        person, origin, population = call.person(self.kind), call.origin, call.population
+        return Answer(await call.in_thread(lambda: population.erase_person(person, origin)))
+
+    async def get_tags(self, call: Call) -> Answer:
+        """The person's tags."""
+        record = self._record(call)
+        return Answer(PersonTags(tags=record.tags, version=record.version))
+
+    async def put_tags(self, call: Call) -> Answer:
+        """Replaces the person's set."""
+        person = call.person(self.kind)
+        body = await read_json(call, TagsBody)
+        future = submit_tags(call.population, person, body.tags, "set", call.origin)
+        return Answer(check_single(await call.written(future)))
+
+    async def put_tag(self, call: Call) -> Answer:
+        """Gives one tag."""
+        return Answer(await self._change_one(call, "add"))
+
+    async def drop_tag(self, call: Call) -> Answer:
+        """Takes one tag."""
+        return Answer(await self._change_one(call, "remove"))
+
+    async def _change_one(self, call: Call, mode: Mode) -> Receipt:
+        person, tag = call.person(self.kind), call.tag()
+        future = submit_tags(call.population, person, (tag,), mode, call.origin)
+        return check_single(await call.written(future))
+
+    def _record(self, call: Call) -> PersonRecord:
+        person = call.person(self.kind)
+        found = call.population.find_person(person)
+        if found is None:
+            raise problems.PersonNotFound(f"No such {self.kind} is known in this environment.")
+        return found
+
+
+USERS = PeopleDoor("user")
+VISITORS = PeopleDoor("visitor")

@@ -1,0 +1,235 @@
+"""The part of the route table that is about people, one by one and in bulk."""
+
+from tagloom import limits, problems
+from tagloom.exports import CONTENT_TYPE_OF_FORMAT
+from tagloom.http import taggings
+from tagloom.http.addresses import E
+from tagloom.http.parameters import AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, Parameter
+from tagloom.http.people import USERS, VISITORS, PeopleDoor
+from tagloom.http.routing import Route
+from tagloom.http.shapes import PeoplePage, PersonTags, TagsBody
+from tagloom.imports import FORMAT_OF_CONTENT_TYPE
+from tagloom.model import PersonRecord, Receipt
+
+EXPORTS = tuple(CONTENT_TYPE_OF_FORMAT.values())
+
+
+SOURCE = Parameter(
+    name="source",
+    description="What the batch comes from, for the history: a file's or a job's name.",
+    characters_max=limits.CHARACTERS_PER_SOURCE_MAX,
+)
+IDEMPOTENCY_KEY = Parameter(
+    name="Idempotency-Key",
+    description="Any text of your choice: the same key with the same body and parameters, "
+    f"within {limits.IDEMPOTENCY_DAYS} days, gives the first receipt again and changes nothing.",
+    characters_max=limits.IDEMPOTENCY_KEY_CHARACTERS_MAX,
+)
+
+
+def search_for(what: str) -> Parameter:
+    return Parameter(
+        name="search", description=f"Only {what} with this in it.", characters_max=limits.CHARACTERS_PER_SEARCH_MAX
+    )
+
+
+def _listing(door: PeopleDoor) -> Route:
+    kind = door.kind
+    return Route(
+        method="GET",
+        path=f"{E}/{kind}s",
+        handler=door.list_people,
+        group="People",
+        summary=f"List {kind}s with their tags, in the order they came",
+        scopes=("people:read",),
+        parameters=(
+            search_for(f"{kind}s whose id is one"),
+            Parameter(
+                name="search_match",
+                description="How the id and `search` are compared.",
+                choices=("substring", "prefix", "exact"),
+                default="substring",
+            ),
+            Parameter(
+                name="kind",
+                description="Users or visitors, whatever the address says.",
+                choices=("user", "visitor"),
+            ),
+            Parameter(name="tag", description="Only bearers of this tag."),
+            MATCH,
+            LIMIT,
+            CURSOR,
+            AT_LEAST,
+        ),
+        answer=PeoplePage,
+        problems=(problems.TagProblem, problems.CursorInvalid, problems.TagIsAlias, problems.TagNotFound),
+    )
+
+
+def _people(door: PeopleDoor) -> tuple[Route, ...]:
+    kind = door.kind
+    one = f"{E}/{kind}s/{{id}}"
+    other: tuple[type[problems.Problem], ...] = (problems.PersonIdInvalid,)
+    unknown = (*other, problems.PersonNotFound)
+    return (
+        _listing(door),
+        Route(
+            method="GET",
+            path=one,
+            handler=door.get_person,
+            group="People",
+            summary=f"Read a {kind}",
+            scopes=("people:read",),
+            parameters=(AT_LEAST,),
+            answer=PersonRecord,
+            problems=unknown,
+        ),
+        Route(
+            method="PUT",
+            path=one,
+            handler=door.put_person,
+            group="People",
+            summary=f"Make a {kind} known, without tags",
+            scopes=("people:write",),
+            answer=Receipt,
+            problems=other,
+        ),
+        Route(
+            method="DELETE",
+            path=one,
+            handler=door.erase_person,
+            group="People",
+            summary=f"Erase a {kind} everywhere, for good",
+            scopes=("people:write",),
+            answer=Receipt,
+            problems=unknown,
+        ),
+    )
+
+
+def _tags_of_person(door: PeopleDoor) -> tuple[Route, ...]:
+    kind = door.kind
+    tags = f"{E}/{kind}s/{{id}}/tags"
+    one_tag = f"{tags}/{{tag}}"
+    other: tuple[type[problems.Problem], ...] = (problems.PersonIdInvalid,)
+    refused = (
+        *other,
+        problems.TagProblem,
+        problems.UnknownTag,
+        problems.ExclusiveBranch,
+        problems.TagIsAlias,
+        problems.TooManyTags,
+    )
+    return (
+        Route(
+            method="GET",
+            path=tags,
+            handler=door.get_tags,
+            group="People",
+            summary=f"Read the tags of a {kind}",
+            scopes=("tags:read",),
+            parameters=(AT_LEAST,),
+            answer=PersonTags,
+            problems=(*other, problems.PersonNotFound),
+        ),
+        Route(
+            method="PUT",
+            path=tags,
+            handler=door.put_tags,
+            group="People",
+            summary=f"Replace the tags of a {kind}",
+            scopes=("tags:write",),
+            body=TagsBody,
+            answer=Receipt,
+            problems=refused,
+        ),
+        Route(
+            method="PUT",
+            path=one_tag,
+            handler=door.put_tag,
+            group="People",
+            summary=f"Give a {kind} one tag",
+            description="When the path is an alias, the tag it stands for is given; the receipt's `aliases` says so.",
+            scopes=("tags:write",),
+            answer=Receipt,
+            problems=refused,
+        ),
+        Route(
+            method="DELETE",
+            path=one_tag,
+            handler=door.drop_tag,
+            group="People",
+            summary=f"Take one tag from a {kind}",
+            scopes=("tags:write",),
+            answer=Receipt,
+            problems=(*other, problems.TagProblem, problems.UnknownTag, problems.TagIsAlias),
+        ),
+    )
+
+
+TAGGINGS: tuple[Route, ...] = (
+    Route(
+        method="POST",
+        path=f"{E}/taggings",
+        handler=taggings.post_taggings,
+        group="Taggings",
+        summary="Apply a body as one batch",
+        description=(
+            "`add` and `remove` give and take these tags. `change` lines carry `add` and `remove`. `set` gives each "
+            "person named exactly these tags, at or below `under`. `mirror` does so for everybody: people left out "
+            "lose theirs. A bad line is rejected alone, and listed with its number; the rest goes on."
+        ),
+        scopes=("tags:write",),
+        parameters=(
+            Parameter(
+                name="mode",
+                description="What the lines mean.",
+                choices=("add", "remove", "change", "set", "mirror"),
+                default="add",
+            ),
+            Parameter(name="under", description="The branch that set and mirror are about; other tags are rejected."),
+            DRY_RUN,
+            Parameter(name="normalize", description="Lower-case tags before they are read.", choices=("lowercase",)),
+            Parameter(
+                name="allow_empty",
+                description="Let a mirror without lines take every tag from everybody.",
+                kind="flag",
+                default=False,
+            ),
+            SOURCE,
+            Parameter(name="user_column", description="CSV and Parquet: the column of users.", default="user"),
+            Parameter(name="visitor_column", description="CSV and Parquet: of visitors.", default="visitor"),
+            Parameter(name="tag_column", description="CSV and Parquet: of tags.", default="tag"),
+        ),
+        headers=(IDEMPOTENCY_KEY,),
+        bulk=tuple(FORMAT_OF_CONTENT_TYPE),
+        answer=Receipt,
+        problems=(
+            problems.TagProblem,
+            problems.ColumnsInvalid,
+            problems.MirrorEmpty,
+            problems.IdempotencyKeyReused,
+            problems.TagIsAlias,
+            problems.TooManyTags,
+        ),
+    ),
+    Route(
+        method="GET",
+        path=f"{E}/export/taggings",
+        handler=taggings.export_taggings,
+        group="Taggings",
+        summary="Stream every tagging, person by person",
+        scopes=("tags:read", "people:read"),
+        parameters=(AT_LEAST,),
+        answer_types=EXPORTS,
+        problems=(problems.NotAcceptable,),
+    ),
+)
+
+PEOPLE: tuple[Route, ...] = (
+    *_people(USERS),
+    *_tags_of_person(USERS),
+    *_people(VISITORS),
+    *_tags_of_person(VISITORS),
+    *TAGGINGS,
+)

@@ -1,0 +1,129 @@
+"""The Platform API: one request from its address to its answer, by the route table."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+
+import anyio.to_thread
+import msgspec
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tagloom import problems
+from tagloom.access import Principal
+from tagloom.http.call import Answer, Call, Doors, Stream
+from tagloom.http.parameters import read_query
+from tagloom.http.routing import Found, Route, Tree
+
+ENCODER = msgspec.json.Encoder()
+BEARER = "bearer "
+
+
+class PlatformApi:
+    """The ASGI application of the route table. Other addresses go to `otherwise`."""
+
+    def __init__(self, doors: Doors, routes: Iterable[Route], otherwise: ASGIApp | None = None) -> None:
+        self._doors = doors
+        self._tree = Tree(routes)
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises problems as they are; whoever stands around this renders them."""
+        found = self._tree.find(scope["method"], scope["raw_path"])
+        if found is None:
+            if self._otherwise is not None:
+                await self._otherwise(scope, receive, send)
+                return
+            raise problems.RouteNotFound(
+                "There is nothing at this address. A slash inside an id is written %2F; /docs lists every address."
+            )
+        scope["tagloom.route"] = found.route.path
+        call = Call(self._doors, scope, receive, found.values)
+        await self._prepare(call, found)
+        answer = await found.route.handler(call)
+        if isinstance(answer, Stream):
+            await _send_stream(call, answer, scope, receive, send)
+        else:
+            await _send_answer(answer, scope, send)
+
+    async def _prepare(self, call: Call, found: Found) -> None:
+        """Who asks, whether they may, where; then the parameters. Raises the problem of each."""
+        scopes = found.route.scopes
+        if scopes is None:
+            call.query = read_query(call.scope["query_string"], found.known)
+            return
+        principal = call.found_principal = await authenticate(self._doors, call.header(b"authorization"))
+        principal.require(*scopes)
+        space, organization = call.values.get("space"), call.values.get("organization")
+        environment = call.values.get("environment")
+        if organization is not None:
+            await call.in_thread(lambda: self._doors.access.get_organization(principal, organization))
+        if space is not None and environment is not None:
+            place = self._doors.access.find_place(principal, space, environment)
+            if place is None:
+                place = await call.in_thread(lambda: self._doors.access.get_place(principal, space, environment))
+            call.found_place = place
+        elif space is not None:
+            await call.in_thread(lambda: self._doors.access.get_space(principal, space))
+        call.query = read_query(call.scope["query_string"], found.known)
+        at_least = call.find_integer("at_least") if call.query else None
+        if at_least is not None:
+            await call.wait_for_version(at_least)
+
+
+async def authenticate(doors: Doors, authorization: str | None) -> Principal:
+    """The bearer of the token in an Authorization header. Raises: NotSignedIn."""
+    if authorization is None or authorization[: len(BEARER)].lower() != BEARER:
+        raise problems.NotSignedIn("Send the header: Authorization: Bearer <access token>.")
+    secret = authorization[len(BEARER) :].strip()
+    found = doors.access.find_principal(secret)
+    return found if found is not None else await anyio.to_thread.run_sync(doors.access.authenticate, secret)
+
+
+async def _send_answer(answer: Answer, scope: Scope, send: Send) -> None:
+    body = answer.body if isinstance(answer.body, bytes) else b""
+    headers = [*answer.headers]
+    if answer.body is not None:
+        if not isinstance(answer.body, bytes):
+            body = ENCODER.encode(answer.body)
+        headers += [(b"content-type", answer.content_type), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+async def _send_stream(call: Call, answer: Stream, scope: Scope, receive: Receive, send: Send) -> None:
+    """Sends chunks as a thread makes them, until the end or until nobody listens any more.
+
+    A failure on the way breaks the connection off: half an answer must not look like a whole one.
+    """
+    headers = [*answer.headers, (b"content-type", answer.content_type.encode("ascii"))]
+    start = {"type": "http.response.start", "status": 200, "headers": headers}
+    if scope["method"] == "HEAD":
+        await send(start)
+        await send({"type": "http.response.body", "body": b""})
+        return
+    gone = asyncio.create_task(_until_gone(receive))
+    try:
+        with call.doors.metrics.exports.track_inprogress():
+            has_started = False
+            while not gone.done():
+                chunk = await anyio.to_thread.run_sync(next, answer.chunks, None, limiter=call.doors.exports)
+                if not has_started:
+                    await send(start)
+                    has_started = True
+                if chunk is None:
+                    await send({"type": "http.response.body", "body": b""})
+                    break
+                if chunk:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    finally:
+        gone.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await gone
+        close = getattr(answer.chunks, "close", None)
+        if close is not None:
+            await anyio.to_thread.run_sync(close)
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

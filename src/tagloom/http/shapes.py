@@ -1,0 +1,302 @@
+"""The bodies and answers of the Platform API that are not words of the model. Their fields are for ever."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from tagloom import limits
+from tagloom.model import (
+    SCOPES,
+    Audience,
+    Change,
+    Organization,
+    OverlapRegion,
+    PersonRecord,
+    Scope,
+    Space,
+    Tag,
+    Token,
+    Tribe,
+    Version,
+)
+from tagloom.rules import Rule
+
+# What a tag is needs more words than a schema has: the problems say what is wrong, and where.
+TagText = Annotated[
+    str,
+    Meta(
+        description="A tag: 1 to 3 levels joined by `/`, each of 1 to 64 characters, without capitals.",
+        examples=["sports/football/australia"],
+    ),
+]
+IdText = Annotated[str, Meta(description="An id: 1 to 256 characters without controls.", min_length=1, max_length=256)]
+SlugText = Annotated[
+    str,
+    Meta(
+        description="1 to 64 lower-case letters, digits and inner hyphens; made from the name when it is left out.",
+        extra_json_schema={"pattern": "^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"},
+    ),
+]
+NameText = Annotated[
+    str,
+    Meta(
+        description="One line.",
+        extra_json_schema={"minLength": 1, "maxLength": limits.CHARACTERS_PER_NAME_MAX},
+    ),
+]
+CategoryText = Annotated[
+    str,
+    Meta(
+        description="One line, or nothing.",
+        extra_json_schema={"maxLength": limits.CHARACTERS_PER_NAME_MAX},
+    ),
+]
+DescriptionText = Annotated[
+    str, Meta(description="A paragraph.", extra_json_schema={"maxLength": limits.CHARACTERS_PER_DESCRIPTION_MAX})
+]
+Cursor = Annotated[str | None, Meta(description="Where the next page begins; null on the last one.")]
+
+
+class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+# Bodies.
+
+
+class TagsBody(_Body, frozen=True, kw_only=True):
+    """The tags that one person is to have."""
+
+    tags: Annotated[list[TagText], Meta(max_length=limits.TAGS_PER_LINE_MAX)]
+
+
+class TaggingLine(_Body, frozen=True, kw_only=True):
+    """One person and their tags; `add` and `remove` in place of `tags` belong to mode change."""
+
+    user: IdText | UnsetType = UNSET
+    visitor: IdText | UnsetType = UNSET
+    tags: list[TagText] | UnsetType = UNSET
+    add: list[TagText] | UnsetType = UNSET
+    remove: list[TagText] | UnsetType = UNSET
+
+
+class TaggingsBody(_Body, frozen=True, kw_only=True):
+    """Lines of a batch."""
+
+    taggings: list[TaggingLine]
+
+
+class TagBody(_Body, frozen=True, kw_only=True):
+    """How a tag is described; what is left out stays as it is."""
+
+    description: DescriptionText | UnsetType = UNSET
+    exclusive: bool | UnsetType = UNSET
+
+
+class TagPatch(_Body, frozen=True, kw_only=True):
+    """A new path, a new description, or both."""
+
+    tag: TagText | UnsetType = UNSET
+    description: DescriptionText | UnsetType = UNSET
+    exclusive: bool | UnsetType = UNSET
+
+
+class MergeBody(_Body, frozen=True, kw_only=True):
+    """The tag that the bearers of the one in the address get instead."""
+
+    into: TagText
+
+
+class TribeBody(_Body, frozen=True, kw_only=True):
+    """What a tribe is to be."""
+
+    name: NameText
+    rule: Rule
+    description: DescriptionText = ""
+    category: CategoryText = ""
+    audience: Audience = "everyone"
+
+
+class NewTribe(TribeBody, frozen=True, kw_only=True):
+    """A tribe to be."""
+
+    id: SlugText | UnsetType = UNSET
+
+
+class PreviewBody(_Body, frozen=True, kw_only=True):
+    """A rule to try."""
+
+    rule: Rule
+    audience: Audience = "everyone"
+
+
+class OverlapBody(_Body, frozen=True, kw_only=True):
+    """The ids of different tribes."""
+
+    tribes: Annotated[
+        list[str],
+        Meta(min_length=1, max_length=limits.TRIBES_PER_OVERLAP_MAX, extra_json_schema={"uniqueItems": True}),
+    ]
+
+
+class DecisionBody(_Body, frozen=True, kw_only=True):
+    """Who asks to be placed: a user or a visitor, one of the two."""
+
+    user: IdText | UnsetType = UNSET
+    visitor: IdText | UnsetType = UNSET
+    because: bool = True
+
+
+class NewSpace(_Body, frozen=True, kw_only=True):
+    """A space to be."""
+
+    name: NameText
+    id: SlugText | UnsetType = UNSET
+
+
+class EnvironmentPatch(_Body, frozen=True, kw_only=True):
+    """Whether unknown tags are taken (open) or rejected (closed)."""
+
+    catalogue: Literal["open", "closed"]
+
+
+class NewToken(_Body, frozen=True, kw_only=True):
+    """A token to be."""
+
+    name: NameText
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=len(SCOPES))]
+    expires_in_days: Annotated[int, Meta(ge=1, le=limits.TOKEN_DAYS_MAX)] = 90
+
+
+# Answers. Each about a population says the version that it holds for, or a later one.
+
+
+class PersonTags(msgspec.Struct, frozen=True, kw_only=True):
+    """The tags of one person, in alphabetical order."""
+
+    tags: tuple[str, ...]
+    version: Version
+
+
+class TagAnswer(Tag, frozen=True, kw_only=True):
+    """One entry of the catalogue."""
+
+    version: Version
+
+
+class OverlapAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How many people are in exactly which of the tribes; regions without people are left out."""
+
+    regions: tuple[OverlapRegion, ...]
+    version: Version
+
+
+class EnvironmentItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One environment of a space."""
+
+    space: str
+    name: str
+    catalogue: Literal["open", "closed"]
+
+
+class EnvironmentAnswer(EnvironmentItem, frozen=True, kw_only=True):
+    """One environment, and the version that this process answers from."""
+
+    version: Version
+
+
+class NewTokenAnswer(Token, frozen=True, kw_only=True):
+    """A new token with its secret, which is shown this once."""
+
+    secret: str
+
+
+class AliasItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An old path, and the one it was given for."""
+
+    alias: str
+    tag: str
+
+
+class PersonLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of an export: a user or a visitor."""
+
+    user: str | UnsetType = UNSET
+    visitor: str | UnsetType = UNSET
+
+
+class Health(msgspec.Struct, frozen=True):
+    """`ok`, or `ready`."""
+
+    status: Literal["ok", "ready"]
+
+
+# Pages.
+
+
+class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
+    """People in the order they came."""
+
+    items: tuple[PersonRecord, ...]
+    next_cursor: Cursor
+    version: Version
+
+
+class TagsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tags in the order of their code points."""
+
+    items: tuple[Tag, ...]
+    next_cursor: Cursor
+    version: Version
+
+
+class AliasesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Aliases in the order of their code points."""
+
+    items: tuple[AliasItem, ...]
+    next_cursor: Cursor
+    version: Version
+
+
+class ChangesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Versions, ascending."""
+
+    items: tuple[Change, ...]
+    next_cursor: Cursor
+    version: Version
+
+
+class TribesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tribes by id."""
+
+    items: tuple[Tribe, ...]
+    next_cursor: Cursor
+
+
+class OrganizationsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Organizations by id."""
+
+    items: tuple[Organization, ...]
+    next_cursor: Cursor
+
+
+class SpacesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Spaces by id."""
+
+    items: tuple[Space, ...]
+    next_cursor: Cursor
+
+
+class EnvironmentsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Environments of a space."""
+
+    items: tuple[EnvironmentItem, ...]
+    next_cursor: Cursor
+
+
+class TokensPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens by creation."""
+
+    items: tuple[Token, ...]
+    next_cursor: Cursor

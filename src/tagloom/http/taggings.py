@@ -1,0 +1,74 @@
+"""Bulk writes and bulk reads of taggings."""
+
+import asyncio
+
+import anyio.to_thread
+import msgspec
+
+from tagloom import limits, problems
+from tagloom.exports import encode_taggings
+from tagloom.http.bodies import Upload, content_type
+from tagloom.http.call import Answer, Call, Stream
+from tagloom.http.streams import export_format, export_stream
+from tagloom.imports import FORMAT_OF_CONTENT_TYPE, Order, import_body
+from tagloom.model import Mode
+from tagloom.tags import printable
+
+
+async def post_taggings(call: Call) -> Answer:
+    """Applies a body as one batch. It is read while it arrives; one that ends early applies nothing."""
+    order = _order(call)
+    bytes_max = limits.JSON_BODY_BYTES_MAX if order.format == "json" else limits.BULK_BODY_BYTES_MAX
+    population, upload = call.population, Upload(call, bytes_max)
+    feeding = asyncio.create_task(upload.feed())
+    try:
+        with call.doors.metrics.uploads.track_inprogress():
+            receipt = await anyio.to_thread.run_sync(
+                lambda: import_body(population, upload.chunks(), order), limiter=call.doors.uploads
+            )
+    finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
+    return Answer(receipt)
+
+
+def _order(call: Call) -> Order:
+    format = FORMAT_OF_CONTENT_TYPE.get(content_type(call))
+    if format is None:
+        raise problems.ContentTypeUnsupported(
+            f"The body must be one of {', '.join(FORMAT_OF_CONTENT_TYPE)}, not '{printable(content_type(call))}'.",
+            supported=list(FORMAT_OF_CONTENT_TYPE),
+        )
+    mode = msgspec.convert(call.text("mode"), Mode)
+    return Order(
+        format=format,
+        mode=mode,
+        origin=call.origin,
+        under=call.find_tag("under"),
+        lowercase=call.find_text("normalize") == "lowercase",
+        dry_run=call.flag("dry_run"),
+        allow_empty=call.flag("allow_empty"),
+        idempotency_key=_idempotency_key(call),
+        user_column=call.text("user_column"),
+        visitor_column=call.text("visitor_column"),
+        tag_column=call.text("tag_column"),
+    )
+
+
+def _idempotency_key(call: Call) -> str | None:
+    key = call.header(b"idempotency-key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= limits.IDEMPOTENCY_KEY_CHARACTERS_MAX or not (key.isascii() and key.isprintable()):
+        raise problems.ParameterInvalid(
+            f"Idempotency-Key must have 1 to {limits.IDEMPOTENCY_KEY_CHARACTERS_MAX} printable ASCII characters.",
+            parameter="Idempotency-Key",
+            value=printable(key),
+        )
+    return key
+
+
+async def export_taggings(call: Call) -> Stream:
+    """Every tagging, person by person."""
+    format = export_format(call)
+    return await export_stream(call, call.population.taggings, lambda chunks: encode_taggings(chunks, format), format)

@@ -1,0 +1,133 @@
+"""The catalogue of an environment."""
+
+import msgspec
+from msgspec import UNSET
+
+from tagloom import problems
+from tagloom.exports import encode_people
+from tagloom.http.bodies import read_json
+from tagloom.http.call import Answer, Call, Stream
+from tagloom.http.paging import page_of
+from tagloom.http.shapes import AliasesPage, AliasItem, MergeBody, TagAnswer, TagBody, TagPatch, TagsPage
+from tagloom.http.streams import export_format, export_stream
+from tagloom.model import Match, Receipt
+from tagloom.tags import TagPath, parse_tag
+from tagloom.tribes import check_description
+
+
+async def list_tags(call: Call) -> Answer:
+    """A page of the catalogue."""
+    under, environment, population = call.find_tag("under"), call.environment, call.population
+
+    def read() -> TagsPage:
+        version = population.version()
+        page = call.doors.catalogue.list_tags(
+            environment,
+            search=call.text("search"),
+            under=under,
+            limit=call.integer("limit"),
+            cursor=call.find_text("cursor"),
+        )
+        return TagsPage(items=page.items, next_cursor=page.next_cursor, version=version)
+
+    return Answer(await call.in_thread(read))
+
+
+async def get_tag(call: Call) -> Answer:
+    """One entry."""
+    tag, environment, population = call.tag(), call.environment, call.population
+
+    def read() -> TagAnswer:
+        version = population.version()
+        found = call.doors.catalogue.get_tag(environment, tag)
+        return TagAnswer(**msgspec.structs.asdict(found), version=version)
+
+    return Answer(await call.in_thread(read))
+
+
+async def put_tag(call: Call) -> Answer:
+    """Creates or describes."""
+    tag, environment, origin = call.tag(), call.environment, call.origin
+    body = await read_json(call, TagBody, default=b"{}")
+    return Answer(
+        await call.in_thread(
+            lambda: call.doors.catalogue.put_tag(
+                environment,
+                tag,
+                origin,
+                description=None if body.description is UNSET else body.description,
+                exclusive=None if body.exclusive is UNSET else body.exclusive,
+            )
+        )
+    )
+
+
+async def patch_tag(call: Call) -> Answer:
+    """Renames or moves, and describes."""
+    tag, environment, origin, population = call.tag(), call.environment, call.origin, call.population
+    body = await read_json(call, TagPatch)
+    to = None if body.tag is UNSET else _parsed(body.tag, "$.tag")
+    description = None if body.description is UNSET else check_description(body.description)
+    exclusive = None if body.exclusive is UNSET else body.exclusive
+    if to is None and description is None and exclusive is None:
+        raise problems.BodyInvalid("Give tag, description or exclusive.", field="$")
+
+    def write() -> Receipt:
+        receipts = []
+        if to is not None and to != tag:
+            receipts.append(population.move_tag(tag, to, origin))
+        elif population.resolve(tag) == tag:
+            population.get_tag(tag)
+        if description is not None or exclusive is not None or not receipts:
+            receipts.append(
+                call.doors.catalogue.put_tag(
+                    environment, to or tag, origin, description=description, exclusive=exclusive
+                )
+            )
+        first, last = receipts[0], receipts[-1]
+        return last if first is last else msgspec.structs.replace(last, new_tags=first.new_tags)
+
+    return Answer(await call.in_thread(write))
+
+
+async def drop_tag(call: Call) -> Answer:
+    """Takes the tag and what is below it from everybody."""
+    tag, environment, origin, is_forced = call.tag(), call.environment, call.origin, call.flag("force")
+    return Answer(
+        await call.in_thread(lambda: call.doors.catalogue.drop_tag(environment, tag, origin, force=is_forced))
+    )
+
+
+async def merge_tag(call: Call) -> Answer:
+    """Its bearers bear another tag instead."""
+    tag, origin, population = call.tag(), call.origin, call.population
+    body = await read_json(call, MergeBody)
+    into = _parsed(body.into, "$.into")
+    return Answer(await call.in_thread(lambda: population.merge_tags(tag, into, origin)))
+
+
+async def export_bearers(call: Call) -> Stream:
+    """All who bear the tag."""
+    tag, format, population = call.tag(), export_format(call), call.population
+    match = msgspec.convert(call.text("match"), Match)
+    return await export_stream(
+        call, lambda: population.bearers(tag, match), lambda chunks: encode_people(chunks, format), format
+    )
+
+
+async def list_aliases(call: Call) -> Answer:
+    """Old paths, and what they stand for."""
+    population = call.population
+    version = population.version()
+    aliases = await call.in_thread(population.aliases)
+    items, next_cursor = page_of(call, aliases.items(), lambda each: each[0])
+    shown = tuple(AliasItem(alias=alias, tag=tag) for alias, tag in items)
+    return Answer(AliasesPage(items=shown, next_cursor=next_cursor, version=version))
+
+
+def _parsed(text: str, field: str) -> TagPath:
+    try:
+        return parse_tag(text)
+    except problems.TagProblem as problem:
+        problem.members["field"] = field
+        raise

@@ -1,0 +1,106 @@
+"""Organizations, spaces, environments and tokens."""
+
+import msgspec
+from msgspec import UNSET
+
+from tagloom.http.bodies import read_json
+from tagloom.http.call import Answer, Call
+from tagloom.http.paging import page_of
+from tagloom.http.shapes import (
+    EnvironmentAnswer,
+    EnvironmentItem,
+    EnvironmentPatch,
+    EnvironmentsPage,
+    NewSpace,
+    NewToken,
+    NewTokenAnswer,
+    OrganizationsPage,
+    SpacesPage,
+    TokensPage,
+)
+from tagloom.model import Environment
+
+
+async def list_organizations(call: Call) -> Answer:
+    """The organization of the token: others do not exist for it."""
+    principal = call.principal
+    own = await call.in_thread(lambda: call.doors.access.get_organization(principal, principal.organization))
+    items, next_cursor = page_of(call, (own,), lambda each: each.id)
+    return Answer(OrganizationsPage(items=items, next_cursor=next_cursor))
+
+
+async def list_spaces(call: Call) -> Answer:
+    """The spaces of an organization."""
+    organization = call.values["organization"]
+    spaces = await call.in_thread(lambda: call.doors.access.list_spaces(organization))
+    items, next_cursor = page_of(call, spaces, lambda space: space.id)
+    return Answer(SpacesPage(items=items, next_cursor=next_cursor))
+
+
+async def create_space(call: Call) -> Answer:
+    """A space with its three environments."""
+    organization = call.values["organization"]
+    body = await read_json(call, NewSpace)
+    space = None if body.id is UNSET else body.id
+    created = await call.in_thread(lambda: call.doors.access.create_space(organization, body.name, space))
+    location = f"/v2/spaces/{created.id}/environments".encode("ascii")
+    return Answer(created, status=201, headers=((b"location", location),))
+
+
+async def list_environments(call: Call) -> Answer:
+    """Development, staging and production of a space."""
+    space = call.values["space"]
+    found = await call.in_thread(lambda: call.doors.access.list_environments(space))
+    items, next_cursor = page_of(call, found, lambda each: each.name)
+    shown = tuple(EnvironmentItem(space=each.space, name=each.name, catalogue=each.catalogue) for each in items)
+    return Answer(EnvironmentsPage(items=shown, next_cursor=next_cursor))
+
+
+async def get_environment(call: Call) -> Answer:
+    """One environment."""
+    return Answer(await _shown(call, call.environment))
+
+
+async def patch_environment(call: Call) -> Answer:
+    """Opens or closes its catalogue."""
+    environment = call.environment
+    body = await read_json(call, EnvironmentPatch)
+    changed = await call.in_thread(lambda: call.doors.access.put_catalogue(environment, body.catalogue))
+    return Answer(await _shown(call, changed))
+
+
+async def _shown(call: Call, environment: Environment) -> EnvironmentAnswer:
+    population = call.doors.installation.population(environment)
+    return EnvironmentAnswer(
+        space=environment.space,
+        name=environment.name,
+        catalogue=environment.catalogue,
+        version=await call.in_thread(population.version),
+    )
+
+
+async def list_tokens(call: Call) -> Answer:
+    """The tokens of an organization, without their secrets."""
+    organization = call.values["organization"]
+    tokens = await call.in_thread(lambda: call.doors.access.list_tokens(organization))
+    items, next_cursor = page_of(call, tokens, lambda token: f"{token.created_at} {token.id}")
+    return Answer(TokensPage(items=items, next_cursor=next_cursor))
+
+
+async def create_token(call: Call) -> Answer:
+    """A token, and its secret this once."""
+    organization = call.values["organization"]
+    body = await read_json(call, NewToken)
+    token, secret = await call.in_thread(
+        lambda: call.doors.access.create_token(organization, body.name, body.scopes, days=body.expires_in_days)
+    )
+    answer = NewTokenAnswer(**msgspec.structs.asdict(token), secret=secret)
+    location = f"/v2/organizations/{organization}/tokens/{token.id}".encode()
+    return Answer(answer, status=201, headers=((b"location", location), (b"cache-control", b"no-store")))
+
+
+async def drop_token(call: Call) -> Answer:
+    """Revokes a token."""
+    organization, token = call.values["organization"], call.values["token"]
+    await call.in_thread(lambda: call.doors.access.drop_token(organization, token))
+    return Answer(None, status=204)

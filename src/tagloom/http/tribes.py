@@ -1,0 +1,155 @@
+"""Tribes of a space, and who is in them."""
+
+import re
+
+from msgspec import UNSET
+
+from tagloom import problems
+from tagloom.exports import encode_people
+from tagloom.http.bodies import read_json
+from tagloom.http.call import Answer, Call, Stream
+from tagloom.http.paging import page_of
+from tagloom.http.shapes import NewTribe, OverlapAnswer, OverlapBody, PreviewBody, TribeBody, TribesPage
+from tagloom.http.streams import export_format, export_stream
+from tagloom.model import Tribe
+from tagloom.rules import Definition
+from tagloom.tags import printable
+from tagloom.tribes import Draft
+
+ETAG = re.compile(r'(?:W/)?"([^"]*)"')
+
+
+async def list_tribes(call: Call) -> Answer:
+    """A page of tribes by id."""
+    space = call.values["space"]
+    tribes = await call.in_thread(lambda: call.doors.tribes.list_tribes(space))
+    items, next_cursor = page_of(call, tribes, lambda tribe: tribe.id)
+    return Answer(TribesPage(items=items, next_cursor=next_cursor))
+
+
+async def create_tribe(call: Call) -> Answer:
+    """A new tribe."""
+    space = call.values["space"]
+    body = await read_json(call, NewTribe, is_rule=True)
+    tribe = None if body.id is UNSET else body.id
+    created = await call.in_thread(lambda: call.doors.tribes.create_tribe(space, _draft(body), tribe))
+    location = f"/v2/spaces/{space}/tribes/{created.id}".encode("ascii")
+    return Answer(created, status=201, headers=((b"location", location), _etag(created)))
+
+
+async def get_tribe(call: Call) -> Answer:
+    """One tribe."""
+    space, tribe = call.values["space"], call.values["tribe"]
+    found = await call.in_thread(lambda: call.doors.tribes.get_tribe(space, tribe))
+    return Answer(found, headers=(_etag(found),))
+
+
+async def put_tribe(call: Call) -> Answer:
+    """Replaces the tribe that If-Match has seen."""
+    space, tribe = call.values["space"], call.values["tribe"]
+    expected = _if_match(call)
+    if expected is None:
+        raise problems.PreconditionRequired(
+            "Give the ETag of the tribe as you read it in If-Match, or * to replace it whatever it is now."
+        )
+    body = await read_json(call, TribeBody, is_rule=True)
+    stored = await call.in_thread(lambda: call.doors.tribes.get_tribe(space, tribe))
+    revision = _revision(stored, expected)
+    changed = await call.in_thread(lambda: call.doors.tribes.put_tribe(space, tribe, _draft(body), revision=revision))
+    return Answer(changed, headers=(_etag(changed),))
+
+
+async def drop_tribe(call: Call) -> Answer:
+    """Deletes the tribe."""
+    space, tribe = call.values["space"], call.values["tribe"]
+    expected = _if_match(call)
+    if expected is not None:
+        stored = await call.in_thread(lambda: call.doors.tribes.get_tribe(space, tribe))
+        revision = _revision(stored, expected)
+    else:
+        revision = None
+    await call.in_thread(lambda: call.doors.tribes.drop_tribe(space, tribe, revision=revision))
+    return Answer(None, status=204)
+
+
+async def preview(call: Call) -> Answer:
+    """What a rule would find."""
+    environment = call.environment
+    body = await read_json(call, PreviewBody, is_rule=True)
+    wanted = Definition(body.audience, body.rule)
+    return Answer(await call.in_thread(lambda: call.doors.targeting.preview(environment, wanted)))
+
+
+async def count(call: Call) -> Answer:
+    """How many are in it."""
+    environment, tribe = call.environment, call.values["tribe"]
+    return Answer(await call.in_thread(lambda: call.doors.targeting.count(environment, tribe)))
+
+
+async def export_members(call: Call) -> Stream:
+    """All who are in it."""
+    environment, tribe, format = call.environment, call.values["tribe"], export_format(call)
+    return await export_stream(
+        call,
+        lambda: call.doors.targeting.members(environment, tribe),
+        lambda chunks: encode_people(chunks, format),
+        format,
+    )
+
+
+async def overlap(call: Call) -> Answer:
+    """How several overlap."""
+    environment = call.environment
+    body = await read_json(call, OverlapBody)
+    version, regions = await call.in_thread(lambda: call.doors.targeting.overlap(environment, body.tribes))
+    return Answer(OverlapAnswer(regions=regions, version=version))
+
+
+async def why(call: Call) -> Answer:
+    """Whether one person is in it, and why."""
+    environment, tribe, person = call.environment, call.values["tribe"], call.find_person()
+    if person is None:
+        raise problems.ParameterInvalid("Give user or visitor.", parameter="user")
+    return Answer(await call.in_thread(lambda: call.doors.targeting.why(environment, tribe, person)))
+
+
+def _draft(body: TribeBody) -> Draft:
+    return Draft(
+        name=body.name,
+        rule=body.rule,
+        description=body.description,
+        category=body.category,
+        audience=body.audience,
+    )
+
+
+def _etag(tribe: Tribe) -> tuple[bytes, bytes]:
+    return b"etag", b'"%d"' % tribe.revision
+
+
+def _if_match(call: Call) -> list[str] | None:
+    """The entity tags of If-Match; [] is any. Raises: ParameterInvalid."""
+    text = call.header(b"if-match")
+    if text is None:
+        return None
+    if text.strip() == "*":
+        return []
+    found = ETAG.findall(text)
+    if not found:
+        raise problems.ParameterInvalid(
+            "If-Match must be an ETag in double quotes, several of them, or *.",
+            parameter="If-Match",
+            value=printable(text),
+        )
+    return list(found)
+
+
+def _revision(stored: Tribe, expected: list[str]) -> int | None:
+    """The revision to insist on. Raises: TribeChanged, when the stored one is none of the expected."""
+    if not expected:
+        return None
+    if str(stored.revision) not in expected:
+        raise problems.TribeChanged(
+            f"The tribe '{stored.id}' is at revision {stored.revision} now; read it again.", revision=stored.revision
+        )
+    return stored.revision

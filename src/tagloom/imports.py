@@ -1,0 +1,105 @@
+"""Bulk writes: a body of any format becomes one batch, and a repeated key gives the first receipt again."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+
+import msgspec
+
+from tagloom import limits, problems
+from tagloom.intake import Format, Line, key_of, lines_part, read_parts
+from tagloom.model import Mode, Origin, Person, Receipt
+from tagloom.store.port import Population, Request
+from tagloom.tags import TagPath
+
+FORMAT_OF_CONTENT_TYPE: dict[str, Format] = {
+    "application/json": "json",
+    "application/x-ndjson": "ndjson",
+    "text/csv": "csv",
+    "application/vnd.apache.parquet": "parquet",
+}
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """How a body is to be read and applied. Columns matter to CSV and Parquet only."""
+
+    format: Format
+    mode: Mode
+    origin: Origin
+    under: TagPath | None = None
+    lowercase: bool = False
+    dry_run: bool = False
+    allow_empty: bool = False
+    idempotency_key: str | None = None
+    user_column: str = "user"
+    visitor_column: str = "visitor"
+    tag_column: str = "tag"
+    rejected_max: int = limits.REJECTED_PER_RECEIPT_MAX
+
+    def request(self, fingerprint: str = "") -> Request:
+        """What the population is asked."""
+        return Request(
+            mode=self.mode,
+            origin=self.origin,
+            action="import" if self.format != "json" else "tagging",
+            under=self.under,
+            lowercase=self.lowercase,
+            dry_run=self.dry_run,
+            allow_empty=self.allow_empty,
+            idempotency_key=self.idempotency_key,
+            fingerprint=fingerprint,
+            rejected_max=self.rejected_max,
+        )
+
+
+def import_body(population: Population, body: Iterator[bytes], order: Order) -> Receipt:
+    """Applies a whole body as one batch, or nothing of it when it ends early or cannot be read.
+
+    Memory stays flat: a part of the body at a time. With an idempotency key the body is first written to a temporary
+    file, since a batch is compared with an earlier one of the same key before it begins.
+
+    Raises: what `body` raises; BodyInvalid, ColumnsInvalid, and what `Population.apply` raises.
+    """
+    if order.idempotency_key is None:
+        return _applied(population, body, order, "")
+    with tempfile.SpooledTemporaryFile(max_size=limits.PART_BYTES) as spool:
+        digest = hashlib.blake2b(msgspec.json.encode(order), digest_size=32)
+        for chunk in body:
+            digest.update(chunk)
+            spool.write(chunk)
+        spool.seek(0)
+        return _applied(population, iter(lambda: spool.read(limits.UPLOAD_CHUNK_BYTES), b""), order, digest.hexdigest())
+
+
+def _applied(population: Population, body: Iterator[bytes], order: Order, fingerprint: str) -> Receipt:
+    parts = read_parts(
+        body,
+        order.format,
+        user_column=order.user_column,
+        visitor_column=order.visitor_column,
+        tag_column=order.tag_column,
+        allow_change=order.mode == "change",
+    )
+    return population.apply(parts, order.request(fingerprint))
+
+
+def submit_tags(
+    population: Population, person: Person, tags: Sequence[str], mode: Mode, origin: Origin
+) -> "Future[Receipt]":
+    """One person's tags as a batch of one line, which shares its commit with others that wait."""
+    part = lines_part([Line(1, key_of(person.kind, person.id), tags)])
+    return population.submit([part], Request(mode=mode, origin=origin))
+
+
+def check_single(receipt: Receipt) -> Receipt:
+    """The receipt of a batch of one line, unless that line was rejected.
+
+    Raises: the problem of the rejected line.
+    """
+    for rejected in receipt.rejected:
+        for problem in problems.all_problems():
+            if problem.slug() == rejected.problem:
+                raise problem(rejected.detail, value=rejected.value, suggestion=rejected.suggestion)
+        raise problems.LineInvalid(rejected.detail, value=rejected.value, suggestion=rejected.suggestion)
+    return receipt

@@ -1,0 +1,85 @@
+"""A JSON body, `{"taggings": [...]}`, becomes parts, item by item."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from tagloom import limits, problems
+from tagloom.intake.columns import Building, LineFault
+from tagloom.intake.json_lines import LineReader
+from tagloom.intake.stream import BYTE_ORDER_MARK
+from tagloom.store.port import Part
+from tagloom.tags import printable
+
+_ITEMS_PER_PART = 50_000
+_BEFORE = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*"taggings"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*')
+_BETWEEN = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
+_BEHIND = re.compile(r"[ \t\r\n]*\][ \t\r\n]*\}[ \t\r\n]*")
+
+
+def read_json(source: Iterator[bytes], *, allow_change: bool) -> Iterator[Part]:
+    """The parts of a JSON body of up to JSON_BODY_BYTES_MAX; the number of a line is its place in the list, from 1.
+
+    Raises: BodyInvalid, BodyTooLarge.
+    """
+    # Bytes that are not UTF-8 travel as lone surrogates, so that only their item is rejected.
+    text = _whole(source).decode("utf-8", "surrogateescape")
+    reader = LineReader(allow_change=allow_change)
+    building = Building()
+    for number, item in enumerate(_items(text), 1):
+        try:
+            building.add(reader.line(item.encode("utf-8", "surrogateescape"), number))
+        except LineFault as fault:
+            building.reject(number, fault)
+        if len(building) >= _ITEMS_PER_PART or building.is_full:
+            yield building.part()
+            building = Building()
+    if len(building):
+        yield building.part()
+
+
+def _whole(source: Iterator[bytes]) -> bytes:
+    body = bytearray()
+    for chunk in source:
+        body += chunk
+        if len(body) > limits.JSON_BODY_BYTES_MAX:
+            raise problems.BodyTooLarge(
+                f"A JSON body has at most {limits.JSON_BODY_BYTES_MAX} bytes. Send a larger one as NDJSON.",
+                rule=f"at most {limits.JSON_BODY_BYTES_MAX} bytes",
+            )
+    return bytes(body).removeprefix(BYTE_ORDER_MARK)
+
+
+def _items(text: str) -> Iterator[str]:
+    """Each item of the list as it was written. One at a time, for a list of nothing but commas is long in memory."""
+    # What an item says is read elsewhere; here only its end is looked for.
+    decoder = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=len, strict=False)
+    found = _BEFORE.match(text)
+    if found is None:
+        raise _refused(text, 0, "it begins")
+    at = found.end()
+    is_first = True
+    while not (behind := _BEHIND.match(text, at)):
+        if not is_first:
+            between = _BETWEEN.match(text, at)
+            if between is None:
+                raise _refused(text, at, f"at character {at} it goes on")
+            at = between.end()
+        try:
+            _, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            raise _refused(text, at, f"at character {at} is no whole JSON value, but") from error
+        yield text[at:end]
+        at, is_first = end, False
+    if behind.end() != len(text):
+        raise _refused(text, behind.end(), "behind its end it goes on")
+
+
+def _refused(text: str, at: int, where: str) -> problems.BodyInvalid:
+    shown = printable(text[at : at + 40])
+    return problems.BodyInvalid(
+        f"The body must be JSON of the form {{\"taggings\": [...]}}, and {where} with '{shown}'.",
+        value=shown,
+        position=at,
+        rule='{"taggings": [...]}',
+    )

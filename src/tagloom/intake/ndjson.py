@@ -1,0 +1,210 @@
+"""NDJSON becomes parts: some thousand lines are decoded at once, and one by one only where one of them is bad."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from tagloom import limits
+from tagloom.intake.columns import Building, LineFault, Mask, Positions, doubtful_ids, keys_of, merged
+from tagloom.intake.json_lines import DECODE_ERRORS, Changed, Decoded, LineReader, Tagged, too_long
+from tagloom.intake.stream import Stream
+from tagloom.store.port import Part
+
+# Decoded lines are Python objects of ten times their bytes, so a part of them is smaller than one of columns.
+_WINDOWS_PER_PART = 4
+_BLOCK_BYTES = 131_072  # One bad line makes so many bytes be read line by line: three times as slow.
+_NEWLINE = 10
+
+
+def read_ndjson(source: Iterator[bytes], *, allow_change: bool) -> Iterator[Part]:
+    """The parts of an NDJSON body; blank lines are none."""
+    stream, reader = Stream(source), LineReader(allow_change=allow_change)
+    line = 1
+    while True:
+        stream.top_up()
+        if not len(stream):
+            return
+        lines = _find_lines(stream)
+        if lines is None:
+            building = Building()
+            head = bytes(stream.buffer[stream.begin : stream.begin + limits.LINE_BYTES_MAX])
+            building.reject(line, too_long(head, line))
+            stream.skip_line()
+            line += 1
+            yield building.part()
+        else:
+            part, count = _read_lines(stream, lines, reader, line)
+            stream.begin = int(lines.begin[count]) if count < len(lines.begin) else lines.after
+            line += count
+            yield part
+
+
+class _Lines(NamedTuple):
+    """Complete lines by their places in the buffer, and where the next one begins."""
+
+    begin: Positions
+    end: Positions
+    after: int
+
+
+def _find_lines(stream: Stream) -> _Lines | None:
+    """The lines of the next window; None when the first of them has no end and is too long."""
+    stop = min(stream.end, stream.begin + max(limits.PART_BYTES // _WINDOWS_PER_PART, limits.LINE_BYTES_MAX + 2))
+    window = np.frombuffer(stream.buffer, np.uint8)[stream.begin : stop]
+    ends = np.flatnonzero(window == _NEWLINE) + stream.begin
+    if stream.is_whole and stop == stream.end and (not len(ends) or ends[-1] != stop - 1):
+        # The last line has no line end.
+        ends = np.append(ends, stop)
+    if not len(ends):
+        return None
+    begins = np.concatenate([[stream.begin], ends[:-1] + 1])
+    return _Lines(begins, ends, min(int(ends[-1]) + 1, stop))
+
+
+def _read_lines(stream: Stream, lines: _Lines, reader: LineReader, first_line: int) -> tuple[Part, int]:
+    """The part of as many lines as it takes, and how many those are."""
+    building = Building()
+    decoded: list[Decoded] = []
+    numbers: list[Positions] = []
+    start, count = 0, len(lines.begin)
+    while start < count and not building.is_full:
+        stop = max(start + 1, int(np.searchsorted(lines.end, lines.begin[start] + _BLOCK_BYTES)))
+        block = slice(start, stop)
+        found = _decoded(stream.buffer, lines.begin[block], lines.end[block], reader)
+        if found is not None:
+            good, is_blank = found
+            decoded += good
+            numbers.append(np.flatnonzero(~is_blank) + start)
+        else:
+            for at in range(start, stop):
+                _read_line(stream.buffer, lines, at, reader, first_line, building)
+        start = stop
+    places = np.concatenate([*numbers, np.empty(0, np.int64)])
+    part, odd = _columns(decoded, places + first_line)
+    doubtful = Building()
+    for at in places[odd].tolist():
+        _read_line(stream.buffer, lines, at, reader, first_line, doubtful)
+    for other in (building, doubtful):
+        if len(other):
+            part = merged(part, other.part())
+    return part, start
+
+
+def _read_line(
+    buffer: bytearray, lines: _Lines, at: int, reader: LineReader, first_line: int, building: Building
+) -> None:
+    text = bytes(buffer[lines.begin[at] : lines.end[at]])
+    if not text.strip(b" \t\r"):
+        return
+    try:
+        building.add(reader.line(text, first_line + at))
+    except LineFault as fault:
+        building.reject(first_line + at, fault)
+
+
+def _decoded(
+    buffer: bytearray, begin: Positions, end: Positions, reader: LineReader
+) -> tuple[list[Decoded], Mask] | None:
+    """All lines of a block but the blank ones, and which are blank; None when some line is not surely good.
+
+    A decoder of many lines takes two objects in one line, and one object in two. But when every line begins with a
+    brace and there are as many objects as lines, each line is one object, since no field of a line holds another.
+    A field that comes twice shows in the count of colons behind quotes.
+    """
+    data = np.frombuffer(buffer, np.uint8)
+    lengths = end - begin
+    first = data[np.minimum(begin, len(data) - 1)]
+    is_blank = (lengths == 0) | ((lengths == 1) & (first == ord("\r")))
+    if lengths.max() > limits.LINE_BYTES_MAX or not ((first == ord("{")) | is_blank).all():
+        return None
+    text = bytes(buffer[begin[0] : end[-1]])
+    try:
+        decoded = reader.decoder.decode_lines(text)
+    except DECODE_ERRORS:
+        return None
+    if len(decoded) != len(begin) - np.count_nonzero(is_blank):
+        return None
+    if any(space in text for space in (b" :", b"\t:", b"\r:")):
+        return None
+    return (decoded, is_blank) if text.count(b'":') == _field_count(decoded) else None
+
+
+def _field_count(decoded: Sequence[Decoded]) -> int:
+    """How many fields these lines have."""
+    absent = [each.user for each in decoded].count(UNSET) + [each.visitor for each in decoded].count(UNSET)
+    if not decoded or isinstance(decoded[0], Tagged):
+        return 3 * len(decoded) - absent
+    changed = [each for each in decoded if isinstance(each, Changed)]
+    absent += [each.add for each in changed].count(UNSET) + [each.remove for each in changed].count(UNSET)
+    return 4 * len(decoded) - absent
+
+
+def _columns(decoded: list[Decoded], lines: Positions) -> tuple[Part, Positions]:
+    """The part of all lines that are surely good, and the places of the others."""
+    users, visitors = [each.user for each in decoded], [each.visitor for each in decoded]
+    added, removed = _tags(decoded)
+    is_user: Mask | bool = True
+    ids = [user or "" for user in users]
+    is_odd = np.zeros(len(decoded), np.bool_)
+    if UNSET in users or visitors.count(UNSET) != len(visitors):
+        is_user = np.fromiter((user is not UNSET for user in users), np.bool_, len(users))
+        is_odd = is_user == np.fromiter((visitor is not UNSET for visitor in visitors), np.bool_, len(visitors))
+        ids = [user or visitor or "" for user, visitor in zip(users, visitors, strict=True)]
+    id_column = pa.array(ids, pa.string()).cast(pa.binary())
+    is_odd |= doubtful_ids(id_column)
+    counts = _counts(added)
+    is_odd |= counts > limits.TAGS_PER_LINE_MAX
+    if removed is not None:
+        is_odd |= _counts(removed) > limits.TAGS_PER_LINE_MAX
+        # Which lists are there at all, the slow reader knows.
+        is_odd |= (counts == 0) & (_counts(removed) == 0)
+    odd = np.flatnonzero(is_odd)
+    if len(odd):
+        kept = np.flatnonzero(~is_odd)
+        added = [added[at] for at in kept.tolist()]
+        removed = [removed[at] for at in kept.tolist()] if removed is not None else None
+        id_column, lines = id_column.take(pa.array(kept)), lines[kept]
+        is_user = is_user if isinstance(is_user, bool) else is_user[kept]
+    return _part(lines, keys_of(id_column, is_user), added, removed), odd
+
+
+def _part(
+    lines: Positions, keys: pa.BinaryArray, added: list[Sequence[str]], removed: list[Sequence[str]] | None
+) -> Part:
+    """`removed` None is nothing for nobody."""
+    is_removal: Mask | None = None
+    if removed is None:
+        tagged, counts = chain.from_iterable(added), _counts(added)
+        line = np.arange(len(lines), dtype=np.int32)
+    else:
+        both = list(chain.from_iterable(zip(added, removed, strict=True)))
+        tagged, counts = chain.from_iterable(both), _counts(both)
+        line = np.repeat(np.arange(len(lines), dtype=np.int32), 2)
+        is_removal = np.repeat(np.tile(np.array([False, True]), len(lines)), counts)
+    numbers: dict[str, int] = {}
+    tagging_text = np.fromiter((numbers.setdefault(tag, len(numbers)) for tag in tagged), np.int32, int(counts.sum()))
+    return Part(
+        lines=lines,
+        keys=keys,
+        tagging_line=np.repeat(line, counts),
+        tagging_text=tagging_text,
+        texts=tuple(numbers),
+        is_removal=is_removal if is_removal is not None and is_removal.any() else None,
+    )
+
+
+def _tags(decoded: Sequence[Decoded]) -> tuple[list[Sequence[str]], list[Sequence[str]] | None]:
+    """What each line adds, and what it removes, if lines can do so."""
+    if not decoded or isinstance(decoded[0], Tagged):
+        return [each.tags for each in decoded if isinstance(each, Tagged)], None
+    changed = [each for each in decoded if isinstance(each, Changed)]
+    return [each.add or () for each in changed], [each.remove or () for each in changed]
+
+
+def _counts(lists: Sequence[Sequence[str]]) -> NDArray[np.int64]:
+    return np.fromiter(map(len, lists), np.int64, len(lists))

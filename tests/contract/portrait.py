@@ -1,0 +1,111 @@
+"""Everything that a population answers to questions about a small alphabet of people and tags, to be compared."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from tagloom import problems
+from tagloom.model import Kind, Person
+from tagloom.rules import All, AnyOf, Definition, HasTag, InTribe, Not
+from tagloom.store.port import Population
+from tagloom.tags import TagPath
+
+PEOPLE = [
+    Person("user", "u1"),
+    Person("user", "u2"),
+    Person("user", "ü/3"),
+    Person("visitor", "v1"),
+    Person("visitor", "v2"),
+    # The same id as a user's, and yet somebody else.
+    Person("visitor", "u1"),
+]
+KINDS: tuple[Kind, ...] = ("user", "visitor")
+TAGS = [TagPath(text) for text in ("a", "a/b", "a/b/c", "a/d", "b", "b/c", "c", "c/b/a")]
+TRIBES = {
+    "below-a": Definition("everyone", HasTag("a")),
+    "just-a": Definition("users", HasTag("a", "exact")),
+    "neither": Definition("visitors", Not(AnyOf((HasTag("a/b"), HasTag("c"))))),
+    "nested": Definition("everyone", AnyOf((All((InTribe("below-a"), Not(HasTag("b")))), InTribe("just-a")))),
+    "two-of-three": Definition(
+        "everyone",
+        AnyOf(
+            (
+                All((HasTag("a"), HasTag("b"))),
+                All((HasTag("b"), HasTag("c", "exact"))),
+                All((HasTag("a/b/c"), Not(InTribe("neither")))),
+            )
+        ),
+    ),
+    "everyone": Definition("everyone", All(())),
+    "nobody": Definition("users", AnyOf(())),
+}
+
+
+def outcome(ask: Callable[..., Any], *values: Any, **named: Any) -> Any:
+    """The answer, or the class of the problem instead of one."""
+    try:
+        return ask(*values, **named)
+    except problems.Problem as problem:
+        return type(problem)
+
+
+def pages(ask: Callable[..., Any], **named: Any) -> list[Any]:
+    """The items of all pages, one page after another."""
+    page = outcome(ask, **named)
+    if isinstance(page, type):
+        return [page]
+    found = [page.items]
+    while page.next_cursor is not None:
+        page = ask(**named, cursor=page.next_cursor)
+        found.append(page.items)
+    return found
+
+
+def streamed(ask: Callable[..., tuple[int, Iterable[Sequence[Any]]]], *values: Any) -> Any:
+    """The version of a stream and everything in it, however it is cut into chunks; or the class of the problem."""
+    answer = outcome(ask, *values)
+    return answer if isinstance(answer, type) else (answer[0], [item for chunk in answer[1] for item in chunk])
+
+
+def portrait(of: Population) -> dict[str, Any]:
+    """Every answer about the alphabet that costs little, however many other people there are."""
+    return {
+        "version": of.version(),
+        "people": [of.find_person(person) for person in PEOPLE],
+        "catalogue": pages(of.list_tags, limit=3),
+        "catalogue under a": pages(of.list_tags, under=TAGS[0], limit=2),
+        "catalogue with b": of.list_tags(search="b", limit=50),
+        "tags": [outcome(of.get_tag, tag) for tag in TAGS],
+        "aliases": dict(of.aliases()),
+        "resolved": [outcome(of.resolve, tag) for tag in TAGS],
+        "nearest": of.nearest("a/b/d"),
+        "decisions": [outcome(of.decide, person, TRIBES, because=True) for person in PEOPLE],
+        "short decisions": [outcome(of.decide, person, TRIBES, because=False) for person in PEOPLE],
+        "changes": of.list_changes(limit=1_000),
+        "newest change": outcome(of.get_change, of.version()),
+        "changes by person": [of.list_changes(person=person, limit=1_000) for person in PEOPLE],
+        "changes by tag": [outcome(of.list_changes, tag=tag, limit=1_000) for tag in TAGS],
+        "changes by both": [outcome(of.list_changes, person=p, tag=TAGS[0], after=1, limit=3) for p in PEOPLE],
+        "found by prefix": [pages(of.list_people, kind=k, search="u", search_match="prefix", limit=1) for k in KINDS],
+    }
+
+
+def sums(of: Population) -> dict[str, Any]:
+    """The answers that look at everybody."""
+    return {
+        "counts": {name: outcome(of.count, tribe, TRIBES) for name, tribe in TRIBES.items()},
+        "members": {name: streamed(of.members, tribe, TRIBES) for name, tribe in TRIBES.items()},
+        "sample sizes": {name: sample_size(of, tribe) for name, tribe in TRIBES.items()},
+        "overlap": outcome(of.overlap, ["below-a", "nested", "neither", "two-of-three"], TRIBES),
+        "bearers": [streamed(of.bearers, tag, match) for tag in TAGS for match in ("exact", "subtree")],
+        "users by tag": [pages(of.list_people, kind="user", tag=tag, match="exact", limit=20_000) for tag in TAGS],
+        "visitors by tag": [pages(of.list_people, kind="visitor", tag=tag, search="u", limit=2) for tag in TAGS],
+        "taggings": streamed(of.taggings),
+        "users": pages(of.list_people, kind="user", limit=20_000),
+        "visitors": pages(of.list_people, kind="visitor", limit=2),
+    }
+
+
+def sample_size(of: Population, tribe: Definition) -> Any:
+    """How many different people a sample has; which ones is the adapter's affair."""
+    sample = outcome(of.sample, tribe, TRIBES, limit=2)
+    return sample if isinstance(sample, type) else len(set(sample))

@@ -1,0 +1,243 @@
+"""Every adapter against the oracle: one generated history done to both, all answers compared after each step."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tagloom.limits import ORDINALS_PER_CHUNK
+from tagloom.model import Mode, Origin, Person
+from tagloom.store.port import Population, Request
+from tagloom.tags import TagPath
+from tests.bodies import Line, part, parts, user
+from tests.contract.conftest import ADAPTERS, Subject, make_population
+from tests.contract.portrait import PEOPLE, TAGS, outcome, portrait, sums
+
+people = st.sampled_from(PEOPLE)
+paths = st.sampled_from(TAGS)
+# What a file says in place of a path: capitals that lowering mends, and what nothing mends.
+texts = st.one_of(paths, paths, paths, paths, st.sampled_from(["A/b", "B", "a//b", "a/b/c/d", " a", "", "e\u0301"]))
+# Made from tuples: `builds` would think up values for the fields that are left out.
+good = st.tuples(people, st.lists(paths, min_size=1, max_size=3)).map(lambda said: Line(*said))
+changing = st.tuples(people, st.lists(paths, max_size=2), st.lists(paths, max_size=2)).map(lambda said: Line(*said))
+doubtful = st.tuples(people, st.lists(texts, max_size=3), st.lists(paths, max_size=2)).map(lambda said: Line(*said))
+unreadable = (st.none() | people).map(lambda person: Line(person, is_unreadable=True))
+good_bodies = st.lists(good, min_size=2, max_size=8)
+bodies = st.lists(st.one_of(good, good, changing, doubtful, unreadable), max_size=8)
+origins = st.sampled_from([Origin("ada", "crm.csv"), Origin("bob")])
+rarely = st.sampled_from([False] * 5 + [True])
+modes: st.SearchStrategy[Mode] = st.sampled_from(["add", "add", "change", "change", "set", "mirror", "remove"])
+places = st.integers(0, 11)
+keys = st.sampled_from([None, None, None, "k1", "k2"])
+
+
+class Agreement(RuleBasedStateMachine):
+    """One history, done to the oracle and to a subject."""
+
+    adapter: ClassVar[str]
+    people_before: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._steps = 0
+        self._folder = Path(tempfile.mkdtemp())
+        self._oracle = make_population("memory", self._folder)
+        self._subject = make_population(self.adapter, self._folder)
+        if self.people_before:
+            self._fill(self.people_before)
+
+    def _fill(self, count: int) -> None:
+        """Others who came before, some of whom bear tags of the alphabet."""
+        lines = [user(f"f{number}", "fill", *(["a/b"] if number % 3 else ["a", "c"])) for number in range(count)]
+        request = Request(mode="add", origin=Origin("ada", "fill.csv"))
+        self._both(lambda population: population.apply(parts(lines, lines_per_part=20_000), request))
+
+    def teardown(self) -> None:
+        self._subject.shut()
+        shutil.rmtree(self._folder)
+
+    def _both(self, act: Callable[[Population], Any]) -> None:
+        """Does the same to both, a second after what was done before, and compares what they say."""
+        for each in self._each():
+            each.clock.advance(timedelta(seconds=1))
+        said = outcome(lambda: act(self._subject.population))
+        assert said == outcome(lambda: act(self._oracle.population))
+
+    def _each(self) -> tuple[Subject, Subject]:
+        return self._oracle, self._subject
+
+    def _some_tag(self, place: int) -> TagPath:
+        """Mostly a tag of the catalogue, so that there is something to move or drop; at times any of the alphabet."""
+        known = [tag.tag for tag in self._oracle.population.list_tags(limit=50).items]
+        return known[place % len(known)] if known and place < 9 else TAGS[place % len(TAGS)]
+
+    # Batches.
+
+    @initialize(lines=good_bodies, exclusive=st.none() | paths)
+    def begin(self, lines: Sequence[Line], exclusive: TagPath | None) -> None:
+        if exclusive is not None:
+            self.put_tag(exclusive, Origin("ada"), None, True)
+        self.apply_good(lines, "add", None)
+
+    @rule(lines=good_bodies, mode=modes, under=st.sampled_from([None, None, None, TagPath("a"), TagPath("b")]))
+    def apply_good(self, lines: Sequence[Line], mode: Mode, under: TagPath | None) -> None:
+        request = Request(mode=mode, origin=Origin("ada", "crm.csv"), under=under)
+        self._both(lambda population: population.apply([part(lines)], request))
+
+    @rule(lines=st.lists(changing, min_size=1, max_size=8))
+    def change(self, lines: Sequence[Line]) -> None:
+        self._both(lambda population: population.apply([part(lines)], Request(mode="change", origin=Origin("bob"))))
+
+    @rule(
+        mode=modes,
+        lines=bodies,
+        under=st.sampled_from([None, None, None, TagPath("a"), TagPath("a/b"), TagPath("c")]),
+        lowercase=st.booleans(),
+        dry_run=rarely,
+        allow_empty=rarely,
+        key=keys,
+        fingerprint=st.sampled_from("ffg"),
+        origin=origins,
+        lines_per_part=st.sampled_from([100, 100, 1, 2]),
+        is_submitted=st.booleans(),
+        rejected_max=st.sampled_from([1_000, 1_000, 1]),
+    )
+    def batch(
+        self,
+        mode: Mode,
+        lines: Sequence[Line],
+        under: TagPath | None,
+        lowercase: bool,
+        dry_run: bool,
+        allow_empty: bool,
+        key: str | None,
+        fingerprint: str,
+        origin: Origin,
+        lines_per_part: int,
+        is_submitted: bool,
+        rejected_max: int,
+    ) -> None:
+        body = lines if mode == "change" else [line._replace(remove=()) for line in lines]
+        request = Request(
+            mode=mode,
+            origin=origin,
+            under=under,
+            lowercase=lowercase,
+            dry_run=dry_run,
+            allow_empty=allow_empty,
+            idempotency_key=key,
+            fingerprint=fingerprint,
+            rejected_max=rejected_max,
+        )
+
+        def act(population: Population) -> Any:
+            cut = list(parts(body, lines_per_part=lines_per_part))
+            return population.submit(cut, request).result() if is_submitted else population.apply(cut, request)
+
+        self._both(act)
+
+    # People.
+
+    @rule(person=people, origin=origins)
+    def put_person(self, person: Person, origin: Origin) -> None:
+        self._both(lambda population: population.put_person(person, origin))
+
+    @rule(person=people, origin=origins)
+    def erase_person(self, person: Person, origin: Origin) -> None:
+        self._both(lambda population: population.erase_person(person, origin))
+
+    # The catalogue.
+
+    @rule(
+        tag=paths,
+        origin=origins,
+        description=st.sampled_from([None, None, "", "x"]),
+        exclusive=st.sampled_from([None, None, False, True]),
+    )
+    def put_tag(self, tag: TagPath, origin: Origin, description: str | None, exclusive: bool | None) -> None:
+        self._both(lambda population: population.put_tag(tag, origin, description=description, exclusive=exclusive))
+
+    @rule(place=places, to=paths, origin=origins)
+    def move_tag(self, place: int, to: TagPath, origin: Origin) -> None:
+        tag = self._some_tag(place)
+        self._both(lambda population: population.move_tag(tag, to, origin))
+
+    @rule(place=places, into=paths, origin=origins)
+    def merge_tags(self, place: int, into: TagPath, origin: Origin) -> None:
+        tag = self._some_tag(place)
+        self._both(lambda population: population.merge_tags(tag, into, origin))
+
+    @rule(place=places, origin=origins)
+    def drop_tag(self, place: int, origin: Origin) -> None:
+        tag = self._some_tag(place)
+        self._both(lambda population: population.drop_tag(tag, origin))
+
+    @precondition(lambda self: self._oracle.population.aliases())
+    @rule(place=places)
+    def drop_alias(self, place: int) -> None:
+        known = sorted(self._oracle.population.aliases())
+        self._both(lambda population: population.drop_tag(known[place % len(known)], Origin("bob")))
+
+    # The past.
+
+    @rule(steps_back=st.one_of(st.integers(0, 2), st.integers(0, 40)), origin=origins, dry_run=rarely)
+    def undo(self, steps_back: int, origin: Origin, dry_run: bool) -> None:
+        newest = self._oracle.population.version()
+        version = newest - steps_back % (newest + 1)
+        self._both(lambda population: population.undo(version, origin, dry_run=dry_run))
+
+    @rule()
+    def undo_the_newest(self) -> None:
+        version = self._oracle.population.version()
+        self._both(lambda population: population.undo(version, Origin("bob")))
+
+    # What happens from outside.
+
+    @rule(is_closed=st.booleans())
+    def close_catalogue(self, is_closed: bool) -> None:
+        for each in self._each():
+            each.close_catalogue(is_closed)
+
+    @rule()
+    def reopen(self) -> None:
+        for each in self._each():
+            each.reopen()
+
+    @invariant()
+    def all_answers_agree(self) -> None:
+        """Sums look at everybody: with many people they are taken at every fifth step only."""
+        assert portrait(self._subject.population) == portrait(self._oracle.population)
+        self._steps += 1
+        if not self.people_before or self._steps % 5 == 0:
+            assert sums(self._subject.population) == sums(self._oracle.population)
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_every_answer_agrees_with_the_oracle_after_any_history(adapter: str) -> None:
+    machine = type("Agreement", (Agreement,), {"adapter": adapter})
+
+    run_state_machine_as_test(machine, settings=settings())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name != "memory"])
+def test_every_answer_agrees_when_people_lie_on_both_sides_of_a_chunks_edge(adapter: str) -> None:
+    """The first three of the alphabet's people who come lie before the edge, the others behind it."""
+    machine = type("LargeAgreement", (Agreement,), {"adapter": adapter, "people_before": ORDINALS_PER_CHUNK - 3})
+    few = settings(max_examples=max(2, settings().max_examples // 100), stateful_step_count=10)
+
+    run_state_machine_as_test(machine, settings=few)

@@ -1,0 +1,117 @@
+"""A real server on a free port, over each kind of installation."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import httpx
+from granian.server.embed import Server
+
+from tagloom.access import Access
+from tagloom.http.app import Installation, create_app
+from tagloom.model import Environment, Scope
+from tagloom.settings import Settings
+from tagloom.store.memory import MemoryControl, MemoryPopulation
+from tagloom.wiring import open_installation
+
+ORGANIZATION = "main"
+STRANGERS = "strangers"
+NUMBERS = count(1)
+
+
+class MemoryInstallation:
+    """The oracle behind the doors."""
+
+    def __init__(self) -> None:
+        self.control = MemoryControl()
+        self._populations: dict[int, MemoryPopulation] = {}
+        self._lock = threading.Lock()
+
+    def population(self, environment: Environment) -> MemoryPopulation:
+        with self._lock:
+            found = self._populations.get(environment.key)
+            if found is None:
+                space, name = environment.space, environment.name
+                found = self._populations[environment.key] = MemoryPopulation(
+                    lambda: datetime.now(UTC),
+                    closed=lambda: self.control.get_environment(space, name).catalogue == "closed",
+                )
+            return found
+
+    def close(self) -> None:
+        pass
+
+
+def _sqlite(data: Path) -> Installation:
+    return open_installation(Settings(database=data / "tagloom.sqlite"), create=True)
+
+
+# One line for each adapter: every test of this folder runs over each of them.
+INSTALLATIONS: dict[str, Callable[[Path], Installation]] = {
+    "memory": lambda data: MemoryInstallation(),
+    "sqlite": _sqlite,
+}
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server: its address, what is behind it, and an administrator's token."""
+
+    url: str
+    installation: Installation
+    access: Access
+    token: str
+
+    def token_of(self, *scopes: Scope, organization: str = ORGANIZATION) -> str:
+        """The secret of a new token."""
+        return self.access.create_token(organization, "tester", scopes, days=1)[1]
+
+    def new_space(self, organization: str = ORGANIZATION) -> str:
+        """An empty space of its own for one test."""
+        return self.access.create_space(organization, "Test", f"test-{next(NUMBERS)}").id
+
+    def http(self, token: str | None = None) -> httpx.Client:
+        """A bare HTTP client, for what the real client would never send."""
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token or self.token}"})
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def serve(installation: Installation, *, wait_seconds: float = 0.3) -> Iterator[str]:
+    """Runs the application in a thread, under the server that the product uses; yields its address."""
+    port, loop, servers = free_port(), asyncio.new_event_loop(), list[Server]()
+    app = create_app(installation, wait_seconds=wait_seconds)
+
+    async def run() -> None:
+        servers.append(Server(app, address="127.0.0.1", port=port, interface="asgi", log_enabled=False))
+        await servers[0].serve()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+    thread.start()
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(200):
+            try:
+                httpx.get(f"{url}/healthz")
+                break
+            except httpx.TransportError:
+                time.sleep(0.02)
+        yield url
+    finally:
+        loop.call_soon_threadsafe(servers[0].stop)
+        thread.join()
+        loop.close()
+        # The server's own threads may still let go of a connection; they must not meet the end of the interpreter.
+        time.sleep(0.2)

@@ -1,0 +1,183 @@
+"""The client itself: what it tries again, what it never does twice, and its two forms."""
+
+import asyncio
+import inspect
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tagloom_client import AsyncTagloom, ConnectionFailed, Retries, Tagloom, problems, requests
+from tagloom_client.models import Person
+from tests.http.serving import Served
+
+Answerer = Callable[[httpx.Request], httpx.Response]
+BUSY = {"type": "/problems/store-unavailable", "title": "", "status": 503, "detail": "Busy."}
+RECEIPT = {"version": 1, "added": 1, "removed": 0, "unchanged": 0, "new_people": 1}
+
+
+class Script:
+    """A server that answers as written: a status, or an exception to break the connection with."""
+
+    def __init__(self, *answers: int | Exception, retry_after: str | None = None) -> None:
+        self._answers = list(answers)
+        self._headers = {"Retry-After": retry_after} if retry_after else {}
+        self.requests: list[httpx.Request] = []
+        self.bodies: list[bytes] = []
+        self.pauses: list[float] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.bodies.append(request.read())
+        self.requests.append(request)
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer, json=RECEIPT if answer == 200 else BUSY, headers=self._headers)
+
+    def client(self, tries: int = 4) -> Tagloom:
+        """A client of this server that notes its pauses and takes none."""
+        http = httpx.Client(base_url="http://scripted", transport=httpx.MockTransport(self))
+        return Tagloom("", http=http, retries=Retries(tries=tries, random=lambda: 1.0), sleep=self.pauses.append)
+
+
+def test_a_busy_server_is_asked_again_with_growing_pauses() -> None:
+    script = Script(503, 429, 200)
+
+    assert script.client().give_tag("a", user="u1").added == 1
+
+    assert script.pauses == [0.2, 0.4]
+
+
+def test_retry_after_is_honoured() -> None:
+    script = Script(503, 200, retry_after="3")
+
+    script.client().give_tag("a", user="u1")
+
+    assert script.pauses == [3.0]
+
+
+def test_tries_are_bounded_and_the_last_problem_is_raised() -> None:
+    script = Script(503, 503, 503)
+
+    with pytest.raises(problems.Unavailable, match="Busy"):
+        script.client(tries=3).give_tag("a", user="u1")
+
+    assert len(script.requests) == 3
+
+
+def test_a_broken_connection_is_tried_again_when_that_does_no_harm() -> None:
+    script = Script(httpx.ReadError("gone"), 200)
+
+    assert script.client().give_tag("a", user="u1").added == 1
+
+
+def test_what_must_not_be_done_twice_is_not_tried_again_when_it_may_have_arrived() -> None:
+    arrived, never_sent = Script(httpx.ReadError("gone"), 200), Script(httpx.ConnectError("no"), 200)
+
+    with pytest.raises(ConnectionFailed):
+        arrived.client().undo(1)
+
+    assert never_sent.client().undo(1).added == 1
+
+
+def test_a_bulk_write_is_repeated_under_the_same_key(tmp_path: Path) -> None:
+    file = tmp_path / "crm.csv"
+    file.write_bytes(b"user,tag\nu1,a\n")
+    for source in (file, str(file), file.read_bytes(), io.BytesIO(file.read_bytes())):
+        script = Script(httpx.ReadError("gone"), 200)
+
+        script.client().upload(source, format="csv")
+
+        assert len({request.headers["idempotency-key"] for request in script.requests}) == 1
+        assert script.bodies == [file.read_bytes()] * 2
+
+
+def test_a_stream_that_cannot_be_read_twice_is_not_sent_twice() -> None:
+    script = Script(httpx.ReadError("gone"), 200)
+
+    with pytest.raises(ConnectionFailed):
+        script.client().upload(iter([b"user,tag\n"]), format="csv")
+
+
+def test_keys_of_different_writes_differ() -> None:
+    script = Script(200, 200)
+    client = script.client()
+
+    for _ in range(2):
+        client.tag_people([{"user": "u1", "tags": ["a"]}])
+
+    assert len({request.headers["idempotency-key"] for request in script.requests}) == 2
+
+
+def test_an_answer_of_somebody_else_is_told_apart() -> None:
+    http = httpx.Client(
+        base_url="http://scripted", transport=httpx.MockTransport(lambda _: httpx.Response(502, text="<html>"))
+    )
+
+    with pytest.raises(problems.AnswerInvalid):
+        Tagloom("", http=http).get_limits()
+
+
+def test_both_clients_have_every_request_as_a_method() -> None:
+    names = {
+        name
+        for name, each in vars(requests).items()
+        if inspect.isfunction(each) and each.__module__ == requests.__name__ and not name.startswith("_")
+    }
+    for client in (Tagloom, AsyncTagloom):
+        assert names <= set(dir(client))
+        assert all(getattr(client, name).__doc__ for name in names)
+
+
+def test_every_problem_status_has_its_exception() -> None:
+    from tagloom.problems import all_problems
+
+    own = {problem.status for problem in all_problems()} - {400, 500}
+
+    assert own <= problems.BY_STATUS.keys()
+
+
+def test_the_async_client_does_the_same(served: Served) -> None:
+    async def use() -> None:
+        async with AsyncTagloom(served.url, served.token, space=served.new_space()) as loom:
+            receipt = await loom.tag_people({"user": f"u{number}", "tags": ["a"]} for number in range(2_500))
+            assert receipt.added == 2_500
+            assert len([each async for each in loom.list_people(limit=1_000)]) == 2_500
+            assert len([each async for each in loom.export_bearers("a")]) == 2_500
+            whole = b"".join([chunk async for chunk in loom.download_bearers("a", format="csv")])
+            assert whole.startswith(b"user,visitor\nu0,\n")
+            many = await asyncio.gather(*(loom.give_tag("b", visitor=f"v{n}") for n in range(50)))
+            assert sum(each.added for each in many) == 50
+            with pytest.raises(problems.NotFound):
+                await loom.get_tag("no-such")
+
+    asyncio.run(use())
+
+
+def test_one_client_serves_several_environments(loom: Tagloom) -> None:
+    staging = loom.at(environment="staging")
+    staging.give_tag("a", user="u1")
+
+    assert list(staging.export_bearers("a")) == [Person("user", "u1")]
+    with pytest.raises(problems.NotFound):
+        loom.get_tag("a")
+
+
+def test_lines_may_come_from_a_generator(loom: Tagloom) -> None:
+    def lines() -> Iterator[dict[str, object]]:
+        for number in range(2_001):
+            yield {"user": f"u{number}", "tags": ["a"]}
+
+    assert loom.tag_people(lines()).added == 2_001
+
+
+def test_the_readme_runs_as_it_stands(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[2] / "client" / "README.md").read_text(encoding="utf-8")
+    program = text.split("```python\n")[1].split("```")[0]
+    (tmp_path / "crm.csv").write_text("user,tag\nu1,crm/lead\n")
+    monkeypatch.chdir(tmp_path)
+    shown = program.replace("http://127.0.0.1:8321", served.url).replace('"main"', f'"{served.new_space()}"')
+
+    exec(compile(shown, "README.md", "exec"), {"token": served.token})

@@ -1,0 +1,125 @@
+"""What surrounds every request: ids, bounds, metrics, faults."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from tagloom.access import Access
+from tagloom.model import Environment, Organization, Space
+from tagloom_client import Tagloom
+from tests.http.serving import MemoryInstallation, Served, serve
+
+
+def test_a_request_has_an_id_its_own_or_a_given_one(http: httpx.Client) -> None:
+    given = http.get("/v2/limits", headers={"X-Request-Id": "my-id.1"})
+    foul = http.get("/v2/limits", headers={"X-Request-Id": "<script>"})
+    problem = http.get("/nothing", headers={"X-Request-Id": "my-id.2"})
+
+    assert given.headers["x-request-id"] == "my-id.1"
+    assert foul.headers["x-request-id"] != "<script>"
+    assert problem.headers["x-request-id"] == "my-id.2"
+    assert problem.headers.get_list("x-request-id") == ["my-id.2"]
+
+
+def test_limits_are_served_by_name(loom: Tagloom) -> None:
+    assert loom.get_limits()["levels_per_tag_max"] == 3
+    assert loom.is_ready()
+
+
+def test_an_address_and_headers_are_bounded(http: httpx.Client) -> None:
+    assert http.get("/v2/limits", params={"a": "x" * 40_000}).json()["type"] == "/problems/address-too-long"
+    assert http.get("/v2/limits", headers={"X-A": "x" * 70_000}).json()["type"] == "/problems/headers-too-large"
+
+
+def test_a_head_has_no_body(http: httpx.Client) -> None:
+    answer = http.head("/v2/limits")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_other_origins_are_told_nothing(http: httpx.Client) -> None:
+    answer = http.options(
+        "/v2/limits", headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}
+    )
+
+    assert answer.status_code == 405
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_metrics_count_by_route_and_never_by_address(http: httpx.Client, loom: Tagloom) -> None:
+    loom.give_tag("a", user="somebody-special")
+
+    text = http.get("/metrics").text
+
+    route = "/v2/spaces/{space}/environments/{environment}/users/{id}/tags/{tag}"
+    assert f'tagloom_requests_total{{method="PUT",route="{route}",status="200"}}' in text
+    assert f'tagloom_request_seconds_bucket{{le="0.001",method="PUT",route="{route}"}}' in text
+    assert f'tagloom_version{{environment="production",space="{loom.place.space}"}} 1.0' in text
+    assert "tagloom_writes_waiting 0.0" in text
+    assert "somebody-special" not in text
+
+
+@pytest.fixture
+def talkative() -> Iterator[None]:
+    """The log as it is in production, from info upwards."""
+    before = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    yield
+    structlog.configure(wrapper_class=before)
+
+
+@pytest.mark.usefixtures("talkative")
+def test_the_log_has_routes_and_never_ids_of_people(http: httpx.Client, loom: Tagloom) -> None:
+    with capture_logs() as entries:
+        loom.give_tag("a", user="somebody-special")
+        http.get(f"{loom.place.address}/users/somebody-else")
+
+    assert {entry["status"] for entry in entries if entry["event"] == "request.answered"} == {200, 404}
+    assert "somebody" not in repr(entries)
+
+
+class BrokenInstallation(MemoryInstallation):
+    """Its populations fail in a way that nobody foresaw, with a secret in the exception's frame."""
+
+    def population(self, environment: Environment) -> Any:
+        raise RuntimeError("this must stay inside")
+
+
+@pytest.fixture
+def broken() -> Iterator[httpx.Client]:
+    """A server over a broken installation, and a token."""
+    installation = BrokenInstallation()
+    installation.control.put_organization(Organization("main", "Main"))
+    installation.control.put_space(Space("main", "main", "Main"))
+    token = Access(installation.control).create_token("main", "tester", ["admin"], days=1)[1]
+    for url in serve(installation):
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}) as client:
+            yield client
+
+
+def test_a_fault_of_ours_shows_only_its_id_and_the_log_has_the_rest(broken: httpx.Client) -> None:
+    address = "/v2/spaces/main/environments/production"
+    with capture_logs() as entries:
+        answers = [
+            broken.get(f"{address}/users/u1"),
+            broken.post(f"{address}/decisions", json={"user": "u1"}),
+            broken.post(f"{address}/decisions", json={"user": "u1"}),
+        ]
+
+    for answer in answers:
+        assert answer.status_code == 500
+        assert answer.json()["type"] == "/problems/internal-fault"
+        assert "inside" not in answer.text
+        [entry] = [
+            e for e in entries if e["event"] == "request.failed" and e["request_id"] == answer.json()["request_id"]
+        ]
+        assert "this must stay inside" in entry["traceback"]
+
+
+def test_readiness_needs_the_store(served: Served, loom: Tagloom) -> None:
+    assert httpx.get(f"{served.url}/readyz").json() == {"status": "ready"}

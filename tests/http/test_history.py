@@ -1,0 +1,42 @@
+"""History at the door: what was done, by whom, and back."""
+
+import httpx
+import pytest
+
+from tagloom_client import Tagloom, problems
+
+
+def test_history_names_versions_of_a_person_and_of_a_tag(loom: Tagloom) -> None:
+    loom.give_tag("sports/golf", user="u1")
+    loom.give_tag("tier/gold", user="u1")
+    loom.give_tag("tier/gold", visitor="u1")
+
+    assert [each.version for each in loom.list_changes(limit=1)] == [1, 2, 3]
+    assert [each.version for each in loom.list_changes(user="u1")] == [1, 2]
+    assert [each.version for each in loom.list_changes(visitor="u1")] == [3]
+    assert [each.version for each in loom.list_changes(tag="tier", after=2)] == [3]
+    assert [each.tags_added for each in loom.list_changes(user="u1")] == [("sports/golf",), ("tier/gold",)]
+    change = loom.get_change(1)
+    assert (change.actor, change.source, change.action, change.added) == ("tester", "api", "tagging", 1)
+
+
+def test_undo_takes_back_what_a_version_did(loom: Tagloom) -> None:
+    receipt = loom.tag_people([{"user": f"u{number}", "tags": ["a"]} for number in range(5)])
+
+    rehearsal = loom.undo(receipt.version, dry_run=True)
+    assert (rehearsal.removed, rehearsal.people_removed, rehearsal.dry_run) == (5, 5, True)
+    assert loom.undo(receipt.version).undoes == receipt.version
+
+    assert list(loom.list_people()) == []
+    assert loom.get_change(receipt.version).undone_by == receipt.version + 1
+
+
+@pytest.mark.parametrize("version", ["0", "x", "-1", "1.0", "999999999999999999", "9" * 30, "%31%32%33%34"])
+def test_a_version_that_is_not_there_is_no_fault(loom: Tagloom, http: httpx.Client, version: str) -> None:
+    assert http.get(f"{loom.place.address}/changes/{version}").status_code in (404, 422)
+    assert http.post(f"{loom.place.address}/changes/{version}/undo").status_code in (404, 422)
+
+
+def test_user_and_visitor_at_once_are_refused(loom: Tagloom) -> None:
+    with pytest.raises(problems.Invalid, match="parameter-invalid"):
+        list(loom.list_changes(user="a", visitor="b"))

@@ -1,0 +1,106 @@
+"""The description of the API: whole, true, and a reference for people."""
+
+import os
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tagloom.access import Access
+from tagloom.http.addresses import ORGANIZATION, SPACE, E
+from tagloom.http.routes import ROUTES
+from tagloom.model import Organization, Space
+from tests.http.serving import INSTALLATIONS, serve
+
+HERE = Path(__file__).parent
+GUIDE = HERE.parent.parent / "docs" / "api.md"
+EXAMPLES = 12
+
+
+def test_the_description_has_every_route_with_its_scopes(http: httpx.Client) -> None:
+    document = http.get("/openapi.json").json()
+
+    described = {
+        (method.upper(), path, tuple(operation.get("x-scopes", ())))
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert described == {(each.method, each.path, each.scopes or ()) for each in ROUTES}
+    names = [each["operationId"] for path in document["paths"].values() for each in path.values()]
+    assert len(names) == len(set(names))
+
+
+def test_every_reference_in_the_description_leads_somewhere(http: httpx.Client) -> None:
+    answer = http.get("/openapi.json")
+    schemas = answer.json()["components"]["schemas"]
+
+    named = {each.split('"')[0] for each in answer.text.split("#/components/schemas/")[1:]}
+
+    assert named <= schemas.keys()
+    assert schemas.keys() - {"Problem"} <= named | {"TaggingLine", "PersonLine"}
+
+
+class Links(HTMLParser):
+    """The targets of links, the ids they may lead to, and whatever a page would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: set[str] = set()
+        self.ids: set[str] = set()
+        self.loads: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Notes what the tag names."""
+        found = dict(attrs)
+        self.ids.add(found.get("id") or "")
+        if tag == "a":
+            self.targets.add(found.get("href") or "")
+        elif tag in {"script", "link", "img", "iframe"}:
+            self.loads.append(tag)
+
+
+def test_the_reference_page_is_whole_and_loads_nothing(http: httpx.Client) -> None:
+    answer = http.get("/docs")
+    links = Links()
+    links.feed(answer.text)
+
+    assert links.loads == []
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert {target[1:] for target in links.targets if target.startswith("#")} <= links.ids
+    for route in ROUTES:
+        assert route.path in answer.text
+
+
+def test_the_guide_names_every_endpoint() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    for route in ROUTES:
+        path = route.path
+        for short, long in (("E", E), ("S", SPACE), ("O", ORGANIZATION)):
+            path = path.replace(long, short)
+        if "visitors" not in path:
+            assert f"`{route.method} {path}`" in text
+
+
+@pytest.mark.slow
+def test_an_attack_by_the_description_finds_nothing(tmp_path: Path) -> None:
+    installation = INSTALLATIONS["memory"](tmp_path)
+    installation.control.put_organization(Organization("main", "Main"))
+    installation.control.put_space(Space("main", "main", "Main"))
+    token = Access(installation.control).create_token("main", "attacker", ["admin"], days=1)[1]
+    for url in serve(installation, wait_seconds=0.01):
+        run = subprocess.run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", f"--config-file={HERE / 'schemathesis.toml'}"),
+                *("--no-color", "run", f"{url}/openapi.json", f"--max-examples={EXAMPLES}", "--seed=1"),
+            ],
+            cwd=tmp_path,
+            env={**os.environ, "TAGLOOM_TOKEN": token},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert run.returncode == 0, run.stdout[-20_000:] + run.stderr

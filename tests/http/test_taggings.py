@@ -1,0 +1,205 @@
+"""Bulk bodies at the door: every format, every mode, and what becomes of broken ones."""
+
+import io
+import socket
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tagloom_client import Tagloom, problems
+from tagloom_client.models import Person, PersonTagging, UploadFormat
+from tests.http.serving import Served
+
+
+def _parquet() -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table({"user": ["u1", "u1", "u2"], "tag": ["a", "b/c", "a"]}), file)
+    return file.getvalue()
+
+
+BODIES: dict[UploadFormat, bytes] = {
+    "json": b'{"taggings": [{"user": "u1", "tags": ["a", "b/c"]}, {"user": "u2", "tags": ["a"]}]}',
+    "ndjson": b'{"user": "u1", "tags": ["a", "b/c"]}\n{"user": "u2", "tags": ["a"]}\n',
+    "csv": b"user,tag\nu1,a\nu1,b/c\nu2,a\n",
+    "parquet": _parquet(),
+}
+
+
+@pytest.mark.parametrize("format", BODIES)
+def test_every_format_says_the_same(loom: Tagloom, format: UploadFormat) -> None:
+    receipt = loom.upload(BODIES[format], format=format, source_name="crm")
+
+    assert (receipt.added, receipt.new_people, receipt.rejected_count) == (3, 2, 0)
+    assert list(loom.export_taggings(at_least=receipt.version)) == [
+        PersonTagging(Person("user", "u1"), ("a", "b/c")),
+        PersonTagging(Person("user", "u2"), ("a",)),
+    ]
+    assert [each.source for each in loom.list_changes()] == ["crm"]
+    assert loom.upload(BODIES[format], format=format).unchanged == 3
+
+
+@pytest.mark.parametrize("format", ["ndjson", "csv", "parquet"])
+def test_an_export_can_be_imported_again(loom: Tagloom, served: Served, format: UploadFormat) -> None:
+    loom.tag_people([{"user": "u,1", "tags": ["a", "b"]}, {"visitor": 'v"1', "tags": ["a"]}])
+    assert format != "json"
+    body = b"".join(loom.download_taggings(format=format))
+    other = loom.at(space=served.new_space())
+
+    assert other.upload(body, format=format).added == 3
+
+    assert list(other.export_taggings()) == list(loom.export_taggings())
+
+
+def test_modes_do_what_they_say(loom: Tagloom) -> None:
+    loom.tag_people([{"user": "u1", "tags": ["crm/a", "own/x"]}, {"user": "u2", "tags": ["crm/a"]}])
+
+    loom.tag_people([{"user": "u1", "add": ["crm/b"], "remove": ["crm/a"]}], mode="change")
+    assert loom.get_person(user="u1").tags == ("crm/b", "own/x")
+    loom.tag_people([{"user": "u1", "tags": ["crm/c"]}], mode="set", under="crm")
+    assert loom.get_person(user="u1").tags == ("crm/c", "own/x")
+    receipt = loom.tag_people([{"user": "u1", "tags": ["crm/d"]}], mode="mirror", under="crm", dry_run=True)
+    assert (receipt.added, receipt.removed, receipt.dry_run) == (1, 2, True)
+    assert loom.get_person(user="u2").tags == ("crm/a",)
+    loom.tag_people([{"user": "u1", "tags": ["crm/d"]}], mode="mirror", under="crm")
+    assert loom.get_person(user="u2").tags == ()
+    assert loom.tag_people([{"user": "u1", "tags": ["crm/d"]}], mode="remove").removed == 1
+
+
+def test_an_empty_mirror_is_meant_or_refused(loom: Tagloom) -> None:
+    loom.give_tag("a", user="u1")
+
+    with pytest.raises(problems.Invalid, match="mirror-empty"):
+        loom.tag_people([], mode="mirror")
+
+    assert loom.tag_people([], mode="mirror", allow_empty=True).removed == 1
+
+
+def test_a_bad_line_is_rejected_alone_with_its_number(loom: Tagloom) -> None:
+    receipt = loom.upload(
+        b'{"user": "u1", "tags": ["a"]}\n{"user": "u2", "tags": ["Bad"]}\nnonsense\n{"user": "u3", "tags": ["a"]}\n',
+        format="ndjson",
+    )
+
+    assert (receipt.added, receipt.rejected_count) == (2, 2)
+    assert [(each.line, each.problem) for each in receipt.rejected] == [(2, "tag-has-capital"), (3, "line-invalid")]
+    assert receipt.rejected[0].suggestion == "bad"
+
+
+def test_capitals_are_lowered_on_request_and_counted(loom: Tagloom) -> None:
+    receipt = loom.tag_people([{"user": "u1", "tags": ["Sports/Golf"]}], normalize="lowercase")
+
+    assert (receipt.added, receipt.normalized) == (1, 1)
+
+
+def test_a_repeated_key_applies_once_and_answers_the_same(loom: Tagloom) -> None:
+    lines = [{"user": "u1", "tags": ["a"]}]
+    first = loom.tag_people(lines, idempotency_key="k1")
+    loom.take_tag("a", user="u1")
+
+    assert loom.tag_people(lines, idempotency_key="k1") == first
+
+    assert loom.get_person(user="u1").tags == ()
+    with pytest.raises(problems.Invalid, match="idempotency-key-reused"):
+        loom.tag_people([{"user": "u1", "tags": ["b"]}], idempotency_key="k1")
+    with pytest.raises(problems.Invalid, match="idempotency-key-reused"):
+        loom.tag_people(lines, mode="remove", idempotency_key="k1")
+
+
+def test_a_content_type_that_nobody_reads_is_refused(loom: Tagloom, http: httpx.Client) -> None:
+    answer = http.post(f"{loom.place.address}/taggings", content=b"<a/>", headers={"Content-Type": "text/xml"})
+
+    assert answer.status_code == 415
+    assert "text/csv" in answer.json()["supported"]
+
+
+@pytest.mark.parametrize(
+    ("format", "body", "problem"),
+    [
+        ("json", b"[]", "body-invalid"),
+        ("json", b"{", "body-invalid"),
+        ("json", b"[" * 100_000, "body-invalid"),
+        ("csv", b"name,label\na,b\n", "columns-invalid"),
+        ("parquet", b"PAR1nonsense", "body-invalid"),
+    ],
+)
+def test_a_body_that_cannot_be_read_applies_nothing(
+    loom: Tagloom, format: UploadFormat, body: bytes, problem: str
+) -> None:
+    with pytest.raises(problems.Invalid, match=problem):
+        loom.upload(body, format=format)
+
+    assert list(loom.list_changes()) == []
+
+
+def test_a_large_body_streams_through(loom: Tagloom) -> None:
+    count = 3_000
+
+    def chunks() -> Iterator[bytes]:
+        for number in range(count):
+            yield b'{"user": "u%d", "tags": ["a", "b/%d"]}\n' % (number, number % 7)
+
+    receipt = loom.upload(chunks(), format="ndjson")
+
+    assert (receipt.added, receipt.new_people) == (2 * count, count)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_body_that_breaks_off_applies_nothing(served: Served, loom: Tagloom, framing: str) -> None:
+    line = b'{"user": "u1", "tags": ["a"]}\n' * 10_000
+    address = urlsplit(served.url)
+    for is_keyed in (False, True):
+        with socket.create_connection((address.hostname or "", address.port or 0)) as connection:
+            connection.sendall(
+                f"POST {loom.place.address}/taggings HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.token}\r\n"
+                f"Content-Type: application/x-ndjson\r\n".encode()
+                + (b"Idempotency-Key: k\r\n" if is_keyed else b"")
+                + (b"Content-Length: 99999999\r\n" if framing == "length" else b"Transfer-Encoding: chunked\r\n")
+                + b"\r\n"
+                + (line if framing == "length" else b"%x\r\n%s\r\n" % (len(line), line))
+            )
+            time.sleep(0.05)
+
+    time.sleep(0.2)
+    assert list(loom.list_changes()) == []
+    assert loom.tag_people([{"user": "u1", "tags": ["a"]}], idempotency_key="k").added == 1
+
+
+def test_a_body_that_is_refused_early_still_gets_its_answer(loom: Tagloom) -> None:
+    def endless() -> Iterator[bytes]:
+        yield b"name,label\n"
+        for _ in range(2_000):
+            yield b"a,b\n" * 10_000
+
+    with pytest.raises(problems.Invalid, match="columns-invalid"):
+        loom.upload(endless(), format="csv")
+
+
+def test_an_announced_body_beyond_the_limit_is_refused_unread(loom: Tagloom, http: httpx.Client) -> None:
+    answer = http.post(
+        f"{loom.place.address}/taggings",
+        content=b" " * 17 * 2**20,
+        headers={"Content-Type": "application/json"},
+    )
+
+    assert answer.status_code == 413
+    assert answer.json()["bytes_max"] == 2**24
+
+
+def test_exports_come_in_the_form_that_is_accepted(loom: Tagloom, http: httpx.Client) -> None:
+    loom.tag_people([{"user": "u1", "tags": ["a"]}, {"visitor": "v,1", "tags": ["a"]}])
+    address = f"{loom.place.address}/tags/a/users"
+
+    assert http.get(address).text == '{"user":"u1"}\n{"visitor":"v,1"}\n'
+    assert http.get(address).headers["tagloom-version"] == "1"
+    assert http.get(address, headers={"Accept": "text/csv"}).text == 'user,visitor\nu1,\n,"v,1"\n'
+    table = pq.read_table(io.BytesIO(b"".join(loom.download_bearers("a", format="parquet"))))
+    assert table.to_pylist() == [{"user": "u1", "visitor": None}, {"user": None, "visitor": "v,1"}]
+    wanted = {"Accept": "application/x-ndjson;q=0.1, text/*;q=0.5"}
+    assert http.get(address, headers=wanted).headers["content-type"].startswith("text/csv")
+    assert http.get(address, headers={"Accept": "image/png"}).status_code == 406
+    assert http.head(address).headers["tagloom-version"] == "1"

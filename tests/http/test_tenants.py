@@ -1,0 +1,136 @@
+"""Tenants and tokens."""
+
+import pytest
+
+from tagloom import problems as refused
+from tagloom.access import Access
+from tagloom.model import Organization, Space
+from tagloom.store.memory import MemoryControl
+from tagloom_client import Retries, Tagloom, problems
+from tests.http.serving import ORGANIZATION, STRANGERS, Served
+
+DAY = 86_400.0
+
+
+def test_a_token_sees_its_own_organization_only(loom: Tagloom) -> None:
+    assert [each.id for each in loom.list_organizations()] == [ORGANIZATION]
+    assert loom.place.space in [each.id for each in loom.list_spaces(ORGANIZATION)]
+    with pytest.raises(problems.NotFound, match="organization-not-found"):
+        list(loom.list_spaces(STRANGERS))
+
+
+def test_a_space_comes_with_its_environments(loom: Tagloom) -> None:
+    space = loom.create_space(ORGANIZATION, "Shop of Tests")
+    there = loom.at(space=space.id)
+
+    assert [each.name for each in there.list_environments()] == ["development", "production", "staging"]
+    assert there.get_environment().version == 0
+    with pytest.raises(problems.Conflict, match="space-exists"):
+        loom.create_space(ORGANIZATION, "Again", id=space.id)
+    with pytest.raises(problems.NotFound, match="environment-not-found"):
+        there.at(environment="moon").get_environment()
+
+
+def test_environments_are_separate_populations(loom: Tagloom) -> None:
+    loom.give_tag("a", user="u1")
+
+    assert list(loom.at(environment="staging").list_people()) == []
+
+
+def test_a_token_works_until_it_is_revoked(served: Served, loom: Tagloom) -> None:
+    token = loom.create_token(ORGANIZATION, "reader", ["tags:read"], expires_in_days=1)
+    assert token.secret is not None
+    assert token.secret.startswith("tagloom_")
+    listed = {each.id: each for each in loom.list_tokens(ORGANIZATION)}
+    assert listed[token.id].secret is None
+    with Tagloom(served.url, token.secret, space=loom.place.space, retries=Retries(tries=1)) as reader:
+        assert list(reader.list_tags()) == []
+        with pytest.raises(problems.NotAllowed):
+            reader.put_tag("a")
+
+        loom.revoke_token(ORGANIZATION, token.id)
+
+        with pytest.raises(problems.NotSignedIn):
+            list(reader.list_tags())
+    with pytest.raises(problems.NotFound, match="token-not-found"):
+        loom.revoke_token(ORGANIZATION, token.id)
+
+
+@pytest.mark.parametrize(("scopes", "days"), [([], 1), (["tags:eat"], 1), (["admin"], 0), (["admin"], 3_651)])
+def test_a_token_needs_scopes_and_an_end(loom: Tagloom, scopes: list[str], days: int) -> None:
+    with pytest.raises(problems.Invalid, match="body-invalid"):
+        loom.create_token(ORGANIZATION, "bad", scopes, expires_in_days=days)  # type: ignore[arg-type]
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def control() -> MemoryControl:
+    """One organization with one space."""
+    control = MemoryControl()
+    control.put_organization(Organization("main", "Main"))
+    control.put_space(Space("main", "main", "Main"))
+    return control
+
+
+def test_a_token_ends_at_its_expiry_even_while_it_is_remembered(control: MemoryControl) -> None:
+    clock = Clock()
+    access = Access(control, clock)
+    secret = access.create_token("main", "short", ["decisions"], days=1)[1]
+    clock.seconds += DAY - 1
+    assert access.authenticate(secret).scopes == {"decisions"}
+
+    clock.seconds += 1
+
+    with pytest.raises(refused.NotSignedIn):
+        access.find_principal(secret)
+    with pytest.raises(refused.NotSignedIn):
+        access.authenticate(secret)
+
+
+def test_a_token_revoked_elsewhere_stops_within_two_seconds(control: MemoryControl) -> None:
+    clock = Clock()
+    here, elsewhere = Access(control, clock), Access(control, clock)
+    token, secret = here.create_token("main", "short", ["decisions"], days=1)
+    assert here.authenticate(secret).token == token.id
+    elsewhere.drop_token("main", token.id)
+
+    assert here.authenticate(secret).token == token.id
+    clock.seconds += 2
+
+    with pytest.raises(refused.NotSignedIn):
+        here.authenticate(secret)
+
+
+def test_use_of_a_token_is_noted_once_a_minute(control: MemoryControl) -> None:
+    clock = Clock()
+    access = Access(control, clock)
+    token, secret = access.create_token("main", "used", ["decisions"], days=1)
+
+    def last_used() -> str | None:
+        return control.list_tokens("main")[0].last_used_at
+
+    assert last_used() is None
+    access.authenticate(secret)
+    first = last_used()
+    clock.seconds += 59
+    access.authenticate(secret)
+    assert last_used() == first is not None
+    clock.seconds += 2
+    access.authenticate(secret)
+    assert last_used() != first
+    assert token.last_used_at is None
+
+
+def test_the_secret_itself_is_nowhere_stored(control: MemoryControl) -> None:
+    secret = Access(control).create_token("main", "used", ["admin"], days=1)[1]
+
+    assert secret not in repr(vars(control))
