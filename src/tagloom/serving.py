@@ -1,16 +1,30 @@
 """Serves an open installation from this process until it is told to stop."""
 
 import asyncio
+import gc
+import logging
 import signal
+import sys
 
+import structlog
 from granian.server.embed import Server
 
 from tagloom.http.app import create_app
 from tagloom.wiring import Installation
 
+# The committing thread gives up the interpreter at every statement; with Python's 5 ms it would wait as long to get it
+# back while requests keep the event loop busy, and each commit of 64 writers took 150 ms instead of 20.
+SWITCH_SECONDS = 0.0005
+OBJECTS_PER_COLLECTION = 50_000  # A request makes some hundred objects, nearly all of which die by themselves.
+
 
 def serve_installation(installation: Installation, host: str, port: int) -> None:
-    """Serves until SIGTERM or SIGINT, then lets the requests under way end."""
+    """Serves until SIGTERM or SIGINT, then lets the requests under way end. Logs JSON lines to standard error."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    # What is loaded by now stays: the collector need not walk it at every hundredth request.
+    gc.freeze()
+    gc.set_threshold(OBJECTS_PER_COLLECTION, 20, 100)
+    log_as_json(installation.settings.log_level)
     asyncio.run(_serve(installation, host, port))
 
 
@@ -27,3 +41,18 @@ async def _serve(installation: Installation, host: str, port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
     await server.serve()
+
+
+def log_as_json(level: str) -> None:
+    """One JSON object a line, with a UTC time; lines below the level cost nothing."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

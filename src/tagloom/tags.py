@@ -8,6 +8,9 @@ from typing import NewType
 
 from tagloom import limits, problems
 
+# Most tags there are; each of them keeps every rule. What does not match is looked at character by character.
+_PLAIN = re.compile(r"[a-z0-9_.-]{1,64}(?:/[a-z0-9_.-]{1,64}){0,2}")
+
 TagPath = NewType("TagPath", str)
 """A string that `parse_tag` returned: 1 to 3 levels joined by `/`, NFC, lower case."""
 
@@ -21,7 +24,7 @@ def parse_tag(text: str) -> TagPath:
     Raises:
         TagProblem: a subclass for each rule, with `value`, `rule`, `position` and, where one exists, `suggestion`.
     """
-    if text.isascii() and text.isalnum() and text.islower() and len(text) <= limits.CHARACTERS_PER_LEVEL_MAX:
+    if _PLAIN.fullmatch(text):
         return TagPath(text)
     path = unicodedata.normalize("NFC", text)
     if not path:

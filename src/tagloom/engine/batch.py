@@ -5,7 +5,7 @@ everything that earlier batches of the same commit did laid over them. A `Draft`
 All decisions fall before the first write, so a batch that is refused leaves nothing behind.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,6 @@ from tagloom.tags import TagPath, is_at_or_below
 if TYPE_CHECKING:
     from tagloom.engine.dictionary import Dictionary
     from tagloom.engine.directory import Directory
-    from tagloom.engine.index import Index
 
 _FEW_BUCKETS = 8  # Up to so many chunks are read one by one; beyond, the row is read in one sweep.
 
@@ -88,14 +87,20 @@ class Draft:
 class View:
     """One environment inside one transaction."""
 
+    # `committed` gives a row's bearers before the transaction when they are in memory; they are not to be changed.
     def __init__(
-        self, tx: Transaction, state: State, index: "Index", dictionary: "Dictionary", directory: "Directory"
+        self,
+        tx: Transaction,
+        state: State,
+        committed: Callable[[int], BitMap | None],
+        dictionary: "Dictionary",
+        directory: "Directory",
     ) -> None:
         self.tx = tx
         self.state = state
         self.dictionary = dictionary
         self.directory = directory
-        self._index = index
+        self._committed = committed
         self._chunks: dict[tuple[int, int], BitMap] = {}
         self._changed_rows: set[int] = set()
         self.rows: dict[int, Row] = {}
@@ -106,6 +111,7 @@ class View:
         self._new_hashes: list[Hashed] = []
         self._first_new = state.next_ordinal
         self.drafts: list[Draft] = []
+        self._log: list[tuple[BatchRecord, list[ChunkChange], list[Entry]]] = []
         self.growth: Growth | None = None
         self.rewrote_keys = False
 
@@ -131,14 +137,14 @@ class View:
         laid_over = self._chunks.get((row, bucket))
         if laid_over is not None:
             return laid_over
-        held = self._index.peek(row)
+        held = self._committed(row)
         if held is not None:
             return chunk_of(held, bucket)
         return from_bytes(self.tx.chunk(row, bucket) or b"")
 
     def near(self, row: int, people: BitMap) -> BitMap:
         """The bearers of a row, now, at least in the buckets of these people; not the caller's to change."""
-        held = self._index.peek(row)
+        held = self._committed(row)
         if held is not None and row not in self._changed_rows:
             return held
         buckets = []
@@ -150,7 +156,7 @@ class View:
 
     def whole(self, row: int) -> BitMap:
         """All bearers of a row, now; not the caller's to change."""
-        bitmap = self._index.peek(row)
+        bitmap = self._committed(row)
         if bitmap is None:
             bitmap = BitMap.union(BitMap(), *(from_bytes(data) for _, data in self.tx.chunks(row)))
         if row in self._changed_rows:
@@ -209,7 +215,7 @@ class View:
             self.aliases[path] = target
 
     def record(self, draft: Draft, origin: Origin, action: str, at: str, undoes: int | None = None) -> int:
-        """Lays a draft over the view and logs it as the next version; writes the log, not yet the chunks."""
+        """Lays a draft over the view and logs it as the next version; `flush` writes it."""
         facts = set(self.dictionary.facts.values())
         version = self.state.version + 1
         changes: list[ChunkChange] = []
@@ -233,7 +239,7 @@ class View:
             undone_by=None,
             is_final=action == "erase",
         )
-        self.tx.add_batch(batch, changes, draft.entries)
+        self._log.append((batch, changes, draft.entries))
         generation = self.state.catalogue_generation + bool(draft.entries)
         self.state = self.state._replace(version=version, catalogue_generation=generation)
         self.drafts.append(draft)
@@ -261,13 +267,14 @@ class View:
         return self.directory.key_at(ordinal, lambda: self.tx)
 
     def flush(self) -> None:
-        """Writes what all batches of the commit left: keys, rows, aliases, chunks, state."""
+        """Writes what all batches of the commit left: keys, log, rows, aliases, chunks, state."""
         if self._new_keys:
             keys = pa.concat_arrays(self._new_keys)
             high = np.concatenate([hashes.high for hashes in self._new_hashes])
             low = np.concatenate([hashes.low for hashes in self._new_hashes])
             self.growth = add_keys(self.directory, self.tx, self._first_new, keys, Hashed(high, low))
             self.state = self.state._replace(keys_generation=self.state.keys_generation + 1)
+        self.tx.add_batches(self._log)
         self.tx.put_rows(self.rows.values())
         for path, target in self.aliases.items():
             self.tx.put_alias(path, target)

@@ -18,7 +18,8 @@ class Owner(Protocol):
 
     key: int
 
-    def view(self, tx: Transaction) -> View: ...
+    def view(self, tx: Transaction, *, loads_rows: bool) -> View: ...
+    def begin_commit(self) -> None: ...
     def publish(self, view: View) -> None: ...
     def forget(self) -> None: ...
 
@@ -104,7 +105,7 @@ class Committer:
                     for job in group:
                         view = views.get(job.owner.key)
                         if view is None:
-                            view = views[job.owner.key] = job.owner.view(bind(job.owner.key))
+                            view = views[job.owner.key] = job.owner.view(bind(job.owner.key), loads_rows=job.is_shared)
                         try:
                             results.append(job.run(view))
                         except problems.Problem as problem:
@@ -115,6 +116,8 @@ class Committer:
                         raise _RolledBack
                     for view in views.values():
                         view.flush()
+                    for job in group:
+                        job.owner.begin_commit()
             except _RolledBack:
                 if failed is None:
                     group[0].future.set_result(results[0])

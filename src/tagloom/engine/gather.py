@@ -58,6 +58,44 @@ class Knowledge(Protocol):
         """The path it stands for, whether a closed catalogue lacks that, and the exclusive branches at or above it."""
 
 
+class Texts:
+    """The texts of a body, understood once each: numbered as they are met, negative when they cannot be taken."""
+
+    def __init__(self, request: Request, knowledge: Knowledge) -> None:
+        self._request = request
+        self._knowledge = knowledge
+        self._under = None if request.under is None else knowledge.understand(parse_tag(request.under))[0]
+        self._path_numbers: dict[TagPath, int] = {}
+        self.paths: list[TagPath] = []
+        self.branches: list[tuple[TagPath, ...]] = []
+        self.faults: list[tuple[str, problems.Problem]] = []
+        self.lowered: set[str] = set()
+        self.aliases: dict[str, str] = {}
+
+    def number(self, text: str) -> int:
+        """The number of the tag that a text stands for; -1 - n for the fault n."""
+        try:
+            path = parse_tag(lowercased(text) if self._request.lowercase else text)
+            if self._request.lowercase and text.lower() != text:
+                self.lowered.add(text)
+            today, is_unknown, branches = self._knowledge.understand(path)
+            if self._under and not is_at_or_below(today, self._under):
+                raise refusals.outside_under(today, self._under)
+            if is_unknown:
+                raise refusals.unknown_tag(today, self._knowledge.nearest(today))
+        except problems.Problem as problem:
+            self.faults.append((text, problem))
+            return -len(self.faults)
+        if today != path:
+            self.aliases[path] = today
+        number = self._path_numbers.get(today)
+        if number is None:
+            number = self._path_numbers[today] = len(self.paths)
+            self.paths.append(today)
+            self.branches.append(branches)
+        return number
+
+
 class Gathering:
     """Takes parts one after another; `finish` tells what they ask for together.
 
@@ -68,21 +106,14 @@ class Gathering:
     def __init__(self, request: Request, knowledge: Knowledge) -> None:
         self._request = request
         self._knowledge = knowledge
-        self._under = None if request.under is None else knowledge.understand(parse_tag(request.under))[0]
+        self._texts = Texts(request, knowledge)
         self._base = knowledge.next_ordinal()
         self._table = KeyTable()
         self._new_keys: list[pa.BinaryArray] = []
         self._new_high: list[NDArray[np.uint64]] = []
         self._new_low: list[NDArray[np.uint32]] = []
         self._new_count = 0
-        # Tags are numbered as they are met; a text that cannot be taken has a negative number.
         self._numbers: dict[str, int] = {}
-        self._paths: list[TagPath] = []
-        self._path_numbers: dict[TagPath, int] = {}
-        self._branches: list[tuple[TagPath, ...]] = []
-        self._faults: list[tuple[str, problems.Problem]] = []
-        self._lowered: set[str] = set()
-        self._aliases: dict[str, str] = {}
         self._waiting: list[tuple[NDArray[np.int32], NDArray[np.uint32]]] = []
         self._waiting_count = 0
         self._gives: dict[int, BitMap] = defaultdict(BitMap)
@@ -100,14 +131,18 @@ class Gathering:
         if self._request.mode in ("set", "mirror"):
             self._held_keys.extend(part.held)
         ordinals = self._ordinals(part.keys)
+        # In a file of one tagging a line, which is the hot path, nothing has to be gathered by line.
+        is_plain = len(part.lines) == len(part.tagging_line) and bool(
+            np.array_equal(part.tagging_line, np.arange(len(part.lines), dtype=np.int32))
+        )
         columns = _Columns(
-            part.lines[part.tagging_line],
-            ordinals[part.tagging_line],
+            part.lines if is_plain else part.lines[part.tagging_line],
+            ordinals if is_plain else ordinals[part.tagging_line],
             self._number(part.texts)[part.tagging_text],
             part.is_removal if self._request.mode == "change" else None,
         )
         bad_line = np.zeros(len(part.lines), np.bool_)
-        bad = np.flatnonzero(columns.number < 0)
+        bad: NDArray[np.int64] = np.flatnonzero(columns.number < 0)
         if len(bad):
             bad_line[part.tagging_line[bad]] = True
             self._reject_faulty(part, bad, columns.number)
@@ -122,9 +157,10 @@ class Gathering:
             good_line &= ~late_line
         self._accepted_lines += int(np.count_nonzero(good_line))
         # A line without a tag names its person all the same; the others are named by their taggings.
-        good_line[part.tagging_line] = False
-        if good_line.any():
-            self._bare |= bitmap_of(np.unique(ordinals[good_line]))
+        if not is_plain:
+            good_line[part.tagging_line] = False
+            if good_line.any():
+                self._bare |= bitmap_of(np.unique(ordinals[good_line]))
         self._wait(columns)
 
     def _ordinals(self, keys: pa.BinaryArray) -> NDArray[np.uint32]:
@@ -152,31 +188,9 @@ class Gathering:
         for place, text in enumerate(texts):
             number = self._numbers.get(text)
             if number is None:
-                number = self._numbers[text] = self._understand(text)
+                number = self._numbers[text] = self._texts.number(text)
             numbers[place] = number
         return numbers
-
-    def _understand(self, text: str) -> int:
-        try:
-            path = parse_tag(lowercased(text) if self._request.lowercase else text)
-            if self._request.lowercase and text.lower() != text:
-                self._lowered.add(text)
-            today, is_unknown, branches = self._knowledge.understand(path)
-            if self._under and not is_at_or_below(today, self._under):
-                raise refusals.outside_under(today, self._under)
-            if is_unknown:
-                raise refusals.unknown_tag(today, self._knowledge.nearest(today))
-        except problems.Problem as problem:
-            self._faults.append((text, problem))
-            return -len(self._faults)
-        if today != path:
-            self._aliases[path] = today
-        number = self._path_numbers.get(today)
-        if number is None:
-            number = self._path_numbers[today] = len(self._paths)
-            self._paths.append(today)
-            self._branches.append(branches)
-        return number
 
     # Lines that cannot be taken.
 
@@ -193,7 +207,7 @@ class Gathering:
         # Contradictions and the reader's own faults have other lines: the earliest of each kind are kept, then sorted.
         room = self._request.rejected_max
         for line, first in zip(lines[:room].tolist(), firsts[:room].tolist(), strict=True):
-            text, problem = self._faults[-int(number[bad[first]]) - 1]
+            text, problem = self._texts.faults[-int(number[bad[first]]) - 1]
             self._rejected.append(refusals.rejected(int(part.lines[line]), text, problem))
         if len(self._rejected) > 4 * room:
             self._rejected = sorted(self._rejected, key=lambda line: line.line)[:room]
@@ -208,9 +222,9 @@ class Gathering:
             late = np.zeros(len(part.lines), np.bool_)
             late[part.tagging_line] = True
             return late & ~bad_line
-        if self._request.mode == "remove" or not any(self._branches):
+        if self._request.mode == "remove" or not any(self._texts.branches):
             return None
-        exclusive = np.fromiter(map(bool, self._branches), np.bool_, len(self._branches))
+        exclusive = np.fromiter(map(bool, self._texts.branches), np.bool_, len(self._texts.branches))
         lines = np.unique(columns.line[exclusive[columns.number]])
         return np.isin(part.lines, lines) & ~bad_line if len(lines) else None
 
@@ -236,10 +250,10 @@ class Gathering:
         """Decides the deferred lines: in order, each is taken unless it contradicts itself or one taken before."""
         columns = _Columns.joined(self._deferred)
         self._deferred = []
-        rejected = _contradictions(columns, self._branches, self._paths) if len(columns.line) else {}
+        rejected = _contradictions(columns, self._texts.branches, self._texts.paths) if len(columns.line) else {}
         self._rejected_count += len(rejected)
         for line, (number, problem) in sorted(rejected.items())[: self._request.rejected_max]:
-            self._rejected.append(refusals.rejected(line, self._paths[number], problem))
+            self._rejected.append(refusals.rejected(line, self._texts.paths[number], problem))
         is_out = np.isin(columns.line, np.fromiter(rejected, np.int64, len(rejected)))
         self._hold(columns.ordinal[is_out])
         taken = columns.where(~is_out)
@@ -269,16 +283,16 @@ class Gathering:
         )
         rejected = sorted(self._rejected, key=lambda line: line.line)[: self._request.rejected_max]
         return Asked(
-            gives={self._paths[number]: bitmap for number, bitmap in self._gives.items()},
-            takes={self._paths[number]: bitmap for number, bitmap in self._takes.items()},
+            gives={self._texts.paths[number]: bitmap for number, bitmap in self._gives.items()},
+            takes={self._texts.paths[number]: bitmap for number, bitmap in self._takes.items()},
             bare=self._bare,
             held=self._held,
             newcomers=newcomers,
             accepted_lines=self._accepted_lines,
             rejected=tuple(rejected),
             rejected_count=self._rejected_count,
-            normalized=len(self._lowered),
-            aliases=self._aliases,
+            normalized=len(self._texts.lowered),
+            aliases=self._texts.aliases,
         )
 
 
@@ -321,6 +335,15 @@ def _contradictions(
         lines.setdefault(int(columns.line[at]), []).append(
             (int(columns.ordinal[at]), int(columns.number[at]), is_removal)
         )
+    return decide_in_order(lines, branches, paths)
+
+
+def decide_in_order(
+    lines: Mapping[int, Sequence[tuple[int, int, bool]]],
+    branches: Sequence[tuple[TagPath, ...]],
+    paths: Sequence[TagPath],
+) -> dict[int, tuple[int, problems.Problem]]:
+    """Of lines of taggings (ordinal, tag number, is removal), those that contradict themselves or one taken before."""
     # What each person was given or spared so far: by tag, whether it is taken; by exclusive branch, which tag.
     taken: dict[tuple[int, int], bool] = {}
     chosen: dict[tuple[int, TagPath], int] = {}
@@ -334,7 +357,6 @@ def _contradictions(
                 rejected[line] = number, refusals.added_and_removed(path)
                 break
             here_taken[tag] = is_removal
-            other = None
             for branch in () if is_removal else branches[number]:
                 place = ordinal, branch
                 other = here_chosen.get(place, chosen.get(place, number))

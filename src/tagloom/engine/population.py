@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from tagloom import limits, problems
 from tagloom.engine import catalogue, history, reads
@@ -17,7 +16,9 @@ from tagloom.engine.batch import View, rfc3339
 from tagloom.engine.committer import Committer, Job
 from tagloom.engine.effects import effect_of, receipt_of, undo_effect
 from tagloom.engine.gather import Asked, Gathering
-from tagloom.engine.keys import Hashed, KeyHash, binary_array, key_of
+from tagloom.engine.gather_few import are_few, gather_few
+from tagloom.engine.keys import binary_array, key_of
+from tagloom.engine.knowing import Far, Near
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Replay
 from tagloom.model import (
@@ -49,6 +50,7 @@ class BitmapPopulation:
         self._committer = committer
         self._now = now
         self._decider = reads.Decider(standing)
+        self._near, self._far = Near(standing), Far(standing)
 
     def version(self) -> Version:
         """The newest committed version, followed."""
@@ -58,46 +60,11 @@ class BitmapPopulation:
         """The bytes of the bitmaps that this process holds now."""
         return self._standing.read(lambda: self._standing.index.bytes_held)
 
-    # What gathering asks.
-
-    @property
-    def key_hash(self) -> KeyHash:
-        """The hash of this environment."""
-        return self._standing.key_hash
-
-    def next_ordinal(self) -> int:
-        """The first ordinal that nobody has."""
-        return self._standing.read(lambda: self._standing.state.next_ordinal)
-
-    def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
-        """The ordinals of distinct keys, -1 for unknown ones."""
-        standing = self._standing
-        if len(hashes.high) > 64:
-            return standing.read(lambda: standing.directory.find_many(hashes, standing.snapshot))
-        pairs = list(zip(hashes.high.tolist(), hashes.low.tolist(), strict=True))
-
-        def find() -> list[int | None]:
-            return [standing.directory.find_hash(high, low, standing.snapshot) for high, low in pairs]
-
-        found = standing.read(find)
-        return np.array([-1 if ordinal is None else ordinal for ordinal in found], np.int64)
-
-    def understand(self, path: TagPath) -> tuple[TagPath, bool, tuple[TagPath, ...]]:
-        """What a written path stands for; see `gather.Knowledge`."""
-
-        def find() -> tuple[TagPath, bool, tuple[TagPath, ...]]:
-            dictionary = self._standing.dictionary
-            today = dictionary.resolve(path)
-            is_unknown = self._standing.state.is_closed and dictionary.live(today) is None
-            return today, is_unknown, dictionary.exclusive_branches(today)
-
-        return self._standing.read(find)
-
     # Writes.
 
     def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
         """See the port."""
-        gathering, lines = self._begin(request), 0
+        gathering, lines = Gathering(request, self._far), 0
         for part in parts:
             gathering.add(part)
             lines += len(part.lines)
@@ -106,7 +73,10 @@ class BitmapPopulation:
     def submit(self, parts: Sequence[Part], request: Request) -> "Future[Receipt]":
         """See the port."""
         try:
-            gathering = self._begin(request)
+            if are_few(parts):
+                asked = self._standing.read(lambda: gather_few(parts, request, self._near))
+                return self._hand_over(asked, request, len(parts))
+            gathering = Gathering(request, self._far)
             for part in parts:
                 gathering.add(part)
             return self._hand_over(gathering.finish(), request, sum(len(part.lines) for part in parts))
@@ -114,9 +84,6 @@ class BitmapPopulation:
             failed: Future[Receipt] = Future()
             failed.set_exception(problem)
             return failed
-
-    def _begin(self, request: Request) -> Gathering:
-        return Gathering(request, self)
 
     def _hand_over(self, asked: Asked, request: Request, lines: int) -> "Future[Receipt]":
         def run(view: View) -> Receipt:

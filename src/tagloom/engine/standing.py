@@ -21,6 +21,7 @@ from tagloom.tags import TagPath
 Answer = TypeVar("Answer")
 
 _TRIES = 100  # Reads that lose the race against other processes' commits so often are refused.
+_PUBLISHED_SECONDS = 0.2  # A waiting read looks again so often, should nobody wake it.
 _UNKNOWN = Stamp(-1, -1, -1)
 
 
@@ -30,6 +31,8 @@ class Standing:
     def __init__(self, key: int, storage: Storage, index_bytes_max: int = limits.INDEX_BYTES_DEFAULT) -> None:
         self.key = key
         self.lock = threading.RLock()
+        self._published = threading.Condition(self.lock)
+        self._is_committing = False
         self._storage = storage
         self.index = Index(index_bytes_max)
         self.dictionary = Dictionary((), ())
@@ -53,11 +56,13 @@ class Standing:
         with self.lock:
             for _ in range(_TRIES):
                 try:
-                    if self._storage.stamp() != self.stamp:
+                    # What this process is committing is not followed: it is published when it is durable.
+                    if not self._is_committing and self._storage.stamp() != self.stamp:
                         self._follow()
                     return answer()
                 except Moved:
-                    continue
+                    if self._is_committing:
+                        self._published.wait(_PUBLISHED_SECONDS)
                 finally:
                     self._close_snapshot()
         raise problems.StoreUnavailable("The store changes faster than it can be read.", retry_after=1)
@@ -119,11 +124,14 @@ class Standing:
 
     def row(self, row: int) -> BitMap:
         """The bearers of a row; not the caller's to change, nor to keep beyond `read`."""
-        held = self.index.peek(row)
-        if held is not None:
-            return self.index.row(row, tuple)
+        return self._load(row, lambda: self.snapshot().chunks(row))
+
+    def _load(self, row: int, chunks: Callable[[], list[tuple[int, bytes]]]) -> BitMap:
         before = len(self.index)
-        bitmap = self.index.row(row, lambda: self.snapshot().chunks(row))
+        is_here = self.index.peek(row) is not None
+        bitmap = self.index.row(row, chunks)
+        if is_here:
+            return bitmap
         if len(self.index) <= before:
             # Rows left to make room: no leaf may keep them alive beside the index.
             self._forget_leaves()
@@ -164,15 +172,31 @@ class Standing:
 
     # Writing.
 
-    def view(self, tx: Transaction) -> View:
-        """This environment inside a transaction, which nobody else can overtake."""
+    def view(self, tx: Transaction, *, loads_rows: bool) -> View:
+        """This environment inside a transaction, which nobody else can overtake.
+
+        With `loads_rows`, rows that are looked into come to stay in the index, for the next small batch.
+        """
         with self.lock:
             self.catch_up(tx)
-            return View(tx, self.state, self.index, self.dictionary, self.directory)
+
+            def load(row: int) -> BitMap:
+                with self.lock:
+                    return self._load(row, lambda: tx.chunks(row))
+
+            peek = self.index.peek
+            return View(tx, self.state, load if loads_rows else peek, self.dictionary, self.directory)
+
+    def begin_commit(self) -> None:
+        """Notes that a transaction of this process is about to become visible to others, and is not published yet."""
+        with self.lock:
+            self._is_committing = True
 
     def publish(self, view: View) -> None:
         """Takes over what a transaction has committed."""
         with self.lock:
+            self._is_committing = False
+            self._published.notify_all()
             self.dictionary.put(view.rows.values())
             for path, target in view.aliases.items():
                 self.dictionary.put_alias(path, target)
@@ -192,6 +216,8 @@ class Standing:
     def forget(self) -> None:
         """Starts from the store again, after a commit whose outcome is not known."""
         with self.lock:
+            self._is_committing = False
+            self._published.notify_all()
             self.stamp = _UNKNOWN
 
 

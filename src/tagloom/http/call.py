@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import anyio
@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope
 from tagloom import problems
 from tagloom.access import Access, Place, Principal
 from tagloom.catalogue import Catalogue
+from tagloom.http.arrivals import Arrivals
 from tagloom.http.metrics import Metrics
 from tagloom.http.parameters import Value
 from tagloom.model import Environment, Kind, Origin, Person, Receipt
@@ -54,6 +55,15 @@ class Doors:
     wait_seconds: float
     openapi: bytes
     reference: bytes
+    _arrivals: dict[asyncio.AbstractEventLoop, Arrivals] = field(default_factory=dict)
+
+    def arrivals(self) -> Arrivals:
+        """Those of the running loop."""
+        loop = asyncio.get_running_loop()
+        found = self._arrivals.get(loop)
+        if found is None:
+            found = self._arrivals[loop] = Arrivals()
+        return found
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -181,7 +191,7 @@ class Call:
     async def written(self, future: "Future[Receipt]") -> Receipt:
         """The receipt of a write that waits for its commit, counted among those that wait."""
         with self.doors.metrics.writes_waiting.track_inprogress():
-            return await asyncio.wrap_future(future)
+            return await self.doors.arrivals().wait(future)
 
     async def wait_for_version(self, version: int) -> None:
         """Comes back once the population has this version. Raises: VersionNotReached, after `wait_seconds`."""

@@ -14,6 +14,7 @@ from tagloom.http.metrics import Metrics
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+SLOW_SECONDS = 1.0  # A request that took so long is named in the log at info.
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 log = structlog.get_logger("tagloom.http")
@@ -74,7 +75,9 @@ class Edge:
         route: str = scope.get("tagloom.route", "other")
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.answered(method, route, status, seconds)
-        write = log.debug if route in QUIET else log.info
+        # An access line costs more than many an answer; the metrics have it all, and what took long is worth a line.
+        is_slow = seconds >= SLOW_SECONDS and route not in QUIET
+        write = log.info if is_slow else log.debug
         # The address is left out, for it holds the ids of people.
         write(
             "request.answered",

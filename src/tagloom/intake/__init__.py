@@ -1,9 +1,11 @@
 """Bodies and files become parts: CSV, NDJSON, JSON and Parquet, read in bounded memory."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal, TypeAlias, assert_never
 
 from tagloom import problems
+from tagloom.intake.ahead import read_ahead
 from tagloom.intake.columns import Line, key_of, lines_part
 from tagloom.intake.delimited import read_delimited
 from tagloom.intake.json_body import read_json
@@ -25,6 +27,7 @@ def read_parts(
 ) -> Iterator[Part]:
     """The parts of a body that comes in chunks of any size. Memory stays flat, whatever the body's size.
 
+    From the third part on a thread reads ahead; close the iterator before you close what `source` reads from.
     A bad line is rejected alone. With `allow_change`, lines carry `add` and `remove` in place of `tags`.
     Columns matter to CSV and Parquet only.
 
@@ -36,15 +39,17 @@ def read_parts(
         case "json":
             return read_json(source, allow_change=allow_change)
         case "ndjson":
-            return read_ndjson(source, allow_change=allow_change)
+            return read_ahead(partial(read_ndjson, allow_change=allow_change), source)
         case "csv" | "parquet" if allow_change:
             raise problems.ContentTypeUnsupported(
                 "Mode 'change' needs lines with 'add' and 'remove', which JSON and NDJSON have.", rule="JSON or NDJSON"
             )
         case "csv":
-            return read_delimited(source, user=user_column, visitor=visitor_column, tag=tag_column)
+            columns = partial(read_delimited, user=user_column, visitor=visitor_column, tag=tag_column)
+            return read_ahead(columns, source)
         case "parquet":
-            return read_parquet(source, user=user_column, visitor=visitor_column, tag=tag_column)
+            columns = partial(read_parquet, user=user_column, visitor=visitor_column, tag=tag_column)
+            return read_ahead(columns, source)
         case _:
             assert_never(format)
 

@@ -72,15 +72,18 @@ class Cut(NamedTuple):
 
 
 class _Marks(NamedTuple):
-    """The bytes of a window that matter, by place: where cells end, with the lines that end before that; controls;
-    and quotes that stand for themselves. `lines_before` None says that there are no quotes."""
+    """The bytes of a window that matter, by place: where cells end, controls, and quotes that stand for themselves.
+
+    `lines_before` counts the lines that end before each cell does; None says that no cell holds a line end.
+    """
 
     ends: Places
     kinds: _Bytes
     lines_before: Positions | None
     controls: Places
     doubled: Places
-    is_broken: bool
+    is_broken: bool = False
+    has_quotes: bool = False
 
 
 def cut(buffer: bytearray, begin: int, stop: int, form: Form) -> Cut | bool:
@@ -151,8 +154,8 @@ def _find_marks(data: _Bytes, begin: int, stop: int, form: Form, *, has_quotes: 
     if has_quotes:
         return _quoted_marks(data, stop, form, places, kinds, is_end)
     if is_end.all():
-        return _Marks(places, kinds, None, _NONE, _NONE, False)
-    return _Marks(places[is_end], kinds[is_end], None, places[~is_end], _NONE, False)
+        return _Marks(places, kinds, None, _NONE, _NONE)
+    return _Marks(places[is_end], kinds[is_end], None, places[~is_end], _NONE)
 
 
 def _quoted_marks(data: _Bytes, stop: int, form: Form, places: Places, kinds: _Bytes, is_end: Mask) -> _Marks:
@@ -164,29 +167,36 @@ def _quoted_marks(data: _Bytes, stop: int, form: Form, places: Places, kinds: _B
     is_wrong = (before != form.delimiter) & (before != NEWLINE) & (before != form.quote)
     wrong = opening[is_wrong][:1]
     # A quote at the window's very end belongs to a record that is not complete.
-    inner = closing[closing < stop - 2]
+    inner = closing[: np.searchsorted(closing, stop - 2)]
     behind = data[inner + 1]
     is_wrong = (behind != form.delimiter) & (behind != NEWLINE) & (behind != form.quote)
-    is_wrong &= (behind != RETURN) | (data[inner + 2] != NEWLINE)
-    wrong = np.concatenate([wrong, inner[is_wrong][:1]])
-    is_end = is_end & (np.cumsum(is_quote, dtype=np.int32) & 1 == 0)
+    if is_wrong.any():
+        is_wrong &= (behind != RETURN) | (data[inner + 2] != NEWLINE)
+        wrong = np.concatenate([wrong, inner[is_wrong][:1]])
+    # Of the count of quotes only the parity matters, and that survives the overflow of a byte.
+    is_inside = (np.cumsum(is_quote, dtype=np.uint8) & 1).view(np.bool_)
+    is_newline = kinds == NEWLINE
+    lines_before = np.cumsum(is_newline) if (is_newline & is_inside).any() else None
+    is_end = is_end & ~is_inside
     if len(wrong):
-        is_end &= places < wrong.min()
-    lines_before = np.cumsum(kinds == NEWLINE)
+        is_end[np.searchsorted(places, wrong.min()) :] = False
+    ends = np.flatnonzero(is_end)
     pairs = min(len(closing), len(opening) - 1)
     doubled = opening[1 : pairs + 1]
+    is_doubled = doubled == closing[:pairs] + 1
     return _Marks(
-        places[is_end],
-        kinds[is_end],
-        lines_before[is_end],
-        controls=places[~is_end & ~is_quote],
-        doubled=doubled[doubled == closing[:pairs] + 1],
+        places[ends],
+        kinds[ends],
+        lines_before=lines_before[ends] if lines_before is not None else None,
+        controls=_NONE if len(ends) + len(quotes) == len(places) else places[~is_end & ~is_quote],
+        doubled=doubled[is_doubled] if is_doubled.any() else _NONE,
         is_broken=len(wrong) > 0,
+        has_quotes=True,
     )
 
 
 def _doubt(rows: Rows, buffer: bytearray, after: int, marks: _Marks) -> None:
-    """Marks as odd the rows with a control in the id, a quote inside a cell, or bytes that are not UTF-8."""
+    """Marks as odd the rows with a control in the id, a doubled quote in it or the tag, or bytes that are no UTF-8."""
     data = np.frombuffer(buffer, np.uint8)
     begin = int(rows.begin[0])
     window = data[begin:after]
@@ -200,8 +210,11 @@ def _doubt(rows: Rows, buffer: bytearray, after: int, marks: _Marks) -> None:
         row = np.searchsorted(rows.begin, found, side="right") - 1
         rows.is_odd[row[(found >= rows.key_begin[row]) & (found < rows.key_end[row])]] = True
     if len(marks.doubled):
-        doubled = marks.doubled[marks.doubled < after]
-        rows.is_odd[np.searchsorted(rows.begin, doubled, side="right") - 1] = True
+        found = marks.doubled[marks.doubled < after]
+        row = np.searchsorted(rows.begin, found, side="right") - 1
+        is_read = (found >= rows.key_begin[row]) & (found < rows.key_end[row])
+        is_read |= (found >= rows.tag_begin[row]) & (found < rows.tag_end[row])
+        rows.is_odd[row[is_read]] = True
     if not is_ascii and not is_utf8(buffer, begin, after):
         high = np.flatnonzero(window >= 0x80) + begin
         for row in np.unique(np.searchsorted(rows.begin, high, side="right") - 1).tolist():
@@ -219,7 +232,7 @@ class _Cells:
     ) -> None:
         self._data = data
         self._ends = marks.ends
-        self._has_quotes = marks.lines_before is not None
+        self._has_quotes = marks.has_quotes
         self._row_begin, self._row_end = row_begin, row_end
         self._form = form
         self.widths = np.diff(newlines, prepend=-1)

@@ -1,5 +1,6 @@
 """NDJSON becomes parts: some thousand lines are decoded at once, and one by one only where one of them is bad."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -129,7 +130,7 @@ def _decoded(
         return None
     if len(decoded) != len(begin) - np.count_nonzero(is_blank):
         return None
-    if any(space in text for space in (b" :", b"\t:", b"\r:")):
+    if any(space in text and space + b":" in text for space in (b" ", b"\t", b"\r")):
         return None
     return (decoded, is_blank) if text.count(b'":') == _field_count(decoded) else None
 
@@ -186,8 +187,12 @@ def _part(
         tagged, counts = chain.from_iterable(both), _counts(both)
         line = np.repeat(np.arange(len(lines), dtype=np.int32), 2)
         is_removal = np.repeat(np.tile(np.array([False, True]), len(lines)), counts)
-    numbers: dict[str, int] = {}
-    tagging_text = np.fromiter((numbers.setdefault(tag, len(numbers)) for tag in tagged), np.int32, int(counts.sum()))
+    numbers: defaultdict[str, int] = defaultdict()
+    # A text met for the first time gets the number of those met before, in half the time of a Python loop.
+    numbers.default_factory = numbers.__len__
+    tagging_text = np.fromiter(map(numbers.__getitem__, tagged), np.int32, int(counts.sum()))
+    # It would refer to itself until the collector comes.
+    numbers.default_factory = None
     return Part(
         lines=lines,
         keys=keys,

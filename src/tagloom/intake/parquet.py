@@ -121,8 +121,14 @@ def _texts(column: pa.Array) -> _Texts:
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     number = column.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+    values = column.dictionary
+    # A dictionary serves many batches, and each of them uses some of its values only.
+    is_used = np.zeros(len(values) + 1, np.bool_)
+    is_used[number] = True
+    is_used[-1] = False
+    number = np.where(number < 0, -1, (np.cumsum(is_used) - 1)[number])
     # Text is checked here, as binary is: files hold what they claim or not.
-    values = column.dictionary.cast(pa.binary())
+    values = values.take(pa.array(np.flatnonzero(is_used))).cast(pa.binary())
     if values.null_count:
         is_null = np.append(values.is_null().to_numpy(zero_copy_only=False), False)
         number = np.where(is_null[number], -1, number)
@@ -227,15 +233,16 @@ class _Batch:
         line = place[row]
         is_kept = line >= 0
         number = self._tags.number[is_kept]
-        used = np.zeros(len(self._tags.values), np.bool_)
-        used[number] = True
-        renumbered = np.cumsum(used, dtype=np.int32) - np.int32(1)
+        # A text that only bad rows have is none.
+        is_used = np.zeros(len(self._tags.values), np.bool_)
+        is_used[number] = True
+        renumbered = np.cumsum(is_used, dtype=np.int32) - np.int32(1)
         return Part(
             lines=good + self._first_row,
             keys=self._keys(good),
             tagging_line=line[is_kept],
             tagging_text=renumbered[number],
-            texts=self._tags.values.filter(pa.array(used)).cast(pa.string()).to_pylist(),
+            texts=self._tags.values.filter(pa.array(is_used)).cast(pa.string()).to_pylist(),
         )
 
     def _keys(self, good: Indices) -> pa.BinaryArray:

@@ -28,10 +28,12 @@ class SqlControl:
 
     def __init__(self, engine: sql.Engine) -> None:
         self._engine = engine
+        self._reading = engine.execution_options(reads=True)
 
     def _run(self, statement: Any) -> list[Any]:
+        engine = self._reading if statement.is_select else self._engine
         try:
-            with self._engine.begin() as connection:
+            with engine.begin() as connection:
                 result = connection.execute(statement)
                 return list(result.all()) if result.returns_rows else [result.rowcount]
         except exc.OperationalError as error:

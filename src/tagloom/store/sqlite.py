@@ -2,11 +2,13 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sql
+import structlog
 from sqlalchemy import event
 
 from tagloom import problems
@@ -26,7 +28,14 @@ from tagloom.engine.storage import (
 )
 from tagloom.store.migrations import upgrade
 
+log = structlog.get_logger("tagloom.store")
+
 _PAGE_BYTES = 8_192  # A dense chunk and its header take two pages; smaller ones cost more levels, larger ones more WAL.
+_STAMP_SECONDS = (
+    0.0005  # How long other processes' commits may stay unseen; a look costs 3 us, a request makes several.
+)
+_CHECKPOINT_SECONDS = 0.25  # How often the WAL is folded into the file, beside the commits.
+_WAL_PAGES_MAX = 32_768  # 256 MB: beyond it the next commit waits until the WAL is folded.
 _BUSY_SECONDS = 60  # A bulk commit of another process may hold the file for some seconds.
 _BATCH_COLUMNS = (
     "version, at, action, actor, source, added, removed, new_people, undoes, "
@@ -58,7 +67,10 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def open_engine(path: Path) -> sql.Engine:
-    """SQLAlchemy on the same file, for the control plane and the migrations; its transactions begin immediately."""
+    """SQLAlchemy on the same file, for the control plane and the migrations.
+
+    Transactions begin immediately, those with the execution option `reads` when they first look.
+    """
     engine = sql.create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
@@ -69,7 +81,9 @@ def open_engine(path: Path) -> sql.Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sql.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # Only writers queue for the file; a reader that did would wait for every commit.
+        reads = connection.get_execution_options().get("reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
 
@@ -84,6 +98,9 @@ class SqliteDatabase:
             with self.engine.begin() as connection:
                 upgrade(connection)
             self._writer = connect(path)
+            # Folding the WAL in a commit's way made one commit in twenty wait for 20 ms; a thread of its own does it.
+            self._writer.execute("PRAGMA wal_autocheckpoint=0")
+        self._folder = _Folder(path)
         self._write_lock = threading.Lock()
         self._readers = threading.local()
         self._opened: list[sqlite3.Connection] = []
@@ -110,6 +127,8 @@ class SqliteDatabase:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+            # What was committed is durable by now: nothing that follows may make it look as if it were not.
+            self._folder.committed(self._writer)
 
     def storage(self, environment: int) -> "SqliteStorage":
         """One environment's part of the file."""
@@ -129,11 +148,52 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """Closes every connection; the last one folds the WAL into the file."""
+        self._folder.close()
         with self._write_lock, self._opened_lock:
             for connection in (*self._opened, self._writer):
                 connection.close()
             self._opened.clear()
         self.engine.dispose()
+
+
+class _Folder:
+    """Folds the WAL into the file from a thread of its own, without holding up readers or the writer."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._has_news = threading.Event()
+        self._is_closed = threading.Event()
+        self._pages_left = 0
+        self._thread = threading.Thread(target=self._work, name="tagloom-wal", daemon=True)
+        self._thread.start()
+
+    def committed(self, writer: sqlite3.Connection) -> None:
+        """Notes that there is something to fold; folds at once when the WAL has grown too long."""
+        if self._pages_left > _WAL_PAGES_MAX:
+            self._pages_left = 0
+            self._fold(writer, "TRUNCATE")
+        self._has_news.set()
+
+    def _fold(self, connection: sqlite3.Connection, how: str) -> None:
+        try:
+            _, self._pages_left, _ = connection.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
+        except sqlite3.Error as error:
+            # A full disk stops the folding, not the service; the commits themselves will say so.
+            log.error("wal.folding_failed", error=str(error))
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._is_closed.set()
+        self._has_news.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        connection = connect(self._path)
+        while not self._is_closed.wait(_CHECKPOINT_SECONDS):
+            self._has_news.wait()
+            self._has_news.clear()
+            self._fold(connection, "PASSIVE")
+        connection.close()
 
 
 class SqliteStorage:
@@ -143,6 +203,8 @@ class SqliteStorage:
         self._database = database
         self._environment = environment
         self._seen: dict[int, tuple[int, Stamp]] = {}
+        self._looks_again = 0.0
+        self._newest = Stamp(-1, -1, -1)
 
     def reading(self) -> AbstractContextManager[Snapshot]:
         """One committed state, in the calling thread."""
@@ -162,7 +224,15 @@ class SqliteStorage:
                 connection.execute("ROLLBACK")
 
     def stamp(self) -> Stamp:
-        """Where the environment stands; asked for only when some other connection has committed."""
+        """Where the environment stands; asked for at most every half millisecond, and when another connection wrote."""
+        now = time.monotonic()
+        if now < self._looks_again:
+            return self._newest
+        self._looks_again = now + _STAMP_SECONDS
+        self._newest = self._look()
+        return self._newest
+
+    def _look(self) -> Stamp:
         connection = self._database.reader()
         with _translated():
             data_version = connection.execute("PRAGMA data_version").fetchone()[0]
@@ -323,6 +393,8 @@ class _SqliteTransaction(_SqliteSnapshot):
 
     def put_rows(self, rows: Iterable[Row]) -> None:
         values = [(row.path, row.is_live, row.description, row.exclusive, row.id) for row in rows]
+        if not values:
+            return
         # Paths may pass from one row to another: all are given up before any is taken.
         self._connection.executemany("UPDATE row SET is_live=0 WHERE id=?", [value[-1:] for value in values])
         query = "UPDATE row SET path=?, is_live=?, description=?, exclusive=? WHERE id=?"
@@ -347,23 +419,33 @@ class _SqliteTransaction(_SqliteSnapshot):
             "ON CONFLICT (place) DO UPDATE SET bearers=excluded.bearers",
             kept,
         )
-        self._connection.executemany("DELETE FROM chunk WHERE place=?", emptied)
+        if emptied:
+            self._connection.executemany("DELETE FROM chunk WHERE place=?", emptied)
 
-    def add_batch(self, batch: BatchRecord, changes: Iterable[ChunkChange], entries: Iterable[Entry]) -> None:
-        values = [(self._environment, *change) for change in changes]
-        first = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM change").fetchone()[0]
+    def add_batches(self, batches: Sequence[tuple[BatchRecord, Sequence[ChunkChange], Sequence[Entry]]]) -> None:
+        key = self._environment
+        first: int = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM change").fetchone()[0]
+        heads = []
+        for batch, changes, _ in batches:
+            heads.append((key, *batch[:9], batch.is_final, first, len(changes)))
+            first += len(changes)
         self._connection.executemany(
-            f"INSERT INTO change (environment, {_CHANGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", values
+            f"INSERT INTO change (environment, {_CHANGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+            ((key, *change) for _, changes, _ in batches for change in changes),
         )
-        self._connection.execute(
+        self._connection.executemany(
             "INSERT INTO batch (environment, version, at, action, actor, source, added, removed, new_people, undoes, "
             "is_final, first_change, change_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (self._environment, *batch[:9], batch.is_final, first, len(values)),
+            heads,
         )
-        self._connection.executemany(
-            "INSERT INTO entry (environment, version, number, kind, name, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(self._environment, batch.version, number, *entry) for number, entry in enumerate(entries)],
-        )
+        entries = [
+            (key, batch.version, number, *entry)
+            for batch, _, entries in batches
+            for number, entry in enumerate(entries)
+        ]
+        if entries:
+            query = "INSERT INTO entry (environment, version, number, kind, name, before, after) VALUES (?,?,?,?,?,?,?)"
+            self._connection.executemany(query, entries)
 
     def add_run(self, keys: int, pages: Sequence[bytes]) -> Run:
         query = "INSERT INTO run (environment, keys, pages) VALUES (?, ?, ?) RETURNING id"
