@@ -4,12 +4,14 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import load, peer_speeds
+from bench import counts, http, load, peer_speeds
 from bench.report import Report
 from bench.run import Bench, Run
 
 BENCHES: dict[str, Bench] = {
     "load": load.measure,
+    "counts": counts.measure,
+    "http": http.measure,
     "peers": peer_speeds.measure,
 }
 

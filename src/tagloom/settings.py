@@ -36,6 +36,11 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
     raise problems.ParameterInvalid(f"TAGLOOM_LOG_LEVEL is debug, info, warning or error, not '{level}'.")
 
 
+def read_token(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The access token for a server, from TAGLOOM_TOKEN; None when it is not set or empty."""
+    return environ.get("TAGLOOM_TOKEN") or None
+
+
 def _database(data: Path | None, environ: Mapping[str, str]) -> Path:
     if data is not None:
         return data / DATABASE_FILE

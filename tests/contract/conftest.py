@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tagloom.engine import decider
 from tagloom.settings import Settings
 from tagloom.store.control import SqlControl
 from tagloom.store.memory import MemoryControl, MemoryPopulation
@@ -74,6 +75,8 @@ def _memory(clock: Clock) -> Subject:
 
 
 def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
+    # The second question about a bucket is answered from its slab, so that both ways of deciding are compared.
+    decider.ASKED_BEFORE_SLAB = 1
     opened = [open_installation(Settings(database=tmp_path / "0" / "tagloom.sqlite"), create=True, now=clock)]
 
     def population() -> Population:

@@ -1,15 +1,54 @@
 """The command line: `tagloom …`. Scripts rely on its options, its JSON and its exit codes."""
 
+import errno
+import os
 import sys
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from tagloom import problems
 from tagloom.cli import demonstration, installing, targeting, writing
-from tagloom.cli.speaking import complain
+from tagloom.cli.speaking import complain, complain_of_files, complain_of_usage
+
+# Typer gives no name to the class above this one; every complaint about the arguments is one.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+WRONG_USAGE = (problems.ParameterInvalid, problems.InstallationMissing)
+
+
+class Commands(TyperGroup):
+    """All commands: whatever goes wrong in one becomes a line on standard error and an exit code, never a traceback."""
+
+    def main(self, *args: Any, **named: Any) -> NoReturn:
+        """Ends the process: 0 done, 1 the answer is no or the check failed, 2 wrong usage, 3 lines were rejected."""
+        sys.exit(self._run(*args, **named | {"standalone_mode": False}))
+
+    def _run(self, *args: Any, **named: Any) -> int:
+        try:
+            code = super().main(*args, **named)
+            sys.stdout.flush()
+            return code if isinstance(code, int) else 0
+        except problems.Problem as problem:
+            complain(problem)
+            return 2 if isinstance(problem, WRONG_USAGE) else 1
+        except UsageError as error:
+            complain_of_usage(error)
+            return 2
+        except typer.Abort:
+            return 1
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                # Who reads has enough, such as `head`. What is still buffered must not complain at the exit.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            else:
+                complain_of_files(error)
+            return 1
+
 
 app = typer.Typer(
     name="tagloom",
+    cls=Commands,
     help="User tags on every user of a product, and the tribes they make.",
     no_args_is_help=True,
     add_completion=False,
@@ -22,13 +61,5 @@ for commands in (installing.app, writing.app, targeting.app, demonstration.app):
 
 
 def main() -> None:
-    """Runs the command of the process's arguments and ends the process with its exit code.
-
-    0 done, 1 the answer is no or the check failed, 2 wrong usage, 3 some lines were rejected.
-    """
-    try:
-        app()
-    except problems.Problem as problem:
-        complain(problem)
-        wrong_usage = (problems.ParameterInvalid, problems.InstallationMissing)
-        sys.exit(2 if isinstance(problem, wrong_usage) else 1)
+    """Runs the command of the process's arguments and ends the process with its exit code."""
+    app()

@@ -10,7 +10,7 @@ from tagloom.access import Access
 from tagloom.cli.installing import administrator_token
 from tagloom.cli.options import installed
 from tagloom.cli.site import LocalSite, TribeDraft
-from tagloom.cli.speaking import say, say_receipt, say_table
+from tagloom.cli.speaking import say, say_receipt, say_table, tell
 from tagloom.cli.writing import load_of
 from tagloom.serving import serve_installation
 from tagloom.wiring import ORGANIZATION, SPACE, Installation
@@ -110,4 +110,4 @@ def say_how_to_try(address: str, token: str) -> None:
     say(f"  TOKEN={token}")
     say(f"  curl {bearer} {place}/users/3655-SNQYZ")
     say(f"  curl {bearer} {place}/tribes/at-risk/count")
-    say(f'  curl {bearer} --json \'{{"user": "3655-SNQYZ"}}\' {place}/decisions\n'.replace("[", "\\["))
+    tell(f'  curl {bearer} --json \'{{"user": "3655-SNQYZ"}}\' {place}/decisions\n')

@@ -9,7 +9,7 @@ import typer
 from tagloom import problems
 from tagloom.access import Access
 from tagloom.cli.options import DataOption, JsonOption, installed
-from tagloom.cli.speaking import say, say_json, say_table
+from tagloom.cli.speaking import say, say_json, say_table, tell
 from tagloom.model import SCOPES, Scope, Token
 from tagloom.serving import serve_installation
 from tagloom.wiring import ORGANIZATION, SPACE, Installation, backup, check
@@ -103,7 +103,7 @@ def create_token(
         say_json(_token_plain(token, secret))
         return
     say(f"Token [bold]{secret}[/]")
-    say(f"It may {', '.join(token.scopes)}, until {token.expires_at}. It is not shown again.")
+    say(f"Scopes {', '.join(token.scopes)}; expires {token.expires_at}. It is not shown again.")
 
 
 @token_app.command("list")
@@ -119,7 +119,7 @@ def list_tokens(
         say_json([_token_plain(token) for token in tokens])
         return
     rows = [(t.id, t.name, " ".join(t.scopes), t.expires_at, t.last_used_at or "never") for t in tokens]
-    say_table(("id", "name", "scopes", "expires", "last used"), rows)
+    say_table(("id", "name", "scopes", "expires", "last used"), rows, wraps=(1, 2))
 
 
 @token_app.command("revoke")
@@ -131,7 +131,7 @@ def revoke_token(
     """Revoke a token: it stops working within two seconds."""
     with installed(data) as installation:
         installation.control.drop_token(organization, token)
-    say(f"Token {token} is revoked.")
+    tell(f"Token {token} is revoked.")
 
 
 @app.command("check")
@@ -143,7 +143,7 @@ def check_installation(data: DataOption = None, as_json: JsonOption = False) -> 
         say_json({"ok": not broken, "broken": broken})
     else:
         for sentence in broken or ["ok"]:
-            say(sentence)
+            tell(sentence)
     if broken:
         raise typer.Exit(1)
 
@@ -155,4 +155,4 @@ def backup_installation(
     """Copy a live installation consistently into one file."""
     with installed(data) as installation:
         backup(installation, file)
-    say(f"Backed up to {file} ({file.stat().st_size:,} bytes). Restore: put it in a data directory as tagloom.sqlite.")
+    tell(f"Backed up to {file} ({file.stat().st_size:,} bytes). Restore: put it in a data directory as tagloom.sqlite.")

@@ -10,16 +10,14 @@ import typer
 from tagloom import problems
 from tagloom.cli.site import LocalSite, RemoteSite, Site
 from tagloom.model import Kind, Person
-from tagloom.settings import read_settings
+from tagloom.settings import read_settings, read_token
 from tagloom.wiring import Installation, open_installation
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Data directory of an installation (or set TAGLOOM_DATABASE_URL).")
 ]
 UrlOption = Annotated[str | None, typer.Option("--url", help="Work against a server instead of a data directory.")]
-TokenOption = Annotated[
-    str | None, typer.Option("--token", envvar="TAGLOOM_TOKEN", help="Access token for --url.", show_envvar=True)
-]
+TokenOption = Annotated[str | None, typer.Option("--token", help="Access token for --url (or set TAGLOOM_TOKEN).")]
 SpaceOption = Annotated[str, typer.Option("--space", help="The space.")]
 EnvironmentOption = Annotated[str, typer.Option("--environment", help="development, staging or production.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value, for programs.")]
@@ -41,7 +39,7 @@ def at_site(data: Path | None, url: str | None, token: str | None, space: str, e
     """Where the command works.
 
     Raises:
-        ParameterInvalid: both a directory and a URL are named, or a URL without a token.
+        ParameterInvalid: both a directory and a URL are named, the URL is none, or it comes without a token.
     """
     if url is None:
         with installed(data) as installation:
@@ -49,9 +47,16 @@ def at_site(data: Path | None, url: str | None, token: str | None, space: str, e
         return
     if data is not None:
         raise problems.ParameterInvalid("Name --data or --url, not both.")
+    if not url.startswith(("http://", "https://")):
+        raise problems.ParameterInvalid(f"--url begins with http:// or https://, not '{url}'.")
+    token = token or read_token()
     if not token:
         raise problems.ParameterInvalid("A server needs a token: give --token, or set TAGLOOM_TOKEN.")
-    yield RemoteSite(url, token, space, environment)
+    site = RemoteSite(url, token, space, environment)
+    try:
+        yield site
+    finally:
+        site.close()
 
 
 def person_of(identity: str, *, is_visitor: bool) -> Person:

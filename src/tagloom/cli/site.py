@@ -208,6 +208,10 @@ class RemoteSite:
     def __init__(self, url: str, token: str, space: str, environment: str) -> None:
         self._client = Tagloom(url, token, space=space, environment=environment)
 
+    def close(self) -> None:
+        """Lets the server go."""
+        self._client.close()
+
     def load(self, load: Load, on_bytes: OnBytes) -> Plain:
         """Uploads a file as one batch."""
         body = Body(load, on_bytes)
@@ -272,10 +276,14 @@ class RemoteSite:
 
     def create_tribe(self, draft: TribeDraft) -> Plain:
         """A new tribe."""
+        try:
+            rule = msgspec.json.decode(draft.rule)
+        except msgspec.DecodeError as error:
+            raise problems.RuleInvalid(f"The rule is not JSON: {error}.") from error
         with told():
             made = self._client.create_tribe(
                 draft.name,
-                msgspec.json.decode(draft.rule),
+                rule,
                 id=draft.id,
                 description=draft.description,
                 category=draft.category,

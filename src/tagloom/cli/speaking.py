@@ -1,23 +1,33 @@
 """How the command line speaks: tables and sentences for people, JSON for programs, problems on standard error."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from tagloom import problems
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, emoji=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+_GAP = "  "  # Between two columns.
+_WRAPPED_MIN = 12  # Characters that a wrapped column keeps in the narrowest terminal.
 
 
 def say(text: str) -> None:
-    """One line for people."""
+    """One line for people, in Rich's markup: what users have written must be escaped, or told."""
     out.print(text)
+
+
+def tell(text: str) -> None:
+    """One line for people, exactly as it is."""
+    out.print(text, markup=False)
 
 
 def say_json(value: Any) -> None:
@@ -25,14 +35,38 @@ def say_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
-def say_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[int] = ()) -> None:
-    """A table; the columns named by `numbers` are set right with separators between thousands."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place in numbers else "left", no_wrap=place in numbers)
-    for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row))
-    out.print(table)
+def say_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[int] = (), wraps: Sequence[int] = ()
+) -> None:
+    """A table; the columns of `numbers` are set right with separators between thousands, those of `wraps` may wrap.
+
+    Nothing is ever cut off. What is not shown on a terminal is one line a row, whatever its width.
+    """
+    cells = [list(columns), *([f"{c:,}" if isinstance(c, int) else str(c) for c in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    if out.is_terminal:
+        excess = sum(widths) + len(_GAP) * (len(widths) - 1) - out.width
+        for place in sorted(wraps, key=lambda place: -widths[place]):
+            kept = max(min(widths[place], _WRAPPED_MIN), widths[place] - max(excess, 0))
+            excess -= widths[place] - kept
+            widths[place] = kept
+    for number, row in enumerate(cells):
+        for line in _lines_of(row, widths, numbers, wraps):
+            out.print(f"[bold]{escape(line)}[/]" if number == 0 else escape(line))
+
+
+def _lines_of(row: Sequence[str], widths: Sequence[int], numbers: Sequence[int], wraps: Sequence[int]) -> Iterator[str]:
+    """The lines of one row, without blanks at their ends."""
+    columns = [
+        textwrap.wrap(cell, widths[place]) if place in wraps and cell_len(cell) > widths[place] else [cell]
+        for place, cell in enumerate(row)
+    ]
+    for line in zip_longest(*columns, fillvalue=""):
+        padded = []
+        for place, text in enumerate(line):
+            blanks = " " * (widths[place] - cell_len(text))
+            padded.append(blanks + text if place in numbers else text + blanks)
+        yield _GAP.join(padded).rstrip()
 
 
 def complain(problem: problems.Problem) -> None:
@@ -41,6 +75,24 @@ def complain(problem: problems.Problem) -> None:
     suggestion = problem.members.get("suggestion")
     if suggestion and str(suggestion) not in problem.detail:
         err.print(f"Try: {escape(str(suggestion))}")
+
+
+def complain_of_usage(error: Exception) -> None:
+    """What is wrong with the arguments, in one line with the way to the help; the help itself when there were none."""
+    message = getattr(error, "format_message", lambda: str(error))()
+    context = getattr(error, "ctx", None)
+    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
+        # Asking for the help has printed it.
+        return
+    path = "tagloom" if context is None else context.command_path
+    line = " ".join(message.split()).rstrip(".") + "."
+    err.print(f"[bold red]Wrong usage.[/] {escape(line)} See: {escape(path)} --help")
+
+
+def complain_of_files(error: OSError) -> None:
+    """Which file the machine refused, and why."""
+    where = f"'{error.filename}': " if error.filename else ""
+    err.print(f"[bold red]A file cannot be used.[/] {escape(where)}{escape(error.strerror or str(error))}.")
 
 
 def say_receipt(receipt: Mapping[str, Any], *, title: str) -> None:
@@ -56,13 +108,19 @@ def say_receipt(receipt: Mapping[str, Any], *, title: str) -> None:
     for label, field in (("new tags", "new_tags"), ("left alone", "left_alone"), ("people removed", "people_removed")):
         if receipt.get(field):
             rows.append((label, receipt[field]))
-    say(f"[bold]{escape(title)}[/]  version {receipt['version']:,}")
+    is_idle = not any(receipt.get(field) for field in ("added", "removed", "new_people", "new_tags", "people_removed"))
+    say(f"[bold]{escape(title)}[/]  {'nothing changed, ' if is_idle else ''}version {receipt['version']:,}")
     say_table(("", "count"), rows, numbers=(1,))
     for old, new in receipt.get("aliases", {}).items():
-        say(f"'{escape(old)}' was renamed: it counts as '{escape(new)}'. Send the new name.")
+        tell(f"'{old}' was renamed: it counts as '{new}'. Send the new name.")
     rejected = receipt.get("rejected", ())
     if rejected:
         say("")
-        say_table(("line", "value", "why"), [(each["line"], each["value"], each["detail"]) for each in rejected[:10]])
+        say_table(
+            ("line", "value", "why"),
+            [(each["line"], each["value"], each["detail"]) for each in rejected[:10]],
+            numbers=(0,),
+            wraps=(2,),
+        )
         if receipt["rejected_count"] > 10:
             say(f"… and {receipt['rejected_count'] - min(10, len(rejected)):,} more; --rejected FILE lists them.")

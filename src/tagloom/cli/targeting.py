@@ -1,10 +1,12 @@
 """Commands that ask: show a person, tribes and their counts, exports."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
+from rich.markup import escape
 
 from tagloom import problems
 from tagloom.cli.options import (
@@ -19,7 +21,7 @@ from tagloom.cli.options import (
     person_of,
 )
 from tagloom.cli.site import ExportKind, TribeDraft
-from tagloom.cli.speaking import say, say_json, say_table
+from tagloom.cli.speaking import say, say_json, say_table, tell
 from tagloom.exports import ExportFormat
 from tagloom.model import Audience
 
@@ -49,14 +51,14 @@ def show_person(
     if as_json:
         say_json(found | {"tribes": decision["tribes"], "because": decision["because"]})
         return
-    say(f"[bold]{found['kind']} {found['id']}[/]  as of version {found['version']:,}")
-    say("tags    " + (", ".join(found["tags"]) or "none"))
-    say("tribes  " + (", ".join(decision["tribes"]) or "none"))
+    say(f"[bold]{escape(found['kind'])} {escape(found['id'])}[/]  as of version {found['version']:,}")
+    tell("tags    " + (", ".join(found["tags"]) or "none"))
+    tell("tribes  " + (", ".join(decision["tribes"]) or "none"))
     for tribe, reasons in decision["because"].items():
         for reason in reasons:
             verb = "bears" if reason["holds"] else "does not bear"
             given = "; ".join(f"{by['tag']} since version {by['version']:,} ({by['actor']})" for by in reason["by"])
-            say(f"  {tribe}: {verb} {reason['tag']}{f'  [{given}]' if given else ''}".replace("[", "\\["))
+            tell(f"  {tribe}: {verb} {reason['tag']}{f'  [{given}]' if given else ''}")
 
 
 @tribe_app.command("list")
@@ -76,7 +78,7 @@ def list_tribes(
         say_json([tribe | {"count": count} for tribe, count in zip(tribes, counts, strict=True)])
         return
     rows = [(t["id"], t["name"], t["audience"], c["count"], c["of"]) for t, c in zip(tribes, counts, strict=True)]
-    say_table(("id", "name", "audience", "people", "of"), rows, numbers=(3, 4))
+    say_table(("id", "name", "audience", "people", "of"), rows, numbers=(3, 4), wraps=(1,))
 
 
 @tribe_app.command("count")
@@ -145,7 +147,7 @@ def delete_tribe(
     """Delete a tribe."""
     with at_site(data, url, token, space, environment) as site:
         site.drop_tribe(tribe)
-    say(f"Tribe {tribe} is deleted.")
+    tell(f"Tribe {tribe} is deleted.")
 
 
 @app.command("export")
@@ -171,10 +173,17 @@ def export(
             for chunk in chunks:
                 sys.stdout.buffer.write(chunk)
             return
-        # A file that ends early must not be taken for a whole one: it gets its name at the end.
-        partial = out.with_name(out.name + ".partial")
-        with partial.open("wb") as file:
+        write_whole(out, chunks)
+    tell(f"Wrote {out} ({out.stat().st_size:,} bytes).")
+
+
+def write_whole(file: Path, chunks: Iterator[bytes]) -> None:
+    """Writes a file that bears its name only when it is whole; one that ends early leaves nothing."""
+    partial = file.with_name(file.name + ".partial")
+    try:
+        with partial.open("wb") as to:
             for chunk in chunks:
-                file.write(chunk)
-        partial.replace(out)
-    say(f"Wrote {out} ({out.stat().st_size:,} bytes).")
+                to.write(chunk)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)

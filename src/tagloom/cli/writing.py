@@ -1,7 +1,7 @@
 """Commands that write: import, tag, undo; and the history they leave."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -23,7 +23,7 @@ from tagloom.cli.options import (
     person_of,
 )
 from tagloom.cli.site import Load, OnBytes
-from tagloom.cli.speaking import err, say, say_json, say_receipt, say_table
+from tagloom.cli.speaking import err, say, say_json, say_receipt, say_table, tell
 from tagloom.intake import Format
 from tagloom.model import Mode
 
@@ -125,6 +125,9 @@ def import_file(
         mapping=mapping,
         rejected_max=limits.REJECTED_PER_FILE_MAX if rejected else limits.REJECTED_PER_RECEIPT_MAX,
     )
+    if rejected is not None:
+        # A place that cannot be written to must be told before anything is done, not after.
+        write_rejected(rejected, [])
     with (
         at_site(data, url, token, space, environment) as site,
         progress_of(file, is_shown=not as_json and err.is_terminal) as on_bytes,
@@ -137,9 +140,10 @@ def import_file(
     else:
         say_receipt(receipt, title=f"{file.name} {'would be ' if dry_run else ''}imported ({mode})")
         if receipt["normalized"]:
-            say(f"{receipt['normalized']:,} paths were lower-cased.")
+            say(f"{receipt['normalized']:,} {'path was' if receipt['normalized'] == 1 else 'paths were'} lower-cased.")
         if rejected is not None:
-            say(f"{len(receipt['rejected']):,} rejected lines are listed in {rejected}.")
+            listed = len(receipt["rejected"])
+            tell(f"{listed:,} of {receipt['rejected_count']:,} rejected lines are listed in {rejected}.")
     if receipt["rejected_count"]:
         raise typer.Exit(3)
 
@@ -203,18 +207,23 @@ def show_history(
     rows = [
         (
             change["version"],
-            change["at"],
+            change["at"][:19].replace("T", " "),
             change["action"] + (f" of {change['undoes']}" if change["undoes"] else ""),
             change["actor"],
             change["source"],
             change["added"],
             change["removed"],
-            " ".join([f"+{name}" for name in change["tags_added"]] + [f"-{name}" for name in change["tags_removed"]]),
+            *([signed(change)] if who else []),
         )
         for change in changes
     ]
-    columns = ("version", "at", "action", "by", "from", "added", "removed", "their tags" if who else "")
-    say_table(columns, rows, numbers=(0, 5, 6))
+    columns = ("version", "at (UTC)", "action", "by", "from", "added", "removed", *(["their tags"] if who else []))
+    say_table(columns, rows, numbers=(0, 5, 6), wraps=(3, 4, 7) if who else (3, 4))
+
+
+def signed(change: Mapping[str, Any]) -> str:
+    """A person's tags of one change: `+given -taken`."""
+    return " ".join([f"+{name}" for name in change["tags_added"]] + [f"-{name}" for name in change["tags_removed"]])
 
 
 @app.command("undo")

@@ -22,7 +22,9 @@ Lows = NDArray[np.uint32]
 Ordinals = NDArray[np.uint32]
 
 LANES = 3
-_WORDS_MAX = (1 + 4 * limits.CHARACTERS_PER_ID_MAX + 3) // 4
+# A lane's random words: one to begin with, one for the length, one for each four bytes of the longest key, which is
+# read eight bytes at a time. For ever: another number would change every stored hash.
+_WORDS_PER_LANE = 2 + 2 * ((1 + 4 * limits.CHARACTERS_PER_ID_MAX + 7) // 8)
 _ROWS_AT_ONCE = 16_384  # The working arrays of one block stay in the second-level cache.
 _HALF = np.uint64(32)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
@@ -52,8 +54,8 @@ class KeyHash:
     """The hash function of one environment, drawn from its 32-byte secret."""
 
     def __init__(self, secret: bytes) -> None:
-        stream = hashlib.shake_256(secret).digest(LANES * (_WORDS_MAX + 2) * 8)
-        self._lanes = np.frombuffer(stream, dtype="<u8").reshape(LANES, _WORDS_MAX + 2)
+        stream = hashlib.shake_256(secret).digest(LANES * _WORDS_PER_LANE * 8)
+        self._lanes = np.frombuffer(stream, dtype="<u8").reshape(LANES, _WORDS_PER_LANE)
         self._plain = [[int(word) for word in lane] for lane in self._lanes]
 
     def one(self, key: bytes) -> tuple[int, int]:

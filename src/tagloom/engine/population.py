@@ -14,6 +14,7 @@ from tagloom import limits, problems
 from tagloom.engine import catalogue, history, reads
 from tagloom.engine.batch import View, rfc3339
 from tagloom.engine.committer import Committer, Job
+from tagloom.engine.decider import Decider
 from tagloom.engine.effects import effect_of, receipt_of, undo_effect
 from tagloom.engine.gather import Asked, Gathering
 from tagloom.engine.gather_few import are_few, gather_few
@@ -49,7 +50,7 @@ class BitmapPopulation:
         self._standing = standing
         self._committer = committer
         self._now = now
-        self._decider = reads.Decider(standing)
+        self._decider = Decider(standing)
         self._near, self._far = Near(standing), Far(standing)
 
     def version(self) -> Version:

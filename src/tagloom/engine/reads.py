@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tagloom import problems
-from tagloom.engine import evaluate, history
+from tagloom.engine import evaluate
 from tagloom.engine.catalogue import not_found
 from tagloom.engine.chunks import BitMap, bitmap_of, buckets_of, chunk_of, from_bytes, ordinals_of
 from tagloom.engine.keys import key_of, person_of
@@ -16,9 +16,7 @@ from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Segment
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import (
-    Because,
     Count,
-    Decision,
     Kind,
     Match,
     OverlapRegion,
@@ -27,7 +25,7 @@ from tagloom.model import (
     Tag,
     Version,
 )
-from tagloom.rules import Definition, Facts, is_member, reasons, resolved
+from tagloom.rules import Definition
 from tagloom.store.port import Page
 from tagloom.tags import TagPath, is_at_or_below
 
@@ -262,65 +260,3 @@ def overlap(
         regions = [(names, region) for names, region in split if region]
     found = (OverlapRegion(tuple(sorted(names)), len(region)) for names, region in regions)
     return standing.stamp.version, tuple(sorted(found, key=lambda region: (-region.count, region.tribes)))
-
-
-class Decider:
-    """Decides for one person at a time; keeps the tribes compiled while neither they nor the index's rows change."""
-
-    def __init__(self, standing: Standing) -> None:
-        self._standing = standing
-        self._tribes: Mapping[str, Definition] | None = None
-        self._epoch = -1
-        self._tests: list[tuple[str, evaluate.Test]] = []
-
-    def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
-        """The tribes of a person. Costs about a third of a microsecond a tribe, and much more with `because`."""
-        standing = self._standing
-        ordinal = find_ordinal(standing, person)
-        if ordinal is None:
-            return self._decide_unknown(person, tribes, because=because)
-        if self._tribes is not tribes or self._epoch != standing.epoch:
-            tests = evaluate.compiled(tribes, standing)
-            self._tests = sorted(tests.items())
-            self._tribes, self._epoch = tribes, standing.epoch
-        names = tuple([name for name, test in self._tests if test(ordinal)])
-        if not because:
-            return Decision(tribes=names, version=standing.stamp.version)
-        tags = frozenset(tags_of(standing, BitMap([ordinal]))[ordinal])
-        facts = Facts(person.kind, tags)
-        return Decision(
-            tribes=names, version=standing.stamp.version, because=self._because(names, facts, tribes, ordinal)
-        )
-
-    def _decide_unknown(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
-        facts = Facts(person.kind, frozenset())
-        names = tuple(sorted(name for name, tribe in tribes.items() if is_member(tribe, facts, tribes)))
-        reasons_found = self._because(names, facts, tribes, -1) if because else {}
-        return Decision(tribes=names, version=self._standing.stamp.version, because=reasons_found)
-
-    def _because(
-        self, names: tuple[str, ...], facts: Facts, tribes: Mapping[str, Definition], ordinal: int
-    ) -> dict[str, tuple[Because, ...]]:
-        resolve = self._standing.dictionary.resolve
-        today = {name: Definition(tribe.audience, resolved(tribe.rule, resolve)) for name, tribe in tribes.items()}
-        found: dict[str, tuple[Because, ...]] = {}
-        for name in names:
-            found[name] = tuple(
-                Because(
-                    node=reason.node,
-                    tag=reason.asks.tag,
-                    match=reason.asks.match,
-                    holds=reason.holds,
-                    by=tuple(
-                        history.given(self._standing, tag, ordinal)
-                        for tag in sorted(facts.tags)
-                        if reason.holds and _answers(tag, reason.asks.tag, reason.asks.match)
-                    ),
-                )
-                for reason in reasons(today[name].rule, facts, today)
-            )
-        return found
-
-
-def _answers(tag: TagPath, asked: str, match: Match) -> bool:
-    return tag == asked if match == "exact" else is_at_or_below(tag, asked)

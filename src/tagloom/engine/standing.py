@@ -4,7 +4,7 @@ Every read runs inside `read`: under the lock, after following what was committe
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ Answer = TypeVar("Answer")
 
 _TRIES = 100  # Reads that lose the race against other processes' commits so often are refused.
 _PUBLISHED_SECONDS = 0.2  # A waiting read looks again so often, should nobody wake it.
+_NOBODY = BitMap()
 _UNKNOWN = Stamp(-1, -1, -1)
 
 
@@ -48,6 +49,11 @@ class Standing:
         self._union_bytes_max = index_bytes_max // 4
         self._unions: dict[int, set[str]] = {}
         self.epoch = 0
+        self._watchers: list[Callable[[Mapping[int, BitMap]], None]] = []
+
+    def watch(self, watcher: Callable[[Mapping[int, BitMap]], None]) -> None:
+        """Has the watcher told, under the lock, whom each followed commit touched, by row."""
+        self._watchers.append(watcher)
 
     # Reading.
 
@@ -102,11 +108,18 @@ class Standing:
                 self.index.clear()
                 self._forget_leaves()
             else:
+                touched: dict[int, BitMap] = {}
                 for change in snapshot.changes_after(before.version):
-                    self._change(change.row, from_bytes(change.added), from_bytes(change.removed))
+                    self._change(change.row, from_bytes(change.added), from_bytes(change.removed), touched)
+                self._tell(touched)
             self.state, self.stamp = state, now
 
-    def _change(self, row: int, added: BitMap, removed: BitMap) -> None:
+    def _tell(self, touched: Mapping[int, BitMap]) -> None:
+        for watcher in self._watchers:
+            watcher(touched)
+
+    def _change(self, row: int, added: BitMap, removed: BitMap, touched: dict[int, BitMap]) -> None:
+        touched[row] = BitMap.union(added, removed, touched.get(row, _NOBODY))
         self.index.change(row, added, removed)
         for path in self._unions.get(row, ()):
             union = self._leaves[path, "subtree"]
@@ -206,9 +219,11 @@ class Standing:
                 self.directory.adopt(view.state.keys_generation, view.growth)
             elif view.rewrote_keys:
                 self.directory.generation = -1
+            touched: dict[int, BitMap] = {}
             for draft in view.drafts:
                 for row_id, added, removed in draft.rows():
-                    self._change(row_id, added, removed)
+                    self._change(row_id, added, removed, touched)
+            self._tell(touched)
             self.state, self.stamp = view.state, _stamp(view.state)
             if self.directory.generation == -1:
                 self.stamp = self.stamp._replace(keys_generation=-1)

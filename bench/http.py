@@ -1,0 +1,139 @@
+"""Over HTTP, one server process: decisions against a bare ASGI handler under the same server; durable single writes."""
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from bench.counts import TRIBES, bearers, parts, tribe_of
+from bench.product import ORIGIN
+from bench.run import Run
+from tagloom.access import Access
+from tagloom.settings import Settings
+from tagloom.store.port import Request
+from tagloom.tribes import Draft, Tribes
+from tagloom.wiring import open_installation
+
+CONNECTIONS = 64
+SECONDS = 5
+PLACE = "/v2/spaces/main/environments/production"
+DECIDE = """
+local n = 0
+function request()
+  n = n + 1
+  local user = string.format("%09d", (n * 7919) % {people})
+  return wrk.format("POST", "{place}/decisions", nil, '{{"user":"' .. user .. '","because":{because}}}')
+end
+"""
+WRITE = """
+local n = 0
+function request()
+  n = n + 1
+  local user = string.format("%09d", (n * 7919) % {people})
+  return wrk.format("PUT", "{place}/users/" .. user .. "/tags/written/tag-" .. math.floor(n / {people}) % 50)
+end
+"""
+
+
+def measure(run: Run) -> None:
+    people = 10_000_000 if run.is_full else 1_000_000
+    if shutil.which("wrk") is None:
+        run.report.say("HTTP: wrk, the load generator, is not installed (Debian's package wrk)\n")
+        return
+    folder = run.workdir / "served"
+    token = _fill(folder, people)
+    data = f"{people:,} people, {TRIBES} tribes of 5 filters, {CONNECTIONS} connections, {SECONDS} s"
+    with _bare() as url:
+        bare = _load(run.workdir, url, token, DECIDE.format(people=people, place="", because="false"))
+    with _served(folder) as url:
+        found = {
+            "decision": _load(run.workdir, url, token, DECIDE.format(people=people, place=PLACE, because="false")),
+            "decision with because": _load(
+                run.workdir, url, token, DECIDE.format(people=people, place=PLACE, because="true")
+            ),
+            "one tag on one person, durable": _load(run.workdir, url, token, WRITE.format(people=5_000, place=PLACE)),
+        }
+    run.report.note("HTTP", "bare ASGI handler", bare.per_second, "requests/s")
+    for name, rate in found.items():
+        run.report.note("HTTP", f"{name} ({data})", rate.per_second, "requests/s")
+        run.report.note("HTTP", f"{name}, 99th percentile", rate.p99_ms, "ms")
+    run.report.note("HTTP", "decision / bare ASGI handler", found["decision"].per_second / bare.per_second, "")
+    shutil.rmtree(folder)
+
+
+def _fill(folder: Path, people: int) -> str:
+    shutil.rmtree(folder, ignore_errors=True)
+    installation = open_installation(Settings(database=folder / "tagloom.sqlite"), create=True)
+    environment = installation.control.get_environment("main", "production")
+    population = installation.population(environment)
+    population.apply(parts(people, bearers(people)), Request(mode="add", origin=ORIGIN))
+    tribes = Tribes(installation.control)
+    for number in range(TRIBES):
+        definition = tribe_of(number)
+        tribes.create_tribe("main", Draft(name=f"Tribe {number}", audience=definition.audience, rule=definition.rule))
+    token = Access(installation.control).create_token("main", "bench", ("admin",), days=1)[1]
+    installation.close()
+    return token
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """What the load generator saw."""
+
+    per_second: float
+    p99_ms: float
+
+
+def _load(folder: Path, url: str, token: str, script: str) -> Rate:
+    lua = folder / "load.lua"
+    lua.write_text(script)
+    headers = ["-H", f"Authorization: Bearer {token}", "-H", "Content-Type: application/json"]
+    common = ["wrk", "-t1", f"-c{CONNECTIONS}", "--latency", "-s", str(lua), *headers]
+    # A first second warms up what the answers need.
+    subprocess.run([*common, "-d2s", url], capture_output=True, check=True)
+    said = subprocess.run([*common, f"-d{SECONDS}s", url], capture_output=True, check=True, text=True).stdout
+    if "Non-2xx" in said:
+        raise AssertionError(f"some requests failed:\n{said}")
+    rate = re.search(r"Requests/sec:\s+([0-9.]+)", said)
+    p99 = re.search(r"99%\s+([0-9.]+)(us|ms|s)", said)
+    if rate is None or p99 is None:
+        raise AssertionError(f"wrk said:\n{said}")
+    return Rate(float(rate[1]), float(p99[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[p99[2]])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _process(*arguments: str) -> Iterator[str]:
+    port = _free_port()
+    process = subprocess.Popen([sys.executable, *arguments, str(port)], stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(1_000):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _served(folder: Path) -> AbstractContextManager[str]:
+    run = "from tagloom.cli import main; main()"
+    return _process("-c", run, "serve", "--data", str(folder), "--port")
+
+
+def _bare() -> AbstractContextManager[str]:
+    return _process("-m", "bench.bare")

@@ -1,0 +1,54 @@
+"""A data directory with an installation, and one that is served as well."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tagloom.access import Access
+from tagloom.settings import read_settings
+from tagloom.wiring import Installation, open_installation
+from tests.cli.running import ask
+from tests.http.serving import serve
+
+_NUMBERS = count(1)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data directory with an empty installation."""
+    where = tmp_path / "data"
+    ask("init", "--data", where)
+    return where
+
+
+@dataclass(frozen=True)
+class Twins:
+    """One installation, opened as a directory and asked through a server."""
+
+    data: Path
+    url: str
+    token: str
+    installation: Installation
+
+    def pair(self) -> list[tuple[str, ...]]:
+        """The options that name two empty spaces: one for `--data`, one for `--url`."""
+        access = Access(self.installation.control)
+        spaces = [access.create_space("main", "Twin", f"twin-{next(_NUMBERS)}").id for _ in range(2)]
+        return [
+            ("--data", str(self.data), "--space", spaces[0]),
+            ("--url", self.url, "--token", self.token, "--space", spaces[1]),
+        ]
+
+
+@pytest.fixture(scope="session")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
+    """A server in a thread, and the directory that it serves."""
+    data = tmp_path_factory.mktemp("served")
+    installation = open_installation(read_settings(data), create=True)
+    token = Access(installation.control).create_token("main", "tester", ("admin",), days=1)[1]
+    for url in serve(installation):
+        yield Twins(data, url, token, installation)
+    installation.close()

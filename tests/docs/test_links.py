@@ -1,0 +1,52 @@
+"""Links lead somewhere, every page can be reached, and `make` has the targets that pages name."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import DOCS, ROOT, anchors, links, name_of, pages
+
+PAGES = [*pages(), ROOT / "client" / "README.md", ROOT / "examples" / "telco" / "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_leads_to_a_file_and_to_a_heading_in_it(page: Path) -> None:
+    for target in links(page):
+        name, _, fragment = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.is_relative_to(ROOT), target
+        assert file.exists(), target
+        if fragment:
+            assert fragment in anchors(file), target
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page not in reached:
+            reached.add(page)
+            targets = ((page.parent / target.partition("#")[0]).resolve() for target in links(page))
+            waiting.extend(target for target in targets if target.suffix == ".md" and target.is_file())
+    assert set(DOCS.rglob("*.md")) <= reached
+
+
+def test_make_has_every_target_that_a_page_names() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        named = set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE))
+        assert named <= targets, page
+
+
+def test_decisions_are_numbered_and_have_their_parts() -> None:
+    records = sorted(path for path in (DOCS / "adr").glob("*.md") if path.name != "README.md")
+    for number, record in enumerate(records, 1):
+        text = record.read_text(encoding="utf-8")
+        assert record.name.startswith(f"{number:04d}-"), record
+        assert text.startswith(f"# {number:04d} "), record
+        for part in ("Context", "Decision", "Consequences", "Alternatives", "Enforced by"):
+            assert f"**{part}.**" in text, (record, part)
+        for module in re.findall(r"`(tests/[\w/]+(?:\.py)?)`", text):
+            assert (ROOT / module).exists(), (record, module)

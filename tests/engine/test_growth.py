@@ -1,0 +1,82 @@
+"""A population that grows by small commits, for long enough that runs, segments and pages are merged and cut."""
+
+from pathlib import Path
+
+from tagloom.engine import decider
+from tagloom.model import Origin, Person
+from tagloom.rules import All, Definition, HasTag, Not
+from tagloom.settings import Settings
+from tagloom.store.port import Request
+from tagloom.wiring import Installation, check, open_installation
+from tests.bodies import part, user, visitor
+
+ADA = Origin("ada", "test")
+ADD = Request(mode="add", origin=ADA)
+
+
+def opened(folder: Path, **settings: int) -> Installation:
+    return open_installation(Settings(database=folder / "tagloom.sqlite", **settings), create=True)
+
+
+def test_everybody_is_found_by_their_key_and_named_by_their_ordinal_after_many_small_commits(tmp_path: Path) -> None:
+    installation = opened(tmp_path)
+    population = installation.population(installation.control.get_environment("main", "production"))
+    sizes = [1, 2, 3, 5, 700, 1, 1, 1, 40, 1, 9_000, 1, 1, 2, 64, 64, 64, 64, 64, 3_000, 1, 30_000, 1, 30_000, 5]
+    come = 0
+    for size in sizes:
+        lines = [user(f"u{number}", "a", f"b/{number % 3}") for number in range(come, come + size)]
+        come += size
+        assert population.apply([part(lines)], ADD).new_people == size
+    for number in range(0, come, 997):
+        found = population.find_person(Person("user", f"u{number}"))
+        assert found is not None
+        assert found.tags == ("a", f"b/{number % 3}")
+    assert population.find_person(Person("visitor", "u1")) is None
+    listed = [person.id for chunk in population.bearers("a", "exact")[1] for person in chunk]  # type: ignore[arg-type]
+    assert listed == [f"u{number}" for number in range(come)]
+    installation.close()
+
+    again = opened(tmp_path)
+    assert list(check(again)) == []
+    population = again.population(again.control.get_environment("main", "production"))
+    lines = [user(f"u{number}", "a") for number in range(0, come, 13)]
+    assert population.apply([part(lines)], ADD).unchanged == len(lines)
+    again.close()
+
+
+def test_answers_are_the_same_when_the_index_may_hold_next_to_nothing(tmp_path: Path) -> None:
+    installation = opened(tmp_path, index_bytes_max=1)
+    population = installation.population(installation.control.get_environment("main", "production"))
+    lines = [user(f"u{n}", f"a/{n % 5}", f"b/{n % 7}") for n in range(500)] + [visitor("v", "a/1")]
+    population.apply([part(lines)], ADD)
+    tribe = Definition("users", All((HasTag("a"), HasTag("b/3"), Not(HasTag("a/2")))))
+    expected = sum(1 for n in range(500) if n % 7 == 3 and n % 5 != 2)
+    for _ in range(3):
+        assert population.count(tribe, {}).count == expected
+        assert population.decide(Person("user", "u3"), {"t": tribe}, because=False).tribes == ("t",)
+        assert population.decide(Person("user", "u17"), {"t": tribe}, because=False).tribes == ()
+        assert population.index_bytes() < 5_000
+    installation.close()
+
+
+def test_a_slab_answers_as_the_bitmaps_do_while_people_are_written(tmp_path: Path) -> None:
+    installation = opened(tmp_path)
+    population = installation.population(installation.control.get_environment("main", "production"))
+    population.apply([part([user(f"u{n}", f"a/{n % 5}", f"b/{n % 7}") for n in range(3_000)])], ADD)
+    tribes = {f"t{n}": Definition("users", All((HasTag(f"a/{n % 5}"), Not(HasTag(f"b/{n % 7}"))))) for n in range(20)}
+    somebody = [Person("user", f"u{n}") for n in range(0, 3_000, 37)]
+    decider.ASKED_BEFORE_SLAB = 10
+    for round_number in range(4):
+        for person in (*somebody, *somebody):
+            fresh = population.find_person(person)
+            assert fresh is not None
+            expected = tuple(
+                sorted(f"t{n}" for n in range(20) if f"a/{n % 5}" in fresh.tags and f"b/{n % 7}" not in fresh.tags)
+            )
+            assert population.decide(person, tribes, because=False).tribes == expected
+        changed = [
+            user(person.id, f"a/{round_number}", f"b/{round_number + 1}") for person in somebody[:: round_number + 1]
+        ]
+        population.submit([part(changed)], ADD).result()
+        population.apply([part([user(f"u{n}", "a/4") for n in range(0, 3_000, 3)])], Request(mode="remove", origin=ADA))
+    installation.close()
