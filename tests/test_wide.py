@@ -155,7 +155,7 @@ def test_the_one_row_that_lacks_a_cell_is_rejected_alone_and_named() -> None:
     _, rejected = converted_customers()
 
     assert [problem.members for problem in rejected] == [
-        {"line": 2, "value": "7590-VHVEG", "rule": "one cell a column"}
+        {"line": 2, "value": "7590-VHVEG", "rule": "one cell a column", "user": "7590-VHVEG"}
     ]
     assert rejected[0].detail == "Line 2 has 20 cells, and the header names 21 columns."
 

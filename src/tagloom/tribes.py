@@ -43,6 +43,7 @@ class Tribes:
         self._now = now
         self._lock = threading.Lock()
         self._read: dict[str, _Read] = {}
+        self._renewed: dict[str, float] = {}
 
     def list_tribes(self, space: str) -> tuple[Tribe, ...]:
         """By id."""
@@ -98,22 +99,33 @@ class Tribes:
             self._forget(space)
 
     def find_definitions(self, space: str) -> Mapping[str, Definition] | None:
-        """What `definitions` would give, when that was read within the last second. Costs no query."""
+        """What `definitions` would give, when that was read within the last second. Costs no query.
+
+        Half-way through that second, one caller is told None, so that it alone reads while the others go on.
+        """
         read = self._read.get(space)
-        if read is None or self._now() - read.at >= limits.SECONDS_BETWEEN_READS_OF_TRIBES:
+        if read is None or (age := self._now() - read.at) >= limits.SECONDS_BETWEEN_READS_OF_TRIBES:
+            return None
+        if age >= limits.SECONDS_BETWEEN_READS_OF_TRIBES / 2 and self._renewed.get(space) != read.at:
+            self._renewed[space] = read.at
             return None
         return read.definitions
+
+    def _find_fresh(self, space: str) -> Mapping[str, Definition] | None:
+        read = self._read.get(space)
+        is_fresh = read is not None and self._now() - read.at < limits.SECONDS_BETWEEN_READS_OF_TRIBES / 2
+        return read.definitions if read is not None and is_fresh else None
 
     def definitions(self, space: str) -> Mapping[str, Definition]:
         """What decides who is in each tribe of the space. The same object as long as no tribe changes.
 
         Raises: SpaceNotFound; StoreCorrupt, when stored rules name each other in a circle or name what is gone.
         """
-        found = self.find_definitions(space)
+        found = self._find_fresh(space)
         if found is not None:
             return found
         with self._lock:
-            found = self.find_definitions(space)
+            found = self._find_fresh(space)
             if found is not None:
                 return found
             now, tribes, before = self._now(), self._control.list_tribes(space), self._read.get(space)

@@ -133,6 +133,8 @@ def taggings(
                 try:
                     yield _read_row(row, reader.line_num, header, user_at, tagged)
                 except problems.LineInvalid as problem:
+                    if user_at < len(row):
+                        problem.members["user"] = row[user_at]
                     if reject is None:
                         raise
                     reject(problem)

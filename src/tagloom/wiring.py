@@ -10,6 +10,7 @@ from tagloom.engine.check import broken_invariants
 from tagloom.engine.committer import Committer
 from tagloom.engine.population import BitmapPopulation
 from tagloom.engine.standing import Standing
+from tagloom.engine.storage import Moved
 from tagloom.model import Environment, Organization, Space
 from tagloom.settings import Settings
 from tagloom.store.control import SqlControl
@@ -71,21 +72,36 @@ def open_installation(
             f"{settings.database.parent}"
         )
     installation = Installation(settings, now)
-    if create and not installation.control.list_organizations():
-        installation.control.put_organization(ORGANIZATION)
-        installation.control.put_space(SPACE)
+    if create:
+        # Each by itself: an earlier start may have been killed between the two.
+        if not installation.control.list_organizations():
+            installation.control.put_organization(ORGANIZATION)
+        if ORGANIZATION in (organizations := installation.control.list_organizations()) and not any(
+            installation.control.list_spaces(organization.id) for organization in organizations
+        ):
+            installation.control.put_space(SPACE)
     return installation
 
 
 def check(installation: Installation) -> Iterator[str]:
     """Every broken invariant of an installation, with its environment; nothing when all is well."""
-    yield from (f"file: {text}" for text in installation.database.broken_pages())
-    for organization in installation.control.list_organizations():
-        for space in installation.control.list_spaces(organization.id):
-            for environment in installation.control.list_environments(space.id):
-                with installation.database.storage(environment.key).reading() as snapshot:
-                    found = list(broken_invariants(snapshot))
-                yield from (f"{space.id}/{environment.name}: {text}" for text in found)
+    try:
+        yield from (f"file: {text}" for text in installation.database.broken_pages())
+        for organization in installation.control.list_organizations():
+            for space in installation.control.list_spaces(organization.id):
+                for environment in installation.control.list_environments(space.id):
+                    yield from (f"{space.id}/{environment.name}: {text}" for text in _broken(installation, environment))
+    except problems.StoreUnavailable as problem:
+        yield f"file: the rest cannot be read: {problem.detail}"
+
+
+def _broken(installation: Installation, environment: Environment) -> Iterator[str]:
+    try:
+        with installation.database.storage(environment.key).reading() as snapshot:
+            yield from broken_invariants(snapshot)
+    except (ValueError, LookupError, OSError, Moved) as error:
+        # Bytes that are no bitmap, page or block of keys: what is behind them cannot be held against anything.
+        yield f"the rest cannot be read: {error}"
 
 
 def backup(installation: Installation, target: Path) -> None:

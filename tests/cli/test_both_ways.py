@@ -1,0 +1,125 @@
+"""Each command that works on a directory and against a server says the same on both."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.cli.conftest import Twins
+from tests.cli.running import Said, run, write
+
+# What differs by nature: the clock, and who is said to have written.
+ITS_OWN = {"at", "actor", "space"}
+
+
+def both(twins: Twins, pair: list[tuple[str, ...]], *arguments: object) -> Said:
+    """Runs a command both ways and gives what the one on the directory said."""
+    local, remote = (run(*arguments, *where) for where in pair)
+    assert (local.code, _plain(local)) == (remote.code, _plain(remote)), (local, remote)
+    return local
+
+
+def _plain(said: Said) -> Any:
+    try:
+        return without_its_own(json.loads(said.out))
+    except ValueError:
+        return said.out_bytes
+
+
+def without_its_own(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_its_own(each) for name, each in value.items() if name not in ITS_OWN}
+    return [without_its_own(each) for each in value] if isinstance(value, list) else value
+
+
+def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins, tmp_path: Path) -> None:
+    pair = twins.pair()
+
+    def say(*arguments: object) -> Said:
+        return both(twins, pair, *arguments)
+
+    people = write(tmp_path / "p.csv", "user,tag\nu1,sports/football\nu2,sports/tennis\nu2,News\n,x\n")
+    lines = write(tmp_path / "p.ndjson", '{"visitor":"v 1/ü","tags":["sports"]}\n{"user":"u3","tags":["news"]}\n')
+    assert say("import", people, "--dry-run", "--json").code == 3
+    assert say("import", people, "--json").json["added"] == 2
+    assert say("import", people, "--json", "--normalize", "lowercase").json["added"] == 1
+    assert say("import", lines, "--json").json["new_people"] == 2
+    assert say("import", lines, "--mode", "mirror", "--under", "sports", "--json").json["removed"] == 2
+    assert say("import", people, "--mode", "set", "--under", "sports", "--user-column", "user", "--json").code == 3
+    assert say("tag", "u9", "a/b", "c", "--json").json["added"] == 2
+    assert say("tag", "u9", "c", "--remove", "--json").json["removed"] == 1
+    assert say("tag", "u9", "C", "--json").code == 1
+    assert say("show", "u9", "--json").json["tags"] == ["a/b"]
+    assert say("show", "v 1/ü", "--visitor", "--json").json["tags"] == ["sports"]
+    assert say("show", "nobody", "--json").code == 1
+    rule = '{"type":"all","of":[{"type":"tag","tag":"sports"},{"type":"not","of":{"type":"tag","tag":"news"}}]}'
+    assert say("tribe", "create", "Ball games", rule, "--audience", "users", "--json").json["id"] == "ball-games"
+    assert say("tribe", "create", "Ball games", rule, "--id", "ball-games", "--json").code == 1
+    assert say("tribe", "create", "Bad", "not json", "--json").code == 1
+    assert say("tribe", "create", "Bad", '{"type":"tag","tag":"A"}', "--json").code == 1
+    assert say("tribe", "count", "ball-games", "--json").json["count"] == 1
+    assert say("tribe", "count", "ball-games").out.startswith("1 of 4 (25.0 %), as of version ")
+    assert [tribe["id"] for tribe in say("tribe", "list", "--json").json] == ["ball-games"]
+    assert say("show", "u1", "--json").json["tribes"] == ["ball-games"]
+    for format in ("csv", "ndjson", "parquet"):
+        say("export", "tribe", "ball-games", "--format", format)
+        say("export", "tag", "sports", "--format", format)
+        say("export", "taggings", "--format", format)
+    assert say("export", "tribe", "nope").code == 1
+    assert len(say("history", "--json").json) == 7
+    assert len(say("history", "--person", "u9", "--json").json) == 2
+    assert len(say("history", "--tag", "sports", "--json").json) == 4
+    assert [change["version"] for change in say("history", "--after", "2", "--limit", "3", "--json").json] == [3, 4, 5]
+    assert say("undo", "3", "--dry-run", "--json").json["dry_run"] is True
+    assert say("undo", "3", "--json").json["undoes"] == 3
+    assert say("undo", "99", "--json").code == 1
+    assert say("tribe", "delete", "ball-games").out == "Tribe ball-games is deleted.\n"
+    assert say("tribe", "delete", "ball-games").code == 1
+    assert say("tribe", "list", "--json").json == []
+
+
+def test_an_export_from_a_server_that_fails_leaves_no_file(twins: Twins, tmp_path: Path) -> None:
+    said = run("export", "tribe", "nope", *twins.pair()[1], "--out", tmp_path / "out.csv")
+
+    assert said.code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mapped_file_goes_to_a_server_line_for_line(twins: Twins, tmp_path: Path) -> None:
+    mapping = write(tmp_path / "m.toml", 'user = "id"\n[columns.plan]\nvalues = { "Free" = "plan/free", "No" = "" }\n')
+    file = write(tmp_path / "p.csv", "id,plan\nu1,Free\nu2,Gold\nu3,No\n,Free\nu5,Free\n")
+
+    said = both(twins, twins.pair(), "import", file, "--mapping", mapping, "--json")
+
+    assert said.code == 3
+    assert [line["line"] for line in said.json["rejected"]] == [3, 5]
+
+
+def test_the_file_of_rejected_lines_says_how_many_a_server_listed(twins: Twins, tmp_path: Path) -> None:
+    file = write(tmp_path / "p.csv", "user,tag\n" + "".join(f"u{n},A\n" for n in range(1_200)))
+
+    said = run("import", file, *twins.pair()[1], "--rejected", tmp_path / "bad.csv")
+
+    assert said.code == 3
+    with (tmp_path / "bad.csv").open(encoding="utf-8") as bad:
+        listed = len(list(csv.DictReader(bad)))
+    assert f"{listed:,} of 1,200 rejected lines are listed in" in said.out
+
+
+def test_a_token_comes_from_the_environment(twins: Twins) -> None:
+    at_server = ("tribe", "list", "--url", twins.url, "--json")
+
+    assert run(*at_server, environ={"TAGLOOM_TOKEN": twins.token}).code == 0
+    missing = run(*at_server, environ={"TAGLOOM_TOKEN": ""})
+    assert (missing.code, missing.out) == (2, "")
+    assert "TAGLOOM_TOKEN" in missing.err
+    refused = run(*at_server, "--token", "wrong")
+    assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+    assert "TAGLOOM_TOKEN" in run("tag", "--help").out
+
+
+def test_a_server_that_does_not_answer_is_told_in_one_line() -> None:
+    said = run("tribe", "list", "--url", "http://127.0.0.1:1", "--token", "t")
+
+    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
+    assert "does not answer" in said.err

@@ -1,0 +1,167 @@
+"""What people read: tables, sentences and complaints."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tagloom.cli import speaking
+from tests.cli.running import TAGLOOM, ask, run, run_process, write
+
+LONG = "a very long level that somebody made/of a very long tag that somebody made/for a very long reason"
+
+
+def test_nothing_is_cut_off_or_wrapped_when_somebody_else_reads(data: Path, tmp_path: Path) -> None:
+    name = "the nightly export of the customer relations system of the whole of europe.csv"
+    ask("import", write(tmp_path / name, f"user,tag\nu1,{LONG}\n"), "--data", data)
+    said = run_process("history", "--person", "u1", "--data", data)
+
+    head, line = said.out.splitlines()
+    assert head.split() == ["version", "at", "(UTC)", "action", "by", "from", "added", "removed", "their", "tags"]
+    assert line.endswith(f"+{LONG}")
+    assert name in line
+    assert "\x1b" not in said.out
+    assert not any(line != line.rstrip() for line in said.out.splitlines())
+
+
+def test_numbers_are_set_right(data: Path, tmp_path: Path) -> None:
+    lines = "".join(f"u{n},a\n" for n in range(1_234))
+    ask("import", write(tmp_path / "p.csv", f"user,tag\n{lines}"), "--data", data)
+    ask("tribe", "create", "Few", '{"type":"any","of":[]}', "--data", data)
+    ask("tribe", "create", "Many", '{"type":"tag","tag":"a"}', "--data", data)
+
+    assert run("tribe", "list", "--data", data).out.splitlines() == [
+        "id    name  audience  people     of",
+        "few   Few   everyone       0  1,234",
+        "many  Many  everyone   1,234  1,234",
+    ]
+    assert run("tribe", "count", "many", "--data", data).out == "1,234 of 1,234 (100.0 %), as of version 1\n"
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_terminal_wraps_only_the_columns_that_may(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    terminal = Console(width=width, force_terminal=True, color_system=None, highlight=False, soft_wrap=True)
+    monkeypatch.setattr(speaking, "out", terminal)
+
+    speaking.say_table(("n", "who", "why"), [(1_000, "alice", "word " * 30)], numbers=(0,), wraps=(2,))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert lines[1].startswith("1,000  alice  word word")
+    assert sum(line.count("word") for line in lines) == 30
+
+
+def test_a_word_longer_than_its_column_is_folded_and_not_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Console(width=30, force_terminal=True, color_system=None, highlight=False, soft_wrap=True)
+    monkeypatch.setattr(speaking, "out", terminal)
+
+    speaking.say_table(("id", "tags"), [("0123456789", "+" + "x" * 50)], wraps=(1,))
+
+    shown = capsys.readouterr().out
+    assert shown.count("x") == 50
+    assert "…" not in shown
+
+
+def test_what_users_wrote_is_shown_as_they_wrote_it(data: Path) -> None:
+    tag, person = "[bold]:cat:[/x]", "[/]u\\"
+    ask("tag", person, tag, "--data", data)
+    ask("tribe", "create", "All", f'{{"type":"tag","tag":"{tag}"}}', "--data", data)
+
+    said = run("show", person, "--data", data)
+
+    assert said.out.splitlines() == [
+        f"user {person}  as of version 1",
+        f"tags    {tag}",
+        "tribes  all",
+        f"  all: bears {tag}  [{tag} since version 1 (command line)]",
+    ]
+    assert f"Tags given to {person}" in run("tag", person, tag, "--data", data).out
+    assert f"+{tag}" in run("history", "--person", person, "--data", data).out
+    assert tag.upper() in run("tag", person, tag.upper(), "--data", data).out
+
+
+def test_a_receipt_says_what_was_done(data: Path) -> None:
+    given = run("tag", "u1", "a/b", "c", "--data", data)
+    again = run("tag", "u1", "a/b", "c", "--data", data)
+    taken = run("tag", "u1", "c", "--remove", "--data", data)
+    dry = run("undo", "2", "--dry-run", "--data", data)
+    undone = run("undo", "2", "--data", data)
+
+    assert given.out.splitlines()[0] == "Tags given to u1  version 1"
+    assert [line.split() for line in given.out.splitlines()[2:4]] == [["add", "2"], ["remove", "0"]]
+    assert again.out.splitlines()[0] == "Tags given to u1  nothing changed, version 1"
+    assert taken.out.splitlines()[0] == "Tags taken from u1  version 2"
+    assert dry.out.splitlines()[0] == "Version 2 would be undone  version 2"
+    assert undone.out.splitlines()[0] == "Version 2 undone  version 3"
+    assert run("history", "--data", data).out.splitlines()[-1].split()[3:6] == ["undo", "of", "2"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["frobnicate"],
+        ["show"],
+        ["show", "u1"],
+        ["show", "u1", "--data", "/nonexistent/data"],
+        ["history", "--limit", "many"],
+        ["undo", "0"],
+        ["tribe", "frobnicate"],
+        ["serve", "--port", "70000"],
+        ["init", "--what"],
+        ["import", "/nonexistent/file.csv"],
+        ["token", "create", "--scopes", "everything"],
+        ["token", "create", "--scopes", "admin", "--expires", "soon"],
+        ["tribe", "create", "A", '{"type":"all","of":[]}', "--audience", "cats"],
+        ["show", "u1", "--url", "nowhere", "--token", "t"],
+    ],
+)
+def test_wrong_usage_is_code_2_and_one_line(arguments: list[str]) -> None:
+    said = run(*arguments)
+
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+
+
+def test_a_process_complains_in_one_line_too() -> None:
+    said = run_process("show", "u1", "--data", "/nonexistent/data")
+
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "tagloom init --data /nonexistent/data" in said.err
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    said = run()
+
+    assert said.code == 2
+    assert "Usage: tagloom" in said.out + said.err
+    assert run("--help").code == 0
+
+
+def test_a_reader_that_has_enough_is_no_traceback(data: Path, tmp_path: Path) -> None:
+    text = "user,tag\n" + "".join(f"user-{n},a\n" for n in range(50_000))
+    ask("import", write(tmp_path / "p.csv", text), "--data", data)
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [*TAGLOOM, "export", "taggings", "--data", str(data)], stdout=writing, stderr=subprocess.PIPE
+    )
+    os.close(writing)
+    assert os.read(reading, 4) == b"user"
+    os.close(reading)
+    assert process.communicate()[1] == b""
+
+
+def test_the_demonstration_tags_and_targets(tmp_path: Path) -> None:
+    examples = Path(__file__).resolve().parents[2] / "examples" / "telco"
+    options = ("--customers", examples / "telco-customer-churn.csv", "--mapping", examples / "mapping.toml")
+    said = run("demo", "--data", tmp_path, "--no-serve", *options)
+    again = run("demo", "--data", tmp_path, "--no-serve", *options)
+
+    assert (said.code, again.code) == (0, 0)
+    assert "at-risk" in said.out
+    assert '{"user": "3655-SNQYZ"}' in said.out
+    assert [token["name"] for token in ask("token", "list", "--data", tmp_path)].count("demonstration") == 1
