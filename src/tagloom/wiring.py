@@ -76,9 +76,7 @@ def open_installation(
         # Each by itself: an earlier start may have been killed between the two.
         if not installation.control.list_organizations():
             installation.control.put_organization(ORGANIZATION)
-        if ORGANIZATION in (organizations := installation.control.list_organizations()) and not any(
-            installation.control.list_spaces(organization.id) for organization in organizations
-        ):
+        if not installation.control.list_spaces(ORGANIZATION.id):
             installation.control.put_space(SPACE)
     return installation
 

@@ -58,7 +58,8 @@ def pack_keys(keys: pa.BinaryArray) -> bytes:
     """Lengths as uint16, then the bytes one after another, all in one zstd frame after the plain size."""
     offsets = np.frombuffer(keys.buffers()[1], np.int32)[keys.offset : keys.offset + len(keys) + 1]
     data = keys.buffers()[2]
-    text = b"" if data is None else data.to_pybytes()[int(offsets[0]) : int(offsets[-1])]
+    # A slice of the buffer, not of its copy: a segment is a small part of a large column.
+    text = b"" if data is None else data.slice(int(offsets[0]), int(offsets[-1] - offsets[0])).to_pybytes()
     plain = len(keys).to_bytes(4, "little") + np.diff(offsets).astype("<u2").tobytes() + text
     return len(plain).to_bytes(4, "little") + bytes(_ZSTD.compress(plain, asbytes=True))
 
