@@ -65,7 +65,8 @@ def _card(verb: str, path: str, operation: Json) -> str:
     parts.append(f"<h4>Answers</h4><table>{answers}</table>")
     return (
         f'<details id="{operation["operationId"]}"><summary><span class="verb {verb}">{verb.upper()}</span>'
-        f'<span class="path">{escape(path)}</span><span class="what">{escape(operation["summary"])}</span></summary>'
+        f'<span class="path">{escape(path).replace("/", "/<wbr>")}</span>'
+        f'<span class="what">{escape(operation["summary"])}</span></summary>'
         f'<div class="body">{"".join(parts)}</div></details>'
     )
 
