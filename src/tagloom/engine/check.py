@@ -8,6 +8,7 @@ import numpy as np
 from tagloom import problems
 from tagloom.engine.batch import row_state
 from tagloom.engine.chunks import BitMap, bitmap_of, from_bytes
+from tagloom.engine.dictionary import FACTS
 from tagloom.engine.directory import unpack_keys, unpack_page
 from tagloom.engine.keys import KeyHash
 from tagloom.engine.storage import ChunkChange, Moved, Row, Snapshot
@@ -19,7 +20,7 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     """What is wrong with one environment, a sentence each; nothing when all is well. Reads everything once."""
     rows = {row.id: row for row in snapshot.rows()}
     facts = {row.path: row.id for row in rows.values() if row.kind == "fact"}
-    missing = {"everyone", "users", "visitors", "erased"} - facts.keys()
+    missing = set(FACTS) - facts.keys()
     if missing:
         yield f"dictionary: the facts {', '.join(sorted(missing))} are missing"
         return

@@ -8,6 +8,7 @@ import sqlalchemy as sql
 from sqlalchemy import exc
 
 from tagloom import limits, problems
+from tagloom.engine.dictionary import FACTS
 from tagloom.model import (
     ENVIRONMENT_NAMES,
     SCOPES,
@@ -19,8 +20,6 @@ from tagloom.model import (
 )
 from tagloom.rules import Rule, rule_json
 from tagloom.store import schema
-
-FACTS = ("everyone", "users", "visitors", "erased")
 
 
 class SqlControl:
