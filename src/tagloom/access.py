@@ -68,8 +68,6 @@ class Access:
         self._known: dict[bytes, _Known] = {}
         self._touched: dict[str, float] = {}
         self._places: dict[tuple[str, str], tuple[Place, float]] = {}
-        # By what was read: when the one that is being renewed was.
-        self._renewed: dict[int, float] = {}
 
     # Tokens.
 
@@ -84,26 +82,23 @@ class Access:
         now = self._now()
         if now >= known.expires:
             raise _expired(known.principal.name)
-        is_known = self._is_current(known, known.read, now, limits.TOKEN_SECONDS_CACHED_MAX)
-        return known.principal if is_known else None
-
-    def _is_current(self, read_thing: object, read: float, now: float, seconds_max: float) -> bool:
-        """Whether what was read may be used still. Half-way through, one caller is told no, and renews it."""
-        age = now - read
-        if age >= seconds_max / 2 and self._renewed.get(id(read_thing)) != read:
-            self._renewed[id(read_thing)] = read
-            return False
-        return 0 <= age < seconds_max
+        return known.principal if 0 <= now - known.read < limits.TOKEN_SECONDS_CACHED_MAX else None
 
     def authenticate(self, secret: str) -> Principal:
         """Who bears this secret.
 
         Raises: NotSignedIn: no token has it, or it has expired or was revoked.
         """
+        found = self.find_principal(secret)
+        return found if found is not None else self._read_principal(secret)
+
+    def renew(self, principal: Principal, secret: str, space: str, environment: str) -> None:
+        """Reads a token and a place again before what is known of them grows too old. Raises: as reading them does."""
+        self._read_principal(secret)
+        self._read_place(principal, space, environment)
+
+    def _read_principal(self, secret: str) -> Principal:
         digest, now = _hashed(secret), self._now()
-        known = self._known.get(digest)
-        if known is not None and 0 <= now - known.read < limits.TOKEN_SECONDS_CACHED_MAX / 2 and now < known.expires:
-            return known.principal
         token = self._control.find_token(digest)
         if token is None:
             self._known.pop(digest, None)
@@ -115,8 +110,6 @@ class Access:
         principal = Principal(token.id, token.name, token.organization, frozenset(scopes))
         if len(self._known) >= limits.TOKENS_CACHED_MAX:
             self._known.clear()
-        if len(self._renewed) >= limits.TOKENS_CACHED_MAX:
-            self._renewed.clear()
         self._known[digest] = _Known(principal, expires, now)
         self._touch(token, now)
         return principal
@@ -216,7 +209,7 @@ class Access:
         Raises: SpaceNotFound, when it is another organization's.
         """
         place, read = self._places.get((space, environment), (None, 0.0))
-        if place is None or not self._is_current(place, read, self._now(), limits.SECONDS_BETWEEN_READS_OF_TRIBES):
+        if place is None or not 0 <= self._now() - read < limits.SECONDS_BETWEEN_READS_OF_TRIBES:
             return None
         if place.space.organization != principal.organization:
             raise problems.SpaceNotFound(f"No space '{printable(space)}' is known.")
@@ -224,10 +217,10 @@ class Access:
 
     def get_place(self, principal: Principal, space: str, environment: str) -> Place:
         """Raises: SpaceNotFound, also when it is another organization's; EnvironmentNotFound."""
-        known, read = self._places.get((space, environment), (None, 0.0))
-        is_fresh = 0 <= self._now() - read < limits.SECONDS_BETWEEN_READS_OF_TRIBES / 2
-        if known is not None and is_fresh and known.space.organization == principal.organization:
-            return known
+        place = self.find_place(principal, space, environment)
+        return place if place is not None else self._read_place(principal, space, environment)
+
+    def _read_place(self, principal: Principal, space: str, environment: str) -> Place:
         found = self.get_space(principal, space)
         try:
             place = Place(found, self._control.get_environment(space, environment))

@@ -43,7 +43,6 @@ class Tribes:
         self._now = now
         self._lock = threading.Lock()
         self._read: dict[str, _Read] = {}
-        self._renewed: dict[str, float] = {}
 
     def list_tribes(self, space: str) -> tuple[Tribe, ...]:
         """By id."""
@@ -99,43 +98,38 @@ class Tribes:
             self._forget(space)
 
     def find_definitions(self, space: str) -> Mapping[str, Definition] | None:
-        """What `definitions` would give, when that was read within the last second. Costs no query.
-
-        Half-way through that second, one caller is told None, so that it alone reads while the others go on.
-        """
+        """What `definitions` would give, when that was read within the last second. Costs no query."""
         read = self._read.get(space)
-        if read is None or (age := self._now() - read.at) >= limits.SECONDS_BETWEEN_READS_OF_TRIBES:
-            return None
-        if age >= limits.SECONDS_BETWEEN_READS_OF_TRIBES / 2 and self._renewed.get(space) != read.at:
-            self._renewed[space] = read.at
+        if read is None or self._now() - read.at >= limits.SECONDS_BETWEEN_READS_OF_TRIBES:
             return None
         return read.definitions
-
-    def _find_fresh(self, space: str) -> Mapping[str, Definition] | None:
-        read = self._read.get(space)
-        is_fresh = read is not None and self._now() - read.at < limits.SECONDS_BETWEEN_READS_OF_TRIBES / 2
-        return read.definitions if read is not None and is_fresh else None
 
     def definitions(self, space: str) -> Mapping[str, Definition]:
         """What decides who is in each tribe of the space. The same object as long as no tribe changes.
 
         Raises: SpaceNotFound; StoreCorrupt, when stored rules name each other in a circle or name what is gone.
         """
-        found = self._find_fresh(space)
+        found = self.find_definitions(space)
         if found is not None:
             return found
         with self._lock:
-            found = self._find_fresh(space)
-            if found is not None:
-                return found
-            now, tribes, before = self._now(), self._control.list_tribes(space), self._read.get(space)
-            if before is not None and before.tribes == tribes:
-                definitions = before.definitions
-            else:
-                definitions = {each.id: Definition(each.audience, each.rule) for each in tribes}
-                _check_all(definitions)
-            self._read[space] = _Read(tribes, definitions, now)
-            return definitions
+            found = self.find_definitions(space)
+            return found if found is not None else self._read_definitions(space)
+
+    def renew(self, space: str) -> None:
+        """Reads the tribes again before what is known of them grows too old. Raises: as `definitions` does."""
+        with self._lock:
+            self._read_definitions(space)
+
+    def _read_definitions(self, space: str) -> Mapping[str, Definition]:
+        now, tribes, before = self._now(), self._control.list_tribes(space), self._read.get(space)
+        if before is not None and before.tribes == tribes:
+            definitions = before.definitions
+        else:
+            definitions = {each.id: Definition(each.audience, each.rule) for each in tribes}
+            _check_all(definitions)
+        self._read[space] = _Read(tribes, definitions, now)
+        return definitions
 
     def get_definition(self, space: str, tribe: str) -> Definition:
         """Raises: TribeNotFound."""

@@ -68,13 +68,14 @@ def test_metrics_count_by_route_and_never_by_address(http: httpx.Client, loom: T
 def talkative() -> Iterator[None]:
     """The log as it is in production, from info upwards."""
     before = structlog.get_config()["wrapper_class"]
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
     yield
     structlog.configure(wrapper_class=before)
 
 
 @pytest.mark.usefixtures("talkative")
 def test_the_log_has_routes_and_never_ids_of_people(http: httpx.Client, loom: Tagloom) -> None:
+    # Every request has its line at level debug, whatever level others have set.
     with capture_logs() as entries:
         loom.give_tag("a", user="somebody-special")
         http.get(f"{loom.place.address}/users/somebody-else")

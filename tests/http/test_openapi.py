@@ -71,7 +71,8 @@ def test_the_reference_page_is_whole_and_loads_nothing(http: httpx.Client) -> No
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert {target[1:] for target in links.targets if target.startswith("#")} <= links.ids
     for route in ROUTES:
-        assert route.path in answer.text
+        # A long address may break behind each of its slashes.
+        assert route.path in answer.text.replace("<wbr>", "")
 
 
 def test_the_guide_names_every_endpoint() -> None:

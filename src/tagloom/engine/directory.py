@@ -5,6 +5,7 @@ one, and four of a size become one four times as large, so a key is rewritten so
 and a million new people cost as much each as ten.
 """
 
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -121,7 +122,9 @@ class Directory:
         found = self.find_hash(*self._hash.one(key), snapshot)
         if found is not None:
             if len(self._recent) >= _RECENT_KEPT:
-                self._recent.clear()
+                # The oldest eighth leaves; clearing all would empty a hot cache.
+                for old in list(itertools.islice(self._recent, _RECENT_KEPT // 8)):
+                    self._recent.pop(old, None)
             self._recent[key] = found
         return found
 
@@ -135,7 +138,7 @@ class Directory:
             if run.keys <= _YOUNG_MAX:
                 continue
             page = self._page(run, high * run.pages >> 64, snapshot)
-            at = int(np.searchsorted(page.high, np.uint64(high)))
+            at = int(page.high.searchsorted(np.uint64(high)))
             while at < len(page.high) and int(page.high[at]) == high:
                 if int(page.low[at]) == low:
                     return int(page.ordinal[at])

@@ -5,14 +5,17 @@ tribes. Whatever it does not know at once goes through the route table like ever
 the same.
 """
 
+import asyncio
 import time
+from contextlib import suppress
 
+import anyio
 import msgspec
 from msgspec import UNSET
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tagloom import limits, problems
-from tagloom.access import Place
+from tagloom.access import Place, Principal
 from tagloom.http.bodies import decode, read_json
 from tagloom.http.call import Answer, Call, Doors
 from tagloom.http.edge import new_request_id
@@ -48,6 +51,8 @@ class DecisionDoor:
         self._doors = doors
         self._otherwise = otherwise
         self._places: dict[bytes, tuple[str, str] | None] = {}
+        self._renewals: dict[tuple[bytes, bytes], float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Never answers a problem itself: a request that has one is taken up again from its beginning."""
@@ -92,12 +97,36 @@ class DecisionDoor:
             return None
         access = self._doors.access
         try:
-            principal = access.find_principal(secret[7:].decode("latin-1"))
+            bearer = secret[7:].decode("latin-1")
+            principal = access.find_principal(bearer)
             if principal is None or "decisions" not in principal.scopes:
                 return None
-            return access.find_place(principal, names[0], names[1])
+            place = access.find_place(principal, names[0], names[1])
         except problems.Problem:
             return None
+        if place is not None and time.monotonic() >= self._renewals.get((raw_path, secret), 0.0):
+            self._renew_soon((raw_path, secret), principal, bearer, place)
+        return place
+
+    def _renew_soon(self, key: tuple[bytes, bytes], principal: Principal, bearer: str, place: Place) -> None:
+        """Reads again, beside the requests, what all of them would otherwise wait for at the same moment."""
+        if len(self._renewals) >= limits.TOKENS_CACHED_MAX:
+            self._renewals.clear()
+        self._renewals[key] = time.monotonic() + limits.SECONDS_BETWEEN_READS_OF_TRIBES / 2
+        space, environment = place.space.id, place.environment.name
+
+        def renew() -> None:
+            self._doors.access.renew(principal, bearer, space, environment)
+            self._doors.tribes.renew(space)
+
+        async def renew_beside() -> None:
+            # A token that was revoked, or a store that does not answer, is what the next request will meet and tell.
+            with suppress(problems.Problem):
+                await anyio.to_thread.run_sync(renew)
+
+        task = asyncio.get_running_loop().create_task(renew_beside())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _answer(self, place: Place, body: bytes) -> bytes | None:
         definitions = self._doors.tribes.find_definitions(place.space.id)
