@@ -557,3 +557,15 @@ def test_people_are_known_before_anything_else_names_them(population: Population
     apply(population, "add", user("u1", "a"))
 
     assert population.find_person(user_of("u2")) is None
+
+
+def test_an_alias_behind_a_bad_tag_of_the_same_line_is_told_all_the_same(population: Population) -> None:
+    apply(population, "add", user("u1", "a"))
+    population.move_tag(path("a"), path("b"), ADA)
+    request = Request(mode="add", origin=ADA)
+
+    for receipt in (
+        population.apply([part([user("u2", "BAD", "a")])], request),
+        population.submit([part([user("u2", "BAD", "a")])], request).result(),
+    ):
+        assert (receipt.rejected_count, dict(receipt.aliases)) == (1, {"a": "b"})

@@ -51,22 +51,20 @@ def gather_few(parts: Sequence[Part], request: Request, knowledge: NearKnowledge
     accepted = 0
     for line in (line for part in parts for line in _lines(part, request)):
         ordinal = people.ordinal(line.key)
-        meant = []
-        for text, is_removal in line.taggings:
-            number = numbers.get(text)
-            if number is None:
-                number = numbers[text] = texts.number(text)
-            if number < 0:
-                rejected.append(refusals.rejected(line.number, *texts.faults[-number - 1]))
-                held.append(line.key)
-                break
-            meant.append((ordinal, number, is_removal))
+        # Every text is understood, behind a bad one too: the receipt tells of each alias that was used.
+        for text, _ in line.taggings:
+            if text not in numbers:
+                numbers[text] = texts.number(text)
+        meant = [(ordinal, numbers[text], is_removal) for text, is_removal in line.taggings]
+        fault = next((number for _, number, _ in meant if number < 0), 0)
+        if fault:
+            rejected.append(refusals.rejected(line.number, *texts.faults[-fault - 1]))
+            held.append(line.key)
+        elif meant:
+            good[line.number] = meant
         else:
-            if meant:
-                good[line.number] = meant
-            else:
-                bare.add(ordinal)
-                accepted += 1
+            bare.add(ordinal)
+            accepted += 1
     contradicting = decide_in_order(good, texts.branches, texts.paths) if request.mode != "remove" else {}
     for number_of_line, (number, problem) in contradicting.items():
         rejected.append(refusals.rejected(number_of_line, texts.paths[number], problem))
