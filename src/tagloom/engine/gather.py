@@ -65,6 +65,7 @@ class Texts:
         self._request = request
         self._knowledge = knowledge
         self._under = None if request.under is None else knowledge.understand(parse_tag(request.under))[0]
+        self._numbers: dict[str, int] = {}
         self._path_numbers: dict[TagPath, int] = {}
         self.paths: list[TagPath] = []
         self.branches: list[tuple[TagPath, ...]] = []
@@ -74,6 +75,12 @@ class Texts:
 
     def number(self, text: str) -> int:
         """The number of the tag that a text stands for; -1 - n for the fault n."""
+        number = self._numbers.get(text)
+        if number is None:
+            number = self._numbers[text] = self._understand(text)
+        return number
+
+    def _understand(self, text: str) -> int:
         try:
             path = parse_tag(lowercased(text) if self._request.lowercase else text)
             if self._request.lowercase and text.lower() != text:
@@ -113,7 +120,6 @@ class Gathering:
         self._new_high: list[NDArray[np.uint64]] = []
         self._new_low: list[NDArray[np.uint32]] = []
         self._new_count = 0
-        self._numbers: dict[str, int] = {}
         self._waiting: list[tuple[NDArray[np.int32], NDArray[np.uint32]]] = []
         self._waiting_count = 0
         self._gives: dict[int, BitMap] = defaultdict(BitMap)
@@ -184,13 +190,7 @@ class Gathering:
 
     def _number(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """The tag number of each text."""
-        numbers = np.empty(len(texts), np.int32)
-        for place, text in enumerate(texts):
-            number = self._numbers.get(text)
-            if number is None:
-                number = self._numbers[text] = self._texts.number(text)
-            numbers[place] = number
-        return numbers
+        return np.fromiter(map(self._texts.number, texts), np.int32, len(texts))
 
     # Lines that cannot be taken.
 

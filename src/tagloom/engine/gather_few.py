@@ -45,17 +45,13 @@ def gather_few(parts: Sequence[Part], request: Request, knowledge: NearKnowledge
     texts = Texts(request, knowledge)
     rejected = [line for part in parts for line in part.rejected]
     held: list[bytes] = [key for part in parts for key in part.held]
-    numbers: dict[str, int] = {}
     good: dict[int, list[tuple[int, int, bool]]] = {}
     bare = BitMap()
     accepted = 0
     for line in (line for part in parts for line in _lines(part, request)):
         ordinal = people.ordinal(line.key)
         # Every text is understood, behind a bad one too: the receipt tells of each alias that was used.
-        for text, _ in line.taggings:
-            if text not in numbers:
-                numbers[text] = texts.number(text)
-        meant = [(ordinal, numbers[text], is_removal) for text, is_removal in line.taggings]
+        meant = [(ordinal, texts.number(text), is_removal) for text, is_removal in line.taggings]
         fault = next((number for _, number, _ in meant if number < 0), 0)
         if fault:
             rejected.append(refusals.rejected(line.number, *texts.faults[-fault - 1]))
