@@ -263,6 +263,13 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: str
 
 
+class Reset(msgspec.Struct, frozen=True):
+    """A link with which an account gets a new password, once. Its secret is stored as a hash."""
+
+    account: str
+    expires_at: str
+
+
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One browser that is signed in, and the organization that it has chosen. `agent` is what the browser calls itself.
 

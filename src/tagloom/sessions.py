@@ -88,7 +88,13 @@ class Sessions:
         """`find`, for pages that nobody sees unless signed in. Raises: SignInNeeded."""
 
     def open(
-        self, account: Account, *, how: str, address: str = "", agent: str = "", previous: str | None = None,
+        self,
+        account: Account,
+        *,
+        how: str,
+        address: str = "",
+        agent: str = "",
+        previous: str | None = None,
         organization: str | None = None,
     ) -> Opened:
         """A new session; the one of the `previous` cookie ends. For `accounts.py`, which knows that they may.
