@@ -47,14 +47,21 @@ class Attempts:
     def succeed(self, account: str, address: str) -> None:
         """Who was right has a clean sheet from here; the address and the account's other callers keep theirs."""
         with self._lock:
-            both, *shared = (key for key, _ in _bounds(account, address))
-            self._windows.pop(both, None)
-            for key in shared:
-                began, failures = self._windows.get(key, (0.0, 0))
-                if failures > 1:
-                    self._windows[key] = (began, failures - 1)
-                else:
-                    self._windows.pop(key, None)
+            self._windows.pop((account, _network(address)), None)
+            self._take_back(account, address)
+
+    def withdraw(self, account: str, address: str) -> None:
+        """The attempt was not made after all."""
+        with self._lock:
+            self._take_back(account, address)
+
+    def _take_back(self, account: str, address: str) -> None:
+        for key, _ in _bounds(account, address):
+            began, failures = self._windows.get(key, (0.0, 0))
+            if failures > 1:
+                self._windows[key] = (began, failures - 1)
+            else:
+                self._windows.pop(key, None)
 
     def _forget(self, now: float) -> None:
         while self._windows:

@@ -130,7 +130,7 @@ def revoke_token(
 ) -> None:
     """Revoke a token: it stops working within two seconds."""
     with installed(data) as installation:
-        installation.control.drop_token(organization, token)
+        Access(installation.control).drop_token(organization, token)
     tell(f"Token {token} is revoked.")
 
 

@@ -293,7 +293,8 @@ class MemoryRoster:
                 for known, each in self._invitations.items()
                 if (each.organization, email_key(each.email)) != (invitation.organization, email_key(invitation.email))
             }
-            taken = [each.organization for each in (*others.values(), *self._memberships.values())]
+            taken = [each.organization for each in others.values()]
+            taken += [each.organization for each in self._memberships.values()]
             if taken.count(invitation.organization) >= limits.TEAMMATES_PER_ORGANIZATION_MAX:
                 raise problems.TooManyTeammates("The organization is full.")
             self._invitations = others | {secret_hash: invitation}
