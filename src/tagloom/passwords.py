@@ -1,5 +1,6 @@
 """Passwords: which may be chosen, how they are hashed (Argon2id), and what a wrong one costs: as much as a right one."""
 
+import base64
 import threading
 import unicodedata
 from collections.abc import Iterator
@@ -81,8 +82,11 @@ class Passwords:
         self._waiting = threading.BoundedSemaphore(
             limits.PASSWORD_HASHES_AT_ONCE_MAX + limits.PASSWORD_HASHES_WAITING_MAX
         )
-        # Nobody has this password: what is verified when there is no account takes as long as when there is one.
-        self._nobodys = self._hasher.hash("nobody's password")
+        # A hash of nothing, with a salt of nothing: verifying against it takes as long as against somebody's.
+        self._nobodys = (
+            f"$argon2id$v=19$m={self._hasher.memory_cost},t={self._hasher.time_cost},p={self._hasher.parallelism}"
+            f"${_unpadded(bytes(self._hasher.salt_len))}${_unpadded(bytes(self._hasher.hash_len))}"
+        )
 
     def check(self, password: str, *, email: str, name: str) -> None:
         """Whether it may be chosen. Costs microseconds.
@@ -141,6 +145,10 @@ class Passwords:
             self._waiting.release()
 
 
+def _unpadded(data: bytes) -> str:
+    return base64.b64encode(data).rstrip(b"=").decode("ascii")
+
+
 def _normal(password: str) -> str:
     """One form for what keyboards and systems type differently, as NIST SP 800-63B asks."""
     return unicodedata.normalize("NFKC", password)
@@ -170,7 +178,7 @@ def _easy(password: str, email: str, name: str) -> str | None:
 
 
 def _is_made_of_words(letters: str) -> bool:
-    """Whether nothing is left beside the words; False for no letters. Looks at each place once, so it cannot be slow."""
+    """Whether nothing is left beside the words; False for no letters. Looks at each place once: no text is slow."""
     reached = {0}
     for place in range(len(letters)):
         if place in reached:

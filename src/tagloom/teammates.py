@@ -201,7 +201,7 @@ class Teammates:
         return self._changed(by, account)
 
     def deactivate(self, by: By, account: str) -> Teammate:
-        """Ends their sessions in the organization and stops their tokens, until reactivated. Raises: LastAdministrator."""
+        """Ends their sessions here and stops their tokens, until reactivated. Raises: LastAdministrator."""
         told = self._event(by, "deactivated", self.get_teammate(by, account).account.email)
         self._control.put_state(by.organization.id, account, "inactive", [told])
         return self._changed(by, account)
@@ -264,9 +264,10 @@ class Teammates:
         allowed = frozenset[Scope]().union(*map(scopes_of, by.membership.permissions.values()))
         return tuple(scope for scope in SCOPES if scope in allowed)
 
-    def list_own_tokens(self, by: SignedIn) -> tuple[Token, ...]:
-        """By creation."""
-        return tuple(each for each in self._access.list_tokens(by.organization.id) if each.account == by.account.id)
+    def list_own_tokens(self, by: By) -> tuple[Token, ...]:
+        """By creation. An operator's are those that belong to nobody."""
+        own = by.account.id if isinstance(by, SignedIn) else None
+        return tuple(each for each in self._access.list_tokens(by.organization.id) if each.account == own)
 
     def list_all_tokens(self, by: By) -> tuple[Token, ...]:
         """Everybody's in the organization, by creation; `account` says whose. For administrators."""
@@ -275,8 +276,8 @@ class Teammates:
 
     def revoke_token(self, by: By, token: str) -> None:
         """An own one; administrators anybody's. Raises: TokenNotFound."""
-        may_all = isinstance(by, Operator) or by.is_administrator
-        if not may_all and all(each.id != token for each in self.list_own_tokens(by)):
+        is_bound = isinstance(by, SignedIn) and not by.is_administrator
+        if is_bound and all(each.id != token for each in self.list_own_tokens(by)):
             raise problems.TokenNotFound(f"There is no token '{printable(token)}' of yours.", value=printable(token))
         self._access.drop_token(by.organization.id, token, actor=by.actor)
 
