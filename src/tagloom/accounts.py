@@ -25,6 +25,8 @@ from tagloom.store.port import Control
 from tagloom.tags import printable
 from tagloom.times import rfc3339
 
+NO_EMAIL = "none"
+
 
 class Invited(msgspec.Struct, frozen=True):
     """What the bearer of an invitation's link may know of it."""
@@ -296,7 +298,10 @@ class Accounts:
 
     def _verified(self, email: str, password: str, visitor: Visitor) -> Account:
         """The account of an e-mail and its password. Raises: SignInFailed, TooManyAttempts."""
-        key = email_key(email[: limits.CHARACTERS_PER_EMAIL_MAX])
+        try:
+            key = email_key(parse_email(email))
+        except problems.EmailInvalid:
+            key = NO_EMAIL  # Nobody has it, and it is refused like every other that nobody has.
         self._attempts.begin(key, visitor.address)
         # The same questions and the same hashing, whether there is an account or not.
         account = self._control.find_account_of(key)

@@ -1,4 +1,4 @@
-"""Passwords: which may be chosen, how they are hashed (Argon2id), and what a wrong one costs: as much as a right one."""
+"""Passwords: which may be chosen, how they are hashed (Argon2id), and why a wrong one takes as long as a right one."""
 
 import base64
 import threading
@@ -120,7 +120,7 @@ class Passwords:
         """
         # A password beyond the limit is nobody's, and may not make the hash function read megabytes.
         is_bounded = len(password) <= limits.CHARACTERS_PER_PASSWORD_MAX
-        tried = _normal(password) if is_bounded else ""
+        tried = _normal(password).encode("utf-8", "surrogatepass") if is_bounded else b""
         with self._turn():
             try:
                 self._hasher.verify(password_hash or self._nobodys, tried)
