@@ -212,6 +212,11 @@ class Access:
         """The organization's tokens by creation, without their secrets."""
         return self._control.list_tokens(organization)
 
+    def emails_of(self, tokens: Iterable[Token]) -> dict[str, str]:
+        """The e-mails of the accounts that tokens belong to, by account."""
+        accounts = (self._control.find_account(each) for each in {token.account for token in tokens} if each)
+        return {account.id: account.email for account in accounts if account is not None}
+
     def drop_token(self, organization: str, token: str, *, actor: str = COMMAND_LINE) -> None:
         """Revokes it: in this process at once, in others within TOKEN_SECONDS_CACHED_MAX. Raises: TokenNotFound."""
         self._control.drop_token(organization, token, [self._event(organization, actor, "token revoked", token)])

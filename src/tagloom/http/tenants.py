@@ -16,6 +16,7 @@ from tagloom.http.shapes import (
     NewTokenAnswer,
     OrganizationsPage,
     SpacesPage,
+    TokenItem,
     TokensPage,
 )
 from tagloom.model import Environment
@@ -85,7 +86,11 @@ async def list_tokens(call: Call) -> Answer:
     organization = call.values["organization"]
     tokens = await call.in_thread(lambda: call.doors.access.list_tokens(organization))
     items, next_cursor = page_of(call, tokens, lambda token: f"{token.created_at} {token.id}")
-    return Answer(TokensPage(items=items, next_cursor=next_cursor))
+    emails = await call.in_thread(lambda: call.doors.access.emails_of(items))
+    shown = tuple(
+        TokenItem(**msgspec.structs.asdict(token), teammate=emails.get(token.account or "")) for token in items
+    )
+    return Answer(TokensPage(items=shown, next_cursor=next_cursor))
 
 
 async def create_token(call: Call) -> Answer:
