@@ -20,6 +20,10 @@ class OidcSettings(msgspec.Struct, frozen=True):
     client_id: str
     client_secret: str
 
+    def __repr__(self) -> str:
+        """Without the secret: settings are printed when something is wrong."""
+        return f"OidcSettings({self.issuer!r}, {self.client_id!r})"
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the data lies, how much memory its index may take, how much is logged, and how teammates come in.

@@ -134,6 +134,7 @@ def test_a_provider_needs_all_of_its_settings(tmp_path: Path) -> None:
     settings = read_settings(tmp_path, OIDC)
     assert settings.public_url == "https://tags.example.com"
     assert settings.oidc == OidcSettings("https://id.example.com/realm", "tagloom", "secret")
+    assert "secret" not in repr(settings)
 
     for name in OIDC:
         with pytest.raises(problems.ParameterInvalid, match=name):

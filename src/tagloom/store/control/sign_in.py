@@ -110,7 +110,7 @@ class SqlSignIn(SqlConnecting):
         with self._writing(events) as connection:
             connection.execute(sql.delete(table).where(sql.or_(*ended)))
             connection.execute(
-                sql.delete(table).where(table.c.account == session.account, table.c.id.not_in(newest.scalar_subquery()))
+                sql.delete(table).where(table.c.account == session.account, table.c.id.not_in(newest))
             )
             connection.execute(sql.insert(table).values(values))
             signing_in = sql.update(accounts).where(accounts.c.id == session.account)
