@@ -109,9 +109,7 @@ class SqlSignIn(SqlConnecting):
         newest = own.order_by(table.c.created_at.desc(), table.c.id).limit(limits.SESSIONS_PER_ACCOUNT_MAX - 1)
         with self._writing(events) as connection:
             connection.execute(sql.delete(table).where(sql.or_(*ended)))
-            connection.execute(
-                sql.delete(table).where(table.c.account == session.account, table.c.id.not_in(newest))
-            )
+            connection.execute(sql.delete(table).where(table.c.account == session.account, table.c.id.not_in(newest)))
             connection.execute(sql.insert(table).values(values))
             signing_in = sql.update(accounts).where(accounts.c.id == session.account)
             connection.execute(signing_in.values(last_signed_in_at=session.created_at))
