@@ -16,7 +16,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (ROOT / "src", ROOT / "client" / "src")
 
-WORDS = {"model", "tags", "rules", "problems", "limits", "refusals"}
+WORDS = {"model", "tags", "rules", "problems", "limits", "refusals", "emails", "times", "secrecy"}
+PORTS = {"port", "roster_port"}
 ENTRY = {"cli", "wiring", "settings", "serving", "__main__"}
 DOORS = {"http", "console"}
 # What adapters share: the tables, and the steps from one release's tables to the next.
@@ -56,7 +57,7 @@ class Module:
             return "words"
         top, below = self.parts[1], self.parts[2:]
         if top == "store":
-            if below in ([], ["port"]):
+            if not below or (len(below) == 1 and below[0] in PORTS):
                 return "port"
             return "shared by adapters" if below[0] in SHARED_BY_ADAPTERS else "adapter"
         if top == "engine":

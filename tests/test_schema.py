@@ -1,15 +1,33 @@
 """The migrations make just the tables that the code speaks to."""
 
+import hashlib
+import io
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sql
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 
 from tagloom import problems
+from tagloom.access import Access
+from tagloom.accounts import Accounts
+from tagloom.settings import Settings
+from tagloom.store.migrations import upgrade
+from tagloom.store.migrations.versions import v0001_first, v0002_accounts
 from tagloom.store.schema import metadata
-from tagloom.store.sqlite import SqliteDatabase
+from tagloom.store.sqlite import SqliteDatabase, open_engine
+from tagloom.wiring import check, open_installation
+
+FIRST_RELEASE = (
+    "INSERT INTO organization (id, name) VALUES ('main', 'Acme')",
+    "INSERT INTO space (id, organization, name) VALUES ('main', 'main', 'Main')",
+    "INSERT INTO token (id, organization, name, scopes, secret_hash, created_at, expires_at) VALUES ('t1', 'main', "
+    f"'app', 'decisions', X'{hashlib.sha256(b'secret').hexdigest()}', '2026-01-01T00:00:00Z', '2999-01-01T00:00:00Z')",
+    "INSERT INTO tribe (space, id, name, description, category, audience, rule, revision) VALUES "
+    "('main', 'all', 'All', '', '', 'everyone', '{\"type\":\"all\",\"of\":[]}', 1)",
+)
 
 
 def test_the_migrations_make_the_schema_that_is_described(tmp_path: Path) -> None:
@@ -37,6 +55,58 @@ def test_a_database_of_a_newer_release_is_refused_and_left_as_it_is(tmp_path: Pa
 
     with pytest.raises(problems.StoreUnavailable, match="another release"):
         SqliteDatabase(path)
+
+
+def test_a_database_of_the_first_release_is_brought_up_to_date_with_all_that_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "tagloom.sqlite"
+    engine = open_engine(path)
+    with engine.begin() as connection:
+        upgrade(connection, "0001")
+        for statement in FIRST_RELEASE:
+            connection.execute(sql.text(statement))
+    engine.dispose()
+
+    installation = open_installation(Settings(database=path), create=True)
+    access = Access(installation.control)
+
+    assert [each.name for each in installation.control.list_organizations()] == ["Acme"]
+    assert [(each.id, each.account) for each in installation.control.list_tokens("main")] == [("t1", None)]
+    assert access.authenticate("secret").scopes == {"decisions"}
+    accounts = Accounts(installation.control, installation.passwords)
+    code = accounts.new_set_up_code()
+    assert code is not None
+    accounts.begin_set_up(code)
+    assert list(check(installation)) == []
+    installation.close()
+
+
+def test_an_upgrade_that_is_interrupted_leaves_the_old_schema(tmp_path: Path) -> None:
+    path = tmp_path / "tagloom.sqlite"
+    engine = open_engine(path)
+    with engine.begin() as connection:
+        upgrade(connection, "0001")
+    before = sorted(sql.inspect(engine).get_table_names())
+
+    with engine.connect() as connection, connection.begin() as transaction:
+        upgrade(connection)
+        transaction.rollback()
+
+    assert sorted(sql.inspect(engine).get_table_names()) == before
+    engine.dispose()
+    SqliteDatabase(path).close()
+
+
+def test_the_migrations_can_be_written_for_postgresql() -> None:
+    said = io.StringIO()
+    context = MigrationContext.configure(
+        dialect_name="postgresql", opts={"as_sql": True, "output_buffer": said, "transactional_ddl": True}
+    )
+    with Operations.context(context):
+        v0001_first.upgrade()
+        v0002_accounts.upgrade()
+
+    assert "ALTER TABLE token ADD COLUMN account TEXT REFERENCES account (id)" in said.getvalue()
+    assert "id BIGSERIAL" in said.getvalue()
 
 
 def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:

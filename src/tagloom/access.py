@@ -1,38 +1,63 @@
 """Who asks, what they may do, and which tenant is theirs."""
 
-import base64
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 
 import msgspec
 
 from tagloom import limits, problems
-from tagloom.model import SCOPES, Environment, Organization, Scope, Space, Token
+from tagloom.model import SCOPES, Environment, Event, Organization, Permission, Scope, Space, Token
+from tagloom.secrecy import hashed, new_id, new_secret
 from tagloom.slugs import free_slug, parse_name, parse_slug
 from tagloom.store.port import Control
 from tagloom.tags import printable
+from tagloom.times import rfc3339, seconds_of
 
 SECRET_PREFIX = "tagloom_"
 DAY_SECONDS = 86_400
 
 
+# What a token of a teammate may at most in a space where the teammate has the permission.
+VIEW: tuple[Scope, ...] = ("tags:read", "tribes:read", "decisions")
+SCOPES_PERMITTED: dict[Permission, frozenset[Scope]] = {
+    "view": frozenset(VIEW),
+    "tribes": frozenset((*VIEW, "tribes:write")),
+    "developer": frozenset((*VIEW, "tags:write", "people:read", "people:write")),
+}
+COMMAND_LINE = "command line"  # The actor of whoever has the machine.
+
+
 class Principal(msgspec.Struct, frozen=True):
-    """The bearer of a valid token. `scopes` has every scope when the token has `admin`."""
+    """The bearer of a valid token. `scopes` has every scope when the token has `admin`.
+
+    The token of a teammate with permissions has in each of its `spaces` some of `scopes`, and sees no other space;
+    None says that it has them in all.
+    """
 
     token: str
     name: str
     organization: str
     scopes: frozenset[Scope]
+    account: str | None = None
+    spaces: dict[str, frozenset[Scope]] | None = None
 
-    def require(self, *scopes: Scope) -> None:
-        """Raises: NotAllowed, with the scopes that are missing."""
-        missing = [scope for scope in scopes if scope not in self.scopes]
+    def sees(self, space: str) -> bool:
+        """Whether this space of the organization exists for the bearer."""
+        return self.spaces is None or space in self.spaces
+
+    def scopes_in(self, space: str) -> frozenset[Scope]:
+        """What the token may do there."""
+        return self.scopes if self.spaces is None else self.spaces.get(space, frozenset())
+
+    def require(self, *scopes: Scope, space: str | None = None) -> None:
+        """Raises: NotAllowed, with the scopes that are missing in the space, or everywhere."""
+        given = self.scopes if space is None else self.scopes_in(space)
+        missing = [scope for scope in scopes if scope not in given]
         if missing:
             raise problems.NotAllowed(
-                f"This needs the scope {' and '.join(missing)}, which the token '{self.name}' does not have.",
+                f"This needs the scope {' and '.join(missing)}, which the token '{self.name}' does not have"
+                f"{' in this space' if set(missing) <= self.scopes else ''}.",
                 scopes=list[str](missing),
             )
 
@@ -76,7 +101,7 @@ class Access:
 
         Raises: NotSignedIn, when the token has expired since.
         """
-        known = self._known.get(_hashed(secret))
+        known = self._known.get(hashed(secret))
         if known is None:
             return None
         now = self._now()
@@ -98,33 +123,60 @@ class Access:
         self._read_place(principal, space, environment)
 
     def _read_principal(self, secret: str) -> Principal:
-        digest, now = _hashed(secret), self._now()
+        digest, now = hashed(secret), self._now()
         token = self._control.find_token(digest)
         if token is None:
             self._known.pop(digest, None)
             raise problems.NotSignedIn("The access token is not known; it may have been revoked.")
-        expires = _seconds(token.expires_at)
+        expires = seconds_of(token.expires_at)
         if now >= expires:
             raise _expired(token.name)
-        scopes = SCOPES if "admin" in token.scopes else token.scopes
-        principal = Principal(token.id, token.name, token.organization, frozenset(scopes))
+        try:
+            principal = self._principal(token)
+        except problems.NotSignedIn:
+            self._known.pop(digest, None)
+            raise
         if len(self._known) >= limits.TOKENS_CACHED_MAX:
             self._known.clear()
         self._known[digest] = _Known(principal, expires, now)
         self._touch(token, now)
         return principal
 
+    def _principal(self, token: Token) -> Principal:
+        """What the token may at this moment: no more than its teammate. Raises: NotSignedIn, when they are inactive."""
+        scopes = frozenset(SCOPES if "admin" in token.scopes else token.scopes)
+        if token.account is None:
+            return Principal(token.id, token.name, token.organization, scopes)
+        membership = self._control.find_membership(token.organization, token.account)
+        if membership is None or membership.state != "active":
+            raise problems.NotSignedIn(f"The teammate whose token '{token.name}' is, is not active any more.")
+        if membership.is_administrator:
+            return Principal(token.id, token.name, token.organization, scopes, token.account)
+        spaces = {space: scopes & scopes_of(names) for space, names in membership.permissions.items()}
+        anywhere = frozenset[Scope]().union(*spaces.values())
+        return Principal(token.id, token.name, token.organization, anywhere, token.account, spaces)
+
     def _touch(self, token: Token, now: float) -> None:
         last = self._touched.get(token.id)
         if last is None:
-            last = _seconds(token.last_used_at) if token.last_used_at else 0.0
+            last = seconds_of(token.last_used_at) if token.last_used_at else 0.0
         if now - last >= limits.TOKEN_SECONDS_BETWEEN_TOUCHES:
             self._touched[token.id] = now
             self._control.touch_token(token.id, rfc3339(now))
 
-    def create_token(self, organization: str, name: str, scopes: Iterable[Scope], *, days: int) -> tuple[Token, str]:
+    def create_token(
+        self,
+        organization: str,
+        name: str,
+        scopes: Iterable[Scope],
+        *,
+        days: int,
+        account: str | None = None,
+        actor: str = COMMAND_LINE,
+    ) -> tuple[Token, str]:
         """A new token and its secret, which nobody can read again.
 
+        One with an account never may more than its teammate; whether the teammate may have it, the caller knows.
         Raises: BodyInvalid, TooManyTokens.
         """
         parse_name(name, field="$.name", characters_max=limits.CHARACTERS_PER_NAME_MAX)
@@ -141,28 +193,61 @@ class Access:
                 tokens_max=limits.TOKENS_PER_ORGANIZATION_MAX,
             )
         now = self._now()
-        secret = SECRET_PREFIX + _url_safe(self._random_bytes(32))
+        secret = SECRET_PREFIX + new_secret(self._random_bytes)
         token = Token(
-            id=self._random_bytes(8).hex(),
+            id=new_id(self._random_bytes),
             organization=organization,
             name=name,
             scopes=tuple(scope for scope in SCOPES if scope in wanted),
             created_at=rfc3339(now),
             expires_at=rfc3339(now + days * DAY_SECONDS),
+            account=account,
         )
-        self._control.add_token(token, _hashed(secret))
+        detail = {"name": name, "scopes": " ".join(token.scopes), "expires_at": token.expires_at}
+        created = self._event(organization, actor, "token created", token.id, detail)
+        self._control.add_token(token, hashed(secret), [created])
         return token, secret
 
     def list_tokens(self, organization: str) -> tuple[Token, ...]:
         """The organization's tokens by creation, without their secrets."""
         return self._control.list_tokens(organization)
 
-    def drop_token(self, organization: str, token: str) -> None:
+    def emails_of(self, tokens: Iterable[Token]) -> dict[str, str]:
+        """The e-mails of the accounts that tokens belong to, by account."""
+        accounts = (self._control.find_account(each) for each in {token.account for token in tokens} if each)
+        return {account.id: account.email for account in accounts if account is not None}
+
+    def drop_token(self, organization: str, token: str, *, actor: str = COMMAND_LINE) -> None:
         """Revokes it: in this process at once, in others within TOKEN_SECONDS_CACHED_MAX. Raises: TokenNotFound."""
-        self._control.drop_token(organization, token)
+        self._control.drop_token(organization, token, [self._event(organization, actor, "token revoked", token)])
         for digest, known in list(self._known.items()):
             if known.principal.token == token:
                 self._known.pop(digest, None)
+
+    def forget_account(self, account: str) -> None:
+        """Reads its tokens again at their next use: its permissions have changed."""
+        for digest, known in list(self._known.items()):
+            if known.principal.account == account:
+                self._known.pop(digest, None)
+
+    def _event(
+        self,
+        organization: str,
+        actor: str,
+        action: str,
+        subject: str,
+        detail: dict[str, str] | None = None,
+        space: str | None = None,
+    ) -> Event:
+        return Event(
+            organization=organization,
+            space=space,
+            at=rfc3339(self._now()),
+            actor=actor,
+            action=action,
+            subject=subject,
+            detail=detail or {},
+        )
 
     # Tenants. What belongs to another organization does not exist for the asker.
 
@@ -173,11 +258,14 @@ class Access:
                 return found
         raise problems.OrganizationNotFound(f"No organization '{printable(organization)}' is known.")
 
-    def list_spaces(self, organization: str) -> tuple[Space, ...]:
-        """By id."""
-        return self._control.list_spaces(organization)
+    def list_spaces(self, organization: str, principal: Principal | None = None) -> tuple[Space, ...]:
+        """By id; only those that exist for the principal, when one asks."""
+        spaces = self._control.list_spaces(organization)
+        return spaces if principal is None else tuple(each for each in spaces if principal.sees(each.id))
 
-    def create_space(self, organization: str, name: str, space: str | None = None) -> Space:
+    def create_space(
+        self, organization: str, name: str, space: str | None = None, *, actor: str = COMMAND_LINE
+    ) -> Space:
         """A new space with its three environments; without an id it gets one made from the name.
 
         Raises: BodyInvalid, SpaceExists.
@@ -186,16 +274,17 @@ class Access:
         taken = {known.id for known in self._control.list_spaces(organization)}
         chosen = free_slug(name, taken, otherwise="space") if space is None else parse_slug(space)
         created = Space(chosen, organization, name)
-        self._control.put_space(created)
+        told = self._event(organization, actor, "space created", chosen, {"name": name}, space=chosen)
+        self._control.put_space(created, [told])
         return created
 
     def get_space(self, principal: Principal, space: str) -> Space:
-        """Raises: SpaceNotFound, also when it is another organization's."""
+        """Raises: SpaceNotFound, also when it is another organization's, or one that the token does not see."""
         try:
             found = self._control.get_space(space)
         except problems.SpaceNotFound:
             found = None
-        if found is None or found.organization != principal.organization:
+        if found is None or found.organization != principal.organization or not principal.sees(space):
             raise problems.SpaceNotFound(f"No space '{printable(space)}' is known.")
         return found
 
@@ -206,12 +295,12 @@ class Access:
     def find_place(self, principal: Principal, space: str, environment: str) -> Place | None:
         """The place, when it was read a moment ago; None says to ask `get_place`. Costs no query.
 
-        Raises: SpaceNotFound, when it is another organization's.
+        Raises: SpaceNotFound, when it is another organization's, or one that the token does not see.
         """
         place, read = self._places.get((space, environment), (None, 0.0))
         if place is None or not 0 <= self._now() - read < limits.SECONDS_BETWEEN_READS_OF_TRIBES:
             return None
-        if place.space.organization != principal.organization:
+        if place.space.organization != principal.organization or not principal.sees(space):
             raise problems.SpaceNotFound(f"No space '{printable(space)}' is known.")
         return place
 
@@ -233,32 +322,21 @@ class Access:
         self._places[space, environment] = (place, self._now())
         return place
 
-    def put_catalogue(self, environment: Environment, catalogue: str) -> Environment:
+    def put_catalogue(self, environment: Environment, catalogue: str, *, actor: str = COMMAND_LINE) -> Environment:
         """Opens or closes the catalogue."""
-        changed = self._control.put_catalogue(environment.space, environment.name, catalogue)
-        self._places.pop((environment.space, environment.name), None)
+        space, name = environment.space, environment.name
+        organization = self._control.get_space(space).organization
+        action = "catalogue closed" if catalogue == "closed" else "catalogue opened"
+        changed = self._control.put_catalogue(
+            space, name, catalogue, [self._event(organization, actor, action, name, space=space)]
+        )
+        self._places.pop((space, name), None)
         return changed
 
 
-def rfc3339(seconds: float) -> str:
-    """Unix seconds as an RFC 3339 time in UTC.
-
-    >>> rfc3339(0)
-    '1970-01-01T00:00:00Z'
-    """
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _seconds(time_text: str) -> float:
-    return datetime.fromisoformat(time_text).timestamp()
-
-
-def _hashed(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
-
-
-def _url_safe(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+def scopes_of(permissions: Iterable[Permission]) -> frozenset[Scope]:
+    """What a token may at most where its teammate has these permissions."""
+    return frozenset[Scope]().union(*(SCOPES_PERMITTED[each] for each in permissions))
 
 
 def _expired(name: str) -> problems.NotSignedIn:

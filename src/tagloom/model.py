@@ -31,6 +31,8 @@ SCOPES: tuple[Scope, ...] = (
     "decisions",
     "admin",
 )
+Permission = Literal["view", "tribes", "developer"]
+PERMISSIONS: tuple[Permission, ...] = ("view", "tribes", "developer")
 ENVIRONMENT_NAMES = ("development", "staging", "production")
 
 Version: TypeAlias = int
@@ -212,3 +214,89 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     expires_at: str
     last_used_at: str | None = None
+    account: str | None = None
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One person who signs in, in however many organizations. The e-mail is kept as it was typed."""
+
+    id: str
+    email: str
+    name: str
+    created_at: str
+    last_signed_in_at: str | None = None
+    has_password: bool = True
+
+
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
+    """An account in an organization. `permissions` names for each space what it may; an administrator may everything.
+
+    Permissions are closed: `tribes` and `developer` come with `view`. A space that is not named does not exist for it.
+    """
+
+    organization: str
+    account: str
+    is_administrator: bool
+    state: Literal["active", "inactive"]
+    joined_at: str
+    last_seen_at: str | None = None
+    permissions: dict[str, tuple[Permission, ...]] = {}
+
+
+class Teammate(msgspec.Struct, frozen=True):
+    """An account with its membership of one organization."""
+
+    account: Account
+    membership: Membership
+
+
+class Invitation(msgspec.Struct, frozen=True, kw_only=True):
+    """A teammate to be. `invited_by` is an actor; the secret of its link is stored as a hash and shown once."""
+
+    id: str
+    organization: str
+    email: str
+    is_administrator: bool
+    permissions: dict[str, tuple[Permission, ...]]
+    invited_by: str
+    created_at: str
+    expires_at: str
+
+
+class Reset(msgspec.Struct, frozen=True):
+    """A link with which an account gets a new password, once. Its secret is stored as a hash."""
+
+    account: str
+    expires_at: str
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One browser that is signed in, and the organization that it has chosen. `agent` is what the browser calls itself.
+
+    It ends at `expires_at`, or when it was not used for SESSION_SECONDS_IDLE_MAX.
+    """
+
+    id: str
+    account: str
+    organization: str
+    created_at: str
+    last_seen_at: str
+    expires_at: str
+    address: str = ""
+    agent: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody did to the organization itself. `id` is the store's, and ascends; 0 before it is stored.
+
+    `action` is a past-tense word such as `invited`; `subject` whom or what it was done to.
+    """
+
+    organization: str
+    at: str
+    actor: str
+    action: str
+    subject: str
+    space: str | None = None
+    detail: dict[str, str] = {}
+    id: int = 0

@@ -379,6 +379,119 @@ class HeadersTooLarge(Problem):
     status = 431
 
 
+# Accounts and teammates.
+class SignInFailed(Problem):
+    """The e-mail or the password is wrong."""
+
+    status = 401
+
+
+class SignInNeeded(Problem):
+    """Sign in to go on."""
+
+    status = 401
+
+
+class TooManyAttempts(Problem):
+    """There were too many attempts; wait before the next one."""
+
+    status = 429
+
+
+class NotPermitted(Problem):
+    """Your permissions do not allow this."""
+
+    status = 403
+
+
+class NoOrganization(Problem):
+    """This account is active in no organization."""
+
+    status = 403
+
+
+class SetUpCodeWrong(Problem):
+    """The set-up code is not the newest one."""
+
+    status = 403
+
+
+class SetUpDone(Problem):
+    """This installation was set up already."""
+
+    status = 409
+
+
+class EmailInvalid(Problem):
+    """This is not an e-mail address."""
+
+    status = 422
+
+
+class PasswordInvalid(Problem):
+    """A password has 12 to 256 characters."""
+
+    status = 422
+
+
+class PasswordTooEasy(PasswordInvalid):
+    """This password is too easy to guess."""
+
+
+class IdentityRefused(Problem):
+    """This identity opens no account here."""
+
+    status = 403
+
+
+class InvitationNotFound(Problem):
+    """This invitation does not hold, or does not any more."""
+
+    status = 404
+
+
+class ResetNotFound(Problem):
+    """This link to a new password does not hold, or does not any more."""
+
+    status = 404
+
+
+class SessionNotFound(Problem):
+    """No such session is known."""
+
+    status = 404
+
+
+class TeammateNotFound(Problem):
+    """No such teammate is known in this organization."""
+
+    status = 404
+
+
+class TeammateExists(Problem):
+    """The organization has this teammate already."""
+
+    status = 409
+
+
+class AccountExists(Problem):
+    """An account with this e-mail was made meanwhile."""
+
+    status = 409
+
+
+class LastAdministrator(Problem):
+    """An organization keeps at least one active administrator."""
+
+    status = 409
+
+
+class TooManyTeammates(Problem):
+    """The organization holds as many teammates and invitations as it can."""
+
+    status = 422
+
+
 # The store.
 class StoreUnavailable(Problem):
     """The store cannot answer now."""

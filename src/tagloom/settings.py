@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -12,12 +13,29 @@ from tagloom import limits, problems
 DATABASE_FILE = "tagloom.sqlite"
 
 
+class OidcSettings(msgspec.Struct, frozen=True):
+    """The OpenID Connect provider that vouches for teammates, and what it knows Tagloom by."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        """Without the secret: settings are printed when something is wrong."""
+        return f"OidcSettings({self.issuer!r}, {self.client_id!r})"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the data lies, how much memory its index may take, and how much is logged."""
+    """Where the data lies, how much memory its index may take, how much is logged, and how teammates come in.
+
+    `public_url` is the console's address as browsers see it, without a slash at its end.
+    """
 
     database: Path
     index_bytes_max: int = limits.INDEX_BYTES_DEFAULT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    public_url: str | None = None
+    oidc: OidcSettings | None = None
 
 
 def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -32,13 +50,57 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
     level = environ.get("TAGLOOM_LOG_LEVEL", "info")
     match level:
         case "debug" | "info" | "warning" | "error":
-            return Settings(database=_database(data, environ), index_bytes_max=int(size), log_level=level)
+            public_url = _public_url(environ)
+            return Settings(
+                database=_database(data, environ),
+                index_bytes_max=int(size),
+                log_level=level,
+                public_url=public_url,
+                oidc=_oidc(environ, public_url),
+            )
     raise problems.ParameterInvalid(f"TAGLOOM_LOG_LEVEL is debug, info, warning or error, not '{level}'.")
 
 
 def read_token(environ: Mapping[str, str] = os.environ) -> str | None:
     """The access token for a server, from TAGLOOM_TOKEN; None when it is not set or empty."""
     return environ.get("TAGLOOM_TOKEN") or None
+
+
+def _public_url(environ: Mapping[str, str]) -> str | None:
+    text = environ.get("TAGLOOM_PUBLIC_URL")
+    if not text:
+        return None
+    parts = _url("TAGLOOM_PUBLIC_URL", text)
+    if parts.path not in ("", "/"):
+        raise problems.ParameterInvalid(f"TAGLOOM_PUBLIC_URL names a host of its own, without a path; not '{text}'.")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _oidc(environ: Mapping[str, str], public_url: str | None) -> OidcSettings | None:
+    names = ("TAGLOOM_OIDC_ISSUER", "TAGLOOM_OIDC_CLIENT_ID", "TAGLOOM_OIDC_CLIENT_SECRET")
+    issuer, client_id, client_secret = (environ.get(name, "") for name in names)
+    if not (issuer or client_id or client_secret):
+        return None
+    missing = [name for name in names if not environ.get(name)] + ([] if public_url else ["TAGLOOM_PUBLIC_URL"])
+    if missing:
+        raise problems.ParameterInvalid(f"OpenID Connect needs {' and '.join(missing)} too.")
+    parts = _url("TAGLOOM_OIDC_ISSUER", issuer)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        # Who can change what the provider says can sign in as anybody.
+        raise problems.ParameterInvalid(f"TAGLOOM_OIDC_ISSUER begins with https://, not '{issuer}'.")
+    return OidcSettings(issuer, client_id, client_secret)
+
+
+def _url(name: str, text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        is_plain = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
+        is_plain = is_plain and parts.username is None and parts.port != 0
+    except ValueError:
+        is_plain = False
+    if not is_plain:
+        raise problems.ParameterInvalid(f"{name} is an address such as https://tags.example.com, not '{text}'.")
+    return parts
 
 
 def _database(data: Path | None, environ: Mapping[str, str]) -> Path:

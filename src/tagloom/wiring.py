@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tagloom import problems
+from tagloom.accounts import Accounts
 from tagloom.engine.check import broken_invariants
 from tagloom.engine.committer import Committer
 from tagloom.engine.population import BitmapPopulation
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Moved
 from tagloom.model import Environment, Organization, Space
+from tagloom.passwords import Passwords
 from tagloom.settings import Settings
 from tagloom.store.control import SqlControl
 from tagloom.store.sqlite import SqliteDatabase
@@ -35,6 +37,9 @@ class Installation:
         self.database = SqliteDatabase(settings.database)
         self.control = SqlControl(self.database.engine)
         self.committer = Committer(self.database)
+        # Hashes passwords for the whole process, which it bounds.
+        self.passwords = Passwords()
+        self.set_up_code: str | None = None
         self._populations: dict[int, BitmapPopulation] = {}
         self._lock = threading.Lock()
         self._is_closed = False
@@ -59,9 +64,11 @@ class Installation:
 
 
 def open_installation(
-    settings: Settings, *, create: bool = False, now: Callable[[], datetime] = now_utc
+    settings: Settings, *, create: bool = False, is_server: bool = False, now: Callable[[], datetime] = now_utc
 ) -> Installation:
     """Opens what the settings name, bringing its schema up to date.
+
+    A server's has a new `set_up_code` while nobody has an account; the codes of earlier starts work no more.
 
     Raises:
         InstallationMissing: there is none, and `create` is not asked for.
@@ -78,6 +85,8 @@ def open_installation(
             installation.control.put_organization(ORGANIZATION)
         if not installation.control.list_spaces(ORGANIZATION.id):
             installation.control.put_space(SPACE)
+    if is_server:
+        installation.set_up_code = Accounts(installation.control, installation.passwords).new_set_up_code()
     return installation
 
 

@@ -11,7 +11,7 @@ from typer.main import get_command
 from tagloom import cli, limits, model, problems
 from tagloom.http.addresses import ORGANIZATION, SPACE, E
 from tagloom.http.routes import ROUTES
-from tagloom.store import port
+from tagloom.store import port, roster_port
 from tests.docs.pages import DOCS, ROOT, pages, prose, sections, table_rows
 
 HERE = Path(__file__).parent
@@ -105,7 +105,7 @@ def test_the_glossary_has_every_word_of_the_model_and_the_ports() -> None:
     }
     classes = [
         name
-        for module in (model, port)
+        for module in (model, port, roster_port)
         for name, each in inspect.getmembers(module, inspect.isclass)
         if each.__module__ == module.__name__
     ]

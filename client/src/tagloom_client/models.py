@@ -242,7 +242,10 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """A personal access token; `secret` is there only in the answer that created it."""
+    """A personal access token; `secret` is there only in the answer that created it.
+
+    `account` and `teammate`, an e-mail, say whose it is, if it belongs to a teammate.
+    """
 
     id: str
     organization: str
@@ -252,3 +255,5 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: str
     last_used_at: str | None = None
     secret: str | None = None
+    account: str | None = None
+    teammate: str | None = None

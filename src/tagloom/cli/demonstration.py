@@ -1,5 +1,6 @@
 """`tagloom demo`: a real customer base, tagged, targeted and served, to look around in."""
 
+import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from tagloom import problems
 from tagloom.access import Access
+from tagloom.accounts import Accounts
 from tagloom.cli.installing import administrator_token
 from tagloom.cli.options import installed
 from tagloom.cli.site import LocalSite, TribeDraft
@@ -18,6 +20,7 @@ from tagloom.wiring import ORGANIZATION, SPACE, Installation
 app = typer.Typer()
 
 TOKEN_NAME = "demonstration"
+EMAIL = "demo@tagloom.example"
 TRIBES = (
     TribeDraft(
         id="streamers",
@@ -88,7 +91,10 @@ def demo(
             numbers=(2, 3),
         )
         token = demonstration_token(installation)
-        say_how_to_try(f"http://{host}:{port}", token)
+        password = demonstration_password(installation)
+        address = f"http://{host}:{port}"
+        say_how_to_try(address, token)
+        say(f"Sign in at {address}/ as [bold]{EMAIL}[/] with password [bold]{password}[/]\n")
         if serves:
             serve_installation(installation, host, port)
 
@@ -100,6 +106,14 @@ def demonstration_token(installation: Installation) -> str:
         if token.name == TOKEN_NAME:
             access.drop_token(ORGANIZATION.id, token.id)
     return administrator_token(installation, TOKEN_NAME)
+
+
+def demonstration_password(installation: Installation) -> str:
+    """A new password of the demonstration's administrator; earlier ones do not work any more."""
+    password = "-".join(secrets.token_hex(3) for _ in range(4))
+    accounts = Accounts(installation.control, installation.passwords)
+    accounts.put_administrator(ORGANIZATION.id, email=EMAIL, name="Demo administrator", password=password)
+    return password
 
 
 def say_how_to_try(address: str, token: str) -> None:

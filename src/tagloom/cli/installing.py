@@ -57,8 +57,11 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8321,
 ) -> None:
     """Bring the schema up to date and serve the Platform API until SIGTERM or SIGINT."""
-    with installed(data, create=True) as installation:
-        say(f"Tagloom serves http://{host}:{port}  (reference: http://{host}:{port}/docs)")
+    with installed(data, create=True, is_server=True) as installation:
+        address = installation.settings.public_url or f"http://{host}:{port}"
+        say(f"Tagloom serves {address}  (reference: {address}/docs)")
+        if installation.set_up_code is not None:
+            say(f"Nobody has an account yet. Set it up at {address}/setup?code={installation.set_up_code}")
         serve_installation(installation, host, port)
 
 
@@ -130,7 +133,7 @@ def revoke_token(
 ) -> None:
     """Revoke a token: it stops working within two seconds."""
     with installed(data) as installation:
-        installation.control.drop_token(organization, token)
+        Access(installation.control).drop_token(organization, token)
     tell(f"Token {token} is revoked.")
 
 

@@ -99,7 +99,7 @@ class DecisionDoor:
         try:
             bearer = secret[7:].decode("latin-1")
             principal = access.find_principal(bearer)
-            if principal is None or "decisions" not in principal.scopes:
+            if principal is None or "decisions" not in principal.scopes_in(names[0]):
                 return None
             place = access.find_place(principal, names[0], names[1])
         except problems.Problem:

@@ -24,7 +24,7 @@ def render(problem: problems.Problem, request_id: str) -> tuple[int, Headers, by
     ]
     if problem.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="tagloom"'))
-    if problem.status == 503:
+    if problem.status in (429, 503):
         seconds = problem.members.get("retry_after", RETRY_AFTER_SECONDS)
         headers.append((b"retry-after", str(seconds).encode("ascii")))
     allowed = problem.members.get("allowed")

@@ -64,6 +64,8 @@ class PlatformApi:
             call.found_place = place
         elif space is not None:
             await call.in_thread(lambda: self._doors.access.get_space(principal, space))
+        if space is not None:
+            principal.require(*scopes, space=space)
         call.query = read_query(call.scope["query_string"], found.known)
         at_least = call.find_integer("at_least") if call.query else None
         if at_least is not None:

@@ -295,8 +295,14 @@ class EnvironmentsPage(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: Cursor
 
 
+class TokenItem(Token, frozen=True, kw_only=True):
+    """A token without its secret. `teammate` is the e-mail of the account that it belongs to, if it does to one."""
+
+    teammate: str | None = None
+
+
 class TokensPage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens by creation."""
 
-    items: tuple[Token, ...]
+    items: tuple[TokenItem, ...]
     next_cursor: Cursor

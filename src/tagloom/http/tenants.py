@@ -16,6 +16,7 @@ from tagloom.http.shapes import (
     NewTokenAnswer,
     OrganizationsPage,
     SpacesPage,
+    TokenItem,
     TokensPage,
 )
 from tagloom.model import Environment
@@ -30,9 +31,9 @@ async def list_organizations(call: Call) -> Answer:
 
 
 async def list_spaces(call: Call) -> Answer:
-    """The spaces of an organization."""
-    organization = call.values["organization"]
-    spaces = await call.in_thread(lambda: call.doors.access.list_spaces(organization))
+    """The spaces of an organization that exist for the token."""
+    organization, principal = call.values["organization"], call.principal
+    spaces = await call.in_thread(lambda: call.doors.access.list_spaces(organization, principal))
     items, next_cursor = page_of(call, spaces, lambda space: space.id)
     return Answer(SpacesPage(items=items, next_cursor=next_cursor))
 
@@ -42,7 +43,8 @@ async def create_space(call: Call) -> Answer:
     organization = call.values["organization"]
     body = await read_json(call, NewSpace)
     space = None if body.id is UNSET else body.id
-    created = await call.in_thread(lambda: call.doors.access.create_space(organization, body.name, space))
+    actor = call.principal.name
+    created = await call.in_thread(lambda: call.doors.access.create_space(organization, body.name, space, actor=actor))
     location = f"/v2/spaces/{created.id}/environments".encode("ascii")
     return Answer(created, status=201, headers=((b"location", location),))
 
@@ -63,9 +65,9 @@ async def get_environment(call: Call) -> Answer:
 
 async def patch_environment(call: Call) -> Answer:
     """Opens or closes its catalogue."""
-    environment = call.environment
+    environment, actor = call.environment, call.principal.name
     body = await read_json(call, EnvironmentPatch)
-    changed = await call.in_thread(lambda: call.doors.access.put_catalogue(environment, body.catalogue))
+    changed = await call.in_thread(lambda: call.doors.access.put_catalogue(environment, body.catalogue, actor=actor))
     return Answer(await _shown(call, changed))
 
 
@@ -84,15 +86,26 @@ async def list_tokens(call: Call) -> Answer:
     organization = call.values["organization"]
     tokens = await call.in_thread(lambda: call.doors.access.list_tokens(organization))
     items, next_cursor = page_of(call, tokens, lambda token: f"{token.created_at} {token.id}")
-    return Answer(TokensPage(items=items, next_cursor=next_cursor))
+    emails = await call.in_thread(lambda: call.doors.access.emails_of(items))
+    shown = tuple(
+        TokenItem(**msgspec.structs.asdict(token), teammate=emails.get(token.account or "")) for token in items
+    )
+    return Answer(TokensPage(items=shown, next_cursor=next_cursor))
 
 
 async def create_token(call: Call) -> Answer:
-    """A token, and its secret this once."""
-    organization = call.values["organization"]
+    """A token, and its secret this once. It belongs to the teammate whose token asks, if that belongs to one."""
+    organization, principal = call.values["organization"], call.principal
     body = await read_json(call, NewToken)
     token, secret = await call.in_thread(
-        lambda: call.doors.access.create_token(organization, body.name, body.scopes, days=body.expires_in_days)
+        lambda: call.doors.access.create_token(
+            organization,
+            body.name,
+            body.scopes,
+            days=body.expires_in_days,
+            account=principal.account,
+            actor=principal.name,
+        )
     )
     answer = NewTokenAnswer(**msgspec.structs.asdict(token), secret=secret)
     location = f"/v2/organizations/{organization}/tokens/{token.id}".encode()
@@ -101,6 +114,6 @@ async def create_token(call: Call) -> Answer:
 
 async def drop_token(call: Call) -> Answer:
     """Revokes a token."""
-    organization, token = call.values["organization"], call.values["token"]
-    await call.in_thread(lambda: call.doors.access.drop_token(organization, token))
+    organization, token, actor = call.values["organization"], call.values["token"], call.principal.name
+    await call.in_thread(lambda: call.doors.access.drop_token(organization, token, actor=actor))
     return Answer(None, status=204)

@@ -1,4 +1,5 @@
-"""What the use cases need from a store: one port for a population, one for the tenants and their tribes.
+"""What the use cases need from a store: one port for a population, one for the tenants and their tribes (and,
+in `roster_port.py`, for those who sign in).
 
 `memory.py` implements both in plain dicts and sets and is the oracle; the others must answer the same.
 """
@@ -18,6 +19,7 @@ from tagloom.model import (
     Count,
     Decision,
     Environment,
+    Event,
     Kind,
     Match,
     Mode,
@@ -36,6 +38,7 @@ from tagloom.model import (
     Version,
 )
 from tagloom.rules import Definition
+from tagloom.store.roster_port import Roster
 from tagloom.tags import TagPath
 
 Item = TypeVar("Item")
@@ -254,17 +257,20 @@ class Population(Protocol):
         """One version. Raises: ChangeNotFound."""
 
 
-class Control(Protocol):
-    """The tenants of an installation, their tokens and their tribes."""
+class Control(Roster, Protocol):
+    """The tenants of an installation, their tokens and their tribes, and those who sign in."""
 
-    def put_organization(self, organization: Organization) -> None:
+    def put_organization(self, organization: Organization, events: Sequence[Event] = ()) -> None:
         """Creates it, or renames it."""
 
     def list_organizations(self) -> tuple[Organization, ...]:
         """All of the installation, by id."""
 
-    def put_space(self, space: Space) -> None:
+    def put_space(self, space: Space, events: Sequence[Event] = ()) -> None:
         """Creates a space with its three environments. Raises: SpaceExists, OrganizationNotFound."""
+
+    def rename_space(self, space: str, name: str, events: Sequence[Event] = ()) -> None:
+        """Raises: SpaceNotFound."""
 
     def list_spaces(self, organization: str) -> tuple[Space, ...]:
         """By id."""
@@ -278,10 +284,10 @@ class Control(Protocol):
     def get_environment(self, space: str, name: str) -> Environment:
         """Raises: SpaceNotFound, EnvironmentNotFound."""
 
-    def put_catalogue(self, space: str, name: str, catalogue: str) -> Environment:
+    def put_catalogue(self, space: str, name: str, catalogue: str, events: Sequence[Event] = ()) -> Environment:
         """Opens or closes the catalogue of an environment."""
 
-    def add_token(self, token: Token, secret_hash: bytes) -> None:
+    def add_token(self, token: Token, secret_hash: bytes, events: Sequence[Event] = ()) -> None:
         """Stores a token by the SHA-256 of its secret."""
 
     def find_token(self, secret_hash: bytes) -> Token | None:
@@ -293,7 +299,7 @@ class Control(Protocol):
     def touch_token(self, token: str, at: str) -> None:
         """Sets the last-used time."""
 
-    def drop_token(self, organization: str, token: str) -> None:
+    def drop_token(self, organization: str, token: str, events: Sequence[Event] = ()) -> None:
         """Revokes it. Raises: TokenNotFound."""
 
     def list_tribes(self, space: str) -> tuple[Tribe, ...]:
@@ -312,4 +318,4 @@ class Control(Protocol):
         """Raises: TribeNotFound, TribeChanged."""
 
 
-__all__ = ["Control", "Page", "Part", "Population", "Request", "Scope"]
+__all__ = ["Control", "Page", "Part", "Population", "Request", "Roster", "Scope"]

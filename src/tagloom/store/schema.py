@@ -45,7 +45,114 @@ token = sql.Table(
     sql.Column("created_at", sql.Text, nullable=False),
     sql.Column("expires_at", sql.Text, nullable=False),
     sql.Column("last_used_at", sql.Text),
+    sql.Column("account", sql.Text, sql.ForeignKey("account.id"), index=True),
 )
+
+account = sql.Table(
+    "account",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("email", sql.Text, nullable=False),
+    sql.Column("email_key", sql.Text, nullable=False, unique=True),
+    sql.Column("name", sql.Text, nullable=False),
+    sql.Column("password_hash", sql.Text),
+    sql.Column("created_at", sql.Text, nullable=False),
+    sql.Column("last_signed_in_at", sql.Text),
+)
+
+membership = sql.Table(
+    "membership",
+    metadata,
+    sql.Column("organization", sql.Text, sql.ForeignKey("organization.id"), primary_key=True),
+    sql.Column("account", sql.Text, sql.ForeignKey("account.id"), primary_key=True, index=True),
+    sql.Column("is_administrator", sql.Boolean, nullable=False),
+    sql.Column("state", sql.Text, nullable=False),
+    sql.Column("joined_at", sql.Text, nullable=False),
+    sql.Column("last_seen_at", sql.Text),
+)
+
+# A space that has no row here does not exist for the teammate. `names` are separated by spaces.
+permission = sql.Table(
+    "permission",
+    metadata,
+    sql.Column("organization", sql.Text, primary_key=True),
+    sql.Column("account", sql.Text, primary_key=True),
+    sql.Column("space", sql.Text, sql.ForeignKey("space.id"), primary_key=True),
+    sql.Column("names", sql.Text, nullable=False),
+    sql.ForeignKeyConstraint(["organization", "account"], ["membership.organization", "membership.account"]),
+)
+
+invitation = sql.Table(
+    "invitation",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("organization", sql.Text, sql.ForeignKey("organization.id"), nullable=False),
+    sql.Column("email", sql.Text, nullable=False),
+    sql.Column("email_key", sql.Text, nullable=False, index=True),
+    sql.Column("is_administrator", sql.Boolean, nullable=False),
+    sql.Column("permissions", sql.Text, nullable=False),
+    sql.Column("invited_by", sql.Text, nullable=False),
+    sql.Column("created_at", sql.Text, nullable=False),
+    sql.Column("expires_at", sql.Text, nullable=False),
+    sql.Column("secret_hash", sql.LargeBinary, nullable=False, unique=True),
+    sql.UniqueConstraint("organization", "email_key"),
+)
+
+session = sql.Table(
+    "session",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("account", sql.Text, sql.ForeignKey("account.id"), nullable=False, index=True),
+    sql.Column("organization", sql.Text, sql.ForeignKey("organization.id"), nullable=False),
+    sql.Column("secret_hash", sql.LargeBinary, nullable=False, unique=True),
+    sql.Column("created_at", sql.Text, nullable=False),
+    sql.Column("last_seen_at", sql.Text, nullable=False),
+    sql.Column("expires_at", sql.Text, nullable=False, index=True),
+    sql.Column("address", sql.Text, nullable=False),
+    sql.Column("agent", sql.Text, nullable=False),
+)
+
+reset = sql.Table(
+    "reset",
+    metadata,
+    sql.Column("account", sql.Text, sql.ForeignKey("account.id"), primary_key=True),
+    sql.Column("secret_hash", sql.LargeBinary, nullable=False, unique=True),
+    sql.Column("expires_at", sql.Text, nullable=False),
+)
+
+# Who an OpenID Connect provider says somebody is.
+identity = sql.Table(
+    "identity",
+    metadata,
+    sql.Column("issuer", sql.Text, primary_key=True),
+    sql.Column("subject", sql.Text, primary_key=True),
+    sql.Column("account", sql.Text, sql.ForeignKey("account.id"), nullable=False, index=True),
+    sql.Column("linked_at", sql.Text, nullable=False),
+)
+
+# One row for ever: while nobody has an account, the hash of the newest set-up code; afterwards NULL. Whoever sets
+# an installation up changes it first, so that one of many wins.
+set_up = sql.Table(
+    "set_up",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("code_hash", sql.LargeBinary),
+)
+
+event = sql.Table(
+    "event",
+    metadata,
+    sql.Column("id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True),
+    sql.Column("organization", sql.Text, sql.ForeignKey("organization.id"), nullable=False),
+    sql.Column("space", sql.Text),
+    sql.Column("at", sql.Text, nullable=False),
+    sql.Column("actor", sql.Text, nullable=False),
+    sql.Column("action", sql.Text, nullable=False),
+    sql.Column("subject", sql.Text, nullable=False),
+    sql.Column("detail", sql.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+sql.Index("event_of_organization", event.c.organization, event.c.id)
 
 tribe = sql.Table(
     "tribe",

@@ -1,36 +1,35 @@
-"""The control plane of the oracle: tenants, tokens and tribes in plain dicts."""
+"""The control plane of the oracle: tenants, tokens, tribes and teammates in plain dicts."""
 
-import threading
+from collections.abc import Sequence
 
 import msgspec
 
 from tagloom import limits, problems
-from tagloom.model import ENVIRONMENT_NAMES, Environment, Organization, Space, Token, Tribe
+from tagloom.model import ENVIRONMENT_NAMES, Environment, Event, Organization, Space, Token, Tribe
+from tagloom.store.memory.roster import MemoryRoster
 from tagloom.tags import printable
 
 
-class MemoryControl:
+class MemoryControl(MemoryRoster):
     """A `Control` that forgets everything when the process ends."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._organizations: dict[str, Organization] = {}
-        self._spaces: dict[str, Space] = {}
+        super().__init__()
         self._environments: dict[tuple[str, str], Environment] = {}
-        self._tokens: dict[bytes, Token] = {}
         self._tribes: dict[tuple[str, str], Tribe] = {}
 
     # Tenants.
 
-    def put_organization(self, organization: Organization) -> None:
+    def put_organization(self, organization: Organization, events: Sequence[Event] = ()) -> None:
         with self._lock:
             self._organizations[organization.id] = organization
+            self._tell(events)
 
     def list_organizations(self) -> tuple[Organization, ...]:
         with self._lock:
             return tuple(self._organizations[id] for id in sorted(self._organizations))
 
-    def put_space(self, space: Space) -> None:
+    def put_space(self, space: Space, events: Sequence[Event] = ()) -> None:
         with self._lock:
             if space.organization not in self._organizations:
                 raise problems.OrganizationNotFound(
@@ -38,10 +37,19 @@ class MemoryControl:
                 )
             if space.id in self._spaces:
                 raise problems.SpaceExists(f"There is a space '{space.id}' already.", value=space.id)
-            self._spaces[space.id] = space
-            for name in ENVIRONMENT_NAMES:
-                key = len(self._environments) + 1
-                self._environments[space.id, name] = Environment(key=key, space=space.id, name=name)
+            self._create_space(space)
+            self._tell(events)
+
+    def _create_space(self, space: Space) -> None:
+        self._spaces[space.id] = space
+        for name in ENVIRONMENT_NAMES:
+            key = len(self._environments) + 1
+            self._environments[space.id, name] = Environment(key=key, space=space.id, name=name)
+
+    def rename_space(self, space: str, name: str, events: Sequence[Event] = ()) -> None:
+        with self._lock:
+            self._spaces[space] = msgspec.structs.replace(self.get_space(space), name=name)
+            self._tell(events)
 
     def list_spaces(self, organization: str) -> tuple[Space, ...]:
         with self._lock:
@@ -68,18 +76,20 @@ class MemoryControl:
                 )
             return self._environments[space, name]
 
-    def put_catalogue(self, space: str, name: str, catalogue: str) -> Environment:
+    def put_catalogue(self, space: str, name: str, catalogue: str, events: Sequence[Event] = ()) -> Environment:
         with self._lock:
             environment = self.get_environment(space, name)
             changed = msgspec.convert(msgspec.to_builtins(environment) | {"catalogue": catalogue}, Environment)
             self._environments[space, name] = changed
+            self._tell(events)
             return changed
 
     # Tokens.
 
-    def add_token(self, token: Token, secret_hash: bytes) -> None:
+    def add_token(self, token: Token, secret_hash: bytes, events: Sequence[Event] = ()) -> None:
         with self._lock:
             self._tokens[secret_hash] = token
+            self._tell(events)
 
     def find_token(self, secret_hash: bytes) -> Token | None:
         with self._lock:
@@ -96,11 +106,12 @@ class MemoryControl:
                 if each.id == token:
                     self._tokens[secret_hash] = msgspec.structs.replace(each, last_used_at=at)
 
-    def drop_token(self, organization: str, token: str) -> None:
+    def drop_token(self, organization: str, token: str, events: Sequence[Event] = ()) -> None:
         with self._lock:
             for secret_hash, each in self._tokens.items():
                 if each.id == token and each.organization == organization:
                     del self._tokens[secret_hash]
+                    self._tell(events)
                     return
             raise problems.TokenNotFound(f"There is no token '{printable(token)}'.", value=printable(token))
 

@@ -1,6 +1,6 @@
-"""Tenants, tokens and tribes in SQL, one adapter for every database SQLAlchemy speaks to."""
+"""Tenants, tokens, tribes and teammates in SQL, one adapter for every database SQLAlchemy speaks to."""
 
-import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -8,11 +8,11 @@ import sqlalchemy as sql
 from sqlalchemy import exc
 
 from tagloom import limits, problems
-from tagloom.engine.dictionary import FACTS
 from tagloom.model import (
     ENVIRONMENT_NAMES,
     SCOPES,
     Environment,
+    Event,
     Organization,
     Space,
     Token,
@@ -20,32 +20,22 @@ from tagloom.model import (
 )
 from tagloom.rules import Rule, rule_json
 from tagloom.store import schema
+from tagloom.store.control.connecting import insert_space
+from tagloom.store.control.roster import SqlRoster
 
 
-class SqlControl:
+class SqlControl(SqlRoster):
     """Implements `tagloom.store.port.Control`."""
 
-    def __init__(self, engine: sql.Engine) -> None:
-        self._engine = engine
-        self._reading = engine.execution_options(reads=True)
-
-    def _run(self, statement: Any) -> list[Any]:
-        engine = self._reading if statement.is_select else self._engine
-        try:
-            with engine.begin() as connection:
-                result = connection.execute(statement)
-                return list(result.all()) if result.returns_rows else [result.rowcount]
-        except exc.IntegrityError:
-            raise
-        except exc.DBAPIError as error:
-            raise problems.StoreUnavailable(f"The database says: {error.orig}.") from error
-
-    def put_organization(self, organization: Organization) -> None:
+    def put_organization(self, organization: Organization, events: Sequence[Event] = ()) -> None:
         """See the port."""
         table = schema.organization
-        changed = self._run(sql.update(table).where(table.c.id == organization.id).values(name=organization.name))
-        if changed == [0]:
-            self._run(sql.insert(table).values(id=organization.id, name=organization.name))
+        with self._writing(events) as connection:
+            changed = connection.execute(
+                sql.update(table).where(table.c.id == organization.id).values(name=organization.name)
+            )
+            if changed.rowcount == 0:
+                connection.execute(sql.insert(table).values(id=organization.id, name=organization.name))
 
     def list_organizations(self) -> tuple[Organization, ...]:
         """See the port."""
@@ -53,46 +43,22 @@ class SqlControl:
         found = self._run(sql.select(table.c.id, table.c.name).order_by(table.c.id))
         return tuple(Organization(*each) for each in found)
 
-    def put_space(self, space: Space) -> None:
+    def put_space(self, space: Space, events: Sequence[Event] = ()) -> None:
         """See the port."""
         try:
-            with self._engine.begin() as connection:
-                connection.execute(
-                    sql.insert(schema.space).values(id=space.id, organization=space.organization, name=space.name)
-                )
-                for name in ENVIRONMENT_NAMES:
-                    key = connection.execute(
-                        sql.insert(schema.environment)
-                        .values(
-                            space=space.id,
-                            name=name,
-                            catalogue="open",
-                            secret=secrets.token_bytes(32),
-                            version=0,
-                            next_ordinal=0,
-                            catalogue_generation=0,
-                            keys_generation=0,
-                        )
-                        .returning(schema.environment.c.key)
-                    ).scalar_one()
-                    connection.execute(
-                        sql.insert(schema.row),
-                        [
-                            {
-                                "environment": key,
-                                "kind": "fact",
-                                "path": fact,
-                                "is_live": True,
-                                "description": "",
-                                "exclusive": False,
-                            }
-                            for fact in FACTS
-                        ],
-                    )
+            with self._writing(events) as connection:
+                insert_space(connection, space)
         except exc.IntegrityError as error:
             if any(each.id == space.organization for each in self.list_organizations()):
                 raise problems.SpaceExists(f"A space '{space.id}' exists already.", value=space.id) from error
             raise problems.OrganizationNotFound(f"There is no organization '{space.organization}'.") from error
+
+    def rename_space(self, space: str, name: str, events: Sequence[Event] = ()) -> None:
+        """See the port."""
+        table = schema.space
+        with self._writing(events) as connection:
+            if connection.execute(sql.update(table).where(table.c.id == space).values(name=name)).rowcount == 0:
+                raise problems.SpaceNotFound(f"There is no space '{space}'.", value=space)
 
     def list_spaces(self, organization: str) -> tuple[Space, ...]:
         """See the port."""
@@ -136,19 +102,20 @@ class SqlControl:
             )
         return found[0]
 
-    def put_catalogue(self, space: str, name: str, catalogue: str) -> Environment:
+    def put_catalogue(self, space: str, name: str, catalogue: str, events: Sequence[Event] = ()) -> Environment:
         """See the port."""
         environment = self.get_environment(space, name)
         table = schema.environment
         # The generation tells every process to read the dictionary, and this, again.
-        self._run(
-            sql.update(table)
-            .where(table.c.key == environment.key)
-            .values(catalogue=catalogue, catalogue_generation=table.c.catalogue_generation + 1)
-        )
+        with self._writing(events) as connection:
+            connection.execute(
+                sql.update(table)
+                .where(table.c.key == environment.key)
+                .values(catalogue=catalogue, catalogue_generation=table.c.catalogue_generation + 1)
+            )
         return self.get_environment(space, name)
 
-    def add_token(self, token: Token, secret_hash: bytes) -> None:
+    def add_token(self, token: Token, secret_hash: bytes, events: Sequence[Event] = ()) -> None:
         """See the port."""
         values = {
             "id": token.id,
@@ -159,8 +126,10 @@ class SqlControl:
             "created_at": token.created_at,
             "expires_at": token.expires_at,
             "last_used_at": token.last_used_at,
+            "account": token.account,
         }
-        self._run(sql.insert(schema.token).values(values))
+        with self._writing(events) as connection:
+            connection.execute(sql.insert(schema.token).values(values))
 
     def find_token(self, secret_hash: bytes) -> Token | None:
         """See the port."""
@@ -184,6 +153,7 @@ class SqlControl:
                 created_at=each.created_at,
                 expires_at=each.expires_at,
                 last_used_at=each.last_used_at,
+                account=each.account,
             )
             for each in found
         )
@@ -192,12 +162,13 @@ class SqlControl:
         """See the port."""
         self._run(sql.update(schema.token).where(schema.token.c.id == token).values(last_used_at=at))
 
-    def drop_token(self, organization: str, token: str) -> None:
+    def drop_token(self, organization: str, token: str, events: Sequence[Event] = ()) -> None:
         """See the port."""
         table = schema.token
-        dropped = self._run(sql.delete(table).where(table.c.organization == organization, table.c.id == token))
-        if dropped == [0]:
-            raise problems.TokenNotFound(f"There is no token '{token}'.", value=token)
+        dropping = sql.delete(table).where(table.c.organization == organization, table.c.id == token)
+        with self._writing(events) as connection:
+            if connection.execute(dropping).rowcount == 0:
+                raise problems.TokenNotFound(f"There is no token '{token}'.", value=token)
 
     def list_tribes(self, space: str) -> tuple[Tribe, ...]:
         """See the port."""
