@@ -1,14 +1,16 @@
 """The tags of an environment, and the tribes that use them."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from tagloom import limits, problems
-from tagloom.model import Environment, Origin, Receipt, Tag
+from tagloom.model import Branch, Environment, Origin, Receipt, Source, Tag
 from tagloom.rules import Definition, HasTag, walk
 from tagloom.store.port import Page, Population
 from tagloom.tags import TagPath, branches_above, is_at_or_below
+from tagloom.times import day_ends, rfc3339
 from tagloom.tribes import Tribes, check_description
 
 
@@ -35,12 +37,26 @@ class Usage(msgspec.Struct, frozen=True):
         return tuple(sorted(found))
 
 
-class Catalogue:
-    """The catalogues of an installation's populations."""
+class TagPoint(msgspec.Struct, frozen=True):
+    """How many people bore a tag at a moment: itself, and it or anything below it."""
 
-    def __init__(self, tribes: Tribes, population_of: Callable[[Environment], Population]) -> None:
+    at: str
+    users: int
+    subtree_users: int
+
+
+class Catalogue:
+    """The catalogues of an installation's populations. `now` tells Unix seconds."""
+
+    def __init__(
+        self,
+        tribes: Tribes,
+        population_of: Callable[[Environment], Population],
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._tribes = tribes
         self._population_of = population_of
+        self._now = now
 
     def list_tags(
         self,
@@ -56,7 +72,57 @@ class Catalogue:
         page = population.list_tags(search=search, under=under, limit=limit, cursor=cursor)
         usage = self._usage(environment, population)
         items = tuple(msgspec.structs.replace(tag, tribes=usage.tribes_of(tag.tag)) for tag in page.items)
-        return Page(items, page.next_cursor)
+        return Page(items, page.next_cursor, page.total)
+
+    def children(
+        self,
+        environment: Environment,
+        under: TagPath | None,
+        *,
+        limit: int = limits.PAGE_ITEMS_DEFAULT,
+        cursor: str | None = None,
+    ) -> Page[Branch]:
+        """A page of what lies one level below a branch, or of the first level, each with the tribes that use it."""
+        population = self._population_of(environment)
+        page = population.children(under, limit=limit, cursor=cursor)
+        usage = self._usage(environment, population)
+        items = tuple(
+            Branch(msgspec.structs.replace(each.tag, tribes=usage.tribes_of(each.tag.tag)), each.has_children)
+            for each in page.items
+        )
+        return Page(items, page.next_cursor, page.total)
+
+    def trends(
+        self, environment: Environment, tags: Sequence[TagPath], *, days: int = 30
+    ) -> dict[TagPath, tuple[int, ...]]:
+        """How many people bore each tag itself at the end of each of the last `days` days in UTC, and now.
+
+        Raises: ParameterInvalid.
+        """
+        _check_days(days)
+        if len(tags) > limits.PAGE_ITEMS_MAX:
+            raise problems.ParameterInvalid(f"At most {limits.PAGE_ITEMS_MAX} tags are asked for at once.")
+        return self._population_of(environment).users_at(tags, day_ends(self._now(), days))
+
+    def trend(self, environment: Environment, tag: TagPath, *, days: int = 30) -> tuple[TagPoint, ...]:
+        """How many people bore the tag, and anything at or below it, at the end of each day in UTC, and now.
+
+        Raises: ParameterInvalid, TagNotFound, TagIsAlias.
+        """
+        _check_days(days)
+        population = self._population_of(environment)
+        population.get_tag(tag)
+        now = self._now()
+        moments = day_ends(now, days)
+        wanted = [Definition("everyone", HasTag(tag, "exact")), Definition("everyone", HasTag(tag, "subtree"))]
+        own, below = population.trend(wanted, {}, moments)
+        return tuple(map(TagPoint, (*moments, rfc3339(now)), own, below))
+
+    def sources(
+        self, environment: Environment, tag: TagPath, *, limit: int = limits.PAGE_ITEMS_DEFAULT
+    ) -> tuple[Source, ...]:
+        """Which actors gave and took the tag and what is below it, and from what: the last to do so first."""
+        return self._population_of(environment).sources(tag, limit=limit)
 
     def get_tag(self, environment: Environment, tag: TagPath) -> Tag:
         """Raises: TagNotFound, with the nearest; TagIsAlias, with the path it is now."""
@@ -95,6 +161,11 @@ class Catalogue:
 
     def _usage(self, environment: Environment, population: Population) -> Usage:
         return _usage_of(self._tribes.definitions(environment.space), population)
+
+
+def _check_days(days: int) -> None:
+    if not 1 <= days <= limits.DAYS_PER_TREND_MAX:
+        raise problems.ParameterInvalid(f"days must lie between 1 and {limits.DAYS_PER_TREND_MAX}.", parameter="days")
 
 
 def _usage_of(definitions: Mapping[str, Definition], population: Population) -> Usage:

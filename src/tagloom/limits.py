@@ -17,6 +17,10 @@ RULE_BYTES_MAX = 262_144  # A thousand nodes with the longest tags.
 TRIBES_PER_SPACE_MAX = 5_000  # Every decision looks at each of them.
 TRIBES_PER_OVERLAP_MAX = 12  # 2**12 regions is the most that one picture or table can say.
 
+DAYS_PER_TREND_MAX = 366  # A year and its leap day; a longer line says nothing that a year does not.
+TAGS_PER_MAKE_UP_MAX = 1_000  # One page; what fewer people bear says little about a tribe.
+VARIABLES_PER_EXAMINATION_MAX = 16  # 65,536 combinations as bits of one number: about 2 us a node of the rule.
+
 PEOPLE_PER_ENVIRONMENT_MAX = 4_294_967_295  # Ordinals are uint32.
 ORDINALS_PER_CHUNK = 65_536  # One roaring container.
 TAGS_PER_ENVIRONMENT_MAX = 1_000_000  # The catalogue lives in memory: about 200 bytes a tag.
@@ -35,6 +39,8 @@ NEAREST_TAGS_MAX = 3  # Suggestions for an unknown tag.
 
 PAGE_ITEMS_DEFAULT = 100  # One screen and a bit.
 PAGE_ITEMS_MAX = 1_000  # Larger reads are exports.
+TAGS_FORESEEN_MAX = 100  # Tags listed in what a write would do; the number of all of them is exact.
+TRIBES_FORESEEN_MAX = 500  # Tribes counted before and after; a write waits for it with all others behind it.
 SAMPLE_PEOPLE_MAX = 10  # People shown with a preview.
 EXPORT_PEOPLE_PER_PART = 65_536  # One chunk at a time is held while streaming.
 
@@ -82,6 +88,14 @@ UPLOADS_AT_ONCE_MAX = 8  # Bulk bodies read at the same moment by one process; f
 EXPORTS_AT_ONCE_MAX = 16  # Streamed answers at the same moment in one process; further ones wait their turn.
 UPLOAD_CHUNK_BYTES = 262_144  # What the event loop hands to the reading thread at once.
 UPLOAD_CHUNKS_HELD_MAX = 16  # 4 MiB of a body wait for the reader; then the sender is made to wait.
+
+FORM_BYTES_MAX = 1_048_576  # The largest rule as a form; files come another way.
+UPLOAD_BYTES_MAX = 2_147_483_648  # A file by the browser, 2 GiB; larger ones come by the API or the command line.
+UPLOAD_FIELDS_MAX = 20  # Fields beside the file of an upload.
+UPLOADS_KEPT_MAX = 200  # Files of one environment that lie in the data directory at once.
+UPLOAD_DAYS_KEPT = 30  # Then the file goes; the batch that it made stays in the log.
+UPLOAD_SECONDS_SILENT = 120  # A run that saved no progress for so long was cut off.
+FORM_FIELDS_MAX = 4_000  # Three fields for each filter of the largest rule, and the rest.
 
 
 def all_limits() -> dict[str, int]:

@@ -99,6 +99,24 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     tribes: tuple[str, ...] = ()
 
 
+class Branch(msgspec.Struct, frozen=True):
+    """An entry of the catalogue seen in its tree."""
+
+    tag: Tag
+    has_children: bool
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """What one actor did to a tag, and what is below it, from one source: taggings, and the last version that did."""
+
+    actor: str
+    source: str
+    added: int
+    removed: int
+    last_version: Version
+    last_at: str
+
+
 class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A person with their tags in alphabetical order, true for `version`."""
 
@@ -120,12 +138,59 @@ class Tribe(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
 
 
+class TribeChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What one save did to a tribe: its forms before and after, None where there was none. Ids ascend."""
+
+    id: int
+    at: str
+    actor: str
+    source: str
+    tribe: str
+    action: Literal["create", "change", "delete"]
+    before: Tribe | None
+    after: Tribe | None
+
+
 class Count(msgspec.Struct, frozen=True, kw_only=True):
     """How many people are in a tribe, of how many of its audience, as of a version."""
 
     count: int
     of: int
     version: Version
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """How a wanted rule differs from the saved one in whom it finds, as of a version.
+
+    `count` people it would find, of `of` in its audience; `entered` come in and `left` go. The people are some of
+    each, spread over the population.
+    """
+
+    count: int
+    of: int
+    version: Version
+    sample: tuple[Person, ...]
+    entered: int
+    left: int
+    entering: tuple[Person, ...]
+    leaving: tuple[Person, ...]
+
+
+class TagShare(msgspec.Struct, frozen=True):
+    """How many of some people bear a tag itself, and how many of everyone in their audience do."""
+
+    tag: TagPath
+    count: int
+    everyone: int
+
+
+class MakeUp(msgspec.Struct, frozen=True, kw_only=True):
+    """What `of` people, of `population` in their audience, bear: the tags most borne first, then by path."""
+
+    of: int
+    population: int
+    version: Version
+    tags: tuple[TagShare, ...]
 
 
 class Because(msgspec.Struct, frozen=True, kw_only=True):
@@ -300,3 +365,48 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     space: str | None = None
     detail: dict[str, str] = {}
     id: int = 0
+
+
+class Board(msgspec.Struct, frozen=True):
+    """How the tribes of a space are laid out: categories and cards in order, and the hue that a card was given."""
+
+    categories: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    colours: dict[str, int] = {}
+
+
+class TagEffect(msgspec.Struct, frozen=True):
+    """How many taggings of one tag a write adds and removes."""
+
+    tag: str
+    added: int
+    removed: int
+
+
+class TribeEffect(msgspec.Struct, frozen=True, kw_only=True):
+    """How a write moves a tribe: how many are in it before and after, how many enter, how many leave."""
+
+    tribe: str
+    before: int
+    after: int
+    entered: int
+    left: int
+
+
+class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a write would do, exactly, if it were made now: its receipt, and its effect.
+
+    `people` counts whoever gains or loses a tag, comes or goes. `by_tag` has the tags with the most changes, of
+    `tags_touched` in all. `renamed` are live paths before and after. `tribes` are those that somebody would enter or
+    leave; `tribes_not_asked` counts those beyond TRIBES_FORESEEN_MAX, about which nothing is said.
+    """
+
+    receipt: Receipt
+    people: int
+    by_tag: tuple[TagEffect, ...] = ()
+    tags_touched: int = 0
+    new_tags: tuple[str, ...] = ()
+    removed_tags: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    tribes: tuple[TribeEffect, ...] = ()
+    tribes_not_asked: int = 0

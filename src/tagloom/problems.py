@@ -379,6 +379,43 @@ class HeadersTooLarge(Problem):
     status = 431
 
 
+# The console.
+class OriginRefused(Problem):
+    """The request does not come from the console."""
+
+    status = 403
+
+
+class CategoryNotFound(Problem):
+    """No such category is on the board."""
+
+    status = 404
+
+
+class UploadNotFound(Problem):
+    """No such upload is known."""
+
+    status = 404
+
+
+class UploadBusy(Problem):
+    """The upload cannot do this now."""
+
+    status = 409
+
+
+class TooManyUploads(Problem):
+    """So many uploads are kept that no further one fits."""
+
+    status = 422
+
+
+class AssetsMissing(Problem):
+    """The console's browser assets are not built."""
+
+    status = 500
+
+
 # Accounts and teammates.
 class SignInFailed(Problem):
     """The e-mail or the password is wrong."""

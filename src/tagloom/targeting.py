@@ -1,14 +1,17 @@
 """Who is in a tribe, how many, and why."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from tagloom import limits, problems
-from tagloom.model import Because, Count, Decision, Environment, OverlapRegion, Person, Version
-from tagloom.rules import Definition, Not, Rule, tags_named, tribes_named
+from tagloom import consistency, limits, problems
+from tagloom.consistency import Hint
+from tagloom.model import Because, Count, Decision, Environment, MakeUp, OverlapRegion, Person, Version
+from tagloom.rules import Definition, Not, Rule, resolved, tags_named, tribes_named
 from tagloom.store.port import Population
 from tagloom.tags import printable
+from tagloom.times import day_ends, rfc3339
 from tagloom.tribes import Tribes, check
 
 
@@ -29,6 +32,30 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     unknown_tags: tuple[UnknownInRule, ...] = ()
 
 
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a rule would find that the saved tribe does not find, and the other way round.
+
+    `count` people of `of` in the audience would be found; `sample`, `entering` and `leaving` are some of each group.
+    """
+
+    count: int
+    of: int
+    version: Version
+    sample: tuple[Person, ...]
+    entered: int
+    left: int
+    entering: tuple[Person, ...]
+    leaving: tuple[Person, ...]
+    unknown_tags: tuple[UnknownInRule, ...] = ()
+
+
+class Point(msgspec.Struct, frozen=True):
+    """How many people a rule found at a moment."""
+
+    at: str
+    count: int
+
+
 class Why(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a person is in one tribe, and the nodes of its rule that decide it.
 
@@ -43,11 +70,17 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Targeting:
-    """Answers about tribes over the populations of an installation."""
+    """Answers about tribes over the populations of an installation. `now` tells Unix seconds."""
 
-    def __init__(self, tribes: Tribes, population_of: Callable[[Environment], Population]) -> None:
+    def __init__(
+        self,
+        tribes: Tribes,
+        population_of: Callable[[Environment], Population],
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._tribes = tribes
         self._population_of = population_of
+        self._now = now
 
     def preview(self, environment: Environment, wanted: Definition) -> Preview:
         """What a rule would find, before it is saved.
@@ -65,6 +98,59 @@ class Targeting:
             sample=population.sample(wanted, definitions, limit=limits.SAMPLE_PEOPLE_MAX),
             unknown_tags=_unknown_tags(wanted.rule, population),
         )
+
+    def compare(self, environment: Environment, wanted: Definition, tribe: str | None) -> Comparison:
+        """What saving a rule as this tribe would change; without a tribe, everybody it finds enters.
+
+        Raises: TribeNotFound, RuleInvalid and its kinds, TagProblem.
+        """
+        saved = None if tribe is None else self._tribes.get_definition(environment.space, tribe)
+        definitions = self._checked(environment, wanted, tribe)
+        population = self._population_of(environment)
+        found = population.compare(wanted, saved, definitions, limit=limits.SAMPLE_PEOPLE_MAX)
+        return Comparison(**msgspec.structs.asdict(found), unknown_tags=_unknown_tags(wanted.rule, population))
+
+    def make_up(
+        self, environment: Environment, wanted: Definition, *, limit: int = limits.PAGE_ITEMS_DEFAULT
+    ) -> MakeUp:
+        """The tags that the people whom a rule finds bear most.
+
+        Raises: ParameterInvalid, RuleInvalid and its kinds, TagProblem.
+        """
+        _check_between(limit, limits.TAGS_PER_MAKE_UP_MAX, "limit")
+        definitions = self._checked(environment, wanted, None)
+        return self._population_of(environment).make_up(wanted, definitions, limit=limit)
+
+    def trend(self, environment: Environment, wanted: Definition, *, days: int = 30) -> tuple[Point, ...]:
+        """How many people a rule found at the end of each of the last `days` days in UTC, and now.
+
+        It is today's rule on the taggings of then. Raises: ParameterInvalid, RuleInvalid and its kinds, TagProblem.
+        """
+        _check_between(days, limits.DAYS_PER_TREND_MAX, "days")
+        definitions = self._checked(environment, wanted, None)
+        now = self._now()
+        moments = day_ends(now, days)
+        (counts,) = self._population_of(environment).trend([wanted], definitions, moments)
+        return tuple(Point(at, count) for at, count in zip((*moments, rfc3339(now)), counts, strict=True))
+
+    def examine(self, environment: Environment, wanted: Definition, tribe: str | None) -> tuple[Hint, ...]:
+        """What is odd about a rule: that it never or always matches, or means the same as another tribe.
+
+        `tribe` is the one that it is to be, if that is saved already. Raises: RuleInvalid and its kinds, TagProblem.
+        """
+        definitions = self._checked(environment, wanted, tribe)
+        population = self._population_of(environment)
+        today = {name: _today(each, population) for name, each in definitions.items()}
+        return consistency.examine(
+            _today(wanted, population), today, itself=tribe, exclusive_branches=population.exclusive_branches
+        )
+
+    def _checked(self, environment: Environment, wanted: Definition, tribe: str | None) -> Mapping[str, Definition]:
+        """The definitions of the space, in which a rule may stand as this tribe's. Raises: as `check` does."""
+        definitions = self._tribes.definitions(environment.space)
+        others = {name: each.rule for name, each in definitions.items() if name != tribe}
+        check(wanted.rule, others, tribe=tribe or "")
+        return definitions
 
     def count(self, environment: Environment, tribe: str) -> Count:
         """Raises: TribeNotFound."""
@@ -111,6 +197,15 @@ class Targeting:
             because=because,
             version=decision.version,
         )
+
+
+def _check_between(number: int, most: int, parameter: str) -> None:
+    if not 1 <= number <= most:
+        raise problems.ParameterInvalid(f"{parameter} must lie between 1 and {most}.", parameter=parameter)
+
+
+def _today(tribe: Definition, population: Population) -> Definition:
+    return Definition(tribe.audience, resolved(tribe.rule, population.resolve))
 
 
 def _reachable(rule: Rule, definitions: Mapping[str, Definition]) -> dict[str, Definition]:

@@ -1,6 +1,6 @@
 """Times as the store and the API write them: RFC 3339, UTC, whole seconds. Such texts sort as the times do."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def rfc3339(seconds: float) -> str:
@@ -19,3 +19,13 @@ def seconds_of(time_text: str) -> float:
     60.0
     """
     return datetime.fromisoformat(time_text).timestamp()
+
+
+def day_ends(seconds: float, days: int) -> tuple[str, ...]:
+    """The last `days` midnights in UTC at or before a moment, ascending, with milliseconds as versions have them.
+
+    >>> day_ends(86_400 * 2 + 1, 2)
+    ('1970-01-02T00:00:00.000Z', '1970-01-03T00:00:00.000Z')
+    """
+    today = datetime.fromtimestamp(seconds, UTC).date()
+    return tuple(f"{today - timedelta(back)}T00:00:00.000Z" for back in reversed(range(days)))

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from tagloom import limits, problems
-from tagloom.model import Audience, Tribe
+from tagloom.model import Audience, Origin, Tribe, TribeChange
 from tagloom.rules import Definition, Rule, check_rule, check_tribes, tribes_named
 from tagloom.slugs import free_slug, parse_name, parse_slug
 from tagloom.store.port import Control
 from tagloom.tags import printable
+from tagloom.times import rfc3339
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,12 +36,15 @@ class Tribes:
     """The tribes of an installation.
 
     What decisions use is read again once a second at most, for other processes change tribes too; what this object
-    changes itself is seen at once. `now` tells seconds from any start.
+    changes itself is seen at once. `now` tells seconds from any start, `clock` Unix seconds.
     """
 
-    def __init__(self, control: Control, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, control: Control, now: Callable[[], float] = time.monotonic, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._control = control
         self._now = now
+        self._clock = clock
         self._lock = threading.Lock()
         self._read: dict[str, _Read] = {}
 
@@ -52,7 +56,7 @@ class Tribes:
         """Raises: TribeNotFound."""
         return self._control.get_tribe(space, tribe)
 
-    def create_tribe(self, space: str, draft: Draft, tribe: str | None = None) -> Tribe:
+    def create_tribe(self, space: str, draft: Draft, tribe: str | None = None, *, origin: Origin) -> Tribe:
         """A new tribe; without an id it gets one made from its name.
 
         Raises: BodyInvalid, RuleInvalid, TagProblem, TribeExists, TooManyTribes.
@@ -65,11 +69,11 @@ class Tribes:
                 raise problems.TribeExists(f"There is a tribe '{chosen}' already.", value=chosen)
             check(draft.rule, others, tribe=chosen)
             created = _tribe(chosen, draft, revision=1)
-            self._control.add_tribe(space, created)
+            self._control.add_tribe(space, created, origin, rfc3339(self._clock()))
             self._forget(space)
         return created
 
-    def put_tribe(self, space: str, tribe: str, draft: Draft, *, revision: int | None) -> Tribe:
+    def put_tribe(self, space: str, tribe: str, draft: Draft, *, revision: int | None, origin: Origin) -> Tribe:
         """Replaces the tribe; with a revision, only while that is the stored one.
 
         Raises: TribeNotFound, TribeChanged, BodyInvalid, RuleInvalid, TagProblem.
@@ -81,21 +85,36 @@ class Tribes:
             check(draft.rule, others, tribe=tribe)
             expected = stored.revision if revision is None else revision
             changed = _tribe(tribe, draft, revision=expected + 1)
-            self._control.put_tribe(space, changed, revision=expected)
+            self._control.put_tribe(space, changed, origin, rfc3339(self._clock()), revision=expected)
             self._forget(space)
         return changed
 
-    def drop_tribe(self, space: str, tribe: str, *, revision: int | None = None) -> None:
+    def drop_tribe(self, space: str, tribe: str, *, revision: int | None = None, origin: Origin) -> None:
         """Raises: TribeNotFound, TribeChanged; TribeInUse, with the tribes whose rules name it."""
         with self._lock:
             self._control.get_tribe(space, tribe)
-            users = [each.id for each in self._control.list_tribes(space) if tribe in tribes_named(each.rule)]
+            users = self.users_of(space, tribe)
             if users:
                 raise problems.TribeInUse(
-                    f"The tribe '{tribe}' is named by the rule of {', '.join(users)}.", tribes=users
+                    f"The tribe '{tribe}' is named by the rule of {', '.join(users)}.", tribes=list(users)
                 )
-            self._control.drop_tribe(space, tribe, revision=revision)
+            self._control.drop_tribe(space, tribe, origin, rfc3339(self._clock()), revision=revision)
             self._forget(space)
+
+    def users_of(self, space: str, tribe: str) -> tuple[str, ...]:
+        """The ids of the tribes whose rules name this one, in order."""
+        return tuple(each.id for each in self._control.list_tribes(space) if tribe in tribes_named(each.rule))
+
+    def list_changes(
+        self,
+        space: str,
+        *,
+        tribe: str | None = None,
+        before: int | None = None,
+        limit: int = limits.PAGE_ITEMS_DEFAULT,
+    ) -> tuple[TribeChange, ...]:
+        """What was done to the tribes of a space, or to one, the newest first, of ids below `before`."""
+        return self._control.list_tribe_changes(space, tribe=tribe, before=before, limit=limit)
 
     def find_definitions(self, space: str) -> Mapping[str, Definition] | None:
         """What `definitions` would give, when that was read within the last second. Costs no query."""

@@ -39,6 +39,16 @@ TRIBES = {
     "nobody": Definition("users", AnyOf(())),
 }
 
+# For answers that cost the oracle much: a rule through tribes, one that negates, a branch, a tag.
+FEW = [
+    TRIBES["nested"],
+    TRIBES["neither"],
+    Definition("everyone", HasTag("a")),
+    Definition("users", HasTag("a/b", "exact")),
+]
+# Within the first minute of a history that takes a step a second, and long after it.
+MOMENTS = [f"2026-03-01T09:00:{second:02}.000Z" for second in (0, 3, 8)] + ["2026-03-02T00:00:00.000Z"]
+
 
 def outcome(ask: Callable[..., Any], *values: Any, **named: Any) -> Any:
     """The answer, or the class of the problem instead of one."""
@@ -85,6 +95,17 @@ def portrait(of: Population) -> dict[str, Any]:
         "changes by person": [of.list_changes(person=person, limit=1_000) for person in PEOPLE],
         "changes by tag": [outcome(of.list_changes, tag=tag, limit=1_000) for tag in TAGS],
         "changes by both": [outcome(of.list_changes, person=p, tag=TAGS[0], after=1, limit=3) for p in PEOPLE],
+        "newest changes": of.list_changes(newest_first=True, limit=3),
+        "changes between": of.list_changes(after=1, before=5, limit=2),
+        "bob's changes": of.list_changes(actor="bob", newest_first=True, limit=4),
+        "imports of a": outcome(of.list_changes, tag=TAGS[0], source="crm.csv", action="tagging", limit=4),
+        "newest by tag": [outcome(of.list_changes, tag=tag, newest_first=True, limit=2) for tag in TAGS],
+        "newest by person": [of.list_changes(person=person, newest_first=True, limit=2) for person in PEOPLE],
+        "by person and actor": [of.list_changes(person=person, actor="ada", before=9, limit=3) for person in PEOPLE],
+        "children": [pages(of.children, under=tag, limit=2) for tag in (None, *TAGS)],
+        "numbers of tags": [of.list_tags(search=s, under=u, limit=1).total for s in ("", "b") for u in (None, *TAGS)],
+        "sources": [outcome(of.sources, tag, limit=limit) for tag in TAGS for limit in (1, 9)],
+        "exclusive branches": [of.exclusive_branches(tag) for tag in TAGS],
         "found by prefix": [pages(of.list_people, kind=k, search="u", search_match="prefix", limit=1) for k in KINDS],
     }
 
@@ -103,6 +124,25 @@ def sums(of: Population) -> dict[str, Any]:
         "users": pages(of.list_people, kind="user", limit=20_000),
         "visitors": pages(of.list_people, kind="visitor", limit=2),
     }
+
+
+def comparisons(of: Population) -> dict[str, Any]:
+    """The answers that look at everybody more than once; the oracle takes seconds for each chunk of people."""
+    return {
+        "differences": [differs(of, tribe, saved) for tribe in FEW for saved in (None, "nested")],
+        "make-ups": [outcome(of.make_up, tribe, TRIBES, limit=limit) for tribe in FEW for limit in (2, 9)],
+        "users at": of.users_at(TAGS, MOMENTS),
+        "trends": outcome(of.trend, FEW, TRIBES, MOMENTS),
+    }
+
+
+def differs(of: Population, wanted: Definition, saved: str | None) -> Any:
+    """A difference, with the numbers of the people shown; which ones is the adapter's affair."""
+    found = outcome(of.compare, wanted, None if saved is None else TRIBES[saved], TRIBES, limit=2)
+    if isinstance(found, type):
+        return found
+    shown = (len(set(found.sample)), len(set(found.entering)), len(set(found.leaving)))
+    return found.count, found.of, found.version, found.entered, found.left, shown
 
 
 def sample_size(of: Population, tribe: Definition) -> Any:

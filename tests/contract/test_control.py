@@ -3,12 +3,14 @@
 import pytest
 
 from tagloom import problems
-from tagloom.model import Organization, Space, Token, Tribe
+from tagloom.model import Organization, Space, Token, Tribe, TribeChange
 from tagloom.rules import AnyOf, HasTag, InTribe, Not
 from tagloom.store.port import Control
+from tests.contract.steps import ADA, BOB
 
 ACME = Organization("acme", "Acme Ltd")
 MAIN = Space("main", "acme", "Main")
+AT = "2026-03-01T09:00:00Z"
 
 
 @pytest.fixture
@@ -147,8 +149,8 @@ def test_a_revoked_token_is_not_found_any_more(tenant: Control) -> None:
 
 
 def test_tribes_are_kept_whole_and_listed_by_id(tenant: Control) -> None:
-    tenant.add_tribe("main", tribe("b"))
-    tenant.add_tribe("main", tribe("a"))
+    tenant.add_tribe("main", tribe("b"), ADA, AT)
+    tenant.add_tribe("main", tribe("a"), ADA, AT)
 
     assert tenant.list_tribes("main") == (tribe("a"), tribe("b"))
     assert tenant.get_tribe("main", "a") == tribe("a")
@@ -156,55 +158,108 @@ def test_tribes_are_kept_whole_and_listed_by_id(tenant: Control) -> None:
 
 def test_a_tribe_belongs_to_its_space(tenant: Control) -> None:
     tenant.put_space(Space("other", "acme", "Other"))
-    tenant.add_tribe("main", tribe("a"))
+    tenant.add_tribe("main", tribe("a"), ADA, AT)
 
     assert tenant.list_tribes("other") == ()
     with pytest.raises(problems.TribeNotFound):
         tenant.get_tribe("other", "a")
-    tenant.add_tribe("other", tribe("a"))
+    tenant.add_tribe("other", tribe("a"), ADA, AT)
 
 
 def test_a_tribe_id_is_taken_once_in_its_space(tenant: Control) -> None:
-    tenant.add_tribe("main", tribe("a"))
+    tenant.add_tribe("main", tribe("a"), ADA, AT)
 
     with pytest.raises(problems.TribeExists):
-        tenant.add_tribe("main", tribe("a", name="Mine"))
+        tenant.add_tribe("main", tribe("a", name="Mine"), ADA, AT)
 
     assert tenant.get_tribe("main", "a").name == "Golfers"
 
 
 def test_a_tribe_is_replaced_at_the_revision_that_was_read(tenant: Control) -> None:
-    tenant.add_tribe("main", tribe("a"))
+    tenant.add_tribe("main", tribe("a"), ADA, AT)
 
-    tenant.put_tribe("main", tribe("a", name="Players", revision=2), revision=1)
+    tenant.put_tribe("main", tribe("a", name="Players", revision=2), ADA, AT, revision=1)
 
     assert tenant.get_tribe("main", "a") == tribe("a", name="Players", revision=2)
 
 
 def test_a_tribe_that_somebody_changed_since_is_not_replaced(tenant: Control) -> None:
-    tenant.add_tribe("main", tribe("a"))
-    tenant.put_tribe("main", tribe("a", name="First", revision=2), revision=1)
+    tenant.add_tribe("main", tribe("a"), ADA, AT)
+    tenant.put_tribe("main", tribe("a", name="First", revision=2), ADA, AT, revision=1)
 
     with pytest.raises(problems.TribeChanged):
-        tenant.put_tribe("main", tribe("a", name="Second", revision=2), revision=1)
+        tenant.put_tribe("main", tribe("a", name="Second", revision=2), ADA, AT, revision=1)
 
     assert tenant.get_tribe("main", "a").name == "First"
 
 
 def test_a_tribe_is_dropped_at_its_revision_or_at_any(tenant: Control) -> None:
-    tenant.add_tribe("main", tribe("a"))
-    tenant.add_tribe("main", tribe("b"))
+    tenant.add_tribe("main", tribe("a"), ADA, AT)
+    tenant.add_tribe("main", tribe("b"), ADA, AT)
 
     with pytest.raises(problems.TribeChanged):
-        tenant.drop_tribe("main", "a", revision=2)
-    tenant.drop_tribe("main", "a", revision=1)
-    tenant.drop_tribe("main", "b", revision=None)
+        tenant.drop_tribe("main", "a", ADA, AT, revision=2)
+    tenant.drop_tribe("main", "a", ADA, AT, revision=1)
+    tenant.drop_tribe("main", "b", ADA, AT, revision=None)
 
     assert tenant.list_tribes("main") == ()
 
 
 def test_a_tribe_that_is_not_there_is_neither_replaced_nor_dropped(tenant: Control) -> None:
     with pytest.raises(problems.TribeNotFound):
-        tenant.put_tribe("main", tribe("ghost"), revision=1)
+        tenant.put_tribe("main", tribe("ghost"), ADA, AT, revision=1)
     with pytest.raises(problems.TribeNotFound):
-        tenant.drop_tribe("main", "ghost", revision=None)
+        tenant.drop_tribe("main", "ghost", ADA, AT, revision=None)
+
+
+def test_what_is_done_to_a_tribe_is_noted_with_its_forms_before_and_after(tenant: Control) -> None:
+    first, second = tribe("a"), tribe("a", name="Players", revision=2)
+    tenant.add_tribe("main", first, ADA, AT)
+    tenant.put_tribe("main", second, BOB, "2026-03-02T09:00:00Z", revision=1)
+    tenant.drop_tribe("main", "a", BOB, "2026-03-03T09:00:00Z", revision=None)
+
+    changes = tenant.list_tribe_changes("main", limit=9)
+
+    assert [(each.action, each.before, each.after) for each in changes] == [
+        ("delete", second, None),
+        ("change", first, second),
+        ("create", None, first),
+    ]
+    assert changes[-1] == TribeChange(
+        id=changes[-1].id,
+        at=AT,
+        actor="ada",
+        source="crm.csv",
+        tribe="a",
+        action="create",
+        before=None,
+        after=first,
+    )
+    assert [each.at[:10] for each in changes] == ["2026-03-03", "2026-03-02", "2026-03-01"]
+
+
+def test_changes_of_tribes_are_listed_of_one_of_them_and_page_by_page(tenant: Control) -> None:
+    tenant.put_space(Space("other", "acme", "Other"))
+    for id in "abab":
+        if id in {each.id for each in tenant.list_tribes("main")}:
+            tenant.drop_tribe("main", id, ADA, AT, revision=None)
+        else:
+            tenant.add_tribe("main", tribe(id), ADA, AT)
+    tenant.add_tribe("other", tribe("a"), ADA, AT)
+
+    whole = tenant.list_tribe_changes("main", limit=9)
+
+    assert [each.tribe for each in whole] == ["b", "a", "b", "a"]
+    assert [each.action for each in tenant.list_tribe_changes("main", tribe="a", limit=9)] == ["delete", "create"]
+    assert tenant.list_tribe_changes("main", before=whole[1].id, limit=1) == whole[2:3]
+    assert len(tenant.list_tribe_changes("other", limit=9)) == 1
+
+
+def test_a_change_of_a_tribe_that_is_refused_is_not_noted(tenant: Control) -> None:
+    tenant.add_tribe("main", tribe("a"), ADA, AT)
+    with pytest.raises(problems.TribeExists):
+        tenant.add_tribe("main", tribe("a"), ADA, AT)
+    with pytest.raises(problems.TribeChanged):
+        tenant.put_tribe("main", tribe("a", revision=8), ADA, AT, revision=7)
+
+    assert len(tenant.list_tribe_changes("main", limit=9)) == 1

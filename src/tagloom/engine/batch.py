@@ -17,7 +17,7 @@ from tagloom import limits, problems
 from tagloom.engine.chunks import BitMap, buckets_of, chunk_of, from_bytes, to_bytes
 from tagloom.engine.directory import Growth, add_keys
 from tagloom.engine.keys import Hashed
-from tagloom.engine.storage import BatchRecord, ChunkChange, Entry, Row, State, Transaction
+from tagloom.engine.storage import BatchRecord, ChunkChange, Entry, Row, RowTotal, State, Transaction
 from tagloom.model import Origin
 from tagloom.tags import TagPath, is_at_or_below
 
@@ -112,6 +112,7 @@ class View:
         self._first_new = state.next_ordinal
         self.drafts: list[Draft] = []
         self._log: list[tuple[BatchRecord, list[ChunkChange], list[Entry]]] = []
+        self._totals: list[RowTotal] = []
         self.growth: Growth | None = None
         self.rewrote_keys = False
 
@@ -154,11 +155,16 @@ class View:
                 return self.whole(row)
         return BitMap.union(BitMap(), *(self.chunk(row, bucket) for bucket in buckets))
 
-    def whole(self, row: int) -> BitMap:
-        """All bearers of a row, now; not the caller's to change."""
+    def committed(self, row: int) -> BitMap:
+        """All bearers of a row before the transaction; not the caller's to change."""
         bitmap = self._committed(row)
         if bitmap is None:
             bitmap = BitMap.union(BitMap(), *(from_bytes(data) for _, data in self.tx.chunks(row)))
+        return bitmap
+
+    def whole(self, row: int) -> BitMap:
+        """All bearers of a row, now; not the caller's to change."""
+        bitmap = self.committed(row)
         if row in self._changed_rows:
             bitmap = bitmap.copy()
             for (changed, bucket), chunk in self._chunks.items():
@@ -222,8 +228,10 @@ class View:
         added_count = removed_count = 0
         for row, added, removed in draft.rows():
             if row not in facts:
-                added_count += len(added)
-                removed_count += len(removed)
+                total = RowTotal(version, row, len(added), len(removed))
+                added_count += total.added
+                removed_count += total.removed
+                self._totals.append(total)
             self._changed_rows.add(row)
             changes.extend(self._change_row(version, row, added, removed))
         batch = BatchRecord(
@@ -275,6 +283,8 @@ class View:
             self.growth = add_keys(self.directory, self.tx, self._first_new, keys, Hashed(high, low))
             self.state = self.state._replace(keys_generation=self.state.keys_generation + 1)
         self.tx.add_batches(self._log)
+        if self._totals:
+            self.tx.add_totals(self._totals)
         self.tx.put_rows(self.rows.values())
         for path, target in self.aliases.items():
             self.tx.put_alias(path, target)

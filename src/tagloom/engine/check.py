@@ -11,7 +11,7 @@ from tagloom.engine.chunks import BitMap, bitmap_of, from_bytes
 from tagloom.engine.dictionary import FACTS
 from tagloom.engine.directory import unpack_keys, unpack_page
 from tagloom.engine.keys import KeyHash
-from tagloom.engine.storage import ChunkChange, Moved, Row, Snapshot
+from tagloom.engine.storage import ChunkChange, Moved, Row, RowTotal, Snapshot
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.tags import branches_above, parse_tag
 
@@ -72,7 +72,7 @@ def _change_fits(change: ChunkChange, before: BitMap, where: str) -> Iterator[st
 
 
 def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts: dict[str, int]) -> Iterator[str]:
-    version = 0
+    version = totals_count = 0
     newest = snapshot.state().version
     while batches := snapshot.batches(version, 1_000):
         for batch in batches:
@@ -80,12 +80,16 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
                 yield f"version {version + 1} is missing"
             version = batch.version
             added = removed = new_people = 0
+            totals: dict[int, RowTotal] = {}
             for change in snapshot.changes(version):
                 if change.version != version:
                     yield f"version {version} claims a change of version {change.version}"
                 if change.row not in facts.values():
-                    added += len(from_bytes(change.added))
-                    removed += len(from_bytes(change.removed))
+                    total = totals.get(change.row, RowTotal(version, change.row, 0, 0))
+                    plus, minus = len(from_bytes(change.added)), len(from_bytes(change.removed))
+                    totals[change.row] = total._replace(added=total.added + plus, removed=total.removed + minus)
+                    added += plus
+                    removed += minus
                 elif change.row == facts["everyone"]:
                     new_people += len(from_bytes(change.added))
             for name, counted, said in (
@@ -95,6 +99,13 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
             ):
                 if counted != said:
                     yield f"version {version} says {said} {name}, and its changes hold {counted}"
+            stored = {total.row: total for total in snapshot.totals(version, sorted(totals))}
+            totals_count += len(stored)
+            for row, total in totals.items():
+                if stored.get(row) != total:
+                    yield f"the numbers of version {version} for {_name(rows, row)} are not those of its changes"
+    if snapshot.totals_count() != totals_count:
+        yield f"{snapshot.totals_count() - totals_count} numbers of versions belong to no change"
     if version != newest:
         yield f"the environment says version {newest}, and its log ends at {version}"
 

@@ -113,6 +113,29 @@ class Dictionary:
         begin, end = bisect_left(self._order, path + "/"), bisect_left(self._order, path + "0")
         yield from self._order[begin:end]
 
+    def children(self, path: str, after: str = "") -> Iterator[tuple[TagPath, bool]]:
+        """The nodes one level below a path (the empty one: the first level) behind `after`, each with whether anything
+        lies below it. Costs two bisections a child, whatever lies below."""
+        start = path + "/" if path else ""
+        at = bisect_left(self._order, after + "\0" if after else start)
+        end = bisect_left(self._order, path + "0") if path else len(self._order)
+        while at < end:
+            node = self._order[at]
+            levels = node[len(start) :].split("/", 1)
+            if len(levels) == 1:
+                below = bisect_left(self._order, node + "/")
+                yield node, below < end and self._order[below].startswith(node + "/")
+                at += 1
+            else:
+                # What lies below a child stands in one range, which may lie behind further children.
+                at = bisect_left(self._order, start + levels[0] + "0", at)
+
+    def nodes_count(self, path: str = "") -> int:
+        """How many nodes lie at or below a path."""
+        if not path:
+            return len(self._order)
+        return (path in self._below) + bisect_left(self._order, path + "0") - bisect_left(self._order, path + "/")
+
     def nodes_after(self, path: str) -> Iterator[TagPath]:
         """All nodes that come behind a path in code point order."""
         at = bisect_left(self._order, path)

@@ -1,14 +1,15 @@
 """What happened: versions, a person's history, a tag's, and which batch gave a tag."""
 
+import itertools
 from collections.abc import Iterator
 
 from tagloom import problems
-from tagloom.engine.chunks import from_bytes
+from tagloom.engine.chunks import holds
 from tagloom.engine.keys import key_of
 from tagloom.engine.standing import Standing
-from tagloom.engine.storage import BatchRecord
+from tagloom.engine.storage import BatchRecord, Span
 from tagloom.limits import ORDINALS_PER_CHUNK
-from tagloom.model import Change, Given, Person, Version
+from tagloom.model import Change, Given, Person, Source, Version
 from tagloom.tags import TagPath, is_at_or_below
 
 
@@ -20,19 +21,36 @@ def get_change(standing: Standing, version: Version) -> Change:
     return _change(batch)
 
 
-def list_changes(
-    standing: Standing, *, person: Person | None, tag: TagPath | None, after: Version, limit: int
-) -> tuple[Change, ...]:
-    """Versions above `after`, ascending. A person's cost one test a change of their bucket."""
+def list_changes(standing: Standing, *, person: Person | None, tag: TagPath | None, span: Span) -> tuple[Change, ...]:
+    """The versions of a span. A person's cost one test a change of their bucket, until there are enough."""
     if person is not None:
-        return tuple(_changes_of_person(standing, person, tag, after, limit))
+        return tuple(itertools.islice(_changes_of_person(standing, person, tag, span), span.limit))
     snapshot = standing.snapshot()
     if tag is None:
-        return tuple(_change(batch) for batch in snapshot.batches(after, limit))
+        return tuple(map(_change, snapshot.find_batches(span)))
     rows = _rows_ever(standing, tag)
-    versions = snapshot.versions_of(sorted(rows), after, limit) if rows else []
-    found = (snapshot.batch(version) for version in versions)
-    return tuple(_change(batch) for batch in found if batch is not None)
+    return tuple(map(_change, snapshot.find_batches(span, sorted(rows)))) if rows else ()
+
+
+def sources(standing: Standing, tag: TagPath, limit: int) -> tuple[Source, ...]:
+    """Who gave and took a tag and what is below it, the last first."""
+    rows = _rows_ever(standing, tag)
+    snapshot = standing.snapshot()
+    found = []
+    for each in snapshot.sources_of(sorted(rows), limit) if rows else ():
+        batch = snapshot.batch(each.last_version)
+        assert batch is not None, "a total without its batch"
+        found.append(
+            Source(
+                actor=each.actor,
+                source=each.source,
+                added=each.added,
+                removed=each.removed,
+                last_version=each.last_version,
+                last_at=batch.at,
+            )
+        )
+    return tuple(found)
 
 
 def _rows_ever(standing: Standing, tag: TagPath) -> set[int]:
@@ -42,30 +60,36 @@ def _rows_ever(standing: Standing, tag: TagPath) -> set[int]:
     return {row.id for row in rows if row.kind == "tag" and is_at_or_below(row.path, today)}
 
 
-def _changes_of_person(
-    standing: Standing, person: Person, tag: TagPath | None, after: Version, limit: int
-) -> Iterator[Change]:
+def _changes_of_person(standing: Standing, person: Person, tag: TagPath | None, span: Span) -> Iterator[Change]:
     ordinal = standing.directory.find(key_of(person), standing.snapshot)
     if ordinal is None:
         return
-    rows = standing.dictionary.rows
+    rows, snapshot = standing.dictionary.rows, standing.snapshot()
     wanted = None if tag is None else _rows_ever(standing, tag)
-    touched: dict[Version, tuple[list[str], list[str]]] = {}
-    for change in standing.snapshot().changes_in(ordinal // ORDINALS_PER_CHUNK, after):
-        if len(touched) >= limit and change.version not in touched:
-            break
-        if wanted is not None and change.row not in wanted:
-            continue
-        is_added = ordinal in from_bytes(change.added)
-        if not is_added and ordinal not in from_bytes(change.removed):
-            continue
-        added, removed = touched.setdefault(change.version, ([], []))
-        if rows[change.row].kind == "tag":
-            (added if is_added else removed).append(rows[change.row].path)
-    for version, (added, removed) in touched.items():
-        batch = standing.snapshot().batch(version)
-        if batch is not None:
-            yield _change(batch, tuple(sorted(added)), tuple(sorted(removed)))
+    changes = snapshot.changes_in(ordinal // ORDINALS_PER_CHUNK, span)
+    for version, group in itertools.groupby(changes, lambda change: change.version):
+        added, removed, is_touched = list[str](), list[str](), False
+        for change in group:
+            if wanted is not None and change.row not in wanted:
+                continue
+            is_added = holds(change.added, ordinal)
+            if not is_added and not holds(change.removed, ordinal):
+                continue
+            is_touched = True
+            if rows[change.row].kind == "tag":
+                (added if is_added else removed).append(rows[change.row].path)
+        if is_touched:
+            batch = snapshot.batch(version)
+            if batch is not None and _is_wanted(batch, span):
+                yield _change(batch, tuple(sorted(added)), tuple(sorted(removed)))
+
+
+def _is_wanted(batch: BatchRecord, span: Span) -> bool:
+    return (
+        span.actor in (None, batch.actor)
+        and span.source in (None, batch.source)
+        and span.action in (None, batch.action)
+    )
 
 
 def given(standing: Standing, tag: TagPath, ordinal: int) -> Given:
@@ -74,7 +98,7 @@ def given(standing: Standing, tag: TagPath, ordinal: int) -> Given:
     if row is None:
         raise problems.TagNotFound(f"There is no tag '{tag}'.", value=tag)
     for change in standing.snapshot().changes_of(row.id, ordinal // ORDINALS_PER_CHUNK):
-        if change.added and ordinal in from_bytes(change.added):
+        if holds(change.added, ordinal):
             batch = standing.snapshot().batch(change.version)
             if batch is not None:
                 return Given(tag=tag, version=batch.version, at=batch.at, actor=batch.actor, source=batch.source)

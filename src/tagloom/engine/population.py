@@ -11,36 +11,44 @@ import msgspec
 import numpy as np
 
 from tagloom import limits, problems
-from tagloom.engine import catalogue, history, reads
+from tagloom.engine import catalogue, history, past, reads
 from tagloom.engine.batch import View, rfc3339
 from tagloom.engine.committer import Committer, Job
 from tagloom.engine.decider import Decider
-from tagloom.engine.effects import effect_of, receipt_of, undo_effect
+from tagloom.engine.effects import Effect, effect_of, receipt_of, undo_effect
+from tagloom.engine.foreseeing import foreseen
 from tagloom.engine.gather import Asked, Gathering
 from tagloom.engine.gather_few import are_few, gather_few
 from tagloom.engine.keys import binary_array, key_of
 from tagloom.engine.knowing import Far, Near
 from tagloom.engine.standing import Standing
-from tagloom.engine.storage import Replay
+from tagloom.engine.storage import Replay, Span
 from tagloom.model import (
+    Branch,
     Change,
     Count,
     Decision,
+    Difference,
+    Foreseen,
     Kind,
+    MakeUp,
     Match,
     Origin,
     OverlapRegion,
     Person,
     PersonRecord,
     Receipt,
+    Source,
     Tag,
     Version,
 )
 from tagloom.rules import Definition
-from tagloom.store.port import Page, Part, Request
+from tagloom.store.port import Apply, DropTag, ErasePerson, MergeTags, MoveTag, Page, Part, Request, Undo, Write
 from tagloom.tags import TagPath
 
 _LINES_SHARED_MAX = 1_000  # A batch of so many lines waits for others and shares their commit; larger ones go alone.
+
+_NOBODY = Origin("")  # What is foreseen is nobody's doing.
 
 
 class BitmapPopulation:
@@ -164,18 +172,47 @@ class BitmapPopulation:
         """See the port."""
 
         def run(view: View) -> Receipt:
-            batch = view.tx.batch(version)
-            if batch is None:
-                raise problems.ChangeNotFound(f"There is no version {version}.", version=version)
-            if batch.is_final:
-                raise problems.UndoConflict(f"Version {version} erased a person, for good.", version=version)
-            effect = undo_effect(version, view)
+            effect = _undo_effect(version, view)
             at = view.state.version
             if not dry_run and not effect.draft.is_empty():
                 at = view.record(effect.draft, origin, "undo", self._at(), undoes=version)
             return receipt_of(effect, at, undoes=version, dry_run=dry_run)
 
         return self._alone(run, is_trial=dry_run)
+
+    def foresee(self, write: Write, tribes: Mapping[str, Definition]) -> Foreseen:
+        """See the port."""
+        asked = None
+        if isinstance(write, Apply):
+            gathering = Gathering(write.request, self._far)
+            for part in write.parts:
+                gathering.add(part)
+            asked = gathering.finish()
+
+        def run(view: View) -> Foreseen:
+            match write:
+                case MoveTag():
+                    receipt = catalogue.move(write.tag, write.to, view, _NOBODY, self._at())
+                case MergeTags():
+                    receipt = catalogue.merge(write.tag, write.into, view, _NOBODY, self._at())
+                case DropTag():
+                    receipt = catalogue.drop(write.tag, view, _NOBODY, self._at())
+                case ErasePerson():
+                    receipt = catalogue.erase(write.person, view, self._standing.key_hash, _NOBODY, self._at())
+                case Undo():
+                    effect = _undo_effect(write.version, view)
+                    receipt = receipt_of(effect, view.state.version, undoes=write.version)
+                    return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
+                case Apply(request=request):
+                    assert asked is not None, "gathered before"
+                    if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
+                        raise _mirror_empty(asked, request)
+                    effect = effect_of(asked, request, view)
+                    receipt = receipt_of(effect, view.state.version, asked)
+                    return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
+            return foreseen(view, view.drafts, _as_dry(receipt, view), tribes)
+
+        return self._committer.submit(Job(self._standing, run, is_trial=True)).result()
 
     def _at(self) -> str:
         return rfc3339(self._now())
@@ -218,6 +255,18 @@ class BitmapPopulation:
         return self._standing.read(
             lambda: reads.list_tags(self._standing, search=search, under=under, limit=limit, cursor=cursor)
         )
+
+    def children(self, under: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
+        """See the port."""
+        return self._standing.read(lambda: reads.children(self._standing, under, limit, cursor))
+
+    def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int, ...]]:
+        """See the port."""
+        return self._standing.read(lambda: past.users_at(self._standing, tags, moments))
+
+    def sources(self, tag: TagPath, *, limit: int) -> tuple[Source, ...]:
+        """See the port."""
+        return self._standing.read(lambda: history.sources(self._standing, tag, limit))
 
     def get_tag(self, tag: TagPath) -> Tag:
         """See the port."""
@@ -263,21 +312,64 @@ class BitmapPopulation:
         """See the port."""
         return self._standing.read(lambda: reads.overlap(self._standing, chosen, tribes))
 
+    def compare(
+        self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
+    ) -> Difference:
+        """See the port."""
+        return self._standing.read(lambda: reads.compare(self._standing, wanted, saved, tribes, limit))
+
+    def make_up(self, wanted: Definition, tribes: Mapping[str, Definition], *, limit: int) -> MakeUp:
+        """See the port."""
+        return self._standing.read(lambda: reads.make_up(self._standing, wanted, tribes, limit))
+
+    def trend(
+        self, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
+    ) -> tuple[tuple[int, ...], ...]:
+        """See the port."""
+        return self._standing.read(lambda: past.trend(self._standing, wanted, tribes, moments))
+
+    def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
+        """See the port."""
+        return self._standing.read(lambda: self._standing.dictionary.exclusive_branches(tag))
+
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
         """See the port."""
         return self._standing.read(lambda: self._decider.decide(person, tribes, because=because))
 
     def list_changes(
-        self, *, person: Person | None = None, tag: TagPath | None = None, after: Version = 0, limit: int
+        self,
+        *,
+        person: Person | None = None,
+        tag: TagPath | None = None,
+        after: Version = 0,
+        before: Version | None = None,
+        newest_first: bool = False,
+        actor: str | None = None,
+        source: str | None = None,
+        action: str | None = None,
+        limit: int,
     ) -> tuple[Change, ...]:
         """See the port."""
-        return self._standing.read(
-            lambda: history.list_changes(self._standing, person=person, tag=tag, after=after, limit=limit)
-        )
+        span = Span(limit, after, before, newest_first, actor, source, action)
+        return self._standing.read(lambda: history.list_changes(self._standing, person=person, tag=tag, span=span))
 
     def get_change(self, version: Version) -> Change:
         """See the port."""
         return self._standing.read(lambda: history.get_change(self._standing, version))
+
+
+def _undo_effect(version: Version, view: View) -> Effect:
+    batch = view.tx.batch(version)
+    if batch is None:
+        raise problems.ChangeNotFound(f"There is no version {version}.", version=version)
+    if batch.is_final:
+        raise problems.UndoConflict(f"Version {version} erased a person, for good.", version=version)
+    return undo_effect(version, view)
+
+
+def _as_dry(receipt: Receipt, view: View) -> Receipt:
+    """The receipt of a write that is rolled back: the version stays what it is."""
+    return msgspec.structs.replace(receipt, version=view.state.version - len(view.drafts), dry_run=True)
 
 
 def _mirror_empty(asked: Asked, request: Request) -> problems.MirrorEmpty:

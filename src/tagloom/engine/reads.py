@@ -1,5 +1,6 @@
 """Questions to a population, answered from what stands in this process; call them inside `Standing.read`."""
 
+import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -16,13 +17,17 @@ from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Segment
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import (
+    Branch,
     Count,
+    Difference,
     Kind,
+    MakeUp,
     Match,
     OverlapRegion,
     Person,
     PersonRecord,
     Tag,
+    TagShare,
     Version,
 )
 from tagloom.rules import Definition
@@ -139,7 +144,20 @@ def list_tags(standing: Standing, *, search: str, under: TagPath | None, limit: 
             )
     found = list(itertools.islice((node for node in nodes if search in node), limit + 1))
     items = tuple(_tag(standing, node) for node in found[:limit])
-    return Page(items, found[limit - 1] if len(found) > limit else None)
+    if search:
+        total = sum(1 for node in standing.dictionary.nodes(under or "") if search in node)
+    else:
+        total = standing.dictionary.nodes_count(under or "")
+    return Page(items, found[limit - 1] if len(found) > limit else None, total)
+
+
+def children(standing: Standing, under: TagPath | None, limit: int, cursor: str | None) -> Page[Branch]:
+    """A page of what lies one level below a branch."""
+    below = standing.dictionary.children(under or "", cursor or "")
+    found = list(itertools.islice(below, limit + 1))
+    items = tuple(Branch(_tag(standing, node), has_children) for node, has_children in found[:limit])
+    total = sum(1 for _ in standing.dictionary.children(under or ""))
+    return Page(items, found[limit - 1][0] if len(found) > limit else None, total)
 
 
 def get_tag(standing: Standing, tag: TagPath) -> Tag:
@@ -174,13 +192,63 @@ def count(standing: Standing, tribe: Definition, tribes: Mapping[str, Definition
 
 def sample(standing: Standing, tribe: Definition, tribes: Mapping[str, Definition], limit: int) -> tuple[Person, ...]:
     """Members at even distances."""
-    people = evaluate.members(tribe, tribes, standing)
-    chosen = (
-        BitMap(people[rank * len(people) // limit] for rank in range(min(limit, len(people)))) if people else people
+    return _some(standing, evaluate.members(tribe, tribes, standing), limit)
+
+
+def _some(standing: Standing, people: BitMap, limit: int) -> tuple[Person, ...]:
+    """Some of these people, at even distances."""
+    if len(people) > limit:
+        people = BitMap(people[rank * len(people) // limit] for rank in range(limit))
+    return tuple(_people(standing, people))
+
+
+def compare(
+    standing: Standing, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], limit: int
+) -> Difference:
+    """Who enters and who leaves when one rule takes another's place."""
+    after = evaluate.members(wanted, tribes, standing)
+    before = BitMap() if saved is None else evaluate.members(saved, tribes, standing)
+    entering, leaving = after - before, before - after
+    return Difference(
+        count=len(after),
+        of=len(standing.fact(wanted.audience)),
+        version=standing.stamp.version,
+        sample=_some(standing, after, limit),
+        entered=len(entering),
+        left=len(leaving),
+        entering=_some(standing, entering, limit),
+        leaving=_some(standing, leaving, limit),
     )
-    if len(people) <= limit:
-        chosen = people
-    return tuple(_people(standing, chosen))
+
+
+def make_up(standing: Standing, wanted: Definition, tribes: Mapping[str, Definition], limit: int) -> MakeUp:
+    """The tags most borne by a tribe's members. A tag with fewer bearers than the last of the best is not looked at."""
+    people, audience = evaluate.members(wanted, tribes, standing), standing.fact(wanted.audience)
+    rows = [(TagPath(row.path), standing.row(row.id)) for row in standing.dictionary.subtree("")]
+    totals = sorted(((len(bearers), number) for number, (_, bearers) in enumerate(rows)), reverse=True)
+    best: list[int] = []
+    shares: list[tuple[int, int]] = []
+    for total, number in totals:
+        if total == 0 or (len(best) == limit and total < best[0]):
+            break
+        count = rows[number][1].intersection_cardinality(people)
+        if not count or (len(best) == limit and count < best[0]):
+            continue
+        shares.append((count, number))
+        if len(best) < limit:
+            heapq.heappush(best, count)
+        else:
+            heapq.heappushpop(best, count)
+    shares.sort(key=lambda share: (-share[0], rows[share[1]][0]))
+    return MakeUp(
+        of=len(people),
+        population=len(audience),
+        version=standing.stamp.version,
+        tags=tuple(
+            TagShare(rows[number][0], count, rows[number][1].intersection_cardinality(audience))
+            for count, number in shares[:limit]
+        ),
+    )
 
 
 def _people(standing: Standing, people: BitMap) -> Iterator[Person]:

@@ -93,6 +93,37 @@ class BatchRecord(NamedTuple):
     is_final: bool
 
 
+class RowTotal(NamedTuple):
+    """What one version did to a tag, counted."""
+
+    version: int
+    row: int
+    added: int
+    removed: int
+
+
+class RowSource(NamedTuple):
+    """What the versions of one actor and source did to some tags, counted."""
+
+    actor: str
+    source: str
+    added: int
+    removed: int
+    last_version: int
+
+
+class Span(NamedTuple):
+    """Which versions are asked for: above `after`, below `before`, and of just this actor, source and action."""
+
+    limit: int
+    after: int = 0
+    before: int | None = None
+    newest_first: bool = False
+    actor: str | None = None
+    source: str | None = None
+    action: str | None = None
+
+
 class Replay(NamedTuple):
     """An idempotency key that was used."""
 
@@ -125,14 +156,32 @@ class Snapshot(Protocol):
     def changes_of(self, row: int, bucket: int) -> Iterator[ChunkChange]:
         """Changes of one chunk, the newest first."""
 
-    def changes_in(self, bucket: int, after: int) -> Iterator[ChunkChange]:
-        """Changes of one bucket in every row, by version."""
+    def changes_of_rows(self, rows: Sequence[int], bucket: int, after: int) -> Iterator[ChunkChange]:
+        """Changes of these rows in one bucket by versions above `after`, the newest first."""
+
+    def changes_in(self, bucket: int, span: Span) -> Iterator[ChunkChange]:
+        """Changes of one bucket in every row by version, between `after` and `before`; lazily, for few may be needed.
+
+        Neither the limit nor actor, source and action are looked at.
+        """
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         """All changes, by bucket, row and version."""
 
-    def versions_of(self, rows: Sequence[int], after: int, limit: int) -> list[int]:
-        """The versions above `after` that changed any of these rows, ascending."""
+    def find_batches(self, span: Span, rows: Sequence[int] | None = None) -> list[BatchRecord]:
+        """The versions of a span that changed bearers or entries of any of these tags; None asks for all versions."""
+
+    def totals(self, version: int, rows: Sequence[int]) -> list[RowTotal]:
+        """What a version did to some tags, by row."""
+
+    def totals_count(self) -> int:
+        """How many totals there are."""
+
+    def growth_of(self, rows: Sequence[int], after: int, until: int) -> list[tuple[int, int]]:
+        """(row, bearers won less those lost) by versions above `after` up to `until`; only rows that they changed."""
+
+    def sources_of(self, rows: Sequence[int], limit: int) -> list[RowSource]:
+        """Who changed the bearers of these tags, the last to do so first."""
 
     def replay(self, key: str) -> Replay | None: ...
 
@@ -148,6 +197,7 @@ class Transaction(Snapshot, Protocol):
         """(row, bucket, roaring bytes); empty bytes drop the chunk."""
 
     def add_batches(self, batches: Sequence[tuple[BatchRecord, Sequence[ChunkChange], Sequence[Entry]]]) -> None: ...
+    def add_totals(self, totals: Sequence[RowTotal]) -> None: ...
     def add_run(self, keys: int, pages: Sequence[bytes]) -> Run: ...
     def drop_run(self, run: int) -> None: ...
     def put_page(self, run: int, page: int, entries: bytes) -> None: ...

@@ -15,12 +15,17 @@ from numpy.typing import NDArray
 
 from tagloom import limits
 from tagloom.model import (
+    Board,
+    Branch,
     Change,
     Count,
     Decision,
+    Difference,
     Environment,
     Event,
+    Foreseen,
     Kind,
+    MakeUp,
     Match,
     Mode,
     Organization,
@@ -31,10 +36,12 @@ from tagloom.model import (
     Receipt,
     Rejected,
     Scope,
+    Source,
     Space,
     Tag,
     Token,
     Tribe,
+    TribeChange,
     Version,
 )
 from tagloom.rules import Definition
@@ -45,10 +52,14 @@ Item = TypeVar("Item")
 
 
 class Page(msgspec.Struct, Generic[Item], frozen=True):
-    """Some items in order, and the cursor that goes on behind them; None at the end."""
+    """Some items in order, and the cursor that goes on behind them; None at the end.
+
+    `total` counts the items of all pages, where that is cheap to know.
+    """
 
     items: tuple[Item, ...]
     next_cursor: str | None
+    total: int | None = None
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -99,6 +110,48 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     fingerprint: str = ""
     rejected_max: int = limits.REJECTED_PER_RECEIPT_MAX
+
+
+class MoveTag(msgspec.Struct, frozen=True):
+    """`move_tag`, to be foreseen."""
+
+    tag: TagPath
+    to: TagPath
+
+
+class MergeTags(msgspec.Struct, frozen=True):
+    """`merge_tags`, to be foreseen."""
+
+    tag: TagPath
+    into: TagPath
+
+
+class DropTag(msgspec.Struct, frozen=True):
+    """`drop_tag`, to be foreseen."""
+
+    tag: TagPath
+
+
+class ErasePerson(msgspec.Struct, frozen=True):
+    """`erase_person`, to be foreseen."""
+
+    person: Person
+
+
+class Undo(msgspec.Struct, frozen=True):
+    """`undo`, to be foreseen."""
+
+    version: Version
+
+
+class Apply(msgspec.Struct, frozen=True):
+    """`apply`, to be foreseen. Its idempotency key is not asked for."""
+
+    parts: Iterable[Part]
+    request: Request
+
+
+Write = MoveTag | MergeTags | DropTag | ErasePerson | Undo | Apply
 
 
 class Population(Protocol):
@@ -177,6 +230,12 @@ class Population(Protocol):
         Raises: ChangeNotFound; UndoConflict: a path is taken, an entry was changed since, or a person was erased by it.
         """
 
+    def foresee(self, write: Write, tribes: Mapping[str, Definition]) -> Foreseen:
+        """What a write would do if it were made now, without making it: exactly what the write itself would.
+
+        It waits its turn among the writers, is carried out, looked at and rolled back. Raises: as the write does.
+        """
+
     # Reads.
 
     def find_person(self, person: Person) -> PersonRecord | None:
@@ -199,6 +258,18 @@ class Population(Protocol):
         self, *, search: str = "", under: TagPath | None = None, limit: int, cursor: str | None = None
     ) -> Page[Tag]:
         """The catalogue in code point order, implied branches included; `search` is a substring of the path."""
+
+    def children(self, under: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
+        """The entries one level below a branch (None: the first level) in code point order, with their number.
+
+        A branch that is not there has none.
+        """
+
+    def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int, ...]]:
+        """How many people bore each tag itself just before each of these moments, and now; see `trend`."""
+
+    def sources(self, tag: TagPath, *, limit: int) -> tuple[Source, ...]:
+        """Which actors gave and took the tag and what is below it, and from what: the last to do so first."""
 
     def get_tag(self, tag: TagPath) -> Tag:
         """One entry. Raises: TagNotFound, with the nearest; TagIsAlias, with the path it is now."""
@@ -237,6 +308,33 @@ class Population(Protocol):
         Regions without people are left out, and so are the people in none of the tribes.
         """
 
+    def compare(
+        self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
+    ) -> Difference:
+        """Whom a wanted rule finds and a saved one does not, and the other way round; `saved` None finds nobody.
+
+        Of each group up to `limit` people are shown, the same ones for the same version.
+        """
+
+    def make_up(self, wanted: Definition, tribes: Mapping[str, Definition], *, limit: int) -> MakeUp:
+        """The `limit` tags most borne by those whom the rule finds, by the tag itself; none that nobody bears.
+
+        Costs one intersection a tag that has enough bearers to be among them.
+        """
+
+    def trend(
+        self, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
+    ) -> tuple[tuple[int, ...], ...]:
+        """For each rule, how many people it found just before each of these moments, and now: one number more.
+
+        Moments are RFC 3339 UTC with milliseconds, ascending. Asked is today's rule about the taggings and the people
+        of that time. Tags are called what they are called today: a merged one by what it was merged into, a dropped
+        one by its last name. Costs one walk backwards through the changes of the rows that the rules need.
+        """
+
+    def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
+        """The branches at or above a path that allow a person one tag only, the nearest first."""
+
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
         """The tribes the person is in. A person not known is decided as one who bears nothing.
 
@@ -249,9 +347,18 @@ class Population(Protocol):
         person: Person | None = None,
         tag: TagPath | None = None,
         after: Version = 0,
+        before: Version | None = None,
+        newest_first: bool = False,
+        actor: str | None = None,
+        source: str | None = None,
+        action: str | None = None,
         limit: int,
     ) -> tuple[Change, ...]:
-        """Versions above `after`, ascending; only those that touched the person, or the tag or what is below it."""
+        """Versions above `after` and below `before`, ascending, or the newest first.
+
+        Only those that touched the person, or the tag or what is below it, and whose actor, source and action are
+        just these. Where a person is asked for, changes tell which tags they were given and lost.
+        """
 
     def get_change(self, version: Version) -> Change:
         """One version. Raises: ChangeNotFound."""
@@ -308,14 +415,31 @@ class Control(Roster, Protocol):
     def get_tribe(self, space: str, tribe: str) -> Tribe:
         """Raises: TribeNotFound."""
 
-    def add_tribe(self, space: str, tribe: Tribe) -> None:
-        """Raises: TribeExists, TooManyTribes."""
+    def add_tribe(self, space: str, tribe: Tribe, origin: Origin, at: str) -> None:
+        """Stores a new tribe, and the change that it is. Raises: TribeExists, TooManyTribes."""
 
-    def put_tribe(self, space: str, tribe: Tribe, *, revision: int) -> None:
-        """Replaces the tribe when its stored revision is `revision`. Raises: TribeNotFound, TribeChanged."""
+    def put_tribe(self, space: str, tribe: Tribe, origin: Origin, at: str, *, revision: int) -> None:
+        """Replaces the tribe when its stored revision is `revision`, and notes the change.
 
-    def drop_tribe(self, space: str, tribe: str, *, revision: int | None) -> None:
-        """Raises: TribeNotFound, TribeChanged."""
+        Raises: TribeNotFound, TribeChanged.
+        """
+
+    def drop_tribe(self, space: str, tribe: str, origin: Origin, at: str, *, revision: int | None) -> None:
+        """Deletes the tribe and notes the change. Raises: TribeNotFound, TribeChanged."""
+
+    def list_tribe_changes(
+        self, space: str, *, tribe: str | None = None, before: int | None = None, limit: int
+    ) -> tuple[TribeChange, ...]:
+        """What was done to the tribes of a space, or to one, the newest first, of ids below `before`.
+
+        A tribe that was deleted still has its changes; one of the same id that came later shares them.
+        """
+
+    def get_board(self, space: str) -> Board:
+        """How the space's tribes are laid out; an empty one before anybody did."""
+
+    def put_board(self, space: str, board: Board) -> None:
+        """Lays them out; the last one wins."""
 
 
 __all__ = ["Control", "Page", "Part", "Population", "Request", "Roster", "Scope"]

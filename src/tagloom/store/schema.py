@@ -167,6 +167,24 @@ tribe = sql.Table(
     sql.Column("revision", sql.Integer, nullable=False),
 )
 
+# What was done to tribes. Their forms are JSON, NULL for absent.
+tribe_change = sql.Table(
+    "tribe_change",
+    metadata,
+    sql.Column("id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True),
+    sql.Column("space", sql.Text, sql.ForeignKey("space.id"), nullable=False),
+    sql.Column("at", sql.Text, nullable=False),
+    sql.Column("actor", sql.Text, nullable=False),
+    sql.Column("source", sql.Text, nullable=False),
+    sql.Column("tribe", sql.Text, nullable=False),
+    sql.Column("action", sql.Text, nullable=False),
+    sql.Column("before", sql.Text),
+    sql.Column("after", sql.Text),
+    sqlite_autoincrement=True,
+)
+sql.Index("tribe_change_of_space", tribe_change.c.space, tribe_change.c.id)
+sql.Index("tribe_change_of_tribe", tribe_change.c.space, tribe_change.c.tribe, tribe_change.c.id)
+
 # The dictionary: tags, and facts such as `everyone`. Ids are never used again.
 row = sql.Table(
     "row",
@@ -248,6 +266,18 @@ change = sql.Table(
 )
 sql.Index("change_of_chunk", change.c.environment, change.c.bucket, change.c.row, change.c.version)
 
+# What a version did to a tag, counted: the sums of its changes over all buckets. Facts have none.
+batch_row = sql.Table(
+    "batch_row",
+    metadata,
+    sql.Column("environment", sql.Integer, primary_key=True),
+    sql.Column("row", sql.Integer, primary_key=True),
+    sql.Column("version", sql.BigInteger, primary_key=True),
+    sql.Column("added", sql.BigInteger, nullable=False),
+    sql.Column("removed", sql.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 entry = sql.Table(
     "entry",
     metadata,
@@ -298,4 +328,12 @@ replay = sql.Table(
     sql.Column("fingerprint", sql.Text, nullable=False),
     sql.Column("receipt", sql.LargeBinary, nullable=False),
     sql.Column("at", sql.Text, nullable=False, index=True),
+)
+
+# How the tribes of a space are laid out in the console, as JSON.
+board = sql.Table(
+    "board",
+    metadata,
+    sql.Column("space", sql.Text, sql.ForeignKey("space.id"), primary_key=True),
+    sql.Column("arrangement", sql.Text, nullable=False),
 )

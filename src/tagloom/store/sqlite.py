@@ -19,9 +19,12 @@ from tagloom.engine.storage import (
     Moved,
     Replay,
     Row,
+    RowSource,
+    RowTotal,
     Run,
     Segment,
     Snapshot,
+    Span,
     Stamp,
     State,
     Transaction,
@@ -42,6 +45,8 @@ _BATCH_COLUMNS = (
     "(SELECT max(version) FROM batch AS later WHERE later.environment = batch.environment "
     "AND later.undoes = batch.version), is_final"
 )
+_INTEGER_MAX = 9_223_372_036_854_775_807
+_CHANGES_AT_ONCE = 256  # Up to 4 MB of bitmaps.
 _CHANGE_COLUMNS = "version, row, bucket, added, removed"
 
 
@@ -200,6 +205,11 @@ class _Folder:
         connection.close()
 
 
+def _json_of(numbers: Iterable[int]) -> str:
+    """A JSON list, which SQLite reads as a table: there is no bound on how many fit."""
+    return "[" + ",".join(map(str, numbers)) + "]"
+
+
 class SqliteStorage:
     """One environment in the file."""
 
@@ -353,27 +363,77 @@ class _SqliteSnapshot:
         condition = "environment=? AND bucket=? AND row=? ORDER BY version DESC"
         return self._changes(condition, self._environment, bucket, row)
 
-    def changes_in(self, bucket: int, after: int) -> Iterator[ChunkChange]:
-        condition = "environment=? AND bucket=? AND version>? ORDER BY version"
-        return self._changes(condition, self._environment, bucket, after)
+    def changes_of_rows(self, rows: Sequence[int], bucket: int, after: int) -> Iterator[ChunkChange]:
+        condition = (
+            "environment=? AND bucket=? AND row IN (SELECT value FROM json_each(?)) AND version>? ORDER BY version DESC"
+        )
+        return self._changes(condition, self._environment, bucket, _json_of(rows), after)
+
+    def changes_in(self, bucket: int, span: Span) -> Iterator[ChunkChange]:
+        # The index alone tells which there are; their bitmaps are read as they are asked for.
+        order = "DESC" if span.newest_first else "ASC"
+        query = (
+            "SELECT id FROM change WHERE environment=? AND bucket=? AND version>? AND version<? "
+            f"ORDER BY version {order}, id"
+        )
+        edges = span.after, _INTEGER_MAX if span.before is None else span.before
+        found = self._connection.execute(query, (self._environment, bucket, *edges)).fetchall()
+        for start in range(0, len(found), _CHANGES_AT_ONCE):
+            some = _json_of(identity for (identity,) in found[start : start + _CHANGES_AT_ONCE])
+            yield from self._changes(f"id IN (SELECT value FROM json_each(?)) ORDER BY version {order}, id", some)
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         return self._changes("environment=? ORDER BY bucket, row, version", self._environment)
 
-    def versions_of(self, rows: Sequence[int], after: int, limit: int) -> list[int]:
-        # Naming every bucket lets the index of (environment, bucket, row, version) seek instead of scan.
+    def find_batches(self, span: Span, rows: Sequence[int] | None = None) -> list[BatchRecord]:
+        edges = span.after, _INTEGER_MAX if span.before is None else span.before
+        condition, values = "version>? AND version<?", list[object](edges)
+        for column, wanted in (("actor", span.actor), ("source", span.source), ("action", span.action)):
+            if wanted is not None:
+                condition += f" AND {column}=?"
+                values.append(wanted)
+        if rows is not None:
+            # The statement's `version` is the batch's: each row is one range of its own in `batch_row`.
+            condition += (
+                " AND version IN (SELECT batch_row.version FROM json_each(?) CROSS JOIN batch_row "
+                "ON batch_row.environment=? AND batch_row.row=value AND batch_row.version>? AND batch_row.version<? "
+                "UNION SELECT entry.version FROM json_each(?) CROSS JOIN entry "
+                "ON entry.environment=? AND entry.kind='tag' AND entry.name=value || '' "
+                "AND entry.version>? AND entry.version<?)"
+            )
+            asked = _json_of(rows)
+            values += [asked, self._environment, *edges, asked, self._environment, *edges]
+        condition += f" ORDER BY version {'DESC' if span.newest_first else 'ASC'} LIMIT ?"
+        return self._batches(condition, *values, span.limit)
+
+    def totals(self, version: int, rows: Sequence[int]) -> list[RowTotal]:
         query = (
-            "WITH RECURSIVE buckets(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM buckets, environment "
-            "WHERE key=? AND n < next_ordinal >> 16), asked AS (SELECT value AS row FROM json_each(?)) "
-            "SELECT version FROM buckets CROSS JOIN asked CROSS JOIN change "
-            "ON change.environment=? AND change.bucket=buckets.n AND change.row=asked.row AND change.version>? "
-            "UNION SELECT version FROM asked CROSS JOIN entry "
-            "ON entry.environment=? AND entry.kind='tag' AND entry.name=asked.row || '' AND entry.version>? "
-            "ORDER BY version LIMIT ?"
+            "SELECT version, row, added, removed FROM json_each(?) CROSS JOIN batch_row "
+            "ON environment=? AND row=value AND version=? ORDER BY row"
         )
-        asked, key = "[" + ",".join(map(str, rows)) + "]", self._environment
-        found = self._connection.execute(query, (key, asked, key, after, key, after, limit))
-        return [version for (version,) in found]
+        found = self._connection.execute(query, (_json_of(rows), self._environment, version))
+        return [RowTotal(*total) for total in found]
+
+    def totals_count(self) -> int:
+        query = "SELECT count(*) FROM batch_row WHERE environment=?"
+        return int(self._connection.execute(query, (self._environment,)).fetchone()[0])
+
+    def growth_of(self, rows: Sequence[int], after: int, until: int) -> list[tuple[int, int]]:
+        query = (
+            "SELECT row, sum(added - removed) FROM json_each(?) CROSS JOIN batch_row "
+            "ON environment=? AND row=value AND version>? AND version<=? GROUP BY row"
+        )
+        return self._connection.execute(query, (_json_of(rows), self._environment, after, until)).fetchall()
+
+    def sources_of(self, rows: Sequence[int], limit: int) -> list[RowSource]:
+        query = (
+            "SELECT actor, source, sum(batch_row.added), sum(batch_row.removed), max(batch_row.version) AS last "
+            "FROM json_each(?) CROSS JOIN batch_row ON batch_row.environment=? AND row=value "
+            "CROSS JOIN batch ON batch.environment=batch_row.environment AND batch.version=batch_row.version "
+            "GROUP BY actor, source ORDER BY last DESC LIMIT ?"
+        )
+        found = self._connection.execute(query, (_json_of(rows), self._environment, limit))
+        return [RowSource(*each) for each in found]
 
     def replay(self, key: str) -> Replay | None:
         query = "SELECT fingerprint, receipt FROM replay WHERE environment=? AND key=?"
@@ -450,6 +510,12 @@ class _SqliteTransaction(_SqliteSnapshot):
         if entries:
             query = "INSERT INTO entry (environment, version, number, kind, name, before, after) VALUES (?,?,?,?,?,?,?)"
             self._connection.executemany(query, entries)
+
+    def add_totals(self, totals: Sequence[RowTotal]) -> None:
+        query = "INSERT INTO batch_row (environment, version, row, added, removed) VALUES (?, ?, ?, ?, ?)"
+        # In the order of the key: neighbours are written to one page after another.
+        values = [(self._environment, *total) for total in sorted(totals, key=lambda total: (total.row, total.version))]
+        self._connection.executemany(query, values)
 
     def add_run(self, keys: int, pages: Sequence[bytes]) -> Run:
         query = "INSERT INTO run (environment, keys, pages) VALUES (?, ?, ?) RETURNING id"

@@ -11,12 +11,15 @@ from tagloom import limits, problems
 from tagloom.model import (
     ENVIRONMENT_NAMES,
     SCOPES,
+    Board,
     Environment,
     Event,
     Organization,
+    Origin,
     Space,
     Token,
     Tribe,
+    TribeChange,
 )
 from tagloom.rules import Rule, rule_json
 from tagloom.store import schema
@@ -183,37 +186,119 @@ class SqlControl(SqlRoster):
             raise problems.TribeNotFound(f"There is no tribe '{tribe}'.", value=tribe)
         return _tribe(found[0])
 
-    def add_tribe(self, space: str, tribe: Tribe) -> None:
+    def add_tribe(self, space: str, tribe: Tribe, origin: Origin, at: str) -> None:
         """See the port."""
         table = schema.tribe
         count = sql.select(sql.func.count()).select_from(table).where(table.c.space == space)
-        if self._run(count)[0][0] >= limits.TRIBES_PER_SPACE_MAX:
-            raise problems.TooManyTribes(f"A space holds at most {limits.TRIBES_PER_SPACE_MAX} tribes.")
         try:
-            self._run(sql.insert(table).values(space=space, **_columns(tribe)))
+            with self._writing() as connection:
+                if connection.execute(count).scalar_one() >= limits.TRIBES_PER_SPACE_MAX:
+                    raise problems.TooManyTribes(f"A space holds at most {limits.TRIBES_PER_SPACE_MAX} tribes.")
+                connection.execute(sql.insert(table).values(space=space, **_columns(tribe)))
+                _note(connection, space, None, tribe, origin, at)
         except exc.IntegrityError as error:
             self.get_space(space)
             raise problems.TribeExists(f"A tribe '{tribe.id}' exists already.", value=tribe.id) from error
 
-    def put_tribe(self, space: str, tribe: Tribe, *, revision: int) -> None:
+    def put_tribe(self, space: str, tribe: Tribe, origin: Origin, at: str, *, revision: int) -> None:
         """See the port."""
         table = schema.tribe
-        where = table.c.space == space, table.c.id == tribe.id, table.c.revision == revision
-        if self._run(sql.update(table).where(*where).values(_columns(tribe))) == [0]:
-            raise self._changed(space, tribe.id)
+        here = table.c.space == space, table.c.id == tribe.id
+        with self._writing() as connection:
+            stored = _locked(connection, space, tribe.id, revision)
+            connection.execute(sql.update(table).where(*here).values(_columns(tribe)))
+            _note(connection, space, stored, tribe, origin, at)
 
-    def drop_tribe(self, space: str, tribe: str, *, revision: int | None) -> None:
+    def drop_tribe(self, space: str, tribe: str, origin: Origin, at: str, *, revision: int | None) -> None:
         """See the port."""
         table = schema.tribe
-        where = [table.c.space == space, table.c.id == tribe]
-        if revision is not None:
-            where.append(table.c.revision == revision)
-        if self._run(sql.delete(table).where(*where)) == [0]:
-            raise self._changed(space, tribe)
+        with self._writing() as connection:
+            stored = _locked(connection, space, tribe, revision)
+            connection.execute(sql.delete(table).where(table.c.space == space, table.c.id == tribe))
+            _note(connection, space, stored, None, origin, at)
 
-    def _changed(self, space: str, tribe: str) -> problems.Problem:
-        now = self.get_tribe(space, tribe).revision
-        return problems.TribeChanged(f"The tribe '{tribe}' was changed; its revision is {now} now.", revision=now)
+    def list_tribe_changes(
+        self, space: str, *, tribe: str | None = None, before: int | None = None, limit: int
+    ) -> tuple[TribeChange, ...]:
+        """See the port."""
+        table = schema.tribe_change
+        asked = sql.select(table).where(table.c.space == space).order_by(table.c.id.desc()).limit(limit)
+        if tribe is not None:
+            asked = asked.where(table.c.tribe == tribe)
+        if before is not None:
+            asked = asked.where(table.c.id < before)
+        return tuple(
+            TribeChange(
+                id=each.id,
+                at=each.at,
+                actor=each.actor,
+                source=each.source,
+                tribe=each.tribe,
+                action=each.action,
+                before=_form(each.before),
+                after=_form(each.after),
+            )
+            for each in self._run(asked)
+        )
+
+    def get_board(self, space: str) -> Board:
+        """See the port."""
+        table = schema.board
+        found = self._run(sql.select(table.c.arrangement).where(table.c.space == space))
+        return msgspec.json.decode(found[0][0], type=Board) if found else Board()
+
+    def put_board(self, space: str, board: Board) -> None:
+        """See the port."""
+        table = schema.board
+        arrangement = msgspec.json.encode(board).decode("utf-8")
+        with self._writing() as connection:
+            changed = connection.execute(
+                sql.update(table).where(table.c.space == space).values(arrangement=arrangement)
+            )
+            if changed.rowcount == 0:
+                connection.execute(sql.insert(table).values(space=space, arrangement=arrangement))
+
+
+def _locked(connection: sql.Connection, space: str, tribe: str, revision: int | None) -> Tribe:
+    """The stored tribe, which nobody else changes before this transaction ends.
+
+    Raises: TribeNotFound; TribeChanged, when it is at another revision than this one.
+    """
+    table = schema.tribe
+    found = connection.execute(
+        sql.select(table).where(table.c.space == space, table.c.id == tribe).with_for_update()
+    ).first()
+    if found is None:
+        raise problems.TribeNotFound(f"There is no tribe '{tribe}'.", value=tribe)
+    if revision is not None and found.revision != revision:
+        raise problems.TribeChanged(
+            f"The tribe '{tribe}' was changed; its revision is {found.revision} now.", revision=found.revision
+        )
+    return _tribe(found)
+
+
+def _note(
+    connection: sql.Connection, space: str, before: Tribe | None, after: Tribe | None, origin: Origin, at: str
+) -> None:
+    """Tells of a change, in the transaction that makes it."""
+    tribe = after or before
+    assert tribe is not None
+    connection.execute(
+        sql.insert(schema.tribe_change).values(
+            space=space,
+            at=at,
+            actor=origin.actor,
+            source=origin.source,
+            tribe=tribe.id,
+            action="create" if before is None else "delete" if after is None else "change",
+            before=None if before is None else msgspec.json.encode(before).decode(),
+            after=None if after is None else msgspec.json.encode(after).decode(),
+        )
+    )
+
+
+def _form(text: str | None) -> Tribe | None:
+    return None if text is None else msgspec.json.decode(text, type=Tribe)
 
 
 def _columns(tribe: Tribe) -> dict[str, Any]:

@@ -5,7 +5,18 @@ from collections.abc import Sequence
 import msgspec
 
 from tagloom import limits, problems
-from tagloom.model import ENVIRONMENT_NAMES, Environment, Event, Organization, Space, Token, Tribe
+from tagloom.model import (
+    ENVIRONMENT_NAMES,
+    Board,
+    Environment,
+    Event,
+    Organization,
+    Origin,
+    Space,
+    Token,
+    Tribe,
+    TribeChange,
+)
 from tagloom.store.memory.roster import MemoryRoster
 from tagloom.tags import printable
 
@@ -17,6 +28,8 @@ class MemoryControl(MemoryRoster):
         super().__init__()
         self._environments: dict[tuple[str, str], Environment] = {}
         self._tribes: dict[tuple[str, str], Tribe] = {}
+        self._boards: dict[str, Board] = {}
+        self._tribe_changes: list[tuple[str, TribeChange]] = []
 
     # Tenants.
 
@@ -127,7 +140,7 @@ class MemoryControl(MemoryRoster):
                 raise problems.TribeNotFound(f"There is no tribe '{printable(tribe)}'.", value=printable(tribe))
             return self._tribes[space, tribe]
 
-    def add_tribe(self, space: str, tribe: Tribe) -> None:
+    def add_tribe(self, space: str, tribe: Tribe, origin: Origin, at: str) -> None:
         with self._lock:
             self.get_space(space)
             present = self.list_tribes(space)
@@ -139,21 +152,61 @@ class MemoryControl(MemoryRoster):
                     tribes_max=limits.TRIBES_PER_SPACE_MAX,
                 )
             self._tribes[space, tribe.id] = tribe
+            self._note(space, None, tribe, origin, at)
 
-    def put_tribe(self, space: str, tribe: Tribe, *, revision: int) -> None:
+    def put_tribe(self, space: str, tribe: Tribe, origin: Origin, at: str, *, revision: int) -> None:
         with self._lock:
-            self._check_revision(self.get_tribe(space, tribe.id), revision)
+            stored = self.get_tribe(space, tribe.id)
+            self._check_revision(stored, revision)
             self._tribes[space, tribe.id] = msgspec.structs.replace(tribe, revision=revision + 1)
+            self._note(space, stored, self._tribes[space, tribe.id], origin, at)
 
-    def drop_tribe(self, space: str, tribe: str, *, revision: int | None) -> None:
+    def drop_tribe(self, space: str, tribe: str, origin: Origin, at: str, *, revision: int | None) -> None:
         with self._lock:
             stored = self.get_tribe(space, tribe)
             if revision is not None:
                 self._check_revision(stored, revision)
             del self._tribes[space, tribe]
+            self._note(space, stored, None, origin, at)
+
+    def list_tribe_changes(
+        self, space: str, *, tribe: str | None = None, before: int | None = None, limit: int
+    ) -> tuple[TribeChange, ...]:
+        with self._lock:
+            found = [
+                change
+                for where, change in reversed(self._tribe_changes)
+                if where == space and tribe in (None, change.tribe) and (before is None or change.id < before)
+            ]
+            return tuple(found[:limit])
+
+    def _note(self, space: str, before: Tribe | None, after: Tribe | None, origin: Origin, at: str) -> None:
+        tribe = after or before
+        assert tribe is not None
+        change = TribeChange(
+            id=len(self._tribe_changes) + 1,
+            at=at,
+            actor=origin.actor,
+            source=origin.source,
+            tribe=tribe.id,
+            action="create" if before is None else "delete" if after is None else "change",
+            before=before,
+            after=after,
+        )
+        self._tribe_changes.append((space, change))
 
     def _check_revision(self, stored: Tribe, revision: int) -> None:
         if stored.revision != revision:
             raise problems.TribeChanged(
                 f"The tribe '{stored.id}' is at revision {stored.revision}, not {revision}.", revision=stored.revision
             )
+
+    # The board.
+
+    def get_board(self, space: str) -> Board:
+        with self._lock:
+            return self._boards.get(space, Board())
+
+    def put_board(self, space: str, board: Board) -> None:
+        with self._lock:
+            self._boards[space] = board

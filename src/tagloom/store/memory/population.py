@@ -14,11 +14,15 @@ import msgspec
 from tagloom import limits, problems, tags
 from tagloom.model import (
     Because,
+    Branch,
     Change,
     Count,
     Decision,
+    Difference,
+    Foreseen,
     Given,
     Kind,
+    MakeUp,
     Match,
     Ordinal,
     Origin,
@@ -26,14 +30,17 @@ from tagloom.model import (
     Person,
     PersonRecord,
     Receipt,
+    Source,
     Tag,
+    TagShare,
     Version,
 )
-from tagloom.rules import Definition, Facts, HasTag, is_member, reasons, takes
+from tagloom.rules import All, Definition, Facts, HasTag, is_member, reasons, takes
 from tagloom.store.memory.batch import Batch
 from tagloom.store.memory.changes import dropped, merged, moved, not_found, undone
-from tagloom.store.memory.state import Effect, Entry, Number, Record, State, Tagging, difference
-from tagloom.store.port import Page, Part, Request
+from tagloom.store.memory.foreseeing import foreseen
+from tagloom.store.memory.state import Effect, Entry, Number, Record, State, Tagging, difference, seen_today
+from tagloom.store.port import Apply, DropTag, ErasePerson, MergeTags, MoveTag, Page, Part, Request, Undo, Write
 from tagloom.tags import TagPath, is_at_or_below
 
 Item = TypeVar("Item")
@@ -69,6 +76,7 @@ class MemoryPopulation:
         self._lock = threading.RLock()
         self._state = State()
         self._history: list[Record] = []
+        self._states: list[State] = [self._state]
         self._replays: dict[str, tuple[str, Receipt, datetime]] = {}
 
     def _at(self) -> str:
@@ -104,6 +112,7 @@ class MemoryPopulation:
         )
         self._history.append(record)
         self._state = draft
+        self._states.append(draft)
         return Committed(draft.version, effect)
 
     def version(self) -> Version:
@@ -222,6 +231,28 @@ class MemoryPopulation:
 
     # Reads of people.
 
+    def foresee(self, write: Write, tribes: Mapping[str, Definition]) -> Foreseen:
+        with self._lock:
+            twin = MemoryPopulation(self._now, closed=self._closed)
+            twin._state, twin._history = self._state.copy(), list(self._history)
+            nobody = Origin("")
+            match write:
+                case MoveTag():
+                    receipt = twin.move_tag(write.tag, write.to, nobody)
+                case MergeTags():
+                    receipt = twin.merge_tags(write.tag, write.into, nobody)
+                case DropTag():
+                    receipt = twin.drop_tag(write.tag, nobody)
+                case ErasePerson():
+                    receipt = twin.erase_person(write.person, nobody)
+                case Undo():
+                    receipt = twin.undo(write.version, nobody)
+                case Apply():
+                    request = msgspec.structs.replace(write.request, idempotency_key=None, dry_run=False)
+                    receipt = twin.apply(write.parts, request)
+            receipt = msgspec.structs.replace(receipt, version=self._state.version, dry_run=True)
+            return foreseen(self._state, twin._state, receipt, tribes)
+
     def _person_record(self, state: State, ordinal: Ordinal) -> PersonRecord:
         person = state.people[ordinal]
         borne = tuple(sorted(state.tags_of(ordinal)))
@@ -292,8 +323,43 @@ class MemoryPopulation:
         last = _read_cursor("tags", cursor) if cursor else ""
         paths = sorted(state.live_paths() | state.implied_paths())
         found = [path for path in paths if path > last and search in path and is_at_or_below(path, under or "")]
+        matching = sum(1 for path in paths if search in path and is_at_or_below(path, under or ""))
         shown = tuple(self._tag(state, path) for path in found[:limit])
-        return Page(shown, _cursor("tags", found[limit - 1]) if len(found) > limit else None)
+        return Page(shown, _cursor("tags", found[limit - 1]) if len(found) > limit else None, matching)
+
+    def children(self, under: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
+        state = self._state
+        last = _read_cursor("tags", cursor) if cursor else ""
+        paths = sorted(state.live_paths() | state.implied_paths())
+        children = [path for path in paths if (path.rpartition("/")[0] or None) == under]
+        found = [path for path in children if path > last]
+        shown = tuple(
+            Branch(self._tag(state, path), any(other.startswith(path + "/") for other in paths))
+            for path in found[:limit]
+        )
+        return Page(shown, _cursor("tags", found[limit - 1]) if len(found) > limit else None, len(children))
+
+    def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int, ...]]:
+        wanted = [Definition("everyone", HasTag(tag, "exact")) for tag in tags]
+        return dict(zip(tags, self.trend(wanted, {}, moments), strict=True))
+
+    def sources(self, tag: TagPath, *, limit: int) -> tuple[Source, ...]:
+        numbers = self._numbers_ever(self._state, tag)
+        found: dict[Origin, Source] = {}
+        for record in self._history[: self._state.version]:
+            added = sum(1 for _, number in record.effect.added if number in numbers)
+            removed = sum(1 for _, number in record.effect.removed if number in numbers)
+            before = found.get(record.origin)
+            if added or removed:
+                found[record.origin] = Source(
+                    actor=record.origin.actor,
+                    source=record.origin.source,
+                    added=added + (before.added if before else 0),
+                    removed=removed + (before.removed if before else 0),
+                    last_version=record.version,
+                    last_at=record.at,
+                )
+        return tuple(sorted(found.values(), key=lambda each: -each.last_version)[:limit])
 
     def get_tag(self, tag: TagPath) -> Tag:
         state = self._state
@@ -318,9 +384,7 @@ class MemoryPopulation:
         return Count(count=len(state.members(tribe, tribes)), of=len(audience), version=state.version)
 
     def sample(self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int) -> tuple[Person, ...]:
-        found = self._state.members(tribe, tribes)
-        asked = min(limit, len(found))
-        return tuple(found[index * len(found) // asked] for index in range(asked))
+        return _some(self._state.members(tribe, tribes), limit)
 
     def overlap(
         self, chosen: Sequence[str], tribes: Mapping[str, Definition]
@@ -331,6 +395,49 @@ class MemoryPopulation:
         regions = Counter(tuple(sorted(name for name in sets if person in sets[name])) for person in everybody)
         found = [OverlapRegion(region, count) for region, count in regions.items()]
         return state.version, tuple(sorted(found, key=lambda region: (-region.count, region.tribes)))
+
+    def compare(
+        self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
+    ) -> Difference:
+        counted = self.count(wanted, tribes)
+        after = self._state.members(wanted, tribes)
+        before = [] if saved is None else self._state.members(saved, tribes)
+        are_after, were_before = set(after), set(before)
+        entering = [person for person in after if person not in were_before]
+        leaving = [person for person in before if person not in are_after]
+        return Difference(
+            count=counted.count,
+            of=counted.of,
+            version=counted.version,
+            sample=_some(after, limit),
+            entered=len(entering),
+            left=len(leaving),
+            entering=_some(entering, limit),
+            leaving=_some(leaving, limit),
+        )
+
+    def make_up(self, wanted: Definition, tribes: Mapping[str, Definition], *, limit: int) -> MakeUp:
+        state = self._state
+        members = state.members(wanted, tribes)
+        audience = state.members(Definition(wanted.audience, All(())), tribes)
+        inside = Counter(path for person in members for path in state.tags_of(state.ordinals[person]))
+        everyone = Counter(path for person in audience for path in state.tags_of(state.ordinals[person]))
+        shares = [TagShare(path, count, everyone[path]) for path, count in inside.items()]
+        shares.sort(key=lambda share: (-share.count, share.tag))
+        return MakeUp(of=len(members), population=len(audience), version=state.version, tags=tuple(shares[:limit]))
+
+    def trend(
+        self, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
+    ) -> tuple[tuple[int, ...], ...]:
+        now = self._state
+        versions = [sum(1 for record in self._history[: now.version] if record.at < moment) for moment in moments]
+        seen = [seen_today(self._states[version], now) for version in (*versions, now.version)]
+        return tuple(tuple(len(state.members(each, tribes)) for state in seen) for each in wanted)
+
+    def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
+        candidates = [tag, *tags.branches_above(tag)]
+        live = {entry.path for entry in self._state.entries.values() if entry.is_live and entry.exclusive}
+        return tuple(branch for branch in candidates if branch in live)
 
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
         state = self._state
@@ -398,6 +505,11 @@ class MemoryPopulation:
         person: Person | None = None,
         tag: TagPath | None = None,
         after: Version = 0,
+        before: Version | None = None,
+        newest_first: bool = False,
+        actor: str | None = None,
+        source: str | None = None,
+        action: str | None = None,
         limit: int,
     ) -> tuple[Change, ...]:
         state = self._state
@@ -405,19 +517,34 @@ class MemoryPopulation:
         if person is not None and ordinal is None:
             return ()
         named = None if tag is None else state.resolve(tag)
-        numbers = {n for n, entry in state.entries.items() if named is None or is_at_or_below(entry.path, named)}
+        numbers = self._numbers_ever(state, tag)
         found = []
         for record in self._history[after : state.version]:
+            if before is not None and record.version >= before:
+                break
+            said = (actor, record.origin.actor), (source, record.origin.source), (action, record.action)
+            if any(wanted not in (None, is_so) for wanted, is_so in said):
+                continue
             effect = record.effect
             taggings = any(n in numbers and ordinal in (None, o) for o, n in effect.added | effect.removed)
             entries = ordinal is None and not numbers.isdisjoint(effect.entries)
             itself = named is None and (ordinal is None or ordinal in effect.came | effect.went)
             if taggings or entries or itself:
                 found.append(self._change(state, record, ordinal, numbers))
-        return tuple(found[:limit])
+        return tuple((found[::-1] if newest_first else found)[:limit])
+
+    def _numbers_ever(self, state: State, tag: TagPath | None) -> set[Number]:
+        """The tags at or below a path, dropped ones included; None is every tag."""
+        named = "" if tag is None else state.resolve(tag)
+        return {number for number, entry in state.entries.items() if is_at_or_below(entry.path, named)}
 
     def get_change(self, version: Version) -> Change:
         return self._change(self._state, self._get_record(version))
+
+
+def _some(people: Sequence[Person], limit: int) -> tuple[Person, ...]:
+    asked = min(limit, len(people))
+    return tuple(people[index * len(people) // asked] for index in range(asked))
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from tagloom import tags
+from tagloom import problems, tags
 from tagloom.model import Kind, Match, Ordinal, Origin, Person, Version
 from tagloom.rules import Definition, Facts, is_member, resolved
 from tagloom.tags import TagPath, is_at_or_below
@@ -65,6 +65,8 @@ class State:
         self.bears: dict[Ordinal, frozenset[Number]] = {}
         self.entries: dict[Number, Entry] = {}
         self.aliases: dict[TagPath, TagPath] = {}
+        # Whose catalogue says what a rule's paths stand for; see `seen_today`.
+        self.words: State = self
 
     def copy(self) -> "State":
         other = State()
@@ -148,7 +150,7 @@ class State:
 
     def today(self, tribe: Definition) -> Definition:
         """The tribe with its rule's tags by the paths that they stand for."""
-        return Definition(tribe.audience, resolved(tribe.rule, self.resolve))
+        return Definition(tribe.audience, resolved(tribe.rule, self.words.resolve))
 
     def members(self, tribe: Definition, tribes: Mapping[str, Definition]) -> list[Person]:
         asked, others = self.today(tribe), {name: self.today(each) for name, each in tribes.items()}
@@ -181,3 +183,21 @@ def difference(before: State, after: State) -> Effect:
             if before.aliases.get(path) != after.aliases.get(path)
         },
     )
+
+
+def seen_today(then: State, now: State) -> State:
+    """An earlier state in today's words: its people and taggings, with today's names.
+
+    A tag that is gone is called what its last path stands for.
+    """
+    seen = then.copy()
+    seen.aliases = dict(now.aliases)
+    seen.words = now
+    for number, entry in then.entries.items():
+        last = now.entries[number]
+        try:
+            path = last.path if last.is_live else now.resolve(last.path)
+        except problems.Problem:
+            path = last.path
+        seen.entries[number] = msgspec.structs.replace(entry, path=path)
+    return seen
