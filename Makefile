@@ -1,8 +1,10 @@
-# Everything happens in .venv, from locked packages; each target can be run first.
+# Everything happens in .venv and in the console's node_modules, from locked packages; each target can be run first.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+ASSETS := src/tagloom/console/assets
+STATIC := src/tagloom/console/static
 # Two processes are what the reference machine has; PYTEST_ARGS narrows a run: make test PYTEST_ARGS="-k tags".
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -10,12 +12,12 @@ COMPILED := env CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --
 	--generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check run bench format lock clean
+.PHONY: help setup assets test check run bench format lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.installed ## Make .venv with every locked package, tagloom and its client
+setup: $(VENV)/.installed $(STATIC)/manifest.json ## Make .venv with every locked package, and the console's assets
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +27,15 @@ $(VENV)/.installed: requirements.lock pyproject.toml client/pyproject.toml | $(V
 	$(PIP) install --quiet --require-hashes --requirement requirements.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable . --editable client
 	@touch $@
+
+assets: $(STATIC)/manifest.json ## Bundle what the console sends to browsers
+
+$(ASSETS)/node_modules/.installed: $(ASSETS)/package-lock.json
+	npm ci --prefix $(ASSETS) --silent
+	@touch $@
+
+$(STATIC)/manifest.json: $(ASSETS)/node_modules/.installed $(wildcard $(ASSETS)/*.* $(ASSETS)/scripts/* $(ASSETS)/styles/*)
+	node $(ASSETS)/build.mjs
 
 $(VENV)/.bench-installed: bench.lock | setup
 	$(PIP) install --quiet --require-hashes --requirement bench.lock
@@ -53,5 +64,5 @@ lock: setup ## Resolve the newest allowed versions into the two locks
 	$(COMPILED) --upgrade --extra bench --constraint requirements.lock --output-file bench.lock pyproject.toml
 
 clean: ## Remove the environment, caches and builds; data in .demo too
-	rm -rf $(VENV) build dist .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(ASSETS)/node_modules $(STATIC) build dist .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

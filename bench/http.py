@@ -77,7 +77,8 @@ def _fill(folder: Path, people: int) -> str:
     tribes = Tribes(installation.control)
     for number in range(TRIBES):
         definition = tribe_of(number)
-        tribes.create_tribe("main", Draft(name=f"Tribe {number}", audience=definition.audience, rule=definition.rule))
+        draft = Draft(name=f"Tribe {number}", audience=definition.audience, rule=definition.rule)
+        tribes.create_tribe("main", draft, origin=ORIGIN)
     token = Access(installation.control).create_token("main", "bench", ("admin",), days=1)[1]
     installation.close()
     return token

@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (ROOT / "src", ROOT / "client" / "src")
 
-WORDS = {"model", "tags", "rules", "problems", "limits", "refusals", "emails", "times", "secrecy"}
+WORDS = {"model", "tags", "rules", "problems", "limits", "refusals", "emails", "times", "secrecy", "consistency"}
 PORTS = {"port", "roster_port"}
 ENTRY = {"cli", "wiring", "settings", "serving", "__main__"}
 DOORS = {"http", "console"}

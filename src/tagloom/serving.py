@@ -9,6 +9,7 @@ import sys
 import structlog
 from granian.server.embed import Server
 
+from tagloom.console.app import console_routes
 from tagloom.http.app import create_app
 from tagloom.wiring import Installation
 
@@ -30,7 +31,7 @@ def serve_installation(installation: Installation, host: str, port: int) -> None
 
 async def _serve(installation: Installation, host: str, port: int) -> None:
     server = Server(
-        create_app(installation),
+        create_app(installation, pages=lambda loom: console_routes(loom, public_url=installation.settings.public_url)),
         address=host,
         port=port,
         interface="asgi",  # type: ignore[arg-type]  # Granian takes the enumeration's value too.

@@ -12,6 +12,7 @@ from tagloom.engine.committer import Committer
 from tagloom.engine.population import BitmapPopulation
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Moved
+from tagloom.loom import IdentityProvider
 from tagloom.model import Environment, Organization, Space
 from tagloom.passwords import Passwords
 from tagloom.settings import Settings
@@ -43,6 +44,17 @@ class Installation:
         self._populations: dict[int, BitmapPopulation] = {}
         self._lock = threading.Lock()
         self._is_closed = False
+
+    @property
+    def uploads(self) -> Path:
+        """Where files that teammates bring wait for their import: beside the database."""
+        return self.settings.database.parent / "uploads"
+
+    @property
+    def identity_provider(self) -> IdentityProvider | None:
+        """Where teammates may sign in with an account of their company."""
+        oidc = self.settings.oidc
+        return None if oidc is None else IdentityProvider(oidc.issuer, oidc.client_id, oidc.client_secret)
 
     def population(self, environment: Environment) -> BitmapPopulation:
         """The population of an environment, opened at its first use."""

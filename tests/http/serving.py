@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx
+from argon2 import PasswordHasher
 from granian.server.embed import Server
 
 from tagloom.access import Access
 from tagloom.http.app import Installation, create_app
 from tagloom.model import Environment, Scope
+from tagloom.passwords import Passwords
 from tagloom.settings import Settings
 from tagloom.store.memory import MemoryControl, MemoryPopulation
 from tagloom.wiring import open_installation
@@ -32,6 +35,9 @@ class MemoryInstallation:
         self.control = MemoryControl()
         self._populations: dict[int, MemoryPopulation] = {}
         self._lock = threading.Lock()
+        self.passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        self.identity_provider = None
+        self.uploads = Path("unused")
 
     def population(self, environment: Environment) -> MemoryPopulation:
         with self._lock:
@@ -91,8 +97,12 @@ def free_port() -> int:
 
 def serve(installation: Installation, *, wait_seconds: float = 0.3) -> Iterator[str]:
     """Runs the application in a thread, under the server that the product uses; yields its address."""
+    return serve_app(create_app(installation, wait_seconds=wait_seconds))
+
+
+def serve_app(app: Any) -> Iterator[str]:
+    """Runs an ASGI application as `serve` does."""
     port, loop, servers = free_port(), asyncio.new_event_loop(), list[Server]()
-    app = create_app(installation, wait_seconds=wait_seconds)
 
     async def run() -> None:
         servers.append(Server(app, address="127.0.0.1", port=port, interface="asgi", log_enabled=False))

@@ -193,11 +193,12 @@ class LocalSite:
             category=draft.category,
             audience=draft.audience,
         )
-        return _plain(self._tribes.create_tribe(self._environment.space, wanted, draft.id))
+        origin = Origin("command line", "tribe")
+        return _plain(self._tribes.create_tribe(self._environment.space, wanted, draft.id, origin=origin))
 
     def drop_tribe(self, tribe: str) -> None:
         """Deletes it."""
-        self._tribes.drop_tribe(self._environment.space, tribe)
+        self._tribes.drop_tribe(self._environment.space, tribe, origin=Origin("command line", "tribe"))
 
     def history(self, *, person: Person | None, tag: str | None, after: int, limit: int) -> list[Plain]:
         """Versions above `after`."""

@@ -6,14 +6,11 @@ from contextlib import asynccontextmanager
 
 import anyio
 import msgspec
-from starlette.applications import Starlette
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tagloom import limits
-from tagloom.access import Access
-from tagloom.catalogue import Catalogue
-from tagloom.http.call import Doors, Installation
+from tagloom.http.call import Doors
 from tagloom.http.decision_api import DecisionDoor
 from tagloom.http.edge import Edge
 from tagloom.http.metrics import Metrics
@@ -21,10 +18,9 @@ from tagloom.http.openapi import openapi_document
 from tagloom.http.platform_api import PlatformApi
 from tagloom.http.reference import reference_page
 from tagloom.http.routes import ROUTES
+from tagloom.loom import Installation, Loom, make_loom
 from tagloom.model import Environment
 from tagloom.store.port import Population
-from tagloom.targeting import Targeting
-from tagloom.tribes import Tribes
 
 __all__ = ["Installation", "create_app"]
 
@@ -32,23 +28,23 @@ __all__ = ["Installation", "create_app"]
 def create_app(
     installation: Installation,
     *,
-    pages: Sequence[BaseRoute] = (),
+    pages: Callable[[Loom], Sequence[BaseRoute]] | None = None,
     now: Callable[[], float] = time.time,
     wait_seconds: float = limits.WAIT_FOR_VERSION_SECONDS_MAX,
 ) -> ASGIApp:
-    """The application: the Platform API, and `pages` (the console's) at the addresses that it leaves free.
+    """The application: the Platform API, and the console's `pages` at the addresses that it leaves free.
 
     `now` tells Unix seconds. At the end of the server's life the installation is closed.
     """
     opened = _Opened(installation)
-    tribes = Tribes(installation.control)
+    loom = make_loom(opened, now)
     document = openapi_document(ROUTES)
     doors = Doors(
         installation=opened,
-        access=Access(installation.control, now),
-        tribes=tribes,
-        targeting=Targeting(tribes, opened.population),
-        catalogue=Catalogue(tribes, opened.population),
+        access=loom.access,
+        tribes=loom.tribes,
+        targeting=loom.targeting,
+        catalogue=loom.catalogue,
         metrics=Metrics(),
         uploads=anyio.CapacityLimiter(limits.UPLOADS_AT_ONCE_MAX),
         exports=anyio.CapacityLimiter(limits.EXPORTS_AT_ONCE_MAX),
@@ -59,12 +55,13 @@ def create_app(
     doors.metrics.watch_versions(opened.versions)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: object) -> AsyncIterator[None]:
         yield
         installation.close()
 
-    shell = Starlette(routes=list(pages), lifespan=lifespan)
-    api = PlatformApi(doors, ROUTES, shell if pages else None)
+    # A router without Starlette's own handling of errors, since the edge renders every one.
+    shell = Router(() if pages is None else pages(loom), lifespan=lifespan)
+    api = PlatformApi(doors, ROUTES, None if pages is None else shell)
     return DecisionDoor(doors, Edge(_Split(api, shell), doors.metrics))
 
 
@@ -85,6 +82,9 @@ class _Opened:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
         self.control = installation.control
+        self.passwords = installation.passwords
+        self.identity_provider = installation.identity_provider
+        self.uploads = installation.uploads
         self.close = installation.close
         self._populations: dict[tuple[str, str], Population] = {}
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
@@ -17,9 +17,10 @@ from tagloom.catalogue import Catalogue
 from tagloom.http.arrivals import Arrivals
 from tagloom.http.metrics import Metrics
 from tagloom.http.parameters import Value
+from tagloom.loom import Installation
 from tagloom.model import Environment, Kind, Origin, Person, Receipt
 from tagloom.people import parse_id
-from tagloom.store.port import Control, Population
+from tagloom.store.port import Population
 from tagloom.tags import TagPath, parse_tag
 from tagloom.targeting import Targeting
 from tagloom.tribes import Tribes
@@ -27,17 +28,6 @@ from tagloom.tribes import Tribes
 Result = TypeVar("Result")
 
 DOOR = "api"  # The source of a write that names none.
-
-
-class Installation(Protocol):
-    """What the doors open onto."""
-
-    @property
-    def control(self) -> Control: ...
-
-    def population(self, environment: Environment) -> Population: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started, request_id, status = time.perf_counter(), _request_id(scope), 0
+        scope["tagloom.request_id"] = request_id
         id_header = (b"x-request-id", request_id.encode("ascii"))
 
         async def send_on(message: Message) -> None:

@@ -29,10 +29,10 @@ async def list_tribes(call: Call) -> Answer:
 
 async def create_tribe(call: Call) -> Answer:
     """A new tribe."""
-    space = call.values["space"]
+    space, origin = call.values["space"], call.origin
     body = await read_json(call, NewTribe, is_rule=True)
     tribe = None if body.id is UNSET else body.id
-    created = await call.in_thread(lambda: call.doors.tribes.create_tribe(space, _draft(body), tribe))
+    created = await call.in_thread(lambda: call.doors.tribes.create_tribe(space, _draft(body), tribe, origin=origin))
     location = f"/v2/spaces/{space}/tribes/{created.id}".encode("ascii")
     return Answer(created, status=201, headers=((b"location", location), _etag(created)))
 
@@ -46,7 +46,7 @@ async def get_tribe(call: Call) -> Answer:
 
 async def put_tribe(call: Call) -> Answer:
     """Replaces the tribe that If-Match has seen."""
-    space, tribe = call.values["space"], call.values["tribe"]
+    space, tribe, origin = call.values["space"], call.values["tribe"], call.origin
     expected = _if_match(call)
     if expected is None:
         raise problems.PreconditionRequired(
@@ -55,20 +55,22 @@ async def put_tribe(call: Call) -> Answer:
     body = await read_json(call, TribeBody, is_rule=True)
     stored = await call.in_thread(lambda: call.doors.tribes.get_tribe(space, tribe))
     revision = _revision(stored, expected)
-    changed = await call.in_thread(lambda: call.doors.tribes.put_tribe(space, tribe, _draft(body), revision=revision))
+    changed = await call.in_thread(
+        lambda: call.doors.tribes.put_tribe(space, tribe, _draft(body), revision=revision, origin=origin)
+    )
     return Answer(changed, headers=(_etag(changed),))
 
 
 async def drop_tribe(call: Call) -> Answer:
     """Deletes the tribe."""
-    space, tribe = call.values["space"], call.values["tribe"]
+    space, tribe, origin = call.values["space"], call.values["tribe"], call.origin
     expected = _if_match(call)
     if expected is not None:
         stored = await call.in_thread(lambda: call.doors.tribes.get_tribe(space, tribe))
         revision = _revision(stored, expected)
     else:
         revision = None
-    await call.in_thread(lambda: call.doors.tribes.drop_tribe(space, tribe, revision=revision))
+    await call.in_thread(lambda: call.doors.tribes.drop_tribe(space, tribe, revision=revision, origin=origin))
     return Answer(None, status=204)
 
 

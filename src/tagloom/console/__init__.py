@@ -1,0 +1,1 @@
+"""The console: pages for marketers, operators and developers. It calls the use cases, never HTTP."""

@@ -1,0 +1,17 @@
+// The console's scripts. Each page works without them; they make it quick.
+import htmx from "htmx.org";
+import { watchDrag } from "./scripts/drag.js";
+import { watchEntries } from "./scripts/entry.js";
+import { watchFrame } from "./scripts/frame.js";
+import { watchLive } from "./scripts/live.js";
+import { watchPalette } from "./scripts/palette.js";
+import { watchTree } from "./scripts/tree.js";
+import { watchUploads } from "./scripts/upload.js";
+
+watchFrame(htmx);
+watchPalette(htmx);
+watchEntries(htmx);
+watchLive(htmx);
+watchDrag(htmx);
+watchTree(htmx);
+watchUploads(htmx);

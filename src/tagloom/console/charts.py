@@ -1,0 +1,169 @@
+"""Pictures as numbers: where lines, bars and tiles lie. Templates draw them; a table beside each has the figures."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+SPARK_WIDTH, SPARK_HEIGHT = 96, 24
+
+
+class Spark(msgspec.Struct, frozen=True):
+    """A small line: SVG path data of the line and of the area below it, and where it ends."""
+
+    line: str
+    area: str
+    end_x: float
+    end_y: float
+
+
+def spark(values: Sequence[int], width: int = SPARK_WIDTH, height: int = SPARK_HEIGHT) -> Spark:
+    """A line over its own range; one that never changes lies in the middle. Takes at least one value."""
+    points = _points(values, width, height - 4, low=min(values), high=max(values))
+    points = [(x, y + 2) for x, y in points]
+    line = _path(points)
+    area = f"{line}L{points[-1][0]:g} {height}L{points[0][0]:g} {height}Z"
+    return Spark(line, area, *points[-1])
+
+
+class Axis(msgspec.Struct, frozen=True):
+    """A mark on an axis: where, and what it says."""
+
+    at: float
+    label: str
+
+
+class LineChart(msgspec.Struct, frozen=True):
+    """A line with its axes, in a box of `width` x `height` with room for labels at the left and below."""
+
+    width: int
+    height: int
+    line: str
+    area: str
+    rows: tuple[Axis, ...]
+    columns: tuple[Axis, ...]
+    end_x: float
+    end_y: float
+    end_label: str
+
+
+LEFT, RIGHT, TOP, BOTTOM = 56, 64, 10, 22
+
+
+def line_chart(values: Sequence[int], labels: Sequence[str], width: int = 720, height: int = 200) -> LineChart:
+    """A line from zero or from near its smallest value, whichever shows the change. Takes at least one value."""
+    low, high = min(values), max(values)
+    # A line that moves little would be flat on an axis from zero; then the axis begins below it, and says so.
+    floor = 0 if low <= (high - low) * 2 or low == high else low
+    marks = ticks(floor, high)
+    low, high = marks[0], marks[-1]
+    inner_width, inner_height = width - LEFT - RIGHT, height - TOP - BOTTOM
+    points = [(x + LEFT, y + TOP) for x, y in _points(values, inner_width, inner_height, low=low, high=high)]
+    line = _path(points)
+    base = TOP + inner_height
+    rows = tuple(Axis(base - inner_height * (mark - low) / max(high - low, 1), f"{mark:,}") for mark in marks)
+    step = max(1, round(len(labels) / 5))
+    columns = tuple(Axis(points[i][0], labels[i]) for i in range(0, len(labels), step))
+    return LineChart(
+        width,
+        height,
+        line,
+        f"{line}L{points[-1][0]:g} {base}L{points[0][0]:g} {base}Z",
+        rows,
+        columns,
+        *points[-1],
+        f"{values[-1]:,}",
+    )
+
+
+def ticks(low: int, high: int, about: int = 4) -> list[int]:
+    """Round numbers that cover a range, about so many.
+
+    >>> ticks(0, 97), ticks(0, 0), ticks(1180, 1210)
+    ([0, 20, 40, 60, 80, 100], [0, 1], [1180, 1190, 1200, 1210])
+    """
+    if high <= low:
+        return [low, low + 1]
+    rough = (high - low) / about
+    size = 10 ** (len(str(max(1, int(rough)))) - 1)
+    step = next(each for each in (size, 2 * size, 5 * size, 10 * size) if each >= int(rough))
+    first = low // step * step
+    return list(range(first, high + step if high % step else high + 1, step))
+
+
+def _points(values: Sequence[int], width: float, height: float, *, low: int, high: int) -> list[tuple[float, float]]:
+    reach = high - low
+    across = width / max(len(values) - 1, 1)
+    return [
+        (round(index * across, 1), round(height - (height * (value - low) / reach if reach else height / 2), 1))
+        for index, value in enumerate(values)
+    ] + ([(width, height / 2)] if len(values) == 1 else [])
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
+
+
+class Tile(msgspec.Struct, frozen=True):
+    """A rectangle of a treemap: the number of its item, and its place."""
+
+    item: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def treemap(sizes: Sequence[float], x: float, y: float, width: float, height: float) -> list[Tile]:
+    """Rectangles whose areas are as the sizes, near to squares (Bruls, Huizing and van Wijk, 2000).
+
+    Sizes descend and are above zero. Costs linear time in them.
+    """
+    tiles: list[Tile] = []
+    total = sum(sizes)
+    if not total or width <= 0 or height <= 0:
+        return tiles
+    areas = [size * width * height / total for size in sizes]
+    start = 0
+    while start < len(areas):
+        side = min(width, height)
+        end, filled = start + 1, areas[start]
+        while end < len(areas) and _worst(areas[start : end + 1], side) <= _worst(areas[start:end], side):
+            filled += areas[end]
+            end += 1
+        filled = sum(areas[start:end])
+        thickness = filled / side
+        offset = 0.0
+        for item in range(start, end):
+            length = areas[item] / thickness
+            if width >= height:
+                tiles.append(Tile(item, x, y + offset, thickness, length))
+            else:
+                tiles.append(Tile(item, x + offset, y, length, thickness))
+            offset += length
+        if width >= height:
+            x, width = x + thickness, width - thickness
+        else:
+            y, height = y + thickness, height - thickness
+        start = end
+    return tiles
+
+
+def _worst(row: Sequence[float], side: float) -> float:
+    """The least square proportion in a row of areas along a side."""
+    total = sum(row)
+    return max(side * side * max(row) / (total * total), total * total / (side * side * min(row)))
+
+
+def stacked(series: Sequence[Sequence[int]], width: int, height: int) -> list[str]:
+    """SVG paths of areas that lie on one another, the first at the bottom. Each series has the same length."""
+    below = [0] * len(series[0]) if series else []
+    most = max((sum(column) for column in zip(*series, strict=True)), default=0) or 1
+    across = width / max(len(below) - 1, 1)
+    paths = []
+    for values in series:
+        above = [low + value for low, value in zip(below, values, strict=True)]
+        upper = [(index * across, height - height * value / most) for index, value in enumerate(above)]
+        lower = [(index * across, height - height * value / most) for index, value in enumerate(below)]
+        paths.append(_path(upper) + "L" + "L".join(f"{x:g} {y:g}" for x, y in reversed(lower)) + "Z")
+        below = above
+    return paths

@@ -1,0 +1,113 @@
+"""Activity: every version of the environment and every change of a tribe, who made it, and its undo."""
+
+from typing import Any
+
+from tagloom import problems
+from tagloom.console.visit import Answer, Html, Redirect, Visit, told
+from tagloom.model import Change
+from tagloom.tags import parse_tag
+
+CHANGES_PER_PAGE = 50
+ACTIONS = (
+    "tagging",
+    "import",
+    "person",
+    "create tag",
+    "describe tag",
+    "move tag",
+    "merge tags",
+    "drop alias",
+    "drop tag",
+    "undo",
+    "erase",
+)
+FINAL = frozenset({"erase"})
+
+
+def activity(visit: Visit) -> Answer:
+    """What happened in this environment, the newest first, as the filters say."""
+    context = {
+        "title": "Activity",
+        "breadcrumb": [(visit.space.name, visit.to("overview")), ("Activity", None)],
+        "shows": "tribes" if visit.text("shows") == "tribes" else "batches",
+        **_filters(visit),
+    }
+    if context["shows"] == "tribes":
+        context |= _tribe_changes(visit)
+    else:
+        context |= _changes(visit)
+    template = {"activity": "activity_part.html", "activity-rows": "activity_rows.html"}.get(visit.target or "")
+    return Html(template or "activity.html", context)
+
+
+def _filters(visit: Visit) -> dict[str, Any]:
+    asked = {name: visit.text(name).strip() for name in ("actor", "source", "action", "tag")}
+    return {"asked": asked, "actions": ACTIONS}
+
+
+def _changes(visit: Visit) -> dict[str, Any]:
+    asked = _filters(visit)["asked"]
+    changes: tuple[Change, ...] = ()
+    problem: problems.Problem | None = None
+    try:
+        changes = visit.population.list_changes(
+            tag=parse_tag(asked["tag"]) if asked["tag"] else None,
+            actor=asked["actor"] or None,
+            source=asked["source"] or None,
+            action=asked["action"] or None,
+            newest_first=True,
+            before=visit.integer("before") if visit.text("before") else None,
+            limit=CHANGES_PER_PAGE + 1,
+        )
+    except problems.TagProblem as refused:
+        problem = refused
+    return {"changes": changes[:CHANGES_PER_PAGE], "has_more": len(changes) > CHANGES_PER_PAGE, "problem": problem}
+
+
+def _tribe_changes(visit: Visit) -> dict[str, Any]:
+    changes = visit.loom.tribes.list_changes(
+        visit.space.id,
+        tribe=visit.text("tribe") or None,
+        before=visit.integer("before") if visit.text("before") else None,
+        limit=CHANGES_PER_PAGE + 1,
+    )
+    return {"changes": changes[:CHANGES_PER_PAGE], "has_more": len(changes) > CHANGES_PER_PAGE, "problem": None}
+
+
+def batch(visit: Visit) -> Answer:
+    """One version: what it did, and what undoing it would do."""
+    change = visit.population.get_change(visit.integer("version"))
+    foreseen, problem = None, None
+    if change.undone_by is None and change.action not in FINAL and visit.may("developer"):
+        try:
+            foreseen = visit.loom.foresight.undo(visit.environment, change.version)
+        except problems.UndoConflict as refused:
+            problem = refused
+    return Html(
+        "batch.html",
+        {
+            "title": f"Version {change.version:,}",
+            "breadcrumb": [("Activity", visit.to("activity")), (f"Version {change.version:,}", None)],
+            "change": change,
+            "is_final": change.action in FINAL,
+            "foreseen": foreseen,
+            "problem": problem,
+            "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
+        },
+    )
+
+
+def undo(visit: Visit) -> Answer:
+    """Takes a version back, as a new version."""
+    version = visit.integer("version")
+    receipt = visit.population.undo(version, visit.origin)
+    text = f"Version {version:,} was undone: {receipt.added:,} taggings added, {receipt.removed:,} removed."
+    if receipt.left_alone:
+        text += f" {receipt.left_alone:,} that were touched since are left alone."
+    return Redirect(_back(visit), told(receipt, text))
+
+
+def _back(visit: Visit) -> str:
+    """Where the undo was asked for, when that is a page of this place."""
+    back = visit.text("back")
+    return back if back.startswith(visit.to("")) else visit.to("activity")

@@ -1,0 +1,34 @@
+"""How tribes overlap, as an UpSet picture: each region of people, and the tribes that make it."""
+
+from tagloom import problems
+from tagloom.console.views.tribes import colour_of
+from tagloom.console.visit import Answer, Html, Visit
+from tagloom.model import OverlapRegion
+
+TRIBES_MAX = 5  # A picture of more regions than 2**5 is read by nobody.
+
+
+def overlap(visit: Visit) -> Answer:
+    """The regions of the chosen tribes, the largest first."""
+    tribes = visit.loom.tribes.list_tribes(visit.space.id)
+    colours = visit.loom.boards.get_board(visit.space.id).colours
+    chosen = [each for each in tribes if each.id in visit.texts("tribe")]
+    if len(chosen) > TRIBES_MAX:
+        raise problems.ParameterInvalid(f"An overlap shows {TRIBES_MAX} tribes at most.", parameter="tribe")
+    version, regions = 0, tuple[OverlapRegion, ...]()
+    if len(chosen) > 1:
+        version, regions = visit.loom.targeting.overlap(visit.environment, [each.id for each in chosen])
+    return Html(
+        "overlap.html",
+        {
+            "title": "Overlap",
+            "breadcrumb": [("Tribes", visit.to("tribes")), ("Overlap", None)],
+            "tribes": tribes,
+            "chosen": chosen,
+            "colours": {each.id: colour_of(each, colours.get(each.id)) for each in tribes},
+            "regions": regions,
+            "largest": max((region.count for region in regions), default=1),
+            "version": version,
+            "tribes_max": TRIBES_MAX,
+        },
+    )

@@ -1,0 +1,268 @@
+"""Users and visitors: found by id, with an information panel in which tags are given and taken by hand."""
+
+from typing import Any
+
+import msgspec
+
+from tagloom import problems
+from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit, told
+from tagloom.imports import check_single, submit_tags
+from tagloom.model import Change, Decision, Kind, Person, PersonRecord
+from tagloom.people import parse_id
+from tagloom.tags import TagPath, parse_tag
+
+PEOPLE_PER_PAGE = 50
+CHANGES_SHOWN = 8
+MATCHES = ("substring", "prefix", "exact")
+
+
+class Panel(msgspec.Struct, frozen=True, kw_only=True):
+    """What the information panel tells of one person."""
+
+    record: PersonRecord
+    decision: Decision
+    changes: tuple[Change, ...]
+    first: Change | None
+    has_more: bool
+
+
+def people(visit: Visit) -> Answer:
+    """The people whose id matches, and the panel of the one that the address names."""
+    person = named_person(visit)
+    if visit.target == "panel":
+        return panel_answer(visit, person) if person is not None else Html("empty_panel.html", {})
+    context = _list_context(visit)
+    if visit.target == "people":
+        return Html("people_list.html", context)
+    if visit.target == "people-rows":
+        return Html("people_rows.html", context)
+    return Html("people.html", context | panel_context(visit, person))
+
+
+def _list_context(visit: Visit) -> dict[str, Any]:
+    kind: Kind = "visitor" if visit.text("kind") == "visitor" else "user"
+    match = visit.text("match") if visit.text("match") in MATCHES else "substring"
+    search, tag = visit.text("search").strip(), visit.text("tag").strip()
+    problem: problems.Problem | None = None
+    found: tuple[PersonRecord, ...] = ()
+    next_cursor: str | None = None
+    try:
+        page = visit.population.list_people(
+            kind=kind,
+            search=search,
+            search_match=match,
+            tag=parse_tag(tag) if tag else None,
+            limit=PEOPLE_PER_PAGE,
+            cursor=visit.text("cursor") or None,
+        )
+        found, next_cursor = page.items, page.next_cursor
+    except (problems.TagProblem, problems.TagNotFound) as refused:
+        problem = refused
+    asked = {"kind": kind, "search": search, "match": match if match != "substring" else None, "tag": tag}
+    # An id that nobody has yet may be made known here.
+    is_new = not found and search and problem is None and not tag
+    return {
+        "title": "Users & visitors",
+        "breadcrumb": [("Developer", visit.to("tags")), ("Users & visitors", None)],
+        "kind": kind,
+        "search": search,
+        "match": match,
+        "matches": MATCHES,
+        "tag": tag,
+        "asked": asked,
+        "people": found,
+        "next_cursor": next_cursor,
+        "problem": problem,
+        "new_person": Person(kind, search) if is_new else None,
+        "is_first_page": not visit.text("cursor"),
+    }
+
+
+def named_person(visit: Visit) -> Person | None:
+    """The person whom the address or form names. Raises: PersonIdInvalid."""
+    kinds: tuple[Kind, ...] = ("user", "visitor")
+    for kind in kinds:
+        text = visit.text(kind)
+        if text:
+            return Person(kind, parse_id(text, field=kind))
+    return None
+
+
+def asked_person(visit: Visit) -> Person:
+    """The person whom the form names. Raises: PersonIdInvalid, ParameterInvalid."""
+    person = named_person(visit)
+    if person is None:
+        raise problems.ParameterInvalid("Name a user or a visitor.", parameter="user")
+    return person
+
+
+def panel_context(visit: Visit, person: Person | None, **more: Any) -> dict[str, Any]:
+    """What the panel's template needs; without a person it stays closed."""
+    context = {
+        "person": person,
+        "panel": None if person is None else _panel(visit, person),
+        "tribe_names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
+        "entry": "",
+        "entry_problem": None,
+        "closes": visit.to("people", **_kept(visit)),
+    }
+    return context | more
+
+
+def _kept(visit: Visit) -> dict[str, str]:
+    """The list behind the panel, as the address has it."""
+    return {name: visit.text(name) for name in ("kind", "search", "match", "tag") if visit.text(name)}
+
+
+def panel_answer(visit: Visit, person: Person, toast: Toast | None = None, **more: Any) -> Html:
+    """The panel alone; or with the page around it, when no script asked."""
+    context = panel_context(visit, person, **more)
+    if visit.target is None:
+        return Html("people.html", _list_context(visit) | context, toast=toast)
+    return Html("person_panel.html", context, toast=toast)
+
+
+def _panel(visit: Visit, person: Person) -> Panel | None:
+    population = visit.population
+    record = population.find_person(person)
+    if record is None:
+        return None
+    changes = population.list_changes(person=person, newest_first=True, limit=CHANGES_SHOWN + 1)
+    first = population.list_changes(person=person, limit=1)
+    return Panel(
+        record=record,
+        decision=visit.loom.targeting.decide(visit.environment, person, because=True),
+        changes=changes[:CHANGES_SHOWN],
+        first=first[0] if first else None,
+        has_more=len(changes) > CHANGES_SHOWN,
+    )
+
+
+def history(visit: Visit) -> Answer:
+    """A person's whole history, a page at a time."""
+    person = asked_person(visit)
+    before = visit.integer("before") if visit.text("before") else None
+    most = CHANGES_SHOWN * 4
+    changes = visit.population.list_changes(person=person, newest_first=True, before=before, limit=most + 1)
+    return Html(
+        "person_changes.html",
+        {
+            "title": person.id,
+            "breadcrumb": [("Users & visitors", visit.to("people")), (person.id, None)],
+            "person": person,
+            "changes": changes[:most],
+            "has_more": len(changes) > most,
+        },
+    )
+
+
+# Writing.
+
+
+def change_tags(visit: Visit) -> Answer:
+    """Adds or removes one tag by hand."""
+    person, typed = asked_person(visit), visit.text("tag").strip()
+    is_removal = visit.text("do") == "remove"
+    try:
+        tag = parse_tag(typed)
+        receipt = check_single(
+            submit_tags(visit.population, person, [tag], "remove" if is_removal else "add", visit.origin).result()
+        )
+    except (problems.TagProblem, problems.UnknownTag, problems.LineInvalid) as problem:
+        return panel_answer(visit, person, entry=typed, entry_problem=problem)
+    done = receipt.removed if is_removal else receipt.added
+    if not done:
+        text = f"{person.id} {'did not bear' if is_removal else 'bears already'} {tag}."
+    else:
+        text = f"{tag} was {'taken from' if is_removal else 'given to'} {person.id}."
+    toast = told(receipt, text)
+    if visit.target is None:
+        return Redirect(visit.to("people", **{person.kind: person.id}, **_list_of(visit)), toast)
+    return panel_answer(visit, person, toast)
+
+
+def _list_of(visit: Visit) -> dict[str, str]:
+    return {name: visit.text(f"list-{name}") for name in ("kind", "search", "match") if visit.text(f"list-{name}")}
+
+
+def create(visit: Visit) -> Answer:
+    """Makes a person known who has no tag yet."""
+    person = asked_person(visit)
+    receipt = visit.population.put_person(person, visit.origin)
+    return Redirect(
+        visit.to("people", kind=person.kind, **{person.kind: person.id}),
+        told(receipt, f"The {person.kind} {person.id} is known now."),
+    )
+
+
+def ask_erase(visit: Visit) -> Answer:
+    """What erasing would take away, for good."""
+    return _erase_form(visit, asked_person(visit))
+
+
+def _erase_form(visit: Visit, person: Person, problem: problems.Problem | None = None) -> Html:
+    record = visit.population.find_person(person)
+    if record is None:
+        raise problems.PersonNotFound(f"No {person.kind} '{person.id}' is known.", value=person.id)
+    return Html(
+        "person_erase.html",
+        {
+            "title": f"Erase {person.id}",
+            "breadcrumb": [("Users & visitors", visit.to("people")), (person.id, None)],
+            "person": person,
+            "record": record,
+            "problem": problem,
+        },
+        status=200 if problem is None else problem.status,
+    )
+
+
+def erase(visit: Visit) -> Answer:
+    """Erases the person whose id was typed."""
+    person = asked_person(visit)
+    if visit.text("typed") != person.id:
+        refused = problems.ParameterInvalid("What was typed is not the id of this person.", parameter="typed")
+        return _erase_form(visit, person, refused)
+    visit.population.erase_person(person, visit.origin)
+    return Redirect(visit.to("people", kind=person.kind), Toast(f"The {person.kind} was erased, with every tag."))
+
+
+# The entry of a tag.
+
+
+def suggest(visit: Visit) -> Answer:
+    """Known tags that go on from what is typed, and what the tag rules say to it."""
+    text = visit.text("text")
+    page = visit.population.list_tags(search=text.strip(), limit=60)
+    starting = [each for each in page.items if each.tag.startswith(text)]
+    others = [each for each in page.items if not each.tag.startswith(text)]
+    return Html(
+        "suggestions.html",
+        {"options": (starting + others)[:8], "text": text, **_said(visit, text)},
+    )
+
+
+def _said(visit: Visit, text: str) -> dict[str, Any]:
+    """What one line under the field says; while a level is still to be typed, nothing."""
+    said: dict[str, Any] = {"problem": None, "is_new": False, "alias_of": None}
+    if not text or (text.endswith("/") and text.count("/") < 3 and _is_tag(text[:-1])):
+        return said
+    try:
+        tag = parse_tag(text)
+        visit.population.get_tag(tag)
+    except problems.TagNotFound:
+        said["is_new"] = True
+        said["is_closed"] = visit.environment.catalogue == "closed"
+    except problems.TagIsAlias:
+        said["alias_of"] = visit.population.resolve(TagPath(text))
+    except problems.TagProblem as problem:
+        said["problem"] = problem
+    return said
+
+
+def _is_tag(text: str) -> bool:
+    try:
+        parse_tag(text)
+    except problems.TagProblem:
+        return False
+    return True

@@ -1,0 +1,283 @@
+"""One tribe: its rule as a sentence that can be edited, what it would find, and everything there is to know of it."""
+
+from typing import Any
+
+import msgspec
+
+from tagloom import problems
+from tagloom.console import editing
+from tagloom.console.charts import line_chart
+from tagloom.console.rendering import day, rule_text
+from tagloom.console.views.tribes import colour_of
+from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
+from tagloom.exports import CONTENT_TYPE_OF_FORMAT, encode_people
+from tagloom.model import Audience, Kind, Person, Tribe
+from tagloom.people import parse_id
+from tagloom.rules import Definition, parse_rule
+from tagloom.targeting import Comparison
+from tagloom.tribes import Draft, check
+
+AUDIENCES: tuple[Audience, ...] = ("users", "visitors", "everyone")
+NEW = Tribe(id="", name="", rule=editing.closed(editing.Group()), audience="users", revision=0)
+
+
+class Edit(msgspec.Struct, frozen=True, kw_only=True):
+    """A tribe as the form has it. `revision` is the saved one that editing began from; 0 for a new tribe."""
+
+    name: str
+    description: str
+    category: str
+    audience: Audience
+    group: editing.Group
+    revision: int
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rule in the form would find; or why that cannot be said yet."""
+
+    comparison: Comparison | None = None
+    problem: problems.Problem | None = None
+    hints: tuple[str, ...] = ()
+
+
+def new(visit: Visit) -> Answer:
+    """An empty form."""
+    edit = _edit_of(NEW, category=visit.text("category"))
+    return Html("tribe.html", _context(visit, NEW, edit))
+
+
+def show(visit: Visit) -> Answer:
+    """The tribe with its form."""
+    tribe = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
+    return Html("tribe.html", _context(visit, tribe, _edit_of(tribe)))
+
+
+def _edit_of(tribe: Tribe, category: str = "") -> Edit:
+    return Edit(
+        name=tribe.name,
+        description=tribe.description,
+        category=tribe.category or category,
+        audience=tribe.audience,
+        group=editing.opened(tribe.rule),
+        revision=tribe.revision,
+    )
+
+
+def _context(visit: Visit, tribe: Tribe, edit: Edit, **more: Any) -> dict[str, Any]:
+    tribes = visit.loom.tribes.list_tribes(visit.space.id)
+    page = f"tribe/{tribe.id}" if tribe.id else "tribes/new"
+    chosen = visit.loom.boards.get_board(visit.space.id).colours.get(tribe.id)
+    return {
+        "title": tribe.name or "New tribe",
+        "breadcrumb": [("Tribes", visit.to("tribes")), (tribe.name or "New tribe", None)],
+        "tribe": tribe,
+        "edit": edit,
+        "colour": colour_of(tribe, chosen),
+        "page": visit.to(page),
+        "names": {each.id: each.name for each in tribes},
+        "choices": [each for each in tribes if each.id != tribe.id],
+        "categories": sorted({each.category for each in tribes if each.category}),
+        "audiences": AUDIENCES,
+        "finding": find(visit, tribe, edit),
+        "may_edit": visit.may("tribes"),
+        "shape": editing.shape_json(edit.group),
+        "json_of": _json_of,
+        "json": None,
+        "json_problem": None,
+        "confirming": False,
+        "conflict": None,
+    } | more
+
+
+def _json_of(group: editing.Group) -> str:
+    """The rule as JSON to edit; nothing while it is incomplete."""
+    try:
+        return rule_text(editing.closed(group))
+    except (problems.RuleInvalid, problems.TagProblem):
+        return ""
+
+
+# What a rule would find.
+
+
+def find(visit: Visit, tribe: Tribe, edit: Edit) -> Finding:
+    """Counts the rule in the form against the saved one. Costs two counts and two samples."""
+    try:
+        rule = editing.closed(edit.group)
+        others = {each.id: each.rule for each in visit.loom.tribes.list_tribes(visit.space.id) if each.id != tribe.id}
+        check(rule, others, tribe=tribe.id)
+        wanted = Definition(edit.audience, rule)
+        comparison = visit.loom.targeting.compare(visit.environment, wanted, tribe.id or None)
+    except (problems.RuleInvalid, problems.TagProblem) as problem:
+        return Finding(problem=problem)
+    return Finding(comparison=comparison, hints=hints(visit, tribe, wanted, comparison))
+
+
+def hints(visit: Visit, tribe: Tribe, wanted: Definition, comparison: Comparison) -> tuple[str, ...]:
+    """What is odd about a rule: it can never match, it says the same as another tribe, it names what nobody bears."""
+    said = [
+        f"No tag “{each.tag}” is known here"
+        + (f"; did you mean {' or '.join(f'“{near}”' for near in each.nearest)}?" if each.nearest else ".")
+        for each in comparison.unknown_tags
+    ]
+    said += [each.text for each in visit.loom.targeting.examine(visit.environment, wanted, tribe.id or None)]
+    return tuple(said)
+
+
+# The form.
+
+
+def edit(visit: Visit) -> Answer:
+    """One step of the builder, a look at what it would find, or a save, as the pressed button says."""
+    tribe = _edited(visit)
+    step, _, name = visit.text("do", "preview").partition(":")
+    read = _read(visit)
+    match step:
+        case "preview":
+            context = _context(visit, tribe, read)
+            return Html("tribe_finding.html" if visit.target is not None else "tribe.html", context)
+        case "save":
+            return _save(visit, tribe, read, is_confirmed=False)
+        case "save-now":
+            return _save(visit, tribe, read, is_confirmed=True)
+        case "overwrite" if name.isdigit():
+            # The teammate has seen what the others saved as this revision, and wants to keep their own.
+            seen = msgspec.structs.replace(read, revision=int(name))
+            return _save(visit, tribe, seen, is_confirmed=True)
+        case "use-json":
+            return _use_json(visit, tribe, read)
+    known = editing.STEPS.get(step)
+    if known is None:
+        raise problems.ParameterInvalid("The form asks for a step that there is not.", parameter="do")
+    group = editing.stepped(read.group, known, editing.place_of(name))
+    return _builder(visit, tribe, msgspec.structs.replace(read, group=group))
+
+
+def _edited(visit: Visit) -> Tribe:
+    tribe = visit.values.get("tribe")
+    return NEW if tribe is None else visit.loom.tribes.get_tribe(visit.space.id, tribe)
+
+
+def _read(visit: Visit) -> Edit:
+    audience = visit.text("audience", "users")
+    if audience not in AUDIENCES:
+        raise problems.ParameterInvalid("The audience is users, visitors or everyone.", parameter="audience")
+    return Edit(
+        name=visit.text("name").strip(),
+        description=visit.text("description").strip(),
+        category=visit.text("category").strip(),
+        audience=audience,
+        group=editing.read(visit.form),
+        revision=visit.integer("revision"),
+    )
+
+
+def _builder(visit: Visit, tribe: Tribe, read: Edit, **more: Any) -> Html:
+    context = _context(visit, tribe, read, **more)
+    return Html("tribe_builder.html" if visit.target is not None else "tribe.html", context)
+
+
+def _use_json(visit: Visit, tribe: Tribe, read: Edit) -> Html:
+    text = visit.text("json")
+    try:
+        group = editing.opened(parse_rule(text))
+    except (problems.RuleInvalid, problems.TagProblem) as problem:
+        return _builder(visit, tribe, read, json=text, json_problem=problem)
+    return _builder(visit, tribe, msgspec.structs.replace(read, group=group))
+
+
+def _save(visit: Visit, tribe: Tribe, read: Edit, *, is_confirmed: bool) -> Answer:
+    draft = Draft(
+        name=read.name,
+        rule=editing.closed(read.group),
+        description=read.description,
+        category=read.category,
+        audience=read.audience,
+    )
+    if not tribe.id:
+        created = visit.loom.tribes.create_tribe(visit.space.id, draft, origin=visit.origin)
+        return Redirect(visit.to(f"tribe/{created.id}"), Toast(f"The tribe “{created.name}” was created."))
+    if tribe.revision != read.revision and not is_confirmed:
+        return _asks(visit, "tribe_conflict.html", _context(visit, tribe, read, conflict=_last_change(visit, tribe)))
+    if not is_confirmed:
+        context = _context(visit, tribe, read, confirming=True)
+        comparison = context["finding"].comparison
+        if comparison is not None and comparison.entered + comparison.left > 0:
+            return _asks(visit, "tribe_confirm.html", context)
+    try:
+        saved = visit.loom.tribes.put_tribe(
+            visit.space.id, tribe.id, draft, revision=read.revision, origin=visit.origin
+        )
+    except problems.TribeChanged:
+        now = visit.loom.tribes.get_tribe(visit.space.id, tribe.id)
+        return _asks(visit, "tribe_conflict.html", _context(visit, now, read, conflict=_last_change(visit, now)))
+    return Redirect(visit.to(f"tribe/{tribe.id}"), Toast(f"The tribe “{saved.name}” was saved."))
+
+
+def _last_change(visit: Visit, tribe: Tribe) -> dict[str, Any]:
+    """Who saved the tribe meanwhile, and as what."""
+    changes = visit.loom.tribes.list_changes(visit.space.id, tribe=tribe.id, limit=1)
+    return {
+        "saved": tribe,
+        "saved_group": editing.opened(tribe.rule),
+        "change": changes[0] if changes else None,
+    }
+
+
+def _asks(visit: Visit, template: str, context: dict[str, Any]) -> Html:
+    """A question in the dialog; or, without a script, above the form."""
+    if visit.target is None:
+        return Html("tribe.html", context)
+    return Html(template, context, headers=(("hx-retarget", "#dialog"), ("hx-reswap", "innerHTML")))
+
+
+# What else there is to know.
+
+
+def pictures(visit: Visit) -> Answer:
+    """Size over the last 30 days, and the tags of its members."""
+    tribe = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
+    wanted = Definition(tribe.audience, tribe.rule)
+    trend = visit.loom.targeting.trend(visit.environment, wanted)
+    return Html(
+        "tribe_pictures.html",
+        {
+            "title": tribe.name,
+            "breadcrumb": [("Tribes", visit.to("tribes")), (tribe.name, visit.to(f"tribe/{tribe.id}"))],
+            "tribe": tribe,
+            "trend": trend,
+            "chart": line_chart([each.count for each in trend], [day(each.at) for each in trend]),
+            "make_up": visit.loom.targeting.make_up(visit.environment, wanted, limit=12),
+        },
+    )
+
+
+def why(visit: Visit) -> Answer:
+    """Why a person is in the tribe, or out of it."""
+    tribe = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
+    kind: Kind = "visitor" if visit.text("kind") == "visitor" else "user"
+    person = Person(kind, parse_id(visit.text("person").strip(), field="person"))
+    return Html(
+        "tribe_why.html",
+        {
+            "title": tribe.name,
+            "breadcrumb": [("Tribes", visit.to("tribes")), (tribe.name, visit.to(f"tribe/{tribe.id}"))],
+            "tribe": tribe,
+            "person": person,
+            "record": visit.population.find_person(person),
+            "why": visit.loom.targeting.why(visit.environment, tribe.id, person),
+            "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
+        },
+    )
+
+
+def export(visit: Visit) -> Answer:
+    """All members as a file."""
+    tribe = visit.values["tribe"]
+    wanted = visit.text("format", "csv")
+    format = next((each for each in CONTENT_TYPE_OF_FORMAT if each == wanted), None)
+    if format is None:
+        raise problems.ParameterInvalid("The format is csv, ndjson or parquet.", parameter="format")
+    version, chunks = visit.loom.targeting.members(visit.environment, tribe)
+    name = f"{tribe}-{visit.environment.name}-v{version}.{format}"
+    return Download(name, CONTENT_TYPE_OF_FORMAT[format], encode_people(chunks, format))

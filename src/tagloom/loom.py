@@ -1,0 +1,97 @@
+"""All use cases of an open installation, made once and shared by its doors."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tagloom.access import Access
+from tagloom.accounts import Accounts
+from tagloom.boards import Boards
+from tagloom.catalogue import Catalogue
+from tagloom.foresight import Foresight
+from tagloom.model import Environment
+from tagloom.passwords import Passwords
+from tagloom.sessions import Sessions
+from tagloom.store.port import Control, Population
+from tagloom.targeting import Targeting
+from tagloom.teammates import Teammates
+from tagloom.tribes import Tribes
+from tagloom.uploads import Uploads
+
+
+@dataclass(frozen=True)
+class IdentityProvider:
+    """Where teammates may sign in with an account of their company: an OpenID Connect provider."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+
+
+class Installation(Protocol):
+    """What the use cases stand on."""
+
+    @property
+    def control(self) -> Control: ...
+
+    def population(self, environment: Environment) -> Population: ...
+
+    @property
+    def passwords(self) -> Passwords: ...
+
+    @property
+    def identity_provider(self) -> IdentityProvider | None: ...
+
+    @property
+    def uploads(self) -> Path:
+        """The folder in which files that teammates bring wait for their import."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Loom:
+    """What every door opens onto. What one door changes, the others see at once."""
+
+    installation: Installation
+    access: Access
+    tribes: Tribes
+    targeting: Targeting
+    catalogue: Catalogue
+    boards: Boards
+    foresight: Foresight
+    uploads: Uploads
+    accounts: Accounts
+    sessions: Sessions
+    teammates: Teammates
+    identity_provider: IdentityProvider | None
+    now: Callable[[], float]
+
+    def population(self, environment: Environment) -> Population:
+        """The population of an environment."""
+        return self.installation.population(environment)
+
+
+def make_loom(installation: Installation, now: Callable[[], float] = time.time) -> Loom:
+    """The use cases of an installation. `now` tells Unix seconds."""
+    control = installation.control
+    tribes, access = Tribes(control, clock=now), Access(control, now)
+    foresight = Foresight(tribes, installation.population)
+    return Loom(
+        installation=installation,
+        access=access,
+        tribes=tribes,
+        targeting=Targeting(tribes, installation.population, now),
+        catalogue=Catalogue(tribes, installation.population, now),
+        boards=Boards(control, tribes),
+        foresight=foresight,
+        uploads=Uploads(installation.uploads, foresight, installation.population, now),
+        accounts=Accounts(control, installation.passwords, now=now),
+        sessions=Sessions(control, now),
+        teammates=Teammates(control, access, now=now),
+        identity_provider=installation.identity_provider,
+        now=now,
+    )

@@ -1,0 +1,112 @@
+"""A real server with the telecoms company's customers, four teammates, and browsers that are signed in as them."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import httpx
+from argon2 import PasswordHasher
+
+from tagloom.accounts import Visitor
+from tagloom.cli.demonstration import EMAIL
+from tagloom.console.app import console_routes
+from tagloom.http.app import create_app
+from tagloom.loom import Loom, make_loom
+from tagloom.model import Permission
+from tagloom.passwords import Passwords
+from tagloom.settings import Settings
+from tagloom.wiring import open_installation
+from tests.cli.running import run
+from tests.http.serving import serve_app
+
+Role = Literal["anyone", "outsider", "view", "tribes", "developer", "administrator"]
+PASSWORD = "violet-otter-74-canoe"
+PLACE = "/s/main/production"
+HERE = Visitor("192.0.2.1", "Fox")
+EMAILS: dict[Role, str] = {
+    "administrator": EMAIL,
+    "developer": "devi@example.com",
+    "tribes": "tom@example.com",
+    "view": "vera@example.com",
+    # Signed in, and without any permission in the space.
+    "outsider": "olga@example.com",
+}
+PERMISSIONS: dict[Role, tuple[Permission, ...]] = {
+    "developer": ("developer", "tribes"),
+    "tribes": ("tribes",),
+    "view": ("view",),
+    "outsider": (),
+}
+CUSTOMER = "5575-GNVDE"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running console: its address and what is behind it."""
+
+    url: str
+    data: Path
+    loom: Loom
+
+    def sign_in(self, role: Role) -> httpx.Client:
+        """A browser of sorts: it keeps cookies, says where its requests come from, and follows nothing."""
+        browser = httpx.Client(base_url=self.url, headers={"Origin": self.url}, timeout=30)
+        if role != "anyone":
+            answer = browser.post("/sign-in", data={"email": EMAILS[role], "password": PASSWORD})
+            assert answer.status_code == 303, answer.text
+        return browser
+
+
+def telco(data: Path) -> Path:
+    """A data directory with the demonstration: 7,042 customers, their tags, four tribes."""
+    said = run("demo", "--data", data, "--no-serve")
+    assert said.code == 0, said
+    return data
+
+
+@contextmanager
+def serving(data: Path, public_url: str | None = None) -> Iterator[Served]:
+    """Serves a data directory, with one teammate a role; their passwords cost nothing to hash."""
+    installation = open_installation(Settings(database=data / "tagloom.sqlite"))
+    installation.passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    loom = make_loom(installation)
+    loom.accounts.put_administrator("main", email=EMAIL, name="Dana Weaver", password=PASSWORD)
+    invite_teammates(loom)
+    for url in serve_app(create_app(installation, pages=lambda loom: console_routes(loom, public_url=public_url))):
+        yield Served(url, data, loom)
+
+
+def invite_teammates(loom: Loom) -> None:
+    """One teammate a role, who have all accepted."""
+    by = loom.accounts.sign_in(EMAIL, PASSWORD, HERE).signed_in
+    for role, permissions in PERMISSIONS.items():
+        space = "main" if permissions else None
+        (outcome,) = loom.teammates.invite(by, EMAILS[role], space=space, permissions=permissions)
+        assert outcome.secret is not None
+        loom.accounts.join(outcome.secret, name=EMAILS[role].split("@")[0].title(), password=PASSWORD, visitor=HERE)
+
+
+@contextmanager
+def signed_in(served: Served) -> Iterator[Callable[[Role], httpx.Client]]:
+    """Gives a browser of sorts for each role, signed in once."""
+    browsers: dict[Role, httpx.Client] = {}
+
+    def visitor(role: Role) -> httpx.Client:
+        if role not in browsers:
+            browsers[role] = served.sign_in(role)
+        return browsers[role]
+
+    yield visitor
+    for browser in browsers.values():
+        browser.close()
+
+
+def find_chromium() -> str:
+    """The browser that this machine has."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    raise FileNotFoundError("The tests need a Chromium; on Debian: apt-get install chromium")

@@ -1,0 +1,95 @@
+"""Every page in a real browser: usable without seeing it, nothing over the edge of a phone, and a picture of it."""
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.console.conftest import Open
+from tests.console.serving import CUSTOMER, PLACE
+
+ROOT = Path(__file__).parents[2]
+AXE = (ROOT / "src/tagloom/console/assets/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+PICTURES = ROOT / "build" / "screenshots"
+PAGES = {
+    "overview": f"{PLACE}/overview",
+    "tribes": f"{PLACE}/tribes",
+    "tribe-new": f"{PLACE}/tribes/new",
+    "tribe": f"{PLACE}/tribe/at-risk",
+    "tribe-delete": f"{PLACE}/tribe/families/delete",
+    "tribe-why": f"{PLACE}/tribe/at-risk/why?kind=user&person={CUSTOMER}",
+    "overlap": f"{PLACE}/tribes/overlap?tribe=streamers&tribe=at-risk&tribe=families",
+    "tags-list": f"{PLACE}/tags",
+    "tags-tree": f"{PLACE}/tags?view=tree",
+    "tags-map": f"{PLACE}/tags?view=map",
+    "tags-none-found": f"{PLACE}/tags?search=nothing-like-this",
+    "tag": f"{PLACE}/tag?tag=services/streaming",
+    "tag-move": f"{PLACE}/tag/move?tag=churn",
+    "tag-merge": f"{PLACE}/tag/merge?tag=churn/left",
+    "tag-delete": f"{PLACE}/tag/delete?tag=churn",
+    "people": f"{PLACE}/people",
+    "person": f"{PLACE}/people?user={CUSTOMER}",
+    "person-erase": f"{PLACE}/person/erase?user={CUSTOMER}",
+    "imports": f"{PLACE}/imports",
+    "activity": f"{PLACE}/activity",
+    "activity-tribes": f"{PLACE}/activity?shows=tribes",
+    "batch": f"{PLACE}/activity/batch?version=1",
+    "empty-overview": "/s/main/development/overview",
+    "empty-tags": "/s/main/development/tags",
+    "empty-people": "/s/main/development/people",
+    "empty-activity": "/s/main/development/activity",
+    "problem": f"{PLACE}/tag?tag=no/such/tag",
+}
+STRANGERS_PAGES = {"sign-in": "/sign-in", "invitation": "/join?invitation=unknown", "reset": "/reset?link=unknown"}
+Theme = Literal["light", "dark"]
+
+
+def settled(page: Page, address: str) -> None:
+    """The page, with everything that it fetches by itself."""
+    page.goto(address)
+    expect(page.locator(".htmx-request")).to_have_count(0)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds serious or critical, in a line each."""
+    page.evaluate(AXE)
+    found: Any = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+    return [
+        f"{each['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
+def overhang(page: Page) -> list[str]:
+    """What makes the page wider than its window."""
+    found: list[str] = page.evaluate(
+        """() => {
+        const wide = document.documentElement.clientWidth;
+        if (document.documentElement.scrollWidth <= wide) return [];
+        return [...document.querySelectorAll("body *")]
+          .filter((each) => each.getBoundingClientRect().right > wide + 1)
+          .map((each) => each.outerHTML.slice(0, 120));
+        }"""
+    )
+    return found
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", [*PAGES, *STRANGERS_PAGES])
+def test_a_page_is_accessible_and_fits_wide_screens_and_phones(open_page: Open, name: str, theme: Theme) -> None:
+    role: Literal["anyone", "administrator"] = "anyone" if name in STRANGERS_PAGES else "administrator"
+    address = {**PAGES, **STRANGERS_PAGES}[name]
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page = open_page(role, theme=theme)
+    settled(page, address)
+    for width in (1360, 360):
+        page.set_viewport_size({"width": width, "height": 860})
+        page.screenshot(path=PICTURES / f"{name}-{theme}-{width}.png", full_page=True)
+
+        assert violations(page) == []
+        assert overhang(page) == []
+    assert re.search(r"\S", page.locator("h1").first.inner_text())

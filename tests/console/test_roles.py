@@ -1,0 +1,159 @@
+"""The role table: every page and action against every role, and where requests may come from."""
+
+import re
+from collections.abc import Callable
+from contextlib import closing
+
+import httpx
+import pytest
+
+from tagloom.console.routes import PAGES
+from tagloom.console.table import Page
+from tests.console.serving import CUSTOMER, EMAILS, PASSWORD, Role, Served
+
+ROLES: tuple[Role, ...] = ("anyone", "outsider", "view", "tribes", "developer", "administrator")
+# Who has what a page asks for, in the space that its address names.
+ALLOWED: dict[str, set[Role]] = {
+    "anyone": set(ROLES),
+    "teammate": set(ROLES) - {"anyone"},
+    "view": {"view", "tribes", "developer", "administrator"},
+    "tribes": {"tribes", "developer", "administrator"},
+    "developer": {"developer", "administrator"},
+    "administrator": {"administrator"},
+}
+VALUES = {
+    "space": "main",
+    "environment": "staging",
+    "tribe": "at-risk",
+    "upload": "0" * 24,
+}
+QUERIES = {"tag": "churn", "user": CUSTOMER, "version": "1"}
+# These end the session that the test is made with, or begin one.
+OTHERWISE = {"/sign-out", "/setup", "/sign-in", "/join", "/reset"}
+
+
+def address_of(page: Page) -> str:
+    """A page's address with its values filled in."""
+    return re.sub(r"\{(\w+)\}", lambda match: VALUES[match[1]], page.path)
+
+
+def named(page: Page) -> str:
+    """The name of a case."""
+    return f"{page.method} {page.path}"
+
+
+Visitors = Callable[[Role], httpx.Client]
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("page", [page for page in PAGES if page.path not in OTHERWISE], ids=named)
+def test_a_page_opens_for_its_role_and_for_no_other(visitors: Visitors, page: Page, role: Role) -> None:
+    """An empty form is never right, so that nothing changes; what counts is whether the view was reached."""
+    browser, address = visitors(role), address_of(page)
+
+    answer = browser.get(address, params=QUERIES) if page.method == "GET" else browser.post(address, data={})
+
+    if role in ALLOWED[page.role]:
+        assert answer.status_code not in (401, 403), answer.text
+        assert answer.status_code < 500, answer.text
+        assert "/sign-in" not in answer.headers.get("location", "") or page.role == "anyone"
+    elif role == "anyone":
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/sign-in")
+    else:
+        # Whoever has nothing in a space is not told that there is one.
+        assert answer.status_code == (404 if role == "outsider" and "{space}" in page.path else 403), answer.text
+
+
+@pytest.mark.parametrize("role", ["outsider", "administrator"])
+def test_another_organizations_space_is_not_there(served: Served, visitors: Visitors, role: Role) -> None:
+    loom = served.loom
+    by = loom.sessions.get(visitors("administrator").cookies["tagloom"])
+    loom.teammates.create_organization(by, "Strangers", f"Secret of {role}")
+    hidden = [
+        space
+        for org in loom.installation.control.list_organizations()
+        if org.name == "Strangers"
+        for space in loom.installation.control.list_spaces(org.id)
+    ]
+
+    for space in hidden:
+        answers = [visitors(role).get(f"/s/{each}/production/tribes") for each in (space.id, "no-such-space")]
+
+        assert {answer.status_code for answer in answers} == {404}
+        assert space.name not in answers[0].text
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.method == "POST"], ids=named)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "", "Sec-Fetch-Site": "same-origin"},
+        {"Origin": "SAME", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "SAME", "Sec-Fetch-Site": "same-site"},
+        {"Origin": "SAME.evil.example"},
+    ],
+    ids=["none", "foreign", "opaque", "empty", "cross-site", "same-site", "longer"],
+)
+def test_an_unsafe_request_must_come_from_the_console(
+    served: Served, admin: httpx.Client, page: Page, headers: dict[str, str]
+) -> None:
+    sent = {name: value.replace("SAME", served.url) for name, value in headers.items()}
+    with httpx.Client(base_url=served.url, cookies=dict(admin.cookies)) as browser:
+        answer = browser.post(address_of(page), data={}, headers=sent)
+
+    assert answer.status_code == 403
+    assert "another site" in answer.text
+
+
+def test_every_page_has_one_line_in_the_table() -> None:
+    lines = [(page.method, page.path) for page in PAGES]
+
+    assert len(set(lines)) == len(lines)
+
+
+def test_the_cookie_of_a_session_is_kept_from_scripts_and_other_sites(served: Served) -> None:
+    with httpx.Client(base_url=served.url, headers={"Origin": served.url}) as browser:
+        answer = browser.post("/sign-in", data={"email": EMAILS["view"], "password": PASSWORD})
+
+    cookie = next(each for each in answer.headers.get_list("set-cookie") if each.startswith("tagloom="))
+    said = {part.strip().lower() for part in cookie.split(";")}
+    assert {"httponly", "samesite=lax", "path=/"} <= said
+    assert not any(part.startswith("domain") for part in said)
+
+
+def test_a_session_ends_at_sign_out_on_the_server_too(served: Served) -> None:
+    with closing(served.sign_in("view")) as browser:
+        cookies = dict(browser.cookies)
+        browser.post("/sign-out")
+
+    with httpx.Client(base_url=served.url, cookies=cookies) as again:
+        assert again.get("/s/main/production/tribes").headers["location"].startswith("/sign-in")
+
+
+def test_signing_in_leads_back_and_never_away(served: Served) -> None:
+    with httpx.Client(base_url=served.url, headers={"Origin": served.url}) as browser:
+        asked = browser.get("/s/main/production/tags", params={"search": "a&b"})
+        assert asked.headers["location"] == "/sign-in?next=%2Fs%2Fmain%2Fproduction%2Ftags%3Fsearch%3Da%2526b"
+        for away in ("https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"):
+            form = {"email": EMAILS["view"], "password": PASSWORD, "next": away}
+            assert browser.post("/sign-in", data=form).headers["location"] == "/s/main/production/overview"
+
+
+def test_wrong_passwords_and_unknown_people_are_answered_alike_and_then_slowed(served: Served) -> None:
+    with httpx.Client(base_url=served.url, headers={"Origin": served.url}) as browser:
+        known = browser.post("/sign-in", data={"email": EMAILS["view"], "password": "wrong-wrong-wrong"})
+        unknown = browser.post("/sign-in", data={"email": "nobody@example.com", "password": "wrong-wrong-wrong"})
+        assert known.status_code == unknown.status_code == 401
+        shown = [text.text.replace(EMAILS["view"], "X").replace("nobody@example.com", "X") for text in (known, unknown)]
+        assert shown[0] == shown[1]
+
+        statuses = [
+            browser.post("/sign-in", data={"email": "target@example.com", "password": f"wrong-wrong-{n}"}).status_code
+            for n in range(12)
+        ]
+        assert statuses[-1] == 429
+        assert 401 in statuses
