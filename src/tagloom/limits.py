@@ -95,6 +95,9 @@ UPLOAD_FIELDS_MAX = 20  # Fields beside the file of an upload.
 UPLOADS_KEPT_MAX = 200  # Files of one environment that lie in the data directory at once.
 UPLOAD_DAYS_KEPT = 30  # Then the file goes; the batch that it made stays in the log.
 UPLOAD_SECONDS_SILENT = 120  # A run that saved no progress for so long was cut off.
+PROVIDER_SECONDS_CACHED = 3_600  # An identity provider's description and keys; new keys are fetched when needed.
+PROVIDER_BYTES_MAX = 1_048_576  # One answer of an identity provider; real ones have some kilobytes.
+TICKET_SECONDS_MAX = 600  # A sign-in at the provider that takes longer is begun again.
 FORM_FIELDS_MAX = 4_000  # Three fields for each filter of the largest rule, and the rest.
 
 

@@ -12,6 +12,7 @@ from tagloom.boards import Boards
 from tagloom.catalogue import Catalogue
 from tagloom.foresight import Foresight
 from tagloom.model import Environment
+from tagloom.openid import IdentityProvider, OpenId
 from tagloom.passwords import Passwords
 from tagloom.sessions import Sessions
 from tagloom.store.port import Control, Population
@@ -19,15 +20,6 @@ from tagloom.targeting import Targeting
 from tagloom.teammates import Teammates
 from tagloom.tribes import Tribes
 from tagloom.uploads import Uploads
-
-
-@dataclass(frozen=True)
-class IdentityProvider:
-    """Where teammates may sign in with an account of their company: an OpenID Connect provider."""
-
-    issuer: str
-    client_id: str
-    client_secret: str
 
 
 class Installation(Protocol):
@@ -67,7 +59,7 @@ class Loom:
     accounts: Accounts
     sessions: Sessions
     teammates: Teammates
-    identity_provider: IdentityProvider | None
+    openid: OpenId | None
     now: Callable[[], float]
 
     def population(self, environment: Environment) -> Population:
@@ -80,6 +72,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
     control = installation.control
     tribes, access = Tribes(control, clock=now), Access(control, now)
     foresight = Foresight(tribes, installation.population)
+    provider = installation.identity_provider
     return Loom(
         installation=installation,
         access=access,
@@ -92,6 +85,6 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
         accounts=Accounts(control, installation.passwords, now=now),
         sessions=Sessions(control, now),
         teammates=Teammates(control, access, now=now),
-        identity_provider=installation.identity_provider,
+        openid=None if provider is None else OpenId(provider, now),
         now=now,
     )

@@ -481,6 +481,12 @@ class IdentityRefused(Problem):
     status = 403
 
 
+class ProviderUnavailable(Problem):
+    """The identity provider cannot be used now."""
+
+    status = 503
+
+
 class InvitationNotFound(Problem):
     """This invitation does not hold, or does not any more."""
 

@@ -12,8 +12,8 @@ from tagloom.engine.committer import Committer
 from tagloom.engine.population import BitmapPopulation
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Moved
-from tagloom.loom import IdentityProvider
 from tagloom.model import Environment, Organization, Space
+from tagloom.openid import IdentityProvider
 from tagloom.passwords import Passwords
 from tagloom.settings import Settings
 from tagloom.store.control import SqlControl

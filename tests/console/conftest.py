@@ -9,7 +9,7 @@ from typing import Literal
 import httpx
 import pytest
 import structlog
-from playwright.sync_api import Browser, ConsoleMessage, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
 from playwright.sync_api import Page as PlaywrightPage
 
 from tests.console.serving import Role, Served, find_chromium, serving, signed_in, telco
@@ -43,6 +43,10 @@ def visitors(served: Served) -> Iterator[Callable[[Role], httpx.Client]]:
 def admin(visitors: Callable[[Role], httpx.Client]) -> httpx.Client:
     """The administrator's."""
     return visitors("administrator")
+
+
+# A machine that does other work at the same time answers later, and just as right.
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 from argon2 import PasswordHasher
@@ -40,6 +40,7 @@ PERMISSIONS: dict[Role, tuple[Permission, ...]] = {
     "view": ("view",),
     "outsider": (),
 }
+CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 CUSTOMER = "5575-GNVDE"
 
 
@@ -68,15 +69,25 @@ def telco(data: Path) -> Path:
 
 
 @contextmanager
-def serving(data: Path, public_url: str | None = None) -> Iterator[Served]:
+def serving(data: Path, *, oidc: Any = None, create: bool = False, public_url: str | None = None) -> Iterator[Served]:
     """Serves a data directory, with one teammate a role; their passwords cost nothing to hash."""
-    installation = open_installation(Settings(database=data / "tagloom.sqlite"))
-    installation.passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    installation = open_installation(Settings(database=data / "tagloom.sqlite", oidc=oidc), create=create)
+    installation.passwords = CHEAP
     loom = make_loom(installation)
     loom.accounts.put_administrator("main", email=EMAIL, name="Dana Weaver", password=PASSWORD)
     invite_teammates(loom)
     for url in serve_app(create_app(installation, pages=lambda loom: console_routes(loom, public_url=public_url))):
         yield Served(url, data, loom)
+
+
+@contextmanager
+def serving_empty(data: Path) -> Iterator[tuple[Served, str]]:
+    """Serves an installation that nobody has set up; with its set-up code."""
+    installation = open_installation(Settings(database=data / "tagloom.sqlite"), create=True, is_server=True)
+    installation.passwords = CHEAP
+    assert installation.set_up_code is not None
+    for url in serve_app(create_app(installation, pages=lambda loom: console_routes(loom))):
+        yield Served(url, data, make_loom(installation)), installation.set_up_code
 
 
 def invite_teammates(loom: Loom) -> None:

@@ -55,7 +55,9 @@ class Door:
         self._public_url = public_url
         self._is_secure = public_url is not None and public_url.startswith("https://")
         # The prefix makes the browser refuse the cookie from anywhere but this host, over TLS.
-        self.session_cookie = "__Host-tagloom" if self._is_secure else "tagloom"
+        prefix = "__Host-" if self._is_secure else ""
+        self.session_cookie = f"{prefix}tagloom"
+        self.ticket_cookie = f"{prefix}tagloom_ticket"
 
     def route(self, page: Page) -> Route:
         """The route of one page."""
@@ -125,6 +127,7 @@ class Door:
             client=request.client.host if request.client else "",
             agent=request.headers.get("user-agent", "")[: limits.CHARACTERS_PER_AGENT_MAX],
             secret=request.cookies.get(self.session_cookie, ""),
+            ticket=request.cookies.get(self.ticket_cookie, ""),
             public_url=self._public_url or f"{request.url.scheme}://{request.headers.get('host', '')}",
         )
 
@@ -200,9 +203,12 @@ class Door:
         if answer.toast is not None:
             text = base64.urlsafe_b64encode(msgspec.json.encode(answer.toast)).decode("ascii")
             self._set_cookie(response, TOAST_COOKIE, text, seconds=60)
-        for name, value in answer.cookies.items():
-            cookie = self.session_cookie if name == "session" else name
-            self._set_cookie(response, cookie, value, seconds=limits.SESSION_SECONDS_MAX if value else 0)
+        for name, value, seconds in (
+            (self.session_cookie, answer.session, limits.SESSION_SECONDS_MAX),
+            (self.ticket_cookie, answer.ticket, limits.TICKET_SECONDS_MAX),
+        ):
+            if value is not None:
+                self._set_cookie(response, name, value, seconds=seconds if value else 0)
         return response
 
     def _set_cookie(self, response: Response, name: str, value: str, *, seconds: int) -> None:

@@ -69,7 +69,7 @@ def frame_of(visit: Visit) -> Frame:
             in_space or (space.id if space else ""), in_environment or environment or "production", target
         )
 
-    places = _places(visit, page, to) if space else ()
+    places = _places(visit, space.id, page, to) if space else ()
     below = tuple(each for each in places if each.is_below)
     return Frame(
         theme=theme_of(visit),
@@ -102,13 +102,13 @@ def _role(visit: Visit) -> str:
     return "Administrator" if visit.signed.is_administrator else "Teammate"
 
 
-def _places(visit: Visit, page: str, to: Any) -> tuple[Place, ...]:
+def _places(visit: Visit, space: str, page: str, to: Any) -> tuple[Place, ...]:
     first = page.split("/")[0]
     places = [
         Place("Overview", "layout-dashboard", to("overview"), first == "overview"),
         Place("Tribes", "users", to("tribes"), first in ("tribes", "tribe")),
     ]
-    if visit.may("developer"):
+    if visit.signed.may(space, "developer"):
         places.append(Place("Developer", "code-xml", to("tags"), False))
         places += [
             Place("User tags", "", to("tags"), first in ("tags", "tag"), is_below=True),

@@ -14,11 +14,23 @@ from markupsafe import Markup
 
 from tagloom import problems
 from tagloom.rules import Rule
+from tagloom.tags import printable
 
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 HUES = 24
 MINUS = "\u2212"
+
+# In this order: most call themselves what others are, too.
+BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+SYSTEMS = (
+    ("Windows", "Windows"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
 
 
 class Renderer:
@@ -54,6 +66,7 @@ class Renderer:
             day=day,
             moment=moment,
             rule_text=rule_text,
+            browser=browser,
             plural=plural,
         )
         self._templates.globals.update(asset=self.asset, icon=self._icon)
@@ -69,6 +82,19 @@ class Renderer:
     def render(self, template: str, context: Mapping[str, Any]) -> str:
         """The HTML of a template. Every name that it uses must be in the context."""
         return self._templates.get_template(template).render(context)
+
+
+def browser(agent: str) -> str:
+    """A browser and its system by what it calls itself, as far as one can tell: enough to know one's own again.
+
+    >>> browser("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0 Safari/537.36")
+    'Chrome on Linux'
+    """
+    name = next((name for token, name in BROWSERS if token in agent), "")
+    system = next((name for token, name in SYSTEMS if token in agent), "")
+    if name and system:
+        return f"{name} on {system}"
+    return name or system or printable(agent)[:60] or "unknown"
 
 
 def number(value: int) -> str:

@@ -1,7 +1,21 @@
 """The role table: every page and action of the console, and who may open it."""
 
 from tagloom.console.table import Page, get, post
-from tagloom.console.views import activity, entrance, imports, overlap, overview, people, tags, tribe, tribes
+from tagloom.console.views import (
+    account,
+    activity,
+    entrance,
+    identity,
+    imports,
+    overlap,
+    overview,
+    people,
+    settings,
+    tags,
+    teammates,
+    tribe,
+    tribes,
+)
 
 PLACE = "/s/{space}/{environment}"
 
@@ -17,7 +31,31 @@ PAGES: tuple[Page, ...] = (
     post("/join", entrance.join, "anyone"),
     get("/reset", entrance.show_reset, "anyone"),
     post("/reset", entrance.reset, "anyone"),
+    get("/sign-in/identity", identity.begin, "anyone"),
+    get("/sign-in/identity/callback", identity.finish, "anyone"),
     post("/organization", entrance.switch_organization, "teammate"),
+    # The visitor's own account.
+    get("/account", account.account, "teammate"),
+    post("/account/name", account.rename, "teammate"),
+    post("/account/password", account.change_password, "teammate"),
+    post("/account/sessions/end", account.end_session, "teammate"),
+    post("/account/sessions/end-others", account.end_other_sessions, "teammate"),
+    get("/account/tokens/new", account.ask_token, "teammate"),
+    post("/account/tokens/new", account.create_token, "teammate"),
+    post("/account/tokens/revoke", account.revoke_token, "teammate"),
+    post("/account/organization", account.create_organization, "administrator"),
+    post("/account/leave", account.leave, "teammate"),
+    # Teammates.
+    get("/teammates", teammates.teammates, "administrator"),
+    get("/teammates/invite", teammates.ask_invite, "administrator"),
+    post("/teammates/invite", teammates.invite, "administrator"),
+    post("/teammates/invitation/resend", teammates.resend, "administrator"),
+    post("/teammates/invitation/revoke", teammates.revoke, "administrator"),
+    post("/teammates/permissions", teammates.set_permissions, "administrator"),
+    post("/teammates/administrator", teammates.set_administrator, "administrator"),
+    post("/teammates/deactivate", teammates.deactivate, "administrator"),
+    post("/teammates/reactivate", teammates.reactivate, "administrator"),
+    post("/teammates/reset", teammates.new_reset, "administrator"),
     # Tribes.
     get(f"{PLACE}/tribes", tribes.board, "view"),
     get(f"{PLACE}/tribes/overlap", overlap.overlap, "view"),
@@ -72,4 +110,11 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/activity", activity.activity, "view"),
     get(f"{PLACE}/activity/batch", activity.batch, "view"),
     post(f"{PLACE}/undo", activity.undo, "developer"),
+    # Settings.
+    get(f"{PLACE}/settings", settings.settings, "view"),
+    post(f"{PLACE}/settings/space", settings.rename_space, "administrator"),
+    post(f"{PLACE}/settings/spaces/new", settings.create_space, "administrator"),
+    post(f"{PLACE}/settings/organization", settings.rename_organization, "administrator"),
+    post(f"{PLACE}/settings/catalogue", settings.put_catalogue, "administrator"),
+    post(f"{PLACE}/settings/tokens/revoke", settings.revoke_token, "administrator"),
 )

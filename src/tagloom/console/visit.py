@@ -41,6 +41,8 @@ class Html(msgspec.Struct, frozen=True):
     toast: Toast | None = None
     # The address that the browser should show; None leaves it as it is.
     address: str | None = None
+    # As of a redirect.
+    ticket: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -49,8 +51,10 @@ class Redirect(msgspec.Struct, frozen=True):
 
     to: str
     toast: Toast | None = None
-    # Cookies to set, name by name; an empty value takes one away.
-    cookies: dict[str, str] = {}
+    # The secret of a session that has begun; empty ends the one there is.
+    session: str | None = None
+    # What the browser keeps while it is at the identity provider; empty takes it away.
+    ticket: str | None = None
 
 
 class Download(msgspec.Struct, frozen=True):
@@ -87,6 +91,7 @@ class Visit:
     client: str
     agent: str
     secret: str
+    ticket: str
     public_url: str
     found: SignedIn | None = None
     found_place: tuple[Space, Environment] | None = None
@@ -103,17 +108,15 @@ class Visit:
         self.found = self.loom.sessions.find(self.secret) if self.secret else None
         if role == "anyone" or self.found is None:
             return
-        match role:
-            case "administrator":
-                self.signed.require_administrator()
-            case "teammate":
-                pass
-            case permission:
-                space = self.signed.require(self.values["space"], permission)
-                name = self.values["environment"]
-                if name not in ENVIRONMENT_NAMES:
-                    raise problems.EnvironmentNotFound(f"No environment '{printable(name)}' is known.")
-                self.found_place = (space, self.loom.installation.control.get_environment(space.id, name))
+        if "space" in self.values:
+            permission: Permission = role if role in ("tribes", "developer") else "view"
+            space = self.signed.require(self.values["space"], permission)
+            name = self.values["environment"]
+            if name not in ENVIRONMENT_NAMES:
+                raise problems.EnvironmentNotFound(f"No environment '{printable(name)}' is known.")
+            self.found_place = (space, self.loom.installation.control.get_environment(space.id, name))
+        if role == "administrator":
+            self.signed.require_administrator()
 
     @property
     def signed(self) -> SignedIn:

@@ -47,19 +47,19 @@ def set_up(visit: Visit) -> Answer:
     fields = {name: visit.text(name).strip() for name in ("organization", "space", "name", "email")}
     try:
         opened = visit.loom.accounts.set_up(
-            visit.text("code").strip(), **fields, password=visit.text("password"), visitor=_visitor(visit)
+            visit.text("code").strip(), **fields, password=visit.text("password"), visitor=visitor_of(visit)
         )
     except problems.SetUpDone:
         return Redirect("/sign-in")
     except problems.Problem as problem:
         return _set_up_form(visit, fields, problem)
-    return _come_in(opened, start_of(opened.signed_in))
+    return come_in(opened, start_of(opened.signed_in))
 
 
 def show_sign_in(visit: Visit) -> Answer:
     """The form to sign in."""
     if visit.found is not None:
-        return Redirect(_next(visit) or start_of(visit.found))
+        return Redirect(wanted_next(visit) or start_of(visit.found))
     if visit.loom.accounts.needs_set_up():
         return Redirect("/setup")
     return _sign_in_form(visit)
@@ -69,9 +69,9 @@ def _sign_in_form(visit: Visit, problem: problems.Problem | None = None) -> Html
     context = {
         "title": "Sign in",
         "email": visit.text("email"),
-        "next": _next(visit),
+        "next": wanted_next(visit),
         "problem": problem,
-        "has_identity_provider": visit.loom.identity_provider is not None,
+        "has_identity_provider": visit.loom.openid is not None,
     }
     return Html("sign_in.html", context, status=200 if problem is None else problem.status)
 
@@ -79,16 +79,16 @@ def _sign_in_form(visit: Visit, problem: problems.Problem | None = None) -> Html
 def sign_in(visit: Visit) -> Answer:
     """Opens a session, or says that the e-mail or the password is wrong, never which."""
     try:
-        opened = visit.loom.accounts.sign_in(visit.text("email").strip(), visit.text("password"), _visitor(visit))
+        opened = visit.loom.accounts.sign_in(visit.text("email").strip(), visit.text("password"), visitor_of(visit))
     except problems.Problem as problem:
         return _sign_in_form(visit, problem)
-    return _come_in(opened, _next(visit) or start_of(opened.signed_in))
+    return come_in(opened, wanted_next(visit) or start_of(opened.signed_in))
 
 
 def sign_out(visit: Visit) -> Answer:
     """Ends the session."""
     visit.loom.sessions.end(visit.secret)
-    return Redirect("/sign-in", cookies={"session": ""})
+    return Redirect("/sign-in", session="")
 
 
 def switch_organization(visit: Visit) -> Answer:
@@ -121,13 +121,13 @@ def join(visit: Visit) -> Answer:
         return Redirect(start_of(visit.loom.accounts.join_as(visit.found, secret)))
     try:
         opened = visit.loom.accounts.join(
-            secret, name=visit.text("name").strip(), password=visit.text("password"), visitor=_visitor(visit)
+            secret, name=visit.text("name").strip(), password=visit.text("password"), visitor=visitor_of(visit)
         )
     except problems.InvitationNotFound:
         raise
     except problems.Problem as problem:
         return _invitation_form(visit, problem)
-    return _come_in(opened, start_of(opened.signed_in))
+    return come_in(opened, start_of(opened.signed_in))
 
 
 def show_reset(visit: Visit) -> Answer:
@@ -152,15 +152,17 @@ def reset(visit: Visit) -> Answer:
     return Redirect("/sign-in", Toast("The password was changed. Sign in with it."))
 
 
-def _come_in(opened: Opened, to: str) -> Redirect:
-    return Redirect(to, cookies={"session": opened.secret})
+def come_in(opened: Opened, to: str) -> Redirect:
+    """There, with the session's cookie."""
+    return Redirect(to, session=opened.secret)
 
 
-def _visitor(visit: Visit) -> Visitor:
+def visitor_of(visit: Visit) -> Visitor:
+    """Where the request comes from."""
     return Visitor(visit.client, visit.agent, visit.secret or None)
 
 
-def _next(visit: Visit) -> str:
+def wanted_next(visit: Visit) -> str:
     """Where the visitor wanted to go, when that is a page of this console."""
     wanted = visit.text("next")
     parts = urlsplit(wanted)

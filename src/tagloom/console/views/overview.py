@@ -53,7 +53,7 @@ def overview(visit: Visit) -> Answer:
             ],
             "changes": visit.population.list_changes(newest_first=True, limit=CHANGES_SHOWN),
             "points": trend,
-            "chart": line_chart([each.count for each in trend], [day(each.at) for each in trend]),
+            "chart": line_chart([each.count for each in trend], [day(each.at) for each in trend], width=1_040),
         },
     )
 
