@@ -4,7 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import counts, http, load, peer_speeds
+from bench import console, counts, http, load, peer_speeds
 from bench.report import Report
 from bench.run import Bench, Run
 
@@ -12,6 +12,7 @@ BENCHES: dict[str, Bench] = {
     "load": load.measure,
     "counts": counts.measure,
     "http": http.measure,
+    "console": console.measure,
     "peers": peer_speeds.measure,
 }
 

@@ -52,7 +52,7 @@ def measure(run: Run) -> None:
     data = f"{people:,} people, {TRIBES} tribes of 5 filters, {CONNECTIONS} connections, {SECONDS} s"
     with _bare() as url:
         bare = _load(run.workdir, url, token, DECIDE.format(people=people, place="", because="false"))
-    with _served(folder) as url:
+    with served(folder) as url:
         found = {
             "decision": _load(run.workdir, url, token, DECIDE.format(people=people, place=PLACE, because="false")),
             "decision with because": _load(
@@ -131,7 +131,8 @@ def _process(*arguments: str) -> Iterator[str]:
         process.wait()
 
 
-def _served(folder: Path) -> AbstractContextManager[str]:
+def served(folder: Path) -> AbstractContextManager[str]:
+    """The address of a server process over a data directory."""
     run = "from tagloom.cli import main; main()"
     return _process("-c", run, "serve", "--data", str(folder), "--port")
 

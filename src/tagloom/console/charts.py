@@ -152,18 +152,3 @@ def _worst(row: Sequence[float], side: float) -> float:
     """The least square proportion in a row of areas along a side."""
     total = sum(row)
     return max(side * side * max(row) / (total * total), total * total / (side * side * min(row)))
-
-
-def stacked(series: Sequence[Sequence[int]], width: int, height: int) -> list[str]:
-    """SVG paths of areas that lie on one another, the first at the bottom. Each series has the same length."""
-    below = [0] * len(series[0]) if series else []
-    most = max((sum(column) for column in zip(*series, strict=True)), default=0) or 1
-    across = width / max(len(below) - 1, 1)
-    paths = []
-    for values in series:
-        above = [low + value for low, value in zip(below, values, strict=True)]
-        upper = [(index * across, height - height * value / most) for index, value in enumerate(above)]
-        lower = [(index * across, height - height * value / most) for index, value in enumerate(below)]
-        paths.append(_path(upper) + "L" + "L".join(f"{x:g} {y:g}" for x, y in reversed(lower)) + "Z")
-        below = above
-    return paths
