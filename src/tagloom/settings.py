@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from tagloom import limits, problems
+from tagloom.tags import printable
 
 DATABASE_FILE = "tagloom.sqlite"
 
@@ -25,13 +26,31 @@ class OidcSettings(msgspec.Struct, frozen=True):
         return f"OidcSettings({self.issuer!r}, {self.client_id!r})"
 
 
+class PostgresUrl(msgspec.Struct, frozen=True):
+    """Where a PostgreSQL database is, as libpq has it: postgresql://user:password@host:port/database."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"PostgresUrl({self.place!r})"
+
+    @property
+    def place(self) -> str:
+        """The host and the database, to be shown."""
+        parts = urlsplit(self.text)
+        return f"postgresql://{parts.hostname or 'local'}{parts.path}"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the data lies, how much memory its index may take, how much is logged, and how teammates come in.
 
-    `public_url` is the console's address as browsers see it, without a slash at its end.
+    `database` is SQLite's file, or PostgreSQL's address. `public_url` is the console's address as browsers see it,
+    without a slash at its end.
     """
 
-    database: Path
+    database: Path | PostgresUrl
+    uploads: Path | None = None
     index_bytes_max: int = limits.INDEX_BYTES_DEFAULT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     public_url: str | None = None
@@ -53,6 +72,7 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
             public_url = _public_url(environ)
             return Settings(
                 database=_database(data, environ),
+                uploads=Path(environ["TAGLOOM_UPLOADS"]) if environ.get("TAGLOOM_UPLOADS") else None,
                 index_bytes_max=int(size),
                 log_level=level,
                 public_url=public_url,
@@ -103,12 +123,22 @@ def _url(name: str, text: str) -> SplitResult:
     return parts
 
 
-def _database(data: Path | None, environ: Mapping[str, str]) -> Path:
+def _database(data: Path | None, environ: Mapping[str, str]) -> Path | PostgresUrl:
     if data is not None:
         return data / DATABASE_FILE
     url = environ.get("TAGLOOM_DATABASE_URL")
     if url is None:
         raise problems.ParameterInvalid("Name the data directory with --data, or set TAGLOOM_DATABASE_URL.")
-    if not url.startswith("sqlite:///"):
-        raise problems.ParameterInvalid(f"TAGLOOM_DATABASE_URL must begin with sqlite:///, not '{url.split(':')[0]}:'.")
-    return Path(url.removeprefix("sqlite:///"))
+    return parse_database_url(url, "TAGLOOM_DATABASE_URL")
+
+
+def parse_database_url(url: str, name: str) -> Path | PostgresUrl:
+    """What a database URL names; `name` is the setting or option that it comes from. Raises: ParameterInvalid."""
+    if url.startswith(("postgresql://", "postgres://")):
+        return PostgresUrl(url)
+    if url.startswith("sqlite:///"):
+        return Path(url.removeprefix("sqlite:///"))
+    # What stands behind may be a password.
+    raise problems.ParameterInvalid(
+        f"{name} must begin with sqlite:/// or postgresql://, not '{printable(url.split(':')[0])}:'."
+    )

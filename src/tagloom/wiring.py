@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from tagloom.engine.storage import Moved
 from tagloom.model import Environment, Organization, Space
 from tagloom.openid import IdentityProvider
 from tagloom.passwords import Passwords
-from tagloom.settings import Settings
+from tagloom.settings import PostgresUrl, Settings
 from tagloom.store.control import SqlControl
+from tagloom.store.copying import Copied, copy
+from tagloom.store.postgres import PostgresDatabase
 from tagloom.store.sqlite import SqliteDatabase
 
 ORGANIZATION = Organization("main", "Main")
@@ -31,11 +34,10 @@ def now_utc() -> datetime:
 class Installation:
     """Everything of one installation, open: its control plane, its populations, its committer."""
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime] = now_utc) -> None:
+    def __init__(self, settings: Settings, now: Callable[[], datetime] = now_utc, *, create: bool = True) -> None:
         self.settings = settings
         self.now = now
-        settings.database.parent.mkdir(parents=True, exist_ok=True)
-        self.database = SqliteDatabase(settings.database)
+        self.database = _open_database(settings, create=create)
         self.control = SqlControl(self.database.engine)
         self.committer = Committer(self.database)
         # Hashes passwords for the whole process, which it bounds.
@@ -47,8 +49,11 @@ class Installation:
 
     @property
     def uploads(self) -> Path:
-        """Where files that teammates bring wait for their import: beside the database."""
-        return self.settings.database.parent / "uploads"
+        """Where files that teammates bring wait for their import: beside SQLite's file, unless it is set."""
+        if self.settings.uploads is not None:
+            return self.settings.uploads
+        beside = self.settings.database
+        return beside.parent / "uploads" if isinstance(beside, Path) else Path("tagloom-uploads")
 
     @property
     def identity_provider(self) -> IdentityProvider | None:
@@ -85,21 +90,46 @@ def open_installation(
     Raises:
         InstallationMissing: there is none, and `create` is not asked for.
     """
-    if not create and not settings.database.exists():
-        raise problems.InstallationMissing(
-            f"There is no installation at '{settings.database.parent}'. Create one with: tagloom init --data "
-            f"{settings.database.parent}"
-        )
-    installation = Installation(settings, now)
+    installation = Installation(settings, now, create=create)
     if create:
-        # Each by itself: an earlier start may have been killed between the two.
-        if not installation.control.list_organizations():
-            installation.control.put_organization(ORGANIZATION)
-        if not installation.control.list_spaces(ORGANIZATION.id):
-            installation.control.put_space(SPACE)
+        with installation.database.setting_up():
+            # Each by itself: an earlier start may have been killed between the two.
+            if not installation.control.list_organizations():
+                installation.control.put_organization(ORGANIZATION)
+            if not installation.control.list_spaces(ORGANIZATION.id):
+                installation.control.put_space(SPACE)
     if is_server:
         installation.set_up_code = Accounts(installation.control, installation.passwords).new_set_up_code()
     return installation
+
+
+def _open_database(settings: Settings, *, create: bool) -> SqliteDatabase | PostgresDatabase:
+    where = settings.database
+    if isinstance(where, PostgresUrl):
+        return PostgresDatabase(where.text, create=create)
+    if not create and not where.exists():
+        raise problems.InstallationMissing(
+            f"There is no installation at '{where.parent}'. Create one with: tagloom init --data {where.parent}"
+        )
+    where.parent.mkdir(parents=True, exist_ok=True)
+    return SqliteDatabase(where)
+
+
+def copy_installation(
+    source: Path | PostgresUrl, target: Path | PostgresUrl, on_versions: Callable[[int, int], None]
+) -> Copied:
+    """Copies a whole installation into an empty database, or goes on with a copy that was cut off; see `copy`.
+
+    Raises: InstallationMissing: the source holds none; ParameterInvalid; StoreCorrupt: the two differ in the end.
+    """
+    if source == target:
+        raise problems.ParameterInvalid("An installation is not copied onto itself.")
+    with (
+        closing(_open_database(Settings(database=source), create=False)) as ours,
+        closing(_open_database(Settings(database=target), create=True)) as theirs,
+        theirs.setting_up(),
+    ):
+        return copy(ours.engine, theirs.engine, on_versions)
 
 
 def check(installation: Installation) -> Iterator[str]:
@@ -127,8 +157,12 @@ def backup(installation: Installation, target: Path) -> None:
     """A consistent copy of a live installation as one file; restore it by putting it in a data directory's place.
 
     Raises:
-        ParameterInvalid: the target exists already.
+        ParameterInvalid: the target exists already, or the database is PostgreSQL, which has tools of its own.
     """
+    if isinstance(installation.database, PostgresDatabase):
+        raise problems.ParameterInvalid(
+            "A PostgreSQL database is backed up by its own tools: pg_dump --format=custom, or a base backup."
+        )
     if target.exists():
         raise problems.ParameterInvalid(f"'{target}' exists already; a backup never overwrites.")
     installation.database.backup(target)

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from tests.cli.running import PATIENCE_SECONDS, TAGLOOM, ask, run, run_process, write
-from tests.http.serving import free_port
+from tests.ports import free_port
 
 
 def test_init_prints_the_administrators_token_once_and_never_again(tmp_path: Path) -> None:

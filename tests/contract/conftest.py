@@ -7,17 +7,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sql
 
 from tagloom.engine import decider
-from tagloom.settings import Settings
+from tagloom.settings import PostgresUrl, Settings
 from tagloom.store.control import SqlControl
 from tagloom.store.memory import MemoryControl, MemoryPopulation
 from tagloom.store.port import Control, Population
+from tagloom.store.postgres import open_engine
 from tagloom.store.sqlite import SqliteDatabase
 from tagloom.wiring import check, open_installation
+from tests.postgres import new_installation
 
 # Every adapter is named here, and opened in `make_population` and `make_control`.
-ADAPTERS = ("memory", "sqlite")
+ADAPTERS = ("memory", "sqlite", "postgres")
+ENGINES: list[sql.Engine] = []
 
 
 @dataclass
@@ -60,6 +64,8 @@ def make_population(name: str, tmp_path: Path) -> Subject:
         return _memory(clock)
     if name == "sqlite":
         return _sqlite(clock, tmp_path)
+    if name == "postgres":
+        return _postgres(clock)
     raise AssertionError(f"no adapter is named {name!r}")
 
 
@@ -107,12 +113,48 @@ def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
     )
 
 
+def _postgres(clock: Clock) -> Subject:
+    decider.ASKED_BEFORE_SLAB = 1
+    settings = Settings(database=PostgresUrl(new_installation()))
+    opened = [open_installation(settings, create=True, now=clock)]
+
+    def population() -> Population:
+        return opened[-1].population(opened[-1].control.get_environment("main", "production"))
+
+    def close_catalogue(is_closed: bool) -> None:
+        opened[-1].control.put_catalogue("main", "production", "closed" if is_closed else "open")
+
+    def crash_and_reopen() -> Population:
+        opened[-1].close()
+        opened.append(open_installation(settings, now=clock))
+        return population()
+
+    def shut() -> None:
+        broken = list(check(opened[-1]))
+        opened[-1].close()
+        assert broken == []
+
+    return Subject(
+        population=population(),
+        clock=clock,
+        close_catalogue=close_catalogue,
+        crash_and_reopen=crash_and_reopen,
+        shut=shut,
+    )
+
+
 def make_control(name: str, tmp_path: Path) -> Control:
     """An empty installation of the adapter `name`, which may keep files under `tmp_path`."""
     if name == "memory":
         return MemoryControl()
     if name == "sqlite":
         return SqlControl(SqliteDatabase(tmp_path / "control.sqlite").engine)
+    if name == "postgres":
+        # The engine of the test before is not needed any more, and the server has only so many connections.
+        while ENGINES:
+            ENGINES.pop().dispose()
+        ENGINES.append(open_engine(new_installation(), _nothing))
+        return SqlControl(ENGINES[-1])
     raise AssertionError(f"no adapter is named {name!r}")
 
 

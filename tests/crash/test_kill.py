@@ -1,6 +1,7 @@
 """Real processes, killed at random moments: no acknowledged receipt is lost or applied twice, nothing is broken."""
 
 import json
+import os
 import random
 import signal
 import socket
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -24,6 +25,7 @@ from tagloom.store.sqlite import SqliteDatabase
 from tagloom.wiring import ORGANIZATION, Installation, check, open_installation
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
+from tests.ports import free_port
 
 TAGLOOM = [sys.executable, "-c", "from tagloom.cli import main; main()"]
 KILLS_OF_SERVERS = 25
@@ -42,21 +44,17 @@ def opened(data: Path) -> Iterator[Installation]:
         installation.close()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
-def server(data: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """A server process that answers; killed at the end, if it still lives."""
+def server(
+    data: Path | None, environ: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """A server process that answers; killed at the end, if it still lives. Its database is in `data`, or as set."""
     port = free_port()
     process = subprocess.Popen(
-        [*TAGLOOM, "serve", "--data", str(data), "--port", str(port)],
+        [*TAGLOOM, "serve", *(["--data", str(data)] if data is not None else []), "--port", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env=None if environ is None else {**os.environ, **environ},
     )
     try:
         deadline = time.monotonic() + PATIENCE_SECONDS

@@ -1,7 +1,6 @@
 """A real server on a free port, over each kind of installation."""
 
 import asyncio
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,9 +18,11 @@ from tagloom.access import Access
 from tagloom.http.app import Installation, create_app
 from tagloom.model import Environment, Scope
 from tagloom.passwords import Passwords
-from tagloom.settings import Settings
+from tagloom.settings import PostgresUrl, Settings
 from tagloom.store.memory import MemoryControl, MemoryPopulation
 from tagloom.wiring import open_installation
+from tests.ports import free_port
+from tests.postgres import new_installation
 
 ORGANIZATION = "main"
 STRANGERS = "strangers"
@@ -58,10 +59,15 @@ def _sqlite(data: Path) -> Installation:
     return open_installation(Settings(database=data / "tagloom.sqlite"), create=True)
 
 
+def _postgres(data: Path) -> Installation:
+    return open_installation(Settings(database=PostgresUrl(new_installation()), uploads=data / "uploads"), create=True)
+
+
 # One line for each adapter: every test of this folder runs over each of them.
 INSTALLATIONS: dict[str, Callable[[Path], Installation]] = {
     "memory": lambda data: MemoryInstallation(),
     "sqlite": _sqlite,
+    "postgres": _postgres,
 }
 
 
@@ -85,14 +91,6 @@ class Served:
     def http(self, token: str | None = None) -> httpx.Client:
         """A bare HTTP client, for what the real client would never send."""
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token or self.token}"})
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def serve(installation: Installation, *, wait_seconds: float = 0.3) -> Iterator[str]:

@@ -9,10 +9,11 @@ import typer
 from tagloom import problems
 from tagloom.access import Access
 from tagloom.cli.options import DataOption, JsonOption, installed
-from tagloom.cli.speaking import say, say_json, say_table, tell
+from tagloom.cli.speaking import progress, say, say_json, say_table, tell
 from tagloom.model import SCOPES, Scope, Token
 from tagloom.serving import serve_installation
-from tagloom.wiring import ORGANIZATION, SPACE, Installation, backup, check
+from tagloom.settings import parse_database_url
+from tagloom.wiring import ORGANIZATION, SPACE, Installation, backup, check, copy_installation
 
 app = typer.Typer()
 token_app = typer.Typer(help="Access tokens: create, list, revoke.", no_args_is_help=True)
@@ -159,3 +160,20 @@ def backup_installation(
     with installed(data) as installation:
         backup(installation, file)
     tell(f"Backed up to {file} ({file.stat().st_size:,} bytes). Restore: put it in a data directory as tagloom.sqlite.")
+
+
+@app.command("copy")
+def copy_database(
+    source: Annotated[str, typer.Option("--from", help="The database to copy: sqlite:///… or postgresql://…")],
+    target: Annotated[str, typer.Option("--to", help="An empty database, or a copy that was cut off.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Copy a whole installation with its history into another database, and compare both at the end."""
+    ours, theirs = parse_database_url(source, "--from"), parse_database_url(target, "--to")
+    with progress("versions", is_shown=not as_json) as show:
+        copied = copy_installation(ours, theirs, show)
+    if as_json:
+        say_json(msgspec.structs.asdict(copied))
+        return
+    tell(f"Copied {copied.versions:,} versions of {copied.environments} environments; {copied.changes:,} changes now.")
+    tell(f"Both sides hold the same {copied.rows_compared:,} rows.")

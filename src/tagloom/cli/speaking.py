@@ -2,7 +2,8 @@
 
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tagloom import problems
 
@@ -33,6 +35,15 @@ def tell(text: str) -> None:
 def say_json(value: Any) -> None:
     """One value for programs, on one line."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+@contextmanager
+def progress(what: str, *, is_shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error with the time left, when somebody looks; it is told how many are done, of how many."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, disable=not (is_shown and err.is_terminal), transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def say_table(

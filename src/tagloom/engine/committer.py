@@ -2,15 +2,19 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Generic, Protocol, TypeVar
 
 from tagloom import limits, problems
 from tagloom.engine.batch import View
-from tagloom.engine.storage import Database, Transaction
+from tagloom.engine.storage import Database, Transaction, Undone
 
 Result = TypeVar("Result")
+
+_TRIES = 8  # A transaction that the database undid so often is given up.
+_PAUSE_SECONDS = 0.05  # Before the second try, and twice as long before each further one.
 
 
 class Owner(Protocol):
@@ -96,6 +100,7 @@ class Committer:
             job = self._jobs.get()
 
     def _carry_out(self, group: Sequence[Job[object]]) -> None:
+        tries = 0
         while group:
             views: dict[int, View] = {}
             results: list[object] = []
@@ -125,6 +130,18 @@ class Committer:
                 # Whatever the refused job began is undone with all the rest; the rest is done again without it.
                 group = [job for job in group if job is not failed]
                 continue
+            except Undone as error:
+                for job in group:
+                    job.owner.forget()
+                tries += 1
+                if tries < _TRIES:
+                    time.sleep(_PAUSE_SECONDS * 2 ** (tries - 1))
+                    continue
+                for job in group:
+                    job.future.set_exception(
+                        problems.StoreUnavailable(f"The database undid this {_TRIES} times: {error}", retry_after=1)
+                    )
+                return
             except BaseException as error:
                 for job in group:
                     job.owner.forget()

@@ -208,6 +208,10 @@ class Transaction(Snapshot, Protocol):
     def forget_replays(self, before: str) -> None: ...
 
 
+class Undone(Exception):
+    """The database undid a transaction before it was asked to commit; done again, it would go well."""
+
+
 class Storage(Protocol):
     """One environment in a database that many processes may share."""
 
@@ -220,6 +224,6 @@ class Database(Protocol):
     """All environments of an installation."""
 
     def writing(self) -> AbstractContextManager[Callable[[int], Transaction]]:
-        """One transaction over any environments: committed at the end, rolled back by an exception."""
+        """One transaction over any environments: committed at the end, rolled back by an exception. Raises: Undone."""
 
     def storage(self, environment: int) -> Storage: ...

@@ -139,6 +139,11 @@ class SqliteDatabase:
             # What was committed is durable by now: nothing that follows may make it look as if it were not.
             self._folder.committed(self._writer)
 
+    @contextmanager
+    def setting_up(self) -> Iterator[None]:
+        """Nothing to hold others back for: two that begin an installation at once find what the other one made."""
+        yield
+
     def storage(self, environment: int) -> "SqliteStorage":
         """One environment's part of the file."""
         return SqliteStorage(self, environment)

@@ -1,0 +1,230 @@
+"""PostgreSQL 15 or later: one writer for each environment at a time, any number of readers, processes and machines.
+
+A writer holds its environment's row from its first look to its commit. So versions have no gaps and come in the order
+of the commits, and nothing that it reads changes under it, though every statement sees what was committed before it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import psycopg
+import sqlalchemy as sql
+from sqlalchemy import event
+
+from tagloom import problems
+from tagloom.engine.storage import Snapshot, Stamp, State, Transaction, Undone
+from tagloom.store.migrations import upgrade
+from tagloom.store.postgres.connecting import Connection, Connections, Wire, connect, is_undone, unavailable
+from tagloom.store.postgres.following import CHANNEL, Stamps
+from tagloom.store.postgres.reading import STATE_QUERY, PostgresSnapshot
+from tagloom.store.postgres.writing import PostgresTransaction
+
+_LOCK_SECONDS = 60  # A bulk commit of another process may hold the environment for some seconds.
+_FROZEN_SECONDS = 300  # A process that stopped inside a transaction keeps others waiting no longer than that.
+_CONTROL_CONNECTIONS = 5  # For the control plane, whose questions are short.
+_MIGRATING = 7_239_401_118_205  # Advisory locks of ours: one number that nobody else is likely to use,
+_SETTING_UP = _MIGRATING + 1  # and the next.
+_SERVER_VERSION_MIN = 150_000
+
+# Local to the transaction, since a pooler gives the session to others after it. What the operator chose to make
+# durable in more places than one stays so; only `off` would give receipts for what a crash may take.
+_WRITER_SETTINGS = (
+    f"SELECT set_config('lock_timeout', '{_LOCK_SECONDS}s', true), "
+    f"set_config('idle_in_transaction_session_timeout', '{_FROZEN_SECONDS}s', true), "
+    "CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END"
+)
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class PostgresDatabase:
+    """The database of an installation: migrated when opened, then read and written."""
+
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self.url = url
+        self._is_open = False
+        self.engine = open_engine(url, self._control_wrote)
+        try:
+            self._migrate(create)
+        except sql.exc.DBAPIError as error:
+            raise problems.StoreUnavailable(f"PostgreSQL says: {_first_line(error.orig)}", retry_after=1) from error
+        self.connections = Connections(url)
+        self.stamps = Stamps(url, self.connections)
+        self._is_open = True
+
+    def _migrate(self, create: bool) -> None:
+        with self.engine.begin() as connection:
+            version: int = connection.exec_driver_sql("SELECT current_setting('server_version_num')::int").scalar_one()
+            if version < _SERVER_VERSION_MIN:
+                raise problems.StoreUnavailable(f"PostgreSQL 15 or later is needed; this is {version // 10_000}.")
+            # Processes that start at once migrate one after another; the later ones find nothing to do.
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
+            is_there = connection.exec_driver_sql("SELECT to_regclass('alembic_version') IS NOT NULL").scalar_one()
+            if not is_there and not create:
+                raise problems.InstallationMissing(
+                    "There is no installation in this database. Create one with: tagloom init"
+                )
+            upgrade(connection)
+            _compare_bytewise(connection)
+
+    def _control_wrote(self) -> None:
+        if self._is_open:
+            self.stamps.doubt()
+
+    @contextmanager
+    def setting_up(self) -> Iterator[None]:
+        """Holds other processes that begin an installation here until this one is done."""
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SETTING_UP})")
+            yield
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[int], Transaction]]:
+        """One transaction over any environments: committed at the end, rolled back by an exception.
+
+        Raises:
+            Undone: PostgreSQL undid the transaction, or severed the connection, before it was asked to commit.
+            StoreUnavailable: likewise while it was committing, so that nobody knows whether it did.
+        """
+        with self.connections.one() as connection:
+            wire, written = Wire(connection), dict[int, Stamp]()
+
+            def committed(environment: int, state: State) -> None:
+                written[environment] = Stamp(state.version, state.catalogue_generation, state.keys_generation)
+
+            wire.later("BEGIN")
+            wire.later(_WRITER_SETTINGS)
+            is_committing = False
+            try:
+                yield lambda environment: PostgresTransaction(wire, environment, committed)
+                wire.send()
+                is_committing = True
+                self._commit(connection)
+            except psycopg.Error as error:
+                if is_committing:
+                    connection.close()
+                    raise problems.StoreUnavailable(
+                        "The connection was lost in a commit: what was written may be there, or not. Ask again with "
+                        "the same idempotency key.",
+                        retry_after=1,
+                    ) from error
+                undone = is_undone(error, connection)
+                self._abandon(connection)
+                if undone:
+                    raise Undone(_first_line(error)) from error
+                raise unavailable(error) from error
+            except BaseException:
+                self._abandon(connection)
+                raise
+            for environment, stamp in written.items():
+                self.stamps.raise_to(environment, stamp)
+
+    def _commit(self, connection: Connection) -> None:
+        # The notification comes after the commit, in a transaction of its own that syncs nothing: inside, it would
+        # hold a lock of the whole server through the sync. One that is lost is made up for by the next look.
+        with connection.pipeline() as pipeline:
+            connection.execute("COMMIT")
+            pipeline.sync()
+            connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, self.stamps.sender))
+
+    def _abandon(self, connection: Connection) -> None:
+        if connection.closed:
+            self.connections.forget_idle()
+            return
+        try:
+            connection.execute("ROLLBACK")
+        except psycopg.Error:
+            # Closing it rolls back as well.
+            connection.close()
+
+    def storage(self, environment: int) -> "PostgresStorage":
+        """One environment's part of the database."""
+        return PostgresStorage(self, environment)
+
+    def broken_pages(self) -> list[str]:
+        """What a look through the indexes finds; PostgreSQL's own tools look further."""
+        return []
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self.stamps.close()
+        self.connections.close()
+        self.engine.dispose()
+
+
+class PostgresStorage:
+    """One environment in the database."""
+
+    def __init__(self, database: PostgresDatabase, environment: int) -> None:
+        self._database = database
+        self._environment = environment
+
+    def stamp(self) -> Stamp:
+        """Where the environment stands, as of some milliseconds ago at most; of this process's commits, as of now."""
+        return self._database.stamps.stamp(self._environment)
+
+    def reading(self) -> AbstractContextManager[Snapshot]:
+        """One committed state."""
+        return self._reading()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Snapshot]:
+        with self._database.connections.one() as connection:
+            try:
+                snapshot = self._begin(connection)
+                self._database.stamps.raise_to(self._environment, snapshot.stamp())
+                yield snapshot
+            except psycopg.Error as error:
+                if connection.closed:
+                    self._database.connections.forget_idle()
+                raise unavailable(error) from error
+            finally:
+                if not connection.closed:
+                    connection.execute("ROLLBACK")
+
+    def _begin(self, connection: Connection) -> PostgresSnapshot:
+        wire = Wire(connection)
+        wire.later(_BEGIN_READING)
+        return PostgresSnapshot(wire, self._environment, wire.ask(STATE_QUERY, self._environment))
+
+
+def open_engine(url: str, wrote: Callable[[], None]) -> sql.Engine:
+    """SQLAlchemy on a database, for the control plane and the migrations; `wrote` is told of each transaction's end."""
+    engine = sql.create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: _for_sqlalchemy(url),
+        pool_size=_CONTROL_CONNECTIONS,
+        pool_pre_ping=True,
+        use_native_hstore=False,
+    )
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sql.Connection) -> None:
+        if not connection.get_execution_options().get("reads", False):
+            connection.info["wrote"] = True
+
+    @event.listens_for(engine, "checkin")
+    def _checkin(_connection: object, record: sql.pool.ConnectionPoolEntry) -> None:
+        if record.info.pop("wrote", False):
+            wrote()
+
+    return engine
+
+
+def _for_sqlalchemy(url: str) -> Connection:
+    connection = connect(url)
+    connection.autocommit = False
+    return connection
+
+
+def _compare_bytewise(connection: sql.Connection) -> None:
+    """Has every text of ours compared by its bytes, as SQLite and Python compare, whatever the database's language."""
+    found = connection.exec_driver_sql(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema=current_schema() "
+        "AND data_type='text' AND collation_name IS DISTINCT FROM 'C'"
+    ).fetchall()
+    for table, column in found:
+        connection.exec_driver_sql(f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE text COLLATE "C"')
+
+
+def _first_line(error: BaseException | None) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,292 @@
+"""Writes of one environment: kept back while they wait, then sent together, by sets and never row by row."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from tagloom.engine.storage import (
+    BatchRecord,
+    ChunkChange,
+    Entry,
+    Replay,
+    Row,
+    RowTotal,
+    Run,
+    Segment,
+    State,
+)
+from tagloom.store.postgres.connecting import Wire
+from tagloom.store.postgres.reading import STATE_QUERY, PostgresSnapshot, first_change_id
+
+_ARRAY_ROWS_MAX: Final = 2_000  # More rows than these are copied: an array is one value, held whole on both sides.
+_ARRAY_BYTES_MAX: Final = 4_194_304  # Likewise.
+_COPIED_ROWS_HELD: Final = 512  # How many rows are looked at to tell whether they are few: 8 MB of chunks at most.
+_IDS_AT_FIRST: Final = 8  # Ids of tags are reserved by so many, then four times as many, and so on.
+_IDS_AT_ONCE_MAX: Final = 8_192
+
+
+class Rows:
+    """Rows for one table: few go as arrays in one statement, many by COPY. The types are PostgreSQL's, by column."""
+
+    def __init__(self, table: str, columns: dict[str, str], upsert: str = "") -> None:
+        self.table = table
+        self.names = ", ".join(columns)
+        self.types = list(columns.values())
+        self.upsert = upsert
+        arrays = ", ".join(f"%b::{kind}[]" for kind in self.types)
+        self.insertion = f"INSERT INTO {table} ({self.names}) SELECT * FROM unnest({arrays}){upsert}"
+
+    def put(self, wire: Wire, rows: Iterable[Sequence[Any]]) -> None:
+        """Sends the rows, now if they are many, else no later than the next question."""
+        coming = iter(rows)
+        few: list[Sequence[Any]] = []
+        size = 0
+        while size <= _ARRAY_BYTES_MAX and len(few) <= _ARRAY_ROWS_MAX:
+            more = list(islice(coming, _COPIED_ROWS_HELD))
+            few.extend(more)
+            size += sum(len(value) for row in more for value in row if isinstance(value, bytes | str))
+            if len(more) < _COPIED_ROWS_HELD:
+                break
+        else:
+            self._copy(wire, few, coming)
+            return
+        if few:
+            wire.later(self.insertion, *map(list, zip(*few, strict=True)))
+
+    def _copy(self, wire: Wire, few: list[Sequence[Any]], coming: Iterable[Sequence[Any]]) -> None:
+        def rows() -> Iterable[Sequence[Any]]:
+            yield from few
+            few.clear()
+            yield from coming
+
+        if not self.upsert:
+            wire.copy(f"COPY {self.table} ({self.names}) FROM STDIN (FORMAT binary)", self.types, iter(rows()))
+            return
+        columns = ", ".join(f"{name} {kind}" for name, kind in zip(self.names.split(", "), self.types, strict=True))
+        wire.later(f"CREATE TEMPORARY TABLE arriving ({columns}) ON COMMIT DROP")
+        wire.copy(f"COPY arriving ({self.names}) FROM STDIN (FORMAT binary)", self.types, iter(rows()))
+        # The rows come in order of the key, and a temporary table gives them back as they came.
+        wire.later(f"INSERT INTO {self.table} ({self.names}) SELECT * FROM arriving{self.upsert}")
+        wire.later("DROP TABLE arriving")
+
+
+_CHUNKS = Rows(
+    "chunk", {"place": "int8", "bearers": "bytea"}, " ON CONFLICT (place) DO UPDATE SET bearers=excluded.bearers"
+)
+_CHANGES = Rows(
+    "change",
+    {
+        "id": "int8",
+        "environment": "int4",
+        "version": "int8",
+        '"row"': "int4",
+        "bucket": "int4",
+        "added": "bytea",
+        "removed": "bytea",
+    },
+)
+_BATCHES = Rows(
+    "batch",
+    {
+        "environment": "int4",
+        "version": "int8",
+        "at": "text",
+        "action": "text",
+        "actor": "text",
+        "source": "text",
+        "added": "int8",
+        "removed": "int8",
+        "new_people": "int8",
+        "undoes": "int8",
+        "is_final": "bool",
+        "first_change": "int8",
+        "change_count": "int4",
+    },
+)
+_ENTRIES = Rows(
+    "entry",
+    {
+        "environment": "int4",
+        "version": "int8",
+        "number": "int4",
+        "kind": "text",
+        "name": "text",
+        "before": "text",
+        '"after"': "text",
+    },
+)
+_TOTALS = Rows(
+    "batch_row",
+    {"environment": "int4", '"row"': "int4", "version": "int8", "added": "int8", "removed": "int8"},
+)
+_PAGES = Rows("page", {"place": "int8", "entries": "bytea"})
+_ROWS = Rows(
+    '"row"',
+    {
+        "id": "int4",
+        "environment": "int4",
+        "kind": "text",
+        "path": "text",
+        "is_live": "bool",
+        "description": "text",
+        "exclusive": "bool",
+    },
+)
+
+
+class PostgresTransaction(PostgresSnapshot):
+    """The writer of one environment, which holds the environment's row, and so keeps all others waiting."""
+
+    def __init__(self, wire: Wire, environment: int, committed: Callable[[int, State], None]) -> None:
+        # What is read after the lock sees everything that its last holder committed: each statement sees anew.
+        end = first_change_id(environment + 1)
+        locked, newest = wire.ask_all(
+            [
+                (f"{STATE_QUERY} FOR NO KEY UPDATE", (environment,)),
+                ("SELECT id FROM change WHERE id<%s ORDER BY id DESC LIMIT 1", (end,)),
+            ]
+        )
+        super().__init__(wire, environment, locked)
+        first = first_change_id(environment) + 1
+        self._next_change = max(first, newest[0][0] + 1) if newest else first
+        self._committed = committed
+        self._ids: list[int] = []
+        self._ids_wanted = _IDS_AT_FIRST
+        self._made: list[tuple[Any, ...]] = []
+        self._replays_since = ""
+
+    def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        self._send_made()
+        return super()._all(query, *values)
+
+    def put_state(self, state: State) -> None:
+        self._wire.later(
+            "UPDATE environment SET version=%s, next_ordinal=%s, catalogue_generation=%s, keys_generation=%s "
+            "WHERE key=%s",
+            *state[:4],
+            self._environment,
+        )
+        self._state = state
+        self._committed(self._environment, state)
+
+    # The dictionary.
+
+    def add_row(self, kind: str, path: str) -> int:
+        if not self._ids:
+            query = "SELECT nextval(pg_get_serial_sequence('\"row\"', 'id')) FROM generate_series(1, %s)"
+            self._ids = [identity for (identity,) in self._wire.ask(query, self._ids_wanted)][::-1]
+            self._ids_wanted = min(4 * self._ids_wanted, _IDS_AT_ONCE_MAX)
+        identity = self._ids.pop()
+        self._made.append((identity, self._environment, kind, path, True, "", False))
+        return identity
+
+    def _send_made(self) -> None:
+        if self._made:
+            made, self._made = self._made, []
+            _ROWS.put(self._wire, made)
+
+    def put_rows(self, rows: Iterable[Row]) -> None:
+        self._send_made()
+        values = [(row.id, row.path, row.is_live, row.description, row.exclusive) for row in rows]
+        if not values:
+            return
+        columns = list(map(list, zip(*values, strict=True)))
+        # Paths may pass from one row to another: all are given up before any is taken.
+        self._wire.later('UPDATE "row" SET is_live=false WHERE id=ANY(%b::int4[]) AND is_live', columns[0])
+        self._wire.later(
+            'UPDATE "row" SET path=new.path, is_live=new.is_live, description=new.description, '
+            "exclusive=new.exclusive FROM unnest(%b::int4[], %b::text[], %b::bool[], %b::text[], %b::bool[]) "
+            'AS new(id, path, is_live, description, exclusive) WHERE "row".id=new.id',
+            *columns,
+        )
+
+    def put_alias(self, path: str, target: str | None) -> None:
+        if target is None:
+            self._wire.later("DELETE FROM alias WHERE environment=%s AND path=%s", self._environment, path)
+            return
+        self._wire.later(
+            "INSERT INTO alias (environment, path, target) VALUES (%s, %s, %s) "
+            "ON CONFLICT (environment, path) DO UPDATE SET target=excluded.target",
+            self._environment,
+            path,
+            target,
+        )
+
+    # Taggings and the log.
+
+    def put_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
+        emptied: list[int] = []
+
+        def kept() -> Iterable[tuple[int, bytes]]:
+            for row, bucket, data in chunks:
+                if data:
+                    yield row << 16 | bucket, data
+                else:
+                    emptied.append(row << 16 | bucket)
+
+        _CHUNKS.put(self._wire, kept())
+        if emptied:
+            self._wire.later("DELETE FROM chunk WHERE place=ANY(%b::int8[])", emptied)
+
+    def add_batches(self, batches: Sequence[tuple[BatchRecord, Sequence[ChunkChange], Sequence[Entry]]]) -> None:
+        key, first = self._environment, self._next_change
+        heads: list[tuple[Any, ...]] = []
+        for batch, changes, _ in batches:
+            heads.append((key, *batch[:9], batch.is_final, self._next_change, len(changes)))
+            self._next_change += len(changes)
+        every = (change for _, changes, _ in batches for change in changes)
+        _CHANGES.put(self._wire, ((first + number, key, *change) for number, change in enumerate(every)))
+        _BATCHES.put(self._wire, heads)
+        entries = (
+            (key, batch.version, number, *entry)
+            for batch, _, entries in batches
+            for number, entry in enumerate(entries)
+        )
+        _ENTRIES.put(self._wire, entries)
+
+    def add_totals(self, totals: Sequence[RowTotal]) -> None:
+        inserted = sorted((total.row, total.version, total.added, total.removed) for total in totals)
+        _TOTALS.put(self._wire, ((self._environment, *total) for total in inserted))
+
+    # The keys.
+
+    def add_run(self, keys: int, pages: Sequence[bytes]) -> Run:
+        query = "INSERT INTO run (environment, keys, pages) VALUES (%s, %s, %s) RETURNING id"
+        identity = int(self._all(query, self._environment, keys, len(pages))[0][0])
+        _PAGES.put(self._wire, ((identity << 24 | number, page) for number, page in enumerate(pages)))
+        return Run(identity, keys, len(pages))
+
+    def drop_run(self, run: int) -> None:
+        self._wire.later("DELETE FROM page WHERE place BETWEEN %s AND %s", run << 24, run << 24 | 0xFFFFFF)
+        self._wire.later("DELETE FROM run WHERE id=%s", run)
+
+    def put_page(self, run: int, page: int, entries: bytes) -> None:
+        self._wire.later("UPDATE page SET entries=%s WHERE place=%s", entries, run << 24 | page)
+
+    def put_segment(self, segment: Segment, keys: bytes) -> None:
+        end = segment.first + segment.size
+        query = 'DELETE FROM segment WHERE environment=%s AND "first">=%s AND "first"<%s'
+        self._wire.later(query, self._environment, segment.first, end)
+        query = 'INSERT INTO segment (environment, "first", size, keys) VALUES (%s, %s, %s, %s)'
+        self._wire.later(query, self._environment, segment.first, segment.size, keys)
+
+    # Idempotency keys.
+
+    def replay(self, key: str) -> Replay | None:
+        query = "SELECT fingerprint, receipt FROM replay WHERE environment=%s AND key=%s AND at>=%s"
+        found = self._all(query, self._environment, key, self._replays_since)
+        return Replay._make(found[0]) if found else None
+
+    def put_replay(self, key: str, replay: Replay, at: str) -> None:
+        query = (
+            "INSERT INTO replay (environment, key, fingerprint, receipt, at) VALUES (%s, %s, %s, %s, %s) "
+            "ON CONFLICT (environment, key) DO UPDATE "
+            "SET fingerprint=excluded.fingerprint, receipt=excluded.receipt, at=excluded.at WHERE replay.at<%s"
+        )
+        self._wire.later(query, self._environment, key, *replay, at, self._replays_since)
+
+    def forget_replays(self, before: str) -> None:
+        if not self._replays_since:
+            # Other environments' are left to their own writers, who would otherwise wait for each other's deletions.
+            self._wire.later("DELETE FROM replay WHERE environment=%s AND at<%s", self._environment, before)
+        self._replays_since = max(self._replays_since, before)

@@ -1,0 +1,123 @@
+"""A real PostgreSQL for the tests: started once a process, at a free port, as a user who may; a database each."""
+
+import atexit
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+from tagloom.store.postgres import PostgresDatabase
+from tests.ports import free_port
+
+NUMBERS = count(1)
+# What a crash of the machine could take is no concern of these tests; those that kill servers ask for `is_durable`.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+SETTINGS = {"listen_addresses": "127.0.0.1", "max_connections": "300", "log_min_messages": "fatal"}
+
+
+def find_binaries() -> Path:
+    """Where PostgreSQL's programs lie."""
+    on_path = shutil.which("initdb")
+    places = [Path(on_path).parent] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    if not places:
+        raise FileNotFoundError("The tests need PostgreSQL 15 or later; on Debian: apt-get install postgresql")
+    return places[0]
+
+
+class Server:
+    """One PostgreSQL of our own."""
+
+    def __init__(self, *, is_durable: bool = False) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="tagloom-postgres-"))
+        self.port = free_port()
+        self._binaries = find_binaries()
+        # It refuses to run as root; Debian's package brings a user for it.
+        self._user = pwd.getpwnam("postgres").pw_uid if os.geteuid() == 0 else None
+        if self._user is not None:
+            os.chown(self.folder, self._user, -1)
+        self._run("initdb", "--pgdata", self.folder / "data", "--auth", "trust", "--username", "tagloom", "--no-sync")
+        settings = SETTINGS | ({} if is_durable else FAST) | {"unix_socket_directories": str(self.folder)}
+        with (self.folder / "data" / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def _run(self, name: str, *arguments: object) -> None:
+        program = [str(self._binaries / name), *map(str, arguments)]
+        subprocess.run(program, user=self._user, cwd=self.folder, check=True, capture_output=True, timeout=60)
+
+    def start(self) -> None:
+        """Starts it, and comes back when it answers."""
+        program = [str(self._binaries / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
+        self.process = subprocess.Popen(
+            program, user=self._user, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for _ in range(600):
+            try:
+                psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+                return
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+        raise TimeoutError("PostgreSQL never answered")
+
+    def kill(self) -> None:
+        """Kills it and all its sessions, as the end of a machine would."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for each in (str(self.process.pid), *children):
+            try:
+                os.kill(int(each), signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Stops it, and removes what it wrote."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, database: str) -> str:
+        """The address of one of its databases."""
+        return f"postgresql://tagloom@127.0.0.1:{self.port}/{database}"
+
+    def do(self, statement: str) -> None:
+        """Carries out one statement outside of any transaction."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def new_database(self, like: str = "template1") -> str:
+        """The address of a new database, which is like another one that nobody is connected to."""
+        name = f"test_{next(NUMBERS)}"
+        self.do(f"CREATE DATABASE {name} TEMPLATE {like}")
+        return self.url(name)
+
+
+@cache
+def server() -> Server:
+    """The server of this process, stopped at its end."""
+    started = Server()
+    atexit.register(started.stop)
+    return started
+
+
+@cache
+def _template() -> str:
+    """A database with our schema."""
+    server().do("CREATE DATABASE template_of_ours")
+    PostgresDatabase(server().url("template_of_ours")).close()
+    return "template_of_ours"
+
+
+def new_installation() -> str:
+    """The address of a database with our schema, and nothing in it."""
+    return server().new_database(_template())
