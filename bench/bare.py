@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 
+import uvloop
 from granian.server.embed import Server
 from starlette.types import Receive, Scope, Send
 
@@ -30,4 +31,4 @@ async def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    uvloop.run(main(int(sys.argv[1])))

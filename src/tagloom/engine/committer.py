@@ -44,6 +44,10 @@ class Job(Generic[Result]):
         self.future: Future[Result] = Future()
 
 
+def _ignore(is_working: bool) -> None:
+    """What a committer tells that nobody watches."""
+
+
 class _RolledBack(Exception):
     """Ends a transaction that is not to be committed."""
 
@@ -56,6 +60,7 @@ class Committer:
         self._jobs: queue.SimpleQueue[Job[object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="tagloom-committer", daemon=True)
         self._is_closed = False
+        self._on_work: Callable[[bool], None] = _ignore
         self._thread.start()
 
     def submit(self, job: Job[Result]) -> "Future[Result]":
@@ -71,6 +76,10 @@ class Committer:
         self._jobs.put(job)  # type: ignore[arg-type]  # A job of any result is a job of object to the thread.
         return job.future
 
+    def watch(self, on_work: Callable[[bool], None]) -> None:
+        """Has `on_work` told, in the committing thread, when it takes up work, and when nothing waits any more."""
+        self._on_work = on_work
+
     def waiting(self) -> int:
         """How many jobs wait."""
         return self._jobs.qsize()
@@ -81,8 +90,15 @@ class Committer:
         self._jobs.put(None)
         self._thread.join()
 
-    def _work(self) -> None:
+    def _next(self) -> Job[object] | None:
+        if self._jobs.empty():
+            self._on_work(False)
         job = self._jobs.get()
+        self._on_work(True)
+        return job
+
+    def _work(self) -> None:
+        job = self._next()
         while job is not None:
             group = [job]
             following = job
@@ -97,7 +113,7 @@ class Committer:
             self._carry_out(group)
             if following is not group[-1]:
                 self._carry_out([following])
-            job = self._jobs.get()
+            job = self._next()
 
     def _carry_out(self, group: Sequence[Job[object]]) -> None:
         tries = 0

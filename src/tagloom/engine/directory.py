@@ -139,9 +139,9 @@ class Directory:
                 continue
             page = self._page(run, high * run.pages >> 64, snapshot)
             at = int(page.high.searchsorted(np.uint64(high)))
-            while at < len(page.high) and int(page.high[at]) == high:
-                if int(page.low[at]) == low:
-                    return int(page.ordinal[at])
+            while at < len(page.high) and page.high.item(at) == high:
+                if page.low.item(at) == low:
+                    return page.ordinal.item(at)
                 at += 1
         return None
 
