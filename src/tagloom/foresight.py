@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from tagloom.model import Environment, Foreseen, Person, Version
+from tagloom.model import Environment, Foreseen, Person, TribeMode, Version
 from tagloom.store.port import (
     Apply,
     DropTag,
@@ -12,6 +12,7 @@ from tagloom.store.port import (
     Part,
     Population,
     Request,
+    TagTribe,
     Undo,
     Write,
 )
@@ -48,6 +49,10 @@ class Foresight:
     def undo(self, environment: Environment, version: Version) -> Foreseen:
         """Undoing a version."""
         return self._foresee(environment, Undo(version))
+
+    def tag_tribe(self, environment: Environment, tribe: str, tag: TagPath, mode: TribeMode) -> Foreseen:
+        """Tagging the members of a tribe."""
+        return self._foresee(environment, TagTribe(self._tribes.get_definition(environment.space, tribe), tag, mode))
 
     def apply(self, environment: Environment, parts: Iterable[Part], request: Request) -> Foreseen:
         """Applying a batch."""

@@ -11,6 +11,7 @@ Kind = Literal["user", "visitor"]
 Mode = Literal["add", "remove", "change", "set", "mirror"]
 Audience = Literal["users", "visitors", "everyone"]
 Match = Literal["subtree", "exact"]
+TribeMode = Literal["add", "remove", "freeze"]
 Scope = Literal[
     "tags:read",
     "tags:write",

@@ -19,6 +19,7 @@ PAGES = {
     "tribe-new": f"{PLACE}/tribes/new",
     "tribe": f"{PLACE}/tribe/at-risk",
     "tribe-delete": f"{PLACE}/tribe/families/delete",
+    "tribe-tag": f"{PLACE}/tribe/families/tag?tag=campaigns/spring",
     "tribe-why": f"{PLACE}/tribe/at-risk/why?kind=user&person={CUSTOMER}",
     "overlap": f"{PLACE}/tribes/overlap?tribe=streamers&tribe=at-risk&tribe=families",
     "tags-list": f"{PLACE}/tags",

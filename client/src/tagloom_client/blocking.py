@@ -229,6 +229,7 @@ class Tagloom(Sender):
     overlap_of = _one(requests.overlap_of)
     export_members = _lines(requests.export_members)
     download_members = _bytes(requests.download_members)
+    tag_tribe = _one(requests.tag_tribe)
     explain = _one(requests.explain)
     decide = _one(requests.decide)
 

@@ -401,6 +401,30 @@ def download_members(place: Place, tribe: str, *, format: ExportFormat, at_least
     return _download(place, f"tribes/{segment(tribe)}/users", format, at_least)
 
 
+def tag_tribe(
+    place: Place,
+    tribe: str,
+    *,
+    add: str | None = None,
+    remove: str | None = None,
+    freeze: str | None = None,
+    dry_run: bool = False,
+    idempotency_key: str | None = None,
+) -> Ask[Receipt]:
+    """Gives everybody in a tribe a tag, takes it, or freezes the tribe as a tag that nobody else bears.
+
+    It carries an idempotency key, so that a second try never applies it twice.
+    """
+    return Ask(
+        "POST",
+        f"{place.address}/tribes/{segment(tribe)}/tag",
+        reading(Receipt),
+        query=query_of(dry_run=dry_run),
+        headers={"Idempotency-Key": idempotency_key or secrets.token_hex(16)},
+        body=json_body(_given(add=add, remove=remove, freeze=freeze)),
+    )
+
+
 def explain(
     place: Place,
     tribe: str,

@@ -10,10 +10,11 @@ from tagloom import exports, limits, problems, wide
 from tagloom.catalogue import Catalogue
 from tagloom.imports import Order, import_body, submit_tags
 from tagloom.intake import Format
-from tagloom.model import Audience, Mode, Origin, Person
+from tagloom.model import Audience, Mode, Origin, Person, TribeMode
 from tagloom.rules import parse_rule
 from tagloom.tags import parse_tag
 from tagloom.targeting import Targeting
+from tagloom.tribe_tagging import tag_tribe
 from tagloom.tribes import Draft, Tribes
 from tagloom.wiring import Installation
 from tagloom_client import ProblemError, Tagloom, TagloomError
@@ -66,6 +67,7 @@ class Site(Protocol):
     def count_tribe(self, tribe: str) -> Plain: ...
     def create_tribe(self, draft: TribeDraft) -> Plain: ...
     def drop_tribe(self, tribe: str) -> None: ...
+    def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain: ...
     def history(self, *, person: Person | None, tag: str | None, after: int, limit: int) -> list[Plain]: ...
     def undo(self, version: int, *, dry_run: bool) -> Plain: ...
 
@@ -200,6 +202,13 @@ class LocalSite:
         """Deletes it."""
         self._tribes.drop_tribe(self._environment.space, tribe, origin=Origin("command line", "tribe"))
 
+    def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
+        """Tags its members."""
+        origin, path = Origin("command line"), parse_tag(tag)
+        return _plain(
+            tag_tribe(self._tribes, self._population, self._environment, tribe, path, mode, origin, dry_run=dry_run)
+        )
+
     def history(self, *, person: Person | None, tag: str | None, after: int, limit: int) -> list[Plain]:
         """Versions above `after`."""
         path = None if tag is None else parse_tag(tag)
@@ -306,6 +315,11 @@ class RemoteSite:
         """Deletes it."""
         with told():
             self._client.drop_tribe(tribe)
+
+    def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
+        """Tags its members."""
+        with told():
+            return _plain(self._client.tag_tribe(tribe, **{mode: tag}, dry_run=dry_run))
 
     def history(self, *, person: Person | None, tag: str | None, after: int, limit: int) -> list[Plain]:
         """Versions above `after`."""

@@ -14,6 +14,7 @@ from tagloom.console.views import (
     tags,
     teammates,
     tribe,
+    tribe_tag,
     tribes,
 )
 
@@ -72,6 +73,8 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/tribe/{{tribe}}/pictures", tribe.pictures, "view"),
     get(f"{PLACE}/tribe/{{tribe}}/why", tribe.why, "view"),
     get(f"{PLACE}/tribe/{{tribe}}/members", tribe.export, "tribes"),
+    get(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.ask, "developer"),
+    post(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.tag_members, "developer"),
     # Overview, and the palette.
     get(f"{PLACE}/overview", overview.overview, "view"),
     get(f"{PLACE}/palette", overview.palette, "view"),

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from tagloom import limits, problems
-from tagloom.engine import catalogue, history, past, reads
+from tagloom.engine import bulk, catalogue, history, past, reads
 from tagloom.engine.batch import View, rfc3339
 from tagloom.engine.committer import Committer, Job
 from tagloom.engine.decider import Decider
@@ -43,12 +43,25 @@ from tagloom.model import (
     Version,
 )
 from tagloom.rules import Definition
-from tagloom.store.port import Apply, DropTag, ErasePerson, MergeTags, MoveTag, Page, Part, Request, Undo, Write
+from tagloom.store.port import (
+    Apply,
+    DropTag,
+    ErasePerson,
+    MergeTags,
+    MoveTag,
+    Page,
+    Part,
+    Request,
+    TagTribe,
+    Undo,
+    Write,
+)
 from tagloom.tags import TagPath
 
 _LINES_SHARED_MAX = 1_000  # A batch of so many lines waits for others and shares their commit; larger ones go alone.
 
 _NOBODY = Origin("")  # What is foreseen is nobody's doing.
+_CHANGE = Request(mode="change", origin=_NOBODY)
 
 
 class BitmapPopulation:
@@ -95,24 +108,41 @@ class BitmapPopulation:
             return failed
 
     def _hand_over(self, asked: Asked, request: Request, lines: int) -> "Future[Receipt]":
-        def run(view: View) -> Receipt:
-            replayed = self._replayed(request, view)
-            if replayed is not None:
-                return replayed
-            if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
-                raise _mirror_empty(asked, request)
-            effect = effect_of(asked, request, view)
-            version = view.state.version
-            if request.dry_run:
-                return receipt_of(effect, version, asked, dry_run=True)
-            if not effect.draft.is_empty():
-                version = view.record(effect.draft, request.origin, request.action, rfc3339(self._now()))
-            receipt = receipt_of(effect, version, asked)
-            self._remember(request, receipt, view)
-            return receipt
-
         shared = lines <= _LINES_SHARED_MAX and request.mode != "mirror"
-        return self._committer.submit(Job(self._standing, run, is_shared=shared, is_trial=request.dry_run))
+        job = Job(
+            self._standing,
+            lambda view: self._carry_out(lambda: asked, request, view),
+            is_shared=shared,
+            is_trial=request.dry_run,
+        )
+        return self._committer.submit(job)
+
+    def _carry_out(self, ask: Callable[[], Asked], request: Request, view: View) -> Receipt:
+        """Applies what is asked for, unless the request is a replay."""
+        replayed = self._replayed(request, view)
+        if replayed is not None:
+            return replayed
+        asked = ask()
+        if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
+            raise _mirror_empty(asked, request)
+        effect = effect_of(asked, request, view)
+        version = view.state.version
+        if request.dry_run:
+            return receipt_of(effect, version, asked, dry_run=True)
+        if not effect.draft.is_empty():
+            version = view.record(effect.draft, request.origin, request.action, rfc3339(self._now()))
+        receipt = receipt_of(effect, version, asked)
+        self._remember(request, receipt, view)
+        return receipt
+
+    def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:
+        """See the port."""
+        changing = msgspec.structs.replace(request, mode="change")
+
+        def run(view: View) -> Receipt:
+            return self._carry_out(lambda: bulk.asked_of(wanted, tribes, view), changing, view)
+
+        return self._alone(run, is_trial=request.dry_run)
 
     def _replayed(self, request: Request, view: View) -> Receipt | None:
         if request.idempotency_key is None or request.dry_run:
@@ -202,6 +232,11 @@ class BitmapPopulation:
                 case Undo():
                     effect = _undo_effect(write.version, view)
                     receipt = receipt_of(effect, view.state.version, undoes=write.version)
+                    return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
+                case TagTribe():
+                    tagged = bulk.asked_of(write, tribes, view)
+                    effect = effect_of(tagged, _CHANGE, view)
+                    receipt = receipt_of(effect, view.state.version, tagged)
                     return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
                 case Apply(request=request):
                     assert asked is not None, "gathered before"

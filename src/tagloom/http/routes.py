@@ -6,7 +6,7 @@ from tagloom import problems
 from tagloom.http import decision_api, history, installation, tags, tenants, tribes
 from tagloom.http.addresses import ORGANIZATION, SPACE, V2, E
 from tagloom.http.parameters import AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, USER, VISITOR, Parameter
-from tagloom.http.people_routes import EXPORTS, PEOPLE, search_for
+from tagloom.http.people_routes import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, search_for
 from tagloom.http.routing import Route
 from tagloom.http.shapes import (
     AliasesPage,
@@ -33,6 +33,7 @@ from tagloom.http.shapes import (
     TokensPage,
     TribeBody,
     TribesPage,
+    TribeTagBody,
 )
 from tagloom.model import Change, Count, Decision, Receipt, Space, Tribe
 from tagloom.targeting import Preview, Why
@@ -433,6 +434,28 @@ TRIBES: tuple[Route, ...] = (
         body=OverlapBody,
         answer=OverlapAnswer,
         problems=(problems.TribeNotFound,),
+    ),
+    Route(
+        method="POST",
+        path=f"{E}/tribes/{{tribe}}/tag",
+        handler=tribes.tag_members,
+        group="Tribes",
+        summary="Tag everybody in a tribe as one batch",
+        description="`add` gives the tag to whoever is in the tribe at that moment, `remove` takes it from them; "
+        "`freeze` gives it to them and takes it from everybody else.",
+        scopes=("tribes:read", "tags:write"),
+        parameters=(DRY_RUN,),
+        headers=(IDEMPOTENCY_KEY,),
+        body=TribeTagBody,
+        answer=Receipt,
+        problems=(
+            problems.TribeNotFound,
+            problems.TagProblem,
+            problems.UnknownTag,
+            problems.TagIsAlias,
+            problems.TooManyTags,
+            problems.IdempotencyKeyReused,
+        ),
     ),
 )
 

@@ -131,6 +131,17 @@ class PreviewBody(_Body, frozen=True, kw_only=True):
     audience: Audience = "everyone"
 
 
+class TribeTagBody(_Body, frozen=True, kw_only=True):
+    """The tag that a tribe's members are given (add) or lose (remove); freeze also takes it from everybody else.
+
+    One of the three.
+    """
+
+    add: TagText | UnsetType = UNSET
+    remove: TagText | UnsetType = UNSET
+    freeze: TagText | UnsetType = UNSET
+
+
 class OverlapBody(_Body, frozen=True, kw_only=True):
     """The ids of different tribes."""
 

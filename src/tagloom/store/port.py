@@ -42,6 +42,7 @@ from tagloom.model import (
     Token,
     Tribe,
     TribeChange,
+    TribeMode,
     Version,
 )
 from tagloom.rules import Definition
@@ -151,7 +152,15 @@ class Apply(msgspec.Struct, frozen=True):
     request: Request
 
 
-Write = MoveTag | MergeTags | DropTag | ErasePerson | Undo | Apply
+class TagTribe(msgspec.Struct, frozen=True):
+    """What everybody in a tribe is given (add) or loses (remove); freeze also takes it from everybody else."""
+
+    tribe: Definition
+    tag: TagPath
+    mode: TribeMode = "add"
+
+
+Write = MoveTag | MergeTags | DropTag | ErasePerson | Undo | Apply | TagTribe
 
 
 class Population(Protocol):
@@ -176,6 +185,14 @@ class Population(Protocol):
         """`apply` without waiting in this thread, for small batches: those that wait together share one commit.
 
         The future fails with what `apply` raises.
+        """
+
+    def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:
+        """Tags the members whom the rule finds when the write's turn comes, as one batch.
+
+        It does what `apply` would do with a line for each of them; a tribe without members makes no tag. Of the
+        request count the origin, action, `dry_run`, key and fingerprint.
+        Raises: UnknownTag, TooManyTags, IdempotencyKeyReused.
         """
 
     def put_person(self, person: Person, origin: Origin) -> Receipt:

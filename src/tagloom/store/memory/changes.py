@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from tagloom import limits, problems, tags
+from tagloom.model import Ordinal, TribeMode
 from tagloom.store.memory.state import Number, Record, State
 from tagloom.tags import TagPath, is_at_or_below
 
@@ -89,6 +90,22 @@ def dropped(state: State, tag: TagPath) -> State:
     for number in gone:
         draft.entries[number] = msgspec.structs.replace(state.entries[number], is_live=False)
     draft.bears = {ordinal: numbers - gone for ordinal, numbers in state.bears.items()}
+    return draft
+
+
+def tribe_tagged(
+    state: State, inside: frozenset[Ordinal], tag: TagPath, mode: TribeMode, branches: Sequence[TagPath]
+) -> State:
+    """The state after a tribe's members were tagged; `branches` allow a person one tag."""
+    draft = state.copy()
+    number = draft.create_tag(tag) if inside and mode != "remove" else state.find_number(tag)
+    for ordinal, numbers in state.bears.items():
+        if ordinal in inside and mode != "remove":
+            assert number is not None, "made above"
+            others = (n for n in numbers if not any(is_at_or_below(state.entries[n].path, each) for each in branches))
+            draft.bears[ordinal] = frozenset(others) | {number}
+        elif (ordinal in inside) == (mode == "remove") and mode != "add":
+            draft.bears[ordinal] = frozenset(n for n in numbers if n != number)
     return draft
 
 

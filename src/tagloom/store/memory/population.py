@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from tagloom import limits, problems, tags
+from tagloom import limits, problems, refusals, tags
 from tagloom.model import (
     Because,
     Branch,
@@ -37,10 +37,22 @@ from tagloom.model import (
 )
 from tagloom.rules import All, Definition, Facts, HasTag, is_member, reasons, takes
 from tagloom.store.memory.batch import Batch
-from tagloom.store.memory.changes import dropped, merged, moved, not_found, undone
+from tagloom.store.memory.changes import dropped, merged, moved, not_found, tribe_tagged, undone
 from tagloom.store.memory.foreseeing import foreseen
 from tagloom.store.memory.state import Effect, Entry, Number, Record, State, Tagging, difference, seen_today
-from tagloom.store.port import Apply, DropTag, ErasePerson, MergeTags, MoveTag, Page, Part, Request, Undo, Write
+from tagloom.store.port import (
+    Apply,
+    DropTag,
+    ErasePerson,
+    MergeTags,
+    MoveTag,
+    Page,
+    Part,
+    Request,
+    TagTribe,
+    Undo,
+    Write,
+)
 from tagloom.tags import TagPath, is_at_or_below
 
 Item = TypeVar("Item")
@@ -157,6 +169,28 @@ class MemoryPopulation:
             )
         return receipt
 
+    def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:
+        with self._lock:
+            replayed = self._find_replay(request)
+            if replayed is not None:
+                return replayed
+            state = self._state
+            tag = state.resolve(wanted.tag)
+            if self._closed() and not state.is_live(tag):
+                raise refusals.unknown_tag(tag, tags.nearest(tag, state.live_paths()))
+            inside = frozenset(state.ordinals[person] for person in state.members(wanted.tribe, tribes))
+            bearing = inside & frozenset(state.bearers(tag, "exact"))
+            draft = tribe_tagged(state, inside, tag, wanted.mode, self.exclusive_branches(tag))
+            done = self._commit(draft, request.action, request.origin, dry_run=request.dry_run)
+            receipt = done.receipt(
+                unchanged=len(inside - bearing if wanted.mode == "remove" else bearing),
+                aliases={} if tag == wanted.tag else {wanted.tag: tag},
+                dry_run=request.dry_run,
+            )
+            if request.idempotency_key is not None and not request.dry_run:
+                self._replays[request.idempotency_key] = (request.fingerprint, receipt, self._now())
+            return receipt
+
     def submit(self, parts: Sequence[Part], request: Request) -> "Future[Receipt]":
         future: Future[Receipt] = Future()
         try:
@@ -247,6 +281,8 @@ class MemoryPopulation:
                     receipt = twin.erase_person(write.person, nobody)
                 case Undo():
                     receipt = twin.undo(write.version, nobody)
+                case TagTribe():
+                    receipt = twin.tag_tribe(write, tribes, Request(mode="change", origin=nobody))
                 case Apply():
                     request = msgspec.structs.replace(write.request, idempotency_key=None, dry_run=False)
                     receipt = twin.apply(write.parts, request)
