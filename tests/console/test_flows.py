@@ -247,6 +247,18 @@ def test_a_tag_is_described(open_page: Open) -> None:
 # Developer: users and visitors.
 
 
+def test_a_click_is_not_lost_while_the_list_under_it_is_renewed(open_page: Open) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?search={CUSTOMER[:6]}")
+    page.get_by_role("link", name=CUSTOMER).hover()
+    page.mouse.down()
+    page.get_by_label("Search by id").fill(CUSTOMER[:7])
+    expect(page).to_have_url(re.compile(f"search={CUSTOMER[:7]}"))
+    page.mouse.up()
+
+    expect(page.locator("#panel").get_by_role("heading", level=2)).to_have_text(CUSTOMER)
+
+
 def test_a_person_is_found_and_their_tags_are_changed_by_hand(open_page: Open, served: Served) -> None:
     page = open_page("developer")
     page.goto(f"{PLACE}/people")

@@ -47,9 +47,16 @@ class LineChart(msgspec.Struct, frozen=True):
 
 
 LEFT, RIGHT, TOP, BOTTOM = 56, 64, 10, 22
+NARROW = 296  # What a phone of 360 px leaves inside a card, in the same units: its labels are as large as elsewhere.
+LABEL_WIDTH = 80
 
 
-def line_chart(values: Sequence[int], labels: Sequence[str], width: int = 720, height: int = 200) -> LineChart:
+def line_charts(values: Sequence[int], labels: Sequence[str], width: int = 720) -> tuple[LineChart, LineChart]:
+    """The same line for wide windows and for phones; one of the two is shown. Takes at least one value."""
+    return line_chart(values, labels, width), line_chart(values, labels, NARROW, 180)
+
+
+def line_chart(values: Sequence[int], labels: Sequence[str], width: int, height: int = 200) -> LineChart:
     """A line from zero or from near its smallest value, whichever shows the change. Takes at least one value."""
     low, high = min(values), max(values)
     # A line that moves little would be flat on an axis from zero; then the axis begins below it, and says so.
@@ -61,7 +68,7 @@ def line_chart(values: Sequence[int], labels: Sequence[str], width: int = 720, h
     line = _path(points)
     base = TOP + inner_height
     rows = tuple(Axis(base - inner_height * (mark - low) / max(high - low, 1), f"{mark:,}") for mark in marks)
-    step = max(1, round(len(labels) / 5))
+    step = max(1, round(len(labels) / min(5, max(1, inner_width // LABEL_WIDTH))))
     columns = tuple(Axis(points[i][0], labels[i]) for i in range(0, len(labels), step))
     return LineChart(
         width,

@@ -45,23 +45,25 @@ def names_of_today(dictionary: Dictionary) -> Iterator[tuple[int, TagPath]]:
     """Every row that is not live, with the path it would be looked for today."""
     for row in dictionary.rows.values():
         if row.kind == "tag" and not row.is_live:
-            try:
-                yield row.id, dictionary.resolve(TagPath(row.path))
-            except problems.Problem:
-                yield row.id, TagPath(row.path)
+            yield row.id, _today(dictionary, row.path)
 
 
 def rows_of(dictionary: Dictionary, path: str, match: str, gone: Iterable[tuple[int, TagPath]]) -> list[int]:
     """The rows that a tag node speaks of, of those live and those `gone` (see `names_of_today`)."""
-    try:
-        today = dictionary.resolve(TagPath(path))
-    except problems.Problem:
-        return []
+    today = _today(dictionary, path)
     if match == "exact":
         live = dictionary.live(today)
         return [*([] if live is None else [live.id]), *(row for row, name in gone if name == today)]
     rows = [row.id for row in dictionary.subtree(today)]
     return [*rows, *(row for row, name in gone if is_at_or_below(name, today))]
+
+
+def _today(dictionary: Dictionary, path: str) -> TagPath:
+    """What a path stands for; itself, when a renamed branch above it would lead too deep."""
+    try:
+        return dictionary.resolve(TagPath(path))
+    except problems.Problem:
+        return TagPath(path)
 
 
 def trend(

@@ -15,7 +15,6 @@ import sqlalchemy as sql
 
 from tagloom import problems
 from tagloom.store import schema
-from tagloom.store.postgres.reading import first_change_id
 
 Values = dict[str, Any]
 OnVersions = Callable[[int, int], None]
@@ -169,8 +168,8 @@ def _next_change_id(writing: sql.Connection, key: int) -> int:
     newest = sql.select(sql.func.max(change.c.id))
     if writing.dialect.name != "postgresql":
         return int(writing.execute(newest).scalar() or 0) + 1
-    first = first_change_id(key) + 1
-    mine = newest.where(change.c.id >= first, change.c.id < first_change_id(key + 1))
+    first = schema.first_change_id(key) + 1
+    mine = newest.where(change.c.id >= first, change.c.id < schema.first_change_id(key + 1))
     return int(writing.execute(mine).scalar() or first - 1) + 1
 
 

@@ -266,6 +266,16 @@ change = sql.Table(
 )
 sql.Index("change_of_chunk", change.c.environment, change.c.bucket, change.c.row, change.c.version)
 
+# In PostgreSQL an environment's changes lie in a range of ids of its own: it is locked by who writes it, so the next id
+# is the newest one and 1, and one batch's lie together, whatever other environments write meanwhile.
+CHANGES_PER_ENVIRONMENT_BITS = 40
+
+
+def first_change_id(environment: int) -> int:
+    """No change of the environment has a lower id, and none of an earlier one as high a one; in PostgreSQL."""
+    return environment << CHANGES_PER_ENVIRONMENT_BITS
+
+
 # What a version did to a tag, counted: the sums of its changes over all buckets. Facts have none.
 batch_row = sql.Table(
     "batch_row",

@@ -1,5 +1,6 @@
 // The console's scripts. Each page works without them; they make it quick.
 import htmx from "htmx.org";
+import "idiomorph/htmx";
 import { watchDrag } from "./scripts/drag.js";
 import { watchEntries } from "./scripts/entry.js";
 import { watchFrame } from "./scripts/frame.js";

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from tagloom import problems
-from tagloom.console.charts import line_chart
+from tagloom.console.charts import line_charts
 from tagloom.console.frame import frame_of
 from tagloom.console.rendering import day
 from tagloom.console.views.tribes import colour_of
@@ -53,7 +53,7 @@ def overview(visit: Visit) -> Answer:
             ],
             "changes": visit.population.list_changes(newest_first=True, limit=CHANGES_SHOWN),
             "points": trend,
-            "chart": line_chart([each.count for each in trend], [day(each.at) for each in trend], width=1_040),
+            "charts": line_charts([each.count for each in trend], [day(each.at) for each in trend], width=1_040),
         },
     )
 

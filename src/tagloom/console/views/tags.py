@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from tagloom import problems
-from tagloom.console.charts import Spark, Tile, line_chart, spark, treemap
+from tagloom.console.charts import Spark, Tile, line_charts, spark, treemap
 from tagloom.console.rendering import day
 from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit, told
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT, encode_people
@@ -132,13 +132,13 @@ def tag_context(visit: Visit, found: Tag) -> dict[str, Any]:
         "title": tag,
         "breadcrumb": [
             ("User tags", visit.to("tags")),
-            *((above, visit.to("tag", tag=above)) for above in reversed(branches_above(tag))),
-            (tag, None),
+            *((above.rpartition("/")[2], visit.to("tag", tag=above)) for above in reversed(branches_above(tag))),
+            (tag.rpartition("/")[2], None),
         ],
         "tag": found,
         "version": visit.population.version(),
         "points": [{"at": point.at, "count": point.subtree_users} for point in trend],
-        "chart": line_chart(users, [day(point.at) for point in trend], width=1_040),
+        "charts": line_charts(users, [day(point.at) for point in trend], width=1_040),
         "sources": catalogue.sources(visit.environment, tag, limit=12),
         "children": catalogue.children(visit.environment, tag, limit=BRANCHES_PER_PAGE).items,
         "bearers": visit.population.list_people(kind="user", search="", tag=tag, limit=8).items,

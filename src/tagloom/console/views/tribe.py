@@ -6,7 +6,7 @@ import msgspec
 
 from tagloom import problems
 from tagloom.console import editing
-from tagloom.console.charts import line_chart
+from tagloom.console.charts import line_charts
 from tagloom.console.rendering import day, rule_text
 from tagloom.console.views.tribes import colour_of
 from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
@@ -246,7 +246,7 @@ def pictures(visit: Visit) -> Answer:
             "breadcrumb": [("Tribes", visit.to("tribes")), (tribe.name, visit.to(f"tribe/{tribe.id}"))],
             "tribe": tribe,
             "trend": trend,
-            "chart": line_chart([each.count for each in trend], [day(each.at) for each in trend]),
+            "charts": line_charts([each.count for each in trend], [day(each.at) for each in trend]),
             "make_up": visit.loom.targeting.make_up(visit.environment, wanted, limit=12),
         },
     )

@@ -20,10 +20,8 @@ from tagloom.engine.storage import (
     State,
 )
 from tagloom.store.postgres.connecting import Wire
+from tagloom.store.schema import first_change_id
 
-# An environment's changes lie in a range of ids of its own: it is locked by who writes it, so the next id is the newest
-# one and 1, and one batch's lie together, whatever other environments write meanwhile.
-CHANGES_PER_ENVIRONMENT_BITS = 40
 _INTEGER_MAX = 2**63 - 1
 _ROWS_AT_FIRST = 64  # A question that may have a long answer is asked page by page, in growing pages,
 _ROWS_AT_ONCE = 1_024  # of some megabytes at most.
@@ -37,11 +35,6 @@ STATE_QUERY = (
     "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed' "
     "FROM environment WHERE key=%s"
 )
-
-
-def first_change_id(environment: int) -> int:
-    """No change of the environment has a lower id, and none of an earlier one as high a one."""
-    return environment << CHANGES_PER_ENVIRONMENT_BITS
 
 
 class PostgresSnapshot:

@@ -16,7 +16,8 @@ from tagloom.engine.storage import (
     State,
 )
 from tagloom.store.postgres.connecting import Wire
-from tagloom.store.postgres.reading import STATE_QUERY, PostgresSnapshot, first_change_id
+from tagloom.store.postgres.reading import STATE_QUERY, PostgresSnapshot
+from tagloom.store.schema import first_change_id
 
 _ARRAY_ROWS_MAX: Final = 2_000  # More rows than these are copied: an array is one value, held whole on both sides.
 _ARRAY_BYTES_MAX: Final = 4_194_304  # Likewise.
