@@ -9,9 +9,9 @@ from tagloom.tags import parse_tag
 from tagloom.tribe_tagging import tag_tribe
 
 WORDS: dict[TribeMode, str] = {
-    "add": "Give it to everybody in the tribe",
-    "remove": "Take it from everybody in the tribe",
-    "freeze": "Give it to them and take it from everybody else",
+    "add": "Give it to them",
+    "remove": "Take it from them",
+    "freeze": "Give it to them alone",
 }
 
 
