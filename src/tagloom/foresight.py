@@ -1,6 +1,6 @@
 """What a write will do, before it is done: people, taggings, tags, and the tribes that will move."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from tagloom.model import Environment, Foreseen, Person, TribeMode, Version
 from tagloom.store.port import (
@@ -14,6 +14,7 @@ from tagloom.store.port import (
     Request,
     TagTribe,
     Undo,
+    UndoAll,
     Write,
 )
 from tagloom.tags import TagPath
@@ -49,6 +50,10 @@ class Foresight:
     def undo(self, environment: Environment, version: Version) -> Foreseen:
         """Undoing a version."""
         return self._foresee(environment, Undo(version))
+
+    def undo_all(self, environment: Environment, versions: Sequence[Version], *, override: bool = False) -> Foreseen:
+        """Undoing several versions at once."""
+        return self._foresee(environment, UndoAll(tuple(versions), override))
 
     def tag_tribe(self, environment: Environment, tribe: str, tag: TagPath, mode: TribeMode) -> Foreseen:
         """Tagging the members of a tribe."""

@@ -36,6 +36,7 @@ PAGES = {
     "imports": f"{PLACE}/imports",
     "activity": f"{PLACE}/activity",
     "activity-tribes": f"{PLACE}/activity?shows=tribes",
+    "activity-undo": f"{PLACE}/activity/undo?source=customers.csv",
     "batch": f"{PLACE}/activity/batch?version=1",
     "account": "/account",
     "token-new": "/account/tokens/new",

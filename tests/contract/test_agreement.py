@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import Mode, Origin, Person, TribeMode
-from tagloom.store.port import Population, Request, TagTribe
+from tagloom.store.port import Population, Request, TagTribe, UndoAll
 from tagloom.tags import TagPath
 from tests.bodies import Line, part, parts, user
 from tests.contract.conftest import ADAPTERS, Subject, make_population
@@ -221,6 +221,25 @@ class Agreement(RuleBasedStateMachine):
     def undo_the_newest(self) -> None:
         version = self._oracle.population.version()
         self._both(lambda population: population.undo(version, Origin("bob")))
+
+    @rule(
+        steps_back=st.lists(st.integers(0, 20), max_size=6),
+        is_run=st.booleans(),
+        override=st.booleans(),
+        dry_run=rarely,
+        is_foreseen=rarely,
+    )
+    def undo_all(
+        self, steps_back: Sequence[int], is_run: bool, override: bool, dry_run: bool, is_foreseen: bool
+    ) -> None:
+        """Some versions, or a run of them."""
+        newest = self._oracle.population.version()
+        versions = tuple(newest - back % (newest + 1) for back in steps_back)
+        if is_run and versions:
+            versions = tuple(range(max(1, min(versions)), max(versions) + 1))
+        if is_foreseen:
+            self._both(lambda population: population.foresee(UndoAll(versions, override), TRIBES))
+        self._both(lambda population: population.undo_all(versions, Origin("bob"), dry_run=dry_run, override=override))
 
     # What happens from outside.
 

@@ -481,6 +481,28 @@ def undo(place: Place, version: int, *, dry_run: bool = False) -> Ask[Receipt]:
     return Ask("POST", path, reading(Receipt), query=query_of(dry_run=dry_run), is_repeatable=dry_run)
 
 
+def undo_all(
+    place: Place,
+    versions: Sequence[int] | None = None,
+    *,
+    actor: str | None = None,
+    source: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    dry_run: bool = False,
+    override: bool = False,
+) -> Ask[Receipt]:
+    """Takes back what several versions did, or all that an actor wrote from a source in a span of time, as one version.
+
+    `since` and `until` are RFC 3339 times. With `override`, also what other versions touched since.
+    """
+    chosen = None if versions is None else list(versions)
+    body = _given(versions=chosen, actor=actor, source=source, until=until) | _given(**{"from": since})
+    query = query_of(dry_run=dry_run, override=override)
+    path = f"{place.address}/changes/undo"
+    return Ask("POST", path, reading(Receipt), query=query, body=json_body(body), is_repeatable=dry_run)
+
+
 # What the above have in common.
 
 

@@ -251,3 +251,4 @@ class AsyncTagloom(AsyncSender):
     list_changes = _pages(requests.list_changes)
     get_change = _one(requests.get_change)
     undo = _one(requests.undo)
+    undo_all = _one(requests.undo_all)

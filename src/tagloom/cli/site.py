@@ -16,6 +16,7 @@ from tagloom.tags import parse_tag
 from tagloom.targeting import Targeting
 from tagloom.tribe_tagging import tag_tribe
 from tagloom.tribes import Draft, Tribes
+from tagloom.undos import Chosen, chosen_versions
 from tagloom.wiring import Installation
 from tagloom_client import ProblemError, Tagloom, TagloomError
 
@@ -69,7 +70,7 @@ class Site(Protocol):
     def drop_tribe(self, tribe: str) -> None: ...
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain: ...
     def history(self, *, person: Person | None, tag: str | None, after: int, limit: int) -> list[Plain]: ...
-    def undo(self, version: int, *, dry_run: bool) -> Plain: ...
+    def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain: ...
 
 
 class Body:
@@ -215,9 +216,10 @@ class LocalSite:
         changes = self._population.list_changes(person=person, tag=path, after=after, limit=limit)
         return [_plain(change) for change in changes]
 
-    def undo(self, version: int, *, dry_run: bool) -> Plain:
-        """Takes a version back."""
-        return _plain(self._population.undo(version, Origin("command line", "undo"), dry_run=dry_run))
+    def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
+        """Takes versions back."""
+        versions, origin = chosen_versions(self._population, chosen), Origin("command line", "undo")
+        return _plain(self._population.undo_all(versions, origin, dry_run=dry_run, override=override))
 
 
 class RemoteSite:
@@ -332,10 +334,11 @@ class RemoteSite:
                     break
         return found
 
-    def undo(self, version: int, *, dry_run: bool) -> Plain:
-        """Takes a version back."""
+    def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
+        """Takes versions back."""
+        asked = {name: value for name, value in msgspec.structs.asdict(chosen).items() if value is not None}
         with told():
-            return _plain(self._client.undo(version, dry_run=dry_run))
+            return _plain(self._client.undo_all(**asked, dry_run=dry_run, override=override))
 
 
 class ServerRefused(problems.Problem):

@@ -4,6 +4,7 @@ from tagloom.console.table import Page, get, post
 from tagloom.console.views import (
     account,
     activity,
+    activity_undo,
     entrance,
     identity,
     imports,
@@ -112,6 +113,8 @@ PAGES: tuple[Page, ...] = (
     # Activity.
     get(f"{PLACE}/activity", activity.activity, "view"),
     get(f"{PLACE}/activity/batch", activity.batch, "view"),
+    get(f"{PLACE}/activity/undo", activity_undo.ask, "developer"),
+    post(f"{PLACE}/activity/undo", activity_undo.undo_all, "developer"),
     post(f"{PLACE}/undo", activity.undo, "developer"),
     # Settings.
     get(f"{PLACE}/settings", settings.settings, "view"),

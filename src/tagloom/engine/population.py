@@ -15,7 +15,7 @@ from tagloom.engine import bulk, catalogue, history, past, reads
 from tagloom.engine.batch import View, rfc3339
 from tagloom.engine.committer import Committer, Job
 from tagloom.engine.decider import Decider
-from tagloom.engine.effects import Effect, effect_of, receipt_of, undo_effect
+from tagloom.engine.effects import Effect, effect_of, receipt_of
 from tagloom.engine.foreseeing import foreseen
 from tagloom.engine.gather import Asked, Gathering
 from tagloom.engine.gather_few import are_few, gather_few
@@ -23,6 +23,7 @@ from tagloom.engine.keys import binary_array, key_of
 from tagloom.engine.knowing import Far, Near
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Replay, Span
+from tagloom.engine.undoing import check_versions, undo_effect
 from tagloom.model import (
     Branch,
     Change,
@@ -54,6 +55,7 @@ from tagloom.store.port import (
     Request,
     TagTribe,
     Undo,
+    UndoAll,
     Write,
 )
 from tagloom.tags import TagPath
@@ -200,13 +202,21 @@ class BitmapPopulation:
 
     def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
         """See the port."""
+        return self.undo_all((version,), origin, dry_run=dry_run)
+
+    def undo_all(
+        self, versions: Sequence[Version], origin: Origin, *, dry_run: bool = False, override: bool = False
+    ) -> Receipt:
+        """See the port."""
+        undone = sorted(set(versions))
 
         def run(view: View) -> Receipt:
-            effect = _undo_effect(version, view)
+            check_versions(undone, view)
+            effect = undo_effect(undone, view, override=override)
             at = view.state.version
             if not dry_run and not effect.draft.is_empty():
-                at = view.record(effect.draft, origin, "undo", self._at(), undoes=version)
-            return receipt_of(effect, at, undoes=version, dry_run=dry_run)
+                at = view.record(effect.draft, origin, "undo", self._at(), undoes=undone)
+            return _undo_receipt(effect, at, undone, dry_run=dry_run)
 
         return self._alone(run, is_trial=dry_run)
 
@@ -229,9 +239,12 @@ class BitmapPopulation:
                     receipt = catalogue.drop(write.tag, view, _NOBODY, self._at())
                 case ErasePerson():
                     receipt = catalogue.erase(write.person, view, self._standing.key_hash, _NOBODY, self._at())
-                case Undo():
-                    effect = _undo_effect(write.version, view)
-                    receipt = receipt_of(effect, view.state.version, undoes=write.version)
+                case Undo() | UndoAll():
+                    override = isinstance(write, UndoAll) and write.override
+                    undone = sorted({write.version} if isinstance(write, Undo) else set(write.versions))
+                    check_versions(undone, view)
+                    effect = undo_effect(undone, view, override=override)
+                    receipt = _undo_receipt(effect, view.state.version, undone, dry_run=True)
                     return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
                 case TagTribe():
                     tagged = bulk.asked_of(write, tribes, view)
@@ -388,18 +401,31 @@ class BitmapPopulation:
         span = Span(limit, after, before, newest_first, actor, source, action)
         return self._standing.read(lambda: history.list_changes(self._standing, person=person, tag=tag, span=span))
 
+    def find_versions(
+        self,
+        *,
+        actor: str | None = None,
+        source: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int,
+    ) -> tuple[Version, ...]:
+        """See the port."""
+        return self._standing.read(
+            lambda: history.find_versions(
+                self._standing, actor=actor, source=source, since=since, until=until, limit=limit
+            )
+        )
+
     def get_change(self, version: Version) -> Change:
         """See the port."""
         return self._standing.read(lambda: history.get_change(self._standing, version))
 
 
-def _undo_effect(version: Version, view: View) -> Effect:
-    batch = view.tx.batch(version)
-    if batch is None:
-        raise problems.ChangeNotFound(f"There is no version {version}.", version=version)
-    if batch.is_final:
-        raise problems.UndoConflict(f"Version {version} erased a person, for good.", version=version)
-    return undo_effect(version, view)
+def _undo_receipt(effect: Effect, at: Version, undone: Sequence[Version], *, dry_run: bool) -> Receipt:
+    """The receipt of an undo: it tells which version was undone, or how many."""
+    (one, count) = (undone[0], 0) if len(undone) == 1 else (None, len(undone))
+    return receipt_of(effect, at, undoes=one, undoes_count=count, dry_run=dry_run)
 
 
 def _as_dry(receipt: Receipt, view: View) -> Receipt:

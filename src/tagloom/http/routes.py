@@ -34,6 +34,7 @@ from tagloom.http.shapes import (
     TribeBody,
     TribesPage,
     TribeTagBody,
+    UndoBody,
 )
 from tagloom.model import Change, Count, Decision, Receipt, Space, Tribe
 from tagloom.targeting import Preview, Why
@@ -516,6 +517,28 @@ HISTORY: tuple[Route, ...] = (
         parameters=(DRY_RUN,),
         answer=Receipt,
         problems=(problems.ChangeNotFound, problems.UndoConflict, problems.TooManyTags),
+    ),
+    Route(
+        method="POST",
+        path=f"{E}/changes/undo",
+        handler=history.undo_changes,
+        group="History",
+        summary="Take back what several versions did, as one new version",
+        description="Taggings that other versions touched since are left alone; the receipt counts them and names "
+        "these versions in `touched_by`.",
+        scopes=("tags:write",),
+        parameters=(
+            DRY_RUN,
+            Parameter(
+                name="override",
+                description="Also take back what other versions touched since.",
+                kind="flag",
+                default=False,
+            ),
+        ),
+        body=UndoBody,
+        answer=Receipt,
+        problems=(problems.ChangeNotFound, problems.UndoConflict, problems.UndoTooLarge, problems.TooManyTags),
     ),
 )
 

@@ -151,6 +151,27 @@ class OverlapBody(_Body, frozen=True, kw_only=True):
     ]
 
 
+TimeText = Annotated[
+    str,
+    Meta(description="An RFC 3339 time with its zone.", examples=["2026-03-01T09:00:00Z"]),
+]
+
+
+class UndoBody(_Body, frozen=True, kw_only=True):
+    """Versions to undo together: `versions`, or all of an `actor`, of a `source`, or of both, in a span of time.
+
+    `from` is in the span, `until` behind it. Erasures are not among what is found by actor or source.
+    """
+
+    versions: Annotated[list[Annotated[int, Meta(ge=1)]], Meta(max_length=limits.VERSIONS_PER_UNDO_MAX)] | UnsetType = (
+        UNSET
+    )
+    actor: str | UnsetType = UNSET
+    source: str | UnsetType = UNSET
+    since: TimeText | UnsetType = msgspec.field(name="from", default=UNSET)
+    until: TimeText | UnsetType = UNSET
+
+
 class DecisionBody(_Body, frozen=True, kw_only=True):
     """Who asks to be placed: a user or a visitor, one of the two."""
 
