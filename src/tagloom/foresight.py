@@ -1,8 +1,8 @@
 """What a write will do, before it is done: people, taggings, tags, and the tribes that will move."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from tagloom.model import Environment, Foreseen, Person, Version
+from tagloom.model import Environment, Foreseen, Person, TribeMode, Version
 from tagloom.store.port import (
     Apply,
     DropTag,
@@ -12,7 +12,9 @@ from tagloom.store.port import (
     Part,
     Population,
     Request,
+    TagTribe,
     Undo,
+    UndoAll,
     Write,
 )
 from tagloom.tags import TagPath
@@ -48,6 +50,14 @@ class Foresight:
     def undo(self, environment: Environment, version: Version) -> Foreseen:
         """Undoing a version."""
         return self._foresee(environment, Undo(version))
+
+    def undo_all(self, environment: Environment, versions: Sequence[Version], *, override: bool = False) -> Foreseen:
+        """Undoing several versions at once."""
+        return self._foresee(environment, UndoAll(tuple(versions), override))
+
+    def tag_tribe(self, environment: Environment, tribe: str, tag: TagPath, mode: TribeMode) -> Foreseen:
+        """Tagging the members of a tribe."""
+        return self._foresee(environment, TagTribe(self._tribes.get_definition(environment.space, tribe), tag, mode))
 
     def apply(self, environment: Environment, parts: Iterable[Part], request: Request) -> Foreseen:
         """Applying a batch."""

@@ -11,6 +11,7 @@ Kind = Literal["user", "visitor"]
 Mode = Literal["add", "remove", "change", "set", "mirror"]
 Audience = Literal["users", "visitors", "everyone"]
 Match = Literal["subtree", "exact"]
+TribeMode = Literal["add", "remove", "freeze"]
 Scope = Literal[
     "tags:read",
     "tags:write",
@@ -68,7 +69,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
     `added`, `removed` and `unchanged` count distinct taggings: unchanged ones were asked for and were so already.
     `version` is the batch's own; when nothing changed (or `dry_run`), no version was made and it is the newest one.
-    `people_removed` counts people whom the undo of their first batch took away again.
+    `people_removed` counts people whom the undo of their first batch took away again. `left_alone` are taggings that an
+    undo spared, `touched_by` the versions for whose sake, the oldest first, up to VERSIONS_NAMED_MAX. `undoes_count`
+    says how many versions were undone at once, where it was not one alone.
     """
 
     version: Version
@@ -85,6 +88,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     left_alone: int = 0
     undoes: Version | None = None
     dry_run: bool = False
+    touched_by: tuple[Version, ...] = ()
+    undoes_count: int = 0
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,7 +227,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One version: what was done, by whom, and its effect. With a person in the question, `tags_*` name theirs."""
+    """One version: what was done, by whom, and its effect. With a person in the question, `tags_*` name theirs.
+
+    `undoes` is the one version that it took back; when there were several, `undoes_count` is their number.
+    """
 
     version: Version
     at: str
@@ -236,6 +244,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     undone_by: Version | None = None
     tags_added: tuple[str, ...] = ()
     tags_removed: tuple[str, ...] = ()
+    undoes_count: int = 0
 
 
 class OverlapRegion(msgspec.Struct, frozen=True):

@@ -300,6 +300,12 @@ class UndoConflict(Problem):
     status = 409
 
 
+class UndoTooLarge(Problem):
+    """These are more versions than can be undone at once."""
+
+    status = 422
+
+
 class VersionNotReached(Problem):
     """This process has not yet seen the version that was asked for."""
 

@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from tagloom import problems
+from tagloom.tags import printable
+
 
 def rfc3339(seconds: float) -> str:
     """Unix seconds as an RFC 3339 time in UTC.
@@ -29,3 +32,23 @@ def day_ends(seconds: float, days: int) -> tuple[str, ...]:
     """
     today = datetime.fromtimestamp(seconds, UTC).date()
     return tuple(f"{today - timedelta(back)}T00:00:00.000Z" for back in reversed(range(days)))
+
+
+def moment_of(text: str, *, field: str) -> str:
+    """A time as a client writes it, in the form in which versions have theirs: UTC, with milliseconds.
+
+    Raises: BodyInvalid: it is no RFC 3339 time, or has no time zone.
+
+    >>> moment_of("2026-03-01T10:00:00+01:00", field="$.from")
+    '2026-03-01T09:00:00.000Z'
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError("no time zone")
+        moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise problems.BodyInvalid(
+            f"'{printable(text)}' is no time such as 2026-03-01T09:00:00Z, at {field}.", field=field
+        ) from error
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

@@ -66,6 +66,10 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
         say("export", "tag", "sports", "--format", format)
         say("export", "taggings", "--format", format)
     assert say("export", "tribe", "nope").code == 1
+    assert say("tribe", "tag", "ball-games", "trial", "--dry-run", "--json").json["added"] == 1
+    assert say("tribe", "tag", "ball-games", "trial", "--remove", "--json").json["unchanged"] == 1
+    assert say("tribe", "tag", "ball-games", "trial", "--freeze", "--remove").code == 2
+    assert say("tribe", "tag", "nope", "trial").code == 1
     assert len(say("history", "--json").json) == 7
     assert len(say("history", "--person", "u9", "--json").json) == 2
     assert len(say("history", "--tag", "sports", "--json").json) == 4
@@ -73,6 +77,11 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
     assert say("undo", "3", "--dry-run", "--json").json["dry_run"] is True
     assert say("undo", "3", "--json").json["undoes"] == 3
     assert say("undo", "99", "--json").code == 1
+    assert say("undo", "1", "2", "--dry-run", "--json").json["undoes_count"] == 2
+    assert say("undo", "1", "2", "--dry-run").code == 0
+    assert say("undo", "--source", "p.csv", "--from", "2020-01-01T00:00:00Z", "--dry-run", "--json").code == 0
+    assert say("undo", "1", "--source", "p.csv").code == 2
+    assert say("undo", "--from", "2020-01-01T00:00:00Z").code == 2
     assert say("tribe", "delete", "ball-games").out == "Tribe ball-games is deleted.\n"
     assert say("tribe", "delete", "ball-games").code == 1
     assert say("tribe", "list", "--json").json == []

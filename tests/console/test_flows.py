@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tagloom import problems
 from tagloom.console.views import activity
 from tagloom.model import Origin, Person
 from tagloom.store.port import Request
+from tagloom.tags import parse_tag
 from tests.bodies import Line, part
 from tests.console.conftest import Open
 from tests.console.serving import CUSTOMER, EMAILS, PASSWORD, PLACE, Role, Served, serving, signed_in
@@ -176,6 +178,33 @@ def test_a_tag_is_renamed_after_its_effect_was_shown_and_undone(open_page: Open,
     control = served.loom.installation.control
     environment = control.get_environment("main", "production")
     assert served.loom.catalogue.get_tag(environment, "payment/mailed-check").users == 1612
+
+
+def test_a_tribe_is_tagged_after_its_effect_was_shown_and_undone(open_page: Open, served: Served) -> None:
+    population = served.loom.population(served.loom.installation.control.get_environment("main", "production"))
+    page = open_page("developer")
+    page.goto(f"{PLACE}/tribe/families")
+    page.get_by_role("link", name="Tag them").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Tag", exact=True).press_sequentially("Spring", delay=20)
+    expect(dialog.locator("#effect")).to_contain_text("capital")
+    dialog.get_by_label("Tag", exact=True).fill("campaigns/spring")
+    expect(dialog.locator("#effect")).to_contain_text("New tags")
+    dialog.get_by_label("What to do").select_option("remove")
+    expect(dialog.locator("#effect")).to_contain_text("Unchanged")
+    dialog.get_by_label("What to do").select_option("freeze")
+    expect(dialog.locator("#effect")).to_contain_text("New tags")
+    dialog.get_by_role("button", name="Tag them").click()
+
+    expect(toast(page)).to_contain_text("taggings added")
+    members = served.loom.targeting.count(
+        served.loom.installation.control.get_environment("main", "production"), "families"
+    )
+    assert population.get_tag(parse_tag("campaigns/spring")).users == members.count
+    toast(page).get_by_role("button", name="Undo").click()
+    expect(toast(page)).to_contain_text("was undone")
+    with pytest.raises(problems.TagNotFound):
+        population.get_tag(parse_tag("campaigns/spring"))
 
 
 def test_two_tags_are_merged_and_one_is_deleted_each_with_its_exact_effect(open_page: Open, served: Served) -> None:

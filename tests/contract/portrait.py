@@ -102,6 +102,8 @@ def portrait(of: Population) -> dict[str, Any]:
         "newest by tag": [outcome(of.list_changes, tag=tag, newest_first=True, limit=2) for tag in TAGS],
         "newest by person": [of.list_changes(person=person, newest_first=True, limit=2) for person in PEOPLE],
         "by person and actor": [of.list_changes(person=person, actor="ada", before=9, limit=3) for person in PEOPLE],
+        "versions of ada": of.find_versions(actor="ada", since=MOMENTS[0], until=MOMENTS[-1], limit=9),
+        "versions of a file": of.find_versions(source="crm.csv", limit=3),
         "children": [pages(of.children, under=tag, limit=2) for tag in (None, *TAGS)],
         "numbers of tags": [of.list_tags(search=s, under=u, limit=1).total for s in ("", "b") for u in (None, *TAGS)],
         "sources": [outcome(of.sources, tag, limit=limit) for tag in TAGS for limit in (1, 9)],

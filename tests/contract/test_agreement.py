@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import pytest
 from hypothesis import settings
@@ -20,12 +20,12 @@ from hypothesis.stateful import (
 )
 
 from tagloom.limits import ORDINALS_PER_CHUNK
-from tagloom.model import Mode, Origin, Person
-from tagloom.store.port import Population, Request
+from tagloom.model import Mode, Origin, Person, TribeMode
+from tagloom.store.port import Population, Request, TagTribe, UndoAll
 from tagloom.tags import TagPath
 from tests.bodies import Line, part, parts, user
 from tests.contract.conftest import ADAPTERS, Subject, make_population
-from tests.contract.portrait import PEOPLE, TAGS, comparisons, outcome, portrait, sums
+from tests.contract.portrait import PEOPLE, TAGS, TRIBES, comparisons, outcome, portrait, sums
 
 people = st.sampled_from(PEOPLE)
 paths = st.sampled_from(TAGS)
@@ -150,6 +150,23 @@ class Agreement(RuleBasedStateMachine):
 
         self._both(act)
 
+    @rule(
+        tribe=st.sampled_from(sorted(TRIBES)),
+        tag=paths,
+        mode=st.sampled_from(get_args(TribeMode)),
+        dry_run=rarely,
+        key=keys,
+        is_foreseen=st.booleans(),
+    )
+    def tag_tribe(
+        self, tribe: str, tag: TagPath, mode: TribeMode, dry_run: bool, key: str | None, is_foreseen: bool
+    ) -> None:
+        wanted = TagTribe(TRIBES[tribe], tag, mode)
+        request = Request(mode="change", origin=Origin("ada"), dry_run=dry_run, idempotency_key=key, fingerprint="f")
+        if is_foreseen:
+            self._both(lambda population: population.foresee(wanted, TRIBES))
+        self._both(lambda population: population.tag_tribe(wanted, TRIBES, request))
+
     # People.
 
     @rule(person=people, origin=origins)
@@ -204,6 +221,25 @@ class Agreement(RuleBasedStateMachine):
     def undo_the_newest(self) -> None:
         version = self._oracle.population.version()
         self._both(lambda population: population.undo(version, Origin("bob")))
+
+    @rule(
+        steps_back=st.lists(st.integers(0, 20), max_size=6),
+        is_run=st.booleans(),
+        override=st.booleans(),
+        dry_run=rarely,
+        is_foreseen=rarely,
+    )
+    def undo_all(
+        self, steps_back: Sequence[int], is_run: bool, override: bool, dry_run: bool, is_foreseen: bool
+    ) -> None:
+        """Some versions, or a run of them."""
+        newest = self._oracle.population.version()
+        versions = tuple(newest - back % (newest + 1) for back in steps_back)
+        if is_run and versions:
+            versions = tuple(range(max(1, min(versions)), max(versions) + 1))
+        if is_foreseen:
+            self._both(lambda population: population.foresee(UndoAll(versions, override), TRIBES))
+        self._both(lambda population: population.undo_all(versions, Origin("bob"), dry_run=dry_run, override=override))
 
     # What happens from outside.
 

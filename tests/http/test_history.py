@@ -40,3 +40,20 @@ def test_a_version_that_is_not_there_is_no_fault(loom: Tagloom, http: httpx.Clie
 def test_user_and_visitor_at_once_are_refused(loom: Tagloom) -> None:
     with pytest.raises(problems.Invalid, match="parameter-invalid"):
         list(loom.list_changes(user="a", visitor="b"))
+
+
+def test_several_versions_are_undone_together(loom: Tagloom, http: httpx.Client) -> None:
+    for number in range(4):
+        loom.tag_people([{"user": "u1", "tags": [f"t{number}"]}], source_name="crm.csv" if number % 2 else "app")
+
+    assert loom.undo_all([1, 2], dry_run=True).removed == 2
+    assert loom.undo_all(actor="tester", source="crm.csv", since="2020-01-01T00:00:00+02:00", dry_run=True).removed == 2
+    assert loom.undo_all(source="app", until="2020-01-01T00:00:00Z").version == 4
+    done = loom.undo_all(source="app", override=True)
+    assert (done.version, done.removed, done.undoes_count) == (5, 2, 2)
+    assert [each.undone_by for each in loom.list_changes()] == [5, None, 5, None, None]
+    for body in ({}, {"versions": [1], "actor": "a"}, {"from": "2020-01-01T00:00:00Z"}, {"actor": "a", "until": "now"}):
+        answer = http.post(f"{loom.place.address}/changes/undo", json=body)
+        assert (answer.status_code, answer.json()["type"]) == (422, "/problems/body-invalid"), answer.text
+    with pytest.raises(problems.NotFound, match="change-not-found"):
+        loom.undo_all([99])

@@ -182,3 +182,22 @@ def test_the_short_road_and_the_long_road_decide_alike(tribal: Tagloom, http: ht
 
         assert short.json() == long.json()
         assert long.headers["x-request-id"] == "mine"
+
+
+def test_everybody_in_a_tribe_is_tagged_without_their_ids(tribal: Tagloom, http: httpx.Client) -> None:
+    tried = tribal.tag_tribe("fans", add="campaigns/spring", dry_run=True)
+    done = tribal.tag_tribe("fans", add="campaigns/spring", idempotency_key="k")
+
+    assert (tried.added, tried.dry_run, done.added, done.new_tags) == (3, True, 3, 1)
+    assert tribal.tag_tribe("fans", add="campaigns/spring", idempotency_key="k") == done
+    assert tribal.get_change(done.version).source == "tribe fans"
+    assert tribal.tag_tribe("best", freeze="campaigns/spring").removed == 2
+    assert tribal.tag_tribe("best", remove="campaigns/spring").removed == 1
+    with pytest.raises(problems.Invalid, match="idempotency-key-reused"):
+        tribal.tag_tribe("best", add="campaigns/spring", idempotency_key="k")
+    with pytest.raises(problems.Invalid, match="body-invalid"):
+        tribal.tag_tribe("fans")
+    with pytest.raises(problems.Invalid, match="tag-has-capital"):
+        tribal.tag_tribe("fans", add="Spring")
+    with pytest.raises(problems.NotFound, match="tribe-not-found"):
+        tribal.tag_tribe("nobody", add="spring")

@@ -229,6 +229,7 @@ class Tagloom(Sender):
     overlap_of = _one(requests.overlap_of)
     export_members = _lines(requests.export_members)
     download_members = _bytes(requests.download_members)
+    tag_tribe = _one(requests.tag_tribe)
     explain = _one(requests.explain)
     decide = _one(requests.decide)
 
@@ -236,3 +237,4 @@ class Tagloom(Sender):
     list_changes = _pages(requests.list_changes)
     get_change = _one(requests.get_change)
     undo = _one(requests.undo)
+    undo_all = _one(requests.undo_all)

@@ -90,6 +90,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     left_alone: int = 0
     undoes: int | None = None
     dry_run: bool = False
+    touched_by: tuple[int, ...] = ()
+    undoes_count: int = 0
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,6 +217,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     undone_by: int | None = None
     tags_added: tuple[str, ...] = ()
     tags_removed: tuple[str, ...] = ()
+    undoes_count: int = 0
 
 
 class Organization(msgspec.Struct, frozen=True):

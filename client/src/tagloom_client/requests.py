@@ -401,6 +401,30 @@ def download_members(place: Place, tribe: str, *, format: ExportFormat, at_least
     return _download(place, f"tribes/{segment(tribe)}/users", format, at_least)
 
 
+def tag_tribe(
+    place: Place,
+    tribe: str,
+    *,
+    add: str | None = None,
+    remove: str | None = None,
+    freeze: str | None = None,
+    dry_run: bool = False,
+    idempotency_key: str | None = None,
+) -> Ask[Receipt]:
+    """Gives everybody in a tribe a tag, takes it, or freezes the tribe as a tag that nobody else bears.
+
+    It carries an idempotency key, so that a second try never applies it twice.
+    """
+    return Ask(
+        "POST",
+        f"{place.address}/tribes/{segment(tribe)}/tag",
+        reading(Receipt),
+        query=query_of(dry_run=dry_run),
+        headers={"Idempotency-Key": idempotency_key or secrets.token_hex(16)},
+        body=json_body(_given(add=add, remove=remove, freeze=freeze)),
+    )
+
+
 def explain(
     place: Place,
     tribe: str,
@@ -455,6 +479,28 @@ def undo(place: Place, version: int, *, dry_run: bool = False) -> Ask[Receipt]:
     """Takes back what one version did, as a new version."""
     path = f"{place.address}/changes/{version}/undo"
     return Ask("POST", path, reading(Receipt), query=query_of(dry_run=dry_run), is_repeatable=dry_run)
+
+
+def undo_all(
+    place: Place,
+    versions: Sequence[int] | None = None,
+    *,
+    actor: str | None = None,
+    source: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    dry_run: bool = False,
+    override: bool = False,
+) -> Ask[Receipt]:
+    """Takes back what several versions did, or all that an actor wrote from a source in a span of time, as one version.
+
+    `since` and `until` are RFC 3339 times. With `override`, also what other versions touched since.
+    """
+    chosen = None if versions is None else list(versions)
+    body = _given(versions=chosen, actor=actor, source=source, until=until) | _given(**{"from": since})
+    query = query_of(dry_run=dry_run, override=override)
+    path = f"{place.address}/changes/undo"
+    return Ask("POST", path, reading(Receipt), query=query, body=json_body(body), is_repeatable=dry_run)
 
 
 # What the above have in common.

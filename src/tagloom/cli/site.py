@@ -10,11 +10,13 @@ from tagloom import exports, limits, problems, wide
 from tagloom.catalogue import Catalogue
 from tagloom.imports import Order, import_body, submit_tags
 from tagloom.intake import Format
-from tagloom.model import Audience, Mode, Origin, Person
+from tagloom.model import Audience, Mode, Origin, Person, TribeMode
 from tagloom.rules import parse_rule
 from tagloom.tags import parse_tag
 from tagloom.targeting import Targeting
+from tagloom.tribe_tagging import tag_tribe
 from tagloom.tribes import Draft, Tribes
+from tagloom.undos import Chosen, chosen_versions
 from tagloom.wiring import Installation
 from tagloom_client import ProblemError, Tagloom, TagloomError
 
@@ -66,8 +68,9 @@ class Site(Protocol):
     def count_tribe(self, tribe: str) -> Plain: ...
     def create_tribe(self, draft: TribeDraft) -> Plain: ...
     def drop_tribe(self, tribe: str) -> None: ...
+    def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain: ...
     def history(self, *, person: Person | None, tag: str | None, after: int, limit: int) -> list[Plain]: ...
-    def undo(self, version: int, *, dry_run: bool) -> Plain: ...
+    def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain: ...
 
 
 class Body:
@@ -200,15 +203,23 @@ class LocalSite:
         """Deletes it."""
         self._tribes.drop_tribe(self._environment.space, tribe, origin=Origin("command line", "tribe"))
 
+    def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
+        """Tags its members."""
+        origin, path = Origin("command line"), parse_tag(tag)
+        return _plain(
+            tag_tribe(self._tribes, self._population, self._environment, tribe, path, mode, origin, dry_run=dry_run)
+        )
+
     def history(self, *, person: Person | None, tag: str | None, after: int, limit: int) -> list[Plain]:
         """Versions above `after`."""
         path = None if tag is None else parse_tag(tag)
         changes = self._population.list_changes(person=person, tag=path, after=after, limit=limit)
         return [_plain(change) for change in changes]
 
-    def undo(self, version: int, *, dry_run: bool) -> Plain:
-        """Takes a version back."""
-        return _plain(self._population.undo(version, Origin("command line", "undo"), dry_run=dry_run))
+    def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
+        """Takes versions back."""
+        versions, origin = chosen_versions(self._population, chosen), Origin("command line", "undo")
+        return _plain(self._population.undo_all(versions, origin, dry_run=dry_run, override=override))
 
 
 class RemoteSite:
@@ -307,6 +318,11 @@ class RemoteSite:
         with told():
             self._client.drop_tribe(tribe)
 
+    def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
+        """Tags its members."""
+        with told():
+            return _plain(self._client.tag_tribe(tribe, **{mode: tag}, dry_run=dry_run))
+
     def history(self, *, person: Person | None, tag: str | None, after: int, limit: int) -> list[Plain]:
         """Versions above `after`."""
         who = {} if person is None else _who(person)
@@ -318,10 +334,11 @@ class RemoteSite:
                     break
         return found
 
-    def undo(self, version: int, *, dry_run: bool) -> Plain:
-        """Takes a version back."""
+    def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
+        """Takes versions back."""
+        asked = {name: value for name, value in msgspec.structs.asdict(chosen).items() if value is not None}
         with told():
-            return _plain(self._client.undo(version, dry_run=dry_run))
+            return _plain(self._client.undo_all(**asked, dry_run=dry_run, override=override))
 
 
 class ServerRefused(problems.Problem):

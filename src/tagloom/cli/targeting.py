@@ -21,12 +21,12 @@ from tagloom.cli.options import (
     person_of,
 )
 from tagloom.cli.site import ExportKind, TribeDraft
-from tagloom.cli.speaking import say, say_json, say_table, tell
+from tagloom.cli.speaking import say, say_json, say_receipt, say_table, tell
 from tagloom.exports import ExportFormat
-from tagloom.model import Audience
+from tagloom.model import Audience, TribeMode
 
 app = typer.Typer()
-tribe_app = typer.Typer(help="Tribes: list, create, count, delete.", no_args_is_help=True)
+tribe_app = typer.Typer(help="Tribes: list, create, count, tag, delete.", no_args_is_help=True)
 app.add_typer(tribe_app, name="tribe")
 
 
@@ -148,6 +148,32 @@ def delete_tribe(
     with at_site(data, url, token, space, environment) as site:
         site.drop_tribe(tribe)
     tell(f"Tribe {tribe} is deleted.")
+
+
+@tribe_app.command("tag")
+def tag_members(
+    tribe: Annotated[str, typer.Argument(help="The tribe's id.")],
+    tag: Annotated[str, typer.Argument(help="The tag.")],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    remove: Annotated[bool, typer.Option("--remove", help="Take the tag instead of giving it.")] = False,
+    freeze: Annotated[bool, typer.Option("--freeze", help="Also take it from everybody else.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Give everybody in a tribe a tag as one batch, take it, or freeze the tribe as a tag."""
+    if remove and freeze:
+        raise problems.ParameterInvalid("Name --remove or --freeze, not both.")
+    mode: TribeMode = "remove" if remove else "freeze" if freeze else "add"
+    with at_site(data, url, token, space, environment) as site:
+        receipt = site.tag_tribe(tribe, tag, mode, dry_run=dry_run)
+    if as_json:
+        say_json(receipt)
+    else:
+        say_receipt(receipt, title=f"Tribe {tribe} {'would be ' if dry_run else ''}tagged ({mode} {tag})")
 
 
 @app.command("export")

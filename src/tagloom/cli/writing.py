@@ -26,6 +26,7 @@ from tagloom.cli.site import Load, OnBytes
 from tagloom.cli.speaking import err, say, say_json, say_receipt, say_table, tell
 from tagloom.intake import Format
 from tagloom.model import Mode
+from tagloom.undos import Chosen
 
 app = typer.Typer()
 
@@ -208,7 +209,7 @@ def show_history(
         (
             change["version"],
             change["at"][:19].replace("T", " "),
-            change["action"] + (f" of {change['undoes']}" if change["undoes"] else ""),
+            change["action"] + _undone(change),
             change["actor"],
             change["source"],
             change["added"],
@@ -221,26 +222,43 @@ def show_history(
     say_table(columns, rows, numbers=(0, 5, 6), wraps=(3, 4, 7) if who else (3, 4))
 
 
+def _undone(change: Mapping[str, Any]) -> str:
+    if change["undoes"]:
+        return f" of {change['undoes']}"
+    return f" of {change['undoes_count']} versions" if change["undoes_count"] else ""
+
+
 def signed(change: Mapping[str, Any]) -> str:
     """A person's tags of one change: `+given -taken`."""
     return " ".join([f"+{name}" for name in change["tags_added"]] + [f"-{name}" for name in change["tags_removed"]])
 
 
 @app.command("undo")
-def undo_version(
-    version: Annotated[int, typer.Argument(min=1, help="The version to take back.")],
+def undo_versions(
+    versions: Annotated[list[int] | None, typer.Argument(min=1, help="The version to take back, or several.")] = None,
     data: DataOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
+    actor: Annotated[str | None, typer.Option(help="All that this actor wrote, instead of versions.")] = None,
+    source: Annotated[str | None, typer.Option(help="All that came from this source.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="Of that, what was written since this time.")] = None,
+    until: Annotated[str | None, typer.Option(help="Of that, what was written before this time.")] = None,
+    override: Annotated[bool, typer.Option("--override", help="Also what others touched since.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take back what one version did, as a new version; what later ones touched is left alone."""
+    """Take back what versions did, as one new version; what others touched since is left alone."""
+    chosen = Chosen(versions=versions or None, actor=actor, source=source, since=since, until=until)
+    if (versions and (actor or source or since or until)) or not (versions or actor or source):
+        raise problems.ParameterInvalid("Name versions; or --actor or --source, and --from and --until if you like.")
     with at_site(data, url, token, space, environment) as site:
-        receipt = site.undo(version, dry_run=dry_run)
+        receipt = site.undo(chosen, dry_run=dry_run, override=override)
     if as_json:
         say_json(receipt)
-    else:
-        say_receipt(receipt, title=f"Version {version:,} {'would be ' if dry_run else ''}undone")
+        return
+    what = f"Version {receipt['undoes']:,}" if receipt["undoes"] else f"{receipt['undoes_count']:,} versions"
+    say_receipt(receipt, title=f"{what} {'would be ' if dry_run else ''}undone")
+    if receipt["touched_by"]:
+        tell(f"Left alone for versions {', '.join(map(str, receipt['touched_by']))}; --override takes these too.")

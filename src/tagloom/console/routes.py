@@ -4,6 +4,7 @@ from tagloom.console.table import Page, get, post
 from tagloom.console.views import (
     account,
     activity,
+    activity_undo,
     entrance,
     identity,
     imports,
@@ -14,6 +15,7 @@ from tagloom.console.views import (
     tags,
     teammates,
     tribe,
+    tribe_tag,
     tribes,
 )
 
@@ -72,6 +74,8 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/tribe/{{tribe}}/pictures", tribe.pictures, "view"),
     get(f"{PLACE}/tribe/{{tribe}}/why", tribe.why, "view"),
     get(f"{PLACE}/tribe/{{tribe}}/members", tribe.export, "tribes"),
+    get(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.ask, "developer"),
+    post(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.tag_members, "developer"),
     # Overview, and the palette.
     get(f"{PLACE}/overview", overview.overview, "view"),
     get(f"{PLACE}/palette", overview.palette, "view"),
@@ -109,6 +113,8 @@ PAGES: tuple[Page, ...] = (
     # Activity.
     get(f"{PLACE}/activity", activity.activity, "view"),
     get(f"{PLACE}/activity/batch", activity.batch, "view"),
+    get(f"{PLACE}/activity/undo", activity_undo.ask, "developer"),
+    post(f"{PLACE}/activity/undo", activity_undo.undo_all, "developer"),
     post(f"{PLACE}/undo", activity.undo, "developer"),
     # Settings.
     get(f"{PLACE}/settings", settings.settings, "view"),

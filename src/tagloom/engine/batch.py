@@ -5,7 +5,7 @@ everything that earlier batches of the same commit did laid over them. A `Draft`
 All decisions fall before the first write, so a batch that is refused leaves nothing behind.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -113,6 +113,7 @@ class View:
         self.drafts: list[Draft] = []
         self._log: list[tuple[BatchRecord, list[ChunkChange], list[Entry]]] = []
         self._totals: list[RowTotal] = []
+        self._undone: list[tuple[int, Sequence[int]]] = []
         self.growth: Growth | None = None
         self.rewrote_keys = False
 
@@ -220,7 +221,7 @@ class View:
             draft.entries.append(Entry("alias", path, before, target or ""))
             self.aliases[path] = target
 
-    def record(self, draft: Draft, origin: Origin, action: str, at: str, undoes: int | None = None) -> int:
+    def record(self, draft: Draft, origin: Origin, action: str, at: str, undoes: Sequence[int] = ()) -> int:
         """Lays a draft over the view and logs it as the next version; `flush` writes it."""
         facts = set(self.dictionary.facts.values())
         version = self.state.version + 1
@@ -243,11 +244,13 @@ class View:
             added=added_count,
             removed=removed_count,
             new_people=draft.new_people,
-            undoes=undoes,
+            undoes=undoes[0] if len(undoes) == 1 else None,
             undone_by=None,
             is_final=action == "erase",
         )
         self._log.append((batch, changes, draft.entries))
+        if len(undoes) > 1:
+            self._undone.append((version, undoes))
         generation = self.state.catalogue_generation + bool(draft.entries)
         self.state = self.state._replace(version=version, catalogue_generation=generation)
         self.drafts.append(draft)
@@ -285,6 +288,8 @@ class View:
         self.tx.add_batches(self._log)
         if self._totals:
             self.tx.add_totals(self._totals)
+        for version, undone in self._undone:
+            self.tx.add_undone(version, undone)
         self.tx.put_rows(self.rows.values())
         for path, target in self.aliases.items():
             self.tx.put_alias(path, target)

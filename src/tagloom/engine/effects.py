@@ -1,19 +1,17 @@
-"""What each kind of batch does, as a draft: the five modes of a bulk write, and the undo of a version."""
+"""What a bulk write does, as a draft, in each of its five modes."""
 
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from tagloom import problems
-from tagloom.engine.batch import Draft, View, row_from, row_state
-from tagloom.engine.chunks import BitMap, bitmap_of, from_bytes, ordinals_of
+from tagloom.engine.batch import Draft, View
+from tagloom.engine.chunks import BitMap, bitmap_of, ordinals_of
 from tagloom.engine.gather import Asked
 from tagloom.engine.keys import Hashed
-from tagloom.engine.storage import Row
 from tagloom.model import Receipt
 from tagloom.store.port import Request
-from tagloom.tags import TagPath, branches_above
+from tagloom.tags import TagPath
 
 
 class Effect(NamedTuple):
@@ -25,6 +23,7 @@ class Effect(NamedTuple):
     unchanged: int
     new_tags: int
     left_alone: int = 0
+    touched_by: tuple[int, ...] = ()
 
 
 def receipt_of(effect: Effect, version: int, asked: Asked | None = None, **more: object) -> Receipt:
@@ -48,6 +47,7 @@ def receipt_of(effect: Effect, version: int, asked: Asked | None = None, **more:
         people_removed=effect.draft.people_removed,
         new_tags=effect.new_tags,
         left_alone=effect.left_alone,
+        touched_by=effect.touched_by,
         **told,  # type: ignore[arg-type]  # The values are the fields' own types.
         **more,  # type: ignore[arg-type]  # Likewise.
     )
@@ -196,118 +196,3 @@ def _displace(view: View, gives: dict[int, BitMap], losses: dict[int, BitMap]) -
             for row in view.subtree(branch):
                 if row.id != given and (lost := view.near(row.id, people) & people):
                     losses[row.id] = losses[row.id] | lost if row.id in losses else lost
-
-
-def undo_effect(version: int, view: View) -> Effect:
-    """What takes back one version, sparing what later ones touched.
-
-    Raises: UndoConflict.
-    """
-    draft = Draft()
-    back = _rows_back(version, view)
-    facts = {row: name for name, row in view.dictionary.facts.items()}
-    later: dict[tuple[int, int], BitMap] = {}
-    for change in view.tx.changes_since(version):
-        place = change.row, change.bucket
-        touched = from_bytes(change.added) | from_bytes(change.removed)
-        later[place] = later[place] | touched if place in later else touched
-    gone = view.whole(view.fact("erased"))
-    nothing = BitMap()
-    left_alone = 0
-    candidates = BitMap()
-    for change in view.tx.changes(version):
-        spared = later.get((change.row, change.bucket), nothing) | gone
-        given, taken = from_bytes(change.added), from_bytes(change.removed)
-        is_fact = change.row in facts
-        if not is_fact:
-            is_live = back[change.row].is_live if change.row in back else view.dictionary.rows[change.row].is_live
-            if not is_live:
-                left_alone += len(given) + len(taken)
-                continue
-            left_alone += len(given & spared) + len(taken & spared)
-        take, give = given - spared, taken - spared
-        if facts.get(change.row) == "everyone":
-            candidates |= take
-            draft.add(change.row, give)
-        elif not is_fact:
-            draft.remove(change.row, take)
-            draft.add(change.row, give)
-    _put_entries_back(version, back, view, draft)
-    _send_away(candidates, view, draft)
-    tags = {row for row in draft.added.keys() | draft.removed.keys() if row not in facts}
-    added = sum(len(draft.added[row]) for row in tags if row in draft.added)
-    removed = sum(len(draft.removed[row]) for row in tags if row in draft.removed)
-    return Effect(draft, added, removed, 0, 0, left_alone)
-
-
-def _rows_back(version: int, view: View) -> dict[int, Row]:
-    """The rows that were there before the version and are put back, as they were.
-
-    Rows that it made are not among them: whether they go depends on who still bears them.
-    """
-    back = {}
-    for entry in view.tx.entries(version):
-        if entry.kind == "alias":
-            if view.dictionary.aliases.get(TagPath(entry.name), "") != entry.after:
-                raise problems.UndoConflict(f"The alias '{entry.name}' was changed since.", value=entry.name)
-            continue
-        row = view.dictionary.rows[int(entry.name)]
-        if row_state(row) != entry.after:
-            raise problems.UndoConflict(f"The tag '{row.path}' was changed since.", value=row.path)
-        before = row_from(row.id, entry.before) if entry.before else None
-        if before is not None and (before.is_live or not row.is_live):
-            back[row.id] = before
-    return back
-
-
-def _put_entries_back(version: int, back: dict[int, Row], view: View, draft: Draft) -> None:
-    """Puts the dictionary back; a tag that the version made stays while somebody bears it."""
-    aliases = dict(view.dictionary.aliases)
-    for entry in view.tx.entries(version):
-        if entry.kind == "alias":
-            path = TagPath(entry.name)
-            aliases.pop(path, None)
-            if entry.before:
-                aliases[path] = TagPath(entry.before)
-            view.put_alias(path, TagPath(entry.before) if entry.before else None, draft)
-        elif int(entry.name) in back:
-            view.put_row(back[int(entry.name)], draft)
-        else:
-            row = view.dictionary.rows[int(entry.name)]
-            remaining = view.whole(row.id) - draft.removed.get(row.id, BitMap())
-            if not remaining and row.id not in draft.added:
-                before = row_from(row.id, entry.before) if entry.before else row._replace(is_live=False)
-                view.put_row(before, draft)
-    paths: set[str] = set()
-    for row in view.subtree(""):
-        shadow = next((path for path in (row.path, *branches_above(row.path)) if path in aliases), None)
-        if row.path in paths or shadow is not None:
-            wrong = f"'{shadow}' is an alias by now" if shadow else f"the path '{row.path}' is another tag by now"
-            raise problems.UndoConflict(f"Version {version} cannot be undone: {wrong}.", value=row.path)
-        paths.add(row.path)
-
-
-def _send_away(candidates: BitMap, view: View, draft: Draft) -> None:
-    """Takes away people who bear nothing after the undo; brings back those who are given a tag."""
-    everyone, users, visitors = (view.fact(name) for name in ("everyone", "users", "visitors"))
-    facts = set(view.dictionary.facts.values())
-    staying = BitMap()
-    if candidates:
-        for row in view.subtree(""):
-            bearing = view.near(row.id, candidates) & candidates
-            staying |= bearing - draft.removed[row.id] if row.id in draft.removed else bearing
-    leaving = candidates - staying
-    coming = BitMap(draft.added.pop(everyone, BitMap()))
-    for row_id, people in draft.added.items():
-        if row_id not in facts:
-            coming |= people - view.near(everyone, people)
-            leaving -= people
-    draft.remove(everyone, leaving)
-    draft.remove(users, leaving & view.near(users, leaving))
-    draft.remove(visitors, leaving & view.near(visitors, leaving))
-    draft.people_removed = len(leaving)
-    draft.add(everyone, coming)
-    are_visitors = BitMap(o for o in coming if view.key_at(o)[:1] == b"v")
-    draft.add(visitors, are_visitors)
-    draft.add(users, coming - are_visitors)
-    draft.new_people = len(coming)

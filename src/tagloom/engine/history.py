@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from tagloom import problems
 from tagloom.engine.chunks import holds
 from tagloom.engine.keys import key_of
+from tagloom.engine.past import versions_before
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import BatchRecord, Span
 from tagloom.limits import ORDINALS_PER_CHUNK
@@ -30,6 +31,18 @@ def list_changes(standing: Standing, *, person: Person | None, tag: TagPath | No
         return tuple(map(_change, snapshot.find_batches(span)))
     rows = _rows_ever(standing, tag)
     return tuple(map(_change, snapshot.find_batches(span, sorted(rows)))) if rows else ()
+
+
+def find_versions(
+    standing: Standing, *, actor: str | None, source: str | None, since: str | None, until: str | None, limit: int
+) -> tuple[Version, ...]:
+    """What an actor did from a source, between two moments; without erasures, which are for good."""
+    snapshot, newest = standing.snapshot(), standing.stamp.version
+    after, last = (
+        newest if moment is None else versions_before(snapshot, [moment], newest)[0] for moment in (since, until)
+    )
+    span = Span(limit, 0 if since is None else after, last + 1, actor=actor, source=source)
+    return tuple(batch.version for batch in snapshot.find_batches(span) if not batch.is_final)
 
 
 def sources(standing: Standing, tag: TagPath, limit: int) -> tuple[Source, ...]:
@@ -119,4 +132,5 @@ def _change(batch: BatchRecord, tags_added: tuple[str, ...] = (), tags_removed: 
         undone_by=batch.undone_by,
         tags_added=tags_added,
         tags_removed=tags_removed,
+        undoes_count=batch.undoes_count,
     )

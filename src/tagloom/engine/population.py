@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 
 from tagloom import limits, problems
-from tagloom.engine import catalogue, history, past, reads
+from tagloom.engine import bulk, catalogue, history, past, reads
 from tagloom.engine.batch import View, rfc3339
 from tagloom.engine.committer import Committer, Job
 from tagloom.engine.decider import Decider
-from tagloom.engine.effects import Effect, effect_of, receipt_of, undo_effect
+from tagloom.engine.effects import Effect, effect_of, receipt_of
 from tagloom.engine.foreseeing import foreseen
 from tagloom.engine.gather import Asked, Gathering
 from tagloom.engine.gather_few import are_few, gather_few
@@ -23,6 +23,7 @@ from tagloom.engine.keys import binary_array, key_of
 from tagloom.engine.knowing import Far, Near
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Replay, Span
+from tagloom.engine.undoing import check_versions, undo_effect
 from tagloom.model import (
     Branch,
     Change,
@@ -43,12 +44,26 @@ from tagloom.model import (
     Version,
 )
 from tagloom.rules import Definition
-from tagloom.store.port import Apply, DropTag, ErasePerson, MergeTags, MoveTag, Page, Part, Request, Undo, Write
+from tagloom.store.port import (
+    Apply,
+    DropTag,
+    ErasePerson,
+    MergeTags,
+    MoveTag,
+    Page,
+    Part,
+    Request,
+    TagTribe,
+    Undo,
+    UndoAll,
+    Write,
+)
 from tagloom.tags import TagPath
 
 _LINES_SHARED_MAX = 1_000  # A batch of so many lines waits for others and shares their commit; larger ones go alone.
 
 _NOBODY = Origin("")  # What is foreseen is nobody's doing.
+_CHANGE = Request(mode="change", origin=_NOBODY)
 
 
 class BitmapPopulation:
@@ -95,24 +110,41 @@ class BitmapPopulation:
             return failed
 
     def _hand_over(self, asked: Asked, request: Request, lines: int) -> "Future[Receipt]":
-        def run(view: View) -> Receipt:
-            replayed = self._replayed(request, view)
-            if replayed is not None:
-                return replayed
-            if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
-                raise _mirror_empty(asked, request)
-            effect = effect_of(asked, request, view)
-            version = view.state.version
-            if request.dry_run:
-                return receipt_of(effect, version, asked, dry_run=True)
-            if not effect.draft.is_empty():
-                version = view.record(effect.draft, request.origin, request.action, rfc3339(self._now()))
-            receipt = receipt_of(effect, version, asked)
-            self._remember(request, receipt, view)
-            return receipt
-
         shared = lines <= _LINES_SHARED_MAX and request.mode != "mirror"
-        return self._committer.submit(Job(self._standing, run, is_shared=shared, is_trial=request.dry_run))
+        job = Job(
+            self._standing,
+            lambda view: self._carry_out(lambda: asked, request, view),
+            is_shared=shared,
+            is_trial=request.dry_run,
+        )
+        return self._committer.submit(job)
+
+    def _carry_out(self, ask: Callable[[], Asked], request: Request, view: View) -> Receipt:
+        """Applies what is asked for, unless the request is a replay."""
+        replayed = self._replayed(request, view)
+        if replayed is not None:
+            return replayed
+        asked = ask()
+        if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
+            raise _mirror_empty(asked, request)
+        effect = effect_of(asked, request, view)
+        version = view.state.version
+        if request.dry_run:
+            return receipt_of(effect, version, asked, dry_run=True)
+        if not effect.draft.is_empty():
+            version = view.record(effect.draft, request.origin, request.action, rfc3339(self._now()))
+        receipt = receipt_of(effect, version, asked)
+        self._remember(request, receipt, view)
+        return receipt
+
+    def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:
+        """See the port."""
+        changing = msgspec.structs.replace(request, mode="change")
+
+        def run(view: View) -> Receipt:
+            return self._carry_out(lambda: bulk.asked_of(wanted, tribes, view), changing, view)
+
+        return self._alone(run, is_trial=request.dry_run)
 
     def _replayed(self, request: Request, view: View) -> Receipt | None:
         if request.idempotency_key is None or request.dry_run:
@@ -170,13 +202,21 @@ class BitmapPopulation:
 
     def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
         """See the port."""
+        return self.undo_all((version,), origin, dry_run=dry_run)
+
+    def undo_all(
+        self, versions: Sequence[Version], origin: Origin, *, dry_run: bool = False, override: bool = False
+    ) -> Receipt:
+        """See the port."""
+        undone = sorted(set(versions))
 
         def run(view: View) -> Receipt:
-            effect = _undo_effect(version, view)
+            check_versions(undone, view)
+            effect = undo_effect(undone, view, override=override)
             at = view.state.version
             if not dry_run and not effect.draft.is_empty():
-                at = view.record(effect.draft, origin, "undo", self._at(), undoes=version)
-            return receipt_of(effect, at, undoes=version, dry_run=dry_run)
+                at = view.record(effect.draft, origin, "undo", self._at(), undoes=undone)
+            return _undo_receipt(effect, at, undone, dry_run=dry_run)
 
         return self._alone(run, is_trial=dry_run)
 
@@ -199,9 +239,17 @@ class BitmapPopulation:
                     receipt = catalogue.drop(write.tag, view, _NOBODY, self._at())
                 case ErasePerson():
                     receipt = catalogue.erase(write.person, view, self._standing.key_hash, _NOBODY, self._at())
-                case Undo():
-                    effect = _undo_effect(write.version, view)
-                    receipt = receipt_of(effect, view.state.version, undoes=write.version)
+                case Undo() | UndoAll():
+                    override = isinstance(write, UndoAll) and write.override
+                    undone = sorted({write.version} if isinstance(write, Undo) else set(write.versions))
+                    check_versions(undone, view)
+                    effect = undo_effect(undone, view, override=override)
+                    receipt = _undo_receipt(effect, view.state.version, undone, dry_run=True)
+                    return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
+                case TagTribe():
+                    tagged = bulk.asked_of(write, tribes, view)
+                    effect = effect_of(tagged, _CHANGE, view)
+                    receipt = receipt_of(effect, view.state.version, tagged)
                     return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
                 case Apply(request=request):
                     assert asked is not None, "gathered before"
@@ -353,18 +401,31 @@ class BitmapPopulation:
         span = Span(limit, after, before, newest_first, actor, source, action)
         return self._standing.read(lambda: history.list_changes(self._standing, person=person, tag=tag, span=span))
 
+    def find_versions(
+        self,
+        *,
+        actor: str | None = None,
+        source: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int,
+    ) -> tuple[Version, ...]:
+        """See the port."""
+        return self._standing.read(
+            lambda: history.find_versions(
+                self._standing, actor=actor, source=source, since=since, until=until, limit=limit
+            )
+        )
+
     def get_change(self, version: Version) -> Change:
         """See the port."""
         return self._standing.read(lambda: history.get_change(self._standing, version))
 
 
-def _undo_effect(version: Version, view: View) -> Effect:
-    batch = view.tx.batch(version)
-    if batch is None:
-        raise problems.ChangeNotFound(f"There is no version {version}.", version=version)
-    if batch.is_final:
-        raise problems.UndoConflict(f"Version {version} erased a person, for good.", version=version)
-    return undo_effect(version, view)
+def _undo_receipt(effect: Effect, at: Version, undone: Sequence[Version], *, dry_run: bool) -> Receipt:
+    """The receipt of an undo: it tells which version was undone, or how many."""
+    (one, count) = (undone[0], 0) if len(undone) == 1 else (None, len(undone))
+    return receipt_of(effect, at, undoes=one, undoes_count=count, dry_run=dry_run)
 
 
 def _as_dry(receipt: Receipt, view: View) -> Receipt:

@@ -91,6 +91,7 @@ class BatchRecord(NamedTuple):
     undoes: int | None
     undone_by: int | None
     is_final: bool
+    undoes_count: int = 0
 
 
 class RowTotal(NamedTuple):
@@ -150,8 +151,11 @@ class Snapshot(Protocol):
     def changes_after(self, version: int) -> Iterator[ChunkChange]:
         """By version; the batches after `version` in full."""
 
-    def changes_since(self, version: int) -> Iterator[ChunkChange]:
-        """Changes of later versions to the chunks that `version` changed."""
+    def places_of(self, version: int) -> list[int]:
+        """The chunks that a version changed, each as `row << 16 | bucket`."""
+
+    def changes_of_places(self, places: Sequence[int], since: int) -> Iterator[ChunkChange]:
+        """Changes of these chunks by `since` and later versions: by chunk, and there the newest first."""
 
     def changes_of(self, row: int, bucket: int) -> Iterator[ChunkChange]:
         """Changes of one chunk, the newest first."""
@@ -198,6 +202,9 @@ class Transaction(Snapshot, Protocol):
 
     def add_batches(self, batches: Sequence[tuple[BatchRecord, Sequence[ChunkChange], Sequence[Entry]]]) -> None: ...
     def add_totals(self, totals: Sequence[RowTotal]) -> None: ...
+    def add_undone(self, by: int, versions: Sequence[int]) -> None:
+        """Notes that one version took back several others."""
+
     def add_run(self, keys: int, pages: Sequence[bytes]) -> Run: ...
     def drop_run(self, run: int) -> None: ...
     def put_page(self, run: int, page: int, entries: bytes) -> None: ...

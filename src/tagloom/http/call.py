@@ -11,7 +11,7 @@ import anyio.to_thread
 import msgspec
 from starlette.types import Receive, Scope
 
-from tagloom import problems
+from tagloom import limits, problems
 from tagloom.access import Access, Place, Principal
 from tagloom.catalogue import Catalogue
 from tagloom.http.arrivals import Arrivals
@@ -21,7 +21,7 @@ from tagloom.loom import Installation
 from tagloom.model import Environment, Kind, Origin, Person, Receipt
 from tagloom.people import parse_id
 from tagloom.store.port import Population
-from tagloom.tags import TagPath, parse_tag
+from tagloom.tags import TagPath, parse_tag, printable
 from tagloom.targeting import Targeting
 from tagloom.tribes import Tribes
 
@@ -121,6 +121,19 @@ class Call:
             if key == name:
                 return value.decode("latin-1")
         return None
+
+    def idempotency_key(self) -> str | None:
+        """The key by which the request is known when it comes again. Raises: ParameterInvalid."""
+        key = self.header(b"idempotency-key")
+        if key is None:
+            return None
+        if not 1 <= len(key) <= limits.IDEMPOTENCY_KEY_CHARACTERS_MAX or not (key.isascii() and key.isprintable()):
+            raise problems.ParameterInvalid(
+                f"Idempotency-Key must have 1 to {limits.IDEMPOTENCY_KEY_CHARACTERS_MAX} printable ASCII characters.",
+                parameter="Idempotency-Key",
+                value=printable(key),
+            )
+        return key
 
     def person(self, kind: Kind) -> Person:
         """The person whose id the address has. Raises: PersonIdInvalid."""

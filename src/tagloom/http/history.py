@@ -1,10 +1,15 @@
 """What was done to an environment, and how to take it back."""
 
+from msgspec import UNSET
+
 from tagloom import problems
+from tagloom.http.bodies import read_json
 from tagloom.http.call import Answer, Call
 from tagloom.http.paging import read_cursor, write_cursor
-from tagloom.http.shapes import ChangesPage
+from tagloom.http.shapes import ChangesPage, UndoBody
+from tagloom.model import Receipt
 from tagloom.tags import printable
+from tagloom.undos import Chosen, chosen_versions
 
 VERSION_DIGITS_MAX = 18  # Versions are 64-bit numbers.
 
@@ -35,6 +40,21 @@ async def undo_change(call: Call) -> Answer:
     """Takes back what one version did."""
     population, version, origin, dry_run = call.population, _version(call), call.origin, call.flag("dry_run")
     return Answer(await call.in_thread(lambda: population.undo(version, origin, dry_run=dry_run)))
+
+
+async def undo_changes(call: Call) -> Answer:
+    """Takes back what several versions did, as one."""
+    population, origin = call.population, call.origin
+    dry_run, override = call.flag("dry_run"), call.flag("override")
+    body = await read_json(call, UndoBody)
+    given = {name: getattr(body, name) for name in body.__struct_fields__}
+    chosen = Chosen(**{name: value for name, value in given.items() if value is not UNSET})
+
+    def undo() -> Receipt:
+        versions = chosen_versions(population, chosen)
+        return population.undo_all(versions, origin, dry_run=dry_run, override=override)
+
+    return Answer(await call.in_thread(undo))
 
 
 def _version(call: Call) -> int:

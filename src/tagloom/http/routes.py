@@ -6,7 +6,7 @@ from tagloom import problems
 from tagloom.http import decision_api, history, installation, tags, tenants, tribes
 from tagloom.http.addresses import ORGANIZATION, SPACE, V2, E
 from tagloom.http.parameters import AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, USER, VISITOR, Parameter
-from tagloom.http.people_routes import EXPORTS, PEOPLE, search_for
+from tagloom.http.people_routes import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, search_for
 from tagloom.http.routing import Route
 from tagloom.http.shapes import (
     AliasesPage,
@@ -33,6 +33,8 @@ from tagloom.http.shapes import (
     TokensPage,
     TribeBody,
     TribesPage,
+    TribeTagBody,
+    UndoBody,
 )
 from tagloom.model import Change, Count, Decision, Receipt, Space, Tribe
 from tagloom.targeting import Preview, Why
@@ -434,6 +436,28 @@ TRIBES: tuple[Route, ...] = (
         answer=OverlapAnswer,
         problems=(problems.TribeNotFound,),
     ),
+    Route(
+        method="POST",
+        path=f"{E}/tribes/{{tribe}}/tag",
+        handler=tribes.tag_members,
+        group="Tribes",
+        summary="Tag everybody in a tribe as one batch",
+        description="`add` gives the tag to whoever is in the tribe at that moment, `remove` takes it from them; "
+        "`freeze` gives it to them and takes it from everybody else.",
+        scopes=("tribes:read", "tags:write"),
+        parameters=(DRY_RUN,),
+        headers=(IDEMPOTENCY_KEY,),
+        body=TribeTagBody,
+        answer=Receipt,
+        problems=(
+            problems.TribeNotFound,
+            problems.TagProblem,
+            problems.UnknownTag,
+            problems.TagIsAlias,
+            problems.TooManyTags,
+            problems.IdempotencyKeyReused,
+        ),
+    ),
 )
 
 DECISIONS: tuple[Route, ...] = (
@@ -493,6 +517,28 @@ HISTORY: tuple[Route, ...] = (
         parameters=(DRY_RUN,),
         answer=Receipt,
         problems=(problems.ChangeNotFound, problems.UndoConflict, problems.TooManyTags),
+    ),
+    Route(
+        method="POST",
+        path=f"{E}/changes/undo",
+        handler=history.undo_changes,
+        group="History",
+        summary="Take back what several versions did, as one new version",
+        description="Taggings that other versions touched since are left alone; the receipt counts them and names "
+        "these versions in `touched_by`.",
+        scopes=("tags:write",),
+        parameters=(
+            DRY_RUN,
+            Parameter(
+                name="override",
+                description="Also take back what other versions touched since.",
+                kind="flag",
+                default=False,
+            ),
+        ),
+        body=UndoBody,
+        answer=Receipt,
+        problems=(problems.ChangeNotFound, problems.UndoConflict, problems.UndoTooLarge, problems.TooManyTags),
     ),
 )
 

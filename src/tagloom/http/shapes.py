@@ -131,6 +131,17 @@ class PreviewBody(_Body, frozen=True, kw_only=True):
     audience: Audience = "everyone"
 
 
+class TribeTagBody(_Body, frozen=True, kw_only=True):
+    """The tag that a tribe's members are given (add) or lose (remove); freeze also takes it from everybody else.
+
+    One of the three.
+    """
+
+    add: TagText | UnsetType = UNSET
+    remove: TagText | UnsetType = UNSET
+    freeze: TagText | UnsetType = UNSET
+
+
 class OverlapBody(_Body, frozen=True, kw_only=True):
     """The ids of different tribes."""
 
@@ -138,6 +149,27 @@ class OverlapBody(_Body, frozen=True, kw_only=True):
         list[str],
         Meta(min_length=1, max_length=limits.TRIBES_PER_OVERLAP_MAX, extra_json_schema={"uniqueItems": True}),
     ]
+
+
+TimeText = Annotated[
+    str,
+    Meta(description="An RFC 3339 time with its zone.", examples=["2026-03-01T09:00:00Z"]),
+]
+
+
+class UndoBody(_Body, frozen=True, kw_only=True):
+    """Versions to undo together: `versions`, or all of an `actor`, of a `source`, or of both, in a span of time.
+
+    `from` is in the span, `until` behind it. Erasures are not among what is found by actor or source.
+    """
+
+    versions: Annotated[list[Annotated[int, Meta(ge=1)]], Meta(max_length=limits.VERSIONS_PER_UNDO_MAX)] | UnsetType = (
+        UNSET
+    )
+    actor: str | UnsetType = UNSET
+    source: str | UnsetType = UNSET
+    since: TimeText | UnsetType = msgspec.field(name="from", default=UNSET)
+    until: TimeText | UnsetType = UNSET
 
 
 class DecisionBody(_Body, frozen=True, kw_only=True):

@@ -48,24 +48,11 @@ def _order(call: Call) -> Order:
         lowercase=call.find_text("normalize") == "lowercase",
         dry_run=call.flag("dry_run"),
         allow_empty=call.flag("allow_empty"),
-        idempotency_key=_idempotency_key(call),
+        idempotency_key=call.idempotency_key(),
         user_column=call.text("user_column"),
         visitor_column=call.text("visitor_column"),
         tag_column=call.text("tag_column"),
     )
-
-
-def _idempotency_key(call: Call) -> str | None:
-    key = call.header(b"idempotency-key")
-    if key is None:
-        return None
-    if not 1 <= len(key) <= limits.IDEMPOTENCY_KEY_CHARACTERS_MAX or not (key.isascii() and key.isprintable()):
-        raise problems.ParameterInvalid(
-            f"Idempotency-Key must have 1 to {limits.IDEMPOTENCY_KEY_CHARACTERS_MAX} printable ASCII characters.",
-            parameter="Idempotency-Key",
-            value=printable(key),
-        )
-    return key
 
 
 async def export_taggings(call: Call) -> Stream:

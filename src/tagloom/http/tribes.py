@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 from msgspec import UNSET
 
 from tagloom import problems
@@ -9,11 +10,12 @@ from tagloom.exports import encode_people
 from tagloom.http.bodies import read_json
 from tagloom.http.call import Answer, Call, Stream
 from tagloom.http.paging import page_of
-from tagloom.http.shapes import NewTribe, OverlapAnswer, OverlapBody, PreviewBody, TribeBody, TribesPage
+from tagloom.http.shapes import NewTribe, OverlapAnswer, OverlapBody, PreviewBody, TribeBody, TribesPage, TribeTagBody
 from tagloom.http.streams import export_format, export_stream
-from tagloom.model import Tribe
+from tagloom.model import Tribe, TribeMode
 from tagloom.rules import Definition
-from tagloom.tags import printable
+from tagloom.tags import parse_tag, printable
+from tagloom.tribe_tagging import tag_tribe
 from tagloom.tribes import Draft
 
 ETAG = re.compile(r'(?:W/)?"([^"]*)"')
@@ -113,6 +115,33 @@ async def why(call: Call) -> Answer:
     if person is None:
         raise problems.ParameterInvalid("Give user or visitor.", parameter="user")
     return Answer(await call.in_thread(lambda: call.doors.targeting.why(environment, tribe, person)))
+
+
+async def tag_members(call: Call) -> Answer:
+    """Gives everybody in it a tag, or takes one."""
+    environment, population, tribe = call.environment, call.population, call.values["tribe"]
+    body = await read_json(call, TribeTagBody)
+    asked = msgspec.to_builtins(body)
+    if len(asked) != 1:
+        raise problems.BodyInvalid("Give add, remove or freeze, one of the three.", field="$")
+    ((name, text),) = asked.items()
+    mode, tag = msgspec.convert(name, TribeMode), parse_tag(text)
+    origin, dry_run, key = call.origin, call.flag("dry_run"), call.idempotency_key()
+    return Answer(
+        await call.in_thread(
+            lambda: tag_tribe(
+                call.doors.tribes,
+                population,
+                environment,
+                tribe,
+                tag,
+                mode,
+                origin,
+                dry_run=dry_run,
+                idempotency_key=key,
+            )
+        )
+    )
 
 
 def _draft(body: TribeBody) -> Draft:

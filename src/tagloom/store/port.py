@@ -42,6 +42,7 @@ from tagloom.model import (
     Token,
     Tribe,
     TribeChange,
+    TribeMode,
     Version,
 )
 from tagloom.rules import Definition
@@ -144,6 +145,13 @@ class Undo(msgspec.Struct, frozen=True):
     version: Version
 
 
+class UndoAll(msgspec.Struct, frozen=True):
+    """`undo_all`, to be foreseen."""
+
+    versions: tuple[Version, ...]
+    override: bool = False
+
+
 class Apply(msgspec.Struct, frozen=True):
     """`apply`, to be foreseen. Its idempotency key is not asked for."""
 
@@ -151,7 +159,15 @@ class Apply(msgspec.Struct, frozen=True):
     request: Request
 
 
-Write = MoveTag | MergeTags | DropTag | ErasePerson | Undo | Apply
+class TagTribe(msgspec.Struct, frozen=True):
+    """What everybody in a tribe is given (add) or loses (remove); freeze also takes it from everybody else."""
+
+    tribe: Definition
+    tag: TagPath
+    mode: TribeMode = "add"
+
+
+Write = MoveTag | MergeTags | DropTag | ErasePerson | Undo | Apply | TagTribe | UndoAll
 
 
 class Population(Protocol):
@@ -176,6 +192,14 @@ class Population(Protocol):
         """`apply` without waiting in this thread, for small batches: those that wait together share one commit.
 
         The future fails with what `apply` raises.
+        """
+
+    def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:
+        """Tags the members whom the rule finds when the write's turn comes, as one batch.
+
+        It does what `apply` would do with a line for each of them; a tribe without members makes no tag. Of the
+        request count the origin, action, `dry_run`, key and fingerprint.
+        Raises: UnknownTag, TooManyTags, IdempotencyKeyReused.
         """
 
     def put_person(self, person: Person, origin: Origin) -> Receipt:
@@ -228,6 +252,32 @@ class Population(Protocol):
         Taggings that a later version touched are left alone and counted (`left_alone`). People whom it created go,
         unless they bear tags afterwards. Catalogue entries go back; an entry changed since is a conflict.
         Raises: ChangeNotFound; UndoConflict: a path is taken, an entry was changed since, or a person was erased by it.
+        """
+
+    def undo_all(
+        self, versions: Sequence[Version], origin: Origin, *, dry_run: bool = False, override: bool = False
+    ) -> Receipt:
+        """Takes back what several versions did, as one new version.
+
+        Each tagging goes back to where it stood before the first of them that touched it after every other version
+        did; those that another version touched since are left alone, and these versions named (`touched_by`). With
+        `override` other versions do not count. Catalogue entries go back as far as the versions' changes follow one
+        upon the other. People come and go as in `undo`, which this is when there is one version.
+        Raises: ChangeNotFound, UndoConflict, UndoTooLarge.
+        """
+
+    def find_versions(
+        self,
+        *,
+        actor: str | None = None,
+        source: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int,
+    ) -> tuple[Version, ...]:
+        """What just this actor wrote from just this source, at `since` or later and before `until`, ascending.
+
+        Times are RFC 3339 UTC with milliseconds. Erasures are left out, since they cannot be undone.
         """
 
     def foresee(self, write: Write, tribes: Mapping[str, Definition]) -> Foreseen:

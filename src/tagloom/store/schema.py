@@ -252,6 +252,17 @@ sql.Index(
     postgresql_where=batch.c.undoes.is_not(None),
 )
 
+# Which versions were taken back by one that took back several; one that took back a single one says so itself.
+undone = sql.Table(
+    "undone",
+    metadata,
+    sql.Column("environment", sql.Integer, primary_key=True),
+    sql.Column("version", sql.BigInteger, primary_key=True),
+    sql.Column("by", sql.BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
+)
+sql.Index("undone_by", undone.c.environment, undone.c.by)
+
 # Changes lie in the order of their commit; a batch names its first one and their number.
 change = sql.Table(
     "change",

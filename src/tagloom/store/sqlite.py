@@ -42,8 +42,11 @@ _WAL_PAGES_MAX = 32_768  # 256 MB: beyond it the next commit waits until the WAL
 _BUSY_SECONDS = 60  # A bulk commit of another process may hold the file for some seconds.
 _BATCH_COLUMNS = (
     "version, at, action, actor, source, added, removed, new_people, undoes, "
-    "(SELECT max(version) FROM batch AS later WHERE later.environment = batch.environment "
-    "AND later.undoes = batch.version), is_final"
+    "(SELECT max(number) FROM (SELECT max(version) AS number FROM batch AS later "
+    "WHERE later.environment = batch.environment AND later.undoes = batch.version "
+    "UNION ALL SELECT max(undone.by) FROM undone "
+    "WHERE undone.environment = batch.environment AND undone.version = batch.version) AS undoing), is_final, "
+    "(SELECT count(*) FROM undone WHERE undone.environment = batch.environment AND undone.by = batch.version)"
 )
 _INTEGER_MAX = 9_223_372_036_854_775_807
 _CHANGES_AT_ONCE = 256  # Up to 4 MB of bitmaps.
@@ -326,7 +329,7 @@ class _SqliteSnapshot:
     def _batches(self, condition: str, *values: object) -> list[BatchRecord]:
         query = f"SELECT {_BATCH_COLUMNS} FROM batch WHERE environment=? AND {condition}"
         found = self._connection.execute(query, (self._environment, *values))
-        return [BatchRecord._make((*record[:10], bool(record[10]))) for record in found]
+        return [BatchRecord._make((*record[:10], bool(record[10]), record[11])) for record in found]
 
     def batch(self, version: int) -> BatchRecord | None:
         found = self._batches("version=?", version)
@@ -355,14 +358,17 @@ class _SqliteSnapshot:
         first = self._range(version + 1)[0]
         return self._changes("id>=? AND environment=? ORDER BY id", first, self._environment)
 
-    def changes_since(self, version: int) -> Iterator[ChunkChange]:
-        first, last = self._range(version)
+    def places_of(self, version: int) -> list[int]:
+        query = "SELECT row << 16 | bucket FROM change WHERE id BETWEEN ? AND ?"
+        return [place for (place,) in self._connection.execute(query, self._range(version))]
+
+    def changes_of_places(self, places: Sequence[int], since: int) -> Iterator[ChunkChange]:
         query = (
-            "SELECT l.version, l.row, l.bucket, l.added, l.removed FROM change AS v JOIN change AS l "
-            "ON l.environment=v.environment AND l.bucket=v.bucket AND l.row=v.row AND l.version>v.version "
-            "WHERE v.id BETWEEN ? AND ?"
+            f"SELECT {_CHANGE_COLUMNS} FROM json_each(?) CROSS JOIN change ON environment=? AND bucket=(value & 65535) "
+            "AND row=(value >> 16) AND version>=? ORDER BY value, version DESC"
         )
-        return map(ChunkChange._make, self._connection.execute(query, (first, last)))
+        found = self._connection.execute(query, (_json_of(places), self._environment, since))
+        return map(ChunkChange._make, found)
 
     def changes_of(self, row: int, bucket: int) -> Iterator[ChunkChange]:
         condition = "environment=? AND bucket=? AND row=? ORDER BY version DESC"
@@ -521,6 +527,10 @@ class _SqliteTransaction(_SqliteSnapshot):
         # In the order of the key: neighbours are written to one page after another.
         values = [(self._environment, *total) for total in sorted(totals, key=lambda total: (total.row, total.version))]
         self._connection.executemany(query, values)
+
+    def add_undone(self, by: int, versions: Sequence[int]) -> None:
+        query = "INSERT INTO undone (environment, version, by) VALUES (?, ?, ?)"
+        self._connection.executemany(query, [(self._environment, version, by) for version in versions])
 
     def add_run(self, keys: int, pages: Sequence[bytes]) -> Run:
         query = "INSERT INTO run (environment, keys, pages) VALUES (?, ?, ?) RETURNING id"

@@ -10,6 +10,7 @@ from tagloom.tags import parse_tag
 CHANGES_PER_PAGE = 50
 ACTIONS = (
     "tagging",
+    "tag tribe",
     "import",
     "person",
     "create tag",

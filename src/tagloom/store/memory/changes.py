@@ -1,12 +1,17 @@
 """Drafts of what is no tagging: a tag moved, merged or dropped, a version undone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from tagloom import limits, problems, tags
-from tagloom.store.memory.state import Number, Record, State
+from tagloom.model import Ordinal, TribeMode, Version
+from tagloom.store.memory.state import Effect, Entry, Number, Record, State, Tagging
 from tagloom.tags import TagPath, is_at_or_below
+
+Name = TypeVar("Name", Number, TagPath)
+Form = TypeVar("Form", Entry, TagPath)
 
 
 def not_found(state: State, tag: TagPath) -> problems.Problem:
@@ -92,46 +97,134 @@ def dropped(state: State, tag: TagPath) -> State:
     return draft
 
 
-def undone(state: State, record: Record, later: Sequence[Record]) -> tuple[State, int]:
-    """The state after the undo of a record, and how many of its taggings are left alone.
+def tribe_tagged(
+    state: State, inside: frozenset[Ordinal], tag: TagPath, mode: TribeMode, branches: Sequence[TagPath]
+) -> State:
+    """The state after a tribe's members were tagged; `branches` allow a person one tag."""
+    draft = state.copy()
+    number = draft.create_tag(tag) if inside and mode != "remove" else state.find_number(tag)
+    for ordinal, numbers in state.bears.items():
+        if ordinal in inside and mode != "remove":
+            assert number is not None, "made above"
+            others = (n for n in numbers if not any(is_at_or_below(state.entries[n].path, each) for each in branches))
+            draft.bears[ordinal] = frozenset(others) | {number}
+        elif (ordinal in inside) == (mode == "remove") and mode != "add":
+            draft.bears[ordinal] = frozenset(n for n in numbers if n != number)
+    return draft
 
-    A tagging is left alone when a later version touched it, or when its person was erased or its tag dropped.
+
+class _Touch(NamedTuple):
+    """One version gave something, or took it."""
+
+    version: Version
+    is_added: bool
+
+
+def undone(
+    state: State, versions: Sequence[Version], history: Sequence[Record], *, override: bool
+) -> tuple[State, int, tuple[Version, ...]]:
+    """The state after the undo of some versions, how many taggings are left alone, and for which versions' sake.
+
+    A tagging is left alone when a version that is not undone touched it after one that is, or when its person was
+    erased or its tag dropped.
     """
-    effect, draft = record.effect, state.copy()
-    touched = {tagging for each in later for tagging in each.effect.added | each.effect.removed}
-    came_or_went = {ordinal for each in later for ordinal in each.effect.came | each.effect.went}
-    if record.is_final:
-        raise problems.UndoConflict(f"Version {record.version} erased a person, which is for good.")
-    for number, (_, after) in effect.entries.items():
-        if state.entries[number] != after:
-            raise problems.UndoConflict(f"The tag '{after.path}' was changed since version {record.version}.")
-    for path, (_, target) in effect.aliases.items():
-        if state.aliases.get(path) != target:
-            raise problems.UndoConflict(f"The alias '{path}' was changed since version {record.version}.")
-
-    born = {n: before for n, (before, _) in effect.entries.items() if before is None or not before.is_live}
-    draft.entries |= {n: before for n, (before, _) in effect.entries.items() if before is not None and n not in born}
-    for path, (before_target, _) in effect.aliases.items():
-        draft.aliases.pop(path, None)
-        if before_target is not None:
-            draft.aliases[path] = before_target
-    for ordinal in effect.went - came_or_went:
-        draft.bears[ordinal] = frozenset()
-    left_alone = 0
-    for ordinal, number in effect.added | effect.removed:
-        if (ordinal, number) in touched or ordinal not in draft.people or not draft.entries[number].is_live:
-            left_alone += 1
-        elif (ordinal, number) in effect.added:
-            draft.bears[ordinal] -= {number}
+    wanted = frozenset(versions)
+    for record in history:
+        if record.version in wanted and record.is_final:
+            raise problems.UndoConflict(f"Version {record.version} erased a person, which is for good.")
+    entries = _composed([(r.version in wanted, r.effect.entries) for r in history], dict(state.entries))
+    aliases = _composed([(r.version in wanted, r.effect.aliases) for r in history], dict(state.aliases))
+    draft = state.copy()
+    born: dict[Number, tuple[Entry | None, Entry]] = {}
+    for number, chain in entries.items():
+        before = chain[0]
+        if before is not None and before.is_live:
+            draft.entries[number] = before
         else:
-            draft.bears[ordinal] = draft.bears.get(ordinal, frozenset()) | {number}
-    for ordinal in effect.came - came_or_went:
-        if not draft.bears[ordinal]:
+            lived = [each for each in chain if each is not None and each.is_live]
+            born[number] = before, lived[-1] if lived else state.entries[number]
+    for path, targets in aliases.items():
+        draft.aliases.pop(path, None)
+        if targets[0] is not None:
+            draft.aliases[path] = targets[0]
+
+    known = {o: _touches(history, lambda e, o=o: (o in e.came, o in e.went)) for o in _people(history, wanted)}  # type: ignore[misc]  # Bound at once.
+    first_of_people = {o: _first(touches, wanted, override=override) for o, touches in known.items()}
+    for ordinal, first in first_of_people.items():
+        if first is not None and not first.is_added and ordinal in draft.people:
+            draft.bears.setdefault(ordinal, frozenset())
+    left_alone, touched_by = 0, set[Version]()
+    for tagging in _taggings(history, wanted):
+        ordinal, number = tagging
+        touches = _touches(history, lambda e, t=tagging: (t in e.added, t in e.removed))  # type: ignore[misc]  # Bound at once.
+        since = next(place for place, touch in enumerate(touches) if touch.version in wanted)
+        others = {touch.version for touch in touches[since:]} - wanted
+        is_spared = bool(others) and not override
+        touched_by |= others if is_spared else set()
+        first = _first(touches, wanted, override=override)
+        is_borne = number in state.bears.get(ordinal, ())
+        if first is not None and first.is_added == is_borne:
+            entry = born[number][1] if number in born else draft.entries[number]
+            if is_borne:
+                draft.bears[ordinal] -= {number}
+            elif ordinal in draft.people and entry.is_live:
+                draft.bears[ordinal] = draft.bears.get(ordinal, frozenset()) | {number}
+            else:
+                is_spared = True
+        left_alone += is_spared
+    for ordinal, first in first_of_people.items():
+        if first is not None and first.is_added and ordinal in draft.bears and not draft.bears[ordinal]:
             del draft.bears[ordinal]
-    for number, before in born.items():
-        if not any(number in numbers for numbers in draft.bears.values()):
+    for number, (before, alive) in born.items():
+        if any(number in numbers for numbers in draft.bears.values()):
+            draft.entries[number] = alive
+        else:
             draft.entries[number] = before or msgspec.structs.replace(state.entries[number], is_live=False)
     wrong = draft.contradiction()
     if wrong:
-        raise problems.UndoConflict(f"Version {record.version} cannot be undone: {wrong}.")
-    return draft, left_alone
+        raise problems.UndoConflict(f"This cannot be undone: {wrong}.")
+    return draft, left_alone, tuple(sorted(touched_by)[: limits.VERSIONS_NAMED_MAX])
+
+
+def _people(history: Sequence[Record], wanted: Container[Version]) -> set[Ordinal]:
+    return {o for r in history if r.version in wanted for o in r.effect.came | r.effect.went}
+
+
+def _taggings(history: Sequence[Record], wanted: Container[Version]) -> set[Tagging]:
+    return {tagging for r in history if r.version in wanted for tagging in r.effect.added | r.effect.removed}
+
+
+def _touches(history: Sequence[Record], told: Callable[[Effect], tuple[bool, bool]]) -> list[_Touch]:
+    """Who added something and who took it, in order."""
+    said = [(record.version, *told(record.effect)) for record in history]
+    return [_Touch(version, is_added) for version, is_added, is_removed in said if is_added or is_removed]
+
+
+def _first(touches: Sequence[_Touch], wanted: Container[Version], *, override: bool) -> _Touch | None:
+    """The first touch that is undone: the first of all, or the first behind the last that others made."""
+    first: _Touch | None = None
+    for touch in touches:
+        if touch.version not in wanted:
+            first = first if override else None
+        elif first is None:
+            first = touch
+    return first
+
+
+def _composed(
+    effects: Sequence[tuple[bool, Mapping[Name, tuple[Form | None, Form | None]]]], now: Mapping[Name, Form]
+) -> dict[Name, list[Form | None]]:
+    """The forms that each entry had before, between and after the effects that are undone, unless it ends as it began.
+
+    Raises: UndoConflict, when others changed it between them or since.
+    """
+    chains: dict[Name, list[Form | None]] = {}
+    for is_undone, effect in effects:
+        for name, (before, after) in effect.items() if is_undone else ():
+            if name in chains and chains[name][-1] != before:
+                raise problems.UndoConflict(f"'{name}' was changed by others.")
+            chains.setdefault(name, [before]).append(after)
+    for name, chain in chains.items():
+        if now.get(name) != chain[-1]:
+            raise problems.UndoConflict(f"'{name}' was changed since.")
+    return {name: chain for name, chain in chains.items() if chain[0] != chain[-1]}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from tagloom import limits, problems, tags
+from tagloom import limits, problems, refusals, tags
 from tagloom.model import (
     Because,
     Branch,
@@ -37,10 +37,23 @@ from tagloom.model import (
 )
 from tagloom.rules import All, Definition, Facts, HasTag, is_member, reasons, takes
 from tagloom.store.memory.batch import Batch
-from tagloom.store.memory.changes import dropped, merged, moved, not_found, undone
+from tagloom.store.memory.changes import dropped, merged, moved, not_found, tribe_tagged, undone
 from tagloom.store.memory.foreseeing import foreseen
 from tagloom.store.memory.state import Effect, Entry, Number, Record, State, Tagging, difference, seen_today
-from tagloom.store.port import Apply, DropTag, ErasePerson, MergeTags, MoveTag, Page, Part, Request, Undo, Write
+from tagloom.store.port import (
+    Apply,
+    DropTag,
+    ErasePerson,
+    MergeTags,
+    MoveTag,
+    Page,
+    Part,
+    Request,
+    TagTribe,
+    Undo,
+    UndoAll,
+    Write,
+)
 from tagloom.tags import TagPath, is_at_or_below
 
 Item = TypeVar("Item")
@@ -88,7 +101,7 @@ class MemoryPopulation:
         action: str,
         origin: Origin,
         *,
-        undoes: Version | None = None,
+        undoes: tuple[Version, ...] = (),
         is_final: bool = False,
         dry_run: bool = False,
     ) -> Committed:
@@ -157,6 +170,28 @@ class MemoryPopulation:
             )
         return receipt
 
+    def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:
+        with self._lock:
+            replayed = self._find_replay(request)
+            if replayed is not None:
+                return replayed
+            state = self._state
+            tag = state.resolve(wanted.tag)
+            if self._closed() and not state.is_live(tag):
+                raise refusals.unknown_tag(tag, tags.nearest(tag, state.live_paths()))
+            inside = frozenset(state.ordinals[person] for person in state.members(wanted.tribe, tribes))
+            bearing = inside & frozenset(state.bearers(tag, "exact"))
+            draft = tribe_tagged(state, inside, tag, wanted.mode, self.exclusive_branches(tag))
+            done = self._commit(draft, request.action, request.origin, dry_run=request.dry_run)
+            receipt = done.receipt(
+                unchanged=len(inside - bearing if wanted.mode == "remove" else bearing),
+                aliases={} if tag == wanted.tag else {wanted.tag: tag},
+                dry_run=request.dry_run,
+            )
+            if request.idempotency_key is not None and not request.dry_run:
+                self._replays[request.idempotency_key] = (request.fingerprint, receipt, self._now())
+            return receipt
+
     def submit(self, parts: Sequence[Part], request: Request) -> "Future[Receipt]":
         future: Future[Receipt] = Future()
         try:
@@ -208,6 +243,8 @@ class MemoryPopulation:
 
     def merge_tags(self, tag: TagPath, into: TagPath, origin: Origin) -> Receipt:
         with self._lock:
+            if not self._state.live_numbers(tag):
+                raise not_found(self._state, tag)
             draft = merged(self._state, tag, self._state.resolve(into))
             return self._commit(draft, "merge tags", origin).receipt()
 
@@ -217,17 +254,42 @@ class MemoryPopulation:
             return self._commit(dropped(self._state, tag), action, origin).receipt()
 
     def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
+        return self.undo_all((version,), origin, dry_run=dry_run)
+
+    def undo_all(
+        self, versions: Sequence[Version], origin: Origin, *, dry_run: bool = False, override: bool = False
+    ) -> Receipt:
         with self._lock:
-            record = self._get_record(version)
-            draft, left_alone = undone(self._state, record, self._history[version:])
-            done = self._commit(draft, "undo", origin, undoes=version, dry_run=dry_run)
+            chosen = tuple(sorted({self._get_record(version).version for version in versions}))
+            since = chosen[0] - 1 if chosen else len(self._history)
+            draft, left_alone, touched_by = undone(self._state, chosen, self._history[since:], override=override)
+            done = self._commit(draft, "undo", origin, undoes=chosen, dry_run=dry_run)
             return done.receipt(
                 new_tags=0,
                 people_removed=len(done.effect.went),
                 left_alone=left_alone,
-                undoes=version,
+                touched_by=touched_by,
+                undoes=chosen[0] if len(chosen) == 1 else None,
+                undoes_count=0 if len(chosen) == 1 else len(chosen),
                 dry_run=dry_run,
             )
+
+    def find_versions(
+        self,
+        *,
+        actor: str | None = None,
+        source: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int,
+    ) -> tuple[Version, ...]:
+        found = []
+        for record in self._history[: self._state.version]:
+            is_theirs = actor in (None, record.origin.actor) and source in (None, record.origin.source)
+            is_inside = (since is None or record.at >= since) and (until is None or record.at < until)
+            if is_theirs and is_inside:
+                found.append(record)
+        return tuple(record.version for record in found[:limit] if not record.is_final)
 
     # Reads of people.
 
@@ -247,6 +309,10 @@ class MemoryPopulation:
                     receipt = twin.erase_person(write.person, nobody)
                 case Undo():
                     receipt = twin.undo(write.version, nobody)
+                case UndoAll():
+                    receipt = twin.undo_all(write.versions, nobody, override=write.override)
+                case TagTribe():
+                    receipt = twin.tag_tribe(write, tribes, Request(mode="change", origin=nobody))
                 case Apply():
                     request = msgspec.structs.replace(write.request, idempotency_key=None, dry_run=False)
                     receipt = twin.apply(write.parts, request)
@@ -483,7 +549,7 @@ class MemoryPopulation:
         def paths(taggings: Iterable[Tagging]) -> tuple[str, ...]:
             return tuple(sorted(state.entries[n].path for whose, n in taggings if whose == ordinal and n in numbers))
 
-        undoing = [each.version for each in self._history if each.undoes == record.version]
+        undoing = [each.version for each in self._history if record.version in each.undoes]
         return Change(
             version=record.version,
             at=record.at,
@@ -493,7 +559,8 @@ class MemoryPopulation:
             added=len(record.effect.added),
             removed=len(record.effect.removed),
             new_people=len(record.effect.came),
-            undoes=record.undoes,
+            undoes=record.undoes[0] if len(record.undoes) == 1 else None,
+            undoes_count=0 if len(record.undoes) == 1 else len(record.undoes),
             undone_by=undoing[-1] if undoing else None,
             tags_added=paths(record.effect.added),
             tags_removed=paths(record.effect.removed),

@@ -47,7 +47,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     origin: Origin
     effect: Effect
-    undoes: Version | None
+    undoes: tuple[Version, ...]
     is_final: bool
 
 

@@ -27,8 +27,11 @@ _ROWS_AT_FIRST = 64  # A question that may have a long answer is asked page by p
 _ROWS_AT_ONCE = 1_024  # of some megabytes at most.
 _BATCH_COLUMNS = (
     "version, at, action, actor, source, added, removed, new_people, undoes, "
-    "(SELECT max(version) FROM batch AS later WHERE later.environment = batch.environment "
-    "AND later.undoes = batch.version), is_final"
+    "(SELECT max(number) FROM (SELECT max(version) AS number FROM batch AS later "
+    "WHERE later.environment = batch.environment AND later.undoes = batch.version "
+    "UNION ALL SELECT max(undone.by) FROM undone "
+    "WHERE undone.environment = batch.environment AND undone.version = batch.version) AS undoing), is_final, "
+    "(SELECT count(*) FROM undone WHERE undone.environment = batch.environment AND undone.by = batch.version)"
 )
 _CHANGE_COLUMNS = 'version, "row", bucket, added, removed'
 STATE_QUERY = (
@@ -129,18 +132,19 @@ class PostgresSnapshot:
         before, last = self._range(version + 1)
         return self._by_id(before, self._end_of_changes - 1 if last else 0)
 
-    def changes_since(self, version: int) -> Iterator[ChunkChange]:
+    def places_of(self, version: int) -> list[int]:
+        query = 'SELECT "row"::int8 << 16 | bucket FROM change WHERE id>%s AND id<=%s'
+        return [place for (place,) in self._all(query, *self._range(version))]
+
+    def changes_of_places(self, places: Sequence[int], since: int) -> Iterator[ChunkChange]:
         query = (
-            f"SELECT {', '.join('l.' + column for column in _CHANGE_COLUMNS.split(', '))} "
-            "FROM change AS v JOIN change AS l "
-            'ON l.environment=v.environment AND l.bucket=v.bucket AND l."row"=v."row" AND l.version>v.version '
-            "WHERE v.id>%s AND v.id<=%s"
+            f"SELECT {_CHANGE_COLUMNS} FROM unnest(%s::int8[]) AS place JOIN change ON environment=%s "
+            'AND bucket=(place & 65535)::int4 AND "row"=(place >> 16)::int4 AND version>=%s '
+            "ORDER BY place, version DESC"
         )
-        before, last = self._range(version)
-        while before < last:
-            until = min(before + _ROWS_AT_FIRST, last)
-            yield from map(ChunkChange._make, self._all(query, before, until))
-            before = until
+        for start in range(0, len(places), _ROWS_AT_FIRST):
+            some = list(places[start : start + _ROWS_AT_FIRST])
+            yield from map(ChunkChange._make, self._all(query, some, self._environment, since))
 
     def changes_of(self, row: int, bucket: int) -> Iterator[ChunkChange]:
         query = (

@@ -249,6 +249,10 @@ class PostgresTransaction(PostgresSnapshot):
         inserted = sorted((total.row, total.version, total.added, total.removed) for total in totals)
         _TOTALS.put(self._wire, ((self._environment, *total) for total in inserted))
 
+    def add_undone(self, by: int, versions: Sequence[int]) -> None:
+        query = "INSERT INTO undone (environment, version, by) SELECT %s, it, %s FROM unnest(%b::int8[]) AS it"
+        self._wire.later(query, self._environment, by, list(versions))
+
     # The keys.
 
     def add_run(self, keys: int, pages: Sequence[bytes]) -> Run:

@@ -1,0 +1,56 @@
+"""Undoing all that somebody wrote, or that came from one source: first what it will do, then just that."""
+
+from typing import Any
+
+from tagloom import problems
+from tagloom.console.visit import Answer, Html, Redirect, Visit, told
+from tagloom.undos import Chosen, chosen_versions
+
+
+def ask(visit: Visit) -> Answer:
+    """Who or what, and when; with the exact effect."""
+    asked = {name: visit.text(name).strip() for name in ("actor", "source", "since", "until")}
+    context: dict[str, Any] = {
+        "title": "Undo several versions",
+        "breadcrumb": [("Activity", visit.to("activity")), ("Undo several versions", None)],
+        "asked": asked,
+        "override": visit.text("override") == "yes",
+        "is_asked": bool(asked["actor"] or asked["source"]),
+        "versions": (),
+        "foreseen": None,
+        "problem": None,
+        "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
+    }
+    if context["is_asked"]:
+        chosen = Chosen(
+            actor=asked["actor"] or None,
+            source=asked["source"] or None,
+            since=_utc(asked["since"]),
+            until=_utc(asked["until"]),
+        )
+        try:
+            versions = context["versions"] = chosen_versions(visit.population, chosen)
+            if versions:
+                override = context["override"]
+                context["foreseen"] = visit.loom.foresight.undo_all(visit.environment, versions, override=override)
+        except (problems.BodyInvalid, problems.UndoTooLarge, problems.UndoConflict) as problem:
+            context["problem"] = problem
+    return Html("activity_undo.html", context)
+
+
+def _utc(typed: str) -> str | None:
+    """What a browser's field for a time holds, which has no zone."""
+    return f"{typed}Z" if typed else None
+
+
+def undo_all(visit: Visit) -> Answer:
+    """Takes back just the versions that were shown."""
+    texts = visit.text("versions").split()
+    if not texts or not all(text.isascii() and text.isdecimal() and len(text) <= 18 for text in texts):
+        raise problems.ParameterInvalid("The versions are whole numbers.", parameter="versions")
+    versions = chosen_versions(visit.population, Chosen(versions=tuple(map(int, texts))))
+    receipt = visit.population.undo_all(versions, visit.origin, override=visit.text("override") == "yes")
+    text = f"{len(versions):,} versions were undone: {receipt.added:,} taggings added, {receipt.removed:,} removed."
+    if receipt.left_alone:
+        text += f" {receipt.left_alone:,} that others touched since are left alone."
+    return Redirect(visit.to("activity"), told(receipt, text))

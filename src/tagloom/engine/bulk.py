@@ -1,0 +1,48 @@
+"""What tagging a tribe asks for, as if every member had come with a line of their own."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tagloom import refusals
+from tagloom.engine import evaluate
+from tagloom.engine.batch import View
+from tagloom.engine.chunks import BitMap
+from tagloom.engine.foreseeing import Side
+from tagloom.engine.gather import Asked, Newcomers
+from tagloom.engine.keys import Hashed, binary_array
+from tagloom.rules import Definition
+from tagloom.store.port import TagTribe
+
+
+def asked_of(wanted: TagTribe, tribes: Mapping[str, Definition], view: View) -> Asked:
+    """The members as the view's transaction finds them, and what they are to be given or to lose.
+
+    Raises: UnknownTag.
+    """
+    tag = view.dictionary.resolve(wanted.tag)
+    row = view.live(tag)
+    if row is None and view.state.is_closed:
+        raise refusals.unknown_tag(tag, view.dictionary.nearest(tag))
+    members = evaluate.members(wanted.tribe, tribes, Side(view, view.dictionary, ()))
+    gives, takes = {}, {}
+    if members and wanted.mode != "remove":
+        gives[tag] = members
+    if members and wanted.mode == "remove":
+        takes[tag] = members
+    if wanted.mode == "freeze" and row is not None:
+        takes[tag] = view.whole(row.id) - members
+    return Asked(
+        gives=gives,
+        takes=takes,
+        bare=BitMap(),
+        held=BitMap(),
+        newcomers=Newcomers(
+            view.state.next_ordinal, binary_array([]), Hashed(np.empty(0, np.uint64), np.empty(0, np.uint32))
+        ),
+        accepted_lines=len(members),
+        rejected=(),
+        rejected_count=0,
+        normalized=0,
+        aliases={} if tag == wanted.tag else {wanted.tag: tag},
+    )

@@ -1,0 +1,227 @@
+"""What takes back some versions at once, as a draft: exactly, and sparing what others touched since."""
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from tagloom import limits, problems
+from tagloom.engine.batch import Draft, View, row_from, row_state
+from tagloom.engine.chunks import BitMap, from_bytes
+from tagloom.engine.effects import Effect
+from tagloom.engine.storage import ChunkChange, Entry, Row
+from tagloom.tags import TagPath, branches_above
+
+_PLACES_AT_ONCE = 256  # Chunks whose changes are asked for together.
+
+
+class _Taken(NamedTuple):
+    """What one chunk is to lose and to win, and whom it leaves as they are, since others touched them."""
+
+    lost: BitMap
+    won: BitMap
+    spared: BitMap
+
+
+class _Origin(NamedTuple):
+    """A dictionary entry before some versions and after them; `alive` is the last live state that they knew."""
+
+    before: str
+    after: str
+    alive: str
+
+
+def check_versions(versions: Sequence[int], view: View) -> None:
+    """Whether they can be undone at all. Raises: ChangeNotFound, UndoConflict."""
+    for version in versions:
+        batch = view.tx.batch(version)
+        if batch is None:
+            raise problems.ChangeNotFound(f"There is no version {version}.", version=version)
+        if batch.is_final:
+            raise problems.UndoConflict(f"Version {version} erased a person, for good.", version=version)
+
+
+def undo_effect(versions: Collection[int], view: View, *, override: bool = False) -> Effect:
+    """What takes back these versions, each tagging to where it stood before the first of them that may be undone.
+
+    That is the first behind the last version that is not among them and touched the tagging; with `override`, the
+    first of all. Costs the changes of the chunks that they changed, from the first of them on. Raises: UndoConflict.
+    """
+    undone = frozenset(versions)
+    draft = Draft()
+    entries = _composed(sorted(undone), view)
+    back, born = _rows_back(entries, view)
+    facts = {row: name for name, row in view.dictionary.facts.items()}
+    gone = view.whole(view.fact("erased"))
+    candidates = BitMap()
+    left_alone = 0
+    touched_by: set[int] = set()
+    for (bucket, row), changes in _changes_by_chunk(undone, view):
+        fact = facts.get(row)
+        if fact not in (None, "everyone"):
+            continue
+        held = view.chunk(row, bucket)
+        # Who else touched people's being known is no news: what they bear decides whether they stay.
+        taken = _walk_back(changes, undone, set() if fact else touched_by, override=override)
+        lost, won = taken.lost & held, taken.won - held
+        if fact:
+            candidates |= lost
+            draft.add(row, won - gone)
+            continue
+        state = back.get(row) or born.get(row) or view.dictionary.rows[row]
+        unable = won & gone if state.is_live else won
+        left_alone += len(taken.spared | unable)
+        draft.remove(row, lost)
+        draft.add(row, won - unable)
+    _put_entries_back(entries, back, born, view, draft)
+    _send_away(candidates, view, draft)
+    tags = {row for row in draft.added.keys() | draft.removed.keys() if row not in facts}
+    added = sum(len(draft.added[row]) for row in tags if row in draft.added)
+    removed = sum(len(draft.removed[row]) for row in tags if row in draft.removed)
+    named = tuple(sorted(touched_by)[: limits.VERSIONS_NAMED_MAX])
+    return Effect(draft, added, removed, 0, 0, left_alone, named)
+
+
+def _changes_by_chunk(undone: frozenset[int], view: View) -> Iterator[tuple[tuple[int, int], Iterator[ChunkChange]]]:
+    """Chunk by chunk all changes from the first of these versions on, the newest first."""
+    places = sorted({place for version in undone for place in view.tx.places_of(version)})
+    for start in range(0, len(places), _PLACES_AT_ONCE):
+        found = view.tx.changes_of_places(places[start : start + _PLACES_AT_ONCE], min(undone))
+        yield from groupby(found, lambda change: (change.bucket, change.row))
+
+
+def _walk_back(
+    changes: Iterator[ChunkChange], undone: frozenset[int], touched_by: set[int], *, override: bool
+) -> _Taken:
+    lost, won, spared, others = BitMap(), BitMap(), BitMap(), BitMap()
+    later: list[tuple[int, BitMap]] = []
+    for change in changes:
+        added, removed = from_bytes(change.added), from_bytes(change.removed)
+        touched = added | removed
+        if change.version not in undone:
+            if not override:
+                others |= touched
+                later.append((change.version, touched))
+            continue
+        if met := touched & others:
+            spared |= met
+            touched_by |= {version for version, each in later if version not in touched_by and each & met}
+        lost -= removed - others
+        lost |= added - others
+        won -= added - others
+        won |= removed - others
+    return _Taken(lost, won, spared)
+
+
+def _composed(versions: Sequence[int], view: View) -> dict[tuple[str, str], _Origin]:
+    """What the versions did to each dictionary entry together; nothing where it ends as it began.
+
+    Raises: UndoConflict: another version changed it in between.
+    """
+    found: dict[tuple[str, str], _Origin] = {}
+    for version in versions:
+        for entry in view.tx.entries(version):
+            place = entry.kind, entry.name
+            known = found.get(place)
+            if known is not None and known.after != entry.before:
+                raise _changed_since(entry, view)
+            alive = next((each for each in (entry.after, entry.before) if _is_live(entry.kind, each)), "")
+            found[place] = _Origin(
+                entry.before if known is None else known.before,
+                entry.after,
+                alive or (known.alive if known is not None else ""),
+            )
+    for (kind, name), origin in found.items():
+        if kind == "alias":
+            now = view.dictionary.aliases.get(TagPath(name), "")
+        else:
+            now = row_state(view.dictionary.rows[int(name)])
+        if now != origin.after:
+            raise _changed_since(Entry(kind, name, origin.before, origin.after), view)
+    return {place: origin for place, origin in found.items() if origin.before != origin.after}
+
+
+def _is_live(kind: str, state: str) -> bool:
+    return kind == "tag" and state != "" and row_from(0, state).is_live
+
+
+def _changed_since(entry: Entry, view: View) -> problems.UndoConflict:
+    if entry.kind == "alias":
+        return problems.UndoConflict(f"The alias '{entry.name}' was changed since.", value=entry.name)
+    path = view.dictionary.rows[int(entry.name)].path
+    return problems.UndoConflict(f"The tag '{path}' was changed since.", value=path)
+
+
+def _rows_back(entries: dict[tuple[str, str], _Origin], view: View) -> tuple[dict[int, Row], dict[int, Row]]:
+    """The rows that were there before and are put back, as they were; and those that were not.
+
+    Whether the latter go depends on who still bears them. They are given as they were when they lived last.
+    """
+    back, born = {}, {}
+    for (kind, name), origin in entries.items():
+        if kind == "alias":
+            continue
+        before = row_from(int(name), origin.before) if origin.before else None
+        if before is not None and before.is_live:
+            back[int(name)] = before
+        else:
+            now = view.dictionary.rows[int(name)]
+            born[int(name)] = now if now.is_live or not origin.alive else row_from(int(name), origin.alive)
+    return back, born
+
+
+def _put_entries_back(
+    entries: dict[tuple[str, str], _Origin], back: dict[int, Row], born: dict[int, Row], view: View, draft: Draft
+) -> None:
+    """Puts the dictionary back; a tag that the versions made stays while somebody bears it."""
+    aliases = dict(view.dictionary.aliases)
+    for (kind, name), origin in entries.items():
+        if kind == "alias":
+            path = TagPath(name)
+            aliases.pop(path, None)
+            if origin.before:
+                aliases[path] = TagPath(origin.before)
+            view.put_alias(path, TagPath(origin.before) if origin.before else None, draft)
+            continue
+        now = view.dictionary.rows[int(name)]
+        wanted = back.get(now.id)
+        if wanted is None:
+            remaining = view.whole(now.id) - draft.removed.get(now.id, BitMap())
+            if remaining or now.id in draft.added:
+                wanted = born[now.id]
+            else:
+                wanted = row_from(now.id, origin.before) if origin.before else now._replace(is_live=False)
+        if wanted != now:
+            view.put_row(wanted, draft)
+    paths: set[str] = set()
+    for row in view.subtree(""):
+        shadow = next((path for path in (row.path, *branches_above(row.path)) if path in aliases), None)
+        if row.path in paths or shadow is not None:
+            wrong = f"'{shadow}' is an alias by now" if shadow else f"the path '{row.path}' is another tag by now"
+            raise problems.UndoConflict(f"This cannot be undone: {wrong}.", value=row.path)
+        paths.add(row.path)
+
+
+def _send_away(candidates: BitMap, view: View, draft: Draft) -> None:
+    """Takes away people who bear nothing after the undo; brings back those who are given a tag."""
+    everyone, users, visitors = (view.fact(name) for name in ("everyone", "users", "visitors"))
+    facts = set(view.dictionary.facts.values())
+    staying = BitMap()
+    if candidates:
+        for row in view.subtree(""):
+            bearing = view.near(row.id, candidates) & candidates
+            staying |= bearing - draft.removed[row.id] if row.id in draft.removed else bearing
+    leaving = candidates - staying
+    coming = BitMap(draft.added.pop(everyone, BitMap()))
+    for row_id, people in draft.added.items():
+        if row_id not in facts:
+            coming |= people - view.near(everyone, people)
+            leaving -= people
+    draft.remove(everyone, leaving)
+    draft.remove(users, leaving & view.near(users, leaving))
+    draft.remove(visitors, leaving & view.near(visitors, leaving))
+    draft.people_removed = len(leaving)
+    draft.add(everyone, coming)
+    are_visitors = BitMap(o for o in coming if view.key_at(o)[:1] == b"v")
+    draft.add(visitors, are_visitors)
+    draft.add(users, coming - are_visitors)
+    draft.new_people = len(coming)

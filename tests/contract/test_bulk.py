@@ -1,0 +1,134 @@
+"""Tagging everybody in a tribe as one batch."""
+
+import pytest
+
+from tagloom import problems
+from tagloom.model import Receipt, TribeMode
+from tagloom.rules import All, Definition, HasTag, InTribe, Not
+from tagloom.store.port import Population, Request, TagTribe
+from tests.bodies import user, visitor
+from tests.contract.conftest import Subject
+from tests.contract.steps import ADA, apply, path, tags_of
+
+FANS = Definition("everyone", HasTag("sports"))
+TRIBES = {"fans": FANS, "others": Definition("users", Not(InTribe("fans")))}
+
+
+@pytest.fixture
+def crowd(population: Population) -> Population:
+    """Two fans among the users, one among the visitors, and one other user."""
+    lines = user("u1", "sports/golf"), user("u2", "sports", "vip"), user("u3", "vip"), visitor("v1", "sports")
+    apply(population, "add", *lines)
+    return population
+
+
+def tag_fans(population: Population, tag: str, mode: TribeMode = "add", **asked: object) -> Receipt:
+    request = Request(mode="change", origin=ADA, action="tag tribe", **asked)  # type: ignore[arg-type]  # Its fields.
+    return population.tag_tribe(TagTribe(FANS, path(tag), mode), TRIBES, request)
+
+
+def bearers(population: Population, tag: str) -> int:
+    return population.get_tag(path(tag)).users
+
+
+def test_everybody_in_a_tribe_is_given_a_tag_as_one_version(crowd: Population) -> None:
+    receipt = tag_fans(crowd, "vip")
+
+    assert (receipt.version, receipt.added, receipt.removed, receipt.unchanged) == (2, 2, 0, 1)
+    assert bearers(crowd, "vip") == 4
+    assert crowd.get_change(2).action == "tag tribe"
+
+
+def test_everybody_in_a_tribe_loses_a_tag(crowd: Population) -> None:
+    receipt = tag_fans(crowd, "vip", "remove")
+
+    assert (receipt.added, receipt.removed, receipt.unchanged) == (0, 1, 2)
+    assert tags_of(crowd, "u3") == ("vip",), "who is not in the tribe keeps it"
+
+
+def test_a_frozen_tribe_is_a_tag_that_nobody_else_bears(crowd: Population) -> None:
+    receipt = tag_fans(crowd, "vip", "freeze")
+
+    assert (receipt.added, receipt.removed, receipt.unchanged) == (2, 1, 1)
+    assert tags_of(crowd, "u3") == ()
+    assert bearers(crowd, "vip") == 3
+
+
+def test_taking_the_tag_that_makes_the_tribe_takes_it_from_all_of_them(crowd: Population) -> None:
+    assert tag_fans(crowd, "sports", "remove").removed == 2
+    assert crowd.count(FANS, TRIBES).count == 1
+
+
+def test_a_tribe_that_names_another_is_tagged_too(crowd: Population) -> None:
+    wanted = TagTribe(TRIBES["others"], path("quiet"))
+
+    assert crowd.tag_tribe(wanted, TRIBES, Request(mode="change", origin=ADA)).added == 1
+    assert tags_of(crowd, "u3") == ("quiet", "vip")
+
+
+def test_tagging_a_tribe_is_undone_like_any_batch(crowd: Population) -> None:
+    tag_fans(crowd, "new", "freeze")
+
+    crowd.undo(2, ADA)
+
+    with pytest.raises(problems.TagNotFound):
+        crowd.get_tag(path("new"))
+
+
+def test_a_tribe_without_members_makes_no_tag_and_no_version(population: Population) -> None:
+    apply(population, "add", user("u1", "vip"))
+
+    assert tag_fans(population, "new").version == 1
+    assert [tag.tag for tag in population.list_tags(limit=9).items] == ["vip"]
+    assert tag_fans(population, "vip", "freeze").removed == 1, "a frozen tribe without members is borne by nobody"
+
+
+def test_an_exclusive_branch_takes_the_members_other_tags(crowd: Population) -> None:
+    crowd.put_tag(path("tier"), ADA, exclusive=True)
+    apply(crowd, "add", user("u1", "tier/gold"), user("u3", "tier/gold"))
+
+    assert tag_fans(crowd, "tier/silver").removed == 1
+    assert tags_of(crowd, "u1") == ("sports/golf", "tier/silver")
+    assert tags_of(crowd, "u3") == ("tier/gold", "vip")
+
+
+def test_a_closed_catalogue_refuses_an_unknown_tag(subject: Subject, crowd: Population) -> None:
+    subject.close_catalogue(True)
+
+    with pytest.raises(problems.UnknownTag) as refused:
+        tag_fans(crowd, "vipp")
+
+    assert refused.value.members["suggestion"] == "vip"
+    assert tag_fans(crowd, "vip").added == 2
+
+
+def test_an_alias_is_tagged_as_what_it_stands_for(crowd: Population) -> None:
+    crowd.move_tag(path("vip"), path("very-important"), ADA)
+
+    assert tag_fans(crowd, "vip").aliases == {"vip": "very-important"}
+    assert bearers(crowd, "very-important") == 4
+
+
+def test_a_repeated_key_gives_the_first_receipt_again(crowd: Population) -> None:
+    first = tag_fans(crowd, "vip", idempotency_key="k", fingerprint="f")
+    apply(crowd, "add", user("u9", "sports"))
+
+    assert tag_fans(crowd, "vip", idempotency_key="k", fingerprint="f") == first
+    with pytest.raises(problems.IdempotencyKeyReused):
+        tag_fans(crowd, "vip", idempotency_key="k", fingerprint="other")
+
+
+def test_a_dry_run_and_foresight_say_what_would_be_done(crowd: Population) -> None:
+    tried = tag_fans(crowd, "sports", "remove", dry_run=True)
+    foreseen = crowd.foresee(TagTribe(FANS, path("sports"), "remove"), TRIBES)
+
+    assert (tried.version, tried.removed, tried.dry_run) == (1, 2, True)
+    assert foreseen.receipt == tried
+    assert [(each.tribe, each.before, each.after) for each in foreseen.tribes] == [("fans", 3, 1), ("others", 1, 2)]
+    assert crowd.version() == 1
+
+
+def test_everybody_can_be_tagged(crowd: Population) -> None:
+    wanted = TagTribe(Definition("everyone", All(())), path("all"))
+
+    assert crowd.tag_tribe(wanted, {}, Request(mode="change", origin=ADA)).added == 4
