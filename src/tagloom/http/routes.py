@@ -34,6 +34,7 @@ from tagloom.http.shapes import (
     TribeBody,
     TribesPage,
 )
+from tagloom.http.sync_routes import SYNCS
 from tagloom.model import Change, Count, Decision, Receipt, Space, Tribe
 from tagloom.targeting import Preview, Why
 
@@ -502,6 +503,7 @@ ROUTES: tuple[Route, ...] = (
     *TRIBES,
     *DECISIONS,
     *HISTORY,
+    *SYNCS,
     *TENANTS,
     *INSTALLATION,
 )

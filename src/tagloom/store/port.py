@@ -1,5 +1,5 @@
 """What the use cases need from a store: one port for a population, one for the tenants and their tribes (and,
-in `roster_port.py`, for those who sign in).
+in `roster_port.py` and `syncs_port.py`, for those who sign in and for syncs).
 
 `memory.py` implements both in plain dicts and sets and is the oracle; the others must answer the same.
 """
@@ -46,6 +46,7 @@ from tagloom.model import (
 )
 from tagloom.rules import Definition
 from tagloom.store.roster_port import Roster
+from tagloom.store.syncs_port import SyncBook
 from tagloom.tags import TagPath
 
 Item = TypeVar("Item")
@@ -364,8 +365,8 @@ class Population(Protocol):
         """One version. Raises: ChangeNotFound."""
 
 
-class Control(Roster, Protocol):
-    """The tenants of an installation, their tokens and their tribes, and those who sign in."""
+class Control(Roster, SyncBook, Protocol):
+    """The tenants of an installation, their tokens and their tribes, those who sign in, and the syncs."""
 
     def put_organization(self, organization: Organization, events: Sequence[Event] = ()) -> None:
         """Creates it, or renames it."""

@@ -347,3 +347,28 @@ board = sql.Table(
     sql.Column("space", sql.Text, sql.ForeignKey("space.id"), primary_key=True),
     sql.Column("arrangement", sql.Text, nullable=False),
 )
+
+# Sources that are read into an environment. `draft` is JSON.
+sync = sql.Table(
+    "sync",
+    metadata,
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("draft", sql.Text, nullable=False),
+    sql.Column("revision", sql.Integer, nullable=False),
+    sql.Column("cursor", sql.Text),
+    sql.Column("next_run_at", sql.Text, index=True),
+)
+
+sync_run = sql.Table(
+    "sync_run",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), nullable=False),
+    sql.Column("sync", sql.Text, nullable=False),
+    sql.Column("state", sql.Text, nullable=False, index=True),
+    sql.Column("record", sql.Text, nullable=False),
+    sql.Column("held_until", sql.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+sql.Index("sync_run_of_sync", sync_run.c.environment, sync_run.c.sync, sync_run.c.id)
