@@ -32,7 +32,7 @@ class Secrets:
                 rule="lower-case letters, digits, hyphens",
             )
         variable = variable_of(organization, name)
-        if variable in self._environ:
+        if variable in self._environ and NAME.fullmatch(organization):
             return self._environ[variable].strip()
         file = None if self._folder is None else self._folder / organization / name
         if file is not None and file.is_file():
