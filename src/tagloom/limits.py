@@ -95,16 +95,17 @@ UPLOAD_FIELDS_MAX = 20  # Fields beside the file of an upload.
 UPLOADS_KEPT_MAX = 200  # Files of one environment that lie in the data directory at once.
 UPLOAD_DAYS_KEPT = 30  # Then the file goes; the batch that it made stays in the log.
 UPLOAD_SECONDS_SILENT = 120  # A run that saved no progress for so long was cut off.
+PROVIDER_SECONDS_CACHED = 3_600  # An identity provider's description and keys; new keys are fetched when needed.
+PROVIDER_BYTES_MAX = 1_048_576  # One answer of an identity provider; real ones have some kilobytes.
+TICKET_SECONDS_MAX = 600  # A sign-in at the provider that takes longer is begun again.
+FORM_FIELDS_MAX = 4_000  # Three fields for each filter of the largest rule, and the rest.
+
 SYNCS_PER_ENVIRONMENT_MAX = 200  # Listed on one page.
 SYNC_QUERY_CHARACTERS_MAX = 20_000  # Longer queries are views of the database.
 SYNC_SECONDS_BETWEEN_LOOKS = 1  # How often a process looks for syncs that are due and imports that have ended.
 SYNC_HELD_SECONDS = 60  # A run whose process said nothing for so long was lost, and is begun again.
 SYNC_ALERT_SECONDS_MAX = 10  # A webhook or mail server that answers later is told of in the log.
 SYNC_EMAILS_MAX = 20  # Who must hear of a failure; more people read a list.
-PROVIDER_SECONDS_CACHED = 3_600  # An identity provider's description and keys; new keys are fetched when needed.
-PROVIDER_BYTES_MAX = 1_048_576  # One answer of an identity provider; real ones have some kilobytes.
-TICKET_SECONDS_MAX = 600  # A sign-in at the provider that takes longer is begun again.
-FORM_FIELDS_MAX = 4_000  # Three fields for each filter of the largest rule, and the rest.
 
 
 def all_limits() -> dict[str, int]:

@@ -392,48 +392,6 @@ class CategoryNotFound(Problem):
     status = 404
 
 
-class SyncInvalid(Problem):
-    """This is not a sync that could run."""
-
-    status = 422
-
-
-class SyncNotFound(Problem):
-    """No such sync is known in this environment."""
-
-    status = 404
-
-
-class SyncExists(Problem):
-    """A sync of this id exists already."""
-
-    status = 409
-
-
-class SyncChanged(Problem):
-    """Somebody else saved this sync meanwhile."""
-
-    status = 412
-
-
-class SyncBusy(Problem):
-    """A run of this sync has not ended."""
-
-    status = 409
-
-
-class TooManySyncs(Problem):
-    """So many syncs are kept that no further one fits."""
-
-    status = 422
-
-
-class SourceUnreadable(Problem):
-    """The source of the sync cannot be read."""
-
-    status = 422
-
-
 class UploadNotFound(Problem):
     """No such upload is known."""
 
@@ -600,3 +558,45 @@ class InternalFault(Problem):
     """Tagloom failed; the request was not carried out."""
 
     status = 500
+
+
+class SyncInvalid(Problem):
+    """This is not a sync that could run."""
+
+    status = 422
+
+
+class SyncNotFound(Problem):
+    """No such sync is known in this environment."""
+
+    status = 404
+
+
+class SyncExists(Problem):
+    """A sync of this id exists already."""
+
+    status = 409
+
+
+class SyncChanged(Problem):
+    """Somebody else saved this sync meanwhile."""
+
+    status = 412
+
+
+class SyncBusy(Problem):
+    """A run of this sync has not ended."""
+
+    status = 409
+
+
+class TooManySyncs(Problem):
+    """So many syncs are kept that no further one fits."""
+
+    status = 422
+
+
+class SourceUnreadable(Problem):
+    """The source of the sync cannot be read."""
+
+    status = 422
