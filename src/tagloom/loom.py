@@ -16,6 +16,10 @@ from tagloom.openid import IdentityProvider, OpenId
 from tagloom.passwords import Passwords
 from tagloom.sessions import Sessions
 from tagloom.store.port import Control, Population
+from tagloom.syncing.alerting import Alerting
+from tagloom.syncing.keeping import Syncs
+from tagloom.syncing.reach import Reach
+from tagloom.syncing.running import Runner
 from tagloom.targeting import Targeting
 from tagloom.teammates import Teammates
 from tagloom.tribes import Tribes
@@ -35,6 +39,11 @@ class Installation(Protocol):
 
     @property
     def identity_provider(self) -> IdentityProvider | None: ...
+
+    @property
+    def reach(self) -> Reach:
+        """What syncs may reach outside."""
+        ...
 
     @property
     def uploads(self) -> Path:
@@ -59,6 +68,8 @@ class Loom:
     accounts: Accounts
     sessions: Sessions
     teammates: Teammates
+    syncs: Syncs
+    runner: Runner
     openid: OpenId | None
     now: Callable[[], float]
 
@@ -72,7 +83,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
     control = installation.control
     tribes, access = Tribes(control, clock=now), Access(control, now)
     foresight = Foresight(tribes, installation.population)
-    provider = installation.identity_provider
+    provider, reach = installation.identity_provider, installation.reach
     return Loom(
         installation=installation,
         access=access,
@@ -85,6 +96,15 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
         accounts=Accounts(control, installation.passwords, now=now),
         sessions=Sessions(control, now),
         teammates=Teammates(control, access, now=now),
+        syncs=Syncs(control, now),
+        runner=Runner(
+            control,
+            imports,
+            Alerting(reach.mail, reach.check_address),
+            secrets=reach.secrets,
+            folder=reach.files,
+            now=now,
+        ),
         openid=None if provider is None else OpenId(provider, now),
         now=now,
     )

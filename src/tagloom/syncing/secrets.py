@@ -1,6 +1,5 @@
 """Secrets that a sync names: held by the server's environment or by its files, for each organization by itself."""
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +15,9 @@ _BYTES_MAX = 65_536
 class Secrets:
     """Where secrets stand. Nobody can name one of another organization, or a variable that is none."""
 
-    def __init__(self, folder: Path | None, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, folder: Path | None, variables: Mapping[str, str]) -> None:
         self._folder = folder
-        self._environ = environ
+        self._variables = variables
 
     def read(self, organization: str, name: str) -> str:
         """The secret `crm` of `main`: what TAGLOOM_SECRET_MAIN__CRM holds, else the file main/crm of the folder.
@@ -32,8 +31,8 @@ class Secrets:
                 rule="lower-case letters, digits, hyphens",
             )
         variable = variable_of(organization, name)
-        if variable in self._environ and NAME.fullmatch(organization):
-            return self._environ[variable].strip()
+        if variable in self._variables and NAME.fullmatch(organization):
+            return self._variables[variable].strip()
         file = None if self._folder is None else self._folder / organization / name
         if file is not None and file.is_file():
             try:
