@@ -37,7 +37,7 @@ class SecretVariables(msgspec.Struct, frozen=True):
 
 
 class MailSettings(msgspec.Struct, frozen=True):
-    """The mail server that alerts go out by, `smtp://user:password@host:port` or `smtps://…`, and whom they are from."""
+    """The server that alerts are mailed by, `smtp://user:password@host:port` or `smtps://…`, and whom they are from."""
 
     url: str
     sender: str
