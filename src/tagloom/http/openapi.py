@@ -32,6 +32,7 @@ PATH_PARAMETERS = {
     "id": "The person's id, percent-encoded: a slash is %2F.",
     TAG: "The tag: its levels as segments, or with its slashes encoded as one segment.",
     "tribe": "A tribe's id.",
+    "sync": "The id of the sync.",
     "token": "A token's id.",
     "version": "A version's number.",
 }
