@@ -21,6 +21,7 @@ GROUPS = {
     "Tribes": "Named audiences, and who is in them.",
     "Decisions": "The tribes of one person, now.",
     "History": "Every version, and how to take it back.",
+    "Syncs": "Sources that the server reads on a schedule or on call, or that push their records.",
     "Tenants": "Organizations, spaces and environments.",
     "Tokens": "Access to all this.",
     "Installation": "Health, metrics and bounds.",
