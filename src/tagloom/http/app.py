@@ -56,7 +56,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
+        loom.worker.start()
         yield
+        loom.worker.stop()
         installation.close()
 
     # A router without Starlette's own handling of errors, since the edge renders every one.

@@ -17,11 +17,11 @@ from tagloom.model import (
     Tribe,
     TribeChange,
 )
-from tagloom.store.memory.roster import MemoryRoster
+from tagloom.store.memory.imports import MemoryImportBook
 from tagloom.tags import printable
 
 
-class MemoryControl(MemoryRoster):
+class MemoryControl(MemoryImportBook):
     """A `Control` that forgets everything when the process ends."""
 
     def __init__(self) -> None:
