@@ -27,9 +27,10 @@ WORDS = {
     "times",
     "secrecy",
     "consistency",
+    "mappings",
     "syncs",
 }
-PORTS = {"port", "roster_port", "syncs_port"}
+PORTS = {"port", "roster_port", "imports_port", "syncs_port"}
 ENTRY = {"cli", "wiring", "settings", "serving", "__main__"}
 DOORS = {"http", "console"}
 # What adapters share: the tables, and the steps from one release's tables to the next.

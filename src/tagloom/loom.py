@@ -11,6 +11,8 @@ from tagloom.accounts import Accounts
 from tagloom.boards import Boards
 from tagloom.catalogue import Catalogue
 from tagloom.foresight import Foresight
+from tagloom.importing.imports import Imports
+from tagloom.importing.worker import Worker
 from tagloom.model import Environment
 from tagloom.openid import IdentityProvider, OpenId
 from tagloom.passwords import Passwords
@@ -65,6 +67,8 @@ class Loom:
     boards: Boards
     foresight: Foresight
     uploads: Uploads
+    imports: Imports
+    worker: Worker
     accounts: Accounts
     sessions: Sessions
     teammates: Teammates
@@ -83,6 +87,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
     control = installation.control
     tribes, access = Tribes(control, clock=now), Access(control, now)
     foresight = Foresight(tribes, installation.population)
+    imports = Imports(control, installation.uploads, installation.population, now)
     provider, reach = installation.identity_provider, installation.reach
     return Loom(
         installation=installation,
@@ -93,6 +98,8 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
         boards=Boards(control, tribes),
         foresight=foresight,
         uploads=Uploads(installation.uploads, foresight, installation.population, now),
+        imports=imports,
+        worker=Worker(imports, control, foresight, installation.population, now),
         accounts=Accounts(control, installation.passwords, now=now),
         sessions=Sessions(control, now),
         teammates=Teammates(control, access, now=now),

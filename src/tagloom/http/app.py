@@ -58,9 +58,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
+        loom.worker.start()
         loom.runner.start()
         yield
         loom.runner.stop()
+        loom.worker.stop()
         installation.close()
 
     # A router without Starlette's own handling of errors, since the edge renders every one.

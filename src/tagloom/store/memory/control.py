@@ -17,11 +17,12 @@ from tagloom.model import (
     Tribe,
     TribeChange,
 )
+from tagloom.store.memory.imports import MemoryImportBook
 from tagloom.store.memory.syncs import MemorySyncBook
 from tagloom.tags import printable
 
 
-class MemoryControl(MemorySyncBook):
+class MemoryControl(MemoryImportBook, MemorySyncBook):
     """A `Control` that forgets everything when the process ends."""
 
     def __init__(self) -> None:
