@@ -47,7 +47,7 @@ class Secrets:
 def variable_of(organization: str, name: str) -> str:
     """The environment variable of a secret.
 
-    >>> variable_of("acme-shop", "crm")
-    'TAGLOOM_SECRET_ACME_SHOP__CRM'
+    >>> variable_of("main", "crm")
+    'TAGLOOM_SECRET_MAIN__CRM'
     """
     return f"TAGLOOM_SECRET_{organization}__{name}".upper().replace("-", "_")
