@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.data import Population
+from tagloom.bulk import Order, import_body
 from tagloom.engine.population import BitmapPopulation
-from tagloom.imports import Order, import_body
 from tagloom.model import Mode, Origin, Receipt
 from tagloom.rules import All, Definition, HasTag
 from tagloom.settings import Settings

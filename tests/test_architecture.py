@@ -16,8 +16,21 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (ROOT / "src", ROOT / "client" / "src")
 
-WORDS = {"model", "tags", "rules", "problems", "limits", "refusals", "emails", "times", "secrecy", "consistency"}
-PORTS = {"port", "roster_port"}
+WORDS = {
+    "model",
+    "tags",
+    "rules",
+    "problems",
+    "limits",
+    "refusals",
+    "emails",
+    "times",
+    "secrecy",
+    "consistency",
+    "mappings",
+    "syncs",
+}
+PORTS = {"port", "roster_port", "imports_port", "syncs_port"}
 ENTRY = {"cli", "wiring", "settings", "serving", "__main__"}
 DOORS = {"http", "console"}
 # What adapters share: the tables, and the steps from one release's tables to the next.

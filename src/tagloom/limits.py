@@ -94,6 +94,16 @@ UPLOAD_CHUNKS_HELD_MAX = 16  # 4 MiB of a body wait for the reader; then the sen
 FORM_BYTES_MAX = 1_048_576  # The largest rule as a form; files come another way.
 UPLOAD_BYTES_MAX = 2_147_483_648  # A file by the browser, 2 GiB; larger ones come by the API or the command line.
 UPLOAD_FIELDS_MAX = 20  # Fields beside the file of an upload.
+COLUMNS_PER_MAPPING_MAX = 1_000  # The widest table of the CRMs we read has some hundreds.
+MAPPINGS_PER_SPACE_MAX = 200  # Listed on one page.
+VERSIONS_PER_MAPPING_MAX = 1_000  # Older forms stay, so that an import can say what it was read by.
+IMPORT_BYTES_MAX = 68_719_476_736  # 64 GiB, as a bulk body has them: 100 M rows and far more.
+IMPORT_ROWS_PER_STEP = 1_000_000  # Half a second of work that a crash repeats; smaller steps cost more commits.
+IMPORT_REJECTED_PER_STEP_MAX = 100_000  # Rejected lines kept of each step, some 10 bytes each; the count is exact.
+IMPORT_LEASE_SECONDS = 30  # Another process goes on so long after the one that worked was lost.
+IMPORT_SECONDS_BETWEEN_LOOKS = 1  # How often an idle process looks for an import that waits.
+IMPORT_PLANS_IN_A_ROW_MAX = 3  # Plans that other writers overtake before the import asks what to do.
+IMPORT_SHARE_REMOVED_DEFAULT = 20  # Percent of the taggings under the prefix that a run takes without being asked.
 UPLOADS_KEPT_MAX = 200  # Files of one environment that lie in the data directory at once.
 UPLOAD_DAYS_KEPT = 30  # Then the file goes; the batch that it made stays in the log.
 UPLOAD_SECONDS_SILENT = 120  # A run that saved no progress for so long was cut off.
@@ -101,6 +111,13 @@ PROVIDER_SECONDS_CACHED = 3_600  # An identity provider's description and keys; 
 PROVIDER_BYTES_MAX = 1_048_576  # One answer of an identity provider; real ones have some kilobytes.
 TICKET_SECONDS_MAX = 600  # A sign-in at the provider that takes longer is begun again.
 FORM_FIELDS_MAX = 4_000  # Three fields for each filter of the largest rule, and the rest.
+
+SYNCS_PER_ENVIRONMENT_MAX = 200  # Listed on one page.
+SYNC_QUERY_CHARACTERS_MAX = 20_000  # Longer queries are views of the database.
+SYNC_SECONDS_BETWEEN_LOOKS = 1  # How often a process looks for syncs that are due and imports that have ended.
+SYNC_HELD_SECONDS = 60  # A run whose process said nothing for so long was lost, and is begun again.
+SYNC_ALERT_SECONDS_MAX = 10  # A webhook or mail server that answers later is told of in the log.
+SYNC_EMAILS_MAX = 20  # Who must hear of a failure; more people read a list.
 
 
 def all_limits() -> dict[str, int]:

@@ -11,11 +11,17 @@ from tagloom.accounts import Accounts
 from tagloom.boards import Boards
 from tagloom.catalogue import Catalogue
 from tagloom.foresight import Foresight
+from tagloom.importing.imports import Imports
+from tagloom.importing.worker import Worker
 from tagloom.model import Environment
 from tagloom.openid import IdentityProvider, OpenId
 from tagloom.passwords import Passwords
 from tagloom.sessions import Sessions
 from tagloom.store.port import Control, Population
+from tagloom.syncing.alerting import Alerting
+from tagloom.syncing.keeping import Syncs
+from tagloom.syncing.reach import Reach
+from tagloom.syncing.running import Runner
 from tagloom.targeting import Targeting
 from tagloom.teammates import Teammates
 from tagloom.tribes import Tribes
@@ -37,6 +43,11 @@ class Installation(Protocol):
     def identity_provider(self) -> IdentityProvider | None: ...
 
     @property
+    def reach(self) -> Reach:
+        """What syncs may reach outside."""
+        ...
+
+    @property
     def uploads(self) -> Path:
         """The folder in which files that teammates bring wait for their import."""
         ...
@@ -56,9 +67,13 @@ class Loom:
     boards: Boards
     foresight: Foresight
     uploads: Uploads
+    imports: Imports
+    worker: Worker
     accounts: Accounts
     sessions: Sessions
     teammates: Teammates
+    syncs: Syncs
+    runner: Runner
     openid: OpenId | None
     now: Callable[[], float]
 
@@ -72,7 +87,8 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
     control = installation.control
     tribes, access = Tribes(control, clock=now), Access(control, now)
     foresight = Foresight(tribes, installation.population)
-    provider = installation.identity_provider
+    imports = Imports(control, installation.uploads, installation.population, now)
+    provider, reach = installation.identity_provider, installation.reach
     return Loom(
         installation=installation,
         access=access,
@@ -82,9 +98,20 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
         boards=Boards(control, tribes),
         foresight=foresight,
         uploads=Uploads(installation.uploads, foresight, installation.population, now),
+        imports=imports,
+        worker=Worker(imports, control, foresight, installation.population, now),
         accounts=Accounts(control, installation.passwords, now=now),
         sessions=Sessions(control, now),
         teammates=Teammates(control, access, now=now),
+        syncs=Syncs(control, now),
+        runner=Runner(
+            control,
+            imports,
+            Alerting(reach.mail, reach.check_address),
+            secrets=reach.secrets,
+            folder=reach.files,
+            now=now,
+        ),
         openid=None if provider is None else OpenId(provider, now),
         now=now,
     )

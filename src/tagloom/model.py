@@ -92,6 +92,18 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     undoes_count: int = 0
 
 
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """One committed step of an import: it covers the lines up to `through`, and did what its receipt says.
+
+    The receipt lists no rejected lines. `version` is None when nothing changed.
+    """
+
+    number: int
+    through: int
+    version: Version | None
+    receipt: Receipt
+
+
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the catalogue. `implied` ones exist only as a branch above others."""
 

@@ -398,6 +398,78 @@ class CategoryNotFound(Problem):
     status = 404
 
 
+class MappingInvalid(Problem):
+    """This is not a mapping of columns to tags."""
+
+    status = 422
+
+
+class MappingNotFound(Problem):
+    """No such mapping is kept in this space."""
+
+    status = 404
+
+
+class MappingChanged(Problem):
+    """Somebody else saved this mapping meanwhile."""
+
+    status = 412
+
+
+class TooManyMappings(Problem):
+    """So many mappings are kept that no further one fits."""
+
+    status = 422
+
+
+class ImportNotFound(Problem):
+    """No such import is known."""
+
+    status = 404
+
+
+class ImportChanged(Problem):
+    """The import was changed at the same moment."""
+
+    status = 409
+
+
+class ImportStateWrong(Problem):
+    """The import cannot do this in its state."""
+
+    status = 409
+
+
+class TooManyImports(Problem):
+    """So many files wait for their import that no further one fits."""
+
+    status = 422
+
+
+class ImportFileGone(Problem):
+    """The file of the import is not kept any more."""
+
+    status = 410
+
+
+class StepTaken(Problem):
+    """Somebody else goes on with this import."""
+
+    status = 409
+
+
+class ImportSealed(Problem):
+    """The import was cancelled."""
+
+    status = 409
+
+
+class PlanOutdated(Problem):
+    """What was planned holds no more: another version came between."""
+
+    status = 409
+
+
 class UploadNotFound(Problem):
     """No such upload is known."""
 
@@ -564,3 +636,45 @@ class InternalFault(Problem):
     """Tagloom failed; the request was not carried out."""
 
     status = 500
+
+
+class SyncInvalid(Problem):
+    """This is not a sync that could run."""
+
+    status = 422
+
+
+class SyncNotFound(Problem):
+    """No such sync is known in this environment."""
+
+    status = 404
+
+
+class SyncExists(Problem):
+    """A sync of this id exists already."""
+
+    status = 409
+
+
+class SyncChanged(Problem):
+    """Somebody else saved this sync meanwhile."""
+
+    status = 412
+
+
+class SyncBusy(Problem):
+    """A run of this sync has not ended."""
+
+    status = 409
+
+
+class TooManySyncs(Problem):
+    """So many syncs are kept that no further one fits."""
+
+    status = 422
+
+
+class SourceUnreadable(Problem):
+    """The source of the sync cannot be read."""
+
+    status = 422

@@ -26,6 +26,27 @@ class OidcSettings(msgspec.Struct, frozen=True):
         return f"OidcSettings({self.issuer!r}, {self.client_id!r})"
 
 
+class SecretVariables(msgspec.Struct, frozen=True):
+    """The variables whose names begin with TAGLOOM_SECRET_, for the sources of syncs."""
+
+    values: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        """The names alone."""
+        return f"SecretVariables({sorted(self.values)})"
+
+
+class MailSettings(msgspec.Struct, frozen=True):
+    """The server that alerts are mailed by, `smtp://user:password@host:port` or `smtps://…`, and whom they are from."""
+
+    url: str
+    sender: str
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"MailSettings({urlsplit(self.url).hostname!r}, {self.sender!r})"
+
+
 class PostgresUrl(msgspec.Struct, frozen=True):
     """Where a PostgreSQL database is, as libpq has it: postgresql://user:password@host:port/database."""
 
@@ -51,6 +72,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     database: Path | PostgresUrl
     uploads: Path | None = None
+    secrets: SecretVariables = SecretVariables()
+    secrets_folder: Path | None = None
+    files_folder: Path | None = None
+    mail: MailSettings | None = None
+    private_addresses: bool = False
     index_bytes_max: int = limits.INDEX_BYTES_DEFAULT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     public_url: str | None = None
@@ -73,6 +99,13 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
             return Settings(
                 database=_database(data, environ),
                 uploads=Path(environ["TAGLOOM_UPLOADS"]) if environ.get("TAGLOOM_UPLOADS") else None,
+                secrets=SecretVariables(
+                    {name: value for name, value in environ.items() if name.startswith("TAGLOOM_SECRET_")}
+                ),
+                secrets_folder=_folder(environ, "TAGLOOM_SECRETS_FOLDER"),
+                files_folder=_folder(environ, "TAGLOOM_FILES_FOLDER"),
+                mail=_mail(environ),
+                private_addresses=_flag(environ, "TAGLOOM_PRIVATE_ADDRESSES"),
                 index_bytes_max=int(size),
                 log_level=level,
                 public_url=public_url,
@@ -109,6 +142,29 @@ def _oidc(environ: Mapping[str, str], public_url: str | None) -> OidcSettings | 
         # Who can change what the provider says can sign in as anybody.
         raise problems.ParameterInvalid(f"TAGLOOM_OIDC_ISSUER begins with https://, not '{issuer}'.")
     return OidcSettings(issuer, client_id, client_secret)
+
+
+def _folder(environ: Mapping[str, str], name: str) -> Path | None:
+    return Path(environ[name]) if environ.get(name) else None
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "no")
+    if text not in ("yes", "no"):
+        raise problems.ParameterInvalid(f"{name} must be yes or no, not '{printable(text)}'.")
+    return text == "yes"
+
+
+def _mail(environ: Mapping[str, str]) -> MailSettings | None:
+    url, sender = environ.get("TAGLOOM_SMTP_URL"), environ.get("TAGLOOM_MAIL_FROM")
+    if url is None and sender is None:
+        return None
+    if not url or not sender:
+        raise problems.ParameterInvalid("TAGLOOM_SMTP_URL and TAGLOOM_MAIL_FROM belong together.")
+    if not url.startswith(("smtp://", "smtps://")):
+        # What stands behind may be a password.
+        raise problems.ParameterInvalid("TAGLOOM_SMTP_URL must begin with smtp:// or smtps://.")
+    return MailSettings(url, sender)
 
 
 def _url(name: str, text: str) -> SplitResult:

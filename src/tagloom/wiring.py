@@ -21,6 +21,9 @@ from tagloom.store.control import SqlControl
 from tagloom.store.copying import Copied, copy
 from tagloom.store.postgres import PostgresDatabase
 from tagloom.store.sqlite import SqliteDatabase
+from tagloom.syncing.alerting import MailServer
+from tagloom.syncing.reach import Reach
+from tagloom.syncing.secrets import Secrets
 
 ORGANIZATION = Organization("main", "Main")
 SPACE = Space("main", "main", "Main")
@@ -54,6 +57,17 @@ class Installation:
             return self.settings.uploads
         beside = self.settings.database
         return beside.parent / "uploads" if isinstance(beside, Path) else Path("tagloom-uploads")
+
+    @property
+    def reach(self) -> Reach:
+        """What syncs may reach outside of this installation."""
+        settings = self.settings
+        return Reach(
+            secrets=Secrets(settings.secrets_folder, settings.secrets.values),
+            files=settings.files_folder,
+            mail=None if settings.mail is None else MailServer(settings.mail.url, settings.mail.sender),
+            private_addresses=settings.private_addresses,
+        )
 
     @property
     def identity_provider(self) -> IdentityProvider | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tagloom.access import Access
-from tagloom.imports import submit_tags
+from tagloom.bulk import submit_tags
 from tagloom.model import Origin, Person
 from tagloom.settings import read_settings
 from tagloom.store.control import SqlControl
@@ -241,7 +241,7 @@ from tagloom import problems
 from tagloom.model import Origin, Person
 from tagloom.settings import read_settings
 from tagloom.wiring import check, open_installation
-from tagloom.imports import Order, import_body, submit_tags
+from tagloom.bulk import Order, import_body, submit_tags
 
 data, file = Path(sys.argv[1]), Path(sys.argv[2])
 installation = open_installation(read_settings(data))

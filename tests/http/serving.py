@@ -20,6 +20,7 @@ from tagloom.model import Environment, Scope
 from tagloom.passwords import Passwords
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.store.memory import MemoryControl, MemoryPopulation
+from tagloom.syncing.reach import Reach
 from tagloom.wiring import open_installation
 from tests.ports import free_port
 from tests.postgres import new_installation
@@ -39,6 +40,7 @@ class MemoryInstallation:
         self.passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         self.identity_provider = None
         self.uploads = Path("unused")
+        self.reach = Reach()
 
     def population(self, environment: Environment) -> MemoryPopulation:
         with self._lock:

@@ -27,6 +27,7 @@ def _ask(http: httpx.Client, route: Route, token: str | None, **names: str) -> h
         "id": "nobody",
         "tag": "no/such",
         "tribe": "none",
+        "sync": "none",
         "token": "none",
         "version": "999",
         **names,

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
-from tagloom_client import requests
+from tagloom_client import requests, syncs
 from tagloom_client.asking import Ask, Lines, Place, check
 from tagloom_client.models import Page
 from tagloom_client.problems import ConnectionFailed
@@ -238,3 +238,13 @@ class Tagloom(Sender):
     get_change = _one(requests.get_change)
     undo = _one(requests.undo)
     undo_all = _one(requests.undo_all)
+
+    # Syncs.
+    list_syncs = _pages(syncs.list_syncs)
+    get_sync = _one(syncs.get_sync)
+    create_sync = _one(syncs.create_sync)
+    put_sync = _one(syncs.put_sync)
+    drop_sync = _one(syncs.drop_sync)
+    run_sync = _one(syncs.run_sync)
+    push_records = _one(syncs.push_records)
+    list_sync_runs = _one(syncs.list_sync_runs)

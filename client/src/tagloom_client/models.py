@@ -260,3 +260,29 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     secret: str | None = None
     account: str | None = None
     teammate: str | None = None
+
+
+class Sync(msgspec.Struct, frozen=True, kw_only=True):
+    """A source that the server reads into the environment. `draft` is what `put_sync` takes."""
+
+    id: str
+    draft: dict[str, Any]
+    revision: int
+    cursor: str | None = None
+    next_run_at: str | None = None
+
+
+class SyncRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One reading of a source, and the import that it became."""
+
+    id: int
+    sync: str
+    trigger: str
+    by: str
+    began_at: str
+    state: Literal["reading", "importing", "held", "done", "failed", "cancelled"]
+    ended_at: str | None = None
+    rows: int = 0
+    import_id: str | None = None
+    cursor: str | None = None
+    problem: str | None = None

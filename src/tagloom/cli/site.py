@@ -7,8 +7,8 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from tagloom import exports, limits, problems, wide
+from tagloom.bulk import Order, import_body, submit_tags
 from tagloom.catalogue import Catalogue
-from tagloom.imports import Order, import_body, submit_tags
 from tagloom.intake import Format
 from tagloom.model import Audience, Mode, Origin, Person, TribeMode
 from tagloom.rules import parse_rule

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import groupby
 
+import msgspec
 import numpy as np
 
 from tagloom import problems
@@ -13,6 +14,7 @@ from tagloom.engine.directory import unpack_keys, unpack_page
 from tagloom.engine.keys import KeyHash
 from tagloom.engine.storage import ChunkChange, Moved, Row, RowTotal, Snapshot
 from tagloom.limits import ORDINALS_PER_CHUNK
+from tagloom.model import Receipt
 from tagloom.tags import branches_above, parse_tag
 
 
@@ -30,6 +32,7 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     whole = {row: _whole(snapshot, row) for row in facts.values()}
     yield from _everyone_is_users_and_visitors(snapshot, rows, facts, whole)
     yield from _keys_and_hashes_agree(snapshot, facts, whole)
+    yield from _steps_name_their_versions(snapshot)
 
 
 def _whole(snapshot: Snapshot, row: int) -> BitMap:
@@ -234,3 +237,20 @@ def _runs_hold_each_key_once(
 
 def _name(rows: dict[int, Row], row: int) -> str:
     return f"'{rows[row].path}'" if row in rows else f"the unknown row {row}"
+
+
+def _steps_name_their_versions(snapshot: Snapshot) -> Iterator[str]:
+    for run in snapshot.imported():
+        steps = [step for step in snapshot.steps(run) if step.number]
+        if [step.number for step in steps] != list(range(1, len(steps) + 1)):
+            yield f"import {run} misses a step"
+        version = 0
+        for step in steps:
+            if step.version is None:
+                continue
+            batch, receipt = snapshot.batch(step.version), msgspec.json.decode(step.receipt, type=Receipt)
+            if step.version <= version or batch is None:
+                yield f"step {step.number} of import {run} has version {step.version}, which cannot be its own"
+            elif (batch.added, batch.removed) != (receipt.added, receipt.removed):
+                yield f"step {step.number} of import {run} says another effect than version {step.version}"
+            version = step.version

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from tagloom import limits, problems
-from tagloom.engine import bulk, catalogue, history, past, reads
+from tagloom.engine import bulk, catalogue, history, past, reads, steps
 from tagloom.engine.batch import View, rfc3339
 from tagloom.engine.committer import Committer, Job
 from tagloom.engine.decider import Decider
@@ -30,6 +30,7 @@ from tagloom.model import (
     Count,
     Decision,
     Difference,
+    Done,
     Foreseen,
     Kind,
     MakeUp,
@@ -39,6 +40,7 @@ from tagloom.model import (
     Person,
     PersonRecord,
     Receipt,
+    Rejected,
     Source,
     Tag,
     Version,
@@ -88,42 +90,52 @@ class BitmapPopulation:
 
     def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
         """See the port."""
-        gathering, lines = Gathering(request, self._far), 0
+        gathering, lines, through = Gathering(request, self._far), 0, 0
         for part in parts:
             gathering.add(part)
             lines += len(part.lines)
-        return self._hand_over(gathering.finish(), request, lines).result()
+            through = max(through, steps.through_of(part))
+        return self._hand_over(gathering.finish(), request, lines, through).result()
 
     def submit(self, parts: Sequence[Part], request: Request) -> "Future[Receipt]":
         """See the port."""
         try:
             if are_few(parts):
                 asked = self._standing.read(lambda: gather_few(parts, request, self._near))
-                return self._hand_over(asked, request, len(parts))
+                return self._hand_over(asked, request, len(parts), max(map(steps.through_of, parts), default=0))
             gathering = Gathering(request, self._far)
             for part in parts:
                 gathering.add(part)
-            return self._hand_over(gathering.finish(), request, sum(len(part.lines) for part in parts))
+            through = max(map(steps.through_of, parts), default=0)
+            return self._hand_over(gathering.finish(), request, sum(len(part.lines) for part in parts), through)
         except problems.Problem as problem:
             failed: Future[Receipt] = Future()
             failed.set_exception(problem)
             return failed
 
-    def _hand_over(self, asked: Asked, request: Request, lines: int) -> "Future[Receipt]":
+    def _hand_over(self, asked: Asked, request: Request, lines: int, through: int) -> "Future[Receipt]":
         shared = lines <= _LINES_SHARED_MAX and request.mode != "mirror"
         job = Job(
             self._standing,
-            lambda view: self._carry_out(lambda: asked, request, view),
+            lambda view: self._carry_out(lambda: asked, request, view, through),
             is_shared=shared,
             is_trial=request.dry_run,
         )
         return self._committer.submit(job)
 
-    def _carry_out(self, ask: Callable[[], Asked], request: Request, view: View) -> Receipt:
-        """Applies what is asked for, unless the request is a replay."""
+    def _carry_out(self, ask: Callable[[], Asked], request: Request, view: View, through: int = 0) -> Receipt:
+        """Applies what is asked for, unless the request is a replay or a step that was committed before.
+
+        `through` is the last line that a step covers.
+        """
+        step = None if request.dry_run else request.step
         replayed = self._replayed(request, view)
+        if replayed is None and step is not None:
+            replayed = steps.committed_before(step, through, view.tx)
         if replayed is not None:
             return replayed
+        if request.only_at is not None and view.state.version != request.only_at:
+            raise _outdated(view.state.version, request.only_at)
         asked = ask()
         if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
             raise _mirror_empty(asked, request)
@@ -135,6 +147,8 @@ class BitmapPopulation:
             version = view.record(effect.draft, request.origin, request.action, rfc3339(self._now()))
         receipt = receipt_of(effect, version, asked)
         self._remember(request, receipt, view)
+        if step is not None:
+            steps.note(step, through, None if effect.draft.is_empty() else version, receipt, view.tx)
         return receipt
 
     def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:
@@ -165,6 +179,10 @@ class BitmapPopulation:
             return
         replay = Replay(request.fingerprint, msgspec.json.encode(receipt))
         view.tx.put_replay(request.idempotency_key, replay, rfc3339(self._now()))
+
+    def seal(self, run: str) -> tuple[Done, ...]:
+        """See the port."""
+        return self._committer.submit(Job(self._standing, lambda view: steps.seal(run, view.tx))).result()
 
     def _alone(self, run: Callable[[View], Receipt], *, is_trial: bool = False) -> Receipt:
         return self._committer.submit(Job(self._standing, run, is_trial=is_trial)).result()
@@ -266,6 +284,18 @@ class BitmapPopulation:
         return rfc3339(self._now())
 
     # Reads.
+
+    def steps(self, run: str) -> tuple[Done, ...]:
+        """See the port."""
+        with self._standing.reading() as snapshot:
+            return steps.steps(run, snapshot)
+
+    def rejected_in(self, run: str) -> Iterator[Rejected]:
+        """See the port."""
+        for done in self.steps(run):
+            with self._standing.reading() as snapshot:
+                found = tuple(steps.rejected_in(run, done.number, snapshot))
+            yield from found
 
     def find_person(self, person: Person) -> PersonRecord | None:
         """See the port."""
@@ -431,6 +461,10 @@ def _undo_receipt(effect: Effect, at: Version, undone: Sequence[Version], *, dry
 def _as_dry(receipt: Receipt, view: View) -> Receipt:
     """The receipt of a write that is rolled back: the version stays what it is."""
     return msgspec.structs.replace(receipt, version=view.state.version - len(view.drafts), dry_run=True)
+
+
+def _outdated(newest: Version, expected: Version) -> problems.PlanOutdated:
+    return problems.PlanOutdated(f"The plan is of version {expected}, and the newest is {newest}.", version=newest)
 
 
 def _mirror_empty(asked: Asked, request: Request) -> problems.MirrorEmpty:

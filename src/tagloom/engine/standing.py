@@ -57,6 +57,10 @@ class Standing:
 
     # Reading.
 
+    def reading(self) -> AbstractContextManager[Snapshot]:
+        """One committed state as it is stored, for what does not stand in memory."""
+        return self._storage.reading()
+
     def read(self, answer: Callable[[], Answer]) -> Answer:
         """What `answer` finds at the newest version; it is called again when the store moves on under it."""
         with self.lock:

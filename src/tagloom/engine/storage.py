@@ -132,6 +132,15 @@ class Replay(NamedTuple):
     receipt: bytes
 
 
+class StepRecord(NamedTuple):
+    """A committed step of an import; number 0 seals it. The receipt is JSON without its rejected lines."""
+
+    number: int
+    through: int
+    version: int | None
+    receipt: bytes
+
+
 class Snapshot(Protocol):
     """Reads of one environment as of one committed version."""
 
@@ -188,6 +197,14 @@ class Snapshot(Protocol):
         """Who changed the bearers of these tags, the last to do so first."""
 
     def replay(self, key: str) -> Replay | None: ...
+    def imported(self) -> list[str]:
+        """The imports of which steps were committed."""
+
+    def steps(self, run: str) -> list[StepRecord]:
+        """By number."""
+
+    def rejected(self, run: str, number: int) -> bytes:
+        """The lines that a step rejected, as `put_step` got them."""
 
 
 class Transaction(Snapshot, Protocol):
@@ -213,6 +230,7 @@ class Transaction(Snapshot, Protocol):
 
     def put_replay(self, key: str, replay: Replay, at: str) -> None: ...
     def forget_replays(self, before: str) -> None: ...
+    def put_step(self, run: str, step: StepRecord, rejected: bytes) -> None: ...
 
 
 class Undone(Exception):

@@ -45,6 +45,8 @@ def create_app(
         tribes=loom.tribes,
         targeting=loom.targeting,
         catalogue=loom.catalogue,
+        syncs=loom.syncs,
+        runner=loom.runner,
         metrics=Metrics(),
         uploads=anyio.CapacityLimiter(limits.UPLOADS_AT_ONCE_MAX),
         exports=anyio.CapacityLimiter(limits.EXPORTS_AT_ONCE_MAX),
@@ -56,7 +58,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
+        loom.worker.start()
+        loom.runner.start()
         yield
+        loom.runner.stop()
+        loom.worker.stop()
         installation.close()
 
     # A router without Starlette's own handling of errors, since the edge renders every one.
@@ -85,6 +91,7 @@ class _Opened:
         self.passwords = installation.passwords
         self.identity_provider = installation.identity_provider
         self.uploads = installation.uploads
+        self.reach = installation.reach
         self.close = installation.close
         self._populations: dict[tuple[str, str], Population] = {}
 

@@ -21,6 +21,8 @@ from tagloom.loom import Installation
 from tagloom.model import Environment, Kind, Origin, Person, Receipt
 from tagloom.people import parse_id
 from tagloom.store.port import Population
+from tagloom.syncing.keeping import Syncs
+from tagloom.syncing.running import Runner
 from tagloom.tags import TagPath, parse_tag, printable
 from tagloom.targeting import Targeting
 from tagloom.tribes import Tribes
@@ -39,6 +41,8 @@ class Doors:
     tribes: Tribes
     targeting: Targeting
     catalogue: Catalogue
+    syncs: Syncs
+    runner: Runner
     metrics: Metrics
     uploads: anyio.CapacityLimiter
     exports: anyio.CapacityLimiter

@@ -3,10 +3,10 @@
 import msgspec
 
 from tagloom import problems
+from tagloom.bulk import check_single, submit_tags
 from tagloom.http.bodies import read_json
 from tagloom.http.call import Answer, Call
 from tagloom.http.shapes import PeoplePage, PersonTags, TagsBody
-from tagloom.imports import check_single, submit_tags
 from tagloom.model import Kind, Match, Mode, PersonRecord, Receipt
 
 

@@ -1,6 +1,7 @@
 """The part of the route table that is about people, one by one and in bulk."""
 
 from tagloom import limits, problems
+from tagloom.bulk import FORMAT_OF_CONTENT_TYPE
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
 from tagloom.http import taggings
 from tagloom.http.addresses import E
@@ -8,7 +9,6 @@ from tagloom.http.parameters import AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, Par
 from tagloom.http.people import USERS, VISITORS, PeopleDoor
 from tagloom.http.routing import Route
 from tagloom.http.shapes import PeoplePage, PersonTags, TagsBody
-from tagloom.imports import FORMAT_OF_CONTENT_TYPE
 from tagloom.model import PersonRecord, Receipt
 
 EXPORTS = tuple(CONTENT_TYPE_OF_FORMAT.values())

@@ -36,6 +36,7 @@ from tagloom.http.shapes import (
     TribeTagBody,
     UndoBody,
 )
+from tagloom.http.sync_routes import SYNCS
 from tagloom.model import Change, Count, Decision, Receipt, Space, Tribe
 from tagloom.targeting import Preview, Why
 
@@ -548,6 +549,7 @@ ROUTES: tuple[Route, ...] = (
     *TRIBES,
     *DECISIONS,
     *HISTORY,
+    *SYNCS,
     *TENANTS,
     *INSTALLATION,
 )

@@ -18,7 +18,9 @@ from tagloom.model import Scope
 from tagloom.problems import MethodNotAllowed, ParameterInvalid, Problem
 
 Handler = Callable[[Call], Awaitable[Answer | Stream]]
-Group = Literal["People", "Tags", "Taggings", "Tribes", "Decisions", "History", "Tenants", "Tokens", "Installation"]
+Group = Literal[
+    "People", "Tags", "Taggings", "Tribes", "Decisions", "History", "Syncs", "Tenants", "Tokens", "Installation"
+]
 TAG = "tag"
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 

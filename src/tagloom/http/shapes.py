@@ -21,6 +21,7 @@ from tagloom.model import (
     Version,
 )
 from tagloom.rules import Rule
+from tagloom.syncs import Sync, SyncDraft, SyncRun
 
 # What a tag is needs more words than a schema has: the problems say what is wrong, and where.
 TagText = Annotated[
@@ -304,6 +305,25 @@ class TribesPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: tuple[Tribe, ...]
     next_cursor: Cursor
+
+
+class NewSync(SyncDraft, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A sync to be."""
+
+    id: SlugText
+
+
+class SyncsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Syncs by id."""
+
+    items: tuple[Sync, ...]
+    next_cursor: Cursor
+
+
+class SyncRunsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs, the newest first; older ones have ids below the last one's."""
+
+    items: tuple[SyncRun, ...]
 
 
 class OrganizationsPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,11 +6,11 @@ import anyio.to_thread
 import msgspec
 
 from tagloom import limits, problems
+from tagloom.bulk import FORMAT_OF_CONTENT_TYPE, Order, import_body
 from tagloom.exports import encode_taggings
 from tagloom.http.bodies import Upload, content_type
 from tagloom.http.call import Answer, Call, Stream
 from tagloom.http.streams import export_format, export_stream
-from tagloom.imports import FORMAT_OF_CONTENT_TYPE, Order, import_body
 from tagloom.model import Mode
 from tagloom.tags import printable
 

@@ -1,7 +1,5 @@
 """Tribes of a space, and who is in them."""
 
-import re
-
 import msgspec
 from msgspec import UNSET
 
@@ -9,16 +7,15 @@ from tagloom import problems
 from tagloom.exports import encode_people
 from tagloom.http.bodies import read_json
 from tagloom.http.call import Answer, Call, Stream
+from tagloom.http.etags import etag, expected_revision, if_match
 from tagloom.http.paging import page_of
 from tagloom.http.shapes import NewTribe, OverlapAnswer, OverlapBody, PreviewBody, TribeBody, TribesPage, TribeTagBody
 from tagloom.http.streams import export_format, export_stream
 from tagloom.model import Tribe, TribeMode
 from tagloom.rules import Definition
-from tagloom.tags import parse_tag, printable
+from tagloom.tags import parse_tag
 from tagloom.tribe_tagging import tag_tribe
 from tagloom.tribes import Draft
-
-ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
 async def list_tribes(call: Call) -> Answer:
@@ -36,20 +33,20 @@ async def create_tribe(call: Call) -> Answer:
     tribe = None if body.id is UNSET else body.id
     created = await call.in_thread(lambda: call.doors.tribes.create_tribe(space, _draft(body), tribe, origin=origin))
     location = f"/v2/spaces/{space}/tribes/{created.id}".encode("ascii")
-    return Answer(created, status=201, headers=((b"location", location), _etag(created)))
+    return Answer(created, status=201, headers=((b"location", location), etag(created.revision)))
 
 
 async def get_tribe(call: Call) -> Answer:
     """One tribe."""
     space, tribe = call.values["space"], call.values["tribe"]
     found = await call.in_thread(lambda: call.doors.tribes.get_tribe(space, tribe))
-    return Answer(found, headers=(_etag(found),))
+    return Answer(found, headers=(etag(found.revision),))
 
 
 async def put_tribe(call: Call) -> Answer:
     """Replaces the tribe that If-Match has seen."""
     space, tribe, origin = call.values["space"], call.values["tribe"], call.origin
-    expected = _if_match(call)
+    expected = if_match(call)
     if expected is None:
         raise problems.PreconditionRequired(
             "Give the ETag of the tribe as you read it in If-Match, or * to replace it whatever it is now."
@@ -60,13 +57,13 @@ async def put_tribe(call: Call) -> Answer:
     changed = await call.in_thread(
         lambda: call.doors.tribes.put_tribe(space, tribe, _draft(body), revision=revision, origin=origin)
     )
-    return Answer(changed, headers=(_etag(changed),))
+    return Answer(changed, headers=(etag(changed.revision),))
 
 
 async def drop_tribe(call: Call) -> Answer:
     """Deletes the tribe."""
     space, tribe, origin = call.values["space"], call.values["tribe"], call.origin
-    expected = _if_match(call)
+    expected = if_match(call)
     if expected is not None:
         stored = await call.in_thread(lambda: call.doors.tribes.get_tribe(space, tribe))
         revision = _revision(stored, expected)
@@ -154,33 +151,5 @@ def _draft(body: TribeBody) -> Draft:
     )
 
 
-def _etag(tribe: Tribe) -> tuple[bytes, bytes]:
-    return b"etag", b'"%d"' % tribe.revision
-
-
-def _if_match(call: Call) -> list[str] | None:
-    """The entity tags of If-Match; [] is any. Raises: ParameterInvalid."""
-    text = call.header(b"if-match")
-    if text is None:
-        return None
-    if text.strip() == "*":
-        return []
-    found = ETAG.findall(text)
-    if not found:
-        raise problems.ParameterInvalid(
-            "If-Match must be an ETag in double quotes, several of them, or *.",
-            parameter="If-Match",
-            value=printable(text),
-        )
-    return list(found)
-
-
 def _revision(stored: Tribe, expected: list[str]) -> int | None:
-    """The revision to insist on. Raises: TribeChanged, when the stored one is none of the expected."""
-    if not expected:
-        return None
-    if str(stored.revision) not in expected:
-        raise problems.TribeChanged(
-            f"The tribe '{stored.id}' is at revision {stored.revision} now; read it again.", revision=stored.revision
-        )
-    return stored.revision
+    return expected_revision(stored.revision, expected, problems.TribeChanged, f"The tribe '{stored.id}'")

@@ -1,5 +1,5 @@
 """What the use cases need from a store: one port for a population, one for the tenants and their tribes (and,
-in `roster_port.py`, for those who sign in).
+in `roster_port.py`, `imports_port.py` and `syncs_port.py`, for those who sign in, for imports and for syncs).
 
 `memory.py` implements both in plain dicts and sets and is the oracle; the others must answer the same.
 """
@@ -21,6 +21,7 @@ from tagloom.model import (
     Count,
     Decision,
     Difference,
+    Done,
     Environment,
     Event,
     Foreseen,
@@ -46,7 +47,9 @@ from tagloom.model import (
     Version,
 )
 from tagloom.rules import Definition
+from tagloom.store.imports_port import ImportBook
 from tagloom.store.roster_port import Roster
+from tagloom.store.syncs_port import SyncBook
 from tagloom.tags import TagPath
 
 Item = TypeVar("Item")
@@ -83,6 +86,13 @@ class Part(msgspec.Struct, frozen=True):
     held: Sequence[bytes] = ()
 
 
+class Step(msgspec.Struct, frozen=True):
+    """The place of a batch among those of one import: steps count from 1, and each is committed once."""
+
+    run: str
+    number: int
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """How a batch is to be applied.
 
@@ -99,6 +109,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     Giving a tag of an exclusive branch takes every other tag of that branch (at or below it) from that person.
     People only named by rejected lines, or by remove, are not created.
     `rejected_max` bounds the lines listed in the receipt; its `rejected_count` is exact beyond that.
+    `step` makes the batch a step of an import, which is noted in the same commit even when nothing changes.
+    `only_at` demands that the newest version is still this one.
     """
 
     mode: Mode
@@ -111,6 +123,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     fingerprint: str = ""
     rejected_max: int = limits.REJECTED_PER_RECEIPT_MAX
+    step: Step | None = None
+    only_at: Version | None = None
 
 
 class MoveTag(msgspec.Struct, frozen=True):
@@ -184,8 +198,11 @@ class Population(Protocol):
         A replay of the idempotency key with the same fingerprint gives the first receipt again;
         a dry run neither asks for the key nor uses it up.
 
+        A step that was committed before gives its receipt again, without the rejected lines.
+
         Raises:
-            IdempotencyKeyReused, MirrorEmpty (unless allow_empty), TagProblem for `under`, StoreUnavailable.
+            IdempotencyKeyReused, MirrorEmpty (unless allow_empty), TagProblem for `under`, StoreUnavailable;
+            StepTaken: it was committed with other lines, or one before it was not; ImportSealed; PlanOutdated.
         """
 
     def submit(self, parts: Sequence[Part], request: Request) -> "Future[Receipt]":
@@ -201,6 +218,9 @@ class Population(Protocol):
         request count the origin, action, `dry_run`, key and fingerprint.
         Raises: UnknownTag, TooManyTags, IdempotencyKeyReused.
         """
+
+    def seal(self, run: str) -> tuple[Done, ...]:
+        """From now on no step of the import commits; those that did, in order. It makes no version."""
 
     def put_person(self, person: Person, origin: Origin) -> Receipt:
         """Makes the person known, without tags; changes nothing when they are."""
@@ -287,6 +307,12 @@ class Population(Protocol):
         """
 
     # Reads.
+
+    def steps(self, run: str) -> tuple[Done, ...]:
+        """What was committed of an import, in order; nothing of one that never began."""
+
+    def rejected_in(self, run: str) -> Iterator[Rejected]:
+        """The lines that the committed steps of an import rejected, by line, as far as their requests listed them."""
 
     def find_person(self, person: Person) -> PersonRecord | None:
         """The person with their tags, or None."""
@@ -414,8 +440,8 @@ class Population(Protocol):
         """One version. Raises: ChangeNotFound."""
 
 
-class Control(Roster, Protocol):
-    """The tenants of an installation, their tokens and their tribes, and those who sign in."""
+class Control(Roster, ImportBook, SyncBook, Protocol):
+    """The tenants of an installation, their tokens and their tribes, those who sign in, the imports and the syncs."""
 
     def put_organization(self, organization: Organization, events: Sequence[Event] = ()) -> None:
         """Creates it, or renames it."""

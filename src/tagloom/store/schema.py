@@ -351,6 +351,47 @@ replay = sql.Table(
     sql.Column("at", sql.Text, nullable=False, index=True),
 )
 
+# The committed steps of imports. `rejected` is compressed JSON; step 0 says that no further one may come.
+import_step = sql.Table(
+    "import_step",
+    metadata,
+    sql.Column("environment", sql.Integer, primary_key=True),
+    sql.Column("run", sql.Text, primary_key=True),
+    sql.Column("number", sql.Integer, primary_key=True),
+    sql.Column("through", sql.BigInteger, nullable=False),
+    sql.Column("version", sql.BigInteger),
+    sql.Column("receipt", sql.LargeBinary, nullable=False),
+    sql.Column("rejected", sql.LargeBinary, nullable=False),
+)
+
+# `record` is the import as JSON; the columns beside it are what is searched by, and what changes while one works on it.
+import_ = sql.Table(
+    "import",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), nullable=False),
+    sql.Column("created_at", sql.Text, nullable=False),
+    sql.Column("state", sql.Text, nullable=False, index=True),
+    sql.Column("revision", sql.Integer, nullable=False),
+    sql.Column("record", sql.Text, nullable=False),
+    sql.Column("rows_read", sql.BigInteger, nullable=False),
+    sql.Column("owner", sql.Text),
+    sql.Column("leased_until", sql.Text),
+)
+sql.Index("import_of_environment", import_.c.environment, import_.c.created_at, import_.c.id)
+
+# A mapping by its name; a new one is a new version, and the newest is the one in use.
+mapping = sql.Table(
+    "mapping",
+    metadata,
+    sql.Column("space", sql.Text, sql.ForeignKey("space.id"), primary_key=True),
+    sql.Column("name", sql.Text, primary_key=True),
+    sql.Column("version", sql.Integer, primary_key=True),
+    sql.Column("at", sql.Text, nullable=False),
+    sql.Column("by", sql.Text, nullable=False),
+    sql.Column("form", sql.Text, nullable=False),
+)
+
 # How the tribes of a space are laid out in the console, as JSON.
 board = sql.Table(
     "board",
@@ -358,3 +399,28 @@ board = sql.Table(
     sql.Column("space", sql.Text, sql.ForeignKey("space.id"), primary_key=True),
     sql.Column("arrangement", sql.Text, nullable=False),
 )
+
+# Sources that are read into an environment. `draft` is JSON.
+sync = sql.Table(
+    "sync",
+    metadata,
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("draft", sql.Text, nullable=False),
+    sql.Column("revision", sql.Integer, nullable=False),
+    sql.Column("cursor", sql.Text),
+    sql.Column("next_run_at", sql.Text, index=True),
+)
+
+sync_run = sql.Table(
+    "sync_run",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), nullable=False),
+    sql.Column("sync", sql.Text, nullable=False),
+    sql.Column("state", sql.Text, nullable=False, index=True),
+    sql.Column("record", sql.Text, nullable=False),
+    sql.Column("held_until", sql.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+sql.Index("sync_run_of_sync", sync_run.c.environment, sync_run.c.sync, sync_run.c.id)

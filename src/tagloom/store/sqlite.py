@@ -27,6 +27,7 @@ from tagloom.engine.storage import (
     Span,
     Stamp,
     State,
+    StepRecord,
     Transaction,
 )
 from tagloom.store.migrations import upgrade
@@ -451,6 +452,20 @@ class _SqliteSnapshot:
         found = self._connection.execute(query, (self._environment, key)).fetchone()
         return None if found is None else Replay(*found)
 
+    def imported(self) -> list[str]:
+        query = "SELECT DISTINCT run FROM import_step WHERE environment=? ORDER BY run"
+        return [run for (run,) in self._connection.execute(query, (self._environment,))]
+
+    def steps(self, run: str) -> list[StepRecord]:
+        query = (
+            "SELECT number, through, version, receipt FROM import_step WHERE environment=? AND run=? ORDER BY number"
+        )
+        return [StepRecord(*found) for found in self._connection.execute(query, (self._environment, run))]
+
+    def rejected(self, run: str, number: int) -> bytes:
+        query = "SELECT rejected FROM import_step WHERE environment=? AND run=? AND number=?"
+        return bytes(self._connection.execute(query, (self._environment, run, number)).fetchone()[0])
+
 
 class _SqliteTransaction(_SqliteSnapshot):
     def put_state(self, state: State) -> None:
@@ -562,3 +577,10 @@ class _SqliteTransaction(_SqliteSnapshot):
 
     def forget_replays(self, before: str) -> None:
         self._connection.execute("DELETE FROM replay WHERE at<?", (before,))
+
+    def put_step(self, run: str, step: StepRecord, rejected: bytes) -> None:
+        query = (
+            "INSERT INTO import_step (environment, run, number, through, version, receipt, rejected) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)"
+        )
+        self._connection.execute(query, (self._environment, run, *step, rejected))

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from tagloom import problems
+from tagloom.bulk import check_single, submit_tags
 from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit, told
-from tagloom.imports import check_single, submit_tags
 from tagloom.model import Change, Decision, Kind, Person, PersonRecord
 from tagloom.people import parse_id
 from tagloom.tags import TagPath, parse_tag

@@ -24,10 +24,12 @@ from tagloom.model import (
 from tagloom.rules import Rule, rule_json
 from tagloom.store import schema
 from tagloom.store.control.connecting import insert_space
+from tagloom.store.control.imports import SqlImportBook
 from tagloom.store.control.roster import SqlRoster
+from tagloom.store.control.syncs import SqlSyncBook
 
 
-class SqlControl(SqlRoster):
+class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
     """Implements `tagloom.store.port.Control`."""
 
     def put_organization(self, organization: Organization, events: Sequence[Event] = ()) -> None:

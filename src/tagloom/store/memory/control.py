@@ -17,11 +17,12 @@ from tagloom.model import (
     Tribe,
     TribeChange,
 )
-from tagloom.store.memory.roster import MemoryRoster
+from tagloom.store.memory.imports import MemoryImportBook
+from tagloom.store.memory.syncs import MemorySyncBook
 from tagloom.tags import printable
 
 
-class MemoryControl(MemoryRoster):
+class MemoryControl(MemoryImportBook, MemorySyncBook):
     """A `Control` that forgets everything when the process ends."""
 
     def __init__(self) -> None:
@@ -58,6 +59,9 @@ class MemoryControl(MemoryRoster):
         for name in ENVIRONMENT_NAMES:
             key = len(self._environments) + 1
             self._environments[space.id, name] = Environment(key=key, space=space.id, name=name)
+
+    def _place(self, environment: int) -> tuple[str, str]:
+        return next(place for place, known in self._environments.items() if known.key == environment)
 
     def rename_space(self, space: str, name: str, events: Sequence[Event] = ()) -> None:
         with self._lock:

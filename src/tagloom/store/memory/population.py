@@ -19,6 +19,7 @@ from tagloom.model import (
     Count,
     Decision,
     Difference,
+    Done,
     Foreseen,
     Given,
     Kind,
@@ -30,6 +31,7 @@ from tagloom.model import (
     Person,
     PersonRecord,
     Receipt,
+    Rejected,
     Source,
     Tag,
     TagShare,
@@ -49,6 +51,7 @@ from tagloom.store.port import (
     Page,
     Part,
     Request,
+    Step,
     TagTribe,
     Undo,
     UndoAll,
@@ -91,6 +94,8 @@ class MemoryPopulation:
         self._history: list[Record] = []
         self._states: list[State] = [self._state]
         self._replays: dict[str, tuple[str, Receipt, datetime]] = {}
+        self._steps: dict[str, list[tuple[Done, tuple[Rejected, ...]]]] = {}
+        self._sealed: set[str] = set()
 
     def _at(self) -> str:
         return self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -139,8 +144,20 @@ class MemoryPopulation:
             if replayed is not None:
                 return replayed
             batch = Batch(self._state, request, is_closed=self._closed())
+            through = 0
             for part in parts:
                 batch.read(part)
+                through = max([through, *map(int, part.lines), *(each.line for each in part.rejected)])
+            step = None if request.dry_run else request.step
+            if step is not None:
+                committed = self._find_step(step, through)
+                if committed is not None:
+                    return committed
+            if request.only_at is not None and request.only_at != self._state.version:
+                raise problems.PlanOutdated(
+                    f"The plan is of version {request.only_at}, and the newest is {self._state.version}.",
+                    version=self._state.version,
+                )
             if request.mode == "mirror" and not batch.accepted and not request.allow_empty:
                 raise problems.MirrorEmpty("No line of the mirror was accepted; say allow_empty if that is meant.")
             done = self._commit(batch.apply(), request.action, request.origin, dry_run=request.dry_run)
@@ -154,7 +171,39 @@ class MemoryPopulation:
             )
             if request.idempotency_key is not None and not request.dry_run:
                 self._replays[request.idempotency_key] = (request.fingerprint, receipt, self._now())
+            if step is not None:
+                made = None if done.effect.is_nothing() else done.version
+                plain = msgspec.structs.replace(receipt, rejected=())
+                noted = Done(number=step.number, through=through, version=made, receipt=plain)
+                self._steps.setdefault(step.run, []).append((noted, receipt.rejected))
             return receipt
+
+    def _find_step(self, step: Step, through: int) -> Receipt | None:
+        """The receipt of the step, when it was committed. Raises: ImportSealed, StepTaken."""
+        if step.run in self._sealed:
+            raise problems.ImportSealed("The import was cancelled; nothing more of it is applied.")
+        steps = self.steps(step.run)
+        for done in steps:
+            if (done.number, done.through) == (step.number, through):
+                return done.receipt
+        if step.number != len(steps) + 1:
+            raise problems.StepTaken(
+                f"{len(steps)} steps of the import are committed; this one is not the next.", steps=len(steps)
+            )
+        return None
+
+    def seal(self, run: str) -> tuple[Done, ...]:
+        with self._lock:
+            self._sealed.add(run)
+            return self.steps(run)
+
+    def steps(self, run: str) -> tuple[Done, ...]:
+        with self._lock:
+            return tuple(done for done, _ in self._steps.get(run, ()))
+
+    def rejected_in(self, run: str) -> Iterator[Rejected]:
+        for _, rejected in tuple(self._steps.get(run, ())):
+            yield from rejected
 
     def _find_replay(self, request: Request) -> Receipt | None:
         """The receipt of the same request, when its key was used lately."""
@@ -314,7 +363,9 @@ class MemoryPopulation:
                 case TagTribe():
                     receipt = twin.tag_tribe(write, tribes, Request(mode="change", origin=nobody))
                 case Apply():
-                    request = msgspec.structs.replace(write.request, idempotency_key=None, dry_run=False)
+                    request = msgspec.structs.replace(
+                        write.request, idempotency_key=None, dry_run=False, step=None, only_at=None
+                    )
                     receipt = twin.apply(write.parts, request)
             receipt = msgspec.structs.replace(receipt, version=self._state.version, dry_run=True)
             return foreseen(self._state, twin._state, receipt, tribes)

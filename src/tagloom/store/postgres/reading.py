@@ -18,6 +18,7 @@ from tagloom.engine.storage import (
     Span,
     Stamp,
     State,
+    StepRecord,
 )
 from tagloom.store.postgres.connecting import Wire
 from tagloom.store.schema import first_change_id
@@ -246,6 +247,20 @@ class PostgresSnapshot:
         query = "SELECT fingerprint, receipt FROM replay WHERE environment=%s AND key=%s"
         found = self._all(query, self._environment, key)
         return Replay._make(found[0]) if found else None
+
+    def imported(self) -> list[str]:
+        query = "SELECT DISTINCT run FROM import_step WHERE environment=%s ORDER BY run"
+        return [run for (run,) in self._all(query, self._environment)]
+
+    def steps(self, run: str) -> list[StepRecord]:
+        query = (
+            "SELECT number, through, version, receipt FROM import_step WHERE environment=%s AND run=%s ORDER BY number"
+        )
+        return [StepRecord._make(found) for found in self._all(query, self._environment, run)]
+
+    def rejected(self, run: str, number: int) -> bytes:
+        query = "SELECT rejected FROM import_step WHERE environment=%s AND run=%s AND number=%s"
+        return bytes(self._all(query, self._environment, run, number)[0][0])
 
 
 def _paged(

@@ -14,6 +14,7 @@ from tagloom.engine.storage import (
     Run,
     Segment,
     State,
+    StepRecord,
 )
 from tagloom.store.postgres.connecting import Wire
 from tagloom.store.postgres.reading import STATE_QUERY, PostgresSnapshot
@@ -295,3 +296,12 @@ class PostgresTransaction(PostgresSnapshot):
             # Other environments' are left to their own writers, who would otherwise wait for each other's deletions.
             self._wire.later("DELETE FROM replay WHERE environment=%s AND at<%s", self._environment, before)
         self._replays_since = max(self._replays_since, before)
+
+    # Steps of imports.
+
+    def put_step(self, run: str, step: StepRecord, rejected: bytes) -> None:
+        query = (
+            "INSERT INTO import_step (environment, run, number, through, version, receipt, rejected) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        )
+        self._wire.later(query, self._environment, run, *step, rejected)

@@ -1,0 +1,94 @@
+"""Syncs of an environment, and their runs."""
+
+import asyncio
+
+import anyio.to_thread
+
+from tagloom import limits, problems
+from tagloom.http.bodies import Upload, read_json
+from tagloom.http.call import Answer, Call
+from tagloom.http.etags import etag, expected_revision, if_match
+from tagloom.http.paging import page_of
+from tagloom.http.shapes import NewSync, SyncRunsPage, SyncsPage
+from tagloom.syncs import SyncDraft
+
+
+async def list_syncs(call: Call) -> Answer:
+    """A page of syncs by id."""
+    environment = call.environment
+    found = await call.in_thread(lambda: call.doors.syncs.list_syncs(environment))
+    items, next_cursor = page_of(call, found, lambda sync: sync.id)
+    return Answer(SyncsPage(items=items, next_cursor=next_cursor))
+
+
+async def create_sync(call: Call) -> Answer:
+    """A new sync."""
+    environment, by = call.environment, call.principal.name
+    body = await read_json(call, NewSync)
+    created = await call.in_thread(lambda: call.doors.syncs.create_sync(environment, body.id, _draft(body), by=by))
+    place = f"/v2/spaces/{environment.space}/environments/{environment.name}/syncs/{created.id}"
+    return Answer(created, status=201, headers=((b"location", place.encode("ascii")), etag(created.revision)))
+
+
+async def get_sync(call: Call) -> Answer:
+    """One sync."""
+    environment, sync = call.environment, call.values["sync"]
+    found = await call.in_thread(lambda: call.doors.syncs.get_sync(environment, sync))
+    return Answer(found, headers=(etag(found.revision),))
+
+
+async def put_sync(call: Call) -> Answer:
+    """Replaces the sync that If-Match has seen."""
+    environment, sync, by = call.environment, call.values["sync"], call.principal.name
+    expected = if_match(call)
+    if expected is None:
+        raise problems.PreconditionRequired(
+            "Give the ETag of the sync as you read it in If-Match, or * to replace it whatever it is now."
+        )
+    draft = await read_json(call, SyncDraft)
+    stored = await call.in_thread(lambda: call.doors.syncs.get_sync(environment, sync))
+    revision = expected_revision(stored.revision, expected, problems.SyncChanged, f"The sync '{sync}'")
+    changed = await call.in_thread(
+        lambda: call.doors.syncs.put_sync(environment, sync, draft, revision=revision, by=by)
+    )
+    return Answer(changed, headers=(etag(changed.revision),))
+
+
+async def drop_sync(call: Call) -> Answer:
+    """Forgets the sync and its runs."""
+    environment, sync, by = call.environment, call.values["sync"], call.principal.name
+    await call.in_thread(lambda: call.doors.syncs.drop_sync(environment, sync, by=by))
+    return Answer(None, status=204)
+
+
+async def run_sync(call: Call) -> Answer:
+    """Begins a run."""
+    environment, sync, by = call.environment, call.values["sync"], call.principal.name
+    return Answer(await call.in_thread(lambda: call.doors.syncs.run_sync(environment, sync, by=by)), status=202)
+
+
+async def push_records(call: Call) -> Answer:
+    """Takes records as NDJSON for a sync whose records come by themselves."""
+    environment, sync, by = call.environment, call.values["sync"], call.principal.name
+    upload = Upload(call, limits.BULK_BODY_BYTES_MAX)
+    feeding = asyncio.create_task(upload.feed())
+    try:
+        run = await anyio.to_thread.run_sync(
+            lambda: call.doors.runner.push(environment, sync, upload.chunks(), by=by), limiter=call.doors.uploads
+        )
+    finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
+    return Answer(run, status=202)
+
+
+async def list_runs(call: Call) -> Answer:
+    """A page of runs, the newest first."""
+    environment, sync = call.environment, call.values["sync"]
+    before, limit = call.find_integer("before"), call.integer("limit")
+    runs = await call.in_thread(lambda: call.doors.syncs.list_runs(environment, sync, before=before, limit=limit))
+    return Answer(SyncRunsPage(items=runs))
+
+
+def _draft(body: NewSync) -> SyncDraft:
+    return SyncDraft(**{name: getattr(body, name) for name in SyncDraft.__struct_fields__})

@@ -1,0 +1,73 @@
+"""Where the files of imports lie while they are needed, each in a folder named by its import."""
+
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tagloom import limits, problems
+from tagloom.store.imports_port import Compression
+
+ID = re.compile(r"[0-9a-f]{24}")
+_MAGIC: tuple[tuple[bytes, Compression], ...] = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"))
+
+
+class Folder:
+    """The files of an installation's imports; processes that work on the same imports share it."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
+    def path(self, run: str) -> Path:
+        """Where the file of an import is."""
+        return self._place / run / "file"
+
+    def store(self, chunks: Iterable[bytes]) -> tuple[str, int, Compression]:
+        """Stores a file: the id of its import to be, its bytes, and how it is compressed, told by its first bytes.
+
+        Raises: BodyInvalid: it is empty; BodyTooLarge; what `chunks` raises. Then nothing is left.
+        """
+        run = secrets.token_hex(12)
+        path = self.path(run)
+        path.parent.mkdir(parents=True)
+        try:
+            size = _written(path, chunks)
+            with path.open("rb") as file:
+                first = file.read(4)
+        except BaseException:
+            shutil.rmtree(path.parent)
+            raise
+        return run, size, next((name for magic, name in _MAGIC if first.startswith(magic)), "none")
+
+    def drop(self, run: str) -> None:
+        """Forgets a file; does nothing when it is gone."""
+        shutil.rmtree(self._place / run, ignore_errors=True)
+
+    def older_than(self, moment: float) -> Iterator[str]:
+        """The imports whose files were stored before a moment, in Unix seconds."""
+        for place in sorted(self._place.glob("*")) if self._place.exists() else ():
+            if ID.fullmatch(place.name) and place.stat().st_mtime < moment:
+                yield place.name
+
+
+def chunks_of(path: Path) -> Iterator[bytes]:
+    """A file in chunks."""
+    with path.open("rb") as file:
+        while chunk := file.read(limits.UPLOAD_CHUNK_BYTES):
+            yield chunk
+
+
+def _written(path: Path, chunks: Iterable[bytes]) -> int:
+    size = 0
+    with path.open("xb") as file:
+        for chunk in chunks:
+            size += len(chunk)
+            if size > limits.IMPORT_BYTES_MAX:
+                raise problems.BodyTooLarge(
+                    f"A file has {limits.IMPORT_BYTES_MAX:,} bytes at most.", bytes_max=limits.IMPORT_BYTES_MAX
+                )
+            file.write(chunk)
+    if not size:
+        raise problems.BodyInvalid("The file is empty.")
+    return size

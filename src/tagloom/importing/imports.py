@@ -1,0 +1,338 @@
+"""The use cases of imports: what a caller may ask of one, in which state, and what it answers.
+
+Asking changes the stored import; a worker, of whatever process, sees the change and acts on it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from tagloom import limits, problems
+from tagloom.importing.folder import Folder, chunks_of
+from tagloom.mappings import Mapping, check_mapping
+from tagloom.model import Done, Environment, Mode, Origin
+from tagloom.store.imports_port import ENDED, Import, ImportFormat, ImportState, Tally
+from tagloom.store.port import Control, Population
+from tagloom.tags import parse_tag
+from tagloom.times import rfc3339
+
+_TRIES = 20  # A change that others overtook so often is given up.
+_BEGUN: tuple[ImportState, ...] = ("running", "paused")
+
+
+class Imports:
+    """The imports of an installation. Every method with an import's id raises ImportNotFound."""
+
+    def __init__(
+        self,
+        control: Control,
+        folder: Path,
+        population_of: Callable[[Environment], Population],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._control = control
+        self.folder = Folder(folder)
+        self._population_of = population_of
+        self._now = now
+        # Set whenever something is to be done, so that this process's worker does not wait for its next look.
+        self.has_work = threading.Event()
+
+    # Bringing.
+
+    def bring_file(
+        self,
+        environment: Environment,
+        source: Path | Iterable[bytes],
+        *,
+        name: str,
+        by: str,
+        mapping: Mapping | None = None,
+        mapping_name: str | None = None,
+        mode: Mode = "add",
+        under: str = "",
+        lowercase: bool = False,
+        format: ImportFormat | None = None,
+        share_removed_max: float | None = limits.IMPORT_SHARE_REMOVED_DEFAULT,
+    ) -> Import:
+        """Stores a file, which waits to be planned or run. Its compression is told by its first bytes.
+
+        Without `format` the name tells it. Without a mapping the records are of the plain form: `user` or `visitor`
+        and `tag` in columns, or the objects that a bulk write takes.
+
+        Raises: BodyInvalid: it is empty, or of no known format; BodyTooLarge; TooManyImports; what the mapping, the
+        prefix and the mode together may be wrong in: MappingInvalid, TagProblem, ContentTypeUnsupported.
+        """
+        found = format or format_of(name)
+        draft = Import(
+            id="",
+            space=environment.space,
+            environment=environment.name,
+            name=name[: limits.CHARACTERS_PER_SOURCE_MAX],
+            format=found,
+            compression="none",
+            size_bytes=0,
+            by=by,
+            created_at=rfc3339(self._now()),
+            mode=mode,
+            under=under,
+            lowercase=lowercase,
+            mapping=mapping,
+            mapping_name=mapping_name,
+            share_removed_max=share_removed_max,
+        )
+        _check(draft)
+        self._forget_old()
+        kept = [run for run in self.list(environment, limit=limits.PAGE_ITEMS_MAX) if run.has_file]
+        if len(kept) >= limits.UPLOADS_KEPT_MAX:
+            raise problems.TooManyImports(
+                f"{limits.UPLOADS_KEPT_MAX} files are kept; drop one first.", files_max=limits.UPLOADS_KEPT_MAX
+            )
+        id, size, compression = self.folder.store(chunks_of(source) if isinstance(source, Path) else source)
+        run = replace(draft, id=id, size_bytes=size, compression=compression)
+        try:
+            if found == "parquet" and compression != "none":
+                raise problems.BodyInvalid("A Parquet file is compressed inside; bring it as it is.")
+            self._control.add_import(run)
+        except BaseException:
+            self.folder.drop(id)
+            raise
+        return run
+
+    def configure(
+        self,
+        environment: Environment,
+        id: str,
+        *,
+        mapping: Mapping | None,
+        mapping_name: str | None = None,
+        mode: Mode,
+        under: str = "",
+        lowercase: bool = False,
+        share_removed_max: float | None = limits.IMPORT_SHARE_REMOVED_DEFAULT,
+    ) -> Import:
+        """Says anew how the file is to be applied, before anything of it was. Raises: ImportStateWrong, as bringing."""
+
+        def changed(run: Import) -> Import:
+            put = replace(
+                _to(run, "waiting"),
+                mapping=mapping,
+                mapping_name=mapping_name,
+                mode=mode,
+                under=under,
+                lowercase=lowercase,
+                share_removed_max=share_removed_max,
+                plan=None,
+                is_approved=False,
+            )
+            _check(put)
+            return put
+
+        return self._change(environment, id, ("waiting", "planned", "held", "failed"), changed, is_untouched=True)
+
+    # Reading.
+
+    def get(self, environment: Environment, id: str) -> Import:
+        """One import, with what its steps did so far."""
+        run = self._control.get_import(id)
+        if (run.space, run.environment) != (environment.space, environment.name):
+            raise problems.ImportNotFound("There is no such import here.", value=id[:64])
+        return self._told(environment, run)
+
+    def list(self, environment: Environment, *, limit: int, before: str | None = None) -> tuple[Import, ...]:
+        """Those of an environment, the newest first, behind the one of the id `before`."""
+        found = self._control.list_imports(environment.space, environment.name, limit=limit, before=before)
+        return tuple(self._told(environment, run) for run in found)
+
+    def _told(self, environment: Environment, run: Import) -> Import:
+        if run.state not in _BEGUN:
+            return run
+        return replace(run, tally=tally_of(self._population_of(environment).steps(run.id)))
+
+    # Asking.
+
+    def plan(self, environment: Environment, id: str) -> Import:
+        """Has it computed what the import would do. Raises: ImportStateWrong, ImportFileGone."""
+        return self._change(
+            environment,
+            id,
+            ("waiting", "planned", "held", "failed"),
+            lambda run: replace(_to(run, "looking"), runs_after_plan=False, plan=None),
+            is_untouched=True,
+        )
+
+    def run(self, environment: Environment, id: str, *, goes_on: bool = False) -> Import:
+        """Has it applied; a mode that can remove is planned first, unless it was. Again after a failure goes on.
+
+        With `goes_on` neither a guard nor a plan that holds no more stops it. Raises: ImportStateWrong, ImportFileGone.
+        """
+
+        def changed(run: Import) -> Import:
+            began = replace(run, is_approved=run.is_approved or goes_on, began_at=rfc3339(self._now()))
+            return _begun(began)
+
+        return self._change(environment, id, ("waiting", "planned", "failed"), changed)
+
+    def approve(self, environment: Environment, id: str) -> Import:
+        """Lets a held import run as its plan says it would now. Raises: ImportStateWrong, ImportFileGone."""
+        return self._change(
+            environment, id, ("held",), lambda run: _begun(replace(run, is_approved=True, began_at=self._at()))
+        )
+
+    def pause(self, environment: Environment, id: str) -> Import:
+        """Stops behind the step that is being applied. Raises: ImportStateWrong."""
+        return self._change(environment, id, ("looking", "running"), lambda run: _to(run, "paused"))
+
+    def resume(self, environment: Environment, id: str) -> Import:
+        """Goes on where it was paused. Raises: ImportStateWrong, ImportFileGone."""
+        return self._change(environment, id, ("paused",), lambda run: _begun(replace(run, problem=None)))
+
+    def cancel(self, environment: Environment, id: str, *, by: str, undo: bool = False) -> Import:
+        """Ends it: no further step is applied, by whatever process. With `undo` those that were are taken back.
+
+        Raises: ImportStateWrong; with `undo`, what undoing raises.
+        """
+        states: tuple[ImportState, ...] = ("waiting", "looking", "planned", "held", "running", "paused")
+        run = self._change(
+            environment, id, states, lambda run: replace(_to(run, "cancelled"), ended_at=self._at()), needs_file=False
+        )
+        done = self._population_of(environment).seal(id)
+        run = self._change(environment, id, ("cancelled",), lambda run: replace(run, tally=tally_of(done)))
+        return self.undo(environment, id, by=by) if undo else run
+
+    def undo(self, environment: Environment, id: str, *, by: str) -> Import:
+        """Takes back what an ended import did, its newest version first; each undoing is a version of its own.
+
+        A version that was undone already is passed over. Raises: ImportStateWrong, UndoConflict.
+        """
+        self._change(environment, id, ENDED, lambda run: run, needs_file=False)
+        population = self._population_of(environment)
+        done = population.seal(id)
+        undone: list[int] = []
+        for step in reversed(done):
+            if step.version is None:
+                continue
+            if population.get_change(step.version).undone_by is None:
+                undone.append(population.undo(step.version, Origin(by, f"import {id}")).version)
+        return self._change(
+            environment,
+            id,
+            ENDED,
+            lambda run: replace(run, tally=tally_of(done), undone=(*run.undone, *undone)),
+            needs_file=False,
+        )
+
+    def drop(self, environment: Environment, id: str) -> None:
+        """Forgets the import and its file; what it did stays. Raises: ImportStateWrong."""
+        states: tuple[ImportState, ...] = ("waiting", "planned", "held", *ENDED)
+        self._change(environment, id, states, lambda run: run, needs_file=False)
+        self._control.drop_import(id)
+        self.folder.drop(id)
+
+    # Within.
+
+    def _at(self) -> str:
+        return rfc3339(self._now())
+
+    def _change(
+        self,
+        environment: Environment,
+        id: str,
+        states: tuple[ImportState, ...],
+        changed: Callable[[Import], Import],
+        *,
+        is_untouched: bool = False,
+        needs_file: bool = True,
+    ) -> Import:
+        """Changes an import that is in one of these states; `is_untouched` demands that nothing of it was applied."""
+        for _ in range(_TRIES):
+            run = self.get(environment, id)
+            if run.state not in states:
+                raise problems.ImportStateWrong(
+                    f"The import is {run.state}; this asks for {' or '.join(states)}.", state=run.state
+                )
+            if needs_file and not run.has_file:
+                raise problems.ImportFileGone("The file was forgotten; bring it again.")
+            if is_untouched and self._population_of(environment).steps(id):
+                raise problems.ImportStateWrong("Some of it was applied already.", state=run.state)
+            try:
+                put = self._control.put_import(changed(run))
+            except problems.ImportChanged:
+                continue
+            self.has_work.set()
+            return self._told(environment, put)
+        raise problems.ImportChanged("Others change this import all the time.")
+
+    def _forget_old(self) -> None:
+        """Forgets files that lie here for too long; the imports themselves stay."""
+        for id in self.folder.older_than(self._now() - limits.UPLOAD_DAYS_KEPT * 86_400):
+            try:
+                run = self._control.get_import(id)
+                if run.state in ("looking", "running"):
+                    continue
+                self._control.put_import(replace(run, has_file=False))
+            except problems.ImportNotFound:
+                # A process was killed between storing the file and telling of it.
+                pass
+            except problems.ImportChanged:
+                continue
+            self.folder.drop(id)
+
+
+def format_of(name: str) -> ImportFormat:
+    """The format that a file's name tells, whatever it is compressed by. Raises: BodyInvalid."""
+    plain = name.lower().removesuffix(".gz").removesuffix(".zst")
+    match plain.rpartition(".")[2]:
+        case "csv" | "tsv" | "txt":
+            return "csv"
+        case "ndjson" | "jsonl":
+            return "ndjson"
+        case "parquet":
+            return "parquet"
+    raise problems.BodyInvalid(
+        f"'{name[:100]}' ends with none of .csv, .ndjson and .parquet.", rule="a CSV, NDJSON or Parquet file"
+    )
+
+
+def tally_of(done: Iterable[Done]) -> Tally:
+    """What some steps did together."""
+    steps = tuple(done)
+    receipts = [step.receipt for step in steps]
+    return Tally(
+        versions=tuple(step.version for step in steps if step.version is not None),
+        steps=len(steps),
+        added=sum(each.added for each in receipts),
+        removed=sum(each.removed for each in receipts),
+        unchanged=sum(each.unchanged for each in receipts),
+        new_people=sum(each.new_people for each in receipts),
+        new_tags=sum(each.new_tags for each in receipts),
+        normalized=sum(each.normalized for each in receipts),
+        rejected_count=sum(each.rejected_count for each in receipts),
+    )
+
+
+def _to(run: Import, state: ImportState) -> Import:
+    return replace(run, state=state, hold=None, problem=None, detail=None, ended_at=None)
+
+
+def _begun(run: Import) -> Import:
+    """An import that is to be run: by way of a plan, when it can take something from somebody."""
+    if run.mode == "add" or run.plan is not None or run.is_approved:
+        return _to(run, "running")
+    return replace(_to(run, "looking"), runs_after_plan=True)
+
+
+def _check(run: Import) -> None:
+    if run.under:
+        parse_tag(run.under)
+    if run.mapping is not None:
+        check_mapping(run.mapping)
+    if run.mode == "change" and (run.mapping is not None or run.format != "ndjson"):
+        raise problems.ContentTypeUnsupported(
+            "Mode 'change' needs lines with 'add' and 'remove', which NDJSON of the plain form has.", rule="NDJSON"
+        )
+    share = run.share_removed_max
+    if share is not None and not 0 <= share <= 100:
+        raise problems.ParameterInvalid("A share is a number of percent from 0 to 100.", parameter="share_removed_max")

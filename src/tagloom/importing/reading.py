@@ -1,0 +1,26 @@
+"""The file of an import as parts: of the plain form, or by its mapping."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from tagloom import problems
+from tagloom.intake import read_parts
+from tagloom.intake.mapped import read_mapped
+from tagloom.intake.rows import read_bytes
+from tagloom.store.imports_port import Import
+from tagloom.store.port import Part
+
+
+def parts_of(path: Path, run: Import) -> Iterator[Part]:
+    """The parts of an import's file, in order and each time the same. Raises: BodyInvalid, ColumnsInvalid, as reading.
+
+    Raises: ImportFileGone: it was forgotten, or lies in another process's folder.
+    """
+    if not path.exists():
+        raise problems.ImportFileGone("The file is not here; bring it again.")
+    if run.mapping is not None:
+        yield from read_mapped(path, run.format, run.compression, run.mapping)
+        return
+    with closing(read_bytes(path, run.compression)) as chunks:
+        yield from read_parts(chunks, run.format, allow_change=run.mode == "change")

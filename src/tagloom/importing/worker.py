@@ -1,0 +1,341 @@
+"""Works on imports: takes one by a lease, plans or applies it, and goes on where a lost process stopped.
+
+Correctness does not hang on the lease, which only keeps two from doing the same work: a step is committed with its
+place in the import, once, whoever asks for it.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+from msgspec.structs import replace
+
+from tagloom import limits, problems
+from tagloom.foresight import Foresight
+from tagloom.importing.imports import Imports, tally_of
+from tagloom.importing.reading import parts_of
+from tagloom.model import Environment, Foreseen, Mode, Origin, Receipt
+from tagloom.store.imports_port import Hold, Import, ImportState, Plan
+from tagloom.store.port import Control, Part, Population, Request, Step
+from tagloom.tags import is_at_or_below, parse_tag
+from tagloom.times import rfc3339
+
+# In these a person's lines must meet, so the file is one step.
+WHOLE_MODES: tuple[Mode, ...] = ("set", "mirror")
+_SECONDS_BETWEEN_TELLING = 0.5
+
+log = structlog.get_logger()
+
+
+class _Stopped(Exception):
+    """The import is not this worker's any more: it was paused or cancelled, or another process has it."""
+
+
+class Worker:
+    """Carries out what `Imports` is asked for, one import at a time, in a thread or in the caller's."""
+
+    def __init__(
+        self,
+        imports: Imports,
+        control: Control,
+        foresight: Foresight,
+        population_of: Callable[[Environment], Population],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._imports = imports
+        self._control = control
+        self._foresight = foresight
+        self._population_of = population_of
+        self._now = now
+        self._owner = secrets.token_hex(8)
+        self._is_closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # The thread.
+
+    def start(self) -> None:
+        """Works in a thread of its own from now on."""
+        self._thread = threading.Thread(target=self._serve, name="tagloom-imports", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends behind the step that is being applied; somebody else, or a later start, goes on from there."""
+        self._is_closing.set()
+        self._imports.has_work.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _serve(self) -> None:
+        while not self._is_closing.is_set():
+            self._imports.has_work.clear()
+            try:
+                if self.work_once():
+                    continue
+            except problems.StoreUnavailable as problem:
+                # The database is away; nothing is lost, and the next look may find it again.
+                log.error("import.store_unavailable", detail=problem.detail)
+            self._imports.has_work.wait(limits.IMPORT_SECONDS_BETWEEN_LOOKS)
+
+    def work_once(self) -> bool:
+        """Takes an import that waits for work and carries it as far as it goes; False when none waits."""
+        now = self._now()
+        run = self._control.lease_import(self._owner, now=rfc3339(now), until=self._until())
+        if run is None:
+            return False
+        environment = self._control.get_environment(run.space, run.environment)
+        with self._keeping(run):
+            try:
+                if run.state == "looking":
+                    self._look(environment, run)
+                else:
+                    self._run(environment, run)
+            except (_Stopped, problems.ImportSealed, problems.StepTaken, problems.ImportChanged):
+                self._control.release_import(run.id, self._owner)
+            except problems.StoreUnavailable:
+                self._control.release_import(run.id, self._owner)
+                raise
+            except problems.Problem as problem:
+                self._fail(environment, run, problem.slug(), problem.detail)
+            except Exception as error:
+                log.error("import.failed", run=run.id, exc_info=True)
+                self._fail(environment, run, "internal-error", f"Tagloom failed at this file: {type(error).__name__}.")
+        return True
+
+    def _until(self) -> str:
+        return rfc3339(self._now() + limits.IMPORT_LEASE_SECONDS)
+
+    @contextmanager
+    def _keeping(self, run: Import) -> Iterator[None]:
+        """Keeps the lease while something takes long, such as one large commit."""
+        is_over = threading.Event()
+
+        def keep() -> None:
+            while not is_over.wait(limits.IMPORT_LEASE_SECONDS / 3):
+                try:
+                    self._control.tell_progress(run.id, self._owner, rows_read=None, until=self._until())
+                except problems.StoreUnavailable as problem:
+                    log.warning("import.lease_not_kept", run=run.id, detail=problem.detail)
+
+        thread = threading.Thread(target=keep, name="tagloom-import-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+
+    def _put(self, run: Import, state: ImportState, **more: object) -> Import:
+        """The import in another state, unless somebody changed it meanwhile. Raises: ImportChanged."""
+        stored = self._control.get_import(run.id)
+        if stored.revision != run.revision:
+            raise problems.ImportChanged("The import was changed at the same moment.")
+        ended = {"ended_at": rfc3339(self._now())} if state in ("done", "failed") else {}
+        put = self._control.put_import(replace(stored, state=state, **ended, **more))
+        log.info(f"import.{state}", run=run.id, space=run.space, environment=run.environment, rows=put.rows_read)
+        return put
+
+    def _fail(self, environment: Environment, run: Import, problem: str, detail: str) -> None:
+        tally = tally_of(self._population_of(environment).steps(run.id))
+        try:
+            self._put(run, "failed", problem=problem, detail=detail, tally=tally)
+        except problems.ImportChanged:
+            self._control.release_import(run.id, self._owner)
+
+    # Reading.
+
+    def _parts(self, run: Import) -> Iterator[Part]:
+        """The parts of the file, while the import is this worker's. Raises: _Stopped."""
+        rows, told = 0, 0.0
+        for part in parts_of(self._imports.folder.path(run.id), run):
+            self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
+            told = self._now() if late else told
+            yield part
+            rows += len(part.lines) + len(part.rejected)
+        self._tell(run, rows)
+
+    def _tell(self, run: Import, rows: int | None) -> None:
+        if self._is_closing.is_set():
+            raise _Stopped
+        if rows is not None:
+            state = self._control.tell_progress(run.id, self._owner, rows_read=rows, until=self._until())
+            if state != run.state:
+                raise _Stopped
+
+    # Planning.
+
+    def _look(self, environment: Environment, run: Import) -> None:
+        try:
+            plan = self._plan(environment, run)
+        except problems.MirrorEmpty as problem:
+            self._hold(run, "source-empty", problem.detail, None)
+            return
+        total = self._control.get_import(run.id).rows_read
+        if not run.runs_after_plan:
+            self._put(run, "planned", plan=plan, rows_total=total)
+        elif (detail := self._too_much(run, plan)) is not None:
+            self._hold(run, "removes-much", detail, plan, rows_total=total)
+        else:
+            self._put(run, "running", plan=plan, rows_total=total)
+
+    def _hold(self, run: Import, hold: Hold, detail: str, plan: Plan | None, **more: object) -> None:
+        self._put(run, "held", hold=hold, detail=detail, plan=plan, is_approved=False, **more)
+
+    def _too_much(self, run: Import, plan: Plan) -> str | None:
+        """Why a plan has to be approved; None when it has not."""
+        if run.is_approved or run.share_removed_max is None or plan.share_removed <= run.share_removed_max:
+            return None
+        where = f"under '{run.under}'" if run.under else "of the environment"
+        return (
+            f"It would remove {plan.foreseen.receipt.removed:,} of the {plan.taggings:,} taggings {where}: "
+            f"{plan.share_removed:.1f} %, and {run.share_removed_max:g} % is what it may."
+        )
+
+    def _plan(self, environment: Environment, run: Import) -> Plan:
+        """What the import would do now. Raises: MirrorEmpty, and what reading the file raises."""
+        request = _request(run, limits.REJECTED_PER_RECEIPT_MAX)
+        foreseen = self._foresight.apply(environment, self._parts(run), request)
+        taggings = self._taggings_before(environment, run, foreseen) if foreseen.receipt.removed else 0
+        return Plan(
+            id=secrets.token_hex(8),
+            version=foreseen.receipt.version,
+            at=rfc3339(self._now()),
+            foreseen=foreseen,
+            taggings=taggings,
+            share_removed=100 * foreseen.receipt.removed / taggings if taggings else 0.0,
+            emptied_tags=self._emptied(environment, foreseen),
+        )
+
+    def _taggings_before(self, environment: Environment, run: Import, foreseen: Foreseen) -> int:
+        """How many taggings there are at or below the prefix; what is about to be removed is always among them."""
+        under = parse_tag(run.under) if run.under else None
+        population, cursor, count = self._population_of(environment), None, 0
+        while True:
+            page = population.list_tags(under=under, limit=limits.PAGE_ITEMS_MAX, cursor=cursor)
+            count += sum(tag.users for tag in page.items if under is None or is_at_or_below(tag.tag, under))
+            cursor = page.next_cursor
+            if cursor is None:
+                return max(count, foreseen.receipt.removed)
+
+    def _emptied(self, environment: Environment, foreseen: Foreseen) -> tuple[str, ...]:
+        population, found = self._population_of(environment), []
+        for effect in foreseen.by_tag:
+            if effect.removed > effect.added and effect.tag not in foreseen.new_tags:
+                tag = population.get_tag(parse_tag(effect.tag))
+                if tag.users + effect.added == effect.removed:
+                    found.append(effect.tag)
+        return tuple(found)
+
+    # Running.
+
+    def _run(self, environment: Environment, run: Import) -> None:
+        population = self._population_of(environment)
+        if run.plan is not None and not run.is_approved and not population.steps(run.id):
+            if (detail := self._too_much(run, run.plan)) is not None:
+                self._hold(run, "removes-much", detail, run.plan)
+                return
+            if not self._run_as_planned(environment, run, run.plan):
+                return
+        else:
+            self._apply(environment, run, None)
+        tally = tally_of(population.steps(run.id))
+        total = self._control.get_import(run.id).rows_read
+        self._put(run, "done", tally=tally, rows_total=total)
+
+    def _run_as_planned(self, environment: Environment, run: Import, plan: Plan) -> bool:
+        """Applies what was planned, or, when another version made it mean something else, holds the import."""
+        for _ in range(limits.IMPORT_PLANS_IN_A_ROW_MAX):
+            try:
+                self._apply(environment, run, plan.version)
+            except problems.PlanOutdated:
+                again = self._plan(environment, run)
+                if _effect(again) != _effect(plan):
+                    detail = f"Since version {plan.version} others wrote, and the import would do something else now."
+                    self._hold(run, "plan-changed", detail, again)
+                    return False
+                plan = again
+            else:
+                return True
+        detail = "Others write all the time, and each time the plan had to be made again."
+        self._hold(run, "plan-changed", detail, plan)
+        return False
+
+    def _apply(self, environment: Environment, run: Import, only_at: int | None) -> None:
+        """Applies whatever steps are missing. Raises: PlanOutdated, before the first."""
+        population = self._population_of(environment)
+        done = population.steps(run.id)
+        request = _request(run, limits.IMPORT_REJECTED_PER_STEP_MAX)
+        if run.mode in WHOLE_MODES:
+            if not done:
+                whole = replace(request, step=Step(run.id, 1), only_at=only_at)
+                population.apply(self._parts(run), whole)
+            return
+        if only_at is not None and not done and population.version() != only_at:
+            raise problems.PlanOutdated(f"The plan is of version {only_at}.", version=population.version())
+        through, number = (done[-1].through, len(done)) if done else (0, 0)
+        for group in _grouped(_behind(self._parts(run), through)):
+            number += 1
+            self._say(run, population.apply(group, replace(request, step=Step(run.id, number))))
+
+    def _say(self, run: Import, receipt: Receipt) -> None:
+        log.debug("import.step", run=run.id, version=receipt.version, added=receipt.added, removed=receipt.removed)
+
+
+def _request(run: Import, rejected_max: int) -> Request:
+    return Request(
+        mode=run.mode,
+        origin=Origin(run.by, run.name),
+        action="import",
+        under=parse_tag(run.under) if run.under else None,
+        lowercase=run.lowercase,
+        allow_empty=run.is_approved,
+        rejected_max=rejected_max,
+    )
+
+
+def _effect(plan: Plan) -> Foreseen:
+    """What is compared of two plans: all but the version that they were made at."""
+    return replace(plan.foreseen, receipt=replace(plan.foreseen.receipt, version=0))
+
+
+def _behind(parts: Iterator[Part], through: int) -> Iterator[Part]:
+    """The lines behind one, which was the last of a committed step."""
+    for part in parts:
+        if not through or (len(part.lines) and part.lines[0] > through):
+            yield part
+            continue
+        kept = part.lines > through
+        rejected = tuple(each for each in part.rejected if each.line > through)
+        if kept.any() or rejected:
+            yield _sliced(part, int(kept.argmax()) if kept.any() else len(kept), rejected)
+
+
+def _sliced(part: Part, first: int, rejected: tuple[object, ...]) -> Part:
+    is_kept = part.tagging_line >= first
+    return replace(
+        part,
+        lines=part.lines[first:],
+        keys=part.keys[first:],
+        tagging_line=part.tagging_line[is_kept] - first,
+        tagging_text=part.tagging_text[is_kept],
+        is_removal=None if part.is_removal is None else part.is_removal[is_kept],
+        rejected=rejected,
+        # Whoever is held by a rejected line loses nothing only in modes that are one step.
+        held=(),
+    )
+
+
+def _grouped(parts: Iterator[Part]) -> Iterator[list[Part]]:
+    """Parts that make a step together; the last one may be small, and none is empty."""
+    group: list[Part] = []
+    rows = 0
+    for part in parts:
+        group.append(part)
+        rows += len(part.lines) + len(part.rejected)
+        if rows >= limits.IMPORT_ROWS_PER_STEP:
+            yield group
+            group, rows = [], 0
+    if rows:
+        yield group

@@ -1,0 +1,177 @@
+"""Syncs as teammates and tokens see them: made, changed, run on call, and looked at."""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from tagloom import limits, problems
+from tagloom.emails import parse_email
+from tagloom.model import Environment, Event
+from tagloom.slugs import parse_slug
+from tagloom.store.port import Control
+from tagloom.syncing.schedules import check_schedule, next_after
+from tagloom.syncing.secrets import NAME
+from tagloom.syncs import FilesSource, SqlSource, Sync, SyncDraft, SyncRun
+from tagloom.tags import TagPath, is_at_or_below, parse_tag
+from tagloom.times import rfc3339
+
+
+class Syncs:
+    """The syncs of an installation. Every method that names one raises SyncNotFound."""
+
+    def __init__(self, control: Control, now: Callable[[], float] = time.time) -> None:
+        self._control = control
+        self._now = now
+
+    def list_syncs(self, environment: Environment) -> tuple[Sync, ...]:
+        """By id."""
+        return self._control.list_syncs(environment.key)
+
+    def get_sync(self, environment: Environment, sync: str) -> Sync:
+        """One of them."""
+        return self._control.get_sync(environment.key, sync)
+
+    def create_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, by: str) -> Sync:
+        """A new one.
+
+        Raises: BodyInvalid: its id; SyncInvalid, MappingNotFound, TagProblem, SyncExists, TooManySyncs.
+        """
+        self._check(environment, draft)
+        created = Sync(id=parse_slug(sync), draft=draft, next_run_at=self._next(draft))
+        self._control.add_sync(environment.key, created, [self._event(environment, by, "sync created", created.id)])
+        return created
+
+    def put_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, revision: int | None, by: str) -> Sync:
+        """Replaces its draft; with a revision, only while that is the stored one.
+
+        An incremental source goes on where it was, unless another column is its cursor now.
+        Raises: SyncChanged, SyncInvalid, MappingNotFound, TagProblem.
+        """
+        self._check(environment, draft)
+        stored = self.get_sync(environment, sync)
+        expected = stored.revision if revision is None else revision
+        put = Sync(id=sync, draft=draft, revision=expected + 1, next_run_at=self._next(draft))
+        self._control.put_sync(
+            environment.key, put, revision=expected, events=[self._event(environment, by, "sync changed", sync)]
+        )
+        if _cursor_of(draft) != _cursor_of(stored.draft):
+            self._control.put_cursor(environment.key, sync, None)
+        return self.get_sync(environment, sync)
+
+    def drop_sync(self, environment: Environment, sync: str, *, by: str) -> None:
+        """Forgets it and its runs; what they wrote stays."""
+        self._control.drop_sync(environment.key, sync, [self._event(environment, by, "sync deleted", sync)])
+
+    def run_sync(self, environment: Environment, sync: str, *, by: str) -> SyncRun:
+        """Begins a run, which a serving process takes up. Raises: SyncBusy: one has not ended; SyncInvalid: a push."""
+        stored = self.get_sync(environment, sync)
+        if not isinstance(stored.draft.source, SqlSource | FilesSource):
+            raise problems.SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
+        run = SyncRun(sync=sync, trigger="call", by=by, began_at=rfc3339(self._now()))
+        begun = self._control.begin_run(environment.key, run, due_at=None, next_run_at=stored.next_run_at)
+        if begun is None:
+            raise problems.SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")
+        return begun
+
+    def list_runs(
+        self,
+        environment: Environment,
+        sync: str,
+        *,
+        before: int | None = None,
+        limit: int = limits.PAGE_ITEMS_DEFAULT,
+    ) -> tuple[SyncRun, ...]:
+        """The newest first, of ids below `before`."""
+        self.get_sync(environment, sync)
+        return self._control.list_runs(environment.key, sync, before=before, limit=limit)
+
+    def _next(self, draft: SyncDraft) -> str | None:
+        if draft.schedule is None or draft.is_paused:
+            return None
+        return rfc3339(next_after(draft.schedule, self._now()))
+
+    def _event(self, environment: Environment, by: str, action: str, sync: str) -> Event:
+        return Event(
+            organization=self._control.get_space(environment.space).organization,
+            space=environment.space,
+            at=rfc3339(self._now()),
+            actor=by,
+            action=action,
+            subject=sync,
+            detail={"environment": environment.name},
+        )
+
+    def _check(self, environment: Environment, draft: SyncDraft) -> None:
+        mapping = self._control.get_mapping(environment.space, draft.mapping).mapping
+        if draft.under and not is_at_or_below(TagPath(mapping.prefix), parse_tag(draft.under)):
+            raise _invalid(
+                f"The mapping '{draft.mapping}' gives tags below '{mapping.prefix or '(nothing)'}', and the sync owns "
+                f"'{draft.under}'. Give the mapping that prefix.",
+                field="$.under",
+                rule="a mapping whose prefix lies at or below `under`",
+            )
+        if draft.mode in ("mirror", "set") and not draft.under:
+            raise _invalid(
+                f"Mode '{draft.mode}' takes what the source does not name, so it needs a branch of its own.",
+                field="$.under",
+                rule="a branch such as crm",
+            )
+        if not 0 <= draft.share_removed_max <= 100:
+            raise _invalid("A share is a number of percent from 0 to 100.", field="$.share_removed_max")
+        if draft.schedule is not None:
+            check_schedule(draft.schedule)
+        _check_source(draft)
+        _check_alerts(draft)
+
+
+def _check_source(draft: SyncDraft) -> None:
+    match draft.source:
+        case SqlSource() as source:
+            if not NAME.fullmatch(source.secret):
+                raise _invalid("A secret's name has lower-case letters, digits and hyphens.", field="$.source.secret")
+            if not 0 < len(source.query.strip()) <= limits.SYNC_QUERY_CHARACTERS_MAX:
+                raise _invalid(
+                    f"A query has 1 to {limits.SYNC_QUERY_CHARACTERS_MAX:,} characters.", field="$.source.query"
+                )
+            if (source.cursor is not None) != (":cursor" in source.query):
+                raise _invalid("A cursor's column and ':cursor' in the query belong together.", field="$.source.cursor")
+            if source.cursor is not None and draft.mode == "mirror":
+                raise _invalid(
+                    "A cursor reads what is new, and a mirror takes the tags of whoever is not read. Use mode 'set'.",
+                    field="$.mode",
+                )
+        case FilesSource() as source:
+            if not source.glob or source.glob.startswith("/") or ".." in source.glob.split("/"):
+                raise _invalid("A glob is relative to the organization's folder: crm/*.csv.", field="$.source.glob")
+        case _ if draft.schedule is not None:
+            raise _invalid("Records come to this sync by themselves; it has no schedule.", field="$.schedule")
+
+
+def _check_alerts(draft: SyncDraft) -> None:
+    alerts = draft.alerts
+    if alerts.webhook is not None and not alerts.webhook.startswith(("https://", "http://")):
+        raise _invalid("A webhook is an http or https address.", field="$.alerts.webhook")
+    if len(alerts.emails) > limits.SYNC_EMAILS_MAX:
+        raise _invalid(f"At most {limits.SYNC_EMAILS_MAX} addresses are told.", field="$.alerts.emails")
+    for email in alerts.emails:
+        parse_email(email)
+    if alerts.late_minutes < 1:
+        raise _invalid("A sync is late after a minute at least.", field="$.alerts.late_minutes")
+
+
+def _cursor_of(draft: SyncDraft) -> str | None:
+    return draft.source.cursor if isinstance(draft.source, SqlSource) else None
+
+
+def _invalid(says: str, *, field: str, rule: str | None = None) -> problems.SyncInvalid:
+    return problems.SyncInvalid(says, field=field, **({} if rule is None else {"rule": rule}))
+
+
+def parse_draft(body: bytes) -> SyncDraft:
+    """A draft from its JSON form. Raises: SyncInvalid, with the field."""
+    try:
+        return msgspec.json.decode(body, type=SyncDraft)
+    except msgspec.DecodeError as error:
+        says, _, place = str(error).partition(" - at `")
+        raise problems.SyncInvalid(f"{says}.", field=place.rstrip("`") or "$") from error

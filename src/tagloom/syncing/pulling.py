@@ -1,0 +1,233 @@
+"""Reads a source into one file, which an import then applies. Memory stays flat: some thousand rows at a time."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeAlias, assert_never
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlalchemy as sql
+
+from tagloom import limits, problems
+from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource
+from tagloom.tags import printable
+
+FileFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
+OnRows = Callable[[int], None]
+
+FORMATS: Mapping[str, FileFormat] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".parquet": "parquet",
+}
+COMPRESSIONS = (".gz", ".zst")
+ROWS_AT_ONCE = 10_000
+
+
+class Pulled(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read: how many rows where that is known, in which format, and how far an incremental source goes now."""
+
+    format: FileFormat
+    rows: int | None = None
+    cursor: str | None = None
+
+
+def pull(
+    source: SyncSource,
+    target: Path,
+    *,
+    cursor: str | None,
+    read_secret: Callable[[str], str],
+    folder: Path | None,
+    on_rows: OnRows,
+) -> Pulled:
+    """Writes what a source holds into a new file. Files may lie in `folder` and below only.
+
+    Raises: SourceUnreadable: with what the source says, and no secret; SyncInvalid: a source of pushes has nothing.
+    """
+    match source:
+        case SqlSource():
+            return _pull_query(source, target, cursor, read_secret(source.secret), on_rows)
+        case FilesSource():
+            return _pull_files(source, target, folder)
+        case PushSource():
+            raise problems.SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
+        case _:
+            assert_never(source)
+
+
+# Databases.
+
+
+def _pull_query(source: SqlSource, target: Path, cursor: str | None, url: str, on_rows: OnRows) -> Pulled:
+    with _translated(url):
+        engine = sql.create_engine(url, poolclass=sql.NullPool)
+        query = sql.text(source.query)
+        given = {} if source.cursor is None else {"cursor": cursor if cursor is not None else source.cursor_start}
+        with engine.connect().execution_options(stream_results=True, yield_per=ROWS_AT_ONCE) as connection:
+            found = connection.execute(query, given)
+            names = list(found.keys())
+            place = None if source.cursor is None else _place_of(source.cursor, names)
+            return _written(found.partitions(ROWS_AT_ONCE), names, place, cursor, target, on_rows)
+
+
+def _place_of(cursor: str, names: Sequence[str]) -> int:
+    if cursor not in names:
+        raise problems.SourceUnreadable(
+            f"The query has no column '{printable(cursor)}' for its cursor; it has {', '.join(map(printable, names))}.",
+            value=printable(cursor),
+        )
+    return names.index(cursor)
+
+
+def _written(
+    parts: Iterator[Sequence[Sequence[Any]]],
+    names: Sequence[str],
+    place: int | None,
+    cursor: str | None,
+    target: Path,
+    on_rows: OnRows,
+) -> Pulled:
+    """Rows as a Parquet file of texts; the greatest value of the cursor's column, as the database compares it."""
+    schema = pa.schema([(name, pa.string()) for name in names])
+    rows, newest = 0, None
+    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        for part in parts:
+            columns = [pa.array([text_of(row[at]) for row in part], pa.string()) for at in range(len(names))]
+            writer.write_table(pa.table(columns, schema=schema))
+            rows += len(part)
+            if place is not None:
+                values = [row[place] for row in part if row[place] is not None]
+                newest = max([*values, *([] if newest is None else [newest])], default=None)
+            on_rows(rows)
+    return Pulled(format="parquet", rows=rows, cursor=cursor if newest is None else text_of(newest))
+
+
+def text_of(value: Any) -> str | None:
+    """A value of a database as a mapping reads it.
+
+    >>> text_of(True), text_of(7), text_of(date(2026, 1, 2)), text_of(None)
+    ('true', '7', '2026-01-02', None)
+    """
+    match value:
+        case None | str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case datetime() | date() | time():
+            return value.isoformat()
+        case bytes() | memoryview():
+            return bytes(value).hex()
+        case list() | tuple():
+            return ";".join(text_of(each) or "" for each in value)
+        case _:
+            return str(value)
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    """A driver's errors as problems. What drivers say of an address may hold its password, and is cut out."""
+    try:
+        yield
+    except (sql.exc.SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
+        said = (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]
+        for secret in _secrets_of(url):
+            said = said.replace(secret, "…")
+        raise problems.SourceUnreadable(f"The database says: {printable(said)}") from None
+
+
+def _secrets_of(url: str) -> list[str]:
+    try:
+        password = sql.make_url(url).password
+    except (sql.exc.ArgumentError, ValueError):
+        return [url]
+    return [each for each in (url, str(password or "")) if each]
+
+
+# Files.
+
+
+def _pull_files(source: FilesSource, target: Path, folder: Path | None) -> Pulled:
+    if folder is None:
+        raise problems.SourceUnreadable("The server keeps no files for syncs; see TAGLOOM_FILES_FOLDER.")
+    home = folder.resolve()
+    try:
+        paths = sorted(path for path in home.glob(source.glob) if path.is_file())
+    except (ValueError, NotImplementedError) as error:
+        raise problems.SourceUnreadable(f"'{printable(source.glob)}' is no glob: {error}.") from error
+    for path in paths:
+        # What a link or a way upwards leads to counts, not how it is written.
+        if not path.resolve().is_relative_to(home):
+            raise problems.SourceUnreadable(
+                f"'{printable(path.name)}' lies outside the folder of the organization.", value=printable(path.name)
+            )
+    if not paths:
+        raise problems.SourceUnreadable(f"No file matches '{printable(source.glob)}'.", value=printable(source.glob))
+    formats = {_format_of(path) for path in paths}
+    if len(formats) > 1:
+        raise problems.SourceUnreadable(f"The files are of several formats: {', '.join(sorted(formats))}.")
+    (format,) = formats
+    try:
+        _join(paths, format, target)
+    except (OSError, pa.ArrowException) as error:
+        raise problems.SourceUnreadable(f"The files cannot be read: {printable(str(error))}.") from error
+    return Pulled(format=format)
+
+
+def _format_of(path: Path) -> FileFormat:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSIONS:
+        suffixes.pop()
+    found = FORMATS.get(suffixes[-1]) if suffixes else None
+    if found is None:
+        raise problems.SourceUnreadable(
+            f"'{printable(path.name)}' ends with none of {', '.join(FORMATS)}.", value=printable(path.name)
+        )
+    return found
+
+
+def _join(paths: Sequence[Path], format: FileFormat, target: Path) -> None:
+    """All files as one. Those with a header must agree on it."""
+    if format == "parquet":
+        schema = pq.read_schema(paths[0])
+        with pq.ParquetWriter(target, schema) as writer:
+            for path in paths:
+                for batch in pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE):
+                    writer.write_batch(batch)
+        return
+    header: bytes | None = None
+    with target.open("xb") as joined:
+        for path in paths:
+            with pa.input_stream(str(path), compression="detect") as stream:
+                chunk = stream.read(limits.UPLOAD_CHUNK_BYTES)
+                if format == "csv":
+                    first, _, rest = chunk.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
+                    if header is None:
+                        header = first.rstrip(b"\r")
+                        joined.write(header + b"\n")
+                    elif first.rstrip(b"\r") != header:
+                        raise problems.SourceUnreadable(
+                            f"'{printable(path.name)}' has another header than the files before it.",
+                            value=printable(path.name),
+                        )
+                    chunk = rest
+                while chunk:
+                    joined.write(chunk)
+                    chunk = stream.read(limits.UPLOAD_CHUNK_BYTES)
+            _end_line(joined)
+
+
+def _end_line(joined: BinaryIO) -> None:
+    """The next file begins a line of its own, whether or not the last one ended its own."""
+    if joined.tell():
+        joined.flush()
+        with Path(joined.name).open("rb") as written:
+            written.seek(-1, os.SEEK_END)
+            if written.read(1) != b"\n":
+                joined.write(b"\n")

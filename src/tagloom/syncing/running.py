@@ -1,0 +1,325 @@
+"""Runs syncs: reads the source of each that is due, hands the file to an import, and follows that to its end.
+
+Every serving process has a runner. Each step is a change of the run that only one process can make, so that a source is
+read by one, and a process that dies is followed by another when its hold on the run ends.
+"""
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+from msgspec.structs import replace
+
+from tagloom import limits, problems
+from tagloom.importing.imports import Imports
+from tagloom.model import Environment
+from tagloom.store.imports_port import Import, ImportFormat
+from tagloom.store.port import Control
+from tagloom.store.syncs_port import Due, OpenRun
+from tagloom.syncing.alerting import Alert, Alerting, AlertKind
+from tagloom.syncing.pulling import Pulled, pull
+from tagloom.syncing.schedules import next_after
+from tagloom.syncing.secrets import Secrets
+from tagloom.syncs import PushSource, RunState, Sync, SyncRun
+from tagloom.times import rfc3339, seconds_of
+
+log = structlog.get_logger("tagloom.syncs")
+
+READ_AT_ONCE = 2  # Sources that one process reads at the same moment; further ones wait their turn.
+# What the state of its import makes of a run; an import in any other state is under way.
+STATES: Mapping[str, RunState] = {"held": "held", "done": "done", "failed": "failed", "cancelled": "cancelled"}
+
+
+class _Lost(Exception):
+    """The run belongs to another process by now."""
+
+
+class Runner:
+    """The syncs of an installation, carried out from one thread and some readers. `now` tells Unix seconds."""
+
+    def __init__(
+        self,
+        control: Control,
+        imports: Imports,
+        alerting: Alerting,
+        *,
+        secrets: Secrets,
+        folder: Path | None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._control = control
+        self._imports = imports
+        self._alerting = alerting
+        self._secrets = secrets
+        self._folder = folder
+        self._now = now
+        self._readers = ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="tagloom-sync")
+        self._reading: dict[int, tuple[_Keeping, Future[None]]] = {}
+        self._is_stopped = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="tagloom-syncs", daemon=True)
+
+    def start(self) -> None:
+        """Begins to look for work, in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends at the next step; what is being read is begun again by another process."""
+        self._is_stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._readers.shutdown(cancel_futures=True)
+
+    def _serve(self) -> None:
+        while not self._is_stopped.wait(limits.SYNC_SECONDS_BETWEEN_LOOKS):
+            try:
+                self.work_once()
+            except problems.StoreUnavailable as problem:
+                log.warning("syncs.interrupted", detail=problem.detail)
+
+    def work_once(self, *, waits: bool = False) -> None:
+        """Takes up what is due and follows what is under way; with `waits` until what it reads has been read."""
+        for due in self._control.list_due(rfc3339(self._now()), limits.SYNCS_PER_ENVIRONMENT_MAX):
+            self._begin(due)
+        for keeping, _ in self._reading.values():
+            keeping.renew()
+        for seen in self._control.list_open_runs():
+            if seen.run.state == "reading":
+                self._take(seen)
+            else:
+                self._follow(seen)
+        if waits:
+            for _, future in self._reading.values():
+                future.result()
+        self._reading = {id: each for id, each in self._reading.items() if not each[1].done()}
+
+    # Pushes.
+
+    def push(self, environment: Environment, sync: str, chunks: Iterable[bytes], *, by: str) -> SyncRun:
+        """Takes records as NDJSON, and hands them to an import.
+
+        Raises: SyncNotFound; SyncInvalid: it reads its source itself; SyncBusy; what bringing a file raises.
+        """
+        stored = self._control.get_sync(environment.key, sync)
+        if not isinstance(stored.draft.source, PushSource):
+            raise problems.SyncInvalid(f"The sync '{sync}' reads its source itself.")
+        run = SyncRun(sync=sync, trigger="push", by=by, began_at=rfc3339(self._now()))
+        begun = self._control.begin_run(environment.key, run, due_at=None, next_run_at=None)
+        if begun is None:
+            raise problems.SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")
+        seen = OpenRun(environment.space, environment.name, begun, begun.began_at)
+        held = self._put(seen, begun, self._until())
+        if held is None:
+            raise problems.SyncBusy(f"Another process took the run of '{sync}'.")
+        try:
+            brought = self._bring(environment, stored, chunks, "ndjson", by)
+        except BaseException as error:
+            self._end(held, "failed", getattr(error, "detail", type(error).__name__))
+            raise
+        if not self._hand_over(environment, held, replace(begun, state="importing", import_id=brought.id)):
+            raise problems.SyncBusy(f"The records took longer than {limits.SYNC_HELD_SECONDS} s to come; send again.")
+        return replace(begun, state="importing", import_id=brought.id)
+
+    # Steps.
+
+    def _begin(self, due: Due) -> None:
+        draft, at = due.sync.draft, self._now()
+        following = None if draft.schedule is None else rfc3339(next_after(draft.schedule, at))
+        run = SyncRun(sync=due.sync.id, trigger="schedule", by="schedule", began_at=rfc3339(at))
+        key = self._control.get_environment(due.space, due.environment).key
+        if self._control.begin_run(key, run, due_at=due.sync.next_run_at, next_run_at=following) is None:
+            # Another process took it, or the run before has not ended: then this one is left out.
+            log.info("sync.passed_over", space=due.space, environment=due.environment, sync=due.sync.id)
+
+    def _take(self, seen: OpenRun) -> None:
+        if seen.run.id in self._reading or seen.held_until > rfc3339(self._now()):
+            return
+        held = self._put(seen, seen.run, self._until())
+        if held is not None:
+            keeping = _Keeping(self, held)
+            self._reading[seen.run.id] = keeping, self._readers.submit(self._read, keeping)
+
+    def _read(self, keeping: "_Keeping") -> None:
+        """Reads the source of a run that this process holds, and hands the file to an import."""
+        held, began = keeping.held, time.monotonic()
+        environment = self._control.get_environment(held.space, held.environment)
+        organization = self._control.get_space(held.space).organization
+        try:
+            sync = self._control.get_sync(environment.key, held.run.sync)
+            with tempfile.TemporaryDirectory(prefix="tagloom-sync-") as folder:
+                target = Path(folder) / "pulled"
+                pulled = pull(
+                    sync.draft.source,
+                    target,
+                    cursor=sync.cursor,
+                    read_secret=lambda name: self._secrets.read(organization, name),
+                    folder=None if self._folder is None else self._folder / organization,
+                    on_rows=keeping.count,
+                )
+                brought = self._bring(environment, sync, target, pulled.format, f"sync {sync.id}")
+        except _Lost:
+            return
+        except problems.Problem as problem:
+            log.warning("sync.failed", sync=held.run.sync, problem=problem.slug())
+            self._end(keeping.give_up(), "failed", problem.detail)
+            return
+        except Exception as error:
+            log.exception("sync.failed", sync=held.run.sync)
+            self._end(keeping.give_up(), "failed", f"Tagloom failed at this source: {type(error).__name__}.")
+            return
+        held = keeping.give_up()
+        self._hand_over(environment, held, _reached(held.run, pulled, brought.id))
+        log.info("sync.read", sync=sync.id, rows=pulled.rows, seconds=round(time.monotonic() - began, 2))
+
+    def _bring(
+        self, environment: Environment, sync: Sync, source: Path | Iterable[bytes], format: ImportFormat, by: str
+    ) -> Import:
+        """A new import of what was read, which waits."""
+        draft = sync.draft
+        kept = self._control.get_mapping(environment.space, draft.mapping)
+        return self._imports.bring_file(
+            environment,
+            source,
+            name=f"sync {sync.id}",
+            by=by,
+            mapping=kept.mapping,
+            mapping_name=f"{kept.name}, version {kept.version}",
+            mode=draft.mode,
+            under=draft.under,
+            format=format,
+            share_removed_max=draft.share_removed_max,
+        )
+
+    def _hand_over(self, environment: Environment, held: OpenRun, run: SyncRun) -> bool:
+        """Begins the import of a run, once the run names it: so that no import runs that nobody follows."""
+        import_id = run.import_id or ""
+        if self._put(held, run, rfc3339(self._now())) is None:
+            self._imports.drop(environment, import_id)
+            return False
+        self._imports.run(environment, import_id)
+        return True
+
+    def _follow(self, seen: OpenRun) -> None:
+        """Does with a run what became of its import."""
+        environment = self._control.get_environment(seen.space, seen.environment)
+        try:
+            found = self._imports.get(environment, seen.run.import_id or "")
+        except problems.ImportNotFound:
+            self._end(seen, "cancelled", None)
+            return
+        state = STATES.get(found.state, "importing")
+        if found.state == "waiting":
+            # The process that brought it was lost before it could begin it.
+            with suppress(problems.ImportStateWrong, problems.ImportChanged):
+                self._imports.run(environment, found.id)
+        if state == "done" and seen.run.cursor is not None:
+            # First: a process that is killed here notes it again.
+            self._control.put_cursor(environment.key, seen.run.sync, seen.run.cursor)
+        if state in ("done", "failed", "cancelled"):
+            self._end(seen, state, found.detail or found.problem)
+            return
+        is_late = self._is_late(environment, seen.run)
+        run = replace(seen.run, state=state, told=(*seen.run.told, "late") if is_late else seen.run.told)
+        if run == seen.run or self._put(seen, run, rfc3339(self._now())) is None:
+            return
+        if is_late:
+            self._tell(seen, "late", f"It began at {seen.run.began_at} and has not ended.")
+        if state == "held":
+            self._tell(seen, "held", found.detail or "A guard stopped it.")
+
+    def _is_late(self, environment: Environment, run: SyncRun) -> bool:
+        """Whether somebody is to be told now that a run takes too long."""
+        if "late" in run.told:
+            return False
+        try:
+            alerts = self._control.get_sync(environment.key, run.sync).draft.alerts
+        except problems.SyncNotFound:
+            return False
+        return self._now() - seconds_of(run.began_at) >= alerts.late_minutes * 60
+
+    def _end(self, seen: OpenRun, state: RunState, detail: str | None) -> None:
+        at = rfc3339(self._now())
+        ended = replace(seen.run, state=state, ended_at=at, problem=detail if state == "failed" else None)
+        if self._put(seen, ended, at) is not None and state == "failed":
+            self._tell(seen, "failed", detail or "It failed.")
+
+    # Within.
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the process ends."""
+        return self._is_stopped.is_set()
+
+    def hold(self, seen: OpenRun, run: SyncRun) -> OpenRun | None:
+        """A run that this process holds on to; None when it is another's by now."""
+        return self._put(seen, run, self._until())
+
+    def _until(self) -> str:
+        return rfc3339(self._now() + limits.SYNC_HELD_SECONDS)
+
+    def _put(self, seen: OpenRun, run: SyncRun, held_until: str) -> OpenRun | None:
+        """The run as this process has put it; None when another was faster."""
+        if not self._control.put_run(seen, run, held_until=held_until):
+            return None
+        return seen._replace(run=run, held_until=held_until)
+
+    def _tell(self, seen: OpenRun, kind: AlertKind, detail: str) -> None:
+        environment = self._control.get_environment(seen.space, seen.environment)
+        try:
+            to = self._control.get_sync(environment.key, seen.run.sync).draft.alerts
+        except problems.SyncNotFound:
+            return
+        alert = Alert(
+            kind=kind,
+            space=seen.space,
+            environment=seen.environment,
+            sync=seen.run.sync,
+            run=seen.run.id,
+            at=rfc3339(self._now()),
+            detail=detail,
+            import_id=seen.run.import_id,
+        )
+        self._alerting.send(alert, to)
+
+
+def _reached(run: SyncRun, pulled: Pulled, import_id: str) -> SyncRun:
+    rows = run.rows if pulled.rows is None else pulled.rows
+    return replace(run, state="importing", import_id=import_id, rows=rows, cursor=pulled.cursor)
+
+
+class _Keeping:
+    """Keeps a run in the hands of this process while its source is read."""
+
+    def __init__(self, runner: Runner, held: OpenRun) -> None:
+        self._runner = runner
+        self._lock = threading.Lock()
+        self._is_given_up = False
+        self.held = held
+        self._rows = 0
+
+    def count(self, rows: int) -> None:
+        """For the reader: how many rows were read. Raises: _Lost: the run is another's, or this process ends."""
+        self._rows = rows
+        if self._is_given_up or self._runner.is_stopped:
+            raise _Lost
+
+    def renew(self) -> None:
+        """For the runner: holds the run on, unless it is over."""
+        with self._lock:
+            if self._is_given_up:
+                return
+            held = self._runner.hold(self.held, replace(self.held.run, rows=self._rows))
+            if held is None:
+                self._is_given_up = True
+            else:
+                self.held = held
+
+    def give_up(self) -> OpenRun:
+        """The run as it was last put; from now on nobody renews it."""
+        with self._lock:
+            self._is_given_up = True
+            return self.held

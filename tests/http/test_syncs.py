@@ -1,0 +1,94 @@
+"""Syncs over HTTP: made, changed by who has seen them, run, pushed, and kept to their environment and organization."""
+
+import time
+from typing import Any
+
+import pytest
+
+from tagloom.mappings import Mapping, ValueColumn
+from tagloom.store.imports_port import KeptMapping
+from tagloom_client import ProblemError, Retries, Tagloom
+from tests.http.serving import Served
+
+DRAFT: dict[str, Any] = {"source": {"type": "push"}, "mapping": "plans", "under": "crm"}
+
+
+@pytest.fixture
+def space(served: Served) -> str:
+    """A space that keeps the mapping `plans`."""
+    made = served.new_space()
+    plans = Mapping(user="id", columns=(ValueColumn(column="plan", branch="plan"),), prefix="crm")
+    kept = KeptMapping(name="plans", version=1, at="2026-03-01T00:00:00Z", by="ada", mapping=plans)
+    served.installation.control.put_mapping(made, kept)
+    return made
+
+
+@pytest.fixture
+def loom(client: Tagloom, space: str) -> Tagloom:
+    """The client at that space."""
+    return client.at(space=space)
+
+
+def test_a_sync_is_made_read_changed_and_forgotten(loom: Tagloom) -> None:
+    made = loom.create_sync("crm", DRAFT)
+
+    assert loom.get_sync("crm") == made
+    assert [sync.id for sync in loom.list_syncs()] == ["crm"]
+    changed = loom.put_sync("crm", {**DRAFT, "share_removed_max": 5}, revision=made.revision)
+    assert (changed.revision, changed.draft["share_removed_max"]) == (2, 5)
+    with pytest.raises(ProblemError) as caught:
+        loom.put_sync("crm", DRAFT, revision=made.revision)
+    assert caught.value.name == "sync-changed"
+    loom.drop_sync("crm")
+    assert list(loom.list_syncs()) == []
+
+
+@pytest.mark.parametrize(
+    ("draft", "problem"),
+    [
+        ({**DRAFT, "mapping": "unknown"}, "mapping-not-found"),
+        ({**DRAFT, "under": "erp"}, "sync-invalid"),
+        ({**DRAFT, "source": {"type": "ftp"}}, "body-invalid"),
+        ({**DRAFT, "surplus": 1}, "body-invalid"),
+        ({**DRAFT, "alerts": {"emails": ["nobody"]}}, "email-invalid"),
+    ],
+)
+def test_a_draft_that_is_none_is_refused(loom: Tagloom, draft: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ProblemError) as caught:
+        loom.create_sync("crm", draft)
+    assert caught.value.name == problem
+
+
+def test_only_who_has_admin_says_what_the_server_reads(served: Served, loom: Tagloom, space: str) -> None:
+    loom.create_sync("crm", DRAFT)
+    secret = served.token_of("tags:read", "tags:write", "people:write")
+    with Tagloom(served.url, secret, space=space, retries=Retries(tries=1)) as writer:
+        assert [sync.id for sync in writer.list_syncs()] == ["crm"]
+        for attempt in (
+            lambda: writer.create_sync("erp", DRAFT),
+            lambda: writer.put_sync("crm", DRAFT),
+            lambda: writer.drop_sync("crm"),
+        ):
+            with pytest.raises(ProblemError) as caught:
+                attempt()
+            assert caught.value.name == "not-allowed"
+
+
+def test_records_that_are_pushed_are_applied_by_the_server(loom: Tagloom) -> None:
+    loom.create_sync("crm", DRAFT)
+
+    begun = loom.push_records("crm", [b'{"id": "u1", "plan": "Gold"}\n'])
+
+    deadline = time.monotonic() + 30
+    while (run := loom.list_sync_runs("crm")[0]).state == "importing" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (run.id, run.state, run.trigger) == (begun.id, "done", "push")
+    assert loom.get_person(user="u1").tags == ("crm/plan/gold",)
+
+
+def test_a_sync_of_another_environment_is_not_known(loom: Tagloom) -> None:
+    loom.create_sync("crm", DRAFT)
+
+    with pytest.raises(ProblemError) as caught:
+        loom.at(environment="staging").get_sync("crm")
+    assert caught.value.name == "sync-not-found"

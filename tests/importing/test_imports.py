@@ -1,0 +1,359 @@
+"""What an import does from the file to its end: applied once, in steps, guarded, paused, cancelled and undone."""
+
+import gzip
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+
+from tagloom import limits, problems
+from tagloom.mappings import FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
+from tagloom.model import Origin
+from tagloom.store.port import Part, Request
+from tests.bodies import part, user
+from tests.importing.conftest import Desk
+
+BODY = b"user,tag\nada,plan/gold\nbob,plan/trial\neve,Plan\n"
+
+
+def people(count: int, tag: str = "a") -> bytes:
+    return b"user,tag\n" + b"".join(b"u%d,%s\n" % (number, tag.encode()) for number in range(count))
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of some rows, and a step for each of them."""
+    monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 1)
+    monkeypatch.setattr("tagloom.intake.mapped.ROWS_PER_PART", 10)
+
+
+SLOWLY = Mapping(user="user", columns=(ListColumn(column="tag"),))
+
+
+def test_a_file_waits_until_it_is_run_and_is_applied_once(desk: Desk) -> None:
+    brought = desk.bring(BODY)
+    assert (brought.state, brought.format, brought.size_bytes) == ("waiting", "csv", len(BODY))
+    desk.work()
+    assert desk.population.version() == 0
+
+    desk.imports.run(desk.environment, brought.id)
+    desk.work()
+    done = desk.get(brought)
+
+    assert (done.state, done.rows_read, done.rows_total) == ("done", 3, 3)
+    assert (done.tally.added, done.tally.rejected_count, done.tally.versions) == (2, 1, (1,))
+    assert [each.line for each in desk.population.rejected_in(done.id)] == [4]
+    assert desk.tags("ada") == ("plan/gold",)
+    change = desk.population.get_change(1)
+    assert (change.action, change.actor, change.source) == ("import", "ada", "crm.csv")
+
+
+@pytest.mark.parametrize("name", ["crm.csv.gz", "crm.csv.zst"])
+def test_a_compressed_file_is_told_by_its_bytes(desk: Desk, name: str) -> None:
+    packed = gzip.compress(BODY) if name.endswith("gz") else pa.compress(BODY, "zstd", asbytes=True)
+
+    assert desk.run(packed, name).tally.added == 2
+
+
+def test_a_compressed_file_that_is_cut_off_fails_and_applies_nothing(desk: Desk) -> None:
+    failed = desk.run(gzip.compress(people(50_000))[:-1_000], "crm.csv.gz")
+
+    assert (failed.state, failed.problem) == ("failed", "body-invalid")
+    assert desk.population.version() == 0
+
+
+def test_ndjson_of_the_plain_form_may_add_and_remove(desk: Desk) -> None:
+    desk.run(b'{"user": "ada", "tags": ["a"]}\n', "crm.ndjson")
+    done = desk.run(b'{"user": "ada", "add": ["b"], "remove": ["a"]}\n', "crm.ndjson", mode="change")
+
+    # A change can remove everything, so it waits for a word.
+    assert (done.state, done.hold) == ("held", "removes-much")
+    desk.imports.approve(desk.environment, done.id)
+    desk.work()
+    assert (desk.get(done).state, desk.tags("ada")) == ("done", ("b",))
+
+
+def test_nothing_is_left_of_a_file_that_is_not_taken(desk: Desk) -> None:
+    for body, name, how in (
+        (b"", "crm.csv", {}),
+        (BODY, "crm.xlsx", {}),
+        (BODY, "crm.csv", {"under": "CRM"}),
+        (BODY, "crm.csv", {"mode": "change"}),
+        (BODY, "crm.csv", {"mapping": Mapping()}),
+        (gzip.compress(b"PAR1"), "crm.parquet", {}),
+    ):
+        with pytest.raises(problems.Problem):
+            desk.bring(body, name, **how)
+    assert desk.imports.list(desk.environment, limit=9) == ()
+    assert list(desk.installation.uploads.glob("*")) == []
+
+
+# Steps.
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_run_that_was_cut_off_anywhere_goes_on_and_applies_nothing_twice(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought = desk.bring(people(95), mapping=SLOWLY)
+    desk.imports.run(desk.environment, brought.id)
+    apply = type(desk.population).apply
+
+    def dying(population: object, parts: Iterator[Part], request: Request) -> object:
+        apply(population, parts, request)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    for _ in range(4):
+        # The step is committed, and the process is gone before it hears of it.
+        monkeypatch.setattr(type(desk.population), "apply", dying)
+        with pytest.raises(KeyboardInterrupt):
+            desk.new_worker().work_once()
+        monkeypatch.setattr(type(desk.population), "apply", apply)
+        assert desk.new_worker().work_once() is False
+        desk.now.seconds += limits.IMPORT_LEASE_SECONDS + 1
+    assert desk.population.version() == 4
+    desk.work()
+
+    done = desk.get(brought)
+    assert (done.state, done.tally.added, done.tally.new_people) == ("done", 95, 95)
+    assert done.tally.versions == tuple(range(1, 11))
+    assert done.tally.unchanged == 0
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_worker_whose_lease_was_taken_away_applies_nothing_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought = desk.bring(people(30), mapping=SLOWLY)
+    desk.imports.run(desk.environment, brought.id)
+    apply = type(desk.population).apply
+
+    def overtaken(population: object, parts: Iterator[Part], request: Request) -> object:
+        # Just before its second step the worker sleeps for so long that another one does all the rest.
+        if request.step is not None and request.step.number == 2:
+            monkeypatch.setattr(type(desk.population), "apply", apply)
+            desk.now.seconds += limits.IMPORT_LEASE_SECONDS + 1
+            assert desk.new_worker().work_once()
+        return apply(population, parts, request)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(desk.population), "apply", overtaken)
+    desk.work()
+
+    assert desk.population.version() == 3
+    assert (desk.get(brought).state, desk.get(brought).tally.added) == ("done", 30)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_paused_import_stops_behind_a_step_and_is_resumed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought = desk.bring(people(40), mapping=SLOWLY)
+    desk.imports.run(desk.environment, brought.id)
+    apply = type(desk.population).apply
+
+    def pausing(population: object, parts: Iterator[Part], request: Request) -> object:
+        receipt = apply(population, parts, request)  # type: ignore[arg-type]
+        if request.step is not None and request.step.number == 2:
+            desk.imports.pause(desk.environment, brought.id)
+            desk.now.seconds += 1
+        return receipt
+
+    monkeypatch.setattr(type(desk.population), "apply", pausing)
+    desk.work()
+    paused = desk.get(brought)
+    assert (paused.state, paused.tally.added) == ("paused", 20)
+
+    desk.imports.resume(desk.environment, brought.id)
+    desk.work()
+
+    assert (desk.get(brought).state, desk.get(brought).tally.added) == ("done", 40)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_cancelled_import_is_undone_exactly(desk: Desk) -> None:
+    desk.run(people(5, "before"), mapping=SLOWLY)
+    done = desk.run(people(25), mapping=SLOWLY)
+    assert done.tally.new_people == 20
+
+    undone = desk.imports.undo(desk.environment, done.id, by="bob")
+
+    assert len(undone.undone) == 3
+    assert desk.tags("u0") == ("before",)
+    assert desk.population.find_person(user("u20").person) is None  # type: ignore[arg-type]
+    # A second time there is nothing left to undo.
+    assert desk.imports.undo(desk.environment, done.id, by="bob").undone == undone.undone
+
+
+def test_a_cancelled_import_never_runs_again(desk: Desk) -> None:
+    brought = desk.bring(BODY)
+    desk.imports.run(desk.environment, brought.id)
+
+    assert desk.imports.cancel(desk.environment, brought.id, by="bob", undo=True).state == "cancelled"
+
+    desk.work()
+    assert desk.population.version() == 0
+    with pytest.raises(problems.ImportStateWrong):
+        desk.imports.run(desk.environment, brought.id)
+
+
+def test_a_failed_import_says_why_and_may_be_mended_and_run(desk: Desk) -> None:
+    failed = desk.run(b"id;tag\nada;a\n")
+    assert (failed.state, failed.problem) == ("failed", "columns-invalid")
+
+    desk.imports.configure(
+        desk.environment, failed.id, mapping=Mapping(user="id", columns=(TagColumn(column="tag"),)), mode="add"
+    )
+    desk.imports.run(desk.environment, failed.id)
+    desk.work()
+
+    assert (desk.get(failed).state, desk.tags("ada")) == ("done", ("a",))
+
+
+# Plans and guards.
+
+
+def test_a_plan_says_exactly_what_the_run_does(desk: Desk) -> None:
+    desk.run(b"user,tag\nada,crm/old\nbob,crm/kept\ncyd,crm/kept\ndan,crm/kept\neve,crm/kept\nada,other\n")
+    brought = desk.bring(
+        b"user,tag\nbob,crm/kept\ncyd,crm/kept\ndan,crm/kept\neve,crm/kept\nzoe,crm/new\n", mode="mirror", under="crm"
+    )
+
+    desk.imports.plan(desk.environment, brought.id)
+    desk.work()
+    planned = desk.get(brought)
+
+    assert (planned.state, planned.rows_total, desk.population.version()) == ("planned", 5, 1)
+    assert planned.plan is not None
+    assert (planned.plan.version, planned.plan.taggings, planned.plan.share_removed) == (1, 5, 20.0)
+    assert planned.plan.emptied_tags == ("crm/old",)
+    assert planned.plan.foreseen.new_tags == ("crm/new",)
+
+    desk.imports.run(desk.environment, brought.id)
+    desk.work()
+    done = desk.get(brought)
+    foreseen = planned.plan.foreseen.receipt
+    assert (done.state, done.tally.added, done.tally.removed) == ("done", foreseen.added, foreseen.removed)
+    assert (desk.tags("ada"), desk.tags("zoe")) == (("other",), ("crm/new",))
+
+
+def test_a_run_that_would_remove_too_much_is_held_until_it_is_approved(desk: Desk) -> None:
+    desk.run(people(10, "crm/a"))
+    held = desk.run(people(7, "crm/a"), mode="mirror", under="crm")
+
+    assert (held.state, held.hold, desk.population.version()) == ("held", "removes-much", 1)
+    assert held.detail is not None
+    assert "3 of the 10 taggings under 'crm'" in held.detail
+    desk.work()
+    assert desk.population.version() == 1
+
+    desk.imports.approve(desk.environment, held.id)
+    desk.work()
+    assert (desk.get(held).state, desk.tags("u9")) == ("done", ())
+
+
+@pytest.mark.parametrize(("share", "state"), [(30, "done"), (29.9, "held"), (None, "done"), (0, "held")])
+def test_the_share_that_may_be_removed_is_the_imports_own(desk: Desk, share: float | None, state: str) -> None:
+    desk.run(people(10, "crm/a"))
+
+    assert desk.run(people(7, "crm/a"), mode="mirror", under="crm", share_removed_max=share).state == state
+
+
+def test_a_source_that_came_back_empty_is_held(desk: Desk) -> None:
+    desk.run(people(10, "crm/a"))
+    held = desk.run(b"user,tag\n", mode="mirror", under="crm", share_removed_max=None)
+    assert (held.state, held.hold, desk.tags("u1")) == ("held", "source-empty", ("crm/a",))
+
+    desk.imports.approve(desk.environment, held.id)
+    desk.work()
+    assert (desk.get(held).state, desk.tags("u1")) == ("done", ())
+
+
+def test_a_plan_that_others_overtook_without_effect_still_holds(desk: Desk) -> None:
+    desk.run(people(10, "crm/a"))
+    brought = desk.bring(people(9, "crm/a"), mode="mirror", under="crm")
+    desk.imports.plan(desk.environment, brought.id)
+    desk.work()
+    desk.population.apply([part([user("x", "elsewhere")])], Request(mode="add", origin=Origin("bob")))
+
+    desk.imports.run(desk.environment, brought.id)
+    desk.work()
+
+    assert (desk.get(brought).state, desk.get(brought).tally.removed) == ("done", 1)
+
+
+def test_a_plan_that_holds_no_more_is_made_again_and_says_so(desk: Desk) -> None:
+    desk.run(people(10, "crm/a"))
+    brought = desk.bring(people(9, "crm/a"), mode="mirror", under="crm")
+    desk.imports.plan(desk.environment, brought.id)
+    desk.work()
+    before = desk.get(brought).plan
+    desk.population.apply([part([user("x", "crm/a")])], Request(mode="add", origin=Origin("bob")))
+
+    desk.imports.run(desk.environment, brought.id)
+    desk.work()
+    held = desk.get(brought)
+    assert (held.state, held.hold) == ("held", "plan-changed")
+    assert before is not None
+    assert held.plan is not None
+    assert (before.foreseen.receipt.removed, held.plan.foreseen.receipt.removed) == (1, 2)
+    assert held.plan.id != before.id
+
+    desk.imports.approve(desk.environment, held.id)
+    desk.work()
+    assert (desk.get(held).state, desk.get(held).tally.removed) == ("done", 2)
+
+
+def test_a_run_that_is_told_to_go_on_asks_nobody(desk: Desk) -> None:
+    desk.run(people(10, "crm/a"))
+    brought = desk.bring(people(1, "crm/a"), mode="mirror", under="crm")
+
+    desk.imports.run(desk.environment, brought.id, goes_on=True)
+    desk.work()
+
+    assert (desk.get(brought).state, desk.get(brought).tally.removed) == ("done", 9)
+
+
+# Mapped files.
+
+
+def test_columns_become_tags_by_the_mapping(desk: Desk) -> None:
+    mapping = Mapping(
+        user="id",
+        columns=(
+            ValueColumn(column="Plan", branch="plan", values={"N/A": ""}),
+            FlagColumn(column="active", yes="status/active"),
+            ListColumn(column="interests", separator="|", steps=("trim", "lowercase")),
+        ),
+        prefix="",
+        tags=("source/crm",),
+    )
+    body = b"id,Plan,active,interests\na,Pro Plus,yes,Golf | tennis\nb,N/A,no,\nc,Pro,perhaps,golf\n"
+
+    done = desk.run(body, mapping=mapping)
+
+    assert desk.tags("a") == ("golf", "plan/pro-plus", "source/crm", "status/active", "tennis")
+    assert desk.tags("b") == ("source/crm",)
+    assert done.tally.rejected_count == 1
+    assert [(each.line, each.value) for each in desk.population.rejected_in(done.id)] == [(4, "c,Pro,perhaps,golf")]
+
+
+def test_a_long_file_is_mapped_tag_by_tag(desk: Desk) -> None:
+    mapping = Mapping(user="id", columns=(TagColumn(column="segment", steps=("slug",)),), prefix="crm", tags=("all",))
+
+    done = desk.run(b"segment,id\nBig Spender,a\nbig spender,b\n,c\n", mapping=mapping)
+
+    assert done.tally.rejected_count == 1
+    both = ("crm/all", "crm/big-spender")
+    assert [desk.tags(id) for id in "abc"] == [both, both, ()]
+
+
+def test_nested_objects_are_reached_by_paths(desk: Desk) -> None:
+    mapping = Mapping(
+        user="profile.id",
+        columns=(
+            TagColumn(column="segments[*].name", steps=("slug",)),
+            ValueColumn(column="profile.plan", branch="plan"),
+        ),
+    )
+    body = b'{"profile": {"id": "a", "plan": "Pro"}, "segments": [{"name": "Golf"}, {"name": "Tennis"}]}\n[]\n'
+
+    done = desk.run(body, "crm.jsonl", mapping=mapping)
+
+    assert desk.tags("a") == ("golf", "plan/pro", "tennis")
+    assert done.tally.rejected_count == 1

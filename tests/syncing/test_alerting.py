@@ -1,0 +1,110 @@
+"""Alerts reach a real web server and a real mail server; what cannot be reached holds nothing up."""
+
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, ClassVar
+
+import pytest
+
+from tagloom import problems
+from tagloom.syncing.alerting import Alert, Alerting, MailServer
+from tagloom.syncs import Alerts
+
+ALERT = Alert(
+    kind="held",
+    space="main",
+    environment="production",
+    sync="crm",
+    run=7,
+    at="2026-03-01T06:00:00Z",
+    detail="It would remove 40 % of crm.",
+    import_id="abc",
+)
+
+
+def anywhere(address: str) -> None:
+    """Lets every address be called."""
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Keeps what it is sent."""
+
+    bodies: ClassVar[list[Any]] = []
+
+    def do_POST(self) -> None:
+        self.bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing."""
+
+
+class Mail(socketserver.StreamRequestHandler):
+    """As much of RFC 5321 as one client needs."""
+
+    messages: ClassVar[list[str]] = []
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 test\r\n")
+        while line := self.rfile.readline():
+            command = line[:4].upper()
+            if command == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                body = b"".join(iter(self.rfile.readline, b".\r\n"))
+                self.messages.append(body.decode())
+            self.wfile.write(b"221 bye\r\n" if command == b"QUIT" else b"250 ok\r\n")
+
+
+@contextmanager
+def serving(server: socketserver.TCPServer) -> Iterator[int]:
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_webhook_gets_the_alert_as_json() -> None:
+    Hook.bodies.clear()
+    with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port:
+        Alerting(None, anywhere).send(ALERT, Alerts(webhook=f"http://127.0.0.1:{port}/hook"))
+
+    (body,) = Hook.bodies
+    assert body["type"] == "sync"
+    assert (body["kind"], body["sync"], body["run"]) == ("held", "crm", 7)
+    assert body["detail"] == "It would remove 40 % of crm."
+
+
+def test_everybody_gets_a_mail_that_says_what_happened() -> None:
+    Mail.messages.clear()
+    with serving(socketserver.TCPServer(("127.0.0.1", 0), Mail)) as port:
+        mail = MailServer(f"smtp://127.0.0.1:{port}", "tagloom@example.com")
+        Alerting(mail, anywhere).send(ALERT, Alerts(emails=("ada@example.com", "bob@example.com")))
+
+    (message,) = Mail.messages
+    assert "To: ada@example.com, bob@example.com" in message
+    assert "the sync 'crm' of main/production is held" in message.replace("\r\n ", " ")
+    assert "It would remove 40 % of crm." in message
+
+
+def test_what_cannot_be_delivered_is_told_in_the_log_and_holds_nothing_up(capsys: pytest.CaptureFixture[str]) -> None:
+    def nowhere(address: str) -> None:
+        raise problems.ParameterInvalid("not there")
+
+    Alerting(None, nowhere).send(ALERT, Alerts(webhook="http://127.0.0.1:1/", emails=("ada@example.com",)))
+
+    said = capsys.readouterr().out
+    assert said.count("alert.undelivered") == 2
+    assert "ada@example.com" not in said
+
+
+def test_a_mail_server_shows_no_password() -> None:
+    assert "hush" not in repr(MailServer("smtps://ada:hush@mail.example.com", "tagloom@example.com"))

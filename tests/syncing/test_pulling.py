@@ -1,0 +1,172 @@
+"""Sources become one file: databases by query and by cursor, files by glob, and what cannot be read says why."""
+
+import gzip
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sql
+
+from tagloom import problems
+from tagloom.syncing.pulling import Pulled, pull
+from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource
+
+QUERY = "SELECT id, plan, is_trial, changed_at FROM customer WHERE changed_at > :cursor ORDER BY id"
+
+
+@pytest.fixture
+def crm(tmp_path: Path) -> str:
+    """A CRM's database, and its URL."""
+    url = f"sqlite:///{tmp_path}/crm.sqlite"
+    engine = sql.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sql.text("CREATE TABLE customer (id TEXT, plan TEXT, is_trial BOOLEAN, changed_at TEXT)"))
+        for number in range(5):
+            row = {
+                "id": f"c{number}",
+                "plan": "Gold" if number else None,
+                "trial": number == 1,
+                "at": f"2026-0{number + 1}",
+            }
+            connection.execute(sql.text("INSERT INTO customer VALUES (:id, :plan, :trial, :at)"), row)
+    engine.dispose()
+    return url
+
+
+def pulled(
+    source: SyncSource, folder: Path, cursor: str | None = None, inbox: Path | None = None, url: str = ""
+) -> tuple[Pulled, Path]:
+    """What a source gives, and the file that it is in."""
+    target = folder / "pulled"
+    target.unlink(missing_ok=True)
+    found = pull(source, target, cursor=cursor, read_secret=lambda name: url, folder=inbox, on_rows=lambda rows: None)
+    return found, target
+
+
+def test_the_rows_of_a_query_are_texts_and_what_is_missing_stays_so(crm: str, tmp_path: Path) -> None:
+    source = SqlSource(secret="crm", query="SELECT id, plan, is_trial FROM customer ORDER BY id LIMIT 2")
+
+    found, file = pulled(source, tmp_path, url=crm)
+
+    assert found == Pulled(format="parquet", rows=2)
+    assert pq.read_table(file).to_pylist() == [
+        {"id": "c0", "plan": None, "is_trial": "0"},
+        {"id": "c1", "plan": "Gold", "is_trial": "1"},
+    ]
+
+
+def test_a_cursor_reads_what_is_new_and_moves_to_the_greatest_value(crm: str, tmp_path: Path) -> None:
+    source = SqlSource(secret="crm", query=QUERY, cursor="changed_at", cursor_start="2026-02")
+
+    first, file = pulled(source, tmp_path, url=crm)
+
+    assert first == Pulled(format="parquet", rows=3, cursor="2026-05")
+    assert pq.read_table(file).column("id").to_pylist() == ["c2", "c3", "c4"]
+    again, _ = pulled(source, tmp_path, cursor=first.cursor, url=crm)
+    assert again == Pulled(format="parquet", rows=0, cursor="2026-05")
+
+
+@pytest.mark.parametrize(
+    ("url", "query", "says"),
+    [
+        ("postgresql://ada:hush-hush@127.0.0.1:1/crm", "SELECT 1", "The database says"),
+        ("hush-hush", "SELECT 1", "The database says"),
+        ("nosuchdb://ada:hush-hush@host/crm", "SELECT 1", "The database says"),
+        ("", "SELECT plan FROM nowhere", "no such table"),
+    ],
+)
+def test_what_cannot_be_read_says_why_and_tells_no_secret(
+    crm: str, tmp_path: Path, url: str, query: str, says: str
+) -> None:
+    with pytest.raises(problems.SourceUnreadable, match=says) as caught:
+        pulled(SqlSource(secret="crm", query=query), tmp_path, url=url or crm)
+
+    assert "hush" not in caught.value.detail
+
+
+def test_a_cursor_that_the_query_does_not_give_is_told_with_what_it_gives(crm: str, tmp_path: Path) -> None:
+    source = SqlSource(secret="crm", query="SELECT id FROM customer WHERE changed_at > :cursor", cursor="changed_at")
+
+    with pytest.raises(problems.SourceUnreadable, match="has no column 'changed_at' for its cursor; it has id"):
+        pulled(source, tmp_path, url=crm)
+
+
+def test_files_are_joined_in_order_of_their_names_with_one_header(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    (inbox / "b.csv").write_bytes(b"\xef\xbb\xbfuser,tag\r\nu2,b")
+    (inbox / "a.csv").write_bytes(b"user,tag\nu1,a\n")
+    (inbox / "c.csv.gz").write_bytes(gzip.compress(b"user,tag\nu3,c\n"))
+
+    found, file = pulled(FilesSource(glob="*.csv*"), tmp_path, inbox=inbox)
+
+    assert found.format == "csv"
+    assert file.read_bytes().replace(b"\r", b"") == b"user,tag\nu1,a\nu2,b\nu3,c\n"
+
+
+def test_parquet_files_of_one_schema_are_joined(tmp_path: Path) -> None:
+    for name in "ab":
+        pq.write_table(pa.table({"user": [name], "tag": ["x"]}), tmp_path / f"{name}.parquet")
+
+    found, file = pulled(FilesSource(glob="*.parquet"), tmp_path, inbox=tmp_path)
+
+    assert found.format == "parquet"
+    assert pq.read_table(file).column("user").to_pylist() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({}, "No file matches"),
+        ({"a.csv": b"user,tag\n", "b.ndjson": b"{}\n"}, "several formats: csv, ndjson"),
+        ({"a.csv": b"user,tag\n", "b.csv": b"tag,user\n"}, "'b.csv' has another header"),
+        ({"a.xlsx": b""}, "ends with none of"),
+        ({"a.parquet": b"PAR1"}, "cannot be read"),
+    ],
+)
+def test_files_that_do_not_fit_together_are_refused(tmp_path: Path, files: dict[str, bytes], says: str) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for name, content in files.items():
+        (inbox / name).write_bytes(content)
+
+    with pytest.raises(problems.SourceUnreadable, match=says):
+        pulled(FilesSource(glob="*"), tmp_path, inbox=inbox)
+
+
+def test_a_file_outside_the_folders_is_not_read_whatever_link_leads_there(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    (tmp_path / "outside.csv").write_text("user,tag\n")
+    (inbox / "link.csv").symlink_to(tmp_path / "outside.csv")
+
+    for glob, says in (
+        (f"{tmp_path}/outside.csv", "is no glob"),
+        ("*.csv", "outside the folder"),
+        ("../outside.csv", "outside the folder"),
+    ):
+        with pytest.raises(problems.SourceUnreadable, match=says):
+            pulled(FilesSource(glob=glob), tmp_path, inbox=inbox)
+    with pytest.raises(problems.SourceUnreadable, match="TAGLOOM_FILES_FOLDER"):
+        pulled(FilesSource(glob="*.csv"), tmp_path)
+
+
+def test_pushes_have_nothing_to_read(tmp_path: Path) -> None:
+    with pytest.raises(problems.SyncInvalid):
+        pulled(PushSource(), tmp_path)
+
+
+def test_times_of_a_database_are_read_as_iso_8601(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/times.sqlite"
+    table = sql.Table("event", sql.MetaData(), sql.Column("at", sql.DateTime))
+    engine = sql.create_engine(url)
+    with engine.begin() as connection:
+        table.create(connection)
+        connection.execute(sql.insert(table).values(at=datetime(2026, 3, 1, 9, 30)))
+    engine.dispose()
+
+    _, file = pulled(SqlSource(secret="crm", query="SELECT at FROM event"), tmp_path, url=url)
+
+    assert pq.read_table(file).column("at").to_pylist() == ["2026-03-01 09:30:00.000000"]
