@@ -12,6 +12,7 @@ from tagloom.boards import Boards
 from tagloom.catalogue import Catalogue
 from tagloom.foresight import Foresight
 from tagloom.importing.imports import Imports
+from tagloom.importing.shelf import Mappings
 from tagloom.importing.worker import Worker
 from tagloom.model import Environment
 from tagloom.openid import IdentityProvider, OpenId
@@ -72,6 +73,7 @@ class Loom:
     accounts: Accounts
     sessions: Sessions
     teammates: Teammates
+    mappings: Mappings
     syncs: Syncs
     runner: Runner
     openid: OpenId | None
@@ -103,6 +105,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
         accounts=Accounts(control, installation.passwords, now=now),
         sessions=Sessions(control, now),
         teammates=Teammates(control, access, now=now),
+        mappings=Mappings(control, now),
         syncs=Syncs(control, now),
         runner=Runner(
             control,

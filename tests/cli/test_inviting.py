@@ -18,7 +18,7 @@ OIDC = {
     "TAGLOOM_PUBLIC_URL": "https://tags.example.com/",
     "TAGLOOM_OIDC_ISSUER": "https://id.example.com/realm",
     "TAGLOOM_OIDC_CLIENT_ID": "tagloom",
-    "TAGLOOM_OIDC_CLIENT_SECRET": "secret",
+    "TAGLOOM_OIDC_CLIENT_SECRET": "hush-hush",
 }
 
 
@@ -133,8 +133,8 @@ def test_a_provider_needs_all_of_its_settings(tmp_path: Path) -> None:
     assert read_settings(tmp_path, {}).oidc is None
     settings = read_settings(tmp_path, OIDC)
     assert settings.public_url == "https://tags.example.com"
-    assert settings.oidc == OidcSettings("https://id.example.com/realm", "tagloom", "secret")
-    assert "secret" not in repr(settings)
+    assert settings.oidc == OidcSettings("https://id.example.com/realm", "tagloom", "hush-hush")
+    assert "hush" not in repr(settings)
 
     for name in OIDC:
         with pytest.raises(problems.ParameterInvalid, match=name):

@@ -46,12 +46,22 @@ def opened(data: Path) -> Iterator[Installation]:
 
 @contextmanager
 def server(
-    data: Path | None, environ: Mapping[str, str] | None = None
+    data: Path | None, environ: Mapping[str, str] | None = None, *, beginning: str = ""
 ) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """A server process that answers; killed at the end, if it still lives. Its database is in `data`, or as set."""
+    """A server process that answers; killed at the end, if it still lives. Its database is in `data`, or as set.
+
+    `beginning` is done in it before anything else.
+    """
     port = free_port()
     process = subprocess.Popen(
-        [*TAGLOOM, "serve", *(["--data", str(data)] if data is not None else []), "--port", str(port)],
+        [
+            *TAGLOOM[:-1],
+            beginning + TAGLOOM[-1],
+            "serve",
+            *(["--data", str(data)] if data is not None else []),
+            "--port",
+            str(port),
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=None if environ is None else {**os.environ, **environ},

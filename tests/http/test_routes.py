@@ -28,6 +28,8 @@ def _ask(http: httpx.Client, route: Route, token: str | None, **names: str) -> h
         "tag": "no/such",
         "tribe": "none",
         "sync": "none",
+        "import": "0" * 24,
+        "mapping": "none",
         "token": "none",
         "version": "999",
         **names,
@@ -106,6 +108,9 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones(served: Served, htt
         id="x",
         tag="x",
         tribe="x",
+        sync="x",
+        mapping="x",
+        **{"import": "0" * 24},
         token="x",
         version="1",
     )

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
-from tagloom_client import requests, syncs
+from tagloom_client import imports, requests, syncs
 from tagloom_client.asking import Ask, Lines, Place, check
 from tagloom_client.models import Page
 from tagloom_client.problems import ConnectionFailed
@@ -238,6 +238,18 @@ class Tagloom(Sender):
     get_change = _one(requests.get_change)
     undo = _one(requests.undo)
     undo_all = _one(requests.undo_all)
+
+    # Imports and mappings.
+    bring_file = _one(imports.bring_file)
+    list_imports = _one(imports.list_imports)
+    get_import = _one(imports.get_import)
+    ask_import = _one(imports.ask_import)
+    cancel_import = _one(imports.cancel_import)
+    drop_import = _one(imports.drop_import)
+    list_mappings = _one(imports.list_mappings)
+    get_mapping = _one(imports.get_mapping)
+    put_mapping = _one(imports.put_mapping)
+    drop_mapping = _one(imports.drop_mapping)
 
     # Syncs.
     list_syncs = _pages(syncs.list_syncs)

@@ -262,6 +262,33 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     teammate: str | None = None
 
 
+class Import(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was brought, and how far it has come. `plan` and `tally` are as the API has them."""
+
+    id: str
+    name: str
+    state: Literal["waiting", "looking", "planned", "held", "running", "paused", "cancelled", "done", "failed"]
+    mode: Mode
+    tally: dict[str, Any]
+    plan: dict[str, Any] | None = None
+    hold: str | None = None
+    problem: str | None = None
+    detail: str | None = None
+    rows_read: int = 0
+    rows_total: int | None = None
+    undone: tuple[int, ...] = ()
+
+
+class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
+    """A mapping that a space keeps by name. `version` counts its forms from 1."""
+
+    name: str
+    version: int
+    at: str
+    by: str
+    mapping: dict[str, Any]
+
+
 class Sync(msgspec.Struct, frozen=True, kw_only=True):
     """A source that the server reads into the environment. `draft` is what `put_sync` takes."""
 

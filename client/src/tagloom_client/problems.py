@@ -5,7 +5,7 @@ TagloomError
 ├── AnswerInvalid            an answer came that is none of Tagloom's
 └── ProblemError             Tagloom answered a problem
     ├── BadRequest 400 · NotSignedIn 401 · NotAllowed 403 · NotFound 404 · MethodNotAllowed 405
-    ├── NotAcceptable 406 · Conflict 409 · PreconditionFailed 412 · TooLarge 413, 414, 431
+    ├── NotAcceptable 406 · Conflict 409 · Gone 410 · PreconditionFailed 412 · TooLarge 413, 414, 431
     ├── UnsupportedType 415 · Invalid 422 · PreconditionRequired 428 · TooManyRequests 429
     └── ServerFault 500 and above
         └── Unavailable 503
@@ -76,6 +76,10 @@ class Conflict(ProblemError):
     """409: what is there stands in the way."""
 
 
+class Gone(ProblemError):
+    """410: it was there, and is kept no more."""
+
+
 class PreconditionFailed(ProblemError):
     """412: somebody else changed it since it was read."""
 
@@ -116,6 +120,7 @@ BY_STATUS: dict[int, type[ProblemError]] = {
     405: MethodNotAllowed,
     406: NotAcceptable,
     409: Conflict,
+    410: Gone,
     412: PreconditionFailed,
     413: TooLarge,
     414: TooLarge,

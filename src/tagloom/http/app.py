@@ -45,6 +45,8 @@ def create_app(
         tribes=loom.tribes,
         targeting=loom.targeting,
         catalogue=loom.catalogue,
+        imports=loom.imports,
+        mappings=loom.mappings,
         syncs=loom.syncs,
         runner=loom.runner,
         metrics=Metrics(),

@@ -17,6 +17,8 @@ from tagloom.catalogue import Catalogue
 from tagloom.http.arrivals import Arrivals
 from tagloom.http.metrics import Metrics
 from tagloom.http.parameters import Value
+from tagloom.importing.imports import Imports
+from tagloom.importing.shelf import Mappings
 from tagloom.loom import Installation
 from tagloom.model import Environment, Kind, Origin, Person, Receipt
 from tagloom.people import parse_id
@@ -41,6 +43,8 @@ class Doors:
     tribes: Tribes
     targeting: Targeting
     catalogue: Catalogue
+    imports: Imports
+    mappings: Mappings
     syncs: Syncs
     runner: Runner
     metrics: Metrics

@@ -21,6 +21,7 @@ GROUPS = {
     "Tribes": "Named audiences, and who is in them.",
     "Decisions": "The tribes of one person, now.",
     "History": "Every version, and how to take it back.",
+    "Imports": "Files that are planned, guarded and applied in steps, and the mappings that read them.",
     "Syncs": "Sources that the server reads on a schedule or on call, or that push their records.",
     "Tenants": "Organizations, spaces and environments.",
     "Tokens": "Access to all this.",
@@ -33,7 +34,9 @@ PATH_PARAMETERS = {
     "id": "The person's id, percent-encoded: a slash is %2F.",
     TAG: "The tag: its levels as segments, or with its slashes encoded as one segment.",
     "tribe": "A tribe's id.",
-    "sync": "The id of the sync.",
+    "sync": "A sync's id.",
+    "import": "An import's id.",
+    "mapping": "A mapping's name.",
     "token": "A token's id.",
     "version": "A version's number.",
 }

@@ -129,5 +129,12 @@ MATCH = Parameter(
     default="subtree",
 )
 DRY_RUN = Parameter(name="dry_run", description="Say what would be done, and do nothing.", kind="flag", default=False)
+MODE = Parameter(
+    name="mode",
+    description="What the lines mean.",
+    choices=("add", "remove", "change", "set", "mirror"),
+    default="add",
+)
+NORMALIZE = Parameter(name="normalize", description="Lower-case tags before they are read.", choices=("lowercase",))
 USER = Parameter(name="user", description="A user's id.")
 VISITOR = Parameter(name="visitor", description="A visitor's id.")

@@ -5,7 +5,7 @@ from tagloom.bulk import FORMAT_OF_CONTENT_TYPE
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
 from tagloom.http import taggings
 from tagloom.http.addresses import E
-from tagloom.http.parameters import AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, Parameter
+from tagloom.http.parameters import AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, MODE, NORMALIZE, Parameter
 from tagloom.http.people import USERS, VISITORS, PeopleDoor
 from tagloom.http.routing import Route
 from tagloom.http.shapes import PeoplePage, PersonTags, TagsBody
@@ -181,15 +181,10 @@ TAGGINGS: tuple[Route, ...] = (
         ),
         scopes=("tags:write",),
         parameters=(
-            Parameter(
-                name="mode",
-                description="What the lines mean.",
-                choices=("add", "remove", "change", "set", "mirror"),
-                default="add",
-            ),
+            MODE,
             Parameter(name="under", description="The branch that set and mirror are about; other tags are rejected."),
             DRY_RUN,
-            Parameter(name="normalize", description="Lower-case tags before they are read.", choices=("lowercase",)),
+            NORMALIZE,
             Parameter(
                 name="allow_empty",
                 description="Let a mirror without lines take every tag from everybody.",

@@ -89,7 +89,9 @@ def _content(content: Json) -> str:
     return "<br>".join(f"<code>{escape(kind)}</code> {_type(each['schema'])}" for kind, each in content.items())
 
 
-def _type(schema: Json) -> str:
+def _type(schema: Json | bool) -> str:
+    if isinstance(schema, bool):
+        return "any" if schema else "none"
     if "$ref" in schema:
         name = escape(schema["$ref"].rpartition("/")[2])
         return f'<a href="#shape-{name}">{name}</a>'

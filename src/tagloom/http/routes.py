@@ -5,6 +5,7 @@ from typing import Any
 from tagloom import problems
 from tagloom.http import decision_api, history, installation, tags, tenants, tribes
 from tagloom.http.addresses import ORGANIZATION, SPACE, V2, E
+from tagloom.http.import_routes import IMPORTS, MAPPINGS
 from tagloom.http.parameters import AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, USER, VISITOR, Parameter
 from tagloom.http.people_routes import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, search_for
 from tagloom.http.routing import Route
@@ -549,6 +550,8 @@ ROUTES: tuple[Route, ...] = (
     *TRIBES,
     *DECISIONS,
     *HISTORY,
+    *IMPORTS,
+    *MAPPINGS,
     *SYNCS,
     *TENANTS,
     *INSTALLATION,

@@ -19,7 +19,17 @@ from tagloom.problems import MethodNotAllowed, ParameterInvalid, Problem
 
 Handler = Callable[[Call], Awaitable[Answer | Stream]]
 Group = Literal[
-    "People", "Tags", "Taggings", "Tribes", "Decisions", "History", "Syncs", "Tenants", "Tokens", "Installation"
+    "People",
+    "Tags",
+    "Taggings",
+    "Tribes",
+    "Decisions",
+    "History",
+    "Imports",
+    "Syncs",
+    "Tenants",
+    "Tokens",
+    "Installation",
 ]
 TAG = "tag"
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")

@@ -21,6 +21,7 @@ from tagloom.model import (
     Version,
 )
 from tagloom.rules import Rule
+from tagloom.store.imports_port import Import, KeptMapping
 from tagloom.syncs import Sync, SyncDraft, SyncRun
 
 # What a tag is needs more words than a schema has: the problems say what is wrong, and where.
@@ -305,6 +306,18 @@ class TribesPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: tuple[Tribe, ...]
     next_cursor: Cursor
+
+
+class ImportsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Imports, the newest first; older ones are behind the id of the last one."""
+
+    items: tuple[Import, ...]
+
+
+class MappingsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest forms of the mappings of a space, by name."""
+
+    items: tuple[KeptMapping, ...]
 
 
 class NewSync(SyncDraft, frozen=True, kw_only=True, forbid_unknown_fields=True):

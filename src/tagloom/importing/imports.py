@@ -203,19 +203,16 @@ class Imports:
         return self.undo(environment, id, by=by) if undo else run
 
     def undo(self, environment: Environment, id: str, *, by: str) -> Import:
-        """Takes back what an ended import did, its newest version first; each undoing is a version of its own.
+        """Takes back what an ended import did, all its versions as one; those that were undone already are passed over.
 
-        A version that was undone already is passed over. Raises: ImportStateWrong, UndoConflict.
+        Raises: ImportStateWrong, UndoConflict, UndoTooLarge.
         """
         self._change(environment, id, ENDED, lambda run: run, needs_file=False)
         population = self._population_of(environment)
         done = population.seal(id)
-        undone: list[int] = []
-        for step in reversed(done):
-            if step.version is None:
-                continue
-            if population.get_change(step.version).undone_by is None:
-                undone.append(population.undo(step.version, Origin(by, f"import {id}")).version)
+        versions = [step.version for step in done if step.version is not None]
+        standing = [version for version in versions if population.get_change(version).undone_by is None]
+        undone = [population.undo_all(standing, Origin(by, f"import {id}")).version] if standing else []
         return self._change(
             environment,
             id,

@@ -1,0 +1,101 @@
+"""The requests about imports as resources, and about the mappings that a space keeps."""
+
+from typing import Any, Literal
+
+from tagloom_client.asking import Ask, Body, Place, Source, check, json_body, query_of, reading, segment
+from tagloom_client.models import Import, KeptMapping, Mode, Page
+
+CONTENT_TYPES = {
+    "csv": "text/csv",
+    "ndjson": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+Verb = Literal["plan", "run", "approve", "pause", "resume", "undo"]
+
+
+def bring_file(
+    place: Place,
+    source: Source,
+    *,
+    format: Literal["csv", "ndjson", "parquet"],
+    name: str | None = None,
+    mode: Mode = "add",
+    under: str | None = None,
+    mapping: str | None = None,
+    normalize: Literal["lowercase"] | None = None,
+    share_removed_max: int | None = None,
+) -> Ask[Import]:
+    """Sends a file, which waits to be planned or run."""
+    query = query_of(
+        name=name,
+        mode=mode,
+        under=under,
+        mapping=mapping,
+        normalize=normalize,
+        share_removed_max=share_removed_max,
+    )
+    body = Body(CONTENT_TYPES[format], source)
+    path = f"{place.address}/imports"
+    return Ask("POST", path, reading(Import), query=query, body=body, is_repeatable=False)
+
+
+def list_imports(place: Place, *, before: str | None = None, limit: int = 20) -> Ask[tuple[Import, ...]]:
+    """The newest imports, behind the one of the id `before`."""
+    query = query_of(before=before, limit=limit)
+    return Ask("GET", f"{place.address}/imports", lambda reply: reading(Page[Import])(reply).items, query=query)
+
+
+def get_import(place: Place, id: str) -> Ask[Import]:
+    """One import, and how far it has come."""
+    return Ask("GET", _address(place, id), reading(Import))
+
+
+def ask_import(place: Place, id: str, verb: Verb) -> Ask[Import]:
+    """Has an import planned, run, approved, paused, resumed or undone."""
+    return Ask("POST", f"{_address(place, id)}/{verb}", reading(Import), is_repeatable=False)
+
+
+def cancel_import(place: Place, id: str, *, undo: bool = False) -> Ask[Import]:
+    """Ends an import; with `undo`, what was applied is taken back."""
+    query = query_of(undo=undo or None)
+    return Ask("POST", f"{_address(place, id)}/cancel", reading(Import), query=query, is_repeatable=False)
+
+
+def drop_import(place: Place, id: str) -> Ask[None]:
+    """Forgets an import and its file; what it did stays."""
+    return Ask("DELETE", _address(place, id), check, is_repeatable=False)
+
+
+def list_mappings(place: Place) -> Ask[tuple[KeptMapping, ...]]:
+    """The newest forms of the mappings that the space keeps."""
+    return Ask("GET", _mappings(place), lambda reply: reading(Page[KeptMapping])(reply).items)
+
+
+def get_mapping(place: Place, name: str, *, version: int | None = None) -> Ask[KeptMapping]:
+    """One of them, or a former form."""
+    return Ask("GET", f"{_mappings(place)}/{segment(name)}", reading(KeptMapping), query=query_of(version=version))
+
+
+def put_mapping(place: Place, name: str, mapping: dict[str, Any], *, version: int | None = None) -> Ask[KeptMapping]:
+    """Keeps a new form; with a version, only while that is the newest one, 0 for none."""
+    return Ask(
+        "PUT",
+        f"{_mappings(place)}/{segment(name)}",
+        reading(KeptMapping),
+        query=query_of(version=version),
+        body=json_body(mapping),
+        is_repeatable=False,
+    )
+
+
+def drop_mapping(place: Place, name: str) -> Ask[None]:
+    """Forgets all its forms."""
+    return Ask("DELETE", f"{_mappings(place)}/{segment(name)}", check, is_repeatable=False)
+
+
+def _address(place: Place, id: str) -> str:
+    return f"{place.address}/imports/{segment(id)}"
+
+
+def _mappings(place: Place) -> str:
+    return f"/v2/spaces/{segment(place.space)}/mappings"

@@ -1,0 +1,188 @@
+"""The part of the route table that is about imports and the mappings that a space keeps."""
+
+from typing import Any
+
+from tagloom import problems
+from tagloom.http import imports
+from tagloom.http.addresses import SPACE, E
+from tagloom.http.parameters import LIMIT, MODE, NORMALIZE, Parameter
+from tagloom.http.routing import Handler, Route
+from tagloom.http.shapes import ImportsPage, MappingsPage
+from tagloom.mappings import Mapping
+from tagloom.store.imports_port import Import, KeptMapping
+
+WRITE: dict[str, Any] = {"scopes": ("tags:write", "people:write")}
+ASKING: tuple[type[problems.Problem], ...] = (
+    problems.ImportNotFound,
+    problems.ImportStateWrong,
+    problems.ImportChanged,
+    problems.ImportFileGone,
+)
+
+
+def _ask(
+    verb: str,
+    handler: Handler,
+    summary: str,
+    *,
+    parameters: tuple[Parameter, ...] = (),
+    more: tuple[type[problems.Problem], ...] = (),
+) -> Route:
+    return Route(
+        method="POST",
+        path=f"{E}/imports/{{import}}/{verb}",
+        handler=handler,
+        group="Imports",
+        summary=summary,
+        parameters=parameters,
+        answer=Import,
+        problems=(*ASKING, *more),
+        **WRITE,
+    )
+
+
+IMPORTS: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path=f"{E}/imports",
+        handler=imports.list_imports,
+        group="Imports",
+        summary="List imports, the newest first",
+        scopes=("tags:read",),
+        parameters=(Parameter(name="before", description="Only those behind the import of this id."), LIMIT),
+        answer=ImportsPage,
+        problems=(problems.ImportNotFound,),
+    ),
+    Route(
+        method="POST",
+        path=f"{E}/imports",
+        handler=imports.create_import,
+        group="Imports",
+        summary="Bring a file, which waits to be planned or run",
+        description="Plain, or compressed by gzip or zstd. The body is stored; nothing is applied yet.",
+        parameters=(
+            Parameter(name="name", description="The file's name, for the history."),
+            MODE,
+            Parameter(name="under", description="Only tags at or below this one; of what set and mirror take."),
+            NORMALIZE,
+            Parameter(name="mapping", description="The name of a mapping that the space keeps."),
+            Parameter(
+                name="share_removed_max",
+                description="Percent of the taggings under the prefix that a run may take without being asked.",
+                kind="integer",
+            ),
+        ),
+        bulk=tuple(imports.FORMATS),
+        answer=Import,
+        status=201,
+        problems=(
+            problems.BodyTooLarge,
+            problems.BodyTruncated,
+            problems.ContentTypeUnsupported,
+            problems.MappingInvalid,
+            problems.MappingNotFound,
+            problems.TagProblem,
+            problems.TooManyImports,
+        ),
+        **WRITE,
+    ),
+    Route(
+        method="GET",
+        path=f"{E}/imports/{{import}}",
+        handler=imports.get_import,
+        group="Imports",
+        summary="Read an import: its state, plan, progress, and what it did",
+        scopes=("tags:read",),
+        answer=Import,
+        problems=(problems.ImportNotFound,),
+    ),
+    Route(
+        method="DELETE",
+        path=f"{E}/imports/{{import}}",
+        handler=imports.drop_import,
+        group="Imports",
+        summary="Forget an import and its file; what it did stays",
+        status=204,
+        problems=ASKING,
+        **WRITE,
+    ),
+    _ask("plan", imports.plan_import, "Have it computed what the import would do"),
+    _ask(
+        "run",
+        imports.run_import,
+        "Apply it, in steps that survive a crash",
+        parameters=(
+            Parameter(name="goes_on", description="Whatever guards and plans say.", kind="flag", default=False),
+        ),
+    ),
+    _ask("approve", imports.approve_import, "Let a held import run as its plan says"),
+    _ask("pause", imports.pause_import, "Stop behind the step that is being applied"),
+    _ask("resume", imports.resume_import, "Go on where it was paused"),
+    _ask(
+        "cancel",
+        imports.cancel_import,
+        "End it: no further step is applied",
+        parameters=(
+            Parameter(name="undo", description="Also take back what was applied.", kind="flag", default=False),
+        ),
+        more=(problems.UndoConflict,),
+    ),
+    _ask("undo", imports.undo_import, "Take back what an ended import did", more=(problems.UndoConflict,)),
+    Route(
+        method="GET",
+        path=f"{E}/imports/{{import}}/rejected",
+        handler=imports.rejected_lines,
+        group="Imports",
+        summary="Stream the lines that were rejected, with reasons",
+        scopes=("tags:read", "people:read"),
+        answer_types=("application/x-ndjson",),
+        problems=(problems.ImportNotFound,),
+    ),
+)
+
+VERSION = Parameter(name="version", description="A former form.", kind="integer")
+MAPPINGS: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path=f"{SPACE}/mappings",
+        handler=imports.list_mappings,
+        group="Imports",
+        summary="List the mappings that the space keeps",
+        scopes=("tags:read",),
+        answer=MappingsPage,
+    ),
+    Route(
+        method="GET",
+        path=f"{SPACE}/mappings/{{mapping}}",
+        handler=imports.get_mapping,
+        group="Imports",
+        summary="Read a mapping",
+        scopes=("tags:read",),
+        parameters=(VERSION,),
+        answer=KeptMapping,
+        problems=(problems.MappingNotFound,),
+    ),
+    Route(
+        method="PUT",
+        path=f"{SPACE}/mappings/{{mapping}}",
+        handler=imports.put_mapping,
+        group="Imports",
+        summary="Keep a new form of a mapping",
+        description="With `version`, only while that is the newest form; 0 stands for none.",
+        scopes=("tags:write",),
+        parameters=(Parameter(name="version", description="The form that it replaces.", kind="integer"),),
+        body=Mapping,
+        answer=KeptMapping,
+        problems=(problems.MappingInvalid, problems.MappingChanged, problems.TooManyMappings, problems.TagProblem),
+    ),
+    Route(
+        method="DELETE",
+        path=f"{SPACE}/mappings/{{mapping}}",
+        handler=imports.drop_mapping,
+        group="Imports",
+        summary="Forget a mapping; what was imported by it stays",
+        scopes=("tags:write",),
+        status=204,
+        problems=(problems.MappingNotFound,),
+    ),
+)

@@ -1,0 +1,189 @@
+"""Imports as resources, and the mappings that a space keeps for them."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+
+from tagloom import limits, problems
+from tagloom.http.bodies import Upload, content_type, read_json
+from tagloom.http.call import Answer, Call, Stream
+from tagloom.http.shapes import ImportsPage, MappingsPage
+from tagloom.importing.imports import Imports
+from tagloom.mappings import Mapping
+from tagloom.model import Environment, Mode, Rejected
+from tagloom.store.imports_port import Import, ImportFormat
+from tagloom.tags import printable
+
+FORMATS: dict[str, ImportFormat] = {
+    "text/csv": "csv",
+    "application/x-ndjson": "ndjson",
+    "application/vnd.apache.parquet": "parquet",
+}
+_LINES_AT_ONCE = 1_000
+_ENCODER = msgspec.json.Encoder()
+
+
+# Imports.
+
+
+async def create_import(call: Call) -> Answer:
+    """Takes a file, which waits to be planned or run."""
+    format = FORMATS.get(content_type(call))
+    if format is None:
+        raise problems.ContentTypeUnsupported(
+            f"The body must be one of {', '.join(FORMATS)}, not '{printable(content_type(call))}'.",
+            supported=list(FORMATS),
+        )
+    environment, by, under = call.environment, call.principal.name, call.find_tag("under")
+    name = call.find_text("name") or f"body.{format}"
+    kept = call.find_text("mapping")
+    mapping = None if kept is None else await call.in_thread(lambda: _mapping(call, kept))
+    share = call.find_integer("share_removed_max")
+    upload = Upload(call, limits.IMPORT_BYTES_MAX)
+    feeding = asyncio.create_task(upload.feed())
+    try:
+        run = await anyio.to_thread.run_sync(
+            lambda: call.doors.imports.bring_file(
+                environment,
+                upload.chunks(),
+                name=name,
+                by=by,
+                mapping=None if mapping is None else mapping[1],
+                mapping_name=None if mapping is None else mapping[0],
+                mode=msgspec.convert(call.text("mode"), Mode),
+                under=under or "",
+                lowercase=call.find_text("normalize") == "lowercase",
+                format=format,
+                share_removed_max=limits.IMPORT_SHARE_REMOVED_DEFAULT if share is None else share,
+            ),
+            limiter=call.doors.uploads,
+        )
+    finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
+    place = f"/v2/spaces/{environment.space}/environments/{environment.name}/imports/{run.id}"
+    return Answer(run, status=201, headers=((b"location", place.encode("ascii")),))
+
+
+def _mapping(call: Call, name: str) -> tuple[str, Mapping]:
+    found = call.doors.mappings.get_mapping(call.environment.space, name)
+    return f"{found.name}, version {found.version}", found.mapping
+
+
+async def list_imports(call: Call) -> Answer:
+    """The imports of an environment, the newest first."""
+    environment, before, limit = call.environment, call.find_text("before"), call.integer("limit")
+    found = await call.in_thread(lambda: call.doors.imports.list(environment, limit=limit, before=before))
+    return Answer(ImportsPage(items=found))
+
+
+async def get_import(call: Call) -> Answer:
+    """One import, and how far it has come."""
+    environment, id = call.environment, call.values["import"]
+    return Answer(await call.in_thread(lambda: call.doors.imports.get(environment, id)))
+
+
+async def drop_import(call: Call) -> Answer:
+    """Forgets an import and its file."""
+    environment, id = call.environment, call.values["import"]
+    await call.in_thread(lambda: call.doors.imports.drop(environment, id))
+    return Answer(None, status=204)
+
+
+async def plan_import(call: Call) -> Answer:
+    """Has it computed what the import would do."""
+    return await _asked(call, Imports.plan)
+
+
+async def run_import(call: Call) -> Answer:
+    """Has it applied."""
+    goes_on = call.flag("goes_on")
+    return await _asked(call, lambda imports, environment, id: imports.run(environment, id, goes_on=goes_on))
+
+
+async def approve_import(call: Call) -> Answer:
+    """Lets a held import run."""
+    return await _asked(call, Imports.approve)
+
+
+async def pause_import(call: Call) -> Answer:
+    """Stops it behind the step that is being applied."""
+    return await _asked(call, Imports.pause)
+
+
+async def resume_import(call: Call) -> Answer:
+    """Goes on where it was paused."""
+    return await _asked(call, Imports.resume)
+
+
+async def cancel_import(call: Call) -> Answer:
+    """Ends it; with `undo`, what was applied is taken back."""
+    by, undo = call.principal.name, call.flag("undo")
+    return await _asked(call, lambda imports, environment, id: imports.cancel(environment, id, by=by, undo=undo))
+
+
+async def undo_import(call: Call) -> Answer:
+    """Takes back what an ended import did."""
+    by = call.principal.name
+    return await _asked(call, lambda imports, environment, id: imports.undo(environment, id, by=by))
+
+
+async def _asked(call: Call, ask: Callable[[Imports, Environment, str], Import]) -> Answer:
+    environment, id = call.environment, call.values["import"]
+    return Answer(await call.in_thread(lambda: ask(call.doors.imports, environment, id)))
+
+
+async def rejected_lines(call: Call) -> Stream:
+    """The lines that its committed steps rejected, as NDJSON."""
+    environment, id, population = call.environment, call.values["import"], call.population
+    await call.in_thread(lambda: call.doors.imports.get(environment, id))
+    return Stream(_encoded(population.rejected_in(id)), "application/x-ndjson")
+
+
+def _encoded(rejected: Iterator[Rejected]) -> Iterator[bytes]:
+    lines: list[Any] = []
+    for line in rejected:
+        lines.append(line)
+        if len(lines) >= _LINES_AT_ONCE:
+            yield _together(lines)
+            lines.clear()
+    yield _together(lines)
+
+
+def _together(lines: Sequence[Any]) -> bytes:
+    return b"".join(_ENCODER.encode(line) + b"\n" for line in lines)
+
+
+# Mappings.
+
+
+async def list_mappings(call: Call) -> Answer:
+    """The newest form of each, by name."""
+    space = call.values["space"]
+    return Answer(MappingsPage(items=await call.in_thread(lambda: call.doors.mappings.list_mappings(space))))
+
+
+async def get_mapping(call: Call) -> Answer:
+    """The newest form, or a former one."""
+    space, name, version = call.values["space"], call.values["mapping"], call.find_integer("version")
+    return Answer(await call.in_thread(lambda: call.doors.mappings.get_mapping(space, name, version=version)))
+
+
+async def put_mapping(call: Call) -> Answer:
+    """Keeps a new form."""
+    space, name, by = call.values["space"], call.values["mapping"], call.principal.name
+    version = call.find_integer("version")
+    body = await read_json(call, Mapping)
+    return Answer(
+        await call.in_thread(lambda: call.doors.mappings.put_mapping(space, name, body, version=version, by=by))
+    )
+
+
+async def drop_mapping(call: Call) -> Answer:
+    """Forgets all its forms."""
+    space, name = call.values["space"], call.values["mapping"]
+    await call.in_thread(lambda: call.doors.mappings.drop_mapping(space, name))
+    return Answer(None, status=204)

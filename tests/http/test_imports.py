@@ -1,0 +1,111 @@
+"""Imports and mappings over HTTP: a file is brought, planned, run, held, approved, and undone."""
+
+import time
+from typing import Any
+
+import pytest
+
+from tagloom_client import ProblemError, Tagloom
+from tagloom_client.models import Import
+from tests.http.serving import Served
+
+PLANS: dict[str, Any] = {
+    "user": "id",
+    "columns": [{"type": "value", "column": "plan", "branch": "plan"}],
+    "prefix": "crm",
+}
+
+
+def ended(loom: Tagloom, run: Import, *states: str) -> Import:
+    """The import, once it is in one of these states."""
+    deadline = time.monotonic() + 30
+    while (found := loom.get_import(run.id)).state not in states:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)
+    return found
+
+
+def test_a_file_is_planned_looked_at_run_and_undone(loom: Tagloom) -> None:
+    loom.put_mapping("plans", PLANS)
+    brought = loom.bring_file([b"id,plan\nu1,Gold\nu2,Silver\n"], format="csv", mapping="plans", name="crm.csv")
+    assert (brought.state, brought.name) == ("waiting", "crm.csv")
+
+    loom.ask_import(brought.id, "plan")
+    planned = ended(loom, brought, "planned")
+    assert planned.plan is not None
+    assert planned.plan["foreseen"]["receipt"]["added"] == 2
+    assert loom.get_environment().version == 0
+    loom.ask_import(brought.id, "run")
+    done = ended(loom, brought, "done")
+
+    assert (done.tally["added"], done.rows_total) == (2, 2)
+    assert loom.get_person(user="u1").tags == ("crm/plan/gold",)
+    undone = loom.ask_import(brought.id, "undo")
+    assert len(undone.undone) == 1
+    with pytest.raises(ProblemError):
+        loom.get_person(user="u1")
+    assert [each.id for each in loom.list_imports()] == [brought.id]
+    loom.drop_import(brought.id)
+    assert loom.list_imports() == ()
+
+
+def test_an_import_that_takes_much_is_held_until_it_is_approved(loom: Tagloom) -> None:
+    loom.tag_people([{"user": f"u{number}", "tags": ["crm/a"]} for number in range(10)])
+    brought = loom.bring_file([b"user,tag\nu1,crm/a\n"], format="csv", mode="mirror", under="crm")
+
+    loom.ask_import(brought.id, "run")
+    held = ended(loom, brought, "held")
+    assert held.hold == "removes-much"
+    loom.ask_import(brought.id, "approve")
+
+    assert ended(loom, brought, "done").tally["removed"] == 9
+
+
+def test_a_held_import_may_be_cancelled_instead(loom: Tagloom) -> None:
+    loom.tag_people([{"user": f"u{number}", "tags": ["crm/a"]} for number in range(10)])
+    brought = loom.bring_file([b"user,tag\nu1,crm/a\n"], format="csv", mode="mirror", under="crm")
+    loom.ask_import(brought.id, "run")
+    ended(loom, brought, "held")
+
+    assert loom.cancel_import(brought.id, undo=True).state == "cancelled"
+    assert loom.get_person(user="u9").tags == ("crm/a",)
+    with pytest.raises(ProblemError) as caught:
+        loom.ask_import(brought.id, "approve")
+    assert caught.value.name == "import-state-wrong"
+
+
+def test_rejected_lines_are_streamed_with_their_reasons(loom: Tagloom, served: Served) -> None:
+    brought = loom.bring_file([b"user,tag\nu1,A\nu2,b\nu3,C\n"], format="csv")
+    loom.ask_import(brought.id, "run")
+    ended(loom, brought, "done")
+
+    with served.http() as http:
+        answer = http.get(f"{loom.place.address}/imports/{brought.id}/rejected")
+    lines = [line for line in answer.text.splitlines() if line]
+    assert len(lines) == 2
+    assert "tag-has-capital" in lines[0]
+
+
+def test_a_mapping_is_kept_in_its_forms(loom: Tagloom) -> None:
+    first = loom.put_mapping("plans", PLANS, version=0)
+    second = loom.put_mapping("plans", {**PLANS, "prefix": "erp"}, version=1)
+
+    assert (first.version, second.version) == (1, 2)
+    assert loom.get_mapping("plans").mapping["prefix"] == "erp"
+    assert loom.get_mapping("plans", version=1).mapping["prefix"] == "crm"
+    with pytest.raises(ProblemError) as caught:
+        loom.put_mapping("plans", PLANS, version=1)
+    assert caught.value.name == "mapping-changed"
+    with pytest.raises(ProblemError) as caught:
+        loom.put_mapping("other", {"columns": []})
+    assert caught.value.name == "mapping-invalid"
+    loom.drop_mapping("plans")
+    assert loom.list_mappings() == ()
+
+
+def test_an_import_of_another_environment_is_not_known(loom: Tagloom) -> None:
+    brought = loom.bring_file([b"user,tag\nu1,a\n"], format="csv")
+
+    with pytest.raises(ProblemError) as caught:
+        loom.at(environment="staging").get_import(brought.id)
+    assert caught.value.name == "import-not-found"
