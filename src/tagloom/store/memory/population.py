@@ -179,7 +179,7 @@ class MemoryPopulation:
             tag = state.resolve(wanted.tag)
             if self._closed() and not state.is_live(tag):
                 raise refusals.unknown_tag(tag, tags.nearest(tag, state.live_paths()))
-            inside = frozenset(state.ordinals[person] for person in state.members(wanted.tribe, tribes))
+            inside = frozenset(state.members(wanted.tribe, tribes))
             bearing = inside & frozenset(state.bearers(tag, "exact"))
             draft = tribe_tagged(state, inside, tag, wanted.mode, self.exclusive_branches(tag))
             done = self._commit(draft, request.action, request.origin, dry_run=request.dry_run)
@@ -324,9 +324,21 @@ class MemoryPopulation:
         borne = tuple(sorted(state.tags_of(ordinal)))
         return PersonRecord(kind=person.kind, id=person.id, tags=borne, version=state.version)
 
-    def find_person(self, person: Person) -> PersonRecord | None:
-        state = self._state
-        return self._person_record(state, state.ordinals[person]) if state.is_known(person) else None
+    def version_at(self, moment: str) -> Version:
+        return sum(1 for record in self._history[: self._state.version] if record.at <= moment)
+
+    def _as_of(self, version: Version | None) -> State:
+        """The state of then in the words of today."""
+        now = self._state
+        if version is None:
+            return now
+        if not 0 <= version <= now.version:
+            raise problems.ChangeNotFound(f"There is no version {version} here.", version=version)
+        return seen_today(self._states[version], now)
+
+    def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
+        state, ordinal = self._as_of(as_of), self._state.ordinals.get(person)
+        return self._person_record(state, ordinal) if ordinal is not None and ordinal in state.bears else None
 
     def list_people(
         self,
@@ -351,17 +363,29 @@ class MemoryPopulation:
         return Page(records, _cursor("people", str(found[limit - 1])) if len(found) > limit else None)
 
     def members(
-        self, tribe: Definition, tribes: Mapping[str, Definition]
+        self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
-        state = self._state
-        return state.version, _chunks(state.members(tribe, tribes))
+        state = self._as_of(as_of)
+        return state.version, _chunks(self._named(state.members(tribe, tribes)))
 
-    def bearers(self, tag: TagPath, match: Match) -> tuple[Version, Iterator[Sequence[Person]]]:
-        state = self._state
-        named = state.resolve(tag)
-        if not state.live_numbers(named):
-            raise not_found(state, named)
-        return state.version, _chunks([state.people[ordinal] for ordinal in state.bearers(named, match)])
+    def _named(self, ordinals: Iterable[Ordinal]) -> list[Person]:
+        """These people, without those who were erased since."""
+        return [self._state.people[ordinal] for ordinal in ordinals if ordinal in self._state.people]
+
+    def bearers(
+        self, tag: TagPath, match: Match, *, as_of: Version | None = None
+    ) -> tuple[Version, Iterator[Sequence[Person]]]:
+        now, state = self._state, self._as_of(as_of)
+        if as_of is None:
+            named = now.resolve(tag)
+            if not now.live_numbers(named):
+                raise not_found(now, named)
+        else:
+            named = state.name_today(tag)
+            ever = seen_today(now, now)
+            if not any(is_at_or_below(entry.path, named) for entry in ever.entries.values()):
+                raise problems.TagNotFound(f"No tag was ever called '{named}' here.", value=named)
+        return state.version, _chunks(self._named(state.bearers(named, match)))
 
     def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
         state = self._state
@@ -444,13 +468,15 @@ class MemoryPopulation:
 
     # Reads of tribes.
 
-    def count(self, tribe: Definition, tribes: Mapping[str, Definition]) -> Count:
-        state = self._state
-        audience = [p for p in state.people.values() if state.is_known(p) and takes(tribe, p.kind)]
+    def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
+        state = self._as_of(as_of)
+        audience = [o for o in state.bears if takes(tribe, state.people[o].kind)]
         return Count(count=len(state.members(tribe, tribes)), of=len(audience), version=state.version)
 
-    def sample(self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int) -> tuple[Person, ...]:
-        return _some(self._state.members(tribe, tribes), limit)
+    def sample(
+        self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None
+    ) -> tuple[Person, ...]:
+        return _some(self._named(self._as_of(as_of).members(tribe, tribes)), limit)
 
     def overlap(
         self, chosen: Sequence[str], tribes: Mapping[str, Definition]
@@ -466,8 +492,8 @@ class MemoryPopulation:
         self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
     ) -> Difference:
         counted = self.count(wanted, tribes)
-        after = self._state.members(wanted, tribes)
-        before = [] if saved is None else self._state.members(saved, tribes)
+        after = self._named(self._state.members(wanted, tribes))
+        before = [] if saved is None else self._named(self._state.members(saved, tribes))
         are_after, were_before = set(after), set(before)
         entering = [person for person in after if person not in were_before]
         leaving = [person for person in before if person not in are_after]
@@ -486,8 +512,8 @@ class MemoryPopulation:
         state = self._state
         members = state.members(wanted, tribes)
         audience = state.members(Definition(wanted.audience, All(())), tribes)
-        inside = Counter(path for person in members for path in state.tags_of(state.ordinals[person]))
-        everyone = Counter(path for person in audience for path in state.tags_of(state.ordinals[person]))
+        inside = Counter(path for ordinal in members for path in state.tags_of(ordinal))
+        everyone = Counter(path for ordinal in audience for path in state.tags_of(ordinal))
         shares = [TagShare(path, count, everyone[path]) for path, count in inside.items()]
         shares.sort(key=lambda share: (-share.count, share.tag))
         return MakeUp(of=len(members), population=len(audience), version=state.version, tags=tuple(shares[:limit]))
