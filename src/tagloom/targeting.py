@@ -82,7 +82,7 @@ class Targeting:
         self._population_of = population_of
         self._now = now
 
-    def preview(self, environment: Environment, wanted: Definition) -> Preview:
+    def preview(self, environment: Environment, wanted: Definition, *, as_of: Version | None = None) -> Preview:
         """What a rule would find, before it is saved.
 
         Raises: RuleInvalid and its kinds, TagProblem.
@@ -90,12 +90,12 @@ class Targeting:
         definitions = self._tribes.definitions(environment.space)
         check(wanted.rule, {tribe: each.rule for tribe, each in definitions.items()})
         population = self._population_of(environment)
-        counted = population.count(wanted, definitions)
+        counted = population.count(wanted, definitions, as_of=as_of)
         return Preview(
             count=counted.count,
             of=counted.of,
             version=counted.version,
-            sample=population.sample(wanted, definitions, limit=limits.SAMPLE_PEOPLE_MAX),
+            sample=population.sample(wanted, definitions, limit=limits.SAMPLE_PEOPLE_MAX, as_of=as_of),
             unknown_tags=_unknown_tags(wanted.rule, population),
         )
 
@@ -152,15 +152,19 @@ class Targeting:
         check(wanted.rule, others, tribe=tribe or "")
         return definitions
 
-    def count(self, environment: Environment, tribe: str) -> Count:
+    def count(self, environment: Environment, tribe: str, *, as_of: Version | None = None) -> Count:
         """Raises: TribeNotFound."""
         wanted = self._tribes.get_definition(environment.space, tribe)
-        return self._population_of(environment).count(wanted, self._tribes.definitions(environment.space))
+        others = self._tribes.definitions(environment.space)
+        return self._population_of(environment).count(wanted, others, as_of=as_of)
 
-    def members(self, environment: Environment, tribe: str) -> tuple[Version, Iterator[Sequence[Person]]]:
+    def members(
+        self, environment: Environment, tribe: str, *, as_of: Version | None = None
+    ) -> tuple[Version, Iterator[Sequence[Person]]]:
         """All members as of one version, a chunk at a time. Raises: TribeNotFound."""
         wanted = self._tribes.get_definition(environment.space, tribe)
-        return self._population_of(environment).members(wanted, self._tribes.definitions(environment.space))
+        others = self._tribes.definitions(environment.space)
+        return self._population_of(environment).members(wanted, others, as_of=as_of)
 
     def overlap(self, environment: Environment, chosen: Sequence[str]) -> tuple[Version, tuple[OverlapRegion, ...]]:
         """How many people are in exactly which of the chosen tribes. Raises: BodyInvalid, TribeNotFound."""

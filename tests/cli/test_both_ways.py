@@ -74,6 +74,14 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
     assert len(say("history", "--person", "u9", "--json").json) == 2
     assert len(say("history", "--tag", "sports", "--json").json) == 4
     assert [change["version"] for change in say("history", "--after", "2", "--limit", "3", "--json").json] == [3, 4, 5]
+    assert say("show", "u9", "--as-of", "6", "--json").json["tags"] == ["a/b", "c"]
+    assert say("show", "u9", "--as-of", "6").out.endswith("a/b, c\n")
+    assert say("show", "u9", "--as-of", "2020-01-01T00:00:00Z").code == 1
+    assert say("tribe", "count", "ball-games", "--as-of", "1", "--json").json == {"count": 2, "of": 2, "version": 1}
+    assert say("tribe", "count", "ball-games", "--as-of", "99").code == 1
+    assert say("export", "tag", "sports", "--as-of", "1").code == 0
+    assert say("export", "tribe", "ball-games", "--as-of", "1").code == 0
+    assert say("export", "taggings", "--as-of", "1").code == 2
     assert say("undo", "3", "--dry-run", "--json").json["dry_run"] is True
     assert say("undo", "3", "--json").json["undoes"] == 3
     assert say("undo", "99", "--json").code == 1

@@ -70,9 +70,9 @@ def pages(ask: Callable[..., Any], **named: Any) -> list[Any]:
     return found
 
 
-def streamed(ask: Callable[..., tuple[int, Iterable[Sequence[Any]]]], *values: Any) -> Any:
+def streamed(ask: Callable[..., tuple[int, Iterable[Sequence[Any]]]], *values: Any, **named: Any) -> Any:
     """The version of a stream and everything in it, however it is cut into chunks; or the class of the problem."""
-    answer = outcome(ask, *values)
+    answer = outcome(ask, *values, **named)
     return answer if isinstance(answer, type) else (answer[0], [item for chunk in answer[1] for item in chunk])
 
 
@@ -138,6 +138,25 @@ def comparisons(of: Population) -> dict[str, Any]:
     }
 
 
+def earlier(of: Population) -> dict[str, Any]:
+    """Answers as of some earlier versions, and of one that is not there."""
+    newest = of.version()
+    versions = sorted({0, newest // 2, max(0, newest - 1), newest, newest + 1})
+    return {
+        "at": [of.version_at(moment) for moment in MOMENTS],
+        "people": [outcome(of.find_person, person, as_of=version) for version in versions for person in PEOPLE],
+        "counts": [outcome(of.count, tribe, TRIBES, as_of=version) for version in versions for tribe in FEW],
+        "members": [streamed(of.members, FEW[0], TRIBES, as_of=version) for version in versions],
+        "sizes": [sample_size(of, FEW[1], as_of=version) for version in versions],
+        "bearers": [
+            streamed(of.bearers, tag, match, as_of=version)
+            for version in versions
+            for tag in TAGS
+            for match in ("exact", "subtree")
+        ],
+    }
+
+
 def differs(of: Population, wanted: Definition, saved: str | None) -> Any:
     """A difference, with the numbers of the people shown; which ones is the adapter's affair."""
     found = outcome(of.compare, wanted, None if saved is None else TRIBES[saved], TRIBES, limit=2)
@@ -147,7 +166,7 @@ def differs(of: Population, wanted: Definition, saved: str | None) -> Any:
     return found.count, found.of, found.version, found.entered, found.left, shown
 
 
-def sample_size(of: Population, tribe: Definition) -> Any:
+def sample_size(of: Population, tribe: Definition, **named: Any) -> Any:
     """How many different people a sample has; which ones is the adapter's affair."""
-    sample = outcome(of.sample, tribe, TRIBES, limit=2)
+    sample = outcome(of.sample, tribe, TRIBES, limit=2, **named)
     return sample if isinstance(sample, type) else len(set(sample))

@@ -25,7 +25,7 @@ from tagloom.store.port import Population, Request, TagTribe, UndoAll
 from tagloom.tags import TagPath
 from tests.bodies import Line, part, parts, user
 from tests.contract.conftest import ADAPTERS, Subject, make_population
-from tests.contract.portrait import PEOPLE, TAGS, TRIBES, comparisons, outcome, portrait, sums
+from tests.contract.portrait import PEOPLE, TAGS, TRIBES, comparisons, earlier, outcome, portrait, sums
 
 people = st.sampled_from(PEOPLE)
 paths = st.sampled_from(TAGS)
@@ -262,6 +262,7 @@ class Agreement(RuleBasedStateMachine):
             assert sums(self._subject.population) == sums(self._oracle.population)
         if not self.people_before or self._steps % 5 == 0:
             assert comparisons(self._subject.population) == comparisons(self._oracle.population)
+            assert earlier(self._subject.population) == earlier(self._oracle.population)
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -39,7 +40,8 @@ class MemoryInstallation:
         self._lock = threading.Lock()
         self.passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         self.identity_provider = None
-        self.uploads = Path("unused")
+        self._folder = TemporaryDirectory(prefix="tagloom-uploads-")
+        self.uploads = Path(self._folder.name)
         self.reach = Reach()
 
     def population(self, environment: Environment) -> MemoryPopulation:
@@ -54,7 +56,7 @@ class MemoryInstallation:
             return found
 
     def close(self) -> None:
-        pass
+        self._folder.cleanup()
 
 
 def _sqlite(data: Path) -> Installation:

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tagloom_client import Tagloom, problems
+from tagloom_client import Tagloom, problems, rules
 
 
 def test_history_names_versions_of_a_person_and_of_a_tag(loom: Tagloom) -> None:
@@ -57,3 +57,25 @@ def test_several_versions_are_undone_together(loom: Tagloom, http: httpx.Client)
         assert (answer.status_code, answer.json()["type"]) == (422, "/problems/body-invalid"), answer.text
     with pytest.raises(problems.NotFound, match="change-not-found"):
         loom.undo_all([99])
+
+
+def test_answers_are_given_as_of_a_version_or_a_time(loom: Tagloom, http: httpx.Client) -> None:
+    loom.tag_people([{"user": "u1", "tags": ["a", "b"]}, {"user": "u2", "tags": ["a"]}])
+    loom.create_tribe("Those of a", rules.tag("a"), id="of-a")
+    loom.take_tag("a", user="u1")
+    since = loom.get_change(1).at
+
+    assert (loom.count_tribe("of-a").count, loom.count_tribe("of-a", as_of=1).count) == (1, 2)
+    assert loom.count_tribe("of-a", as_of="2020-01-01T00:00:00Z").version == 0
+    assert loom.count_tribe("of-a", as_of=since).version == 1
+    assert [each.id for each in loom.export_members("of-a", as_of=1)] == ["u1", "u2"]
+    assert b"".join(loom.download_members("of-a", format="csv", as_of=1)).split() == [b"user,visitor", b"u1,", b"u2,"]
+    assert [each.id for each in loom.export_bearers("a", as_of=1)] == ["u1", "u2"]
+    assert b"u1" in b"".join(loom.download_bearers("a", format="csv", as_of=1))
+    assert loom.preview_rule(rules.tag("a"), as_of=1).count == 2
+    assert loom.get_person(user="u1", as_of=1).tags == ("a", "b")
+    assert loom.get_tags_of(user="u1", as_of=1).tags == ("a", "b")
+    with pytest.raises(problems.NotFound, match="change-not-found"):
+        loom.count_tribe("of-a", as_of=3)
+    with pytest.raises(problems.Invalid, match="parameter-invalid"):
+        loom.count_tribe("of-a", as_of="yesterday")

@@ -44,6 +44,8 @@ CONTENT_TYPES: Mapping[UploadFormat, str] = {
     "parquet": "application/vnd.apache.parquet",
 }
 LINES_PER_CHUNK = 1_000
+AsOf = int | str
+"""A version, or an RFC 3339 time: how it was then, by the rules and names of today."""
 
 # The installation and its tenants.
 
@@ -129,10 +131,16 @@ def list_people(
 
 
 def get_person(
-    place: Place, *, user: str | None = None, visitor: str | None = None, at_least: int | None = None
+    place: Place,
+    *,
+    user: str | None = None,
+    visitor: str | None = None,
+    as_of: AsOf | None = None,
+    at_least: int | None = None,
 ) -> Ask[PersonRecord]:
     """One person with their tags."""
-    return Ask("GET", _person(place, user, visitor), reading(PersonRecord), query=query_of(at_least=at_least))
+    query = query_of(as_of=as_of, at_least=at_least)
+    return Ask("GET", _person(place, user, visitor), reading(PersonRecord), query=query)
 
 
 def put_person(place: Place, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
@@ -146,11 +154,16 @@ def erase_person(place: Place, *, user: str | None = None, visitor: str | None =
 
 
 def get_tags_of(
-    place: Place, *, user: str | None = None, visitor: str | None = None, at_least: int | None = None
+    place: Place,
+    *,
+    user: str | None = None,
+    visitor: str | None = None,
+    as_of: AsOf | None = None,
+    at_least: int | None = None,
 ) -> Ask[PersonTags]:
     """A person's tags."""
     path = f"{_person(place, user, visitor)}/tags"
-    return Ask("GET", path, reading(PersonTags), query=query_of(at_least=at_least))
+    return Ask("GET", path, reading(PersonTags), query=query_of(as_of=as_of, at_least=at_least))
 
 
 def set_tags_of(
@@ -299,16 +312,24 @@ def drop_tag(place: Place, tag: str, *, force: bool = False) -> Ask[Receipt]:
     return Ask("DELETE", _tag(place, tag), reading(Receipt), query=query_of(force=force), is_repeatable=False)
 
 
-def export_bearers(place: Place, tag: str, *, match: Match | None = None, at_least: int | None = None) -> Lines[Person]:
+def export_bearers(
+    place: Place, tag: str, *, match: Match | None = None, as_of: AsOf | None = None, at_least: int | None = None
+) -> Lines[Person]:
     """All who bear a tag."""
-    return Lines(_download(place, f"tags/{segment(tag)}/users", "ndjson", at_least, match), _read_person)
+    return Lines(_download(place, f"tags/{segment(tag)}/users", "ndjson", at_least, match, as_of), _read_person)
 
 
 def download_bearers(
-    place: Place, tag: str, *, format: ExportFormat, match: Match | None = None, at_least: int | None = None
+    place: Place,
+    tag: str,
+    *,
+    format: ExportFormat,
+    match: Match | None = None,
+    as_of: AsOf | None = None,
+    at_least: int | None = None,
 ) -> Ask[None]:
     """The same as bytes of a file."""
-    return _download(place, f"tags/{segment(tag)}/users", format, at_least, match)
+    return _download(place, f"tags/{segment(tag)}/users", format, at_least, match, as_of)
 
 
 def list_aliases(place: Place, *, limit: int | None = None, at_least: int | None = None) -> Ask[Page[Alias]]:
@@ -369,19 +390,24 @@ def drop_tribe(place: Place, tribe: str) -> Ask[None]:
     return Ask("DELETE", f"{_tribes(place)}/{segment(tribe)}", check, is_repeatable=False)
 
 
-def count_tribe(place: Place, tribe: str, *, at_least: int | None = None) -> Ask[Count]:
+def count_tribe(place: Place, tribe: str, *, as_of: AsOf | None = None, at_least: int | None = None) -> Ask[Count]:
     """How many are in a tribe."""
     path = f"{place.address}/tribes/{segment(tribe)}/count"
-    return Ask("GET", path, reading(Count), query=query_of(at_least=at_least))
+    return Ask("GET", path, reading(Count), query=query_of(as_of=as_of, at_least=at_least))
 
 
 def preview_rule(
-    place: Place, rule: Rule, *, audience: Audience = "everyone", at_least: int | None = None
+    place: Place,
+    rule: Rule,
+    *,
+    audience: Audience = "everyone",
+    as_of: AsOf | None = None,
+    at_least: int | None = None,
 ) -> Ask[Preview]:
     """What a rule would find, before it is saved."""
     body = json_body({"rule": rule, "audience": audience})
     path = f"{place.address}/tribes/preview"
-    return Ask("POST", path, reading(Preview), body=body, query=query_of(at_least=at_least))
+    return Ask("POST", path, reading(Preview), body=body, query=query_of(as_of=as_of, at_least=at_least))
 
 
 def overlap_of(place: Place, tribes: Sequence[str], *, at_least: int | None = None) -> Ask[Overlap]:
@@ -391,14 +417,18 @@ def overlap_of(place: Place, tribes: Sequence[str], *, at_least: int | None = No
     return Ask("POST", path, reading(Overlap), body=body, query=query_of(at_least=at_least))
 
 
-def export_members(place: Place, tribe: str, *, at_least: int | None = None) -> Lines[Person]:
+def export_members(
+    place: Place, tribe: str, *, as_of: AsOf | None = None, at_least: int | None = None
+) -> Lines[Person]:
     """All who are in a tribe."""
-    return Lines(_download(place, f"tribes/{segment(tribe)}/users", "ndjson", at_least), _read_person)
+    return Lines(_download(place, f"tribes/{segment(tribe)}/users", "ndjson", at_least, as_of=as_of), _read_person)
 
 
-def download_members(place: Place, tribe: str, *, format: ExportFormat, at_least: int | None = None) -> Ask[None]:
+def download_members(
+    place: Place, tribe: str, *, format: ExportFormat, as_of: AsOf | None = None, at_least: int | None = None
+) -> Ask[None]:
     """The same as bytes of a file."""
-    return _download(place, f"tribes/{segment(tribe)}/users", format, at_least)
+    return _download(place, f"tribes/{segment(tribe)}/users", format, at_least, as_of=as_of)
 
 
 def tag_tribe(
@@ -527,9 +557,14 @@ def _given(**values: Any) -> dict[str, Any]:
 
 
 def _download(
-    place: Place, path: str, format: ExportFormat, at_least: int | None = None, match: Match | None = None
+    place: Place,
+    path: str,
+    format: ExportFormat,
+    at_least: int | None = None,
+    match: Match | None = None,
+    as_of: AsOf | None = None,
 ) -> Ask[None]:
-    query = query_of(at_least=at_least, match=match)
+    query = query_of(at_least=at_least, match=match, as_of=as_of)
     return Ask("GET", f"{place.address}/{path}", check, query=query, headers={"Accept": CONTENT_TYPES[format]})
 
 

@@ -21,6 +21,9 @@ TokenOption = Annotated[str | None, typer.Option("--token", help="Access token f
 SpaceOption = Annotated[str, typer.Option("--space", help="The space.")]
 EnvironmentOption = Annotated[str, typer.Option("--environment", help="development, staging or production.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value, for programs.")]
+AsOfOption = Annotated[
+    str | None, typer.Option("--as-of", help="How it was at this version, or at a time such as 2026-03-01T09:00:00Z.")
+]
 VisitorOption = Annotated[bool, typer.Option("--visitor", help="The id is a visitor's, not a user's.")]
 
 

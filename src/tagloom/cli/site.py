@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from tagloom import exports, limits, problems, wide
+from tagloom.as_of import version_as_of
 from tagloom.bulk import Order, import_body, submit_tags
 from tagloom.catalogue import Catalogue
 from tagloom.intake import Format
@@ -60,12 +61,14 @@ class Site(Protocol):
     """What the commands need."""
 
     def load(self, load: Load, on_bytes: OnBytes) -> Plain: ...
-    def export(self, kind: ExportKind, name: str, format: exports.ExportFormat) -> Iterator[bytes]: ...
+    def export(
+        self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
+    ) -> Iterator[bytes]: ...
     def change_tags(self, person: Person, mode: Mode, tags: list[str]) -> Plain: ...
-    def find_person(self, person: Person) -> Plain | None: ...
+    def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None: ...
     def decide(self, person: Person) -> Plain: ...
     def list_tribes(self) -> list[Plain]: ...
-    def count_tribe(self, tribe: str) -> Plain: ...
+    def count_tribe(self, tribe: str, *, as_of: str | None = None) -> Plain: ...
     def create_tribe(self, draft: TribeDraft) -> Plain: ...
     def drop_tribe(self, tribe: str) -> None: ...
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain: ...
@@ -156,13 +159,18 @@ class LocalSite:
         body = Body(load, on_bytes)
         return body.told(_plain(import_body(self._population, iter(body), order)))
 
-    def export(self, kind: ExportKind, name: str, format: exports.ExportFormat) -> Iterator[bytes]:
+    def export(
+        self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
+    ) -> Iterator[bytes]:
         """The bytes of an export, as they come."""
+        version = version_as_of(self._population, as_of)
         match kind:
             case "tribe":
-                return exports.encode_people(self._targeting.members(self._environment, name)[1], format)
+                members = self._targeting.members(self._environment, name, as_of=version)
+                return exports.encode_people(members[1], format)
             case "tag":
-                return exports.encode_people(self._population.bearers(parse_tag(name), "subtree")[1], format)
+                bearers = self._population.bearers(parse_tag(name), "subtree", as_of=version)
+                return exports.encode_people(bearers[1], format)
             case "taggings":
                 return exports.encode_taggings(self._population.taggings()[1], format)
 
@@ -170,9 +178,9 @@ class LocalSite:
         """One person's tags."""
         return _plain(submit_tags(self._population, person, tags, mode, Origin("command line", "tag")).result())
 
-    def find_person(self, person: Person) -> Plain | None:
+    def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
         """The person with their tags."""
-        found = self._population.find_person(person)
+        found = self._population.find_person(person, as_of=version_as_of(self._population, as_of))
         return None if found is None else _plain(found)
 
     def decide(self, person: Person) -> Plain:
@@ -183,9 +191,10 @@ class LocalSite:
         """By id."""
         return [_plain(tribe) for tribe in self._tribes.list_tribes(self._environment.space)]
 
-    def count_tribe(self, tribe: str) -> Plain:
-        """Now."""
-        return _plain(self._targeting.count(self._environment, tribe))
+    def count_tribe(self, tribe: str, *, as_of: str | None = None) -> Plain:
+        """Now, or then."""
+        version = version_as_of(self._population, as_of)
+        return _plain(self._targeting.count(self._environment, tribe, as_of=version))
 
     def create_tribe(self, draft: TribeDraft) -> Plain:
         """A new tribe."""
@@ -253,14 +262,16 @@ class RemoteSite:
             )
         return body.told(receipt)
 
-    def export(self, kind: ExportKind, name: str, format: exports.ExportFormat) -> Iterator[bytes]:
+    def export(
+        self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
+    ) -> Iterator[bytes]:
         """The bytes of an export, as they come."""
         with told():
             match kind:
                 case "tribe":
-                    yield from self._client.download_members(name, format=format)
+                    yield from self._client.download_members(name, format=format, as_of=as_of)
                 case "tag":
-                    yield from self._client.download_bearers(name, format=format)
+                    yield from self._client.download_bearers(name, format=format, as_of=as_of)
                 case "taggings":
                     yield from self._client.download_taggings(format=format)
 
@@ -271,11 +282,11 @@ class RemoteSite:
         with told():
             return _plain(self._client.upload(iter([body]), format="json", mode=mode, source_name="tag"))
 
-    def find_person(self, person: Person) -> Plain | None:
+    def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
         """The person with their tags."""
         with told():
             try:
-                return _plain(self._client.get_person(**_who(person)))
+                return _plain(self._client.get_person(**_who(person), as_of=as_of))
             except ProblemError as error:
                 if error.name == "person-not-found":
                     return None
@@ -291,10 +302,10 @@ class RemoteSite:
         with told():
             return [_plain(tribe) for tribe in self._client.list_tribes()]
 
-    def count_tribe(self, tribe: str) -> Plain:
-        """Now."""
+    def count_tribe(self, tribe: str, *, as_of: str | None = None) -> Plain:
+        """Now, or then."""
         with told():
-            return _plain(self._client.count_tribe(tribe))
+            return _plain(self._client.count_tribe(tribe, as_of=as_of))
 
     def create_tribe(self, draft: TribeDraft) -> Plain:
         """A new tribe."""

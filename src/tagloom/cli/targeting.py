@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from tagloom import problems
 from tagloom.cli.options import (
+    AsOfOption,
     DataOption,
     EnvironmentOption,
     JsonOption,
@@ -39,20 +40,23 @@ def show_person(
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
     visitor: VisitorOption = False,
+    as_of: AsOfOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a person's tags, the tribes they are in, and why; exit 1 when nobody knows them."""
     who = person_of(person, is_visitor=visitor)
     with at_site(data, url, token, space, environment) as site:
-        found = site.find_person(who)
-        decision = site.decide(who) if found else None
-    if found is None or decision is None:
+        found = site.find_person(who, as_of=as_of)
+        decision = site.decide(who) if found and as_of is None else None
+    if found is None:
         raise problems.PersonNotFound(f"There is no {who.kind} '{person}' in {space}/{environment}.")
     if as_json:
-        say_json(found | {"tribes": decision["tribes"], "because": decision["because"]})
+        say_json(found if decision is None else found | {name: decision[name] for name in ("tribes", "because")})
         return
     say(f"[bold]{escape(found['kind'])} {escape(found['id'])}[/]  as of version {found['version']:,}")
     tell("tags    " + (", ".join(found["tags"]) or "none"))
+    if decision is None:
+        return
     tell("tribes  " + (", ".join(decision["tribes"]) or "none"))
     for tribe, reasons in decision["because"].items():
         for reason in reasons:
@@ -89,11 +93,12 @@ def count_tribe(
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
+    as_of: AsOfOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Count the people in a tribe."""
     with at_site(data, url, token, space, environment) as site:
-        count = site.count_tribe(tribe)
+        count = site.count_tribe(tribe, as_of=as_of)
     if as_json:
         say_json(count)
         return
@@ -185,6 +190,7 @@ def export(
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
+    as_of: AsOfOption = None,
     format: Annotated[str, typer.Option(help="csv, ndjson or parquet.")] = "csv",
     out: Annotated[Path | None, typer.Option(help="The file to write; standard output otherwise.")] = None,
 ) -> None:
@@ -193,8 +199,10 @@ def export(
         raise problems.ParameterInvalid("Export a tribe, a tag or taggings, as csv, ndjson or parquet.")
     if (name is None) != (kind == "taggings"):
         raise problems.ParameterInvalid("A tribe or a tag needs its name, and taggings have none.")
+    if as_of is not None and kind == "taggings":
+        raise problems.ParameterInvalid("Taggings are exported as they are now; --as-of is for a tribe or a tag.")
     with at_site(data, url, token, space, environment) as site:
-        chunks = site.export(kind, name or "", format)  # type: ignore[arg-type]  # Checked above.
+        chunks = site.export(kind, name or "", format, as_of=as_of)  # type: ignore[arg-type]  # Checked above.
         if out is None:
             for chunk in chunks:
                 sys.stdout.buffer.write(chunk)

@@ -8,7 +8,7 @@ from tagloom.engine.chunks import holds
 from tagloom.engine.keys import key_of
 from tagloom.engine.past import versions_before
 from tagloom.engine.standing import Standing
-from tagloom.engine.storage import BatchRecord, Span
+from tagloom.engine.storage import BatchRecord, ChunkChange, Span
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import Change, Given, Person, Source, Version
 from tagloom.tags import TagPath, is_at_or_below
@@ -79,22 +79,26 @@ def _changes_of_person(standing: Standing, person: Person, tag: TagPath | None, 
         return
     rows, snapshot = standing.dictionary.rows, standing.snapshot()
     wanted = None if tag is None else _rows_ever(standing, tag)
-    changes = snapshot.changes_in(ordinal // ORDINALS_PER_CHUNK, span)
+    changes = changes_touching(standing, ordinal, span)
     for version, group in itertools.groupby(changes, lambda change: change.version):
         added, removed, is_touched = list[str](), list[str](), False
         for change in group:
             if wanted is not None and change.row not in wanted:
                 continue
-            is_added = holds(change.added, ordinal)
-            if not is_added and not holds(change.removed, ordinal):
-                continue
             is_touched = True
             if rows[change.row].kind == "tag":
-                (added if is_added else removed).append(rows[change.row].path)
+                (added if holds(change.added, ordinal) else removed).append(rows[change.row].path)
         if is_touched:
             batch = snapshot.batch(version)
             if batch is not None and _is_wanted(batch, span):
                 yield _change(batch, tuple(sorted(added)), tuple(sorted(removed)))
+
+
+def changes_touching(standing: Standing, ordinal: int, span: Span) -> Iterator[ChunkChange]:
+    """The changes that gave an ordinal something or took it, in the order of the span; its limit is not looked at."""
+    for change in standing.snapshot().changes_in(ordinal // ORDINALS_PER_CHUNK, span):
+        if holds(change.added, ordinal) or holds(change.removed, ordinal):
+            yield change
 
 
 def _is_wanted(batch: BatchRecord, span: Span) -> bool:

@@ -77,7 +77,7 @@ def trend(
     rows = sorted({*standing.dictionary.facts.values(), *(row for found in leaves.values() for row in found)})
     counts = [[0] * (len(moments) + 1) for _ in wanted]
     for bucket in range((standing.state.next_ordinal + ORDINALS_PER_CHUNK - 1) // ORDINALS_PER_CHUNK):
-        past = _Past(standing, leaves, rows, bucket)
+        past = Past(standing, leaves, rows, bucket)
         changes = snapshot.changes_of_rows(rows, bucket, versions[0]) if moments else iter(())
         for place, numbers in _walk_back(past, changes, versions, wanted, tribes):
             for number, count in enumerate(numbers):
@@ -86,7 +86,7 @@ def trend(
 
 
 def _walk_back(
-    past: "_Past",
+    past: "Past",
     changes: Iterator[ChunkChange],
     versions: Sequence[Version],
     wanted: Sequence[Definition],
@@ -121,7 +121,7 @@ def leaves_of(wanted: Iterable[Definition], tribes: Mapping[str, Definition]) ->
     return found
 
 
-class _Past:
+class Past:
     """A source of bitmaps of one bucket that goes back in time."""
 
     def __init__(

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from tagloom import limits, problems
+from tagloom.engine import as_of as earlier
 from tagloom.engine import bulk, catalogue, history, past, reads, steps
 from tagloom.engine.batch import View, rfc3339
 from tagloom.engine.committer import Committer, Job
@@ -297,8 +298,14 @@ class BitmapPopulation:
                 found = tuple(steps.rejected_in(run, done.number, snapshot))
             yield from found
 
-    def find_person(self, person: Person) -> PersonRecord | None:
+    def version_at(self, moment: str) -> Version:
         """See the port."""
+        return self._standing.read(lambda: earlier.version_at(self._standing, moment))
+
+    def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
+        """See the port."""
+        if as_of is not None:
+            return self._standing.read(lambda: earlier.find_person(self._standing, person, as_of))
         return self._standing.read(lambda: reads.find_person(self._standing, person))
 
     def list_people(
@@ -362,22 +369,34 @@ class BitmapPopulation:
         """See the port."""
         return self._standing.read(lambda: self._standing.dictionary.nearest(tag))
 
-    def count(self, tribe: Definition, tribes: Mapping[str, Definition]) -> Count:
+    def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
         """See the port."""
+        if as_of is not None:
+            return self._standing.read(lambda: earlier.count(self._standing, tribe, tribes, as_of))
         return self._standing.read(lambda: reads.count(self._standing, tribe, tribes))
 
-    def sample(self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int) -> tuple[Person, ...]:
+    def sample(
+        self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None
+    ) -> tuple[Person, ...]:
         """See the port."""
+        if as_of is not None:
+            return self._standing.read(lambda: earlier.sample(self._standing, tribe, tribes, as_of, limit))
         return self._standing.read(lambda: reads.sample(self._standing, tribe, tribes, limit))
 
     def members(
-        self, tribe: Definition, tribes: Mapping[str, Definition]
+        self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
         """See the port."""
+        if as_of is not None:
+            return earlier.stream_members(self._standing, tribe, tribes, as_of)
         return reads.stream_members(self._standing, tribe, tribes)
 
-    def bearers(self, tag: TagPath, match: Match) -> tuple[Version, Iterator[Sequence[Person]]]:
+    def bearers(
+        self, tag: TagPath, match: Match, *, as_of: Version | None = None
+    ) -> tuple[Version, Iterator[Sequence[Person]]]:
         """See the port."""
+        if as_of is not None:
+            return earlier.stream_bearers(self._standing, tag, match, as_of)
         return reads.stream_bearers(self._standing, tag, match)
 
     def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from tagloom import problems
 from tagloom.engine import evaluate
 from tagloom.engine.catalogue import not_found
-from tagloom.engine.chunks import BitMap, bitmap_of, buckets_of, chunk_of, from_bytes, ordinals_of
+from tagloom.engine.chunks import BitMap, bitmap_of, buckets_of, chunk_of, ordinals_of
 from tagloom.engine.keys import key_of, person_of
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Segment
@@ -44,17 +44,8 @@ def find_ordinal(standing: Standing, person: Person) -> int | None:
 def tags_of(standing: Standing, people: BitMap) -> dict[int, list[TagPath]]:
     """The tags of each of these ordinals, in alphabetical order. Costs half a microsecond a tag of the catalogue."""
     tags: dict[int, list[TagPath]] = {ordinal: [] for ordinal in people}
-    buckets = list(buckets_of(people))
     for row in standing.dictionary.subtree(""):
-        held = standing.index.peek(row.id)
-        if held is not None:
-            bearing = held & people
-        elif len(buckets) == 1:
-            # One chunk is read for one person, so that a look-up does not fill the index.
-            bearing = from_bytes(standing.snapshot().chunk(row.id, buckets[0]) or b"") & people
-        else:
-            bearing = standing.row(row.id) & people
-        for ordinal in bearing:
+        for ordinal in standing.near(row.id, people) & people:
             tags[ordinal].append(TagPath(row.path))
     return tags
 
@@ -192,10 +183,10 @@ def count(standing: Standing, tribe: Definition, tribes: Mapping[str, Definition
 
 def sample(standing: Standing, tribe: Definition, tribes: Mapping[str, Definition], limit: int) -> tuple[Person, ...]:
     """Members at even distances."""
-    return _some(standing, evaluate.members(tribe, tribes, standing), limit)
+    return some_of(standing, evaluate.members(tribe, tribes, standing), limit)
 
 
-def _some(standing: Standing, people: BitMap, limit: int) -> tuple[Person, ...]:
+def some_of(standing: Standing, people: BitMap, limit: int) -> tuple[Person, ...]:
     """Some of these people, at even distances."""
     if len(people) > limit:
         people = BitMap(people[rank * len(people) // limit] for rank in range(limit))
@@ -213,11 +204,11 @@ def compare(
         count=len(after),
         of=len(standing.fact(wanted.audience)),
         version=standing.stamp.version,
-        sample=_some(standing, after, limit),
+        sample=some_of(standing, after, limit),
         entered=len(entering),
         left=len(leaving),
-        entering=_some(standing, entering, limit),
-        leaving=_some(standing, leaving, limit),
+        entering=some_of(standing, entering, limit),
+        leaving=some_of(standing, leaving, limit),
     )
 
 
@@ -260,7 +251,7 @@ def stream_members(
     standing: Standing, tribe: Definition, tribes: Mapping[str, Definition]
 ) -> tuple[Version, Iterator[Sequence[Person]]]:
     """All members, a chunk at a time. Takes the read lock by itself, for each chunk."""
-    return _stream(standing, lambda: evaluate.members(tribe, tribes, standing))
+    return stream_people(standing, lambda: evaluate.members(tribe, tribes, standing))
 
 
 def stream_bearers(standing: Standing, tag: TagPath, match: Match) -> tuple[Version, Iterator[Sequence[Person]]]:
@@ -272,10 +263,11 @@ def stream_bearers(standing: Standing, tag: TagPath, match: Match) -> tuple[Vers
             raise not_found(tag, tag, standing.dictionary.nearest(tag))
         return standing.tag(today, match)
 
-    return _stream(standing, bearing)
+    return stream_people(standing, bearing)
 
 
-def _stream(standing: Standing, find: Callable[[], BitMap]) -> tuple[Version, Iterator[Sequence[Person]]]:
+def stream_people(standing: Standing, find: Callable[[], BitMap]) -> tuple[Version, Iterator[Sequence[Person]]]:
+    """Everybody found, a chunk at a time, as of the version that they were found at."""
     version, people = standing.read(lambda: (standing.stamp.version, BitMap(find())))
 
     def chunks() -> Iterator[Sequence[Person]]:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tagloom import limits, problems
 from tagloom.engine.batch import View
-from tagloom.engine.chunks import BitMap, from_bytes
+from tagloom.engine.chunks import BitMap, buckets_of, from_bytes
 from tagloom.engine.dictionary import Dictionary
 from tagloom.engine.directory import Directory
 from tagloom.engine.index import Index
@@ -142,6 +142,17 @@ class Standing:
     def row(self, row: int) -> BitMap:
         """The bearers of a row; not the caller's to change, nor to keep beyond `read`."""
         return self._load(row, lambda: self.snapshot().chunks(row))
+
+    def near(self, row: int, people: BitMap) -> BitMap:
+        """The bearers of a row, at least in the buckets of these people; see `row`.
+
+        One chunk is read for people of one bucket, so that a look-up does not fill the index.
+        """
+        held = self.index.peek(row)
+        if held is not None:
+            return held
+        first, *others = buckets_of(people) if people else (0,)
+        return self.row(row) if others else from_bytes(self.snapshot().chunk(row, first) or b"")
 
     def _load(self, row: int, chunks: Callable[[], list[tuple[int, bytes]]]) -> BitMap:
         before = len(self.index)

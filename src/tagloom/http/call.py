@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope
 
 from tagloom import limits, problems
 from tagloom.access import Access, Place, Principal
+from tagloom.as_of import version_as_of
 from tagloom.catalogue import Catalogue
 from tagloom.http.arrivals import Arrivals
 from tagloom.http.metrics import Metrics
@@ -20,7 +21,7 @@ from tagloom.http.parameters import Value
 from tagloom.importing.imports import Imports
 from tagloom.importing.shelf import Mappings
 from tagloom.loom import Installation
-from tagloom.model import Environment, Kind, Origin, Person, Receipt
+from tagloom.model import Environment, Kind, Origin, Person, Receipt, Version
 from tagloom.people import parse_id
 from tagloom.store.port import Population
 from tagloom.syncing.keeping import Syncs
@@ -192,6 +193,10 @@ class Call:
     def flag(self, name: str) -> bool:
         """A parameter that is true or false."""
         return bool(self.query[name])
+
+    def find_version(self) -> Version | None:
+        """What `as_of` names. Asks the population: call it in a thread. Raises: ParameterInvalid, ChangeNotFound."""
+        return version_as_of(self.population, self.find_text("as_of"))
 
     # Waiting.
 

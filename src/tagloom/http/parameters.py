@@ -122,6 +122,12 @@ AT_LEAST = Parameter(
     f"Waits up to {limits.WAIT_FOR_VERSION_SECONDS_MAX} seconds for it.",
     kind="integer",
 )
+AS_OF = Parameter(
+    name="as_of",
+    description="Answer as of this version, or the newest one at this RFC 3339 time: today's rules and names on the "
+    "people and taggings of then.",
+    characters_max=40,
+)
 MATCH = Parameter(
     name="match",
     description="Whether tags below count too.",

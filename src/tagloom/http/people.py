@@ -38,7 +38,7 @@ class PeopleDoor:
 
     async def get_person(self, call: Call) -> Answer:
         """One person."""
-        return Answer(self._record(call))
+        return Answer(await self._record(call))
 
     async def put_person(self, call: Call) -> Answer:
         """Makes the person known."""
@@ -52,7 +52,7 @@ class PeopleDoor:
 
     async def get_tags(self, call: Call) -> Answer:
         """The person's tags."""
-        record = self._record(call)
+        record = await self._record(call)
         return Answer(PersonTags(tags=record.tags, version=record.version))
 
     async def put_tags(self, call: Call) -> Answer:
@@ -75,9 +75,12 @@ class PeopleDoor:
         future = submit_tags(call.population, person, (tag,), mode, call.origin)
         return check_single(await call.written(future))
 
-    def _record(self, call: Call) -> PersonRecord:
-        person = call.person(self.kind)
-        found = call.population.find_person(person)
+    async def _record(self, call: Call) -> PersonRecord:
+        person, population = call.person(self.kind), call.population
+        if call.find_text("as_of") is None:
+            found = population.find_person(person)
+        else:
+            found = await call.in_thread(lambda: population.find_person(person, as_of=call.find_version()))
         if found is None:
             raise problems.PersonNotFound(f"No such {self.kind} is known in this environment.")
         return found

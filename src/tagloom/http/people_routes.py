@@ -5,7 +5,7 @@ from tagloom.bulk import FORMAT_OF_CONTENT_TYPE
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
 from tagloom.http import taggings
 from tagloom.http.addresses import E
-from tagloom.http.parameters import AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, MODE, NORMALIZE, Parameter
+from tagloom.http.parameters import AS_OF, AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, MODE, NORMALIZE, Parameter
 from tagloom.http.people import USERS, VISITORS, PeopleDoor
 from tagloom.http.routing import Route
 from tagloom.http.shapes import PeoplePage, PersonTags, TagsBody
@@ -80,9 +80,9 @@ def _people(door: PeopleDoor) -> tuple[Route, ...]:
             group="People",
             summary=f"Read a {kind}",
             scopes=("people:read",),
-            parameters=(AT_LEAST,),
+            parameters=(AS_OF, AT_LEAST),
             answer=PersonRecord,
-            problems=unknown,
+            problems=(*unknown, problems.ChangeNotFound),
         ),
         Route(
             method="PUT",
@@ -128,9 +128,9 @@ def _tags_of_person(door: PeopleDoor) -> tuple[Route, ...]:
             group="People",
             summary=f"Read the tags of a {kind}",
             scopes=("tags:read",),
-            parameters=(AT_LEAST,),
+            parameters=(AS_OF, AT_LEAST),
             answer=PersonTags,
-            problems=(*other, problems.PersonNotFound),
+            problems=(*other, problems.PersonNotFound, problems.ChangeNotFound),
         ),
         Route(
             method="PUT",

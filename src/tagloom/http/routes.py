@@ -6,7 +6,7 @@ from tagloom import problems
 from tagloom.http import decision_api, history, installation, tags, tenants, tribes
 from tagloom.http.addresses import ORGANIZATION, SPACE, V2, E
 from tagloom.http.import_routes import IMPORTS, MAPPINGS
-from tagloom.http.parameters import AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, USER, VISITOR, Parameter
+from tagloom.http.parameters import AS_OF, AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, USER, VISITOR, Parameter
 from tagloom.http.people_routes import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, search_for
 from tagloom.http.routing import Route
 from tagloom.http.shapes import (
@@ -276,9 +276,15 @@ TAGS: tuple[Route, ...] = (
         description="A page of them is at `users?tag=`. A tag whose last level is `users` has its slash encoded: "
         "`tags/sports%2Fusers`.",
         scopes=("tags:read", "people:read"),
-        parameters=(MATCH, AT_LEAST),
+        parameters=(MATCH, AS_OF, AT_LEAST),
         answer_types=EXPORTS,
-        problems=(problems.TagProblem, problems.TagNotFound, problems.TagIsAlias, problems.NotAcceptable),
+        problems=(
+            problems.ChangeNotFound,
+            problems.TagProblem,
+            problems.TagNotFound,
+            problems.TagIsAlias,
+            problems.NotAcceptable,
+        ),
     ),
     Route(
         method="POST",
@@ -388,9 +394,12 @@ TRIBES: tuple[Route, ...] = (
         group="Tribes",
         summary="Count a tribe",
         scopes=("tribes:read",),
-        parameters=(AT_LEAST,),
+        parameters=(AS_OF, AT_LEAST),
         answer=Count,
-        problems=(problems.TribeNotFound,),
+        problems=(
+            problems.ChangeNotFound,
+            problems.TribeNotFound,
+        ),
     ),
     Route(
         method="GET",
@@ -399,9 +408,9 @@ TRIBES: tuple[Route, ...] = (
         group="Tribes",
         summary="Stream the people in a tribe",
         scopes=("tribes:read", "people:read"),
-        parameters=(AT_LEAST,),
+        parameters=(AS_OF, AT_LEAST),
         answer_types=EXPORTS,
-        problems=(problems.TribeNotFound, problems.NotAcceptable),
+        problems=(problems.ChangeNotFound, problems.TribeNotFound, problems.NotAcceptable),
     ),
     Route(
         method="GET",
@@ -421,10 +430,10 @@ TRIBES: tuple[Route, ...] = (
         group="Tribes",
         summary="Count a rule before saving it, with a sample",
         scopes=("tribes:read", "people:read"),
-        parameters=(AT_LEAST,),
+        parameters=(AS_OF, AT_LEAST),
         body=PreviewBody,
         answer=Preview,
-        problems=RULE_PROBLEMS,
+        problems=(*RULE_PROBLEMS, problems.ChangeNotFound),
     ),
     Route(
         method="POST",

@@ -111,7 +111,10 @@ async def export_bearers(call: Call) -> Stream:
     tag, format, population = call.tag(), export_format(call), call.population
     match = msgspec.convert(call.text("match"), Match)
     return await export_stream(
-        call, lambda: population.bearers(tag, match), lambda chunks: encode_people(chunks, format), format
+        call,
+        lambda: population.bearers(tag, match, as_of=call.find_version()),
+        lambda chunks: encode_people(chunks, format),
+        format,
     )
 
 

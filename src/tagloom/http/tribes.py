@@ -77,14 +77,14 @@ async def preview(call: Call) -> Answer:
     """What a rule would find."""
     environment = call.environment
     body = await read_json(call, PreviewBody, is_rule=True)
-    wanted = Definition(body.audience, body.rule)
-    return Answer(await call.in_thread(lambda: call.doors.targeting.preview(environment, wanted)))
+    wanted, targeting = Definition(body.audience, body.rule), call.doors.targeting
+    return Answer(await call.in_thread(lambda: targeting.preview(environment, wanted, as_of=call.find_version())))
 
 
 async def count(call: Call) -> Answer:
     """How many are in it."""
-    environment, tribe = call.environment, call.values["tribe"]
-    return Answer(await call.in_thread(lambda: call.doors.targeting.count(environment, tribe)))
+    environment, tribe, targeting = call.environment, call.values["tribe"], call.doors.targeting
+    return Answer(await call.in_thread(lambda: targeting.count(environment, tribe, as_of=call.find_version())))
 
 
 async def export_members(call: Call) -> Stream:
@@ -92,7 +92,7 @@ async def export_members(call: Call) -> Stream:
     environment, tribe, format = call.environment, call.values["tribe"], export_format(call)
     return await export_stream(
         call,
-        lambda: call.doors.targeting.members(environment, tribe),
+        lambda: call.doors.targeting.members(environment, tribe, as_of=call.find_version()),
         lambda chunks: encode_people(chunks, format),
         format,
     )

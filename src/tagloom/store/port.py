@@ -314,7 +314,14 @@ class Population(Protocol):
     def rejected_in(self, run: str) -> Iterator[Rejected]:
         """The lines that the committed steps of an import rejected, by line, as far as their requests listed them."""
 
-    def find_person(self, person: Person) -> PersonRecord | None:
+    # `as_of` asks about an earlier version, 0 for before the first: today's rule on the taggings and the people of
+    # then, who bear their tags' names of today, as in `trend`. Who was erased since is counted, and has no name any
+    # more. A version that there is not raises ChangeNotFound.
+
+    def version_at(self, moment: str) -> Version:
+        """The newest version that was committed at this moment or before it; see `trend` for moments."""
+
+    def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
         """The person with their tags, or None."""
 
     def list_people(
@@ -359,19 +366,23 @@ class Population(Protocol):
     def nearest(self, tag: str) -> list[str]:
         """Known tags that look like this text."""
 
-    def count(self, tribe: Definition, tribes: Mapping[str, Definition]) -> Count:
+    def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
         """How many are in the tribe, and in its audience."""
 
-    def sample(self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int) -> tuple[Person, ...]:
+    def sample(
+        self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None
+    ) -> tuple[Person, ...]:
         """Some members, spread over the population, the same ones for the same version."""
 
     def members(
-        self, tribe: Definition, tribes: Mapping[str, Definition]
+        self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
         """All members in the order they came, a chunk at a time, as of the version given."""
 
-    def bearers(self, tag: TagPath, match: Match) -> tuple[Version, Iterator[Sequence[Person]]]:
-        """All who bear the tag, a chunk at a time. Raises: TagNotFound."""
+    def bearers(
+        self, tag: TagPath, match: Match, *, as_of: Version | None = None
+    ) -> tuple[Version, Iterator[Sequence[Person]]]:
+        """All who bear the tag, a chunk at a time. Raises: TagNotFound; of the past, when no tag was ever called so."""
 
     def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
         """Every tagging, person by person, a chunk of people at a time."""

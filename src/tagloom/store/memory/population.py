@@ -1,7 +1,5 @@
 """The population of the oracle: each write is a draft and its difference, each read looks at everybody."""
 
-import base64
-import binascii
 import threading
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -41,6 +39,7 @@ from tagloom.rules import All, Definition, Facts, HasTag, is_member, reasons, ta
 from tagloom.store.memory.batch import Batch
 from tagloom.store.memory.changes import dropped, merged, moved, not_found, tribe_tagged, undone
 from tagloom.store.memory.foreseeing import foreseen
+from tagloom.store.memory.paging import chunks_of, cursor_of, read_cursor
 from tagloom.store.memory.state import Effect, Entry, Number, Record, State, Tagging, difference, seen_today
 from tagloom.store.port import (
     Apply,
@@ -228,7 +227,7 @@ class MemoryPopulation:
             tag = state.resolve(wanted.tag)
             if self._closed() and not state.is_live(tag):
                 raise refusals.unknown_tag(tag, tags.nearest(tag, state.live_paths()))
-            inside = frozenset(state.ordinals[person] for person in state.members(wanted.tribe, tribes))
+            inside = frozenset(state.members(wanted.tribe, tribes))
             bearing = inside & frozenset(state.bearers(tag, "exact"))
             draft = tribe_tagged(state, inside, tag, wanted.mode, self.exclusive_branches(tag))
             done = self._commit(draft, request.action, request.origin, dry_run=request.dry_run)
@@ -375,9 +374,21 @@ class MemoryPopulation:
         borne = tuple(sorted(state.tags_of(ordinal)))
         return PersonRecord(kind=person.kind, id=person.id, tags=borne, version=state.version)
 
-    def find_person(self, person: Person) -> PersonRecord | None:
-        state = self._state
-        return self._person_record(state, state.ordinals[person]) if state.is_known(person) else None
+    def version_at(self, moment: str) -> Version:
+        return sum(1 for record in self._history[: self._state.version] if record.at <= moment)
+
+    def _as_of(self, version: Version | None) -> State:
+        """The state of then in the words of today."""
+        now = self._state
+        if version is None:
+            return now
+        if not 0 <= version <= now.version:
+            raise problems.ChangeNotFound(f"There is no version {version} here.", version=version)
+        return seen_today(self._states[version], now)
+
+    def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
+        state, ordinal = self._as_of(as_of), self._state.ordinals.get(person)
+        return self._person_record(state, ordinal) if ordinal is not None and ordinal in state.bears else None
 
     def list_people(
         self,
@@ -391,7 +402,7 @@ class MemoryPopulation:
         cursor: str | None = None,
     ) -> Page[PersonRecord]:
         state = self._state
-        last = int(_read_cursor("people", cursor)) if cursor else -1
+        last = int(read_cursor("people", cursor)) if cursor else -1
         found = []
         for ordinal in state.everyone() if tag is None else state.bearers(state.resolve(tag), match):
             id = state.people[ordinal].id
@@ -399,25 +410,37 @@ class MemoryPopulation:
             if ordinal > last and state.people[ordinal].kind == kind and fits:
                 found.append(ordinal)
         records = tuple(self._person_record(state, ordinal) for ordinal in found[:limit])
-        return Page(records, _cursor("people", str(found[limit - 1])) if len(found) > limit else None)
+        return Page(records, cursor_of("people", str(found[limit - 1])) if len(found) > limit else None)
 
     def members(
-        self, tribe: Definition, tribes: Mapping[str, Definition]
+        self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
-        state = self._state
-        return state.version, _chunks(state.members(tribe, tribes))
+        state = self._as_of(as_of)
+        return state.version, chunks_of(self._named(state.members(tribe, tribes)))
 
-    def bearers(self, tag: TagPath, match: Match) -> tuple[Version, Iterator[Sequence[Person]]]:
-        state = self._state
-        named = state.resolve(tag)
-        if not state.live_numbers(named):
-            raise not_found(state, named)
-        return state.version, _chunks([state.people[ordinal] for ordinal in state.bearers(named, match)])
+    def _named(self, ordinals: Iterable[Ordinal]) -> list[Person]:
+        """These people, without those who were erased since."""
+        return [self._state.people[ordinal] for ordinal in ordinals if ordinal in self._state.people]
+
+    def bearers(
+        self, tag: TagPath, match: Match, *, as_of: Version | None = None
+    ) -> tuple[Version, Iterator[Sequence[Person]]]:
+        now, state = self._state, self._as_of(as_of)
+        if as_of is None:
+            named = now.resolve(tag)
+            if not now.live_numbers(named):
+                raise not_found(now, named)
+        else:
+            named = state.name_today(tag)
+            ever = seen_today(now, now)
+            if not any(is_at_or_below(entry.path, named) for entry in ever.entries.values()):
+                raise problems.TagNotFound(f"No tag was ever called '{named}' here.", value=named)
+        return state.version, chunks_of(self._named(state.bearers(named, match)))
 
     def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
         state = self._state
         found = [(state.people[o], path) for o in state.everyone() for path in sorted(state.tags_of(o))]
-        return state.version, _chunks(found)
+        return state.version, chunks_of(found)
 
     # Reads of the catalogue.
 
@@ -437,16 +460,16 @@ class MemoryPopulation:
         self, *, search: str = "", under: TagPath | None = None, limit: int, cursor: str | None = None
     ) -> Page[Tag]:
         state = self._state
-        last = _read_cursor("tags", cursor) if cursor else ""
+        last = read_cursor("tags", cursor) if cursor else ""
         paths = sorted(state.live_paths() | state.implied_paths())
         found = [path for path in paths if path > last and search in path and is_at_or_below(path, under or "")]
         matching = sum(1 for path in paths if search in path and is_at_or_below(path, under or ""))
         shown = tuple(self._tag(state, path) for path in found[:limit])
-        return Page(shown, _cursor("tags", found[limit - 1]) if len(found) > limit else None, matching)
+        return Page(shown, cursor_of("tags", found[limit - 1]) if len(found) > limit else None, matching)
 
     def children(self, under: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
         state = self._state
-        last = _read_cursor("tags", cursor) if cursor else ""
+        last = read_cursor("tags", cursor) if cursor else ""
         paths = sorted(state.live_paths() | state.implied_paths())
         children = [path for path in paths if (path.rpartition("/")[0] or None) == under]
         found = [path for path in children if path > last]
@@ -454,7 +477,7 @@ class MemoryPopulation:
             Branch(self._tag(state, path), any(other.startswith(path + "/") for other in paths))
             for path in found[:limit]
         )
-        return Page(shown, _cursor("tags", found[limit - 1]) if len(found) > limit else None, len(children))
+        return Page(shown, cursor_of("tags", found[limit - 1]) if len(found) > limit else None, len(children))
 
     def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int, ...]]:
         wanted = [Definition("everyone", HasTag(tag, "exact")) for tag in tags]
@@ -495,13 +518,15 @@ class MemoryPopulation:
 
     # Reads of tribes.
 
-    def count(self, tribe: Definition, tribes: Mapping[str, Definition]) -> Count:
-        state = self._state
-        audience = [p for p in state.people.values() if state.is_known(p) and takes(tribe, p.kind)]
+    def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
+        state = self._as_of(as_of)
+        audience = [o for o in state.bears if takes(tribe, state.people[o].kind)]
         return Count(count=len(state.members(tribe, tribes)), of=len(audience), version=state.version)
 
-    def sample(self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int) -> tuple[Person, ...]:
-        return _some(self._state.members(tribe, tribes), limit)
+    def sample(
+        self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None
+    ) -> tuple[Person, ...]:
+        return _some(self._named(self._as_of(as_of).members(tribe, tribes)), limit)
 
     def overlap(
         self, chosen: Sequence[str], tribes: Mapping[str, Definition]
@@ -517,8 +542,8 @@ class MemoryPopulation:
         self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
     ) -> Difference:
         counted = self.count(wanted, tribes)
-        after = self._state.members(wanted, tribes)
-        before = [] if saved is None else self._state.members(saved, tribes)
+        after = self._named(self._state.members(wanted, tribes))
+        before = [] if saved is None else self._named(self._state.members(saved, tribes))
         are_after, were_before = set(after), set(before)
         entering = [person for person in after if person not in were_before]
         leaving = [person for person in before if person not in are_after]
@@ -537,8 +562,8 @@ class MemoryPopulation:
         state = self._state
         members = state.members(wanted, tribes)
         audience = state.members(Definition(wanted.audience, All(())), tribes)
-        inside = Counter(path for person in members for path in state.tags_of(state.ordinals[person]))
-        everyone = Counter(path for person in audience for path in state.tags_of(state.ordinals[person]))
+        inside = Counter(path for ordinal in members for path in state.tags_of(ordinal))
+        everyone = Counter(path for ordinal in audience for path in state.tags_of(ordinal))
         shares = [TagShare(path, count, everyone[path]) for path, count in inside.items()]
         shares.sort(key=lambda share: (-share.count, share.tag))
         return MakeUp(of=len(members), population=len(audience), version=state.version, tags=tuple(shares[:limit]))
@@ -663,24 +688,3 @@ class MemoryPopulation:
 def _some(people: Sequence[Person], limit: int) -> tuple[Person, ...]:
     asked = min(limit, len(people))
     return tuple(people[index * len(people) // asked] for index in range(asked))
-
-
-def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    size = limits.EXPORT_PEOPLE_PER_PART
-    return iter([items[start : start + size] for start in range(0, len(items), size)])
-
-
-def _cursor(list_name: str, last: str) -> str:
-    return base64.urlsafe_b64encode(f"{list_name}:{last}".encode()).decode().rstrip("=")
-
-
-def _read_cursor(list_name: str, cursor: str) -> str:
-    """What `_cursor` was given. Raises: CursorInvalid."""
-    try:
-        text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
-    except (binascii.Error, UnicodeError):
-        text = ""
-    name, _, last = text.partition(":")
-    if name != list_name or not last or (list_name == "people" and not last.isdecimal()):
-        raise problems.CursorInvalid("The cursor is not one that this list gave.", value=tags.printable(cursor))
-    return last

@@ -148,11 +148,18 @@ class State:
     def paths_of(self, numbers: Iterable[Number]) -> frozenset[TagPath]:
         return frozenset(self.entries[number].path for number in numbers)
 
+    def name_today(self, path: TagPath) -> TagPath:
+        """What a path stands for today; itself, when a renamed branch above it would lead too deep."""
+        try:
+            return self.words.resolve(path)
+        except problems.Problem:
+            return path
+
     def today(self, tribe: Definition) -> Definition:
         """The tribe with its rule's tags by the paths that they stand for."""
         return Definition(tribe.audience, resolved(tribe.rule, self.words.resolve))
 
-    def members(self, tribe: Definition, tribes: Mapping[str, Definition]) -> list[Person]:
+    def members(self, tribe: Definition, tribes: Mapping[str, Definition]) -> list[Ordinal]:
         asked, others = self.today(tribe), {name: self.today(each) for name, each in tribes.items()}
 
         # People who are alike are decided alike: with many people this is fifty times as fast.
@@ -160,7 +167,7 @@ class State:
         def is_inside(kind: Kind, numbers: frozenset[Number]) -> bool:
             return is_member(asked, Facts(kind, self.paths_of(numbers)), others)
 
-        return [self.people[o] for o in self.everyone() if is_inside(self.people[o].kind, self.bears[o])]
+        return [o for o in self.everyone() if is_inside(self.people[o].kind, self.bears[o])]
 
     def bearers(self, tag: TagPath, match: Match) -> list[Ordinal]:
         asked = {n for n in self.live_numbers(tag) if match == "subtree" or self.entries[n].path == tag}
@@ -195,9 +202,6 @@ def seen_today(then: State, now: State) -> State:
     seen.words = now
     for number, entry in then.entries.items():
         last = now.entries[number]
-        try:
-            path = last.path if last.is_live else now.resolve(last.path)
-        except problems.Problem:
-            path = last.path
+        path = last.path if last.is_live else now.name_today(last.path)
         seen.entries[number] = msgspec.structs.replace(entry, path=path)
     return seen
