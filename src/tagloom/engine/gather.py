@@ -178,7 +178,9 @@ class Gathering:
         if len(fresh):
             unmet = Hashed(hashes.high[fresh], hashes.low[fresh])
             ordinals = self._knowledge.ordinals_of(unmet)
-            new = np.flatnonzero(ordinals < 0)
+            # Who came after the body began has an ordinal that may be a newcomer's provisional one: they count as
+            # newcomers here, and the commit, which sees that people came, finds them again.
+            new = np.flatnonzero((ordinals < 0) | (ordinals >= self._base))
             ordinals[new] = np.arange(len(new)) + self._base + self._new_count
             if len(new):
                 self._new_count += len(new)

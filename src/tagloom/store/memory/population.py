@@ -138,6 +138,8 @@ class MemoryPopulation:
     # Writes.
 
     def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
+        # Others may write while a body is read; it meets what stands when all of it is here.
+        parts = list(parts)
         with self._lock:
             replayed = self._find_replay(request)
             if replayed is not None:
