@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -30,6 +31,18 @@ def find_binaries() -> Path:
     if not places:
         raise FileNotFoundError("The tests need PostgreSQL 15 or later; on Debian: apt-get install postgresql")
     return places[0]
+
+
+def _children_of(process: int) -> list[str]:
+    return Path(f"/proc/{process}/task/{process}/children").read_text().split()
+
+
+def _is_alive(process: int) -> bool:
+    """Whether a process still holds what it held; one that only waits to be buried holds nothing."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 class Server:
@@ -69,15 +82,18 @@ class Server:
         raise TimeoutError("PostgreSQL never answered")
 
     def kill(self) -> None:
-        """Kills it and all its sessions, as the end of a machine would."""
+        """Kills it and all its sessions, as the end of a machine would; comes back when the last one is gone."""
         assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for each in (str(self.process.pid), *children):
-            try:
-                os.kill(int(each), signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        # One that stands still begins no session that would outlive it, and keep its successor from starting.
+        os.kill(self.process.pid, signal.SIGSTOP)
+        children = [int(each) for each in _children_of(self.process.pid)]
+        for each in (self.process.pid, *children):
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
         self.process.wait()
+        for each in children:
+            while _is_alive(each):
+                time.sleep(0.001)
 
     def stop(self) -> None:
         """Stops it, and removes what it wrote."""

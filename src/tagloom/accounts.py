@@ -82,9 +82,11 @@ class Accounts:
 
     def begin_set_up(self, code: str) -> None:
         """Raises: SetUpDone; SetUpCodeWrong."""
+        # Asked for first: where somebody sets up at this moment, the code is used up, and there is an account.
+        is_right = self._control.is_set_up_code(hashed(code))
         if self._control.has_accounts():
             raise problems.SetUpDone("Somebody has an account here already. Sign in, or ask for an invitation.")
-        if not self._control.is_set_up_code(hashed(code)):
+        if not is_right:
             raise problems.SetUpCodeWrong(
                 "The server prints an address with a new code at each start; use the newest one."
             )

@@ -6,7 +6,7 @@ this case and members carry its values: `value`, `rule`, `position`, `suggestion
 
 import re
 from collections.abc import Iterator
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 Member: TypeAlias = "str | int | float | bool | list[str] | dict[str, str] | list[dict[str, str]] | None"
 
@@ -120,6 +120,11 @@ class UnknownTag(Problem):
     """The catalogue is closed and does not hold this tag."""
 
     status = 422
+
+
+# What may be wrong with one text of a line. Anything else that comes up while it is looked at, such as a database that
+# is away, is not the line's fault: it ends the whole batch.
+FAULTS_OF_A_TEXT: Final = (TagProblem, TagOutsideUnder, UnknownTag)
 
 
 class AddedAndRemoved(Problem):

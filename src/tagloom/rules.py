@@ -313,7 +313,7 @@ def resolved(rule: Rule, resolve: Callable[[TagPath], TagPath]) -> Rule:
         case HasTag(tag=tag, match=match):
             try:
                 return HasTag(resolve(TagPath(tag)), match)
-            except problems.Problem:
+            except problems.TagProblem:
                 # What an alias leads out of the tags is borne by nobody; the rule keeps its meaning.
                 return rule
         case InTribe():

@@ -42,9 +42,8 @@ def test_make_has_every_target_that_a_page_names() -> None:
 
 def test_decisions_are_numbered_and_have_their_parts() -> None:
     records = sorted(path for path in (DOCS / "adr").glob("*.md") if path.name != "README.md")
-    numbers = [int(record.name[:4]) for record in records]
-    assert len(set(numbers)) == len(numbers)
-    for number, record in zip(numbers, records, strict=True):
+    for number, record in enumerate(records, 1):
+        assert record.name.startswith(f"{number:04d}-")
         text = record.read_text(encoding="utf-8")
         assert text.startswith(f"# {number:04d} "), record
         for part in ("Context", "Decision", "Consequences", "Alternatives", "Enforced by"):

@@ -51,7 +51,7 @@ class Side:
     def _rows_of(self, path: str, match: str) -> list[int]:
         try:
             today = self.dictionary.resolve(TagPath(path))
-        except problems.Problem:
+        except problems.TagProblem:
             return []  # What an alias leads out of the tags is borne by nobody.
         if match == "exact":
             live = self.dictionary.live(today)

@@ -90,7 +90,7 @@ class Texts:
                 raise refusals.outside_under(today, self._under)
             if is_unknown:
                 raise refusals.unknown_tag(today, self._knowledge.nearest(today))
-        except problems.Problem as problem:
+        except problems.FAULTS_OF_A_TEXT as problem:
             self.faults.append((text, problem))
             return -len(self.faults)
         if today != path:

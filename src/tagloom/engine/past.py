@@ -62,7 +62,7 @@ def _today(dictionary: Dictionary, path: str) -> TagPath:
     """What a path stands for; itself, when a renamed branch above it would lead too deep."""
     try:
         return dictionary.resolve(TagPath(path))
-    except problems.Problem:
+    except problems.TagProblem:
         return TagPath(path)
 
 

@@ -176,7 +176,7 @@ class Standing:
             return held
         try:
             today = self.dictionary.resolve(TagPath(path))
-        except problems.Problem:
+        except problems.TagProblem:
             # What an alias leads out of the tags is borne by nobody; a rule that names it still has its meaning.
             return BitMap()
         if match == "exact":

@@ -107,7 +107,7 @@ class Batch:
         if text not in self._understood:
             try:
                 self._understood[text] = self._path(text)
-            except problems.Problem as problem:
+            except problems.FAULTS_OF_A_TEXT as problem:
                 self._understood[text] = problem
         return self._understood[text]
 

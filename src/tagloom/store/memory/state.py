@@ -152,7 +152,7 @@ class State:
         """What a path stands for today; itself, when a renamed branch above it would lead too deep."""
         try:
             return self.words.resolve(path)
-        except problems.Problem:
+        except problems.TagProblem:
             return path
 
     def today(self, tribe: Definition) -> Definition:

@@ -122,9 +122,12 @@ class PostgresDatabase:
         # The notification comes after the commit, in a transaction of its own that syncs nothing: inside, it would
         # hold a lock of the whole server through the sync. One that is lost is made up for by the next look.
         with connection.pipeline() as pipeline:
-            connection.execute("COMMIT")
+            committing = connection.execute("COMMIT")
             pipeline.sync()
             connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, self.stamps.sender))
+        # PostgreSQL answers to the end of a broken transaction with ROLLBACK, and no error.
+        if committing.statusmessage != "COMMIT":
+            raise psycopg.OperationalError(f"COMMIT was answered with {committing.statusmessage}")
 
     def _abandon(self, connection: Connection) -> None:
         if connection.closed:

@@ -1,0 +1,41 @@
+"""A database that goes away while a body is looked at."""
+
+from pathlib import Path
+
+import pytest
+
+from tagloom import problems
+from tagloom.engine.knowing import Near
+from tagloom.model import Origin, Person
+from tagloom.settings import Settings
+from tagloom.store.port import Request
+from tagloom.tags import TagPath
+from tagloom.wiring import open_installation
+from tests.bodies import part, user
+
+ADD = Request(mode="add", origin=Origin("ada", "test"), idempotency_key="once", fingerprint=b"1")
+
+
+@pytest.mark.parametrize("lines", [1, 500])
+def test_a_database_that_is_away_ends_the_batch_and_is_no_fault_of_its_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: int
+) -> None:
+    installation = open_installation(Settings(database=tmp_path / "tagloom.sqlite"), create=True)
+    population = installation.population(installation.control.get_environment("main", "production"))
+    body = [part([user(f"u{number}", "gone") for number in range(lines)])]
+
+    def away(_near: Near, _path: TagPath) -> tuple[TagPath, bool, tuple[TagPath, ...]]:
+        raise problems.StoreUnavailable("PostgreSQL is away.", retry_after=1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Near, "understand", away)
+        with pytest.raises(problems.StoreUnavailable):
+            population.apply(body, ADD)
+        with pytest.raises(problems.StoreUnavailable):
+            population.submit(body, ADD).result()
+
+    assert population.version() == 0
+    receipt = population.submit(body, ADD).result()
+    assert (receipt.version, receipt.added, receipt.rejected_count) == (1, lines, 0)
+    assert population.find_person(Person("user", "u0")) is not None
+    installation.close()
