@@ -138,11 +138,14 @@ class Catalogue:
         *,
         description: str | None = None,
         exclusive: bool | None = None,
+        owner: str | None = None,
     ) -> Receipt:
-        """Creates the tag, or describes it. Raises: BodyInvalid, TagIsAlias, TooManyTags."""
+        """Creates the tag, or describes it. Raises: BodyInvalid, TagIsAlias, TooManyTags, TagOwned."""
         if description is not None:
             check_description(description)
-        return self._population_of(environment).put_tag(tag, origin, description=description, exclusive=exclusive)
+        return self._population_of(environment).put_tag(
+            tag, origin, description=description, exclusive=exclusive, owner=owner
+        )
 
     def drop_tag(self, environment: Environment, tag: TagPath, origin: Origin, *, force: bool = False) -> Receipt:
         """Takes the tag and what is below it from everybody.

@@ -106,7 +106,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
         sessions=Sessions(control, now),
         teammates=Teammates(control, access, now=now),
         mappings=Mappings(control, now),
-        syncs=Syncs(control, now),
+        syncs=Syncs(control, installation.population, now),
         runner=Runner(
             control,
             imports,

@@ -105,7 +105,10 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of the catalogue. `implied` ones exist only as a branch above others."""
+    """One entry of the catalogue. `implied` ones exist only as a branch above others.
+
+    `owner` is who alone gives and takes the tag and what is below it, such as `sync crm`; empty for everybody.
+    """
 
     tag: TagPath
     users: int
@@ -114,6 +117,7 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     exclusive: bool = False
     implied: bool = False
     tribes: tuple[str, ...] = ()
+    owner: str = ""
 
 
 class Branch(msgspec.Struct, frozen=True):

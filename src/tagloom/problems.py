@@ -122,9 +122,15 @@ class UnknownTag(Problem):
     status = 422
 
 
+class TagOwned(Problem):
+    """The branch belongs to somebody else, who alone writes there."""
+
+    status = 409
+
+
 # What may be wrong with one text of a line. Anything else that comes up while it is looked at, such as a database that
 # is away, is not the line's fault: it ends the whole batch.
-FAULTS_OF_A_TEXT: Final = (TagProblem, TagOutsideUnder, UnknownTag)
+FAULTS_OF_A_TEXT: Final = (TagProblem, TagOutsideUnder, UnknownTag, TagOwned)
 
 
 class AddedAndRemoved(Problem):

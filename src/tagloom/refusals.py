@@ -38,6 +38,16 @@ def unknown_tag(path: TagPath, nearest: Sequence[str]) -> problems.UnknownTag:
     )
 
 
+def owned(path: TagPath, branch: TagPath, owner: str) -> problems.TagOwned:
+    """`branch` lies at or above the tag, or below it."""
+    return problems.TagOwned(
+        f"'{printable(branch)}' belongs to the {printable(owner)}, which alone gives and takes tags there.",
+        value=printable(path),
+        branch=printable(branch),
+        owner=printable(owner),
+    )
+
+
 def added_and_removed(path: TagPath) -> problems.AddedAndRemoved:
     """The other of the two is in this line or in an earlier one."""
     return problems.AddedAndRemoved(

@@ -1,4 +1,4 @@
-"""The words of syncs as frozen structs. Nothing here computes.
+"""The words of syncs as frozen structs. Nothing here computes but the name of an owner.
 
 What a sync reads is a closed union that grows by law: a kind's tag and fields are for ever, a new field comes last with
 a default.
@@ -64,8 +64,9 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class SyncDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What somebody wants a sync to be.
 
-    `mapping` names one that the space keeps. `under` is the branch that the source owns; every tag of the mapping lies
-    there. A run that would take more than `share_removed_max` percent of what is below waits to be approved.
+    `mapping` names one that the space keeps; every tag of it lies at or below `under`. With `owns` that branch belongs
+    to the source, and nobody else writes there; without, the two share it. A run that would take more than
+    `share_removed_max` percent of what is below waits to be approved.
     """
 
     source: SyncSource
@@ -76,6 +77,7 @@ class SyncDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     share_removed_max: int = 20
     alerts: Alerts = Alerts()
     is_paused: bool = False
+    owns: bool = True
 
 
 class Sync(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +91,11 @@ class Sync(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
     cursor: str | None = None
     next_run_at: str | None = None
+
+
+def owner_name(sync: str) -> str:
+    """How a branch says that it belongs to a sync."""
+    return f"sync {sync}"
 
 
 class SyncRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -115,6 +115,7 @@ class Agreement(RuleBasedStateMachine):
         lines_per_part=st.sampled_from([100, 100, 1, 2]),
         is_submitted=st.booleans(),
         rejected_max=st.sampled_from([1_000, 1_000, 1]),
+        owner=st.sampled_from(["", "", "sync crm"]),
     )
     def batch(
         self,
@@ -130,6 +131,7 @@ class Agreement(RuleBasedStateMachine):
         lines_per_part: int,
         is_submitted: bool,
         rejected_max: int,
+        owner: str,
     ) -> None:
         body = lines if mode == "change" else [line._replace(remove=()) for line in lines]
         request = Request(
@@ -142,6 +144,7 @@ class Agreement(RuleBasedStateMachine):
             idempotency_key=key,
             fingerprint=fingerprint,
             rejected_max=rejected_max,
+            owner=owner,
         )
 
         def act(population: Population) -> Any:
@@ -184,9 +187,16 @@ class Agreement(RuleBasedStateMachine):
         origin=origins,
         description=st.sampled_from([None, None, "", "x"]),
         exclusive=st.sampled_from([None, None, False, True]),
+        owner=st.sampled_from([None, None, None, "", "sync crm", "sync erp"]),
     )
-    def put_tag(self, tag: TagPath, origin: Origin, description: str | None, exclusive: bool | None) -> None:
-        self._both(lambda population: population.put_tag(tag, origin, description=description, exclusive=exclusive))
+    def put_tag(
+        self, tag: TagPath, origin: Origin, description: str | None, exclusive: bool | None, owner: str | None = None
+    ) -> None:
+        self._both(
+            lambda population: population.put_tag(
+                tag, origin, description=description, exclusive=exclusive, owner=owner
+            )
+        )
 
     @rule(place=places, to=paths, origin=origins)
     def move_tag(self, place: int, to: TagPath, origin: Origin) -> None:

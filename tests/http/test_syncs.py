@@ -43,6 +43,35 @@ def test_a_sync_is_made_read_changed_and_forgotten(loom: Tagloom) -> None:
     assert list(loom.list_syncs()) == []
 
 
+def test_its_branch_is_left_alone_by_others_until_it_is_given_back(loom: Tagloom) -> None:
+    loom.create_sync("crm", DRAFT)
+    assert loom.get_tag("crm").owner == "sync crm"
+    with pytest.raises(ProblemError) as caught:
+        loom.create_sync("erp", {**DRAFT, "under": "crm"})
+    assert caught.value.name == "tag-owned"
+    for write in (lambda: loom.give_tag("crm/plan/gold", user="u1"), lambda: loom.drop_tag("crm")):
+        with pytest.raises(ProblemError) as caught:
+            write()
+        assert (caught.value.status, caught.value.name) == (409, "tag-owned")
+
+    loom.release_tag("crm")
+
+    assert loom.get_tag("crm").owner == ""
+    assert loom.give_tag("crm/plan/gold", user="u1").added == 1
+
+
+def test_a_sync_that_shares_its_branch_or_is_gone_owns_nothing(loom: Tagloom) -> None:
+    made = loom.create_sync("crm", {**DRAFT, "owns": False})
+    assert loom.give_tag("crm/plan/gold", user="u1").added == 1
+    loom.put_sync("crm", DRAFT, revision=made.revision)
+    assert loom.get_tag("crm").owner == "sync crm"
+    loom.put_sync("crm", {**DRAFT, "owns": False})
+    assert loom.get_tag("crm").owner == ""
+    loom.put_sync("crm", DRAFT)
+    loom.drop_sync("crm")
+    assert loom.get_tag("crm").owner == ""
+
+
 @pytest.mark.parametrize(
     ("draft", "problem"),
     [

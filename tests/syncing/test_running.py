@@ -58,7 +58,7 @@ class World:
         self.crm = sql.create_engine(self.url)
         self.installation = open_installation(Settings(database=folder / "data" / "tagloom.sqlite"), create=True)
         self.environment = self.installation.control.get_environment("main", "production")
-        self.syncs = Syncs(self.installation.control, lambda: self.now)
+        self.syncs = Syncs(self.installation.control, self.installation.population, lambda: self.now)
         self.told = Told()
         self.runner, self.worker = self.process()
         kept = KeptMapping(name="plans", version=1, at="2026-03-01T00:00:00Z", by="ada", mapping=PLANS)

@@ -212,6 +212,7 @@ class Tagloom(Sender):
     get_tag = _one(requests.get_tag)
     put_tag = _one(requests.put_tag)
     move_tag = _one(requests.move_tag)
+    release_tag = _one(requests.release_tag)
     merge_tags = _one(requests.merge_tags)
     drop_tag = _one(requests.drop_tag)
     export_bearers = _lines(requests.export_bearers)

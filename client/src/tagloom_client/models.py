@@ -104,6 +104,7 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     exclusive: bool = False
     implied: bool = False
     tribes: tuple[str, ...] = ()
+    owner: str = ""
 
 
 class Alias(msgspec.Struct, frozen=True):

@@ -301,6 +301,11 @@ def move_tag(
     return Ask("PATCH", _tag(place, tag), reading(Receipt), body=body, is_repeatable=False)
 
 
+def release_tag(place: Place, tag: str) -> Ask[Receipt]:
+    """Gives a branch that somebody owns, such as a sync, back to everybody."""
+    return Ask("PATCH", _tag(place, tag), reading(Receipt), body=json_body({"owner": None}))
+
+
 def merge_tags(place: Place, tag: str, *, into: str) -> Ask[Receipt]:
     """Whoever bears the tag bears the other instead."""
     path = f"{_tag(place, tag)}/merge"

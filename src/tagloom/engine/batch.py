@@ -35,17 +35,18 @@ class RowState(msgspec.Struct, frozen=True):
     is_live: bool
     description: str
     exclusive: bool
+    owner: str = ""
 
 
 def row_state(row: Row) -> str:
     """A row's state as the log keeps it."""
-    return msgspec.json.encode(RowState(row.path, row.is_live, row.description, row.exclusive)).decode()
+    return msgspec.json.encode(RowState(row.path, row.is_live, row.description, row.exclusive, row.owner)).decode()
 
 
 def row_from(identity: int, state: str) -> Row:
     """The row of a logged state."""
     kept = msgspec.json.decode(state, type=RowState)
-    return Row(identity, "tag", kept.path, kept.is_live, kept.description, kept.exclusive)
+    return Row(identity, "tag", kept.path, kept.is_live, kept.description, kept.exclusive, kept.owner)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -191,7 +192,9 @@ class View:
         self.state = self.state._replace(next_ordinal=first + len(keys))
         return first
 
-    def tag_row(self, path: TagPath, draft: Draft, *, description: str = "", exclusive: bool = False) -> Row:
+    def tag_row(
+        self, path: TagPath, draft: Draft, *, description: str = "", exclusive: bool = False, owner: str = ""
+    ) -> Row:
         """The live tag of a path, made (or made live again) when there is none."""
         row = self.live(path)
         if row is not None:
@@ -200,10 +203,10 @@ class View:
         if dropped is None and len(self.dictionary) + len(self._made) >= limits.TAGS_PER_ENVIRONMENT_MAX:
             raise problems.TooManyTags(f"At most {limits.TAGS_PER_ENVIRONMENT_MAX} tags fit in one environment.")
         if dropped is not None:
-            row = Row(dropped.id, "tag", path, True, description, exclusive)
+            row = Row(dropped.id, "tag", path, True, description, exclusive, owner)
             draft.entries.append(Entry("tag", str(row.id), row_state(dropped), row_state(row)))
         else:
-            row = Row(self.tx.add_row("tag", path), "tag", path, True, description, exclusive)
+            row = Row(self.tx.add_row("tag", path), "tag", path, True, description, exclusive, owner)
             draft.entries.append(Entry("tag", str(row.id), "", row_state(row)))
         self.rows[row.id] = self._made[path] = row
         return row

@@ -18,12 +18,14 @@ from tagloom.store.port import TagTribe
 def asked_of(wanted: TagTribe, tribes: Mapping[str, Definition], view: View) -> Asked:
     """The members as the view's transaction finds them, and what they are to be given or to lose.
 
-    Raises: UnknownTag.
+    Raises: UnknownTag, TagOwned.
     """
     tag = view.dictionary.resolve(wanted.tag)
     row = view.live(tag)
     if row is None and view.state.is_closed:
         raise refusals.unknown_tag(tag, view.dictionary.nearest(tag))
+    if owned := view.dictionary.owned_branch(tag):
+        raise refusals.owned(tag, *owned)
     members = evaluate.members(wanted.tribe, tribes, Side(view, view.dictionary, ()))
     gives, takes = {}, {}
     if members and wanted.mode != "remove":

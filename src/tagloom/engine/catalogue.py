@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from tagloom import limits, problems
+from tagloom import limits, problems, refusals
 from tagloom.engine.batch import Draft, View
 from tagloom.engine.chunks import BitMap
 from tagloom.engine.directory import Page, pack_keys, pack_page, unpack_keys, unpack_page
@@ -14,20 +14,30 @@ from tagloom.tags import TagPath, branches_above, is_at_or_below
 
 
 def put(
-    tag: TagPath, view: View, origin: Origin, at: str, *, description: str | None, exclusive: bool | None
+    tag: TagPath,
+    view: View,
+    origin: Origin,
+    at: str,
+    *,
+    description: str | None,
+    exclusive: bool | None,
+    owner: str | None,
 ) -> Receipt:
-    """Creates or describes a tag."""
+    """Creates or describes a tag, or says whose it is."""
     today = view.dictionary.resolve(tag)
     if today != tag:
         raise problems.TagIsAlias(f"'{tag}' was renamed; it is '{today}' now.", value=tag, suggestion=today)
+    if owner:
+        _refuse_owned(tag, view, owner)
     draft = Draft()
     row = view.live(tag)
     if row is None:
-        view.tag_row(tag, draft, description=description or "", exclusive=bool(exclusive))
+        view.tag_row(tag, draft, description=description or "", exclusive=bool(exclusive), owner=owner or "")
         return _done(draft, view, origin, "create tag", at, new_tags=1)
     wanted = row._replace(
         description=row.description if description is None else description,
         exclusive=row.exclusive if exclusive is None else exclusive,
+        owner=row.owner if owner is None else owner,
     )
     if wanted != row:
         view.put_row(wanted, draft)
@@ -37,6 +47,8 @@ def put(
 def move(tag: TagPath, to: TagPath, view: View, origin: Origin, at: str) -> Receipt:
     """Renames a tag and what is below it."""
     rows = _rows_at_or_below(tag, view)
+    _refuse_owned(tag, view)
+    _refuse_owned(to, view)
     if is_at_or_below(to, tag):
         raise problems.TagMoveInvalid(f"'{tag}' cannot be moved to '{to}', which lies at or below it.", value=to)
     targets = {row.id: _moved(row.path, tag, to) for row in rows}
@@ -58,6 +70,8 @@ def merge(tag: TagPath, into: TagPath, view: View, origin: Origin, at: str) -> R
     """Gives everybody who bears a tag another one instead, and likewise for what is below."""
     rows = _rows_at_or_below(tag, view)
     into = view.dictionary.resolve(into)
+    _refuse_owned(tag, view)
+    _refuse_owned(into, view)
     if is_at_or_below(into, tag):
         raise problems.TagMoveInvalid(f"'{tag}' cannot be merged into '{into}', which lies at or below it.", value=into)
     targets = {row.id: _moved(row.path, tag, into) for row in rows}
@@ -85,7 +99,9 @@ def drop(tag: TagPath, view: View, origin: Origin, at: str) -> Receipt:
     if tag in view.dictionary.aliases:
         view.put_alias(tag, None, draft)
         return _done(draft, view, origin, "drop alias", at)
-    for row in _rows_at_or_below(tag, view):
+    rows = _rows_at_or_below(tag, view)
+    _refuse_owned(tag, view)
+    for row in rows:
         draft.remove(row.id, BitMap(view.whole(row.id)))
         view.put_row(row._replace(is_live=False), draft)
     return _done(draft, view, origin, "drop tag", at)
@@ -98,6 +114,14 @@ def _put_alias(tag: TagPath, target: TagPath, view: View, draft: Draft) -> None:
         view.put_alias(path, None, draft)
     if tag not in nodes:
         view.put_alias(tag, target, draft)
+
+
+def _refuse_owned(tag: TagPath, view: View, owner: str = "") -> None:
+    """Raises: TagOwned: the tag, or a branch above or below it, belongs to somebody else."""
+    above = view.dictionary.owned_branch(tag)
+    for branch, whose in (*([above] if above else ()), *view.dictionary.owned_below(tag)):
+        if whose != owner:
+            raise refusals.owned(tag, branch, whose)
 
 
 def _rows_at_or_below(tag: TagPath, view: View) -> list[Row]:

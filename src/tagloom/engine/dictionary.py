@@ -1,10 +1,10 @@
-"""The tag dictionary of one environment in memory: paths to rows, branches, aliases, exclusive branches."""
+"""The tag dictionary of one environment in memory: paths to rows, branches, aliases, exclusive and owned branches."""
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Iterator
 
 from tagloom.engine.storage import Row
-from tagloom.tags import TagPath, branches_above, nearest, resolve
+from tagloom.tags import TagPath, branches_above, is_at_or_below, nearest, resolve
 
 FACTS = ("everyone", "users", "visitors", "erased")
 
@@ -21,6 +21,7 @@ class Dictionary:
         self._below: dict[TagPath, int] = {}
         self._order: list[TagPath] = []
         self._exclusive: set[TagPath] = set()
+        self._owners: dict[TagPath, str] = {}
         for row in rows:
             self._take(row, in_order=False)
         self._order = sorted(self._below)
@@ -46,6 +47,8 @@ class Dictionary:
             self._live[path] = row.id
             if row.exclusive:
                 self._exclusive.add(path)
+            if row.owner:
+                self._owners[path] = row.owner
             self._count(path, 1, in_order=in_order)
         else:
             self._dropped[path] = max(row.id, self._dropped.get(path, 0))
@@ -55,6 +58,7 @@ class Dictionary:
         if row.is_live:
             del self._live[path]
             self._exclusive.discard(path)
+            self._owners.pop(path, None)
             self._count(path, -1, in_order=True)
         elif self._dropped.get(path) == row.id:
             del self._dropped[path]
@@ -148,6 +152,17 @@ class Dictionary:
         if not self._exclusive:
             return ()
         return tuple(branch for branch in (path, *branches_above(path)) if branch in self._exclusive)
+
+    def owned_branch(self, path: TagPath) -> tuple[TagPath, str] | None:
+        """The nearest branch at or above a path that somebody owns, and the owner."""
+        if not self._owners:
+            return None
+        owned = (node for node in (path, *branches_above(path)) if node in self._owners)
+        return next(((node, self._owners[node]) for node in owned), None)
+
+    def owned_below(self, path: str) -> Iterator[tuple[TagPath, str]]:
+        """The branches at or below a path (the empty one: all) that somebody owns."""
+        return ((node, owner) for node, owner in self._owners.items() if not path or is_at_or_below(node, path))
 
     def nearest(self, text: str) -> list[str]:
         """Live tags that look like this text."""

@@ -176,11 +176,14 @@ def _lose_the_rest(
     bare: BitMap,
     places: _Places,
 ) -> None:
-    """What set and mirror take: everything at or below `under` that was not asked for."""
+    """What set and mirror take: everything at or below `under` that was not asked for and is nobody else's."""
     held = places.final(asked.held)
     named = BitMap.union(bare, *gives.values()) - held
     under = "" if request.under is None else view.dictionary.resolve(request.under)
     for row in view.subtree(under):
+        owned = view.dictionary.owned_branch(TagPath(row.path))
+        if owned and owned[1] != request.owner:
+            continue
         lost = view.near(row.id, named) & named if request.mode == "set" else view.whole(row.id) - held
         if row.id in gives:
             lost -= gives[row.id]

@@ -46,6 +46,16 @@ class Asked(NamedTuple):
     aliases: dict[str, str]
 
 
+class Meaning(NamedTuple):
+    """What a written path stands for: the path of today, whether a closed catalogue lacks it, the exclusive branches at
+    or above it, and the nearest branch there that somebody owns, with the owner."""
+
+    today: TagPath
+    is_unknown: bool
+    branches: tuple[TagPath, ...]
+    owned: tuple[TagPath, str] | None
+
+
 class Knowledge(Protocol):
     """What gathering asks of the population, each answer consistent in itself."""
 
@@ -54,8 +64,7 @@ class Knowledge(Protocol):
     def next_ordinal(self) -> int: ...
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]: ...
     def nearest(self, tag: str) -> list[str]: ...
-    def understand(self, path: TagPath) -> tuple[TagPath, bool, tuple[TagPath, ...]]:
-        """The path it stands for, whether a closed catalogue lacks that, and the exclusive branches at or above it."""
+    def understand(self, path: TagPath) -> Meaning: ...
 
 
 class Texts:
@@ -64,7 +73,7 @@ class Texts:
     def __init__(self, request: Request, knowledge: Knowledge) -> None:
         self._request = request
         self._knowledge = knowledge
-        self._under = None if request.under is None else knowledge.understand(parse_tag(request.under))[0]
+        self._under = None if request.under is None else knowledge.understand(parse_tag(request.under)).today
         self._numbers: dict[str, int] = {}
         self._path_numbers: dict[TagPath, int] = {}
         self.paths: list[TagPath] = []
@@ -85,11 +94,13 @@ class Texts:
             path = parse_tag(lowercased(text) if self._request.lowercase else text)
             if self._request.lowercase and text.lower() != text:
                 self.lowered.add(text)
-            today, is_unknown, branches = self._knowledge.understand(path)
+            today, is_unknown, branches, owned = self._knowledge.understand(path)
             if self._under and not is_at_or_below(today, self._under):
                 raise refusals.outside_under(today, self._under)
             if is_unknown:
                 raise refusals.unknown_tag(today, self._knowledge.nearest(today))
+            if owned and owned[1] != self._request.owner:
+                raise refusals.owned(today, *owned)
         except problems.FAULTS_OF_A_TEXT as problem:
             self.faults.append((text, problem))
             return -len(self.faults)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from tagloom.engine.gather import Meaning
 from tagloom.engine.keys import Hashed, KeyHash
 from tagloom.engine.standing import Standing
 from tagloom.tags import TagPath
@@ -31,12 +32,12 @@ class Near:
         """Known tags that look like this text."""
         return self._standing.dictionary.nearest(tag)
 
-    def understand(self, path: TagPath) -> tuple[TagPath, bool, tuple[TagPath, ...]]:
-        """What a written path stands for; see `gather.Knowledge`."""
+    def understand(self, path: TagPath) -> Meaning:
+        """What a written path stands for."""
         dictionary = self._standing.dictionary
         today = dictionary.resolve(path)
         is_unknown = self._standing.state.is_closed and dictionary.live(today) is None
-        return today, is_unknown, dictionary.exclusive_branches(today)
+        return Meaning(today, is_unknown, dictionary.exclusive_branches(today), dictionary.owned_branch(today))
 
 
 class Far:
@@ -59,6 +60,6 @@ class Far:
         """Known tags that look like this text."""
         return self._standing.read(lambda: self._near.nearest(tag))
 
-    def understand(self, path: TagPath) -> tuple[TagPath, bool, tuple[TagPath, ...]]:
-        """What a written path stands for; see `gather.Knowledge`."""
+    def understand(self, path: TagPath) -> Meaning:
+        """What a written path stands for."""
         return self._standing.read(lambda: self._near.understand(path))

@@ -200,11 +200,19 @@ class BitmapPopulation:
         return self._alone(lambda view: catalogue.erase(person, view, self._standing.key_hash, origin, self._at()))
 
     def put_tag(
-        self, tag: TagPath, origin: Origin, *, description: str | None = None, exclusive: bool | None = None
+        self,
+        tag: TagPath,
+        origin: Origin,
+        *,
+        description: str | None = None,
+        exclusive: bool | None = None,
+        owner: str | None = None,
     ) -> Receipt:
         """See the port."""
         return self._alone(
-            lambda view: catalogue.put(tag, view, origin, self._at(), description=description, exclusive=exclusive)
+            lambda view: catalogue.put(
+                tag, view, origin, self._at(), description=description, exclusive=exclusive, owner=owner
+            )
         )
 
     def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:

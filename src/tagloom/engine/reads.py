@@ -169,6 +169,7 @@ def _tag(standing: Standing, path: TagPath) -> Tag:
         description="" if row is None else row.description,
         exclusive=row is not None and row.exclusive,
         implied=row is None,
+        owner="" if row is None else row.owner,
     )
 
 

@@ -41,6 +41,7 @@ class Row(NamedTuple):
     is_live: bool
     description: str
     exclusive: bool
+    owner: str = ""
 
 
 class Run(NamedTuple):

@@ -97,11 +97,12 @@ class TagBody(_Body, frozen=True, kw_only=True):
 
 
 class TagPatch(_Body, frozen=True, kw_only=True):
-    """A new path, a new description, or both."""
+    """A new path, a new description, or both; the owner null gives the branch back to everybody."""
 
     tag: TagText | UnsetType = UNSET
     description: DescriptionText | UnsetType = UNSET
     exclusive: bool | UnsetType = UNSET
+    owner: UnsetType | None = UNSET
 
 
 class MergeBody(_Body, frozen=True, kw_only=True):

@@ -69,11 +69,14 @@ async def patch_tag(call: Call) -> Answer:
     to = None if body.tag is UNSET else _parsed(body.tag, "$.tag")
     description = None if body.description is UNSET else check_description(body.description)
     exclusive = None if body.exclusive is UNSET else body.exclusive
-    if to is None and description is None and exclusive is None:
-        raise problems.BodyInvalid("Give tag, description or exclusive.", field="$")
+    owner = "" if body.owner is None else None
+    if to is None and description is None and exclusive is None and owner is None:
+        raise problems.BodyInvalid("Give tag, description, exclusive or owner.", field="$")
 
     def write() -> Receipt:
         receipts = []
+        if owner is not None:
+            receipts.append(population.put_tag(tag, origin, owner=owner))
         if to is not None and to != tag:
             receipts.append(population.move_tag(tag, to, origin))
         elif population.resolve(tag) == tag:

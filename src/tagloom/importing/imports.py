@@ -56,6 +56,7 @@ class Imports:
         lowercase: bool = False,
         format: ImportFormat | None = None,
         share_removed_max: float | None = limits.IMPORT_SHARE_REMOVED_DEFAULT,
+        owner: str = "",
     ) -> Import:
         """Stores a file, which waits to be planned or run. Its compression is told by its first bytes.
 
@@ -82,6 +83,7 @@ class Imports:
             mapping=mapping,
             mapping_name=mapping_name,
             share_removed_max=share_removed_max,
+            owner=owner,
         )
         _check(draft)
         self._forget_old()

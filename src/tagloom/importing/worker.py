@@ -272,12 +272,11 @@ class Worker:
                 whole = replace(request, step=Step(run.id, 1), only_at=only_at)
                 population.apply(self._parts(run), whole)
             return
-        if only_at is not None and not done and population.version() != only_at:
-            raise problems.PlanOutdated(f"The plan is of version {only_at}.", version=population.version())
         through, number = (done[-1].through, len(done)) if done else (0, 0)
         for group in _grouped(_behind(self._parts(run), through)):
             number += 1
-            self._say(run, population.apply(group, replace(request, step=Step(run.id, number))))
+            step = replace(request, step=Step(run.id, number), only_at=only_at if number == 1 else None)
+            self._say(run, population.apply(group, step))
 
     def _say(self, run: Import, receipt: Receipt) -> None:
         log.debug("import.step", run=run.id, version=receipt.version, added=receipt.added, removed=receipt.removed)
@@ -292,6 +291,7 @@ def _request(run: Import, rejected_max: int) -> Request:
         lowercase=run.lowercase,
         allow_empty=run.is_approved,
         rejected_max=rejected_max,
+        owner=run.owner,
     )
 
 

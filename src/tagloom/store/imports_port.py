@@ -65,7 +65,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     `mapping` says how its records become taggings; without one they are of the plain form. `under`, `mode` and
     `lowercase` are those of a batch. A run that would remove more than `share_removed_max` percent of the taggings
     under the prefix is held; None never is. `is_approved` lets the next run pass. `rows_total` is known once the file
-    was read to its end. `revision` counts the stored forms.
+    was read to its end. `revision` counts the stored forms. `owner` is whose branches it may write, beside everybody's.
     """
 
     id: str
@@ -98,6 +98,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     tally: Tally = Tally()
     undone: tuple[Version, ...] = ()
     revision: int = 0
+    owner: str = ""
 
 
 class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):

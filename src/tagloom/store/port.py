@@ -108,6 +108,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     In set and mirror, a person named by a rejected line loses nothing (`held`).
     Giving a tag of an exclusive branch takes every other tag of that branch (at or below it) from that person.
     People only named by rejected lines, or by remove, are not created.
+    A tag in a branch that somebody owns rejects its line, unless `owner` is who owns it; set and mirror leave other
+    owners' branches alone. Exclusive branches take from these too.
     `rejected_max` bounds the lines listed in the receipt; its `rejected_count` is exact beyond that.
     `step` makes the batch a step of an import, which is noted in the same commit even when nothing changes.
     `only_at` demands that the newest version is still this one.
@@ -125,6 +127,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     rejected_max: int = limits.REJECTED_PER_RECEIPT_MAX
     step: Step | None = None
     only_at: Version | None = None
+    owner: str = ""
 
 
 class MoveTag(msgspec.Struct, frozen=True):
@@ -216,7 +219,7 @@ class Population(Protocol):
 
         It does what `apply` would do with a line for each of them; a tribe without members makes no tag. Of the
         request count the origin, action, `dry_run`, key and fingerprint.
-        Raises: UnknownTag, TooManyTags, IdempotencyKeyReused.
+        Raises: UnknownTag, TagOwned, TooManyTags, IdempotencyKeyReused.
         """
 
     def seal(self, run: str) -> tuple[Done, ...]:
@@ -238,10 +241,13 @@ class Population(Protocol):
         *,
         description: str | None = None,
         exclusive: bool | None = None,
+        owner: str | None = None,
     ) -> Receipt:
         """Creates the tag, or describes it; None leaves a field as it is. Works in a closed catalogue too.
 
-        An implied branch that is described becomes a tag of its own. Raises: TagIsAlias.
+        An implied branch that is described becomes a tag of its own. An `owner` alone writes at and below the tag from
+        then on; the empty one gives it back to everybody.
+        Raises: TagIsAlias; TagOwned: somebody else owns it, or a branch above or below it.
         """
 
     def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
@@ -249,6 +255,7 @@ class Population(Protocol):
 
         Raises:
             TagNotFound; TagIsAlias: it was renamed; TagExists: a live tag has one of the new paths (merge instead);
+            TagOwned: somebody owns a branch at, above or below one of the two;
             TagMoveInvalid: into itself, below an alias, or a path below would get more than three levels.
         """
 
@@ -257,13 +264,14 @@ class Population(Protocol):
 
         The old paths stay as aliases. Tags below that have no counterpart are moved.
         When `into` is not there, the tag itself becomes it; for an implied branch it is created.
-        Raises: TagNotFound, TagIsAlias, TagMoveInvalid (into itself or below, or too deep).
+        Raises: TagNotFound, TagIsAlias, TagMoveInvalid (into itself or below, or too deep), TagOwned (as in a move).
         """
 
     def drop_tag(self, tag: TagPath, origin: Origin) -> Receipt:
         """Takes the tag and everything below it from everybody and out of the catalogue. An alias is merely dropped.
 
-        Raises: TagNotFound; TagIsAlias: a branch above it was renamed.
+        Raises: TagNotFound; TagIsAlias: a branch above it was renamed; TagOwned: somebody owns it, or a branch above or
+        below it.
         """
 
     def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:

@@ -196,6 +196,7 @@ row = sql.Table(
     sql.Column("is_live", sql.Boolean, nullable=False),
     sql.Column("description", sql.Text, nullable=False),
     sql.Column("exclusive", sql.Boolean, nullable=False),
+    sql.Column("owner", sql.Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 sql.Index(

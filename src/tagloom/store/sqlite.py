@@ -287,9 +287,9 @@ class _SqliteSnapshot:
         return State(found[0], found[1], found[2], found[3], found[4], bool(found[5]))
 
     def rows(self) -> list[Row]:
-        query = "SELECT id, kind, path, is_live, description, exclusive FROM row WHERE environment=? ORDER BY id"
+        query = "SELECT id, kind, path, is_live, description, exclusive, owner FROM row WHERE environment=? ORDER BY id"
         found = self._connection.execute(query, (self._environment,))
-        return [Row(i, kind, path, bool(live), text, bool(one)) for i, kind, path, live, text, one in found]
+        return [Row(i, kind, path, bool(live), text, bool(one), who) for i, kind, path, live, text, one, who in found]
 
     def aliases(self) -> list[tuple[str, str]]:
         return self._connection.execute(
@@ -482,12 +482,12 @@ class _SqliteTransaction(_SqliteSnapshot):
         return int(self._connection.execute(query, (self._environment, kind, path)).fetchone()[0])
 
     def put_rows(self, rows: Iterable[Row]) -> None:
-        values = [(row.path, row.is_live, row.description, row.exclusive, row.id) for row in rows]
+        values = [(row.path, row.is_live, row.description, row.exclusive, row.owner, row.id) for row in rows]
         if not values:
             return
         # Paths may pass from one row to another: all are given up before any is taken.
         self._connection.executemany("UPDATE row SET is_live=0 WHERE id=?", [value[-1:] for value in values])
-        query = "UPDATE row SET path=?, is_live=?, description=?, exclusive=? WHERE id=?"
+        query = "UPDATE row SET path=?, is_live=?, description=?, exclusive=?, owner=? WHERE id=?"
         self._connection.executemany(query, values)
 
     def put_alias(self, path: str, target: str | None) -> None:

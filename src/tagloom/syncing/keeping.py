@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
 from tagloom import limits, problems
 from tagloom.emails import parse_email
-from tagloom.model import Environment, Event
+from tagloom.model import Environment, Event, Origin
 from tagloom.slugs import parse_slug
-from tagloom.store.port import Control
+from tagloom.store.port import Control, Population
 from tagloom.syncing.schedules import check_schedule, next_after
 from tagloom.syncing.secrets import NAME
-from tagloom.syncs import FilesSource, SqlSource, Sync, SyncDraft, SyncRun
+from tagloom.syncs import FilesSource, SqlSource, Sync, SyncDraft, SyncRun, owner_name
 from tagloom.tags import TagPath, is_at_or_below, parse_tag
 from tagloom.times import rfc3339
 
@@ -20,8 +21,14 @@ from tagloom.times import rfc3339
 class Syncs:
     """The syncs of an installation. Every method that names one raises SyncNotFound."""
 
-    def __init__(self, control: Control, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        control: Control,
+        population_of: Callable[[Environment], Population],
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._control = control
+        self._population_of = population_of
         self._now = now
 
     def list_syncs(self, environment: Environment) -> tuple[Sync, ...]:
@@ -33,35 +40,47 @@ class Syncs:
         return self._control.get_sync(environment.key, sync)
 
     def create_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, by: str) -> Sync:
-        """A new one.
+        """A new one, to which its branch belongs from now on.
 
-        Raises: BodyInvalid: its id; SyncInvalid, MappingNotFound, TagProblem, SyncExists, TooManySyncs.
+        Raises: BodyInvalid: its id; SyncInvalid, MappingNotFound, TagProblem, TagOwned, SyncExists, TooManySyncs.
         """
         self._check(environment, draft)
         created = Sync(id=parse_slug(sync), draft=draft, next_run_at=self._next(draft))
-        self._control.add_sync(environment.key, created, [self._event(environment, by, "sync created", created.id)])
+        # The branch comes first: a sync never runs without what it says it owns. A process that is lost in between
+        # leaves a branch that the next try finds to be the sync's already.
+        self._take_branch(environment, created, by)
+        try:
+            self._control.add_sync(environment.key, created, [self._event(environment, by, "sync created", created.id)])
+        except problems.TooManySyncs:
+            self._give_branch_back(environment, created, by)
+            raise
         return created
 
     def put_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, revision: int | None, by: str) -> Sync:
         """Replaces its draft; with a revision, only while that is the stored one.
 
         An incremental source goes on where it was, unless another column is its cursor now.
-        Raises: SyncChanged, SyncInvalid, MappingNotFound, TagProblem.
+        Raises: SyncChanged, SyncInvalid, MappingNotFound, TagProblem, TagOwned.
         """
         self._check(environment, draft)
         stored = self.get_sync(environment, sync)
         expected = stored.revision if revision is None else revision
         put = Sync(id=sync, draft=draft, revision=expected + 1, next_run_at=self._next(draft))
+        self._take_branch(environment, put, by)
         self._control.put_sync(
             environment.key, put, revision=expected, events=[self._event(environment, by, "sync changed", sync)]
         )
+        if _branch_of(draft) != (before := _branch_of(stored.draft)) and before is not None:
+            self._give_branch_back(environment, stored, by)
         if _cursor_of(draft) != _cursor_of(stored.draft):
             self._control.put_cursor(environment.key, sync, None)
         return self.get_sync(environment, sync)
 
     def drop_sync(self, environment: Environment, sync: str, *, by: str) -> None:
-        """Forgets it and its runs; what they wrote stays."""
+        """Forgets it and its runs; what they wrote stays, and its branch belongs to everybody again."""
+        stored = self.get_sync(environment, sync)
         self._control.drop_sync(environment.key, sync, [self._event(environment, by, "sync deleted", sync)])
+        self._give_branch_back(environment, stored, by)
 
     def run_sync(self, environment: Environment, sync: str, *, by: str) -> SyncRun:
         """Begins a run, which a serving process takes up. Raises: SyncBusy: one has not ended; SyncInvalid: a push."""
@@ -85,6 +104,23 @@ class Syncs:
         """The newest first, of ids below `before`."""
         self.get_sync(environment, sync)
         return self._control.list_runs(environment.key, sync, before=before, limit=limit)
+
+    def _take_branch(self, environment: Environment, sync: Sync, by: str) -> None:
+        """Raises: TagOwned, TagIsAlias."""
+        branch = _branch_of(sync.draft)
+        if branch is not None:
+            origin = Origin(by, owner_name(sync.id))
+            self._population_of(environment).put_tag(branch, origin, owner=owner_name(sync.id))
+
+    def _give_branch_back(self, environment: Environment, sync: Sync, by: str) -> None:
+        """Ends what a sync owns, unless somebody did that by hand."""
+        branch, population = _branch_of(sync.draft), self._population_of(environment)
+        if branch is None:
+            return
+        today = population.resolve(branch)
+        with suppress(problems.TagNotFound):
+            if population.get_tag(today).owner == owner_name(sync.id):
+                population.put_tag(today, Origin(by, owner_name(sync.id)), owner="")
 
     def _next(self, draft: SyncDraft) -> str | None:
         if draft.schedule is None or draft.is_paused:
@@ -158,6 +194,11 @@ def _check_alerts(draft: SyncDraft) -> None:
         parse_email(email)
     if alerts.late_minutes < 1:
         raise _invalid("A sync is late after a minute at least.", field="$.alerts.late_minutes")
+
+
+def _branch_of(draft: SyncDraft) -> TagPath | None:
+    """What belongs to the sync."""
+    return parse_tag(draft.under) if draft.under and draft.owns else None
 
 
 def _cursor_of(draft: SyncDraft) -> str | None:

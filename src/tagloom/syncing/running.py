@@ -25,7 +25,7 @@ from tagloom.syncing.alerting import Alert, Alerting, AlertKind
 from tagloom.syncing.pulling import Pulled, pull
 from tagloom.syncing.schedules import next_after
 from tagloom.syncing.secrets import Secrets
-from tagloom.syncs import PushSource, RunState, Sync, SyncRun
+from tagloom.syncs import PushSource, RunState, Sync, SyncRun, owner_name
 from tagloom.times import rfc3339, seconds_of
 
 log = structlog.get_logger("tagloom.syncs")
@@ -192,6 +192,7 @@ class Runner:
             under=draft.under,
             format=format,
             share_removed_max=draft.share_removed_max,
+            owner=owner_name(sync.id),
         )
 
     def _hand_over(self, environment: Environment, held: OpenRun, run: SyncRun) -> bool:

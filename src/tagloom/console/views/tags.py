@@ -1,5 +1,6 @@
 """The catalogue: every tag as a list, a tree and a map; one tag with all there is to know of it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -145,7 +146,13 @@ def tag_context(visit: Visit, found: Tag) -> dict[str, Any]:
         "changes": visit.population.list_changes(tag=tag, newest_first=True, limit=CHANGES_SHOWN),
         "tribes": [(tribe, names.get(tribe, tribe)) for tribe in found.tribes],
         "aliases": sorted(aliases),
+        "owned": next((each for each in (found, *_above(visit, tag)) if each.owner), None),
     }
+
+
+def _above(visit: Visit, tag: TagPath) -> Iterator[Tag]:
+    """The branches above a tag, the nearest first."""
+    return (visit.population.get_tag(branch) for branch in branches_above(tag))
 
 
 def bearers(visit: Visit) -> Answer:
@@ -197,6 +204,13 @@ def describe(visit: Visit) -> Answer:
         exclusive=visit.text("exclusive") == "yes",
     )
     return Redirect(visit.to("tag", tag=tag), told(receipt, f"“{tag}” was described."))
+
+
+def release(visit: Visit) -> Answer:
+    """The branch belongs to everybody again."""
+    tag = visit.tag()
+    receipt = visit.loom.catalogue.put_tag(visit.environment, tag, visit.origin, owner="")
+    return Redirect(visit.to("tag", tag=tag), told(receipt, f"“{tag}” belongs to everybody again."))
 
 
 # Renaming, merging and deleting: first what it will do, then it is done.

@@ -121,9 +121,16 @@ class Batch:
             raise refusals.outside_under(path, self.under)
         if self._is_closed and not self._state.is_live(path):
             raise refusals.unknown_tag(path, tags.nearest(path, self._state.live_paths()))
+        owned = self._state.owned(path)
+        if owned and owned[1] != self._request.owner:
+            raise refusals.owned(path, *owned)
         if path != written:
             self.aliases[written] = path
         return path
+
+    def _is_others(self, path: TagPath) -> bool:
+        owned = self._state.owned(path)
+        return owned is not None and owned[1] != self._request.owner
 
     def count_unchanged(self) -> int:
         """The distinct taggings asked for that are so already."""
@@ -146,7 +153,7 @@ class Batch:
             person = draft.people[ordinal]
             paths = set(draft.tags_of(ordinal))
             if is_whole and person not in self.held:
-                paths = {path for path in paths if not is_at_or_below(path, self.under or "")}
+                paths = {path for path in paths if not is_at_or_below(path, self.under or "") or self._is_others(path)}
             paths = (paths | self.adds.get(person, set())) - self.removes.get(person, set())
             for given in self.adds.get(person, ()):
                 for branch in self.exclusive_branches(given):

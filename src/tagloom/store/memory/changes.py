@@ -37,6 +37,8 @@ def new_paths(state: State, tag: TagPath, to: TagPath) -> dict[Number, TagPath]:
     paths = {number: TagPath(to + state.entries[number].path[len(tag) :]) for number in state.live_numbers(tag)}
     if not paths:
         raise not_found(state, tag)
+    state.refuse_owned(tag)
+    state.refuse_owned(to)
     if is_at_or_below(to, tag):
         raise problems.TagMoveInvalid(f"'{to}' is '{tag}' itself, or lies below it.", value=to)
     for path in sorted(paths.values()):
@@ -91,6 +93,7 @@ def dropped(state: State, tag: TagPath) -> State:
     gone = frozenset(state.live_numbers(tag))
     if not gone:
         raise not_found(state, tag)
+    state.refuse_owned(tag)
     for number in gone:
         draft.entries[number] = msgspec.structs.replace(state.entries[number], is_live=False)
     draft.bears = {ordinal: numbers - gone for ordinal, numbers in state.bears.items()}

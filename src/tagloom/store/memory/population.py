@@ -229,6 +229,8 @@ class MemoryPopulation:
             tag = state.resolve(wanted.tag)
             if self._closed() and not state.is_live(tag):
                 raise refusals.unknown_tag(tag, tags.nearest(tag, state.live_paths()))
+            if owned := state.owned(tag):
+                raise refusals.owned(tag, *owned)
             inside = frozenset(state.members(wanted.tribe, tribes))
             bearing = inside & frozenset(state.bearers(tag, "exact"))
             draft = tribe_tagged(state, inside, tag, wanted.mode, self.exclusive_branches(tag))
@@ -272,10 +274,13 @@ class MemoryPopulation:
         *,
         description: str | None = None,
         exclusive: bool | None = None,
+        owner: str | None = None,
     ) -> Receipt:
         with self._lock:
             if self._state.resolve(tag) != tag:
                 raise not_found(self._state, tag)
+            if owner:
+                self._state.refuse_owned(tag, owner)
             draft = self._state.copy()
             action = "describe tag" if draft.is_live(tag) else "create tag"
             number = draft.create_tag(tag)
@@ -284,6 +289,8 @@ class MemoryPopulation:
                 entry = msgspec.structs.replace(entry, description=description)
             if exclusive is not None:
                 entry = msgspec.structs.replace(entry, exclusive=exclusive)
+            if owner is not None:
+                entry = msgspec.structs.replace(entry, owner=owner)
             draft.entries[number] = entry
             return self._commit(draft, action, origin).receipt()
 
@@ -456,6 +463,7 @@ class MemoryPopulation:
             description=entry.description if entry.is_live else "",
             exclusive=entry.is_live and entry.exclusive,
             implied=not entry.is_live,
+            owner=entry.owner if entry.is_live else "",
         )
 
     def list_tags(

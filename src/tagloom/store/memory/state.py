@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from tagloom import problems, tags
+from tagloom import problems, refusals, tags
 from tagloom.model import Kind, Match, Ordinal, Origin, Person, Version
 from tagloom.rules import Definition, Facts, is_member, resolved
 from tagloom.tags import TagPath, is_at_or_below
@@ -23,6 +23,7 @@ class Entry(msgspec.Struct, frozen=True):
     description: str = ""
     exclusive: bool = False
     is_live: bool = True
+    owner: str = ""
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -85,6 +86,18 @@ class State:
     def is_live(self, path: TagPath) -> bool:
         number = self.find_number(path)
         return number is not None and self.entries[number].is_live
+
+    def owned(self, path: TagPath) -> tuple[TagPath, str] | None:
+        """The nearest branch at or above the path that somebody owns, and the owner."""
+        owners = {entry.path: entry.owner for entry in self.entries.values() if entry.is_live and entry.owner}
+        return next(((node, owners[node]) for node in (path, *tags.branches_above(path)) if node in owners), None)
+
+    def refuse_owned(self, path: TagPath, owner: str = "") -> None:
+        """Raises: TagOwned: the path, or a branch above or below it, belongs to somebody else."""
+        below = [(each.path, each.owner) for n in self.live_numbers(path) if (each := self.entries[n]).owner]
+        for branch, whose in (found for found in (self.owned(path), *below) if found):
+            if whose != owner:
+                raise refusals.owned(path, branch, whose)
 
     def live_paths(self) -> set[TagPath]:
         return {entry.path for entry in self.entries.values() if entry.is_live}

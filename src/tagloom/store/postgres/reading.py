@@ -63,7 +63,9 @@ class PostgresSnapshot:
         return Stamp(self._state.version, self._state.catalogue_generation, self._state.keys_generation)
 
     def rows(self) -> list[Row]:
-        query = 'SELECT id, kind, path, is_live, description, exclusive FROM "row" WHERE environment=%s ORDER BY id'
+        query = (
+            'SELECT id, kind, path, is_live, description, exclusive, owner FROM "row" WHERE environment=%s ORDER BY id'
+        )
         return [Row._make(found) for found in self._all(query, self._environment)]
 
     def aliases(self) -> list[tuple[str, str]]:

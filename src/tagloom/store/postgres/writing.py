@@ -189,7 +189,7 @@ class PostgresTransaction(PostgresSnapshot):
 
     def put_rows(self, rows: Iterable[Row]) -> None:
         self._send_made()
-        values = [(row.id, row.path, row.is_live, row.description, row.exclusive) for row in rows]
+        values = [(row.id, row.path, row.is_live, row.description, row.exclusive, row.owner) for row in rows]
         if not values:
             return
         columns = list(map(list, zip(*values, strict=True)))
@@ -197,8 +197,9 @@ class PostgresTransaction(PostgresSnapshot):
         self._wire.later('UPDATE "row" SET is_live=false WHERE id=ANY(%b::int4[]) AND is_live', columns[0])
         self._wire.later(
             'UPDATE "row" SET path=new.path, is_live=new.is_live, description=new.description, '
-            "exclusive=new.exclusive FROM unnest(%b::int4[], %b::text[], %b::bool[], %b::text[], %b::bool[]) "
-            'AS new(id, path, is_live, description, exclusive) WHERE "row".id=new.id',
+            "exclusive=new.exclusive, owner=new.owner "
+            "FROM unnest(%b::int4[], %b::text[], %b::bool[], %b::text[], %b::bool[], %b::text[]) "
+            'AS new(id, path, is_live, description, exclusive, owner) WHERE "row".id=new.id',
             *columns,
         )
 
