@@ -1,7 +1,10 @@
-"""E-mail addresses: what is one, which two are the same, and how many stand in a pasted list."""
+"""E-mail addresses and the server that mails go by: what is one, which two are the same, how many in a pasted list."""
 
 import re
 import unicodedata
+from urllib.parse import urlsplit
+
+import msgspec
 
 from tagloom import limits, problems
 from tagloom.tags import printable
@@ -53,3 +56,14 @@ def split_emails(text: str) -> tuple[str, ...]:
         if bare:
             found.setdefault(email_key(bare), bare)
     return tuple(found.values())
+
+
+class MailServer(msgspec.Struct, frozen=True):
+    """Where mail goes out: `smtp://user:password@host:port` or `smtps://…`, and whom it comes from."""
+
+    url: str
+    sender: str
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"MailServer({urlsplit(self.url).hostname!r}, {self.sender!r})"

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from tagloom import limits, problems
+from tagloom.emails import MailServer
 from tagloom.tags import printable
 
 DATABASE_FILE = "tagloom.sqlite"
@@ -34,17 +35,6 @@ class SecretVariables(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """The names alone."""
         return f"SecretVariables({sorted(self.values)})"
-
-
-class MailSettings(msgspec.Struct, frozen=True):
-    """The server that alerts are mailed by, `smtp://user:password@host:port` or `smtps://…`, and whom they are from."""
-
-    url: str
-    sender: str
-
-    def __repr__(self) -> str:
-        """Without the password."""
-        return f"MailSettings({urlsplit(self.url).hostname!r}, {self.sender!r})"
 
 
 class PostgresUrl(msgspec.Struct, frozen=True):
@@ -75,7 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secrets: SecretVariables = SecretVariables()
     secrets_folder: Path | None = None
     files_folder: Path | None = None
-    mail: MailSettings | None = None
+    mail: MailServer | None = None
     private_addresses: bool = False
     index_bytes_max: int = limits.INDEX_BYTES_DEFAULT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -155,7 +145,7 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
     return text == "yes"
 
 
-def _mail(environ: Mapping[str, str]) -> MailSettings | None:
+def _mail(environ: Mapping[str, str]) -> MailServer | None:
     url, sender = environ.get("TAGLOOM_SMTP_URL"), environ.get("TAGLOOM_MAIL_FROM")
     if url is None and sender is None:
         return None
@@ -164,7 +154,7 @@ def _mail(environ: Mapping[str, str]) -> MailSettings | None:
     if not url.startswith(("smtp://", "smtps://")):
         # What stands behind may be a password.
         raise problems.ParameterInvalid("TAGLOOM_SMTP_URL must begin with smtp:// or smtps://.")
-    return MailSettings(url, sender)
+    return MailServer(url, sender)
 
 
 def _url(name: str, text: str) -> SplitResult:

@@ -21,7 +21,6 @@ from tagloom.store.control import SqlControl
 from tagloom.store.copying import Copied, copy
 from tagloom.store.postgres import PostgresDatabase
 from tagloom.store.sqlite import SqliteDatabase
-from tagloom.syncing.alerting import MailServer
 from tagloom.syncing.reach import Reach
 from tagloom.syncing.secrets import Secrets
 
@@ -65,7 +64,7 @@ class Installation:
         return Reach(
             secrets=Secrets(settings.secrets_folder, settings.secrets.values),
             files=settings.files_folder,
-            mail=None if settings.mail is None else MailServer(settings.mail.url, settings.mail.sender),
+            mail=settings.mail,
             private_addresses=settings.private_addresses,
         )
 

@@ -13,8 +13,9 @@ import structlog
 from structlog.testing import LogCapture
 
 from tagloom import problems
+from tagloom.emails import MailServer
 from tagloom.syncing import alerting
-from tagloom.syncing.alerting import Alert, Alerting, MailServer
+from tagloom.syncing.alerting import Alert, Alerting
 from tagloom.syncs import Alerts
 
 ALERT = Alert(

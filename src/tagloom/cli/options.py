@@ -50,16 +50,24 @@ def at_site(data: Path | None, url: str | None, token: str | None, space: str, e
         return
     if data is not None:
         raise problems.ParameterInvalid("Name --data or --url, not both.")
-    if not url.startswith(("http://", "https://")):
-        raise problems.ParameterInvalid(f"--url begins with http:// or https://, not '{url}'.")
-    token = token or read_token()
-    if not token:
-        raise problems.ParameterInvalid("A server needs a token: give --token, or set TAGLOOM_TOKEN.")
-    site = RemoteSite(url, token, space, environment)
+    site = RemoteSite(url, token_for(url, token), space, environment)
     try:
         yield site
     finally:
         site.close()
+
+
+def token_for(url: str, token: str | None) -> str:
+    """The token that opens a server: the one given, else that of the environment.
+
+    Raises: ParameterInvalid: the URL is none, or there is no token.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise problems.ParameterInvalid(f"--url begins with http:// or https://, not '{url}'.")
+    found = token or read_token()
+    if not found:
+        raise problems.ParameterInvalid("A server needs a token: give --token, or set TAGLOOM_TOKEN.")
+    return found
 
 
 def person_of(identity: str, *, is_visitor: bool) -> Person:

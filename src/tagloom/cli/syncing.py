@@ -9,11 +9,9 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from tagloom import problems
-from tagloom.cli.options import EnvironmentOption, JsonOption, SpaceOption, TokenOption
+from tagloom.cli.options import EnvironmentOption, JsonOption, SpaceOption, TokenOption, token_for
 from tagloom.cli.site import told
 from tagloom.cli.speaking import err, say_json, say_table, tell
-from tagloom.settings import read_token
 from tagloom.syncing.keeping import parse_draft
 from tagloom.syncing.singer import Tap
 from tagloom_client import Tagloom
@@ -150,12 +148,7 @@ def push_singer(
 
 @contextmanager
 def _server(url: str, token: str | None, space: str, environment: str) -> Iterator[Tagloom]:
-    if not url.startswith(("http://", "https://")):
-        raise problems.ParameterInvalid(f"--url begins with http:// or https://, not '{url}'.")
-    secret = token or read_token()
-    if not secret:
-        raise problems.ParameterInvalid("A server needs a token: give --token, or set TAGLOOM_TOKEN.")
-    with told(), Tagloom(url, secret, space=space, environment=environment) as client:
+    with told(), Tagloom(url, token_for(url, token), space=space, environment=environment) as client:
         yield client
 
 

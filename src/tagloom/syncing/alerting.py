@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from tagloom import limits
+from tagloom.emails import MailServer
 from tagloom.syncs import Alerts
 
 log = structlog.get_logger("tagloom.syncs")
@@ -39,17 +40,6 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SAYS: dict[AlertKind, str] = {"failed": "failed", "held": "is held and waits for an approval", "late": "is late"}
-
-
-class MailServer(msgspec.Struct, frozen=True):
-    """Where mail goes out: `smtp://user:password@host:port` or `smtps://…`, and whom it comes from."""
-
-    url: str
-    sender: str
-
-    def __repr__(self) -> str:
-        """Without the password."""
-        return f"MailServer({urlsplit(self.url).hostname!r}, {self.sender!r})"
 
 
 class Alerting:

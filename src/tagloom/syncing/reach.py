@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tagloom import problems
-from tagloom.syncing.alerting import MailServer
+from tagloom.emails import MailServer
 from tagloom.syncing.secrets import Secrets
 from tagloom.tags import printable
 
