@@ -39,7 +39,8 @@ local n, run = 0, os.time()
 function request()
   n = n + 1
   local user = string.format("%09d", (n * 7919) % {people})
-  return wrk.format("PUT", "{place}/users/" .. user .. "/tags/written/" .. run .. "/tag-" .. math.floor(n / {people}) % 50)
+  local tag = "written/" .. run .. "/tag-" .. math.floor(n / {people})
+  return wrk.format("PUT", "{place}/users/" .. user .. "/tags/" .. tag)
 end
 """
 

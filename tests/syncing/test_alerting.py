@@ -104,7 +104,7 @@ def test_what_cannot_be_delivered_is_told_in_the_log_and_holds_nothing_up(monkey
         raise problems.ParameterInvalid("not there")
 
     told = LogCapture()
-    monkeypatch.setattr(alerting, "log", structlog.wrap_logger(None, processors=[told]))
+    monkeypatch.setattr(alerting, "log", structlog.wrap_logger(None, [told], wrapper_class=structlog.BoundLogger))
 
     Alerting(None, nowhere).send(ALERT, Alerts(webhook="http://127.0.0.1:1/", emails=("ada@example.com",)))
 

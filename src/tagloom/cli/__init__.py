@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from tagloom import problems
-from tagloom.cli import demonstration, installing, inviting, syncing, targeting, writing
+from tagloom.cli import demonstration, installing, inviting, shelving, syncing, targeting, writing
 from tagloom.cli.speaking import complain, complain_of_files, complain_of_usage
 
 # Typer gives no name to the class above this one; every complaint about the arguments is one.
@@ -55,9 +55,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for commands in (installing.app, inviting.app, writing.app, targeting.app, syncing.app, demonstration.app):
-    app.registered_commands.extend(commands.registered_commands)
-    app.registered_groups.extend(commands.registered_groups)
+for part in (installing, inviting, writing, targeting, syncing, shelving, demonstration):
+    app.registered_commands.extend(part.app.registered_commands)
+    app.registered_groups.extend(part.app.registered_groups)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Commands about syncs. The server reads the sources; these commands say which, and push what a tap gives."""
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,18 +10,23 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from tagloom import problems
 from tagloom.cli.options import EnvironmentOption, JsonOption, SpaceOption, TokenOption, token_for
 from tagloom.cli.site import told
 from tagloom.cli.speaking import err, say_json, say_table, tell
 from tagloom.syncing.keeping import parse_draft
 from tagloom.syncing.singer import Tap
 from tagloom_client import Tagloom
+from tagloom_client.models import SyncRun
 
 app = typer.Typer()
 sync_app = typer.Typer(
     help="Syncs of a server: sources that are read on a schedule, on call, or pushed.", no_args_is_help=True
 )
 app.add_typer(sync_app, name="sync")
+
+UNDER_WAY = ("reading", "importing")
+_SECONDS_BETWEEN_LOOKS = 0.2
 
 UrlOption = Annotated[str, typer.Option("--url", help="The server.")]
 SyncArgument = Annotated[str, typer.Argument(help="The id of the sync.")]
@@ -35,7 +41,7 @@ def list_syncs(
     as_json: JsonOption = False,
 ) -> None:
     """List the syncs of an environment, with the state of the newest run of each."""
-    with _server(url, token, space, environment) as client:
+    with server_at(url, token, space, environment) as client:
         syncs = list(client.list_syncs())
         newest = [next(iter(client.list_sync_runs(sync.id, limit=1)), None) for sync in syncs]
     if as_json:
@@ -62,7 +68,7 @@ def put_sync(
     body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     parse_draft(body)
     draft = msgspec.json.decode(body, type=dict[str, Any])
-    with _server(url, token, space, environment) as client:
+    with server_at(url, token, space, environment) as client:
         known = {each.id for each in client.list_syncs()}
         put = client.put_sync(sync, draft) if sync in known else client.create_sync(sync, draft)
     if as_json:
@@ -79,15 +85,48 @@ def run_sync(
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
+    waits: Annotated[bool, typer.Option("--wait", help="Wait until it has ended, or is held.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Begin a run now; `sync runs` tells what became of it."""
-    with _server(url, token, space, environment) as client:
+    """Begin a run now; `sync runs` tells what became of it. With --wait, exit 1 unless it was done."""
+    with server_at(url, token, space, environment) as client:
         run = client.run_sync(sync)
-    if as_json:
-        say_json(_plain(run))
-        return
-    tell(f"Run {run.id} of {sync} has begun.")
+        if not waits:
+            _say_begun(run, as_json=as_json)
+            return
+        _say_ended(client, _ended(client, run, UNDER_WAY), as_json=as_json)
+
+
+@sync_app.command("approve")
+def approve_run(
+    sync: SyncArgument,
+    url: UrlOption,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    as_json: JsonOption = False,
+) -> None:
+    """Let a held run do what its plan says, and wait for its end; exit 1 unless it was done."""
+    with server_at(url, token, space, environment) as client:
+        run = _held(client, sync)
+        client.ask_import(run.import_id or "", "approve")
+        _say_ended(client, _ended(client, run, (*UNDER_WAY, "held")), as_json=as_json)
+
+
+@sync_app.command("cancel")
+def cancel_run(
+    sync: SyncArgument,
+    url: UrlOption,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+) -> None:
+    """End a held run; nothing of it was applied."""
+    with server_at(url, token, space, environment) as client:
+        run = _held(client, sync)
+        client.cancel_import(run.import_id or "")
+        _ended(client, run, (*UNDER_WAY, "held"))
+    tell(f"Run {run.id} of {sync} is cancelled.")
 
 
 @sync_app.command("runs")
@@ -100,7 +139,7 @@ def list_runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the newest runs of a sync."""
-    with _server(url, token, space, environment) as client:
+    with server_at(url, token, space, environment) as client:
         runs = client.list_sync_runs(sync)
     if as_json:
         say_json([_plain(run) for run in runs])
@@ -118,7 +157,7 @@ def drop_sync(
     environment: EnvironmentOption = "production",
 ) -> None:
     """Forget a sync and its runs; what they wrote stays."""
-    with _server(url, token, space, environment) as client:
+    with server_at(url, token, space, environment) as client:
         client.drop_sync(sync)
     tell(f"Sync {sync} is forgotten.")
 
@@ -135,7 +174,7 @@ def push_singer(
 
     The tap's last state is printed once the server has all records, as Singer targets do.
     """
-    with _server(url, token, space, environment) as client:
+    with server_at(url, token, space, environment) as client:
         stream = client.get_sync(sync).draft["source"].get("stream")
         tap = Tap(iter(sys.stdin.buffer.readline, b""), stream)
         run = client.push_records(sync, tap.records())
@@ -146,8 +185,61 @@ def push_singer(
         say_json(tap.state)
 
 
+def _say_begun(run: SyncRun, *, as_json: bool) -> None:
+    if as_json:
+        say_json(_plain(run))
+        return
+    tell(f"Run {run.id} of {run.sync} has begun.")
+
+
+def _held(client: Tagloom, sync: str) -> SyncRun:
+    """The newest run, which waits to be approved. Raises: SyncInvalid."""
+    run = next(iter(client.list_sync_runs(sync, limit=1)), None)
+    if run is None or run.state != "held" or run.import_id is None:
+        raise problems.SyncInvalid(f"No run of '{sync}' is held.")
+    return run
+
+
+def _ended(client: Tagloom, begun: SyncRun, waiting: Sequence[str]) -> SyncRun:
+    """The run when it is in another state than these."""
+    while True:
+        run = next(each for each in client.list_sync_runs(begun.sync) if each.id == begun.id)
+        if run.state not in waiting:
+            return run
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _say_ended(client: Tagloom, run: SyncRun, *, as_json: bool) -> None:
+    """What became of a run. Raises: Exit, with 1 unless it was done."""
+    brought = client.get_import(run.import_id) if run.import_id else None
+    if as_json:
+        say_json(_plain(run) | {"import": _plain(brought)})
+    elif run.state == "done" and brought is not None:
+        tally = brought.tally
+        tell(
+            f"Run {run.id} of {run.sync} is done: {run.rows:,} rows, {tally['added']:,} taggings added, "
+            f"{tally['removed']:,} removed, {tally['new_people']:,} new people, {tally['rejected_count']:,} rejected"
+            f"{_versions(tally['versions'])}."
+        )
+    else:
+        why = (brought.detail if brought is not None else None) or run.problem or ""
+        tell(f"Run {run.id} of {run.sync} is {run.state}. {why}".strip())
+        if run.state == "held":
+            tell(f"Approve it with: tagloom sync approve {run.sync}; end it with: tagloom sync cancel {run.sync}.")
+    if run.state != "done":
+        raise typer.Exit(1)
+
+
+def _versions(versions: Sequence[int]) -> str:
+    """What `tagloom undo` takes the run back by."""
+    if len(versions) > 1:
+        return f"; versions {versions[0]} to {versions[-1]}"
+    return f"; version {versions[0]}" if versions else ""
+
+
 @contextmanager
-def _server(url: str, token: str | None, space: str, environment: str) -> Iterator[Tagloom]:
+def server_at(url: str, token: str | None, space: str, environment: str) -> Iterator[Tagloom]:
+    """A client of the server at an environment. Raises: ParameterInvalid, and the server's problems."""
     with told(), Tagloom(url, token_for(url, token), space=space, environment=environment) as client:
         yield client
 

@@ -213,6 +213,8 @@ class Runner:
             self._end(seen, "cancelled", None)
             return
         state = STATES.get(found.state, "importing")
+        # What was pushed is counted by its import.
+        rows = seen.run.rows or found.rows_total or 0
         if found.state == "waiting":
             # The process that brought it was lost before it could begin it.
             with suppress(problems.ImportStateWrong, problems.ImportChanged):
@@ -221,10 +223,10 @@ class Runner:
             # First: a process that is killed here notes it again.
             self._control.put_cursor(environment.key, seen.run.sync, seen.run.cursor)
         if state in ("done", "failed", "cancelled"):
-            self._end(seen, state, found.detail or found.problem)
+            self._end(seen, state, found.detail or found.problem, rows=rows)
             return
         is_late = self._is_late(environment, seen.run)
-        run = replace(seen.run, state=state, told=(*seen.run.told, "late") if is_late else seen.run.told)
+        run = replace(seen.run, state=state, rows=rows, told=(*seen.run.told, "late") if is_late else seen.run.told)
         if run == seen.run or self._put(seen, run, rfc3339(self._now())) is None:
             return
         if is_late:
@@ -242,9 +244,10 @@ class Runner:
             return False
         return self._now() - seconds_of(run.began_at) >= alerts.late_minutes * 60
 
-    def _end(self, seen: OpenRun, state: RunState, detail: str | None) -> None:
-        at = rfc3339(self._now())
-        ended = replace(seen.run, state=state, ended_at=at, problem=detail if state == "failed" else None)
+    def _end(self, seen: OpenRun, state: RunState, detail: str | None, *, rows: int | None = None) -> None:
+        at, counted = rfc3339(self._now()), seen.run.rows if rows is None else rows
+        problem = detail if state == "failed" else None
+        ended = replace(seen.run, state=state, rows=counted, ended_at=at, problem=problem)
         if self._put(seen, ended, at) is not None and state == "failed":
             self._tell(seen, "failed", detail or "It failed.")
 

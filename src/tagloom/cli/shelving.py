@@ -1,0 +1,84 @@
+"""Commands about the mappings that a space keeps on a server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from tagloom.cli.options import EnvironmentOption, JsonOption, SpaceOption, TokenOption
+from tagloom.cli.speaking import say_json, say_table, tell
+from tagloom.cli.syncing import UrlOption, server_at
+from tagloom.mappings import parse_mapping, parse_mapping_toml
+
+app = typer.Typer()
+mapping_app = typer.Typer(help="Mappings that a space keeps: list, show, put, drop.", no_args_is_help=True)
+app.add_typer(mapping_app, name="mapping")
+
+NameArgument = Annotated[str, typer.Argument(help="The name of the mapping.")]
+
+
+@mapping_app.command("list")
+def list_mappings(
+    url: UrlOption,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    as_json: JsonOption = False,
+) -> None:
+    """List the mappings of a space, in their newest versions."""
+    with server_at(url, token, space, environment) as client:
+        kept = client.list_mappings()
+    if as_json:
+        say_json([msgspec.to_builtins(each) for each in kept])
+        return
+    say_table(("mapping", "version", "since", "by"), [(each.name, each.version, each.at, each.by) for each in kept])
+
+
+@mapping_app.command("show")
+def show_mapping(
+    name: NameArgument,
+    url: UrlOption,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    version: Annotated[int | None, typer.Option(help="A former version instead of the newest.")] = None,
+) -> None:
+    """Print a mapping as JSON, in the form that `mapping put` takes."""
+    with server_at(url, token, space, environment) as client:
+        say_json(client.get_mapping(name, version=version).mapping)
+
+
+@mapping_app.command("put")
+def put_mapping(
+    name: NameArgument,
+    file: Annotated[Path, typer.Argument(help="The mapping as .json or .toml.")],
+    url: UrlOption,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    prefix: Annotated[str | None, typer.Option(help="In front of every tag, instead of what the file says.")] = None,
+) -> None:
+    """Keep a mapping under a name, as its newest version."""
+    text = file.read_bytes()
+    is_json = file.suffix.lower() == ".json"
+    mapping = parse_mapping(text) if is_json else parse_mapping_toml(text.decode("utf-8"), file.name)
+    if prefix is not None:
+        mapping = msgspec.structs.replace(mapping, prefix=prefix)
+    with server_at(url, token, space, environment) as client:
+        kept = client.put_mapping(name, msgspec.to_builtins(mapping))
+    tell(f"Mapping {kept.name} is at version {kept.version}.")
+
+
+@mapping_app.command("drop")
+def drop_mapping(
+    name: NameArgument,
+    url: UrlOption,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+) -> None:
+    """Forget a mapping with all its versions."""
+    with server_at(url, token, space, environment) as client:
+        client.drop_mapping(name)
+    tell(f"Mapping {name} is forgotten.")

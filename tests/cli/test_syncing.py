@@ -1,0 +1,99 @@
+"""Mappings and syncs of a server from the command line: kept, run, held, approved, cancelled, forgotten."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tagloom_client import Tagloom
+from tests.cli.conftest import Twins
+from tests.cli.running import ask, run, write
+
+PLANS = """
+user = "id"
+ignore = ["name"]
+
+[columns.plan]
+values = { "gold" = "plan/gold", "free" = "" }
+"""
+CRM = {"source": {"type": "push"}, "mapping": "plans", "under": "crm"}
+
+
+@pytest.fixture
+def where(twins: Twins, tmp_path: Path) -> tuple[str, ...]:
+    """A space of the server that keeps the mapping `plans` and has the sync `crm`."""
+    options = twins.pair()[1]
+    said = run("mapping", "put", "plans", write(tmp_path / "plans.toml", PLANS), "--prefix", "crm", *options)
+    assert said.out == "Mapping plans is at version 1.\n"
+    said = run("sync", "put", "crm", write(tmp_path / "crm.json", json.dumps(CRM)), *options)
+    assert said.out == "Sync crm is at revision 1. It runs on call.\n"
+    return options
+
+
+@pytest.fixture
+def client(twins: Twins, where: tuple[str, ...]) -> Iterator[Tagloom]:
+    """A client at that space."""
+    with Tagloom(twins.url, twins.token, space=where[-1]) as client:
+        yield client
+
+
+def push(client: Tagloom, count: int, state: str) -> None:
+    """So many customers of the plan gold; waits until the run has come so far."""
+    records = [{"id": f"u{number}", "plan": "gold"} for number in range(count)]
+    pushed = client.push_records("crm", "".join(json.dumps(record) + "\n" for record in records).encode())
+    deadline = time.monotonic() + 60
+    while next(run.state for run in client.list_sync_runs("crm") if run.id == pushed.id) != state:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_mappings_are_kept_in_versions_shown_and_forgotten(where: tuple[str, ...], tmp_path: Path) -> None:
+    shown = json.loads(run("mapping", "show", "plans", *where).out)
+    assert (shown["prefix"], shown["columns"][0]["values"]) == ("crm", {"gold": "plan/gold", "free": ""})
+
+    again = write(tmp_path / "plans.json", json.dumps({**shown, "prefix": "erp"}))
+    assert run("mapping", "put", "plans", again, *where).out == "Mapping plans is at version 2.\n"
+    assert [(each["name"], each["version"]) for each in ask("mapping", "list", *where)] == [("plans", 2)]
+    assert "plans" in run("mapping", "list", *where).out
+    assert json.loads(run("mapping", "show", "plans", "--version", 1, *where).out) == shown
+
+    assert run("mapping", "drop", "plans", *where).out == "Mapping plans is forgotten.\n"
+    assert ask("mapping", "list", *where) == []
+    assert run("mapping", "show", "plans", *where).code == 1
+
+
+def test_a_file_that_is_no_mapping_is_refused_before_the_server_is_asked(tmp_path: Path) -> None:
+    broken = write(tmp_path / "plans.toml", "user = 3")
+    said = run("mapping", "put", "plans", broken, "--url", "http://127.0.0.1:1", "--token", "t")
+    assert (said.code, "plans.toml: Expected `str | null`" in said.err) == (1, True), said
+
+
+def test_a_held_run_is_approved_or_cancelled(client: Tagloom, where: tuple[str, ...]) -> None:
+    push(client, 10, "done")
+    push(client, 2, "held")
+    held = client.list_sync_runs("crm")[0].id
+    assert run("sync", "cancel", "crm", *where).out == f"Run {held} of crm is cancelled.\n"
+    assert client.get_tag("crm/plan/gold").users == 10
+
+    push(client, 2, "held")
+    said = run("sync", "approve", "crm", *where)
+
+    assert said.code == 0, said
+    assert "is done: 2 rows, 0 taggings added, 8 removed, 0 new people, 0 rejected; version" in said.out
+    assert client.get_tag("crm/plan/gold").users == 2
+    assert run("sync", "approve", "crm", *where).code == 1
+    assert "No run of 'crm' is held." in run("sync", "cancel", "crm", *where).err
+
+
+def test_a_sync_that_records_come_to_by_themselves_is_not_run(where: tuple[str, ...]) -> None:
+    assert "nothing to read" in run("sync", "run", "crm", "--wait", *where).err
+
+
+def test_a_sync_is_listed_and_forgotten(client: Tagloom, where: tuple[str, ...]) -> None:
+    push(client, 1, "done")
+    assert [(each["id"], each["newest_run"]["state"]) for each in ask("sync", "list", *where)] == [("crm", "done")]
+    assert [each["rows"] for each in ask("sync", "runs", "crm", *where)] == [1]
+    assert run("sync", "drop", "crm", *where).out == "Sync crm is forgotten.\n"
+    assert ask("sync", "list", *where) == []
