@@ -30,6 +30,7 @@ from tagloom.engine.storage import (
     StepRecord,
     Transaction,
 )
+from tagloom.measures import Times
 from tagloom.store.migrations import upgrade
 
 log = structlog.get_logger("tagloom.store")
@@ -115,6 +116,7 @@ class SqliteDatabase:
             self._writer.execute("PRAGMA wal_autocheckpoint=0")
         self._folder = _Folder(path)
         self._write_lock = threading.Lock()
+        self.lock_times = Times()
         self._readers = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._opened_lock = threading.Lock()
@@ -131,8 +133,10 @@ class SqliteDatabase:
     @contextmanager
     def writing(self) -> Iterator[Callable[[int], Transaction]]:
         """One transaction over any environments of the file: committed at the end, rolled back by an exception."""
+        began = time.monotonic()
         with self._write_lock, _translated():
             self._writer.execute("BEGIN IMMEDIATE")
+            self.lock_times.add(time.monotonic() - began)
             try:
                 yield lambda environment: _SqliteTransaction(self._writer, environment)
                 self._writer.execute("COMMIT")

@@ -4,6 +4,7 @@ A writer holds its environment's row from its first look to its commit. So versi
 of the commits, and nothing that it reads changes under it, though every statement sees what was committed before it.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -13,9 +14,10 @@ from sqlalchemy import event
 
 from tagloom import problems
 from tagloom.engine.storage import Snapshot, Stamp, State, Transaction, Undone
+from tagloom.measures import Times
 from tagloom.store.migrations import upgrade
 from tagloom.store.postgres.connecting import Connection, Connections, Wire, connect, is_undone, unavailable
-from tagloom.store.postgres.following import CHANNEL, Stamps
+from tagloom.store.postgres.following import CHANNEL, NOTIFICATION, Stamps
 from tagloom.store.postgres.reading import STATE_QUERY, PostgresSnapshot
 from tagloom.store.postgres.writing import PostgresTransaction
 
@@ -49,6 +51,7 @@ class PostgresDatabase:
             raise problems.StoreUnavailable(f"PostgreSQL says: {_first_line(error.orig)}", retry_after=1) from error
         self.connections = Connections(url)
         self.stamps = Stamps(url, self.connections)
+        self.lock_times = Times()
         self._is_open = True
 
     def _migrate(self, create: bool) -> None:
@@ -91,11 +94,18 @@ class PostgresDatabase:
             def committed(environment: int, state: State) -> None:
                 written[environment] = Stamp(state.version, state.catalogue_generation, state.keys_generation)
 
+            def bind(environment: int) -> PostgresTransaction:
+                # Its first trip ends when it holds the environment, for which it may wait.
+                began = time.monotonic()
+                bound = PostgresTransaction(wire, environment, committed)
+                self.lock_times.add(time.monotonic() - began)
+                return bound
+
             wire.later("BEGIN")
             wire.later(_WRITER_SETTINGS)
             is_committing = False
             try:
-                yield lambda environment: PostgresTransaction(wire, environment, committed)
+                yield bind
                 wire.send()
                 is_committing = True
                 self._commit(connection)
@@ -124,7 +134,7 @@ class PostgresDatabase:
         with connection.pipeline() as pipeline:
             committing = connection.execute("COMMIT")
             pipeline.sync()
-            connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, self.stamps.sender))
+            connection.execute(NOTIFICATION, (CHANNEL, self.stamps.sender))
         # PostgreSQL answers to the end of a broken transaction with ROLLBACK, and no error.
         if committing.statusmessage != "COMMIT":
             raise psycopg.OperationalError(f"COMMIT was answered with {committing.statusmessage}")

@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from tagloom import problems
+from tagloom.measures import Pooled
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -63,7 +64,7 @@ class Connections:
         self._places = threading.BoundedSemaphore(CONNECTIONS_MAX)
         self._in_use = 0
         self._is_closed = False
-        self.waited_seconds = 0.0
+        self._waited_seconds = 0.0
 
     @contextmanager
     def one(self) -> Iterator[Connection]:
@@ -71,19 +72,19 @@ class Connections:
         began = time.monotonic()
         if not self._places.acquire(timeout=_WAIT_SECONDS):
             raise problems.StoreUnavailable(f"All {CONNECTIONS_MAX} connections are in use.", retry_after=1)
-        self.waited_seconds += time.monotonic() - began
+        waited = time.monotonic() - began
         connection: Connection | None = None
         try:
-            connection = self._take()
+            connection = self._take(waited)
             yield connection
         finally:
             if connection is not None:
                 self._give_back(connection)
             self._places.release()
 
-    def counts(self) -> tuple[int, int]:
-        """How many are in use, and how many wait to be."""
-        return self._in_use, len(self._idle)
+    def counts(self) -> Pooled:
+        """How many are in use, how many wait to be, and how long callers waited for one, all together."""
+        return Pooled(self._in_use, len(self._idle), self._waited_seconds)
 
     def forget_idle(self) -> None:
         """Closes those that nobody uses: when one was severed, the others likely are too."""
@@ -97,8 +98,9 @@ class Connections:
         self._is_closed = True
         self.forget_idle()
 
-    def _take(self) -> Connection:
+    def _take(self, waited: float) -> Connection:
         with self._lock:
+            self._waited_seconds += waited
             self._in_use += 1
             if self._idle:
                 return self._idle.pop()
