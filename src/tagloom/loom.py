@@ -58,6 +58,10 @@ class Installation(Protocol):
         """What it tells of itself. Waits for nobody, and asks no database."""
         ...
 
+    def check_ready(self) -> None:
+        """Raises: StoreUnavailable: the database is away; SchemaChanged: it is migrated, or another release's."""
+        ...
+
     def close(self) -> None: ...
 
 

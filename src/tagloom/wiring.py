@@ -102,6 +102,10 @@ class Installation:
             following=database.stamps.counts() if isinstance(database, PostgresDatabase) else None,
         )
 
+    def check_ready(self) -> None:
+        """Raises: StoreUnavailable: the database is away; SchemaChanged: it is migrated, or another release's."""
+        self.database.check_ready()
+
     def close(self) -> None:
         """Finishes what waits to be written, then closes the store; a second time does nothing."""
         if self._is_closed:

@@ -63,6 +63,9 @@ class MemoryInstallation:
             populations=tuple(Standings(where.space, where.name, each.version(), 0) for where, each in opened)
         )
 
+    def check_ready(self) -> None:
+        """Always."""
+
     def close(self) -> None:
         self._folder.cleanup()
 

@@ -30,11 +30,13 @@ def create_app(
     *,
     pages: Callable[[Loom], Sequence[BaseRoute]] | None = None,
     now: Callable[[], float] = time.time,
+    is_draining: Callable[[], bool] = lambda: False,
     wait_seconds: float = limits.WAIT_FOR_VERSION_SECONDS_MAX,
 ) -> ASGIApp:
     """The application: the Platform API, and the console's `pages` at the addresses that it leaves free.
 
-    `now` tells Unix seconds. At the end of the server's life the installation is closed.
+    `now` tells Unix seconds, `is_draining` whether this process is about to end. At the end of the server's life the
+    installation is closed.
     """
     loom = make_loom(installation, now)
     document = openapi_document(ROUTES)
@@ -50,6 +52,8 @@ def create_app(
         runner=loom.runner,
         metrics=Metrics(),
         stored=Probe(lambda: stored(installation.control, now()), limits.PROBE_SECONDS_MAX),
+        readiness=Probe(installation.check_ready, limits.PROBE_SECONDS_MAX),
+        is_draining=is_draining,
         now=now,
         uploads=anyio.CapacityLimiter(limits.UPLOADS_AT_ONCE_MAX),
         exports=anyio.CapacityLimiter(limits.EXPORTS_AT_ONCE_MAX),

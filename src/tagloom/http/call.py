@@ -52,6 +52,8 @@ class Doors:
     runner: Runner
     metrics: Metrics
     stored: Probe[Stored]
+    readiness: Probe[None]
+    is_draining: Callable[[], bool]
     now: Callable[[], float]
     uploads: anyio.CapacityLimiter
     exports: anyio.CapacityLimiter

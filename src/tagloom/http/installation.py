@@ -17,8 +17,10 @@ async def healthz(call: Call) -> Answer:
 
 
 async def readyz(call: Call) -> Answer:
-    """The store answers too. Raises: StoreUnavailable."""
-    await call.in_thread(call.doors.installation.control.list_organizations)
+    """New requests are welcome. Raises: Draining, SchemaChanged, StoreUnavailable."""
+    if call.doors.is_draining():
+        raise problems.Draining("This process ends when the requests under way are answered.", retry_after=1)
+    await call.doors.readiness.answer()
     return Answer(Health("ready"))
 
 

@@ -44,7 +44,9 @@ def _translated() -> Iterator[None]:
     except exc.IntegrityError:
         raise
     except exc.DBAPIError as error:
-        raise problems.StoreUnavailable(f"The database says: {error.orig}.") from error
+        raise problems.StoreUnavailable(f"The database says: {error.orig}.", retry_after=1) from error
+    except exc.TimeoutError as error:
+        raise problems.StoreUnavailable("All connections of the control plane are in use.", retry_after=1) from error
 
 
 def _event_row(event: Event) -> dict[str, Any]:

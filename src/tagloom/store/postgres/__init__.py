@@ -15,7 +15,7 @@ from sqlalchemy import event
 from tagloom import problems
 from tagloom.engine.storage import Snapshot, Stamp, State, Transaction, Undone
 from tagloom.measures import Times
-from tagloom.store.migrations import upgrade
+from tagloom.store.migrations import SCHEMA_QUERY, check_schema, newest_schema, upgrade
 from tagloom.store.postgres.connecting import Connection, Connections, Wire, connect, is_undone, unavailable
 from tagloom.store.postgres.following import CHANNEL, NOTIFICATION, Stamps
 from tagloom.store.postgres.reading import STATE_QUERY, PostgresSnapshot
@@ -24,6 +24,7 @@ from tagloom.store.postgres.writing import PostgresTransaction
 _LOCK_SECONDS = 60  # A bulk commit of another process may hold the environment for some seconds.
 _FROZEN_SECONDS = 300  # A process that stopped inside a transaction keeps others waiting no longer than that.
 _CONTROL_CONNECTIONS = 5  # For the control plane, whose questions are short.
+_CONTROL_WAIT_SECONDS = 10  # For one that somebody else uses.
 _MIGRATING = 7_239_401_118_205  # Advisory locks of ours: one number that nobody else is likely to use,
 _SETTING_UP = _MIGRATING + 1  # and the next.
 _SERVER_VERSION_MIN = 150_000
@@ -33,8 +34,12 @@ _SERVER_VERSION_MIN = 150_000
 _WRITER_SETTINGS = (
     f"SELECT set_config('lock_timeout', '{_LOCK_SECONDS}s', true), "
     f"set_config('idle_in_transaction_session_timeout', '{_FROZEN_SECONDS}s', true), "
-    "CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END"
+    "CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END, "
+    # Migrations wait for the writers under way, and further ones wait for the migration.
+    f"pg_advisory_xact_lock_shared({_MIGRATING})"
 )
+# Writers see only what was committed before each statement, whatever the database's default is.
+_BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -44,7 +49,9 @@ class PostgresDatabase:
     def __init__(self, url: str, *, create: bool = True) -> None:
         self.url = url
         self._is_open = False
-        self.engine = open_engine(url, self._control_wrote)
+        self._schema = newest_schema()
+        self.engine = open_engine(url, self._control_wrote, self._check_writer)
+        self._reading = self.engine.execution_options(reads=True)
         try:
             self._migrate(create)
         except sql.exc.DBAPIError as error:
@@ -59,15 +66,34 @@ class PostgresDatabase:
             version: int = connection.exec_driver_sql("SELECT current_setting('server_version_num')::int").scalar_one()
             if version < _SERVER_VERSION_MIN:
                 raise problems.StoreUnavailable(f"PostgreSQL 15 or later is needed; this is {version // 10_000}.")
-            # Processes that start at once migrate one after another; the later ones find nothing to do.
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
             is_there = connection.exec_driver_sql("SELECT to_regclass('alembic_version') IS NOT NULL").scalar_one()
             if not is_there and not create:
                 raise problems.InstallationMissing(
                     "There is no installation in this database. Create one with: tagloom init"
                 )
+            if is_there and connection.exec_driver_sql(SCHEMA_QUERY).scalar_one() == self._schema:
+                return
+            # A start that has to wait longer than writers do is given up, instead of keeping all of them waiting.
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+            # Processes that start at once migrate one after another; the later ones find nothing to do.
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
             upgrade(connection)
             _compare_bytewise(connection)
+
+    def _check_writer(self, connection: sql.Connection) -> None:
+        if self._is_open:
+            _hold_schema(connection)
+            check_schema(connection.exec_driver_sql(SCHEMA_QUERY).scalar_one(), self._schema)
+
+    def check_ready(self) -> None:
+        """Raises: StoreUnavailable: the database is away; SchemaChanged: it is migrated, or another release's."""
+        try:
+            with self._reading.begin() as connection:
+                _hold_schema(connection)
+                check_schema(connection.exec_driver_sql(SCHEMA_QUERY).scalar_one(), self._schema)
+        except (sql.exc.DBAPIError, sql.exc.TimeoutError) as error:
+            said = _first_line(getattr(error, "orig", error))
+            raise problems.StoreUnavailable(f"PostgreSQL says: {said}", retry_after=1) from error
 
     def _control_wrote(self) -> None:
         if self._is_open:
@@ -76,7 +102,8 @@ class PostgresDatabase:
     @contextmanager
     def setting_up(self) -> Iterator[None]:
         """Holds other processes that begin an installation here until this one is done."""
-        with self.engine.begin() as connection:
+        # It writes nothing itself, and must not keep a migration waiting that its own writers wait for.
+        with self._reading.begin() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SETTING_UP})")
             yield
 
@@ -97,11 +124,11 @@ class PostgresDatabase:
             def bind(environment: int) -> PostgresTransaction:
                 # Its first trip ends when it holds the environment, for which it may wait.
                 began = time.monotonic()
-                bound = PostgresTransaction(wire, environment, committed)
+                bound = PostgresTransaction(wire, environment, self._schema, committed)
                 self.lock_times.add(time.monotonic() - began)
                 return bound
 
-            wire.later("BEGIN")
+            wire.later(_BEGIN_WRITING)
             wire.later(_WRITER_SETTINGS)
             is_committing = False
             try:
@@ -200,12 +227,18 @@ class PostgresStorage:
         return PostgresSnapshot(wire, self._environment, wire.ask(STATE_QUERY, self._environment))
 
 
-def open_engine(url: str, wrote: Callable[[], None]) -> sql.Engine:
-    """SQLAlchemy on a database, for the control plane and the migrations; `wrote` is told of each transaction's end."""
+def open_engine(
+    url: str, wrote: Callable[[], None], writes: Callable[[sql.Connection], None] = lambda connection: None
+) -> sql.Engine:
+    """SQLAlchemy on a database, for the control plane and the migrations.
+
+    Transactions begin with `writes`, and `wrote` is told of their end; not those with the execution option `reads`.
+    """
     engine = sql.create_engine(
         "postgresql+psycopg://",
         creator=lambda: _for_sqlalchemy(url),
         pool_size=_CONTROL_CONNECTIONS,
+        pool_timeout=_CONTROL_WAIT_SECONDS,
         pool_pre_ping=True,
         use_native_hstore=False,
     )
@@ -214,6 +247,7 @@ def open_engine(url: str, wrote: Callable[[], None]) -> sql.Engine:
     def _begin(connection: sql.Connection) -> None:
         if not connection.get_execution_options().get("reads", False):
             connection.info["wrote"] = True
+            writes(connection)
 
     @event.listens_for(engine, "checkin")
     def _checkin(_connection: object, record: sql.pool.ConnectionPoolEntry) -> None:
@@ -221,6 +255,12 @@ def open_engine(url: str, wrote: Callable[[], None]) -> sql.Engine:
             wrote()
 
     return engine
+
+
+def _hold_schema(connection: sql.Connection) -> None:
+    """Keeps the schema as it is until the transaction ends. Raises: SchemaChanged: it is being migrated."""
+    if not connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock_shared({_MIGRATING})").scalar_one():
+        raise problems.SchemaChanged("The database is being migrated.", retry_after=1)
 
 
 def _for_sqlalchemy(url: str) -> Connection:
