@@ -51,6 +51,7 @@ IDEMPOTENCY_DAYS = 7  # Retries come within hours; a week covers a long weekend.
 BATCHES_PER_COMMIT_MAX = 256  # Group commit: beyond this, waiting costs more than the fsync saves.
 WRITERS_WAITING_MAX = 10_000  # Beyond it a write is refused with Retry-After instead of queueing for ever.
 PROBE_SECONDS_MAX = 2  # A database that answers readiness and metrics later is away; probes wait 5 to 10 s.
+CONTROL_SECONDS_MAX = 5  # One answer to the control plane, whose questions are short; later the database is away.
 WAIT_FOR_VERSION_SECONDS_MAX = 10  # `at_least` waits so long, then says that the version is not here yet.
 INDEX_BYTES_DEFAULT = 2_147_483_648  # Bitmaps kept in memory by one process; the least recently used leave first.
 TOKEN_DAYS_MAX = 3_650  # Ten years; an expiry is always set.

@@ -139,6 +139,8 @@ class Cable:
                 end.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
+        for end in self._ends:
+            end.close()
 
     def _accept(self) -> None:
         while True:

@@ -21,6 +21,7 @@ _POLL_SECONDS = (
     0.05  # A look costs 0.2 ms of the server; behind a pooler that swallows notifications it is the only way.
 )
 _FRESH_SECONDS = 1.0  # What nobody confirmed for so long is asked for again before it is believed.
+_LOOK_SECONDS_MAX = 3.0  # Whoever looks keeps all readers of an environment waiting; later the database is away.
 _RETRY_SECONDS = 0.25
 _QUERY = (
     "SELECT extract(epoch FROM clock_timestamp())::float8, key, version, catalogue_generation, keys_generation "
@@ -39,7 +40,7 @@ class Stamps:
         self._fresh_until = 0.0
         self._confirmed_at = time.monotonic()
         self._doubts = self._settled = 0
-        self._is_away = False
+        self.is_away = False
         self._is_closed = threading.Event()
         # Tells one's own notifications from those of others.
         self.sender = uuid.uuid4().hex
@@ -57,11 +58,11 @@ class Stamps:
         known = self._known.get(environment)
         if known is not None and self._settled == self._doubts and time.monotonic() < self._fresh_until:
             return known
-        if self._is_away:
+        if self.is_away:
             raise problems.StoreUnavailable("PostgreSQL is away.", retry_after=1)
         if known is None:
             self._known.setdefault(environment, Stamp(-1, -1, -1))
-        with self._connections.one() as connection:
+        with self._connections.one(_LOOK_SECONDS_MAX) as connection:
             try:
                 self._look(connection)
             except psycopg.Error as error:
@@ -98,11 +99,12 @@ class Stamps:
         while not self._is_closed.is_set():
             try:
                 with connect(self._url) as connection:
+                    connection.patience = _LOOK_SECONDS_MAX
                     self._follow(connection)
             except psycopg.Error as error:
-                if not self._is_away:
+                if not self.is_away:
                     log.warning("following.interrupted", error=str(error).strip())
-                self._is_away = True
+                self.is_away = True
                 self._is_closed.wait(_RETRY_SECONDS)
 
     def _follow(self, connection: Connection) -> None:
@@ -111,9 +113,9 @@ class Stamps:
         with self._lock:
             self._known = dict.fromkeys(self._known, Stamp(-1, -1, -1))
         self._look(connection)
-        if self._is_away:
+        if self.is_away:
             log.info("following.resumed")
-        self._is_away = False
+        self.is_away = False
         looks_again = 0.0
         while not self._is_closed.is_set():
             wait = max(0.0, looks_again - time.monotonic())
@@ -130,7 +132,7 @@ class Stamps:
     def counts(self) -> Following:
         """What this process knows of its following, without asking anybody."""
         ago = time.monotonic() - self._confirmed_at
-        return Following(self._notified, self._looked, self._is_away, ago, self._lag)
+        return Following(self._notified, self._looked, self.is_away, ago, self._lag)
 
 
 def _time_in(payload: str) -> float | None:
