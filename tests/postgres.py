@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 
@@ -21,13 +22,19 @@ from tests.ports import free_port
 NUMBERS = count(1)
 # What a crash of the machine could take is no concern of these tests; those that kill servers ask for `is_durable`.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+INITDB = ("--auth", "trust", "--username", "tagloom", "--no-sync")
+BASE_BACKUP = ("--checkpoint", "fast", "--no-sync", "--write-recovery-conf")
+SHORT_LOG = {"max_wal_size": "8MB", "min_wal_size": "2MB"}
+SMALL_BYTES = {"data": "64m", "wal": "24m"}
 SETTINGS = {"listen_addresses": "127.0.0.1", "max_connections": "300", "log_min_messages": "fatal"}
 
 
 def find_binaries() -> Path:
     """Where PostgreSQL's programs lie."""
     on_path = shutil.which("initdb")
-    places = [Path(on_path).parent] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    places = (
+        [Path(on_path).resolve().parent] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    )
     if not places:
         raise FileNotFoundError("The tests need PostgreSQL 15 or later; on Debian: apt-get install postgresql")
     return places[0]
@@ -48,7 +55,13 @@ def _is_alive(process: int) -> bool:
 class Server:
     """One PostgreSQL of our own."""
 
-    def __init__(self, *, is_durable: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        is_durable: bool = False,
+        small: Literal["data", "wal"] | None = None,
+        standby_of: "Server | None" = None,
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tagloom-postgres-"))
         self.port = free_port()
         self._binaries = find_binaries()
@@ -56,14 +69,39 @@ class Server:
         self._user = pwd.getpwnam("postgres").pw_uid if os.geteuid() == 0 else None
         if self._user is not None:
             os.chown(self.folder, self._user, -1)
-        self._run("initdb", "--pgdata", self.folder / "data", "--auth", "trust", "--username", "tagloom", "--no-sync")
-        settings = SETTINGS | ({} if is_durable else FAST) | {"unix_socket_directories": str(self.folder)}
+        # A disk of its own, which takes an empty cluster and some megabytes more. Only root makes one.
+        self.small = None if small is None else self.folder / small
+        if self.small is not None:
+            self.small.mkdir()
+            size = f"size={SMALL_BYTES[self.small.name]},mode=0700,uid={self._user}"
+            subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", self.small], check=True, timeout=60)
+        settings = (
+            SETTINGS
+            | ({} if is_durable else FAST)
+            | ({} if small is None else SHORT_LOG)
+            | {"unix_socket_directories": str(self.folder)}
+        )
+        if standby_of is None:
+            self.run("initdb", "--pgdata", self.folder / "data", *INITDB, *self._of_a_small_one())
+        else:
+            source = f"{standby_of.url('postgres')}?application_name=standby"
+            self.run("pg_basebackup", "--pgdata", self.folder / "data", "-d", source, *BASE_BACKUP)
         with (self.folder / "data" / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
-    def _run(self, name: str, *arguments: object) -> None:
+    def _of_a_small_one(self) -> tuple[object, ...]:
+        # The log and the data fill up one without the other.
+        return () if self.small is None else ("--waldir", self.folder / "wal", "--wal-segsize", "1")
+
+    @property
+    def user(self) -> int | None:
+        """Whom PostgreSQL runs as, when that is somebody else."""
+        return self._user
+
+    def run(self, name: str, *arguments: object) -> None:
+        """Runs one of PostgreSQL's programs to its end."""
         program = [str(self._binaries / name), *map(str, arguments)]
         subprocess.run(program, user=self._user, cwd=self.folder, check=True, capture_output=True, timeout=60)
 
@@ -100,6 +138,8 @@ class Server:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait()
+        if self.small is not None:
+            subprocess.run(["umount", self.small], check=True, timeout=60)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, database: str) -> str:

@@ -28,6 +28,7 @@ WORDS = {
     "secrecy",
     "consistency",
     "mappings",
+    "measures",
     "syncs",
 }
 PORTS = {"port", "roster_port", "imports_port", "syncs_port"}

@@ -13,11 +13,13 @@ from alembic.operations import Operations
 from tagloom import problems
 from tagloom.access import Access
 from tagloom.accounts import Accounts
+from tagloom.model import Origin
 from tagloom.settings import Settings
 from tagloom.store.migrations import upgrade
 from tagloom.store.migrations.versions import v0001_first, v0002_accounts
 from tagloom.store.schema import metadata
 from tagloom.store.sqlite import SqliteDatabase, open_engine
+from tagloom.tags import TagPath
 from tagloom.wiring import check, open_installation
 
 FIRST_RELEASE = (
@@ -122,3 +124,26 @@ def test_the_file_is_in_wal_mode_and_syncs_fully(tmp_path: Path) -> None:
         assert connection.execute(sql.text("PRAGMA synchronous")).scalar() == 2
     assert database.reader().execute("PRAGMA synchronous").fetchone() == (2,)
     database.close()
+
+
+def test_a_file_that_a_newer_release_migrates_is_read_on_and_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "tagloom.sqlite"
+    installation = open_installation(Settings(database=path), create=True)
+    population = installation.population(installation.control.get_environment("main", "production"))
+    population.put_tag(TagPath("before"), Origin("ada", "test"))
+    installation.check_ready()
+    engine = open_engine(path)
+    with engine.begin() as connection:
+        connection.execute(sql.text("UPDATE alembic_version SET version_num='9999'"))
+    engine.dispose()
+
+    for attempt in (
+        installation.check_ready,
+        lambda: population.put_tag(TagPath("after"), Origin("ada", "test")),
+        lambda: Access(installation.control).create_token("main", "app", ("admin",), days=1),
+    ):
+        with pytest.raises(problems.SchemaChanged, match="9999"):
+            attempt()
+    assert population.get_tag(TagPath("before")).users == 0
+    assert installation.control.list_tokens("main") == ()
+    installation.close()

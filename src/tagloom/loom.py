@@ -14,6 +14,7 @@ from tagloom.foresight import Foresight
 from tagloom.importing.imports import Imports
 from tagloom.importing.shelf import Mappings
 from tagloom.importing.worker import Worker
+from tagloom.measures import Vitals
 from tagloom.model import Environment
 from tagloom.openid import IdentityProvider, OpenId
 from tagloom.passwords import Passwords
@@ -51,6 +52,14 @@ class Installation(Protocol):
     @property
     def uploads(self) -> Path:
         """The folder in which files that teammates bring wait for their import."""
+        ...
+
+    def vitals(self) -> Vitals:
+        """What it tells of itself. Waits for nobody, and asks no database."""
+        ...
+
+    def check_ready(self) -> None:
+        """Raises: StoreUnavailable: the database is away; SchemaChanged: it is migrated, or another release's."""
         ...
 
     def close(self) -> None: ...

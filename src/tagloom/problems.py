@@ -631,6 +631,16 @@ class StoreUnavailable(Problem):
     status = 503
 
 
+class SchemaChanged(StoreUnavailable):
+    """The database's schema is being changed, or is that of another release."""
+
+
+class Draining(Problem):
+    """This process is about to end."""
+
+    status = 503
+
+
 class StoreCorrupt(Problem):
     """The store breaks one of its own invariants."""
 

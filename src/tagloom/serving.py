@@ -21,9 +21,14 @@ SWITCH_SECONDS_COMMITTING = 0.0005
 SWITCH_SECONDS = 0.005
 OBJECTS_PER_COLLECTION = 50_000  # A request makes some hundred objects, nearly all of which die by themselves.
 
+log = structlog.get_logger("tagloom.serving")
+
 
 def serve_installation(installation: Installation, host: str, port: int) -> None:
-    """Serves until SIGTERM or SIGINT, then lets the requests under way end. Logs JSON lines to standard error."""
+    """Serves until SIGTERM or SIGINT, then lets the requests under way end. Logs JSON lines to standard error.
+
+    After SIGTERM it first drains for as long as the settings say: it tells `/readyz` so, and answers as before.
+    """
     installation.committer.watch(_hurry)
     # What is loaded by now stays: the collector need not walk it at every hundredth request.
     gc.freeze()
@@ -37,8 +42,13 @@ def _hurry(is_committing: bool) -> None:
 
 
 async def _serve(installation: Installation, host: str, port: int) -> None:
+    draining, settings = asyncio.Event(), installation.settings
     server = Server(
-        create_app(installation, pages=lambda loom: console_routes(loom, public_url=installation.settings.public_url)),
+        create_app(
+            installation,
+            pages=lambda loom: console_routes(loom, public_url=settings.public_url),
+            is_draining=draining.is_set,
+        ),
         address=host,
         port=port,
         interface="asgi",  # type: ignore[arg-type]  # Granian takes the enumeration's value too.
@@ -46,8 +56,16 @@ async def _serve(installation: Installation, host: str, port: int) -> None:
         log_enabled=False,
     )
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+
+    def drain() -> None:
+        # A second signal ends the draining.
+        seconds = 0 if draining.is_set() else settings.drain_seconds
+        log.info("serving.draining", seconds=seconds)
+        draining.set()
+        loop.call_later(seconds, server.stop)
+
+    loop.add_signal_handler(signal.SIGTERM, drain)
+    loop.add_signal_handler(signal.SIGINT, server.stop)
     await server.serve()
 
 

@@ -67,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     files_folder: Path | None = None
     mail: MailServer | None = None
     private_addresses: bool = False
+    drain_seconds: int = 0
     index_bytes_max: int = limits.INDEX_BYTES_DEFAULT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     public_url: str | None = None
@@ -82,6 +83,9 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
     size = environ.get("TAGLOOM_INDEX_BYTES", str(limits.INDEX_BYTES_DEFAULT))
     if not size.isdigit():
         raise problems.ParameterInvalid(f"TAGLOOM_INDEX_BYTES must be a whole number of bytes, not '{size}'.")
+    drain = environ.get("TAGLOOM_DRAIN_SECONDS", "0")
+    if not drain.isdigit():
+        raise problems.ParameterInvalid(f"TAGLOOM_DRAIN_SECONDS must be a whole number of seconds, not '{drain}'.")
     level = environ.get("TAGLOOM_LOG_LEVEL", "info")
     match level:
         case "debug" | "info" | "warning" | "error":
@@ -96,6 +100,7 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
                 files_folder=_folder(environ, "TAGLOOM_FILES_FOLDER"),
                 mail=_mail(environ),
                 private_addresses=_flag(environ, "TAGLOOM_PRIVATE_ADDRESSES"),
+                drain_seconds=int(drain),
                 index_bytes_max=int(size),
                 log_level=level,
                 public_url=public_url,

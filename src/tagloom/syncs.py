@@ -11,6 +11,7 @@ import msgspec
 from tagloom.model import Mode
 
 RunState = Literal["reading", "importing", "held", "done", "failed", "cancelled"]
+RUN_STATES: tuple[RunState, ...] = ("reading", "importing", "held", "done", "failed", "cancelled")
 OPEN: tuple[RunState, ...] = ("reading", "importing", "held")
 Trigger = Literal["schedule", "call", "push"]
 

@@ -13,6 +13,7 @@ from tagloom.engine.committer import Committer
 from tagloom.engine.population import BitmapPopulation
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Moved
+from tagloom.measures import Standings, Vitals
 from tagloom.model import Environment, Organization, Space
 from tagloom.openid import IdentityProvider
 from tagloom.passwords import Passwords
@@ -45,7 +46,7 @@ class Installation:
         # Hashes passwords for the whole process, which it bounds.
         self.passwords = Passwords()
         self.set_up_code: str | None = None
-        self._populations: dict[int, BitmapPopulation] = {}
+        self._populations: dict[int, tuple[Environment, BitmapPopulation]] = {}
         self._lock = threading.Lock()
         self._is_closed = False
 
@@ -81,8 +82,28 @@ class Installation:
             if found is None:
                 storage = self.database.storage(environment.key)
                 standing = Standing(environment.key, storage, self.settings.index_bytes_max)
-                found = self._populations[environment.key] = BitmapPopulation(standing, self.committer, self.now)
-        return found
+                found = environment, BitmapPopulation(standing, self.committer, self.now)
+                self._populations[environment.key] = found
+        return found[1]
+
+    def vitals(self) -> Vitals:
+        """What it tells of itself. Waits for nobody, and asks no database."""
+        database = self.database
+        return Vitals(
+            populations=tuple(
+                Standings(where.space, where.name, population.version_held(), population.index_bytes())
+                for where, population in list(self._populations.values())
+            ),
+            writes_queued=self.committer.waiting(),
+            commits=self.committer.commits,
+            lock_times=database.lock_times,
+            connections=database.connections.counts() if isinstance(database, PostgresDatabase) else None,
+            following=database.stamps.counts() if isinstance(database, PostgresDatabase) else None,
+        )
+
+    def check_ready(self) -> None:
+        """Raises: StoreUnavailable: the database is away; SchemaChanged: it is migrated, or another release's."""
+        self.database.check_ready()
 
     def close(self) -> None:
         """Finishes what waits to be written, then closes the store; a second time does nothing."""

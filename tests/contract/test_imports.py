@@ -62,6 +62,15 @@ def test_imports_are_listed_page_by_page_the_newest_first(tenant: Control) -> No
     assert [each.id for each in tenant.list_imports("main", "production", limit=2, before="r2")] == ["twin", "r1"]
 
 
+def test_imports_are_counted_by_their_state_with_the_age_of_the_oldest(tenant: Control) -> None:
+    assert tenant.count_imports() == ()
+    tenant.add_import(run("r1", "running", at=LATER))
+    tenant.add_import(run("r2", "running", environment="staging"))
+    tenant.add_import(run("r3", "failed", at=LATER))
+
+    assert sorted(tenant.count_imports()) == [("failed", 1, LATER), ("running", 2, AT)]
+
+
 def test_of_two_changes_at_the_same_revision_the_second_is_refused(tenant: Control) -> None:
     tenant.add_import(run("r1"))
 

@@ -108,6 +108,24 @@ def test_a_sync_has_one_run_at_a_time(control: Control, key: int) -> None:
     assert [run.id for run in control.list_runs(key, "crm", before=second.id, limit=9)] == [first.id]
 
 
+def test_the_newest_run_of_each_sync_is_listed(control: Control, key: int) -> None:
+    other = control.get_environment("shop", "staging").key
+    for place in (key, other):
+        control.add_sync(place, CRM)
+    control.add_sync(key, replace(CRM, id="idle"))
+    begin(control, key)
+    seen = the_open_run(control)
+    assert control.put_run(seen, replace(seen.run, state="failed", ended_at=NOON), held_until=NOON)
+    newest = begin(control, key, due_at=None)
+    elsewhere = begin(control, other)
+
+    assert {run.id: run for run in control.list_newest_runs()} == {
+        run.id: run for run in (newest, elsewhere) if run is not None
+    }
+    control.drop_sync(key, "crm")
+    assert control.list_newest_runs() == (elsewhere,)
+
+
 def test_of_two_that_change_a_run_the_first_one_does(control: Control, key: int) -> None:
     control.add_sync(key, CRM)
     begin(control, key)

@@ -17,6 +17,7 @@ from granian.server.embed import Server
 
 from tagloom.access import Access
 from tagloom.http.app import Installation, create_app
+from tagloom.measures import Standings, Vitals
 from tagloom.model import Environment, Scope
 from tagloom.passwords import Passwords
 from tagloom.settings import PostgresUrl, Settings
@@ -36,7 +37,7 @@ class MemoryInstallation:
 
     def __init__(self) -> None:
         self.control = MemoryControl()
-        self._populations: dict[int, MemoryPopulation] = {}
+        self._populations: dict[int, tuple[Environment, MemoryPopulation]] = {}
         self._lock = threading.Lock()
         self.passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         self.identity_provider = None
@@ -49,11 +50,21 @@ class MemoryInstallation:
             found = self._populations.get(environment.key)
             if found is None:
                 space, name = environment.space, environment.name
-                found = self._populations[environment.key] = MemoryPopulation(
+                population = MemoryPopulation(
                     lambda: datetime.now(UTC),
                     closed=lambda: self.control.get_environment(space, name).catalogue == "closed",
                 )
-            return found
+                found = self._populations[environment.key] = environment, population
+            return found[1]
+
+    def vitals(self) -> Vitals:
+        opened = list(self._populations.values())
+        return Vitals(
+            populations=tuple(Standings(where.space, where.name, each.version(), 0) for where, each in opened)
+        )
+
+    def check_ready(self) -> None:
+        """Always."""
 
     def close(self) -> None:
         self._folder.cleanup()

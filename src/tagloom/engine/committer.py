@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 from tagloom import limits, problems
 from tagloom.engine.batch import View
 from tagloom.engine.storage import Database, Transaction, Undone
+from tagloom.measures import Commits
 
 Result = TypeVar("Result")
 
@@ -57,6 +58,7 @@ class Committer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.commits = Commits()
         self._jobs: queue.SimpleQueue[Job[object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="tagloom-committer", daemon=True)
         self._is_closed = False
@@ -121,6 +123,7 @@ class Committer:
             views: dict[int, View] = {}
             results: list[object] = []
             failed: Job[object] | None = None
+            began = time.monotonic()
             try:
                 with self._database.writing() as bind:
                     for job in group:
@@ -150,19 +153,24 @@ class Committer:
                 for job in group:
                     job.owner.forget()
                 tries += 1
+                self.commits.undone += 1
                 if tries < _TRIES:
                     time.sleep(_PAUSE_SECONDS * 2 ** (tries - 1))
                     continue
+                self.commits.failed += 1
                 for job in group:
                     job.future.set_exception(
                         problems.StoreUnavailable(f"The database undid this {_TRIES} times: {error}", retry_after=1)
                     )
                 return
             except BaseException as error:
+                self.commits.failed += 1
                 for job in group:
                     job.owner.forget()
                     job.future.set_exception(error)
                 return
+            self.commits.times.add(time.monotonic() - began)
+            self.commits.batches += len(group)
             owners = {job.owner.key: job.owner for job in group}
             for key, view in views.items():
                 owners[key].publish(view)

@@ -84,8 +84,12 @@ class BitmapPopulation:
         return self._standing.read(lambda: self._standing.stamp.version)
 
     def index_bytes(self) -> int:
-        """The bytes of the bitmaps that this process holds now."""
-        return self._standing.read(lambda: self._standing.index.bytes_held)
+        """The bytes of the bitmaps that this process holds now. Waits for nobody."""
+        return self._standing.index.bytes_held
+
+    def version_held(self) -> Version:
+        """The version of the last answer, without a look at the store. Waits for nobody."""
+        return max(0, self._standing.stamp.version)
 
     # Writes.
 

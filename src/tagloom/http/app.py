@@ -1,7 +1,7 @@
 """The ASGI application of an installation."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -16,11 +16,11 @@ from tagloom.http.edge import Edge
 from tagloom.http.metrics import Metrics
 from tagloom.http.openapi import openapi_document
 from tagloom.http.platform_api import PlatformApi
+from tagloom.http.probing import Probe
 from tagloom.http.reference import reference_page
 from tagloom.http.routes import ROUTES
+from tagloom.http.vitals import stored
 from tagloom.loom import Installation, Loom, make_loom
-from tagloom.model import Environment
-from tagloom.store.port import Population
 
 __all__ = ["Installation", "create_app"]
 
@@ -30,17 +30,18 @@ def create_app(
     *,
     pages: Callable[[Loom], Sequence[BaseRoute]] | None = None,
     now: Callable[[], float] = time.time,
+    is_draining: Callable[[], bool] = lambda: False,
     wait_seconds: float = limits.WAIT_FOR_VERSION_SECONDS_MAX,
 ) -> ASGIApp:
     """The application: the Platform API, and the console's `pages` at the addresses that it leaves free.
 
-    `now` tells Unix seconds. At the end of the server's life the installation is closed.
+    `now` tells Unix seconds, `is_draining` whether this process is about to end. At the end of the server's life the
+    installation is closed.
     """
-    opened = _Opened(installation)
-    loom = make_loom(opened, now)
+    loom = make_loom(installation, now)
     document = openapi_document(ROUTES)
     doors = Doors(
-        installation=opened,
+        installation=installation,
         access=loom.access,
         tribes=loom.tribes,
         targeting=loom.targeting,
@@ -50,13 +51,16 @@ def create_app(
         syncs=loom.syncs,
         runner=loom.runner,
         metrics=Metrics(),
+        stored=Probe(lambda: stored(installation.control, now()), limits.PROBE_SECONDS_MAX),
+        readiness=Probe(installation.check_ready, limits.PROBE_SECONDS_MAX),
+        is_draining=is_draining,
+        now=now,
         uploads=anyio.CapacityLimiter(limits.UPLOADS_AT_ONCE_MAX),
         exports=anyio.CapacityLimiter(limits.EXPORTS_AT_ONCE_MAX),
         wait_seconds=wait_seconds,
         openapi=msgspec.json.encode(document),
         reference=reference_page(document).encode("utf-8"),
     )
-    doors.metrics.watch_versions(opened.versions)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
@@ -82,27 +86,3 @@ class _Split:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self._api if scope["type"] == "http" else self._shell)(scope, receive, send)
-
-
-class _Opened:
-    """An installation that remembers which populations this process has opened."""
-
-    def __init__(self, installation: Installation) -> None:
-        self._installation = installation
-        self.control = installation.control
-        self.passwords = installation.passwords
-        self.identity_provider = installation.identity_provider
-        self.uploads = installation.uploads
-        self.reach = installation.reach
-        self.close = installation.close
-        self._populations: dict[tuple[str, str], Population] = {}
-
-    def population(self, environment: Environment) -> Population:
-        """The population of an environment."""
-        found = self._installation.population(environment)
-        self._populations[environment.space, environment.name] = found
-        return found
-
-    def versions(self) -> Mapping[tuple[str, str], int]:
-        """The version that each of them answers from."""
-        return {place: population.version() for place, population in list(self._populations.items())}

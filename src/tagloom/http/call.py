@@ -18,6 +18,8 @@ from tagloom.catalogue import Catalogue
 from tagloom.http.arrivals import Arrivals
 from tagloom.http.metrics import Metrics
 from tagloom.http.parameters import Value
+from tagloom.http.probing import Probe
+from tagloom.http.vitals import Stored
 from tagloom.importing.imports import Imports
 from tagloom.importing.shelf import Mappings
 from tagloom.loom import Installation
@@ -49,6 +51,10 @@ class Doors:
     syncs: Syncs
     runner: Runner
     metrics: Metrics
+    stored: Probe[Stored]
+    readiness: Probe[None]
+    is_draining: Callable[[], bool]
+    now: Callable[[], float]
     uploads: anyio.CapacityLimiter
     exports: anyio.CapacityLimiter
     wait_seconds: float

@@ -20,6 +20,7 @@ from tagloom import limits, problems
 from tagloom.access import Place, Principal
 from tagloom.http.bodies import decode, read_json
 from tagloom.http.call import Answer, Call, Doors
+from tagloom.http.edge import last_on_connection
 from tagloom.http.shapes import DecisionBody
 from tagloom.model import Person
 from tagloom.people import parse_id
@@ -61,6 +62,8 @@ class DecisionDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Never answers a problem itself: a request that has one is taken up again from its beginning."""
+        if self._doors.is_draining():
+            send = last_on_connection(send)
         if scope["type"] != "http" or scope["method"] != "POST" or not scope["raw_path"].endswith(b"/decisions"):
             await self._otherwise(scope, receive, send)
             return

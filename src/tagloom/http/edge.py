@@ -55,7 +55,7 @@ class Edge:
             if status:
                 raise
             status = await _answer(problem, request_id, send)
-            if status >= 500:
+            if status >= 500 and not isinstance(problem, problems.Draining):
                 log.error("request.refused", request_id=request_id, problem=problem.slug(), detail=problem.detail)
         except Exception:
             # As text, since a renderer of exceptions would show the local variables, and in them the ids of people.
@@ -88,6 +88,17 @@ class Edge:
             ms=round(seconds * 1000, 2),
             request_id=request_id,
         )
+
+
+def last_on_connection(send: Send) -> Send:
+    """Sends an answer behind which the connection ends: a process that drains leaves none on which one may be lost."""
+
+    async def send_last(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+        await send(message)
+
+    return send_last
 
 
 async def _answer(problem: problems.Problem, request_id: str, send: Send) -> int:

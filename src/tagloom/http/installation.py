@@ -1,9 +1,14 @@
 """What an operator and a newcomer look at: health, metrics, limits, the reference."""
 
-from tagloom import limits
+from contextlib import suppress
+
+import anyio.to_thread
+
+from tagloom import limits, problems
 from tagloom.http.call import Answer, Call
 from tagloom.http.metrics import CONTENT_TYPE
 from tagloom.http.shapes import Health
+from tagloom.http.vitals import of_process, of_store
 
 
 async def healthz(call: Call) -> Answer:
@@ -12,14 +17,22 @@ async def healthz(call: Call) -> Answer:
 
 
 async def readyz(call: Call) -> Answer:
-    """The store answers too. Raises: StoreUnavailable."""
-    await call.in_thread(call.doors.installation.control.list_organizations)
+    """New requests are welcome. Raises: Draining, SchemaChanged, StoreUnavailable."""
+    if call.doors.is_draining():
+        raise problems.Draining("This process ends when the requests under way are answered.", retry_after=1)
+    await call.doors.readiness.answer()
     return Answer(Health("ready"))
 
 
 async def metrics(call: Call) -> Answer:
     """For Prometheus."""
-    return Answer(await call.in_thread(call.doors.metrics.text), content_type=CONTENT_TYPE)
+    doors, found = call.doors, None
+    # A database that is away is what metrics must tell, not what they may fail at.
+    with suppress(problems.StoreUnavailable):
+        found = await doors.stored.answer()
+    families = [*of_process(doors.installation.vitals()), *of_store(found, doors.now())]
+    text = await anyio.to_thread.run_sync(doors.metrics.text, families, limiter=doors.metrics.writers)
+    return Answer(text, content_type=CONTENT_TYPE)
 
 
 async def get_limits(call: Call) -> Answer:

@@ -1,16 +1,18 @@
 """What Prometheus reads of one process."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
-from itertools import accumulate
+from collections.abc import Iterable
+from itertools import accumulate, chain
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+import anyio
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
+from tagloom.measures import SECONDS, Times
+
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+_BOUNDS = [*map(floatToGoString, SECONDS), "+Inf"]
 
 
 class Metrics:
@@ -18,6 +20,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self.requests = Requests()
         self.registry.register(self.requests)
         self.writes_waiting = Gauge(
@@ -25,14 +28,20 @@ class Metrics:
         )
         self.uploads = Gauge("tagloom_uploads", "Bulk bodies being read.", registry=self.registry)
         self.exports = Gauge("tagloom_exports", "Streams being sent.", registry=self.registry)
+        # Whoever scrapes waits for no request that holds a thread of the common pool.
+        self.writers = anyio.CapacityLimiter(1)
 
-    def watch_versions(self, versions: Callable[[], Mapping[tuple[str, str], int]]) -> None:
-        """Shows the version of each population that this process has opened, as `versions` tells when asked."""
-        self.registry.register(_Versions(versions))
+    def text(self, others: Iterable[Metric]) -> bytes:
+        """The exposition of these and of others."""
+        return generate_latest(_Together(chain(self.registry.collect(), others)))
 
-    def text(self) -> bytes:
-        """The exposition."""
-        return generate_latest(self.registry)
+
+class _Together(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
 
 
 class Requests(Collector):
@@ -42,19 +51,16 @@ class Requests(Collector):
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str, int], int] = {}
-        self._buckets: dict[tuple[str, str], list[int]] = {}
-        self._seconds: dict[tuple[str, str], float] = {}
+        self._times: dict[tuple[str, str], Times] = {}
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts one request."""
         counts, route_of = self._counts, (method, route)
         counts[method, route, status] = counts.get((method, route, status), 0) + 1
-        buckets = self._buckets.get(route_of)
-        if buckets is None:
-            buckets = self._buckets[route_of] = [0] * (len(SECONDS) + 1)
-            self._seconds[route_of] = 0.0
-        buckets[bisect_left(SECONDS, seconds)] += 1
-        self._seconds[route_of] += seconds
+        times = self._times.get(route_of)
+        if times is None:
+            times = self._times[route_of] = Times()
+        times.add(seconds)
 
     def collect(self) -> Iterable[Metric]:
         counter = CounterMetricFamily("tagloom_requests", "Requests answered.", labels=["method", "route", "status"])
@@ -62,21 +68,12 @@ class Requests(Collector):
             counter.add_metric([method, route, str(status)], count)
         yield counter
         histogram = HistogramMetricFamily("tagloom_request_seconds", "Time to answer.", labels=["method", "route"])
-        bounds = [*map(floatToGoString, SECONDS), "+Inf"]
-        for route_of, buckets in list(self._buckets.items()):
-            sums = zip(bounds, accumulate(buckets), strict=True)
-            histogram.add_metric(route_of, buckets=list(sums), sum_value=self._seconds[route_of])
+        for route_of, times in list(self._times.items()):
+            add_times(histogram, times, route_of)
         yield histogram
 
 
-class _Versions(Collector):
-    def __init__(self, versions: Callable[[], Mapping[tuple[str, str], int]]) -> None:
-        self._versions = versions
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        family = GaugeMetricFamily(
-            "tagloom_version", "The version that this process answers from.", labels=["space", "environment"]
-        )
-        for (space, environment), version in self._versions().items():
-            family.add_metric([space, environment], version)
-        yield family
+def add_times(family: HistogramMetricFamily, times: Times, labels: Iterable[str] = ()) -> None:
+    """Adds what took some time to its family."""
+    buckets = list(zip(_BOUNDS, accumulate(times.counts), strict=True))
+    family.add_metric(list(labels), buckets=buckets, sum_value=times.sum)

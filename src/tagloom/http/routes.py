@@ -59,7 +59,7 @@ INSTALLATION: tuple[Route, ...] = (
         path="/readyz",
         handler=installation.readyz,
         group="Installation",
-        summary="Whether the store answers too",
+        summary="Whether new requests are welcome",
         scopes=None,
         answer=Health,
     ),

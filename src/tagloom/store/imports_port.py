@@ -1,6 +1,6 @@
 """What the use cases need from a store about imports and mappings. `Control` is this too."""
 
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -111,6 +111,14 @@ class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
     mapping: Mapping
 
 
+class ImportCount(NamedTuple):
+    """How many imports are in a state, and when the oldest of them was brought."""
+
+    state: ImportState
+    imports: int
+    oldest_at: str
+
+
 class ImportBook(Protocol):
     """The imports of an installation, who works on them, and the mappings that are kept."""
 
@@ -124,6 +132,9 @@ class ImportBook(Protocol):
         self, space: str, environment: str, *, limit: int, before: str | None = None
     ) -> tuple[Import, ...]:
         """Those of an environment, the newest first; `before` is the id of the last one that was seen."""
+
+    def count_imports(self) -> tuple[ImportCount, ...]:
+        """Those of all environments, by state; a state that none is in is left out."""
 
     def put_import(self, run: Import) -> Import:
         """Replaces the one of the same revision; it gets the next one, and nobody works on it any more.

@@ -30,7 +30,8 @@ from tagloom.engine.storage import (
     StepRecord,
     Transaction,
 )
-from tagloom.store.migrations import upgrade
+from tagloom.measures import Times
+from tagloom.store.migrations import SCHEMA_QUERY, check_schema, newest_schema, upgrade
 
 log = structlog.get_logger("tagloom.store")
 
@@ -77,10 +78,11 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def open_engine(path: Path) -> sql.Engine:
+def open_engine(path: Path, writes: Callable[[sql.Connection], None] = lambda connection: None) -> sql.Engine:
     """SQLAlchemy on the same file, for the control plane and the migrations.
 
-    Transactions begin immediately, those with the execution option `reads` when they first look.
+    Transactions begin immediately, and then go through `writes`; those with the execution option `reads` begin when
+    they first look.
     """
     engine = sql.create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
 
@@ -95,6 +97,8 @@ def open_engine(path: Path) -> sql.Engine:
         # Only writers queue for the file; a reader that did would wait for every commit.
         reads = connection.get_execution_options().get("reads", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        if not reads:
+            writes(connection)
 
     return engine
 
@@ -106,8 +110,9 @@ class SqliteDatabase:
         self.path = path
         # Ids of people and hashes of tokens are nobody else's business; the WAL takes the file's permissions.
         path.touch(mode=0o600, exist_ok=True)
+        self._schema, self._is_open = newest_schema(), False
         with _translated():
-            self.engine = open_engine(path)
+            self.engine = open_engine(path, self._check_writer)
             with self.engine.begin() as connection:
                 upgrade(connection)
             self._writer = connect(path)
@@ -115,9 +120,20 @@ class SqliteDatabase:
             self._writer.execute("PRAGMA wal_autocheckpoint=0")
         self._folder = _Folder(path)
         self._write_lock = threading.Lock()
+        self.lock_times = Times()
         self._readers = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._opened_lock = threading.Lock()
+        self._is_open = True
+
+    def _check_writer(self, connection: sql.Connection) -> None:
+        if self._is_open:
+            check_schema(connection.exec_driver_sql(SCHEMA_QUERY).scalar_one(), self._schema)
+
+    def check_ready(self) -> None:
+        """Raises: StoreUnavailable: the file cannot be read; SchemaChanged: another release has migrated it."""
+        with _translated():
+            check_schema(self.reader().execute(SCHEMA_QUERY).fetchone()[0], self._schema)
 
     def reader(self) -> sqlite3.Connection:
         """The calling thread's own connection."""
@@ -131,9 +147,12 @@ class SqliteDatabase:
     @contextmanager
     def writing(self) -> Iterator[Callable[[int], Transaction]]:
         """One transaction over any environments of the file: committed at the end, rolled back by an exception."""
+        began = time.monotonic()
         with self._write_lock, _translated():
             self._writer.execute("BEGIN IMMEDIATE")
+            self.lock_times.add(time.monotonic() - began)
             try:
+                check_schema(self._writer.execute(SCHEMA_QUERY).fetchone()[0], self._schema)
                 yield lambda environment: _SqliteTransaction(self._writer, environment)
                 self._writer.execute("COMMIT")
             except BaseException:

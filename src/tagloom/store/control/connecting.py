@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sql
 from sqlalchemy import exc
 
-from tagloom import problems
+from tagloom import limits, problems
 from tagloom.engine.dictionary import FACTS
 from tagloom.model import ENVIRONMENT_NAMES, Event, Space
 from tagloom.store import schema
@@ -19,8 +19,8 @@ class SqlConnecting:
     """A database, as the parts of the control plane read and write it."""
 
     def __init__(self, engine: sql.Engine) -> None:
-        self._engine = engine
-        self._reading = engine.execution_options(reads=True)
+        self._engine = engine.execution_options(patience=limits.CONTROL_SECONDS_MAX)
+        self._reading = self._engine.execution_options(reads=True)
 
     def _run(self, statement: Any) -> list[Any]:
         engine = self._reading if statement.is_select else self._engine
@@ -44,7 +44,9 @@ def _translated() -> Iterator[None]:
     except exc.IntegrityError:
         raise
     except exc.DBAPIError as error:
-        raise problems.StoreUnavailable(f"The database says: {error.orig}.") from error
+        raise problems.StoreUnavailable(f"The database says: {error.orig}.", retry_after=1) from error
+    except exc.TimeoutError as error:
+        raise problems.StoreUnavailable("All connections of the control plane are in use.", retry_after=1) from error
 
 
 def _event_row(event: Event) -> dict[str, Any]:

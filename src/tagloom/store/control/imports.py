@@ -10,7 +10,7 @@ from tagloom import limits, problems
 from tagloom.mappings import Mapping
 from tagloom.store import schema
 from tagloom.store.control.connecting import SqlConnecting
-from tagloom.store.imports_port import WORKED_ON, Import, ImportState, KeptMapping
+from tagloom.store.imports_port import WORKED_ON, Import, ImportCount, ImportState, KeptMapping
 
 _IMPORT = schema.import_.c
 _MAPPING = schema.mapping.c
@@ -58,6 +58,11 @@ class SqlImportBook(SqlConnecting):
             )
         query = query.order_by(_IMPORT.created_at.desc(), _IMPORT.id.desc()).limit(limit)
         return tuple(map(_import, self._run(query)))
+
+    def count_imports(self) -> tuple[ImportCount, ...]:
+        """See the port."""
+        columns = (_IMPORT.state, sql.func.count(), sql.func.min(_IMPORT.created_at))
+        return tuple(ImportCount(*found) for found in self._run(sql.select(*columns).group_by(_IMPORT.state)))
 
     def put_import(self, run: Import) -> Import:
         """See the port."""

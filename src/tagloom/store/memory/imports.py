@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.model import Environment
-from tagloom.store.imports_port import WORKED_ON, Import, ImportState, KeptMapping
+from tagloom.store.imports_port import WORKED_ON, Import, ImportCount, ImportState, KeptMapping
 from tagloom.store.memory.roster import MemoryRoster
 
 
@@ -41,6 +41,13 @@ class MemoryImportBook(MemoryRoster):
                 last = self.get_import(before)
                 mine = [run for run in mine if (run.created_at, run.id) < (last.created_at, last.id)]
             return tuple(mine[:limit])
+
+    def count_imports(self) -> tuple[ImportCount, ...]:
+        with self._lock:
+            by_state: dict[ImportState, list[str]] = {}
+            for run in self._imports.values():
+                by_state.setdefault(run.state, []).append(run.created_at)
+            return tuple(ImportCount(state, len(times), min(times)) for state, times in by_state.items())
 
     def put_import(self, run: Import) -> Import:
         with self._lock:

@@ -107,6 +107,10 @@ class MemorySyncBook(MemoryRoster):
                 if run.state in OPEN
             )
 
+    def list_newest_runs(self) -> tuple[SyncRun, ...]:
+        with self._lock:
+            return tuple({(environment, run.sync): run for environment, run, _ in self._runs.values()}.values())
+
     def list_runs(self, environment: int, sync: str, *, before: int | None = None, limit: int) -> tuple[SyncRun, ...]:
         with self._lock:
             found = [

@@ -5,9 +5,38 @@ from pathlib import Path
 import sqlalchemy as sql
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from tagloom import problems
+
+SCHEMA_QUERY = "SELECT version_num FROM alembic_version"
+
+
+def newest_schema() -> str:
+    """The revision that this release writes."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    assert revision is not None, "there are migrations"
+    return revision
+
+
+def check_schema(revision: str, known: str) -> None:
+    """Whoever writes holds the schema still, then asks for its revision, and has it compared here.
+
+    Raises:
+        SchemaChanged: it is not the `known` one. A release writes what its own tables need, and knows no others.
+    """
+    if revision != known:
+        raise problems.SchemaChanged(
+            f"Another release brought the database to schema {revision}; this process writes schema {known} only.",
+            retry_after=1,
+        )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return config
 
 
 def upgrade(connection: sql.Connection, revision: str = "head") -> None:
@@ -16,8 +45,7 @@ def upgrade(connection: sql.Connection, revision: str = "head") -> None:
     Raises:
         StoreUnavailable: the database has a revision that this release does not know.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config = _config()
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, revision)

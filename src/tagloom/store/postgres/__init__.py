@@ -4,6 +4,7 @@ A writer holds its environment's row from its first look to its commit. So versi
 of the commits, and nothing that it reads changes under it, though every statement sees what was committed before it.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -11,28 +12,42 @@ import psycopg
 import sqlalchemy as sql
 from sqlalchemy import event
 
-from tagloom import problems
+from tagloom import limits, problems
 from tagloom.engine.storage import Snapshot, Stamp, State, Transaction, Undone
-from tagloom.store.migrations import upgrade
-from tagloom.store.postgres.connecting import Connection, Connections, Wire, connect, is_undone, unavailable
-from tagloom.store.postgres.following import CHANNEL, Stamps
+from tagloom.measures import Times
+from tagloom.store.migrations import SCHEMA_QUERY, check_schema, newest_schema, upgrade
+from tagloom.store.postgres.connecting import Connection, Connections, Wire, connect_deaf, is_undone, unavailable
+from tagloom.store.postgres.following import CHANNEL, NOTIFICATION, Stamps
 from tagloom.store.postgres.reading import STATE_QUERY, PostgresSnapshot
 from tagloom.store.postgres.writing import PostgresTransaction
 
 _LOCK_SECONDS = 60  # A bulk commit of another process may hold the environment for some seconds.
 _FROZEN_SECONDS = 300  # A process that stopped inside a transaction keeps others waiting no longer than that.
+_READ_SECONDS_MAX = 30  # For one answer to a reader; a host that vanished is noticed no sooner.
+_WRITE_SECONDS_MAX = 600  # For one answer to a writer, who may wait for others, for a standby, or for a large COPY.
 _CONTROL_CONNECTIONS = 5  # For the control plane, whose questions are short.
+_CONTROL_WAIT_SECONDS = 10  # For one that somebody else uses.
 _MIGRATING = 7_239_401_118_205  # Advisory locks of ours: one number that nobody else is likely to use,
 _SETTING_UP = _MIGRATING + 1  # and the next.
 _SERVER_VERSION_MIN = 150_000
 
-# Local to the transaction, since a pooler gives the session to others after it. What the operator chose to make
-# durable in more places than one stays so; only `off` would give receipts for what a crash may take.
+# What the operator chose to make durable in more places than one stays so. `off` would give receipts for what a crash
+# may take, and `local` for what the promotion of a synchronous standby may.
+_DURABLE = (
+    "CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') "
+    "THEN set_config('synchronous_commit', 'on', true) END"
+)
+# Local to the transaction, since a pooler gives the session to others after it. A time-out of statements would end a
+# commit's wait for its standby, and let the commit succeed without it.
 _WRITER_SETTINGS = (
     f"SELECT set_config('lock_timeout', '{_LOCK_SECONDS}s', true), "
     f"set_config('idle_in_transaction_session_timeout', '{_FROZEN_SECONDS}s', true), "
-    "CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END"
+    f"set_config('statement_timeout', '0', true), {_DURABLE}, "
+    # Migrations wait for the writers under way, and further ones wait for the migration.
+    f"pg_advisory_xact_lock_shared({_MIGRATING})"
 )
+# Writers see only what was committed before each statement, whatever the database's default is.
+_BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -42,13 +57,16 @@ class PostgresDatabase:
     def __init__(self, url: str, *, create: bool = True) -> None:
         self.url = url
         self._is_open = False
-        self.engine = open_engine(url, self._control_wrote)
+        self._schema = newest_schema()
+        self.engine = open_engine(url, self._control_wrote, self._check_writer, self._is_away)
+        self._reading = self.engine.execution_options(reads=True)
         try:
             self._migrate(create)
         except sql.exc.DBAPIError as error:
             raise problems.StoreUnavailable(f"PostgreSQL says: {_first_line(error.orig)}", retry_after=1) from error
         self.connections = Connections(url)
         self.stamps = Stamps(url, self.connections)
+        self.lock_times = Times()
         self._is_open = True
 
     def _migrate(self, create: bool) -> None:
@@ -56,15 +74,38 @@ class PostgresDatabase:
             version: int = connection.exec_driver_sql("SELECT current_setting('server_version_num')::int").scalar_one()
             if version < _SERVER_VERSION_MIN:
                 raise problems.StoreUnavailable(f"PostgreSQL 15 or later is needed; this is {version // 10_000}.")
-            # Processes that start at once migrate one after another; the later ones find nothing to do.
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
             is_there = connection.exec_driver_sql("SELECT to_regclass('alembic_version') IS NOT NULL").scalar_one()
             if not is_there and not create:
                 raise problems.InstallationMissing(
                     "There is no installation in this database. Create one with: tagloom init"
                 )
+            if is_there and connection.exec_driver_sql(SCHEMA_QUERY).scalar_one() == self._schema:
+                return
+            # A start that has to wait longer than writers do is given up, instead of keeping all of them waiting.
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+            # Processes that start at once migrate one after another; the later ones find nothing to do.
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
             upgrade(connection)
             _compare_bytewise(connection)
+
+    def _check_writer(self, connection: sql.Connection) -> None:
+        if self._is_open:
+            _hold_schema(connection)
+            check_schema(connection.exec_driver_sql(SCHEMA_QUERY).scalar_one(), self._schema)
+            connection.exec_driver_sql(f"SELECT {_DURABLE}")
+
+    def check_ready(self) -> None:
+        """Raises: StoreUnavailable: the database is away; SchemaChanged: it is migrated, or another release's."""
+        try:
+            with self._reading.execution_options(patience=limits.CONTROL_SECONDS_MAX).begin() as connection:
+                _hold_schema(connection)
+                check_schema(connection.exec_driver_sql(SCHEMA_QUERY).scalar_one(), self._schema)
+        except (sql.exc.DBAPIError, sql.exc.TimeoutError) as error:
+            said = _first_line(getattr(error, "orig", error))
+            raise problems.StoreUnavailable(f"PostgreSQL says: {said}", retry_after=1) from error
+
+    def _is_away(self) -> bool:
+        return self._is_open and self.stamps.is_away
 
     def _control_wrote(self) -> None:
         if self._is_open:
@@ -73,7 +114,8 @@ class PostgresDatabase:
     @contextmanager
     def setting_up(self) -> Iterator[None]:
         """Holds other processes that begin an installation here until this one is done."""
-        with self.engine.begin() as connection:
+        # It writes nothing itself, and must not keep a migration waiting that its own writers wait for.
+        with self._reading.begin() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SETTING_UP})")
             yield
 
@@ -85,17 +127,24 @@ class PostgresDatabase:
             Undone: PostgreSQL undid the transaction, or severed the connection, before it was asked to commit.
             StoreUnavailable: likewise while it was committing, so that nobody knows whether it did.
         """
-        with self.connections.one() as connection:
+        with self.connections.one(_WRITE_SECONDS_MAX) as connection:
             wire, written = Wire(connection), dict[int, Stamp]()
 
             def committed(environment: int, state: State) -> None:
                 written[environment] = Stamp(state.version, state.catalogue_generation, state.keys_generation)
 
-            wire.later("BEGIN")
+            def bind(environment: int) -> PostgresTransaction:
+                # Its first trip ends when it holds the environment, for which it may wait.
+                began = time.monotonic()
+                bound = PostgresTransaction(wire, environment, self._schema, committed)
+                self.lock_times.add(time.monotonic() - began)
+                return bound
+
+            wire.later(_BEGIN_WRITING)
             wire.later(_WRITER_SETTINGS)
             is_committing = False
             try:
-                yield lambda environment: PostgresTransaction(wire, environment, committed)
+                yield bind
                 wire.send()
                 is_committing = True
                 self._commit(connection)
@@ -103,8 +152,8 @@ class PostgresDatabase:
                 if is_committing:
                     connection.close()
                     raise problems.StoreUnavailable(
-                        "The connection was lost in a commit: what was written may be there, or not. Ask again with "
-                        "the same idempotency key.",
+                        "A commit was not confirmed: what was written may be there, or not. Ask again with the same "
+                        "idempotency key.",
                         retry_after=1,
                     ) from error
                 undone = is_undone(error, connection)
@@ -121,13 +170,24 @@ class PostgresDatabase:
     def _commit(self, connection: Connection) -> None:
         # The notification comes after the commit, in a transaction of its own that syncs nothing: inside, it would
         # hold a lock of the whole server through the sync. One that is lost is made up for by the next look.
-        with connection.pipeline() as pipeline:
-            committing = connection.execute("COMMIT")
-            pipeline.sync()
-            connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, self.stamps.sender))
-        # PostgreSQL answers to the end of a broken transaction with ROLLBACK, and no error.
-        if committing.statusmessage != "COMMIT":
-            raise psycopg.OperationalError(f"COMMIT was answered with {committing.statusmessage}")
+        warnings: list[str | None] = []
+
+        def note(diagnostic: psycopg.errors.Diagnostic) -> None:
+            if diagnostic.severity_nonlocalized == "WARNING":
+                warnings.append(diagnostic.message_primary)
+
+        connection.add_notice_handler(note)
+        try:
+            with connection.pipeline() as pipeline:
+                committing = connection.execute("COMMIT")
+                pipeline.sync()
+                connection.execute(NOTIFICATION, (CHANNEL, self.stamps.sender))
+        finally:
+            connection.remove_notice_handler(note)
+        # PostgreSQL answers to the end of a broken transaction with ROLLBACK, and no error; and to one whose wait for a
+        # standby was cancelled with COMMIT, and a warning.
+        if committing.statusmessage != "COMMIT" or warnings:
+            raise psycopg.OperationalError(f"COMMIT was answered with {committing.statusmessage}: {warnings}")
 
     def _abandon(self, connection: Connection) -> None:
         if connection.closed:
@@ -171,7 +231,7 @@ class PostgresStorage:
 
     @contextmanager
     def _reading(self) -> Iterator[Snapshot]:
-        with self._database.connections.one() as connection:
+        with self._database.connections.one(_READ_SECONDS_MAX) as connection:
             try:
                 snapshot = self._begin(connection)
                 self._database.stamps.raise_to(self._environment, snapshot.stamp())
@@ -190,20 +250,35 @@ class PostgresStorage:
         return PostgresSnapshot(wire, self._environment, wire.ask(STATE_QUERY, self._environment))
 
 
-def open_engine(url: str, wrote: Callable[[], None]) -> sql.Engine:
-    """SQLAlchemy on a database, for the control plane and the migrations; `wrote` is told of each transaction's end."""
+def open_engine(
+    url: str,
+    wrote: Callable[[], None],
+    writes: Callable[[sql.Connection], None] = lambda connection: None,
+    is_away: Callable[[], bool] = lambda: False,
+) -> sql.Engine:
+    """SQLAlchemy on a database, for the control plane and the migrations.
+
+    Transactions begin with `writes`, and `wrote` is told of their end; not those with the execution option `reads`.
+    The option `patience` bounds the seconds of each answer. No connection is opened while the database `is_away`.
+    """
     engine = sql.create_engine(
         "postgresql+psycopg://",
-        creator=lambda: _for_sqlalchemy(url),
+        creator=lambda: _for_sqlalchemy(url, is_away),
         pool_size=_CONTROL_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=_CONTROL_WAIT_SECONDS,
         pool_pre_ping=True,
         use_native_hstore=False,
     )
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sql.Connection) -> None:
+        opened = connection.connection.driver_connection
+        assert isinstance(opened, Connection)
+        opened.patience = connection.get_execution_options().get("patience")
         if not connection.get_execution_options().get("reads", False):
             connection.info["wrote"] = True
+            writes(connection)
 
     @event.listens_for(engine, "checkin")
     def _checkin(_connection: object, record: sql.pool.ConnectionPoolEntry) -> None:
@@ -213,8 +288,16 @@ def open_engine(url: str, wrote: Callable[[], None]) -> sql.Engine:
     return engine
 
 
-def _for_sqlalchemy(url: str) -> Connection:
-    connection = connect(url)
+def _hold_schema(connection: sql.Connection) -> None:
+    """Keeps the schema as it is until the transaction ends. Raises: SchemaChanged: it is being migrated."""
+    if not connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock_shared({_MIGRATING})").scalar_one():
+        raise problems.SchemaChanged("The database is being migrated.", retry_after=1)
+
+
+def _for_sqlalchemy(url: str, is_away: Callable[[], bool]) -> Connection:
+    if is_away():
+        raise problems.StoreUnavailable("PostgreSQL is away.", retry_after=1)
+    connection = connect_deaf(url)
     connection.autocommit = False
     return connection
 

@@ -4,19 +4,20 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any
 
 import psycopg
+from psycopg.abc import RV, PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from tagloom import problems
-
-Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+from tagloom.measures import Pooled
 
 CONNECTIONS_MAX = 16  # Each environment that is asked holds one, the writer one; further ones wait their turn.
 _IDLE_MAX = 8  # What lies about for the next moment of load; the rest is given back to the server.
 _WAIT_SECONDS = 10  # For a connection that somebody else uses.
+_INTERVAL_SECONDS = 0.1  # How often a wait looks whether the process was told to end.
 _CONNECT_SECONDS = 5  # A server that does not answer is away.
 _DEFAULTS = {
     "application_name": "tagloom",
@@ -32,10 +33,39 @@ _DEFAULTS = {
 _UNDOING = {"40001", "40P01", "57P01", "57P02", "57P03", "57P05", "25P03"}
 
 
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """One whose answers must each come within its `patience`, in seconds, or it is closed; None waits for ever.
+
+    The server's own time-outs are of no use behind a network, or a pooler, that stands still and tells nobody.
+    """
+
+    patience: float | None = None
+
+    def wait(self, gen: PQGen[RV], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> RV:
+        """Waits for one answer. Raises: OperationalError."""
+        if timeout is not None or self.patience is None:
+            return super().wait(gen, interval, timeout)
+        began = time.monotonic()
+        try:
+            return super().wait(gen, interval, self.patience)
+        except psycopg.OperationalError as error:
+            if time.monotonic() - began < self.patience:
+                raise
+            self.close()
+            raise psycopg.OperationalError(f"no answer came within {self.patience} s") from error
+
+
 def connect(url: str) -> Connection:
     """A connection in autocommit mode. It prepares no statement, so that pgbouncer may pool transactions."""
     options = _DEFAULTS | {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
-    return psycopg.connect(**options, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]  # Strings do.
+    return Connection.connect(**options, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]  # Strings do.
+
+
+def connect_deaf(url: str) -> Connection:
+    """One that keeps no notifications, which a pooler may send to any session; nobody would ever take them away."""
+    connection = connect(url)
+    connection.add_notify_handler(lambda notification: None)
+    return connection
 
 
 def is_undone(error: psycopg.Error, connection: Connection) -> bool:
@@ -63,27 +93,31 @@ class Connections:
         self._places = threading.BoundedSemaphore(CONNECTIONS_MAX)
         self._in_use = 0
         self._is_closed = False
-        self.waited_seconds = 0.0
+        self._waited_seconds = 0.0
 
     @contextmanager
-    def one(self) -> Iterator[Connection]:
-        """A connection for the length of a block; it goes back if it is whole and in no transaction."""
+    def one(self, patience: float) -> Iterator[Connection]:
+        """A connection for the length of a block; it goes back if it is whole and in no transaction.
+
+        Raises: StoreUnavailable: none came free in time, or PostgreSQL is away.
+        """
         began = time.monotonic()
         if not self._places.acquire(timeout=_WAIT_SECONDS):
             raise problems.StoreUnavailable(f"All {CONNECTIONS_MAX} connections are in use.", retry_after=1)
-        self.waited_seconds += time.monotonic() - began
+        waited = time.monotonic() - began
         connection: Connection | None = None
         try:
-            connection = self._take()
+            connection = self._take(waited)
+            connection.patience = patience
             yield connection
         finally:
             if connection is not None:
                 self._give_back(connection)
             self._places.release()
 
-    def counts(self) -> tuple[int, int]:
-        """How many are in use, and how many wait to be."""
-        return self._in_use, len(self._idle)
+    def counts(self) -> Pooled:
+        """How many are in use, how many wait to be, and how long callers waited for one, all together."""
+        return Pooled(self._in_use, len(self._idle), self._waited_seconds)
 
     def forget_idle(self) -> None:
         """Closes those that nobody uses: when one was severed, the others likely are too."""
@@ -97,13 +131,14 @@ class Connections:
         self._is_closed = True
         self.forget_idle()
 
-    def _take(self) -> Connection:
+    def _take(self, waited: float) -> Connection:
         with self._lock:
+            self._waited_seconds += waited
             self._in_use += 1
             if self._idle:
                 return self._idle.pop()
         try:
-            return connect(self._url)
+            return connect_deaf(self._url)
         except psycopg.Error as error:
             with self._lock:
                 self._in_use -= 1

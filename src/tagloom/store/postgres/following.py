@@ -3,25 +3,30 @@
 import threading
 import time
 import uuid
-from collections.abc import Mapping
-from typing import Any
 
 import psycopg
 import structlog
 
 from tagloom import problems
 from tagloom.engine.storage import Stamp
+from tagloom.measures import Following, Times
 from tagloom.store.postgres.connecting import Connection, Connections, connect, unavailable
 
 log = structlog.get_logger("tagloom.store")
 
 CHANNEL = "tagloom"
+# Who commits, and when by the server's clock: the same one that the look which follows is timed by.
+NOTIFICATION = "SELECT pg_notify(%s, %s || ' ' || extract(epoch FROM clock_timestamp()))"
 _POLL_SECONDS = (
     0.05  # A look costs 0.2 ms of the server; behind a pooler that swallows notifications it is the only way.
 )
 _FRESH_SECONDS = 1.0  # What nobody confirmed for so long is asked for again before it is believed.
+_LOOK_SECONDS_MAX = 3.0  # Whoever looks keeps all readers of an environment waiting; later the database is away.
 _RETRY_SECONDS = 0.25
-_QUERY = "SELECT key, version, catalogue_generation, keys_generation FROM environment WHERE key=ANY(%b::int4[])"
+_QUERY = (
+    "SELECT extract(epoch FROM clock_timestamp())::float8, key, version, catalogue_generation, keys_generation "
+    "FROM environment WHERE key=ANY(%b::int4[])"
+)
 
 
 class Stamps:
@@ -33,12 +38,14 @@ class Stamps:
         self._known: dict[int, Stamp] = {}
         self._lock = threading.Lock()
         self._fresh_until = 0.0
+        self._confirmed_at = time.monotonic()
         self._doubts = self._settled = 0
-        self._is_away = False
+        self.is_away = False
         self._is_closed = threading.Event()
         # Tells one's own notifications from those of others.
         self.sender = uuid.uuid4().hex
-        self.notified = self.looked = 0
+        self._notified = self._looked = 0
+        self._lag = Times()
         self._thread = threading.Thread(target=self._work, name="tagloom-follower", daemon=True)
         self._thread.start()
 
@@ -51,11 +58,11 @@ class Stamps:
         known = self._known.get(environment)
         if known is not None and self._settled == self._doubts and time.monotonic() < self._fresh_until:
             return known
-        if self._is_away:
+        if self.is_away:
             raise problems.StoreUnavailable("PostgreSQL is away.", retry_after=1)
         if known is None:
             self._known.setdefault(environment, Stamp(-1, -1, -1))
-        with self._connections.one() as connection:
+        with self._connections.one(_LOOK_SECONDS_MAX) as connection:
             try:
                 self._look(connection)
             except psycopg.Error as error:
@@ -77,24 +84,27 @@ class Stamps:
         self._is_closed.set()
         self._thread.join()
 
-    def _look(self, connection: Connection) -> None:
+    def _look(self, connection: Connection) -> float | None:
+        """When the server answered, by its clock; None when this process has opened no environment yet."""
         began, doubts = time.monotonic(), self._doubts
-        self.looked += 1
+        self._looked += 1
         found = connection.execute(_QUERY, [list(self._known)], binary=True).fetchall()
-        for key, *stamp in found:
+        for _, key, *stamp in found:
             self.raise_to(key, Stamp._make(stamp))
         self._settled = doubts
-        self._fresh_until = began + _FRESH_SECONDS
+        self._confirmed_at, self._fresh_until = began, began + _FRESH_SECONDS
+        return found[0][0] if found else None
 
     def _work(self) -> None:
         while not self._is_closed.is_set():
             try:
                 with connect(self._url) as connection:
+                    connection.patience = _LOOK_SECONDS_MAX
                     self._follow(connection)
             except psycopg.Error as error:
-                if not self._is_away:
+                if not self.is_away:
                     log.warning("following.interrupted", error=str(error).strip())
-                self._is_away = True
+                self.is_away = True
                 self._is_closed.wait(_RETRY_SECONDS)
 
     def _follow(self, connection: Connection) -> None:
@@ -103,19 +113,29 @@ class Stamps:
         with self._lock:
             self._known = dict.fromkeys(self._known, Stamp(-1, -1, -1))
         self._look(connection)
-        if self._is_away:
+        if self.is_away:
             log.info("following.resumed")
-        self._is_away = False
+        self.is_away = False
         looks_again = 0.0
         while not self._is_closed.is_set():
             wait = max(0.0, looks_again - time.monotonic())
             told = list(connection.notifies(timeout=wait, stop_after=1))
-            is_news = any(each.payload != self.sender for each in told)
-            self.notified += is_news
-            if is_news or time.monotonic() >= looks_again:
-                self._look(connection)
+            news = [each.payload for each in told if not each.payload.startswith(self.sender)]
+            self._notified += bool(news)
+            if news or time.monotonic() >= looks_again:
+                answered_at = self._look(connection)
                 looks_again = time.monotonic() + _POLL_SECONDS
+                committed_at = _time_in(news[0]) if news else None
+                if answered_at is not None and committed_at is not None:
+                    self._lag.add(max(0.0, answered_at - committed_at))
 
-    def counts(self) -> Mapping[str, Any]:
-        """How often others told of their commits, and how often was looked, since this process began."""
-        return {"notified": self.notified, "looked": self.looked}
+    def counts(self) -> Following:
+        """What this process knows of its following, without asking anybody."""
+        ago = time.monotonic() - self._confirmed_at
+        return Following(self._notified, self._looked, self.is_away, ago, self._lag)
+
+
+def _time_in(payload: str) -> float | None:
+    """When the commit was done that a notification tells of; earlier releases do not say."""
+    _, _, seconds = payload.partition(" ")
+    return float(seconds) if seconds else None

@@ -16,6 +16,7 @@ from tagloom.engine.storage import (
     State,
     StepRecord,
 )
+from tagloom.store.migrations import SCHEMA_QUERY, check_schema
 from tagloom.store.postgres.connecting import Wire
 from tagloom.store.postgres.reading import STATE_QUERY, PostgresSnapshot
 from tagloom.store.schema import first_change_id
@@ -139,15 +140,17 @@ _ROWS = Rows(
 class PostgresTransaction(PostgresSnapshot):
     """The writer of one environment, which holds the environment's row, and so keeps all others waiting."""
 
-    def __init__(self, wire: Wire, environment: int, committed: Callable[[int, State], None]) -> None:
+    def __init__(self, wire: Wire, environment: int, schema: str, committed: Callable[[int, State], None]) -> None:
         # What is read after the lock sees everything that its last holder committed: each statement sees anew.
         end = first_change_id(environment + 1)
-        locked, newest = wire.ask_all(
+        (revision,), locked, newest = wire.ask_all(
             [
+                (SCHEMA_QUERY, ()),
                 (f"{STATE_QUERY} FOR NO KEY UPDATE", (environment,)),
                 ("SELECT id FROM change WHERE id<%s ORDER BY id DESC LIMIT 1", (end,)),
             ]
         )
+        check_schema(revision[0], schema)
         super().__init__(wire, environment, locked)
         first = first_change_id(environment) + 1
         self._next_change = max(first, newest[0][0] + 1) if newest else first

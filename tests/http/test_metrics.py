@@ -1,0 +1,108 @@
+"""What Prometheus reads: every family is documented, and says what happened."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from tagloom.measures import Following
+from tagloom.model import Origin
+from tagloom.settings import PostgresUrl, Settings
+from tagloom.tags import TagPath
+from tagloom.wiring import Installation, open_installation
+from tagloom_client import Tagloom
+from tests.docs.pages import DOCS, sections, table_rows
+from tests.http.serving import Served
+from tests.postgres import new_installation
+
+OF_POSTGRES = re.compile(r"tagloom_(connection|follower)")
+
+
+def read(http: httpx.Client) -> dict[str, float]:
+    """Every sample, by its name and the values of its labels."""
+    answer = http.get("/metrics")
+    assert answer.status_code == 200
+    return {
+        " ".join((sample.name, *sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def test_the_metrics_documented_are_those_that_are_served(http: httpx.Client, served: Served) -> None:
+    text = http.get("/metrics").text
+    names = {re.sub(r"_created$", "", name) for name in re.findall(r"^# TYPE (tagloom_\w+)", text, re.MULTILINE)}
+    documented = {
+        row[0].strip("`")
+        for row in table_rows(sections(DOCS / "operations.md", 2)["Metrics"])
+        if row[0].startswith("`tagloom_")
+    }
+
+    if served.installation.vitals().following is None:
+        documented = {name for name in documented if not OF_POSTGRES.match(name)}
+    assert names == documented
+    assert "process_resident_memory_bytes" in text
+
+
+def test_a_write_is_seen_in_the_metrics_of_its_commit(http: httpx.Client, served: Served, loom: Tagloom) -> None:
+    before = read(http)
+    loom.give_tag("a", user="u1")
+    after = read(http)
+
+    assert after["tagloom_store_up"] == 1
+    assert after[f"tagloom_version production {loom.place.space}"] == 1
+    assert f"tagloom_index_bytes production {loom.place.space}" in after
+    if served.installation.vitals().commits.batches:
+        for name in ("tagloom_commit_seconds_count", "tagloom_committed_writes_total"):
+            assert after[name] == before[name] + 1
+        assert after["tagloom_write_lock_seconds_count"] > before["tagloom_write_lock_seconds_count"]
+        assert after["tagloom_commit_seconds_bucket +Inf"] == after["tagloom_commit_seconds_count"]
+
+
+def test_imports_and_syncs_are_counted_by_state(http: httpx.Client) -> None:
+    found = read(http)
+
+    assert found["tagloom_imports failed"] >= 0
+    assert found["tagloom_import_age_seconds held"] >= 0
+    assert "tagloom_import_age_seconds done" not in found
+    assert {name for name in found if name.startswith("tagloom_syncs ")} == {
+        f"tagloom_syncs {state}" for state in ("reading", "importing", "held", "done", "failed", "cancelled")
+    }
+    assert (found["tagloom_syncs_late"], found["tagloom_sync_due_age_seconds"]) == (0, 0)
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Installation]:
+    installation = open_installation(Settings(database=PostgresUrl(url)), create=True)
+    try:
+        yield installation
+    finally:
+        installation.close()
+
+
+def following(installation: Installation) -> Following:
+    found = installation.vitals().following
+    assert found is not None
+    return found
+
+
+def test_what_another_process_commits_is_told_of_and_its_lag_measured() -> None:
+    url = new_installation()
+    with opened(url) as writing, opened(url) as reading:
+        place = writing.control.list_spaces("main")[0].id
+        environment = writing.control.get_environment(place, "production")
+        reading.population(environment).version()
+        population = writing.population(environment)
+        deadline = time.monotonic() + 30
+        for number in range(1, 1_000):
+            population.put_tag(TagPath(f"t{number}"), Origin("ada", "test"))
+            if sum(following(reading).lag.counts) or time.monotonic() > deadline:
+                break
+
+        assert sum(following(reading).lag.counts) > 0
+        assert following(reading).notified > 0
+        assert following(writing).notified == 0
+        assert not following(reading).is_away
