@@ -21,6 +21,10 @@ from tagloom.tags import parse_tag, printable
 
 Way = Literal["trim", "lowercase", "slug"]
 Cell: TypeAlias = str | tuple[str, ...]
+# Columns named so say why a row was rejected. They are written behind a file's own, and nothing is read of them.
+REASON_PREFIX = "tagloom_"
+REASON_COLUMNS = tuple(REASON_PREFIX + name for name in ("line", "problem", "detail", "suggestion"))
+REASON_FIELD = f"{REASON_PREFIX}rejected"  # Of NDJSON, where one object holds all of them.
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 TRUE = ("1", "t", "true", "y", "yes")
 FALSE = ("", "0", "f", "false", "n", "no", "null")

@@ -113,6 +113,23 @@ def test_parquet_is_read_as_the_mapping_means_it(mapping: Mapping, rows: list[tu
     assert found == meant(mapping, {n: dict(zip(NAMES, row, strict=True)) for n, row in enumerate(rows, 1)})
 
 
+def test_ids_of_parquet_may_be_numbers_beside_a_column_of_tags(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    pq.write_table(pa.table({"user": [1, 2], "tag": ["a", "b"]}), path)
+
+    (part,) = read_mapped(path, "parquet", "none", Mapping(user="user", columns=(TagColumn(column="tag"),)))
+
+    assert [key.as_py() for key in part.keys] == [b"u1", b"u2"]
+
+
+def test_columns_that_say_why_a_row_was_rejected_are_none_of_a_files_own(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("user,a,tagloom_line\nu1,x,2\n")
+    mapping = Mapping(user="user", columns=(ValueColumn(column="a", branch="a"),), unnamed="refuse")
+
+    assert said(list(read_mapped(path, "csv", "none", mapping))) == {2: ("u1", ("a/x",))}
+
+
 def test_a_line_number_is_that_of_the_records_first_line(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text('user,a\nu1,"two\nlines"\n\nu2,x\n')

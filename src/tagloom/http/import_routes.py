@@ -8,6 +8,7 @@ from tagloom.http.addresses import SPACE, E
 from tagloom.http.parameters import LIMIT, MODE, NORMALIZE, Parameter
 from tagloom.http.routing import Handler, Route
 from tagloom.http.shapes import ImportsPage, MappingsPage
+from tagloom.importing.proposing import Proposal
 from tagloom.mappings import Mapping
 from tagloom.store.imports_port import Import, KeptMapping
 
@@ -134,14 +135,37 @@ IMPORTS: tuple[Route, ...] = (
         handler=imports.rejected_lines,
         group="Imports",
         summary="Stream the lines that were rejected, with reasons",
+        description="As NDJSON, or with `shape=rows` as the file had them: the same format, header and columns, and "
+        "the reasons behind, which nothing reads. Mended, that file is sent again by the same mapping.",
         scopes=("tags:read", "people:read"),
-        answer_types=("application/x-ndjson",),
-        problems=(problems.ImportNotFound,),
+        parameters=(
+            Parameter(name="shape", description="What is sent.", choices=("reasons", "rows"), default="reasons"),
+        ),
+        answer_types=tuple(imports.FORMATS),
+        problems=(problems.ImportNotFound, problems.ImportFileGone),
     ),
 )
 
 VERSION = Parameter(name="version", description="A former form.", kind="integer")
 MAPPINGS: tuple[Route, ...] = (
+    Route(
+        method="POST",
+        path=f"{E}/mappings/proposals",
+        handler=imports.propose_mapping,
+        group="Imports",
+        summary="Propose a mapping for a file, from its first rows",
+        description="The body is the file's beginning, plain or compressed by gzip or zstd; of Parquet it is the whole "
+        "file. The answer has the mapping, the columns with samples, and the first rows as they would be read.",
+        scopes=("tags:write",),
+        bulk=tuple(imports.FORMATS),
+        answer=Proposal,
+        problems=(
+            problems.BodyTooLarge,
+            problems.BodyTruncated,
+            problems.ContentTypeUnsupported,
+            problems.ColumnsInvalid,
+        ),
+    ),
     Route(
         method="GET",
         path=f"{SPACE}/mappings",

@@ -38,7 +38,7 @@ class Folder:
         except BaseException:
             shutil.rmtree(path.parent)
             raise
-        return run, size, next((name for magic, name in _MAGIC if first.startswith(magic)), "none")
+        return run, size, compression_of(first)
 
     def drop(self, run: str) -> None:
         """Forgets a file; does nothing when it is gone."""
@@ -49,6 +49,11 @@ class Folder:
         for place in sorted(self._place.glob("*")) if self._place.exists() else ():
             if ID.fullmatch(place.name) and place.stat().st_mtime < moment:
                 yield place.name
+
+
+def compression_of(first: bytes) -> Compression:
+    """How a file is compressed that begins with these bytes, four or more."""
+    return next((name for magic, name in _MAGIC if first.startswith(magic)), "none")
 
 
 def chunks_of(path: Path) -> Iterator[bytes]:

@@ -5,15 +5,16 @@ Asking changes the stored import; a worker, of whatever process, sees the change
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.importing.folder import Folder, chunks_of
+from tagloom.importing.mending import rows_to_mend
 from tagloom.mappings import Mapping, check_mapping
-from tagloom.model import Done, Environment, Mode, Origin
+from tagloom.model import Done, Environment, Mode, Origin, Rejected
 from tagloom.store.imports_port import ENDED, Import, ImportFormat, ImportState, Tally
 from tagloom.store.port import Control, Population
 from tagloom.tags import parse_tag
@@ -145,6 +146,25 @@ class Imports:
         """Those of an environment, the newest first, behind the one of the id `before`."""
         found = self._control.list_imports(environment.space, environment.name, limit=limit, before=before)
         return tuple(self._told(environment, run) for run in found)
+
+    def rejected(self, environment: Environment, id: str) -> Iterator[Rejected]:
+        """The lines that its committed steps rejected, by line; before there are any, the first that its plan would."""
+        run = self.get(environment, id)
+        population = self._population_of(environment)
+        if population.steps(id) or run.plan is None:
+            return population.rejected_in(id)
+        return iter(run.plan.foreseen.receipt.rejected)
+
+    def rejected_rows(self, environment: Environment, id: str) -> Iterator[bytes]:
+        """The file again with nothing but its rejected rows, and why behind each; see `rows_to_mend`.
+
+        Raises: ImportFileGone, at once.
+        """
+        run = self.get(environment, id)
+        path = self.folder.path(id)
+        if not run.has_file or not path.exists():
+            raise problems.ImportFileGone("The file is not here any more, and with it its rows.")
+        return rows_to_mend(path, run, self.rejected(environment, id))
 
     def _told(self, environment: Environment, run: Import) -> Import:
         if run.state not in _BEGUN:
