@@ -113,7 +113,7 @@ UPLOAD_SECONDS_SILENT = 120  # A run that saved no progress for so long was cut 
 PROVIDER_SECONDS_CACHED = 3_600  # An identity provider's description and keys; new keys are fetched when needed.
 PROVIDER_BYTES_MAX = 1_048_576  # One answer of an identity provider; real ones have some kilobytes.
 TICKET_SECONDS_MAX = 600  # A sign-in at the provider that takes longer is begun again.
-FORM_FIELDS_MAX = 4_000  # Three fields for each filter of the largest rule, and the rest.
+FORM_FIELDS_MAX = 11_000  # Ten fields for each column of the widest file, and the rest.
 
 SYNCS_PER_ENVIRONMENT_MAX = 200  # Listed on one page.
 SYNC_QUERY_CHARACTERS_MAX = 20_000  # Longer queries are views of the database.

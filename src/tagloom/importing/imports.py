@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from tagloom import limits, problems
 from tagloom.importing.folder import Folder, chunks_of
 from tagloom.importing.mending import rows_to_mend
+from tagloom.importing.proposing import Beginning, beginning_of
 from tagloom.mappings import Mapping, check_mapping
-from tagloom.model import Done, Environment, Mode, Origin, Rejected
+from tagloom.model import Done, Environment, Mode, Origin, Rejected, Version
 from tagloom.store.imports_port import ENDED, Import, ImportFormat, ImportState, Tally
 from tagloom.store.port import Control, Population
 from tagloom.tags import parse_tag
@@ -147,6 +148,17 @@ class Imports:
         found = self._control.list_imports(environment.space, environment.name, limit=limit, before=before)
         return tuple(self._told(environment, run) for run in found)
 
+    def beginning(self, environment: Environment, id: str) -> Beginning:
+        """The columns and first rows of its file. Raises: ImportFileGone, BodyInvalid, ColumnsInvalid."""
+        run = self.get(environment, id)
+        return beginning_of(self._path(run), run.format, run.compression)
+
+    def _path(self, run: Import) -> Path:
+        path = self.folder.path(run.id)
+        if not run.has_file or not path.exists():
+            raise problems.ImportFileGone("The file is not here any more.")
+        return path
+
     def rejected(self, environment: Environment, id: str) -> Iterator[Rejected]:
         """The lines that its committed steps rejected, by line; before there are any, the first that its plan would."""
         run = self.get(environment, id)
@@ -161,10 +173,7 @@ class Imports:
         Raises: ImportFileGone, at once.
         """
         run = self.get(environment, id)
-        path = self.folder.path(id)
-        if not run.has_file or not path.exists():
-            raise problems.ImportFileGone("The file is not here any more, and with it its rows.")
-        return rows_to_mend(path, run, self.rejected(environment, id))
+        return rows_to_mend(self._path(run), run, self.rejected(environment, id))
 
     def _told(self, environment: Environment, run: Import) -> Import:
         if run.state not in _BEGUN:
@@ -179,7 +188,7 @@ class Imports:
             environment,
             id,
             ("waiting", "planned", "held", "failed"),
-            lambda run: replace(_to(run, "looking"), runs_after_plan=False, plan=None),
+            lambda run: replace(_to(run, "looking"), runs_after_plan=False, plan=None, began_at=self._at()),
             is_untouched=True,
         )
 
@@ -207,7 +216,7 @@ class Imports:
 
     def resume(self, environment: Environment, id: str) -> Import:
         """Goes on where it was paused. Raises: ImportStateWrong, ImportFileGone."""
-        return self._change(environment, id, ("paused",), lambda run: _begun(replace(run, problem=None)))
+        return self._change(environment, id, ("paused",), lambda run: _begun(replace(run, began_at=self._at())))
 
     def cancel(self, environment: Environment, id: str, *, by: str, undo: bool = False) -> Import:
         """Ends it: no further step is applied, by whatever process. With `undo` those that were are taken back.
@@ -230,8 +239,7 @@ class Imports:
         self._change(environment, id, ENDED, lambda run: run, needs_file=False)
         population = self._population_of(environment)
         done = population.seal(id)
-        versions = [step.version for step in done if step.version is not None]
-        standing = [version for version in versions if population.get_change(version).undone_by is None]
+        standing = self.standing(environment, id)
         undone = [population.undo_all(standing, Origin(by, f"import {id}")).version] if standing else []
         return self._change(
             environment,
@@ -240,6 +248,12 @@ class Imports:
             lambda run: replace(run, tally=tally_of(done), undone=(*run.undone, *undone)),
             needs_file=False,
         )
+
+    def standing(self, environment: Environment, id: str) -> tuple[Version, ...]:
+        """The versions that it made and nobody undid."""
+        population = self._population_of(environment)
+        versions = [step.version for step in population.steps(id) if step.version is not None]
+        return tuple(version for version in versions if population.get_change(version).undone_by is None)
 
     def drop(self, environment: Environment, id: str) -> None:
         """Forgets the import and its file; what it did stays. Raises: ImportStateWrong."""

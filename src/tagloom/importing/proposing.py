@@ -100,11 +100,15 @@ class Beginning(NamedTuple):
     names: tuple[str, ...]
     rows: list[FirstRow]
 
+    def texts(self, place: int) -> list[str]:
+        """The cells of a column that are not blank."""
+        return _texts([row.cells[place] for row in self.rows if row.fault is None])
+
     def seen(self) -> tuple[Seen, ...]:
         """The columns with samples."""
         found = []
         for place, name in enumerate(self.names):
-            texts = dict.fromkeys(_texts([row.cells[place] for row in self.rows]))
+            texts = dict.fromkeys(self.texts(place))
             shown = [printable(text) for text, _ in zip(texts, range(SAMPLES_SHOWN), strict=False)]
             found.append(Seen(column=name, samples=tuple(shown)))
         return tuple(found)
@@ -188,7 +192,7 @@ def proposed_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Ma
     """What these rows of these columns look like: pure, and the same each time."""
     columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
     user, visitor = _people(columns)
-    branches = dict(zip(names, _levels(names), strict=True))
+    branches = dict(zip(names, levels_of(names), strict=True))
     found: list[Column] = []
     for name, cells in columns.items():
         is_own = name not in (user, visitor) and not name.startswith(REASON_PREFIX)
@@ -218,13 +222,13 @@ def _proposed_column(name: str, branch: str, cells: Sequence[Cell]) -> Column | 
     if title in TAG_NAMES and not is_divided and len(texts) == len(cells):
         return TagColumn(column=name, steps=_steps(texts))
     if title in (*TAG_NAMES, *LIST_NAMES):
-        return _proposed_list(name, _separator(texts), texts)
+        return _proposed_list(name, separator_of(texts), texts)
     distinct = set(texts)
     if {text.strip().casefold() for text in distinct} <= {*TRUE, *FALSE}:
         return FlagColumn(column=name, yes=branch)
     if all(NUMBER.fullmatch(text.strip()) for text in distinct):
         return _proposed_numbers(name, title, branch, texts)
-    separator = _separator(texts)
+    separator = separator_of(texts)
     if not is_divided and _is_list(texts, separator):
         return _proposed_list(name, separator, texts)
     return _proposed_values(name, branch, texts)
@@ -241,14 +245,26 @@ def _proposed_numbers(name: str, title: str, branch: str, texts: Sequence[str]) 
         return None
     if len(set(texts)) <= VALUES_MAX:
         return ValueColumn(column=name, branch=branch)
+    return BandsColumn(column=name, bands=bands_at(branch, bounds_of(texts)), blank="")
+
+
+def bounds_of(texts: Sequence[str]) -> list[Decimal]:
+    """Where the quarters of some numbers end, rounded; none when a text is no number."""
+    if not texts or not all(NUMBER.fullmatch(text.strip()) for text in texts):
+        return []
     numbers = sorted(Decimal(text.strip()) for text in texts)
     quarters = [numbers[len(numbers) * quarter // 4] for quarter in (1, 2, 3)]
     # One digit says enough for a beginning, and is easy to change.
     rounded = (number.quantize(Decimal(1).scaleb(number.adjusted())) for number in quarters)
-    bounds = sorted({Decimal(f"{number:f}") for number in rounded})
+    return sorted({Decimal(f"{number:f}") for number in rounded})
+
+
+def bands_at(branch: str, bounds: Sequence[Decimal]) -> tuple[Band, ...]:
+    """The bands between some bounds, of which there is at least one, with tags below a branch."""
+    above = f"{branch}/" if branch else ""
     lows = ["up-to-", *(f"over-{low}-to-" for low in bounds)]
-    bands = [Band(to=bound, tag=f"{branch}/{low}{bound}") for low, bound in zip(lows, bounds, strict=False)]
-    return BandsColumn(column=name, bands=(*bands, Band(tag=f"{branch}/over-{bounds[-1]}")), blank="")
+    bands = [Band(to=bound, tag=f"{above}{low}{bound}") for low, bound in zip(lows, bounds, strict=False)]
+    return (*bands, Band(tag=f"{above}over-{bounds[-1]}"))
 
 
 def _proposed_values(name: str, branch: str, texts: Sequence[str]) -> ValueColumn | None:
@@ -265,7 +281,7 @@ def _texts(cells: Sequence[Cell]) -> list[str]:
     return [text for cell in cells for text in ((cell,) if isinstance(cell, str) else cell) if text.strip()]
 
 
-def _separator(texts: Sequence[str]) -> str:
+def separator_of(texts: Sequence[str]) -> str:
     """The one of the usual separators that the cells have most; tags may hold spaces, so a space is none."""
     whole = "".join(texts)
     return max(SEPARATORS, key=whole.count)
@@ -310,7 +326,7 @@ def _title(name: str) -> str:
     return _snake(levels[-1])
 
 
-def _levels(names: Sequence[str]) -> Iterator[str]:
+def levels_of(names: Sequence[str]) -> Iterator[str]:
     """A level for each column, different for all."""
     taken = set[str]()
     for number, name in enumerate(names, 1):

@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import structlog
 from msgspec.structs import replace
@@ -149,11 +149,12 @@ class Worker:
     def _parts(self, run: Import) -> Iterator[Part]:
         """The parts of the file, while the import is this worker's. Raises: _Stopped."""
         rows, told = 0, 0.0
-        for part in parts_of(self._imports.folder.path(run.id), run):
-            self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
-            told = self._now() if late else told
-            yield part
-            rows += len(part.lines) + len(part.rejected)
+        with closing(parts_of(self._imports.folder.path(run.id), run)) as parts:
+            for part in parts:
+                self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
+                told = self._now() if late else told
+                yield part
+                rows += len(part.lines) + len(part.rejected)
         self._tell(run, rows)
 
     def _tell(self, run: Import, rows: int | None) -> None:

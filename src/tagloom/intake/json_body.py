@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from tagloom import limits, problems
 from tagloom.intake.columns import Building, LineFault
@@ -17,7 +17,7 @@ _BETWEEN = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 _BEHIND = re.compile(r"[ \t\r\n]*\][ \t\r\n]*\}[ \t\r\n]*")
 
 
-def read_json(source: Iterator[bytes], *, allow_change: bool) -> Iterator[Part]:
+def read_json(source: Iterator[bytes], *, allow_change: bool) -> Generator[Part, None, None]:
     """The parts of a JSON body of up to JSON_BODY_BYTES_MAX; the number of a line is its place in the list, from 1.
 
     Raises: BodyInvalid, BodyTooLarge.

@@ -4,7 +4,7 @@ A file of one tag a row is read as the plain form is, without a Python loop over
 mapped. Other files are read a record at a time, each different cell of a column mapped once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -23,7 +23,7 @@ ROWS_PER_PART = 65_536
 CELLS_KNOWN_MAX = 65_536  # Different cells of a column that are remembered; more are ids or free text.
 
 
-def read_mapped(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping) -> Iterator[Part]:
+def read_mapped(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping) -> Generator[Part, None, None]:
     """The parts of a file. A bad line is rejected alone, and holds its person where that can be told.
 
     Raises: BodyInvalid, ColumnsInvalid.
@@ -64,14 +64,19 @@ def _long_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Map
     assert isinstance(column, TagColumn), "a long file has one column of tags"
     # A name that no column has stands for a kind of person that the mapping does not name.
     nobody = "\0"
-    with closing(read_bytes(path, squeezed)) as chunks:
-        parts = read_parts(
-            chunks,
-            format,
-            user_column=mapping.user or nobody,
-            visitor_column=mapping.visitor or nobody,
-            tag_column=column.column,
-        )
+    # The parts are closed before what they read from, which a thread may be reading ahead.
+    with (
+        closing(read_bytes(path, squeezed)) as chunks,
+        closing(
+            read_parts(
+                chunks,
+                format,
+                user_column=mapping.user or nobody,
+                visitor_column=mapping.visitor or nobody,
+                tag_column=column.column,
+            )
+        ) as parts,
+    ):
         for part in parts:
             yield _retagged(part, mapping, column)
 

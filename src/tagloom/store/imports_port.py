@@ -65,7 +65,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     `mapping` says how its records become taggings; without one they are of the plain form. `under`, `mode` and
     `lowercase` are those of a batch. A run that would remove more than `share_removed_max` percent of the taggings
     under the prefix is held; None never is. `is_approved` lets the next run pass. `rows_total` is known once the file
-    was read to its end. `revision` counts the stored forms.
+    was read to its end; `began_at` is when it was set to work last. `revision` counts the stored forms.
     """
 
     id: str
