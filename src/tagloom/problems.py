@@ -451,6 +451,12 @@ class TooManyImports(Problem):
     status = 422
 
 
+class ImportHeld(Problem):
+    """The import would do more than it may without being asked."""
+
+    status = 409
+
+
 class ImportFileGone(Problem):
     """The file of the import is not kept any more."""
 

@@ -140,3 +140,46 @@ def test_a_mapping_is_proposed_for_the_beginning_of_a_file(loom: Tagloom) -> Non
     with pytest.raises(ProblemError) as caught:
         loom.propose_mapping(b"\0" * (16_777_216 + 1), format="parquet")
     assert caught.value.name == "body-too-large"
+
+
+def test_a_mapping_may_be_given_to_an_import_that_waits(loom: Tagloom) -> None:
+    brought = loom.bring_file([b"id,plan\nu1,Gold\n"], format="csv")
+
+    loom.put_import_mapping(brought.id, PLANS)
+    loom.ask_import(brought.id, "run")
+    assert ended(loom, brought, "done").tally["added"] == 1
+
+    with pytest.raises(ProblemError) as caught:
+        loom.put_import_mapping(brought.id, PLANS)
+    assert caught.value.name == "import-state-wrong"
+    assert loom.get_person(user="u1").tags == ("crm/plan/gold",)
+
+
+def test_the_file_of_an_ended_import_is_forgotten_and_the_import_stays(loom: Tagloom) -> None:
+    brought = loom.bring_file([b"user,tag\nu1,A\n"], format="csv")
+    with pytest.raises(ProblemError) as caught:
+        loom.drop_import_file(brought.id)
+    assert caught.value.name == "import-state-wrong"
+    loom.ask_import(brought.id, "run")
+    ended(loom, brought, "done")
+
+    loom.drop_import_file(brought.id)
+
+    assert loom.get_import(brought.id).state == "done"
+    assert [each.line for each in loom.list_rejected(brought.id)] == [2]
+    with pytest.raises(ProblemError) as caught:
+        list(loom.download_rejected(brought.id))
+    assert caught.value.name == "import-file-gone"
+
+
+def test_an_empty_mirror_may_be_allowed_beforehand(loom: Tagloom) -> None:
+    loom.tag_people([{"user": "u1", "tags": ["crm/a"]}])
+    how: dict[str, Any] = {"format": "csv", "mode": "mirror", "under": "crm", "share_removed_max": 100}
+
+    held = loom.bring_file([b"user,tag\n"], **how)
+    loom.ask_import(held.id, "run")
+    assert ended(loom, held, "held").hold == "source-empty"
+    brought = loom.bring_file([b"user,tag\n"], **how, allow_empty=True)
+    loom.ask_import(brought.id, "run")
+
+    assert ended(loom, brought, "done").tally["removed"] == 1

@@ -246,6 +246,8 @@ class Tagloom(Sender):
     ask_import = _one(imports.ask_import)
     cancel_import = _one(imports.cancel_import)
     drop_import = _one(imports.drop_import)
+    drop_import_file = _one(imports.drop_import_file)
+    put_import_mapping = _one(imports.put_import_mapping)
     list_rejected = _lines(imports.list_rejected)
     download_rejected = _bytes(imports.download_rejected)
     propose_mapping = _one(imports.propose_mapping)

@@ -29,6 +29,7 @@ def bring_file(
     mapping: str | None = None,
     normalize: Literal["lowercase"] | None = None,
     share_removed_max: int | None = None,
+    allow_empty: bool | None = None,
 ) -> Ask[Import]:
     """Sends a file, which waits to be planned or run."""
     query = query_of(
@@ -38,6 +39,7 @@ def bring_file(
         mapping=mapping,
         normalize=normalize,
         share_removed_max=share_removed_max,
+        allow_empty=allow_empty,
     )
     body = Body(CONTENT_TYPES[format], source)
     path = f"{place.address}/imports"
@@ -69,6 +71,17 @@ def cancel_import(place: Place, id: str, *, undo: bool = False) -> Ask[Import]:
 def drop_import(place: Place, id: str) -> Ask[None]:
     """Forgets an import and its file; what it did stays."""
     return Ask("DELETE", _address(place, id), check, is_repeatable=False)
+
+
+def drop_import_file(place: Place, id: str) -> Ask[Import]:
+    """Forgets the file of an import that has ended; the import itself stays."""
+    return Ask("DELETE", f"{_address(place, id)}/file", reading(Import), is_repeatable=False)
+
+
+def put_import_mapping(place: Place, id: str, mapping: dict[str, Any]) -> Ask[Import]:
+    """Says by which mapping its file is read, before anything of it was applied."""
+    path = f"{_address(place, id)}/mapping"
+    return Ask("PUT", path, reading(Import), body=json_body(mapping), is_repeatable=False)
 
 
 def list_rejected(place: Place, id: str) -> Lines[Rejected]:

@@ -55,6 +55,7 @@ async def create_import(call: Call) -> Answer:
             lowercase=call.find_text("normalize") == "lowercase",
             format=format,
             share_removed_max=limits.IMPORT_SHARE_REMOVED_DEFAULT if share is None else share,
+            allow_empty=call.flag("allow_empty"),
         ),
     )
     place = f"/v2/spaces/{environment.space}/environments/{environment.name}/imports/{run.id}"
@@ -105,6 +106,31 @@ async def drop_import(call: Call) -> Answer:
     environment, id = call.environment, call.values["import"]
     await call.in_thread(lambda: call.doors.imports.drop(environment, id))
     return Answer(None, status=204)
+
+
+async def drop_import_file(call: Call) -> Answer:
+    """Forgets the file of an import that has ended."""
+    return await _asked(call, Imports.drop_file)
+
+
+async def put_import_mapping(call: Call) -> Answer:
+    """Says by which mapping it is read, before anything of it was applied."""
+    environment, id, imports = call.environment, call.values["import"], call.doors.imports
+    mapping = await read_json(call, Mapping)
+
+    def configured() -> Import:
+        run = imports.get(environment, id)
+        return imports.configure(
+            environment,
+            id,
+            mapping=mapping,
+            mode=run.mode,
+            under=run.under,
+            lowercase=run.lowercase,
+            share_removed_max=run.share_removed_max,
+        )
+
+    return Answer(await call.in_thread(configured))
 
 
 async def plan_import(call: Call) -> Answer:

@@ -26,7 +26,7 @@ class Folder:
     def store(self, chunks: Iterable[bytes]) -> tuple[str, int, Compression]:
         """Stores a file: the id of its import to be, its bytes, and how it is compressed, told by its first bytes.
 
-        Raises: BodyInvalid: it is empty; BodyTooLarge; what `chunks` raises. Then nothing is left.
+        Raises: BodyTooLarge; what `chunks` raises. Then nothing is left.
         """
         run = secrets.token_hex(12)
         path = self.path(run)
@@ -73,6 +73,4 @@ def _written(path: Path, chunks: Iterable[bytes]) -> int:
                     f"A file has {limits.IMPORT_BYTES_MAX:,} bytes at most.", bytes_max=limits.IMPORT_BYTES_MAX
                 )
             file.write(chunk)
-    if not size:
-        raise problems.BodyInvalid("The file is empty.")
     return size

@@ -58,6 +58,7 @@ class Imports:
         lowercase: bool = False,
         format: ImportFormat | None = None,
         share_removed_max: float | None = limits.IMPORT_SHARE_REMOVED_DEFAULT,
+        allow_empty: bool = False,
     ) -> Import:
         """Stores a file, which waits to be planned or run. Its compression is told by its first bytes.
 
@@ -84,6 +85,7 @@ class Imports:
             mapping=mapping,
             mapping_name=mapping_name,
             share_removed_max=share_removed_max,
+            allows_empty=allow_empty,
         )
         _check(draft)
         self._forget_old()
@@ -92,7 +94,11 @@ class Imports:
             raise problems.TooManyImports(
                 f"{limits.UPLOADS_KEPT_MAX} files are kept; drop one first.", files_max=limits.UPLOADS_KEPT_MAX
             )
-        id, size, compression = self.folder.store(chunks_of(source) if isinstance(source, Path) else source)
+        chunks = chunks_of(source) if isinstance(source, Path) else source
+        id, size, compression = self.folder.store(chunks)
+        if not size and found != "ndjson":
+            self.folder.drop(id)
+            raise problems.BodyInvalid("The file is empty.")
         run = replace(draft, id=id, size_bytes=size, compression=compression)
         try:
             if found == "parquet" and compression != "none":
@@ -193,7 +199,9 @@ class Imports:
         )
 
     def run(self, environment: Environment, id: str, *, goes_on: bool = False) -> Import:
-        """Has it applied; a mode that can remove is planned first, unless it was. Again after a failure goes on.
+        """Has it applied; a mode that can remove is planned first, unless it was or nothing would hold it.
+
+        Again after a failure goes on.
 
         With `goes_on` neither a guard nor a plan that holds no more stops it. Raises: ImportStateWrong, ImportFileGone.
         """
@@ -261,6 +269,12 @@ class Imports:
         self._change(environment, id, states, lambda run: run, needs_file=False)
         self._control.drop_import(id)
         self.folder.drop(id)
+
+    def drop_file(self, environment: Environment, id: str) -> Import:
+        """Forgets the file of an import that has ended; what is known of it stays. Raises: ImportStateWrong."""
+        run = self._change(environment, id, ENDED, lambda run: replace(run, has_file=False), needs_file=False)
+        self.folder.drop(id)
+        return run
 
     # Within.
 
@@ -341,6 +355,7 @@ def tally_of(done: Iterable[Done]) -> Tally:
         new_tags=sum(each.new_tags for each in receipts),
         normalized=sum(each.normalized for each in receipts),
         rejected_count=sum(each.rejected_count for each in receipts),
+        aliases={old: new for each in receipts for old, new in each.aliases.items()},
     )
 
 
@@ -349,8 +364,9 @@ def _to(run: Import, state: ImportState) -> Import:
 
 
 def _begun(run: Import) -> Import:
-    """An import that is to be run: by way of a plan, when it can take something from somebody."""
-    if run.mode == "add" or run.plan is not None or run.is_approved:
+    """An import that is to be run: by way of a plan, when it can take more than it may without being asked."""
+    is_unbounded = run.share_removed_max is None or run.share_removed_max >= 100
+    if run.mode == "add" or run.plan is not None or run.is_approved or is_unbounded:
         return _to(run, "running")
     return replace(_to(run, "looking"), runs_after_plan=True)
 

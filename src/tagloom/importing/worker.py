@@ -79,10 +79,10 @@ class Worker:
                 log.error("import.store_unavailable", detail=problem.detail)
             self._imports.has_work.wait(limits.IMPORT_SECONDS_BETWEEN_LOOKS)
 
-    def work_once(self) -> bool:
-        """Takes an import that waits for work and carries it as far as it goes; False when none waits."""
+    def work_once(self, only: str | None = None) -> bool:
+        """Takes an import that waits for work, or this one, and carries it as far as it goes; False when none waits."""
         now = self._now()
-        run = self._control.lease_import(self._owner, now=rfc3339(now), until=self._until())
+        run = self._control.lease_import(self._owner, now=rfc3339(now), until=self._until(), only=only)
         if run is None:
             return False
         environment = self._control.get_environment(run.space, run.environment)
@@ -240,7 +240,11 @@ class Worker:
             if not self._run_as_planned(environment, run, run.plan):
                 return
         else:
-            self._apply(environment, run, None)
+            try:
+                self._apply(environment, run, None)
+            except problems.MirrorEmpty as problem:
+                self._hold(run, "source-empty", problem.detail, None)
+                return
         tally = tally_of(population.steps(run.id))
         total = self._control.get_import(run.id).rows_read
         self._put(run, "done", tally=tally, rows_total=total)
@@ -291,7 +295,7 @@ def _request(run: Import, rejected_max: int) -> Request:
         action="import",
         under=parse_tag(run.under) if run.under else None,
         lowercase=run.lowercase,
-        allow_empty=run.is_approved,
+        allow_empty=run.is_approved or run.allows_empty,
         rejected_max=rejected_max,
     )
 

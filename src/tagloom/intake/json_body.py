@@ -38,6 +38,24 @@ def read_json(source: Iterator[bytes], *, allow_change: bool) -> Generator[Part,
         yield building.part()
 
 
+def lines_of_json(source: Iterator[bytes]) -> Iterator[bytes]:
+    """The items of a JSON body as lines of NDJSON, each at its place in the list. Raises: BodyInvalid, BodyTooLarge."""
+    text = _whole(source).decode("utf-8", "surrogateescape")
+    for item in _items(text):
+        if "\n" in item or "\r" in item:
+            item = _in_one_line(item)
+        yield item.encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _in_one_line(item: str) -> str:
+    try:
+        json.loads(item)
+    except (ValueError, RecursionError):
+        # A text holds the line end, which makes it invalid in one line as in several: so does another control.
+        return item.replace("\n", "\t").replace("\r", "\t")
+    return item.replace("\n", " ").replace("\r", " ")
+
+
 def _whole(source: Iterator[bytes]) -> bytes:
     body = bytearray()
     for chunk in source:
