@@ -33,7 +33,6 @@ LINE_BYTES_MAX = 1_048_576  # A longer line is rejected alone, and never held wh
 PART_BYTES = 16_777_216  # Bytes of a body that are parsed at once: the memory of an upload.
 PARTS_IN_FLIGHT_MAX = 3  # Parts read ahead of the engine; more only adds memory.
 REJECTED_PER_RECEIPT_MAX = 1_000  # Lines listed in a receipt; rejected_count is exact beyond it.
-REJECTED_PER_FILE_MAX = 1_000_000  # Lines that the command line writes to a file of rejected ones: some 200 MB.
 VALUE_CHARACTERS_MAX = 200  # What a rejected line or a problem shows of the offending value.
 NEAREST_TAGS_MAX = 3  # Suggestions for an unknown tag.
 
@@ -109,7 +108,6 @@ IMPORT_PLANS_IN_A_ROW_MAX = 3  # Plans that other writers overtake before the im
 IMPORT_SHARE_REMOVED_DEFAULT = 20  # Percent of the taggings under the prefix that a run takes without being asked.
 UPLOADS_KEPT_MAX = 200  # Files of one environment that lie in the data directory at once.
 UPLOAD_DAYS_KEPT = 30  # Then the file goes; the batch that it made stays in the log.
-UPLOAD_SECONDS_SILENT = 120  # A run that saved no progress for so long was cut off.
 PROVIDER_SECONDS_CACHED = 3_600  # An identity provider's description and keys; new keys are fetched when needed.
 PROVIDER_BYTES_MAX = 1_048_576  # One answer of an identity provider; real ones have some kilobytes.
 TICKET_SECONDS_MAX = 600  # A sign-in at the provider that takes longer is begun again.

@@ -26,7 +26,6 @@ from tagloom.syncing.running import Runner
 from tagloom.targeting import Targeting
 from tagloom.teammates import Teammates
 from tagloom.tribes import Tribes
-from tagloom.uploads import Uploads
 
 
 class Installation(Protocol):
@@ -67,7 +66,6 @@ class Loom:
     catalogue: Catalogue
     boards: Boards
     foresight: Foresight
-    uploads: Uploads
     imports: Imports
     worker: Worker
     accounts: Accounts
@@ -99,7 +97,6 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
         catalogue=Catalogue(tribes, installation.population, now),
         boards=Boards(control, tribes),
         foresight=foresight,
-        uploads=Uploads(installation.uploads, foresight, installation.population, now),
         imports=imports,
         worker=Worker(imports, control, foresight, installation.population, now),
         accounts=Accounts(control, installation.passwords, now=now),

@@ -481,24 +481,6 @@ class PlanOutdated(Problem):
     status = 409
 
 
-class UploadNotFound(Problem):
-    """No such upload is known."""
-
-    status = 404
-
-
-class UploadBusy(Problem):
-    """The upload cannot do this now."""
-
-    status = 409
-
-
-class TooManyUploads(Problem):
-    """So many uploads are kept that no further one fits."""
-
-    status = 422
-
-
 class AssetsMissing(Problem):
     """The console's browser assets are not built."""
 
