@@ -80,7 +80,7 @@ def _csv(
     yield text.getvalue().encode("utf-8")
 
 
-class _Sink(io.RawIOBase):
+class Sink(io.RawIOBase):
     """What the Parquet writer writes to: bytes wait here until they are taken."""
 
     def __init__(self) -> None:
@@ -94,6 +94,7 @@ class _Sink(io.RawIOBase):
         return len(self._waiting[-1])
 
     def take(self) -> bytes:
+        """What was written since the last time."""
         taken, self._waiting = b"".join(self._waiting), []
         return taken
 
@@ -102,7 +103,7 @@ def _parquet(
     chunks: Iterator[Sequence[Any]], names: tuple[str, ...], cells: Callable[[Any], tuple[str | None, ...]]
 ) -> Iterator[bytes]:
     schema = pa.schema([(name, pa.string()) for name in names])
-    sink = _Sink()
+    sink = Sink()
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for chunk in chunks:
             columns = list(zip(*(cells(item) for item in chunk), strict=True)) or [()] * len(names)

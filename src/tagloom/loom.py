@@ -27,7 +27,6 @@ from tagloom.syncing.running import Runner
 from tagloom.targeting import Targeting
 from tagloom.teammates import Teammates
 from tagloom.tribes import Tribes
-from tagloom.uploads import Uploads
 
 
 class Installation(Protocol):
@@ -76,7 +75,6 @@ class Loom:
     catalogue: Catalogue
     boards: Boards
     foresight: Foresight
-    uploads: Uploads
     imports: Imports
     worker: Worker
     accounts: Accounts
@@ -108,7 +106,6 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
         catalogue=Catalogue(tribes, installation.population, now),
         boards=Boards(control, tribes),
         foresight=foresight,
-        uploads=Uploads(installation.uploads, foresight, installation.population, now),
         imports=imports,
         worker=Worker(imports, control, foresight, installation.population, now),
         accounts=Accounts(control, installation.passwords, now=now),

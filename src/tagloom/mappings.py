@@ -21,6 +21,10 @@ from tagloom.tags import parse_tag, printable
 
 Way = Literal["trim", "lowercase", "slug"]
 Cell: TypeAlias = str | tuple[str, ...]
+# Columns named so say why a row was rejected. They are written behind a file's own, and nothing is read of them.
+REASON_PREFIX = "tagloom_"
+REASON_COLUMNS = tuple(REASON_PREFIX + name for name in ("line", "problem", "detail", "suggestion"))
+REASON_FIELD = f"{REASON_PREFIX}rejected"  # Of NDJSON, where one object holds all of them.
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 TRUE = ("1", "t", "true", "y", "yes")
 FALSE = ("", "0", "f", "false", "n", "no", "null")
@@ -239,7 +243,7 @@ def parse_mapping_toml(text: str, name: str) -> Mapping:
     try:
         document = tomllib.loads(text, parse_float=Decimal)
         tables = document.pop("columns", {})
-        columns = [_typed(column, table) for column, table in tables.items()]
+        columns = [_typed(column, table, name) for column, table in tables.items()]
         return check_mapping(msgspec.convert({"unnamed": "refuse", **document, "columns": columns}, Mapping))
     except (tomllib.TOMLDecodeError, AttributeError, TypeError) as error:
         raise problems.MappingInvalid(f"{name} is no TOML file of a mapping: {error}.", value=name) from error
@@ -247,12 +251,14 @@ def parse_mapping_toml(text: str, name: str) -> Mapping:
         raise problems.MappingInvalid(f"{name}: {error}.", value=name, rule="the form of a mapping") from error
 
 
-def _typed(column: str, table: dict[str, Any]) -> dict[str, Any]:
+def _typed(column: str, table: dict[str, Any], name: str) -> dict[str, Any]:
     """A column's table with its type, which those of the first form do not say."""
     if "type" in table:
         return {"column": column, **table}
     if "bands" in table:
         return {"column": column, "type": "bands", **table}
+    if "values" not in table:
+        _refuse(f"{name}: column '{column}' needs a type, values or bands", column, "a type, values or bands")
     return {"column": column, "type": "value", "others": "reject", **table}
 
 

@@ -457,6 +457,12 @@ class TooManyImports(Problem):
     status = 422
 
 
+class ImportHeld(Problem):
+    """The import would do more than it may without being asked."""
+
+    status = 409
+
+
 class ImportFileGone(Problem):
     """The file of the import is not kept any more."""
 
@@ -479,24 +485,6 @@ class PlanOutdated(Problem):
     """What was planned holds no more: another version came between."""
 
     status = 409
-
-
-class UploadNotFound(Problem):
-    """No such upload is known."""
-
-    status = 404
-
-
-class UploadBusy(Problem):
-    """The upload cannot do this now."""
-
-    status = 409
-
-
-class TooManyUploads(Problem):
-    """So many uploads are kept that no further one fits."""
-
-    status = 422
 
 
 class AssetsMissing(Problem):

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tagloom.importing.shelf import Mappings
+from tagloom.mappings import parse_mapping
 from tests.cli.conftest import Twins
 from tests.cli.running import Said, run, write
 
@@ -112,15 +114,37 @@ def test_a_mapped_file_goes_to_a_server_line_for_line(twins: Twins, tmp_path: Pa
     assert [line["line"] for line in said.json["rejected"]] == [3, 5]
 
 
-def test_the_file_of_rejected_lines_says_how_many_a_server_listed(twins: Twins, tmp_path: Path) -> None:
+def test_all_rejected_lines_and_rows_come_from_a_server_too(twins: Twins, tmp_path: Path) -> None:
     file = write(tmp_path / "p.csv", "user,tag\n" + "".join(f"u{n},A\n" for n in range(1_200)))
+    pair = twins.pair()
 
-    said = run("import", file, *twins.pair()[1], "--rejected", tmp_path / "bad.csv")
+    for where, name in ((pair[0], "local"), (pair[1], "remote")):
+        to_files = ("--rejected", tmp_path / f"{name}.csv", "--rejected-rows", tmp_path / f"{name}-rows.csv")
+        said = run("import", file, *where, *to_files)
+        assert said.code == 3
+        assert "1,200 of 1,200 rejected lines are listed in" in said.out
 
-    assert said.code == 3
-    with (tmp_path / "bad.csv").open(encoding="utf-8") as bad:
-        listed = len(list(csv.DictReader(bad)))
-    assert f"{listed:,} of 1,200 rejected lines are listed in" in said.out
+    with (tmp_path / "remote.csv").open(encoding="utf-8") as bad:
+        assert len(list(csv.DictReader(bad))) == 1_200
+    for name in (".csv", "-rows.csv"):
+        assert (tmp_path / f"remote{name}").read_bytes() == (tmp_path / f"local{name}").read_bytes()
+
+
+def test_guards_plans_and_kept_mappings_are_the_same_both_ways(twins: Twins, tmp_path: Path) -> None:
+    pair = twins.pair()
+    mapping = parse_mapping('{"user": "id", "columns": [{"type": "value", "column": "plan", "branch": "plan"}]}')
+    for where in pair:
+        Mappings(twins.installation.control).put_mapping(where[-1], "plans", mapping, by="ada")
+    ten = write(tmp_path / "ten.csv", "id,plan\n" + "".join(f"u{n},Gold\n" for n in range(10)))
+    one = write(tmp_path / "one.csv", "id,plan\nu1,Gold\n")
+    mapped = ("--mapping", "plans", "--mode", "mirror", "--under", "plan")
+
+    assert both(twins, pair, "import", ten, "--mapping", "plans", "--json").json["added"] == 10
+    assert both(twins, pair, "import", one, *mapped, "--plan").code == 0
+    assert both(twins, pair, "import", one, *mapped, "--share-removed-max", "20").code == 1
+    assert both(twins, pair, "import", one, *mapped, "--json").json["removed"] == 9
+    assert both(twins, pair, "import", one, "--mapping", "none").code == 1
+    assert both(twins, pair, "import", write(tmp_path / "e.ndjson", ""), "--json").json["version"] == 2
 
 
 def test_a_token_comes_from_the_environment(twins: Twins) -> None:

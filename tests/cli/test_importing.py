@@ -1,8 +1,11 @@
 """`tagloom import`: each format, each mode, each option, each exit code."""
 
 import csv
+import gzip
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tagloom import limits
+from tagloom.importing.shelf import Mappings
+from tagloom.mappings import parse_mapping
+from tagloom.settings import read_settings
+from tagloom.store.imports_port import Import
+from tagloom.wiring import open_installation
 from tests.cli.running import Said, ask, run, write
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "telco"
@@ -30,6 +39,11 @@ class Loader:
 
     def __call__(self, text: str, *options: object, name: str = "people.csv") -> Said:
         return run("import", write(self._folder / name, text), "--data", self.data, *options)
+
+    def imports(self) -> list[Import]:
+        """Those that the installation knows, the newest first."""
+        with closing(open_installation(read_settings(self.data))) as installation:
+            return list(installation.control.list_imports("main", "production", limit=10))
 
     def tags(self, person: str) -> list[str]:
         tags: list[str] = ask("show", person, "--data", self.data)["tags"]
@@ -190,9 +204,126 @@ def test_a_row_that_the_mapping_cannot_read_is_rejected_with_the_line_of_the_fil
     assert load.tags("u5") == ["plan/free"]
 
 
+PLANS = '{"user": "id", "columns": [{"type": "value", "column": "plan", "branch": "plan"}]}'
+
+
+def test_a_mapping_may_be_json_or_the_name_of_one_that_the_space_keeps(load: Loader, tmp_path: Path) -> None:
+    mapping = write(tmp_path / "plans.json", PLANS)
+    assert load("id,plan\nu1,Gold\n", "--mapping", mapping, "--json").json["added"] == 1
+    with closing(open_installation(read_settings(load.data))) as installation:
+        Mappings(installation.control).put_mapping("main", "plans", parse_mapping(PLANS), by="ada")
+
+    assert load("id,plan\nu2,Free\n", "--mapping", "plans", "--json").json["added"] == 1
+    assert load.tags("u2") == ["plan/free"]
+    said = load("id,plan\nu2,Free\n", "--mapping", "other")
+    assert (said.code, said.out) == (1, "")
+
+
+def test_a_plan_says_tag_by_tag_what_would_happen_and_nothing_of_it_stays(load: Loader) -> None:
+    load("user,tag\nu1,crm/a\nu2,crm/a\nu3,crm/b\n")
+
+    text = "user,tag\nu1,crm/a\nu2,crm/c\n"
+    said = load(text, "--mode", "mirror", "--under", "crm", "--plan")
+    as_json = load(text, "--mode", "mirror", "--under", "crm", "--plan", "--json").json
+
+    assert said.code == 0
+    assert "people.csv would be imported (mirror)" in said.out
+    assert [line.split() for line in said.out.splitlines() if line.startswith("crm/")] == [
+        ["crm/a", "0", "1"],
+        ["crm/b", "0", "1"],
+        ["crm/c", "1", "0"],
+    ]
+    assert "Nobody would bear any more: crm/b." in said.out
+    assert "66.7 % of 3 taggings would go." in said.out
+    assert (as_json["receipt"]["removed"], as_json["plan"]["taggings"]) == (2, 3)
+    assert load.tags("u3") == ["crm/b"]
+    assert len(load.imports()) == 1
+
+
+def test_an_import_that_would_take_too_much_is_not_applied(load: Loader) -> None:
+    load("user,tag\n" + "".join(f"u{n},crm/a\n" for n in range(10)))
+    text = "user,tag\n" + "".join(f"u{n},crm/a\n" for n in range(7))
+    mirror = ("--mode", "mirror", "--under", "crm", "--share-removed-max")
+
+    held = load(text, *mirror, 20)
+
+    assert (held.code, held.out) == (1, "")
+    assert "3 of the 10 taggings" in held.err
+    assert load.tags("u9") == ["crm/a"]
+    assert "more than the 20 % that it may" in load(text, *mirror, 20, "--plan").out
+    assert load(text, *mirror, 30).code == 0
+    assert load.tags("u9") == []
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.ndjson", "p.json"])
+def test_rejected_rows_are_mended_and_imported_in_the_same_way(load: Loader, tmp_path: Path, name: str) -> None:
+    text = {
+        "p.csv": "user,tag\nu1,a\nu2,B\n",
+        "p.ndjson": '{"user":"u1","tags":["a"]}\n{"user":"u2","tags":["B"]}\n',
+        "p.json": '{"taggings":[{"user":"u1",\n"tags":["a"]},\n{"user":"u2",\n"tags":["B"]}]}',
+    }[name]
+    rows = tmp_path / name.replace(".json", ".ndjson").replace("p.", "bad.")
+    said = load(text, "--rejected-rows", rows, name=name)
+
+    assert said.code == 3
+    assert f"Mend the rows in {rows}" in said.out
+    assert load(rows.read_text().replace("B", "b"), name=rows.name).code == 0
+    assert load.tags("u2") == ["b"]
+
+
+def test_a_large_file_is_applied_in_steps_of_which_each_is_a_version(
+    load: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 10)
+    monkeypatch.setattr("tagloom.intake.mapped.ROWS_PER_PART", 10)
+    write(load.data / "plans.json", PLANS)
+    text = "id,plan\n" + "".join(f"u{n},Plan {n}\n" for n in range(25))
+
+    said = load(text, "--mapping", load.data / "plans.json", "--json")
+
+    assert (said.json["versions"], said.json["version"], said.json["added"]) == ([1, 2, 3], 3, 25)
+
+
+def test_nothing_is_left_of_a_file_once_it_was_imported(load: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "UPLOADS_KEPT_MAX", 2)
+    for number in range(4):
+        assert load(f"user,tag\nu{number},a\nu,A\n").code == 3
+    assert load("id;tag\nu1;a\n").code == 1
+
+    assert list((load.data / "uploads").iterdir()) == []
+    # What was applied is still known, and can be undone as any import.
+    assert [(run.name, run.state, run.has_file) for run in load.imports()] == [("people.csv", "done", False)] * 4
+
+
+def test_a_file_may_be_compressed(load: Loader, tmp_path: Path) -> None:
+    (tmp_path / "p.csv.gz").write_bytes(gzip.compress(b"user,tag\nu1,a\n"))
+
+    assert ask("import", tmp_path / "p.csv.gz", "--data", load.data)["added"] == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Named pipes are POSIX's.")
+def test_what_comes_through_a_pipe_may_have_columns_of_other_names(load: Loader, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(pipe.write_text, "id,tag\nu1,a\n")
+
+        said = ask("import", pipe, "--format", "csv", "--user-column", "id", "--data", load.data)
+
+    assert said["added"] == 1
+
+
+def test_columns_of_parquet_may_be_named_beside_a_list_of_tags(load: Loader, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [1, 2], "tags": [["a", "b"], []]}), tmp_path / "p.parquet")
+
+    assert ask("import", tmp_path / "p.parquet", "--user-column", "id", "--data", load.data)["added"] == 2
+    assert load.tags("1") == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
+        (["--share-removed-max", "101"], "--share-removed-max"),
         (["--mode", "replace"], "--mode"),
         (["--normalize", "upper"], "--normalize"),
         (["--format", "xml"], "--format"),

@@ -95,10 +95,50 @@ def test_a_page_is_accessible_and_fits_wide_screens_and_phones(open_page: Open, 
     PICTURES.mkdir(parents=True, exist_ok=True)
     page = open_page(role, theme=theme)
     settled(page, address)
+    look_at(page, f"{name}-{theme}")
+    assert re.search(r"\S", page.locator("h1").first.inner_text())
+
+
+def look_at(page: Page, name: str) -> None:
+    """Takes pictures of a page, wide and narrow, and checks both."""
     for width in (1360, 360):
         page.set_viewport_size({"width": width, "height": 860})
-        page.screenshot(path=PICTURES / f"{name}-{theme}-{width}.png", full_page=True)
+        page.screenshot(path=PICTURES / f"{name}-{width}.png", full_page=True)
 
         assert violations(page) == []
         assert overhang(page) == []
-    assert re.search(r"\S", page.locator("h1").first.inner_text())
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_an_import_is_accessible_and_fits_in_each_of_its_states(open_page: Open, tmp_path: Path, theme: Theme) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    file = tmp_path / "customers.csv"
+    file.write_text((ROOT / "examples/telco/telco-customer-churn.csv").read_text(encoding="utf-8"))
+    page = open_page("administrator", theme=theme)
+    page.goto("/s/main/staging/imports")
+    page.set_input_files("#file", file)
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("button", name="See what it would do").wait_for()
+    look_at(page, f"import-columns-{theme}")
+    page.get_by_label("Put in front of every tag").fill(f"of-{theme}")
+    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Apply to staging").wait_for()
+    look_at(page, f"import-planned-{theme}")
+    page.get_by_role("button", name="Apply to staging").click()
+    page.get_by_role("link", name="Undo this import").wait_for()
+    look_at(page, f"import-done-{theme}")
+    page.get_by_role("link", name="Undo this import").click()
+    look_at(page, f"import-undo-{theme}")
+
+    page.goto("/s/main/staging/imports")
+    file.write_text(f"user,tag\n5575-GNVDE,of-{theme}/contract/one-year\n")
+    page.set_input_files("#file", file)
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_label("What to do").select_option("mirror")
+    page.get_by_label("Only at or below").fill(f"of-{theme}")
+    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Apply to staging").click()
+    page.get_by_role("button", name="Apply all the same").wait_for()
+    look_at(page, f"import-held-{theme}")
+    page.goto("/s/main/staging/imports")
+    look_at(page, f"imports-listed-{theme}")

@@ -25,7 +25,7 @@ VALUES = {
     "space": "main",
     "environment": "staging",
     "tribe": "at-risk",
-    "upload": "0" * 24,
+    "import": "0" * 24,
 }
 QUERIES = {"tag": "churn", "user": CUSTOMER, "version": "1"}
 # These end the session that the test is made with, or begin one.

@@ -116,7 +116,7 @@ def test_hostile_ids_tags_and_names_are_shown_as_they_are_and_do_nothing(served:
 
 
 def test_forms_and_addresses_are_bounded(admin: httpx.Client) -> None:
-    many = "&".join(f"f{n}=1" for n in range(limits.FORM_FIELDS_MAX + 10))
+    many = "&".join(["f"] * (limits.FORM_FIELDS_MAX + 10))
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     for body, statuses in ((many, {422}), ("a=" + "x" * limits.FORM_BYTES_MAX, {413}), ("do=%ff&revision=0", {422})):
         answer = admin.post(f"{PLACE}/tribes/new", content=body, headers=headers)

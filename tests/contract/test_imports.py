@@ -103,6 +103,17 @@ def test_the_oldest_import_to_be_worked_on_goes_to_one_owner(tenant: Control) ->
     assert [each.id if each else None for each in leased] == ["r1", "r2", None]
 
 
+def test_a_lease_may_be_asked_for_one_import_alone(tenant: Control) -> None:
+    for id in ("r1", "r2"):
+        tenant.add_import(run(id, "running"))
+
+    assert tenant.lease_import("a", now=AT, until=LATER, only="r3") is None
+    leased = tenant.lease_import("a", now=AT, until=LATER, only="r2")
+    assert leased is not None
+    assert leased.id == "r2"
+    assert tenant.lease_import("b", now=AT, until=LATER, only="r2") is None
+
+
 def test_a_lease_that_ended_goes_to_the_next_and_its_owner_learns_of_it(tenant: Control) -> None:
     tenant.add_import(run("r1", "running"))
     tenant.lease_import("a", now=AT, until=LATER)

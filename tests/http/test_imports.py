@@ -79,11 +79,19 @@ def test_rejected_lines_are_streamed_with_their_reasons(loom: Tagloom, served: S
     loom.ask_import(brought.id, "run")
     ended(loom, brought, "done")
 
+    found = list(loom.list_rejected(brought.id))
+    assert [(each.line, each.problem, each.suggestion) for each in found] == [
+        (2, "tag-has-capital", "a"),
+        (4, "tag-has-capital", "c"),
+    ]
+    rows = b"".join(loom.download_rejected(brought.id))
+    assert rows.startswith(b"user,tag,tagloom_line,")
     with served.http() as http:
-        answer = http.get(f"{loom.place.address}/imports/{brought.id}/rejected")
-    lines = [line for line in answer.text.splitlines() if line]
-    assert len(lines) == 2
-    assert "tag-has-capital" in lines[0]
+        answer = http.get(f"{loom.place.address}/imports/{brought.id}/rejected", params={"shape": "rows"})
+    assert (answer.headers["content-type"], answer.content) == ("text/csv", rows)
+    again = loom.bring_file(rows.replace(b"u1,A,", b"u1,a,").replace(b"u3,C,", b"u3,c,"), format="csv")
+    loom.ask_import(again.id, "run")
+    assert ended(loom, again, "done").tally["added"] == 2
 
 
 def test_a_mapping_is_kept_in_its_forms(loom: Tagloom) -> None:
@@ -109,3 +117,69 @@ def test_an_import_of_another_environment_is_not_known(loom: Tagloom) -> None:
     with pytest.raises(ProblemError) as caught:
         loom.at(environment="staging").get_import(brought.id)
     assert caught.value.name == "import-not-found"
+
+
+def test_a_mapping_is_proposed_for_the_beginning_of_a_file(loom: Tagloom) -> None:
+    body = b"customer_id,Plan\nu1,Gold\nu2,Silver\nu3,Gol"
+
+    found = loom.propose_mapping(body, format="csv")
+
+    (column,) = found.mapping["columns"]
+    assert found.mapping["user"] == "customer_id"
+    assert (column["type"], column["column"], column["branch"]) == ("value", "Plan", "plan")
+    assert found.columns[1] == {"column": "Plan", "samples": ["Gold", "Silver"]}
+    assert found.rows == (
+        {"line": 2, "user": "u1", "tags": ["plan/gold"]},
+        {"line": 3, "user": "u2", "tags": ["plan/silver"]},
+    )
+    # What was proposed is taken as it is.
+    assert loom.put_mapping("plans", found.mapping).version == 1
+    with pytest.raises(ProblemError) as caught:
+        loom.propose_mapping(b"a,a\n1,2\n", format="csv")
+    assert caught.value.name == "columns-invalid"
+    with pytest.raises(ProblemError) as caught:
+        loom.propose_mapping(b"\0" * (16_777_216 + 1), format="parquet")
+    assert caught.value.name == "body-too-large"
+
+
+def test_a_mapping_may_be_given_to_an_import_that_waits(loom: Tagloom) -> None:
+    brought = loom.bring_file([b"id,plan\nu1,Gold\n"], format="csv")
+
+    loom.put_import_mapping(brought.id, PLANS)
+    loom.ask_import(brought.id, "run")
+    assert ended(loom, brought, "done").tally["added"] == 1
+
+    with pytest.raises(ProblemError) as caught:
+        loom.put_import_mapping(brought.id, PLANS)
+    assert caught.value.name == "import-state-wrong"
+    assert loom.get_person(user="u1").tags == ("crm/plan/gold",)
+
+
+def test_the_file_of_an_ended_import_is_forgotten_and_the_import_stays(loom: Tagloom) -> None:
+    brought = loom.bring_file([b"user,tag\nu1,A\n"], format="csv")
+    with pytest.raises(ProblemError) as caught:
+        loom.drop_import_file(brought.id)
+    assert caught.value.name == "import-state-wrong"
+    loom.ask_import(brought.id, "run")
+    ended(loom, brought, "done")
+
+    loom.drop_import_file(brought.id)
+
+    assert loom.get_import(brought.id).state == "done"
+    assert [each.line for each in loom.list_rejected(brought.id)] == [2]
+    with pytest.raises(ProblemError) as caught:
+        list(loom.download_rejected(brought.id))
+    assert caught.value.name == "import-file-gone"
+
+
+def test_an_empty_mirror_may_be_allowed_beforehand(loom: Tagloom) -> None:
+    loom.tag_people([{"user": "u1", "tags": ["crm/a"]}])
+    how: dict[str, Any] = {"format": "csv", "mode": "mirror", "under": "crm", "share_removed_max": 100}
+
+    held = loom.bring_file([b"user,tag\n"], **how)
+    loom.ask_import(held.id, "run")
+    assert ended(loom, held, "held").hold == "source-empty"
+    brought = loom.bring_file([b"user,tag\n"], **how, allow_empty=True)
+    loom.ask_import(brought.id, "run")
+
+    assert ended(loom, brought, "done").tally["removed"] == 1

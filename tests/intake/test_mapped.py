@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import problems
+from tagloom import limits, problems
 from tagloom.intake.mapped import read_mapped
 from tagloom.intake.rows import read_records
 from tagloom.mappings import (
@@ -22,6 +22,7 @@ from tagloom.mappings import (
     Mapping,
     TagColumn,
     ValueColumn,
+    level_of,
     parse_mapping,
     parse_mapping_toml,
     record_person,
@@ -113,6 +114,23 @@ def test_parquet_is_read_as_the_mapping_means_it(mapping: Mapping, rows: list[tu
     assert found == meant(mapping, {n: dict(zip(NAMES, row, strict=True)) for n, row in enumerate(rows, 1)})
 
 
+def test_ids_of_parquet_may_be_numbers_beside_a_column_of_tags(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    pq.write_table(pa.table({"user": [1, 2], "tag": ["a", "b"]}), path)
+
+    (part,) = read_mapped(path, "parquet", "none", Mapping(user="user", columns=(TagColumn(column="tag"),)))
+
+    assert [key.as_py() for key in part.keys] == [b"u1", b"u2"]
+
+
+def test_columns_that_say_why_a_row_was_rejected_are_none_of_a_files_own(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("user,a,tagloom_line\nu1,x,2\n")
+    mapping = Mapping(user="user", columns=(ValueColumn(column="a", branch="a"),), unnamed="refuse")
+
+    assert said(list(read_mapped(path, "csv", "none", mapping))) == {2: ("u1", ("a/x",))}
+
+
 def test_a_line_number_is_that_of_the_records_first_line(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text('user,a\nu1,"two\nlines"\n\nu2,x\n')
@@ -138,6 +156,121 @@ def test_a_column_that_is_not_named_is_refused_where_that_was_asked(tmp_path: Pa
 
     with pytest.raises(problems.ColumnsInvalid, match="'b' that the mapping does not name"):
         list(read_mapped(path, "csv", "none", mapping))
+
+
+SMALL_MAPPING = """
+user = "id"
+ignore = ["note"]
+
+[columns.plan]
+values = { "Free" = "", "Gold" = "plan/gold" }
+
+[columns.age]
+from = 0
+bands = [{ to = 17.5, tag = "age/young" }, { to = 99, tag = "age/grown-up" }]
+"""
+
+
+def read_small(tmp_path: Path, text: str) -> list[Part]:
+    """What the small mapping makes of a file's text."""
+    path = tmp_path / "people.csv"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    return list(read_mapped(path, "csv", "none", parse_mapping_toml(SMALL_MAPPING, "small.toml")))
+
+
+def test_a_band_holds_its_upper_bound_and_not_the_next_number(tmp_path: Path) -> None:
+    rows = "id,plan,age,note\na,Free,0,\nb,Free,17.50,\nc,Free,17.51,\nd,Free,99,\n"
+
+    assert said(read_small(tmp_path, rows)) == {
+        2: ("a", ("age/young",)),
+        3: ("b", ("age/young",)),
+        4: ("c", ("age/grown-up",)),
+        5: ("d", ("age/grown-up",)),
+    }
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_bom_crlf_quotes_column_order_delimiter_and_empty_lines_change_nothing(tmp_path: Path, delimiter: str) -> None:
+    text = '\ufeffnote,age,plan,id\r\n\r\n"x\r\ny",4,Gold,"a""1"\r\n'.replace(",", delimiter)
+
+    assert said(read_small(tmp_path, text)) == {3: ('a"1', ("age/young", "plan/gold"))}
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("a,Silver,4,", "Column 'plan': 'Silver' has no entry in the mapping."),
+        ("a,gold,4,", "Column 'plan': 'gold' has no entry in the mapping."),
+        ("a,,4,", "Column 'plan': '' has no entry in the mapping."),
+        ("a,Gold,,", "Column 'age': '' is blank, and the mapping has no 'blank'."),
+        ("a,Gold, ,", "Column 'age': ' ' is blank, and the mapping has no 'blank'."),
+        ("a,Gold,four,", "Column 'age': 'four' is no number."),
+        ("a,Gold,nan,", "Column 'age': 'nan' is no number."),
+        ("a,Gold,1_0,", "Column 'age': '1_0' is no number."),
+        ("a,Gold,-1,", "Column 'age': '-1' lies in no band."),
+        ("a,Gold,99.01,", "Column 'age': '99.01' lies in no band."),
+        ("a,Gold,4", "The row has 3 cells, and the header names 4 columns."),
+        ("a,Gold,4,,", "The row has 5 cells, and the header names 4 columns."),
+        (",Gold,4,", "The row names no person."),
+    ],
+)
+def test_a_row_that_cannot_be_understood_is_rejected_alone_and_says_why(tmp_path: Path, row: str, says: str) -> None:
+    (part,) = read_small(tmp_path, f"id,plan,age,note\nok,Free,1,\n{row}\n")
+
+    assert [(each.line, each.detail) for each in part.rejected] == [(3, says)]
+    assert len(part.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        ("id,plan,note", "no column 'age'"),
+        ("id,plan,age,note,city", "a column 'city' that the mapping does not name. Map or ignore it."),
+        ("id,plan,age,note,plan", "two columns 'plan'"),
+        ("", "no header"),
+    ],
+)
+def test_header_and_mapping_must_name_the_same_columns(tmp_path: Path, header: str, says: str) -> None:
+    with pytest.raises(problems.BodyInvalid, match=says):
+        read_small(tmp_path, f"{header}\n")
+
+
+@pytest.mark.parametrize("rows", ['a,"Go"ld,4,\n', 'a,"Gold,4,\n', "a,\udcff,4,\n", "a\n" * 3 + "\udcff"])
+def test_broken_quotes_and_bytes_that_are_not_utf8_are_refused(tmp_path: Path, rows: str) -> None:
+    with pytest.raises(problems.BodyInvalid, match="cannot be read as CSV behind line"):
+        read_small(tmp_path, f"id,plan,age,note\n{rows}")
+
+
+def test_an_endless_line_is_refused_without_being_held(tmp_path: Path) -> None:
+    with pytest.raises(problems.BodyInvalid, match="more than"):
+        read_small(tmp_path, "id,plan,age,note\na," + "x" * (limits.LINE_BYTES_MAX + 10))
+
+
+def test_a_text_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"PAR1 not really")
+
+    with pytest.raises(problems.BodyInvalid, match="Parquet"):
+        list(read_mapped(path, "parquet", "none", Mapping(user="user", tags=("a",))))
+
+
+def test_a_person_may_be_a_user_in_one_row_and_a_visitor_in_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("u,v,t\nada,,a\n,xyz,b\nbob,x,c\n,,d\n")
+
+    (part,) = read_mapped(path, "csv", "none", Mapping(user="u", visitor="v", columns=(ListColumn(column="t"),)))
+    assert [key.as_py() for key in part.keys] == [b"uada", b"vxyz"]
+    # Whoever a rejected row names loses nothing in a mirror.
+    assert tuple(part.held) == (b"ubob", b"vx")
+
+
+@given(st.text(max_size=40))
+def test_a_level_of_any_text_is_lower_case_without_slashes_or_spaces(text: str) -> None:
+    level = level_of(text)
+
+    assert level == level.lower()
+    assert "/" not in level
+    assert not any(each.isspace() for each in level)
 
 
 # The forms of a mapping.
@@ -189,3 +322,31 @@ def test_the_first_toml_form_rejects_what_it_does_not_name() -> None:
 def test_a_mapping_that_cannot_be_carried_out_is_refused(form: str, says: str) -> None:
     with pytest.raises(problems.MappingInvalid, match=says):
         parse_mapping(form)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("user = ", "is no TOML file"),
+        ("columns = 1", "is no TOML file of a mapping"),
+        ('user = "id"\n[columns]', "which columns become tags"),
+        ('user = "id"\nusers = 1\n[columns]', "unknown field `users`"),
+        ('user = "id"\n[columns.a]\nvalues = { x = 1 }', "Expected `str`, got `int`"),
+        ('user = "id"\n[columns.a]', "needs a type, values or bands"),
+        ('user = "id"\n[columns.a]\nvalues = {}\nbands = []', "unknown field `values`"),
+        ('user = "id"\n[columns.a]\nvalues = {}\nblank = ""', "unknown field `blank`"),
+        ('user = "id"\n[columns.a]\nbands = [{ tag = "x" }, { to = 1, tag = "y" }]', "in all but the last"),
+        ('user = "id"\n[columns.a]\nbands = [{ to = 2, tag = "x" }, { to = 2, tag = "y" }]', "2 comes after 2"),
+        ('user = "id"\n[columns.a]\nfrom = 3\nbands = [{ to = 2, tag = "x" }]', "2 comes after 3"),
+        ('user = "id"\n[columns.a]\nbands = [{ to = nan, tag = "x" }]', "is no bound"),
+        ('user = "id"\nignore = ["id"]\n[columns.a]\nvalues = {}', "'id' is named more than once"),
+        ('user = "id"\n[columns.a]\nvalues = { x = "Plan/Gold" }', "has a capital at position 0"),
+        ('user = "id"\n[columns.a]\nbands = [{ tag = "a/b/c/d" }]', "has 4 levels"),
+        ('user = "id"\n[columns.a]\nvalues = { x = "cafe\u0301" }', "is not in NFC"),
+    ],
+)
+def test_a_mapping_of_toml_that_cannot_be_used_says_why(text: str, says: str) -> None:
+    with pytest.raises(problems.MappingInvalid) as caught:
+        parse_mapping_toml(text, "mapping.toml")
+
+    assert says in caught.value.detail

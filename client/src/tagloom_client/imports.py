@@ -1,15 +1,20 @@
 """The requests about imports as resources, and about the mappings that a space keeps."""
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
-from tagloom_client.asking import Ask, Body, Place, Source, check, json_body, query_of, reading, segment
-from tagloom_client.models import Import, KeptMapping, Mode, Page
+import msgspec
+
+from tagloom_client.asking import Ask, Body, Lines, Place, Source, check, json_body, query_of, reading, segment
+from tagloom_client.models import Import, KeptMapping, Mode, Page, Proposal, Rejected
 
 CONTENT_TYPES = {
     "csv": "text/csv",
     "ndjson": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
+_REJECTED = msgspec.json.Decoder(Rejected)
+PROPOSAL_BYTES = 1_048_576  # Of the 16 MiB that a server takes; a thousand rows are rarely more.
 Verb = Literal["plan", "run", "approve", "pause", "resume", "undo"]
 
 
@@ -24,6 +29,7 @@ def bring_file(
     mapping: str | None = None,
     normalize: Literal["lowercase"] | None = None,
     share_removed_max: int | None = None,
+    allow_empty: bool | None = None,
 ) -> Ask[Import]:
     """Sends a file, which waits to be planned or run."""
     query = query_of(
@@ -33,6 +39,7 @@ def bring_file(
         mapping=mapping,
         normalize=normalize,
         share_removed_max=share_removed_max,
+        allow_empty=allow_empty,
     )
     body = Body(CONTENT_TYPES[format], source)
     path = f"{place.address}/imports"
@@ -66,6 +73,35 @@ def drop_import(place: Place, id: str) -> Ask[None]:
     return Ask("DELETE", _address(place, id), check, is_repeatable=False)
 
 
+def drop_import_file(place: Place, id: str) -> Ask[Import]:
+    """Forgets the file of an import that has ended; the import itself stays."""
+    return Ask("DELETE", f"{_address(place, id)}/file", reading(Import), is_repeatable=False)
+
+
+def put_import_mapping(place: Place, id: str, mapping: dict[str, Any]) -> Ask[Import]:
+    """Says by which mapping its file is read, before anything of it was applied."""
+    path = f"{_address(place, id)}/mapping"
+    return Ask("PUT", path, reading(Import), body=json_body(mapping), is_repeatable=False)
+
+
+def list_rejected(place: Place, id: str) -> Lines[Rejected]:
+    """The lines that an import rejected, with their reasons."""
+    return Lines(Ask("GET", f"{_address(place, id)}/rejected", check), _REJECTED.decode)
+
+
+def download_rejected(place: Place, id: str) -> Ask[None]:
+    """Its rejected rows in the format and columns of its file, with the reasons behind, to be mended and sent again."""
+    return Ask("GET", f"{_address(place, id)}/rejected", check, query=query_of(shape="rows"))
+
+
+def propose_mapping(place: Place, source: Source, *, format: Literal["csv", "ndjson", "parquet"]) -> Ask[Proposal]:
+    """A mapping for a file, from its first rows; of CSV and NDJSON only the beginning is sent."""
+    body = Body(CONTENT_TYPES[format], source)
+    if format != "parquet":
+        body = Body(body.content_type, b"".join(_first(body.chunks(), PROPOSAL_BYTES)))
+    return Ask("POST", f"{place.address}/mappings/proposals", reading(Proposal), body=body)
+
+
 def list_mappings(place: Place) -> Ask[tuple[KeptMapping, ...]]:
     """The newest forms of the mappings that the space keeps."""
     return Ask("GET", _mappings(place), lambda reply: reading(Page[KeptMapping])(reply).items)
@@ -91,6 +127,15 @@ def put_mapping(place: Place, name: str, mapping: dict[str, Any], *, version: in
 def drop_mapping(place: Place, name: str) -> Ask[None]:
     """Forgets all its forms."""
     return Ask("DELETE", f"{_mappings(place)}/{segment(name)}", check, is_repeatable=False)
+
+
+def _first(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """The first bytes of some chunks."""
+    for chunk in chunks:
+        yield chunk[:size]
+        size -= len(chunk)
+        if size <= 0:
+            return
 
 
 def _address(place: Place, id: str) -> str:

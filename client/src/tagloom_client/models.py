@@ -280,6 +280,14 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     undone: tuple[int, ...] = ()
 
 
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """A mapping for a file, its columns with samples, and its first rows as they would be read, as the API has them."""
+
+    mapping: dict[str, Any]
+    columns: tuple[dict[str, Any], ...]
+    rows: tuple[dict[str, Any], ...]
+
+
 class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
     """A mapping that a space keeps by name. `version` counts its forms from 1."""
 

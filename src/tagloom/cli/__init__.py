@@ -9,8 +9,9 @@ import typer
 from typer.core import TyperGroup
 
 from tagloom import problems
-from tagloom.cli import demonstration, installing, inviting, shelving, syncing, targeting, writing
+from tagloom.cli import demonstration, importing, installing, inviting, shelving, syncing, targeting, writing
 from tagloom.cli.speaking import complain, complain_of_files, complain_of_usage
+from tagloom.serving import log_troubles
 
 # Typer gives no name to the class above this one; every complaint about the arguments is one.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -25,6 +26,7 @@ class Commands(TyperGroup):
         sys.exit(self._run(*args, **named | {"standalone_mode": False}))
 
     def _run(self, *args: Any, **named: Any) -> int:
+        log_troubles()
         try:
             code = super().main(*args, **named)
             sys.stdout.flush()
@@ -55,7 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for part in (installing, inviting, writing, targeting, syncing, shelving, demonstration):
+for part in (installing, inviting, importing, writing, targeting, syncing, shelving, demonstration):
     app.registered_commands.extend(part.app.registered_commands)
     app.registered_groups.extend(part.app.registered_groups)
 

@@ -4,21 +4,24 @@ import secrets
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from tagloom import problems
 from tagloom.access import Access
 from tagloom.accounts import Accounts
+from tagloom.cli.carrying import Wanted, carried, file_format, read_mapping
 from tagloom.cli.installing import administrator_token
 from tagloom.cli.options import installed
 from tagloom.cli.site import LocalSite, TribeDraft
 from tagloom.cli.speaking import say, say_receipt, say_table, tell
-from tagloom.cli.writing import load_of
+from tagloom.importing.shelf import Mappings
 from tagloom.serving import serve_installation
 from tagloom.wiring import ORGANIZATION, SPACE, Installation
 
 app = typer.Typer()
 
+MAPPING = "telco"  # The name under which the space keeps it.
 TOKEN_NAME = "demonstration"
 EMAIL = "demo@tagloom.example"
 TRIBES = (
@@ -77,8 +80,11 @@ def demo(
             raise problems.ParameterInvalid(f"There is no '{file}'; run this where the repository lies, or name it.")
     with installed(data, create=True) as installation:
         site = LocalSite(installation, SPACE.id, "production")
-        receipt = site.load(load_of(customers, mapping=mapping), lambda _: None)
-        say_receipt(receipt, title=f"{customers.name} imported into main/production")
+        keep_mapping(installation, mapping)
+        wanted = Wanted(file=customers, format=file_format(customers, None), mapping=MAPPING)
+        with carried(site, wanted, lambda _: None, lambda rows, total: None) as (found, _):
+            pass
+        say_receipt(msgspec.to_builtins(found.receipt), title=f"{customers.name} imported into main/production")
         known = {tribe["id"] for tribe in site.list_tribes()}
         for draft in TRIBES:
             if draft.id not in known:
@@ -97,6 +103,14 @@ def demo(
         say(f"Sign in at {address}/ as [bold]{EMAIL}[/] with password [bold]{password}[/]\n")
         if serves:
             serve_installation(installation, host, port)
+
+
+def keep_mapping(installation: Installation, file: Path) -> None:
+    """Keeps the mapping of a file in the space, unless it is just the one that is kept."""
+    mappings, wanted = Mappings(installation.control), read_mapping(file)
+    kept = {each.name: each.mapping for each in mappings.list_mappings(SPACE.id)}
+    if kept.get(MAPPING) != wanted:
+        mappings.put_mapping(SPACE.id, MAPPING, wanted, by="command line")
 
 
 def demonstration_token(installation: Installation) -> str:

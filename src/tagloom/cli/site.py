@@ -1,49 +1,49 @@
 """Where a command works: on a data directory directly, or against a server. Both answer alike, in plain JSON values."""
 
+import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, Literal, Protocol, assert_never
 
 import msgspec
 
-from tagloom import exports, limits, problems, wide
+from tagloom import exports, problems
 from tagloom.as_of import version_as_of
-from tagloom.bulk import Order, import_body, submit_tags
-from tagloom.catalogue import Catalogue
-from tagloom.intake import Format
-from tagloom.model import Audience, Mode, Origin, Person, TribeMode
+from tagloom.bulk import submit_tags
+from tagloom.loom import make_loom
+from tagloom.mappings import Mapping
+from tagloom.model import Audience, Mode, Origin, Person, Rejected, TribeMode
 from tagloom.rules import parse_rule
+from tagloom.store.imports_port import WORKED_ON, ImportFormat
 from tagloom.tags import parse_tag
-from tagloom.targeting import Targeting
 from tagloom.tribe_tagging import tag_tribe
-from tagloom.tribes import Draft, Tribes
+from tagloom.tribes import Draft
 from tagloom.undos import Chosen, chosen_versions
 from tagloom.wiring import Installation
 from tagloom_client import ProblemError, Tagloom, TagloomError
 
 Plain = dict[str, Any]
-OnBytes = Callable[[int], None]
+OnRows = Callable[[int, int | None], None]
 ExportKind = Literal["tribe", "tag", "taggings"]
 
 
-_LINES_AT_ONCE = 1_000  # Lines of a mapped file that are sent together.
+Verb = Literal["plan", "run", "approve", "cancel"]
+_SECONDS_BETWEEN_LOOKS = 0.1
+_ACTOR = "command line"
 
 
-class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """A file and how it is to be applied."""
+class Bringing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a file is to be imported: by a mapping, one that the space keeps, or in the plain form."""
 
-    file: Path
-    format: Format
+    name: str
+    format: ImportFormat
     mode: Mode
-    under: str | None
-    dry_run: bool
+    under: str
     lowercase: bool
     allow_empty: bool
-    user_column: str
-    visitor_column: str
-    tag_column: str
-    mapping: Path | None
-    rejected_max: int
+    share_removed_max: int
+    mapping: Mapping | None
+    kept_mapping: str | None
 
 
 class TribeDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +60,14 @@ class TribeDraft(msgspec.Struct, frozen=True, kw_only=True):
 class Site(Protocol):
     """What the commands need."""
 
-    def load(self, load: Load, on_bytes: OnBytes) -> Plain: ...
+    def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain: ...
+    def ask_import(self, id: str, verb: Verb) -> None: ...
+    def wait_for_import(self, id: str, on_rows: OnRows) -> Plain: ...
+    def list_rejected(self, id: str) -> Iterator[Rejected]: ...
+    def rejected_rows(self, id: str) -> Iterator[bytes]: ...
+    def drop_import(self, id: str) -> None: ...
+    def drop_import_file(self, id: str) -> None: ...
+    def version(self) -> int: ...
     def export(
         self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
     ) -> Iterator[bytes]: ...
@@ -76,60 +83,6 @@ class Site(Protocol):
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain: ...
 
 
-class Body:
-    """A file's bytes as they are sent; a wide file is turned into NDJSON by its mapping, line for line."""
-
-    def __init__(self, load: Load, on_bytes: OnBytes) -> None:
-        self._load = load
-        self._on_bytes = on_bytes
-        self._refused: list[Plain] = []
-        self._unsent = 0
-
-    def __iter__(self) -> Iterator[bytes]:
-        if self._load.mapping is not None:
-            yield from self._mapped(self._load.mapping)
-            return
-        with self._load.file.open("rb") as file:
-            while chunk := file.read(limits.UPLOAD_CHUNK_BYTES):
-                yield chunk
-                self._on_bytes(len(chunk))
-
-    def _mapped(self, mapping: Path) -> Iterator[bytes]:
-        # Empty lines stand for the header and for what is nobody's, so that line numbers are the file's own.
-        lines = [b""]
-
-        def refuse(problem: problems.LineInvalid) -> None:
-            user = problem.members.get("user")
-            if not user and self._load.mode in ("set", "mirror"):
-                # Whoever that row is about would lose their tags, and nobody can say who it is.
-                raise problem
-            line, value = problem.members.get("line"), str(problem.members.get("value", ""))
-            self._refused.append({"line": line, "value": value, "problem": problem.slug(), "detail": problem.detail})
-            # A line that is sure to be rejected holds its person: a refused row takes nothing from anybody.
-            lines.append(msgspec.json.encode({"user": user, "tags": [""]}) if user else b"")
-            self._unsent += not user
-
-        for user, tags in wide.taggings(self._load.file, wide.read_mapping(mapping), reject=refuse):
-            lines.append(msgspec.json.encode({"user": user, "tags": tags}))
-            if len(lines) >= _LINES_AT_ONCE:
-                yield b"\n".join(lines) + b"\n"
-                lines.clear()
-        yield b"\n".join(lines)
-        self._on_bytes(self._load.file.stat().st_size)
-
-    def told(self, receipt: Plain) -> Plain:
-        """The receipt with the mapping's own words for the rows that it could not read."""
-        if not self._refused:
-            return receipt
-        refused = {each["line"] for each in self._refused}
-        others = [each for each in receipt["rejected"] if each["line"] not in refused]
-        rejected = sorted([*others, *self._refused], key=lambda each: int(each["line"]))
-        return receipt | {
-            "rejected_count": receipt["rejected_count"] + self._unsent,
-            "rejected": rejected[: self._load.rejected_max],
-        }
-
-
 class LocalSite:
     """An installation opened in this process."""
 
@@ -137,27 +90,86 @@ class LocalSite:
         self._installation = installation
         self._environment = installation.control.get_environment(space, environment)
         self._population = installation.population(self._environment)
-        self._tribes = Tribes(installation.control)
-        self._targeting = Targeting(self._tribes, installation.population)
-        self._catalogue = Catalogue(self._tribes, installation.population)
+        loom = self._loom = make_loom(installation)
+        self._tribes, self._targeting, self._catalogue = loom.tribes, loom.targeting, loom.catalogue
 
-    def load(self, load: Load, on_bytes: OnBytes) -> Plain:
-        """Applies a file as one batch."""
-        order = Order(
-            format="ndjson" if load.mapping else load.format,
-            mode=load.mode,
-            origin=Origin("command line", load.file.name[: limits.CHARACTERS_PER_SOURCE_MAX]),
-            under=None if load.under is None else parse_tag(load.under),
-            lowercase=load.lowercase,
-            dry_run=load.dry_run,
-            allow_empty=load.allow_empty,
-            user_column=load.user_column,
-            visitor_column=load.visitor_column,
-            tag_column=load.tag_column,
-            rejected_max=load.rejected_max,
+    def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain:
+        """Stores a file for its import."""
+        mapping, named = bringing.mapping, None
+        if bringing.kept_mapping is not None:
+            kept = self._loom.mappings.get_mapping(self._environment.space, bringing.kept_mapping)
+            mapping, named = kept.mapping, f"{kept.name}, version {kept.version}"
+        run = self._loom.imports.bring_file(
+            self._environment,
+            chunks,
+            name=bringing.name,
+            by=_ACTOR,
+            mapping=mapping,
+            mapping_name=named,
+            mode=bringing.mode,
+            under=bringing.under,
+            lowercase=bringing.lowercase,
+            format=bringing.format,
+            share_removed_max=bringing.share_removed_max,
+            allow_empty=bringing.allow_empty,
         )
-        body = Body(load, on_bytes)
-        return body.told(_plain(import_body(self._population, iter(body), order)))
+        return _plain(run)
+
+    def ask_import(self, id: str, verb: Verb) -> None:
+        """Changes what becomes of an import."""
+        imports, environment = self._loom.imports, self._environment
+        match verb:
+            case "plan":
+                imports.plan(environment, id)
+            case "run":
+                imports.run(environment, id)
+            case "approve":
+                imports.approve(environment, id)
+            case "cancel":
+                imports.cancel(environment, id, by=_ACTOR)
+            case _:
+                assert_never(verb)
+
+    def wait_for_import(self, id: str, on_rows: OnRows) -> Plain:
+        """Works on an import until there is nothing more to do for now, or waits for another process that does."""
+        with ThreadPoolExecutor(1) as pool:
+            working = pool.submit(self._work, id)
+            try:
+                while True:
+                    run = self._loom.imports.get(self._environment, id)
+                    on_rows(run.rows_read, run.rows_total)
+                    if wait((working,), _SECONDS_BETWEEN_LOOKS).done:
+                        working.result()
+                        return _plain(self._loom.imports.get(self._environment, id))
+            except BaseException:
+                # Such as an interrupt: the thread ends behind its step.
+                self._loom.worker.stop()
+                raise
+
+    def _work(self, id: str) -> None:
+        while self._loom.imports.get(self._environment, id).state in WORKED_ON:
+            if not self._loom.worker.work_once(only=id):
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def list_rejected(self, id: str) -> Iterator[Rejected]:
+        """The lines that it rejected."""
+        return self._loom.imports.rejected(self._environment, id)
+
+    def rejected_rows(self, id: str) -> Iterator[bytes]:
+        """Their rows."""
+        return self._loom.imports.rejected_rows(self._environment, id)
+
+    def drop_import(self, id: str) -> None:
+        """Forgets an import."""
+        self._loom.imports.drop(self._environment, id)
+
+    def drop_import_file(self, id: str) -> None:
+        """Forgets its file."""
+        self._loom.imports.drop_file(self._environment, id)
+
+    def version(self) -> int:
+        """The newest version."""
+        return self._population.version()
 
     def export(
         self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
@@ -176,7 +188,7 @@ class LocalSite:
 
     def change_tags(self, person: Person, mode: Mode, tags: list[str]) -> Plain:
         """One person's tags."""
-        return _plain(submit_tags(self._population, person, tags, mode, Origin("command line", "tag")).result())
+        return _plain(submit_tags(self._population, person, tags, mode, Origin(_ACTOR, "tag")).result())
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
         """The person with their tags."""
@@ -205,16 +217,16 @@ class LocalSite:
             category=draft.category,
             audience=draft.audience,
         )
-        origin = Origin("command line", "tribe")
+        origin = Origin(_ACTOR, "tribe")
         return _plain(self._tribes.create_tribe(self._environment.space, wanted, draft.id, origin=origin))
 
     def drop_tribe(self, tribe: str) -> None:
         """Deletes it."""
-        self._tribes.drop_tribe(self._environment.space, tribe, origin=Origin("command line", "tribe"))
+        self._tribes.drop_tribe(self._environment.space, tribe, origin=Origin(_ACTOR, "tribe"))
 
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
         """Tags its members."""
-        origin, path = Origin("command line"), parse_tag(tag)
+        origin, path = Origin(_ACTOR), parse_tag(tag)
         return _plain(
             tag_tribe(self._tribes, self._population, self._environment, tribe, path, mode, origin, dry_run=dry_run)
         )
@@ -227,7 +239,7 @@ class LocalSite:
 
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
         """Takes versions back."""
-        versions, origin = chosen_versions(self._population, chosen), Origin("command line", "undo")
+        versions, origin = chosen_versions(self._population, chosen), Origin(_ACTOR, "undo")
         return _plain(self._population.undo_all(versions, origin, dry_run=dry_run, override=override))
 
 
@@ -241,26 +253,69 @@ class RemoteSite:
         """Lets the server go."""
         self._client.close()
 
-    def load(self, load: Load, on_bytes: OnBytes) -> Plain:
-        """Uploads a file as one batch."""
-        body = Body(load, on_bytes)
+    def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain:
+        """Sends a file for its import."""
         with told():
-            receipt = _plain(
-                self._client.upload(
-                    iter(body),
-                    format="ndjson" if load.mapping else load.format,
-                    mode=load.mode,
-                    under=load.under,
-                    dry_run=load.dry_run or None,
-                    normalize="lowercase" if load.lowercase else None,
-                    allow_empty=load.allow_empty or None,
-                    source_name=load.file.name[: limits.CHARACTERS_PER_SOURCE_MAX],
-                    user_column=load.user_column if load.format in ("csv", "parquet") else None,
-                    visitor_column=load.visitor_column if load.format in ("csv", "parquet") else None,
-                    tag_column=load.tag_column if load.format in ("csv", "parquet") else None,
-                )
+            run = self._client.bring_file(
+                chunks,
+                format=bringing.format,
+                name=bringing.name,
+                mode=bringing.mode,
+                under=bringing.under or None,
+                mapping=bringing.kept_mapping,
+                normalize="lowercase" if bringing.lowercase else None,
+                share_removed_max=bringing.share_removed_max,
+                allow_empty=bringing.allow_empty or None,
             )
-        return body.told(receipt)
+            if bringing.mapping is not None:
+                run = self._client.put_import_mapping(run.id, _plain(bringing.mapping))
+        return _plain(run)
+
+    def ask_import(self, id: str, verb: Verb) -> None:
+        """Changes what becomes of an import."""
+        with told():
+            if verb == "cancel":
+                self._client.cancel_import(id)
+            else:
+                self._client.ask_import(id, verb)
+
+    def wait_for_import(self, id: str, on_rows: OnRows) -> Plain:
+        """Waits until the server has nothing more to do for it for now."""
+        pause = _SECONDS_BETWEEN_LOOKS / 4
+        with told():
+            while True:
+                run = self._client.get_import(id)
+                on_rows(run.rows_read, run.rows_total)
+                if run.state not in WORKED_ON:
+                    return _plain(run)
+                time.sleep(pause)
+                pause = min(2 * pause, 5 * _SECONDS_BETWEEN_LOOKS)
+
+    def list_rejected(self, id: str) -> Iterator[Rejected]:
+        """The lines that it rejected."""
+        with told():
+            for line in self._client.list_rejected(id):
+                yield Rejected(line.line, line.value, line.problem, line.detail, line.suggestion)
+
+    def rejected_rows(self, id: str) -> Iterator[bytes]:
+        """Their rows."""
+        with told():
+            yield from self._client.download_rejected(id)
+
+    def drop_import(self, id: str) -> None:
+        """Forgets an import."""
+        with told():
+            self._client.drop_import(id)
+
+    def drop_import_file(self, id: str) -> None:
+        """Forgets its file."""
+        with told():
+            self._client.drop_import_file(id)
+
+    def version(self) -> int:
+        """The newest version."""
+        with told():
+            return self._client.get_environment().version or 0
 
     def export(
         self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None

@@ -8,6 +8,7 @@ from tagloom.http.addresses import SPACE, E
 from tagloom.http.parameters import LIMIT, MODE, NORMALIZE, Parameter
 from tagloom.http.routing import Handler, Route
 from tagloom.http.shapes import ImportsPage, MappingsPage
+from tagloom.importing.proposing import Proposal
 from tagloom.mappings import Mapping
 from tagloom.store.imports_port import Import, KeptMapping
 
@@ -71,6 +72,9 @@ IMPORTS: tuple[Route, ...] = (
                 description="Percent of the taggings under the prefix that a run may take without being asked.",
                 kind="integer",
             ),
+            Parameter(
+                name="allow_empty", description="Let an empty mirror take every tag.", kind="flag", default=False
+            ),
         ),
         bulk=tuple(imports.FORMATS),
         answer=Import,
@@ -106,6 +110,27 @@ IMPORTS: tuple[Route, ...] = (
         problems=ASKING,
         **WRITE,
     ),
+    Route(
+        method="DELETE",
+        path=f"{E}/imports/{{import}}/file",
+        handler=imports.drop_import_file,
+        group="Imports",
+        summary="Forget the file of an import that has ended; the import itself stays",
+        answer=Import,
+        problems=ASKING,
+        **WRITE,
+    ),
+    Route(
+        method="PUT",
+        path=f"{E}/imports/{{import}}/mapping",
+        handler=imports.put_import_mapping,
+        group="Imports",
+        summary="Say by which mapping its file is read, before anything of it was applied",
+        body=Mapping,
+        answer=Import,
+        problems=(*ASKING, problems.MappingInvalid, problems.TagProblem, problems.ContentTypeUnsupported),
+        **WRITE,
+    ),
     _ask("plan", imports.plan_import, "Have it computed what the import would do"),
     _ask(
         "run",
@@ -134,14 +159,37 @@ IMPORTS: tuple[Route, ...] = (
         handler=imports.rejected_lines,
         group="Imports",
         summary="Stream the lines that were rejected, with reasons",
+        description="As NDJSON, or with `shape=rows` as the file had them: the same format, header and columns, and "
+        "the reasons behind, which nothing reads. Mended, that file is sent again by the same mapping.",
         scopes=("tags:read", "people:read"),
-        answer_types=("application/x-ndjson",),
-        problems=(problems.ImportNotFound,),
+        parameters=(
+            Parameter(name="shape", description="What is sent.", choices=("reasons", "rows"), default="reasons"),
+        ),
+        answer_types=tuple(imports.FORMATS),
+        problems=(problems.ImportNotFound, problems.ImportFileGone),
     ),
 )
 
 VERSION = Parameter(name="version", description="A former form.", kind="integer")
 MAPPINGS: tuple[Route, ...] = (
+    Route(
+        method="POST",
+        path=f"{E}/mappings/proposals",
+        handler=imports.propose_mapping,
+        group="Imports",
+        summary="Propose a mapping for a file, from its first rows",
+        description="The body is the file's beginning, plain or compressed by gzip or zstd; of Parquet it is the whole "
+        "file. The answer has the mapping, the columns with samples, and the first rows as they would be read.",
+        scopes=("tags:write",),
+        bulk=tuple(imports.FORMATS),
+        answer=Proposal,
+        problems=(
+            problems.BodyTooLarge,
+            problems.BodyTruncated,
+            problems.ContentTypeUnsupported,
+            problems.ColumnsInvalid,
+        ),
+    ),
     Route(
         method="GET",
         path=f"{SPACE}/mappings",

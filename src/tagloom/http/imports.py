@@ -2,26 +2,29 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import anyio.to_thread
 import msgspec
 
 from tagloom import limits, problems
+from tagloom.exports import CONTENT_TYPE_OF_FORMAT
 from tagloom.http.bodies import Upload, content_type, read_json
 from tagloom.http.call import Answer, Call, Stream
 from tagloom.http.shapes import ImportsPage, MappingsPage
+from tagloom.importing.folder import compression_of
 from tagloom.importing.imports import Imports
+from tagloom.importing.proposing import Proposal, beginning_of, propose
 from tagloom.mappings import Mapping
 from tagloom.model import Environment, Mode, Rejected
 from tagloom.store.imports_port import Import, ImportFormat
 from tagloom.tags import printable
 
-FORMATS: dict[str, ImportFormat] = {
-    "text/csv": "csv",
-    "application/x-ndjson": "ndjson",
-    "application/vnd.apache.parquet": "parquet",
-}
+Result = TypeVar("Result")
+
+FORMATS: dict[str, ImportFormat] = {content_type: format for format, content_type in CONTENT_TYPE_OF_FORMAT.items()}
 _LINES_AT_ONCE = 1_000
 _ENCODER = msgspec.json.Encoder()
 
@@ -31,41 +34,53 @@ _ENCODER = msgspec.json.Encoder()
 
 async def create_import(call: Call) -> Answer:
     """Takes a file, which waits to be planned or run."""
+    format = _format(call)
+    environment, by, under = call.environment, call.principal.name, call.find_tag("under")
+    name = call.find_text("name") or f"body.{format}"
+    kept = call.find_text("mapping")
+    mapping = None if kept is None else await call.in_thread(lambda: _mapping(call, kept))
+    share = call.find_integer("share_removed_max")
+    run = await _received(
+        call,
+        limits.IMPORT_BYTES_MAX,
+        lambda chunks: call.doors.imports.bring_file(
+            environment,
+            chunks,
+            name=name,
+            by=by,
+            mapping=None if mapping is None else mapping[1],
+            mapping_name=None if mapping is None else mapping[0],
+            mode=msgspec.convert(call.text("mode"), Mode),
+            under=under or "",
+            lowercase=call.find_text("normalize") == "lowercase",
+            format=format,
+            share_removed_max=limits.IMPORT_SHARE_REMOVED_DEFAULT if share is None else share,
+            allow_empty=call.flag("allow_empty"),
+        ),
+    )
+    place = f"/v2/spaces/{environment.space}/environments/{environment.name}/imports/{run.id}"
+    return Answer(run, status=201, headers=((b"location", place.encode("ascii")),))
+
+
+def _format(call: Call) -> ImportFormat:
     format = FORMATS.get(content_type(call))
     if format is None:
         raise problems.ContentTypeUnsupported(
             f"The body must be one of {', '.join(FORMATS)}, not '{printable(content_type(call))}'.",
             supported=list(FORMATS),
         )
-    environment, by, under = call.environment, call.principal.name, call.find_tag("under")
-    name = call.find_text("name") or f"body.{format}"
-    kept = call.find_text("mapping")
-    mapping = None if kept is None else await call.in_thread(lambda: _mapping(call, kept))
-    share = call.find_integer("share_removed_max")
-    upload = Upload(call, limits.IMPORT_BYTES_MAX)
+    return format
+
+
+async def _received(call: Call, bytes_max: int, take: Callable[[Iterator[bytes]], Result]) -> Result:
+    """What a thread makes of the body while it comes."""
+    upload = Upload(call, bytes_max)
     feeding = asyncio.create_task(upload.feed())
     try:
-        run = await anyio.to_thread.run_sync(
-            lambda: call.doors.imports.bring_file(
-                environment,
-                upload.chunks(),
-                name=name,
-                by=by,
-                mapping=None if mapping is None else mapping[1],
-                mapping_name=None if mapping is None else mapping[0],
-                mode=msgspec.convert(call.text("mode"), Mode),
-                under=under or "",
-                lowercase=call.find_text("normalize") == "lowercase",
-                format=format,
-                share_removed_max=limits.IMPORT_SHARE_REMOVED_DEFAULT if share is None else share,
-            ),
-            limiter=call.doors.uploads,
-        )
+        return await anyio.to_thread.run_sync(lambda: take(upload.chunks()), limiter=call.doors.uploads)
     finally:
         feeding.cancel()
         await asyncio.gather(feeding, return_exceptions=True)
-    place = f"/v2/spaces/{environment.space}/environments/{environment.name}/imports/{run.id}"
-    return Answer(run, status=201, headers=((b"location", place.encode("ascii")),))
 
 
 def _mapping(call: Call, name: str) -> tuple[str, Mapping]:
@@ -91,6 +106,31 @@ async def drop_import(call: Call) -> Answer:
     environment, id = call.environment, call.values["import"]
     await call.in_thread(lambda: call.doors.imports.drop(environment, id))
     return Answer(None, status=204)
+
+
+async def drop_import_file(call: Call) -> Answer:
+    """Forgets the file of an import that has ended."""
+    return await _asked(call, Imports.drop_file)
+
+
+async def put_import_mapping(call: Call) -> Answer:
+    """Says by which mapping it is read, before anything of it was applied."""
+    environment, id, imports = call.environment, call.values["import"], call.doors.imports
+    mapping = await read_json(call, Mapping)
+
+    def configured() -> Import:
+        run = imports.get(environment, id)
+        return imports.configure(
+            environment,
+            id,
+            mapping=mapping,
+            mode=run.mode,
+            under=run.under,
+            lowercase=run.lowercase,
+            share_removed_max=run.share_removed_max,
+        )
+
+    return Answer(await call.in_thread(configured))
 
 
 async def plan_import(call: Call) -> Answer:
@@ -137,10 +177,15 @@ async def _asked(call: Call, ask: Callable[[Imports, Environment, str], Import])
 
 
 async def rejected_lines(call: Call) -> Stream:
-    """The lines that its committed steps rejected, as NDJSON."""
-    environment, id, population = call.environment, call.values["import"], call.population
-    await call.in_thread(lambda: call.doors.imports.get(environment, id))
-    return Stream(_encoded(population.rejected_in(id)), "application/x-ndjson")
+    """The rejected lines with their reasons, as NDJSON, or the rows themselves in the shape of the file."""
+    environment, id, imports = call.environment, call.values["import"], call.doors.imports
+    run = await call.in_thread(lambda: imports.get(environment, id))
+    if call.text("shape") == "reasons":
+        return Stream(
+            _encoded(await call.in_thread(lambda: imports.rejected(environment, id))), CONTENT_TYPE_OF_FORMAT["ndjson"]
+        )
+    rows = await call.in_thread(lambda: imports.rejected_rows(environment, id))
+    return Stream(rows, CONTENT_TYPE_OF_FORMAT[run.format])
 
 
 def _encoded(rejected: Iterator[Rejected]) -> Iterator[bytes]:
@@ -158,6 +203,22 @@ def _together(lines: Sequence[Any]) -> bytes:
 
 
 # Mappings.
+
+
+async def propose_mapping(call: Call) -> Answer:
+    """Proposes how a file is read that begins like the body."""
+    format = _format(call)
+
+    def take(chunks: Iterator[bytes]) -> Proposal:
+        with TemporaryDirectory(prefix="tagloom-proposal-") as folder:
+            path = Path(folder, "file")
+            with path.open("wb") as file:
+                file.writelines(chunks)
+            with path.open("rb") as file:
+                compression = compression_of(file.read(4))
+            return propose(beginning_of(path, format, compression))
+
+    return Answer(await _received(call, limits.PROPOSAL_BYTES_MAX, take))
 
 
 async def list_mappings(call: Call) -> Answer:

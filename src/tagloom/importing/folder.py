@@ -26,7 +26,7 @@ class Folder:
     def store(self, chunks: Iterable[bytes]) -> tuple[str, int, Compression]:
         """Stores a file: the id of its import to be, its bytes, and how it is compressed, told by its first bytes.
 
-        Raises: BodyInvalid: it is empty; BodyTooLarge; what `chunks` raises. Then nothing is left.
+        Raises: BodyTooLarge; what `chunks` raises. Then nothing is left.
         """
         run = secrets.token_hex(12)
         path = self.path(run)
@@ -38,7 +38,7 @@ class Folder:
         except BaseException:
             shutil.rmtree(path.parent)
             raise
-        return run, size, next((name for magic, name in _MAGIC if first.startswith(magic)), "none")
+        return run, size, compression_of(first)
 
     def drop(self, run: str) -> None:
         """Forgets a file; does nothing when it is gone."""
@@ -49,6 +49,11 @@ class Folder:
         for place in sorted(self._place.glob("*")) if self._place.exists() else ():
             if ID.fullmatch(place.name) and place.stat().st_mtime < moment:
                 yield place.name
+
+
+def compression_of(first: bytes) -> Compression:
+    """How a file is compressed that begins with these bytes, four or more."""
+    return next((name for magic, name in _MAGIC if first.startswith(magic)), "none")
 
 
 def chunks_of(path: Path) -> Iterator[bytes]:
@@ -68,6 +73,4 @@ def _written(path: Path, chunks: Iterable[bytes]) -> int:
                     f"A file has {limits.IMPORT_BYTES_MAX:,} bytes at most.", bytes_max=limits.IMPORT_BYTES_MAX
                 )
             file.write(chunk)
-    if not size:
-        raise problems.BodyInvalid("The file is empty.")
     return size

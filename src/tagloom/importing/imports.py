@@ -5,15 +5,17 @@ Asking changes the stored import; a worker, of whatever process, sees the change
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.importing.folder import Folder, chunks_of
+from tagloom.importing.mending import rows_to_mend
+from tagloom.importing.proposing import Beginning, beginning_of
 from tagloom.mappings import Mapping, check_mapping
-from tagloom.model import Done, Environment, Mode, Origin
+from tagloom.model import Done, Environment, Mode, Origin, Rejected, Version
 from tagloom.store.imports_port import ENDED, Import, ImportFormat, ImportState, Tally
 from tagloom.store.port import Control, Population
 from tagloom.tags import parse_tag
@@ -57,6 +59,7 @@ class Imports:
         format: ImportFormat | None = None,
         share_removed_max: float | None = limits.IMPORT_SHARE_REMOVED_DEFAULT,
         owner: str = "",
+        allow_empty: bool = False,
     ) -> Import:
         """Stores a file, which waits to be planned or run. Its compression is told by its first bytes.
 
@@ -84,6 +87,7 @@ class Imports:
             mapping_name=mapping_name,
             share_removed_max=share_removed_max,
             owner=owner,
+            allows_empty=allow_empty,
         )
         _check(draft)
         self._forget_old()
@@ -92,7 +96,11 @@ class Imports:
             raise problems.TooManyImports(
                 f"{limits.UPLOADS_KEPT_MAX} files are kept; drop one first.", files_max=limits.UPLOADS_KEPT_MAX
             )
-        id, size, compression = self.folder.store(chunks_of(source) if isinstance(source, Path) else source)
+        chunks = chunks_of(source) if isinstance(source, Path) else source
+        id, size, compression = self.folder.store(chunks)
+        if not size and found != "ndjson":
+            self.folder.drop(id)
+            raise problems.BodyInvalid("The file is empty.")
         run = replace(draft, id=id, size_bytes=size, compression=compression)
         try:
             if found == "parquet" and compression != "none":
@@ -148,6 +156,33 @@ class Imports:
         found = self._control.list_imports(environment.space, environment.name, limit=limit, before=before)
         return tuple(self._told(environment, run) for run in found)
 
+    def beginning(self, environment: Environment, id: str) -> Beginning:
+        """The columns and first rows of its file. Raises: ImportFileGone, BodyInvalid, ColumnsInvalid."""
+        run = self.get(environment, id)
+        return beginning_of(self._path(run), run.format, run.compression)
+
+    def _path(self, run: Import) -> Path:
+        path = self.folder.path(run.id)
+        if not run.has_file or not path.exists():
+            raise problems.ImportFileGone("The file is not here any more.")
+        return path
+
+    def rejected(self, environment: Environment, id: str) -> Iterator[Rejected]:
+        """The lines that its committed steps rejected, by line; before there are any, the first that its plan would."""
+        run = self.get(environment, id)
+        population = self._population_of(environment)
+        if population.steps(id) or run.plan is None:
+            return population.rejected_in(id)
+        return iter(run.plan.foreseen.receipt.rejected)
+
+    def rejected_rows(self, environment: Environment, id: str) -> Iterator[bytes]:
+        """The file again with nothing but its rejected rows, and why behind each; see `rows_to_mend`.
+
+        Raises: ImportFileGone, at once.
+        """
+        run = self.get(environment, id)
+        return rows_to_mend(self._path(run), run, self.rejected(environment, id))
+
     def _told(self, environment: Environment, run: Import) -> Import:
         if run.state not in _BEGUN:
             return run
@@ -161,12 +196,14 @@ class Imports:
             environment,
             id,
             ("waiting", "planned", "held", "failed"),
-            lambda run: replace(_to(run, "looking"), runs_after_plan=False, plan=None),
+            lambda run: replace(_to(run, "looking"), runs_after_plan=False, plan=None, began_at=self._at()),
             is_untouched=True,
         )
 
     def run(self, environment: Environment, id: str, *, goes_on: bool = False) -> Import:
-        """Has it applied; a mode that can remove is planned first, unless it was. Again after a failure goes on.
+        """Has it applied; a mode that can remove is planned first, unless it was or nothing would hold it.
+
+        Again after a failure goes on.
 
         With `goes_on` neither a guard nor a plan that holds no more stops it. Raises: ImportStateWrong, ImportFileGone.
         """
@@ -189,7 +226,7 @@ class Imports:
 
     def resume(self, environment: Environment, id: str) -> Import:
         """Goes on where it was paused. Raises: ImportStateWrong, ImportFileGone."""
-        return self._change(environment, id, ("paused",), lambda run: _begun(replace(run, problem=None)))
+        return self._change(environment, id, ("paused",), lambda run: _begun(replace(run, began_at=self._at())))
 
     def cancel(self, environment: Environment, id: str, *, by: str, undo: bool = False) -> Import:
         """Ends it: no further step is applied, by whatever process. With `undo` those that were are taken back.
@@ -212,8 +249,7 @@ class Imports:
         self._change(environment, id, ENDED, lambda run: run, needs_file=False)
         population = self._population_of(environment)
         done = population.seal(id)
-        versions = [step.version for step in done if step.version is not None]
-        standing = [version for version in versions if population.get_change(version).undone_by is None]
+        standing = self.standing(environment, id)
         undone = [population.undo_all(standing, Origin(by, f"import {id}")).version] if standing else []
         return self._change(
             environment,
@@ -223,12 +259,24 @@ class Imports:
             needs_file=False,
         )
 
+    def standing(self, environment: Environment, id: str) -> tuple[Version, ...]:
+        """The versions that it made and nobody undid."""
+        population = self._population_of(environment)
+        versions = [step.version for step in population.steps(id) if step.version is not None]
+        return tuple(version for version in versions if population.get_change(version).undone_by is None)
+
     def drop(self, environment: Environment, id: str) -> None:
         """Forgets the import and its file; what it did stays. Raises: ImportStateWrong."""
         states: tuple[ImportState, ...] = ("waiting", "planned", "held", *ENDED)
         self._change(environment, id, states, lambda run: run, needs_file=False)
         self._control.drop_import(id)
         self.folder.drop(id)
+
+    def drop_file(self, environment: Environment, id: str) -> Import:
+        """Forgets the file of an import that has ended; what is known of it stays. Raises: ImportStateWrong."""
+        run = self._change(environment, id, ENDED, lambda run: replace(run, has_file=False), needs_file=False)
+        self.folder.drop(id)
+        return run
 
     # Within.
 
@@ -309,6 +357,7 @@ def tally_of(done: Iterable[Done]) -> Tally:
         new_tags=sum(each.new_tags for each in receipts),
         normalized=sum(each.normalized for each in receipts),
         rejected_count=sum(each.rejected_count for each in receipts),
+        aliases={old: new for each in receipts for old, new in each.aliases.items()},
     )
 
 
@@ -317,8 +366,9 @@ def _to(run: Import, state: ImportState) -> Import:
 
 
 def _begun(run: Import) -> Import:
-    """An import that is to be run: by way of a plan, when it can take something from somebody."""
-    if run.mode == "add" or run.plan is not None or run.is_approved:
+    """An import that is to be run: by way of a plan, when it can take more than it may without being asked."""
+    is_unbounded = run.share_removed_max is None or run.share_removed_max >= 100
+    if run.mode == "add" or run.plan is not None or run.is_approved or is_unbounded:
         return _to(run, "running")
     return replace(_to(run, "looking"), runs_after_plan=True)
 

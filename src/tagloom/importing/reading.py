@@ -1,6 +1,6 @@
 """The file of an import as parts: of the plain form, or by its mapping."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tagloom.store.imports_port import Import
 from tagloom.store.port import Part
 
 
-def parts_of(path: Path, run: Import) -> Iterator[Part]:
+def parts_of(path: Path, run: Import) -> Generator[Part, None, None]:
     """The parts of an import's file, in order and each time the same. Raises: BodyInvalid, ColumnsInvalid, as reading.
 
     Raises: ImportFileGone: it was forgotten, or lies in another process's folder.

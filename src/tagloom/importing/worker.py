@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import structlog
 from msgspec.structs import replace
@@ -79,10 +79,10 @@ class Worker:
                 log.error("import.store_unavailable", detail=problem.detail)
             self._imports.has_work.wait(limits.IMPORT_SECONDS_BETWEEN_LOOKS)
 
-    def work_once(self) -> bool:
-        """Takes an import that waits for work and carries it as far as it goes; False when none waits."""
+    def work_once(self, only: str | None = None) -> bool:
+        """Takes an import that waits for work, or this one, and carries it as far as it goes; False when none waits."""
         now = self._now()
-        run = self._control.lease_import(self._owner, now=rfc3339(now), until=self._until())
+        run = self._control.lease_import(self._owner, now=rfc3339(now), until=self._until(), only=only)
         if run is None:
             return False
         environment = self._control.get_environment(run.space, run.environment)
@@ -149,11 +149,12 @@ class Worker:
     def _parts(self, run: Import) -> Iterator[Part]:
         """The parts of the file, while the import is this worker's. Raises: _Stopped."""
         rows, told = 0, 0.0
-        for part in parts_of(self._imports.folder.path(run.id), run):
-            self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
-            told = self._now() if late else told
-            yield part
-            rows += len(part.lines) + len(part.rejected)
+        with closing(parts_of(self._imports.folder.path(run.id), run)) as parts:
+            for part in parts:
+                self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
+                told = self._now() if late else told
+                yield part
+                rows += len(part.lines) + len(part.rejected)
         self._tell(run, rows)
 
     def _tell(self, run: Import, rows: int | None) -> None:
@@ -239,7 +240,11 @@ class Worker:
             if not self._run_as_planned(environment, run, run.plan):
                 return
         else:
-            self._apply(environment, run, None)
+            try:
+                self._apply(environment, run, None)
+            except problems.MirrorEmpty as problem:
+                self._hold(run, "source-empty", problem.detail, None)
+                return
         tally = tally_of(population.steps(run.id))
         total = self._control.get_import(run.id).rows_read
         self._put(run, "done", tally=tally, rows_total=total)
@@ -289,7 +294,7 @@ def _request(run: Import, rejected_max: int) -> Request:
         action="import",
         under=parse_tag(run.under) if run.under else None,
         lowercase=run.lowercase,
-        allow_empty=run.is_approved,
+        allow_empty=run.is_approved or run.allows_empty,
         rejected_max=rejected_max,
         owner=run.owner,
     )

@@ -1,6 +1,6 @@
 """Bodies and files become parts: CSV, NDJSON, JSON and Parquet, read in bounded memory."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 from typing import Literal, TypeAlias, assert_never
 
@@ -24,7 +24,7 @@ def read_parts(
     visitor_column: str = "visitor",
     tag_column: str = "tag",
     allow_change: bool = False,
-) -> Iterator[Part]:
+) -> Generator[Part, None, None]:
     """The parts of a body that comes in chunks of any size. Memory stays flat, whatever the body's size.
 
     From the third part on a thread reads ahead; close the iterator before you close what `source` reads from.

@@ -1,14 +1,16 @@
 """Parts are read by a thread of their own, while the caller works on the ones before."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from queue import SimpleQueue
 
 from tagloom import limits
 from tagloom.store.port import Part
 
 
-def read_ahead(read: Callable[[Iterator[bytes]], Iterator[Part]], source: Iterator[bytes]) -> Iterator[Part]:
+def read_ahead(
+    read: Callable[[Iterator[bytes]], Iterator[Part]], source: Iterator[bytes]
+) -> Generator[Part, None, None]:
     """The parts that `read` makes of the source, of which at most PARTS_IN_FLIGHT_MAX exist at a time.
 
     The first two are made in the caller's thread, so that a small body needs no other. When the caller stops early,

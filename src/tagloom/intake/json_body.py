@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from tagloom import limits, problems
 from tagloom.intake.columns import Building, LineFault
@@ -17,7 +17,7 @@ _BETWEEN = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 _BEHIND = re.compile(r"[ \t\r\n]*\][ \t\r\n]*\}[ \t\r\n]*")
 
 
-def read_json(source: Iterator[bytes], *, allow_change: bool) -> Iterator[Part]:
+def read_json(source: Iterator[bytes], *, allow_change: bool) -> Generator[Part, None, None]:
     """The parts of a JSON body of up to JSON_BODY_BYTES_MAX; the number of a line is its place in the list, from 1.
 
     Raises: BodyInvalid, BodyTooLarge.
@@ -36,6 +36,24 @@ def read_json(source: Iterator[bytes], *, allow_change: bool) -> Iterator[Part]:
             building = Building()
     if len(building):
         yield building.part()
+
+
+def lines_of_json(source: Iterator[bytes]) -> Iterator[bytes]:
+    """The items of a JSON body as lines of NDJSON, each at its place in the list. Raises: BodyInvalid, BodyTooLarge."""
+    text = _whole(source).decode("utf-8", "surrogateescape")
+    for item in _items(text):
+        if "\n" in item or "\r" in item:
+            item = _in_one_line(item)
+        yield item.encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _in_one_line(item: str) -> str:
+    try:
+        json.loads(item)
+    except (ValueError, RecursionError):
+        # A text holds the line end, which makes it invalid in one line as in several: so does another control.
+        return item.replace("\n", "\t").replace("\r", "\t")
+    return item.replace("\n", " ").replace("\r", " ")
 
 
 def _whole(source: Iterator[bytes]) -> bytes:

@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from tagloom import limits, problems
 from tagloom.intake.columns import Line, LineFault, key_of
+from tagloom.mappings import REASON_FIELD
 from tagloom.model import Kind
 from tagloom.tags import nearest, parse_tag, printable
 
@@ -32,6 +33,8 @@ class Tagged(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     tags: list[str]
     user: str | UnsetType = UNSET
     visitor: str | UnsetType = UNSET
+    # Why the line was rejected once; see REASON_FIELD.
+    tagloom_rejected: msgspec.Raw | UnsetType = UNSET
 
 
 class Changed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -41,6 +44,7 @@ class Changed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     visitor: str | UnsetType = UNSET
     add: list[str] | UnsetType = UNSET
     remove: list[str] | UnsetType = UNSET
+    tagloom_rejected: msgspec.Raw | UnsetType = UNSET
 
 
 Decoded: TypeAlias = Tagged | Changed
@@ -80,7 +84,7 @@ class LineReader:
         said = _Said(number, text, _pairs(text, number))
         names = [name for name, _ in said.pairs]
         for name in names:
-            if name not in (*_KINDS, *self._lists):
+            if name not in (*_KINDS, *self._lists, REASON_FIELD):
                 near = nearest(name, [*_KINDS, *self._lists])
                 expected = " and ".join(f"'{each}'" for each in self._lists)
                 says = f"has the unknown field '{printable(name)}'; the tags of a line are in {expected} here"

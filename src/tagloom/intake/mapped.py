@@ -4,7 +4,7 @@ A file of one tag a row is read as the plain form is, without a Python loop over
 mapped. Other files are read a record at a time, each different cell of a column mapped once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,8 +13,8 @@ import numpy as np
 from tagloom import limits, problems
 from tagloom.intake import read_parts
 from tagloom.intake.columns import Building, Line, LineFault, key_of
-from tagloom.intake.rows import FileFormat, Row, Squeezed, read_bytes, read_records
-from tagloom.mappings import Cell, Column, Mapping, TagColumn, cell_tags, record_person
+from tagloom.intake.rows import FileFormat, Row, Squeezed, holds_texts, read_bytes, read_records
+from tagloom.mappings import REASON_PREFIX, Cell, Column, Mapping, TagColumn, cell_tags, record_person
 from tagloom.model import Kind
 from tagloom.store.port import Part
 from tagloom.tags import printable
@@ -23,17 +23,23 @@ ROWS_PER_PART = 65_536
 CELLS_KNOWN_MAX = 65_536  # Different cells of a column that are remembered; more are ids or free text.
 
 
-def read_mapped(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping) -> Iterator[Part]:
+def read_mapped(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping) -> Generator[Part, None, None]:
     """The parts of a file. A bad line is rejected alone, and holds its person where that can be told.
 
     Raises: BodyInvalid, ColumnsInvalid.
     """
-    column = mapping.columns[0] if len(mapping.columns) == 1 else None
-    if isinstance(column, TagColumn) and format != "ndjson":
+    if is_long(path, format, mapping):
         _check_names(read_records(path, format, squeezed).names, mapping)
-        yield from _long_parts(path, format, squeezed, mapping, column)
+        yield from _long_parts(path, format, squeezed, mapping)
     else:
         yield from _record_parts(path, format, squeezed, mapping)
+
+
+def is_long(path: Path, format: FileFormat, mapping: Mapping) -> bool:
+    """Whether a file is one of one tag a row, which has the faster reader. Raises: BodyInvalid."""
+    if len(mapping.columns) != 1 or not isinstance(mapping.columns[0], TagColumn):
+        return False
+    return format == "csv" or (format == "parquet" and holds_texts(path, mapping.names()))
 
 
 def _check_names(found: Sequence[str], mapping: Mapping) -> None:
@@ -44,7 +50,7 @@ def _check_names(found: Sequence[str], mapping: Mapping) -> None:
             raise problems.ColumnsInvalid(f"The file has no column '{shown}'.", value=shown, rule="every mapped column")
     known = {*mapping.names(), *mapping.ignore}
     for name in found if mapping.unnamed == "refuse" else ():
-        if name not in known:
+        if name not in known and not name.startswith(REASON_PREFIX):
             shown = printable(name)
             raise problems.ColumnsInvalid(
                 f"The file has a column '{shown}' that the mapping does not name. Map or ignore it.",
@@ -53,19 +59,24 @@ def _check_names(found: Sequence[str], mapping: Mapping) -> None:
             )
 
 
-def _long_parts(
-    path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping, column: TagColumn
-) -> Iterator[Part]:
+def _long_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping) -> Iterator[Part]:
+    (column,) = mapping.columns
+    assert isinstance(column, TagColumn), "a long file has one column of tags"
     # A name that no column has stands for a kind of person that the mapping does not name.
     nobody = "\0"
-    with closing(read_bytes(path, squeezed)) as chunks:
-        parts = read_parts(
-            chunks,
-            format,
-            user_column=mapping.user or nobody,
-            visitor_column=mapping.visitor or nobody,
-            tag_column=column.column,
-        )
+    # The parts are closed before what they read from, which a thread may be reading ahead.
+    with (
+        closing(read_bytes(path, squeezed)) as chunks,
+        closing(
+            read_parts(
+                chunks,
+                format,
+                user_column=mapping.user or nobody,
+                visitor_column=mapping.visitor or nobody,
+                tag_column=column.column,
+            )
+        ) as parts,
+    ):
         for part in parts:
             yield _retagged(part, mapping, column)
 

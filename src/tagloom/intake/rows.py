@@ -108,8 +108,7 @@ def _csv_rows(path: Path, squeezed: Squeezed) -> Iterator[tuple[int, list[str]]]
     try:
         with closing(_opened_text(path, squeezed)) as file:
             first = file.readline(limits.LINE_BYTES_MAX)
-            delimiter = max(DELIMITERS, key=first.count)
-            reader = csv.reader(_bounded(first, file), delimiter=delimiter, strict=True)
+            reader = csv.reader(_bounded(first, file), delimiter=_delimiter_of(first), strict=True)
             for row in reader:
                 yield number + 1, row
                 number = reader.line_num
@@ -119,6 +118,16 @@ def _csv_rows(path: Path, squeezed: Squeezed) -> Iterator[tuple[int, list[str]]]
         ) from error
     except (pa.ArrowException, OSError) as error:
         raise _damaged(squeezed, error) from error
+
+
+def _delimiter_of(first: str) -> str:
+    return max(DELIMITERS, key=first.count)
+
+
+def find_delimiter(path: Path, squeezed: Squeezed) -> str:
+    """What divides the cells of a CSV file that can be read."""
+    with closing(_opened_text(path, squeezed)) as file:
+        return _delimiter_of(file.readline(limits.LINE_BYTES_MAX))
 
 
 def _opened_text(path: Path, squeezed: Squeezed) -> io.TextIOWrapper:
@@ -153,16 +162,27 @@ def _places(header: Sequence[str], names: Sequence[str] | None) -> list[int]:
 # Parquet.
 
 
-def _parquet_records(path: Path, names: Sequence[str] | None) -> Records:
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A Parquet file. Raises: BodyInvalid: it is none, or not whole."""
     try:
-        file = pq.ParquetFile(path)
+        return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise problems.BodyInvalid(
             f"The file is no whole Parquet file: {printable(str(error))}.", rule="a Parquet file"
         ) from error
+
+
+def _parquet_records(path: Path, names: Sequence[str] | None) -> Records:
+    file = open_parquet(path)
     header = list(file.schema_arrow.names)
     wanted = [header[place] for place in _places(header, names)]
     return Records(tuple(wanted), _parquet_rows(file, wanted))
+
+
+def holds_texts(path: Path, names: Sequence[str]) -> bool:
+    """Whether all these columns of a Parquet file are there and hold texts. Raises: BodyInvalid."""
+    schema = open_parquet(path).schema_arrow
+    return all(name in schema.names and pa.types.is_string(schema.field(name).type) for name in names)
 
 
 def _parquet_rows(file: pq.ParquetFile, names: Sequence[str]) -> Generator[Row, None, None]:
@@ -216,8 +236,8 @@ def _json_records(path: Path, squeezed: Squeezed, names: Sequence[str] | None) -
 def _names_seen(path: Path, squeezed: Squeezed) -> list[str]:
     """The paths to texts, numbers and lists in the first objects of a file."""
     seen: dict[str, None] = {}
-    for (_, line), _ in zip(_json_lines(path, squeezed), range(limits.PAGE_ITEMS_DEFAULT), strict=False):
-        found = _decoded(line)
+    for (_, line), _ in zip(json_lines(path, squeezed), range(limits.PAGE_ITEMS_DEFAULT), strict=False):
+        found = decoded_line(line)
         if isinstance(found, dict):
             seen.update(dict.fromkeys(_paths(found, "")))
     if not seen:
@@ -257,7 +277,7 @@ def finder_of(path: str) -> Callable[[Any], Cell]:
     return lambda value: cell_of(value[path] if isinstance(value, dict) and path in value else find(value, 0))
 
 
-def _json_lines(path: Path, squeezed: Squeezed) -> Iterator[tuple[int, bytes]]:
+def json_lines(path: Path, squeezed: Squeezed) -> Iterator[tuple[int, bytes]]:
     """Every line with its number; one that is too long comes cut off."""
     number = 0
     try:
@@ -271,7 +291,8 @@ def _json_lines(path: Path, squeezed: Squeezed) -> Iterator[tuple[int, bytes]]:
         raise _damaged(squeezed, error) from error
 
 
-def _decoded(line: bytes) -> Any:
+def decoded_line(line: bytes) -> Any:
+    """What a line of NDJSON is; None when it is no JSON."""
     try:
         return msgspec.json.decode(line.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -279,10 +300,10 @@ def _decoded(line: bytes) -> Any:
 
 
 def _json_rows(path: Path, squeezed: Squeezed, finders: Sequence[Callable[[Any], Cell]]) -> Generator[Row, None, None]:
-    for number, line in _json_lines(path, squeezed):
+    for number, line in json_lines(path, squeezed):
         if not line.strip():
             continue
-        found = _decoded(line)
+        found = decoded_line(line)
         if isinstance(found, dict):
             yield Row(number, [find(found) for find in finders], line)
         else:

@@ -57,6 +57,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     new_tags: int = 0
     normalized: int = 0
     rejected_count: int = 0
+    aliases: dict[str, str] = {}
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,8 +65,9 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
 
     `mapping` says how its records become taggings; without one they are of the plain form. `under`, `mode` and
     `lowercase` are those of a batch. A run that would remove more than `share_removed_max` percent of the taggings
-    under the prefix is held; None never is. `is_approved` lets the next run pass. `rows_total` is known once the file
-    was read to its end. `revision` counts the stored forms. `owner` is whose branches it may write, beside everybody's.
+    under the prefix is held; None never is. `is_approved` lets the next run pass, and a mirror that `allows_empty` may
+    take every tag. `rows_total` is known once the file was read to its end; `began_at` is when it was set to work last.
+    `revision` counts the stored forms. `owner` is whose branches it may write, beside everybody's.
     """
 
     id: str
@@ -99,6 +101,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     undone: tuple[Version, ...] = ()
     revision: int = 0
     owner: str = ""
+    allows_empty: bool = False
 
 
 class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,10 +148,10 @@ class ImportBook(Protocol):
     def drop_import(self, id: str) -> None:
         """Forgets it. Raises: ImportNotFound."""
 
-    def lease_import(self, owner: str, *, now: str, until: str) -> Import | None:
+    def lease_import(self, owner: str, *, now: str, until: str, only: str | None = None) -> Import | None:
         """Gives one that is looked at or run and that nobody works on at `now`, the oldest first, to `owner`.
 
-        Of many who ask at once, one gets it.
+        Of many who ask at once, one gets it. With an id, only that one is given.
         """
 
     def tell_progress(self, id: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:

@@ -1,26 +1,50 @@
 """Imports in the browser: bring a file, say what its columns mean, see what it would do, run it, undo it."""
 
-import csv
-import io
 from collections.abc import Iterator
-from typing import Any, get_args
+from itertools import islice
+from typing import Any
 
 import msgspec
 
 from tagloom import limits, problems
+from tagloom.console.columns import STEPS, USES, fields_of, mapping_of, read_fields
 from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
-from tagloom.intake.sheets import Sheet, SheetColumn, Use
-from tagloom.model import Rejected
+from tagloom.exports import CONTENT_TYPE_OF_FORMAT
+from tagloom.importing.proposing import Beginning, propose, rows_read
+from tagloom.mappings import Mapping, check_mapping
+from tagloom.model import Mode
+from tagloom.store.imports_port import ENDED, WORKED_ON, Import, ImportState
+from tagloom.tags import parse_tag
 from tagloom.times import seconds_of
-from tagloom.uploads import BUSY, Plan, Upload
 
 ROWS_SHOWN = 5
 REJECTED_SHOWN = 20
-MODES = ("add", "remove", "set", "mirror")
+IMPORTS_PER_PAGE = 50
+# Foreseeing an undo takes 0.15 us a tagging: up to here it is no wait.
+TAGGINGS_FORESEEN_AT_ONCE = 1_000_000
+MODES: dict[Mode, str] = {
+    "add": "Add these tags",
+    "remove": "Remove these tags",
+    "set": "Set: each person named has exactly these",
+    "mirror": "Mirror: the file is the whole truth",
+}
+STATES: dict[ImportState, str] = {
+    "waiting": "not looked at",
+    "looking": "being looked at",
+    "planned": "looked at, not applied",
+    "held": "asks before it goes on",
+    "running": "being applied",
+    "paused": "paused",
+    "cancelled": "cancelled",
+    "done": "applied",
+    "failed": "failed",
+}
+# In these it can be said anew how the file is read, as long as nothing of it was applied.
+OPEN: tuple[ImportState, ...] = ("waiting", "planned", "held", "failed")
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How far a run has come: rows so far, rows in a second, and the seconds since it began."""
+    """How far an import has come: rows so far, rows in a second, and the seconds since it was set to work."""
 
     rows: int
     rows_per_second: int
@@ -28,13 +52,17 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 def imports(visit: Visit) -> Answer:
-    """The files that were brought, and the place to drop another."""
+    """The imports, and the place to drop another file."""
+    before = visit.text("before") or None
+    found = visit.loom.imports.list(visit.environment, limit=IMPORTS_PER_PAGE + 1, before=before)
     return Html(
         "imports.html",
         {
             "title": "Imports",
             "breadcrumb": [("Developer", visit.to("tags")), ("Imports", None)],
-            "uploads": visit.loom.uploads.list_uploads(visit.environment),
+            "runs": found[:IMPORTS_PER_PAGE],
+            "has_more": len(found) > IMPORTS_PER_PAGE,
+            "states": STATES,
             "bytes_max": limits.UPLOAD_BYTES_MAX,
         },
     )
@@ -43,133 +71,231 @@ def imports(visit: Visit) -> Answer:
 def bring(visit: Visit) -> Answer:
     """Takes a file in and goes on to its columns."""
     if visit.file is None or not visit.file.filename:
-        raise problems.BodyInvalid("Choose a CSV or Parquet file.")
+        raise problems.BodyInvalid("Choose a CSV, NDJSON or Parquet file.")
     source = visit.file.file
 
     def chunks() -> Iterator[bytes]:
         while chunk := source.read(limits.UPLOAD_CHUNK_BYTES):
             yield chunk
 
-    upload = visit.loom.uploads.bring(visit.environment, visit.file.filename, visit.signed.actor, chunks())
-    return Redirect(visit.to(f"import/{upload.id}"))
+    book, environment = visit.loom.imports, visit.environment
+    run = book.bring_file(environment, chunks(), name=visit.file.filename, by=visit.signed.actor)
+    try:
+        book.beginning(environment, run.id)
+    except problems.Problem:
+        # Of a file that cannot even be begun there is nothing to show.
+        book.drop(environment, run.id)
+        raise
+    return Redirect(visit.to(f"import/{run.id}"))
 
 
 def show(visit: Visit) -> Answer:
-    """One upload: its columns, what it would do, how far it is, or what it did."""
-    return Html("import.html", _context(visit, _upload(visit)))
+    """One import: its columns, what it would do, how far it is, or what it did."""
+    run = _run(visit)
+    context = _context(visit, run)
+    if context["is_open"]:
+        beginning = visit.loom.imports.beginning(visit.environment, run.id)
+        context |= _meaning(visit, beginning, _mapping(visit, run, beginning))
+    return Html("import.html", context)
 
 
-def _upload(visit: Visit) -> Upload:
-    return visit.loom.uploads.get(visit.environment, visit.values["upload"])
+def _run(visit: Visit) -> Import:
+    return visit.loom.imports.get(visit.environment, visit.values["import"])
 
 
-def _context(visit: Visit, upload: Upload, **more: Any) -> dict[str, Any]:
-    seen = visit.loom.uploads.glance(upload)
-    plan = upload.plan or Plan(sheet=seen.proposal)
-    receipt = upload.receipt or (upload.foreseen.receipt if upload.foreseen is not None else None)
-    context: dict[str, Any] = {
-        "title": upload.name,
-        "breadcrumb": [("Imports", visit.to("imports")), (upload.name, None)],
-        "upload": upload,
-        "plan": plan,
-        "uses": get_args(Use),
+def _mapping(visit: Visit, run: Import, beginning: Beginning) -> Mapping:
+    """The one to begin with: a kept one that was asked for, the import's own, or one that is proposed."""
+    if name := visit.text("mapping"):
+        return visit.loom.mappings.get_mapping(visit.space.id, name).mapping
+    return run.mapping or propose(beginning).mapping
+
+
+def _context(visit: Visit, run: Import) -> dict[str, Any]:
+    is_untouched = run.tally.steps == 0
+    rejected = tuple(islice(visit.loom.imports.rejected(visit.environment, run.id), REJECTED_SHOWN))
+    receipt = run.plan.foreseen.receipt if run.plan is not None and is_untouched else run.tally
+    return {
+        "title": run.name,
+        "breadcrumb": [("Imports", visit.to("imports")), (run.name, None)],
+        "run": run,
+        "is_busy": run.state in WORKED_ON,
+        "is_open": run.state in OPEN and is_untouched and run.has_file and run.mode != "change",
+        "has_ended": run.state in ENDED,
+        "states": STATES,
         "modes": MODES,
-        "rows": [dict(zip(seen.names, row, strict=True)) for row in seen.rows[:ROWS_SHOWN]],
-        "is_busy": upload.state in BUSY,
-        "pace": _pace(visit, upload),
-        "rejected": receipt.rejected[:REJECTED_SHOWN] if receipt is not None else (),
-        "receipt": receipt,
+        "pace": _pace(visit, run),
+        "rejected": rejected,
+        "rejected_count": receipt.rejected_count,
         "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
         "problem": None,
     }
-    return context | more
 
 
-def _pace(visit: Visit, upload: Upload) -> Pace:
-    began = seconds_of(upload.began_at) if upload.began_at else visit.loom.now()
-    ended = seconds_of(upload.ended_at) if upload.ended_at and upload.state not in BUSY else visit.loom.now()
+def _pace(visit: Visit, run: Import) -> Pace:
+    began = seconds_of(run.began_at) if run.began_at else visit.loom.now()
+    ended = seconds_of(run.ended_at) if run.ended_at else visit.loom.now()
     seconds = max(ended - began, 0.0)
-    return Pace(upload.rows_read, round(upload.rows_read / max(seconds, 0.5)), round(seconds))
+    return Pace(run.rows_read, round(run.rows_read / max(seconds, 0.5)), round(seconds))
+
+
+def _meaning(visit: Visit, beginning: Beginning, mapping: Mapping) -> dict[str, Any]:
+    """What the page shows of a mapping: its fields, and the first rows as it reads them."""
+    samples = {each.column: each.samples for each in beginning.seen()}
+    try:
+        read = rows_read(beginning, mapping)[:ROWS_SHOWN]
+    except problems.ColumnsInvalid:
+        read = ()
+    return {
+        "columns": fields_of(mapping, beginning),
+        "samples": samples,
+        "mapping": mapping,
+        "read": read,
+        "uses": USES,
+        "steps": STEPS,
+        "kept": visit.loom.mappings.list_mappings(visit.space.id),
+    }
 
 
 def plan(visit: Visit) -> Answer:
-    """Keeps what the columns mean, and begins to find out what applying would do."""
-    upload = _upload(visit)
-    columns = tuple(
-        SheetColumn(
-            name=name,
-            use=_use(visit.texts("use")[place]),
-            branch=visit.texts("branch")[place].strip(),
-            separator=visit.texts("separator")[place] or ";",
-        )
-        for place, name in enumerate(visit.texts("column"))
-    )
-    mode = visit.text("mode", "add")
-    if mode not in MODES:
-        raise problems.ParameterInvalid(f"The mode is one of {', '.join(MODES)}.", parameter="mode")
-    wanted = Plan(
-        sheet=Sheet(columns=columns, prefix=visit.text("prefix").strip()),
-        mode=mode,  # type: ignore[arg-type]  # Just looked up.
+    """Takes what the columns mean, keeps it when that was asked, and has it computed what applying would do."""
+    found = _run(visit)
+    beginning = visit.loom.imports.beginning(visit.environment, found.id)
+    fields, base = read_fields(visit.form), _mapping(visit, found, beginning)
+    wanted = msgspec.structs.replace(
+        found,
+        mode=_mode(visit),
         under=visit.text("under").strip(),
-        lowercase=visit.text("lowercase") == "yes",
+        share_removed_max=float(visit.integer("share")) if visit.text("share") else None,
     )
     try:
-        planned = visit.loom.uploads.plan(visit.environment, upload.id, wanted)
-    except (problems.ColumnsInvalid, problems.TagProblem) as problem:
-        context = _context(visit, msgspec.structs.replace(upload, plan=wanted), problem=problem)
-        return Html("import.html", context, status=problem.status)
-    visit.loom.uploads.try_out(visit.environment, planned.id)
-    return Redirect(visit.to(f"import/{upload.id}"))
+        mapping = check_mapping(mapping_of(fields, prefix=visit.text("prefix").strip(), base=base))
+        rows_read(beginning, mapping)
+        if visit.text("then") != "look":
+            _plan(visit, wanted, mapping)
+            return Redirect(visit.to(f"import/{found.id}"))
+    except (problems.BodyInvalid, problems.MappingInvalid, problems.TagProblem, problems.ParameterInvalid) as problem:
+        # What was typed stays, beside what is wrong with it.
+        shown = {**_meaning(visit, beginning, base), "columns": fields, "read": (), "problem": problem}
+        return Html("import.html", _context(visit, wanted) | shown, status=problem.status)
+    return Html("import.html", _context(visit, wanted) | _meaning(visit, beginning, mapping))
 
 
-def _use(text: str) -> Use:
-    for use in get_args(Use):
-        if text == use:
-            return use  # type: ignore[no-any-return]  # One of its own values.
-    raise problems.ParameterInvalid("A column has a use that there is not.", parameter="use")
+def _plan(visit: Visit, wanted: Import, mapping: Mapping) -> None:
+    if wanted.under:
+        parse_tag(wanted.under)
+    named = None
+    if name := visit.text("keep").strip():
+        kept = visit.loom.mappings.put_mapping(visit.space.id, name, mapping, by=visit.signed.actor)
+        named = f"{kept.name}, version {kept.version}"
+    visit.loom.imports.configure(
+        visit.environment,
+        wanted.id,
+        mapping=mapping,
+        mapping_name=named,
+        mode=wanted.mode,
+        under=wanted.under,
+        share_removed_max=wanted.share_removed_max,
+    )
+    visit.loom.imports.plan(visit.environment, wanted.id)
+
+
+def _mode(visit: Visit) -> Mode:
+    text = visit.text("mode", "add")
+    for mode in MODES:
+        if text == mode:
+            return mode
+    raise problems.ParameterInvalid(f"The mode is one of {', '.join(MODES)}.", parameter="mode")
 
 
 def progress(visit: Visit) -> Answer:
     """How far it is; at the end, the whole page again."""
-    upload = _upload(visit)
-    if upload.state not in BUSY:
-        return Redirect(visit.to(f"import/{upload.id}"))
+    run = _run(visit)
+    if run.state not in WORKED_ON:
+        return Redirect(visit.to(f"import/{run.id}"))
     return Html(
         "import_progress.html",
         {
-            "title": upload.name,
-            "breadcrumb": [("Imports", visit.to("imports")), (upload.name, None)],
-            "upload": upload,
-            "pace": _pace(visit, upload),
-            "expected": upload.rows_total,
+            "title": run.name,
+            "breadcrumb": [("Imports", visit.to("imports")), (run.name, None)],
+            "run": run,
+            "pace": _pace(visit, run),
         },
     )
 
 
 def run(visit: Visit) -> Answer:
-    """Applies the file."""
-    upload = visit.loom.uploads.run(visit.environment, visit.values["upload"], visit.signed.actor)
-    return Redirect(visit.to(f"import/{upload.id}"))
+    """Applies the file; one that is held goes on as its plan says now."""
+    book, environment, found = visit.loom.imports, visit.environment, _run(visit)
+    if found.state == "held":
+        book.approve(environment, found.id)
+    else:
+        book.run(environment, found.id)
+    return Redirect(visit.to(f"import/{found.id}"))
+
+
+def look(visit: Visit) -> Answer:
+    """Has it computed again what applying would do."""
+    visit.loom.imports.plan(visit.environment, visit.values["import"])
+    return Redirect(visit.to(f"import/{visit.values['import']}"))
+
+
+def pause(visit: Visit) -> Answer:
+    """Stops behind the step that is being applied."""
+    visit.loom.imports.pause(visit.environment, visit.values["import"])
+    return Redirect(visit.to(f"import/{visit.values['import']}"))
+
+
+def resume(visit: Visit) -> Answer:
+    """Goes on where it was paused."""
+    visit.loom.imports.resume(visit.environment, visit.values["import"])
+    return Redirect(visit.to(f"import/{visit.values['import']}"))
+
+
+def cancel(visit: Visit) -> Answer:
+    """Ends it; what was applied stays, or is taken back when that was asked."""
+    id, undo = visit.values["import"], visit.text("undo") == "yes"
+    visit.loom.imports.cancel(visit.environment, id, by=visit.signed.actor, undo=undo)
+    return Redirect(visit.to(f"import/{id}"), Toast("The import was cancelled."))
+
+
+def ask_undo(visit: Visit) -> Answer:
+    """What taking back would do, before anybody does."""
+    found = _run(visit)
+    versions = visit.loom.imports.standing(visit.environment, found.id)
+    context: dict[str, Any] = {
+        "title": "Undo an import",
+        "breadcrumb": [("Imports", visit.to("imports")), (found.name, visit.to(f"import/{found.id}")), ("Undo", None)],
+        "run": found,
+        "versions": versions,
+        "foreseen": None,
+        "problem": None,
+        "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
+    }
+    if versions and found.tally.added + found.tally.removed <= TAGGINGS_FORESEEN_AT_ONCE:
+        try:
+            context["foreseen"] = visit.loom.foresight.undo_all(visit.environment, versions)
+        except problems.UndoConflict as problem:
+            context["problem"] = problem
+    return Html("import_undo.html", context)
+
+
+def undo(visit: Visit) -> Answer:
+    """Takes back what it did, as one version."""
+    id = visit.values["import"]
+    undone = visit.loom.imports.undo(visit.environment, id, by=visit.signed.actor).undone
+    toast = Toast("The import was undone.", undone[-1]) if undone else Toast("There was nothing left to undo.")
+    return Redirect(visit.to(f"import/{id}"), toast)
 
 
 def drop(visit: Visit) -> Answer:
-    """Forgets the file."""
-    visit.loom.uploads.drop(visit.environment, visit.values["upload"])
+    """Forgets the import and its file."""
+    visit.loom.imports.drop(visit.environment, visit.values["import"])
     return Redirect(visit.to("imports"), Toast("The file was removed; what it did stays."))
 
 
 def rejected(visit: Visit) -> Answer:
-    """The rejected lines with their reasons, as CSV."""
-    upload = _upload(visit)
-    receipt = upload.receipt or (upload.foreseen.receipt if upload.foreseen is not None else None)
-    lines = receipt.rejected if receipt is not None else ()
-    return Download(f"rejected-{upload.name}.csv", "text/csv", _rejected_csv(lines))
-
-
-def _rejected_csv(lines: tuple[Rejected, ...]) -> Iterator[bytes]:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(("line", "value", "problem", "detail", "suggestion"))
-    for line in lines:
-        writer.writerow((line.line, line.value, line.problem, line.detail, line.suggestion or ""))
-    yield text.getvalue().encode("utf-8", "replace")
+    """The rejected rows as the file had them, with the reasons behind, to be mended and brought again."""
+    found = _run(visit)
+    rows = visit.loom.imports.rejected_rows(visit.environment, found.id)
+    name = found.name.removesuffix(".gz").removesuffix(".zst")
+    return Download(f"rejected-{name}", CONTENT_TYPE_OF_FORMAT[found.format], rows)

@@ -82,10 +82,11 @@ class SqlImportBook(SqlConnecting):
         if self._run(sql.delete(schema.import_).where(_IMPORT.id == id)) == [0]:
             raise problems.ImportNotFound("There is no such import.", value=id[:64])
 
-    def lease_import(self, owner: str, *, now: str, until: str) -> Import | None:
+    def lease_import(self, owner: str, *, now: str, until: str, only: str | None = None) -> Import | None:
         """See the port."""
         is_free = sql.or_(_IMPORT.leased_until.is_(None), _IMPORT.leased_until <= now)
-        waiting = sql.and_(_IMPORT.state.in_(WORKED_ON), is_free)
+        is_meant = sql.true() if only is None else _IMPORT.id == only
+        waiting = sql.and_(_IMPORT.state.in_(WORKED_ON), is_free, is_meant)
         query = sql.select(_IMPORT.id).where(waiting).order_by(_IMPORT.created_at, _IMPORT.id).limit(_CANDIDATES)
         for (id,) in self._run(query):
             # The condition is asked again by the update itself: of two who saw it free, one changes it.

@@ -62,10 +62,11 @@ class MemoryImportBook(MemoryRoster):
             self.get_import(id)
             del self._imports[id]
 
-    def lease_import(self, owner: str, *, now: str, until: str) -> Import | None:
+    def lease_import(self, owner: str, *, now: str, until: str, only: str | None = None) -> Import | None:
         with self._lock:
             for run in sorted(self._imports.values(), key=lambda run: (run.created_at, run.id)):
-                if run.state in WORKED_ON and self._leases.get(run.id, ("", ""))[1] <= now:
+                is_meant = run.state in WORKED_ON and only in (None, run.id)
+                if is_meant and self._leases.get(run.id, ("", ""))[1] <= now:
                     self._leases[run.id] = (owner, until)
                     return run
             return None

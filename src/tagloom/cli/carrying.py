@@ -1,0 +1,255 @@
+"""A file of the command line on its way through an import: brought, planned or run, and asked how far it is."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, get_args
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tagloom import limits, problems
+from tagloom.cli.site import Bringing, OnRows, Plain, Site
+from tagloom.importing.folder import chunks_of, compression_of
+from tagloom.importing.imports import format_of
+from tagloom.intake.json_body import lines_of_json
+from tagloom.intake.records import columns_invalid
+from tagloom.intake.rows import read_records
+from tagloom.mappings import ListColumn, Mapping, TagColumn, parse_mapping, parse_mapping_toml
+from tagloom.model import Mode, Receipt, Rejected
+from tagloom.store.imports_port import ImportFormat
+
+FileFormat = Literal["csv", "ndjson", "parquet", "json"]
+OnBytes = Callable[[int], None]
+_PLAIN_COLUMNS = ("user", "visitor", "tag")
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A file and how it is to be applied. Columns matter to CSV and Parquet without a mapping only.
+
+    `mapping` is a file or the name of one that the space keeps. Without `share_removed_max` nobody is asked.
+    """
+
+    file: Path
+    format: FileFormat
+    mode: Mode = "add"
+    under: str | None = None
+    lowercase: bool = False
+    allow_empty: bool = False
+    user_column: str = "user"
+    visitor_column: str = "visitor"
+    tag_column: str = "tag"
+    mapping: str | None = None
+    share_removed_max: int | None = None
+    # Nothing is applied; what would be is computed.
+    is_trial: bool = False
+
+
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an import: its receipt, and its plan when it was a trial."""
+
+    receipt: Receipt
+    versions: tuple[int, ...]
+    plan: Plain | None
+
+
+def file_format(file: Path, named: str | None) -> FileFormat:
+    """The format that was named, or that the file's name ends with. Raises: ParameterInvalid."""
+    if named is not None:
+        for known in get_args(FileFormat):
+            if named == known:
+                return known  # type: ignore[no-any-return]  # One of its own values.
+        raise problems.ParameterInvalid(f"--format is one of {', '.join(get_args(FileFormat))}, not '{named}'.")
+    if file.suffix.lower() == ".json":
+        return "json"
+    if file.suffix.lower() == ".txt":
+        raise problems.ParameterInvalid(f"'{file.name}' does not say what it is; name its --format.")
+    try:
+        return format_of(file.name)
+    except problems.BodyInvalid as problem:
+        raise problems.ParameterInvalid(f"{problem.detail.rstrip('.')}; name its --format.") from problem
+
+
+@contextmanager
+def carried(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> Iterator[tuple[Carried, str]]:
+    """Carries a file through its import to the end; gives what became of it, and the import's id.
+
+    As long as the block lasts its rejected rows can be read. Afterwards the file is forgotten, and after a trial or a
+    failure that applied nothing the import too.
+
+    Raises: what reading and applying raise; ImportHeld.
+    """
+    with _regular(wanted.file) as path:
+        expected = _Expected(path, wanted.format, on_bytes)
+        brought = site.bring_file(_bringing(wanted, path), expected.chunks())
+    id = str(brought["id"])
+    is_kept = False
+    try:
+        run = _through(site, wanted, id, lambda rows, total: on_rows(rows, total or expected.rows))
+        is_kept = not wanted.is_trial
+        yield _carried(site, wanted, run), id
+    except KeyboardInterrupt:
+        site.ask_import(id, "cancel")
+        raise
+    finally:
+        if is_kept or _has_applied(site, id):
+            site.drop_import_file(id)
+        else:
+            site.drop_import(id)
+
+
+def _has_applied(site: Site, id: str) -> bool:
+    run = site.wait_for_import(id, lambda rows, total: None)
+    return bool(run["tally"]["steps"])
+
+
+def _through(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
+    """The import once it has ended, or was planned."""
+    site.ask_import(id, "plan" if wanted.is_trial else "run")
+    while True:
+        run = site.wait_for_import(id, on_rows)
+        match run["state"], run["hold"]:
+            case ("done", _) | ("planned", _):
+                return run
+            case "held", "plan-changed" if wanted.share_removed_max is None:
+                # Nobody asked to be asked; others wrote meanwhile, and it does what it does now.
+                site.ask_import(id, "approve")
+            case "held", hold:
+                site.ask_import(id, "cancel")
+                if hold == "source-empty":
+                    raise problems.MirrorEmpty(run["detail"])
+                raise problems.ImportHeld(f"{run['detail']} Nothing was applied.")
+            case _:
+                raise _problem_of(run)
+
+
+def _problem_of(run: Plain) -> problems.Problem:
+    """Why an import did not get to its end."""
+    versions = run["tally"]["versions"]
+    stays = f" Applied before, and still there: versions {', '.join(map(str, versions))}." if versions else ""
+    detail = (run["detail"] or f"The import is {run['state']}.") + stays
+    known = {each.slug(): each for each in problems.all_problems()}
+    return known.get(run["problem"] or "", problems.ImportStateWrong)(detail)
+
+
+def _carried(site: Site, wanted: Wanted, run: Plain) -> Carried:
+    rejected = tuple(islice(site.list_rejected(str(run["id"])), limits.REJECTED_PER_RECEIPT_MAX))
+    if wanted.is_trial:
+        receipt = msgspec.convert(run["plan"]["foreseen"]["receipt"], Receipt)
+        receipt = msgspec.structs.replace(receipt, dry_run=True, rejected=rejected)
+        return Carried(receipt=receipt, versions=(), plan=run["plan"])
+    tally = run["tally"]
+    versions = tuple(tally["versions"])
+    counted = {name: tally[name] for name in tally if name in Receipt.__struct_fields__}
+    version = versions[-1] if versions else site.version()
+    return Carried(receipt=Receipt(version=version, rejected=rejected, **counted), versions=versions, plan=None)
+
+
+def written_rejected(site: Site, id: str) -> Iterator[list[Rejected]]:
+    """All rejected lines of an import, some at a time."""
+    lines = site.list_rejected(id)
+    while some := list(islice(lines, limits.REJECTED_PER_RECEIPT_MAX)):
+        yield some
+
+
+# What is sent.
+
+
+@contextmanager
+def _regular(file: Path) -> Iterator[Path]:
+    """The file itself, or a copy of what comes through a pipe, which can be read once."""
+    if file.is_file():
+        yield file
+        return
+    with TemporaryDirectory(prefix="tagloom-import-") as folder:
+        copy = Path(folder, "file")
+        with file.open("rb") as source, copy.open("wb") as target:
+            while chunk := source.read(limits.UPLOAD_CHUNK_BYTES):
+                target.write(chunk)
+        yield copy
+
+
+class _Expected:
+    """A file's bytes as they are sent, and about how many rows they have; None where that is not seen in them."""
+
+    def __init__(self, path: Path, format: FileFormat, on_bytes: OnBytes) -> None:
+        self._path = path
+        self._format = format
+        self._on_bytes = on_bytes
+        self.rows: int | None = None
+
+    def chunks(self) -> Iterator[bytes]:
+        chunks = chunks_of(self._path)
+        for chunk in lines_of_json(chunks) if self._format == "json" else chunks:
+            yield chunk
+            self._on_bytes(len(chunk))
+            if self._format != "parquet":
+                self.rows = (self.rows or 0) + chunk.count(b"\n")
+        with self._path.open("rb") as file:
+            if compression_of(file.read(4)) != "none":
+                self.rows = None
+        if self._format == "parquet":
+            self.rows = _parquet_rows(self._path)
+
+
+def _parquet_rows(path: Path) -> int | None:
+    try:
+        rows: int = pq.read_metadata(path).num_rows
+    except (pa.ArrowException, OSError):
+        # Whoever reads it says what is wrong with it.
+        return None
+    return rows
+
+
+def _bringing(wanted: Wanted, path: Path) -> Bringing:
+    format: ImportFormat = "ndjson" if wanted.format == "json" else wanted.format
+    mapping, kept = None, None
+    if wanted.mapping is None:
+        mapping = _columns_mapping(wanted, path, format)
+    elif Path(wanted.mapping).is_file():
+        mapping = read_mapping(Path(wanted.mapping))
+    else:
+        kept = wanted.mapping
+    return Bringing(
+        name=wanted.file.name,
+        format=format,
+        mode=wanted.mode,
+        under=wanted.under or "",
+        lowercase=wanted.lowercase,
+        allow_empty=wanted.allow_empty,
+        share_removed_max=100 if wanted.share_removed_max is None else wanted.share_removed_max,
+        mapping=mapping,
+        kept_mapping=kept,
+    )
+
+
+def read_mapping(file: Path) -> Mapping:
+    """A mapping's file, TOML or JSON. Raises: MappingInvalid."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise problems.MappingInvalid(f"{file.name} is no text in UTF-8.", value=file.name) from error
+    return parse_mapping(text) if file.suffix.lower() == ".json" else parse_mapping_toml(text, file.name)
+
+
+def _columns_mapping(wanted: Wanted, path: Path, format: ImportFormat) -> Mapping | None:
+    """The mapping that the names of columns are; None for the plain form. Raises: BodyInvalid, ColumnsInvalid."""
+    user, visitor, tag = wanted.user_column, wanted.visitor_column, wanted.tag_column
+    if format == "ndjson" or (user, visitor, tag) == _PLAIN_COLUMNS:
+        return None
+    with path.open("rb") as file:
+        compression = compression_of(file.read(4))
+    names = list(read_records(path, format, compression).names)
+    lists = ["tags"] if format == "parquet" else []
+    column = next((name for name in (tag, *lists) if name in names), None)
+    if column is None or not {user, visitor} & set(names):
+        raise columns_invalid(names, user=user, visitor=visitor, tags=[tag, *lists])
+    return Mapping(
+        user=user if user in names else None,
+        visitor=visitor if visitor in names else None,
+        # Tags are taken letter for letter, as in the plain form.
+        columns=(TagColumn(column=column, steps=()) if column == tag else ListColumn(column=column, steps=()),),
+    )

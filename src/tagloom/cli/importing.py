@@ -1,0 +1,219 @@
+"""`tagloom import`: a file becomes tags, with bars for those who look and one receipt at the end."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import msgspec
+import typer
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+from tagloom import problems
+from tagloom.cli.carrying import Carried, OnBytes, Wanted, carried, file_format, written_rejected
+from tagloom.cli.options import DataOption, EnvironmentOption, JsonOption, SpaceOption, TokenOption, UrlOption, at_site
+from tagloom.cli.site import OnRows, Plain, Site
+from tagloom.cli.speaking import err, say, say_json, say_receipt, say_table, tell
+from tagloom.model import Mode, Rejected
+
+app = typer.Typer()
+
+TAGS_SHOWN = 20
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A CSV, NDJSON, JSON or Parquet file.", exists=True, dir_okay=False)],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    mode: Annotated[str, typer.Option(help="add, remove, change, set or mirror.")] = "add",
+    under: Annotated[str | None, typer.Option(help="Only tags at or below this prefix.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="As --dry-run, tag by tag and tribe by tribe.")] = False,
+    normalize: Annotated[str | None, typer.Option(help="lowercase: fold capitals instead of refusing them.")] = None,
+    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Let an empty mirror take every tag.")] = False,
+    share_removed_max: Annotated[
+        int | None, typer.Option(min=0, max=100, help="Apply nothing if more than this percent of taggings would go.")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(help="csv, ndjson, json or parquet, when the name does not say.")
+    ] = None,
+    user_column: Annotated[str, typer.Option(help="The column of user ids.")] = "user",
+    visitor_column: Annotated[str, typer.Option(help="The column of visitor ids.")] = "visitor",
+    tag_column: Annotated[str, typer.Option(help="The column of tags.")] = "tag",
+    mapping: Annotated[
+        str | None, typer.Option(help="How columns become tags: a TOML or JSON file, or a mapping that is kept.")
+    ] = None,
+    rejected: Annotated[Path | None, typer.Option(help="Write why lines were rejected to this CSV or NDJSON.")] = None,
+    rejected_rows: Annotated[
+        Path | None, typer.Option(help="Write the rejected rows to this file, to be mended and imported.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tag people from a file, by an import; exit 3 when some lines were rejected."""
+    if normalize not in (None, "lowercase"):
+        raise problems.ParameterInvalid(f"--normalize takes only 'lowercase', not '{normalize}'.")
+    wanted = Wanted(
+        file=file,
+        format=file_format(file, format),
+        mode=_mode(mode),
+        under=under,
+        lowercase=normalize == "lowercase",
+        allow_empty=allow_empty,
+        user_column=user_column,
+        visitor_column=visitor_column,
+        tag_column=tag_column,
+        mapping=mapping,
+        share_removed_max=share_removed_max,
+        is_trial=dry_run or plan,
+    )
+    for place in (rejected, rejected_rows):
+        if place is not None:
+            # A place that cannot be written to must be told before anything is done, not after.
+            place.write_bytes(b"")
+    with (
+        at_site(data, url, token, space, environment) as site,
+        bars(file, is_shown=not as_json and err.is_terminal) as (on_bytes, on_rows),
+        carried(site, wanted, on_bytes, on_rows) as (found, id),
+    ):
+        listed = 0 if rejected is None else write_rejected(rejected, site, id)
+        if rejected_rows is not None:
+            with rejected_rows.open("wb") as target:
+                target.writelines(site.rejected_rows(id))
+    _say(wanted, found, is_plan=plan, as_json=as_json)
+    count = found.receipt.rejected_count
+    if rejected is not None and not as_json:
+        tell(f"{listed:,} of {count:,} rejected lines are listed in {rejected}.")
+    if rejected_rows is not None and count and not as_json:
+        tell(f"Mend the rows in {rejected_rows}, and import that file in the same way.")
+    if count:
+        raise typer.Exit(3)
+
+
+def _mode(text: str) -> Mode:
+    for mode in get_args(Mode):
+        if text == mode:
+            return mode  # type: ignore[no-any-return]  # One of its own values.
+    raise problems.ParameterInvalid(f"--mode is one of {', '.join(get_args(Mode))}, not '{text}'.")
+
+
+def _say(wanted: Wanted, found: Carried, *, is_plan: bool, as_json: bool) -> None:
+    receipt: Plain = msgspec.to_builtins(found.receipt)
+    if as_json:
+        say_json({"receipt": receipt, "plan": found.plan} if is_plan else {**receipt, "versions": found.versions})
+        return
+    say_receipt(receipt, title=f"{wanted.file.name} {'would be ' if wanted.is_trial else ''}imported ({wanted.mode})")
+    if len(found.versions) > 1:
+        say(f"In {len(found.versions):,} steps, of which each is a version: {', '.join(map(str, found.versions))}.")
+    if found.receipt.normalized:
+        count = found.receipt.normalized
+        say(f"{count:,} {'path was' if count == 1 else 'paths were'} lower-cased.")
+    if is_plan and found.plan is not None:
+        _say_plan(wanted, found.plan)
+
+
+def _say_plan(wanted: Wanted, plan: Plain) -> None:
+    foreseen = plan["foreseen"]
+    if foreseen["by_tag"]:
+        say("")
+        rows = [(each["tag"], each["added"], each["removed"]) for each in foreseen["by_tag"][:TAGS_SHOWN]]
+        say_table(("tag", "add", "remove"), rows, numbers=(1, 2))
+        more = foreseen["tags_touched"] - len(rows)
+        if more > 0:
+            say(f"… and {more:,} more tags.")
+    if plan["emptied_tags"]:
+        tell(f"Nobody would bear any more: {', '.join(plan['emptied_tags'])}.")
+    if foreseen["tribes"]:
+        say("")
+        tribes = [(each["tribe"], each["entered"], each["left"], each["after"]) for each in foreseen["tribes"]]
+        say_table(("tribe", "enter", "leave", "then"), tribes, numbers=(1, 2, 3))
+    if foreseen["receipt"]["removed"]:
+        limit = wanted.share_removed_max
+        is_held = limit is not None and plan["share_removed"] > limit
+        held = f", which is more than the {limit} % that it may" if is_held else ""
+        say(f"{plan['share_removed']:.1f} % of {plan['taggings']:,} taggings would go{held}.")
+
+
+class _Rate(ProgressColumn):
+    """Rows in a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{int(task.speed or 0):,} rows/s")
+
+
+@contextmanager
+def bars(file: Path, *, is_shown: bool) -> Iterator[tuple[OnBytes, OnRows]]:
+    """Two bars on standard error, one after the other, when somebody looks: the file being brought, its rows read."""
+    sending = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        disable=not is_shown,
+        transient=True,
+    )
+    reading = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=err,
+        disable=not is_shown,
+        transient=True,
+    )
+    sent = sending.add_task(f"bringing {file.name}", total=file.stat().st_size)
+    read = reading.add_task(f"reading {file.name}", total=None)
+    sending.start()
+
+    def on_rows(rows: int, total: int | None) -> None:
+        if not sending.finished or not reading.live.is_started:
+            sending.stop()
+            reading.start()
+        reading.update(read, completed=rows, total=total)
+
+    try:
+        yield lambda count: sending.advance(sent, count), on_rows
+    finally:
+        sending.stop()
+        reading.stop()
+
+
+def write_rejected(file: Path, site: Site, id: str) -> int:
+    """The rejected lines with their reasons, as NDJSON when the file is named so, else as CSV; how many there are."""
+    count = 0
+    if file.suffix.lower() in (".ndjson", ".jsonl"):
+        with file.open("wb") as target:
+            for some in written_rejected(site, id):
+                target.write(msgspec.json.Encoder().encode_lines(some))
+                count += len(some)
+        return count
+    with file.open("w", newline="", encoding="utf-8") as text:
+        writer = csv.DictWriter(text, Rejected.__struct_fields__)
+        writer.writeheader()
+        for some in written_rejected(site, id):
+            writer.writerows(_plain_lines(some))
+            count += len(some)
+    return count
+
+
+def _plain_lines(lines: Sequence[Rejected]) -> list[dict[str, Any]]:
+    plain: list[dict[str, Any]] = msgspec.to_builtins(lines)
+    return plain

@@ -1,0 +1,336 @@
+"""A mapping is proposed from the first rows of a file, with the rows as it would read them.
+
+A proposal is a beginning that somebody looks at: it may leave columns out, and nothing is read by it until it was
+kept or given to an import.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from tagloom import limits, problems
+from tagloom.intake.rows import read_bytes, read_records
+from tagloom.mappings import (
+    FALSE,
+    NUMBER,
+    REASON_PREFIX,
+    TRUE,
+    Band,
+    BandsColumn,
+    Cell,
+    Column,
+    FlagColumn,
+    ListColumn,
+    Mapping,
+    TagColumn,
+    ValueColumn,
+    Way,
+    level_of,
+    record_person,
+    record_tags,
+    stepped,
+)
+from tagloom.store.imports_port import Compression, ImportFormat
+from tagloom.tags import parse_tag, printable
+
+# Names of columns in snake case, the likeliest first.
+USER_NAMES = (
+    *("user", "user_id", "userid", "customer_id", "customerid", "external_id", "member_id", "person_id"),
+    *("profile_id", "contact_id", "account_id", "client_id", "subscriber_id", "id"),
+)
+VISITOR_NAMES = ("visitor", "visitor_id", "visitorid", "anonymous_id", "anonymousid", "cookie_id")
+TAG_NAMES = ("tag", "tag_path", "segment")
+LIST_NAMES = ("tags", "segments", "interests", "labels")
+# What the objects of a list call what they are; the list's own name says more.
+GENERIC_NAMES = ("id", "name", "value", "key", "title", "slug")
+# Numbers that measure nothing.
+CODE_NAMES = ("id", "zip", "zip_code", "postcode", "postal_code", "phone", "telephone", "mobile")
+NOTHING = ("no", "none", "n/a", "na", "null", "nan", "-")
+SEPARATORS = ";|,"
+# More different cells than this are measurements or names, which make no tags.
+VALUES_MAX = 12
+# A share of cells has to be divided before a column is a list: a comma in a sentence makes none.
+DIVIDED_PERCENT_MIN = 10
+SAMPLES_SHOWN = 3
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """A column and some of its first different cells that are not blank."""
+
+    column: str
+    samples: tuple[str, ...]
+
+
+class ReadRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a mapping makes of one row: whom it names and their tags, or why it would be rejected."""
+
+    line: int
+    user: str | None = None
+    visitor: str | None = None
+    tags: tuple[str, ...] = ()
+    problem: str | None = None
+    detail: str | None = None
+    suggestion: str | None = None
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """A mapping for a file, the file's columns, and its first rows as they would be read."""
+
+    mapping: Mapping
+    columns: tuple[Seen, ...]
+    rows: tuple[ReadRow, ...]
+
+
+class FirstRow(NamedTuple):
+    """One of the first rows; `fault` says why it cannot be understood."""
+
+    line: int
+    cells: Sequence[Cell]
+    fault: str | None
+
+
+class Beginning(NamedTuple):
+    """The columns of a file and its first rows."""
+
+    names: tuple[str, ...]
+    rows: list[FirstRow]
+
+    def texts(self, place: int) -> list[str]:
+        """The cells of a column that are not blank."""
+        return _texts([row.cells[place] for row in self.rows if row.fault is None])
+
+    def seen(self) -> tuple[Seen, ...]:
+        """The columns with samples."""
+        found = []
+        for place, name in enumerate(self.names):
+            texts = dict.fromkeys(self.texts(place))
+            shown = [printable(text) for text, _ in zip(texts, range(SAMPLES_SHOWN), strict=False)]
+            found.append(Seen(column=name, samples=tuple(shown)))
+        return tuple(found)
+
+
+def beginning_of(path: Path, format: ImportFormat, compression: Compression) -> Beginning:
+    """The columns and first rows of a file, or of its beginning: of CSV and NDJSON one that ends anywhere.
+
+    A last line without its end is left out, unless it is the only one: nobody knows whether it is whole.
+
+    Raises: BodyInvalid, ColumnsInvalid: not even its first rows can be read.
+    """
+    records = read_records(path, format, compression)
+    rows: list[FirstRow] = []
+    with closing(records.rows):
+        try:
+            for row in records.rows:
+                if len(rows) == limits.PROPOSAL_ROWS_MAX:
+                    return Beginning(records.names, rows)
+                rows.append(FirstRow(row.number, row.cells, row.fault))
+        except problems.BodyInvalid:
+            # The file is cut off here, or damaged behind rows that say enough.
+            if not rows:
+                raise
+            return Beginning(records.names, rows)
+    if format != "parquet" and len(rows) > 1 and _ends_openly(path, compression):
+        rows.pop()
+    return Beginning(records.names, rows)
+
+
+def propose(beginning: Beginning) -> Proposal:
+    """A mapping for a file that begins so. It has no columns when none looks like tags."""
+    mapping = proposed_mapping(beginning.names, [row.cells for row in beginning.rows if row.fault is None])
+    return Proposal(mapping=mapping, columns=beginning.seen(), rows=rows_read(beginning, mapping))
+
+
+def rows_read(beginning: Beginning, mapping: Mapping) -> tuple[ReadRow, ...]:
+    """The first rows as a mapping reads them. Raises: ColumnsInvalid: it names a column that the file lacks."""
+    for name in mapping.names():
+        if name not in beginning.names:
+            shown = printable(name)
+            raise problems.ColumnsInvalid(f"The file has no column '{shown}'.", value=shown, rule="every mapped column")
+    shown_rows = beginning.rows[: limits.PROPOSAL_ROWS_READ]
+    return tuple(_row_read(beginning.names, row, mapping) for row in shown_rows)
+
+
+def _row_read(names: Sequence[str], row: FirstRow, mapping: Mapping) -> ReadRow:
+    try:
+        if row.fault is not None:
+            raise problems.LineInvalid(row.fault)
+        record = dict(zip(names, row.cells, strict=True))
+        kind, id = record_person(mapping, record)
+        tags = tuple(map(parse_tag, record_tags(mapping, record)))
+    except problems.Problem as problem:
+        suggestion = problem.members.get("suggestion")
+        return ReadRow(
+            line=row.line,
+            problem=problem.slug(),
+            detail=problem.detail,
+            suggestion=suggestion if isinstance(suggestion, str) else None,
+        )
+    return ReadRow(
+        line=row.line, user=id if kind == "user" else None, visitor=id if kind == "visitor" else None, tags=tags
+    )
+
+
+def _ends_openly(path: Path, compression: Compression) -> bool:
+    last = b""
+    try:
+        for chunk in read_bytes(path, compression):
+            last = chunk
+    except problems.BodyInvalid:
+        return True
+    return not last.endswith(b"\n")
+
+
+# What a column looks like.
+
+
+def proposed_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Mapping:
+    """What these rows of these columns look like: pure, and the same each time."""
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    user, visitor = _people(columns)
+    branches = dict(zip(names, levels_of(names), strict=True))
+    found: list[Column] = []
+    for name, cells in columns.items():
+        is_own = name not in (user, visitor) and not name.startswith(REASON_PREFIX)
+        if is_own and len(found) < limits.COLUMNS_PER_MAPPING_MAX:
+            column = _proposed_column(name, branches[name], cells)
+            if column is not None:
+                found.append(column)
+    return Mapping(user=user, visitor=visitor, columns=tuple(found))
+
+
+def _people(columns: dict[str, list[Cell]]) -> tuple[str | None, str | None]:
+    """The columns of users and of visitors; where no name says which, the first one that differs in every row."""
+    by_name = {_snake(name): name for name in reversed(columns)}
+    user = next((by_name[name] for name in USER_NAMES if name in by_name), None)
+    visitor = next((by_name[name] for name in VISITOR_NAMES if name in by_name), None)
+    if user is None and visitor is None:
+        is_key = (name for name, cells in columns.items() if all(cells) and len(set(cells)) == len(cells))
+        user = next(is_key, next(iter(columns)))
+    return user, visitor
+
+
+def _proposed_column(name: str, branch: str, cells: Sequence[Cell]) -> Column | None:
+    title, texts = _title(name), _texts(cells)
+    if not texts:
+        return None
+    is_divided = any(isinstance(cell, tuple) for cell in cells)
+    if title in TAG_NAMES and not is_divided and len(texts) == len(cells):
+        return TagColumn(column=name, steps=_steps(texts))
+    if title in (*TAG_NAMES, *LIST_NAMES):
+        return _proposed_list(name, separator_of(texts), texts)
+    distinct = set(texts)
+    if {text.strip().casefold() for text in distinct} <= {*TRUE, *FALSE}:
+        return FlagColumn(column=name, yes=branch)
+    if all(NUMBER.fullmatch(text.strip()) for text in distinct):
+        return _proposed_numbers(name, title, branch, texts)
+    separator = separator_of(texts)
+    if not is_divided and _is_list(texts, separator):
+        return _proposed_list(name, separator, texts)
+    return _proposed_values(name, branch, texts)
+
+
+def _proposed_list(name: str, separator: str, texts: Sequence[str]) -> ListColumn:
+    parts = [part for text in texts for part in text.split(separator) if part.strip()]
+    return ListColumn(column=name, separator=separator, steps=_steps(parts))
+
+
+def _proposed_numbers(name: str, title: str, branch: str, texts: Sequence[str]) -> Column | None:
+    is_code = title in CODE_NAMES or title.endswith("_id")
+    if is_code or any(re.match(r"0\d", text.strip()) for text in texts):
+        return None
+    if len(set(texts)) <= VALUES_MAX:
+        return ValueColumn(column=name, branch=branch)
+    return BandsColumn(column=name, bands=bands_at(branch, bounds_of(texts)), blank="")
+
+
+def bounds_of(texts: Sequence[str]) -> list[Decimal]:
+    """Where the quarters of some numbers end, rounded; none when a text is no number."""
+    if not texts or not all(NUMBER.fullmatch(text.strip()) for text in texts):
+        return []
+    numbers = sorted(Decimal(text.strip()) for text in texts)
+    quarters = [numbers[len(numbers) * quarter // 4] for quarter in (1, 2, 3)]
+    # One digit says enough for a beginning, and is easy to change.
+    rounded = (number.quantize(Decimal(1).scaleb(number.adjusted())) for number in quarters)
+    return sorted({Decimal(f"{number:f}") for number in rounded})
+
+
+def bands_at(branch: str, bounds: Sequence[Decimal]) -> tuple[Band, ...]:
+    """The bands between some bounds, of which there is at least one, with tags below a branch."""
+    above = f"{branch}/" if branch else ""
+    lows = ["up-to-", *(f"over-{low}-to-" for low in bounds)]
+    bands = [Band(to=bound, tag=f"{above}{low}{bound}") for low, bound in zip(lows, bounds, strict=False)]
+    return (*bands, Band(tag=f"{above}over-{bounds[-1]}"))
+
+
+def _proposed_values(name: str, branch: str, texts: Sequence[str]) -> ValueColumn | None:
+    distinct = set(texts)
+    is_free_text = len(texts) > 4 and len(distinct) == len(texts)
+    if len(distinct) > VALUES_MAX or is_free_text or max(map(len, distinct)) > limits.CHARACTERS_PER_LEVEL_MAX:
+        return None
+    nothing = sorted(text for text in distinct if text.strip().casefold() in NOTHING)
+    return ValueColumn(column=name, branch=branch, values=dict.fromkeys(nothing, ""))
+
+
+def _texts(cells: Sequence[Cell]) -> list[str]:
+    """All texts of some cells that are not blank."""
+    return [text for cell in cells for text in ((cell,) if isinstance(cell, str) else cell) if text.strip()]
+
+
+def separator_of(texts: Sequence[str]) -> str:
+    """The one of the usual separators that the cells have most; tags may hold spaces, so a space is none."""
+    whole = "".join(texts)
+    return max(SEPARATORS, key=whole.count)
+
+
+def _is_list(texts: Sequence[str], separator: str) -> bool:
+    """Whether cells are divided by a separator into few things that come again."""
+    divided = [text for text in texts if separator in text]
+    parts = [part.strip() for text in texts for part in text.split(separator) if part.strip()]
+    is_usual = len(divided) * 100 >= DIVIDED_PERCENT_MIN * len(texts)
+    return bool(divided) and is_usual and 2 * len(set(parts)) <= len(parts)
+
+
+def _steps(texts: Sequence[str]) -> tuple[Way, ...]:
+    """The fewest steps after which all these are tags."""
+    tries: tuple[tuple[Way, ...], ...] = (("trim",), ("trim", "lowercase"))
+    return next((steps for steps in tries if all(_is_tag(stepped(text, steps)) for text in texts)), ("slug",))
+
+
+def _is_tag(text: str) -> bool:
+    try:
+        parse_tag(text)
+    except problems.TagProblem:
+        return False
+    return True
+
+
+# Names.
+
+
+def _snake(name: str) -> str:
+    """A column's name in snake case: `customerID`, `Customer Id` and `customer.id` are `customer_id`."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.replace("[*]", ""))
+    return "_".join(re.split(r"[\s_.\-/]+", spaced.strip().lower()))
+
+
+def _title(name: str) -> str:
+    """What a column's values are called: the last level of a path that says something."""
+    levels = name.split(".")
+    if len(levels) > 1 and _snake(levels[-1]) in GENERIC_NAMES:
+        levels.pop()
+    return _snake(levels[-1])
+
+
+def levels_of(names: Sequence[str]) -> Iterator[str]:
+    """A level for each column, different for all."""
+    taken = set[str]()
+    for number, name in enumerate(names, 1):
+        tries = (level_of(each.replace("_", " ")) for each in (_title(name), _snake(name)))
+        level = next((each for each in tries if each not in taken and _is_tag(each)), f"column-{number}")
+        taken.add(level)
+        yield level

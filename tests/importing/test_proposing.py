@@ -1,0 +1,256 @@
+"""A mapping is proposed from the first rows of a file, whole or cut off, and reads them as it says."""
+
+import gzip
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tagloom import limits, problems
+from tagloom.importing.folder import compression_of
+from tagloom.importing.proposing import Proposal, beginning_of, propose, proposed_mapping, rows_read
+from tagloom.intake.mapped import read_mapped
+from tagloom.mappings import (
+    BandsColumn,
+    Column,
+    FlagColumn,
+    ListColumn,
+    Mapping,
+    TagColumn,
+    ValueColumn,
+    check_mapping,
+)
+from tagloom.store.imports_port import ImportFormat
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "telco"
+
+
+def proposed(tmp_path: Path, body: bytes, format: ImportFormat = "csv") -> Proposal:
+    """What is proposed for a file."""
+    path = tmp_path / "file"
+    path.write_bytes(body)
+    return propose(beginning_of(path, format, compression_of(body[:4])))
+
+
+def column_for(name: str, *cells: str) -> Column | None:
+    """What is proposed for one column beside the people's."""
+    mapping = proposed_mapping(("user", name), [(f"u{number}", cell) for number, cell in enumerate(cells)])
+    return mapping.columns[0] if mapping.columns else None
+
+
+def test_each_kind_of_column_is_told_by_its_name_and_its_cells(tmp_path: Path) -> None:
+    found = proposed(
+        tmp_path,
+        b"user_id,Plan Name,Interests,Newsletter,note\n"
+        b"ada,Gold Plan,football; opera,yes,likes it here\nbob,None,,no,called twice\ncyd,Trial,opera,yes,\n",
+    )
+
+    assert found.mapping == Mapping(
+        user="user_id",
+        columns=(
+            ValueColumn(column="Plan Name", branch="plan-name", values={"None": ""}),
+            ListColumn(column="Interests", separator=";"),
+            FlagColumn(column="Newsletter", yes="newsletter"),
+            ValueColumn(column="note", branch="note"),
+        ),
+    )
+    assert [each.column for each in found.columns] == ["user_id", "Plan Name", "Interests", "Newsletter", "note"]
+    assert found.columns[1].samples == ("Gold Plan", "None", "Trial")
+    assert (found.rows[0].line, found.rows[0].user) == (2, "ada")
+    assert found.rows[0].tags == ("plan-name/gold-plan", "football", "opera", "newsletter", "note/likes-it-here")
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "column"),
+    [
+        ("tag", ("a/b", "c"), TagColumn(column="tag")),
+        ("tag", ("A/b", "c"), TagColumn(column="tag", steps=("trim", "lowercase"))),
+        ("segment", ("Big  Spender", "c"), TagColumn(column="segment", steps=("slug",))),
+        ("tag", ("a/b", ""), ListColumn(column="tag")),
+        ("labels", ("a|b", "c"), ListColumn(column="labels", separator="|")),
+        ("sports", ("golf, tennis", "golf", "tennis"), ListColumn(column="sports", separator=",")),
+        ("StreamingTV", ("Yes", "No"), FlagColumn(column="StreamingTV", yes="streaming-tv")),
+        ("senior", ("0", "1", ""), FlagColumn(column="senior", yes="senior")),
+        ("seats", ("1", "2", "1"), ValueColumn(column="seats", branch="seats")),
+        ("net", ("DSL", "No", "n/a"), ValueColumn(column="net", branch="net", values={"No": "", "n/a": ""})),
+        ("empty", ("", " "), None),
+        ("name", ("Ada", "Bob", "Cyd", "Dan", "Eve"), None),
+        ("zip", tuple(str(10_000 + 7 * n) for n in range(50)), None),
+        ("key", tuple(f"{n:05}" for n in range(50)), None),
+        ("about", ("x" * 65, "y"), None),
+        ("/", ("a", "b", "a"), ValueColumn(column="/", branch="column-2")),
+    ],
+)
+def test_a_column_is_proposed_for_what_it_looks_like(name: str, cells: tuple[str, ...], column: Column | None) -> None:
+    assert column_for(name, *cells) == column
+
+
+def test_numbers_become_bands_at_their_quarters() -> None:
+    column = column_for("tenure", *map(str, range(73)), "")
+
+    assert isinstance(column, BandsColumn)
+    assert [(band.to, band.tag) for band in column.bands] == [
+        (Decimal(20), "tenure/up-to-20"),
+        (Decimal(40), "tenure/over-20-to-40"),
+        (Decimal(50), "tenure/over-40-to-50"),
+        (None, "tenure/over-50"),
+    ]
+    assert column.blank == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "user", "visitor"),
+    [
+        (("id", "user_id"), "user_id", None),
+        (("plan", "customerID"), "customerID", None),
+        (("anonymousId", "plan"), None, "anonymousId"),
+        (("visitor", "user"), "user", "visitor"),
+        (("a", "b"), "b", None),
+    ],
+)
+def test_the_people_are_found_by_name_or_as_what_differs_in_every_row(
+    names: tuple[str, ...], user: str | None, visitor: str | None
+) -> None:
+    mapping = proposed_mapping(names, [("x", "1"), ("x", "2")])
+
+    assert (mapping.user, mapping.visitor) == (user, visitor)
+
+
+def test_nested_objects_are_proposed_by_their_paths(tmp_path: Path) -> None:
+    body = (
+        b'{"profile": {"id": "a", "plan": "Pro"}, "segments": [{"name": "Golf"}, {"name": "Tennis"}], "likes": ["x"]}\n'
+    )
+
+    found = proposed(tmp_path, body, "ndjson")
+
+    assert found.mapping.user == "profile.id"
+    assert found.mapping.columns == (
+        ValueColumn(column="profile.plan", branch="plan"),
+        ListColumn(column="segments[*].name", steps=("trim", "lowercase")),
+        ValueColumn(column="likes", branch="likes"),
+    )
+    assert found.rows[0].tags == ("plan/pro", "golf", "tennis", "likes/x")
+
+
+def test_the_plain_form_is_proposed_as_what_it_is(tmp_path: Path) -> None:
+    found = proposed(tmp_path, b'{"user": "u1", "tags": ["a/b", "c"]}\n', "ndjson")
+
+    assert found.mapping == Mapping(user="user", columns=(ListColumn(column="tags"),))
+    assert found.rows[0].tags == ("a/b", "c")
+
+
+def test_parquet_is_looked_at_by_its_types(tmp_path: Path) -> None:
+    rows = 40
+    table = pa.table(
+        {
+            "id": list(range(rows)),
+            "active": [number % 2 == 0 for number in range(rows)],
+            "spent": [number * 7.5 for number in range(rows)],
+        }
+    )
+    pq.write_table(table, tmp_path / "file")
+
+    found = propose(beginning_of(tmp_path / "file", "parquet", "none"))
+
+    assert [type(column) for column in found.mapping.columns] == [FlagColumn, BandsColumn]
+    assert len(found.rows) == limits.PROPOSAL_ROWS_READ
+    assert found.rows[0].tags == ("active", "spent/up-to-80")
+
+
+def test_a_row_that_would_be_rejected_says_why(tmp_path: Path) -> None:
+    found = proposed(tmp_path, b"user,tag\nu1,a\n,b\nu3,a,b\n")
+
+    assert [each.problem for each in found.rows] == [None, "line-invalid", "line-invalid"]
+    assert found.rows[2].detail == "The row has 3 cells, and the header names 2 columns."
+    beginning = beginning_of(tmp_path / "file", "csv", "none")
+    (row, *_) = rows_read(beginning, Mapping(user="user", columns=(TagColumn(column="tag"),), prefix="Crm"))
+    assert (row.problem, row.suggestion) == ("tag-has-capital", "crm/a")
+    with pytest.raises(problems.ColumnsInvalid, match="'id'"):
+        rows_read(beginning, Mapping(user="id", tags=("a",)))
+
+
+BODY = "user,plan,note\n" + "".join(f'u{n},Plan {n % 3},"two\nlines"\n' for n in range(100))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 5, 9, 12, 17])
+def test_a_beginning_may_end_anywhere(tmp_path: Path, cut: int) -> None:
+    whole = proposed(tmp_path, BODY.encode())
+    found = proposed(tmp_path, BODY[: len(BODY) // 2 - cut].encode())
+
+    assert (found.mapping, found.rows) == (whole.mapping, whole.rows)
+
+
+def test_a_last_line_without_its_end_is_left_out_unless_it_is_the_only_one(tmp_path: Path) -> None:
+    assert [row.tags for row in proposed(tmp_path, b"user,tag\nu1,golf\nu2,gol").rows] == [("golf",)]
+    assert [row.tags for row in proposed(tmp_path, b"user,tag\nu1,golf").rows] == [("golf",)]
+
+
+def test_a_compressed_beginning_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    body = "user,tag\n" + "".join(f"u{n * 7919 % 100_003},branch/{n % 9}\n" for n in range(50_000))
+    packed = gzip.compress(body.encode())
+
+    found = proposed(tmp_path, packed[: len(packed) // 2])
+
+    assert found.mapping == Mapping(user="user", columns=(TagColumn(column="tag"),))
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b"a,a\n1,2\n", b"user,tag\nu1,\xff\xfe\n"])
+def test_what_cannot_be_read_at_all_is_refused(tmp_path: Path, body: bytes) -> None:
+    with pytest.raises(problems.BodyInvalid):
+        proposed(tmp_path, body)
+
+
+def test_a_parquet_file_has_to_be_whole(tmp_path: Path) -> None:
+    with pytest.raises(problems.BodyInvalid, match="Parquet"):
+        proposed(tmp_path, b"PAR1 not really", "parquet")
+
+
+def test_a_file_of_nothing_but_ids_has_no_columns_to_propose(tmp_path: Path) -> None:
+    found = proposed(tmp_path, b"user\nu1\nu2\n")
+
+    assert found.mapping == Mapping(user="user")
+    assert found.rows[0].user == "u1"
+
+
+def test_the_telecoms_customers_are_understood_without_a_word() -> None:
+    found = propose(beginning_of(EXAMPLES / "telco-customer-churn.csv", "csv", "none"))
+
+    kinds = {column.column: type(column) for column in found.mapping.columns}
+    assert found.mapping.user == "customerID"
+    assert kinds["SeniorCitizen"] == kinds["Churn"] == FlagColumn
+    assert kinds["tenure"] == kinds["MonthlyCharges"] == kinds["TotalCharges"] == BandsColumn
+    assert kinds["Contract"] == kinds["InternetService"] == ValueColumn
+    assert "contract/one-year" in {tag for row in found.rows for tag in row.tags}
+
+
+names = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), min_size=1, max_size=4, unique=True)
+cell = st.one_of(st.text(max_size=8), st.sampled_from(["", "yes", "0", "1.5", "-7", "a;b", "N/A"]))
+
+
+@given(data=st.data(), names=names)
+def test_a_proposal_with_columns_can_always_be_carried_out(data: st.DataObject, names: list[str]) -> None:
+    rows = data.draw(st.lists(st.tuples(*[cell] * len(names)), max_size=30))
+
+    mapping = proposed_mapping(names, rows)
+
+    assert mapping == proposed_mapping(names, rows)
+    if mapping.columns:
+        assert check_mapping(mapping) == mapping
+
+
+def test_the_rows_are_read_as_an_import_reads_them(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("user,plan,seats\nu1,Gold,3\nu2,,x\nu3,Free,1\nu4,Free,3\n")
+    found = propose(beginning_of(path, "csv", "none"))
+
+    (part,) = read_mapped(path, "csv", "none", found.mapping)
+
+    lines = {
+        number: {part.texts[text] for text in part.tagging_text[part.tagging_line == place].tolist()}
+        for place, number in enumerate(part.lines.tolist())
+    }
+    assert lines == {row.line: set(row.tags) for row in found.rows}
