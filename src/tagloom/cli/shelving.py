@@ -6,10 +6,10 @@ from typing import Annotated
 import msgspec
 import typer
 
+from tagloom.cli.carrying import read_mapping
 from tagloom.cli.options import EnvironmentOption, JsonOption, SpaceOption, TokenOption
 from tagloom.cli.speaking import say_json, say_table, tell
 from tagloom.cli.syncing import UrlOption, server_at
-from tagloom.mappings import parse_mapping, parse_mapping_toml
 
 app = typer.Typer()
 mapping_app = typer.Typer(help="Mappings that a space keeps: list, show, put, drop.", no_args_is_help=True)
@@ -60,9 +60,7 @@ def put_mapping(
     prefix: Annotated[str | None, typer.Option(help="In front of every tag, instead of what the file says.")] = None,
 ) -> None:
     """Keep a mapping under a name, as its newest version."""
-    text = file.read_bytes()
-    is_json = file.suffix.lower() == ".json"
-    mapping = parse_mapping(text) if is_json else parse_mapping_toml(text.decode("utf-8"), file.name)
+    mapping = read_mapping(file)
     if prefix is not None:
         mapping = msgspec.structs.replace(mapping, prefix=prefix)
     with server_at(url, token, space, environment) as client:

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+import anyio.to_thread
 import msgspec
 from starlette.types import Receive
 
@@ -15,6 +16,7 @@ from tagloom.rules import check_depth
 from tagloom.tags import printable
 
 Body = TypeVar("Body")
+Result = TypeVar("Result")
 
 JSON = "application/json"
 
@@ -157,6 +159,18 @@ class Upload:
             while True:
                 self._held.get_nowait()
         self._held.put_nowait(problem)
+
+
+async def received(call: Call, bytes_max: int, take: Callable[[Iterator[bytes]], Result]) -> Result:
+    """What `take` makes of the body, in a thread, while the body arrives. Raises: what `take` does, BodyTooLarge."""
+    upload = Upload(call, bytes_max)
+    feeding = asyncio.create_task(upload.feed())
+    try:
+        with call.doors.metrics.uploads.track_inprogress():
+            return await anyio.to_thread.run_sync(lambda: take(upload.chunks()), limiter=call.doors.uploads)
+    finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
 
 
 def _check_size(size: int, bytes_max: int) -> None:

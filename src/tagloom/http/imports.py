@@ -1,17 +1,15 @@
 """Imports as resources, and the mappings that a space keeps for them."""
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
-import anyio.to_thread
 import msgspec
 
 from tagloom import limits, problems
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
-from tagloom.http.bodies import Upload, content_type, read_json
+from tagloom.http.bodies import content_type, read_json, received
 from tagloom.http.call import Answer, Call, Stream
 from tagloom.http.shapes import ImportsPage, MappingsPage
 from tagloom.importing.folder import compression_of
@@ -21,8 +19,6 @@ from tagloom.mappings import Mapping
 from tagloom.model import Environment, Mode, Rejected
 from tagloom.store.imports_port import Import, ImportFormat
 from tagloom.tags import printable
-
-Result = TypeVar("Result")
 
 FORMATS: dict[str, ImportFormat] = {content_type: format for format, content_type in CONTENT_TYPE_OF_FORMAT.items()}
 _LINES_AT_ONCE = 1_000
@@ -40,7 +36,7 @@ async def create_import(call: Call) -> Answer:
     kept = call.find_text("mapping")
     mapping = None if kept is None else await call.in_thread(lambda: _mapping(call, kept))
     share = call.find_integer("share_removed_max")
-    run = await _received(
+    run = await received(
         call,
         limits.IMPORT_BYTES_MAX,
         lambda chunks: call.doors.imports.bring_file(
@@ -70,17 +66,6 @@ def _format(call: Call) -> ImportFormat:
             supported=list(FORMATS),
         )
     return format
-
-
-async def _received(call: Call, bytes_max: int, take: Callable[[Iterator[bytes]], Result]) -> Result:
-    """What a thread makes of the body while it comes."""
-    upload = Upload(call, bytes_max)
-    feeding = asyncio.create_task(upload.feed())
-    try:
-        return await anyio.to_thread.run_sync(lambda: take(upload.chunks()), limiter=call.doors.uploads)
-    finally:
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
 
 
 def _mapping(call: Call, name: str) -> tuple[str, Mapping]:
@@ -218,7 +203,7 @@ async def propose_mapping(call: Call) -> Answer:
                 compression = compression_of(file.read(4))
             return propose(beginning_of(path, format, compression))
 
-    return Answer(await _received(call, limits.PROPOSAL_BYTES_MAX, take))
+    return Answer(await received(call, limits.PROPOSAL_BYTES_MAX, take))
 
 
 async def list_mappings(call: Call) -> Answer:

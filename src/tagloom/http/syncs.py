@@ -1,11 +1,7 @@
 """Syncs of an environment, and their runs."""
 
-import asyncio
-
-import anyio.to_thread
-
 from tagloom import limits, problems
-from tagloom.http.bodies import Upload, read_json
+from tagloom.http.bodies import read_json, received
 from tagloom.http.call import Answer, Call
 from tagloom.http.etags import etag, expected_revision, if_match
 from tagloom.http.paging import page_of
@@ -70,15 +66,9 @@ async def run_sync(call: Call) -> Answer:
 async def push_records(call: Call) -> Answer:
     """Takes records as NDJSON for a sync whose records come by themselves."""
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
-    upload = Upload(call, limits.BULK_BODY_BYTES_MAX)
-    feeding = asyncio.create_task(upload.feed())
-    try:
-        run = await anyio.to_thread.run_sync(
-            lambda: call.doors.runner.push(environment, sync, upload.chunks(), by=by), limiter=call.doors.uploads
-        )
-    finally:
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
+    run = await received(
+        call, limits.BULK_BODY_BYTES_MAX, lambda chunks: call.doors.runner.push(environment, sync, chunks, by=by)
+    )
     return Answer(run, status=202)
 
 

@@ -1,14 +1,11 @@
 """Bulk writes and bulk reads of taggings."""
 
-import asyncio
-
-import anyio.to_thread
 import msgspec
 
 from tagloom import limits, problems
 from tagloom.bulk import FORMAT_OF_CONTENT_TYPE, Order, import_body
 from tagloom.exports import encode_taggings
-from tagloom.http.bodies import Upload, content_type
+from tagloom.http.bodies import content_type, received
 from tagloom.http.call import Answer, Call, Stream
 from tagloom.http.streams import export_format, export_stream
 from tagloom.model import Mode
@@ -19,17 +16,8 @@ async def post_taggings(call: Call) -> Answer:
     """Applies a body as one batch. It is read while it arrives; one that ends early applies nothing."""
     order = _order(call)
     bytes_max = limits.JSON_BODY_BYTES_MAX if order.format == "json" else limits.BULK_BODY_BYTES_MAX
-    population, upload = call.population, Upload(call, bytes_max)
-    feeding = asyncio.create_task(upload.feed())
-    try:
-        with call.doors.metrics.uploads.track_inprogress():
-            receipt = await anyio.to_thread.run_sync(
-                lambda: import_body(population, upload.chunks(), order), limiter=call.doors.uploads
-            )
-    finally:
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
-    return Answer(receipt)
+    population = call.population
+    return Answer(await received(call, bytes_max, lambda chunks: import_body(population, chunks, order)))
 
 
 def _order(call: Call) -> Order:
