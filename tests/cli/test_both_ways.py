@@ -76,6 +76,7 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
     assert len(say("history", "--person", "u9", "--json").json) == 2
     assert len(say("history", "--tag", "sports", "--json").json) == 4
     assert [change["version"] for change in say("history", "--after", "2", "--limit", "3", "--json").json] == [3, 4, 5]
+    assert [change["version"] for change in say("history", "--limit", "3", "--json").json] == [5, 6, 7]
     assert say("show", "u9", "--as-of", "6", "--json").json["tags"] == ["a/b", "c"]
     assert say("show", "u9", "--as-of", "6").out.endswith("a/b, c\n")
     assert say("show", "u9", "--as-of", "2020-01-01T00:00:00Z").code == 1

@@ -12,6 +12,8 @@ def test_history_names_versions_of_a_person_and_of_a_tag(loom: Tagloom) -> None:
     loom.give_tag("tier/gold", visitor="u1")
 
     assert [each.version for each in loom.list_changes(limit=1)] == [1, 2, 3]
+    assert [each.version for each in loom.list_changes(newest_first=True, limit=1)] == [3, 2, 1]
+    assert [each.version for each in loom.list_changes(newest_first=True, after=1)] == [3, 2]
     assert [each.version for each in loom.list_changes(user="u1")] == [1, 2]
     assert [each.version for each in loom.list_changes(visitor="u1")] == [3]
     assert [each.version for each in loom.list_changes(tag="tier", after=2)] == [3]

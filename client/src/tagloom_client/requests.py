@@ -497,11 +497,20 @@ def list_changes(
     visitor: str | None = None,
     tag: str | None = None,
     after: int | None = None,
+    newest_first: bool = False,
     limit: int | None = None,
     at_least: int | None = None,
 ) -> Ask[Page[Change]]:
-    """Versions, ascending; with a person or a tag, only those that touched them."""
-    query = query_of(user=user, visitor=visitor, tag=tag, after=after, limit=limit, at_least=at_least)
+    """Versions, ascending or the newest first; with a person or a tag, only those that touched them."""
+    query = query_of(
+        user=user,
+        visitor=visitor,
+        tag=tag,
+        after=after,
+        newest_first=newest_first or None,
+        limit=limit,
+        at_least=at_least,
+    )
     return Ask("GET", f"{place.address}/changes", reading(Page[Change]), query=query)
 
 

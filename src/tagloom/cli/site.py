@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import islice
 from typing import Any, Literal, Protocol, assert_never
 
 import msgspec
@@ -79,7 +80,7 @@ class Site(Protocol):
     def create_tribe(self, draft: TribeDraft) -> Plain: ...
     def drop_tribe(self, tribe: str) -> None: ...
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain: ...
-    def history(self, *, person: Person | None, tag: str | None, after: int, limit: int) -> list[Plain]: ...
+    def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]: ...
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain: ...
 
 
@@ -231,11 +232,13 @@ class LocalSite:
             tag_tribe(self._tribes, self._population, self._environment, tribe, path, mode, origin, dry_run=dry_run)
         )
 
-    def history(self, *, person: Person | None, tag: str | None, after: int, limit: int) -> list[Plain]:
-        """Versions above `after`."""
+    def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]:
+        """Versions above `after`, or the newest ones; ascending."""
         path = None if tag is None else parse_tag(tag)
-        changes = self._population.list_changes(person=person, tag=path, after=after, limit=limit)
-        return [_plain(change) for change in changes]
+        changes = self._population.list_changes(
+            person=person, tag=path, after=after or 0, newest_first=after is None, limit=limit
+        )
+        return [_plain(change) for change in (changes if after is not None else reversed(changes))]
 
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
         """Takes versions back."""
@@ -389,16 +392,16 @@ class RemoteSite:
         with told():
             return _plain(self._client.tag_tribe(tribe, **{mode: tag}, dry_run=dry_run))
 
-    def history(self, *, person: Person | None, tag: str | None, after: int, limit: int) -> list[Plain]:
-        """Versions above `after`."""
+    def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]:
+        """Versions above `after`, or the newest ones; ascending."""
         who = {} if person is None else _who(person)
         found: list[Plain] = []
         with told():
-            for change in self._client.list_changes(**who, tag=tag, after=after, limit=min(limit, 1_000)):
-                found.append(_plain(change))
-                if len(found) >= limit:
-                    break
-        return found
+            changes = self._client.list_changes(
+                **who, tag=tag, after=after, newest_first=after is None, limit=min(limit, 1_000)
+            )
+            found.extend(_plain(change) for change in islice(changes, limit))
+        return found if after is not None else found[::-1]
 
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
         """Takes versions back."""

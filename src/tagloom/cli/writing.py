@@ -57,11 +57,13 @@ def show_history(
     person: Annotated[str | None, typer.Option("--person", help="Only what touched this person.")] = None,
     visitor: VisitorOption = False,
     tag: Annotated[str | None, typer.Option("--tag", help="Only what touched this tag or what is below it.")] = None,
-    after: Annotated[int, typer.Option(min=0, help="Only versions above this one.")] = 0,
+    after: Annotated[
+        int | None, typer.Option(min=0, help="The first versions above this one, instead of the newest ones.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 100,
     as_json: JsonOption = False,
 ) -> None:
-    """List what was written: version, time, by whom, from what, and its effect."""
+    """List what was written last: version, time, by whom, from what, and its effect."""
     who = None if person is None else person_of(person, is_visitor=visitor)
     with at_site(data, url, token, space, environment) as site:
         changes = site.history(person=who, tag=tag, after=after, limit=limit)

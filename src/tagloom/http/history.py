@@ -15,14 +15,20 @@ VERSION_DIGITS_MAX = 18  # Versions are 64-bit numbers.
 
 
 async def list_changes(call: Call) -> Answer:
-    """Versions, ascending; with a person or a tag, only those that touched them."""
+    """Versions, ascending or the newest first; with a person or a tag, only those that touched them."""
     population, person, tag = call.population, call.find_person(), call.find_tag("tag")
-    limit, cursor = call.integer("limit"), call.find_text("cursor")
-    after = call.integer("after") if cursor is None else _read_version(cursor)
+    limit, cursor, is_descending = call.integer("limit"), call.find_text("cursor"), call.flag("newest_first")
+    after, before = call.integer("after"), None
+    if cursor is not None and is_descending:
+        before = _read_version(cursor)
+    elif cursor is not None:
+        after = _read_version(cursor)
 
     def read() -> ChangesPage:
         version = population.version()
-        found = population.list_changes(person=person, tag=tag, after=after, limit=limit + 1)
+        found = population.list_changes(
+            person=person, tag=tag, after=after, before=before, newest_first=is_descending, limit=limit + 1
+        )
         items = found[:limit]
         next_cursor = write_cursor(f"version {items[-1].version}") if len(found) > limit else None
         return ChangesPage(items=items, next_cursor=next_cursor, version=version)
