@@ -24,6 +24,7 @@ NUMBERS = count(1)
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 INITDB = ("--auth", "trust", "--username", "tagloom", "--no-sync")
 BASE_BACKUP = ("--checkpoint", "fast", "--no-sync", "--write-recovery-conf")
+CAP_SYS_ADMIN = 21
 SHORT_LOG = {"max_wal_size": "8MB", "min_wal_size": "2MB"}
 SMALL_BYTES = {"data": "64m", "wal": "24m"}
 SETTINGS = {"listen_addresses": "127.0.0.1", "max_connections": "300", "log_min_messages": "fatal"}
@@ -38,6 +39,15 @@ def find_binaries() -> Path:
     if not places:
         raise FileNotFoundError("The tests need PostgreSQL 15 or later; on Debian: apt-get install postgresql")
     return places[0]
+
+
+def may_mount() -> bool:
+    """Whether this process may make a disk of its own: root, with the capability that containers often take away."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "CapEff":
+            return bool(int(value, 16) >> CAP_SYS_ADMIN & 1)
+    return False
 
 
 def _children_of(process: int) -> list[str]:
@@ -69,7 +79,7 @@ class Server:
         self._user = pwd.getpwnam("postgres").pw_uid if os.geteuid() == 0 else None
         if self._user is not None:
             os.chown(self.folder, self._user, -1)
-        # A disk of its own, which takes an empty cluster and some megabytes more. Only root makes one.
+        # A disk of its own, which takes an empty cluster and some megabytes more; see `may_mount`.
         self.small = None if small is None else self.folder / small
         if self.small is not None:
             self.small.mkdir()

@@ -28,7 +28,7 @@ from tests.crash.between import Cable
 from tests.crash.test_kill import crm_file, server
 from tests.crash.test_postgres import Persistent, hold_to_account, opened, token_of
 from tests.ports import free_port
-from tests.postgres import Server
+from tests.postgres import Server, may_mount
 
 PATIENCE_SECONDS = 60
 BALLAST_BYTES_LEFT = 3_000_000
@@ -217,7 +217,7 @@ def is_refused(ask: Callable[[], object]) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a small disk")
+@pytest.mark.skipif(not may_mount(), reason="only root makes a small disk")
 @pytest.mark.parametrize("small", ["data", "wal"])
 def test_a_full_disk_refuses_writes_plainly_until_there_is_room(small: Literal["data", "wal"], tmp_path: Path) -> None:
     database = Server(is_durable=True, small=small)
