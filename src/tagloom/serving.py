@@ -5,6 +5,7 @@ import gc
 import logging
 import signal
 import sys
+from collections.abc import Callable
 
 import structlog
 import uvloop
@@ -37,17 +38,25 @@ def _hurry(is_committing: bool) -> None:
 
 
 async def _serve(installation: Installation, host: str, port: int) -> None:
+    leaving: list[Callable[[], None]] = []
+    public_url = installation.settings.public_url
     server = Server(
-        create_app(installation, pages=lambda loom: console_routes(loom, public_url=installation.settings.public_url)),
+        create_app(installation, pages=lambda loom: console_routes(loom, public_url=public_url), leaving=leaving),
         address=host,
         port=port,
         interface="asgi",  # type: ignore[arg-type]  # Granian takes the enumeration's value too.
         websockets=False,
         log_enabled=False,
     )
+
+    def stop() -> None:
+        for leave in leaving:
+            leave()
+        server.stop()  # type: ignore[no-untyped-call]  # It is not typed.
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
     await server.serve()
 
 

@@ -31,10 +31,12 @@ def create_app(
     pages: Callable[[Loom], Sequence[BaseRoute]] | None = None,
     now: Callable[[], float] = time.time,
     wait_seconds: float = limits.WAIT_FOR_VERSION_SECONDS_MAX,
+    leaving: list[Callable[[], None]] | None = None,
 ) -> ASGIApp:
     """The application: the Platform API, and the console's `pages` at the addresses that it leaves free.
 
-    `now` tells Unix seconds. At the end of the server's life the installation is closed.
+    `now` tells Unix seconds. What is put into `leaving` is to be called in the event loop when the server begins to
+    stop, so that answers without an end have one. At the end of the server's life the installation is closed.
     """
     opened = _Opened(installation)
     loom = make_loom(opened, now)
@@ -57,6 +59,8 @@ def create_app(
         reference=reference_page(document).encode("utf-8"),
     )
     doors.metrics.watch_versions(opened.versions)
+    if leaving is not None:
+        leaving.append(doors.end_watches)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
