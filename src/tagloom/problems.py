@@ -463,6 +463,12 @@ class ImportHeld(Problem):
     status = 409
 
 
+class TooManyWatchers(Problem):
+    """So many callers watch imports that no further one can."""
+
+    status = 503
+
+
 class ImportFileGone(Problem):
     """The file of the import is not kept any more."""
 

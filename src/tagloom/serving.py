@@ -5,6 +5,7 @@ import gc
 import logging
 import signal
 import sys
+from collections.abc import Callable
 
 import structlog
 import uvloop
@@ -43,11 +44,13 @@ def _hurry(is_committing: bool) -> None:
 
 async def _serve(installation: Installation, host: str, port: int) -> None:
     draining, settings = asyncio.Event(), installation.settings
+    leaving: list[Callable[[], None]] = []
     server = Server(
         create_app(
             installation,
             pages=lambda loom: console_routes(loom, public_url=settings.public_url),
             is_draining=draining.is_set,
+            leaving=leaving,
         ),
         address=host,
         port=port,
@@ -55,6 +58,12 @@ async def _serve(installation: Installation, host: str, port: int) -> None:
         websockets=False,
         log_enabled=False,
     )
+
+    def stop() -> None:
+        for leave in leaving:
+            leave()
+        server.stop()  # type: ignore[no-untyped-call]  # It is not typed.
+
     loop = asyncio.get_running_loop()
 
     def drain() -> None:
@@ -62,10 +71,10 @@ async def _serve(installation: Installation, host: str, port: int) -> None:
         seconds = 0 if draining.is_set() else settings.drain_seconds
         log.info("serving.draining", seconds=seconds)
         draining.set()
-        loop.call_later(seconds, server.stop)
+        loop.call_later(seconds, stop)
 
     loop.add_signal_handler(signal.SIGTERM, drain)
-    loop.add_signal_handler(signal.SIGINT, server.stop)
+    loop.add_signal_handler(signal.SIGINT, stop)
     await server.serve()
 
 

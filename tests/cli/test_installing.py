@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from tagloom_client import Tagloom
 from tests.cli.running import PATIENCE_SECONDS, TAGLOOM, ask, run, run_process, write
 from tests.ports import free_port
 
@@ -145,6 +146,24 @@ def test_a_server_told_to_stop_ends_the_request_under_way_and_exits_0(tmp_path: 
     assert b"Traceback" not in logged
     assert all(json.loads(line) for line in logged.splitlines())
     assert ask("show", "u2", "--data", tmp_path)["tags"] == ["a"]
+
+
+def test_whoever_watches_an_import_does_not_keep_a_server_from_ending(tmp_path: Path) -> None:
+    token = ask("init", "--data", tmp_path)["token"]
+    port = free_port()
+    server = subprocess.Popen([*TAGLOOM, "serve", "--data", str(tmp_path), "--port", str(port)])
+    try:
+        _wait_for(port, server)
+        with Tagloom(f"http://127.0.0.1:{port}", token) as loom:
+            brought = loom.bring_file([b"user,tag\nu1,a\n"], format="csv")
+            forms = loom.watch_import(brought.id)
+            assert next(forms).state == "waiting"
+            server.send_signal(signal.SIGTERM)
+            assert {form.state for form in forms} <= {"waiting"}
+        assert server.wait(PATIENCE_SECONDS) == 0
+    finally:
+        server.kill()
+        server.wait()
 
 
 def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:

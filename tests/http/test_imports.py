@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tagloom_client import ProblemError, Tagloom
+from tagloom import limits
+from tagloom_client import ProblemError, Retries, Tagloom
 from tagloom_client.models import Import
 from tests.http.serving import Served
 
@@ -183,3 +184,69 @@ def test_an_empty_mirror_may_be_allowed_beforehand(loom: Tagloom) -> None:
     loom.ask_import(brought.id, "run")
 
     assert ended(loom, brought, "done").tally["removed"] == 1
+
+
+def test_an_import_is_watched_until_it_ends(loom: Tagloom, served: Served) -> None:
+    brought = loom.bring_file([b"user,tag\nu1,a\n"], format="csv")
+    forms = loom.watch_import(brought.id)
+    assert next(forms).state == "waiting"
+
+    loom.ask_import(brought.id, "run")
+
+    *_, last = forms
+    assert (last.state, last.tally["added"]) == ("done", 1)
+    # One that has ended is told once.
+    assert [form.state for form in loom.watch_import(brought.id)] == ["done"]
+    with served.http() as http:
+        address = f"{loom.place.address}/imports/{brought.id}/events"
+        assert http.get(address).headers["content-type"] == "text/event-stream"
+        assert http.head(address).status_code == 200
+
+
+def test_many_watch_one_import_and_each_may_leave(loom: Tagloom) -> None:
+    brought = loom.bring_file([b"user,tag\nu1,a\n"], format="csv")
+    watched = [loom.watch_import(brought.id) for _ in range(50)]
+    assert {next(forms).state for forms in watched} == {"waiting"}
+
+    for forms in watched[:40]:
+        forms.close()  # type: ignore[attr-defined]  # A generator.
+    loom.ask_import(brought.id, "run")
+
+    assert {list(forms)[-1].state for forms in watched[40:]} == {"done"}
+
+
+def test_a_watched_import_that_is_dropped_lets_everybody_go(loom: Tagloom) -> None:
+    brought = loom.bring_file([b"user,tag\nu1,a\n"], format="csv")
+    forms = loom.watch_import(brought.id)
+    next(forms)
+
+    loom.drop_import(brought.id)
+
+    assert {form.state for form in forms} == {"waiting"}
+
+
+def test_no_more_watch_than_a_process_can_bear(loom: Tagloom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "EVENT_STREAMS_AT_ONCE_MAX", 1)
+    brought = loom.bring_file([b"user,tag\nu1,a\n"], format="csv")
+    forms = loom.watch_import(brought.id)
+    next(forms)
+    patient = Tagloom(str(loom._http.base_url), loom._http.headers["Authorization"][7:], retries=Retries(tries=1))
+
+    with patient as other, pytest.raises(ProblemError) as caught:
+        next(other.at(space=loom.place.space, environment=loom.place.environment).watch_import(brought.id))
+
+    assert (caught.value.name, caught.value.status) == ("too-many-watchers", 503)
+    forms.close()  # type: ignore[attr-defined]  # A generator.
+
+
+def test_a_stream_of_events_ends_after_its_time_and_says_meanwhile_that_it_lives(
+    loom: Tagloom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "EVENT_SECONDS_BETWEEN_MAX", 0.05)
+    monkeypatch.setattr(limits, "EVENT_STREAM_SECONDS_MAX", 0.3)
+    brought = loom.bring_file([b"user,tag\nu1,a\n"], format="csv")
+
+    states = [form.state for form in loom.watch_import(brought.id)]
+
+    assert len(states) > 1
+    assert set(states) == {"waiting"}

@@ -13,6 +13,7 @@ CONTENT_TYPES = {
     "ndjson": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
+_IMPORT = msgspec.json.Decoder(Import)
 _REJECTED = msgspec.json.Decoder(Rejected)
 PROPOSAL_BYTES = 1_048_576  # Of the 16 MiB that a server takes; a thousand rows are rarely more.
 Verb = Literal["plan", "run", "approve", "pause", "resume", "undo"]
@@ -55,6 +56,11 @@ def list_imports(place: Place, *, before: str | None = None, limit: int = 20) ->
 def get_import(place: Place, id: str) -> Ask[Import]:
     """One import, and how far it has come."""
     return Ask("GET", _address(place, id), reading(Import))
+
+
+def watch_import(place: Place, id: str) -> Lines[Import]:
+    """An import as it is, and again whenever it changes, until it has ended; at most for five minutes."""
+    return Lines(Ask("GET", f"{_address(place, id)}/events", check), _event)
 
 
 def ask_import(place: Place, id: str, verb: Verb) -> Ask[Import]:
@@ -127,6 +133,10 @@ def put_mapping(place: Place, name: str, mapping: dict[str, Any], *, version: in
 def drop_mapping(place: Place, name: str) -> Ask[None]:
     """Forgets all its forms."""
     return Ask("DELETE", f"{_mappings(place)}/{segment(name)}", check, is_repeatable=False)
+
+
+def _event(line: bytes) -> Import:
+    return _IMPORT.decode(line.removeprefix(b"data: "))
 
 
 def _first(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:

@@ -258,6 +258,7 @@ class AsyncTagloom(AsyncSender):
     bring_file = _one(imports.bring_file)
     list_imports = _one(imports.list_imports)
     get_import = _one(imports.get_import)
+    watch_import = _lines(imports.watch_import)
     ask_import = _one(imports.ask_import)
     cancel_import = _one(imports.cancel_import)
     drop_import = _one(imports.drop_import)

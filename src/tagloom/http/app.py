@@ -32,11 +32,13 @@ def create_app(
     now: Callable[[], float] = time.time,
     is_draining: Callable[[], bool] = lambda: False,
     wait_seconds: float = limits.WAIT_FOR_VERSION_SECONDS_MAX,
+    leaving: list[Callable[[], None]] | None = None,
 ) -> ASGIApp:
     """The application: the Platform API, and the console's `pages` at the addresses that it leaves free.
 
-    `now` tells Unix seconds, `is_draining` whether this process is about to end. At the end of the server's life the
-    installation is closed.
+    `now` tells Unix seconds, `is_draining` whether this process is about to end. What is put into `leaving` is to be
+    called in the event loop when the server begins to stop, so that answers without an end have one. At the end of the
+    server's life the installation is closed.
     """
     loom = make_loom(installation, now)
     document = openapi_document(ROUTES)
@@ -61,6 +63,8 @@ def create_app(
         openapi=msgspec.json.encode(document),
         reference=reference_page(document).encode("utf-8"),
     )
+    if leaving is not None:
+        leaving.append(doors.end_watches)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:

@@ -1,7 +1,7 @@
 """One request on its way through a handler, and what a handler answers."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -20,6 +20,7 @@ from tagloom.http.metrics import Metrics
 from tagloom.http.parameters import Value
 from tagloom.http.probing import Probe
 from tagloom.http.vitals import Stored
+from tagloom.http.watching import Watches
 from tagloom.importing.imports import Imports
 from tagloom.importing.shelf import Mappings
 from tagloom.loom import Installation
@@ -61,6 +62,7 @@ class Doors:
     openapi: bytes
     reference: bytes
     _arrivals: dict[asyncio.AbstractEventLoop, Arrivals] = field(default_factory=dict)
+    _watches: dict[asyncio.AbstractEventLoop, Watches] = field(default_factory=dict)
 
     def arrivals(self) -> Arrivals:
         """Those of the running loop."""
@@ -69,6 +71,19 @@ class Doors:
         if found is None:
             found = self._arrivals[loop] = Arrivals()
         return found
+
+    def watches(self) -> Watches:
+        """Those of the running loop."""
+        loop = asyncio.get_running_loop()
+        found = self._watches.get(loop)
+        if found is None:
+            found = self._watches[loop] = Watches(self.imports.get)
+        return found
+
+    def end_watches(self) -> None:
+        """Lets go of everybody who watches something."""
+        for watches in self._watches.values():
+            watches.close()
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -86,6 +101,12 @@ class Stream(msgspec.Struct, frozen=True):
     chunks: Iterator[bytes]
     content_type: str
     headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Events(msgspec.Struct, frozen=True):
+    """An answer of server-sent events, each of them a value as JSON. Whoever listens may leave at any time."""
+
+    values: AsyncGenerator[object, None]
 
 
 class Call:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tagloom import problems
+from tagloom import limits, problems
 from tagloom.http import imports
 from tagloom.http.addresses import SPACE, E
 from tagloom.http.parameters import LIMIT, MODE, NORMALIZE, Parameter
@@ -99,6 +99,18 @@ IMPORTS: tuple[Route, ...] = (
         scopes=("tags:read",),
         answer=Import,
         problems=(problems.ImportNotFound,),
+    ),
+    Route(
+        method="GET",
+        path=f"{E}/imports/{{import}}/events",
+        handler=imports.import_events,
+        group="Imports",
+        summary="Watch an import: its form whenever that changes, as server-sent events",
+        description="Each event's data is the import as it is read otherwise. The stream ends with the import, or "
+        f"after {limits.EVENT_STREAM_SECONDS_MAX} seconds; then ask again.",
+        scopes=("tags:read",),
+        answer_types=("text/event-stream",),
+        problems=(problems.ImportNotFound, problems.TooManyWatchers),
     ),
     Route(
         method="DELETE",

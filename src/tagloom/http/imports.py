@@ -10,7 +10,7 @@ import msgspec
 from tagloom import limits, problems
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
 from tagloom.http.bodies import content_type, read_json, received
-from tagloom.http.call import Answer, Call, Stream
+from tagloom.http.call import Answer, Call, Events, Stream
 from tagloom.http.shapes import ImportsPage, MappingsPage
 from tagloom.importing.folder import compression_of
 from tagloom.importing.imports import Imports
@@ -84,6 +84,13 @@ async def get_import(call: Call) -> Answer:
     """One import, and how far it has come."""
     environment, id = call.environment, call.values["import"]
     return Answer(await call.in_thread(lambda: call.doors.imports.get(environment, id)))
+
+
+async def import_events(call: Call) -> Events:
+    """The import whenever it is another, as server-sent events."""
+    environment, id = call.environment, call.values["import"]
+    run = await call.in_thread(lambda: call.doors.imports.get(environment, id))
+    return Events(call.doors.watches().watch(environment, run))
 
 
 async def drop_import(call: Call) -> Answer:

@@ -40,6 +40,13 @@ PATH_PARAMETERS = {
     "token": "A token's id.",
     "version": "A version's number.",
 }
+# A stream of events has no schema of its own in OpenAPI 3.1; readers of it take this for that of each event.
+EVENT_SCHEMA: Json = {
+    "type": "object",
+    "description": "One event: its data is JSON.",
+    "properties": {"data": {"type": "string"}},
+    "required": ["data"],
+}
 # What a schema made from a struct cannot say.
 REFINEMENTS: dict[str, Json] = {
     "DecisionBody": {"oneOf": [{"required": ["user"]}, {"required": ["visitor"]}]},
@@ -190,7 +197,10 @@ def _responses(route: Route, named: dict[Any, Json]) -> Json:
     if route.answer is not None:
         good["content"] = {"application/json": {"schema": named[route.answer]}}
     elif route.status != 204:
-        good["content"] = {each: {"schema": {"type": "string"}} for each in route.answer_types}
+        good["content"] = {
+            each: {"schema": EVENT_SCHEMA if each == "text/event-stream" else {"type": "string"}}
+            for each in route.answer_types
+        }
     if route.status == 201:
         good["headers"] = {"Location": {"schema": {"type": "string"}, "description": "Where it is."}}
     if route.answer is Tribe:

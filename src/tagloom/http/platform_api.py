@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tagloom import problems
 from tagloom.access import Principal
-from tagloom.http.call import Answer, Call, Doors, Stream
+from tagloom.http.call import Answer, Call, Doors, Events, Stream
 from tagloom.http.parameters import read_query
 from tagloom.http.routing import Found, Route, Tree
 
@@ -42,6 +42,8 @@ class PlatformApi:
         answer = await found.route.handler(call)
         if isinstance(answer, Stream):
             await _send_stream(call, answer, scope, receive, send)
+        elif isinstance(answer, Events):
+            await _send_events(answer, scope, receive, send)
         else:
             await _send_answer(answer, scope, send)
 
@@ -124,6 +126,34 @@ async def _send_stream(call: Call, answer: Stream, scope: Scope, receive: Receiv
         close = getattr(answer.chunks, "close", None)
         if close is not None:
             await anyio.to_thread.run_sync(close)
+
+
+async def _send_events(answer: Events, scope: Scope, receive: Receive, send: Send) -> None:
+    """Sends values as they come, until the end or until nobody listens any more; no thread waits meanwhile."""
+    headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    gone = asyncio.create_task(_until_gone(receive))
+    try:
+        while scope["method"] != "HEAD" and not gone.done():
+            coming = asyncio.ensure_future(anext(answer.values, None))
+            await asyncio.wait((gone, coming), return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                coming.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await coming
+                return
+            value = coming.result()
+            if value is None:
+                break
+            body = b"data: " + ENCODER.encode(value) + b"\n\n"
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        if not gone.done():
+            await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await gone
+        await answer.values.aclose()
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -12,12 +12,12 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from tagloom.http.call import Answer, Call, Stream
+from tagloom.http.call import Answer, Call, Events, Stream
 from tagloom.http.parameters import Parameter
 from tagloom.model import Scope
 from tagloom.problems import MethodNotAllowed, ParameterInvalid, Problem
 
-Handler = Callable[[Call], Awaitable[Answer | Stream]]
+Handler = Callable[[Call], Awaitable[Answer | Stream | Events]]
 Group = Literal[
     "People",
     "Tags",
