@@ -70,7 +70,7 @@ class Server:
         *,
         is_durable: bool = False,
         small: Literal["data", "wal"] | None = None,
-        standby_of: "Server | None" = None,
+        standby_of: str | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tagloom-postgres-"))
         self.port = free_port()
@@ -94,7 +94,8 @@ class Server:
         if standby_of is None:
             self.run("initdb", "--pgdata", self.folder / "data", *INITDB, *self._of_a_small_one())
         else:
-            source = f"{standby_of.url('postgres')}?application_name=standby"
+            # It follows by the same way.
+            source = f"{standby_of}?application_name=standby"
             self.run("pg_basebackup", "--pgdata", self.folder / "data", "-d", source, *BASE_BACKUP)
         with (self.folder / "data" / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())

@@ -4,6 +4,9 @@ import csv
 import gzip
 import json
 import os
+import signal
+import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +22,7 @@ from tagloom.mappings import parse_mapping
 from tagloom.settings import read_settings
 from tagloom.store.imports_port import Import
 from tagloom.wiring import open_installation
-from tests.cli.running import Said, ask, run, write
+from tests.cli.running import PATIENCE_SECONDS, TAGLOOM, Said, ask, run, write
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "telco"
 RECEIPT = {"version", "added", "removed", "unchanged", "new_people", "rejected_count", "rejected"}
@@ -293,6 +296,26 @@ def test_nothing_is_left_of_a_file_once_it_was_imported(load: Loader, monkeypatc
     assert list((load.data / "uploads").iterdir()) == []
     # What was applied is still known, and can be undone as any import.
     assert [(run.name, run.state, run.has_file) for run in load.imports()] == [("people.csv", "done", False)] * 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Interrupts are sent on POSIX only.")
+def test_an_import_that_is_interrupted_ends_behind_its_step_and_never_goes_on(load: Loader, tmp_path: Path) -> None:
+    text = "user,tag\n" + "".join(f"u{n},branch/{n % 100}\n" for n in range(3_000_000))
+    file = write(tmp_path / "large.csv", text)
+    command = subprocess.Popen([*TAGLOOM, "import", str(file), "--data", str(load.data)], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not [run for run in load.imports() if run.state == "running"]:
+        assert command.poll() is None
+        assert time.monotonic() < deadline
+
+    command.send_signal(signal.SIGINT)
+
+    assert command.wait(PATIENCE_SECONDS) != 0
+    assert command.stderr is not None
+    command.stderr.close()
+    (run,) = load.imports() or [None]
+    assert run is None or (run.state, run.has_file) == ("cancelled", False)
+    assert list((load.data / "uploads").iterdir()) == []
 
 
 def test_a_file_may_be_compressed(load: Loader, tmp_path: Path) -> None:

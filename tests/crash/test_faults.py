@@ -264,7 +264,8 @@ def test_the_promotion_of_a_synchronous_standby_loses_no_receipt_and_applies_non
         stack.callback(primary.stop)
         # The server would confirm commits that no standby has; writers raise that.
         primary.do("ALTER SYSTEM SET synchronous_commit = 'local'")
-        standby = Server(is_durable=True, standby_of=primary)
+        cable = stack.enter_context(closing(Cable(primary.port)))
+        standby = Server(is_durable=True, standby_of=by(primary.url("postgres"), cable.port))
         stack.callback(standby.stop)
         primary.do("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
         primary.do("SELECT pg_reload_conf()")
@@ -275,6 +276,9 @@ def test_the_promotion_of_a_synchronous_standby_loses_no_receipt_and_applies_non
         served = [stack.enter_context(server(None, {"TAGLOOM_DATABASE_URL": both}))[0] for _ in range(2)]
         with writing(served, token, 8) as writers:
             time.sleep(2)
+            # What is committed from here on, the standby never has.
+            cable.freeze()
+            time.sleep(0.5)
             primary.kill()
             before = len(acknowledged_by(writers))
             standby.do("SELECT pg_promote()")

@@ -214,7 +214,7 @@ def _bringing(wanted: Wanted, path: Path) -> Bringing:
     else:
         kept = wanted.mapping
     return Bringing(
-        name=wanted.file.name,
+        name=wanted.file.name[: limits.CHARACTERS_PER_SOURCE_MAX],
         format=format,
         mode=wanted.mode,
         under=wanted.under or "",

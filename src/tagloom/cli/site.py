@@ -1,5 +1,6 @@
 """Where a command works: on a data directory directly, or against a server. Both answer alike, in plain JSON values."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -133,8 +134,9 @@ class LocalSite:
 
     def wait_for_import(self, id: str, on_rows: OnRows) -> Plain:
         """Works on an import until there is nothing more to do for now, or waits for another process that does."""
+        is_over = threading.Event()
         with ThreadPoolExecutor(1) as pool:
-            working = pool.submit(self._work, id)
+            working = pool.submit(self._work, id, is_over)
             try:
                 while True:
                     run = self._loom.imports.get(self._environment, id)
@@ -144,13 +146,14 @@ class LocalSite:
                         return _plain(self._loom.imports.get(self._environment, id))
             except BaseException:
                 # Such as an interrupt: the thread ends behind its step.
+                is_over.set()
                 self._loom.worker.stop()
                 raise
 
-    def _work(self, id: str) -> None:
-        while self._loom.imports.get(self._environment, id).state in WORKED_ON:
+    def _work(self, id: str, is_over: threading.Event) -> None:
+        while not is_over.is_set() and self._loom.imports.get(self._environment, id).state in WORKED_ON:
             if not self._loom.worker.work_once(only=id):
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
+                is_over.wait(_SECONDS_BETWEEN_LOOKS)
 
     def list_rejected(self, id: str) -> Iterator[Rejected]:
         """The lines that it rejected."""
