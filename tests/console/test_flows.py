@@ -15,7 +15,7 @@ from tagloom import problems
 from tagloom.console.views import activity
 from tagloom.model import Origin, Person
 from tagloom.store.port import Request
-from tagloom.tags import parse_tag
+from tagloom.tags import TagPath, parse_tag
 from tests.bodies import Line, part
 from tests.console.conftest import Open
 from tests.console.serving import CUSTOMER, EMAILS, PASSWORD, PLACE, Role, Served, serving, signed_in
@@ -245,6 +245,20 @@ def test_a_tag_is_described(open_page: Open) -> None:
 
 
 # Developer: users and visitors.
+
+
+def test_a_branch_that_a_sync_owns_says_so_and_is_given_back(open_page: Open, served: Served) -> None:
+    population = served.loom.population(served.loom.installation.control.get_environment("main", "production"))
+    population.put_tag(TagPath("payment"), Origin("ada", "sync billing"), owner="sync billing")
+    page = open_page("developer")
+    page.goto(f"{PLACE}/tag?tag=payment/mailed-check")
+    expect(page.get_by_role("heading", name="Owned by the sync billing")).to_be_visible()
+
+    page.get_by_role("button", name="Give it back to everybody").click()
+
+    expect(page.locator("#toasts")).to_contain_text("“payment” belongs to everybody again.")
+    expect(page.get_by_role("heading", name="Owned by")).to_have_count(0)
+    assert population.get_tag(TagPath("payment")).owner == ""
 
 
 def test_a_click_is_not_lost_while_the_list_under_it_is_renewed(open_page: Open) -> None:
