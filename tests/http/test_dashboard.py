@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tagloom.access import Access
+from tagloom.mappings import REASON_COLUMNS, REASON_FIELD
 from tagloom_client import Tagloom
 from tests.docs.pages import DOCS, name_of, pages
 from tests.http.serving import INSTALLATIONS, serve
@@ -21,7 +22,7 @@ PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
 NAME = re.compile(r"\b(?:tagloom|process)_[a-z_]+\b")
 COLUMNS = 24
 # What pages name that begins like a metric.
-OTHERS = {"tagloom_client"}
+OTHERS = {"tagloom_client", REASON_FIELD, *REASON_COLUMNS}
 
 
 @pytest.fixture(scope="module")
