@@ -4,7 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import console, counts, http, load, peer_speeds
+from bench import console, counts, http, load, peer_speeds, postgres
 from bench.report import Report
 from bench.run import Bench, Run
 
@@ -13,6 +13,7 @@ BENCHES: dict[str, Bench] = {
     "counts": counts.measure,
     "http": http.measure,
     "console": console.measure,
+    "postgres": postgres.measure,
     "peers": peer_speeds.measure,
 }
 

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -63,21 +63,21 @@ def measure(run: Run) -> None:
     with _bare() as bare, served(folder) as url:
         for _ in range(run.report.rounds):
             script = DECIDE.format(people=people, place="", because="false")
-            found["bare ASGI handler"].append(_load(run.workdir, bare, token, script))
+            found["bare ASGI handler"].append(load(run.workdir, bare, token, script))
             for name, script in asked.items():
-                found[name].append(_load(run.workdir, url, token, script))
+                found[name].append(load(run.workdir, url, token, script))
     for name, rates in found.items():
-        _note(run, f"{name} ({data})", [rate.per_second for rate in rates], "requests/s")
-        _note(run, f"{name}, 99th percentile", [rate.p99_ms for rate in rates], "ms")
+        note(run, "HTTP", f"{name} ({data})", [rate.per_second for rate in rates], "requests/s")
+        note(run, "HTTP", f"{name}, 99th percentile", [rate.p99_ms for rate in rates], "ms")
     pairs = zip(found["decision"], found["bare ASGI handler"], strict=True)
-    _note(run, "decision / bare ASGI handler", [ours.per_second / bare.per_second for ours, bare in pairs], "")
+    note(run, "HTTP", "decision / bare ASGI handler", [ours.per_second / bare.per_second for ours, bare in pairs], "")
     shutil.rmtree(folder)
 
 
-def _note(run: Run, name: str, values: Sequence[float], unit: str) -> None:
+def note(run: Run, question: str, name: str, values: Sequence[float], unit: str) -> None:
     """The median of the rounds, with the lowest and the highest."""
     spread = f"median of {len(values)} rounds, {min(values):,.3g} to {max(values):,.3g}"
-    run.report.note("HTTP", f"{name}; {spread}", statistics.median(values), unit)
+    run.report.note(question, f"{name}; {spread}", statistics.median(values), unit)
 
 
 def _fill(folder: Path, people: int) -> str:
@@ -103,7 +103,8 @@ class Rate(msgspec.Struct, frozen=True):
     p99_ms: float
 
 
-def _load(folder: Path, url: str, token: str, script: str) -> Rate:
+def load(folder: Path, url: str, token: str, script: str) -> Rate:
+    """Sends what a script of wrk says for some seconds, over 64 connections."""
     lua = folder / "load.lua"
     lua.write_text(script)
     headers = ["-H", f"Authorization: Bearer {token}", "-H", "Content-Type: application/json"]
@@ -128,9 +129,10 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _process(*arguments: str) -> Iterator[str]:
+def process(*arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The address of a process that listens on the port which is its last argument."""
     port = _free_port()
-    process = subprocess.Popen([sys.executable, *arguments, str(port)], stdout=subprocess.DEVNULL)
+    started = subprocess.Popen([sys.executable, *arguments, str(port)], stdout=subprocess.DEVNULL, env=environment)
     try:
         for _ in range(1_000):
             with socket.socket() as probe:
@@ -139,15 +141,15 @@ def _process(*arguments: str) -> Iterator[str]:
             time.sleep(0.02)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
-        process.wait()
+        started.terminate()
+        started.wait()
 
 
 def served(folder: Path) -> AbstractContextManager[str]:
     """The address of a server process over a data directory."""
     run = "from tagloom.cli import main; main()"
-    return _process("-c", run, "serve", "--data", str(folder), "--port")
+    return process("-c", run, "serve", "--data", str(folder), "--port")
 
 
 def _bare() -> AbstractContextManager[str]:
-    return _process("-m", "bench.bare")
+    return process("-m", "bench.bare")
