@@ -31,6 +31,8 @@ def rejected(receipt: Receipt) -> list[tuple[int, str, str]]:
 def test_the_owner_is_told_with_the_tag_and_nobody_owns_others(owned: Population) -> None:
     assert owned.get_tag(path("crm")).owner == CRM
     assert owned.get_tag(path("crm/gold")).owner == ""
+    assert owned.owned_branch(path("crm/gold")) == owned.owned_branch(path("crm")) == (path("crm"), CRM)
+    assert owned.owned_branch(path("fan")) is None
     assert [tag.tag for tag in owned.list_tags(limit=10).items if tag.owner] == ["crm"]
 
 

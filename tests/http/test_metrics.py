@@ -2,18 +2,16 @@
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from tagloom.measures import Following
 from tagloom.model import Origin
-from tagloom.settings import PostgresUrl, Settings
 from tagloom.tags import TagPath
-from tagloom.wiring import Installation, open_installation
+from tagloom.wiring import Installation
 from tagloom_client import Tagloom
+from tests.crash.test_postgres import opened
 from tests.docs.pages import DOCS, sections, table_rows
 from tests.http.serving import Served
 from tests.postgres import new_installation
@@ -72,15 +70,6 @@ def test_imports_and_syncs_are_counted_by_state(http: httpx.Client) -> None:
         f"tagloom_syncs {state}" for state in ("reading", "importing", "held", "done", "failed", "cancelled")
     }
     assert (found["tagloom_syncs_late"], found["tagloom_sync_due_age_seconds"]) == (0, 0)
-
-
-@contextmanager
-def opened(url: str) -> Iterator[Installation]:
-    installation = open_installation(Settings(database=PostgresUrl(url)), create=True)
-    try:
-        yield installation
-    finally:
-        installation.close()
 
 
 def following(installation: Installation) -> Following:

@@ -60,6 +60,25 @@ def test_its_branch_is_left_alone_by_others_until_it_is_given_back(loom: Tagloom
     assert loom.give_tag("crm/plan/gold", user="u1").added == 1
 
 
+def test_a_sync_that_is_refused_takes_no_branch_and_loses_none(loom: Tagloom) -> None:
+    made = loom.create_sync("crm", DRAFT)
+    other = {**DRAFT, "under": "crm/plan", "mapping": "deeper"}
+    loom.put_mapping("deeper", {"user": "id", "prefix": "crm/plan", "tags": ["known"]})
+    loom.put_sync("crm", {**DRAFT, "owns": False})
+    for write in (lambda: loom.create_sync("crm", other), lambda: loom.put_sync("crm", other, revision=made.revision)):
+        with pytest.raises(ProblemError) as caught:
+            write()
+        assert caught.value.name in ("sync-exists", "sync-changed")
+        assert loom.get_tag("crm/plan").owner == ""
+
+    kept = loom.put_sync("crm", DRAFT)
+    with pytest.raises(ProblemError):
+        loom.create_sync("crm", DRAFT)
+    with pytest.raises(ProblemError):
+        loom.put_sync("crm", DRAFT, revision=kept.revision - 1)
+    assert loom.get_tag("crm").owner == "sync crm"
+
+
 def test_a_sync_that_shares_its_branch_or_is_gone_owns_nothing(loom: Tagloom) -> None:
     made = loom.create_sync("crm", {**DRAFT, "owns": False})
     assert loom.give_tag("crm/plan/gold", user="u1").added == 1

@@ -437,6 +437,10 @@ class BitmapPopulation:
         """See the port."""
         return self._standing.read(lambda: past.trend(self._standing, wanted, tribes, moments))
 
+    def owned_branch(self, tag: TagPath) -> tuple[TagPath, str] | None:
+        """See the port."""
+        return self._standing.read(lambda: self._standing.dictionary.owned_branch(tag))
+
     def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
         """See the port."""
         return self._standing.read(lambda: self._standing.dictionary.exclusive_branches(tag))

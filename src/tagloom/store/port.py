@@ -427,6 +427,9 @@ class Population(Protocol):
         one by its last name. Costs one walk backwards through the changes of the rows that the rules need.
         """
 
+    def owned_branch(self, tag: TagPath) -> tuple[TagPath, str] | None:
+        """The nearest branch at or above the tag that somebody owns, and the owner. Costs no count."""
+
     def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
         """The branches at or above a path that allow a person one tag only, the nearest first."""
 

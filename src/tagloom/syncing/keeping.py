@@ -1,8 +1,8 @@
 """Syncs as teammates and tokens see them: made, changed, run on call, and looked at."""
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -46,14 +46,8 @@ class Syncs:
         """
         self._check(environment, draft)
         created = Sync(id=parse_slug(sync), draft=draft, next_run_at=self._next(draft))
-        # The branch comes first: a sync never runs without what it says it owns. A process that is lost in between
-        # leaves a branch that the next try finds to be the sync's already.
-        self._take_branch(environment, created, by)
-        try:
+        with self._taking_branch(environment, created, by):
             self._control.add_sync(environment.key, created, [self._event(environment, by, "sync created", created.id)])
-        except problems.TooManySyncs:
-            self._give_branch_back(environment, created, by)
-            raise
         return created
 
     def put_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, revision: int | None, by: str) -> Sync:
@@ -66,11 +60,11 @@ class Syncs:
         stored = self.get_sync(environment, sync)
         expected = stored.revision if revision is None else revision
         put = Sync(id=sync, draft=draft, revision=expected + 1, next_run_at=self._next(draft))
-        self._take_branch(environment, put, by)
-        self._control.put_sync(
-            environment.key, put, revision=expected, events=[self._event(environment, by, "sync changed", sync)]
-        )
-        if _branch_of(draft) != (before := _branch_of(stored.draft)) and before is not None:
+        with self._taking_branch(environment, put, by):
+            self._control.put_sync(
+                environment.key, put, revision=expected, events=[self._event(environment, by, "sync changed", sync)]
+            )
+        if _branch_of(draft) != _branch_of(stored.draft):
             self._give_branch_back(environment, stored, by)
         if _cursor_of(draft) != _cursor_of(stored.draft):
             self._control.put_cursor(environment.key, sync, None)
@@ -105,22 +99,33 @@ class Syncs:
         self.get_sync(environment, sync)
         return self._control.list_runs(environment.key, sync, before=before, limit=limit)
 
-    def _take_branch(self, environment: Environment, sync: Sync, by: str) -> None:
-        """Raises: TagOwned, TagIsAlias."""
-        branch = _branch_of(sync.draft)
-        if branch is not None:
-            origin = Origin(by, owner_name(sync.id))
-            self._population_of(environment).put_tag(branch, origin, owner=owner_name(sync.id))
+    @contextmanager
+    def _taking_branch(self, environment: Environment, sync: Sync, by: str) -> Iterator[None]:
+        """Makes its branch the sync's before it is stored, so that it never runs without; not if that is refused.
+
+        A process that is lost in between leaves a branch that the next try finds to be the sync's already.
+        Raises: TagOwned, TagIsAlias.
+        """
+        branch, owner = _branch_of(sync.draft), owner_name(sync.id)
+        if branch is None:
+            yield
+            return
+        population = self._population_of(environment)
+        was_its_own = population.owned_branch(branch) == (branch, owner)
+        population.put_tag(branch, Origin(by, owner), owner=owner)
+        try:
+            yield
+        except problems.Problem:
+            if not was_its_own:
+                self._give_branch_back(environment, sync, by)
+            raise
 
     def _give_branch_back(self, environment: Environment, sync: Sync, by: str) -> None:
         """Ends what a sync owns, unless somebody did that by hand."""
-        branch, population = _branch_of(sync.draft), self._population_of(environment)
-        if branch is None:
-            return
-        today = population.resolve(branch)
-        with suppress(problems.TagNotFound):
-            if population.get_tag(today).owner == owner_name(sync.id):
-                population.put_tag(today, Origin(by, owner_name(sync.id)), owner="")
+        branch, owner = _branch_of(sync.draft), owner_name(sync.id)
+        population = self._population_of(environment)
+        if branch is not None and population.owned_branch(branch) == (branch, owner):
+            population.put_tag(branch, Origin(by, owner), owner="")
 
     def _next(self, draft: SyncDraft) -> str | None:
         if draft.schedule is None or draft.is_paused:

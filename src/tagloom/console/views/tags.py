@@ -1,6 +1,5 @@
 """The catalogue: every tag as a list, a tree and a map; one tag with all there is to know of it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -146,13 +145,8 @@ def tag_context(visit: Visit, found: Tag) -> dict[str, Any]:
         "changes": visit.population.list_changes(tag=tag, newest_first=True, limit=CHANGES_SHOWN),
         "tribes": [(tribe, names.get(tribe, tribe)) for tribe in found.tribes],
         "aliases": sorted(aliases),
-        "owned": next((each for each in (found, *_above(visit, tag)) if each.owner), None),
+        "owned": visit.population.owned_branch(tag),
     }
-
-
-def _above(visit: Visit, tag: TagPath) -> Iterator[Tag]:
-    """The branches above a tag, the nearest first."""
-    return (visit.population.get_tag(branch) for branch in branches_above(tag))
 
 
 def bearers(visit: Visit) -> Answer:

@@ -86,7 +86,7 @@ class Batch:
             assert not isinstance(path, problems.Problem)
             if path in (adds if wish.is_removal else removes):
                 return path, refusals.added_and_removed(path)
-            for branch in () if wish.is_removal else self.exclusive_branches(path):
+            for branch in () if wish.is_removal else self._state.exclusive_branches(path):
                 for other in adds - {path}:
                     if is_at_or_below(other, branch):
                         return path, refusals.second_of_branch(path, branch, other)
@@ -96,12 +96,6 @@ class Batch:
         if self._request.mode != "remove" and not (wishes and all(wish.is_removal for wish in wishes)):
             self.creating.add(person)
         return None
-
-    def exclusive_branches(self, path: TagPath) -> list[TagPath]:
-        """The branches at or above the path that allow a person one tag, the nearest first."""
-        candidates = [TagPath(path), *tags.branches_above(path)]
-        live = {entry.path for entry in self._state.entries.values() if entry.is_live and entry.exclusive}
-        return [branch for branch in candidates if branch in live]
 
     def _understand(self, text: str) -> TagPath | problems.Problem:
         if text not in self._understood:
@@ -156,7 +150,7 @@ class Batch:
                 paths = {path for path in paths if not is_at_or_below(path, self.under or "") or self._is_others(path)}
             paths = (paths | self.adds.get(person, set())) - self.removes.get(person, set())
             for given in self.adds.get(person, ()):
-                for branch in self.exclusive_branches(given):
+                for branch in self._state.exclusive_branches(given):
                     paths = {path for path in paths if path == given or not is_at_or_below(path, branch)}
             known = numbers | {draft.entries[number].path: number for number in draft.bears[ordinal]}
             draft.bears[ordinal] = frozenset(known[path] for path in paths)

@@ -284,14 +284,9 @@ class MemoryPopulation:
             draft = self._state.copy()
             action = "describe tag" if draft.is_live(tag) else "create tag"
             number = draft.create_tag(tag)
-            entry = draft.entries[number]
-            if description is not None:
-                entry = msgspec.structs.replace(entry, description=description)
-            if exclusive is not None:
-                entry = msgspec.structs.replace(entry, exclusive=exclusive)
-            if owner is not None:
-                entry = msgspec.structs.replace(entry, owner=owner)
-            draft.entries[number] = entry
+            given = {"description": description, "exclusive": exclusive, "owner": owner}
+            changed = {name: value for name, value in given.items() if value is not None}
+            draft.entries[number] = msgspec.structs.replace(draft.entries[number], **changed)
             return self._commit(draft, action, origin).receipt()
 
     def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
@@ -586,10 +581,11 @@ class MemoryPopulation:
         seen = [seen_today(self._states[version], now) for version in (*versions, now.version)]
         return tuple(tuple(len(state.members(each, tribes)) for state in seen) for each in wanted)
 
+    def owned_branch(self, tag: TagPath) -> tuple[TagPath, str] | None:
+        return self._state.owned(tag)
+
     def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
-        candidates = [tag, *tags.branches_above(tag)]
-        live = {entry.path for entry in self._state.entries.values() if entry.is_live and entry.exclusive}
-        return tuple(branch for branch in candidates if branch in live)
+        return self._state.exclusive_branches(tag)
 
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
         state = self._state

@@ -87,6 +87,11 @@ class State:
         number = self.find_number(path)
         return number is not None and self.entries[number].is_live
 
+    def exclusive_branches(self, path: TagPath) -> tuple[TagPath, ...]:
+        """The branches at or above the path that allow a person one tag, the nearest first."""
+        live = {entry.path for entry in self.entries.values() if entry.is_live and entry.exclusive}
+        return tuple(branch for branch in (path, *tags.branches_above(path)) if branch in live)
+
     def owned(self, path: TagPath) -> tuple[TagPath, str] | None:
         """The nearest branch at or above the path that somebody owns, and the owner."""
         owners = {entry.path: entry.owner for entry in self.entries.values() if entry.is_live and entry.owner}
