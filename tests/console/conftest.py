@@ -96,5 +96,11 @@ def open_page(served: Served, visitors: Callable[[Role], httpx.Client], chromium
 
 
 def _is_failure(said: ConsoleMessage) -> bool:
-    """A refused policy or a broken script; that a request was answered with a problem is the page's own affair."""
-    return said.type == "error" and not said.text.startswith("Failed to load resource")
+    """A refused policy, a broken script, an unreachable server; problems and replaced requests are the page's affair.
+
+    htmx calls a request that a later one replaced an error, and tells of its end once more as `htmx:afterRequest`; a
+    request that was not answered at all is told as `htmx:sendError` too.
+    """
+    return said.type == "error" and not said.text.startswith(
+        ("Failed to load resource", "htmx:sendAbort", "htmx:afterRequest")
+    )
