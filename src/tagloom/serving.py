@@ -5,12 +5,15 @@ import gc
 import logging
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 
 import structlog
 import uvloop
 from granian.server.embed import Server
 
+from tagloom import problems
 from tagloom.console.app import console_routes
 from tagloom.http.app import create_app
 from tagloom.wiring import Installation
@@ -35,7 +38,19 @@ def serve_installation(installation: Installation, host: str, port: int) -> None
     gc.freeze()
     gc.set_threshold(OBJECTS_PER_COLLECTION, 20, 100)
     log_as_json(installation.settings.log_level)
+    threading.Thread(target=_warm, args=(installation,), name="warming", daemon=True).start()
     uvloop.run(_serve(installation, host, port))
+
+
+def _warm(installation: Installation) -> None:
+    """So that the first questions need not load what they are about."""
+    began = time.monotonic()
+    try:
+        installation.warm()
+    except problems.StoreUnavailable as problem:
+        log.warning("serving.not_warm", reason=problem.detail)
+    else:
+        log.info("serving.warm", seconds=round(time.monotonic() - began, 3))
 
 
 def _hurry(is_committing: bool) -> None:

@@ -86,6 +86,15 @@ class Installation:
                 self._populations[environment.key] = found
         return found[1]
 
+    def warm(self) -> None:
+        """Loads populations, until together they hold as much as one may. Raises: StoreUnavailable."""
+        held = 0
+        for organization in self.control.list_organizations():
+            for space in self.control.list_spaces(organization.id):
+                for environment in self.control.list_environments(space.id):
+                    if held < self.settings.index_bytes_max and not self._is_closed:
+                        held += self.population(environment).warm()
+
     def vitals(self) -> Vitals:
         """What it tells of itself. Waits for nobody, and asks no database."""
         database = self.database

@@ -113,8 +113,7 @@ def find_person(standing: Standing, person: Person, version: Version) -> PersonR
     if ordinal is None:
         return None
     rows, everyone = standing.dictionary.rows, standing.dictionary.facts["everyone"]
-    alone = BitMap([ordinal])
-    borne = {row.id for row in rows.values() if row.is_live and standing.near(row.id, alone) & alone}
+    borne = standing.borne_by(ordinal, [row.id for row in rows.values() if row.is_live])
     span = Span(0, after=version, newest_first=True)
     for change in history.changes_touching(standing, ordinal, span):
         if holds(change.added, ordinal):

@@ -5,6 +5,7 @@ everything that earlier batches of the same commit did laid over them. A `Draft`
 All decisions fall before the first write, so a batch that is refused leaves nothing behind.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from tagloom.engine.directory import Growth, add_keys
 from tagloom.engine.keys import Hashed
 from tagloom.engine.storage import BatchRecord, ChunkChange, Entry, Row, RowTotal, State, Transaction
 from tagloom.model import Origin
-from tagloom.tags import TagPath, is_at_or_below
+from tagloom.tags import TagPath, branches_above, is_at_or_below
 
 if TYPE_CHECKING:
     from tagloom.engine.dictionary import Dictionary
@@ -134,6 +135,17 @@ class View:
         known = [row for row in self.dictionary.subtree(path) if row.id not in self.rows]
         made = [row for row in self.rows.values() if row.is_live and is_at_or_below(row.path, path)]
         return [*known, *made]
+
+    def nodes_among(self, paths: Iterable[TagPath]) -> set[TagPath]:
+        """Those of these paths that are tags or branches now. Costs what the transaction changed."""
+        gone, come = Counter[TagPath](), set[TagPath]()
+        for row in self.rows.values():
+            before = self.dictionary.rows.get(row.id)
+            if before is not None and before.is_live:
+                gone.update((TagPath(before.path), *branches_above(before.path)))
+            if row.is_live:
+                come.update((TagPath(row.path), *branches_above(row.path)))
+        return {path for path in paths if path in come or self.dictionary.tags_count(path) > gone[path]}
 
     def chunk(self, row: int, bucket: int) -> BitMap:
         """The bearers of a row in one bucket, now; not the caller's to change."""

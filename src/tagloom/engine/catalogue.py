@@ -109,8 +109,8 @@ def drop(tag: TagPath, view: View, origin: Origin, at: str) -> Receipt:
 
 def _put_alias(tag: TagPath, target: TagPath, view: View, draft: Draft) -> None:
     """Leaves the old path as an alias, and drops the aliases that are tags or branches now."""
-    nodes = {node for row in view.subtree("") for node in (TagPath(row.path), *branches_above(row.path))}
-    for path in nodes & view.dictionary.aliases.keys():
+    nodes = view.nodes_among((tag, *view.dictionary.aliases))
+    for path in sorted(nodes & view.dictionary.aliases.keys()):
         view.put_alias(path, None, draft)
     if tag not in nodes:
         view.put_alias(tag, target, draft)

@@ -2,7 +2,7 @@
 
 import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,22 @@ from pyroaring import BitMap
 
 from tagloom.limits import ORDINALS_PER_CHUNK
 
-__all__ = ["BitMap", "bitmap_of", "buckets_of", "chunk_of", "from_bytes", "holds", "ordinals_of", "per_tag", "to_bytes"]
+__all__ = [
+    "BitMap",
+    "bitmap_of",
+    "buckets_of",
+    "chunk_of",
+    "from_bytes",
+    "holding",
+    "holds",
+    "ordinals_of",
+    "per_tag",
+    "to_bytes",
+]
 
 EMPTY = BitMap()
 _ONE_PLAIN_CONTAINER = (12_346).to_bytes(4, "little") + (1).to_bytes(4, "little")
+_HEAD_BYTES = 16  # What precedes the members of the one container.
 _BITS_BYTES = 8_192  # A container of more than 4,096 members is all its bits; smaller ones list them as 16-bit numbers.
 
 
@@ -66,16 +78,41 @@ def holds(data: bytes, ordinal: int) -> bool:
 
     What is stored is one container of roaring's portable format: cookie, number, key, count, offset, members.
     """
-    if len(data) < 16 or data[:8] != _ONE_PLAIN_CONTAINER:
+    if len(data) < _HEAD_BYTES or data[:8] != _ONE_PLAIN_CONTAINER:
         return ordinal in from_bytes(data)
     if int.from_bytes(data[8:10], "little") != ordinal >> 16:
         return False
     low = ordinal & 0xFFFF
-    if len(data) == 16 + _BITS_BYTES:
-        return bool(data[16 + (low >> 3)] >> (low & 7) & 1)
-    members = memoryview(data)[16:].cast("H")
+    if len(data) == _HEAD_BYTES + _BITS_BYTES:
+        return bool(data[_HEAD_BYTES + (low >> 3)] >> (low & 7) & 1)
+    members = memoryview(data)[_HEAD_BYTES:].cast("H")
     place = bisect_left(members, low)
     return place < len(members) and members[place] == low
+
+
+def holding(chunks: Sequence[bytes], ordinal: int) -> list[int]:
+    """The places of those bitmaps of one chunk, as stored, that hold an ordinal, ascending. Costs some 0.1 us each.
+
+    Bitmaps that list their members, as nearly all of many do, are looked through in one sweep over all of them.
+    """
+    found, lists = list[int](), list[int]()
+    for place, data in enumerate(chunks):
+        if _HEAD_BYTES < len(data) < _HEAD_BYTES + _BITS_BYTES and data[:8] == _ONE_PLAIN_CONTAINER:
+            lists.append(place)
+        elif data and holds(data, ordinal):
+            found.append(place)
+    if lists:
+        words = np.frombuffer(b"".join([chunks[place] for place in lists]), np.uint16)
+        hits = np.flatnonzero(words == ordinal & 0xFFFF)
+        if len(hits):
+            sizes = np.array([len(chunks[place]) // 2 for place in lists])
+            ends = np.cumsum(sizes)
+            numbers = np.searchsorted(ends, hits, side="right")
+            # What precedes the members may look like one of them.
+            is_member = hits >= ends[numbers] - sizes[numbers] + _HEAD_BYTES // 2
+            alike = (lists[number] for number in numbers[is_member].tolist())
+            found.extend(place for place in alike if holds(chunks[place], ordinal))
+    return sorted(found)
 
 
 def per_tag(numbers: NDArray[np.int32], ordinals: NDArray[np.uint32]) -> Iterator[tuple[int, BitMap]]:

@@ -1,7 +1,7 @@
 """The tag dictionary of one environment in memory: paths to rows, branches, aliases, exclusive and owned branches."""
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from tagloom.engine.storage import Row
 from tagloom.tags import TagPath, branches_above, is_at_or_below, nearest, resolve
@@ -28,6 +28,17 @@ class Dictionary:
 
     def __len__(self) -> int:
         return len(self._live)
+
+    def after(self, rows: Collection[Row], aliases: Iterable[tuple[TagPath, TagPath | None]]) -> "Dictionary":
+        """A copy in which these rows and aliases are so, None for a dropped one. Costs some 0.1 us a tag."""
+        later = Dictionary((), ())
+        later.rows, later.facts, later.aliases = dict(self.rows), dict(self.facts), dict(self.aliases)
+        later._live, later._dropped, later._below = dict(self._live), dict(self._dropped), dict(self._below)
+        later._order, later._exclusive, later._owners = list(self._order), set(self._exclusive), dict(self._owners)
+        later.put(rows)
+        for path, target in aliases:
+            later.put_alias(path, target)
+        return later
 
     def put(self, rows: Collection[Row]) -> None:
         """Takes rows as they are now. All give up their paths first: a path may pass from one to another."""
@@ -98,9 +109,17 @@ class Dictionary:
         """Whether the path is a live tag or a branch above one."""
         return path in self._below
 
+    def tags_count(self, path: str) -> int:
+        """How many live tags lie at or below a path."""
+        return self._below.get(TagPath(path), 0)
+
     def resolve(self, path: TagPath) -> TagPath:
         """The path that this one stands for after renames."""
         return resolve(path, is_live=self._live.__contains__, aliases=self.aliases)
+
+    def live_rows(self) -> Sequence[int]:
+        """The ids of all live tags, in no order."""
+        return [*self._live.values()]
 
     def subtree(self, path: str) -> list[Row]:
         """The live tags at or below a path, in order; all of them for the empty path."""

@@ -65,8 +65,8 @@ def foreseen(view: View, drafts: Sequence[Draft], receipt: Receipt, tribes: Mapp
     after = Side(view, _dictionary_after(view), drafts)
     asked = dict(sorted(tribes.items())[: limits.TRIBES_FORESEEN_MAX])
     by_tag, people = _by_tag(view, after, drafts)
-    was = {row.id: row.path for row in before.dictionary.subtree("")}
-    now = {row.id: row.path for row in after.dictionary.subtree("")}
+    was = {row: found for row in view.rows if (found := _live_path(before.dictionary, row)) is not None}
+    now = {row: found for row in view.rows if (found := _live_path(after.dictionary, row)) is not None}
     return Foreseen(
         receipt=receipt,
         people=people,
@@ -81,12 +81,15 @@ def foreseen(view: View, drafts: Sequence[Draft], receipt: Receipt, tribes: Mapp
 
 
 def _dictionary_after(view: View) -> Dictionary:
-    """The dictionary with what the view changed. Costs a microsecond a tag, where anything was changed."""
+    """The dictionary with what the view changed."""
     if not view.rows and not view.aliases:
         return view.dictionary
-    aliases = {**view.dictionary.aliases, **view.aliases}
-    rows = {**view.dictionary.rows, **view.rows}
-    return Dictionary(rows.values(), ((path, target) for path, target in aliases.items() if target is not None))
+    return view.dictionary.after(view.rows.values(), view.aliases.items())
+
+
+def _live_path(dictionary: Dictionary, row: int) -> str | None:
+    found = dictionary.rows.get(row)
+    return found.path if found is not None and found.kind == "tag" and found.is_live else None
 
 
 def _by_tag(view: View, after: Side, drafts: Sequence[Draft]) -> tuple[list[TagEffect], int]:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 
 from tagloom import problems
-from tagloom.engine.chunks import holds
+from tagloom.engine.chunks import holding, holds
 from tagloom.engine.keys import key_of
 from tagloom.engine.past import versions_before
 from tagloom.engine.standing import Standing
@@ -12,6 +12,9 @@ from tagloom.engine.storage import BatchRecord, ChunkChange, Span
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import Change, Given, Person, Source, Version
 from tagloom.tags import TagPath, is_at_or_below
+
+_CHANGES_AT_FIRST = 64  # Changes are looked through together, in growing numbers, since few may be needed,
+_CHANGES_AT_ONCE = 4_096  # of some megabytes at most, unless dense.
 
 
 def get_change(standing: Standing, version: Version) -> Change:
@@ -96,9 +99,12 @@ def _changes_of_person(standing: Standing, person: Person, tag: TagPath | None, 
 
 def changes_touching(standing: Standing, ordinal: int, span: Span) -> Iterator[ChunkChange]:
     """The changes that gave an ordinal something or took it, in the order of the span; its limit is not looked at."""
-    for change in standing.snapshot().changes_in(ordinal // ORDINALS_PER_CHUNK, span):
-        if holds(change.added, ordinal) or holds(change.removed, ordinal):
-            yield change
+    changes, size = standing.snapshot().changes_in(ordinal // ORDINALS_PER_CHUNK, span), _CHANGES_AT_FIRST
+    while some := list(itertools.islice(changes, size)):
+        given = holding([change.added for change in some], ordinal)
+        taken = holding([change.removed for change in some], ordinal)
+        yield from (some[place] for place in sorted({*given, *taken}))
+        size = min(size * 4, _CHANGES_AT_ONCE)
 
 
 def _is_wanted(batch: BatchRecord, span: Span) -> bool:

@@ -1,7 +1,7 @@
 """The bitmaps one process keeps in memory, as of one version, the least recently used leaving first."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from tagloom.engine.chunks import BitMap, from_bytes
 
@@ -30,6 +30,16 @@ class Index:
         self._resize(row, 64 + sum(map(len, chunks)))
         self._evict(row)
         return bitmap
+
+    def fill(self, row: int, chunks: Sequence[bytes]) -> bool:
+        """Takes a row that is not here, if there is room for it; tells whether there was."""
+        size = 64 + sum(map(len, chunks))
+        if self.bytes_held + size > self._bytes_max:
+            return False
+        if row not in self._rows:
+            self._rows[row] = BitMap.union(*map(from_bytes, chunks)) if chunks else BitMap()
+            self._resize(row, size)
+        return True
 
     def __len__(self) -> int:
         return len(self._rows)

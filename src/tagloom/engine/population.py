@@ -87,6 +87,10 @@ class BitmapPopulation:
         """The bytes of the bitmaps that this process holds now. Waits for nobody."""
         return self._standing.index.bytes_held
 
+    def warm(self) -> int:
+        """See the port."""
+        return self._standing.warm()
+
     def version_held(self) -> Version:
         """The version of the last answer, without a look at the store. Waits for nobody."""
         return max(0, self._standing.stamp.version)

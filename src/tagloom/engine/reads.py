@@ -42,11 +42,17 @@ def find_ordinal(standing: Standing, person: Person) -> int | None:
 
 
 def tags_of(standing: Standing, people: BitMap) -> dict[int, list[TagPath]]:
-    """The tags of each of these ordinals, in alphabetical order. Costs half a microsecond a tag of the catalogue."""
+    """The tags of each of these ordinals, in alphabetical order. Costs half a microsecond a tag of the catalogue, and
+    of one ordinal a tenth of it."""
     tags: dict[int, list[TagPath]] = {ordinal: [] for ordinal in people}
-    for row in standing.dictionary.subtree(""):
-        for ordinal in standing.near(row.id, people) & people:
-            tags[ordinal].append(TagPath(row.path))
+    rows = standing.dictionary.rows
+    if len(people) == 1:
+        borne = standing.borne_by(people.min(), standing.dictionary.live_rows())
+        return {people.min(): sorted(TagPath(rows[row].path) for row in borne)}
+    paths = {row.id: TagPath(row.path) for row in standing.dictionary.subtree("")}
+    for row, bearers in standing.near([*paths], people):
+        for ordinal in bearers & people:
+            tags[ordinal].append(paths[row])
     return tags
 
 

@@ -193,6 +193,12 @@ class Population(Protocol):
     def version(self) -> Version:
         """The newest committed version that this process answers from; 0 before the first."""
 
+    def warm(self) -> int:
+        """Brings what questions are about into memory, as far as there is room; returns the bytes held then.
+
+        No answer is another for it. Other questions are answered between its steps.
+        """
+
     # Writes. Each is one batch and one version; one that changes nothing makes none.
 
     def apply(self, parts: Iterable[Part], request: Request) -> Receipt:

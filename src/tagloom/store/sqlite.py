@@ -324,6 +324,17 @@ class _SqliteSnapshot:
         query = "SELECT place & 65535, bearers FROM chunk WHERE place BETWEEN ? AND ? ORDER BY place"
         return self._connection.execute(query, (row << 16, row << 16 | 0xFFFF)).fetchall()
 
+    def chunks_of(self, rows: Sequence[int]) -> list[tuple[int, bytes]]:
+        query = (
+            "SELECT value, bearers FROM json_each(?) CROSS JOIN chunk "
+            "ON place BETWEEN value << 16 AND value << 16 | 65535 ORDER BY place"
+        )
+        return self._connection.execute(query, (_json_of(sorted(rows)),)).fetchall()
+
+    def chunks_in(self, bucket: int, rows: Sequence[int]) -> list[tuple[int, bytes]]:
+        query = "SELECT value, bearers FROM json_each(?) CROSS JOIN chunk ON place = value << 16 | ?"
+        return self._connection.execute(query, (_json_of(rows), bucket)).fetchall()
+
     def runs(self) -> list[Run]:
         query = "SELECT id, keys, pages FROM run WHERE environment=? ORDER BY id"
         return [Run(*found) for found in self._connection.execute(query, (self._environment,))]

@@ -128,13 +128,14 @@ def _panel(visit: Visit, person: Person) -> Panel | None:
     if record is None:
         return None
     changes = population.list_changes(person=person, newest_first=True, limit=CHANGES_SHOWN + 1)
-    first = population.list_changes(person=person, limit=1)
+    has_more = len(changes) > CHANGES_SHOWN
+    first = population.list_changes(person=person, limit=1) if has_more else changes[-1:]
     return Panel(
         record=record,
         decision=visit.loom.targeting.decide(visit.environment, person, because=True),
         changes=changes[:CHANGES_SHOWN],
         first=first[0] if first else None,
-        has_more=len(changes) > CHANGES_SHOWN,
+        has_more=has_more,
     )
 
 

@@ -135,6 +135,9 @@ class MemoryPopulation:
     def version(self) -> Version:
         return self._state.version
 
+    def warm(self) -> int:
+        return 0
+
     # Writes.
 
     def apply(self, parts: Iterable[Part], request: Request) -> Receipt:

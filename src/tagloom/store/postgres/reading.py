@@ -80,6 +80,17 @@ class PostgresSnapshot:
         query = "SELECT (place & 65535)::int, bearers FROM chunk WHERE place BETWEEN %s AND %s ORDER BY place"
         return [(bucket, data) for bucket, data in self._all(query, row << 16, row << 16 | 0xFFFF)]
 
+    def chunks_of(self, rows: Sequence[int]) -> list[tuple[int, bytes]]:
+        query = (
+            "SELECT number, bearers FROM unnest(%s::int4[]) AS number "
+            "JOIN chunk ON place BETWEEN number::int8 << 16 AND number::int8 << 16 | 65535 ORDER BY place"
+        )
+        return [(row, data) for row, data in self._all(query, list(rows))]
+
+    def chunks_in(self, bucket: int, rows: Sequence[int]) -> list[tuple[int, bytes]]:
+        query = "SELECT (place >> 16)::int4, bearers FROM chunk WHERE place = ANY(%s::int8[])"
+        return [(row, data) for row, data in self._all(query, [row << 16 | bucket for row in rows])]
+
     def runs(self) -> list[Run]:
         query = "SELECT id, keys, pages FROM run WHERE environment=%s ORDER BY id"
         return [Run._make(found) for found in self._all(query, self._environment)]
