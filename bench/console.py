@@ -33,7 +33,10 @@ PLACE = "/s/main/production"
 PAGES = (
     "overview",
     "tribes",
+    "tribes/new",
     "tribe/t0",
+    "tribe/t0/delete",
+    "tribe/t0/tag",
     "tribe/t0/pictures",
     "tribe/t0/why?kind=user&person=user-0000001",
     "tribes/overlap?tribe=t0&tribe=t1&tribe=t2&tribe=t3&tribe=t4",
@@ -41,6 +44,8 @@ PAGES = (
     "tags?search=t77",
     "tags?view=tree",
     "tags?view=map",
+    "tags/branch?under=b1",
+    "tags/new",
     "tag?tag=b1",
     "tag/move?tag=b1&to=b999",
     "tag/merge?tag=b1/g0&to=b2/g0",
@@ -48,6 +53,9 @@ PAGES = (
     "people",
     "people?search=0012345",
     "people?user=user-0000001",
+    "person/history?user=user-0000001",
+    "person/erase?user=user-0000001",
+    "imports",
     "activity",
     "activity/batch?version=1",
     "suggest?text=b1/g",
@@ -64,9 +72,12 @@ def measure(run: Run) -> None:
     with served(folder) as url, httpx.Client(base_url=url, headers={"Origin": url}, timeout=60) as browser:
         browser.post("/sign-in", data={"email": EMAIL, "password": PASSWORD})
         for page in PAGES:
-            first, median = _timed(run, lambda page=page: browser.get(f"{PLACE}/{page}"))  # type: ignore[misc]
-            run.report.note("Console", f"{page}, first ({data})", first, "ms")
-            run.report.note("Console", f"{page}, again", median, "ms")
+            _note(run, page, _timed(run, lambda page=page: browser.get(f"{PLACE}/{page}")), data)  # type: ignore[misc]
+        file = {"file": ("crm.csv", "id,plan,interests\n" + "user-0000001,b1,b2/g1;b3\n" * 5_000)}
+        imported = browser.post(f"{PLACE}/imports", files=file)
+        _note(run, "a file of 5,000 rows brought", _timed(run, lambda: browser.get(imported.headers["location"])), data)
+        for page in ("/account", "/account/tokens/new", "/teammates", "/teammates/invite"):
+            _note(run, page, _timed(run, lambda page=page: browser.get(page)), data)  # type: ignore[misc]
         form = _rule_form(browser.get(f"{PLACE}/tribe/t0").text)
         branches = iter(range(10_000))
 
@@ -79,6 +90,11 @@ def measure(run: Run) -> None:
         run.report.note("Console", "count while a rule is edited, first", first, "ms")
         run.report.note("Console", "count while a rule is edited, another each time", median, "ms")
     shutil.rmtree(folder)
+
+
+def _note(run: Run, page: str, taken: tuple[float, float], data: str) -> None:
+    run.report.note("Console", f"{page}, first ({data})", taken[0], "ms")
+    run.report.note("Console", f"{page}, again", taken[1], "ms")
 
 
 def _timed(run: Run, ask: Callable[[], httpx.Response]) -> tuple[float, float]:
