@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tagloom import problems
-from tagloom.console.views import activity
+from tagloom.console.views import activity, activity_undo
 from tagloom.model import Origin, Person
 from tagloom.store.port import Request
 from tagloom.tags import TagPath, parse_tag
@@ -775,3 +775,20 @@ def test_the_undo_of_a_large_batch_is_counted_after_the_page_is_there(
 
     expect(page.locator("#undo .effect")).to_contain_text("−77,091")
     expect(page.get_by_role("button", name="Undo this version")).to_be_visible()
+
+
+def test_the_undo_of_all_from_a_source_is_counted_after_the_page_is_there(
+    open_page: Open, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = served.loom.installation.control
+    source = served.loom.population(control.get_environment("main", "production")).get_change(1).source
+    monkeypatch.setattr(activity_undo, "TAGGINGS_FORESEEN_AT_ONCE", 1_000)
+    page = open_page("developer")
+    page.goto(f"{PLACE}/activity/undo")
+    page.get_by_label("From", exact=True).fill(source)
+    page.get_by_role("button", name="Show what it would do").click()
+
+    expect(page.locator("#effect .effect")).to_contain_text("−77,091")
+    page.get_by_role("button", name="Undo them").click()
+    expect(toast(page)).to_contain_text("77,091 removed")
+    assert tags_of(served, CUSTOMER) == ()

@@ -1,7 +1,7 @@
 """What takes back some versions at once, as a draft: exactly, and sparing what others touched since."""
 
 from collections.abc import Collection, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import NamedTuple
 
 from tagloom import limits, problems
@@ -11,6 +11,7 @@ from tagloom.engine.effects import Effect
 from tagloom.engine.storage import ChunkChange, Entry, Row
 from tagloom.tags import TagPath, branches_above
 
+_NOBODY = BitMap()
 _PLACES_AT_ONCE = 256  # Chunks whose changes are asked for together.
 
 
@@ -20,6 +21,8 @@ class _Taken(NamedTuple):
     lost: BitMap
     won: BitMap
     spared: BitMap
+    is_alone: bool = False
+    """Whether a single change is all that touched the chunk since, so that just what it did stands there."""
 
 
 class _Origin(NamedTuple):
@@ -59,10 +62,12 @@ def undo_effect(versions: Collection[int], view: View, *, override: bool = False
         fact = facts.get(row)
         if fact not in (None, "everyone"):
             continue
-        held = view.chunk(row, bucket)
         # Who else touched people's being known is no news: what they bear decides whether they stay.
         taken = _walk_back(changes, undone, set() if fact else touched_by, override=override)
-        lost, won = taken.lost & held, taken.won - held
+        lost, won = taken.lost, taken.won
+        if not taken.is_alone:
+            held = view.chunk(row, bucket)
+            lost, won = lost & held, won - held
         if fact:
             candidates |= lost
             draft.add(row, won - gone)
@@ -92,9 +97,13 @@ def _changes_by_chunk(undone: frozenset[int], view: View) -> Iterator[tuple[tupl
 def _walk_back(
     changes: Iterator[ChunkChange], undone: frozenset[int], touched_by: set[int], *, override: bool
 ) -> _Taken:
+    newest = next(changes)
+    before = next(changes, None)
+    if before is None and newest.version in undone:
+        return _Taken(from_bytes(newest.added), from_bytes(newest.removed), _NOBODY, is_alone=True)
     lost, won, spared, others = BitMap(), BitMap(), BitMap(), BitMap()
     later: list[tuple[int, BitMap]] = []
-    for change in changes:
+    for change in chain((newest,), () if before is None else (before,), changes):
         added, removed = from_bytes(change.added), from_bytes(change.removed)
         touched = added | removed
         if change.version not in undone:

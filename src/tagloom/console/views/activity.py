@@ -23,7 +23,7 @@ ACTIONS = (
     "erase",
 )
 # Foreseeing what an undo does takes 0.15 us a tagging: up to here it is no wait.
-TAGGINGS_FORESEEN_AT_ONCE = 1_000_000
+TAGGINGS_FORESEEN_AT_ONCE = 25_000  # What a page waits for; the effect of more is asked for by the page itself.
 FINAL = frozenset({"erase"})
 
 

@@ -1,14 +1,17 @@
 """Undoing all that somebody wrote, or that came from one source: first what it will do, then just that."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tagloom import problems
+from tagloom.console.views.activity import TAGGINGS_FORESEEN_AT_ONCE
 from tagloom.console.visit import Answer, Html, Redirect, Visit, told
+from tagloom.model import Version
 from tagloom.undos import Chosen, chosen_versions
 
 
 def ask(visit: Visit) -> Answer:
-    """Who or what, and when; with the exact effect."""
+    """Who or what, and when; with the exact effect, which the page itself asks for when it is large."""
     asked = {name: visit.text(name).strip() for name in ("actor", "source", "since", "until")}
     context: dict[str, Any] = {
         "title": "Undo several versions",
@@ -30,12 +33,18 @@ def ask(visit: Visit) -> Answer:
         )
         try:
             versions = context["versions"] = chosen_versions(visit.population, chosen)
-            if versions:
+            is_shown = visit.text("effect") == "shown"
+            if versions and (is_shown or _taggings(visit, versions) <= TAGGINGS_FORESEEN_AT_ONCE):
                 override = context["override"]
                 context["foreseen"] = visit.loom.foresight.undo_all(visit.environment, versions, override=override)
         except (problems.BodyInvalid, problems.UndoTooLarge, problems.UndoConflict) as problem:
             context["problem"] = problem
-    return Html("activity_undo.html", context)
+    return Html("activity_undo_effect.html" if visit.target == "effect" else "activity_undo.html", context)
+
+
+def _taggings(visit: Visit, versions: Sequence[Version]) -> int:
+    changes = map(visit.population.get_change, versions)
+    return sum(change.added + change.removed for change in changes)
 
 
 def _utc(typed: str) -> str | None:

@@ -8,6 +8,7 @@ import msgspec
 
 from tagloom import limits, problems
 from tagloom.console.columns import STEPS, USES, fields_of, mapping_of, read_fields
+from tagloom.console.views.activity import TAGGINGS_FORESEEN_AT_ONCE
 from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
 from tagloom.importing.proposing import Beginning, propose, rows_read
@@ -20,8 +21,6 @@ from tagloom.times import seconds_of
 ROWS_SHOWN = 5
 REJECTED_SHOWN = 20
 IMPORTS_PER_PAGE = 50
-# Foreseeing an undo takes 0.15 us a tagging: up to here it is no wait.
-TAGGINGS_FORESEEN_AT_ONCE = 1_000_000
 MODES: dict[Mode, str] = {
     "add": "Add these tags",
     "remove": "Remove these tags",
@@ -259,7 +258,7 @@ def cancel(visit: Visit) -> Answer:
 
 
 def ask_undo(visit: Visit) -> Answer:
-    """What taking back would do, before anybody does."""
+    """What taking back would do, before anybody does; when it is large, the page itself asks for it."""
     found = _run(visit)
     versions = visit.loom.imports.standing(visit.environment, found.id)
     context: dict[str, Any] = {
@@ -271,12 +270,13 @@ def ask_undo(visit: Visit) -> Answer:
         "problem": None,
         "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
     }
-    if versions and found.tally.added + found.tally.removed <= TAGGINGS_FORESEEN_AT_ONCE:
+    is_shown = visit.text("effect") == "shown"
+    if versions and (is_shown or found.tally.added + found.tally.removed <= TAGGINGS_FORESEEN_AT_ONCE):
         try:
             context["foreseen"] = visit.loom.foresight.undo_all(visit.environment, versions)
         except problems.UndoConflict as problem:
             context["problem"] = problem
-    return Html("import_undo.html", context)
+    return Html("import_undo_effect.html" if visit.target == "effect" else "import_undo.html", context)
 
 
 def undo(visit: Visit) -> Answer:
