@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tagloom.engine import decider
 from tagloom.model import Origin, Person
 from tagloom.rules import All, Definition, HasTag, Not
 from tagloom.settings import Settings
 from tagloom.store.port import Request
+from tagloom.tags import TagPath
 from tagloom.wiring import Installation, check, open_installation
 from tests.bodies import part, user, visitor
 
@@ -80,3 +83,57 @@ def test_a_slab_answers_as_the_bitmaps_do_while_people_are_written(tmp_path: Pat
         population.submit([part(changed)], ADD).result()
         population.apply([part([user(f"u{n}", "a/4") for n in range(0, 3_000, 3)])], Request(mode="remove", origin=ADA))
     installation.close()
+
+
+def test_what_is_laid_out_follows_while_the_catalogue_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decider, "ASKED_BEFORE_SLAB", 0)
+    laid_out: list[int] = []
+    lay_out = decider.Decider._lay_out  # Counted, not changed.
+    monkeypatch.setattr(
+        decider.Decider, "_lay_out", lambda self, bucket: (laid_out.append(bucket), lay_out(self, bucket))[1]
+    )
+    installation = opened(tmp_path)
+    environment = installation.control.get_environment("main", "production")
+    population = installation.population(environment)
+    tribes = {"gold": Definition("users", HasTag("tier")), "not a": Definition("everyone", Not(HasTag("a")))}
+
+    def tribes_of(number: int) -> tuple[str, ...]:
+        return population.decide(Person("user", f"u{number}"), tribes, because=False).tribes
+
+    population.apply([part([user(f"u{n}", "x") for n in range(20)])], ADD)
+    population.apply([part([user("u0", "tier/gold", "a")])], ADD)
+    assert [tribes_of(n) for n in (0, 1, 2)] == [("gold",), ("not a",), ("not a",)]
+    assert laid_out == [0]
+    for number in range(1, 4):
+        # A new tag that no rule asks about, with one that a rule does ask about.
+        population.apply([part([user(f"u{number}", f"new-{number}", "tier/gold")])], ADD)
+    assert [tribes_of(n) for n in (0, 1, 2, 3, 4)] == [("gold",), *[("gold", "not a")] * 3, ("not a",)]
+    assert laid_out == [0]
+    # A new tag below one that a rule asks about, and one that is renamed away from it.
+    population.apply([part([user("u4", "tier/tin")])], ADD)
+    assert tribes_of(4) == ("gold", "not a")
+    population.move_tag(TagPath("tier/gold"), TagPath("metal/gold"), ADA)
+    assert [tribes_of(n) for n in (0, 1, 4)] == [(), ("not a",), ("gold", "not a")]
+    # The first bearers of a tag of which a rule asked before anybody bore it.
+    tribes = {"late": Definition("users", HasTag("late", "exact"))}
+    assert tribes_of(5) == ()
+    population.apply([part([user("u5", "late")])], ADD)
+    assert tribes_of(5) == ("late",)
+    installation.close()
+
+
+def test_what_is_laid_out_is_laid_out_again_when_the_store_is_read_from_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decider, "ASKED_BEFORE_SLAB", 0)
+    ours, theirs = opened(tmp_path), opened(tmp_path)
+    here, there = (each.population(each.control.get_environment("main", "production")) for each in (ours, theirs))
+    tribes = {"gold": Definition("users", HasTag("gold"))}
+    here.apply([part([user("u0", "gold"), user("u1", "tin")])], ADD)
+    assert here.decide(Person("user", "u1"), tribes, because=False).tribes == ()
+    there.apply([part([user("u1", "gold")])], ADD)
+    # As after a commit of which nobody knows whether it was made.
+    here._standing.forget()
+    assert here.decide(Person("user", "u1"), tribes, because=False).tribes == ("gold",)
+    ours.close()
+    theirs.close()

@@ -38,7 +38,7 @@ class Decider:
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
         self._tribes: Mapping[str, Definition] | None = None
-        self._epoch = -1
+        self._epoch = self._beginnings = -1
         self._names: list[str] = []
         self._tests: list[evaluate.Test] = []
         self._today: dict[str, Definition] = {}
@@ -46,6 +46,7 @@ class Decider:
         self._asked: Counter[int] = Counter()
         self._slabs: OrderedDict[int, Slab] = OrderedDict()
         self._answers: dict[bytes, tuple[str, ...]] = {}
+        self._unmended = BitMap()
         standing.watch(self.mend)
 
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
@@ -87,22 +88,27 @@ class Decider:
         return answer
 
     def _prepare(self, tribes: Mapping[str, Definition]) -> None:
+        """Compiles the tribes. What is laid out stays when they mean what they meant, of the same tags."""
         dictionary = self._standing.dictionary
         tests = evaluate.compiled(tribes, self._standing)
-        self._names = sorted(tests)
-        self._tests = [tests[name] for name in self._names]
-        self._today = {
+        today = {
             name: Definition(each.audience, resolved(each.rule, dictionary.resolve)) for name, each in tribes.items()
         }
-        named = {
-            node.tag for each in self._today.values() for node, _, _ in walk(each.rule) if isinstance(node, HasTag)
-        }
-        rows = {row.id for tag in named for row in dictionary.subtree(tag)}
-        self._rows = frozenset(rows | set(dictionary.facts.values()))
-        self._tribes, self._epoch = tribes, self._standing.epoch
-        self._asked.clear()
-        self._slabs.clear()
-        self._answers.clear()
+        named = {node.tag for each in today.values() for node, _, _ in walk(each.rule) if isinstance(node, HasTag)}
+        rows = frozenset({row.id for tag in named for row in dictionary.subtree(tag)} | set(dictionary.facts.values()))
+        beginnings = self._standing.beginnings
+        is_same = today == self._today and rows == self._rows and beginnings == self._beginnings
+        self._names = sorted(tests)
+        self._tests = [tests[name] for name in self._names]
+        self._today, self._rows = today, rows
+        self._tribes, self._epoch, self._beginnings = tribes, self._standing.epoch, beginnings
+        unmended, self._unmended = self._unmended, BitMap()
+        if is_same:
+            self._mend(unmended)
+        else:
+            self._asked.clear()
+            self._slabs.clear()
+            self._answers.clear()
 
     def _lay_out(self, bucket: int) -> Slab:
         """A bucket's slab. Costs some 50 us a tribe."""
@@ -120,10 +126,16 @@ class Decider:
 
     def mend(self, touched: Mapping[int, BitMap]) -> None:
         """Follows a commit: the people it touched, by row."""
-        if not self._slabs or self._epoch != self._standing.epoch:
+        if not self._slabs:
             return
-        relevant = [people for row, people in touched.items() if row in self._rows]
-        people = BitMap.union(BitMap(), *relevant)
+        people = BitMap.union(BitMap(), *(people for row, people in touched.items() if row in self._rows))
+        if self._epoch == self._standing.epoch:
+            self._mend(people)
+        else:
+            # The tests are of bitmaps that are followed no more; whoever is decided about next compiles them anew.
+            self._unmended |= people
+
+    def _mend(self, people: BitMap) -> None:
         for bucket in buckets_of(people):
             slab = self._slabs.get(bucket)
             if slab is None:

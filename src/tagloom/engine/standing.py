@@ -15,9 +15,9 @@ from tagloom.engine.dictionary import Dictionary
 from tagloom.engine.directory import Directory
 from tagloom.engine.index import Index
 from tagloom.engine.keys import KeyHash
-from tagloom.engine.storage import Moved, Snapshot, Stamp, State, Storage, Transaction
+from tagloom.engine.storage import Moved, Row, Snapshot, Stamp, State, Storage, Transaction
 from tagloom.limits import ORDINALS_PER_CHUNK
-from tagloom.tags import TagPath
+from tagloom.tags import TagPath, branches_above
 
 Answer = TypeVar("Answer")
 
@@ -51,7 +51,11 @@ class Standing:
         self._union_bytes = 0
         self._union_bytes_max = index_bytes_max // 4
         self._unions: dict[int, set[str]] = {}
+        self._asked: set[str] = set()
         self.epoch = 0
+        """Grows when bitmaps that `tag` gave are followed no more."""
+        self.beginnings = 0
+        """Grows when the store is read from the start: watchers were not told what came between."""
         self._watchers: list[Callable[[Mapping[int, BitMap]], None]] = []
 
     def watch(self, watcher: Callable[[Mapping[int, BitMap]], None]) -> None:
@@ -114,6 +118,7 @@ class Standing:
             if before is _UNKNOWN or now.version < before.version:
                 self.index.clear()
                 self._forget_leaves()
+                self.beginnings += 1
             else:
                 touched: dict[int, BitMap] = {}
                 for change in snapshot.changes_after(before.version):
@@ -140,6 +145,7 @@ class Standing:
         self.epoch += 1
         self._union_bytes = 0
         self._leaves.clear()
+        self._asked.clear()
         self._unions.clear()
 
     def row(self, row: int) -> BitMap:
@@ -228,6 +234,7 @@ class Standing:
             bitmap = BitMap() if live is None else self.row(live.id)
             if live is not None:
                 self._leaves[path, match] = bitmap
+            self._asked.add(today)
             return bitmap
         rows = self.dictionary.subtree(today)
         if len(rows) == 1:
@@ -240,6 +247,7 @@ class Standing:
             for row in rows:
                 self._unions.setdefault(row.id, set()).add(path)
         self._leaves[path, match] = bitmap
+        self._asked.add(today)
         return bitmap
 
     # Writing.
@@ -259,6 +267,12 @@ class Standing:
             peek = self.index.peek
             return View(tx, self.state, load if loads_rows else peek, self.dictionary, self.directory)
 
+    def _is_asked(self, row: Row) -> bool:
+        """Whether `tag` was asked for the tag or a branch above it, as it is called now or is about to be."""
+        before = self.dictionary.rows.get(row.id, row)
+        nodes = {before.path, row.path, *branches_above(before.path), *branches_above(row.path)}
+        return not self._asked.isdisjoint(nodes)
+
     def begin_commit(self) -> None:
         """Notes that a transaction of this process is about to become visible to others, and is not published yet."""
         with self.lock:
@@ -269,11 +283,11 @@ class Standing:
         with self.lock:
             self._is_committing = False
             self._published.notify_all()
+            if view.aliases or any(self._is_asked(row) for row in view.rows.values()):
+                self._forget_leaves()
             self.dictionary.put(view.rows.values())
             for path, target in view.aliases.items():
                 self.dictionary.put_alias(path, target)
-            if view.rows or view.aliases:
-                self._forget_leaves()
             if view.growth is not None:
                 self.directory.adopt(view.state.keys_generation, view.growth)
             elif view.rewrote_keys:
