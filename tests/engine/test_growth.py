@@ -119,6 +119,13 @@ def test_what_is_laid_out_follows_while_the_catalogue_grows(tmp_path: Path, monk
     assert tribes_of(5) == ()
     population.apply([part([user("u5", "late")])], ADD)
     assert tribes_of(5) == ("late",)
+    # The same rows by other names: one below a tag that is asked for exactly becomes that tag.
+    population.apply([part([user("u6", "just/below")])], ADD)
+    tribes = {"just": Definition("users", HasTag("just", "exact"))}
+    assert tribes_of(6) == ()
+    population.move_tag(TagPath("just/below"), TagPath("aside"), ADA)
+    population.move_tag(TagPath("aside"), TagPath("just"), ADA)
+    assert tribes_of(6) == ("just",)
     installation.close()
 
 

@@ -54,7 +54,7 @@ def lines_of(part: Part) -> list[Line]:
         (removed if is_removal else added)[line].append(part.texts[text])
     return [
         Line(number, key, tuple(add), tuple(remove))
-        for number, key, add, remove in zip(part.lines.tolist(), part.keys.to_pylist(), added, removed, strict=True)
+        for number, key, add, remove in zip(part.lines.tolist(), part.key_list(), added, removed, strict=True)
     ]
 
 

@@ -86,7 +86,7 @@ def converted_customers() -> tuple[dict[str, set[str]], list[Rejected]]:
     tagged: dict[str, set[str]] = {}
     rejected: list[Rejected] = []
     for part in read_mapped(CUSTOMERS, "csv", "none", mapping):
-        users = [key.as_py()[1:].decode() for key in part.keys]
+        users = [key[1:].decode() for key in part.key_list()]
         tagged.update((user, set[str]()) for user in users)
         for line, text in zip(part.tagging_line.tolist(), part.tagging_text.tolist(), strict=True):
             tagged[users[line]].add(part.texts[text])

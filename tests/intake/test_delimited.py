@@ -337,7 +337,7 @@ def test_columns_are_found_by_name_in_any_order() -> None:
         iter([b"when;Segment;what;Customer\n1;a;2;u1\n"]), "csv", user_column="Customer", tag_column="Segment"
     )
 
-    assert [(part.keys.to_pylist(), list(part.texts)) for part in parts] == [([b"uu1"], ["a"])]
+    assert [(list(part.key_list()), list(part.texts)) for part in parts] == [([b"uu1"], ["a"])]
 
 
 def test_single_quotes_are_quotes_when_the_header_has_them() -> None:

@@ -71,7 +71,7 @@ def said(parts: list[Part]) -> dict[int, tuple[str, tuple[str, ...]]]:
         for place, number in enumerate(part.lines.tolist()):
             tags = {part.texts[text] for text in part.tagging_text[part.tagging_line == place].tolist()}
             # An empty tag is rejected by the engine, with its whole line.
-            found[number] = ("", ()) if "" in tags else (part.keys[place].as_py()[1:].decode(), tuple(sorted(tags)))
+            found[number] = ("", ()) if "" in tags else (part.key_list()[place][1:].decode(), tuple(sorted(tags)))
         for rejected in part.rejected:
             found[rejected.line] = ("", ())
     return found
@@ -120,7 +120,7 @@ def test_ids_of_parquet_may_be_numbers_beside_a_column_of_tags(tmp_path: Path) -
 
     (part,) = read_mapped(path, "parquet", "none", Mapping(user="user", columns=(TagColumn(column="tag"),)))
 
-    assert [key.as_py() for key in part.keys] == [b"u1", b"u2"]
+    assert list(part.key_list()) == [b"u1", b"u2"]
 
 
 def test_columns_that_say_why_a_row_was_rejected_are_none_of_a_files_own(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_person_may_be_a_user_in_one_row_and_a_visitor_in_the_next(tmp_path: P
     path.write_text("u,v,t\nada,,a\n,xyz,b\nbob,x,c\n,,d\n")
 
     (part,) = read_mapped(path, "csv", "none", Mapping(user="u", visitor="v", columns=(ListColumn(column="t"),)))
-    assert [key.as_py() for key in part.keys] == [b"uada", b"vxyz"]
+    assert list(part.key_list()) == [b"uada", b"vxyz"]
     # Whoever a rejected row names loses nothing in a mirror.
     assert tuple(part.held) == (b"ubob", b"vx")
 

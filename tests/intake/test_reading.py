@@ -112,13 +112,13 @@ def test_lines_in_memory_become_a_part() -> None:
     part = lines_part(lines)
 
     assert lines_of(part) == lines
-    assert part.keys.to_pylist() == [b"uu1", "vé".encode(), b"uu2", b"uu3"]
+    assert list(part.key_list()) == [b"uu1", "vé".encode(), b"uu2", b"uu3"]
     assert list(part.texts) == ["a", "b", "c"]
 
 
 def test_lines_that_remove_nothing_say_so() -> None:
     assert lines_part([Line(1, b"uu1", ("a",))]).is_removal is None
-    assert lines_part([]).keys.type == pa.binary()
+    assert lines_part([]).key_column().type == pa.binary()
 
 
 def test_a_key_is_of_a_valid_id_only() -> None:

@@ -52,7 +52,7 @@ def row_from(identity: int, state: str) -> Row:
 
 def rfc3339(moment: datetime) -> str:
     """UTC with milliseconds and a Z."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 class Draft:

@@ -15,6 +15,9 @@ from tagloom.measures import Commits
 Result = TypeVar("Result")
 
 _TRIES = 8  # A transaction that the database undid so often is given up.
+_GATHERED_SHARE = 0.5  # Of a commit's time is waited at most for others who wrote a moment ago and may write again,
+_GATHERED_SECONDS_MAX = 0.005  # and no longer than this; a look at the queue comes so often:
+_LOOK_SECONDS = 0.0005
 _PAUSE_SECONDS = 0.05  # Before the second try, and twice as long before each further one.
 
 
@@ -62,6 +65,8 @@ class Committer:
         self._jobs: queue.SimpleQueue[Job[object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="tagloom-committer", daemon=True)
         self._is_closed = False
+        self._crowd = 0
+        self._patience = 0.0
         self._on_work: Callable[[bool], None] = _ignore
         self._thread.start()
 
@@ -102,6 +107,8 @@ class Committer:
     def _work(self) -> None:
         job = self._next()
         while job is not None:
+            if job.is_shared:
+                self._gather()
             group = [job]
             following = job
             while following.is_shared and len(group) < limits.BATCHES_PER_COMMIT_MAX and not self._jobs.empty():
@@ -116,6 +123,15 @@ class Committer:
             if following is not group[-1]:
                 self._carry_out([following])
             job = self._next()
+
+    def _gather(self) -> None:
+        """Waits a little for those who were answered a moment ago: the more share a commit, the fewer are needed.
+
+        A writer who is alone waits for nobody.
+        """
+        until = time.monotonic() + self._patience
+        while self._jobs.qsize() + 1 < self._crowd and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
 
     def _carry_out(self, group: Sequence[Job[object]]) -> None:
         tries = 0
@@ -140,8 +156,8 @@ class Committer:
                         raise _RolledBack
                     for view in views.values():
                         view.flush()
-                    for job in group:
-                        job.owner.begin_commit()
+                    for owner in {job.owner.key: job.owner for job in group}.values():
+                        owner.begin_commit()
             except _RolledBack:
                 if failed is None:
                     group[0].future.set_result(results[0])
@@ -169,8 +185,11 @@ class Committer:
                     job.owner.forget()
                     job.future.set_exception(error)
                 return
-            self.commits.times.add(time.monotonic() - began)
+            seconds = time.monotonic() - began
+            self.commits.times.add(seconds)
             self.commits.batches += len(group)
+            self._crowd = len(group) + self._jobs.qsize() if len(group) > 1 else 0
+            self._patience = min(_GATHERED_SHARE * seconds, _GATHERED_SECONDS_MAX)
             owners = {job.owner.key: job.owner for job in group}
             for key, view in views.items():
                 owners[key].publish(view)

@@ -42,6 +42,7 @@ class Decider:
         self._names: list[str] = []
         self._tests: list[evaluate.Test] = []
         self._today: dict[str, Definition] = {}
+        self._paths: dict[int, str] = {}
         self._rows: frozenset[int] = frozenset()
         self._asked: Counter[int] = Counter()
         self._slabs: OrderedDict[int, Slab] = OrderedDict()
@@ -95,12 +96,13 @@ class Decider:
             name: Definition(each.audience, resolved(each.rule, dictionary.resolve)) for name, each in tribes.items()
         }
         named = {node.tag for each in today.values() for node, _, _ in walk(each.rule) if isinstance(node, HasTag)}
-        rows = frozenset({row.id for tag in named for row in dictionary.subtree(tag)} | set(dictionary.facts.values()))
+        paths = {row.id: row.path for tag in named for row in dictionary.subtree(tag)}
         beginnings = self._standing.beginnings
-        is_same = today == self._today and rows == self._rows and beginnings == self._beginnings
+        is_same = today == self._today and paths == self._paths and beginnings == self._beginnings
         self._names = sorted(tests)
         self._tests = [tests[name] for name in self._names]
-        self._today, self._rows = today, rows
+        self._today, self._paths = today, paths
+        self._rows = frozenset({*paths, *dictionary.facts.values()})
         self._tribes, self._epoch, self._beginnings = tribes, self._standing.epoch, beginnings
         unmended, self._unmended = self._unmended, BitMap()
         if is_same:

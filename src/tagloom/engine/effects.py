@@ -13,6 +13,8 @@ from tagloom.model import Receipt
 from tagloom.store.port import Request
 from tagloom.tags import TagPath
 
+_NOBODY_NEW = np.empty(0, np.int64)
+
 
 class Effect(NamedTuple):
     """A draft, and the counts of its receipt that are not in it."""
@@ -99,7 +101,7 @@ class _Places:
     def __init__(self, asked: Asked, final: "np.ndarray[tuple[int], np.dtype[np.int64]]", made: BitMap) -> None:
         self._base = asked.newcomers.base
         self._final = final
-        self._is_same = bool(np.array_equal(final, np.arange(self._base, self._base + len(final))))
+        self._is_same = not len(final) or np.array_equal(final, np.arange(self._base, self._base + len(final)))
         self.made = made
         self.visitors = BitMap()
 
@@ -116,9 +118,9 @@ class _Places:
 def _places(asked: Asked, request: Request, view: View) -> _Places:
     """Gives the newcomers who are really given something their ordinals."""
     base, keys, hashes = asked.newcomers
-    final = np.full(len(keys), -1, np.int64)
     if not len(keys):
-        return _Places(asked, final, BitMap())
+        return _Places(asked, _NOBODY_NEW, BitMap())
+    final = np.full(len(keys), -1, np.int64)
     named = BitMap.union(asked.bare, *asked.gives.values()) if request.mode != "remove" else BitMap()
     is_named = np.zeros(len(keys), np.bool_)
     named_new = ordinals_of(named)

@@ -147,7 +147,7 @@ class Gathering:
         self._reject(part.rejected)
         if self._request.mode in ("set", "mirror"):
             self._held_keys.extend(part.held)
-        ordinals = self._ordinals(part.keys)
+        ordinals = self._ordinals(part.key_column())
         # In a file of one tagging a line, which is the hot path, nothing has to be gathered by line.
         is_plain = len(part.lines) == len(part.tagging_line) and bool(
             np.array_equal(part.tagging_line, np.arange(len(part.lines), dtype=np.int32))

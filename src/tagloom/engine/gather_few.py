@@ -91,7 +91,7 @@ def _line_number(line: Rejected) -> int:
 
 
 def _lines(part: Part, request: Request) -> list[_Line]:
-    keys = part.keys.to_pylist()
+    keys = part.key_list()
     lines = [_Line(number, key, []) for number, key in zip(part.lines.tolist(), keys, strict=True)]
     always = request.mode == "remove"
     is_removal = part.is_removal.tolist() if part.is_removal is not None and request.mode == "change" else None

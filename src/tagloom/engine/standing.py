@@ -260,11 +260,15 @@ class Standing:
         with self.lock:
             self.catch_up(tx)
 
+            peek = self.index.peek
+
             def load(row: int) -> BitMap:
+                held = peek(row)
+                if held is not None:
+                    return held
                 with self.lock:
                     return self._load(row, lambda: tx.chunks(row))
 
-            peek = self.index.peek
             return View(tx, self.state, load if loads_rows else peek, self.dictionary, self.directory)
 
     def _is_asked(self, row: Row) -> bool:

@@ -6,7 +6,7 @@ word; a tag whose last level is such a word is written with an encoded slash: `s
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Literal
 from urllib.parse import unquote_to_bytes
 
@@ -98,16 +98,15 @@ class Tree:
             MethodNotAllowed: the address takes others; ParameterInvalid: it is not UTF-8, or badly escaped.
         """
         segments = split(raw_path)
-        for node, values in _nodes(self._root, segments, 0):
-            found = node.routes.get("GET" if method == "HEAD" else method)
-            if found is not None:
-                return Found(found[0], found[1], values)
-            if node.routes:
-                allowed = sorted(node.routes.keys() | ({"HEAD"} if "GET" in node.routes else set()))
-                raise MethodNotAllowed(
-                    f"This address takes {', '.join(allowed)}.", method=_shown(method), allowed=allowed
-                )
-        return None
+        values: dict[str, str] = {}
+        node = _find(self._root, segments, 0, values)
+        if node is None:
+            return None
+        found = node.routes.get("GET" if method == "HEAD" else method)
+        if found is None:
+            allowed = sorted(node.routes.keys() | ({"HEAD"} if "GET" in node.routes else set()))
+            raise MethodNotAllowed(f"This address takes {', '.join(allowed)}.", method=_shown(method), allowed=allowed)
+        return Found(found[0], found[1], values)
 
 
 def split(raw_path: bytes) -> list[str]:
@@ -139,22 +138,29 @@ def _child(node: _Node, segment: str) -> _Node:
     return node.literals.setdefault(segment, _Node())
 
 
-def _nodes(node: _Node, segments: Sequence[str], index: int) -> Iterator[tuple[_Node, dict[str, str]]]:
+def _find(node: _Node, segments: Sequence[str], index: int, values: dict[str, str]) -> _Node | None:
+    """The first node with a route that the segments lead to, and what they name on the way there."""
     if index == len(segments):
-        yield node, {}
-        return
+        return node if node.routes else None
     segment = segments[index]
     literal = node.literals.get(segment)
     if literal is not None:
-        yield from _nodes(literal, segments, index + 1)
+        found = _find(literal, segments, index + 1, values)
+        if found is not None:
+            return found
     if node.parameter is not None:
         name, child = node.parameter
-        for found, values in _nodes(child, segments, index + 1):
-            yield found, {name: segment, **values}
+        found = _find(child, segments, index + 1, values)
+        if found is not None:
+            values[name] = segment
+            return found
     if node.tag is not None:
         word = node.tag.literals.get(segments[-1]) if index < len(segments) - 1 else None
-        levels = segments[index:-1] if word is not None else segments[index:]
-        yield word or node.tag, {TAG: "/".join(levels)}
+        found = word or node.tag
+        if found.routes:
+            values[TAG] = "/".join(segments[index:-1] if word is not None else segments[index:])
+            return found
+    return None
 
 
 def _shown(method: str) -> str:

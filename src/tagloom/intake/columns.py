@@ -19,6 +19,7 @@ Positions = NDArray[np.int64]
 
 # 300 bytes each: this many make an early end of a part, so that a body of nothing but bad lines stays small too.
 REJECTED_PER_PART_MAX = 20_000
+KEYS_LISTED_MAX = 64  # So many keys are looked at one by one, and more in columns.
 
 
 class Line(NamedTuple):
@@ -107,7 +108,8 @@ class Building:
         """All lines so far."""
         return Part(
             lines=np.array(self._lines, np.int64),
-            keys=pa.array(self._keys, pa.binary()),
+            # A column is made without the interpreter's lock, which is long in coming back while others write.
+            keys=tuple(self._keys) if len(self._keys) <= KEYS_LISTED_MAX else pa.array(self._keys, pa.binary()),
             tagging_line=np.array(self._tagging_line, np.int32),
             tagging_text=np.array(self._tagging_text, np.int32),
             texts=tuple(self._texts),
@@ -144,7 +146,7 @@ def merged(one: Part, other: Part) -> Part:
         removal = np.concatenate([_removals(one), _removals(other)])[tagging_order]
     return Part(
         lines=lines[order],
-        keys=pa.concat_arrays([one.keys, other.keys]).take(pa.array(order)),
+        keys=pa.concat_arrays([one.key_column(), other.key_column()]).take(pa.array(order)),
         tagging_line=tagging_line[tagging_order],
         tagging_text=tagging_text[tagging_order],
         texts=[*one.texts, *other.texts],

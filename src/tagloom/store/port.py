@@ -69,7 +69,8 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 class Part(msgspec.Struct, frozen=True):
     """Some lines of a body as columns, read and bounded but not yet understood.
 
-    A line names one person. `keys[i]` is `b"u"` or `b"v"` and the UTF-8 id of line `lines[i]` (a valid id).
+    A line names one person. `keys[i]` is `b"u"` or `b"v"` and the UTF-8 id of line `lines[i]` (a valid id); keys of a
+    few lines come in a tuple, of many in a column.
     Tagging `j` belongs to line `lines[tagging_line[j]]` and names `texts[tagging_text[j]]`;
     `tagging_line` does not descend. `is_removal[j]` says that mode `change` takes the tag; None when nothing does.
     `rejected` are lines the reader could not read; `held` the keys of those of them whose person it could.
@@ -77,13 +78,21 @@ class Part(msgspec.Struct, frozen=True):
     """
 
     lines: NDArray[np.int64]
-    keys: pa.BinaryArray
+    keys: pa.BinaryArray | tuple[bytes, ...]
     tagging_line: NDArray[np.int32]
     tagging_text: NDArray[np.int32]
     texts: Sequence[str]
     is_removal: NDArray[np.bool_] | None = None
     rejected: Sequence[Rejected] = ()
     held: Sequence[bytes] = ()
+
+    def key_list(self) -> Sequence[bytes]:
+        """The keys one by one."""
+        return self.keys if isinstance(self.keys, tuple) else self.keys.to_pylist()
+
+    def key_column(self) -> pa.BinaryArray:
+        """The keys as a column."""
+        return pa.array(self.keys, pa.binary()) if isinstance(self.keys, tuple) else self.keys
 
 
 class Step(msgspec.Struct, frozen=True):

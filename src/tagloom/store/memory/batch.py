@@ -31,7 +31,7 @@ def person_of(key: bytes) -> Person:
 
 def lines_of(part: Part, *, removes: bool) -> list[Line]:
     """The lines of a part in order; `removes` says that every tagging is to be taken."""
-    numbers, keys = part.lines.tolist(), part.keys.to_pylist()
+    numbers, keys = part.lines.tolist(), part.key_list()
     lines = [Line(number, person_of(key), []) for number, key in zip(numbers, keys, strict=True)]
     taken = [removes] * len(part.tagging_line) if part.is_removal is None or removes else part.is_removal.tolist()
     for line, text, is_removal in zip(part.tagging_line.tolist(), part.tagging_text.tolist(), taken, strict=True):
