@@ -463,6 +463,26 @@ def test_why_a_person_is_in_or_out(open_page: Open) -> None:
     expect(page.locator("#why")).to_contain_text("contract/month-to-month")
 
 
+def test_who_was_in_a_tribe_at_an_earlier_time(open_page: Open, served: Served, tmp_path: Path) -> None:
+    environment = served.loom.installation.control.get_environment("main", "production")
+    population, was = served.loom.population(environment), served.loom.targeting.count(environment, "at-risk").count
+    version = population.version()
+    population.drop_tag(TagPath("contract/month-to-month"), Origin("bob", "test"))
+    page = open_page("tribes")
+    page.goto(f"{PLACE}/tribe/at-risk")
+    page.get_by_label("Time (UTC)").fill("2020-01-01T00:00")
+    page.get_by_role("button", name="Look back").click()
+    expect(page.locator("#earlier")).to_contain_text("before the first version")
+
+    page.goto(f"{PLACE}/tribe/at-risk/earlier?as_of={version}")
+    expect(page.locator("main .figure-number")).to_have_text(f"{was:,}")
+    expect(page.locator("main")).to_contain_text(f"0 are in it now, −{was:,} since")
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="CSV").click()
+    downloading.value.save_as(tmp_path / "then.csv")
+    assert len((tmp_path / "then.csv").read_text().splitlines()) == was + 1
+
+
 def test_members_are_exported_in_each_format(open_page: Open, tmp_path: Path) -> None:
     page = open_page("tribes")
     page.goto(f"{PLACE}/tribe/at-risk")

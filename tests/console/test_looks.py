@@ -21,6 +21,7 @@ PAGES = {
     "tribe-delete": f"{PLACE}/tribe/families/delete",
     "tribe-tag": f"{PLACE}/tribe/families/tag?tag=campaigns/spring",
     "tribe-why": f"{PLACE}/tribe/at-risk/why?kind=user&person={CUSTOMER}",
+    "tribe-earlier": f"{PLACE}/tribe/at-risk/earlier?as_of=1",
     "overlap": f"{PLACE}/tribes/overlap?tribe=streamers&tribe=at-risk&tribe=families",
     "tags-list": f"{PLACE}/tags",
     "tags-tree": f"{PLACE}/tags?view=tree",

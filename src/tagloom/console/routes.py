@@ -73,6 +73,7 @@ PAGES: tuple[Page, ...] = (
     post(f"{PLACE}/tribe/{{tribe}}/delete", tribes.drop, "tribes"),
     get(f"{PLACE}/tribe/{{tribe}}/pictures", tribe.pictures, "view"),
     get(f"{PLACE}/tribe/{{tribe}}/why", tribe.why, "view"),
+    get(f"{PLACE}/tribe/{{tribe}}/earlier", tribe.earlier, "view"),
     get(f"{PLACE}/tribe/{{tribe}}/members", tribe.export, "tribes"),
     get(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.ask, "developer"),
     post(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.tag_members, "developer"),

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from tagloom import problems
+from tagloom.as_of import version_as_of
 from tagloom.console import editing
 from tagloom.console.charts import line_charts
 from tagloom.console.rendering import day, rule_text
@@ -271,13 +272,45 @@ def why(visit: Visit) -> Answer:
     )
 
 
+def earlier(visit: Visit) -> Answer:
+    """Whom today's rule found at an earlier time, or as of a version."""
+    tribe = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
+    wanted, text = Definition(tribe.audience, tribe.rule), visit.text("as_of").strip()
+    problem, found, change = None, None, None
+    try:
+        version = version_as_of(visit.population, _moment(text))
+        found = visit.loom.targeting.preview(visit.environment, wanted, as_of=version)
+        change = visit.population.get_change(version) if version else None
+    except (problems.ParameterInvalid, problems.ChangeNotFound) as refused:
+        problem = refused
+    return Html(
+        "tribe_earlier.html",
+        {
+            "title": tribe.name,
+            "breadcrumb": [("Tribes", visit.to("tribes")), (tribe.name, visit.to(f"tribe/{tribe.id}"))],
+            "tribe": tribe,
+            "asked": text,
+            "found": found,
+            "change": change,
+            "now_count": visit.loom.targeting.count(visit.environment, tribe.id),
+            "problem": problem,
+        },
+    )
+
+
+def _moment(typed: str) -> str:
+    """What a browser's field for a time holds has no zone, and is meant in UTC."""
+    return f"{typed}Z" if "T" in typed and typed[-1:].isdigit() and "+" not in typed else typed
+
+
 def export(visit: Visit) -> Answer:
-    """All members as a file."""
+    """All members as a file, now or as of a version."""
     tribe = visit.values["tribe"]
     wanted = visit.text("format", "csv")
     format = next((each for each in CONTENT_TYPE_OF_FORMAT if each == wanted), None)
     if format is None:
         raise problems.ParameterInvalid("The format is csv, ndjson or parquet.", parameter="format")
-    version, chunks = visit.loom.targeting.members(visit.environment, tribe)
+    as_of = version_as_of(visit.population, visit.text("as_of") or None)
+    version, chunks = visit.loom.targeting.members(visit.environment, tribe, as_of=as_of)
     name = f"{tribe}-{visit.environment.name}-v{version}.{format}"
     return Download(name, CONTENT_TYPE_OF_FORMAT[format], encode_people(chunks, format))
