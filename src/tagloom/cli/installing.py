@@ -10,6 +10,7 @@ from tagloom import problems
 from tagloom.access import Access
 from tagloom.cli.options import DataOption, JsonOption, installed
 from tagloom.cli.speaking import progress, say, say_json, say_table, tell
+from tagloom.expiry import DAY, span_seconds
 from tagloom.model import SCOPES, Scope, Token
 from tagloom.serving import serve_installation
 from tagloom.settings import parse_database_url
@@ -68,10 +69,10 @@ def serve(
 
 def parse_days(text: str) -> int:
     """`90d` or `90`: a number of days."""
-    digits = text.removesuffix("d")
-    if not digits.isdigit():
+    seconds = span_seconds(f"{text}d" if text.isdigit() else text)
+    if seconds is None or seconds % DAY:
         raise problems.ParameterInvalid(f"--expires is a number of days such as 90d, not '{text}'.")
-    return int(digits)
+    return seconds // DAY
 
 
 def parse_scopes(text: str) -> tuple[Scope, ...]:

@@ -86,7 +86,8 @@ def _changes_of_person(standing: Standing, person: Person, tag: TagPath | None, 
             if wanted is not None and change.row not in wanted:
                 continue
             is_touched = True
-            if rows[change.row].kind == "tag":
+            # A row that the dictionary does not hold is an end: a tagging of theirs was renewed, given or taken.
+            if change.row in rows and rows[change.row].kind == "tag":
                 (added if holds(change.added, ordinal) else removed).append(rows[change.row].path)
         if is_touched:
             batch = snapshot.batch(version)
