@@ -13,6 +13,7 @@ from tagloom.engine.committer import Committer
 from tagloom.engine.population import BitmapPopulation
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Moved
+from tagloom.expiry import Moment
 from tagloom.measures import Standings, Vitals
 from tagloom.model import Environment, Organization, Space
 from tagloom.openid import IdentityProvider
@@ -85,6 +86,10 @@ class Installation:
                 found = environment, BitmapPopulation(standing, self.committer, self.now)
                 self._populations[environment.key] = found
         return found[1]
+
+    def list_ending(self, moment: Moment) -> tuple[Environment, ...]:
+        """The environments in which something ends at a moment or before it."""
+        return self.control.list_ending(moment)
 
     def vitals(self) -> Vitals:
         """What it tells of itself. Waits for nobody, and asks no database."""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from tagloom import problems, tags
-from tagloom.expiry import moment_text, span_text
+from tagloom.expiry import Moment, moment_text, span_text
 from tagloom.model import (
     Because,
     Branch,
@@ -55,6 +55,11 @@ class Answers:
         return PersonRecord(
             kind=person.kind, id=person.id, tags=borne, version=state.version, expires_at=dict(sorted(ends.items()))
         )
+
+    def ends_by(self, moment: Moment) -> bool:
+        """Whether a tagging or a tag ends at a moment or before it."""
+        entries = (entry.expires_at for entry in self._state.entries.values() if entry.is_live)
+        return any(0 < each <= moment for each in (*self._state.ends.values(), *entries))
 
     def version_at(self, moment: str) -> Version:
         return sum(1 for record in self._history[: self._state.version] if record.at <= moment)
