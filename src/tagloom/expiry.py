@@ -12,13 +12,14 @@ from typing import TypeAlias
 from tagloom import limits
 from tagloom.problems import Problem
 from tagloom.tags import printable
-from tagloom.times import rfc3339
+from tagloom.times import rfc3339, seconds_of
 
 Moment: TypeAlias = int
 Said: TypeAlias = int
 
 MINUTE, HOUR, DAY, WEEK = 60, 3_600, 86_400, 604_800
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
+SPAN_PATTERN = "^[0-9]{1,9}[mhdw]$"
 _SPAN = re.compile(r"([0-9]{1,9})([mhdw])")
 _STEPS = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, DAY)  # To what the end of a ttl is rounded up.
 _FAR_STEP = 15 * MINUTE  # To what a time more than a day ahead is rounded up.
@@ -99,6 +100,19 @@ def said_of(expires_at: str | None, ttl: str | None, now: float) -> Said:
     if expires_at is not None:
         return parse_expires_at(expires_at, now)
     return 0 if ttl is None else -parse_ttl(ttl)
+
+
+def stored_said(expires_at: str, ttl: str) -> Said:
+    """What was said when it was kept, past by now or not: a moment as it was rounded, a ttl, or nothing."""
+    if expires_at:
+        return int(seconds_of(expires_at)) // MINUTE
+    return -parse_ttl(ttl) if ttl else 0
+
+
+def kept_said(expires_at: str | None, ttl: str | None, now: float) -> tuple[str, str]:
+    """What a write says, as it is kept for later: a rounded time, or a ttl. Raises: ExpiryInvalid, ExpiryPast."""
+    said = said_of(expires_at, ttl, now)
+    return (moment_text(said) if said > 0 else "", ttl or "")
 
 
 def moment_after(ttl_seconds: int, now: float) -> Moment:

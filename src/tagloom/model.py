@@ -255,6 +255,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One version: what was done, by whom, and its effect. With a person in the question, `tags_*` name theirs.
 
+    `tags_renewed` are those that they bore before and after, and of which it changed when they end.
     `undoes` is the one version that it took back; when there were several, `undoes_count` is their number.
     """
 
@@ -271,6 +272,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     tags_added: tuple[str, ...] = ()
     tags_removed: tuple[str, ...] = ()
     undoes_count: int = 0
+    tags_renewed: tuple[str, ...] = ()
 
 
 class OverlapRegion(msgspec.Struct, frozen=True):

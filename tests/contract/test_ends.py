@@ -72,6 +72,18 @@ def test_giving_a_tag_again_renews_it(subject: Subject) -> None:
     assert wait_and_sweep(subject, minutes=7) == 1
 
 
+def test_a_renewal_is_in_the_history_of_the_person(subject: Subject) -> None:
+    apply(subject.population, "add", user("u1", "a", "b"), user("u2", "a"), end=minute_of(subject, minutes=2))
+    apply(subject.population, "add", user("u1", "a", "c"), end=minute_of(subject, minutes=9))
+
+    changes = subject.population.list_changes(person=user_of("u1"), limit=9)
+    assert [(each.tags_added, each.tags_removed, each.tags_renewed) for each in changes] == [
+        (("a", "b"), (), ()),
+        (("c",), (), ("a",)),
+    ]
+    assert [each.version for each in subject.population.list_changes(person=user_of("u2"), limit=9)] == [1]
+
+
 def test_giving_a_tag_again_with_the_same_end_makes_no_version(subject: Subject) -> None:
     end = minute_of(subject, minutes=2)
     apply(subject.population, "add", user("u1", "a"), end=end)

@@ -331,6 +331,7 @@ class Answers:
             undone_by=undoing[-1] if undoing else None,
             tags_added=paths(record.effect.added),
             tags_removed=paths(record.effect.removed),
+            tags_renewed=paths(record.effect.renewed()),
         )
 
     def list_changes(
@@ -360,10 +361,11 @@ class Answers:
             if any(wanted not in (None, is_so) for wanted, is_so in said):
                 continue
             effect = record.effect
-            taggings = any(n in numbers and ordinal in (None, o) for o, n in effect.added | effect.removed)
+            touched = effect.added | effect.removed
+            taggings = any(n in numbers and ordinal in (None, o) for o, n in touched)
+            taggings |= any(n in numbers and ordinal == o for o, n in effect.ends)
             entries = ordinal is None and not numbers.isdisjoint(effect.entries)
-            moved = any(ordinal == whose for whose, _ in effect.ends)
-            itself = named is None and (ordinal is None or moved or ordinal in effect.came | effect.went)
+            itself = named is None and (ordinal is None or ordinal in effect.came | effect.went)
             if taggings or entries or itself:
                 found.append(self._change(state, record, ordinal, numbers))
         return tuple((found[::-1] if newest_first else found)[:limit])
