@@ -14,12 +14,14 @@ class Line(NamedTuple):
     """What one line says: tags to add (or simply its tags) and, in mode `change`, tags to remove.
 
     An unreadable line is one that the reader rejects; when the person could be read all the same, they are held.
+    `end` says when what it gives ends (`expiry.Said`).
     """
 
     person: Person | None
     add: Sequence[str] = ()
     remove: Sequence[str] = ()
     is_unreadable: bool = False
+    end: int = 0
 
 
 def user(id: str, *add: str, remove: Sequence[str] = ()) -> Line:
@@ -50,6 +52,7 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
     taggings: list[tuple[int, int, bool]] = []
     rejected: list[Rejected] = []
     held: list[bytes] = []
+    ends: list[int] = []
     for number, line in enumerate(lines, first_line):
         if line.is_unreadable:
             rejected.append(Rejected(number, "", "line-invalid", "The line cannot be read."))
@@ -61,6 +64,7 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
                 taggings.append((len(numbers), texts.setdefault(text, len(texts)), is_removal))
         numbers.append(number)
         keys.append(key_of(line.person))
+        ends.append(line.end)
     return Part(
         lines=np.array(numbers, np.int64),
         keys=pa.array(keys, pa.binary()),
@@ -70,6 +74,7 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
         is_removal=np.array([taken for _, _, taken in taggings], np.bool_) if any(t for _, _, t in taggings) else None,
         rejected=tuple(rejected),
         held=tuple(held),
+        ends=np.array(ends, np.int64) if any(ends) else None,
     )
 
 

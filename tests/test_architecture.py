@@ -18,6 +18,7 @@ SOURCES = (ROOT / "src", ROOT / "client" / "src")
 
 WORDS = {
     "model",
+    "expiry",
     "tags",
     "rules",
     "problems",

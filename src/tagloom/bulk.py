@@ -2,12 +2,14 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
 import msgspec
 
 from tagloom import limits, problems
+from tagloom.expiry import Said, said_of
 from tagloom.intake import Format, Line, key_of, lines_part, read_parts
 from tagloom.model import Mode, Origin, Person, Receipt
 from tagloom.store.port import Population, Request
@@ -22,7 +24,10 @@ FORMAT_OF_CONTENT_TYPE: dict[str, Format] = {
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """How a body is to be read and applied. Columns matter to CSV and Parquet only."""
+    """How a body is to be read and applied. Columns matter to CSV and Parquet only.
+
+    `expires_at` or `ttl` say when what it gives ends, where its lines do not.
+    """
 
     format: Format
     mode: Mode
@@ -36,9 +41,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     visitor_column: str = "visitor"
     tag_column: str = "tag"
     rejected_max: int = limits.REJECTED_PER_RECEIPT_MAX
+    expires_at: str | None = None
+    ttl: str | None = None
 
-    def request(self, fingerprint: str = "") -> Request:
-        """What the population is asked."""
+    def request(self, now: float, fingerprint: str = "") -> Request:
+        """What the population is asked at a time in Unix seconds. Raises: ExpiryInvalid, ExpiryPast."""
         return Request(
             mode=self.mode,
             origin=self.origin,
@@ -50,29 +57,43 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             idempotency_key=self.idempotency_key,
             fingerprint=fingerprint,
             rejected_max=self.rejected_max,
+            end=said_of(self.expires_at, self.ttl, now),
         )
 
+    def digest(self) -> bytes:
+        """What tells it from other orders. What came to orders later is left out where it says nothing, so that a key
+        which was used before is still known."""
+        said = {
+            name: value for name, value in msgspec.structs.asdict(self).items() if name not in ("expires_at", "ttl")
+        }
+        ends = {name: value for name in ("expires_at", "ttl") if (value := getattr(self, name)) is not None}
+        return msgspec.json.encode(said | ends)
 
-def import_body(population: Population, body: Iterator[bytes], order: Order) -> Receipt:
-    """Applies a whole body as one batch, or nothing of it when it ends early or cannot be read.
+
+def import_body(
+    population: Population, body: Iterator[bytes], order: Order, now: Callable[[], float] = time.time
+) -> Receipt:
+    """Applies a whole body as one batch, or nothing of it when it ends early or cannot be read. `now`: Unix seconds.
 
     Memory stays flat: a part of the body at a time. With an idempotency key the body is first written to a temporary
     file, since a batch is compared with an earlier one of the same key before it begins.
 
-    Raises: what `body` raises; BodyInvalid, ColumnsInvalid, and what `Population.apply` raises.
+    Raises: what `body` raises; BodyInvalid, ColumnsInvalid, ExpiryInvalid, and what `Population.apply` raises.
     """
     if order.idempotency_key is None:
-        return _applied(population, body, order, "")
+        return _applied(population, body, order, "", now())
     with tempfile.SpooledTemporaryFile(max_size=limits.PART_BYTES) as spool:
-        digest = hashlib.blake2b(msgspec.json.encode(order), digest_size=32)
+        digest = hashlib.blake2b(order.digest(), digest_size=32)
         for chunk in body:
             digest.update(chunk)
             spool.write(chunk)
         spool.seek(0)
-        return _applied(population, iter(lambda: spool.read(limits.UPLOAD_CHUNK_BYTES), b""), order, digest.hexdigest())
+        chunks = iter(lambda: spool.read(limits.UPLOAD_CHUNK_BYTES), b"")
+        return _applied(population, chunks, order, digest.hexdigest(), now())
 
 
-def _applied(population: Population, body: Iterator[bytes], order: Order, fingerprint: str) -> Receipt:
+def _applied(population: Population, body: Iterator[bytes], order: Order, fingerprint: str, now: float) -> Receipt:
+    request = order.request(now, fingerprint)
     parts = read_parts(
         body,
         order.format,
@@ -80,16 +101,17 @@ def _applied(population: Population, body: Iterator[bytes], order: Order, finger
         visitor_column=order.visitor_column,
         tag_column=order.tag_column,
         allow_change=order.mode == "change",
+        now=now,
     )
-    return population.apply(parts, order.request(fingerprint))
+    return population.apply(parts, request)
 
 
 def submit_tags(
-    population: Population, person: Person, tags: Sequence[str], mode: Mode, origin: Origin
+    population: Population, person: Person, tags: Sequence[str], mode: Mode, origin: Origin, end: Said = 0
 ) -> "Future[Receipt]":
-    """One person's tags as a batch of one line, which shares its commit with others that wait."""
+    """One person's tags as a batch of one line, which shares its commit with others that wait. Those given end so."""
     part = lines_part([Line(1, key_of(person.kind, person.id), tags)])
-    return population.submit([part], Request(mode=mode, origin=origin))
+    return population.submit([part], Request(mode=mode, origin=origin, end=end))
 
 
 def check_single(receipt: Receipt) -> Receipt:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from tagloom import limits, problems
+from tagloom.expiry import Moment
 from tagloom.model import Branch, Environment, Origin, Receipt, Source, Tag
 from tagloom.rules import Definition, HasTag, walk
 from tagloom.store.port import Page, Population
@@ -139,12 +140,23 @@ class Catalogue:
         description: str | None = None,
         exclusive: bool | None = None,
         owner: str | None = None,
+        ttl_seconds: int | None = None,
+        expires_at: Moment | None = None,
     ) -> Receipt:
-        """Creates the tag, or describes it. Raises: BodyInvalid, TagIsAlias, TooManyTags, TagOwned."""
+        """Creates the tag, or describes it and says when it ends; 0 takes an end away.
+
+        Raises: BodyInvalid, TagIsAlias, TooManyTags, TagOwned.
+        """
         if description is not None:
             check_description(description)
         return self._population_of(environment).put_tag(
-            tag, origin, description=description, exclusive=exclusive, owner=owner
+            tag,
+            origin,
+            description=description,
+            exclusive=exclusive,
+            owner=owner,
+            ttl_seconds=ttl_seconds,
+            expires_at=expires_at,
         )
 
     def drop_tag(self, environment: Environment, tag: TagPath, origin: Origin, *, force: bool = False) -> Receipt:

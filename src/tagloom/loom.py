@@ -1,7 +1,7 @@
 """All use cases of an open installation, made once and shared by its doors."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +10,7 @@ from tagloom.access import Access
 from tagloom.accounts import Accounts
 from tagloom.boards import Boards
 from tagloom.catalogue import Catalogue
+from tagloom.expiry import Moment
 from tagloom.foresight import Foresight
 from tagloom.importing.imports import Imports
 from tagloom.importing.shelf import Mappings
@@ -20,6 +21,7 @@ from tagloom.openid import IdentityProvider, OpenId
 from tagloom.passwords import Passwords
 from tagloom.sessions import Sessions
 from tagloom.store.port import Control, Population
+from tagloom.sweeping import Sweeper
 from tagloom.syncing.alerting import Alerting
 from tagloom.syncing.keeping import Syncs
 from tagloom.syncing.reach import Reach
@@ -53,6 +55,10 @@ class Installation(Protocol):
         """The folder in which files that teammates bring wait for their import."""
         ...
 
+    def list_ending(self, moment: Moment) -> Sequence[Environment]:
+        """The environments in which a tagging or a tag ends at a moment or before it."""
+        ...
+
     def vitals(self) -> Vitals:
         """What it tells of itself. Waits for nobody, and asks no database."""
         ...
@@ -83,6 +89,7 @@ class Loom:
     mappings: Mappings
     syncs: Syncs
     runner: Runner
+    sweeper: Sweeper
     openid: OpenId | None
     now: Callable[[], float]
 
@@ -121,6 +128,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
             folder=reach.files,
             now=now,
         ),
+        sweeper=Sweeper(installation.list_ending, installation.population, now),
         openid=None if provider is None else OpenId(provider, now),
         now=now,
     )

@@ -71,7 +71,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     `version` is the batch's own; when nothing changed (or `dry_run`), no version was made and it is the newest one.
     `people_removed` counts people whom the undo of their first batch took away again. `left_alone` are taggings that an
     undo spared, `touched_by` the versions for whose sake, the oldest first, up to VERSIONS_NAMED_MAX. `undoes_count`
-    says how many versions were undone at once, where it was not one alone.
+    says how many versions were undone at once, where it was not one alone. `renewed` are taggings that were there
+    already, and are among those unchanged where they were asked for, of which it changed when they end.
     """
 
     version: Version
@@ -90,6 +91,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     touched_by: tuple[Version, ...] = ()
     undoes_count: int = 0
+    renewed: int = 0
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +110,8 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the catalogue. `implied` ones exist only as a branch above others.
 
     `owner` is who alone gives and takes the tag and what is below it, such as `sync crm`; empty for everybody.
+    `ttl` says how long what is given from now on lasts, such as `14d`; at `expires_at` the tag and everything below it
+    is taken from everybody. Both are empty for what has no end.
     """
 
     tag: TagPath
@@ -118,6 +122,8 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     implied: bool = False
     tribes: tuple[str, ...] = ()
     owner: str = ""
+    ttl: str = ""
+    expires_at: str = ""
 
 
 class Branch(msgspec.Struct, frozen=True):
@@ -139,12 +145,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A person with their tags in alphabetical order, true for `version`."""
+    """A person with their tags in alphabetical order, true for `version`.
+
+    `expires_at` says when those taggings end that do; about an earlier version it says nothing.
+    """
 
     kind: Kind
     id: str
     tags: tuple[TagPath, ...]
     version: Version
+    expires_at: dict[TagPath, str] = {}
 
 
 class Tribe(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,6 +255,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One version: what was done, by whom, and its effect. With a person in the question, `tags_*` name theirs.
 
+    `tags_renewed` are those that they bore before and after, and of which it changed when they end.
     `undoes` is the one version that it took back; when there were several, `undoes_count` is their number.
     """
 
@@ -261,6 +272,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     tags_added: tuple[str, ...] = ()
     tags_removed: tuple[str, ...] = ()
     undoes_count: int = 0
+    tags_renewed: tuple[str, ...] = ()
 
 
 class OverlapRegion(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from tagloom.engine.committer import Committer
 from tagloom.engine.population import BitmapPopulation
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Moved
+from tagloom.expiry import Moment
 from tagloom.measures import Standings, Vitals
 from tagloom.model import Environment, Organization, Space
 from tagloom.openid import IdentityProvider
@@ -94,6 +95,10 @@ class Installation:
                 for environment in self.control.list_environments(space.id):
                     if held < self.settings.index_bytes_max and not self._is_closed:
                         held += self.population(environment).warm()
+
+    def list_ending(self, moment: Moment) -> tuple[Environment, ...]:
+        """The environments in which something ends at a moment or before it."""
+        return self.control.list_ending(moment)
 
     def vitals(self) -> Vitals:
         """What it tells of itself. Waits for nobody, and asks no database."""

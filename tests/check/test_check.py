@@ -11,14 +11,18 @@ from tagloom.engine.chunks import BitMap, from_bytes, to_bytes
 from tagloom.engine.directory import pack_keys, pack_page, unpack_keys, unpack_page
 from tagloom.model import Origin
 from tagloom.settings import read_settings
+from tagloom.store.port import Request
 from tagloom.tags import TagPath
 from tagloom.wiring import open_installation
+from tests.bodies import part, user
 from tests.cli.running import Said, ask, run, write
 
 Spoil = Callable[[sqlite3.Connection], object]
 
-# The sound database: 1 import, 2 a tag given, 3 a tag taken, 4 a tag renamed, 5 a tag dropped, 6 another import.
-VERSIONS = 6
+# The sound database: 1 import, 2 a tag given, 3 a tag taken, 4 a tag renamed, 5 a tag dropped, 6 another import,
+# 7 and 8 tags that end.
+VERSIONS = 8
+FIRST_END, SECOND_END = 40_000_000, 40_000_001
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +41,11 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     population.drop_tag(TagPath("gone"), Origin("test", "test"))
     installation.close()
     ask("import", write(folder / "b.csv", "visitor,tag\nv1,plan/p0\nv2,new\n"), "--data", data)
+    installation = open_installation(read_settings(data))
+    population = installation.population(installation.control.get_environment("main", "production"))
+    for id, end in (("u5", FIRST_END), ("u6", SECOND_END)):
+        population.apply([part([user(id, "trial")])], Request(mode="add", origin=Origin("test"), end=end))
+    installation.close()
     assert run("check", "--data", data).out == "ok\n"
     return (data / "tagloom.sqlite").read_bytes()
 
@@ -61,6 +70,11 @@ def row_of(db: sqlite3.Connection, path: str) -> int:
     query = "SELECT row.id FROM row JOIN environment ON key=environment WHERE path=? AND name='production'"
     (found,) = db.execute(query, (path,)).fetchone()
     return int(found)
+
+
+def end_of(db: sqlite3.Connection, moment: int) -> str:
+    """The path of the row of an end."""
+    return f"{row_of(db, 'trial')}@{moment}"
 
 
 def change_chunk(db: sqlite3.Connection, path: str, change: Callable[[BitMap], BitMap]) -> None:
@@ -121,6 +135,26 @@ def swap_everyone(db: sqlite3.Connection) -> None:
 
 
 CASES: list[tuple[str, Spoil, str]] = [
+    (
+        "an end of a stranger",
+        lambda db: change_chunk(db, end_of(db, FIRST_END), lambda chunk: chunk | BitMap([1])),
+        f"the end of 'trial' at minute {FIRST_END} is of 1 people who do not bear it",
+    ),
+    (
+        "two ends of one tagging",
+        lambda db: change_chunk(db, end_of(db, SECOND_END), lambda chunk: chunk | BitMap([5])),
+        f"1 people end twice with the end of 'trial' at minute {SECOND_END}",
+    ),
+    (
+        "a dead end with people",
+        lambda db: db.execute("UPDATE row SET is_live=0 WHERE path=?", (end_of(db, FIRST_END),)),
+        f"the end of 'trial' at minute {FIRST_END} is dead and has people",
+    ),
+    (
+        "an end of a tag that is gone",
+        lambda db: db.execute("UPDATE row SET tag=? WHERE path=?", (row_of(db, "gone"), end_of(db, FIRST_END))),
+        f"the end of 'gone' at minute {FIRST_END} is of no live tag",
+    ),
     (
         "a chunk changed",
         lambda db: change_chunk(db, "plan/p0", lambda chunk: chunk | BitMap([1])),

@@ -24,7 +24,7 @@ from tagloom.model import Mode, Origin, Person, TribeMode
 from tagloom.store.port import Population, Request, TagTribe, UndoAll
 from tagloom.tags import TagPath
 from tests.bodies import Line, part, parts, user
-from tests.contract.conftest import ADAPTERS, Subject, make_population
+from tests.contract.conftest import ADAPTERS, Clock, Subject, make_population
 from tests.contract.portrait import PEOPLE, TAGS, TRIBES, comparisons, earlier, outcome, portrait, sums
 
 people = st.sampled_from(PEOPLE)
@@ -32,12 +32,16 @@ paths = st.sampled_from(TAGS)
 # What a file says in place of a path: capitals that lowering mends, and what nothing mends.
 texts = st.one_of(paths, paths, paths, paths, st.sampled_from(["A/b", "B", "a//b", "a/b/c/d", " a", "", "e\u0301"]))
 # Made from tuples: `builds` would think up values for the fields that are left out.
+# What a line or a batch says of ends: mostly nothing, at times a ttl or one of the minutes of the first hour or so.
+BEGIN = int(Clock().now.timestamp()) // 60
+ends = st.sampled_from([0, 0, 0, 0, -60, -600, -7_200, *(BEGIN + minute for minute in (1, 2, 3, 15, 90))])
 good = st.tuples(people, st.lists(paths, min_size=1, max_size=3)).map(lambda said: Line(*said))
 changing = st.tuples(people, st.lists(paths, max_size=2), st.lists(paths, max_size=2)).map(lambda said: Line(*said))
 doubtful = st.tuples(people, st.lists(texts, max_size=3), st.lists(paths, max_size=2)).map(lambda said: Line(*said))
 unreadable = (st.none() | people).map(lambda person: Line(person, is_unreadable=True))
+ending = st.tuples(people, st.lists(paths, max_size=3), ends).map(lambda said: Line(said[0], said[1], end=said[2]))
 good_bodies = st.lists(good, min_size=2, max_size=8)
-bodies = st.lists(st.one_of(good, good, changing, doubtful, unreadable), max_size=8)
+bodies = st.lists(st.one_of(good, good, ending, changing, doubtful, unreadable), max_size=8)
 origins = st.sampled_from([Origin("ada", "crm.csv"), Origin("bob")])
 rarely = st.sampled_from([False] * 5 + [True])
 modes: st.SearchStrategy[Mode] = st.sampled_from(["add", "add", "change", "change", "set", "mirror", "remove"])
@@ -98,6 +102,19 @@ class Agreement(RuleBasedStateMachine):
         request = Request(mode=mode, origin=Origin("ada", "crm.csv"), under=under)
         self._both(lambda population: population.apply([part(lines)], request))
 
+    @rule(
+        lines=st.lists(ending, min_size=1, max_size=6), mode=st.sampled_from(["add", "add", "set", "mirror"]), end=ends
+    )
+    def apply_ending(self, lines: Sequence[Line], mode: Mode, end: int) -> None:
+        request = Request(mode=mode, origin=Origin("ada", "crm.csv"), end=end)
+        self._both(lambda population: population.apply(parts(lines, lines_per_part=3), request))
+
+    @rule(minutes=st.sampled_from([0, 0, 1, 2, 20, 200]))
+    def sweep(self, minutes: int) -> None:
+        for each in self._each():
+            each.clock.advance(timedelta(minutes=minutes))
+        self._both(lambda population: population.sweep())
+
     @rule(lines=st.lists(changing, min_size=1, max_size=8))
     def change(self, lines: Sequence[Line]) -> None:
         self._both(lambda population: population.apply([part(lines)], Request(mode="change", origin=Origin("bob"))))
@@ -116,6 +133,7 @@ class Agreement(RuleBasedStateMachine):
         is_submitted=st.booleans(),
         rejected_max=st.sampled_from([1_000, 1_000, 1]),
         owner=st.sampled_from(["", "", "sync crm"]),
+        end=ends,
     )
     def batch(
         self,
@@ -132,6 +150,7 @@ class Agreement(RuleBasedStateMachine):
         is_submitted: bool,
         rejected_max: int,
         owner: str,
+        end: int,
     ) -> None:
         body = lines if mode == "change" else [line._replace(remove=()) for line in lines]
         request = Request(
@@ -145,6 +164,7 @@ class Agreement(RuleBasedStateMachine):
             fingerprint=fingerprint,
             rejected_max=rejected_max,
             owner=owner,
+            end=end,
         )
 
         def act(population: Population) -> Any:
@@ -160,12 +180,15 @@ class Agreement(RuleBasedStateMachine):
         dry_run=rarely,
         key=keys,
         is_foreseen=st.booleans(),
+        end=ends,
     )
     def tag_tribe(
-        self, tribe: str, tag: TagPath, mode: TribeMode, dry_run: bool, key: str | None, is_foreseen: bool
+        self, tribe: str, tag: TagPath, mode: TribeMode, dry_run: bool, key: str | None, is_foreseen: bool, end: int
     ) -> None:
         wanted = TagTribe(TRIBES[tribe], tag, mode)
-        request = Request(mode="change", origin=Origin("ada"), dry_run=dry_run, idempotency_key=key, fingerprint="f")
+        request = Request(
+            mode="change", origin=Origin("ada"), dry_run=dry_run, idempotency_key=key, fingerprint="f", end=end
+        )
         if is_foreseen:
             self._both(lambda population: population.foresee(wanted, TRIBES))
         self._both(lambda population: population.tag_tribe(wanted, TRIBES, request))
@@ -188,13 +211,28 @@ class Agreement(RuleBasedStateMachine):
         description=st.sampled_from([None, None, "", "x"]),
         exclusive=st.sampled_from([None, None, False, True]),
         owner=st.sampled_from([None, None, None, "", "sync crm", "sync erp"]),
+        ttl_seconds=st.sampled_from([None, None, 0, 60, 900]),
+        expires_at=st.sampled_from([None, None, None, 0, BEGIN + 2, BEGIN + 20]),
     )
     def put_tag(
-        self, tag: TagPath, origin: Origin, description: str | None, exclusive: bool | None, owner: str | None = None
+        self,
+        tag: TagPath,
+        origin: Origin,
+        description: str | None,
+        exclusive: bool | None,
+        owner: str | None = None,
+        ttl_seconds: int | None = None,
+        expires_at: int | None = None,
     ) -> None:
         self._both(
             lambda population: population.put_tag(
-                tag, origin, description=description, exclusive=exclusive, owner=owner
+                tag,
+                origin,
+                description=description,
+                exclusive=exclusive,
+                owner=owner,
+                ttl_seconds=ttl_seconds,
+                expires_at=expires_at,
             )
         )
 

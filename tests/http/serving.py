@@ -57,6 +57,10 @@ class MemoryInstallation:
                 found = self._populations[environment.key] = environment, population
             return found[1]
 
+    def list_ending(self, moment: int) -> tuple[Environment, ...]:
+        opened = list(self._populations.values())
+        return tuple(where for where, population in opened if population.ends_by(moment))
+
     def vitals(self) -> Vitals:
         opened = list(self._populations.values())
         return Vitals(

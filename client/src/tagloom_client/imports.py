@@ -31,8 +31,10 @@ def bring_file(
     normalize: Literal["lowercase"] | None = None,
     share_removed_max: int | None = None,
     allow_empty: bool | None = None,
+    expires_at: str | None = None,
+    ttl: str | None = None,
 ) -> Ask[Import]:
-    """Sends a file, which waits to be planned or run."""
+    """Sends a file, which waits to be planned or run. What it gives ends at `expires_at` or after `ttl`."""
     query = query_of(
         name=name,
         mode=mode,
@@ -41,6 +43,8 @@ def bring_file(
         normalize=normalize,
         share_removed_max=share_removed_max,
         allow_empty=allow_empty,
+        expires_at=expires_at,
+        ttl=ttl,
     )
     body = Body(CONTENT_TYPES[format], source)
     path = f"{place.address}/imports"

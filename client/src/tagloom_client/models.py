@@ -41,19 +41,21 @@ class Person(msgspec.Struct, frozen=True, order=True):
 
 
 class PersonRecord(msgspec.Struct, frozen=True):
-    """A person with their tags, true for `version`."""
+    """A person with their tags, true for `version`. `expires_at` says when those end that do."""
 
     kind: Kind
     id: str
     tags: tuple[str, ...]
     version: int
+    expires_at: dict[str, str] = {}
 
 
 class PersonTags(msgspec.Struct, frozen=True):
-    """The tags of one person."""
+    """The tags of one person. `expires_at` says when those end that do."""
 
     tags: tuple[str, ...]
     version: int
+    expires_at: dict[str, str] = {}
 
 
 class PersonTagging(msgspec.Struct, frozen=True):
@@ -92,10 +94,11 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     touched_by: tuple[int, ...] = ()
     undoes_count: int = 0
+    renewed: int = 0
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of the catalogue."""
+    """One entry of the catalogue. What is given of it ends after `ttl`, and it itself at `expires_at`, unless empty."""
 
     tag: str
     users: int
@@ -105,6 +108,8 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     implied: bool = False
     tribes: tuple[str, ...] = ()
     owner: str = ""
+    ttl: str = ""
+    expires_at: str = ""
 
 
 class Alias(msgspec.Struct, frozen=True):
@@ -219,6 +224,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     tags_added: tuple[str, ...] = ()
     tags_removed: tuple[str, ...] = ()
     undoes_count: int = 0
+    tags_renewed: tuple[str, ...] = ()
 
 
 class Organization(msgspec.Struct, frozen=True):

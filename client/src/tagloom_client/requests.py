@@ -174,9 +174,18 @@ def set_tags_of(
     return Ask("PUT", path, reading(Receipt), body=json_body({"tags": list(tags)}))
 
 
-def give_tag(place: Place, tag: str, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
-    """Gives a person one tag."""
-    return Ask("PUT", f"{_person(place, user, visitor)}/tags/{segment(tag)}", reading(Receipt))
+def give_tag(
+    place: Place,
+    tag: str,
+    *,
+    user: str | None = None,
+    visitor: str | None = None,
+    expires_at: str | None = None,
+    ttl: str | None = None,
+) -> Ask[Receipt]:
+    """Gives a person one tag, until a time (RFC 3339) or for a span such as `14d`; given again it is renewed."""
+    query = query_of(expires_at=expires_at, ttl=ttl)
+    return Ask("PUT", f"{_person(place, user, visitor)}/tags/{segment(tag)}", reading(Receipt), query=query)
 
 
 def take_tag(place: Place, tag: str, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
@@ -201,9 +210,14 @@ def upload(
     user_column: str | None = None,
     visitor_column: str | None = None,
     tag_column: str | None = None,
+    expires_at: str | None = None,
+    ttl: str | None = None,
     idempotency_key: str | None = None,
 ) -> Ask[Receipt]:
-    """Sends a body as one batch. It carries an idempotency key, so that a second try never applies it twice."""
+    """Sends a body as one batch. It carries an idempotency key, so that a second try never applies it twice.
+
+    What it gives ends at `expires_at` or after `ttl`, where its lines do not say.
+    """
     query = query_of(
         mode=mode,
         under=under,
@@ -214,6 +228,8 @@ def upload(
         user_column=user_column,
         visitor_column=visitor_column,
         tag_column=tag_column,
+        expires_at=expires_at,
+        ttl=ttl,
     )
     return Ask(
         "POST",
@@ -235,11 +251,14 @@ def tag_people(
     normalize: Literal["lowercase"] | None = None,
     allow_empty: bool | None = None,
     source_name: str | None = None,
+    expires_at: str | None = None,
+    ttl: str | None = None,
     idempotency_key: str | None = None,
 ) -> Ask[Receipt]:
     """Sends lines like `{"user": "u1", "tags": ["sports/golf"]}` as one batch, a thousand at a time as they come.
 
-    A list can be sent a second time after a failure; a generator cannot.
+    What they give ends at `expires_at` or after `ttl`; a line may carry either of its own. A list can be sent a second
+    time after a failure; a generator cannot.
     """
     whole = b"".join(_line_chunks(lines)) if isinstance(lines, list | tuple) else _line_chunks(lines)
     return upload(
@@ -252,6 +271,8 @@ def tag_people(
         normalize=normalize,
         allow_empty=allow_empty,
         source_name=source_name,
+        expires_at=expires_at,
+        ttl=ttl,
         idempotency_key=idempotency_key,
     )
 
@@ -287,9 +308,17 @@ def get_tag(place: Place, tag: str, *, at_least: int | None = None) -> Ask[Tag]:
     return Ask("GET", _tag(place, tag), reading(Tag), query=query_of(at_least=at_least))
 
 
-def put_tag(place: Place, tag: str, *, description: str | None = None, exclusive: bool | None = None) -> Ask[Receipt]:
-    """Creates a tag, or describes it; None leaves a field as it is."""
-    body = json_body(_given(description=description, exclusive=exclusive))
+def put_tag(
+    place: Place,
+    tag: str,
+    *,
+    description: str | None = None,
+    exclusive: bool | None = None,
+    ttl: str | None = None,
+    expires_at: str | None = None,
+) -> Ask[Receipt]:
+    """Creates a tag, or describes it; None leaves a field as it is, and an empty text takes an end away."""
+    body = json_body(_given(description=description, exclusive=exclusive) | _ends(ttl=ttl, expires_at=expires_at))
     return Ask("PUT", _tag(place, tag), reading(Receipt), body=body)
 
 
@@ -443,6 +472,8 @@ def tag_tribe(
     add: str | None = None,
     remove: str | None = None,
     freeze: str | None = None,
+    expires_at: str | None = None,
+    ttl: str | None = None,
     dry_run: bool = False,
     idempotency_key: str | None = None,
 ) -> Ask[Receipt]:
@@ -456,7 +487,7 @@ def tag_tribe(
         reading(Receipt),
         query=query_of(dry_run=dry_run),
         headers={"Idempotency-Key": idempotency_key or secrets.token_hex(16)},
-        body=json_body(_given(add=add, remove=remove, freeze=freeze)),
+        body=json_body(_given(add=add, remove=remove, freeze=freeze, expires_at=expires_at, ttl=ttl)),
     )
 
 
@@ -564,6 +595,10 @@ def _tag(place: Place, tag: str) -> str:
 
 def _tribes(place: Place) -> str:
     return f"/v2/spaces/{segment(place.space)}/tribes"
+
+
+def _ends(**values: str | None) -> dict[str, str | None]:
+    return {name: value or None for name, value in values.items() if value is not None}
 
 
 def _given(**values: Any) -> dict[str, Any]:

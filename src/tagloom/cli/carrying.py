@@ -46,6 +46,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     share_removed_max: int | None = None
     # Nothing is applied; what would be is computed.
     is_trial: bool = False
+    expires_at: str | None = None
+    ttl: str | None = None
 
 
 class Carried(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,6 +225,8 @@ def _bringing(wanted: Wanted, path: Path) -> Bringing:
         share_removed_max=100 if wanted.share_removed_max is None else wanted.share_removed_max,
         mapping=mapping,
         kept_mapping=kept,
+        expires_at=wanted.expires_at,
+        ttl=wanted.ttl,
     )
 
 

@@ -23,7 +23,17 @@ from rich.text import Text
 
 from tagloom import problems
 from tagloom.cli.carrying import Carried, OnBytes, Wanted, carried, file_format, written_rejected
-from tagloom.cli.options import DataOption, EnvironmentOption, JsonOption, SpaceOption, TokenOption, UrlOption, at_site
+from tagloom.cli.options import (
+    DataOption,
+    EnvironmentOption,
+    ExpiresAtOption,
+    JsonOption,
+    SpaceOption,
+    TokenOption,
+    TtlOption,
+    UrlOption,
+    at_site,
+)
 from tagloom.cli.site import OnRows, Plain, Site
 from tagloom.cli.speaking import err, say, say_json, say_receipt, say_table, tell
 from tagloom.model import Mode, Rejected
@@ -63,17 +73,17 @@ def import_file(
     rejected_rows: Annotated[
         Path | None, typer.Option(help="Write the rejected rows to this file, to be mended and imported.")
     ] = None,
+    ttl: TtlOption = None,
+    expires_at: ExpiresAtOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tag people from a file, by an import; exit 3 when some lines were rejected."""
-    if normalize not in (None, "lowercase"):
-        raise problems.ParameterInvalid(f"--normalize takes only 'lowercase', not '{normalize}'.")
     wanted = Wanted(
         file=file,
         format=file_format(file, format),
         mode=_mode(mode),
         under=under,
-        lowercase=normalize == "lowercase",
+        lowercase=_is_lowered(normalize),
         allow_empty=allow_empty,
         user_column=user_column,
         visitor_column=visitor_column,
@@ -81,11 +91,12 @@ def import_file(
         mapping=mapping,
         share_removed_max=share_removed_max,
         is_trial=dry_run or plan,
+        expires_at=expires_at,
+        ttl=ttl,
     )
-    for place in (rejected, rejected_rows):
-        if place is not None:
-            # A place that cannot be written to must be told before anything is done, not after.
-            place.write_bytes(b"")
+    for place in filter(None, (rejected, rejected_rows)):
+        # A place that cannot be written to must be told before anything is done, not after.
+        place.write_bytes(b"")
     with (
         at_site(data, url, token, space, environment) as site,
         bars(file, is_shown=not as_json and err.is_terminal) as (on_bytes, on_rows),
@@ -103,6 +114,12 @@ def import_file(
         tell(f"Mend the rows in {rejected_rows}, and import that file in the same way.")
     if count:
         raise typer.Exit(3)
+
+
+def _is_lowered(normalize: str | None) -> bool:
+    if normalize not in (None, "lowercase"):
+        raise problems.ParameterInvalid(f"--normalize takes only 'lowercase', not '{normalize}'.")
+    return normalize == "lowercase"
 
 
 def _mode(text: str) -> Mode:

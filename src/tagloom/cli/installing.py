@@ -1,4 +1,4 @@
-"""Commands of those who run Tagloom: init, serve, token, check, backup, demo."""
+"""Commands of those who run Tagloom: init, serve, token, check, sweep, backup, demo."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +10,8 @@ from tagloom import problems
 from tagloom.access import Access
 from tagloom.cli.options import DataOption, JsonOption, installed
 from tagloom.cli.speaking import progress, say, say_json, say_table, tell
+from tagloom.expiry import DAY, span_seconds
+from tagloom.loom import make_loom
 from tagloom.model import SCOPES, Scope, Token
 from tagloom.serving import serve_installation
 from tagloom.settings import parse_database_url
@@ -68,10 +70,10 @@ def serve(
 
 def parse_days(text: str) -> int:
     """`90d` or `90`: a number of days."""
-    digits = text.removesuffix("d")
-    if not digits.isdigit():
+    seconds = span_seconds(f"{text}d" if text.isdigit() else text)
+    if seconds is None or seconds % DAY:
         raise problems.ParameterInvalid(f"--expires is a number of days such as 90d, not '{text}'.")
-    return int(digits)
+    return seconds // DAY
 
 
 def parse_scopes(text: str) -> tuple[Scope, ...]:
@@ -150,6 +152,25 @@ def check_installation(data: DataOption = None, as_json: JsonOption = False) -> 
             tell(sentence)
     if broken:
         raise typer.Exit(1)
+
+
+@app.command("sweep")
+def sweep_installation(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Take every tagging that has ended by now, where no server does."""
+    with installed(data) as installation:
+        swept = make_loom(installation).sweeper.sweep()
+    if as_json:
+        say_json(
+            [
+                {"space": where.space, "environment": where.name, **msgspec.to_builtins(receipt)}
+                for where, receipt in swept
+            ]
+        )
+        return
+    for where, receipt in swept:
+        tell(f"{where.space} / {where.name}: {receipt.removed:,} taggings ended, version {receipt.version}.")
+    if not swept:
+        tell("Nothing has ended.")
 
 
 @app.command("backup")

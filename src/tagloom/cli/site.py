@@ -12,6 +12,7 @@ import msgspec
 from tagloom import exports, problems
 from tagloom.as_of import version_as_of
 from tagloom.bulk import submit_tags
+from tagloom.expiry import said_of
 from tagloom.loom import make_loom
 from tagloom.mappings import Mapping
 from tagloom.model import Audience, Mode, Origin, Person, Rejected, TribeMode
@@ -46,6 +47,8 @@ class Bringing(msgspec.Struct, frozen=True, kw_only=True):
     share_removed_max: int
     mapping: Mapping | None
     kept_mapping: str | None
+    expires_at: str | None
+    ttl: str | None
 
 
 class TribeDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +76,9 @@ class Site(Protocol):
     def export(
         self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
     ) -> Iterator[bytes]: ...
-    def change_tags(self, person: Person, mode: Mode, tags: list[str]) -> Plain: ...
+    def change_tags(
+        self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
+    ) -> Plain: ...
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None: ...
     def decide(self, person: Person) -> Plain: ...
     def list_tribes(self) -> list[Plain]: ...
@@ -114,6 +119,8 @@ class LocalSite:
             format=bringing.format,
             share_removed_max=bringing.share_removed_max,
             allow_empty=bringing.allow_empty,
+            expires_at=bringing.expires_at,
+            ttl=bringing.ttl,
         )
         return _plain(run)
 
@@ -190,9 +197,12 @@ class LocalSite:
             case "taggings":
                 return exports.encode_taggings(self._population.taggings()[1], format)
 
-    def change_tags(self, person: Person, mode: Mode, tags: list[str]) -> Plain:
-        """One person's tags."""
-        return _plain(submit_tags(self._population, person, tags, mode, Origin(_ACTOR, "tag")).result())
+    def change_tags(
+        self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
+    ) -> Plain:
+        """One person's tags, and when those given end."""
+        end = said_of(expires_at, ttl, self._loom.now())
+        return _plain(submit_tags(self._population, person, tags, mode, Origin(_ACTOR, "tag"), end).result())
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
         """The person with their tags."""
@@ -272,6 +282,8 @@ class RemoteSite:
                 normalize="lowercase" if bringing.lowercase else None,
                 share_removed_max=bringing.share_removed_max,
                 allow_empty=bringing.allow_empty or None,
+                expires_at=bringing.expires_at,
+                ttl=bringing.ttl,
             )
             if bringing.mapping is not None:
                 run = self._client.put_import_mapping(run.id, _plain(bringing.mapping))
@@ -336,12 +348,17 @@ class RemoteSite:
                 case "taggings":
                     yield from self._client.download_taggings(format=format)
 
-    def change_tags(self, person: Person, mode: Mode, tags: list[str]) -> Plain:
-        """One person's tags."""
+    def change_tags(
+        self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
+    ) -> Plain:
+        """One person's tags, and when those given end."""
         # As JSON: the other forms are files, and the history would call this an import.
         body = msgspec.json.encode({"taggings": [{person.kind: person.id, "tags": tags}]})
         with told():
-            return _plain(self._client.upload(iter([body]), format="json", mode=mode, source_name="tag"))
+            receipt = self._client.upload(
+                iter([body]), format="json", mode=mode, source_name="tag", expires_at=expires_at, ttl=ttl
+            )
+            return _plain(receipt)
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
         """The person with their tags."""

@@ -116,10 +116,17 @@ def say_receipt(receipt: Mapping[str, Any], *, title: str) -> None:
         ("new people", receipt["new_people"]),
         ("rejected lines", receipt["rejected_count"]),
     ]
-    for label, field in (("new tags", "new_tags"), ("left alone", "left_alone"), ("people removed", "people_removed")):
+    for label, field in (
+        ("renewed", "renewed"),
+        ("new tags", "new_tags"),
+        ("left alone", "left_alone"),
+        ("people removed", "people_removed"),
+    ):
         if receipt.get(field):
             rows.append((label, receipt[field]))
-    is_idle = not any(receipt.get(field) for field in ("added", "removed", "new_people", "new_tags", "people_removed"))
+    is_idle = not any(
+        receipt.get(field) for field in ("added", "removed", "renewed", "new_people", "new_tags", "people_removed")
+    )
     say(f"[bold]{escape(title)}[/]  {'nothing changed, ' if is_idle else ''}version {receipt['version']:,}")
     say_table(("", "count"), rows, numbers=(1,))
     for old, new in receipt.get("aliases", {}).items():

@@ -54,7 +54,9 @@ def show_person(
         say_json(found if decision is None else found | {name: decision[name] for name in ("tribes", "because")})
         return
     say(f"[bold]{escape(found['kind'])} {escape(found['id'])}[/]  as of version {found['version']:,}")
-    tell("tags    " + (", ".join(found["tags"]) or "none"))
+    ends = found["expires_at"]
+    shown = [f"{tag} (until {ends[tag]})" if tag in ends else tag for tag in found["tags"]]
+    tell("tags    " + (", ".join(shown) or "none"))
     if decision is None:
         return
     tell("tribes  " + (", ".join(decision["tribes"]) or "none"))

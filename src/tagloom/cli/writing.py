@@ -9,15 +9,18 @@ from tagloom import problems
 from tagloom.cli.options import (
     DataOption,
     EnvironmentOption,
+    ExpiresAtOption,
     JsonOption,
     SpaceOption,
     TokenOption,
+    TtlOption,
     UrlOption,
     VisitorOption,
     at_site,
     person_of,
 )
 from tagloom.cli.speaking import say_json, say_receipt, say_table, tell
+from tagloom.model import Mode
 from tagloom.undos import Chosen
 
 app = typer.Typer()
@@ -34,11 +37,16 @@ def tag_person(
     environment: EnvironmentOption = "production",
     visitor: VisitorOption = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take the tags instead of giving them.")] = False,
+    ttl: TtlOption = None,
+    expires_at: ExpiresAtOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Give a person tags, or take them."""
+    mode: Mode = "remove" if remove else "add"
+    if remove and (ttl or expires_at):
+        raise problems.ParameterInvalid("--ttl and --expires-at are for tags that are given.")
     with at_site(data, url, token, space, environment) as site:
-        receipt = site.change_tags(person_of(person, is_visitor=visitor), "remove" if remove else "add", tags)
+        receipt = site.change_tags(person_of(person, is_visitor=visitor), mode, tags, expires_at=expires_at, ttl=ttl)
     if as_json:
         say_json(receipt)
     else:
@@ -94,8 +102,9 @@ def _undone(change: Mapping[str, Any]) -> str:
 
 
 def signed(change: Mapping[str, Any]) -> str:
-    """A person's tags of one change: `+given -taken`."""
-    return " ".join([f"+{name}" for name in change["tags_added"]] + [f"-{name}" for name in change["tags_removed"]])
+    """A person's tags of one change: `+given -taken ~renewed`."""
+    signs = ("+", "tags_added"), ("-", "tags_removed"), ("~", "tags_renewed")
+    return " ".join(f"{sign}{name}" for sign, field in signs for name in change[field])
 
 
 @app.command("undo")

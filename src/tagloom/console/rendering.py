@@ -62,7 +62,9 @@ class Renderer:
             initials=initials,
             levels=levels,
             segment=segment,
+            span=span,
             ago=ago,
+            ahead=ahead,
             day=day,
             moment=moment,
             rule_text=rule_text,
@@ -170,6 +172,29 @@ def ago(then: str, now: datetime) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit} ago"
     return f"{seconds} s ago" if seconds >= 2 else "now"
+
+
+def ahead(then: str, now: datetime) -> str:
+    """How far ahead an RFC 3339 time is, in whole units and never more than it is; what has come is now.
+
+    >>> ahead("2026-11-06T10:00:00Z", datetime(2026, 11, 3, 9, tzinfo=UTC))
+    'in 3 days'
+    """
+    seconds = int((datetime.fromisoformat(then) - now).total_seconds())
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            return f"in {plural(seconds // size, unit)}"
+    return "in less than a minute" if seconds > 0 else "now"
+
+
+def span(text: str) -> str:
+    """A span in words.
+
+    >>> span("14d"), span("1h")
+    ('14 days', '1 hour')
+    """
+    units = {"m": "minute", "h": "hour", "d": "day", "w": "week"}
+    return plural(int(text[:-1]), units[text[-1]])
 
 
 def day(then: str) -> str:

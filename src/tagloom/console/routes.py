@@ -88,6 +88,7 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/tag", tags.show, "developer"),
     get(f"{PLACE}/tag/bearers", tags.bearers, "developer"),
     post(f"{PLACE}/tag/describe", tags.describe, "developer"),
+    post(f"{PLACE}/tag/ends", tags.put_ends, "developer"),
     post(f"{PLACE}/tag/release", tags.release, "developer"),
     get(f"{PLACE}/tag/move", tags.ask_move, "developer"),
     post(f"{PLACE}/tag/move", tags.move, "developer"),

@@ -200,5 +200,5 @@ def place_address(space: str, environment: str, page: str, **query: str | int | 
 
 def told(receipt: Receipt, text: str) -> Toast:
     """A toast about a batch; without an Undo when nothing was done."""
-    has_effect = bool(receipt.added or receipt.removed or receipt.new_people or receipt.new_tags)
+    has_effect = bool(receipt.added or receipt.removed or receipt.new_people or receipt.new_tags or receipt.renewed)
     return Toast(text, receipt.version if has_effect else None)

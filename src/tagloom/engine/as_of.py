@@ -123,5 +123,6 @@ def find_person(standing: Standing, person: Person, version: Version) -> PersonR
     if everyone not in borne:
         return None
     gone = dict(names_of_today(standing.dictionary))
-    tags = {gone.get(row, TagPath(rows[row].path)) for row in borne if rows[row].kind == "tag"}
+    known = (rows[row] for row in borne if row in rows)  # The others are ends.
+    tags = {gone.get(row.id, TagPath(row.path)) for row in known if row.kind == "tag"}
     return PersonRecord(kind=person.kind, id=person.id, tags=tuple(sorted(tags)), version=version)

@@ -6,9 +6,9 @@ All decisions fall before the first write, so a batch that is refused leaves not
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tagloom.engine.dictionary import Dictionary
     from tagloom.engine.directory import Directory
 
+_NO_ENDS: Mapping[int, int] = {}
 _FEW_BUCKETS = 8  # Up to so many chunks are read one by one; beyond, the row is read in one sweep.
 
 
@@ -37,17 +38,29 @@ class RowState(msgspec.Struct, frozen=True):
     description: str
     exclusive: bool
     owner: str = ""
+    ttl_seconds: int = 0
+    expires_at: int = 0
 
 
 def row_state(row: Row) -> str:
     """A row's state as the log keeps it."""
-    return msgspec.json.encode(RowState(row.path, row.is_live, row.description, row.exclusive, row.owner)).decode()
+    kept = RowState(row.path, row.is_live, row.description, row.exclusive, row.owner, row.ttl_seconds, row.expires_at)
+    return msgspec.json.encode(kept).decode()
 
 
 def row_from(identity: int, state: str) -> Row:
     """The row of a logged state."""
     kept = msgspec.json.decode(state, type=RowState)
-    return Row(identity, "tag", kept.path, kept.is_live, kept.description, kept.exclusive, kept.owner)
+    said = kept.path, kept.is_live, kept.description, kept.exclusive, kept.owner, kept.ttl_seconds, kept.expires_at
+    return Row(identity, "tag", *said)
+
+
+def as_today(entry: Entry) -> Entry:
+    """An entry with its states in the form of today: older logs lack the fields that came since."""
+    if entry.kind != "tag":
+        return entry
+    before, after = (row_state(row_from(0, state)) if state else "" for state in (entry.before, entry.after))
+    return entry._replace(before=before, after=after)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -55,12 +68,20 @@ def rfc3339(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
+class Shift(NamedTuple):
+    """Who comes to an end, a row, and who leaves it."""
+
+    added: BitMap
+    removed: BitMap
+
+
 class Draft:
-    """What one batch changes: taggings by row, dictionary entries, counts."""
+    """What one batch changes: taggings by row, the ends of each tag by their rows, dictionary entries, counts."""
 
     def __init__(self) -> None:
         self.added: dict[int, BitMap] = {}
         self.removed: dict[int, BitMap] = {}
+        self.ends: dict[int, dict[int, Shift]] = {}
         self.entries: list[Entry] = []
         self.new_people = 0
         self.people_removed = 0
@@ -75,12 +96,41 @@ class Draft:
         if people:
             self.removed[row] = self.removed[row] | people if row in self.removed else people
 
+    def start_end(self, tag: int, row: int, people: BitMap) -> None:
+        """Notes people whose tagging of a tag ends with a row, and did not."""
+        if people:
+            added, removed = self._shift(tag, row)
+            self.ends[tag][row] = Shift(added | people, removed)
+
+    def stop_end(self, tag: int, row: int, people: BitMap) -> None:
+        """Notes people whose tagging of a tag ends with a row, and will not."""
+        if people:
+            added, removed = self._shift(tag, row)
+            self.ends[tag][row] = Shift(added, removed | people)
+
+    def keep_end(self, tag: int, row: int, people: BitMap) -> None:
+        """Forgets that these people's tagging of a tag will not end with a row."""
+        added, removed = self._shift(tag, row)
+        self.ends[tag][row] = Shift(added, removed - people)
+        if not added and not self.ends[tag][row].removed:
+            del self.ends[tag][row]
+        if not self.ends[tag]:
+            del self.ends[tag]
+
+    def _shift(self, tag: int, row: int) -> Shift:
+        return self.ends.setdefault(tag, {}).get(row, Shift(BitMap(), BitMap()))
+
     def is_empty(self) -> bool:
         """Whether nothing would change."""
-        return not (self.added or self.removed or self.entries)
+        return not (self.added or self.removed or self.entries or self.ends)
+
+    def end_rows(self) -> Iterator[tuple[int, BitMap, BitMap]]:
+        """(row, added, removed) of every end that changes."""
+        shifts = (each for tag in sorted(self.ends) for each in sorted(self.ends[tag].items()))
+        return ((row, shift.added, shift.removed) for row, shift in shifts)
 
     def rows(self) -> Iterator[tuple[int, BitMap, BitMap]]:
-        """(row, added, removed) of every row that changes."""
+        """(row, added, removed) of every tag and fact that changes."""
         nothing = BitMap()
         for row in sorted(self.added.keys() | self.removed.keys()):
             yield row, self.added.get(row, nothing), self.removed.get(row, nothing)
@@ -106,6 +156,8 @@ class View:
         self._chunks: dict[tuple[int, int], BitMap] = {}
         self._changed_rows: set[int] = set()
         self.rows: dict[int, Row] = {}
+        self.ends: dict[int, Row] = {}
+        self._made_ends: dict[int, dict[int, int]] = {}
         self._made: dict[str, Row] = {}
         self.aliases: dict[TagPath, TagPath | None] = {}
         self.newcomers: dict[tuple[int, int], int] = {}
@@ -146,6 +198,15 @@ class View:
             if row.is_live:
                 come.update((TagPath(row.path), *branches_above(row.path)))
         return {path for path in paths if path in come or self.dictionary.tags_count(path) > gone[path]}
+
+    def row(self, row: int) -> Row:
+        """A tag as it is now."""
+        return self.rows.get(row) or self.dictionary.rows[row]
+
+    def ends_of(self, tag: int) -> Mapping[int, int]:
+        """The rows of a tag's ends by their moment; some may be empty."""
+        known, made = self.dictionary.ends.get(tag, _NO_ENDS), self._made_ends.get(tag)
+        return known if made is None else {**known, **made}
 
     def chunk(self, row: int, bucket: int) -> BitMap:
         """The bearers of a row in one bucket, now; not the caller's to change."""
@@ -205,7 +266,15 @@ class View:
         return first
 
     def tag_row(
-        self, path: TagPath, draft: Draft, *, description: str = "", exclusive: bool = False, owner: str = ""
+        self,
+        path: TagPath,
+        draft: Draft,
+        *,
+        description: str = "",
+        exclusive: bool = False,
+        owner: str = "",
+        ttl_seconds: int = 0,
+        expires_at: int = 0,
     ) -> Row:
         """The live tag of a path, made (or made live again) when there is none."""
         row = self.live(path)
@@ -214,13 +283,21 @@ class View:
         dropped = self.dictionary.dropped(path)
         if dropped is None and len(self.dictionary) + len(self._made) >= limits.TAGS_PER_ENVIRONMENT_MAX:
             raise problems.TooManyTags(f"At most {limits.TAGS_PER_ENVIRONMENT_MAX} tags fit in one environment.")
+        said = path, True, description, exclusive, owner, ttl_seconds, expires_at
         if dropped is not None:
-            row = Row(dropped.id, "tag", path, True, description, exclusive, owner)
+            row = Row(dropped.id, "tag", *said)
             draft.entries.append(Entry("tag", str(row.id), row_state(dropped), row_state(row)))
         else:
-            row = Row(self.tx.add_row("tag", path), "tag", path, True, description, exclusive, owner)
+            row = Row(self.tx.add_row("tag", path), "tag", *said)
             draft.entries.append(Entry("tag", str(row.id), "", row_state(row)))
         self.rows[row.id] = self._made[path] = row
+        return row
+
+    def end_row(self, tag: int, moment: int) -> int:
+        """The row of a tag's end, made when there is none."""
+        row = self.ends_of(tag).get(moment)
+        if row is None:
+            row = self._made_ends.setdefault(tag, {})[moment] = self.tx.end_row(tag, moment)
         return row
 
     def put_row(self, row: Row, draft: Draft) -> None:
@@ -248,6 +325,9 @@ class View:
                 added_count += total.added
                 removed_count += total.removed
                 self._totals.append(total)
+            self._changed_rows.add(row)
+            changes.extend(self._change_row(version, row, added, removed))
+        for row, added, removed in draft.end_rows():
             self._changed_rows.add(row)
             changes.extend(self._change_row(version, row, added, removed))
         batch = BatchRecord(
@@ -305,11 +385,21 @@ class View:
             self.tx.add_totals(self._totals)
         for version, undone in self._undone:
             self.tx.add_undone(version, undone)
-        self.tx.put_rows(self.rows.values())
+        self._settle_ends()
+        self.tx.put_rows([*self.rows.values(), *self.ends.values()])
         for path, target in self.aliases.items():
             self.tx.put_alias(path, target)
         self.tx.put_chunks((row, bucket, to_bytes(chunk)) for (row, bucket), chunk in sorted_chunks(self._chunks))
         self.tx.put_state(self.state)
+
+    def _settle_ends(self) -> None:
+        """An end that somebody came to, or left, lives while there is anybody."""
+        for draft in self.drafts:
+            for tag, shifts in draft.ends.items():
+                for moment, row in self.ends_of(tag).items():
+                    if row in shifts:
+                        is_live = bool(self.whole(row))
+                        self.ends[row] = Row(row, "end", f"{tag}@{moment}", is_live, "", False, "", 0, moment, tag)
 
 
 def sorted_chunks(chunks: dict[tuple[int, int], BitMap]) -> Iterable[tuple[tuple[int, int], BitMap]]:

@@ -47,4 +47,5 @@ def asked_of(wanted: TagTribe, tribes: Mapping[str, Definition], view: View) -> 
         rejected_count=0,
         normalized=0,
         aliases={} if tag == wanted.tag else {wanted.tag: tag},
+        ends={},
     )

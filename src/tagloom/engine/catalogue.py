@@ -1,5 +1,8 @@
 """Writes of the catalogue and of single people: describe, move, merge, drop, erase. Each is one version."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pyarrow as pa
 
 from tagloom import limits, problems, refusals
@@ -7,38 +10,26 @@ from tagloom.engine.batch import Draft, View
 from tagloom.engine.chunks import BitMap
 from tagloom.engine.directory import Page, pack_keys, pack_page, unpack_keys, unpack_page
 from tagloom.engine.effects import Effect, receipt_of
+from tagloom.engine.ends import merge_ends, settle
 from tagloom.engine.keys import KeyHash, key_of
 from tagloom.engine.storage import Row
 from tagloom.model import Origin, Person, Receipt
 from tagloom.tags import TagPath, branches_above, is_at_or_below
 
 
-def put(
-    tag: TagPath,
-    view: View,
-    origin: Origin,
-    at: str,
-    *,
-    description: str | None,
-    exclusive: bool | None,
-    owner: str | None,
-) -> Receipt:
-    """Creates or describes a tag, or says whose it is."""
+def put(tag: TagPath, view: View, origin: Origin, at: str, told: Mapping[str, Any]) -> Receipt:
+    """Creates or describes a tag, or says whose it is and when it ends: `told` are fields of its row by name."""
     today = view.dictionary.resolve(tag)
     if today != tag:
         raise problems.TagIsAlias(f"'{tag}' was renamed; it is '{today}' now.", value=tag, suggestion=today)
-    if owner:
+    if owner := told.get("owner"):
         _refuse_owned(tag, view, owner)
     draft = Draft()
     row = view.live(tag)
     if row is None:
-        view.tag_row(tag, draft, description=description or "", exclusive=bool(exclusive), owner=owner or "")
+        view.tag_row(tag, draft, **told)
         return _done(draft, view, origin, "create tag", at, new_tags=1)
-    wanted = row._replace(
-        description=row.description if description is None else description,
-        exclusive=row.exclusive if exclusive is None else exclusive,
-        owner=row.owner if owner is None else owner,
-    )
+    wanted = row._replace(**told)
     if wanted != row:
         view.put_row(wanted, draft)
     return _done(draft, view, origin, "describe tag", at)
@@ -86,6 +77,7 @@ def merge(tag: TagPath, into: TagPath, view: View, origin: Origin, at: str) -> R
             view.put_row(row._replace(path=targets[row.id]), draft)
         else:
             people = BitMap(view.whole(row.id))
+            merge_ends(people, row.id, target.id, view, draft)
             draft.add(target.id, people - view.near(target.id, people))
             draft.remove(row.id, people)
             view.put_row(row._replace(is_live=False), draft)
@@ -178,6 +170,7 @@ def _wipe_hash(high: int, low: int, view: View) -> None:
 
 
 def _done(draft: Draft, view: View, origin: Origin, action: str, at: str, *, new_tags: int = 0) -> Receipt:
+    settle(view, draft)
     facts = set(view.dictionary.facts.values())
     added = sum(len(people) for row, people in draft.added.items() if row not in facts)
     removed = sum(len(people) for row, people in draft.removed.items() if row not in facts)

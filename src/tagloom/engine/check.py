@@ -7,12 +7,12 @@ import msgspec
 import numpy as np
 
 from tagloom import problems
-from tagloom.engine.batch import row_state
+from tagloom.engine.batch import as_today, row_state
 from tagloom.engine.chunks import BitMap, bitmap_of, from_bytes
 from tagloom.engine.dictionary import FACTS
 from tagloom.engine.directory import unpack_keys, unpack_page
 from tagloom.engine.keys import KeyHash
-from tagloom.engine.storage import ChunkChange, Moved, Row, RowTotal, Snapshot
+from tagloom.engine.storage import ChunkChange, Entry, Moved, Row, RowTotal, Snapshot
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import Receipt
 from tagloom.tags import branches_above, parse_tag
@@ -20,17 +20,20 @@ from tagloom.tags import branches_above, parse_tag
 
 def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     """What is wrong with one environment, a sentence each; nothing when all is well. Reads everything once."""
-    rows = {row.id: row for row in snapshot.rows()}
+    rows = {row.id: row for row in (*snapshot.rows(), *snapshot.ends())}
     facts = {row.path: row.id for row in rows.values() if row.kind == "fact"}
     missing = set(FACTS) - facts.keys()
     if missing:
         yield f"dictionary: the facts {', '.join(sorted(missing))} are missing"
         return
     yield from _chunks_are_the_fold_of_their_changes(snapshot, rows)
-    yield from _batches_count_their_changes(snapshot, rows, facts)
+    yield from _batches_count_their_changes(
+        snapshot, rows, {row.id for row in rows.values() if row.kind == "tag"}, facts
+    )
     yield from _dictionary_is_the_fold_of_its_entries(snapshot, rows)
     whole = {row: _whole(snapshot, row) for row in facts.values()}
     yield from _everyone_is_users_and_visitors(snapshot, rows, facts, whole)
+    yield from _ends_are_of_bearers(snapshot, rows)
     yield from _keys_and_hashes_agree(snapshot, facts, whole)
     yield from _steps_name_their_versions(snapshot)
 
@@ -74,7 +77,9 @@ def _change_fits(change: ChunkChange, before: BitMap, where: str) -> Iterator[st
         yield f"version {change.version} changes people of another bucket in {where}"
 
 
-def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts: dict[str, int]) -> Iterator[str]:
+def _batches_count_their_changes(
+    snapshot: Snapshot, rows: dict[int, Row], tags: set[int], facts: dict[str, int]
+) -> Iterator[str]:
     version = totals_count = 0
     newest = snapshot.state().version
     while batches := snapshot.batches(version, 1_000):
@@ -87,7 +92,7 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
             for change in snapshot.changes(version):
                 if change.version != version:
                     yield f"version {version} claims a change of version {change.version}"
-                if change.row not in facts.values():
+                if change.row in tags:
                     total = totals.get(change.row, RowTotal(version, change.row, 0, 0))
                     plus, minus = len(from_bytes(change.added)), len(from_bytes(change.removed))
                     totals[change.row] = total._replace(added=total.added + plus, removed=total.removed + minus)
@@ -116,7 +121,7 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
 def _dictionary_is_the_fold_of_its_entries(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:
     states: dict[tuple[str, str], str] = {}
     for version in range(1, snapshot.state().version + 1):
-        for entry in snapshot.entries(version):
+        for entry in map(_readable, snapshot.entries(version)):
             if states.get((entry.kind, entry.name), "") != entry.before:
                 yield f"version {version} changes the {entry.kind} {entry.name} from a state that it was not in"
             states[entry.kind, entry.name] = entry.after
@@ -147,6 +152,14 @@ def _dictionary_is_the_fold_of_its_entries(snapshot: Snapshot, rows: dict[int, R
                 yield f"'{prefix}' is an alias and a tag"
 
 
+def _readable(entry: Entry) -> Entry:
+    """The entry in the form of today; as it is, when it is no state at all, which is then no state that was before."""
+    try:
+        return as_today(entry)
+    except msgspec.DecodeError:
+        return entry
+
+
 def _everyone_is_users_and_visitors(
     snapshot: Snapshot, rows: dict[int, Row], facts: dict[str, int], whole: dict[int, BitMap]
 ) -> Iterator[str]:
@@ -160,6 +173,28 @@ def _everyone_is_users_and_visitors(
     for row in rows.values():
         if row.kind == "tag" and (strangers := _whole(snapshot, row.id) - everyone):
             yield f"the tag '{row.path}' is borne by {len(strangers)} ordinals that are nobody"
+
+
+def _ends_are_of_bearers(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:
+    ending: dict[int, BitMap] = {}
+    for row in rows.values():
+        if row.kind != "end":
+            continue
+        people = _whole(snapshot, row.id)
+        where = f"the end of {_name(rows, row.tag)} at minute {row.expires_at}"
+        if bool(people) != row.is_live:
+            yield f"{where} {'lives and is nobody' if row.is_live else 'is dead and has people'}"
+        if not people:
+            continue
+        tag = rows.get(row.tag)
+        if tag is None or tag.kind != "tag" or not tag.is_live:
+            yield f"{where} is of no live tag"
+        elif strangers := people - _whole(snapshot, row.tag):
+            yield f"{where} is of {len(strangers)} people who do not bear it"
+        known = ending.setdefault(row.tag, BitMap())
+        if twice := known & people:
+            yield f"{len(twice)} people end twice with {where}"
+        known |= people
 
 
 def _keys_and_hashes_agree(snapshot: Snapshot, facts: dict[str, int], whole: dict[int, BitMap]) -> Iterator[str]:

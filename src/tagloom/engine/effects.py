@@ -5,10 +5,12 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from tagloom.engine import ends
 from tagloom.engine.batch import Draft, View
 from tagloom.engine.chunks import BitMap, bitmap_of, ordinals_of
 from tagloom.engine.gather import Asked
 from tagloom.engine.keys import Hashed
+from tagloom.expiry import Said, end_of
 from tagloom.model import Receipt
 from tagloom.store.port import Request
 from tagloom.tags import TagPath
@@ -50,23 +52,28 @@ def receipt_of(effect: Effect, version: int, asked: Asked | None = None, **more:
         new_tags=effect.new_tags,
         left_alone=effect.left_alone,
         touched_by=effect.touched_by,
+        renewed=ends.renewed_count(effect.draft) if effect.draft.ends else 0,
         **told,  # type: ignore[arg-type]  # The values are the fields' own types.
         **more,  # type: ignore[arg-type]  # Likewise.
     )
 
 
-def effect_of(asked: Asked, request: Request, view: View) -> Effect:
-    """What a gathered body does to the population as the view shows it."""
+def effect_of(asked: Asked, request: Request, view: View, now: float) -> Effect:
+    """What a gathered body does to the population as the view shows it. `now` is in Unix seconds."""
     draft = Draft()
     places = _places(asked, request, view)
     is_giving = request.mode != "remove"
     gives: dict[int, BitMap] = {}
+    said: dict[int, dict[Said, BitMap]] = {}
     losses: dict[int, BitMap] = {}
     unchanged = 0
     for path, people in asked.gives.items():
         row = view.tag_row(view.dictionary.resolve(path), draft)
         moved = places.final(people)
         gives[row.id] = gives[row.id] | moved if row.id in gives else moved
+        for end, some in asked.ends.get(path, {}).items():
+            earlier = said.setdefault(row.id, {})
+            earlier[end] = earlier.get(end, BitMap()) | places.final(some)
     for path, people in asked.takes.items():
         known = view.live(view.dictionary.resolve(path))
         if known is None:
@@ -86,13 +93,33 @@ def effect_of(asked: Asked, request: Request, view: View) -> Effect:
         new = people - view.near(row_id, people)
         unchanged += len(people) - len(new)
         draft.add(row_id, new)
+        _set_ends(row_id, people, said.get(row_id, {}), request.end, now, view, draft)
     for row_id, people in losses.items():
         draft.remove(row_id, people - gives[row_id] if row_id in gives else people)
+    ends.settle(view, draft)
     facts = set(view.dictionary.facts.values())
     added = sum(len(people) for row_id, people in draft.added.items() if row_id not in facts)
     removed = sum(len(people) for row_id, people in draft.removed.items() if row_id not in facts)
     new_tags = sum(1 for entry in draft.entries if entry.kind == "tag")
     return Effect(draft, added, removed, unchanged, new_tags)
+
+
+def _set_ends(
+    tag: int, people: BitMap, said: dict[Said, BitMap], otherwise: Said, now: float, view: View, draft: Draft
+) -> None:
+    """When the taggings of one tag end that are given: as said of some, and otherwise, or by the tag's ttl."""
+    ttl = view.row(tag).ttl_seconds
+    if not (said or otherwise or ttl or view.ends_of(tag)):
+        return
+    by_moment: dict[int, BitMap] = {}
+    waiting = people
+    # Two names of a tag that became one meanwhile may say two things of one tagging; the first one counts.
+    for end, some in (*said.items(), (otherwise, people)):
+        moment = end_of(end or otherwise, ttl, now)
+        by_moment[moment] = by_moment.get(moment, BitMap()) | (some & waiting)
+        waiting = waiting - some
+    for moment, some in by_moment.items():
+        ends.set_end(tag, some, moment, view, draft)
 
 
 class _Places:
@@ -196,7 +223,7 @@ def _lose_the_rest(
 def _displace(view: View, gives: dict[int, BitMap], losses: dict[int, BitMap]) -> None:
     """What exclusive branches take: every other tag of the branch."""
     for given, people in gives.items():
-        path = TagPath((view.rows.get(given) or view.dictionary.rows[given]).path)
+        path = TagPath(view.row(given).path)
         for branch in view.dictionary.exclusive_branches(path):
             for row in view.subtree(branch):
                 if row.id != given and (lost := view.near(row.id, people) & people):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tagloom import problems, refusals
 from tagloom.engine.chunks import BitMap, bitmap_of, per_tag
 from tagloom.engine.keys import Hashed, KeyHash, KeyTable, binary_array
+from tagloom.expiry import Said
 from tagloom.model import Rejected
 from tagloom.store.port import Part, Request
 from tagloom.tags import TagPath, is_at_or_below, lowercased, parse_tag
@@ -32,7 +33,10 @@ class Newcomers(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a body asks for. Bitmaps are over ordinals, those of newcomers provisional; `bare` people have no tag."""
+    """What a body asks for. Bitmaps are over ordinals, those of newcomers provisional; `bare` people have no tag.
+
+    `ends` are those of the people given a tag whose last line for it says when the tagging ends.
+    """
 
     gives: dict[TagPath, BitMap]
     takes: dict[TagPath, BitMap]
@@ -44,6 +48,7 @@ class Asked(NamedTuple):
     rejected_count: int
     normalized: int
     aliases: dict[str, str]
+    ends: Mapping[TagPath, Mapping[Said, BitMap]]
 
 
 class Meaning(NamedTuple):
@@ -138,6 +143,9 @@ class Gathering:
         self._bare, self._held = BitMap(), BitMap()
         self._held_keys: list[bytes] = []
         self._deferred: list[_Columns] = []
+        # Where lines say when their taggings end, taggings wait as columns from the first such part on.
+        self._ends: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        self._ending: list[_Columns] = []
         self._accepted_lines = 0
         self._rejected: list[Rejected] = []
         self._rejected_count = 0
@@ -145,6 +153,9 @@ class Gathering:
     def add(self, part: Part) -> None:
         """Gathers one part."""
         self._reject(part.rejected)
+        if self._request.mode != "remove" and (part.ends is not None or self._ends):
+            said = np.zeros(len(part.lines), np.int64) if part.ends is None else part.ends
+            self._ends.append((part.lines, said))
         if self._request.mode in ("set", "mirror"):
             self._held_keys.extend(part.held)
         ordinals = self._ordinals(part.key_column())
@@ -244,6 +255,8 @@ class Gathering:
     # Taggings that wait to become bitmaps.
 
     def _wait(self, columns: "_Columns") -> None:
+        if self._ends:
+            self._ending.append(columns)
         self._waiting.append((columns.number, columns.ordinal))
         self._waiting_count += len(columns.number)
         if self._waiting_count >= _TAGGINGS_PER_FLUSH:
@@ -279,6 +292,29 @@ class Gathering:
         for number, bitmap in per_tag(taking.number, taking.ordinal):
             self._takes[number] |= bitmap
 
+    def _ends_said(self) -> dict[TagPath, dict[Said, BitMap]]:
+        """What the last line of each tagging says of its end, where it says anything."""
+        found: dict[TagPath, dict[Said, BitMap]] = {}
+        if not self._ending:
+            return found
+        columns = _Columns.joined([each._replace(removal=None) for each in self._ending])
+        lines, said = (np.concatenate(each) for each in zip(*self._ends, strict=True))
+        order = np.lexsort((columns.line, columns.ordinal, columns.number))
+        number, ordinal = columns.number[order], columns.ordinal[order]
+        is_last = np.ones(len(order), np.bool_)
+        is_last[:-1] = (number[1:] != number[:-1]) | (ordinal[1:] != ordinal[:-1])
+        # A part that came before the first one with ends has no line here, and says nothing.
+        line = columns.line[order]
+        place = np.minimum(np.searchsorted(lines, line), len(lines) - 1)
+        end = np.where(lines[place] == line, said[place], 0)
+        is_wanted = is_last & (end != 0)
+        number, ordinal, end = number[is_wanted], ordinal[is_wanted], end[is_wanted]
+        for each in np.unique(end).tolist():
+            some = end == each
+            for tag, people in per_tag(number[some], ordinal[some]):
+                found.setdefault(self._texts.paths[tag], {})[each] = people
+        return found
+
     def finish(self) -> Asked:
         """What all parts ask for together."""
         if self._deferred:
@@ -306,6 +342,7 @@ class Gathering:
             rejected_count=self._rejected_count,
             normalized=len(self._texts.lowered),
             aliases=self._texts.aliases,
+            ends=self._ends_said(),
         )
 
 

@@ -1,7 +1,7 @@
 """What happened: versions, a person's history, a tag's, and which batch gave a tag."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tagloom import problems
 from tagloom.engine.chunks import holding, holds
@@ -84,17 +84,20 @@ def _changes_of_person(standing: Standing, person: Person, tag: TagPath | None, 
     wanted = None if tag is None else _rows_ever(standing, tag)
     changes = changes_touching(standing, ordinal, span)
     for version, group in itertools.groupby(changes, lambda change: change.version):
-        added, removed, is_touched = list[str](), list[str](), False
+        added, removed, is_touched, ends = set[int](), set[int](), False, set[int]()
         for change in group:
-            if wanted is not None and change.row not in wanted:
-                continue
-            is_touched = True
-            if rows[change.row].kind == "tag":
-                (added if holds(change.added, ordinal) else removed).append(rows[change.row].path)
-        if is_touched:
-            batch = snapshot.batch(version)
-            if batch is not None and _is_wanted(batch, span):
-                yield _change(batch, tuple(sorted(added)), tuple(sorted(removed)))
+            if change.row not in rows:
+                ends.add(change.row)
+            elif wanted is None or change.row in wanted:
+                is_touched = True
+                if rows[change.row].kind == "tag":
+                    (added if holds(change.added, ordinal) else removed).add(change.row)
+        # A row that the dictionary does not hold is an end, which a tagging came to or left.
+        known = {end.tag for end in snapshot.ends_of_ids(sorted(ends))} if ends else set[int]()
+        renewed = (known if wanted is None else known & wanted) - added - removed
+        batch = snapshot.batch(version) if is_touched or renewed else None
+        if batch is not None and _is_wanted(batch, span):
+            yield _change(batch, *(sorted(rows[row].path for row in found) for found in (added, removed, renewed)))
 
 
 def changes_touching(standing: Standing, ordinal: int, span: Span) -> Iterator[ChunkChange]:
@@ -128,7 +131,12 @@ def given(standing: Standing, tag: TagPath, ordinal: int) -> Given:
     raise problems.StoreCorrupt(f"No change gave '{tag}', which is borne.", value=tag)
 
 
-def _change(batch: BatchRecord, tags_added: tuple[str, ...] = (), tags_removed: tuple[str, ...] = ()) -> Change:
+def _change(
+    batch: BatchRecord,
+    tags_added: Sequence[str] = (),
+    tags_removed: Sequence[str] = (),
+    tags_renewed: Sequence[str] = (),
+) -> Change:
     return Change(
         version=batch.version,
         at=batch.at,
@@ -140,7 +148,8 @@ def _change(batch: BatchRecord, tags_added: tuple[str, ...] = (), tags_removed: 
         new_people=batch.new_people,
         undoes=batch.undoes,
         undone_by=batch.undone_by,
-        tags_added=tags_added,
-        tags_removed=tags_removed,
+        tags_added=tuple(tags_added),
+        tags_removed=tuple(tags_removed),
+        tags_renewed=tuple(tags_renewed),
         undoes_count=batch.undoes_count,
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from tagloom import limits, problems
 from tagloom.engine import as_of as earlier
-from tagloom.engine import bulk, catalogue, history, past, reads, steps
+from tagloom.engine import bulk, catalogue, history, past, reads, steps, sweeping
 from tagloom.engine.batch import View, rfc3339
 from tagloom.engine.committer import Committer, Job
 from tagloom.engine.decider import Decider
@@ -25,6 +25,7 @@ from tagloom.engine.knowing import Far, Near
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Replay, Span
 from tagloom.engine.undoing import check_versions, undo_effect
+from tagloom.expiry import Moment
 from tagloom.model import (
     Branch,
     Change,
@@ -148,7 +149,7 @@ class BitmapPopulation:
         asked = ask()
         if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
             raise _mirror_empty(asked, request)
-        effect = effect_of(asked, request, view)
+        effect = effect_of(asked, request, view, self._now().timestamp())
         version = view.state.version
         if request.dry_run:
             return receipt_of(effect, version, asked, dry_run=True)
@@ -215,13 +216,19 @@ class BitmapPopulation:
         description: str | None = None,
         exclusive: bool | None = None,
         owner: str | None = None,
+        ttl_seconds: int | None = None,
+        expires_at: Moment | None = None,
     ) -> Receipt:
         """See the port."""
-        return self._alone(
-            lambda view: catalogue.put(
-                tag, view, origin, self._at(), description=description, exclusive=exclusive, owner=owner
-            )
-        )
+        wanted = {
+            "description": description,
+            "exclusive": exclusive,
+            "owner": owner,
+            "ttl_seconds": ttl_seconds,
+            "expires_at": expires_at,
+        }
+        told = {name: value for name, value in wanted.items() if value is not None}
+        return self._alone(lambda view: catalogue.put(tag, view, origin, self._at(), told))
 
     def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
         """See the port."""
@@ -234,6 +241,10 @@ class BitmapPopulation:
     def drop_tag(self, tag: TagPath, origin: Origin) -> Receipt:
         """See the port."""
         return self._alone(lambda view: catalogue.drop(tag, view, origin, self._at()))
+
+    def sweep(self) -> Receipt:
+        """See the port."""
+        return self._alone(lambda view: sweeping.sweep(view, self._now()))
 
     def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
         """See the port."""
@@ -283,14 +294,14 @@ class BitmapPopulation:
                     return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
                 case TagTribe():
                     tagged = bulk.asked_of(write, tribes, view)
-                    effect = effect_of(tagged, _CHANGE, view)
+                    effect = effect_of(tagged, _CHANGE, view, self._now().timestamp())
                     receipt = receipt_of(effect, view.state.version, tagged)
                     return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
                 case Apply(request=request):
                     assert asked is not None, "gathered before"
                     if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
                         raise _mirror_empty(asked, request)
-                    effect = effect_of(asked, request, view)
+                    effect = effect_of(asked, request, view, self._now().timestamp())
                     receipt = receipt_of(effect, view.state.version, asked)
                     return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
             return foreseen(view, view.drafts, _as_dry(receipt, view), tribes)

@@ -15,6 +15,7 @@ from tagloom.engine.chunks import BitMap, bitmap_of, buckets_of, chunk_of, ordin
 from tagloom.engine.keys import key_of, person_of
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Segment
+from tagloom.expiry import moment_text, span_text
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import (
     Branch,
@@ -56,13 +57,33 @@ def tags_of(standing: Standing, people: BitMap) -> dict[int, list[TagPath]]:
     return tags
 
 
+def ends_among(standing: Standing, people: BitMap) -> dict[int, dict[TagPath, str]]:
+    """When the taggings of each of these ordinals end that do. Costs one look an end."""
+    ends: dict[int, dict[TagPath, str]] = {ordinal: {} for ordinal in people}
+    known = standing.dictionary.ends
+    for tag, bearers in standing.near([*known], people):
+        if bearing := bearers & people:
+            path = TagPath(standing.dictionary.rows[tag].path)
+            moments = {row: moment for moment, row in known[tag].items()}
+            for row, ending in standing.near([*moments], bearing):
+                for ordinal in ending & bearing:
+                    ends[ordinal][path] = moment_text(moments[row])
+    return ends
+
+
 def find_person(standing: Standing, person: Person) -> PersonRecord | None:
     """One person."""
     ordinal = find_ordinal(standing, person)
     if ordinal is None:
         return None
-    tags = tags_of(standing, BitMap([ordinal]))[ordinal]
-    return PersonRecord(kind=person.kind, id=person.id, tags=tuple(tags), version=standing.stamp.version)
+    alone = BitMap([ordinal])
+    return PersonRecord(
+        kind=person.kind,
+        id=person.id,
+        tags=tuple(tags_of(standing, alone)[ordinal]),
+        version=standing.stamp.version,
+        expires_at=ends_among(standing, alone)[ordinal],
+    )
 
 
 def list_people(
@@ -97,9 +118,16 @@ def list_people(
         ordinals = itertools.islice(inside, limit + 1 - len(found))
         found.extend((ordinal, column[ordinal - segment.first].as_py()) for ordinal in ordinals)
     shown = found[:limit]
-    tags = tags_of(standing, BitMap([ordinal for ordinal, _ in shown]))
+    people_shown = BitMap([ordinal for ordinal, _ in shown])
+    tags, ends = tags_of(standing, people_shown), ends_among(standing, people_shown)
     items = tuple(
-        PersonRecord(kind=kind, id=person_of(key).id, tags=tuple(tags[ordinal]), version=standing.stamp.version)
+        PersonRecord(
+            kind=kind,
+            id=person_of(key).id,
+            tags=tuple(tags[ordinal]),
+            version=standing.stamp.version,
+            expires_at=ends[ordinal],
+        )
         for ordinal, key in shown
     )
     return Page(items, str(found[limit][0]) if len(found) > limit else None)
@@ -176,6 +204,8 @@ def _tag(standing: Standing, path: TagPath) -> Tag:
         exclusive=row is not None and row.exclusive,
         implied=row is None,
         owner="" if row is None else row.owner,
+        ttl="" if row is None else span_text(row.ttl_seconds),
+        expires_at="" if row is None or not row.expires_at else moment_text(row.expires_at),
     )
 
 

@@ -33,7 +33,11 @@ class State(NamedTuple):
 
 
 class Row(NamedTuple):
-    """An entry of the dictionary: a tag, or a fact such as `everyone`. A dropped tag stays, not live."""
+    """An entry of the dictionary: a tag, a fact such as `everyone`, or an end. A dropped tag stays, not live.
+
+    The bearers of an end are the people whose taggings of `tag`, a row, end at `expires_at`, a minute counted from
+    1970; it is live while there are any. A tag itself may have an `expires_at`, and a `ttl_seconds`; 0 for none.
+    """
 
     id: int
     kind: str
@@ -42,6 +46,9 @@ class Row(NamedTuple):
     description: str
     exclusive: bool
     owner: str = ""
+    ttl_seconds: int = 0
+    expires_at: int = 0
+    tag: int = 0
 
 
 class Run(NamedTuple):
@@ -146,7 +153,18 @@ class Snapshot(Protocol):
     """Reads of one environment as of one committed version."""
 
     def state(self) -> State: ...
-    def rows(self) -> list[Row]: ...
+    def rows(self) -> list[Row]:
+        """All but the ends that are not live."""
+
+    def ends(self) -> list[Row]:
+        """All ends, also those not live."""
+
+    def ends_of_ids(self, ids: Sequence[int]) -> list[Row]:
+        """Those of these rows that are ends, live or not."""
+
+    def ends_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
+        """The ends of these tags, live or not, of which the version `since` or a later one changed such a chunk."""
+
     def aliases(self) -> list[tuple[str, str]]: ...
     def chunk(self, row: int, bucket: int) -> bytes | None: ...
     def chunks(self, row: int) -> list[tuple[int, bytes]]: ...
@@ -219,6 +237,9 @@ class Transaction(Snapshot, Protocol):
 
     def put_state(self, state: State) -> None: ...
     def add_row(self, kind: str, path: str) -> int: ...
+    def end_row(self, tag: int, moment: int) -> int:
+        """The row of an end, live or not; a new one, not live, when there is none."""
+
     def put_rows(self, rows: Iterable[Row]) -> None: ...
     def put_alias(self, path: str, target: str | None) -> None: ...
     def put_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:

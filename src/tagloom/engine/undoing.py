@@ -5,10 +5,12 @@ from itertools import chain, groupby
 from typing import NamedTuple
 
 from tagloom import limits, problems
-from tagloom.engine.batch import Draft, View, row_from, row_state
+from tagloom.engine.batch import Draft, View, as_today, row_from, row_state
 from tagloom.engine.chunks import BitMap, from_bytes
 from tagloom.engine.effects import Effect
+from tagloom.engine.ends import set_end
 from tagloom.engine.storage import ChunkChange, Entry, Row
+from tagloom.engine.sweeping import ACTION as SWEEP
 from tagloom.tags import TagPath, branches_above
 
 _NOBODY = BitMap()
@@ -16,11 +18,16 @@ _PLACES_AT_ONCE = 256  # Chunks whose changes are asked for together.
 
 
 class _Taken(NamedTuple):
-    """What one chunk is to lose and to win, and whom it leaves as they are, since others touched them."""
+    """What one chunk is to lose and to win, and whom it leaves as they are, since others touched them.
+
+    Of whoever is `told`, it is known when their tagging is to end: with one of `ends`, by its row, or never.
+    """
 
     lost: BitMap
     won: BitMap
     spared: BitMap
+    told: BitMap
+    ends: dict[int, BitMap]
     is_alone: bool = False
     """Whether a single change is all that touched the chunk since, so that just what it did stands there."""
 
@@ -50,21 +57,24 @@ def undo_effect(versions: Collection[int], view: View, *, override: bool = False
     first of all. Costs the changes of the chunks that they changed, from the first of them on. Raises: UndoConflict.
     """
     undone = frozenset(versions)
+    sweeps = frozenset(v for v in undone if (batch := view.tx.batch(v)) is not None and batch.action == SWEEP)
     draft = Draft()
-    entries = _composed(sorted(undone), view)
+    entries = _composed(sorted(undone), sweeps, view)
     back, born = _rows_back(entries, view)
     facts = {row: name for name, row in view.dictionary.facts.items()}
     gone = view.whole(view.fact("erased"))
     candidates = BitMap()
     left_alone = 0
     touched_by: set[int] = set()
-    for (bucket, row), changes in _changes_by_chunk(undone, view):
+    moments = dict[int, int]()
+    for (bucket, row), changes in _changes_by_chunk(undone, view, moments):
         fact = facts.get(row)
         if fact not in (None, "everyone"):
             continue
         # Who else touched people's being known is no news: what they bear decides whether they stay.
-        taken = _walk_back(changes, undone, set() if fact else touched_by, override=override)
-        lost, won = taken.lost, taken.won
+        spoiling = set[int]() if fact else touched_by
+        taken = _walk_back(row, changes, undone, sweeps, spoiling, override=override)
+        lost, won, held = taken.lost, taken.won, _NOBODY
         if not taken.is_alone:
             held = view.chunk(row, bucket)
             lost, won = lost & held, won - held
@@ -77,6 +87,10 @@ def undo_effect(versions: Collection[int], view: View, *, override: bool = False
         left_alone += len(taken.spared | unable)
         draft.remove(row, lost)
         draft.add(row, won - unable)
+        bearing = (held - lost) | (won - unable)
+        set_end(row, taken.told, 0, view, draft)
+        for end, people in taken.ends.items():
+            _put_end_back(row, end, people & bearing, moments[end], view, draft)
     _put_entries_back(entries, back, born, view, draft)
     _send_away(candidates, view, draft)
     tags = {row for row in draft.added.keys() | draft.removed.keys() if row not in facts}
@@ -86,56 +100,101 @@ def undo_effect(versions: Collection[int], view: View, *, override: bool = False
     return Effect(draft, added, removed, 0, 0, left_alone, named)
 
 
-def _changes_by_chunk(undone: frozenset[int], view: View) -> Iterator[tuple[tuple[int, int], Iterator[ChunkChange]]]:
-    """Chunk by chunk all changes from the first of these versions on, the newest first."""
-    places = sorted({place for version in undone for place in view.tx.places_of(version)})
-    for start in range(0, len(places), _PLACES_AT_ONCE):
-        found = view.tx.changes_of_places(places[start : start + _PLACES_AT_ONCE], min(undone))
+def _put_end_back(tag: int, end: int, people: BitMap, moment: int, view: View, draft: Draft) -> None:
+    """Has these people's taggings end with a row again, whom the draft has leave every end that they have now."""
+    assert view.end_row(tag, moment) == end, "an end has one row for ever"
+    staying = view.near(end, people) & people
+    draft.keep_end(tag, end, staying)
+    draft.start_end(tag, end, people - staying)
+
+
+def _changes_by_chunk(
+    undone: frozenset[int], view: View, moments: dict[int, int]
+) -> Iterator[tuple[tuple[int, int], Iterator[ChunkChange]]]:
+    """(bucket, row) of tags and facts with all changes from the first of these versions on, the newest first.
+
+    Changes of a tag's ends are among the tag's; `moments` comes to say of each such end when it is.
+    """
+    places = {place for version in undone for place in view.tx.places_of(version)}
+    known = view.dictionary.rows
+    if ends := {place >> 16 for place in places} - known.keys():
+        tags = {row.id: row.tag for row in view.tx.ends_of_ids(sorted(ends))}
+        places = {tags.get(place >> 16, place >> 16) << 16 | place & 0xFFFF for place in places}
+    rows, buckets = {place >> 16 for place in places}, {place & 0xFFFF for place in places}
+    ends_of: dict[int, list[int]] = {}
+    for end in view.tx.ends_changed(sorted(rows), sorted(buckets), min(undone)) if undone else ():
+        moments[end.id] = end.expires_at
+        ends_of.setdefault(end.tag, []).append(end.id)
+    plain = sorted(place for place in places if place >> 16 not in ends_of)
+    for start in range(0, len(plain), _PLACES_AT_ONCE):
+        found = view.tx.changes_of_places(plain[start : start + _PLACES_AT_ONCE], min(undone))
         yield from groupby(found, lambda change: (change.bucket, change.row))
+    for place in sorted(place for place in places if place >> 16 in ends_of):
+        row, bucket = place >> 16, place & 0xFFFF
+        together = [one << 16 | bucket for one in (row, *ends_of[row])]
+        found = view.tx.changes_of_places(together, min(undone))
+        yield (bucket, row), iter(sorted(found, key=lambda change: -change.version))
 
 
 def _walk_back(
-    changes: Iterator[ChunkChange], undone: frozenset[int], touched_by: set[int], *, override: bool
+    row: int,
+    changes: Iterator[ChunkChange],
+    undone: frozenset[int],
+    sweeps: frozenset[int],
+    touched_by: set[int],
+    *,
+    override: bool,
 ) -> _Taken:
+    """Walks one chunk back, with those of its ends. What a version touched was before it as its changes say."""
     newest = next(changes)
     before = next(changes, None)
-    if before is None and newest.version in undone:
-        return _Taken(from_bytes(newest.added), from_bytes(newest.removed), _NOBODY, is_alone=True)
-    lost, won, spared, others = BitMap(), BitMap(), BitMap(), BitMap()
+    if before is None and newest.version in undone and newest.row == row:
+        return _Taken(from_bytes(newest.added), from_bytes(newest.removed), _NOBODY, _NOBODY, {}, is_alone=True)
+    lost, won, spared, others, told = BitMap(), BitMap(), BitMap(), BitMap(), BitMap()
+    ends: dict[int, BitMap] = {}
     later: list[tuple[int, BitMap]] = []
-    for change in chain((newest,), () if before is None else (before,), changes):
-        added, removed = from_bytes(change.added), from_bytes(change.removed)
-        touched = added | removed
-        if change.version not in undone:
+    every = chain((newest,), () if before is None else (before,), changes)
+    for version, group in groupby(every, lambda change: change.version):
+        each = [(change.row, from_bytes(change.added), from_bytes(change.removed)) for change in group]
+        touched = BitMap.union(BitMap(), *(people for _, added, removed in each for people in (added, removed)))
+        if version not in undone:
             if not override:
                 others |= touched
-                later.append((change.version, touched))
+                later.append((version, touched))
             continue
         if met := touched & others:
             spared |= met
-            touched_by |= {version for version, each in later if version not in touched_by and each & met}
-        lost -= removed - others
-        lost |= added - others
-        won -= added - others
-        won |= removed - others
-    return _Taken(lost, won, spared)
+            touched_by |= {other for other, people in later if other not in touched_by and people & met}
+        touched -= others
+        given = next((added for changed, added, _ in each if changed == row), BitMap()) & touched
+        # Who was not given the tag bore it: they lost it, or only its end moved.
+        lost, won = (lost - touched) | given, (won - touched) | (touched - given)
+        told |= touched
+        ends = {end: people - touched for end, people in ends.items()}
+        for end, _, removed in each if version not in sweeps else ():
+            if end != row:
+                ends[end] = ends.get(end, BitMap()) | (removed & touched)
+    return _Taken(lost, won, spared, told, ends)
 
 
-def _composed(versions: Sequence[int], view: View) -> dict[tuple[str, str], _Origin]:
+def _composed(versions: Sequence[int], sweeps: frozenset[int], view: View) -> dict[tuple[str, str], _Origin]:
     """What the versions did to each dictionary entry together; nothing where it ends as it began.
+
+    The end of a tag that a sweep took is not put back, or the next one would take it again.
 
     Raises: UndoConflict: another version changed it in between.
     """
     found: dict[tuple[str, str], _Origin] = {}
     for version in versions:
-        for entry in view.tx.entries(version):
+        for entry in map(as_today, view.tx.entries(version)):
             place = entry.kind, entry.name
             known = found.get(place)
             if known is not None and known.after != entry.before:
                 raise _changed_since(entry, view)
             alive = next((each for each in (entry.after, entry.before) if _is_live(entry.kind, each)), "")
+            first = _without_end(entry.before) if version in sweeps else entry.before
             found[place] = _Origin(
-                entry.before if known is None else known.before,
+                first if known is None else known.before,
                 entry.after,
                 alive or (known.alive if known is not None else ""),
             )
@@ -147,6 +206,10 @@ def _composed(versions: Sequence[int], view: View) -> dict[tuple[str, str], _Ori
         if now != origin.after:
             raise _changed_since(Entry(kind, name, origin.before, origin.after), view)
     return {place: origin for place, origin in found.items() if origin.before != origin.after}
+
+
+def _without_end(state: str) -> str:
+    return row_state(row_from(0, state)._replace(expires_at=0))
 
 
 def _is_live(kind: str, state: str) -> bool:

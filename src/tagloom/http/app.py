@@ -70,7 +70,9 @@ def create_app(
     async def lifespan(_: object) -> AsyncIterator[None]:
         loom.worker.start()
         loom.runner.start()
+        loom.sweeper.start()
         yield
+        loom.sweeper.stop()
         loom.runner.stop()
         loom.worker.stop()
         installation.close()

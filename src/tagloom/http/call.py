@@ -15,6 +15,7 @@ from tagloom import limits, problems
 from tagloom.access import Access, Place, Principal
 from tagloom.as_of import version_as_of
 from tagloom.catalogue import Catalogue
+from tagloom.expiry import Said, said_of
 from tagloom.http.arrivals import Arrivals
 from tagloom.http.metrics import Metrics
 from tagloom.http.parameters import Value
@@ -220,6 +221,10 @@ class Call:
     def flag(self, name: str) -> bool:
         """A parameter that is true or false."""
         return bool(self.query[name])
+
+    def said(self) -> Said:
+        """What `expires_at` or `ttl` say of the end of what is given. Raises: ExpiryInvalid, ExpiryPast."""
+        return said_of(self.find_text("expires_at"), self.find_text("ttl"), self.doors.now())
 
     def find_version(self) -> Version | None:
         """What `as_of` names. Asks the population: call it in a thread. Raises: ParameterInvalid, ChangeNotFound."""

@@ -3,9 +3,10 @@
 from typing import Any
 
 from tagloom import limits, problems
+from tagloom.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.http import imports
 from tagloom.http.addresses import SPACE, E
-from tagloom.http.parameters import LIMIT, MODE, NORMALIZE, Parameter
+from tagloom.http.parameters import EXPIRES_AT, LIMIT, MODE, NORMALIZE, TTL, Parameter
 from tagloom.http.routing import Handler, Route
 from tagloom.http.shapes import ImportsPage, MappingsPage
 from tagloom.importing.proposing import Proposal
@@ -75,6 +76,8 @@ IMPORTS: tuple[Route, ...] = (
             Parameter(
                 name="allow_empty", description="Let an empty mirror take every tag.", kind="flag", default=False
             ),
+            EXPIRES_AT,
+            TTL,
         ),
         bulk=tuple(imports.FORMATS),
         answer=Import,
@@ -87,6 +90,8 @@ IMPORTS: tuple[Route, ...] = (
             problems.MappingNotFound,
             problems.TagProblem,
             problems.TooManyImports,
+            ExpiryInvalid,
+            ExpiryPast,
         ),
         **WRITE,
     ),

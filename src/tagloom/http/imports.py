@@ -52,6 +52,8 @@ async def create_import(call: Call) -> Answer:
             format=format,
             share_removed_max=limits.IMPORT_SHARE_REMOVED_DEFAULT if share is None else share,
             allow_empty=call.flag("allow_empty"),
+            expires_at=call.find_text("expires_at"),
+            ttl=call.find_text("ttl"),
         ),
     )
     place = f"/v2/spaces/{environment.space}/environments/{environment.name}/imports/{run.id}"

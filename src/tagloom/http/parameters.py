@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from tagloom import limits, problems
+from tagloom.expiry import SPAN_PATTERN
 from tagloom.tags import printable
 
 Value = str | int | bool
@@ -27,6 +28,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     most: int = 999_999_999_999_999_999
     characters_max: int = limits.CHARACTERS_PER_ID_MAX  # No tag has more either.
     is_required: bool = False
+    pattern: str = ""  # What the text looks like, for who reads the description; who takes it says what is wrong.
 
     def read(self, text: str) -> Value:
         """The value that this text is.
@@ -65,6 +67,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
                 found = {"type": "string", "enum": list(self.choices)}
             case "text":
                 found = {"type": "string", "maxLength": self.characters_max}
+                if self.pattern:
+                    found["pattern"] = self.pattern
         return found if self.default is None else {**found, "default": self.default}
 
 
@@ -142,5 +146,17 @@ MODE = Parameter(
     default="add",
 )
 NORMALIZE = Parameter(name="normalize", description="Lower-case tags before they are read.", choices=("lowercase",))
+EXPIRES_AT = Parameter(
+    name="expires_at",
+    description="When the taggings end that are given: an RFC 3339 time with its zone, rounded up to the minute, or to "
+    "the quarter of an hour where it is more than a day ahead.",
+    characters_max=40,
+)
+TTL = Parameter(
+    name="ttl",
+    description="After how long they end, such as 30m, 12h, 14d or 8w, in place of `expires_at`.",
+    characters_max=12,
+    pattern=SPAN_PATTERN,
+)
 USER = Parameter(name="user", description="A user's id.")
 VISITOR = Parameter(name="visitor", description="A visitor's id.")

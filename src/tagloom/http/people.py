@@ -53,7 +53,7 @@ class PeopleDoor:
     async def get_tags(self, call: Call) -> Answer:
         """The person's tags."""
         record = await self._record(call)
-        return Answer(PersonTags(tags=record.tags, version=record.version))
+        return Answer(PersonTags(tags=record.tags, version=record.version, expires_at=record.expires_at))
 
     async def put_tags(self, call: Call) -> Answer:
         """Replaces the person's set."""
@@ -72,7 +72,7 @@ class PeopleDoor:
 
     async def _change_one(self, call: Call, mode: Mode) -> Receipt:
         person, tag = call.person(self.kind), call.tag()
-        future = submit_tags(call.population, person, (tag,), mode, call.origin)
+        future = submit_tags(call.population, person, (tag,), mode, call.origin, call.said())
         return check_single(await call.written(future))
 
     async def _record(self, call: Call) -> PersonRecord:

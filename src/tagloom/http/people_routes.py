@@ -2,10 +2,23 @@
 
 from tagloom import limits, problems
 from tagloom.bulk import FORMAT_OF_CONTENT_TYPE
+from tagloom.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
 from tagloom.http import taggings
 from tagloom.http.addresses import E
-from tagloom.http.parameters import AS_OF, AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, MODE, NORMALIZE, Parameter
+from tagloom.http.parameters import (
+    AS_OF,
+    AT_LEAST,
+    CURSOR,
+    DRY_RUN,
+    EXPIRES_AT,
+    LIMIT,
+    MATCH,
+    MODE,
+    NORMALIZE,
+    TTL,
+    Parameter,
+)
 from tagloom.http.people import USERS, VISITORS, PeopleDoor
 from tagloom.http.routing import Route
 from tagloom.http.shapes import PeoplePage, PersonTags, TagsBody
@@ -151,8 +164,9 @@ def _tags_of_person(door: PeopleDoor) -> tuple[Route, ...]:
             summary=f"Give a {kind} one tag",
             description="When the path is an alias, the tag it stands for is given; the receipt's `aliases` says so.",
             scopes=("tags:write",),
+            parameters=(EXPIRES_AT, TTL),
             answer=Receipt,
-            problems=refused,
+            problems=(*refused, ExpiryInvalid, ExpiryPast),
         ),
         Route(
             method="DELETE",
@@ -177,7 +191,9 @@ TAGGINGS: tuple[Route, ...] = (
         description=(
             "`add` and `remove` give and take these tags. `change` lines carry `add` and `remove`. `set` gives each "
             "person named exactly these tags, at or below `under`. `mirror` does so for everybody: people left out "
-            "lose theirs. A bad line is rejected alone, and listed with its number; the rest goes on."
+            "lose theirs. A bad line is rejected alone, and listed with its number; the rest goes on. Lines of JSON and"
+            " NDJSON may say when what they give ends, by `expires_at` or `ttl`; the parameters of these names do so "
+            "for all other lines."
         ),
         scopes=("tags:write",),
         parameters=(
@@ -195,6 +211,8 @@ TAGGINGS: tuple[Route, ...] = (
             Parameter(name="user_column", description="CSV and Parquet: the column of users.", default="user"),
             Parameter(name="visitor_column", description="CSV and Parquet: of visitors.", default="visitor"),
             Parameter(name="tag_column", description="CSV and Parquet: of tags.", default="tag"),
+            EXPIRES_AT,
+            TTL,
         ),
         headers=(IDEMPOTENCY_KEY,),
         bulk=tuple(FORMAT_OF_CONTENT_TYPE),
@@ -206,6 +224,8 @@ TAGGINGS: tuple[Route, ...] = (
             problems.IdempotencyKeyReused,
             problems.TagIsAlias,
             problems.TooManyTags,
+            ExpiryInvalid,
+            ExpiryPast,
         ),
     ),
     Route(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tagloom import problems
+from tagloom.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.http import decision_api, history, installation, tags, tenants, tribes
 from tagloom.http.addresses import ORGANIZATION, SPACE, V2, E
 from tagloom.http.import_routes import IMPORTS, MAPPINGS
@@ -235,7 +236,7 @@ TAGS: tuple[Route, ...] = (
         body=TagBody,
         is_body_required=False,
         answer=Receipt,
-        problems=(problems.TagProblem, problems.TagIsAlias, problems.TooManyTags),
+        problems=(problems.TagProblem, problems.TagIsAlias, problems.TooManyTags, ExpiryInvalid, ExpiryPast),
     ),
     Route(
         method="PATCH",
@@ -248,6 +249,8 @@ TAGS: tuple[Route, ...] = (
         body=TagPatch,
         answer=Receipt,
         problems=(
+            ExpiryInvalid,
+            ExpiryPast,
             problems.TagProblem,
             problems.TagNotFound,
             problems.TagExists,
@@ -467,6 +470,8 @@ TRIBES: tuple[Route, ...] = (
             problems.TagIsAlias,
             problems.TooManyTags,
             problems.IdempotencyKeyReused,
+            ExpiryInvalid,
+            ExpiryPast,
         ),
     ),
 )

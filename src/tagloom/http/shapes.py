@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tagloom import limits
+from tagloom.expiry import SPAN_PATTERN, Moment, parse_expires_at, parse_ttl
 from tagloom.model import (
     SCOPES,
     Audience,
@@ -23,6 +24,7 @@ from tagloom.model import (
 from tagloom.rules import Rule
 from tagloom.store.imports_port import Import, KeptMapping
 from tagloom.syncs import Sync, SyncDraft, SyncRun
+from tagloom.tags import TagPath
 
 # What a tag is needs more words than a schema has: the problems say what is wrong, and where.
 TagText = Annotated[
@@ -30,6 +32,18 @@ TagText = Annotated[
     Meta(
         description="A tag: 1 to 3 levels joined by `/`, each of 1 to 64 characters, without capitals.",
         examples=["sports/football/australia"],
+    ),
+]
+TimeText = Annotated[
+    str,
+    Meta(description="An RFC 3339 time with its zone.", examples=["2026-03-01T09:00:00Z"]),
+]
+TtlText = Annotated[
+    str,
+    Meta(
+        description="A span: a number and m, h, d or w.",
+        examples=["14d"],
+        extra_json_schema={"pattern": SPAN_PATTERN},
     ),
 ]
 IdText = Annotated[str, Meta(description="An id: 1 to 256 characters without controls.", min_length=1, max_length=256)]
@@ -74,13 +88,18 @@ class TagsBody(_Body, frozen=True, kw_only=True):
 
 
 class TaggingLine(_Body, frozen=True, kw_only=True):
-    """One person and their tags; `add` and `remove` in place of `tags` belong to mode change."""
+    """One person and their tags; `add` and `remove` in place of `tags` belong to mode change.
+
+    What it gives ends at `expires_at`, or after `ttl`.
+    """
 
     user: IdText | UnsetType = UNSET
     visitor: IdText | UnsetType = UNSET
     tags: list[TagText] | UnsetType = UNSET
     add: list[TagText] | UnsetType = UNSET
     remove: list[TagText] | UnsetType = UNSET
+    expires_at: TimeText | UnsetType = UNSET
+    ttl: TtlText | UnsetType = UNSET
 
 
 class TaggingsBody(_Body, frozen=True, kw_only=True):
@@ -89,15 +108,36 @@ class TaggingsBody(_Body, frozen=True, kw_only=True):
     taggings: list[TaggingLine]
 
 
-class TagBody(_Body, frozen=True, kw_only=True):
-    """How a tag is described; what is left out stays as it is."""
+class _Ending(_Body, frozen=True, kw_only=True):
+    ttl: TtlText | UnsetType | None = UNSET
+    expires_at: TimeText | UnsetType | None = UNSET
+
+    def ttl_seconds(self) -> int | None:
+        """Its seconds, 0 to take it away, None to leave it. Raises: ExpiryInvalid."""
+        return None if self.ttl is UNSET else parse_ttl(self.ttl) if self.ttl is not None else 0
+
+    def moment(self, now: float) -> Moment | None:
+        """When the tag ends, 0 for never, None to leave it. Raises: ExpiryInvalid, ExpiryPast."""
+        if self.expires_at is UNSET:
+            return None
+        return parse_expires_at(self.expires_at, now) if self.expires_at is not None else 0
+
+
+class TagBody(_Ending, frozen=True, kw_only=True):
+    """How a tag is described, and when what is given of it and it itself ends; what is left out stays as it is.
+
+    Null takes an end away.
+    """
 
     description: DescriptionText | UnsetType = UNSET
     exclusive: bool | UnsetType = UNSET
 
 
-class TagPatch(_Body, frozen=True, kw_only=True):
-    """A new path, a new description, or both; the owner null gives the branch back to everybody."""
+class TagPatch(_Ending, frozen=True, kw_only=True):
+    """A new path, a new description, ends, or several; the owner null gives the branch back to everybody.
+
+    Null takes an end away.
+    """
 
     tag: TagText | UnsetType = UNSET
     description: DescriptionText | UnsetType = UNSET
@@ -137,12 +177,14 @@ class PreviewBody(_Body, frozen=True, kw_only=True):
 class TribeTagBody(_Body, frozen=True, kw_only=True):
     """The tag that a tribe's members are given (add) or lose (remove); freeze also takes it from everybody else.
 
-    One of the three.
+    One of the three. What is given ends at `expires_at`, or after `ttl`.
     """
 
     add: TagText | UnsetType = UNSET
     remove: TagText | UnsetType = UNSET
     freeze: TagText | UnsetType = UNSET
+    expires_at: TimeText | UnsetType = UNSET
+    ttl: TtlText | UnsetType = UNSET
 
 
 class OverlapBody(_Body, frozen=True, kw_only=True):
@@ -152,12 +194,6 @@ class OverlapBody(_Body, frozen=True, kw_only=True):
         list[str],
         Meta(min_length=1, max_length=limits.TRIBES_PER_OVERLAP_MAX, extra_json_schema={"uniqueItems": True}),
     ]
-
-
-TimeText = Annotated[
-    str,
-    Meta(description="An RFC 3339 time with its zone.", examples=["2026-03-01T09:00:00Z"]),
-]
 
 
 class UndoBody(_Body, frozen=True, kw_only=True):
@@ -208,10 +244,11 @@ class NewToken(_Body, frozen=True, kw_only=True):
 
 
 class PersonTags(msgspec.Struct, frozen=True, kw_only=True):
-    """The tags of one person, in alphabetical order."""
+    """The tags of one person, in alphabetical order; `expires_at` says when those end that do."""
 
     tags: tuple[str, ...]
     version: Version
+    expires_at: dict[TagPath, str] = {}
 
 
 class TagAnswer(Tag, frozen=True, kw_only=True):

@@ -16,8 +16,10 @@ async def post_taggings(call: Call) -> Answer:
     """Applies a body as one batch. It is read while it arrives; one that ends early applies nothing."""
     order = _order(call)
     bytes_max = limits.JSON_BODY_BYTES_MAX if order.format == "json" else limits.BULK_BODY_BYTES_MAX
-    population = call.population
-    return Answer(await received(call, bytes_max, lambda chunks: import_body(population, chunks, order)))
+    population, now = call.population, call.doors.now
+    # What is wrong with it is told before the body comes.
+    order.request(now())
+    return Answer(await received(call, bytes_max, lambda chunks: import_body(population, chunks, order, now)))
 
 
 def _order(call: Call) -> Order:
@@ -40,6 +42,8 @@ def _order(call: Call) -> Order:
         user_column=call.text("user_column"),
         visitor_column=call.text("visitor_column"),
         tag_column=call.text("tag_column"),
+        expires_at=call.find_text("expires_at"),
+        ttl=call.find_text("ttl"),
     )
 
 

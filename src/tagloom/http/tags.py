@@ -1,5 +1,7 @@
 """The catalogue of an environment."""
 
+from typing import Any
+
 import msgspec
 from msgspec import UNSET
 
@@ -49,6 +51,7 @@ async def put_tag(call: Call) -> Answer:
     """Creates or describes."""
     tag, environment, origin = call.tag(), call.environment, call.origin
     body = await read_json(call, TagBody, default=b"{}")
+    ttl_seconds, expires_at = body.ttl_seconds(), body.moment(call.doors.now())
     return Answer(
         await call.in_thread(
             lambda: call.doors.catalogue.put_tag(
@@ -57,21 +60,30 @@ async def put_tag(call: Call) -> Answer:
                 origin,
                 description=None if body.description is UNSET else body.description,
                 exclusive=None if body.exclusive is UNSET else body.exclusive,
+                ttl_seconds=ttl_seconds,
+                expires_at=expires_at,
             )
         )
     )
 
 
 async def patch_tag(call: Call) -> Answer:
-    """Renames or moves, and describes."""
+    """Renames or moves, describes, and says when it ends."""
     tag, environment, origin, population = call.tag(), call.environment, call.origin, call.population
     body = await read_json(call, TagPatch)
     to = None if body.tag is UNSET else _parsed(body.tag, "$.tag")
     description = None if body.description is UNSET else check_description(body.description)
     exclusive = None if body.exclusive is UNSET else body.exclusive
     owner = "" if body.owner is None else None
-    if to is None and description is None and exclusive is None and owner is None:
-        raise problems.BodyInvalid("Give tag, description, exclusive or owner.", field="$")
+    told: dict[str, Any] = {
+        "description": description,
+        "exclusive": exclusive,
+        "ttl_seconds": body.ttl_seconds(),
+        "expires_at": body.moment(call.doors.now()),
+    }
+    is_described = any(value is not None for value in told.values())
+    if to is None and owner is None and not is_described:
+        raise problems.BodyInvalid("Give tag, description, exclusive, ttl, expires_at or owner.", field="$")
 
     def write() -> Receipt:
         receipts = []
@@ -81,12 +93,8 @@ async def patch_tag(call: Call) -> Answer:
             receipts.append(population.move_tag(tag, to, origin))
         elif population.resolve(tag) == tag:
             population.get_tag(tag)
-        if description is not None or exclusive is not None or not receipts:
-            receipts.append(
-                call.doors.catalogue.put_tag(
-                    environment, to or tag, origin, description=description, exclusive=exclusive
-                )
-            )
+        if is_described or not receipts:
+            receipts.append(call.doors.catalogue.put_tag(environment, to or tag, origin, **told))
         first, last = receipts[0], receipts[-1]
         return last if first is last else msgspec.structs.replace(last, new_tags=first.new_tags)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tagloom import limits, problems
+from tagloom.expiry import kept_said
 from tagloom.importing.folder import Folder, chunks_of
 from tagloom.importing.mending import rows_to_mend
 from tagloom.importing.proposing import Beginning, beginning_of
@@ -60,6 +61,8 @@ class Imports:
         share_removed_max: float | None = limits.IMPORT_SHARE_REMOVED_DEFAULT,
         owner: str = "",
         allow_empty: bool = False,
+        expires_at: str | None = None,
+        ttl: str | None = None,
     ) -> Import:
         """Stores a file, which waits to be planned or run. Its compression is told by its first bytes.
 
@@ -67,15 +70,15 @@ class Imports:
         and `tag` in columns, or the objects that a bulk write takes.
 
         Raises: BodyInvalid: it is empty, or of no known format; BodyTooLarge; TooManyImports; what the mapping, the
-        prefix and the mode together may be wrong in: MappingInvalid, TagProblem, ContentTypeUnsupported.
+        prefix and the mode together may be wrong in: MappingInvalid, TagProblem, ContentTypeUnsupported; ExpiryInvalid.
         """
-        found = format or format_of(name)
+        ends_at, lasts = kept_said(expires_at, ttl, self._now())
         draft = Import(
             id="",
             space=environment.space,
             environment=environment.name,
             name=name[: limits.CHARACTERS_PER_SOURCE_MAX],
-            format=found,
+            format=format or format_of(name),
             compression="none",
             size_bytes=0,
             by=by,
@@ -88,6 +91,8 @@ class Imports:
             share_removed_max=share_removed_max,
             owner=owner,
             allows_empty=allow_empty,
+            expires_at=ends_at,
+            ttl=lasts,
         )
         _check(draft)
         self._forget_old()
@@ -98,12 +103,12 @@ class Imports:
             )
         chunks = chunks_of(source) if isinstance(source, Path) else source
         id, size, compression = self.folder.store(chunks)
-        if not size and found != "ndjson":
+        if not size and draft.format != "ndjson":
             self.folder.drop(id)
             raise problems.BodyInvalid("The file is empty.")
         run = replace(draft, id=id, size_bytes=size, compression=compression)
         try:
-            if found == "parquet" and compression != "none":
+            if draft.format == "parquet" and compression != "none":
                 raise problems.BodyInvalid("A Parquet file is compressed inside; bring it as it is.")
             self._control.add_import(run)
         except BaseException:
@@ -353,6 +358,7 @@ def tally_of(done: Iterable[Done]) -> Tally:
         added=sum(each.added for each in receipts),
         removed=sum(each.removed for each in receipts),
         unchanged=sum(each.unchanged for each in receipts),
+        renewed=sum(each.renewed for each in receipts),
         new_people=sum(each.new_people for each in receipts),
         new_tags=sum(each.new_tags for each in receipts),
         normalized=sum(each.normalized for each in receipts),

@@ -10,6 +10,7 @@ from tagloom.intake.mapped import read_mapped
 from tagloom.intake.rows import read_bytes
 from tagloom.store.imports_port import Import
 from tagloom.store.port import Part
+from tagloom.times import seconds_of
 
 
 def parts_of(path: Path, run: Import) -> Generator[Part, None, None]:
@@ -23,4 +24,6 @@ def parts_of(path: Path, run: Import) -> Generator[Part, None, None]:
         yield from read_mapped(path, run.format, run.compression, run.mapping)
         return
     with closing(read_bytes(path, run.compression)) as chunks:
-        yield from read_parts(chunks, run.format, allow_change=run.mode == "change")
+        # Read again later, after a crash, the lines say the same: times are told from when the file came.
+        now = seconds_of(run.created_at)
+        yield from read_parts(chunks, run.format, allow_change=run.mode == "change", now=now)

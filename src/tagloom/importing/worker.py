@@ -14,6 +14,7 @@ import structlog
 from msgspec.structs import replace
 
 from tagloom import limits, problems
+from tagloom.expiry import stored_said
 from tagloom.foresight import Foresight
 from tagloom.importing.imports import Imports, tally_of
 from tagloom.importing.reading import parts_of
@@ -297,6 +298,7 @@ def _request(run: Import, rejected_max: int) -> Request:
         allow_empty=run.is_approved or run.allows_empty,
         rejected_max=rejected_max,
         owner=run.owner,
+        end=stored_said(run.expires_at, run.ttl),
     )
 
 
@@ -326,6 +328,7 @@ def _sliced(part: Part, first: int, rejected: tuple[object, ...]) -> Part:
         tagging_line=part.tagging_line[is_kept] - first,
         tagging_text=part.tagging_text[is_kept],
         is_removal=None if part.is_removal is None else part.is_removal[is_kept],
+        ends=None if part.ends is None else part.ends[first:],
         rejected=rejected,
         # Whoever is held by a rejected line loses nothing only in modes that are one step.
         held=(),

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tagloom import limits, problems
+from tagloom.expiry import Said
 from tagloom.model import Kind, Rejected
 from tagloom.people import parse_id
 from tagloom.store.port import Part
@@ -23,12 +24,16 @@ KEYS_LISTED_MAX = 64  # So many keys are looked at one by one, and more in colum
 
 
 class Line(NamedTuple):
-    """One good line: its number, the key of its person, the tags to add and those to remove."""
+    """One good line: its number, the key of its person, the tags to add and those to remove.
+
+    `end` is what it says of the end of those it adds.
+    """
 
     number: int
     key: bytes
     add: Sequence[str] = ()
     remove: Sequence[str] = ()
+    end: Said = 0
 
 
 class LineFault(Exception):
@@ -66,6 +71,7 @@ class Building:
         self._removals: list[bool] = []
         self._rejected: list[Rejected] = []
         self._held: list[bytes] = []
+        self._ends: list[Said] = []
 
     def __len__(self) -> int:
         """How many lines there are, good and bad."""
@@ -89,6 +95,7 @@ class Building:
             self._removals[len(self._removals) - len(line.remove) :] = [True] * len(line.remove)
         self._lines.append(line.number)
         self._keys.append(line.key)
+        self._ends.append(line.end)
 
     def reject(self, line: int, fault: LineFault) -> None:
         """Leaves a line out."""
@@ -116,6 +123,7 @@ class Building:
             is_removal=np.array(self._removals, np.bool_) if self._removals else None,
             rejected=tuple(self._rejected),
             held=tuple(self._held),
+            ends=np.array(self._ends, np.int64) if any(self._ends) else None,
         )
 
 
@@ -133,6 +141,7 @@ def merged(one: Part, other: Part) -> Part:
             one.is_removal,
             rejected,
             held,
+            one.ends,
         )
     lines = np.concatenate([one.lines, other.lines])
     order = np.argsort(lines, kind="stable")
@@ -144,6 +153,9 @@ def merged(one: Part, other: Part) -> Part:
     removal = None
     if one.is_removal is not None or other.is_removal is not None:
         removal = np.concatenate([_removals(one), _removals(other)])[tagging_order]
+    ends = None
+    if one.ends is not None or other.ends is not None:
+        ends = np.concatenate([_ends(one), _ends(other)])[order]
     return Part(
         lines=lines[order],
         keys=pa.concat_arrays([one.key_column(), other.key_column()]).take(pa.array(order)),
@@ -153,7 +165,12 @@ def merged(one: Part, other: Part) -> Part:
         is_removal=removal,
         rejected=rejected,
         held=held,
+        ends=ends,
     )
+
+
+def _ends(part: Part) -> NDArray[np.int64]:
+    return part.ends if part.ends is not None else np.zeros(len(part.lines), np.int64)
 
 
 def _removals(part: Part) -> Mask:

@@ -17,14 +17,14 @@ _BETWEEN = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 _BEHIND = re.compile(r"[ \t\r\n]*\][ \t\r\n]*\}[ \t\r\n]*")
 
 
-def read_json(source: Iterator[bytes], *, allow_change: bool) -> Generator[Part, None, None]:
+def read_json(source: Iterator[bytes], *, allow_change: bool, now: float) -> Generator[Part, None, None]:
     """The parts of a JSON body of up to JSON_BODY_BYTES_MAX; the number of a line is its place in the list, from 1.
 
     Raises: BodyInvalid, BodyTooLarge.
     """
     # Bytes that are not UTF-8 travel as lone surrogates, so that only their item is rejected.
     text = _whole(source).decode("utf-8", "surrogateescape")
-    reader = LineReader(allow_change=allow_change)
+    reader = LineReader(allow_change=allow_change, now=now)
     building = Building()
     for number, item in enumerate(_items(text), 1):
         try:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from tagloom import limits, problems
+from tagloom.expiry import ExpiryInvalid, Said, said_of
 from tagloom.intake.columns import Line, LineFault, key_of
 from tagloom.mappings import REASON_FIELD
 from tagloom.model import Kind
@@ -23,6 +24,7 @@ _FIELD = re.compile(rb'"\s*:')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PERSON = re.compile(rb'"(user|visitor)"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
 _KINDS: tuple[Kind, Kind] = ("user", "visitor")
+_ENDS = ("expires_at", "ttl")
 # What msgspec raises for a line that it does not take.
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -33,6 +35,8 @@ class Tagged(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     tags: list[str]
     user: str | UnsetType = UNSET
     visitor: str | UnsetType = UNSET
+    expires_at: str | UnsetType = UNSET
+    ttl: str | UnsetType = UNSET
     # Why the line was rejected once; see REASON_FIELD.
     tagloom_rejected: msgspec.Raw | UnsetType = UNSET
 
@@ -44,6 +48,8 @@ class Changed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     visitor: str | UnsetType = UNSET
     add: list[str] | UnsetType = UNSET
     remove: list[str] | UnsetType = UNSET
+    expires_at: str | UnsetType = UNSET
+    ttl: str | UnsetType = UNSET
     tagloom_rejected: msgspec.Raw | UnsetType = UNSET
 
 
@@ -51,9 +57,10 @@ Decoded: TypeAlias = Tagged | Changed
 
 
 class LineReader:
-    """Reads the lines of one body, of mode `change` or of the others."""
+    """Reads the lines of one body, of mode `change` or of the others. `now` is in Unix seconds."""
 
-    def __init__(self, *, allow_change: bool) -> None:
+    def __init__(self, *, allow_change: bool, now: float) -> None:
+        self._now = now
         self._lists = ("add", "remove") if allow_change else ("tags",)
         form: Any = Changed if allow_change else Tagged
         self.decoder: msgspec.json.Decoder[Decoded] = msgspec.json.Decoder(form)
@@ -69,23 +76,39 @@ class LineReader:
             raise _fault(text, number, f"cannot be read: {printable(str(error))}") from error
         lists = _lists(decoded)
         fields = (decoded.user is not UNSET) + (decoded.visitor is not UNSET) + len(lists)
+        fields += (decoded.expires_at is not UNSET) + (decoded.ttl is not UNSET)
         # More colons than fields: one comes twice, or a text holds one too.
         is_sure = len(_FIELD.findall(text)) == fields and all(len(each) <= limits.TAGS_PER_LINE_MAX for each in lists)
         if not is_sure or not lists or (decoded.user is UNSET) == (decoded.visitor is UNSET):
             self._check(text, number)
         # One of the two is there, or the check would have spoken.
         key = _key("user", decoded.user) if isinstance(decoded.user, str) else _key("visitor", str(decoded.visitor))
+        end = self._end(decoded, key)
         if isinstance(decoded, Tagged):
-            return Line(number, key, decoded.tags)
-        return Line(number, key, decoded.add or (), decoded.remove or ())
+            return Line(number, key, decoded.tags, (), end)
+        return Line(number, key, decoded.add or (), decoded.remove or (), end)
+
+    def _end(self, decoded: Decoded, key: bytes) -> Said:
+        """What the line says of the end of what it gives. Raises: LineFault."""
+        try:
+            return self.said(decoded)
+        except ExpiryInvalid as problem:
+            raise LineFault(problem, str(problem.members.get("value", decoded.ttl)), [key]) from problem
+
+    def said(self, decoded: Decoded) -> Said:
+        """What a decoded line says of ends. Raises: ExpiryInvalid."""
+        if decoded.expires_at is UNSET and decoded.ttl is UNSET:
+            return 0
+        expires_at = None if decoded.expires_at is UNSET else decoded.expires_at
+        return said_of(expires_at, None if decoded.ttl is UNSET else decoded.ttl, self._now)
 
     def _check(self, text: bytes, number: int) -> None:
         """Raises: LineFault, unless the line is good."""
         said = _Said(number, text, _pairs(text, number))
         names = [name for name, _ in said.pairs]
         for name in names:
-            if name not in (*_KINDS, *self._lists, REASON_FIELD):
-                near = nearest(name, [*_KINDS, *self._lists])
+            if name not in (*_KINDS, *self._lists, *_ENDS, REASON_FIELD):
+                near = nearest(name, [*_KINDS, *self._lists, *_ENDS])
                 expected = " and ".join(f"'{each}'" for each in self._lists)
                 says = f"has the unknown field '{printable(name)}'; the tags of a line are in {expected} here"
                 raise said.fault(says, name, suggestion=near[0] if near else None)
@@ -101,6 +124,9 @@ class LineReader:
         if not isinstance(id, str):
             raise said.fault(f"has a '{kinds[0]}' that is no text", id)
         _key(kinds[0], id)
+        for name in _ENDS:
+            if not isinstance(fields.get(name, ""), str):
+                raise said.fault(f"has '{name}' that is no text", fields[name])
         for name in self._lists:
             _check_tags(said, name, fields.get(name, []))
 

@@ -8,9 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 from msgspec import UNSET
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tagloom import limits
+from tagloom.expiry import ExpiryInvalid
 from tagloom.intake.columns import Building, LineFault, Mask, Positions, doubtful_ids, keys_of, merged
 from tagloom.intake.json_lines import DECODE_ERRORS, Changed, Decoded, LineReader, Tagged, too_long
 from tagloom.intake.stream import Stream
@@ -20,11 +22,12 @@ from tagloom.store.port import Part
 _WINDOWS_PER_PART = 4
 _BLOCK_BYTES = 131_072  # One bad line makes so many bytes be read line by line: three times as slow.
 _NEWLINE = 10
+_FAULTY = np.iinfo(np.int64).min  # No line says that.
 
 
-def read_ndjson(source: Iterator[bytes], *, allow_change: bool) -> Iterator[Part]:
+def read_ndjson(source: Iterator[bytes], *, allow_change: bool, now: float) -> Iterator[Part]:
     """The parts of an NDJSON body; blank lines are none."""
-    stream, reader = Stream(source), LineReader(allow_change=allow_change)
+    stream, reader = Stream(source), LineReader(allow_change=allow_change, now=now)
     line = 1
     while True:
         stream.top_up()
@@ -72,13 +75,15 @@ def _read_lines(stream: Stream, lines: _Lines, reader: LineReader, first_line: i
     building = Building()
     decoded: list[Decoded] = []
     numbers: list[Positions] = []
+    has_ends = False
     start, count = 0, len(lines.begin)
     while start < count and not building.is_full:
         stop = max(start + 1, int(np.searchsorted(lines.end, lines.begin[start] + _BLOCK_BYTES)))
         block = slice(start, stop)
         found = _decoded(stream.buffer, lines.begin[block], lines.end[block], reader)
         if found is not None:
-            good, is_blank = found
+            good, is_blank = found.lines, found.is_blank
+            has_ends |= found.has_ends
             decoded += good
             numbers.append(np.flatnonzero(~is_blank) + start)
         else:
@@ -86,7 +91,8 @@ def _read_lines(stream: Stream, lines: _Lines, reader: LineReader, first_line: i
                 _read_line(stream.buffer, lines, at, reader, first_line, building)
         start = stop
     places = np.concatenate([*numbers, np.empty(0, np.int64)])
-    part, odd = _columns(decoded, places + first_line)
+    ends = _ends(decoded, reader) if has_ends else None
+    part, odd = _columns(decoded, places + first_line, ends)
     doubtful = Building()
     for at in places[odd].tolist():
         _read_line(stream.buffer, lines, at, reader, first_line, doubtful)
@@ -108,9 +114,15 @@ def _read_line(
         building.reject(first_line + at, fault)
 
 
-def _decoded(
-    buffer: bytearray, begin: Positions, end: Positions, reader: LineReader
-) -> tuple[list[Decoded], Mask] | None:
+class _Block(NamedTuple):
+    """Decoded lines, which lines between them are blank, and whether any says when something ends."""
+
+    lines: list[Decoded]
+    is_blank: Mask
+    has_ends: bool
+
+
+def _decoded(buffer: bytearray, begin: Positions, end: Positions, reader: LineReader) -> _Block | None:
     """All lines of a block but the blank ones, and which are blank; None when some line is not surely good.
 
     A decoder of many lines takes two objects in one line, and one object in two. But when every line begins with a
@@ -132,11 +144,32 @@ def _decoded(
         return None
     if any(space in text and space + b":" in text for space in (b" ", b"\t", b"\r")):
         return None
-    return (decoded, is_blank) if text.count(b'":') == _field_count(decoded) else None
+    has_ends = b'"ttl":' in text or b'"expires_at":' in text
+    fields = _field_count(decoded) + (_ends_count(decoded) if has_ends else 0)
+    return _Block(decoded, is_blank, has_ends) if text.count(b'":') == fields else None
+
+
+def _ends_count(decoded: Sequence[Decoded]) -> int:
+    """How many fields say when something ends."""
+    absent = [each.expires_at for each in decoded].count(UNSET) + [each.ttl for each in decoded].count(UNSET)
+    return 2 * len(decoded) - absent
+
+
+def _ends(decoded: Sequence[Decoded], reader: LineReader) -> NDArray[np.int64]:
+    """What each line says of ends; _FAULTY of those that the slow reader has to look at."""
+    known: dict[tuple[object, object], int] = {}
+    for each in decoded:
+        asked = each.expires_at, each.ttl
+        if asked not in known:
+            try:
+                known[asked] = reader.said(each)
+            except ExpiryInvalid:
+                known[asked] = _FAULTY
+    return np.fromiter((known[each.expires_at, each.ttl] for each in decoded), np.int64, len(decoded))
 
 
 def _field_count(decoded: Sequence[Decoded]) -> int:
-    """How many fields these lines have."""
+    """How many fields these lines have, beside those that say when something ends."""
     absent = [each.user for each in decoded].count(UNSET) + [each.visitor for each in decoded].count(UNSET)
     if not decoded or isinstance(decoded[0], Tagged):
         return 3 * len(decoded) - absent
@@ -145,7 +178,7 @@ def _field_count(decoded: Sequence[Decoded]) -> int:
     return 4 * len(decoded) - absent
 
 
-def _columns(decoded: list[Decoded], lines: Positions) -> tuple[Part, Positions]:
+def _columns(decoded: list[Decoded], lines: Positions, ends: NDArray[np.int64] | None) -> tuple[Part, Positions]:
     """The part of all lines that are surely good, and the places of the others."""
     users, visitors = [each.user for each in decoded], [each.visitor for each in decoded]
     added, removed = _tags(decoded)
@@ -164,6 +197,8 @@ def _columns(decoded: list[Decoded], lines: Positions) -> tuple[Part, Positions]
         is_odd |= _counts(removed) > limits.TAGS_PER_LINE_MAX
         # Which lists are there at all, the slow reader knows.
         is_odd |= (counts == 0) & (_counts(removed) == 0)
+    if ends is not None:
+        is_odd |= ends == _FAULTY
     odd = np.flatnonzero(is_odd)
     if len(odd):
         kept = np.flatnonzero(~is_odd)
@@ -171,7 +206,9 @@ def _columns(decoded: list[Decoded], lines: Positions) -> tuple[Part, Positions]
         removed = [removed[at] for at in kept.tolist()] if removed is not None else None
         id_column, lines = id_column.take(pa.array(kept)), lines[kept]
         is_user = is_user if isinstance(is_user, bool) else is_user[kept]
-    return _part(lines, keys_of(id_column, is_user), added, removed), odd
+        ends = None if ends is None else ends[kept]
+    part = _part(lines, keys_of(id_column, is_user), added, removed)
+    return part if ends is None or not ends.any() else replace(part, ends=ends), odd
 
 
 def _part(

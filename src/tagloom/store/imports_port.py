@@ -58,6 +58,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     normalized: int = 0
     rejected_count: int = 0
     aliases: dict[str, str] = {}
+    renewed: int = 0
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +68,8 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     `lowercase` are those of a batch. A run that would remove more than `share_removed_max` percent of the taggings
     under the prefix is held; None never is. `is_approved` lets the next run pass, and a mirror that `allows_empty` may
     take every tag. `rows_total` is known once the file was read to its end; `began_at` is when it was set to work last.
-    `revision` counts the stored forms. `owner` is whose branches it may write, beside everybody's.
+    `revision` counts the stored forms. `owner` is whose branches it may write, beside everybody's. What it gives ends
+    at `expires_at`, as it was rounded, or after `ttl`, where its lines do not say otherwise; empty for never.
     """
 
     id: str
@@ -102,6 +104,8 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 0
     owner: str = ""
     allows_empty: bool = False
+    expires_at: str = ""
+    ttl: str = ""
 
 
 class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tagloom import limits
+from tagloom.expiry import Moment, Said
 from tagloom.model import (
     Board,
     Branch,
@@ -75,6 +76,7 @@ class Part(msgspec.Struct, frozen=True):
     `tagging_line` does not descend. `is_removal[j]` says that mode `change` takes the tag; None when nothing does.
     `rejected` are lines the reader could not read; `held` the keys of those of them whose person it could.
     A line number appears in one part only, and part after part they ascend.
+    `ends[i]` is what line `lines[i]` says of the end of the tags that it gives (`expiry.Said`); None: none says any.
     """
 
     lines: NDArray[np.int64]
@@ -85,6 +87,7 @@ class Part(msgspec.Struct, frozen=True):
     is_removal: NDArray[np.bool_] | None = None
     rejected: Sequence[Rejected] = ()
     held: Sequence[bytes] = ()
+    ends: NDArray[np.int64] | None = None
 
     def key_list(self) -> Sequence[bytes]:
         """The keys one by one."""
@@ -122,6 +125,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     `rejected_max` bounds the lines listed in the receipt; its `rejected_count` is exact beyond that.
     `step` makes the batch a step of an import, which is noted in the same commit even when nothing changes.
     `only_at` demands that the newest version is still this one.
+    `end` says when the taggings end that the batch gives, where their lines do not. The last line that gives a tagging
+    says when it ends; without a word of it, it ends when its tag's ttl says, and else never.
     """
 
     mode: Mode
@@ -137,6 +142,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     step: Step | None = None
     only_at: Version | None = None
     owner: str = ""
+    end: Said = 0
 
 
 class MoveTag(msgspec.Struct, frozen=True):
@@ -257,11 +263,14 @@ class Population(Protocol):
         description: str | None = None,
         exclusive: bool | None = None,
         owner: str | None = None,
+        ttl_seconds: int | None = None,
+        expires_at: Moment | None = None,
     ) -> Receipt:
         """Creates the tag, or describes it; None leaves a field as it is. Works in a closed catalogue too.
 
         An implied branch that is described becomes a tag of its own. An `owner` alone writes at and below the tag from
-        then on; the empty one gives it back to everybody.
+        then on; the empty one gives it back to everybody. What is given from then on ends after `ttl_seconds`, and at
+        `expires_at` the tag and everything below it is taken from everybody; 0 takes either away.
         Raises: TagIsAlias; TagOwned: somebody else owns it, or a branch above or below it.
         """
 
@@ -279,6 +288,7 @@ class Population(Protocol):
 
         The old paths stay as aliases. Tags below that have no counterpart are moved.
         When `into` is not there, the tag itself becomes it; for an implied branch it is created.
+        Taggings end when they did; who bears both keeps the later end, and none is the latest.
         Raises: TagNotFound, TagIsAlias, TagMoveInvalid (into itself or below, or too deep), TagOwned (as in a move).
         """
 
@@ -289,11 +299,19 @@ class Population(Protocol):
         below it.
         """
 
+    def sweep(self) -> Receipt:
+        """Takes what has ended: taggings, and whole tags with what is below them, whose moment came.
+
+        It looks when its turn comes, and is one version, of the action `expiry`; at most ENDS_PER_SWEEP_MAX ends are
+        taken at once, the first to end first, so that it is called until it removes nothing and makes no version.
+        """
+
     def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
         """Takes back what one version did, as a new version. Undoing an undo does it again.
 
         Taggings that a later version touched are left alone and counted (`left_alone`). People whom it created go,
         unless they bear tags afterwards. Catalogue entries go back; an entry changed since is a conflict.
+        Ends go back with their taggings; what a sweep took comes back without one.
         Raises: ChangeNotFound; UndoConflict: a path is taken, an entry was changed since, or a person was erased by it.
         """
 

@@ -185,7 +185,8 @@ tribe_change = sql.Table(
 sql.Index("tribe_change_of_space", tribe_change.c.space, tribe_change.c.id)
 sql.Index("tribe_change_of_tribe", tribe_change.c.space, tribe_change.c.tribe, tribe_change.c.id)
 
-# The dictionary: tags, and facts such as `everyone`. Ids are never used again.
+# The dictionary: tags, facts such as `everyone`, and ends, which belong to a `tag` and a minute, `expires_at`. Ids are
+# never used again.
 row = sql.Table(
     "row",
     metadata,
@@ -197,6 +198,9 @@ row = sql.Table(
     sql.Column("description", sql.Text, nullable=False),
     sql.Column("exclusive", sql.Boolean, nullable=False),
     sql.Column("owner", sql.Text, nullable=False, server_default=""),
+    sql.Column("ttl_seconds", sql.Integer, nullable=False, server_default="0"),
+    sql.Column("expires_at", sql.Integer, nullable=False, server_default="0"),
+    sql.Column("tag", sql.Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 sql.Index(
@@ -207,6 +211,24 @@ sql.Index(
     unique=True,
     sqlite_where=row.c.is_live,
     postgresql_where=row.c.is_live,
+)
+_is_end, _is_ending = sql.text("kind = 'end'"), sql.text("is_live AND expires_at > 0")
+sql.Index(
+    "row_end",
+    row.c.environment,
+    row.c.tag,
+    row.c.expires_at,
+    unique=True,
+    sqlite_where=_is_end,
+    postgresql_where=_is_end,
+)
+# What ends next, of all environments.
+sql.Index(
+    "row_ending",
+    row.c.expires_at,
+    row.c.environment,
+    sqlite_where=_is_ending,
+    postgresql_where=_is_ending,
 )
 
 alias = sql.Table(

@@ -306,9 +306,28 @@ class _SqliteSnapshot:
         return State(found[0], found[1], found[2], found[3], found[4], bool(found[5]))
 
     def rows(self) -> list[Row]:
-        query = "SELECT id, kind, path, is_live, description, exclusive, owner FROM row WHERE environment=? ORDER BY id"
-        found = self._connection.execute(query, (self._environment,))
-        return [Row(i, kind, path, bool(live), text, bool(one), who) for i, kind, path, live, text, one, who in found]
+        return self._rows("is_live OR kind<>'end'")
+
+    def _rows(self, condition: str, *values: object) -> list[Row]:
+        query = (
+            "SELECT id, kind, path, is_live, description, exclusive, owner, ttl_seconds, expires_at, tag FROM row "
+            f"WHERE environment=? AND ({condition}) ORDER BY id"
+        )
+        found = self._connection.execute(query, (self._environment, *values))
+        return [Row._make((*each[:3], bool(each[3]), each[4], bool(each[5]), *each[6:])) for each in found]
+
+    def ends(self) -> list[Row]:
+        return self._rows("kind='end'")
+
+    def ends_of_ids(self, ids: Sequence[int]) -> list[Row]:
+        return self._rows("kind='end' AND id IN (SELECT value FROM json_each(?))", _json_of(ids))
+
+    def ends_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
+        condition = (
+            "kind='end' AND tag IN (SELECT value FROM json_each(?)) AND EXISTS (SELECT 1 FROM json_each(?) "
+            "CROSS JOIN change ON change.environment=? AND bucket=value AND change.row=row.id AND version>=?)"
+        )
+        return self._rows(condition, _json_of(tags), _json_of(buckets), self._environment, since)
 
     def aliases(self) -> list[tuple[str, str]]:
         return self._connection.execute(
@@ -511,13 +530,40 @@ class _SqliteTransaction(_SqliteSnapshot):
         )
         return int(self._connection.execute(query, (self._environment, kind, path)).fetchone()[0])
 
+    def end_row(self, tag: int, moment: int) -> int:
+        place = self._environment, tag, moment
+        query = "SELECT id FROM row WHERE environment=? AND tag=? AND expires_at=? AND kind='end'"
+        found = self._connection.execute(query, place).fetchone()
+        if found is None:
+            query = (
+                "INSERT INTO row (environment, tag, expires_at, kind, path, is_live, description, exclusive) "
+                "VALUES (?, ?, ?, 'end', ?, 0, '', 0) RETURNING id"
+            )
+            found = self._connection.execute(query, (*place, f"{tag}@{moment}")).fetchone()
+        return int(found[0])
+
     def put_rows(self, rows: Iterable[Row]) -> None:
-        values = [(row.path, row.is_live, row.description, row.exclusive, row.owner, row.id) for row in rows]
+        values = [
+            (
+                row.path,
+                row.is_live,
+                row.description,
+                row.exclusive,
+                row.owner,
+                row.ttl_seconds,
+                row.expires_at,
+                row.id,
+            )
+            for row in rows
+        ]
         if not values:
             return
         # Paths may pass from one row to another: all are given up before any is taken.
         self._connection.executemany("UPDATE row SET is_live=0 WHERE id=?", [value[-1:] for value in values])
-        query = "UPDATE row SET path=?, is_live=?, description=?, exclusive=?, owner=? WHERE id=?"
+        query = (
+            "UPDATE row SET path=?, is_live=?, description=?, exclusive=?, owner=?, ttl_seconds=?, expires_at=? "
+            "WHERE id=?"
+        )
         self._connection.executemany(query, values)
 
     def put_alias(self, path: str, target: str | None) -> None:

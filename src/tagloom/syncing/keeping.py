@@ -8,6 +8,7 @@ import msgspec
 
 from tagloom import limits, problems
 from tagloom.emails import parse_email
+from tagloom.expiry import parse_ttl
 from tagloom.model import Environment, Event, Origin
 from tagloom.slugs import parse_slug
 from tagloom.store.port import Control, Population
@@ -160,6 +161,8 @@ class Syncs:
             )
         if not 0 <= draft.share_removed_max <= 100:
             raise _invalid("A share is a number of percent from 0 to 100.", field="$.share_removed_max")
+        if draft.ttl:
+            parse_ttl(draft.ttl)
         if draft.schedule is not None:
             check_schedule(draft.schedule)
         _check_source(draft)

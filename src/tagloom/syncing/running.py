@@ -193,6 +193,7 @@ class Runner:
             format=format,
             share_removed_max=draft.share_removed_max,
             owner=owner_name(sync.id),
+            ttl=draft.ttl or None,
         )
 
     def _hand_over(self, environment: Environment, held: OpenRun, run: SyncRun) -> bool:

@@ -21,6 +21,7 @@ ACTIONS = (
     "drop tag",
     "undo",
     "erase",
+    "expiry",
 )
 # Foreseeing what an undo does takes 0.15 us a tagging: up to here it is no wait.
 TAGGINGS_FORESEEN_AT_ONCE = 25_000  # What a page waits for; the effect of more is asked for by the page itself.

@@ -1,5 +1,6 @@
 """Users and visitors: found by id, with an information panel in which tags are given and taken by hand."""
 
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -7,12 +8,22 @@ import msgspec
 from tagloom import problems
 from tagloom.bulk import check_single, submit_tags
 from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit, told
+from tagloom.expiry import ExpiryInvalid, Said, said_of
 from tagloom.model import Change, Decision, Kind, Person, PersonRecord
 from tagloom.people import parse_id
 from tagloom.tags import TagPath, parse_tag
 
 PEOPLE_PER_PAGE = 50
 CHANGES_SHOWN = 8
+# How long a tag is given for by hand: a ttl, or until the end of a day.
+SPANS = {
+    "": "no end, or as the tag says",
+    "1d": "1 day",
+    "7d": "7 days",
+    "14d": "14 days",
+    "30d": "30 days",
+    "date": "until a day",
+}
 MATCHES = ("substring", "prefix", "exact")
 
 
@@ -104,6 +115,9 @@ def panel_context(visit: Visit, person: Person | None, **more: Any) -> dict[str,
         "tribe_names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
         "entry": "",
         "entry_problem": None,
+        "spans": SPANS,
+        "span": "",
+        "last_day": "",
         "closes": visit.to("people", **_kept(visit)),
     }
     return context | more
@@ -165,14 +179,17 @@ def change_tags(visit: Visit) -> Answer:
     person, typed = asked_person(visit), visit.text("tag").strip()
     is_removal = visit.text("do") == "remove"
     try:
-        tag = parse_tag(typed)
+        tag, end = parse_tag(typed), 0 if is_removal else _said_end(visit)
         receipt = check_single(
-            submit_tags(visit.population, person, [tag], "remove" if is_removal else "add", visit.origin).result()
+            submit_tags(visit.population, person, [tag], "remove" if is_removal else "add", visit.origin, end).result()
         )
-    except (problems.TagProblem, problems.UnknownTag, problems.LineInvalid) as problem:
-        return panel_answer(visit, person, entry=typed, entry_problem=problem)
+    except (problems.TagProblem, problems.UnknownTag, problems.LineInvalid, ExpiryInvalid) as problem:
+        asked: dict[str, Any] = {"entry": typed, "span": visit.text("span"), "last_day": visit.text("last-day")}
+        return panel_answer(visit, person, **asked, entry_problem=problem)
     done = receipt.removed if is_removal else receipt.added
-    if not done:
+    if receipt.renewed:
+        text = f"{person.id} bears {tag} until another time now."
+    elif not done:
         text = f"{person.id} {'did not bear' if is_removal else 'bears already'} {tag}."
     else:
         text = f"{tag} was {'taken from' if is_removal else 'given to'} {person.id}."
@@ -180,6 +197,19 @@ def change_tags(visit: Visit) -> Answer:
     if visit.target is None:
         return Redirect(visit.to("people", **{person.kind: person.id}, **_list_of(visit)), toast)
     return panel_answer(visit, person, toast)
+
+
+def _said_end(visit: Visit) -> Said:
+    """How long the tag is given for. Raises: ExpiryInvalid, ExpiryPast."""
+    span = visit.text("span")
+    if span != "date":
+        return said_of(None, span or None, visit.loom.now())
+    last_day = visit.text("last-day")
+    try:
+        end = date.fromisoformat(last_day) + timedelta(days=1)
+    except (ValueError, OverflowError) as error:
+        raise ExpiryInvalid("Choose the last day on which the person bears the tag.", value=last_day) from error
+    return said_of(f"{end.isoformat()}T00:00:00Z", None, visit.loom.now())
 
 
 def _list_of(visit: Visit) -> dict[str, str]:

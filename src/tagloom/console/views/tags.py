@@ -8,6 +8,7 @@ from tagloom import problems
 from tagloom.console.charts import Spark, Tile, line_charts, spark, treemap
 from tagloom.console.rendering import day
 from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit, told
+from tagloom.expiry import ExpiryInvalid, parse_expires_at, parse_ttl
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT, encode_people
 from tagloom.model import Tag
 from tagloom.tags import TagPath, branches_above, parse_tag
@@ -146,6 +147,8 @@ def tag_context(visit: Visit, found: Tag) -> dict[str, Any]:
         "tribes": [(tribe, names.get(tribe, tribe)) for tribe in found.tribes],
         "aliases": sorted(aliases),
         "owned": visit.population.owned_branch(tag),
+        "ends": {"ttl": found.ttl, "expires_at": found.expires_at[:16]},
+        "ends_problem": None,
     }
 
 
@@ -198,6 +201,26 @@ def describe(visit: Visit) -> Answer:
         exclusive=visit.text("exclusive") == "yes",
     )
     return Redirect(visit.to("tag", tag=tag), told(receipt, f"“{tag}” was described."))
+
+
+def put_ends(visit: Visit) -> Answer:
+    """How long what is given of the tag lasts, and when the tag is taken from everybody; empty for never."""
+    tag, ttl, expires_at = visit.tag(), visit.text("ttl").strip(), visit.text("expires_at").strip()
+    found = visit.loom.catalogue.get_tag(visit.environment, tag)
+    # A moment that stays is not held against the clock again.
+    stays = expires_at == found.expires_at[:16]
+    try:
+        receipt = visit.loom.catalogue.put_tag(
+            visit.environment,
+            tag,
+            visit.origin,
+            ttl_seconds=parse_ttl(ttl) if ttl else 0,
+            expires_at=None if stays else parse_expires_at(f"{expires_at}Z", visit.loom.now()) if expires_at else 0,
+        )
+    except ExpiryInvalid as problem:
+        said = {"ends": {"ttl": ttl, "expires_at": expires_at}, "ends_problem": problem}
+        return Html("tag.html", tag_context(visit, found) | said, status=problem.status)
+    return Redirect(visit.to("tag", tag=tag), told(receipt, f"When “{tag}” ends was saved."))
 
 
 def release(visit: Visit) -> Answer:

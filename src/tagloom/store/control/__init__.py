@@ -8,6 +8,7 @@ import sqlalchemy as sql
 from sqlalchemy import exc
 
 from tagloom import limits, problems
+from tagloom.expiry import Moment
 from tagloom.model import (
     ENVIRONMENT_NAMES,
     SCOPES,
@@ -96,6 +97,12 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
         """See the port."""
         self.get_space(space)
         return self._environments(schema.environment.c.space == space)
+
+    def list_ending(self, moment: Moment) -> tuple[Environment, ...]:
+        """The environments in which a tagging or a tag ends at a moment or before it. Costs one look into an index."""
+        row = schema.row
+        ended = sql.select(row.c.environment).where(row.c.is_live, row.c.expires_at > 0, row.c.expires_at <= moment)
+        return self._environments(schema.environment.c.key.in_(ended))
 
     def get_environment(self, space: str, name: str) -> Environment:
         """See the port."""

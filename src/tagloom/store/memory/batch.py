@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from tagloom import problems, refusals, tags
+from tagloom.expiry import Said, end_of
 from tagloom.model import Person, Rejected
 from tagloom.store.memory.state import State
 from tagloom.store.port import Part, Request
@@ -22,6 +23,7 @@ class Line(NamedTuple):
     number: int
     person: Person
     wishes: list[Wish]
+    end: Said
 
 
 def person_of(key: bytes) -> Person:
@@ -32,7 +34,8 @@ def person_of(key: bytes) -> Person:
 def lines_of(part: Part, *, removes: bool) -> list[Line]:
     """The lines of a part in order; `removes` says that every tagging is to be taken."""
     numbers, keys = part.lines.tolist(), part.key_list()
-    lines = [Line(number, person_of(key), []) for number, key in zip(numbers, keys, strict=True)]
+    ends = [0] * len(keys) if part.ends is None else part.ends.tolist()
+    lines = [Line(number, person_of(key), [], end) for number, key, end in zip(numbers, keys, ends, strict=True)]
     taken = [removes] * len(part.tagging_line) if part.is_removal is None or removes else part.is_removal.tolist()
     for line, text, is_removal in zip(part.tagging_line.tolist(), part.tagging_text.tolist(), taken, strict=True):
         lines[line].wishes.append(Wish(part.texts[text], is_removal))
@@ -57,6 +60,7 @@ class Batch:
         self.creating: set[Person] = set()
         self.adds: dict[Person, set[TagPath]] = {}
         self.removes: dict[Person, set[TagPath]] = {}
+        self.ends: dict[tuple[Person, TagPath], Said] = {}
 
     @property
     def normalized(self) -> int:
@@ -67,15 +71,15 @@ class Batch:
         self.rejected.extend(part.rejected)
         self.held.update(person_of(key) for key in part.held)
         mode = self._request.mode
-        for number, person, wishes in lines_of(part, removes=mode == "remove"):
+        for number, person, wishes, end in lines_of(part, removes=mode == "remove"):
             self.named.setdefault(person)
             wanted = [Wish(wish.text, wish.is_removal and mode in ("remove", "change")) for wish in wishes]
-            refused = self._accept(person, wanted)
+            refused = self._accept(person, wanted, end)
             if refused is not None:
                 self.rejected.append(refusals.rejected(number, *refused))
                 self.held.add(person)
 
-    def _accept(self, person: Person, wishes: list[Wish]) -> tuple[str, problems.Problem] | None:
+    def _accept(self, person: Person, wishes: list[Wish], end: Said) -> tuple[str, problems.Problem] | None:
         """Adds a line to those accepted, or says which tag is wrong and why."""
         meant = [(wish, self._understand(wish.text)) for wish in wishes]
         adds, removes = set(self.adds.get(person, ())), set(self.removes.get(person, ()))
@@ -93,6 +97,9 @@ class Batch:
             (removes if wish.is_removal else adds).add(path)
         self.accepted += 1
         self.adds[person], self.removes[person] = adds, removes
+        for wish, path in meant:
+            if not wish.is_removal and not isinstance(path, problems.Problem):
+                self.ends[person, path] = end
         if self._request.mode != "remove" and not (wishes and all(wish.is_removal for wish in wishes)):
             self.creating.add(person)
         return None
@@ -132,8 +139,8 @@ class Batch:
         given = sum(len(paths & borne[person]) for person, paths in self.adds.items())
         return given + sum(len(paths - borne[person]) for person, paths in self.removes.items())
 
-    def apply(self) -> State:
-        """The state after the batch."""
+    def apply(self, now: float) -> State:
+        """The state after the batch, applied at a time in Unix seconds."""
         draft = self._state.copy()
         for person in self.named:
             if person in self.creating:
@@ -154,4 +161,9 @@ class Batch:
                     paths = {path for path in paths if path == given or not is_at_or_below(path, branch)}
             known = numbers | {draft.entries[number].path: number for number in draft.bears[ordinal]}
             draft.bears[ordinal] = frozenset(known[path] for path in paths)
+            for path in self.adds.get(person, ()):
+                entry = draft.entries[numbers[path]]
+                moment = end_of(self.ends[person, path] or self._request.end, entry.ttl_seconds, now)
+                draft.set_end((ordinal, numbers[path]), moment)
+        draft.forget_ends()
         return draft

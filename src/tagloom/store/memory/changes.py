@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from tagloom import limits, problems, tags
+from tagloom.expiry import Moment
 from tagloom.model import Ordinal, TribeMode, Version
 from tagloom.store.memory.state import Effect, Entry, Number, Record, State, Tagging
 from tagloom.tags import TagPath, is_at_or_below
@@ -78,7 +79,10 @@ def merged(state: State, tag: TagPath, into: TagPath) -> State:
         draft.entries[number] = msgspec.structs.replace(state.entries[number], is_live=False)
         for ordinal, numbers in draft.bears.items():
             if number in numbers:
+                ends = [draft.ends.get((ordinal, each), 0) for each in (number, stays[path]) if each in numbers]
+                draft.set_end((ordinal, stays[path]), max(ends) if all(ends) else 0)
                 draft.bears[ordinal] = numbers - {number} | {stays[path]}
+    draft.forget_ends()
     draft.aliases[tag] = into
     draft.drop_shadowed_aliases()
     return draft
@@ -97,13 +101,41 @@ def dropped(state: State, tag: TagPath) -> State:
     for number in gone:
         draft.entries[number] = msgspec.structs.replace(state.entries[number], is_live=False)
     draft.bears = {ordinal: numbers - gone for ordinal, numbers in state.bears.items()}
+    draft.forget_ends()
+    return draft
+
+
+def swept(state: State, moment: Moment) -> State:
+    """The state without what has ended at a moment or before it, as far as one sweep goes."""
+    tags = [
+        (each.expires_at, each.path, False, n) for n, each in state.entries.items() if each.is_live and each.expires_at
+    ]
+    ends = [(at, state.entries[n].path, True, n) for at, n in {(at, n) for (_, n), at in state.ends.items()}]
+    draft = state.copy()
+    due = sorted(each for each in (*tags, *ends) if each[0] <= moment)
+    for at, path, is_end, number in due[: limits.ENDS_PER_SWEEP_MAX]:
+        if not is_end:
+            draft.entries[number] = msgspec.structs.replace(state.entries[number], expires_at=0)
+        gone = {number} if is_end else set(state.live_numbers(path))
+        for ordinal, numbers in draft.bears.items():
+            lost = {n for n in gone & numbers if not is_end or state.ends.get((ordinal, n)) == at}
+            draft.bears[ordinal] = numbers - lost
+    draft.forget_ends()
     return draft
 
 
 def tribe_tagged(
-    state: State, inside: frozenset[Ordinal], tag: TagPath, mode: TribeMode, branches: Sequence[TagPath]
+    state: State,
+    inside: frozenset[Ordinal],
+    tag: TagPath,
+    mode: TribeMode,
+    branches: Sequence[TagPath],
+    moment_of: Callable[[int], Moment],
 ) -> State:
-    """The state after a tribe's members were tagged; `branches` allow a person one tag."""
+    """The state after a tribe's members were tagged; `branches` allow a person one tag.
+
+    `moment_of` says when what is given ends, by the ttl of the tag.
+    """
     draft = state.copy()
     number = draft.create_tag(tag) if inside and mode != "remove" else state.find_number(tag)
     for ordinal, numbers in state.bears.items():
@@ -111,16 +143,19 @@ def tribe_tagged(
             assert number is not None, "made above"
             others = (n for n in numbers if not any(is_at_or_below(state.entries[n].path, each) for each in branches))
             draft.bears[ordinal] = frozenset(others) | {number}
+            draft.set_end((ordinal, number), moment_of(draft.entries[number].ttl_seconds))
         elif (ordinal in inside) == (mode == "remove") and mode != "add":
             draft.bears[ordinal] = frozenset(n for n in numbers if n != number)
+    draft.forget_ends()
     return draft
 
 
 class _Touch(NamedTuple):
-    """One version gave something, or took it."""
+    """One version gave something, or took it; or it moved the end of what was there before it, and is no gift."""
 
     version: Version
     is_added: bool
+    end_before: Moment = 0
 
 
 def undone(
@@ -136,6 +171,7 @@ def undone(
         if record.version in wanted and record.is_final:
             raise problems.UndoConflict(f"Version {record.version} erased a person, which is for good.")
     entries = _composed([(r.version in wanted, r.effect.entries) for r in history], dict(state.entries))
+    entries = _without_swept_ends(entries, [r for r in history if r.version in wanted])
     aliases = _composed([(r.version in wanted, r.effect.aliases) for r in history], dict(state.aliases))
     draft = state.copy()
     born: dict[Number, tuple[Entry | None, Entry]] = {}
@@ -159,19 +195,22 @@ def undone(
     left_alone, touched_by = 0, set[Version]()
     for tagging in _taggings(history, wanted):
         ordinal, number = tagging
-        touches = _touches(history, lambda e, t=tagging: (t in e.added, t in e.removed))  # type: ignore[misc]  # Bound at once.
+        touches = _touches_of(history, tagging)
         since = next(place for place, touch in enumerate(touches) if touch.version in wanted)
         others = {touch.version for touch in touches[since:]} - wanted
         is_spared = bool(others) and not override
         touched_by |= others if is_spared else set()
         first = _first(touches, wanted, override=override)
         is_borne = number in state.bears.get(ordinal, ())
-        if first is not None and first.is_added == is_borne:
+        if first is not None and is_borne and not first.is_added:
+            draft.set_end(tagging, first.end_before)
+        elif first is not None and first.is_added == is_borne:
             entry = born[number][1] if number in born else draft.entries[number]
             if is_borne:
                 draft.bears[ordinal] -= {number}
             elif ordinal in draft.people and entry.is_live:
                 draft.bears[ordinal] = draft.bears.get(ordinal, frozenset()) | {number}
+                draft.set_end(tagging, first.end_before)
             else:
                 is_spared = True
         left_alone += is_spared
@@ -183,6 +222,7 @@ def undone(
             draft.entries[number] = alive
         else:
             draft.entries[number] = before or msgspec.structs.replace(state.entries[number], is_live=False)
+    draft.forget_ends()
     wrong = draft.contradiction()
     if wrong:
         raise problems.UndoConflict(f"This cannot be undone: {wrong}.")
@@ -194,7 +234,32 @@ def _people(history: Sequence[Record], wanted: Container[Version]) -> set[Ordina
 
 
 def _taggings(history: Sequence[Record], wanted: Container[Version]) -> set[Tagging]:
-    return {tagging for r in history if r.version in wanted for tagging in r.effect.added | r.effect.removed}
+    return {t for r in history if r.version in wanted for t in r.effect.added | r.effect.removed | r.effect.ends.keys()}
+
+
+def _touches_of(history: Sequence[Record], tagging: Tagging) -> list[_Touch]:
+    """Who gave a tagging, took it or moved its end, in order. What a sweep took comes back without an end."""
+    touches = []
+    for record in history:
+        effect = record.effect
+        if tagging in effect.added | effect.removed | effect.ends.keys():
+            end = 0 if record.action == "expiry" else effect.ends.get(tagging, (0, 0))[0]
+            touches.append(_Touch(record.version, tagging in effect.added, end))
+    return touches
+
+
+def _without_swept_ends(
+    chains: Mapping[Number, list[Entry | None]], undone: Sequence[Record]
+) -> dict[Number, list[Entry | None]]:
+    """The end of a tag that a sweep took first of all is not put back."""
+    found: dict[Number, list[Entry | None]] = {}
+    for number, (before, *later) in chains.items():
+        first = next(record for record in undone if number in record.effect.entries)
+        if first.action == "expiry" and before is not None:
+            before = msgspec.structs.replace(before, expires_at=0)
+        if before != later[-1]:
+            found[number] = [before, *later]
+    return found
 
 
 def _touches(history: Sequence[Record], told: Callable[[Effect], tuple[bool, bool]]) -> list[_Touch]:

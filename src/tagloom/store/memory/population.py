@@ -1,8 +1,7 @@
 """The population of the oracle: each write is a draft and its difference, each read looks at everybody."""
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
@@ -10,44 +9,28 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from tagloom import limits, problems, refusals, tags
+from tagloom.expiry import Moment, end_of, moment_now
 from tagloom.model import (
-    Because,
-    Branch,
-    Change,
-    Count,
-    Decision,
-    Difference,
     Done,
     Foreseen,
-    Given,
-    Kind,
-    MakeUp,
-    Match,
-    Ordinal,
     Origin,
-    OverlapRegion,
     Person,
-    PersonRecord,
     Receipt,
     Rejected,
-    Source,
-    Tag,
-    TagShare,
     Version,
 )
-from tagloom.rules import All, Definition, Facts, HasTag, is_member, reasons, takes
+from tagloom.rules import Definition
+from tagloom.store.memory.answers import Answers
 from tagloom.store.memory.batch import Batch
-from tagloom.store.memory.changes import dropped, merged, moved, not_found, tribe_tagged, undone
+from tagloom.store.memory.changes import dropped, merged, moved, not_found, swept, tribe_tagged, undone
 from tagloom.store.memory.foreseeing import foreseen
-from tagloom.store.memory.paging import chunks_of, cursor_of, read_cursor
-from tagloom.store.memory.state import Effect, Entry, Number, Record, State, Tagging, difference, seen_today
+from tagloom.store.memory.state import Effect, Record, State, difference
 from tagloom.store.port import (
     Apply,
     DropTag,
     ErasePerson,
     MergeTags,
     MoveTag,
-    Page,
     Part,
     Request,
     Step,
@@ -56,7 +39,7 @@ from tagloom.store.port import (
     UndoAll,
     Write,
 )
-from tagloom.tags import TagPath, is_at_or_below
+from tagloom.tags import TagPath
 
 Item = TypeVar("Item")
 
@@ -78,20 +61,19 @@ class Committed(NamedTuple):
             added=len(effect.added),
             removed=len(effect.removed),
             new_people=len(effect.came),
+            renewed=len(effect.renewed()),
             **{"unchanged": 0, "new_tags": created} | more,
         )
 
 
-class MemoryPopulation:
+class MemoryPopulation(Answers):
     """A `Population` that forgets everything when the process ends."""
 
     def __init__(self, now: Callable[[], datetime], *, closed: Callable[[], bool] = lambda: False) -> None:
+        super().__init__()
         self._now = now
         self._closed = closed
         self._lock = threading.RLock()
-        self._state = State()
-        self._history: list[Record] = []
-        self._states: list[State] = [self._state]
         self._replays: dict[str, tuple[str, Receipt, datetime]] = {}
         self._steps: dict[str, list[tuple[Done, tuple[Rejected, ...]]]] = {}
         self._sealed: set[str] = set()
@@ -164,7 +146,9 @@ class MemoryPopulation:
                 )
             if request.mode == "mirror" and not batch.accepted and not request.allow_empty:
                 raise problems.MirrorEmpty("No line of the mirror was accepted; say allow_empty if that is meant.")
-            done = self._commit(batch.apply(), request.action, request.origin, dry_run=request.dry_run)
+            done = self._commit(
+                batch.apply(self._now().timestamp()), request.action, request.origin, dry_run=request.dry_run
+            )
             receipt = done.receipt(
                 unchanged=batch.count_unchanged(),
                 rejected_count=len(batch.rejected),
@@ -236,7 +220,9 @@ class MemoryPopulation:
                 raise refusals.owned(tag, *owned)
             inside = frozenset(state.members(wanted.tribe, tribes))
             bearing = inside & frozenset(state.bearers(tag, "exact"))
-            draft = tribe_tagged(state, inside, tag, wanted.mode, self.exclusive_branches(tag))
+            now = self._now().timestamp()
+            branches = self.exclusive_branches(tag)
+            draft = tribe_tagged(state, inside, tag, wanted.mode, branches, lambda ttl: end_of(request.end, ttl, now))
             done = self._commit(draft, request.action, request.origin, dry_run=request.dry_run)
             receipt = done.receipt(
                 unchanged=len(inside - bearing if wanted.mode == "remove" else bearing),
@@ -268,6 +254,7 @@ class MemoryPopulation:
             draft = self._state.copy()
             ordinal = draft.ordinals.pop(person)
             del draft.people[ordinal], draft.bears[ordinal]
+            draft.forget_ends()
             return self._commit(draft, "erase", origin, is_final=True).receipt()
 
     def put_tag(
@@ -278,6 +265,8 @@ class MemoryPopulation:
         description: str | None = None,
         exclusive: bool | None = None,
         owner: str | None = None,
+        ttl_seconds: int | None = None,
+        expires_at: Moment | None = None,
     ) -> Receipt:
         with self._lock:
             if self._state.resolve(tag) != tag:
@@ -287,7 +276,13 @@ class MemoryPopulation:
             draft = self._state.copy()
             action = "describe tag" if draft.is_live(tag) else "create tag"
             number = draft.create_tag(tag)
-            given = {"description": description, "exclusive": exclusive, "owner": owner}
+            given = {
+                "description": description,
+                "exclusive": exclusive,
+                "owner": owner,
+                "ttl_seconds": ttl_seconds,
+                "expires_at": expires_at,
+            }
             changed = {name: value for name, value in given.items() if value is not None}
             draft.entries[number] = msgspec.structs.replace(draft.entries[number], **changed)
             return self._commit(draft, action, origin).receipt()
@@ -307,6 +302,11 @@ class MemoryPopulation:
         with self._lock:
             action = "drop alias" if tag in self._state.aliases else "drop tag"
             return self._commit(dropped(self._state, tag), action, origin).receipt()
+
+    def sweep(self) -> Receipt:
+        with self._lock:
+            draft = swept(self._state, moment_now(self._now().timestamp()))
+            return self._commit(draft, "expiry", Origin("tagloom", "expiry")).receipt()
 
     def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
         return self.undo_all((version,), origin, dry_run=dry_run)
@@ -346,8 +346,6 @@ class MemoryPopulation:
                 found.append(record)
         return tuple(record.version for record in found[:limit] if not record.is_final)
 
-    # Reads of people.
-
     def foresee(self, write: Write, tribes: Mapping[str, Definition]) -> Foreseen:
         with self._lock:
             twin = MemoryPopulation(self._now, closed=self._closed)
@@ -375,325 +373,3 @@ class MemoryPopulation:
                     receipt = twin.apply(write.parts, request)
             receipt = msgspec.structs.replace(receipt, version=self._state.version, dry_run=True)
             return foreseen(self._state, twin._state, receipt, tribes)
-
-    def _person_record(self, state: State, ordinal: Ordinal) -> PersonRecord:
-        person = state.people[ordinal]
-        borne = tuple(sorted(state.tags_of(ordinal)))
-        return PersonRecord(kind=person.kind, id=person.id, tags=borne, version=state.version)
-
-    def version_at(self, moment: str) -> Version:
-        return sum(1 for record in self._history[: self._state.version] if record.at <= moment)
-
-    def _as_of(self, version: Version | None) -> State:
-        """The state of then in the words of today."""
-        now = self._state
-        if version is None:
-            return now
-        if not 0 <= version <= now.version:
-            raise problems.ChangeNotFound(f"There is no version {version} here.", version=version)
-        return seen_today(self._states[version], now)
-
-    def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
-        state, ordinal = self._as_of(as_of), self._state.ordinals.get(person)
-        return self._person_record(state, ordinal) if ordinal is not None and ordinal in state.bears else None
-
-    def list_people(
-        self,
-        *,
-        kind: Kind,
-        search: str = "",
-        search_match: str = "substring",
-        tag: TagPath | None = None,
-        match: Match = "subtree",
-        limit: int,
-        cursor: str | None = None,
-    ) -> Page[PersonRecord]:
-        state = self._state
-        last = int(read_cursor("people", cursor)) if cursor else -1
-        found = []
-        for ordinal in state.everyone() if tag is None else state.bearers(state.resolve(tag), match):
-            id = state.people[ordinal].id
-            fits = {"exact": id == search, "prefix": id.startswith(search), "substring": search in id}[search_match]
-            if ordinal > last and state.people[ordinal].kind == kind and fits:
-                found.append(ordinal)
-        records = tuple(self._person_record(state, ordinal) for ordinal in found[:limit])
-        return Page(records, cursor_of("people", str(found[limit - 1])) if len(found) > limit else None)
-
-    def members(
-        self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None
-    ) -> tuple[Version, Iterator[Sequence[Person]]]:
-        state = self._as_of(as_of)
-        return state.version, chunks_of(self._named(state.members(tribe, tribes)))
-
-    def _named(self, ordinals: Iterable[Ordinal]) -> list[Person]:
-        """These people, without those who were erased since."""
-        return [self._state.people[ordinal] for ordinal in ordinals if ordinal in self._state.people]
-
-    def bearers(
-        self, tag: TagPath, match: Match, *, as_of: Version | None = None
-    ) -> tuple[Version, Iterator[Sequence[Person]]]:
-        now, state = self._state, self._as_of(as_of)
-        if as_of is None:
-            named = now.resolve(tag)
-            if not now.live_numbers(named):
-                raise not_found(now, named)
-        else:
-            named = state.name_today(tag)
-            ever = seen_today(now, now)
-            if not any(is_at_or_below(entry.path, named) for entry in ever.entries.values()):
-                raise problems.TagNotFound(f"No tag was ever called '{named}' here.", value=named)
-        return state.version, chunks_of(self._named(state.bearers(named, match)))
-
-    def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
-        state = self._state
-        found = [(state.people[o], path) for o in state.everyone() for path in sorted(state.tags_of(o))]
-        return state.version, chunks_of(found)
-
-    # Reads of the catalogue.
-
-    def _tag(self, state: State, path: TagPath) -> Tag:
-        number = state.find_number(path)
-        entry = state.entries[number] if number is not None else Entry(path, is_live=False)
-        return Tag(
-            tag=path,
-            users=len(state.bearers(path, "exact")),
-            subtree_users=len(state.bearers(path, "subtree")),
-            description=entry.description if entry.is_live else "",
-            exclusive=entry.is_live and entry.exclusive,
-            implied=not entry.is_live,
-            owner=entry.owner if entry.is_live else "",
-        )
-
-    def list_tags(
-        self, *, search: str = "", under: TagPath | None = None, limit: int, cursor: str | None = None
-    ) -> Page[Tag]:
-        state = self._state
-        last = read_cursor("tags", cursor) if cursor else ""
-        paths = sorted(state.live_paths() | state.implied_paths())
-        found = [path for path in paths if path > last and search in path and is_at_or_below(path, under or "")]
-        matching = sum(1 for path in paths if search in path and is_at_or_below(path, under or ""))
-        shown = tuple(self._tag(state, path) for path in found[:limit])
-        return Page(shown, cursor_of("tags", found[limit - 1]) if len(found) > limit else None, matching)
-
-    def children(self, under: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
-        state = self._state
-        last = read_cursor("tags", cursor) if cursor else ""
-        paths = sorted(state.live_paths() | state.implied_paths())
-        children = [path for path in paths if (path.rpartition("/")[0] or None) == under]
-        found = [path for path in children if path > last]
-        shown = tuple(
-            Branch(self._tag(state, path), any(other.startswith(path + "/") for other in paths))
-            for path in found[:limit]
-        )
-        return Page(shown, cursor_of("tags", found[limit - 1]) if len(found) > limit else None, len(children))
-
-    def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int, ...]]:
-        wanted = [Definition("everyone", HasTag(tag, "exact")) for tag in tags]
-        return dict(zip(tags, self.trend(wanted, {}, moments), strict=True))
-
-    def sources(self, tag: TagPath, *, limit: int) -> tuple[Source, ...]:
-        numbers = self._numbers_ever(self._state, tag)
-        found: dict[Origin, Source] = {}
-        for record in self._history[: self._state.version]:
-            added = sum(1 for _, number in record.effect.added if number in numbers)
-            removed = sum(1 for _, number in record.effect.removed if number in numbers)
-            before = found.get(record.origin)
-            if added or removed:
-                found[record.origin] = Source(
-                    actor=record.origin.actor,
-                    source=record.origin.source,
-                    added=added + (before.added if before else 0),
-                    removed=removed + (before.removed if before else 0),
-                    last_version=record.version,
-                    last_at=record.at,
-                )
-        return tuple(sorted(found.values(), key=lambda each: -each.last_version)[:limit])
-
-    def get_tag(self, tag: TagPath) -> Tag:
-        state = self._state
-        if not state.live_numbers(tag):
-            raise not_found(state, tag)
-        return self._tag(state, tag)
-
-    def resolve(self, tag: TagPath) -> TagPath:
-        return self._state.resolve(tag)
-
-    def aliases(self) -> Mapping[TagPath, TagPath]:
-        return dict(self._state.aliases)
-
-    def nearest(self, tag: str) -> list[str]:
-        return tags.nearest(tag, self._state.live_paths())
-
-    # Reads of tribes.
-
-    def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
-        state = self._as_of(as_of)
-        audience = [o for o in state.bears if takes(tribe, state.people[o].kind)]
-        return Count(count=len(state.members(tribe, tribes)), of=len(audience), version=state.version)
-
-    def sample(
-        self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None
-    ) -> tuple[Person, ...]:
-        return _some(self._named(self._as_of(as_of).members(tribe, tribes)), limit)
-
-    def overlap(
-        self, chosen: Sequence[str], tribes: Mapping[str, Definition]
-    ) -> tuple[Version, tuple[OverlapRegion, ...]]:
-        state = self._state
-        sets = {name: set(state.members(tribes[name], tribes)) for name in chosen}
-        everybody = set().union(*sets.values())
-        regions = Counter(tuple(sorted(name for name in sets if person in sets[name])) for person in everybody)
-        found = [OverlapRegion(region, count) for region, count in regions.items()]
-        return state.version, tuple(sorted(found, key=lambda region: (-region.count, region.tribes)))
-
-    def compare(
-        self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
-    ) -> Difference:
-        counted = self.count(wanted, tribes)
-        after = self._named(self._state.members(wanted, tribes))
-        before = [] if saved is None else self._named(self._state.members(saved, tribes))
-        are_after, were_before = set(after), set(before)
-        entering = [person for person in after if person not in were_before]
-        leaving = [person for person in before if person not in are_after]
-        return Difference(
-            count=counted.count,
-            of=counted.of,
-            version=counted.version,
-            sample=_some(after, limit),
-            entered=len(entering),
-            left=len(leaving),
-            entering=_some(entering, limit),
-            leaving=_some(leaving, limit),
-        )
-
-    def make_up(self, wanted: Definition, tribes: Mapping[str, Definition], *, limit: int) -> MakeUp:
-        state = self._state
-        members = state.members(wanted, tribes)
-        audience = state.members(Definition(wanted.audience, All(())), tribes)
-        inside = Counter(path for ordinal in members for path in state.tags_of(ordinal))
-        everyone = Counter(path for ordinal in audience for path in state.tags_of(ordinal))
-        shares = [TagShare(path, count, everyone[path]) for path, count in inside.items()]
-        shares.sort(key=lambda share: (-share.count, share.tag))
-        return MakeUp(of=len(members), population=len(audience), version=state.version, tags=tuple(shares[:limit]))
-
-    def trend(
-        self, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
-    ) -> tuple[tuple[int, ...], ...]:
-        now = self._state
-        versions = [sum(1 for record in self._history[: now.version] if record.at < moment) for moment in moments]
-        seen = [seen_today(self._states[version], now) for version in (*versions, now.version)]
-        return tuple(tuple(len(state.members(each, tribes)) for state in seen) for each in wanted)
-
-    def owned_branch(self, tag: TagPath) -> tuple[TagPath, str] | None:
-        return self._state.owned(tag)
-
-    def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
-        return self._state.exclusive_branches(tag)
-
-    def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
-        state = self._state
-        ordinal = state.ordinals.get(person)
-        facts = Facts(person.kind, state.tags_of(ordinal))
-        today = {name: state.today(tribe) for name, tribe in tribes.items()}
-        inside = tuple(name for name in sorted(today) if is_member(today[name], facts, today))
-        why: dict[str, tuple[Because, ...]] = {}
-        for name in inside if because else ():
-            found = []
-            for reason in reasons(today[name].rule, facts, today):
-                asks = reason.asks
-                by = self._given(state, ordinal, asks) if reason.holds else ()
-                found.append(Because(node=reason.node, tag=asks.tag, match=asks.match, holds=reason.holds, by=by))
-            why[name] = tuple(found)
-        return Decision(tribes=inside, version=state.version, because=why)
-
-    def _given(self, state: State, ordinal: Ordinal | None, asks: HasTag) -> tuple[Given, ...]:
-        """The tags borne that a tag node asks for, each with the version that gave it last."""
-        assert ordinal is not None
-        found = []
-        for number in state.bears[ordinal]:
-            path = state.entries[number].path
-            if path == asks.tag or (asks.match == "subtree" and is_at_or_below(path, asks.tag)):
-                records = (r for r in reversed(self._history[: state.version]) if (ordinal, number) in r.effect.added)
-                record = next(records)
-                actor, source = record.origin.actor, record.origin.source
-                found.append(Given(tag=path, version=record.version, at=record.at, actor=actor, source=source))
-        return tuple(sorted(found, key=lambda given: given.tag))
-
-    # Reads of the history.
-
-    def _get_record(self, version: Version) -> Record:
-        if not 1 <= version <= len(self._history):
-            raise problems.ChangeNotFound(f"There is no version {version} here.", version=version)
-        return self._history[version - 1]
-
-    def _change(
-        self, state: State, record: Record, ordinal: Ordinal | None = None, numbers: Container[Number] = ()
-    ) -> Change:
-        """The change, with the tags that the person was given or lost among those asked about."""
-
-        def paths(taggings: Iterable[Tagging]) -> tuple[str, ...]:
-            return tuple(sorted(state.entries[n].path for whose, n in taggings if whose == ordinal and n in numbers))
-
-        undoing = [each.version for each in self._history if record.version in each.undoes]
-        return Change(
-            version=record.version,
-            at=record.at,
-            action=record.action,
-            actor=record.origin.actor,
-            source=record.origin.source,
-            added=len(record.effect.added),
-            removed=len(record.effect.removed),
-            new_people=len(record.effect.came),
-            undoes=record.undoes[0] if len(record.undoes) == 1 else None,
-            undoes_count=0 if len(record.undoes) == 1 else len(record.undoes),
-            undone_by=undoing[-1] if undoing else None,
-            tags_added=paths(record.effect.added),
-            tags_removed=paths(record.effect.removed),
-        )
-
-    def list_changes(
-        self,
-        *,
-        person: Person | None = None,
-        tag: TagPath | None = None,
-        after: Version = 0,
-        before: Version | None = None,
-        newest_first: bool = False,
-        actor: str | None = None,
-        source: str | None = None,
-        action: str | None = None,
-        limit: int,
-    ) -> tuple[Change, ...]:
-        state = self._state
-        ordinal = None if person is None else state.ordinals.get(person)
-        if person is not None and ordinal is None:
-            return ()
-        named = None if tag is None else state.resolve(tag)
-        numbers = self._numbers_ever(state, tag)
-        found = []
-        for record in self._history[after : state.version]:
-            if before is not None and record.version >= before:
-                break
-            said = (actor, record.origin.actor), (source, record.origin.source), (action, record.action)
-            if any(wanted not in (None, is_so) for wanted, is_so in said):
-                continue
-            effect = record.effect
-            taggings = any(n in numbers and ordinal in (None, o) for o, n in effect.added | effect.removed)
-            entries = ordinal is None and not numbers.isdisjoint(effect.entries)
-            itself = named is None and (ordinal is None or ordinal in effect.came | effect.went)
-            if taggings or entries or itself:
-                found.append(self._change(state, record, ordinal, numbers))
-        return tuple((found[::-1] if newest_first else found)[:limit])
-
-    def _numbers_ever(self, state: State, tag: TagPath | None) -> set[Number]:
-        """The tags at or below a path, dropped ones included; None is every tag."""
-        named = "" if tag is None else state.resolve(tag)
-        return {number for number, entry in state.entries.items() if is_at_or_below(entry.path, named)}
-
-    def get_change(self, version: Version) -> Change:
-        return self._change(self._state, self._get_record(version))
-
-
-def _some(people: Sequence[Person], limit: int) -> tuple[Person, ...]:
-    asked = min(limit, len(people))
-    return tuple(people[index * len(people) // asked] for index in range(asked))

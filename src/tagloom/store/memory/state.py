@@ -7,6 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from tagloom import problems, refusals, tags
+from tagloom.expiry import Moment
 from tagloom.model import Kind, Match, Ordinal, Origin, Person, Version
 from tagloom.rules import Definition, Facts, is_member, resolved
 from tagloom.tags import TagPath, is_at_or_below
@@ -24,6 +25,8 @@ class Entry(msgspec.Struct, frozen=True):
     exclusive: bool = False
     is_live: bool = True
     owner: str = ""
+    ttl_seconds: int = 0
+    expires_at: Moment = 0
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -35,9 +38,14 @@ class Effect(msgspec.Struct, frozen=True):
     went: frozenset[Ordinal]
     entries: dict[Number, tuple[Entry | None, Entry]]
     aliases: dict[TagPath, tuple[TagPath | None, TagPath | None]]
+    ends: dict[Tagging, tuple[Moment, Moment]]
 
     def is_nothing(self) -> bool:
-        return not any((self.added, self.removed, self.came, self.went, self.entries, self.aliases))
+        return not any((self.added, self.removed, self.came, self.went, self.entries, self.aliases, self.ends))
+
+    def renewed(self) -> set[Tagging]:
+        """The taggings that stay and end at another moment than before."""
+        return self.ends.keys() - self.added - self.removed
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +63,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class State:
     """The environment as of one version. Once committed it never changes again.
 
-    `people` has everyone who ever came and was not erased; `bears` those who are here, with their tags.
+    `people` has everyone who ever came and was not erased; `bears` those who are here, with their tags. `ends` says
+    when those taggings end that do.
     """
 
     def __init__(self) -> None:
@@ -66,6 +75,7 @@ class State:
         self.bears: dict[Ordinal, frozenset[Number]] = {}
         self.entries: dict[Number, Entry] = {}
         self.aliases: dict[TagPath, TagPath] = {}
+        self.ends: dict[Tagging, Moment] = {}
         # Whose catalogue says what a rule's paths stand for; see `seen_today`.
         self.words: State = self
 
@@ -73,7 +83,7 @@ class State:
         other = State()
         other.version, other.people_ever = self.version, self.people_ever
         other.people, other.ordinals, other.bears = dict(self.people), dict(self.ordinals), dict(self.bears)
-        other.entries, other.aliases = dict(self.entries), dict(self.aliases)
+        other.entries, other.aliases, other.ends = dict(self.entries), dict(self.aliases), dict(self.ends)
         return other
 
     # The catalogue.
@@ -125,6 +135,17 @@ class State:
         if number not in self.entries or not self.entries[number].is_live:
             self.entries[number] = Entry(path)
         return number
+
+    def set_end(self, tagging: Tagging, moment: Moment) -> None:
+        """Has a tagging end at a moment, or never for 0."""
+        if moment:
+            self.ends[tagging] = moment
+        else:
+            self.ends.pop(tagging, None)
+
+    def forget_ends(self) -> None:
+        """Whoever does not bear a tag has no end of it."""
+        self.ends = {(o, n): moment for (o, n), moment in self.ends.items() if n in self.bears.get(o, ())}
 
     def drop_shadowed_aliases(self) -> None:
         """A path that is a tag or a branch again is no alias any more."""
@@ -206,6 +227,11 @@ def difference(before: State, after: State) -> Effect:
             path: (before.aliases.get(path), after.aliases.get(path))
             for path in before.aliases.keys() | after.aliases.keys()
             if before.aliases.get(path) != after.aliases.get(path)
+        },
+        {
+            tagging: (before.ends.get(tagging, 0), after.ends.get(tagging, 0))
+            for tagging in before.ends.keys() | after.ends.keys()
+            if before.ends.get(tagging) != after.ends.get(tagging)
         },
     )
 

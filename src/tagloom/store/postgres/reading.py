@@ -63,10 +63,27 @@ class PostgresSnapshot:
         return Stamp(self._state.version, self._state.catalogue_generation, self._state.keys_generation)
 
     def rows(self) -> list[Row]:
+        return self._rows("is_live OR kind<>'end'")
+
+    def _rows(self, condition: str, *values: Any) -> list[Row]:
         query = (
-            'SELECT id, kind, path, is_live, description, exclusive, owner FROM "row" WHERE environment=%s ORDER BY id'
+            "SELECT id, kind, path, is_live, description, exclusive, owner, ttl_seconds, expires_at, tag "
+            f'FROM "row" WHERE environment=%s AND ({condition}) ORDER BY id'
         )
-        return [Row._make(found) for found in self._all(query, self._environment)]
+        return [Row._make(found) for found in self._all(query, self._environment, *values)]
+
+    def ends(self) -> list[Row]:
+        return self._rows("kind='end'")
+
+    def ends_of_ids(self, ids: Sequence[int]) -> list[Row]:
+        return self._rows("kind='end' AND id=ANY(%s::int4[])", list(ids))
+
+    def ends_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
+        condition = (
+            "kind='end' AND tag=ANY(%s::int4[]) AND EXISTS (SELECT 1 FROM unnest(%s::int4[]) AS wanted "
+            'JOIN change ON change.environment=%s AND bucket=wanted AND change."row"="row".id AND version>=%s)'
+        )
+        return self._rows(condition, list(tags), list(buckets), self._environment, since)
 
     def aliases(self) -> list[tuple[str, str]]:
         found = self._all("SELECT path, target FROM alias WHERE environment=%s", self._environment)

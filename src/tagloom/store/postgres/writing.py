@@ -133,6 +133,8 @@ _ROWS = Rows(
         "is_live": "bool",
         "description": "text",
         "exclusive": "bool",
+        "tag": "int4",
+        "expires_at": "int4",
     },
 )
 
@@ -177,12 +179,20 @@ class PostgresTransaction(PostgresSnapshot):
     # The dictionary.
 
     def add_row(self, kind: str, path: str) -> int:
+        return self._add_row(kind, path, is_live=True)
+
+    def end_row(self, tag: int, moment: int) -> int:
+        query = "SELECT id FROM \"row\" WHERE environment=%s AND tag=%s AND expires_at=%s AND kind='end'"
+        found = self._all(query, self._environment, tag, moment)
+        return found[0][0] if found else self._add_row("end", f"{tag}@{moment}", is_live=False, of=(tag, moment))
+
+    def _add_row(self, kind: str, path: str, *, is_live: bool, of: tuple[int, int] = (0, 0)) -> int:
         if not self._ids:
             query = "SELECT nextval(pg_get_serial_sequence('\"row\"', 'id')) FROM generate_series(1, %s)"
             self._ids = [identity for (identity,) in self._wire.ask(query, self._ids_wanted)][::-1]
             self._ids_wanted = min(4 * self._ids_wanted, _IDS_AT_ONCE_MAX)
         identity = self._ids.pop()
-        self._made.append((identity, self._environment, kind, path, True, "", False))
+        self._made.append((identity, self._environment, kind, path, is_live, "", False, *of))
         return identity
 
     def _send_made(self) -> None:
@@ -192,7 +202,19 @@ class PostgresTransaction(PostgresSnapshot):
 
     def put_rows(self, rows: Iterable[Row]) -> None:
         self._send_made()
-        values = [(row.id, row.path, row.is_live, row.description, row.exclusive, row.owner) for row in rows]
+        values = [
+            (
+                row.id,
+                row.path,
+                row.is_live,
+                row.description,
+                row.exclusive,
+                row.owner,
+                row.ttl_seconds,
+                row.expires_at,
+            )
+            for row in rows
+        ]
         if not values:
             return
         columns = list(map(list, zip(*values, strict=True)))
@@ -200,9 +222,10 @@ class PostgresTransaction(PostgresSnapshot):
         self._wire.later('UPDATE "row" SET is_live=false WHERE id=ANY(%b::int4[]) AND is_live', columns[0])
         self._wire.later(
             'UPDATE "row" SET path=new.path, is_live=new.is_live, description=new.description, '
-            "exclusive=new.exclusive, owner=new.owner "
-            "FROM unnest(%b::int4[], %b::text[], %b::bool[], %b::text[], %b::bool[], %b::text[]) "
-            'AS new(id, path, is_live, description, exclusive, owner) WHERE "row".id=new.id',
+            "exclusive=new.exclusive, owner=new.owner, ttl_seconds=new.ttl_seconds, expires_at=new.expires_at "
+            "FROM unnest(%b::int4[], %b::text[], %b::bool[], %b::text[], %b::bool[], %b::text[], %b::int4[], "
+            "%b::int4[]) AS new(id, path, is_live, description, exclusive, owner, ttl_seconds, expires_at) "
+            'WHERE "row".id=new.id',
             *columns,
         )
 

@@ -1,0 +1,65 @@
+"""Takes what has ended: in every serving process, from a thread of its own."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from tagloom import limits, problems
+from tagloom.expiry import Moment, moment_now
+from tagloom.model import Environment, Receipt
+from tagloom.store.port import Population
+
+log = structlog.get_logger("tagloom.sweeping")
+
+
+class Sweeper:
+    """Sweeps the environments of an installation. `ending` tells in which something ends up to a moment."""
+
+    def __init__(
+        self,
+        ending: Callable[[Moment], Sequence[Environment]],
+        population_of: Callable[[Environment], Population],
+        now: Callable[[], float],
+    ) -> None:
+        self._ending = ending
+        self._population_of = population_of
+        self._now = now
+        self._is_stopped = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="tagloom-sweeper", daemon=True)
+
+    def start(self) -> None:
+        """Begins to look for what has ended, in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends behind the batch that is being committed."""
+        self._is_stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _serve(self) -> None:
+        while not self._is_stopped.wait(limits.SWEEP_SECONDS_BETWEEN_LOOKS):
+            try:
+                self.sweep()
+            except problems.StoreUnavailable as problem:
+                log.warning("sweeping.interrupted", detail=problem.detail)
+
+    def sweep(self) -> tuple[tuple[Environment, Receipt], ...]:
+        """Takes all that has ended by now, batch by batch; those that took something. One look when nothing has."""
+        moment = moment_now(self._now())
+        done: list[tuple[Environment, Receipt]] = []
+        while (ending := self._ending(moment)) and not self._is_stopped.is_set():
+            for environment in ending:
+                receipt = self._population_of(environment).sweep()
+                # Nothing, when another process came first.
+                if receipt.removed:
+                    done.append((environment, receipt))
+                    log.info(
+                        "taggings.ended",
+                        space=environment.space,
+                        environment=environment.name,
+                        version=receipt.version,
+                        removed=receipt.removed,
+                    )
+        return tuple(done)

@@ -1,0 +1,166 @@
+"""When taggings and tags end: said, seen and taken back in a real browser, and pictures of it."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tagloom.model import Origin, Person
+from tagloom.store.port import Population, Request
+from tagloom.tags import TagPath
+from tests.bodies import part, user
+from tests.console.conftest import Open
+from tests.console.serving import CUSTOMER, PLACE, Role, Served, serving, signed_in
+from tests.console.test_looks import PICTURES, Theme, look_at, settled
+
+TRIAL = TagPath("plan/trial")
+
+
+@pytest.fixture
+def served(telco_data: Path, tmp_path: Path) -> Iterator[Served]:
+    """A console of its own for each test, since they change what is in it."""
+    shutil.copytree(telco_data, tmp_path / "data")
+    with serving(tmp_path / "data") as served:
+        yield served
+
+
+@pytest.fixture
+def visitors(served: Served) -> Iterator[Callable[[Role], httpx.Client]]:
+    """Sessions in it."""
+    with signed_in(served) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def population(served: Served) -> Population:
+    """The telecoms company's customers."""
+    return served.loom.population(served.loom.installation.control.get_environment("main", "production"))
+
+
+def end_of(population: Population, tag: TagPath = TRIAL) -> datetime | None:
+    """When the customer's tagging ends."""
+    record = population.find_person(Person("user", CUSTOMER))
+    assert record is not None
+    return datetime.fromisoformat(record.expires_at[tag]) if tag in record.expires_at else None
+
+
+def test_a_tag_is_given_for_a_week_renewed_until_a_day_and_ends_never(open_page: Open, population: Population) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?user={CUSTOMER}")
+    panel = page.locator("#panel")
+    entry, span, day = (
+        panel.get_by_label("Add a tag"),
+        panel.get_by_label("For", exact=True),
+        panel.get_by_label("The last day"),
+    )
+    chip = panel.locator(".person-tags .chip").filter(has_text="trial")
+    expect(day).to_be_hidden()
+
+    entry.fill("plan/trial")
+    span.select_option("7 days")
+    panel.get_by_role("button", name="Add tag").click()
+    expect(chip).to_contain_text("ends in 7 days")
+    end = end_of(population)
+    assert end is not None
+    said = f"{end.day} {end:%b %Y}, {end:%H:%M} UTC"
+    expect(chip.locator("time")).to_have_attribute("title", said)
+
+    entry.fill("plan/trial")
+    span.select_option("until a day")
+    last = datetime.now(UTC).date() + timedelta(days=20)
+    panel.get_by_role("button", name="Add tag").click()
+    expect(panel.locator("#tag-said")).to_contain_text("Choose the last day")
+    expect(day).to_be_visible()
+    day.fill(last.isoformat())
+    panel.get_by_role("button", name="Add tag").click()
+    expect(page.locator("#toasts .toast").last).to_contain_text("until another time now")
+    expect(panel.locator(".timeline")).to_contain_text("ends at another time")
+    end = end_of(population)
+    assert end is not None
+    assert end.date() == last + timedelta(days=1)
+
+    page.locator("#toasts .toast").last.get_by_role("button", name="Undo").click()
+    expect(page.locator("#toasts .toast").last).to_contain_text("was undone")
+    expect(chip).to_contain_text("ends in 7 days")
+
+    entry.fill("plan/trial")
+    panel.get_by_role("button", name="Add tag").click()
+    expect(chip.locator("time")).to_have_count(0)
+    assert end_of(population) is None
+
+
+def test_when_a_tag_ends_is_set_on_its_page_and_a_wrong_span_is_said(open_page: Open, population: Population) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/tag?tag=senior")
+    lasts, taken = page.get_by_label("What is given lasts"), page.get_by_label("Taken from everybody at")
+    save = page.get_by_role("button", name="Save when it ends")
+
+    lasts.fill("soon")
+    save.click()
+    expect(page.locator(".error")).to_contain_text("'soon' is no ttl")
+    expect(lasts).to_have_value("soon")
+    lasts.fill("14d")
+    end = (datetime.now(UTC) + timedelta(days=30)).replace(minute=0, second=0, microsecond=0)
+    taken.fill(f"{end:%Y-%m-%dT%H:%M}")
+    save.click()
+
+    expect(page.locator("#toasts .toast").last).to_contain_text("When “senior” ends was saved.")
+    expect(page.locator(".page-head")).to_contain_text("What is given of it lasts 2 weeks.")
+    tag = population.get_tag(TagPath("senior"))
+    assert (tag.ttl, tag.expires_at) == ("2w", f"{end:%Y-%m-%dT%H:%M:%SZ}")
+    # What was there stays when only the other one is changed.
+    lasts.fill("")
+    save.click()
+    expect(page.locator(".page-head")).not_to_contain_text("lasts")
+    assert population.get_tag(TagPath("senior")).expires_at == f"{end:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_activity_names_what_ended_by_itself_and_undoes_it(open_page: Open, population: Population) -> None:
+    past = int(datetime.now(UTC).timestamp()) // 60
+    request = Request(mode="add", origin=Origin("ada"), end=past)
+    population.apply([part([user(CUSTOMER, "plan/trial")])], request)
+    version = population.sweep().version
+    page = open_page("developer")
+    page.goto(f"{PLACE}/activity?action=expiry")
+
+    row = page.locator("#activity-rows tr").first
+    expect(row).to_contain_text("Ended by themselves")
+    expect(row).to_contain_text("tagloom")
+    row.get_by_role("link", name=re.compile("Ended")).click()
+    page.get_by_role("button", name=re.compile("Undo")).click()
+
+    expect(page.locator("#toasts .toast").last).to_contain_text(f"Version {version} was undone")
+    assert end_of(population) is None
+    record = population.find_person(Person("user", CUSTOMER))
+    assert record is not None
+    assert TRIAL in record.tags
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_ends_are_accessible_and_fit_wide_screens_and_phones(
+    open_page: Open, population: Population, theme: Theme
+) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for tag, ttl in (
+        ("plan/trial", 3 * 86_400),
+        ("offers/a-rather-long-name-of-an-offer/for-spring", 3_600),
+        ("beta", 0),
+    ):
+        request = Request(mode="add", origin=Origin("ada", "trials.csv"), end=-ttl)
+        population.apply([part([user(CUSTOMER, tag)])], request)
+    population.apply(
+        [part([user(CUSTOMER, "plan/trial")])], Request(mode="add", origin=Origin("ada"), end=-30 * 86_400)
+    )
+    population.put_tag(TagPath("senior"), Origin("ada"), ttl_seconds=14 * 86_400, expires_at=2**31 // 60)
+    page = open_page("administrator", theme=theme)
+
+    settled(page, f"{PLACE}/people?user={CUSTOMER}")
+    page.get_by_label("For", exact=True).select_option("until a day")
+    look_at(page, f"person-ends-{theme}")
+    settled(page, f"{PLACE}/tag?tag=senior")
+    look_at(page, f"tag-ends-{theme}")

@@ -1,0 +1,156 @@
+"""Ends as they are stored: followed by other processes, out of memory when they are over, and swept once."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tagloom.engine.population import BitmapPopulation
+from tagloom.expiry import moment_text
+from tagloom.model import Mode, Origin, Person
+from tagloom.settings import PostgresUrl, Settings
+from tagloom.store.port import Request
+from tagloom.tags import TagPath
+from tagloom.wiring import Installation, check, open_installation
+from tests.bodies import Line, part, user
+from tests.contract.conftest import Clock
+from tests.postgres import new_installation
+
+ADA = Origin("ada", "test")
+BEGIN = int(Clock().now.timestamp()) // 60
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def open_another(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Installation]]:
+    """Opens the same installation, as one more process would."""
+    where = tmp_path / "tagloom.sqlite" if request.param == "sqlite" else PostgresUrl(new_installation())
+    opened: list[Installation] = []
+    clock = Clock()
+
+    def open_one() -> Installation:
+        opened.append(open_installation(Settings(database=where), create=not opened, now=clock))
+        return opened[-1]
+
+    yield open_one
+    broken = list(check(opened[0]))
+    for each in opened:
+        each.close()
+    assert broken == []
+
+
+def production(installation: Installation) -> BitmapPopulation:
+    return installation.population(installation.control.get_environment("main", "production"))
+
+
+def give(population: BitmapPopulation, *lines: Line, end: int = 0, mode: Mode = "add") -> None:
+    population.apply([part(lines)], Request(mode=mode, origin=ADA, end=end))
+
+
+def ends(population: BitmapPopulation, version: int) -> dict[TagPath, str]:
+    """When the taggings of u1 end, once the process has followed to a version."""
+    deadline = time.monotonic() + 10
+    while population.version() < version and time.monotonic() < deadline:
+        time.sleep(0.005)
+    found = population.find_person(Person("user", "u1"))
+    assert found is not None
+    assert found.version == version
+    return found.expires_at
+
+
+def at(installation: Installation, minute: int) -> None:
+    """Moves the clock to a minute behind its beginning."""
+    clock = installation.now
+    assert isinstance(clock, Clock)
+    clock.now = clock.now.fromtimestamp((BEGIN + minute) * 60, clock.now.tzinfo)
+
+
+def test_another_process_follows_ends_that_come_move_and_go(open_another: Callable[[], Installation]) -> None:
+    writer, other = open_another(), open_another()
+    ours, theirs = production(writer), production(other)
+
+    give(ours, user("u1", "a"))
+    assert ends(theirs, 1) == {}
+    give(ours, user("u1", "a"), end=BEGIN + 1)
+    assert ends(theirs, 2) == {"a": moment_text(BEGIN + 1)}
+    give(ours, user("u1", "a"), end=BEGIN + 2)
+    assert ends(theirs, 3) == {"a": moment_text(BEGIN + 2)}
+    at(writer, 2)
+    # What the other one takes was never seen by it before but by following.
+    assert theirs.sweep().removed == 1
+    assert ends(ours, 4) == {}
+    give(theirs, user("u1", "a"), end=BEGIN + 9)
+    assert ends(ours, 5) == {"a": moment_text(BEGIN + 9)}
+
+
+def test_two_that_sweep_at_once_take_what_ended_once(open_another: Callable[[], Installation]) -> None:
+    several = [open_another() for _ in range(2)]
+    populations = list(map(production, several))
+    give(populations[0], *(user(f"u{n}", "a", "b") for n in range(1_000)), end=BEGIN + 1)
+    at(several[0], 1)
+    removed: list[int] = []
+    threads = [threading.Thread(target=lambda each=each: removed.append(each.sweep().removed)) for each in populations]  # type: ignore[misc]  # Bound at once.
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(removed) == [0, 2_000]
+    ends(populations[0], 2)
+    assert populations[0].version() == 2
+
+
+def test_ends_that_are_over_are_in_nobodys_memory_and_count_as_no_tags(
+    open_another: Callable[[], Installation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = open_another()
+    monkeypatch.setattr("tagloom.limits.TAGS_PER_ENVIRONMENT_MAX", 2)
+    for minute in range(1, 30):
+        give(production(writer), user("u1", "a", "b"), end=BEGIN + minute)
+
+    opened = production(open_another())
+    opened.version()
+
+    dictionary = opened._standing.dictionary
+    assert sum(map(len, dictionary.ends.values())) == 2
+    assert len(dictionary.rows) == 6, "two tags and four facts"
+    assert [tag.tag for tag in opened.list_tags(limit=10).items] == ["a", "b"]
+
+
+def test_an_end_that_comes_again_has_its_row_again(open_another: Callable[[], Installation]) -> None:
+    population = production(open_another())
+    for end in (BEGIN + 1, BEGIN + 2) * 5:
+        give(population, user("u1", "a"), end=end)
+
+    with population._standing.reading() as snapshot:
+        assert len(snapshot.ends()) == 2
+
+
+def test_writes_of_tags_without_ends_store_none(open_another: Callable[[], Installation]) -> None:
+    population = production(open_another())
+    give(population, *(user(f"u{n}", "a") for n in range(100)))
+    give(population, user("u1", "a"), end=BEGIN + 5)
+    give(population, user("u1", "b"), mode="change")
+
+    with population._standing.reading() as snapshot:
+        assert [row.tag for row in snapshot.ends()] == [population._standing.dictionary.live("a").id]  # type: ignore[union-attr]
+
+
+def test_what_was_logged_before_there_were_ends_can_still_be_undone(tmp_path: Path) -> None:
+    settings = Settings(database=tmp_path / "tagloom.sqlite")
+    with closing(open_installation(settings, create=True)) as installation:
+        give(production(installation), user("u1", "a"))
+    with closing(sqlite3.connect(tmp_path / "tagloom.sqlite")) as db, db:
+        cut = 'UPDATE entry SET "after"=replace("after", \',"ttl_seconds":0,"expires_at":0\', \'\') RETURNING "after"'
+        assert [text for (text,) in db.execute(cut)] == [
+            '{"path":"a","is_live":true,"description":"","exclusive":false,"owner":""}'
+        ]
+
+    with closing(open_installation(settings)) as installation:
+        assert list(check(installation)) == []
+        assert production(installation).undo(1, ADA).removed == 1
+        assert production(installation).list_tags(limit=1).items == ()

@@ -1,0 +1,104 @@
+"""The thread that takes what has ended."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tagloom import limits, problems
+from tagloom.model import Environment, Origin
+from tagloom.settings import Settings
+from tagloom.store.port import Request
+from tagloom.sweeping import Sweeper
+from tagloom.wiring import Installation, check, open_installation
+from tests.bodies import part, user
+from tests.contract.conftest import Clock
+
+CLOCK = Clock()
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    CLOCK.now = Clock().now
+    opened = open_installation(Settings(database=tmp_path / "tagloom.sqlite"), create=True, now=CLOCK)
+    yield opened
+    assert list(check(opened)) == []
+    opened.close()
+
+
+def sweeper_of(installation: Installation) -> Sweeper:
+    return Sweeper(installation.list_ending, installation.population, lambda: CLOCK.now.timestamp())
+
+
+def environments(installation: Installation) -> tuple[Environment, ...]:
+    return installation.control.list_environments("main")
+
+
+def give(installation: Installation, where: Environment, id: str, *, ttl: int) -> None:
+    request = Request(mode="add", origin=Origin("ada"), end=-ttl)
+    installation.population(where).apply([part([user(id, "a")])], request)
+
+
+def test_every_environment_in_which_something_ended_is_swept_and_no_other_one_opened(
+    installation: Installation,
+) -> None:
+    development, staging, production = environments(installation)
+    give(installation, development, "u1", ttl=60)
+    give(installation, production, "u1", ttl=60)
+    give(installation, production, "u2", ttl=600)
+    sweeper = sweeper_of(installation)
+    assert sweeper.sweep() == ()
+    CLOCK.advance(timedelta(minutes=1))
+
+    swept = sweeper.sweep()
+
+    assert sorted((where.name, receipt.removed) for where, receipt in swept) == [("development", 1), ("production", 1)]
+    assert sweeper.sweep() == ()
+    assert installation.population(staging).version() == 0
+
+
+def test_much_that_ended_is_taken_in_batches_until_nothing_is_left(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ENDS_PER_SWEEP_MAX", 3)
+    production = environments(installation)[-1]
+    for minute in range(1, 11):
+        give(installation, production, "u1" if minute % 2 else f"u{minute}", ttl=60 * minute)
+    CLOCK.advance(timedelta(minutes=10))
+
+    removed = [receipt.removed for _, receipt in sweeper_of(installation).sweep()]
+
+    assert removed == [3, 3]
+    assert installation.list_ending(10**9) == ()
+
+
+def test_the_thread_takes_what_ends_while_it_runs_and_outlives_a_store_that_is_away(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SWEEP_SECONDS_BETWEEN_LOOKS", 0.01)
+    production = environments(installation)[-1]
+    give(installation, production, "u1", ttl=60)
+    looks = threading.Semaphore(0)
+
+    def list_ending(moment: int) -> tuple[Environment, ...]:
+        looks.release()
+        if CLOCK.now == Clock().now:
+            raise problems.StoreUnavailable("The database is away.")
+        return installation.list_ending(moment)
+
+    sweeper = Sweeper(list_ending, installation.population, lambda: CLOCK.now.timestamp())
+    sweeper.start()
+    try:
+        assert looks.acquire(timeout=10)
+        assert looks.acquire(timeout=10)
+        CLOCK.advance(timedelta(minutes=2))
+        deadline = time.monotonic() + 10
+        while installation.population(production).version() < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    finally:
+        sweeper.stop()
+
+    assert installation.population(production).get_change(2).action == "expiry"
