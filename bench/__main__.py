@@ -4,13 +4,14 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import console, counts, http, load, peer_speeds, postgres
+from bench import console, counts, history, http, load, peer_speeds, postgres
 from bench.report import Report
 from bench.run import Bench, Run
 
 BENCHES: dict[str, Bench] = {
     "load": load.measure,
     "counts": counts.measure,
+    "history": history.measure,
     "http": http.measure,
     "console": console.measure,
     "postgres": postgres.measure,

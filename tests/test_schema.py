@@ -13,14 +13,16 @@ from alembic.operations import Operations
 from tagloom import problems
 from tagloom.access import Access
 from tagloom.accounts import Accounts
-from tagloom.model import Origin
+from tagloom.model import Origin, Person
 from tagloom.settings import Settings
 from tagloom.store.migrations import upgrade
 from tagloom.store.migrations.versions import v0001_first, v0002_accounts
+from tagloom.store.port import Request
 from tagloom.store.schema import metadata
 from tagloom.store.sqlite import SqliteDatabase, open_engine
 from tagloom.tags import TagPath
 from tagloom.wiring import check, open_installation
+from tests.bodies import part, user
 
 FIRST_RELEASE = (
     "INSERT INTO organization (id, name) VALUES ('main', 'Acme')",
@@ -147,3 +149,23 @@ def test_a_file_that_a_newer_release_migrates_is_read_on_and_not_written(tmp_pat
     assert population.get_tag(TagPath("before")).users == 0
     assert installation.control.list_tokens("main") == ()
     installation.close()
+
+
+def test_a_log_of_an_earlier_release_finds_whom_its_versions_touched(tmp_path: Path) -> None:
+    path = tmp_path / "tagloom.sqlite"
+    installation = open_installation(Settings(database=path), create=True)
+    population = installation.population(installation.control.get_environment("main", "production"))
+    crowd = [user(f"u{number}", "a", f"n/{number % 7}") for number in range(70_000)]
+    population.apply([part(crowd)], Request(mode="add", origin=Origin("ada")))
+    population.apply([part([user("u3", "b"), user("u69999", "b")])], Request(mode="set", origin=Origin("ada")))
+    told = [population.list_changes(person=Person("user", id), limit=9) for id in ("u3", "u4", "u69999")]
+    with installation.database.engine.begin() as connection:
+        connection.execute(sql.text("DROP TABLE batch_bucket"))
+        connection.execute(sql.text("UPDATE alembic_version SET version_num='0009'"))
+    installation.close()
+
+    upgraded = open_installation(Settings(database=path))
+    population = upgraded.population(upgraded.control.get_environment("main", "production"))
+    assert [population.list_changes(person=Person("user", id), limit=9) for id in ("u3", "u4", "u69999")] == told
+    assert list(check(upgraded)) == []
+    upgraded.close()

@@ -130,6 +130,12 @@ def sql_text(*statements: str) -> Spoil:
     return spoil
 
 
+def name_the_next_version(db: sqlite3.Connection) -> None:
+    count, environment = db.execute("SELECT change_count, environment FROM batch WHERE version=2").fetchone()
+    places = int(count).to_bytes(4, "little")
+    db.execute("UPDATE batch_bucket SET places=? WHERE version=2 AND environment=?", (places, environment))
+
+
 def swap_everyone(db: sqlite3.Connection) -> None:
     change_chunk(db, "everyone", lambda chunk: chunk - BitMap([3]))
 
@@ -203,6 +209,21 @@ CASES: list[tuple[str, Spoil, str]] = [
             "UPDATE change SET added=? WHERE version=1 AND row=?", (to_bytes(BitMap([70_000])), row_of(db, "plan/p0"))
         ),
         "version 1 changes people of another bucket in chunk 0 of 'plan/p0'",
+    ),
+    (
+        "a version that says it touched others",
+        lambda db: db.execute("UPDATE batch_bucket SET people=? WHERE version=1", (to_bytes(BitMap([1])),)),
+        "version 1 says that it touched others in bucket 0 than its changes did",
+    ),
+    (
+        "a version that names changes of another",
+        name_the_next_version,
+        "version 2 names changes of bucket 0 that are not its own",
+    ),
+    (
+        "a version that touched and does not say so",
+        sql_text("DELETE FROM batch_bucket WHERE environment=PRODUCTION AND version=3"),
+        "changes are not found by the people whom they touched",
     ),
     (
         "a version missing",

@@ -5,6 +5,7 @@ everything that earlier batches of the same commit did laid over them. A `Draft`
 All decisions fall before the first write, so a batch that is refused leaves nothing behind.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -18,7 +19,7 @@ from tagloom import limits, problems
 from tagloom.engine.chunks import BitMap, buckets_of, chunk_of, from_bytes, to_bytes
 from tagloom.engine.directory import Growth, add_keys
 from tagloom.engine.keys import Hashed
-from tagloom.engine.storage import BatchRecord, ChunkChange, Entry, Row, RowTotal, State, Transaction
+from tagloom.engine.storage import BatchRecord, ChunkChange, Entry, Row, RowTotal, State, Touched, Transaction
 from tagloom.model import Origin
 from tagloom.tags import TagPath, branches_above, is_at_or_below
 
@@ -136,6 +137,29 @@ class Draft:
             yield row, self.added.get(row, nothing), self.removed.get(row, nothing)
 
 
+class _Touching:
+    """Whom a version touches in each bucket, and where its changes there lie, as they are made one after another."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, tuple[list[BitMap], array[int]]] = {}
+        self._count = 0
+
+    def add(self, bucket: int, plus: BitMap, minus: BitMap) -> None:
+        """Notes the next change."""
+        found = self._buckets.get(bucket)
+        if found is None:
+            found = self._buckets[bucket] = [], array("I")
+        found[0].extend(each for each in (plus, minus) if each)
+        found[1].append(self._count)
+        self._count += 1
+
+    def rows(self, version: int) -> Iterator[tuple[int, Touched]]:
+        """Each bucket with what the log keeps of it."""
+        for bucket, (people, places) in self._buckets.items():
+            touched = people[0] if len(people) == 1 else BitMap.union(*people)
+            yield bucket, Touched(version, to_bytes(touched), places.tobytes())
+
+
 class View:
     """One environment inside one transaction."""
 
@@ -167,6 +191,7 @@ class View:
         self.drafts: list[Draft] = []
         self._log: list[tuple[BatchRecord, list[ChunkChange], list[Entry]]] = []
         self._totals: list[RowTotal] = []
+        self._touched: list[tuple[int, Touched]] = []
         self._undone: list[tuple[int, Sequence[int]]] = []
         self.growth: Growth | None = None
         self.rewrote_keys = False
@@ -317,7 +342,7 @@ class View:
         """Lays a draft over the view and logs it as the next version; `flush` writes it."""
         facts = set(self.dictionary.facts.values())
         version = self.state.version + 1
-        changes: list[ChunkChange] = []
+        changes, touching = list[ChunkChange](), _Touching()
         added_count = removed_count = 0
         for row, added, removed in draft.rows():
             if row not in facts:
@@ -326,10 +351,10 @@ class View:
                 removed_count += total.removed
                 self._totals.append(total)
             self._changed_rows.add(row)
-            changes.extend(self._change_row(version, row, added, removed))
+            changes.extend(self._change_row(version, row, added, removed, touching))
         for row, added, removed in draft.end_rows():
             self._changed_rows.add(row)
-            changes.extend(self._change_row(version, row, added, removed))
+            changes.extend(self._change_row(version, row, added, removed, touching))
         batch = BatchRecord(
             version=version,
             at=at,
@@ -344,6 +369,7 @@ class View:
             is_final=action == "erase",
         )
         self._log.append((batch, changes, draft.entries))
+        self._touched.extend(touching.rows(version))
         if len(undoes) > 1:
             self._undone.append((version, undoes))
         generation = self.state.catalogue_generation + bool(draft.entries)
@@ -351,7 +377,9 @@ class View:
         self.drafts.append(draft)
         return version
 
-    def _change_row(self, version: int, row: int, added: BitMap, removed: BitMap) -> Iterator[ChunkChange]:
+    def _change_row(
+        self, version: int, row: int, added: BitMap, removed: BitMap, touching: "_Touching"
+    ) -> Iterator[ChunkChange]:
         nothing = BitMap()
         for bucket in buckets_of(added | removed if added and removed else added or removed):
             plus = chunk_of(added, bucket) if added else nothing
@@ -361,6 +389,7 @@ class View:
                 chunk = self._chunks[row, bucket] = BitMap(self.chunk(row, bucket))
             chunk -= minus
             chunk |= plus
+            touching.add(bucket, plus, minus)
             yield ChunkChange(version, row, bucket, to_bytes(plus), to_bytes(minus))
 
     def wiped_keys(self) -> None:
@@ -383,6 +412,8 @@ class View:
         self.tx.add_batches(self._log)
         if self._totals:
             self.tx.add_totals(self._totals)
+        if self._touched:
+            self.tx.add_touched(self._touched)
         for version, undone in self._undone:
             self.tx.add_undone(version, undone)
         self._settle_ends()

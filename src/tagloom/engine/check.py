@@ -12,7 +12,7 @@ from tagloom.engine.chunks import BitMap, bitmap_of, from_bytes
 from tagloom.engine.dictionary import FACTS
 from tagloom.engine.directory import unpack_keys, unpack_page
 from tagloom.engine.keys import KeyHash
-from tagloom.engine.storage import ChunkChange, Entry, Moved, Row, RowTotal, Snapshot
+from tagloom.engine.storage import ChunkChange, Entry, Moved, Row, RowTotal, Snapshot, Span
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import Receipt
 from tagloom.tags import branches_above, parse_tag
@@ -30,6 +30,7 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     yield from _batches_count_their_changes(
         snapshot, rows, {row.id for row in rows.values() if row.kind == "tag"}, facts
     )
+    yield from _versions_touched_whom_they_say(snapshot)
     yield from _dictionary_is_the_fold_of_its_entries(snapshot, rows)
     whole = {row: _whole(snapshot, row) for row in facts.values()}
     yield from _everyone_is_users_and_visitors(snapshot, rows, facts, whole)
@@ -75,6 +76,21 @@ def _change_fits(change: ChunkChange, before: BitMap, where: str) -> Iterator[st
         everybody.min() // ORDINALS_PER_CHUNK != change.bucket or everybody.max() // ORDINALS_PER_CHUNK != change.bucket
     ):
         yield f"version {change.version} changes people of another bucket in {where}"
+
+
+def _versions_touched_whom_they_say(snapshot: Snapshot) -> Iterator[str]:
+    found = 0
+    for bucket in range((snapshot.state().next_ordinal - 1) // ORDINALS_PER_CHUNK + 1):
+        for each in snapshot.touched(bucket, Span(0)):
+            changes = [*map(ChunkChange._make, snapshot.changes_at(each.version, each.places))]
+            found += len(changes)
+            people = BitMap.union(BitMap(), *(from_bytes(data) for each in changes for data in each[-2:]))
+            if any((change.version, change.bucket) != (each.version, bucket) for change in changes):
+                yield f"version {each.version} names changes of bucket {bucket} that are not its own"
+            elif people != from_bytes(each.people):
+                yield f"version {each.version} says that it touched others in bucket {bucket} than its changes did"
+    if found != snapshot.changes_count():
+        yield f"{abs(snapshot.changes_count() - found)} changes are not found by the people whom they touched"
 
 
 def _batches_count_their_changes(

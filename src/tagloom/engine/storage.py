@@ -4,6 +4,7 @@ The lower of the two ports: `BitmapPopulation` implements `Population` on any of
 A `Snapshot` sees one committed state; a `Transaction` is the only writer while it lasts, and commits as a whole.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
@@ -74,6 +75,24 @@ class ChunkChange(NamedTuple):
     bucket: int
     added: bytes
     removed: bytes
+
+
+class Touched(NamedTuple):
+    """Whom one version touched in one bucket, and the places of its changes there among all its changes, ascending.
+
+    Roaring bytes, and 32-bit numbers.
+    """
+
+    version: int
+    people: bytes
+    places: bytes
+
+
+def place_numbers(places: bytes) -> Sequence[int]:
+    """The numbers of `Touched.places`. Raises: ValueError: some bytes are missing."""
+    numbers = array("I")
+    numbers.frombytes(places)
+    return numbers
 
 
 class Entry(NamedTuple):
@@ -197,11 +216,14 @@ class Snapshot(Protocol):
     def changes_of_rows(self, rows: Sequence[int], bucket: int, after: int) -> Iterator[ChunkChange]:
         """Changes of these rows in one bucket by versions above `after`, the newest first."""
 
-    def changes_in(self, bucket: int, span: Span) -> Iterator[ChunkChange]:
-        """Changes of one bucket in every row by version, between `after` and `before`; lazily, for few may be needed.
+    def touched(self, bucket: int, span: Span) -> Iterator[Touched]:
+        """Of each version between `after` and `before` that changed a bucket; lazily, for few may be needed.
 
         Neither the limit nor actor, source and action are looked at.
         """
+
+    def changes_at(self, version: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
+        """The changes of a version at some places, as `Touched` has them; plain tuples, since few are looked into."""
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         """All changes, by bucket, row and version."""
@@ -211,6 +233,9 @@ class Snapshot(Protocol):
 
     def totals(self, version: int, rows: Sequence[int]) -> list[RowTotal]:
         """What a version did to some tags, by row."""
+
+    def changes_count(self) -> int:
+        """How many changes there are."""
 
     def totals_count(self) -> int:
         """How many totals there are."""
@@ -247,6 +272,9 @@ class Transaction(Snapshot, Protocol):
 
     def add_batches(self, batches: Sequence[tuple[BatchRecord, Sequence[ChunkChange], Sequence[Entry]]]) -> None: ...
     def add_totals(self, totals: Sequence[RowTotal]) -> None: ...
+    def add_touched(self, touched: Sequence[tuple[int, Touched]]) -> None:
+        """Each with its bucket."""
+
     def add_undone(self, by: int, versions: Sequence[int]) -> None:
         """Notes that one version took back several others."""
 

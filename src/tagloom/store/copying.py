@@ -19,7 +19,7 @@ from tagloom.store import schema
 Values = dict[str, Any]
 OnVersions = Callable[[int, int], None]
 
-LOG = (schema.batch, schema.change, schema.batch_row, schema.entry)
+LOG = (schema.batch, schema.change, schema.batch_row, schema.batch_bucket, schema.entry)
 # What the log stands on: rows of these are added and changed, and never go.
 GROUND = (schema.organization, schema.space, schema.environment)
 # In the order in which rows may name others.
@@ -128,7 +128,7 @@ def _copy_log(reading: sql.Connection, target: sql.Engine, key: int, newest: int
                     next_id += 1
                 writing.execute(sql.insert(change), rows)
                 count += len(rows)
-            for table in (schema.batch_row, schema.entry, batch):
+            for table in (schema.batch_row, schema.batch_bucket, schema.entry, batch):
                 selected = sql.select(table).where(*_between(table, key, after, until)).order_by(*table.primary_key)
                 for found in _in_parts(reading.execute(selected).mappings()):
                     rows = [dict(each) for each in found]

@@ -28,7 +28,9 @@ from tagloom.engine.storage import (
     Stamp,
     State,
     StepRecord,
+    Touched,
     Transaction,
+    place_numbers,
 )
 from tagloom.measures import Times
 from tagloom.store.migrations import SCHEMA_QUERY, check_schema, newest_schema, upgrade
@@ -430,18 +432,19 @@ class _SqliteSnapshot:
         )
         return self._changes(condition, self._environment, bucket, _json_of(rows), after)
 
-    def changes_in(self, bucket: int, span: Span) -> Iterator[ChunkChange]:
-        # The index alone tells which there are; their bitmaps are read as they are asked for.
-        order = "DESC" if span.newest_first else "ASC"
+    def touched(self, bucket: int, span: Span) -> Iterator[Touched]:
         query = (
-            "SELECT id FROM change WHERE environment=? AND bucket=? AND version>? AND version<? "
-            f"ORDER BY version {order}, id"
+            "SELECT version, people, places FROM batch_bucket WHERE environment=? AND bucket=? AND version>? "
+            f"AND version<? ORDER BY version {'DESC' if span.newest_first else 'ASC'}"
         )
         edges = span.after, _INTEGER_MAX if span.before is None else span.before
-        found = self._connection.execute(query, (self._environment, bucket, *edges)).fetchall()
-        for start in range(0, len(found), _CHANGES_AT_ONCE):
-            some = _json_of(identity for (identity,) in found[start : start + _CHANGES_AT_ONCE])
-            yield from self._changes(f"id IN (SELECT value FROM json_each(?)) ORDER BY version {order}, id", some)
+        return map(Touched._make, self._connection.execute(query, (self._environment, bucket, *edges)))
+
+    def changes_at(self, version: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
+        first = self._range(version)[0]
+        query = f"SELECT {_CHANGE_COLUMNS} FROM change WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+        some = _json_of(first + place for place in place_numbers(places))
+        return self._connection.execute(query, (some,)).fetchall()
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         return self._changes("environment=? ORDER BY bucket, row, version", self._environment)
@@ -474,6 +477,10 @@ class _SqliteSnapshot:
         )
         found = self._connection.execute(query, (_json_of(rows), self._environment, version))
         return [RowTotal(*total) for total in found]
+
+    def changes_count(self) -> int:
+        query = "SELECT count(*) FROM change WHERE environment=?"
+        return int(self._connection.execute(query, (self._environment,)).fetchone()[0])
 
     def totals_count(self) -> int:
         query = "SELECT count(*) FROM batch_row WHERE environment=?"
@@ -617,6 +624,11 @@ class _SqliteTransaction(_SqliteSnapshot):
         query = "INSERT INTO batch_row (environment, version, row, added, removed) VALUES (?, ?, ?, ?, ?)"
         # In the order of the key: neighbours are written to one page after another.
         values = [(self._environment, *total) for total in sorted(totals, key=lambda total: (total.row, total.version))]
+        self._connection.executemany(query, values)
+
+    def add_touched(self, touched: Sequence[tuple[int, Touched]]) -> None:
+        query = "INSERT INTO batch_bucket (environment, bucket, version, people, places) VALUES (?, ?, ?, ?, ?)"
+        values = [(self._environment, bucket, *each) for bucket, each in sorted(touched)]
         self._connection.executemany(query, values)
 
     def add_undone(self, by: int, versions: Sequence[int]) -> None:

@@ -19,6 +19,8 @@ from tagloom.engine.storage import (
     Stamp,
     State,
     StepRecord,
+    Touched,
+    place_numbers,
 )
 from tagloom.store.postgres.connecting import Wire
 from tagloom.store.schema import first_change_id
@@ -200,21 +202,24 @@ class PostgresSnapshot:
         found = _paged(ask, (_INTEGER_MAX, 0), lambda found: (found[1], found[0]))
         return (ChunkChange._make(each[1:]) for each in found)
 
-    def changes_in(self, bucket: int, span: Span) -> Iterator[ChunkChange]:
+    def touched(self, bucket: int, span: Span) -> Iterator[Touched]:
         order, sign = ("DESC", "<") if span.newest_first else ("ASC", ">")
         query = (
-            f"SELECT id, {_CHANGE_COLUMNS} FROM change WHERE environment=%s AND bucket=%s "
-            f"AND version>%s AND version<%s AND (version, id){sign}(%s, %s) "
-            f"ORDER BY version {order}, id {order} LIMIT %s"
+            "SELECT version, people, places FROM batch_bucket WHERE environment=%s AND bucket=%s AND version>%s "
+            f"AND version<%s AND version{sign}%s ORDER BY version {order} LIMIT %s"
         )
         before = _INTEGER_MAX if span.before is None else span.before
 
         def ask(place: Sequence[Any], limit: int) -> list[tuple[Any, ...]]:
             return self._all(query, self._environment, bucket, span.after, before, *place, limit)
 
-        start = (_INTEGER_MAX, 0) if span.newest_first else (0, 0)
-        found = _paged(ask, start, lambda found: (found[1], found[0]))
-        return (ChunkChange._make(each[1:]) for each in found)
+        start = (_INTEGER_MAX if span.newest_first else 0,)
+        return map(Touched._make, _paged(ask, start, lambda found: found[:1]))
+
+    def changes_at(self, version: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
+        before = self._range(version)[0]
+        query = f"SELECT {_CHANGE_COLUMNS} FROM change WHERE id=ANY(%s::int8[]) ORDER BY id"
+        return [(*found,) for found in self._all(query, [before + 1 + place for place in place_numbers(places)])]
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         query = (
@@ -251,6 +256,9 @@ class PostgresSnapshot:
             'WHERE environment=%s AND "row"=ANY(%s::int4[]) AND version=%s ORDER BY "row"'
         )
         return [RowTotal._make(found) for found in self._all(query, self._environment, list(rows), version)]
+
+    def changes_count(self) -> int:
+        return int(self._all("SELECT count(*) FROM change WHERE environment=%s", self._environment)[0][0])
 
     def totals_count(self) -> int:
         return int(self._all("SELECT count(*) FROM batch_row WHERE environment=%s", self._environment)[0][0])

@@ -15,6 +15,7 @@ from tagloom.engine.storage import (
     Segment,
     State,
     StepRecord,
+    Touched,
 )
 from tagloom.store.migrations import SCHEMA_QUERY, check_schema
 from tagloom.store.postgres.connecting import Wire
@@ -121,6 +122,10 @@ _ENTRIES = Rows(
 _TOTALS = Rows(
     "batch_row",
     {"environment": "int4", '"row"': "int4", "version": "int8", "added": "int8", "removed": "int8"},
+)
+_TOUCHED = Rows(
+    "batch_bucket",
+    {"environment": "int4", "bucket": "int4", "version": "int8", "people": "bytea", "places": "bytea"},
 )
 _PAGES = Rows("page", {"place": "int8", "entries": "bytea"})
 _ROWS = Rows(
@@ -276,6 +281,9 @@ class PostgresTransaction(PostgresSnapshot):
     def add_totals(self, totals: Sequence[RowTotal]) -> None:
         inserted = sorted((total.row, total.version, total.added, total.removed) for total in totals)
         _TOTALS.put(self._wire, ((self._environment, *total) for total in inserted))
+
+    def add_touched(self, touched: Sequence[tuple[int, Touched]]) -> None:
+        _TOUCHED.put(self._wire, ((self._environment, bucket, *each) for bucket, each in sorted(touched)))
 
     def add_undone(self, by: int, versions: Sequence[int]) -> None:
         query = "INSERT INTO undone (environment, version, by) SELECT %s, it, %s FROM unnest(%b::int8[]) AS it"
