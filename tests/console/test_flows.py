@@ -298,7 +298,7 @@ def test_a_person_is_found_and_their_tags_are_changed_by_hand(open_page: Open, s
     page.keyboard.press("Tab")
     expect(entry).to_have_value("services/streaming")
     entry.press_sequentially("/t", delay=20)
-    expect(panel.get_by_role("option")).to_have_text([re.compile("services/streaming/tv")])
+    expect(panel.locator("#tag-options").get_by_role("option")).to_have_text([re.compile("services/streaming/tv")])
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")

@@ -3,6 +3,7 @@
 import pytest
 
 from tagloom import problems
+from tagloom.bulk import Order
 from tagloom.model import Receipt, TribeMode
 from tagloom.rules import All, Definition, HasTag, InTribe, Not
 from tagloom.store.port import Population, Request, TagTribe
@@ -20,6 +21,19 @@ def crowd(population: Population) -> Population:
     lines = user("u1", "sports/golf"), user("u2", "sports", "vip"), user("u3", "vip"), visitor("v1", "sports")
     apply(population, "add", *lines)
     return population
+
+
+def test_an_order_without_an_end_is_told_apart_by_what_it_always_was() -> None:
+    """Or a key that was used before an upgrade would be refused behind it."""
+    order = Order(format="csv", mode="add", origin=ADA)
+    before = (
+        b'{"format":"csv","mode":"add","origin":{"actor":"ada","source":"crm.csv"},"under":null,"lowercase":false,'
+        b'"dry_run":false,"allow_empty":false,"idempotency_key":null,"user_column":"user","visitor_column":"visitor",'
+        b'"tag_column":"tag","rejected_max":1000}'
+    )
+
+    assert order.digest() == before
+    assert Order(format="csv", mode="add", origin=ADA, ttl="1d").digest() != before
 
 
 def tag_fans(population: Population, tag: str, mode: TribeMode = "add", **asked: object) -> Receipt:
