@@ -95,6 +95,7 @@ UPLOAD_CHUNKS_HELD_MAX = 16  # 4 MiB of a body wait for the reader; then the sen
 FORM_BYTES_MAX = 1_048_576  # The largest rule as a form; files come another way.
 UPLOAD_BYTES_MAX = 2_147_483_648  # A file by the browser, 2 GiB; larger ones come by the API or the command line.
 UPLOAD_FIELDS_MAX = 20  # Fields beside the file of an upload.
+UPLOAD_FIELD_BYTES_MAX = 65_536  # One field beside the file of an upload; the options as JSON have some hundreds.
 COLUMNS_PER_MAPPING_MAX = 1_000  # The widest table of the CRMs we read has some hundreds.
 MAPPINGS_PER_SPACE_MAX = 200  # Listed on one page.
 VERSIONS_PER_MAPPING_MAX = 1_000  # Older forms stay, so that an import can say what it was read by.

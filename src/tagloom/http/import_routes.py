@@ -3,8 +3,9 @@
 from typing import Any
 
 from tagloom import limits, problems
-from tagloom.http import imports
+from tagloom.http import bringing, imports
 from tagloom.http.addresses import SPACE, E
+from tagloom.http.multipart import MULTIPART
 from tagloom.http.parameters import LIMIT, MODE, NORMALIZE, Parameter
 from tagloom.http.routing import Handler, Route
 from tagloom.http.shapes import ImportsPage, MappingsPage
@@ -57,10 +58,11 @@ IMPORTS: tuple[Route, ...] = (
     Route(
         method="POST",
         path=f"{E}/imports",
-        handler=imports.create_import,
+        handler=bringing.create_import,
         group="Imports",
         summary="Bring a file, which waits to be planned or run",
-        description="Plain, or compressed by gzip or zstd. The body is stored; nothing is applied yet.",
+        description="Plain, or compressed by gzip or zstd. The body is stored; nothing is applied yet. In a form the "
+        "options stand beside the file: each as a field, or together as JSON in `options`. They win over the query.",
         parameters=(
             Parameter(name="name", description="The file's name, for the history."),
             MODE,
@@ -71,12 +73,13 @@ IMPORTS: tuple[Route, ...] = (
                 name="share_removed_max",
                 description="Percent of the taggings under the prefix that a run may take without being asked.",
                 kind="integer",
+                most=100,
             ),
             Parameter(
                 name="allow_empty", description="Let an empty mirror take every tag.", kind="flag", default=False
             ),
         ),
-        bulk=tuple(imports.FORMATS),
+        bulk=(*bringing.FORMATS, MULTIPART),
         answer=Import,
         status=201,
         problems=(
@@ -177,7 +180,7 @@ IMPORTS: tuple[Route, ...] = (
         parameters=(
             Parameter(name="shape", description="What is sent.", choices=("reasons", "rows"), default="reasons"),
         ),
-        answer_types=tuple(imports.FORMATS),
+        answer_types=tuple(bringing.FORMATS),
         problems=(problems.ImportNotFound, problems.ImportFileGone),
     ),
 )
@@ -193,7 +196,7 @@ MAPPINGS: tuple[Route, ...] = (
         description="The body is the file's beginning, plain or compressed by gzip or zstd; of Parquet it is the whole "
         "file. The answer has the mapping, the columns with samples, and the first rows as they would be read.",
         scopes=("tags:write",),
-        bulk=tuple(imports.FORMATS),
+        bulk=tuple(bringing.FORMATS),
         answer=Proposal,
         problems=(
             problems.BodyTooLarge,

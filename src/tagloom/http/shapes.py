@@ -10,6 +10,7 @@ from tagloom.model import (
     SCOPES,
     Audience,
     Change,
+    Mode,
     Organization,
     OverlapRegion,
     PersonRecord,
@@ -21,7 +22,7 @@ from tagloom.model import (
     Version,
 )
 from tagloom.rules import Rule
-from tagloom.store.imports_port import Import, KeptMapping
+from tagloom.store.imports_port import Import, ImportFormat, KeptMapping
 from tagloom.syncs import Sync, SyncDraft, SyncRun
 
 # What a tag is needs more words than a schema has: the problems say what is wrong, and where.
@@ -307,6 +308,24 @@ class TribesPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: tuple[Tribe, ...]
     next_cursor: Cursor
+
+
+class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a file is to be imported. Without a format the file's name tells it.
+
+    `name` is the file's name for the history, `mapping` that of a mapping that the space keeps. A run that would take
+    more than `share_removed_max` percent of the taggings at or below `under` is held; an empty mirror is, unless
+    `allow_empty`.
+    """
+
+    name: Annotated[str, Meta(max_length=limits.CHARACTERS_PER_ID_MAX)] = ""
+    format: ImportFormat | None = None
+    mode: Mode = "add"
+    under: Annotated[str, Meta(max_length=limits.CHARACTERS_PER_ID_MAX)] = ""
+    normalize: Literal["lowercase"] | None = None
+    mapping: Annotated[str, Meta(max_length=limits.CHARACTERS_PER_ID_MAX)] | None = None
+    share_removed_max: Annotated[int, Meta(ge=0, le=100)] = limits.IMPORT_SHARE_REMOVED_DEFAULT
+    allow_empty: bool = False
 
 
 class ImportsPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,12 +5,21 @@ import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from tagloom import limits, problems
 from tagloom.store.imports_port import Compression
 
 ID = re.compile(r"[0-9a-f]{24}")
 _MAGIC: tuple[tuple[bytes, Compression], ...] = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"))
+
+
+class Stored(NamedTuple):
+    """A file that lies in the folder: the id of its import to be, its bytes, how it is compressed."""
+
+    id: str
+    size: int
+    compression: Compression
 
 
 class Folder:
@@ -23,8 +32,8 @@ class Folder:
         """Where the file of an import is."""
         return self._place / run / "file"
 
-    def store(self, chunks: Iterable[bytes]) -> tuple[str, int, Compression]:
-        """Stores a file: the id of its import to be, its bytes, and how it is compressed, told by its first bytes.
+    def store(self, chunks: Iterable[bytes]) -> Stored:
+        """Stores a file; its first bytes tell how it is compressed.
 
         Raises: BodyTooLarge; what `chunks` raises. Then nothing is left.
         """
@@ -38,7 +47,7 @@ class Folder:
         except BaseException:
             shutil.rmtree(path.parent)
             raise
-        return run, size, compression_of(first)
+        return Stored(run, size, compression_of(first))
 
     def drop(self, run: str) -> None:
         """Forgets a file; does nothing when it is gone."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tagloom import limits, problems
-from tagloom.importing.folder import Folder, chunks_of
+from tagloom.importing.folder import Folder, Stored, chunks_of
 from tagloom.importing.mending import rows_to_mend
 from tagloom.importing.proposing import Beginning, beginning_of
 from tagloom.mappings import Mapping, check_mapping
@@ -47,7 +47,7 @@ class Imports:
     def bring_file(
         self,
         environment: Environment,
-        source: Path | Iterable[bytes],
+        source: Path | Stored | Iterable[bytes],
         *,
         name: str,
         by: str,
@@ -61,7 +61,7 @@ class Imports:
         owner: str = "",
         allow_empty: bool = False,
     ) -> Import:
-        """Stores a file, which waits to be planned or run. Its compression is told by its first bytes.
+        """Stores a file, which waits to be planned or run; one that `store` took already is not stored again.
 
         Without `format` the name tells it. Without a mapping the records are of the plain form: `user` or `visitor`
         and `tag` in columns, or the objects that a bulk write takes.
@@ -69,45 +69,56 @@ class Imports:
         Raises: BodyInvalid: it is empty, or of no known format; BodyTooLarge; TooManyImports; what the mapping, the
         prefix and the mode together may be wrong in: MappingInvalid, TagProblem, ContentTypeUnsupported.
         """
-        found = format or format_of(name)
-        draft = Import(
-            id="",
-            space=environment.space,
-            environment=environment.name,
-            name=name[: limits.CHARACTERS_PER_SOURCE_MAX],
-            format=found,
-            compression="none",
-            size_bytes=0,
-            by=by,
-            created_at=rfc3339(self._now()),
-            mode=mode,
-            under=under,
-            lowercase=lowercase,
-            mapping=mapping,
-            mapping_name=mapping_name,
-            share_removed_max=share_removed_max,
-            owner=owner,
-            allows_empty=allow_empty,
-        )
-        _check(draft)
+        try:
+            found = format or format_of(name)
+            draft = Import(
+                id="",
+                space=environment.space,
+                environment=environment.name,
+                name=name[: limits.CHARACTERS_PER_SOURCE_MAX],
+                format=found,
+                compression="none",
+                size_bytes=0,
+                by=by,
+                created_at=rfc3339(self._now()),
+                mode=mode,
+                under=under,
+                lowercase=lowercase,
+                mapping=mapping,
+                mapping_name=mapping_name,
+                share_removed_max=share_removed_max,
+                owner=owner,
+                allows_empty=allow_empty,
+            )
+            _check(draft)
+            stored = source if isinstance(source, Stored) else self.store(environment, source)
+        except BaseException:
+            if isinstance(source, Stored):
+                self.folder.drop(source.id)
+            raise
+        return self._add(draft, stored)
+
+    def store(self, environment: Environment, source: Path | Iterable[bytes]) -> Stored:
+        """Stores a file of which it is not known yet how it is to be applied; `bring_file` takes it from there.
+
+        Raises: BodyTooLarge, TooManyImports; what `source` raises.
+        """
         self._forget_old()
         kept = [run for run in self.list(environment, limit=limits.PAGE_ITEMS_MAX) if run.has_file]
         if len(kept) >= limits.UPLOADS_KEPT_MAX:
             raise problems.TooManyImports(
                 f"{limits.UPLOADS_KEPT_MAX} files are kept; drop one first.", files_max=limits.UPLOADS_KEPT_MAX
             )
-        chunks = chunks_of(source) if isinstance(source, Path) else source
-        id, size, compression = self.folder.store(chunks)
-        if not size and found != "ndjson":
-            self.folder.drop(id)
-            raise problems.BodyInvalid("The file is empty.")
-        run = replace(draft, id=id, size_bytes=size, compression=compression)
+        return self.folder.store(chunks_of(source) if isinstance(source, Path) else source)
+
+    def _add(self, draft: Import, stored: Stored) -> Import:
+        """The import of a stored file; without one, the file goes. Raises: BodyInvalid."""
+        run = replace(draft, id=stored.id, size_bytes=stored.size, compression=stored.compression)
         try:
-            if found == "parquet" and compression != "none":
-                raise problems.BodyInvalid("A Parquet file is compressed inside; bring it as it is.")
+            check_file(run)
             self._control.add_import(run)
         except BaseException:
-            self.folder.drop(id)
+            self.folder.drop(stored.id)
             raise
         return run
 
@@ -341,6 +352,14 @@ def format_of(name: str) -> ImportFormat:
     raise problems.BodyInvalid(
         f"'{name[:100]}' ends with none of .csv, .ndjson and .parquet.", rule="a CSV, NDJSON or Parquet file"
     )
+
+
+def check_file(run: Import) -> None:
+    """Raises: BodyInvalid: the file is empty, or compressed as its format never is."""
+    if not run.size_bytes and run.format != "ndjson":
+        raise problems.BodyInvalid("The file is empty.")
+    if run.format == "parquet" and run.compression != "none":
+        raise problems.BodyInvalid("A Parquet file is compressed inside; bring it as it is.")
 
 
 def tally_of(done: Iterable[Done]) -> Tally:
