@@ -29,6 +29,7 @@ WORDS = {
     "consistency",
     "mappings",
     "measures",
+    "sources",
     "syncs",
 }
 PORTS = {"port", "roster_port", "imports_port", "syncs_port"}

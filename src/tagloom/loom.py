@@ -10,7 +10,9 @@ from tagloom.access import Access
 from tagloom.accounts import Accounts
 from tagloom.boards import Boards
 from tagloom.catalogue import Catalogue
+from tagloom.fetching.remotes import Remotes
 from tagloom.foresight import Foresight
+from tagloom.importing.fetching import Fetcher
 from tagloom.importing.imports import Imports
 from tagloom.importing.shelf import Mappings
 from tagloom.importing.worker import Worker
@@ -77,6 +79,7 @@ class Loom:
     foresight: Foresight
     imports: Imports
     worker: Worker
+    fetcher: Fetcher
     accounts: Accounts
     sessions: Sessions
     teammates: Teammates
@@ -98,6 +101,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
     foresight = Foresight(tribes, installation.population)
     imports = Imports(control, installation.uploads, installation.population, now)
     provider, reach = installation.identity_provider, installation.reach
+    remotes = Remotes(reach)
     return Loom(
         installation=installation,
         access=access,
@@ -108,6 +112,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
         foresight=foresight,
         imports=imports,
         worker=Worker(imports, control, foresight, installation.population, now),
+        fetcher=Fetcher(imports, control, remotes, now),
         accounts=Accounts(control, installation.passwords, now=now),
         sessions=Sessions(control, now),
         teammates=Teammates(control, access, now=now),

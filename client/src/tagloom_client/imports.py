@@ -47,6 +47,36 @@ def bring_file(
     return Ask("POST", path, reading(Import), query=query, body=body, is_repeatable=False)
 
 
+def bring_address(
+    place: Place,
+    url: str,
+    *,
+    secret: str | None = None,
+    format: Literal["csv", "ndjson", "parquet"] | None = None,
+    name: str | None = None,
+    mode: Mode = "add",
+    under: str | None = None,
+    mapping: str | None = None,
+    normalize: Literal["lowercase"] | None = None,
+    share_removed_max: int | None = None,
+    allow_empty: bool | None = None,
+) -> Ask[Import]:
+    """Has the server fetch a file, by a secret of its own if one is named; it waits once it is there."""
+    options = {
+        "secret": secret,
+        "format": format,
+        "name": name,
+        "mode": mode,
+        "under": under,
+        "mapping": mapping,
+        "normalize": normalize,
+        "share_removed_max": share_removed_max,
+        "allow_empty": allow_empty,
+    }
+    body = json_body({"url": url, **{key: value for key, value in options.items() if value is not None}})
+    return Ask("POST", f"{place.address}/imports", reading(Import), body=body, is_repeatable=False)
+
+
 def list_imports(place: Place, *, before: str | None = None, limit: int = 20) -> Ask[tuple[Import, ...]]:
     """The newest imports, behind the one of the id `before`."""
     query = query_of(before=before, limit=limit)

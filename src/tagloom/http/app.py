@@ -49,6 +49,7 @@ def create_app(
         targeting=loom.targeting,
         catalogue=loom.catalogue,
         imports=loom.imports,
+        fetcher=loom.fetcher,
         mappings=loom.mappings,
         syncs=loom.syncs,
         runner=loom.runner,
@@ -69,9 +70,11 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         loom.worker.start()
+        loom.fetcher.start()
         loom.runner.start()
         yield
         loom.runner.stop()
+        loom.fetcher.stop()
         loom.worker.stop()
         installation.close()
 

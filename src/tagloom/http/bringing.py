@@ -1,35 +1,42 @@
-"""How a file becomes an import over HTTP: as the body, or in a form beside its options."""
+"""How a file becomes an import over HTTP: as the body, in a form beside its options, or by its address."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from tagloom import limits, problems
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
-from tagloom.http.bodies import content_type, decode, received
+from tagloom.http.bodies import JSON, content_type, decode, read_body, received
 from tagloom.http.call import Answer, Call
 from tagloom.http.multipart import MULTIPART, Form, boundary_of, read_form
-from tagloom.http.shapes import ImportOptions
+from tagloom.http.shapes import ImportOptions, UrlImport
 from tagloom.importing.folder import Stored
+from tagloom.importing.imports import How
 from tagloom.mappings import Mapping
+from tagloom.sources import Remote
 from tagloom.store.imports_port import Import, ImportFormat
 from tagloom.tags import printable
 
+Options = TypeVar("Options", bound=ImportOptions)
 FORMATS: dict[str, ImportFormat] = {content_type: format for format, content_type in CONTENT_TYPE_OF_FORMAT.items()}
 OPTIONS = "options"  # The field of a form that has all options as JSON.
 
 
 async def create_import(call: Call) -> Answer:
     """Takes a file, which waits to be planned or run."""
-    options = _merged({}, call.query)
-    if content_type(call) == MULTIPART:
+    options = _merged(ImportOptions, call.query)
+    if content_type(call) == JSON:
+        body = decode(await read_body(call), dict[str, Any])
+        asked = _merged(UrlImport, msgspec.structs.asdict(options), body)
+        run = await call.in_thread(lambda: _bring_address(call, asked))
+    elif content_type(call) == MULTIPART:
         boundary = boundary_of(call.header(b"content-type"))
         run = await received(
             call, limits.IMPORT_BYTES_MAX, lambda chunks: _bring_form(call, chunks, boundary=boundary, options=options)
         )
     else:
-        format = format_of_body(call, MULTIPART)
+        format = format_of_body(call, MULTIPART, JSON)
         name = options.name or f"body.{format}"
         run = await received(
             call, limits.IMPORT_BYTES_MAX, lambda chunks: _bring(call, chunks, options, name=name, format=format)
@@ -51,11 +58,14 @@ def format_of_body(call: Call, *others: str) -> ImportFormat:
     return format
 
 
-def _merged(*given: dict[str, Any]) -> ImportOptions:
-    """Options of which the later ones win; texts stand for numbers and flags. Raises: BodyInvalid, with the field."""
+def _merged(kind: type[Options], *given: dict[str, Any], is_text: bool = False) -> Options:
+    """Options of which the later ones win; with `is_text` texts stand for numbers and flags.
+
+    Raises: BodyInvalid, with the field.
+    """
     merged = {name: value for each in given for name, value in each.items()}
     try:
-        return msgspec.convert(merged, ImportOptions, strict=False)
+        return msgspec.convert(merged, kind, strict=not is_text)
     except msgspec.ValidationError as error:
         says, _, place = str(error).partition(" - at `")
         field = place.rstrip("`") or "$"
@@ -86,35 +96,44 @@ def _options_of(form: Form[Stored], options: ImportOptions) -> ImportOptions:
     fields = dict(form.fields)
     text = fields.pop(OPTIONS, None)
     written = {} if text is None else decode(text.encode(), dict[str, Any])
-    return _merged(msgspec.structs.asdict(options), written, fields)
+    return _merged(ImportOptions, msgspec.structs.asdict(options), written, fields, is_text=True)
 
 
 def _bring(
     call: Call, source: Iterator[bytes] | Stored, options: ImportOptions, *, name: str, format: ImportFormat | None
 ) -> Import:
     try:
-        named, mapping = kept_mapping(call, options)
+        named, mapping = _kept_mapping(call, options)
     except BaseException:
         if isinstance(source, Stored):
             call.doors.imports.folder.drop(source.id)
         raise
-    return call.doors.imports.bring_file(
-        call.environment,
-        source,
-        name=name,
+    how: How = {**_how(call, options, named, mapping), "name": name, "format": format}
+    return call.doors.imports.bring_file(call.environment, source, **how)
+
+
+def _bring_address(call: Call, asked: UrlImport) -> Import:
+    """In a thread: the import of a file that will be fetched."""
+    how = _how(call, asked, *_kept_mapping(call, asked))
+    return call.doors.fetcher.bring_address(call.environment, Remote(url=asked.url, secret=asked.secret), **how)
+
+
+def _how(call: Call, options: ImportOptions, named: str | None, mapping: Mapping | None) -> How:
+    return How(
+        name=options.name,
         by=call.principal.name,
         mapping=mapping,
         mapping_name=named,
         mode=options.mode,
         under=options.under,
         lowercase=options.normalize == "lowercase",
-        format=format,
+        format=options.format,
         share_removed_max=options.share_removed_max,
         allow_empty=options.allow_empty,
     )
 
 
-def kept_mapping(call: Call, options: ImportOptions) -> tuple[str | None, Mapping | None]:
+def _kept_mapping(call: Call, options: ImportOptions) -> tuple[str | None, Mapping | None]:
     """The mapping that the options name, and how the import tells of it. Raises: MappingNotFound."""
     if options.mapping is None:
         return None, None

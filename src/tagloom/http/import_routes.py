@@ -8,9 +8,10 @@ from tagloom.http.addresses import SPACE, E
 from tagloom.http.multipart import MULTIPART
 from tagloom.http.parameters import LIMIT, MODE, NORMALIZE, Parameter
 from tagloom.http.routing import Handler, Route
-from tagloom.http.shapes import ImportsPage, MappingsPage
+from tagloom.http.shapes import ImportsPage, MappingsPage, UrlImport
 from tagloom.importing.proposing import Proposal
 from tagloom.mappings import Mapping
+from tagloom.sources import AddressRefused, ExtraMissing
 from tagloom.store.imports_port import Import, KeptMapping
 
 WRITE: dict[str, Any] = {"scopes": ("tags:write", "people:write")}
@@ -62,7 +63,8 @@ IMPORTS: tuple[Route, ...] = (
         group="Imports",
         summary="Bring a file, which waits to be planned or run",
         description="Plain, or compressed by gzip or zstd. The body is stored; nothing is applied yet. In a form the "
-        "options stand beside the file: each as a field, or together as JSON in `options`. They win over the query.",
+        "options stand beside the file: each as a field, or together as JSON in `options`. They win over the query. "
+        "With a `url` as JSON the server fetches the file itself; the import is `fetching` until it is there.",
         parameters=(
             Parameter(name="name", description="The file's name, for the history."),
             MODE,
@@ -79,6 +81,7 @@ IMPORTS: tuple[Route, ...] = (
                 name="allow_empty", description="Let an empty mirror take every tag.", kind="flag", default=False
             ),
         ),
+        body=UrlImport,
         bulk=(*bringing.FORMATS, MULTIPART),
         answer=Import,
         status=201,
@@ -90,6 +93,9 @@ IMPORTS: tuple[Route, ...] = (
             problems.MappingNotFound,
             problems.TagProblem,
             problems.TooManyImports,
+            AddressRefused,
+            ExtraMissing,
+            problems.SourceUnreadable,
         ),
         **WRITE,
     ),

@@ -148,12 +148,11 @@ def _operation(route: Route, named: dict[Any, Json]) -> Json:
         operation["security"] = []
     else:
         operation["x-scopes"] = list(route.scopes)
-    if route.body is not None:
-        content = {"application/json": {"schema": named[route.body]}}
-        operation["requestBody"] = {"required": route.is_body_required, "content": content}
-    elif route.bulk:
+    if route.body is not None or route.bulk:
         content = {each: {"schema": _bulk_schema(each)} for each in route.bulk}
-        operation["requestBody"] = {"required": True, "content": content}
+        if route.body is not None:
+            content = {"application/json": {"schema": named[route.body]}, **content}
+        operation["requestBody"] = {"required": route.is_body_required, "content": content}
     return operation
 
 

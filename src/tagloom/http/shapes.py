@@ -328,6 +328,16 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     allow_empty: bool = False
 
 
+class UrlImport(ImportOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file that the server fetches, and how it is to be imported.
+
+    `url` is of https, s3, gs, az, abfs, sftp or file, and never holds credentials; `secret` names what holds them.
+    """
+
+    url: Annotated[str, Meta(min_length=1, max_length=limits.URL_CHARACTERS_MAX)]
+    secret: Annotated[str, Meta(max_length=64)] | None = None
+
+
 class ImportsPage(msgspec.Struct, frozen=True, kw_only=True):
     """Imports, the newest first; older ones are behind the id of the last one."""
 

@@ -11,6 +11,7 @@ from tagloom import limits, problems
 from tagloom.store.imports_port import Compression
 
 ID = re.compile(r"[0-9a-f]{24}")
+_PART = "part-"
 _MAGIC: tuple[tuple[bytes, Compression], ...] = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"))
 
 
@@ -49,6 +50,34 @@ class Folder:
             raise
         return Stored(run, size, compression_of(first))
 
+    def fill(self, run: str, chunks: Iterable[bytes]) -> Stored:
+        """Stores the file of an import that is there already; what came of it before is written anew.
+
+        It is there once it is whole. Raises: BodyTooLarge; what `chunks` raises. Then a part of it is left, to be
+        dropped or written anew.
+        """
+        path = self.path(run)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Of its own name: whoever was thought to be lost may still write, too.
+        part = path.parent / f"{_PART}{secrets.token_hex(4)}"
+        for left in path.parent.glob(f"{_PART}*"):
+            left.unlink(missing_ok=True)
+        size = _written(part, chunks, is_watched=True)
+        try:
+            with part.open("rb") as file:
+                first = file.read(4)
+            part.replace(path)
+        except FileNotFoundError as error:
+            raise problems.ImportChanged("Somebody else fetches the file, or dropped it.") from error
+        return Stored(run, size, compression_of(first))
+
+    def size_so_far(self, run: str) -> int:
+        """How many bytes of a file are here while it is fetched."""
+        try:
+            return max((part.stat().st_size for part in self.path(run).parent.glob(f"{_PART}*")), default=0)
+        except FileNotFoundError:
+            return 0
+
     def drop(self, run: str) -> None:
         """Forgets a file; does nothing when it is gone."""
         shutil.rmtree(self._place / run, ignore_errors=True)
@@ -72,7 +101,7 @@ def chunks_of(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _written(path: Path, chunks: Iterable[bytes]) -> int:
+def _written(path: Path, chunks: Iterable[bytes], *, is_watched: bool = False) -> int:
     size = 0
     with path.open("xb") as file:
         for chunk in chunks:
@@ -82,4 +111,7 @@ def _written(path: Path, chunks: Iterable[bytes]) -> int:
                     f"A file has {limits.IMPORT_BYTES_MAX:,} bytes at most.", bytes_max=limits.IMPORT_BYTES_MAX
                 )
             file.write(chunk)
+            if is_watched:
+                # The file's size is how much of it has come.
+                file.flush()
     return size

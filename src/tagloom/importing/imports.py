@@ -3,10 +3,12 @@
 Asking changes the stored import; a worker, of whatever process, sees the change and acts on it.
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Required, TypedDict, Unpack
 
 from msgspec.structs import replace
 
@@ -16,13 +18,34 @@ from tagloom.importing.mending import rows_to_mend
 from tagloom.importing.proposing import Beginning, beginning_of
 from tagloom.mappings import Mapping, check_mapping
 from tagloom.model import Done, Environment, Mode, Origin, Rejected, Version
-from tagloom.store.imports_port import ENDED, Import, ImportFormat, ImportState, Tally
+from tagloom.sources import Remote
+from tagloom.store.imports_port import ENDED, WORKED_ON, Import, ImportFormat, ImportState, Tally
 from tagloom.store.port import Control, Population
 from tagloom.tags import parse_tag
 from tagloom.times import rfc3339
 
 _TRIES = 20  # A change that others overtook so often is given up.
 _BEGUN: tuple[ImportState, ...] = ("running", "paused")
+
+
+class How(TypedDict, total=False):
+    """How a file is to be applied, beside its bytes.
+
+    Without `format` the name tells it. Without a mapping the records are of the plain form: `user` or `visitor` and
+    `tag` in columns, or the objects that a bulk write takes. The rest is as `Import` has it.
+    """
+
+    name: Required[str]
+    by: Required[str]
+    mapping: Mapping | None
+    mapping_name: str | None
+    mode: Mode
+    under: str
+    lowercase: bool
+    format: ImportFormat | None
+    share_removed_max: float | None
+    owner: str
+    allow_empty: bool
 
 
 class Imports:
@@ -45,52 +68,16 @@ class Imports:
     # Bringing.
 
     def bring_file(
-        self,
-        environment: Environment,
-        source: Path | Stored | Iterable[bytes],
-        *,
-        name: str,
-        by: str,
-        mapping: Mapping | None = None,
-        mapping_name: str | None = None,
-        mode: Mode = "add",
-        under: str = "",
-        lowercase: bool = False,
-        format: ImportFormat | None = None,
-        share_removed_max: float | None = limits.IMPORT_SHARE_REMOVED_DEFAULT,
-        owner: str = "",
-        allow_empty: bool = False,
+        self, environment: Environment, source: Path | Stored | Iterable[bytes], **how: Unpack[How]
     ) -> Import:
         """Stores a file, which waits to be planned or run; one that `store` took already is not stored again.
 
-        Without `format` the name tells it. Without a mapping the records are of the plain form: `user` or `visitor`
-        and `tag` in columns, or the objects that a bulk write takes.
-
-        Raises: BodyInvalid: it is empty, or of no known format; BodyTooLarge; TooManyImports; what the mapping, the
-        prefix and the mode together may be wrong in: MappingInvalid, TagProblem, ContentTypeUnsupported.
+        Its compression is told by its first bytes. Raises: BodyInvalid: it is empty, or of no known format;
+        BodyTooLarge; TooManyImports; what the mapping, the prefix and the mode together may be wrong in:
+        MappingInvalid, TagProblem, ContentTypeUnsupported.
         """
         try:
-            found = format or format_of(name)
-            draft = Import(
-                id="",
-                space=environment.space,
-                environment=environment.name,
-                name=name[: limits.CHARACTERS_PER_SOURCE_MAX],
-                format=found,
-                compression="none",
-                size_bytes=0,
-                by=by,
-                created_at=rfc3339(self._now()),
-                mode=mode,
-                under=under,
-                lowercase=lowercase,
-                mapping=mapping,
-                mapping_name=mapping_name,
-                share_removed_max=share_removed_max,
-                owner=owner,
-                allows_empty=allow_empty,
-            )
-            _check(draft)
+            draft = self._draft(environment, how)
             stored = source if isinstance(source, Stored) else self.store(environment, source)
         except BaseException:
             if isinstance(source, Stored):
@@ -98,18 +85,57 @@ class Imports:
             raise
         return self._add(draft, stored)
 
+    def expect_file(self, environment: Environment, remote: Remote, **how: Unpack[How]) -> Import:
+        """An import whose file is to be fetched. Raises: as bringing one."""
+        draft = replace(self._draft(environment, how), id=secrets.token_hex(12), state="fetching", remote=remote)
+        self._check_room(environment)
+        self._control.add_import(draft)
+        return _shown(draft)
+
+    def format_of(self, name: str) -> ImportFormat:
+        """The format that a file's name tells. Raises: BodyInvalid."""
+        return format_of(name)
+
+    def _draft(self, environment: Environment, how: How) -> Import:
+        """An import without a file. Raises: as bringing one."""
+        name = how["name"]
+        draft = Import(
+            id="",
+            space=environment.space,
+            environment=environment.name,
+            name=name[: limits.CHARACTERS_PER_SOURCE_MAX],
+            format=how.get("format") or format_of(name),
+            compression="none",
+            size_bytes=0,
+            by=how["by"],
+            created_at=rfc3339(self._now()),
+            mode=how.get("mode", "add"),
+            under=how.get("under", ""),
+            lowercase=how.get("lowercase", False),
+            mapping=how.get("mapping"),
+            mapping_name=how.get("mapping_name"),
+            share_removed_max=how.get("share_removed_max", limits.IMPORT_SHARE_REMOVED_DEFAULT),
+            owner=how.get("owner", ""),
+            allows_empty=how.get("allow_empty", False),
+        )
+        _check(draft)
+        return draft
+
     def store(self, environment: Environment, source: Path | Iterable[bytes]) -> Stored:
         """Stores a file of which it is not known yet how it is to be applied; `bring_file` takes it from there.
 
         Raises: BodyTooLarge, TooManyImports; what `source` raises.
         """
+        self._check_room(environment)
+        return self.folder.store(chunks_of(source) if isinstance(source, Path) else source)
+
+    def _check_room(self, environment: Environment) -> None:
         self._forget_old()
         kept = [run for run in self.list(environment, limit=limits.PAGE_ITEMS_MAX) if run.has_file]
         if len(kept) >= limits.UPLOADS_KEPT_MAX:
             raise problems.TooManyImports(
                 f"{limits.UPLOADS_KEPT_MAX} files are kept; drop one first.", files_max=limits.UPLOADS_KEPT_MAX
             )
-        return self.folder.store(chunks_of(source) if isinstance(source, Path) else source)
 
     def _add(self, draft: Import, stored: Stored) -> Import:
         """The import of a stored file; without one, the file goes. Raises: BodyInvalid."""
@@ -195,6 +221,8 @@ class Imports:
         return rows_to_mend(self._path(run), run, self.rejected(environment, id))
 
     def _told(self, environment: Environment, run: Import) -> Import:
+        if run.state == "fetching":
+            return _shown(replace(run, size_bytes=self.folder.size_so_far(run.id)))
         if run.state not in _BEGUN:
             return run
         return replace(run, tally=tally_of(self._population_of(environment).steps(run.id)))
@@ -244,12 +272,14 @@ class Imports:
 
         Raises: ImportStateWrong; with `undo`, what undoing raises.
         """
-        states: tuple[ImportState, ...] = ("waiting", "looking", "planned", "held", "running", "paused")
-        run = self._change(
-            environment, id, states, lambda run: replace(_to(run, "cancelled"), ended_at=self._at()), needs_file=False
-        )
+        states: tuple[ImportState, ...] = ("fetching", "waiting", "looking", "planned", "held", "running", "paused")
+        run = self._change(environment, id, states, self._cancelled, needs_file=False)
+        if not run.has_file:
+            self.folder.drop(id)
         done = self._population_of(environment).seal(id)
-        run = self._change(environment, id, ("cancelled",), lambda run: replace(run, tally=tally_of(done)))
+        run = self._change(
+            environment, id, ("cancelled",), lambda run: replace(run, tally=tally_of(done)), needs_file=False
+        )
         return self.undo(environment, id, by=by) if undo else run
 
     def undo(self, environment: Environment, id: str, *, by: str) -> Import:
@@ -291,6 +321,10 @@ class Imports:
 
     # Within.
 
+    def _cancelled(self, run: Import) -> Import:
+        has_file = run.has_file and run.state != "fetching"
+        return replace(_to(run, "cancelled"), ended_at=self._at(), has_file=has_file)
+
     def _at(self) -> str:
         return rfc3339(self._now())
 
@@ -328,7 +362,7 @@ class Imports:
         for id in self.folder.older_than(self._now() - limits.UPLOAD_DAYS_KEPT * 86_400):
             try:
                 run = self._control.get_import(id)
-                if run.state in ("looking", "running"):
+                if run.state in WORKED_ON:
                     continue
                 self._control.put_import(replace(run, has_file=False))
             except problems.ImportNotFound:
@@ -352,6 +386,12 @@ def format_of(name: str) -> ImportFormat:
     raise problems.BodyInvalid(
         f"'{name[:100]}' ends with none of .csv, .ndjson and .parquet.", rule="a CSV, NDJSON or Parquet file"
     )
+
+
+def _shown(run: Import) -> Import:
+    """An import whose address is told without its query."""
+    remote = run.remote
+    return run if remote is None else replace(run, remote=replace(remote, url=remote.url.partition("?")[0]))
 
 
 def check_file(run: Import) -> None:
