@@ -130,7 +130,7 @@ def azure_options(address: Address, key: AzureKey) -> dict[str, Any]:
 def _only_ours(filesystem: Any, wanted: dict[str, Any]) -> Any:
     """A filesystem of adlfs, unless it helped itself from the environment. Raises: AddressRefused."""
     for name in _AZURE_SECRETS:
-        if getattr(filesystem, name) != wanted[name]:
+        if wanted[name] is None and getattr(filesystem, name) is not None:
             raise AddressRefused(
                 f"The server's environment holds AZURE_STORAGE_{name.upper()}, which is nobody's to use by an address. "
                 "The operator moves it into a secret."
