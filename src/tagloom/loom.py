@@ -124,6 +124,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
             Alerting(reach.mail, reach.check_address),
             secrets=reach.secrets,
             folder=reach.files,
+            remotes=remotes,
             now=now,
         ),
         openid=None if provider is None else OpenId(provider, now),

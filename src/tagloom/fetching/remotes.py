@@ -78,6 +78,12 @@ class Remotes:
             )
         return tuple(Remote(url=_url(address, each), secret=remote.secret) for each in found)
 
+    def each(self, organization: str, remote: Remote) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """The names and the chunks of the files that an address stands for, one after the other. Raises: as `list`."""
+        for found in self.list(organization, remote):
+            with self.open(organization, found) as opened:
+                yield parse_address(found.url).name, opened.chunks
+
     def _key(self, organization: str, remote: Remote, address: Address) -> AnyKey | None:
         if remote.secret is None:
             return None
