@@ -285,3 +285,23 @@ def test_an_address_that_cannot_be_fetched_is_refused_at_once(
     assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{problem}")
     assert "sesame" not in answer.text
     assert loom.list_imports() == ()
+
+
+def test_a_key_brings_one_import_however_often_it_is_sent(loom: Tagloom, served: Served) -> None:
+    first = loom.bring_file(b"user,tag\nu1,a\n", format="csv", idempotency_key="load 1")
+    assert loom.bring_file(b"user,tag\nu1,a\n", format="csv", idempotency_key="load 1").id == first.id
+    with pytest.raises(ProblemError) as caught:
+        loom.bring_file(b"user,tag\nu2,a\n", format="csv", idempotency_key="load 1")
+    assert caught.value.name == "idempotency-key-reused"
+    headers = {"Idempotency-Key": "form 1"}
+    with served.http() as http:
+        sent = [
+            http.post(f"{loom.place.address}/imports", files={"file": ("a.csv", b"user,tag\n")}, headers=headers)
+            for _ in range(2)
+        ]
+        url = {"url": "https://localhost:1/a.csv"}
+        asked = [http.post(f"{loom.place.address}/imports", json=url, headers={"Idempotency-Key": "u"}) for _ in "ab"]
+    assert [each.status_code for each in (*sent, *asked)] == [201] * 4
+    assert sent[0].json()["id"] == sent[1].json()["id"]
+    assert asked[0].json()["id"] == asked[1].json()["id"]
+    assert len(loom.list_imports()) == 3

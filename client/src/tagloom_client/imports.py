@@ -31,8 +31,9 @@ def bring_file(
     normalize: Literal["lowercase"] | None = None,
     share_removed_max: int | None = None,
     allow_empty: bool | None = None,
+    idempotency_key: str | None = None,
 ) -> Ask[Import]:
-    """Sends a file, which waits to be planned or run."""
+    """Sends a file, which waits to be planned or run. The same key again gives the import that it gave before."""
     query = query_of(
         name=name,
         mode=mode,
@@ -44,7 +45,15 @@ def bring_file(
     )
     body = Body(CONTENT_TYPES[format], source)
     path = f"{place.address}/imports"
-    return Ask("POST", path, reading(Import), query=query, body=body, is_repeatable=False)
+    return Ask(
+        "POST",
+        path,
+        reading(Import),
+        query=query,
+        headers={} if idempotency_key is None else {"Idempotency-Key": idempotency_key},
+        body=body,
+        is_repeatable=idempotency_key is not None,
+    )
 
 
 def bring_address(

@@ -77,7 +77,7 @@ def _bring_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, options
     imports, kept = call.doors.imports, list[Stored]()
 
     def keep(file: Iterator[bytes]) -> Stored:
-        kept.append(imports.store(call.environment, file))
+        kept.append(imports.store(call.environment, file, is_digested=call.idempotency_key() is not None))
         return kept[-1]
 
     try:
@@ -130,6 +130,7 @@ def _how(call: Call, options: ImportOptions, named: str | None, mapping: Mapping
         format=options.format,
         share_removed_max=options.share_removed_max,
         allow_empty=options.allow_empty,
+        key=call.idempotency_key(),
     )
 
 

@@ -44,6 +44,12 @@ def _ask(
     )
 
 
+REPEATED = Parameter(
+    name="Idempotency-Key",
+    description="Any text of your choice: the same key with the same file and options gives the import that it gave "
+    "before, as long as that is known.",
+    characters_max=limits.IDEMPOTENCY_KEY_CHARACTERS_MAX,
+)
 IMPORTS: tuple[Route, ...] = (
     Route(
         method="GET",
@@ -81,6 +87,7 @@ IMPORTS: tuple[Route, ...] = (
                 name="allow_empty", description="Let an empty mirror take every tag.", kind="flag", default=False
             ),
         ),
+        headers=(REPEATED,),
         body=UrlImport,
         bulk=(*bringing.FORMATS, MULTIPART),
         answer=Import,
@@ -95,6 +102,7 @@ IMPORTS: tuple[Route, ...] = (
             problems.TooManyImports,
             AddressRefused,
             ExtraMissing,
+            problems.IdempotencyKeyReused,
             problems.SourceUnreadable,
         ),
         **WRITE,

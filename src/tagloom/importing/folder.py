@@ -1,5 +1,6 @@
 """Where the files of imports lie while they are needed, each in a folder named by its import."""
 
+import hashlib
 import re
 import secrets
 import shutil
@@ -16,11 +17,12 @@ _MAGIC: tuple[tuple[bytes, Compression], ...] = ((b"\x1f\x8b", "gzip"), (b"\x28\
 
 
 class Stored(NamedTuple):
-    """A file that lies in the folder: the id of its import to be, its bytes, how it is compressed."""
+    """A file that lies in the folder: the id of its import to be, its bytes, its compression, and its hash if asked."""
 
     id: str
     size: int
     compression: Compression
+    digest: str = ""
 
 
 class Folder:
@@ -33,8 +35,8 @@ class Folder:
         """Where the file of an import is."""
         return self._place / run / "file"
 
-    def store(self, chunks: Iterable[bytes]) -> Stored:
-        """Stores a file; its first bytes tell how it is compressed.
+    def store(self, chunks: Iterable[bytes], *, is_digested: bool = False) -> Stored:
+        """Stores a file; its first bytes tell how it is compressed. A digest costs a second a gigabyte or so.
 
         Raises: BodyTooLarge; what `chunks` raises. Then nothing is left.
         """
@@ -42,13 +44,21 @@ class Folder:
         path = self.path(run)
         path.parent.mkdir(parents=True)
         try:
-            size = _written(path, chunks)
+            hash = hashlib.blake2b(digest_size=32) if is_digested else None
+            size = _written(path, chunks if hash is None else _digested(chunks, hash))
             with path.open("rb") as file:
                 first = file.read(4)
         except BaseException:
             shutil.rmtree(path.parent)
             raise
-        return Stored(run, size, compression_of(first))
+        return Stored(run, size, compression_of(first), "" if hash is None else hash.hexdigest())
+
+    def move(self, run: str, to: str) -> None:
+        """Gives a stored file to another import, which has none or the same."""
+        target = self.path(to)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.path(run).replace(target)
+        self.drop(run)
 
     def fill(self, run: str, chunks: Iterable[bytes]) -> Stored:
         """Stores the file of an import that is there already; what came of it before is written anew.
@@ -85,7 +95,12 @@ class Folder:
     def older_than(self, moment: float) -> Iterator[str]:
         """The imports whose files were stored before a moment, in Unix seconds."""
         for place in sorted(self._place.glob("*")) if self._place.exists() else ():
-            if ID.fullmatch(place.name) and place.stat().st_mtime < moment:
+            try:
+                is_old = ID.fullmatch(place.name) is not None and place.stat().st_mtime < moment
+            except FileNotFoundError:
+                # Somebody else dropped it in between.
+                continue
+            if is_old:
                 yield place.name
 
 
@@ -99,6 +114,12 @@ def chunks_of(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(limits.UPLOAD_CHUNK_BYTES):
             yield chunk
+
+
+def _digested(chunks: Iterable[bytes], hash: "hashlib.blake2b") -> Iterator[bytes]:
+    for chunk in chunks:
+        hash.update(chunk)
+        yield chunk
 
 
 def _written(path: Path, chunks: Iterable[bytes], *, is_watched: bool = False) -> int:

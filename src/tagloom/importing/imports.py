@@ -3,6 +3,7 @@
 Asking changes the stored import; a worker, of whatever process, sees the change and acts on it.
 """
 
+import hashlib
 import secrets
 import threading
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Required, TypedDict, Unpack
 
+import msgspec
 from msgspec.structs import replace
 
 from tagloom import limits, problems
@@ -32,7 +34,8 @@ class How(TypedDict, total=False):
     """How a file is to be applied, beside its bytes.
 
     Without `format` the name tells it. Without a mapping the records are of the plain form: `user` or `visitor` and
-    `tag` in columns, or the objects that a bulk write takes. The rest is as `Import` has it.
+    `tag` in columns, or the objects that a bulk write takes. The same key again gives the import that it gave before,
+    as long as that is known. The rest is as `Import` has it.
     """
 
     name: Required[str]
@@ -46,6 +49,7 @@ class How(TypedDict, total=False):
     share_removed_max: float | None
     owner: str
     allow_empty: bool
+    key: str | None
 
 
 class Imports:
@@ -73,24 +77,33 @@ class Imports:
         """Stores a file, which waits to be planned or run; one that `store` took already is not stored again.
 
         Its compression is told by its first bytes. Raises: BodyInvalid: it is empty, or of no known format;
-        BodyTooLarge; TooManyImports; what the mapping, the prefix and the mode together may be wrong in:
-        MappingInvalid, TagProblem, ContentTypeUnsupported.
+        BodyTooLarge; TooManyImports; IdempotencyKeyReused; what the mapping, the prefix and the mode together may be
+        wrong in: MappingInvalid, TagProblem, ContentTypeUnsupported.
         """
         try:
             draft = self._draft(environment, how)
-            stored = source if isinstance(source, Stored) else self.store(environment, source)
+            is_digested = how.get("key") is not None
+            stored = source if isinstance(source, Stored) else self.store(environment, source, is_digested=is_digested)
         except BaseException:
             if isinstance(source, Stored):
                 self.folder.drop(source.id)
             raise
-        return self._add(draft, stored)
+        key = how.get("key")
+        return self._add(draft, stored) if key is None else self._add_once(environment, draft, stored, key)
 
     def expect_file(self, environment: Environment, remote: Remote, **how: Unpack[How]) -> Import:
         """An import whose file is to be fetched. Raises: as bringing one."""
-        draft = replace(self._draft(environment, how), id=secrets.token_hex(12), state="fetching", remote=remote)
-        self._check_room(environment)
-        self._control.add_import(draft)
-        return _shown(draft)
+        draft, key = replace(self._draft(environment, how), state="fetching", remote=remote), how.get("key")
+        id = secrets.token_hex(12) if key is None else _keyed_id(environment, key)
+        fingerprint = "" if key is None else _fingerprint(draft, "")
+        if key is None or self._find_repeated(environment, id, fingerprint) is None:
+            self._check_room(environment)
+            try:
+                self._control.add_import(replace(draft, id=id, fingerprint=fingerprint))
+            except problems.ImportChanged:
+                # The same was asked for at the same moment.
+                self._find_repeated(environment, id, fingerprint)
+        return self.get(environment, id)
 
     def format_of(self, name: str) -> ImportFormat:
         """The format that a file's name tells. Raises: BodyInvalid."""
@@ -121,13 +134,13 @@ class Imports:
         _check(draft)
         return draft
 
-    def store(self, environment: Environment, source: Path | Iterable[bytes]) -> Stored:
+    def store(self, environment: Environment, source: Path | Iterable[bytes], *, is_digested: bool = False) -> Stored:
         """Stores a file of which it is not known yet how it is to be applied; `bring_file` takes it from there.
 
         Raises: BodyTooLarge, TooManyImports; what `source` raises.
         """
         self._check_room(environment)
-        return self.folder.store(chunks_of(source) if isinstance(source, Path) else source)
+        return self.folder.store(chunks_of(source) if isinstance(source, Path) else source, is_digested=is_digested)
 
     def _check_room(self, environment: Environment) -> None:
         self._forget_old()
@@ -147,6 +160,36 @@ class Imports:
             self.folder.drop(stored.id)
             raise
         return run
+
+    def _add_once(self, environment: Environment, draft: Import, stored: Stored, key: str) -> Import:
+        """The import of a key: of this file, or the one that is there. Raises: BodyInvalid, IdempotencyKeyReused."""
+        id, fingerprint = _keyed_id(environment, key), _fingerprint(draft, stored.digest)
+        run = replace(draft, id=id, size_bytes=stored.size, compression=stored.compression, fingerprint=fingerprint)
+        try:
+            check_file(run)
+            found = self._find_repeated(environment, id, fingerprint)
+            if found is None:
+                try:
+                    self._control.add_import(run)
+                except problems.ImportChanged:
+                    # The same was brought at the same moment.
+                    found = self._find_repeated(environment, id, fingerprint)
+            if found is None or (found.has_file and not self.folder.path(id).exists()):
+                # Told of first and moved then: a process that was lost in between is made up for by the next try.
+                self.folder.move(stored.id, id)
+        finally:
+            self.folder.drop(stored.id)
+        return self.get(environment, id)
+
+    def _find_repeated(self, environment: Environment, id: str, fingerprint: str) -> Import | None:
+        """The import of a key that comes again. Raises: IdempotencyKeyReused: with something else."""
+        try:
+            found = self.get(environment, id)
+        except problems.ImportNotFound:
+            return None
+        if found.fingerprint != fingerprint:
+            raise problems.IdempotencyKeyReused("This key brought another file, or the same to be applied otherwise.")
+        return found
 
     def configure(
         self,
@@ -386,6 +429,17 @@ def format_of(name: str) -> ImportFormat:
     raise problems.BodyInvalid(
         f"'{name[:100]}' ends with none of .csv, .ndjson and .parquet.", rule="a CSV, NDJSON or Parquet file"
     )
+
+
+def _keyed_id(environment: Environment, key: str) -> str:
+    """The id of the import that a key brings, the same each time."""
+    return hashlib.blake2b(f"{environment.key} {key}".encode(), digest_size=12).hexdigest()
+
+
+def _fingerprint(draft: Import, digest: str) -> str:
+    """A hash of a file and of how it is to be applied; not of when, nor by whom it is sent."""
+    asked = replace(draft, created_at="", by="", mapping_name=None)
+    return hashlib.blake2b(msgspec.json.encode(asked) + digest.encode(), digest_size=16).hexdigest()
 
 
 def _shown(run: Import) -> Import:

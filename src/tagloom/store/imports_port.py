@@ -74,6 +74,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     take every tag. `rows_total` is known once the file was read to its end; `began_at` is when it was set to work last.
     `revision` counts the stored forms. `owner` is whose branches it may write, beside everybody's. `remote` is where
     the file is fetched from, unless it was sent; while it is, `size_bytes` is how much of it is here.
+    `fingerprint` is a hash of the file and of how it was to be applied, by which a repeated idempotency key is known.
     """
 
     id: str
@@ -109,6 +110,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     allows_empty: bool = False
     remote: Remote | None = None
+    fingerprint: str = ""
 
 
 class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
