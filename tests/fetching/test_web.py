@@ -132,14 +132,28 @@ def test_a_secret_that_is_none_for_an_address_is_never_shown(secure: Web, allowe
     assert "sesame" not in str(caught.value.document())
 
 
-def test_a_header_that_is_none_is_not_repeated_in_the_problem(secure: Web, allowed: Allowed) -> None:
+@pytest.mark.parametrize("header", ["sesame\r\nX: y", "sesame\0"])
+def test_a_header_that_is_none_is_not_repeated_in_the_problem(secure: Web, allowed: Allowed, header: str) -> None:
     url = secure.serve("/a.csv", FILE)
-    remotes = allowed(secrets={"crm": {"for": url, "headers": {"Authorization": "sesame\r\nX: y"}}})
+    remotes = allowed(secrets={"crm": {"for": url, "headers": {"Authorization": header}}})
 
     with pytest.raises(problems.SourceUnreadable) as caught:
         fetched(remotes, url, "crm")
 
     assert "sesame" not in caught.value.detail
+
+
+def test_letters_beyond_ascii_are_escaped_once(secure: Web, allowed: Allowed) -> None:
+    secure.serve("/S%C3%BCd%20a.csv", FILE)
+    assert fetched(allowed(), f"{secure.url}/Süd%20a.csv") == FILE
+    there = secure.lead("/there", "/S\u00c3\u00bcd%20a.csv")
+    assert fetched(allowed(), there) == FILE
+
+
+def test_what_drips_for_ever_is_given_up(secure: Web, allowed: Allowed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FETCH_SECONDS_MAX", -1)
+    with pytest.raises(problems.SourceUnreadable, match="took longer"):
+        fetched(allowed(), secure.serve("/a.csv", FILE))
 
 
 def test_what_goes_wrong_on_the_way_is_said_without_the_query(secure: Web, allowed: Allowed) -> None:

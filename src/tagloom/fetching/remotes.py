@@ -1,6 +1,7 @@
 """Whatever may be fetched from elsewhere, as whoever runs the server allows."""
 
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,7 +61,7 @@ class Remotes:
                     f"A file has {limits.IMPORT_BYTES_MAX:,} bytes at most, and {address.shown} has {opened.size:,}.",
                     bytes_max=limits.IMPORT_BYTES_MAX,
                 )
-            yield opened
+            yield opened._replace(chunks=_in_time(address, opened.chunks))
 
     def list(self, organization: str, remote: Remote) -> tuple[Remote, ...]:
         """The files that an address stands for, in order of their names: those that its glob matches, or itself.
@@ -91,6 +92,17 @@ class Remotes:
 
     def _home(self, organization: str) -> Path | None:
         return None if self._reach.files is None else self._reach.files / organization
+
+
+def _in_time(address: Address, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks, as long as they do not take for ever. Raises: SourceUnreadable."""
+    began = time.monotonic()
+    for chunk in chunks:
+        if time.monotonic() - began > limits.FETCH_SECONDS_MAX:
+            raise problems.SourceUnreadable(
+                f"{address.shown} took longer than {limits.FETCH_SECONDS_MAX:,} seconds to come."
+            )
+        yield chunk
 
 
 def _url(address: Address, path: str) -> str:

@@ -1,9 +1,10 @@
 """Files by HTTPS: each address of a redirect is checked as the first was, and called by the number it resolved to."""
 
 import ssl
+import string
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlencode, urljoin
+from urllib.parse import quote, urlencode, urljoin
 
 import httpcore
 
@@ -39,7 +40,7 @@ def open_web(
                 if response.status not in _MOVED:
                     yield _opened(address, response)
                     return
-                url = urljoin(url, _header(response, b"location") or "").partition("#")[0]
+                url = urljoin(url, _location(response)).partition("#")[0]
     raise problems.SourceUnreadable(f"{address.shown} leads on more than {limits.FETCH_REDIRECTS_MAX} times.")
 
 
@@ -51,13 +52,19 @@ def _asked(pool: httpcore.ConnectionPool, address: Address, url: str, key: WebKe
         headers |= key.headers
         if key.query:
             url += ("&" if address.query else "?") + urlencode(key.query)
-    request = httpcore.Request("GET", url, headers=list(headers.items()), extensions={"timeout": _TIMEOUT})
     with _translated(address):
+        # Letters beyond ASCII are sent as UTF-8, escaped; what is escaped already stays so.
+        escaped = quote(url, safe="%" + string.punctuation)
+        request = httpcore.Request("GET", escaped, headers=_encoded(headers), extensions={"timeout": _TIMEOUT})
         response = pool.handle_request(request)
     try:
         yield response
     finally:
         response.close()
+
+
+def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("utf-8"), value.encode("utf-8")) for name, value in headers.items()]
 
 
 def _opened(address: Address, response: httpcore.Response) -> Opened:
@@ -75,6 +82,11 @@ def _opened(address: Address, response: httpcore.Response) -> Opened:
 def _chunks(address: Address, response: httpcore.Response) -> Iterator[bytes]:
     with _translated(address):
         yield from response.iter_stream()
+
+
+def _location(response: httpcore.Response) -> str:
+    """Where a redirect leads; letters beyond ASCII are UTF-8, as browsers take them."""
+    return (_header(response, b"location") or "").encode("latin-1").decode("utf-8", "replace")
 
 
 def _header(response: httpcore.Response, name: bytes) -> str | None:
