@@ -11,6 +11,9 @@ BENCH_ARGS ?=
 COMPILED := env CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe \
 	--generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
+# Whatever reaches sources by an extra is locked and tested too.
+EXTRAS := --extra azure --extra gcs --extra s3 --extra sftp
+
 .DEFAULT_GOAL := help
 .PHONY: help setup assets test check run bench format lock clean
 
@@ -60,7 +63,7 @@ format: setup ## Rewrite the sources in the one style
 	$(BIN)/ruff format .
 
 lock: setup ## Resolve the newest allowed versions into the two locks
-	$(COMPILED) --upgrade --extra dev --output-file requirements.lock pyproject.toml
+	$(COMPILED) --upgrade $(EXTRAS) --extra dev --output-file requirements.lock pyproject.toml
 	$(COMPILED) --upgrade --extra bench --constraint requirements.lock --output-file bench.lock pyproject.toml
 
 clean: ## Remove the environment, caches and builds; data in .demo too

@@ -11,7 +11,9 @@ from tagloom.accounts import Accounts
 from tagloom.boards import Boards
 from tagloom.catalogue import Catalogue
 from tagloom.expiry import Moment
+from tagloom.fetching.remotes import Remotes
 from tagloom.foresight import Foresight
+from tagloom.importing.fetching import Fetcher
 from tagloom.importing.imports import Imports
 from tagloom.importing.shelf import Mappings
 from tagloom.importing.worker import Worker
@@ -83,6 +85,7 @@ class Loom:
     foresight: Foresight
     imports: Imports
     worker: Worker
+    fetcher: Fetcher
     accounts: Accounts
     sessions: Sessions
     teammates: Teammates
@@ -105,6 +108,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
     foresight = Foresight(tribes, installation.population)
     imports = Imports(control, installation.uploads, installation.population, now)
     provider, reach = installation.identity_provider, installation.reach
+    remotes = Remotes(reach)
     return Loom(
         installation=installation,
         access=access,
@@ -115,6 +119,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
         foresight=foresight,
         imports=imports,
         worker=Worker(imports, control, foresight, installation.population, now),
+        fetcher=Fetcher(imports, control, remotes, now),
         accounts=Accounts(control, installation.passwords, now=now),
         sessions=Sessions(control, now),
         teammates=Teammates(control, access, now=now),
@@ -126,6 +131,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
             Alerting(reach.mail, reach.check_address),
             secrets=reach.secrets,
             folder=reach.files,
+            remotes=remotes,
             now=now,
         ),
         sweeper=Sweeper(installation.list_ending, installation.population, now),

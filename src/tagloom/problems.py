@@ -690,6 +690,6 @@ class TooManySyncs(Problem):
 
 
 class SourceUnreadable(Problem):
-    """The source of the sync cannot be read."""
+    """The source cannot be read."""
 
     status = 422

@@ -10,6 +10,7 @@ import msgspec
 
 from tagloom import limits, problems
 from tagloom.emails import MailServer
+from tagloom.sources import SCHEMES, SCHEMES_DEFAULT, Scheme
 from tagloom.tags import printable
 
 DATABASE_FILE = "tagloom.sqlite"
@@ -67,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     files_folder: Path | None = None
     mail: MailServer | None = None
     private_addresses: bool = False
+    source_schemes: tuple[Scheme, ...] = SCHEMES_DEFAULT
+    source_hosts: tuple[str, ...] = ()
     drain_seconds: int = 0
     index_bytes_max: int = limits.INDEX_BYTES_DEFAULT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -100,6 +103,8 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
                 files_folder=_folder(environ, "TAGLOOM_FILES_FOLDER"),
                 mail=_mail(environ),
                 private_addresses=_flag(environ, "TAGLOOM_PRIVATE_ADDRESSES"),
+                source_schemes=_schemes(environ),
+                source_hosts=_list(environ, "TAGLOOM_SOURCE_HOSTS"),
                 drain_seconds=int(drain),
                 index_bytes_max=int(size),
                 log_level=level,
@@ -148,6 +153,23 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
     if text not in ("yes", "no"):
         raise problems.ParameterInvalid(f"{name} must be yes or no, not '{printable(text)}'.")
     return text == "yes"
+
+
+def _list(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(each.strip().lower() for each in environ.get(name, "").split(",") if each.strip())
+
+
+def _schemes(environ: Mapping[str, str]) -> tuple[Scheme, ...]:
+    """Set to nothing, no file is fetched from anywhere."""
+    if "TAGLOOM_SOURCE_SCHEMES" not in environ:
+        return SCHEMES_DEFAULT
+    named = _list(environ, "TAGLOOM_SOURCE_SCHEMES")
+    unknown = [each for each in named if each not in SCHEMES]
+    if unknown:
+        raise problems.ParameterInvalid(
+            f"TAGLOOM_SOURCE_SCHEMES has some of {', '.join(SCHEMES)}, not '{printable(unknown[0])}'."
+        )
+    return tuple(scheme for scheme in SCHEMES if scheme in named)
 
 
 def _mail(environ: Mapping[str, str]) -> MailServer | None:

@@ -44,7 +44,18 @@ class PushSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     stream: str | None = None
 
 
-SyncSource: TypeAlias = SqlSource | FilesSource | PushSource
+class UrlSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="url"):
+    """The rows of a file that is fetched from an address, or of all that its glob matches, in order of their names.
+
+    `secret` names what opens the place. Without a format the files' names tell it.
+    """
+
+    url: str
+    secret: str | None = None
+    format: Literal["csv", "ndjson", "parquet"] | None = None
+
+
+SyncSource: TypeAlias = SqlSource | FilesSource | PushSource | UrlSource
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -68,6 +68,8 @@ class Installation:
             files=settings.files_folder,
             mail=settings.mail,
             private_addresses=settings.private_addresses,
+            schemes=settings.source_schemes,
+            hosts=settings.source_hosts,
         )
 
     @property

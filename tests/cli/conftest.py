@@ -19,6 +19,8 @@ from tests.http.serving import serve
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 _NUMBERS = count(1)
+# The servers that tests fetch from are of this machine.
+FETCHING = {"TAGLOOM_SOURCE_SCHEMES": "https,http,s3", "TAGLOOM_SOURCE_HOSTS": "localhost"}
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ class Twins:
 def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
     """A server in a thread, and the directory that it serves."""
     data = tmp_path_factory.mktemp("served")
-    installation = open_installation(read_settings(data), create=True)
+    installation = open_installation(read_settings(data, FETCHING), create=True)
     token = Access(installation.control).create_token("main", "tester", ("admin",), days=1)[1]
     for url in serve(installation):
         yield Twins(data, url, token, installation)

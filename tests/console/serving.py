@@ -20,7 +20,7 @@ from tagloom.passwords import Passwords
 from tagloom.settings import Settings
 from tagloom.wiring import open_installation
 from tests.cli.running import run
-from tests.http.serving import serve_app
+from tests.http.serving import FETCHING, serve_app
 
 Role = Literal["anyone", "outsider", "view", "tribes", "developer", "administrator"]
 PASSWORD = "violet-otter-74-canoe"
@@ -71,7 +71,8 @@ def telco(data: Path) -> Path:
 @contextmanager
 def serving(data: Path, *, oidc: Any = None, create: bool = False, public_url: str | None = None) -> Iterator[Served]:
     """Serves a data directory, with one teammate a role; their passwords cost nothing to hash."""
-    installation = open_installation(Settings(database=data / "tagloom.sqlite", oidc=oidc), create=create)
+    settings = Settings(database=data / "tagloom.sqlite", oidc=oidc, **FETCHING)
+    installation = open_installation(settings, create=create)
     installation.passwords = CHEAP
     loom = make_loom(installation)
     loom.accounts.put_administrator("main", email=EMAIL, name="Dana Weaver", password=PASSWORD)

@@ -3,7 +3,9 @@
 
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
@@ -19,6 +21,7 @@ from tagloom.tags import TagPath, parse_tag
 from tests.bodies import Line, part
 from tests.console.conftest import Open
 from tests.console.serving import CUSTOMER, EMAILS, PASSWORD, PLACE, Role, Served, serving, signed_in
+from tests.fetching.places import web
 
 
 @pytest.fixture
@@ -717,6 +720,52 @@ def test_a_large_import_shows_its_progress_through_a_reload_and_may_be_paused(op
     expect(page.get_by_role("heading", name="Paused")).to_be_visible()
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", name=re.compile("Applied as 3 versions"))).to_be_visible(timeout=60_000)
+
+
+def test_a_file_is_fetched_from_its_address_looked_at_and_applied(open_page: Open, served: Served) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/imports")
+    with web() as place:
+        may_end = threading.Event()
+
+        def drip(handler: BaseHTTPRequestHandler) -> None:
+            body = f"id,mood\n{CUSTOMER},Happy\n".encode()
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body[:8])
+            handler.wfile.flush()
+            may_end.wait(20)
+            handler.wfile.write(body[8:])
+
+        place.answers["/moods.csv"] = drip
+        page.get_by_label("Address").fill(f"https://ada:sesame@localhost:{place.port}/moods.csv")
+        page.get_by_role("button", name="Fetch").click()
+        expect(page.get_by_text("has a user or a password")).to_be_visible()
+        expect(page.get_by_label("Address")).to_have_value(re.compile("moods"))
+        page.get_by_label("Address").fill(f"{place.url}/moods.csv?page=2")
+        page.get_by_role("button", name="Fetch").click()
+        expect(page.get_by_role("heading", name="Fetching the file")).to_be_visible()
+        expect(page.get_by_text(f"of {place.url}/moods.csv are here")).to_be_visible()
+        expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+        may_end.set()
+        expect(page.get_by_role("button", name="See what it would do")).to_be_visible(timeout=20_000)
+        assert "page=2" not in page.content()
+
+        # What is no such file is said where it can be removed.
+        place.serve("/broken.parquet", b"no parquet at all")
+        page.goto(f"{PLACE}/imports")
+        page.get_by_label("Address").fill(f"{place.url}/broken.parquet")
+        page.get_by_role("button", name="Fetch").click()
+        expect(page.get_by_role("button", name="Remove file")).to_be_visible(timeout=20_000)
+        page.get_by_role("button", name="Remove file").click()
+        expect(toast(page)).to_contain_text("removed")
+
+    page.get_by_role("link", name="moods.csv").click()
+    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Apply to production").click()
+    expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible(timeout=20_000)
+    assert "mood/happy" in tags_of(served, CUSTOMER)
 
 
 def test_an_import_is_cancelled_and_its_file_removed(open_page: Open, served: Served, tmp_path: Path) -> None:

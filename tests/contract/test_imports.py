@@ -197,3 +197,20 @@ def test_a_space_keeps_so_many_mappings(tenant: Control, monkeypatch: pytest.Mon
 
     with pytest.raises(problems.TooManyMappings):
         tenant.put_mapping("main", kept("app", 1))
+
+
+def test_an_id_is_of_one_import(tenant: Control) -> None:
+    tenant.add_import(run("r1", "running"))
+
+    with pytest.raises(problems.ImportChanged):
+        tenant.add_import(run("r1", environment="staging"))
+    assert tenant.get_import("r1") == run("r1", "running")
+
+
+def test_an_import_whose_file_is_fetched_is_leased_to_who_fetches(tenant: Control) -> None:
+    tenant.add_import(run("r1", "fetching"))
+
+    assert tenant.lease_import("a", now=AT, until=LATER) is None
+    leased = tenant.lease_import("a", now=AT, until=LATER, states=("fetching",))
+    assert leased is not None
+    assert leased.id == "r1"

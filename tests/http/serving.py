@@ -21,6 +21,7 @@ from tagloom.measures import Standings, Vitals
 from tagloom.model import Environment, Scope
 from tagloom.passwords import Passwords
 from tagloom.settings import PostgresUrl, Settings
+from tagloom.sources import SCHEMES
 from tagloom.store.memory import MemoryControl, MemoryPopulation
 from tagloom.syncing.reach import Reach
 from tagloom.wiring import open_installation
@@ -30,6 +31,9 @@ from tests.postgres import new_installation
 ORGANIZATION = "main"
 STRANGERS = "strangers"
 NUMBERS = count(1)
+# The servers that tests fetch from are of this machine.
+SOURCES = ("localhost",)
+FETCHING: dict[str, Any] = {"source_schemes": SCHEMES, "source_hosts": SOURCES}
 
 
 class MemoryInstallation:
@@ -43,7 +47,7 @@ class MemoryInstallation:
         self.identity_provider = None
         self._folder = TemporaryDirectory(prefix="tagloom-uploads-")
         self.uploads = Path(self._folder.name)
-        self.reach = Reach()
+        self.reach = Reach(schemes=SCHEMES, hosts=SOURCES)
 
     def population(self, environment: Environment) -> MemoryPopulation:
         with self._lock:
@@ -75,11 +79,12 @@ class MemoryInstallation:
 
 
 def _sqlite(data: Path) -> Installation:
-    return open_installation(Settings(database=data / "tagloom.sqlite"), create=True)
+    return open_installation(Settings(database=data / "tagloom.sqlite", **FETCHING), create=True)
 
 
 def _postgres(data: Path) -> Installation:
-    return open_installation(Settings(database=PostgresUrl(new_installation()), uploads=data / "uploads"), create=True)
+    place = PostgresUrl(new_installation())
+    return open_installation(Settings(database=place, uploads=data / "uploads", **FETCHING), create=True)
 
 
 # One line for each adapter: every test of this folder runs over each of them.

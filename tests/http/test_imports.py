@@ -8,6 +8,7 @@ import pytest
 from tagloom import limits
 from tagloom_client import ProblemError, Retries, Tagloom
 from tagloom_client.models import Import
+from tests.fetching.places import web
 from tests.http.serving import Served
 
 PLANS: dict[str, Any] = {
@@ -250,3 +251,57 @@ def test_a_stream_of_events_ends_after_its_time_and_says_meanwhile_that_it_lives
 
     assert len(states) > 1
     assert set(states) == {"waiting"}
+
+
+def test_a_file_is_fetched_from_its_address(loom: Tagloom, served: Served) -> None:
+    with web() as place:
+        url = place.serve("/crm.ndjson", b'{"user": "u1", "tags": ["crm/gold"]}\n', ETag='"1"')
+        brought = loom.bring_address(f"{url}?page=2", mode="mirror", under="crm", share_removed_max=100)
+        assert (brought.state, brought.name) == ("fetching", "crm.ndjson")
+        waiting = ended(loom, brought, "waiting")
+    assert waiting.remote == {"url": url, "secret": None, "etag": '"1"', "modified_at": None}
+    loom.ask_import(brought.id, "run")
+    assert ended(loom, brought, "done").tally["added"] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "problem"),
+    [
+        ({"url": "https://ada:sesame@example.com/a.csv"}, 422, "address-refused"),
+        ({"url": "https://127.0.0.1/a.csv", "mode": "all"}, 422, "body-invalid"),
+        ({"url": "https://example.com/a.csv", "token": "x"}, 422, "body-invalid"),
+        ({"url": "https://example.com/a.csv", "share_removed_max": "5"}, 422, "body-invalid"),
+        ({"url": "s3://bucket/a.csv", "secret": "crm"}, 422, "source-unreadable"),
+        ({"url": "file:///etc/passwd", "format": "csv"}, 422, "address-refused"),
+        ({"url": "https://example.com/a.csv", "mapping": "nowhere"}, 404, "mapping-not-found"),
+        ({}, 422, "body-invalid"),
+    ],
+)
+def test_an_address_that_cannot_be_fetched_is_refused_at_once(
+    loom: Tagloom, served: Served, body: dict[str, Any], status: int, problem: str
+) -> None:
+    with served.http() as http:
+        answer = http.post(f"{loom.place.address}/imports", json=body)
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{problem}")
+    assert "sesame" not in answer.text
+    assert loom.list_imports() == ()
+
+
+def test_a_key_brings_one_import_however_often_it_is_sent(loom: Tagloom, served: Served) -> None:
+    first = loom.bring_file(b"user,tag\nu1,a\n", format="csv", idempotency_key="load 1")
+    assert loom.bring_file(b"user,tag\nu1,a\n", format="csv", idempotency_key="load 1").id == first.id
+    with pytest.raises(ProblemError) as caught:
+        loom.bring_file(b"user,tag\nu2,a\n", format="csv", idempotency_key="load 1")
+    assert caught.value.name == "idempotency-key-reused"
+    headers = {"Idempotency-Key": "form 1"}
+    with served.http() as http:
+        sent = [
+            http.post(f"{loom.place.address}/imports", files={"file": ("a.csv", b"user,tag\n")}, headers=headers)
+            for _ in range(2)
+        ]
+        url = {"url": "https://localhost:1/a.csv"}
+        asked = [http.post(f"{loom.place.address}/imports", json=url, headers={"Idempotency-Key": "u"}) for _ in "ab"]
+    assert [each.status_code for each in (*sent, *asked)] == [201] * 4
+    assert sent[0].json()["id"] == sent[1].json()["id"]
+    assert asked[0].json()["id"] == asked[1].json()["id"]
+    assert len(loom.list_imports()) == 3

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
@@ -358,3 +359,49 @@ def test_nested_objects_are_reached_by_paths(desk: Desk) -> None:
 
     assert desk.tags("a") == ("golf", "plan/pro", "tennis")
     assert done.tally.rejected_count == 1
+
+
+def test_the_same_key_gives_the_same_import_and_nothing_twice(desk: Desk) -> None:
+    body = b"user,tag\nu1,a\n"
+    first = desk.bring(body, key="load 1")
+    desk.imports.run(desk.environment, first.id)
+    desk.work()
+
+    again = desk.bring(body, key="load 1")
+    other = desk.bring(body, key="load 2")
+
+    assert (again.id, again.state, again.tally.added) == (first.id, "done", 1)
+    assert other.id != first.id
+    for wrong in ({"body": b"user,tag\nu2,a\n"}, {"body": body, "mode": "remove"}, {"body": body, "under": "a"}):
+        with pytest.raises(problems.IdempotencyKeyReused):
+            desk.bring(wrong.pop("body"), key="load 1", **wrong)  # type: ignore[arg-type]
+    assert {each.name for each in desk.imports.folder.path("x").parent.parent.iterdir()} == {first.id, other.id}
+    # Elsewhere the key is another's, and once the import is forgotten it is nobody's.
+    elsewhere = desk.installation.control.get_environment("main", "staging")
+    assert desk.imports.bring_file(elsewhere, [body], name="a.csv", by="ada", key="load 1").id != first.id
+    desk.imports.drop_file(desk.environment, first.id)
+    assert desk.bring(body, key="load 1").has_file is False
+    desk.imports.drop(desk.environment, first.id)
+    assert desk.bring(body, key="load 1").state == "waiting"
+
+
+def test_a_file_that_was_lost_between_the_row_and_its_place_is_brought_by_the_next_try(desk: Desk) -> None:
+    body = b"user,tag\nu1,a\n"
+    first = desk.bring(body, key="load 1")
+    desk.imports.folder.drop(first.id)
+
+    again = desk.bring(body, key="load 1")
+    desk.imports.run(desk.environment, again.id)
+    desk.work()
+
+    assert (again.id, desk.get(again).state) == (first.id, "done")
+
+
+def test_many_who_bring_the_same_at_once_get_one_import(desk: Desk) -> None:
+    body = b"user,tag\nu1,a\n"
+    with ThreadPoolExecutor(8) as pool:
+        brought = list(pool.map(lambda _: desk.bring(body, key="load 1"), range(16)))
+
+    assert len({each.id for each in brought}) == 1
+    assert len(desk.imports.list(desk.environment, limit=9)) == 1
+    assert desk.imports.folder.path(brought[0].id).read_bytes() == body

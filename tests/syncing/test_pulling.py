@@ -1,6 +1,7 @@
 """Sources become one file: databases by query and by cursor, files by glob, and what cannot be read says why."""
 
 import gzip
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sql
+from msgspec.structs import replace
 
 from tagloom import problems
-from tagloom.syncing.pulling import Pulled, pull
-from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource
+from tagloom.sources import Remote
+from tagloom.syncing.pulling import Fetch, Pulled, pull
+from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
 
 QUERY = "SELECT id, plan, is_trial, changed_at FROM customer WHERE changed_at > :cursor ORDER BY id"
 
@@ -35,13 +38,31 @@ def crm(tmp_path: Path) -> str:
     return url
 
 
+def nothing(remote: Remote) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """What is fetched where nothing is."""
+    return iter(())
+
+
 def pulled(
-    source: SyncSource, folder: Path, cursor: str | None = None, inbox: Path | None = None, url: str = ""
+    source: SyncSource,
+    folder: Path,
+    cursor: str | None = None,
+    inbox: Path | None = None,
+    url: str = "",
+    fetch: Fetch = nothing,
 ) -> tuple[Pulled, Path]:
     """What a source gives, and the file that it is in."""
     target = folder / "pulled"
     target.unlink(missing_ok=True)
-    found = pull(source, target, cursor=cursor, read_secret=lambda name: url, folder=inbox, on_rows=lambda rows: None)
+    found = pull(
+        source,
+        target,
+        cursor=cursor,
+        read_secret=lambda name: url,
+        folder=inbox,
+        fetch=fetch,
+        on_rows=lambda rows: None,
+    )
     return found, target
 
 
@@ -170,3 +191,48 @@ def test_times_of_a_database_are_read_as_iso_8601(tmp_path: Path) -> None:
     _, file = pulled(SqlSource(secret="crm", query="SELECT at FROM event"), tmp_path, url=url)
 
     assert pq.read_table(file).column("at").to_pylist() == ["2026-03-01 09:30:00.000000"]
+
+
+def fetching(*files: tuple[str, bytes]) -> Fetch:
+    """What gives these files, whatever is asked for."""
+    return lambda remote: ((name, iter([body[:5], body[5:]])) for name, body in files)
+
+
+def test_the_files_of_an_address_are_joined_as_those_of_a_folder(tmp_path: Path) -> None:
+    one, two = b"id,plan\nu1,Gold", gzip.compress(b"id,plan\nu2,Silver\n")
+    source = UrlSource(url="s3://exports/*.csv*")
+
+    found, file = pulled(source, tmp_path, fetch=fetching(("a.csv", one), ("b.csv.gz", two)))
+
+    assert (found.format, file.read_bytes()) == ("csv", b"id,plan\nu1,Gold\nu2,Silver\n")
+    assert [each.name for each in tmp_path.iterdir()] == ["pulled"]
+    # How a file is compressed is told by its bytes, whatever its name says.
+    assert (
+        pulled(source, tmp_path, fetch=fetching(("a.csv", two), ("b.csv.gz", one)))[1].read_bytes().endswith(b"Gold\n")
+    )
+    named = replace(source, format="ndjson")
+    assert pulled(named, tmp_path, fetch=fetching(("export", b"{}\n")))[0].format == "ndjson"
+    for wrong, says in (
+        ((("a.csv", one), ("b.parquet", b"x")), "several formats"),
+        ((("a.csv", one), ("b.csv", b"id,tier\nu2,1\n")), "another header"),
+        ((("export", one),), "ends with none"),
+    ):
+        with pytest.raises(problems.SourceUnreadable, match=says):
+            pulled(source, tmp_path, fetch=fetching(*wrong))
+
+
+def test_a_reader_that_lost_its_run_stops_fetching(tmp_path: Path) -> None:
+    def stop(rows: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        pull(
+            UrlSource(url="https://example.com/a.csv"),
+            tmp_path / "pulled",
+            cursor=None,
+            read_secret=str,
+            folder=None,
+            fetch=fetching(("a.csv", b"id\n1\n")),
+            on_rows=stop,
+        )
+    assert list(tmp_path.iterdir()) == []

@@ -8,20 +8,24 @@ import sqlalchemy as sql
 from msgspec.structs import replace
 
 from tagloom import limits, problems
+from tagloom.fetching.remotes import Remotes
 from tagloom.foresight import Foresight
 from tagloom.importing.imports import Imports
 from tagloom.importing.worker import Worker
 from tagloom.mappings import Mapping, ValueColumn
 from tagloom.model import Environment, Person
 from tagloom.settings import Settings
+from tagloom.sources import SCHEMES
 from tagloom.store.imports_port import KeptMapping
 from tagloom.syncing.alerting import Alert, Alerting
 from tagloom.syncing.keeping import Syncs
+from tagloom.syncing.reach import Reach
 from tagloom.syncing.running import Runner
 from tagloom.syncing.secrets import Secrets
-from tagloom.syncs import Alerts, FilesSource, PushSource, Schedule, SqlSource, SyncDraft, SyncRun
+from tagloom.syncs import Alerts, FilesSource, PushSource, Schedule, SqlSource, SyncDraft, SyncRun, UrlSource
 from tagloom.tribes import Tribes
 from tagloom.wiring import check, open_installation
+from tests.fetching.places import web
 
 PLANS = Mapping(user="id", columns=(ValueColumn(column="plan", branch="plan"),), prefix="crm")
 QUERY = "SELECT id, plan FROM customer ORDER BY id"
@@ -69,8 +73,10 @@ class World:
         control, population_of = self.installation.control, self.installation.population
         imports = Imports(control, self.folder / "uploads", population_of, lambda: self.now)
         secrets = Secrets(None, {"TAGLOOM_SECRET_MAIN__CRM": self.url})
+        files = self.folder / "files"
+        remotes = Remotes(Reach(files=files, schemes=SCHEMES, hosts=("localhost",), secrets=secrets))
         runner = Runner(
-            control, imports, self.told, secrets=secrets, folder=self.folder / "files", now=lambda: self.now
+            control, imports, self.told, secrets=secrets, folder=files, remotes=remotes, now=lambda: self.now
         )
         foresight = Foresight(Tribes(control), population_of)
         return runner, Worker(imports, control, foresight, population_of, lambda: self.now)
@@ -241,6 +247,44 @@ def test_files_are_read_from_the_folder_of_the_organization(world: World) -> Non
     assert (world.tags("u1"), world.tags("u2")) == (("crm/plan/gold",), ("crm/plan/silver",))
 
 
+def test_files_are_fetched_from_their_addresses(world: World) -> None:
+    with web() as place:
+        url = place.serve("/crm.csv", b"id,plan\nu1,Gold\n")
+        draft = replace(CRM, source=UrlSource(url=f"{url}?day=today"), schedule=None)
+        world.syncs.create_sync(world.environment, "crm", draft, by="ada")
+        world.syncs.run_sync(world.environment, "crm", by="ada")
+        world.work()
+        assert world.tags("u1") == ("crm/plan/gold",)
+
+        # What comes from elsewhere is guarded as what lies here.
+        place.serve("/crm.csv", b"id,plan\n")
+        world.syncs.run_sync(world.environment, "crm", by="ada")
+        world.work()
+        held = world.runs()[0]
+        assert held.state == "held"
+        world.imports().cancel(world.environment, held.import_id or "", by="ada")
+        world.work()
+        place.answers.clear()
+        world.syncs.run_sync(world.environment, "crm", by="ada")
+        world.work()
+
+    assert world.tags("u1") == ("crm/plan/gold",)
+    (failed,) = [run for run in world.runs() if run.state == "failed"]
+    assert (failed.problem or "").endswith("/crm.csv answers 404.")
+
+
+def test_a_pattern_of_addresses_is_one_run(world: World) -> None:
+    for day, user in (("monday", "u1"), ("tuesday", "u2")):
+        (world.files / f"{day}.csv").write_text(f"id,plan\n{user},Gold\n")
+    draft = replace(CRM, source=UrlSource(url=f"file://{world.files}/*.csv"), schedule=None)
+    world.syncs.create_sync(world.environment, "crm", draft, by="ada")
+
+    world.syncs.run_sync(world.environment, "crm", by="ada")
+    world.work()
+
+    assert world.tags("u1") == world.tags("u2") == ("crm/plan/gold",)
+
+
 def test_records_that_are_pushed_become_an_import(world: World) -> None:
     draft = replace(CRM, source=PushSource(), schedule=None)
     world.syncs.create_sync(world.environment, "crm", draft, by="ada")
@@ -318,6 +362,8 @@ def test_a_run_that_takes_too_long_is_told_once(world: World) -> None:
         (replace(CRM, source=SqlSource(secret="crm", query=":cursor", cursor="at")), "$.mode"),
         (replace(CRM, source=FilesSource(glob="/etc/*")), "$.source.glob"),
         (replace(CRM, source=FilesSource(glob="../*")), "$.source.glob"),
+        (replace(CRM, source=UrlSource(url="https://ada:x@example.com/a.csv")), "$.source.url"),
+        (replace(CRM, source=UrlSource(url="https://example.com/a.csv", secret="../x")), "$.source.secret"),
         (replace(CRM, source=PushSource()), "$.schedule"),
         (replace(CRM, alerts=Alerts(webhook="file:///etc/passwd")), "$.alerts.webhook"),
     ],

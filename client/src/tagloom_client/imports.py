@@ -33,8 +33,12 @@ def bring_file(
     allow_empty: bool | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Ask[Import]:
-    """Sends a file, which waits to be planned or run. What it gives ends at `expires_at` or after `ttl`."""
+    """Sends a file, which waits to be planned or run. What it gives ends at `expires_at` or after `ttl`.
+
+    The same key again gives the import that it gave before.
+    """
     query = query_of(
         name=name,
         mode=mode,
@@ -48,7 +52,49 @@ def bring_file(
     )
     body = Body(CONTENT_TYPES[format], source)
     path = f"{place.address}/imports"
-    return Ask("POST", path, reading(Import), query=query, body=body, is_repeatable=False)
+    return Ask(
+        "POST",
+        path,
+        reading(Import),
+        query=query,
+        headers={} if idempotency_key is None else {"Idempotency-Key": idempotency_key},
+        body=body,
+        is_repeatable=idempotency_key is not None,
+    )
+
+
+def bring_address(
+    place: Place,
+    url: str,
+    *,
+    secret: str | None = None,
+    format: Literal["csv", "ndjson", "parquet"] | None = None,
+    name: str | None = None,
+    mode: Mode = "add",
+    under: str | None = None,
+    mapping: str | None = None,
+    normalize: Literal["lowercase"] | None = None,
+    share_removed_max: int | None = None,
+    allow_empty: bool | None = None,
+    expires_at: str | None = None,
+    ttl: str | None = None,
+) -> Ask[Import]:
+    """Has the server fetch a file, by a secret of its own if one is named; it waits once it is there."""
+    options = {
+        "secret": secret,
+        "format": format,
+        "name": name,
+        "mode": mode,
+        "under": under,
+        "mapping": mapping,
+        "normalize": normalize,
+        "share_removed_max": share_removed_max,
+        "allow_empty": allow_empty,
+        "expires_at": expires_at,
+        "ttl": ttl,
+    }
+    body = json_body({"url": url, **{key: value for key, value in options.items() if value is not None}})
+    return Ask("POST", f"{place.address}/imports", reading(Import), body=body, is_repeatable=False)
 
 
 def list_imports(place: Place, *, before: str | None = None, limit: int = 20) -> Ask[tuple[Import, ...]]:

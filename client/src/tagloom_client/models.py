@@ -270,11 +270,13 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that was brought, and how far it has come. `plan` and `tally` are as the API has them."""
+    """A file that was brought, and how far it has come. `plan`, `tally` and `remote` are as the API has them."""
 
     id: str
     name: str
-    state: Literal["waiting", "looking", "planned", "held", "running", "paused", "cancelled", "done", "failed"]
+    state: Literal[
+        "fetching", "waiting", "looking", "planned", "held", "running", "paused", "cancelled", "done", "failed"
+    ]
     mode: Mode
     tally: dict[str, Any]
     plan: dict[str, Any] | None = None
@@ -284,6 +286,8 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     rows_read: int = 0
     rows_total: int | None = None
     undone: tuple[int, ...] = ()
+    size_bytes: int = 0
+    remote: dict[str, Any] | None = None
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):

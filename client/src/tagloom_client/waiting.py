@@ -256,6 +256,7 @@ class AsyncTagloom(AsyncSender):
 
     # Imports and mappings.
     bring_file = _one(imports.bring_file)
+    bring_address = _one(imports.bring_address)
     list_imports = _one(imports.list_imports)
     get_import = _one(imports.get_import)
     watch_import = _lines(imports.watch_import)

@@ -20,6 +20,7 @@ from tagloom.intake.records import columns_invalid
 from tagloom.intake.rows import read_records
 from tagloom.mappings import ListColumn, Mapping, TagColumn, parse_mapping, parse_mapping_toml
 from tagloom.model import Mode, Receipt, Rejected
+from tagloom.sources import Remote, parse_address
 from tagloom.store.imports_port import ImportFormat
 
 FileFormat = Literal["csv", "ndjson", "parquet", "json"]
@@ -28,12 +29,14 @@ _PLAIN_COLUMNS = ("user", "visitor", "tag")
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A file and how it is to be applied. Columns matter to CSV and Parquet without a mapping only.
+    """A file, or an address that it is fetched from, and how it is to be applied.
+
+    Columns matter to CSV and Parquet without a mapping only; an address needs a mapping to name them.
 
     `mapping` is a file or the name of one that the space keeps. Without `share_removed_max` nobody is asked.
     """
 
-    file: Path
+    file: Path | Remote
     format: FileFormat
     mode: Mode = "add"
     under: str | None = None
@@ -49,6 +52,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: str | None = None
     ttl: str | None = None
 
+    @property
+    def name(self) -> str:
+        """The file's name, wherever it lies."""
+        return name_of(self.file)
+
 
 class Carried(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an import: its receipt, and its plan when it was a trial."""
@@ -56,6 +64,14 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     receipt: Receipt
     versions: tuple[int, ...]
     plan: Plain | None
+
+
+def name_of(file: Path | Remote) -> str:
+    """The name of a file, or of what an address leads to. Raises: AddressRefused."""
+    if isinstance(file, Path):
+        return file.name
+    address = parse_address(file.url)
+    return address.name or address.host
 
 
 def file_format(file: Path, named: str | None) -> FileFormat:
@@ -84,13 +100,16 @@ def carried(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> I
 
     Raises: what reading and applying raise; ImportHeld.
     """
-    with _regular(wanted.file) as path:
-        expected = _Expected(path, wanted.format, on_bytes)
-        brought = site.bring_file(_bringing(wanted, path), expected.chunks())
-    id = str(brought["id"])
+    if isinstance(wanted.file, Remote):
+        id, rows = _fetched(site, wanted, wanted.file, on_bytes), None
+    else:
+        with _regular(wanted.file) as path:
+            expected = _Expected(path, wanted.format, on_bytes)
+            id = str(site.bring_file(_bringing(wanted, path), expected.chunks())["id"])
+        rows = expected.rows
     is_kept = False
     try:
-        run = _through(site, wanted, id, lambda rows, total: on_rows(rows, total or expected.rows))
+        run = _through(site, wanted, id, lambda read, total: on_rows(read, total or rows))
         is_kept = not wanted.is_trial
         yield _carried(site, wanted, run), id
     except KeyboardInterrupt:
@@ -101,6 +120,25 @@ def carried(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> I
             site.drop_import_file(id)
         else:
             site.drop_import(id)
+
+
+def _fetched(site: Site, wanted: Wanted, remote: Remote, on_bytes: OnBytes) -> str:
+    """The id of an import whose file has been fetched. Raises: what fetching raises; then nothing is left."""
+    if (wanted.user_column, wanted.visitor_column, wanted.tag_column) != _PLAIN_COLUMNS and wanted.mapping is None:
+        raise problems.ParameterInvalid("Of an address the columns are named by a --mapping.", parameter="mapping")
+    seen = 0
+
+    def on_size(size: int) -> None:
+        nonlocal seen
+        on_bytes(max(size - seen, 0))
+        seen = max(size, seen)
+
+    run = site.bring_address(_bringing(wanted, None), remote, on_size)
+    if run["state"] != "waiting":
+        site.drop_import(str(run["id"]))
+        raise _problem_of(run)
+    on_size(int(run["size_bytes"]))
+    return str(run["id"])
 
 
 def _has_applied(site: Site, id: str) -> bool:
@@ -206,17 +244,17 @@ def _parquet_rows(path: Path) -> int | None:
     return rows
 
 
-def _bringing(wanted: Wanted, path: Path) -> Bringing:
+def _bringing(wanted: Wanted, path: Path | None) -> Bringing:
     format: ImportFormat = "ndjson" if wanted.format == "json" else wanted.format
     mapping, kept = None, None
     if wanted.mapping is None:
-        mapping = _columns_mapping(wanted, path, format)
+        mapping = None if path is None else _columns_mapping(wanted, path, format)
     elif Path(wanted.mapping).is_file():
         mapping = read_mapping(Path(wanted.mapping))
     else:
         kept = wanted.mapping
     return Bringing(
-        name=wanted.file.name[: limits.CHARACTERS_PER_SOURCE_MAX],
+        name=wanted.name[: limits.CHARACTERS_PER_SOURCE_MAX],
         format=format,
         mode=wanted.mode,
         under=wanted.under or "",

@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.text import Text
 
 from tagloom import problems
-from tagloom.cli.carrying import Carried, OnBytes, Wanted, carried, file_format, written_rejected
+from tagloom.cli.carrying import Carried, OnBytes, Wanted, carried, file_format, name_of, written_rejected
 from tagloom.cli.options import (
     DataOption,
     EnvironmentOption,
@@ -37,6 +37,7 @@ from tagloom.cli.options import (
 from tagloom.cli.site import OnRows, Plain, Site
 from tagloom.cli.speaking import err, say, say_json, say_receipt, say_table, tell
 from tagloom.model import Mode, Rejected
+from tagloom.sources import Remote
 
 app = typer.Typer()
 
@@ -45,7 +46,9 @@ TAGS_SHOWN = 20
 
 @app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A CSV, NDJSON, JSON or Parquet file.", exists=True, dir_okay=False)],
+    file: Annotated[
+        str, typer.Argument(help="A CSV, NDJSON, JSON or Parquet file, or an address: https://…, s3://…, sftp://…")
+    ],
     data: DataOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
@@ -69,6 +72,9 @@ def import_file(
     mapping: Annotated[
         str | None, typer.Option(help="How columns become tags: a TOML or JSON file, or a mapping that is kept.")
     ] = None,
+    secret: Annotated[
+        str | None, typer.Option(help="The secret of the installation that opens the address, by its name.")
+    ] = None,
     rejected: Annotated[Path | None, typer.Option(help="Write why lines were rejected to this CSV or NDJSON.")] = None,
     rejected_rows: Annotated[
         Path | None, typer.Option(help="Write the rejected rows to this file, to be mended and imported.")
@@ -78,9 +84,10 @@ def import_file(
     as_json: JsonOption = False,
 ) -> None:
     """Tag people from a file, by an import; exit 3 when some lines were rejected."""
+    source = _source(file, secret)
     wanted = Wanted(
-        file=file,
-        format=file_format(file, format),
+        file=source,
+        format=file_format(Path(name_of(source)), format),
         mode=_mode(mode),
         under=under,
         lowercase=_is_lowered(normalize),
@@ -94,24 +101,18 @@ def import_file(
         expires_at=expires_at,
         ttl=ttl,
     )
-    for place in filter(None, (rejected, rejected_rows)):
-        # A place that cannot be written to must be told before anything is done, not after.
-        place.write_bytes(b"")
+    _check_writable(rejected, rejected_rows)
     with (
         at_site(data, url, token, space, environment) as site,
-        bars(file, is_shown=not as_json and err.is_terminal) as (on_bytes, on_rows),
+        bars(source, is_shown=not as_json and err.is_terminal) as (on_bytes, on_rows),
         carried(site, wanted, on_bytes, on_rows) as (found, id),
     ):
         listed = 0 if rejected is None else write_rejected(rejected, site, id)
-        if rejected_rows is not None:
-            with rejected_rows.open("wb") as target:
-                target.writelines(site.rejected_rows(id))
+        _write_rows(rejected_rows, site, id)
     _say(wanted, found, is_plan=plan, as_json=as_json)
     count = found.receipt.rejected_count
-    if rejected is not None and not as_json:
-        tell(f"{listed:,} of {count:,} rejected lines are listed in {rejected}.")
-    if rejected_rows is not None and count and not as_json:
-        tell(f"Mend the rows in {rejected_rows}, and import that file in the same way.")
+    if not as_json:
+        _tell_rejected(count, rejected, listed, rejected_rows)
     if count:
         raise typer.Exit(3)
 
@@ -120,6 +121,39 @@ def _is_lowered(normalize: str | None) -> bool:
     if normalize not in (None, "lowercase"):
         raise problems.ParameterInvalid(f"--normalize takes only 'lowercase', not '{normalize}'.")
     return normalize == "lowercase"
+
+
+def _write_rows(target: Path | None, site: Site, id: str) -> None:
+    if target is not None:
+        with target.open("wb") as file:
+            file.writelines(site.rejected_rows(id))
+
+
+def _check_writable(*places: Path | None) -> None:
+    """A place that cannot be written to must be told before anything is done, not after."""
+    for place in places:
+        if place is not None:
+            place.write_bytes(b"")
+
+
+def _tell_rejected(count: int, reasons: Path | None, listed: int, rows: Path | None) -> None:
+    if reasons is not None:
+        tell(f"{listed:,} of {count:,} rejected lines are listed in {reasons}.")
+    if rows is not None and count:
+        tell(f"Mend the rows in {rows}, and import that file in the same way.")
+
+
+def _source(text: str, secret: str | None) -> Path | Remote:
+    """What is meant by FILE. Raises: BadParameter, ParameterInvalid."""
+    if "://" in text:
+        return Remote(url=text, secret=secret)
+    path = Path(text)
+    if secret is not None:
+        raise problems.ParameterInvalid("--secret opens an address; a file needs none.", parameter="secret")
+    if not path.exists() or path.is_dir():
+        says = "is a directory" if path.is_dir() else "does not exist"
+        raise typer.BadParameter(f"File '{text}' {says}.", param_hint="'FILE'")
+    return path
 
 
 def _mode(text: str) -> Mode:
@@ -134,7 +168,7 @@ def _say(wanted: Wanted, found: Carried, *, is_plan: bool, as_json: bool) -> Non
     if as_json:
         say_json({"receipt": receipt, "plan": found.plan} if is_plan else {**receipt, "versions": found.versions})
         return
-    say_receipt(receipt, title=f"{wanted.file.name} {'would be ' if wanted.is_trial else ''}imported ({wanted.mode})")
+    say_receipt(receipt, title=f"{wanted.name} {'would be ' if wanted.is_trial else ''}imported ({wanted.mode})")
     if len(found.versions) > 1:
         say(f"In {len(found.versions):,} steps, of which each is a version: {', '.join(map(str, found.versions))}.")
     if found.receipt.normalized:
@@ -174,7 +208,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def bars(file: Path, *, is_shown: bool) -> Iterator[tuple[OnBytes, OnRows]]:
+def bars(file: Path | Remote, *, is_shown: bool) -> Iterator[tuple[OnBytes, OnRows]]:
     """Two bars on standard error, one after the other, when somebody looks: the file being brought, its rows read."""
     sending = Progress(
         TextColumn("{task.description}"),
@@ -196,8 +230,9 @@ def bars(file: Path, *, is_shown: bool) -> Iterator[tuple[OnBytes, OnRows]]:
         disable=not is_shown,
         transient=True,
     )
-    sent = sending.add_task(f"bringing {file.name}", total=file.stat().st_size)
-    read = reading.add_task(f"reading {file.name}", total=None)
+    name, size = name_of(file), file.stat().st_size if isinstance(file, Path) else None
+    sent = sending.add_task(f"{'fetching' if size is None else 'bringing'} {name}", total=size)
+    read = reading.add_task(f"reading {name}", total=None)
     sending.start()
 
     def on_rows(rows: int, total: int | None) -> None:

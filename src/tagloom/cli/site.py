@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Literal, Protocol, assert_never
 
@@ -13,11 +14,13 @@ from tagloom import exports, problems
 from tagloom.as_of import version_as_of
 from tagloom.bulk import submit_tags
 from tagloom.expiry import said_of
+from tagloom.importing.imports import How
 from tagloom.loom import make_loom
 from tagloom.mappings import Mapping
 from tagloom.model import Audience, Mode, Origin, Person, Rejected, TribeMode
 from tagloom.rules import parse_rule
-from tagloom.store.imports_port import WORKED_ON, ImportFormat
+from tagloom.sources import Remote
+from tagloom.store.imports_port import FETCHED, WORKED_ON, ImportFormat
 from tagloom.tags import parse_tag
 from tagloom.tribe_tagging import tag_tribe
 from tagloom.tribes import Draft
@@ -66,6 +69,7 @@ class Site(Protocol):
     """What the commands need."""
 
     def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain: ...
+    def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain: ...
     def ask_import(self, id: str, verb: Verb) -> None: ...
     def wait_for_import(self, id: str, on_rows: OnRows) -> Plain: ...
     def list_rejected(self, id: str) -> Iterator[Rejected]: ...
@@ -102,13 +106,37 @@ class LocalSite:
 
     def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain:
         """Stores a file for its import."""
+        return _plain(self._loom.imports.bring_file(self._environment, chunks, **self._how(bringing)))
+
+    def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain:
+        """Fetches a file for its import; whatever goes wrong, it is that import's state."""
+        loom, environment = self._loom, self._environment
+        run = loom.fetcher.bring_address(environment, remote, **self._how(bringing))
+        with ThreadPoolExecutor(1) as pool:
+            fetching = pool.submit(loom.fetcher.work_once, run.id)
+            try:
+                while True:
+                    # Another process that serves this installation may have been faster.
+                    is_done = wait((fetching,), _SECONDS_BETWEEN_LOOKS).done
+                    found = loom.imports.get(environment, run.id)
+                    if is_done and found.state not in FETCHED:
+                        fetching.result()
+                        return _plain(found)
+                    on_size(found.size_bytes)
+                    time.sleep(_SECONDS_BETWEEN_LOOKS if is_done else 0)
+            except BaseException:
+                loom.fetcher.stop()
+                with suppress(problems.ImportStateWrong):
+                    loom.imports.cancel(environment, run.id, by=_ACTOR)
+                loom.imports.drop(environment, run.id)
+                raise
+
+    def _how(self, bringing: Bringing) -> How:
         mapping, named = bringing.mapping, None
         if bringing.kept_mapping is not None:
             kept = self._loom.mappings.get_mapping(self._environment.space, bringing.kept_mapping)
             mapping, named = kept.mapping, f"{kept.name}, version {kept.version}"
-        run = self._loom.imports.bring_file(
-            self._environment,
-            chunks,
+        return How(
             name=bringing.name,
             by=_ACTOR,
             mapping=mapping,
@@ -122,7 +150,6 @@ class LocalSite:
             expires_at=bringing.expires_at,
             ttl=bringing.ttl,
         )
-        return _plain(run)
 
     def ask_import(self, id: str, verb: Verb) -> None:
         """Changes what becomes of an import."""
@@ -272,20 +299,27 @@ class RemoteSite:
     def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain:
         """Sends a file for its import."""
         with told():
-            run = self._client.bring_file(
-                chunks,
-                format=bringing.format,
-                name=bringing.name,
-                mode=bringing.mode,
-                under=bringing.under or None,
-                mapping=bringing.kept_mapping,
-                normalize="lowercase" if bringing.lowercase else None,
-                share_removed_max=bringing.share_removed_max,
-                allow_empty=bringing.allow_empty or None,
-                expires_at=bringing.expires_at,
-                ttl=bringing.ttl,
-            )
+            run = self._client.bring_file(chunks, format=bringing.format, **_options(bringing))
             if bringing.mapping is not None:
+                run = self._client.put_import_mapping(run.id, _plain(bringing.mapping))
+        return _plain(run)
+
+    def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain:
+        """Has the server fetch a file for its import, and waits until it has."""
+        with told():
+            run = self._client.bring_address(
+                remote.url, secret=remote.secret, format=bringing.format, **_options(bringing)
+            )
+            try:
+                while run.state in FETCHED:
+                    on_size(run.size_bytes)
+                    time.sleep(_SECONDS_BETWEEN_LOOKS)
+                    run = self._client.get_import(run.id)
+            except KeyboardInterrupt:
+                self._client.cancel_import(run.id)
+                self._client.drop_import(run.id)
+                raise
+            if bringing.mapping is not None and run.state == "waiting":
                 run = self._client.put_import_mapping(run.id, _plain(bringing.mapping))
         return _plain(run)
 
@@ -460,6 +494,21 @@ class told:  # It is used as a word: `with told():`.
 def _who(person: Person) -> dict[str, Any]:
     """The person as the client's methods name them."""
     return {person.kind: person.id}
+
+
+def _options(bringing: Bringing) -> dict[str, Any]:
+    """How a file is to be imported, as the client's methods name it."""
+    return {
+        "name": bringing.name,
+        "mode": bringing.mode,
+        "under": bringing.under or None,
+        "mapping": bringing.kept_mapping,
+        "normalize": "lowercase" if bringing.lowercase else None,
+        "share_removed_max": bringing.share_removed_max,
+        "allow_empty": bringing.allow_empty or None,
+        "expires_at": bringing.expires_at,
+        "ttl": bringing.ttl,
+    }
 
 
 def _plain(value: Any) -> Plain:

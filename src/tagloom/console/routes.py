@@ -107,6 +107,7 @@ PAGES: tuple[Page, ...] = (
     # Developer: imports.
     get(f"{PLACE}/imports", imports.imports, "developer"),
     post(f"{PLACE}/imports", imports.bring, "developer", is_upload=True),
+    post(f"{PLACE}/imports/address", imports.fetch, "developer"),
     get(f"{PLACE}/import/{{import}}", imports.show, "developer"),
     post(f"{PLACE}/import/{{import}}", imports.plan, "developer"),
     get(f"{PLACE}/import/{{import}}/progress", imports.progress, "developer"),

@@ -49,6 +49,7 @@ def create_app(
         targeting=loom.targeting,
         catalogue=loom.catalogue,
         imports=loom.imports,
+        fetcher=loom.fetcher,
         mappings=loom.mappings,
         syncs=loom.syncs,
         runner=loom.runner,
@@ -69,11 +70,13 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         loom.worker.start()
+        loom.fetcher.start()
         loom.runner.start()
         loom.sweeper.start()
         yield
         loom.sweeper.stop()
         loom.runner.stop()
+        loom.fetcher.stop()
         loom.worker.stop()
         installation.close()
 

@@ -22,6 +22,7 @@ from tagloom.http.parameters import Value
 from tagloom.http.probing import Probe
 from tagloom.http.vitals import Stored
 from tagloom.http.watching import Watches
+from tagloom.importing.fetching import Fetcher
 from tagloom.importing.imports import Imports
 from tagloom.importing.shelf import Mappings
 from tagloom.loom import Installation
@@ -49,6 +50,7 @@ class Doors:
     targeting: Targeting
     catalogue: Catalogue
     imports: Imports
+    fetcher: Fetcher
     mappings: Mappings
     syncs: Syncs
     runner: Runner

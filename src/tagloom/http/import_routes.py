@@ -4,13 +4,15 @@ from typing import Any
 
 from tagloom import limits, problems
 from tagloom.expiry import ExpiryInvalid, ExpiryPast
-from tagloom.http import imports
+from tagloom.http import bringing, imports
 from tagloom.http.addresses import SPACE, E
+from tagloom.http.multipart import MULTIPART
 from tagloom.http.parameters import EXPIRES_AT, LIMIT, MODE, NORMALIZE, TTL, Parameter
 from tagloom.http.routing import Handler, Route
-from tagloom.http.shapes import ImportsPage, MappingsPage
+from tagloom.http.shapes import ImportsPage, MappingsPage, UrlImport
 from tagloom.importing.proposing import Proposal
 from tagloom.mappings import Mapping
+from tagloom.sources import AddressRefused, ExtraMissing
 from tagloom.store.imports_port import Import, KeptMapping
 
 WRITE: dict[str, Any] = {"scopes": ("tags:write", "people:write")}
@@ -43,6 +45,12 @@ def _ask(
     )
 
 
+REPEATED = Parameter(
+    name="Idempotency-Key",
+    description="Any text of your choice: the same key with the same file and options gives the import that it gave "
+    "before, as long as that is known.",
+    characters_max=limits.IDEMPOTENCY_KEY_CHARACTERS_MAX,
+)
 IMPORTS: tuple[Route, ...] = (
     Route(
         method="GET",
@@ -58,10 +66,12 @@ IMPORTS: tuple[Route, ...] = (
     Route(
         method="POST",
         path=f"{E}/imports",
-        handler=imports.create_import,
+        handler=bringing.create_import,
         group="Imports",
         summary="Bring a file, which waits to be planned or run",
-        description="Plain, or compressed by gzip or zstd. The body is stored; nothing is applied yet.",
+        description="Plain, or compressed by gzip or zstd. The body is stored; nothing is applied yet. In a form the "
+        "options stand beside the file: each as a field, or together as JSON in `options`. They win over the query. "
+        "With a `url` as JSON the server fetches the file itself; the import is `fetching` until it is there.",
         parameters=(
             Parameter(name="name", description="The file's name, for the history."),
             MODE,
@@ -72,6 +82,7 @@ IMPORTS: tuple[Route, ...] = (
                 name="share_removed_max",
                 description="Percent of the taggings under the prefix that a run may take without being asked.",
                 kind="integer",
+                most=100,
             ),
             Parameter(
                 name="allow_empty", description="Let an empty mirror take every tag.", kind="flag", default=False
@@ -79,7 +90,9 @@ IMPORTS: tuple[Route, ...] = (
             EXPIRES_AT,
             TTL,
         ),
-        bulk=tuple(imports.FORMATS),
+        headers=(REPEATED,),
+        body=UrlImport,
+        bulk=(*bringing.FORMATS, MULTIPART),
         answer=Import,
         status=201,
         problems=(
@@ -92,6 +105,10 @@ IMPORTS: tuple[Route, ...] = (
             problems.TooManyImports,
             ExpiryInvalid,
             ExpiryPast,
+            AddressRefused,
+            ExtraMissing,
+            problems.IdempotencyKeyReused,
+            problems.SourceUnreadable,
         ),
         **WRITE,
     ),
@@ -182,7 +199,7 @@ IMPORTS: tuple[Route, ...] = (
         parameters=(
             Parameter(name="shape", description="What is sent.", choices=("reasons", "rows"), default="reasons"),
         ),
-        answer_types=tuple(imports.FORMATS),
+        answer_types=tuple(bringing.FORMATS),
         problems=(problems.ImportNotFound, problems.ImportFileGone),
     ),
 )
@@ -198,7 +215,7 @@ MAPPINGS: tuple[Route, ...] = (
         description="The body is the file's beginning, plain or compressed by gzip or zstd; of Parquet it is the whole "
         "file. The answer has the mapping, the columns with samples, and the first rows as they would be read.",
         scopes=("tags:write",),
-        bulk=tuple(imports.FORMATS),
+        bulk=tuple(bringing.FORMATS),
         answer=Proposal,
         problems=(
             problems.BodyTooLarge,

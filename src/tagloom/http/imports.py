@@ -7,72 +7,24 @@ from typing import Any
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom import limits
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
-from tagloom.http.bodies import content_type, read_json, received
+from tagloom.http.bodies import read_json, received
+from tagloom.http.bringing import format_of_body
 from tagloom.http.call import Answer, Call, Events, Stream
 from tagloom.http.shapes import ImportsPage, MappingsPage
 from tagloom.importing.folder import compression_of
 from tagloom.importing.imports import Imports
 from tagloom.importing.proposing import Proposal, beginning_of, propose
 from tagloom.mappings import Mapping
-from tagloom.model import Environment, Mode, Rejected
-from tagloom.store.imports_port import Import, ImportFormat
-from tagloom.tags import printable
+from tagloom.model import Environment, Rejected
+from tagloom.store.imports_port import Import
 
-FORMATS: dict[str, ImportFormat] = {content_type: format for format, content_type in CONTENT_TYPE_OF_FORMAT.items()}
 _LINES_AT_ONCE = 1_000
 _ENCODER = msgspec.json.Encoder()
 
 
 # Imports.
-
-
-async def create_import(call: Call) -> Answer:
-    """Takes a file, which waits to be planned or run."""
-    format = _format(call)
-    environment, by, under = call.environment, call.principal.name, call.find_tag("under")
-    name = call.find_text("name") or f"body.{format}"
-    kept = call.find_text("mapping")
-    mapping = None if kept is None else await call.in_thread(lambda: _mapping(call, kept))
-    share = call.find_integer("share_removed_max")
-    run = await received(
-        call,
-        limits.IMPORT_BYTES_MAX,
-        lambda chunks: call.doors.imports.bring_file(
-            environment,
-            chunks,
-            name=name,
-            by=by,
-            mapping=None if mapping is None else mapping[1],
-            mapping_name=None if mapping is None else mapping[0],
-            mode=msgspec.convert(call.text("mode"), Mode),
-            under=under or "",
-            lowercase=call.find_text("normalize") == "lowercase",
-            format=format,
-            share_removed_max=limits.IMPORT_SHARE_REMOVED_DEFAULT if share is None else share,
-            allow_empty=call.flag("allow_empty"),
-            expires_at=call.find_text("expires_at"),
-            ttl=call.find_text("ttl"),
-        ),
-    )
-    place = f"/v2/spaces/{environment.space}/environments/{environment.name}/imports/{run.id}"
-    return Answer(run, status=201, headers=((b"location", place.encode("ascii")),))
-
-
-def _format(call: Call) -> ImportFormat:
-    format = FORMATS.get(content_type(call))
-    if format is None:
-        raise problems.ContentTypeUnsupported(
-            f"The body must be one of {', '.join(FORMATS)}, not '{printable(content_type(call))}'.",
-            supported=list(FORMATS),
-        )
-    return format
-
-
-def _mapping(call: Call, name: str) -> tuple[str, Mapping]:
-    found = call.doors.mappings.get_mapping(call.environment.space, name)
-    return f"{found.name}, version {found.version}", found.mapping
 
 
 async def list_imports(call: Call) -> Answer:
@@ -201,7 +153,7 @@ def _together(lines: Sequence[Any]) -> bytes:
 
 async def propose_mapping(call: Call) -> Answer:
     """Proposes how a file is read that begins like the body."""
-    format = _format(call)
+    format = format_of_body(call)
 
     def take(chunks: Iterator[bytes]) -> Proposal:
         with TemporaryDirectory(prefix="tagloom-proposal-") as folder:

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from tagloom import __version__, problems
+from tagloom.http.multipart import MULTIPART
 from tagloom.http.parameters import AT_LEAST, Parameter
 from tagloom.http.routing import TAG, Route
-from tagloom.http.shapes import PersonLine, TaggingLine, TaggingsBody
+from tagloom.http.shapes import ImportOptions, PersonLine, TaggingLine, TaggingsBody
 from tagloom.model import ENVIRONMENT_NAMES, Tribe
 
 Json = dict[str, Any]
@@ -47,6 +48,15 @@ EVENT_SCHEMA: Json = {
     "properties": {"data": {"type": "string"}},
     "required": ["data"],
 }
+FORM_SCHEMA: Json = {
+    "type": "object",
+    "description": "A file and how it is to be imported: the members of `options` may also be fields of their own.",
+    "properties": {
+        "file": {"type": "string", "format": "binary", "description": "The file, with its name."},
+        "options": {"$ref": "#/components/schemas/ImportOptions"},
+    },
+    "required": ["file"],
+}
 # What a schema made from a struct cannot say.
 REFINEMENTS: dict[str, Json] = {
     "DecisionBody": {"oneOf": [{"required": ["user"]}, {"required": ["visitor"]}]},
@@ -71,7 +81,7 @@ PROBLEM_SCHEMA: Json = {
 def openapi_document(routes: Sequence[Route]) -> Json:
     """The whole document. Costs some milliseconds; made once."""
     types = [each for route in routes for each in (route.body, route.answer) if each is not None]
-    named, components = _schemas([*types, TaggingsBody, TaggingLine, PersonLine])
+    named, components = _schemas([*types, TaggingsBody, TaggingLine, PersonLine, ImportOptions])
     paths: dict[str, Json] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, named)
@@ -138,12 +148,11 @@ def _operation(route: Route, named: dict[Any, Json]) -> Json:
         operation["security"] = []
     else:
         operation["x-scopes"] = list(route.scopes)
-    if route.body is not None:
-        content = {"application/json": {"schema": named[route.body]}}
-        operation["requestBody"] = {"required": route.is_body_required, "content": content}
-    elif route.bulk:
+    if route.body is not None or route.bulk:
         content = {each: {"schema": _bulk_schema(each)} for each in route.bulk}
-        operation["requestBody"] = {"required": True, "content": content}
+        if route.body is not None:
+            content = {"application/json": {"schema": named[route.body]}, **content}
+        operation["requestBody"] = {"required": route.is_body_required, "content": content}
     return operation
 
 
@@ -187,6 +196,8 @@ def _bulk_schema(content_type: str) -> Json:
         "application/x-ndjson": "One TaggingLine a line.",
         "text/csv": "A header line, then one tagging a line: columns user or visitor, and tag.",
     }
+    if content_type == MULTIPART:
+        return FORM_SCHEMA
     if content_type in texts:
         return {"type": "string", "description": texts[content_type]}
     return {"type": "string", "format": "binary", "description": "Columns user or visitor, and tag."}

@@ -11,6 +11,7 @@ from tagloom.model import (
     SCOPES,
     Audience,
     Change,
+    Mode,
     Organization,
     OverlapRegion,
     PersonRecord,
@@ -22,7 +23,7 @@ from tagloom.model import (
     Version,
 )
 from tagloom.rules import Rule
-from tagloom.store.imports_port import Import, KeptMapping
+from tagloom.store.imports_port import Import, ImportFormat, KeptMapping
 from tagloom.syncs import Sync, SyncDraft, SyncRun
 from tagloom.tags import TagPath
 
@@ -344,6 +345,36 @@ class TribesPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: tuple[Tribe, ...]
     next_cursor: Cursor
+
+
+class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a file is to be imported. Without a format the file's name tells it.
+
+    `name` is the file's name for the history, `mapping` that of a mapping that the space keeps. A run that would take
+    more than `share_removed_max` percent of the taggings at or below `under` is held; an empty mirror is, unless
+    `allow_empty`. What it gives ends at `expires_at` or after `ttl`, where its lines do not say otherwise.
+    """
+
+    name: Annotated[str, Meta(max_length=limits.CHARACTERS_PER_ID_MAX)] = ""
+    format: ImportFormat | None = None
+    mode: Mode = "add"
+    under: Annotated[str, Meta(max_length=limits.CHARACTERS_PER_ID_MAX)] = ""
+    normalize: Literal["lowercase"] | None = None
+    mapping: Annotated[str, Meta(max_length=limits.CHARACTERS_PER_ID_MAX)] | None = None
+    share_removed_max: Annotated[int, Meta(ge=0, le=100)] = limits.IMPORT_SHARE_REMOVED_DEFAULT
+    allow_empty: bool = False
+    expires_at: Annotated[str, Meta(max_length=64)] | None = None
+    ttl: Annotated[str, Meta(max_length=16)] | None = None
+
+
+class UrlImport(ImportOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file that the server fetches, and how it is to be imported.
+
+    `url` is of https, s3, gs, az, abfs, sftp or file, and never holds credentials; `secret` names what holds them.
+    """
+
+    url: Annotated[str, Meta(min_length=1, max_length=limits.URL_CHARACTERS_MAX)]
+    secret: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class ImportsPage(msgspec.Struct, frozen=True, kw_only=True):

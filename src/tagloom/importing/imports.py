@@ -3,27 +3,56 @@
 Asking changes the stored import; a worker, of whatever process, sees the change and acts on it.
 """
 
+import hashlib
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Required, TypedDict, Unpack
 
+import msgspec
 from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.expiry import kept_said
-from tagloom.importing.folder import Folder, chunks_of
+from tagloom.importing.folder import Folder, Stored, chunks_of
 from tagloom.importing.mending import rows_to_mend
 from tagloom.importing.proposing import Beginning, beginning_of
 from tagloom.mappings import Mapping, check_mapping
 from tagloom.model import Done, Environment, Mode, Origin, Rejected, Version
-from tagloom.store.imports_port import ENDED, Import, ImportFormat, ImportState, Tally
+from tagloom.sources import Remote
+from tagloom.store.imports_port import ENDED, WORKED_ON, Import, ImportFormat, ImportState, Tally
 from tagloom.store.port import Control, Population
 from tagloom.tags import parse_tag
 from tagloom.times import rfc3339
 
 _TRIES = 20  # A change that others overtook so often is given up.
 _BEGUN: tuple[ImportState, ...] = ("running", "paused")
+
+
+class How(TypedDict, total=False):
+    """How a file is to be applied, beside its bytes.
+
+    Without `format` the name tells it. Without a mapping the records are of the plain form: `user` or `visitor` and
+    `tag` in columns, or the objects that a bulk write takes. The same key again gives the import that it gave before,
+    as long as that is known. The rest is as `Import` has it.
+    """
+
+    name: Required[str]
+    by: Required[str]
+    mapping: Mapping | None
+    mapping_name: str | None
+    mode: Mode
+    under: str
+    lowercase: bool
+    format: ImportFormat | None
+    share_removed_max: float | None
+    owner: str
+    allow_empty: bool
+    expires_at: str | None
+    ttl: str | None
+    key: str | None
 
 
 class Imports:
@@ -46,75 +75,127 @@ class Imports:
     # Bringing.
 
     def bring_file(
-        self,
-        environment: Environment,
-        source: Path | Iterable[bytes],
-        *,
-        name: str,
-        by: str,
-        mapping: Mapping | None = None,
-        mapping_name: str | None = None,
-        mode: Mode = "add",
-        under: str = "",
-        lowercase: bool = False,
-        format: ImportFormat | None = None,
-        share_removed_max: float | None = limits.IMPORT_SHARE_REMOVED_DEFAULT,
-        owner: str = "",
-        allow_empty: bool = False,
-        expires_at: str | None = None,
-        ttl: str | None = None,
+        self, environment: Environment, source: Path | Stored | Iterable[bytes], **how: Unpack[How]
     ) -> Import:
-        """Stores a file, which waits to be planned or run. Its compression is told by its first bytes.
+        """Stores a file, which waits to be planned or run; one that `store` took already is not stored again.
 
-        Without `format` the name tells it. Without a mapping the records are of the plain form: `user` or `visitor`
-        and `tag` in columns, or the objects that a bulk write takes.
-
-        Raises: BodyInvalid: it is empty, or of no known format; BodyTooLarge; TooManyImports; what the mapping, the
-        prefix and the mode together may be wrong in: MappingInvalid, TagProblem, ContentTypeUnsupported; ExpiryInvalid.
+        Its compression is told by its first bytes. Raises: BodyInvalid: it is empty, or of no known format;
+        BodyTooLarge; TooManyImports; IdempotencyKeyReused; what the mapping, the prefix and the mode together may be
+        wrong in: MappingInvalid, TagProblem, ContentTypeUnsupported; ExpiryInvalid.
         """
-        ends_at, lasts = kept_said(expires_at, ttl, self._now())
+        try:
+            draft = self._draft(environment, how)
+            is_digested = how.get("key") is not None
+            stored = source if isinstance(source, Stored) else self.store(environment, source, is_digested=is_digested)
+        except BaseException:
+            if isinstance(source, Stored):
+                self.folder.drop(source.id)
+            raise
+        key = how.get("key")
+        return self._add(draft, stored) if key is None else self._add_once(environment, draft, stored, key)
+
+    def expect_file(self, environment: Environment, remote: Remote, **how: Unpack[How]) -> Import:
+        """An import whose file is to be fetched. Raises: as bringing one."""
+        draft, key = replace(self._draft(environment, how), state="fetching", remote=remote), how.get("key")
+        id = secrets.token_hex(12) if key is None else _keyed_id(environment, key)
+        fingerprint = "" if key is None else _fingerprint(draft, "")
+        if key is None or self._find_repeated(environment, id, fingerprint) is None:
+            self._check_room(environment)
+            try:
+                self._control.add_import(replace(draft, id=id, fingerprint=fingerprint))
+            except problems.ImportChanged:
+                # The same was asked for at the same moment.
+                self._find_repeated(environment, id, fingerprint)
+        return self.get(environment, id)
+
+    def format_of(self, name: str) -> ImportFormat:
+        """The format that a file's name tells. Raises: BodyInvalid."""
+        return format_of(name)
+
+    def _draft(self, environment: Environment, how: How) -> Import:
+        """An import without a file. Raises: as bringing one."""
+        name = how["name"]
+        ends_at, lasts = kept_said(how.get("expires_at"), how.get("ttl"), self._now())
         draft = Import(
             id="",
             space=environment.space,
             environment=environment.name,
             name=name[: limits.CHARACTERS_PER_SOURCE_MAX],
-            format=format or format_of(name),
+            format=how.get("format") or format_of(name),
             compression="none",
             size_bytes=0,
-            by=by,
+            by=how["by"],
             created_at=rfc3339(self._now()),
-            mode=mode,
-            under=under,
-            lowercase=lowercase,
-            mapping=mapping,
-            mapping_name=mapping_name,
-            share_removed_max=share_removed_max,
-            owner=owner,
-            allows_empty=allow_empty,
+            mode=how.get("mode", "add"),
+            under=how.get("under", ""),
+            lowercase=how.get("lowercase", False),
+            mapping=how.get("mapping"),
+            mapping_name=how.get("mapping_name"),
+            share_removed_max=how.get("share_removed_max", limits.IMPORT_SHARE_REMOVED_DEFAULT),
+            owner=how.get("owner", ""),
+            allows_empty=how.get("allow_empty", False),
             expires_at=ends_at,
             ttl=lasts,
         )
         _check(draft)
+        return draft
+
+    def store(self, environment: Environment, source: Path | Iterable[bytes], *, is_digested: bool = False) -> Stored:
+        """Stores a file of which it is not known yet how it is to be applied; `bring_file` takes it from there.
+
+        Raises: BodyTooLarge, TooManyImports; what `source` raises.
+        """
+        self._check_room(environment)
+        return self.folder.store(chunks_of(source) if isinstance(source, Path) else source, is_digested=is_digested)
+
+    def _check_room(self, environment: Environment) -> None:
         self._forget_old()
         kept = [run for run in self.list(environment, limit=limits.PAGE_ITEMS_MAX) if run.has_file]
         if len(kept) >= limits.UPLOADS_KEPT_MAX:
             raise problems.TooManyImports(
                 f"{limits.UPLOADS_KEPT_MAX} files are kept; drop one first.", files_max=limits.UPLOADS_KEPT_MAX
             )
-        chunks = chunks_of(source) if isinstance(source, Path) else source
-        id, size, compression = self.folder.store(chunks)
-        if not size and draft.format != "ndjson":
-            self.folder.drop(id)
-            raise problems.BodyInvalid("The file is empty.")
-        run = replace(draft, id=id, size_bytes=size, compression=compression)
+
+    def _add(self, draft: Import, stored: Stored) -> Import:
+        """The import of a stored file; without one, the file goes. Raises: BodyInvalid."""
+        run = replace(draft, id=stored.id, size_bytes=stored.size, compression=stored.compression)
         try:
-            if draft.format == "parquet" and compression != "none":
-                raise problems.BodyInvalid("A Parquet file is compressed inside; bring it as it is.")
+            check_file(run)
             self._control.add_import(run)
         except BaseException:
-            self.folder.drop(id)
+            self.folder.drop(stored.id)
             raise
         return run
+
+    def _add_once(self, environment: Environment, draft: Import, stored: Stored, key: str) -> Import:
+        """The import of a key: of this file, or the one that is there. Raises: BodyInvalid, IdempotencyKeyReused."""
+        id, fingerprint = _keyed_id(environment, key), _fingerprint(draft, stored.digest)
+        run = replace(draft, id=id, size_bytes=stored.size, compression=stored.compression, fingerprint=fingerprint)
+        try:
+            check_file(run)
+            found = self._find_repeated(environment, id, fingerprint)
+            if found is None:
+                try:
+                    self._control.add_import(run)
+                except problems.ImportChanged:
+                    # The same was brought at the same moment.
+                    found = self._find_repeated(environment, id, fingerprint)
+            if found is None or (found.has_file and not self.folder.path(id).exists()):
+                # Told of first and moved then: a process that was lost in between is made up for by the next try.
+                self.folder.move(stored.id, id)
+        finally:
+            self.folder.drop(stored.id)
+        return self.get(environment, id)
+
+    def _find_repeated(self, environment: Environment, id: str, fingerprint: str) -> Import | None:
+        """The import of a key that comes again. Raises: IdempotencyKeyReused: with something else."""
+        try:
+            found = self.get(environment, id)
+        except problems.ImportNotFound:
+            return None
+        if found.fingerprint != fingerprint:
+            raise problems.IdempotencyKeyReused("This key brought another file, or the same to be applied otherwise.")
+        return found
 
     def configure(
         self,
@@ -189,6 +270,8 @@ class Imports:
         return rows_to_mend(self._path(run), run, self.rejected(environment, id))
 
     def _told(self, environment: Environment, run: Import) -> Import:
+        if run.state == "fetching":
+            return _shown(replace(run, size_bytes=self.folder.size_so_far(run.id)))
         if run.state not in _BEGUN:
             return run
         return replace(run, tally=tally_of(self._population_of(environment).steps(run.id)))
@@ -238,12 +321,14 @@ class Imports:
 
         Raises: ImportStateWrong; with `undo`, what undoing raises.
         """
-        states: tuple[ImportState, ...] = ("waiting", "looking", "planned", "held", "running", "paused")
-        run = self._change(
-            environment, id, states, lambda run: replace(_to(run, "cancelled"), ended_at=self._at()), needs_file=False
-        )
+        states: tuple[ImportState, ...] = ("fetching", "waiting", "looking", "planned", "held", "running", "paused")
+        run = self._change(environment, id, states, self._cancelled, needs_file=False)
+        if not run.has_file:
+            self.folder.drop(id)
         done = self._population_of(environment).seal(id)
-        run = self._change(environment, id, ("cancelled",), lambda run: replace(run, tally=tally_of(done)))
+        run = self._change(
+            environment, id, ("cancelled",), lambda run: replace(run, tally=tally_of(done)), needs_file=False
+        )
         return self.undo(environment, id, by=by) if undo else run
 
     def undo(self, environment: Environment, id: str, *, by: str) -> Import:
@@ -285,6 +370,10 @@ class Imports:
 
     # Within.
 
+    def _cancelled(self, run: Import) -> Import:
+        has_file = run.has_file and run.state != "fetching"
+        return replace(_to(run, "cancelled"), ended_at=self._at(), has_file=has_file)
+
     def _at(self) -> str:
         return rfc3339(self._now())
 
@@ -322,7 +411,7 @@ class Imports:
         for id in self.folder.older_than(self._now() - limits.UPLOAD_DAYS_KEPT * 86_400):
             try:
                 run = self._control.get_import(id)
-                if run.state in ("looking", "running"):
+                if run.state in WORKED_ON:
                     continue
                 self._control.put_import(replace(run, has_file=False))
             except problems.ImportNotFound:
@@ -346,6 +435,31 @@ def format_of(name: str) -> ImportFormat:
     raise problems.BodyInvalid(
         f"'{name[:100]}' ends with none of .csv, .ndjson and .parquet.", rule="a CSV, NDJSON or Parquet file"
     )
+
+
+def _keyed_id(environment: Environment, key: str) -> str:
+    """The id of the import that a key brings, the same each time."""
+    return hashlib.blake2b(f"{environment.key} {key}".encode(), digest_size=12).hexdigest()
+
+
+def _fingerprint(draft: Import, digest: str) -> str:
+    """A hash of a file and of how it is to be applied; not of when, nor by whom it is sent."""
+    asked = replace(draft, created_at="", by="", mapping_name=None)
+    return hashlib.blake2b(msgspec.json.encode(asked) + digest.encode(), digest_size=16).hexdigest()
+
+
+def _shown(run: Import) -> Import:
+    """An import whose address is told without its query."""
+    remote = run.remote
+    return run if remote is None else replace(run, remote=replace(remote, url=remote.url.partition("?")[0]))
+
+
+def check_file(run: Import) -> None:
+    """Raises: BodyInvalid: the file is empty, or compressed as its format never is."""
+    if not run.size_bytes and run.format != "ndjson":
+        raise problems.BodyInvalid("The file is empty.")
+    if run.format == "parquet" and run.compression != "none":
+        raise problems.BodyInvalid("A Parquet file is compressed inside; bring it as it is.")
 
 
 def tally_of(done: Iterable[Done]) -> Tally:

@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import structlog
 from msgspec.structs import replace
@@ -17,9 +17,10 @@ from tagloom import limits, problems
 from tagloom.expiry import stored_said
 from tagloom.foresight import Foresight
 from tagloom.importing.imports import Imports, tally_of
+from tagloom.importing.leasing import Leases, Lost
 from tagloom.importing.reading import parts_of
 from tagloom.model import Environment, Foreseen, Mode, Origin, Receipt
-from tagloom.store.imports_port import Hold, Import, ImportState, Plan
+from tagloom.store.imports_port import APPLIED, Hold, Import, ImportState, Plan
 from tagloom.store.port import Control, Part, Population, Request, Step
 from tagloom.tags import is_at_or_below, parse_tag
 from tagloom.times import rfc3339
@@ -29,10 +30,6 @@ WHOLE_MODES: tuple[Mode, ...] = ("set", "mirror")
 _SECONDS_BETWEEN_TELLING = 0.5
 
 log = structlog.get_logger()
-
-
-class _Stopped(Exception):
-    """The import is not this worker's any more: it was paused or cancelled, or another process has it."""
 
 
 class Worker:
@@ -51,7 +48,7 @@ class Worker:
         self._foresight = foresight
         self._population_of = population_of
         self._now = now
-        self._owner = secrets.token_hex(8)
+        self._leases = Leases(control, now)
         self._is_closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -82,21 +79,20 @@ class Worker:
 
     def work_once(self, only: str | None = None) -> bool:
         """Takes an import that waits for work, or this one, and carries it as far as it goes; False when none waits."""
-        now = self._now()
-        run = self._control.lease_import(self._owner, now=rfc3339(now), until=self._until(), only=only)
+        run = self._leases.take(APPLIED, only)
         if run is None:
             return False
         environment = self._control.get_environment(run.space, run.environment)
-        with self._keeping(run):
+        with self._leases.keeping(run):
             try:
                 if run.state == "looking":
                     self._look(environment, run)
                 else:
                     self._run(environment, run)
-            except (_Stopped, problems.ImportSealed, problems.StepTaken, problems.ImportChanged):
-                self._control.release_import(run.id, self._owner)
+            except (Lost, problems.ImportSealed, problems.StepTaken, problems.ImportChanged):
+                self._leases.release(run)
             except problems.StoreUnavailable:
-                self._control.release_import(run.id, self._owner)
+                self._leases.release(run)
                 raise
             except problems.Problem as problem:
                 self._fail(environment, run, problem.slug(), problem.detail)
@@ -104,29 +100,6 @@ class Worker:
                 log.error("import.failed", run=run.id, exc_info=True)
                 self._fail(environment, run, "internal-error", f"Tagloom failed at this file: {type(error).__name__}.")
         return True
-
-    def _until(self) -> str:
-        return rfc3339(self._now() + limits.IMPORT_LEASE_SECONDS)
-
-    @contextmanager
-    def _keeping(self, run: Import) -> Iterator[None]:
-        """Keeps the lease while something takes long, such as one large commit."""
-        is_over = threading.Event()
-
-        def keep() -> None:
-            while not is_over.wait(limits.IMPORT_LEASE_SECONDS / 3):
-                try:
-                    self._control.tell_progress(run.id, self._owner, rows_read=None, until=self._until())
-                except problems.StoreUnavailable as problem:
-                    log.warning("import.lease_not_kept", run=run.id, detail=problem.detail)
-
-        thread = threading.Thread(target=keep, name="tagloom-import-lease", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            thread.join()
 
     def _put(self, run: Import, state: ImportState, **more: object) -> Import:
         """The import in another state, unless somebody changed it meanwhile. Raises: ImportChanged."""
@@ -143,12 +116,12 @@ class Worker:
         try:
             self._put(run, "failed", problem=problem, detail=detail, tally=tally)
         except problems.ImportChanged:
-            self._control.release_import(run.id, self._owner)
+            self._leases.release(run)
 
     # Reading.
 
     def _parts(self, run: Import) -> Iterator[Part]:
-        """The parts of the file, while the import is this worker's. Raises: _Stopped."""
+        """The parts of the file, while the import is this worker's. Raises: Lost."""
         rows, told = 0, 0.0
         with closing(parts_of(self._imports.folder.path(run.id), run)) as parts:
             for part in parts:
@@ -160,11 +133,9 @@ class Worker:
 
     def _tell(self, run: Import, rows: int | None) -> None:
         if self._is_closing.is_set():
-            raise _Stopped
+            raise Lost
         if rows is not None:
-            state = self._control.tell_progress(run.id, self._owner, rows_read=rows, until=self._until())
-            if state != run.state:
-                raise _Stopped
+            self._leases.tell(run, rows)
 
     # Planning.
 

@@ -1,5 +1,6 @@
 """What the use cases need from a store about imports and mappings. `Control` is this too."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
@@ -7,11 +8,13 @@ import msgspec
 from tagloom import limits
 from tagloom.mappings import Mapping
 from tagloom.model import Foreseen, Mode, Version
+from tagloom.sources import Remote
 
 ImportState: TypeAlias = Literal[
-    "waiting", "looking", "planned", "held", "running", "paused", "cancelled", "done", "failed"
+    "fetching", "waiting", "looking", "planned", "held", "running", "paused", "cancelled", "done", "failed"
 ]
 IMPORT_STATES: tuple[ImportState, ...] = (
+    "fetching",
     "waiting",
     "looking",
     "planned",
@@ -22,7 +25,9 @@ IMPORT_STATES: tuple[ImportState, ...] = (
     "done",
     "failed",
 )
-WORKED_ON: tuple[ImportState, ...] = ("looking", "running")
+FETCHED: tuple[ImportState, ...] = ("fetching",)
+APPLIED: tuple[ImportState, ...] = ("looking", "running")
+WORKED_ON: tuple[ImportState, ...] = (*FETCHED, *APPLIED)
 ENDED: tuple[ImportState, ...] = ("cancelled", "done", "failed")
 ImportFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
 Compression: TypeAlias = Literal["none", "gzip", "zstd"]
@@ -69,7 +74,9 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     under the prefix is held; None never is. `is_approved` lets the next run pass, and a mirror that `allows_empty` may
     take every tag. `rows_total` is known once the file was read to its end; `began_at` is when it was set to work last.
     `revision` counts the stored forms. `owner` is whose branches it may write, beside everybody's. What it gives ends
-    at `expires_at`, as it was rounded, or after `ttl`, where its lines do not say otherwise; empty for never.
+    at `expires_at`, as it was rounded, or after `ttl`, where its lines do not say otherwise; empty for never. `remote`
+    is where the file is fetched from, unless it was sent; while it is, `size_bytes` is how much of it is here.
+    `fingerprint` is a hash of the file and of how it was to be applied, by which a repeated idempotency key is known.
     """
 
     id: str
@@ -106,6 +113,8 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     allows_empty: bool = False
     expires_at: str = ""
     ttl: str = ""
+    remote: Remote | None = None
+    fingerprint: str = ""
 
 
 class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +139,7 @@ class ImportBook(Protocol):
     """The imports of an installation, who works on them, and the mappings that are kept."""
 
     def add_import(self, run: Import) -> None:
-        """Stores a new one, at revision 0. Raises: EnvironmentNotFound."""
+        """Stores a new one, at revision 0. Raises: EnvironmentNotFound; ImportChanged: there is one of this id."""
 
     def get_import(self, id: str) -> Import:
         """Raises: ImportNotFound."""
@@ -152,8 +161,10 @@ class ImportBook(Protocol):
     def drop_import(self, id: str) -> None:
         """Forgets it. Raises: ImportNotFound."""
 
-    def lease_import(self, owner: str, *, now: str, until: str, only: str | None = None) -> Import | None:
-        """Gives one that is looked at or run and that nobody works on at `now`, the oldest first, to `owner`.
+    def lease_import(
+        self, owner: str, *, now: str, until: str, only: str | None = None, states: Sequence[ImportState] = APPLIED
+    ) -> Import | None:
+        """Gives one that is in such a state and that nobody works on at `now`, the oldest first, to `owner`.
 
         Of many who ask at once, one gets it. With an id, only that one is given.
         """

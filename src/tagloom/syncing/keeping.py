@@ -11,10 +11,11 @@ from tagloom.emails import parse_email
 from tagloom.expiry import parse_ttl
 from tagloom.model import Environment, Event, Origin
 from tagloom.slugs import parse_slug
+from tagloom.sources import AddressRefused, parse_address
 from tagloom.store.port import Control, Population
 from tagloom.syncing.schedules import check_schedule, next_after
 from tagloom.syncing.secrets import NAME
-from tagloom.syncs import FilesSource, SqlSource, Sync, SyncDraft, SyncRun, owner_name
+from tagloom.syncs import FilesSource, PushSource, SqlSource, Sync, SyncDraft, SyncRun, UrlSource, owner_name
 from tagloom.tags import TagPath, is_at_or_below, parse_tag
 from tagloom.times import rfc3339
 
@@ -80,7 +81,7 @@ class Syncs:
     def run_sync(self, environment: Environment, sync: str, *, by: str) -> SyncRun:
         """Begins a run, which a serving process takes up. Raises: SyncBusy: one has not ended; SyncInvalid: a push."""
         stored = self.get_sync(environment, sync)
-        if not isinstance(stored.draft.source, SqlSource | FilesSource):
+        if isinstance(stored.draft.source, PushSource):
             raise problems.SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
         run = SyncRun(sync=sync, trigger="call", by=by, began_at=rfc3339(self._now()))
         begun = self._control.begin_run(environment.key, run, due_at=None, next_run_at=stored.next_run_at)
@@ -188,6 +189,13 @@ def _check_source(draft: SyncDraft) -> None:
         case FilesSource() as source:
             if not source.glob or source.glob.startswith("/") or ".." in source.glob.split("/"):
                 raise _invalid("A glob is relative to the organization's folder: crm/*.csv.", field="$.source.glob")
+        case UrlSource() as source:
+            if source.secret is not None and not NAME.fullmatch(source.secret):
+                raise _invalid("A secret's name has lower-case letters, digits and hyphens.", field="$.source.secret")
+            try:
+                parse_address(source.url)
+            except AddressRefused as problem:
+                raise _invalid(problem.detail, field="$.source.url") from problem
         case _ if draft.schedule is not None:
             raise _invalid("Records come to this sync by themselves; it has no schedule.", field="$.schedule")
 

@@ -1,7 +1,8 @@
 """Reads a source into one file, which an import then applies. Memory stays flat: some thousand rows at a time."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from pathlib import Path
@@ -13,11 +14,15 @@ import pyarrow.parquet as pq
 import sqlalchemy as sql
 
 from tagloom import limits, problems
-from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource
+from tagloom.importing.folder import compression_of
+from tagloom.sources import Remote
+from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
 from tagloom.tags import printable
 
 FileFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
 OnRows = Callable[[int], None]
+# The names and the chunks of the files that an address stands for, each while it is its turn.
+Fetch = Callable[[Remote], Iterator[tuple[str, Iterator[bytes]]]]
 
 FORMATS: Mapping[str, FileFormat] = {
     ".csv": "csv",
@@ -28,6 +33,7 @@ FORMATS: Mapping[str, FileFormat] = {
 }
 COMPRESSIONS = (".gz", ".zst")
 ROWS_AT_ONCE = 10_000
+_NAME_CHARACTERS_MAX = 60  # Of a fetched file on the disk; the end tells its kind, and no letter takes over four bytes.
 
 
 class Pulled(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,17 +51,21 @@ def pull(
     cursor: str | None,
     read_secret: Callable[[str], str],
     folder: Path | None,
+    fetch: Fetch,
     on_rows: OnRows,
 ) -> Pulled:
-    """Writes what a source holds into a new file. Files may lie in `folder` and below only.
+    """Writes what a source holds into a new file. Files lie in `folder` and below only; `fetch` gives those elsewhere.
 
-    Raises: SourceUnreadable: with what the source says, and no secret; SyncInvalid: a source of pushes has nothing.
+    Raises: SourceUnreadable: with what the source says, and no secret; SyncInvalid: a source of pushes has nothing;
+    what fetching raises.
     """
     match source:
         case SqlSource():
             return _pull_query(source, target, cursor, read_secret(source.secret), on_rows)
         case FilesSource():
             return _pull_files(source, target, folder)
+        case UrlSource():
+            return _pull_addresses(source, target, fetch, on_rows)
         case PushSource():
             raise problems.SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
         case _:
@@ -169,7 +179,38 @@ def _pull_files(source: FilesSource, target: Path, folder: Path | None) -> Pulle
             )
     if not paths:
         raise problems.SourceUnreadable(f"No file matches '{printable(source.glob)}'.", value=printable(source.glob))
-    formats = {_format_of(path) for path in paths}
+    return _joined(paths, {_format_of(path) for path in paths}, target)
+
+
+def _pull_addresses(source: UrlSource, target: Path, fetch: Fetch, on_rows: OnRows) -> Pulled:
+    with tempfile.TemporaryDirectory(prefix="fetched-", dir=target.parent) as folder:
+        paths, formats, size = list[Path](), set[FileFormat](), 0
+        for name, chunks in fetch(Remote(url=source.url, secret=source.secret)):
+            formats.add(source.format or _format_of(Path(name)))
+            path = Path(folder, str(len(paths)), name[-_NAME_CHARACTERS_MAX:])
+            path.parent.mkdir()
+            with path.open("xb") as file:
+                for chunk in chunks:
+                    # Nothing is counted yet; whoever keeps the run says whether it is still this process's.
+                    on_rows(0)
+                    size += file.write(chunk)
+                    if size > limits.IMPORT_BYTES_MAX:
+                        raise problems.SourceUnreadable(f"The files have more than {limits.IMPORT_BYTES_MAX:,} bytes.")
+            paths.append(_named_by_content(path))
+        return _joined(paths, formats, target)
+
+
+def _named_by_content(path: Path) -> Path:
+    """The file under a name that ends as it is compressed, which the address need not have said."""
+    with path.open("rb") as file:
+        suffix = {"gzip": ".gz", "zstd": ".zst", "none": ""}[compression_of(file.read(4))]
+    if path.suffix.lower() == suffix or (not suffix and path.suffix.lower() not in COMPRESSIONS):
+        return path
+    return path.rename(path.with_name(f"{path.name.removesuffix(path.suffix) if not suffix else path.name}{suffix}"))
+
+
+def _joined(paths: Sequence[Path], formats: Collection[FileFormat], target: Path) -> Pulled:
+    """Several files of one format as one. Raises: SourceUnreadable."""
     if len(formats) > 1:
         raise problems.SourceUnreadable(f"The files are of several formats: {', '.join(sorted(formats))}.")
     (format,) = formats

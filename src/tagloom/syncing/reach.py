@@ -9,17 +9,23 @@ import msgspec
 
 from tagloom import problems
 from tagloom.emails import MailServer
+from tagloom.sources import SCHEMES_DEFAULT, Scheme
 from tagloom.syncing.secrets import Secrets
 from tagloom.tags import printable
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
-    """`files` has a folder for each organization. `private_addresses` lets webhooks call hosts of one's own network."""
+    """`files` has a folder for each organization. `private_addresses` lets webhooks call hosts of one's own network.
+
+    `schemes` are those of addresses that files are fetched from, and `hosts` those of one's own network among them.
+    """
 
     secrets: Secrets = Secrets(None, {})
     files: Path | None = None
     mail: MailServer | None = None
     private_addresses: bool = False
+    schemes: tuple[Scheme, ...] = SCHEMES_DEFAULT
+    hosts: tuple[str, ...] = ()
 
     def check_address(self, address: str) -> None:
         """Raises: ParameterInvalid: the host cannot be found, or is one that only this server should reach."""

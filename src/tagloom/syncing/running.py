@@ -16,6 +16,7 @@ import structlog
 from msgspec.structs import replace
 
 from tagloom import limits, problems
+from tagloom.fetching.remotes import Remotes
 from tagloom.importing.imports import Imports
 from tagloom.model import Environment
 from tagloom.store.imports_port import Import, ImportFormat
@@ -50,6 +51,7 @@ class Runner:
         *,
         secrets: Secrets,
         folder: Path | None,
+        remotes: Remotes,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._control = control
@@ -57,6 +59,7 @@ class Runner:
         self._alerting = alerting
         self._secrets = secrets
         self._folder = folder
+        self._remotes = remotes
         self._now = now
         self._readers = ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="tagloom-sync")
         self._reading: dict[int, tuple[_Keeping, Future[None]]] = {}
@@ -158,6 +161,7 @@ class Runner:
                     cursor=sync.cursor,
                     read_secret=lambda name: self._secrets.read(organization, name),
                     folder=None if self._folder is None else self._folder / organization,
+                    fetch=lambda remote: self._remotes.each(organization, remote),
                     on_rows=keeping.count,
                 )
                 brought = self._bring(environment, sync, target, pulled.format, f"sync {sync.id}")

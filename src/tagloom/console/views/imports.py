@@ -11,10 +11,12 @@ from tagloom.console.columns import STEPS, USES, fields_of, mapping_of, read_fie
 from tagloom.console.views.activity import TAGGINGS_FORESEEN_AT_ONCE
 from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
+from tagloom.importing.imports import How
 from tagloom.importing.proposing import Beginning, propose, rows_read
 from tagloom.mappings import Mapping, check_mapping
 from tagloom.model import Mode
-from tagloom.store.imports_port import ENDED, WORKED_ON, Import, ImportState
+from tagloom.sources import Remote
+from tagloom.store.imports_port import ENDED, WORKED_ON, Import, ImportFormat, ImportState
 from tagloom.tags import parse_tag
 from tagloom.times import seconds_of
 
@@ -28,6 +30,7 @@ MODES: dict[Mode, str] = {
     "mirror": "Mirror: the file is the whole truth",
 }
 STATES: dict[ImportState, str] = {
+    "fetching": "being fetched",
     "waiting": "not looked at",
     "looking": "being looked at",
     "planned": "looked at, not applied",
@@ -38,6 +41,7 @@ STATES: dict[ImportState, str] = {
     "done": "applied",
     "failed": "failed",
 }
+FORMATS: dict[ImportFormat, str] = {"csv": "CSV", "ndjson": "NDJSON", "parquet": "Parquet"}
 # In these it can be said anew how the file is read, as long as nothing of it was applied.
 OPEN: tuple[ImportState, ...] = ("waiting", "planned", "held", "failed")
 
@@ -51,20 +55,24 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 def imports(visit: Visit) -> Answer:
-    """The imports, and the place to drop another file."""
+    """The imports, and the place to bring another file."""
+    return Html("imports.html", _listed(visit))
+
+
+def _listed(visit: Visit) -> dict[str, Any]:
     before = visit.text("before") or None
     found = visit.loom.imports.list(visit.environment, limit=IMPORTS_PER_PAGE + 1, before=before)
-    return Html(
-        "imports.html",
-        {
-            "title": "Imports",
-            "breadcrumb": [("Developer", visit.to("tags")), ("Imports", None)],
-            "runs": found[:IMPORTS_PER_PAGE],
-            "has_more": len(found) > IMPORTS_PER_PAGE,
-            "states": STATES,
-            "bytes_max": limits.UPLOAD_BYTES_MAX,
-        },
-    )
+    return {
+        "title": "Imports",
+        "breadcrumb": [("Developer", visit.to("tags")), ("Imports", None)],
+        "runs": found[:IMPORTS_PER_PAGE],
+        "has_more": len(found) > IMPORTS_PER_PAGE,
+        "states": STATES,
+        "bytes_max": limits.UPLOAD_BYTES_MAX,
+        "formats": FORMATS,
+        "schemes": visit.loom.installation.reach.schemes,
+        "problem": None,
+    }
 
 
 def bring(visit: Visit) -> Answer:
@@ -88,12 +96,36 @@ def bring(visit: Visit) -> Answer:
     return Redirect(visit.to(f"import/{run.id}"))
 
 
+def fetch(visit: Visit) -> Answer:
+    """Has a file fetched from its address, and goes on to the page that shows how far that is."""
+    url, secret = visit.text("url").strip(), visit.text("secret").strip() or None
+    try:
+        how: How = {"name": "", "by": visit.signed.actor, "format": _format(visit)}
+        run = visit.loom.fetcher.bring_address(visit.environment, Remote(url=url, secret=secret), **how)
+    except problems.Problem as problem:
+        # What was typed stays, beside what is wrong with it.
+        return Html("imports.html", _listed(visit) | {"problem": problem}, status=problem.status)
+    return Redirect(visit.to(f"import/{run.id}"))
+
+
+def _format(visit: Visit) -> ImportFormat | None:
+    text = visit.text("format")
+    for format in FORMATS:
+        if text == format:
+            return format
+    return None
+
+
 def show(visit: Visit) -> Answer:
     """One import: its columns, what it would do, how far it is, or what it did."""
     run = _run(visit)
     context = _context(visit, run)
     if context["is_open"]:
-        beginning = visit.loom.imports.beginning(visit.environment, run.id)
+        try:
+            beginning = visit.loom.imports.beginning(visit.environment, run.id)
+        except (problems.BodyInvalid, problems.ColumnsInvalid) as problem:
+            # It was fetched and is no such file: what is wrong is said where it can be removed.
+            return Html("import.html", context | {"is_open": False, "problem": problem})
         context |= _meaning(visit, beginning, _mapping(visit, run, beginning))
     return Html("import.html", context)
 

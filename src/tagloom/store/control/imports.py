@@ -1,5 +1,6 @@
 """Imports and mappings in SQL. Who works on an import stands beside it, and is changed by conditional updates."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from tagloom import limits, problems
 from tagloom.mappings import Mapping
 from tagloom.store import schema
 from tagloom.store.control.connecting import SqlConnecting
-from tagloom.store.imports_port import WORKED_ON, Import, ImportCount, ImportState, KeptMapping
+from tagloom.store.imports_port import APPLIED, Import, ImportCount, ImportState, KeptMapping
 
 _IMPORT = schema.import_.c
 _MAPPING = schema.mapping.c
@@ -24,14 +25,17 @@ class SqlImportBook(SqlConnecting):
         """See the port."""
         where = schema.environment.c
         query = sql.select(where.key).where(where.space == run.space, where.name == run.environment)
-        with self._writing() as connection:
-            key = connection.execute(query).scalar()
-            if key is None:
-                raise problems.EnvironmentNotFound(f"The space '{run.space}' has no such environment.")
-            values = _columns(msgspec.structs.replace(run, revision=0))
-            connection.execute(
-                sql.insert(schema.import_).values(id=run.id, environment=key, created_at=run.created_at, **values)
-            )
+        values = _columns(msgspec.structs.replace(run, revision=0))
+        try:
+            with self._writing() as connection:
+                key = connection.execute(query).scalar()
+                if key is None:
+                    raise problems.EnvironmentNotFound(f"The space '{run.space}' has no such environment.")
+                connection.execute(
+                    sql.insert(schema.import_).values(id=run.id, environment=key, created_at=run.created_at, **values)
+                )
+        except exc.IntegrityError as error:
+            raise problems.ImportChanged("There is an import of this id already.") from error
 
     def get_import(self, id: str) -> Import:
         """See the port."""
@@ -82,11 +86,13 @@ class SqlImportBook(SqlConnecting):
         if self._run(sql.delete(schema.import_).where(_IMPORT.id == id)) == [0]:
             raise problems.ImportNotFound("There is no such import.", value=id[:64])
 
-    def lease_import(self, owner: str, *, now: str, until: str, only: str | None = None) -> Import | None:
+    def lease_import(
+        self, owner: str, *, now: str, until: str, only: str | None = None, states: Sequence[ImportState] = APPLIED
+    ) -> Import | None:
         """See the port."""
         is_free = sql.or_(_IMPORT.leased_until.is_(None), _IMPORT.leased_until <= now)
         is_meant = sql.true() if only is None else _IMPORT.id == only
-        waiting = sql.and_(_IMPORT.state.in_(WORKED_ON), is_free, is_meant)
+        waiting = sql.and_(_IMPORT.state.in_(states), is_free, is_meant)
         query = sql.select(_IMPORT.id).where(waiting).order_by(_IMPORT.created_at, _IMPORT.id).limit(_CANDIDATES)
         for (id,) in self._run(query):
             # The condition is asked again by the update itself: of two who saw it free, one changes it.

@@ -1,10 +1,12 @@
 """Imports and mappings in the oracle."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.model import Environment
-from tagloom.store.imports_port import WORKED_ON, Import, ImportCount, ImportState, KeptMapping
+from tagloom.store.imports_port import APPLIED, Import, ImportCount, ImportState, KeptMapping
 from tagloom.store.memory.roster import MemoryRoster
 
 
@@ -23,6 +25,8 @@ class MemoryImportBook(MemoryRoster):
     def add_import(self, run: Import) -> None:
         with self._lock:
             self.get_environment(run.space, run.environment)
+            if run.id in self._imports:
+                raise problems.ImportChanged("There is an import of this id already.")
             self._imports[run.id] = replace(run, revision=0)
 
     def get_import(self, id: str) -> Import:
@@ -62,10 +66,12 @@ class MemoryImportBook(MemoryRoster):
             self.get_import(id)
             del self._imports[id]
 
-    def lease_import(self, owner: str, *, now: str, until: str, only: str | None = None) -> Import | None:
+    def lease_import(
+        self, owner: str, *, now: str, until: str, only: str | None = None, states: Sequence[ImportState] = APPLIED
+    ) -> Import | None:
         with self._lock:
             for run in sorted(self._imports.values(), key=lambda run: (run.created_at, run.id)):
-                is_meant = run.state in WORKED_ON and only in (None, run.id)
+                is_meant = run.state in states and only in (None, run.id)
                 if is_meant and self._leases.get(run.id, ("", ""))[1] <= now:
                     self._leases[run.id] = (owner, until)
                     return run

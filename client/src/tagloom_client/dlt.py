@@ -1,0 +1,205 @@
+"""A destination for dlt (dlthub.com), so that whatever dlt reads becomes tags: `pip install 'tagloom-client[dlt]'`.
+
+>>> pipeline = dlt.pipeline("crm", destination=tagloom_destination(  # doctest: +SKIP
+...     "http://127.0.0.1:8321", token, mapping="customers", under="crm", mode="mirror"))
+>>> pipeline.run(hubspot().with_resources("contacts"))  # doctest: +SKIP
+
+A load package of dlt becomes one import a table, brought when all of the package's files are there and under a key made
+of the package, so that a load that was cut off anywhere may be loaded again: nothing is applied twice.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from dlt.common import logger
+from dlt.common.configuration.container import Container
+from dlt.common.destination.exceptions import DestinationTerminalException, DestinationTransientException
+from dlt.common.json import json
+from dlt.common.schema import TTableSchema
+from dlt.common.storages import FileStorage
+from dlt.common.storages.load_package import (
+    LoadPackageStateInjectableContext,
+    PackageStorage,
+    ParsedLoadJobFileName,
+)
+from dlt.destinations.impl.destination.destination import DestinationClient
+from dlt.destinations.impl.destination.factory import destination
+
+from tagloom_client.blocking import Tagloom
+from tagloom_client.models import Import
+
+LoadMode = Literal["add", "remove", "set", "mirror"]
+_WHOLE: tuple[LoadMode, ...] = ("set", "mirror")
+_WORKED_ON = ("looking", "running")
+_SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_BETWEEN_LOOKS_MAX = 5.0
+
+
+class LoadHeld(DestinationTransientException):
+    """The import asks before it goes on: approve it or cancel it in Tagloom, then load again."""
+
+
+class LoadRefused(DestinationTerminalException):
+    """The package cannot become an import as it is."""
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How the packages of a pipeline are applied."""
+
+    connect: Callable[[], Tagloom]
+    mapping: str | None
+    under: str | None
+    mode: LoadMode
+    share_removed_max: int | None
+    tables: tuple[str, ...] | None
+    sleep: Callable[[float], None] = time.sleep
+
+
+def tagloom_destination(
+    url: str,
+    token: str,
+    space: str = "main",
+    environment: str = "production",
+    *,
+    mapping: str | None = None,
+    under: str | None = None,
+    mode: LoadMode = "add",
+    share_removed_max: int | None = None,
+    tables: tuple[str, ...] | None = None,
+) -> "TagloomDestination":
+    """A destination whose load packages are applied to an environment.
+
+    Rows are read by `mapping`, one that the space keeps, or as `{"user": …, "tags": […]}` without one. `mode`, `under`
+    and `share_removed_max` are those of an import: with `mirror`, a package is the whole truth at or below `under`, and
+    one that would take too much is held (`LoadHeld`). `tables` are those of dlt that are meant, all unless given; `set`
+    and `mirror` take one. A resource that gives no row makes no package, and so changes nothing.
+    """
+    return TagloomDestination(
+        Loading(
+            connect=lambda: Tagloom(url, token, space=space, environment=environment),
+            mapping=mapping,
+            under=under,
+            mode=mode,
+            share_removed_max=share_removed_max,
+            tables=tables,
+        )
+    )
+
+
+def tagloom(items: Any, table: TTableSchema) -> None:
+    """What dlt calls for each file of a package. The file stays in the package, which is brought once it is whole."""
+
+
+class TagloomDestination(destination):
+    """The destination as dlt knows it. Files are lines of JSON, so that lists stay lists."""
+
+    def __init__(self, loading: Loading) -> None:
+        self._loading = loading
+        super().__init__(
+            destination_callable=tagloom,
+            destination_name="tagloom",
+            loader_file_format="typed-jsonl",
+            batch_size=0,
+            naming_convention="direct",
+        )
+
+    @property
+    def client_class(self) -> type[DestinationClient]:
+        """The client of this destination's settings."""
+        return type("TagloomLoadClient", (LoadClient,), {"loading": self._loading})
+
+
+class LoadClient(DestinationClient):
+    """Brings a package at its end. dlt calls that again when it was cut off before it noted that it came back."""
+
+    loading: Loading
+
+    def complete_load(self, load_id: str) -> None:
+        """Applies the package. Raises: LoadHeld, LoadRefused; TagloomError: then it may be loaded again."""
+        storage = Container()[LoadPackageStateInjectableContext].storage
+        tables = self._tables(storage, load_id)
+        if self.loading.mode in _WHOLE and len(tables) > 1:
+            raise LoadRefused(
+                f"The package {load_id} has the tables {', '.join(sorted(tables))}, and mode '{self.loading.mode}' "
+                "takes one: name it in `tables`."
+            )
+        with self.loading.connect() as loom:
+            for table, files in sorted(tables.items()):
+                self._bring(loom, load_id, table, sorted(files))
+
+    def _tables(self, storage: PackageStorage, load_id: str) -> Mapping[str, list[str]]:
+        """The files of each table that is meant, as paths. Raises: LoadRefused: one of the package failed."""
+        if failed := storage.list_failed_jobs(load_id):
+            raise LoadRefused(f"{len(failed)} files of the package {load_id} failed; without them it is not whole.")
+        folder = storage.get_job_state_folder_path(load_id, PackageStorage.COMPLETED_JOBS_FOLDER)
+        found: dict[str, list[str]] = defaultdict(list)
+        for file in storage.storage.list_folder_files(folder):
+            table = ParsedLoadJobFileName.parse(file).table_name
+            is_own = table.startswith(self.schema._dlt_tables_prefix)
+            if not is_own and (self.loading.tables is None or table in self.loading.tables):
+                found[table].append(storage.storage.make_full_path(file))
+        return found
+
+    def _bring(self, loom: Tagloom, load_id: str, table: str, files: list[str]) -> None:
+        """One table of the package as one import, from wherever an earlier try has left it."""
+        loading, name = self.loading, f"dlt {self.schema.name} {table}"
+        with TemporaryDirectory(prefix="tagloom-dlt-") as folder:
+            # A file, so that it can be sent again when the connection breaks.
+            whole = Path(folder, "package.ndjson")
+            with whole.open("wb") as target:
+                target.writelines(_lines(files))
+            run = loom.bring_file(
+                whole,
+                format="ndjson",
+                name=name[:200],
+                mode=loading.mode,
+                under=loading.under,
+                mapping=loading.mapping,
+                share_removed_max=loading.share_removed_max,
+                idempotency_key=f"dlt {self.schema.name[:100]} {load_id} {table[:100]}",
+            )
+        ended = self._through(loom, run)
+        if ended.state == "cancelled":
+            logger.warning(f"Somebody cancelled the import {run.id} of '{name}'; the package {load_id} ends with it.")
+            return
+        if rejected := ended.tally["rejected_count"]:
+            logger.warning(f"{rejected:,} rows of '{name}' were rejected; see the import {run.id}.")
+        logger.info(f"The import {run.id} of '{name}' is done.")
+
+    def _through(self, loom: Tagloom, run: Import) -> Import:
+        """The import at its end. Raises: LoadHeld, LoadRefused."""
+        pause, has_asked = _SECONDS_BETWEEN_LOOKS, False
+        while run.state not in ("done", "cancelled"):
+            if run.state in ("held", "paused"):
+                raise LoadHeld(
+                    f"The import {run.id} is {run.state}. {run.detail or ''} "
+                    "Approve, resume or cancel it, and load again."
+                )
+            if run.state == "failed" and has_asked:
+                raise LoadRefused(f"The import {run.id} failed: {run.detail}")
+            if run.state in _WORKED_ON:
+                self.loading.sleep(pause)
+                pause = min(1.5 * pause, _SECONDS_BETWEEN_LOOKS_MAX)
+                run = loom.get_import(run.id)
+            else:
+                # It waits, was planned by somebody, or failed in an earlier try: it goes on where that one was.
+                has_asked = True
+                run = loom.ask_import(run.id, "run")
+        return run
+
+
+def _lines(files: list[str]) -> Iterator[bytes]:
+    """The rows of some files of a package as lines of plain JSON, without the columns that dlt adds."""
+    for path in files:
+        with FileStorage.open_zipsafe_ro(path, "rb") as file:
+            for line in file:
+                found = json.typed_loadb(line)
+                for row in found if isinstance(found, list) else [found]:
+                    own = {name: value for name, value in row.items() if not name.startswith("_dlt_")}
+                    yield json.dumpb(own) + b"\n"

@@ -1,0 +1,69 @@
+"""A program with a pipeline of dlt, as the tests of this folder run it: what it loads and where it is killed is told.
+
+    pipeline.py URL TOKEN FOLDER OPTIONS
+
+OPTIONS is JSON: `rows`, a list of lists, each yielded as a page; `how`, what the destination is given; `cut`, the
+function of the destination behind which the process ends as by a kill. Without `rows` what is pending is loaded again.
+"""
+
+import json
+import os
+import sys
+from typing import Any
+
+os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+os.environ["RUNTIME__LOG_LEVEL"] = "WARNING"
+# Files of a few rows, so that a package has several.
+os.environ["DATA_WRITER__FILE_MAX_ITEMS"] = "3"
+os.environ["DATA_WRITER__BUFFER_MAX_ITEMS"] = "3"
+
+import dlt
+
+from tagloom_client import dlt as ours
+from tagloom_client.blocking import Tagloom
+
+KILLED = 9
+
+
+def cut_behind(owner: Any, name: str) -> None:
+    """Ends the process as soon as a function has come back: nothing is tidied up, and nobody is told."""
+    done = getattr(owner, name)
+
+    def cut(*args: Any, **kwargs: Any) -> None:
+        done(*args, **kwargs)
+        os._exit(KILLED)
+
+    setattr(owner, name, cut)
+
+
+def main(url: str, token: str, folder: str, options: str) -> None:
+    wanted = json.loads(options)
+    match wanted.get("cut"):
+        case None:
+            pass
+        case "file":
+            cut_behind(ours, "tagloom")
+        case "bring_file" | "ask_import":
+            made = Tagloom.__dict__[wanted["cut"]]
+            setattr(Tagloom, wanted["cut"], lambda self, *a, **k: made.__get__(self, Tagloom)(*a, **k))
+            cut_behind(Tagloom, wanted["cut"])
+        case "complete_load":
+            cut_behind(ours.LoadClient, "complete_load")
+    target = ours.tagloom_destination(url, token, **wanted.get("how", {}))
+    pipeline = dlt.pipeline("crm", destination=target, pipelines_dir=folder, dataset_name="crm")
+    if "rows" not in wanted:
+        print(pipeline.load())
+        return
+
+    @dlt.resource(name="customers", max_table_nesting=0)
+    def customers() -> Any:
+        yield from wanted["rows"]
+
+    found = [customers]
+    if "more" in wanted:
+        found.append(dlt.resource(wanted["more"], name="others"))
+    print(pipeline.run(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,132 @@
+"""Pipelines of dlt into a real server: each load package once, also when it was cut off, and guarded as any import."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tagloom_client import Tagloom
+from tests.cli.running import ask
+from tests.crash.test_kill import server
+from tests.dlt.pipeline import KILLED
+
+PROGRAM = Path(__file__).parent / "pipeline.py"
+MAPPING = {
+    "user": "id",
+    "prefix": "crm",
+    "columns": [
+        {"type": "value", "column": "plan", "branch": "plan"},
+        {"type": "list", "column": "interests", "steps": ["slug"]},
+    ],
+}
+MIRROR = {"mapping": "customers", "under": "crm", "mode": "mirror"}
+ROWS: list[list[dict[str, Any]]] = [
+    [{"id": f"u{number}", "plan": "Gold", "interests": ["Golf", "Chess"]} for number in range(5)],
+    [{"id": f"u{number}", "plan": "Silver", "interests": []} for number in range(5, 10)],
+]
+
+
+class World:
+    """A server, a client of it, and the folder in which dlt keeps what is pending."""
+
+    def __init__(self, url: str, token: str, folder: Path) -> None:
+        self._url, self._token, self._folder = url, token, folder
+        self.loom = Tagloom(url, token)
+
+    def load(self, expected: int = 0, **options: Any) -> str:
+        """Runs the pipeline as a process of its own, which ends with this code; what it said."""
+        done = subprocess.run(
+            [sys.executable, str(PROGRAM), self._url, self._token, str(self._folder), json.dumps(options)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == expected, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def versions(self) -> int:
+        """How many there are, beside those that made the mapping's tags."""
+        return self.loom.get_environment().version or 0
+
+    def tags(self, user: str) -> tuple[str, ...]:
+        """What a user bears."""
+        return self.loom.get_person(user=user).tags
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    token = ask("init", "--data", tmp_path / "data")["token"]
+    with server(tmp_path / "data") as (url, _):
+        found = World(url, token, tmp_path / "pipelines")
+        with found.loom as loom:
+            loom.put_mapping("customers", MAPPING)
+            yield found
+
+
+@pytest.mark.slow
+def test_a_pipeline_mirrors_its_source_and_follows_its_changes(world: World) -> None:
+    world.load(rows=ROWS, how=MIRROR)
+    assert (world.versions(), world.tags("u1")) == (1, ("crm/chess", "crm/golf", "crm/plan/gold"))
+    assert world.tags("u9") == ("crm/plan/silver",)
+
+    changed = [[{**row, "plan": "Silver"} if row["id"] == "u1" else row for row in page] for page in ROWS]
+    changed[1] = changed[1][:-1]
+    world.load(rows=changed, how=MIRROR)
+    assert (world.versions(), world.tags("u1")[-1], world.tags("u9")) == (2, "crm/plan/silver", ())
+
+    # The same again is a package of its own, and changes nothing.
+    world.load(rows=changed, how=MIRROR)
+    assert (world.versions(), len(world.loom.list_imports())) == (2, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut", ["file", "bring_file", "ask_import", "complete_load"])
+def test_a_load_that_was_killed_anywhere_is_loaded_again_and_applied_once(world: World, cut: str) -> None:
+    how = {"mapping": "customers", "mode": "add"}
+    world.load(KILLED, rows=ROWS, how=how, cut=cut)
+
+    world.load(how=how)
+
+    (run,) = world.loom.list_imports()
+    assert (run.state, run.tally["added"], run.rows_total) == ("done", 20, 10)
+    assert world.versions() == 1
+    assert len(list(world.loom.list_people())) == 10
+    # Nothing is pending any more.
+    world.load(how=how)
+    assert len(world.loom.list_imports()) == 1
+
+
+@pytest.mark.slow
+def test_a_package_that_would_take_much_is_held_until_somebody_says_so(world: World) -> None:
+    world.load(rows=ROWS, how=MIRROR)
+    said = world.load(1, rows=[ROWS[0][:2]], how=MIRROR)
+    assert "LoadHeld" in said
+    assert "It would remove" in said
+    assert world.tags("u9") == ("crm/plan/silver",)
+    assert "LoadHeld" in world.load(1, how=MIRROR)
+
+    held = world.loom.list_imports()[0]
+    world.loom.ask_import(held.id, "approve")
+    world.load(how=MIRROR)
+    assert (world.tags("u9"), world.versions(), len(world.loom.list_imports())) == ((), 2, 2)
+
+    world.load(1, rows=[ROWS[0][:1]], how={**MIRROR, "share_removed_max": 0})
+    world.loom.cancel_import(world.loom.list_imports()[0].id)
+    assert "ends with it" in world.load(how={**MIRROR, "share_removed_max": 0})
+    assert world.versions() == 2
+
+
+@pytest.mark.slow
+def test_a_mirror_takes_one_table_and_says_so(world: World) -> None:
+    others = [{"id": "x", "plan": "None"}]
+    assert "others" in world.load(1, rows=ROWS, more=others, how=MIRROR)
+    assert world.versions() == 0
+
+    world.load(how={**MIRROR, "tables": ["customers"]})
+    assert world.versions() == 1
+    assert [run.name for run in world.loom.list_imports()] == ["dlt crm customers"]
