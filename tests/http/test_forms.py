@@ -207,3 +207,12 @@ def test_a_form_reads_the_same_however_it_is_cut(
     for end in (len(body) // 2, len(body) - 9):
         with pytest.raises(problems.BodyTruncated):
             read_form(iter([body[:end]]), boundary, b"".join)
+
+
+@pytest.mark.parametrize(
+    "header", [b"X: " + b"y" * 100_000, b"\r\n".join(b"X-%d: %s" % (n, b"y" * 90) for n in range(900))]
+)
+def test_the_headers_of_a_part_are_bounded(header: bytes) -> None:
+    body = b'--end\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n%s\r\n\r\ndata\r\n--end--\r\n'
+    with pytest.raises(problems.BodyInvalid, match=r"headers of a part|no form"):
+        read_form(iter([body % header]), b"end", b"".join)

@@ -72,7 +72,7 @@ class _Reader:
         self._events: deque[_Part | bytes | None] = deque()
         self._part = _Part()
         self._header: tuple[bytes, bytes] = (b"", b"")
-        self._size = 0
+        self._size = self._header_bytes = 0
         self._has_ended = False
         try:
             self._parser = MultipartParser(
@@ -160,13 +160,20 @@ class _Reader:
     # What the parser calls.
 
     def _begin(self) -> None:
-        self._part = _Part()
+        self._part, self._header_bytes = _Part(), 0
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
         self._header = (self._header[0] + data[start:end], self._header[1])
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
         self._header = (self._header[0], self._header[1] + data[start:end])
+
+    def _count_header(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > limits.HEADER_BYTES_MAX:
+            raise problems.BodyInvalid(f"The headers of a part have more than {limits.HEADER_BYTES_MAX:,} bytes.")
 
     def _header_end(self) -> None:
         name, value = self._header
