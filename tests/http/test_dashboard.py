@@ -22,7 +22,7 @@ PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
 NAME = re.compile(r"\b(?:tagloom|process)_[a-z_]+\b")
 COLUMNS = 24
 # What pages name that begins like a metric.
-OTHERS = {"tagloom_client", REASON_FIELD, *REASON_COLUMNS}
+OTHERS = {"tagloom_client", "tagloom_destination", REASON_FIELD, *REASON_COLUMNS}
 
 
 @pytest.fixture(scope="module")
