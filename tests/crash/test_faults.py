@@ -150,8 +150,8 @@ def test_a_pooler_of_transactions_may_stand_between_and_be_killed(database: Serv
                 pooler.start()
             time.sleep(0.5)
     hold_to_account(url, acknowledged_by(writers + late), all_versions=False)
-    assert len(acknowledged_by(writers)) > 50
-    assert len(acknowledged_by(late)) > 20
+    assert len(acknowledged_by(writers)) > 20
+    assert len(acknowledged_by(late)) > 5
     versions = [*(each.version for each in acknowledged_by(writers + late).values()), receipt.version]
     assert sorted(versions) == list(range(1, len(versions) + 1))
 
