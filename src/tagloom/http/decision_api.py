@@ -5,13 +5,10 @@ tribes. Whatever it does not know at once goes through the route table like ever
 the same.
 """
 
-import asyncio
 import time
-from contextlib import suppress
 from random import getrandbits
 from typing import NamedTuple
 
-import anyio
 import msgspec
 from msgspec import UNSET
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +18,7 @@ from tagloom.access import Place, Principal
 from tagloom.http.bodies import decode, read_json
 from tagloom.http.call import Answer, Call, Doors
 from tagloom.http.edge import last_on_connection
+from tagloom.http.renewing import Renewals
 from tagloom.http.shapes import DecisionBody
 from tagloom.model import Person
 from tagloom.people import parse_id
@@ -57,8 +55,7 @@ class DecisionDoor:
         self._otherwise = otherwise
         self._names: dict[bytes, tuple[str, str] | None] = {}
         self._populations: dict[int, Population] = {}
-        self._renewals: dict[tuple[bytes, bytes], float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._renewals = Renewals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Never answers a problem itself: a request that has one is taken up again from its beginning."""
@@ -110,29 +107,13 @@ class DecisionDoor:
             place = access.find_place(principal, names[0], names[1])
         except problems.Problem:
             return None
-        if place is not None and time.monotonic() >= self._renewals.get((raw_path, secret), 0.0):
-            self._renew_soon((raw_path, secret), principal, bearer, place)
+        if place is not None:
+            self._renewals.soon((raw_path, secret), lambda: self._renew(principal, bearer, place))
         return place
 
-    def _renew_soon(self, key: tuple[bytes, bytes], principal: Principal, bearer: str, place: Place) -> None:
-        """Reads again, beside the requests, what all of them would otherwise wait for at the same moment."""
-        if len(self._renewals) >= limits.TOKENS_CACHED_MAX:
-            self._renewals.clear()
-        self._renewals[key] = time.monotonic() + limits.SECONDS_BETWEEN_READS_OF_TRIBES / 2
-        space, environment = place.space.id, place.environment.name
-
-        def renew() -> None:
-            self._doors.access.renew(principal, bearer, space, environment)
-            self._doors.tribes.renew(space)
-
-        async def renew_beside() -> None:
-            # A token that was revoked, or a store that does not answer, is what the next request will meet and tell.
-            with suppress(problems.Problem):
-                await anyio.to_thread.run_sync(renew)
-
-        task = asyncio.get_running_loop().create_task(renew_beside())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _renew(self, principal: Principal, bearer: str, place: Place) -> None:
+        self._doors.access.renew(principal, bearer, place.space.id, place.environment.name)
+        self._doors.tribes.renew(place.space.id)
 
     def _answer(self, place: Place, body: bytes) -> bytes | None:
         definitions = self._doors.tribes.find_definitions(place.space.id)

@@ -12,6 +12,7 @@ from tagloom import problems
 from tagloom.access import Principal
 from tagloom.http.call import Answer, Call, Doors, Events, Stream
 from tagloom.http.parameters import read_query
+from tagloom.http.renewing import Renewals
 from tagloom.http.routing import Found, Route, Tree
 
 ENCODER = msgspec.json.Encoder()
@@ -25,6 +26,7 @@ class PlatformApi:
         self._doors = doors
         self._tree = Tree(routes)
         self._otherwise = otherwise
+        self._renewals = Renewals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises problems as they are; whoever stands around this renders them."""
@@ -64,6 +66,7 @@ class PlatformApi:
             if place is None:
                 place = await call.in_thread(lambda: self._doors.access.get_place(principal, space, environment))
             call.found_place = place
+            self._renew_soon(call, principal, space, environment)
         elif space is not None:
             await call.in_thread(lambda: self._doors.access.get_space(principal, space))
         if space is not None:
@@ -72,6 +75,11 @@ class PlatformApi:
         at_least = call.find_integer("at_least") if call.query else None
         if at_least is not None:
             await call.wait_for_version(at_least)
+
+    def _renew_soon(self, call: Call, principal: Principal, space: str, environment: str) -> None:
+        authorization = call.header(b"authorization") or ""
+        secret, access = authorization[len(BEARER) :].strip(), self._doors.access
+        self._renewals.soon((secret, space, environment), lambda: access.renew(principal, secret, space, environment))
 
 
 async def authenticate(doors: Doors, authorization: str | None) -> Principal:
