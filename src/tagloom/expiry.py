@@ -6,13 +6,12 @@ number (`Said`): a moment, or the seconds that they are to last as a negative nu
 
 import math
 import re
-from datetime import UTC, datetime
 from typing import TypeAlias
 
 from tagloom import limits
 from tagloom.problems import Problem
 from tagloom.tags import printable
-from tagloom.times import rfc3339, seconds_of
+from tagloom.times import rfc3339, seconds_of, utc_of
 
 Moment: TypeAlias = int
 Said: TypeAlias = int
@@ -76,10 +75,7 @@ def parse_expires_at(text: str, now: float) -> Moment:
     Raises: ExpiryInvalid: it is no time with a zone, or too far ahead; ExpiryPast.
     """
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError("no time zone")
-        seconds = moment.astimezone(UTC).timestamp()
+        seconds = utc_of(text).timestamp()
     except (ValueError, OverflowError) as error:
         raise ExpiryInvalid(
             f"'{printable(text)}' is no time such as 2026-03-01T09:00:00Z.", value=printable(text)

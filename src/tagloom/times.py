@@ -43,12 +43,25 @@ def moment_of(text: str, *, field: str) -> str:
     '2026-03-01T09:00:00.000Z'
     """
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError("no time zone")
-        moment = moment.astimezone(UTC)
+        return with_milliseconds(utc_of(text))
     except (ValueError, OverflowError) as error:
         raise problems.BodyInvalid(
             f"'{printable(text)}' is no time such as 2026-03-01T09:00:00Z, at {field}.", field=field
         ) from error
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def utc_of(text: str) -> datetime:
+    """A time as a client writes it. Raises: ValueError, OverflowError: it is no RFC 3339 time, or has no time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
+    return moment.astimezone(UTC)
+
+
+def with_milliseconds(moment: datetime) -> str:
+    """A moment in UTC as versions have theirs.
+
+    >>> with_milliseconds(datetime(2026, 3, 1, 9, 0, 0, 7_999, UTC))
+    '2026-03-01T09:00:00.007Z'
+    """
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

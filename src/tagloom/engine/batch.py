@@ -8,7 +8,6 @@ All decisions fall before the first write, so a batch that is refused leaves not
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -62,11 +61,6 @@ def as_today(entry: Entry) -> Entry:
         return entry
     before, after = (row_state(row_from(0, state)) if state else "" for state in (entry.before, entry.after))
     return entry._replace(before=before, after=after)
-
-
-def rfc3339(moment: datetime) -> str:
-    """UTC with milliseconds and a Z."""
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 class Shift(NamedTuple):

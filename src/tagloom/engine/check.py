@@ -27,9 +27,7 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
         yield f"dictionary: the facts {', '.join(sorted(missing))} are missing"
         return
     yield from _chunks_are_the_fold_of_their_changes(snapshot, rows)
-    yield from _batches_count_their_changes(
-        snapshot, rows, {row.id for row in rows.values() if row.kind == "tag"}, facts
-    )
+    yield from _batches_count_their_changes(snapshot, rows, facts)
     yield from _versions_touched_whom_they_say(snapshot)
     yield from _dictionary_is_the_fold_of_its_entries(snapshot, rows)
     whole = {row: _whole(snapshot, row) for row in facts.values()}
@@ -84,18 +82,17 @@ def _versions_touched_whom_they_say(snapshot: Snapshot) -> Iterator[str]:
         for each in snapshot.touched(bucket, Span(0)):
             changes = [*map(ChunkChange._make, snapshot.changes_at(each.version, each.places))]
             found += len(changes)
-            people = BitMap.union(BitMap(), *(from_bytes(data) for each in changes for data in each[-2:]))
+            people = BitMap.union(BitMap(), *(from_bytes(data) for change in changes for data in change[-2:]))
             if any((change.version, change.bucket) != (each.version, bucket) for change in changes):
                 yield f"version {each.version} names changes of bucket {bucket} that are not its own"
             elif people != from_bytes(each.people):
                 yield f"version {each.version} says that it touched others in bucket {bucket} than its changes did"
-    if found != snapshot.changes_count():
-        yield f"{abs(snapshot.changes_count() - found)} changes are not found by the people whom they touched"
+    if missing := snapshot.changes_count() - found:
+        yield f"{abs(missing)} changes are not found by the people whom they touched"
 
 
-def _batches_count_their_changes(
-    snapshot: Snapshot, rows: dict[int, Row], tags: set[int], facts: dict[str, int]
-) -> Iterator[str]:
+def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts: dict[str, int]) -> Iterator[str]:
+    tags = {row.id for row in rows.values() if row.kind == "tag"}
     version = totals_count = 0
     newest = snapshot.state().version
     while batches := snapshot.batches(version, 1_000):

@@ -156,7 +156,8 @@ class Committer:
                         raise _RolledBack
                     for view in views.values():
                         view.flush()
-                    for owner in {job.owner.key: job.owner for job in group}.values():
+                    owners = {job.owner.key: job.owner for job in group}
+                    for owner in owners.values():
                         owner.begin_commit()
             except _RolledBack:
                 if failed is None:
@@ -190,7 +191,6 @@ class Committer:
             self.commits.batches += len(group)
             self._crowd = len(group) + self._jobs.qsize() if len(group) > 1 else 0
             self._patience = min(_GATHERED_SHARE * seconds, _GATHERED_SECONDS_MAX)
-            owners = {job.owner.key: job.owner for job in group}
             for key, view in views.items():
                 owners[key].publish(view)
             for job, result in zip(group, results, strict=True):

@@ -61,10 +61,8 @@ class Decider:
         if not because:
             return Decision(tribes=names, version=standing.stamp.version)
         # Only tags that a rule names, or that lie below one, decide anything.
-        borne = standing.borne_by(ordinal, sorted(self._rows))
-        rows = [row for row in map(standing.dictionary.rows.__getitem__, borne) if row.kind == "tag"]
-        facts = Facts(person.kind, frozenset(TagPath(row.path) for row in rows))
-        found = self._because(names, facts, tribes, ordinal)
+        tags = frozenset(TagPath(self._paths[row]) for row in standing.borne_by(ordinal, self._paths))
+        found = self._because(names, Facts(person.kind, tags), tribes, ordinal)
         return Decision(tribes=names, version=standing.stamp.version, because=found)
 
     def _tribes_of(self, ordinal: int, tribes: Mapping[str, Definition]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The tag dictionary of one environment in memory: paths to rows, branches, aliases, exclusive and owned branches."""
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 
 from tagloom.engine.storage import Row
 from tagloom.tags import TagPath, branches_above, is_at_or_below, nearest, resolve
@@ -137,9 +137,9 @@ class Dictionary:
         """The path that this one stands for after renames."""
         return resolve(path, is_live=self._live.__contains__, aliases=self.aliases)
 
-    def live_rows(self) -> Sequence[int]:
+    def live_rows(self) -> Collection[int]:
         """The ids of all live tags, in no order."""
-        return [*self._live.values()]
+        return self._live.values()
 
     def subtree(self, path: str) -> list[Row]:
         """The live tags at or below a path, in order; all of them for the empty path."""

@@ -25,21 +25,23 @@ class Index:
             self._rows.move_to_end(row)
             return bitmap
         chunks = [data for _, data in load()]
-        bitmap = BitMap.union(*map(from_bytes, chunks)) if chunks else BitMap()
-        self._rows[row] = bitmap
-        self._resize(row, 64 + sum(map(len, chunks)))
+        bitmap = self._take(row, chunks, _size(chunks))
         self._evict(row)
         return bitmap
 
     def fill(self, row: int, chunks: Sequence[bytes]) -> bool:
         """Takes a row that is not here, if there is room for it; tells whether there was."""
-        size = 64 + sum(map(len, chunks))
+        size = _size(chunks)
         if self.bytes_held + size > self._bytes_max:
             return False
         if row not in self._rows:
-            self._rows[row] = BitMap.union(*map(from_bytes, chunks)) if chunks else BitMap()
-            self._resize(row, size)
+            self._take(row, chunks, size)
         return True
+
+    def _take(self, row: int, chunks: Sequence[bytes], size: int) -> BitMap:
+        bitmap = self._rows[row] = BitMap.union(*map(from_bytes, chunks)) if chunks else BitMap()
+        self._resize(row, size)
+        return bitmap
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -77,3 +79,8 @@ class Index:
                 continue
             del self._rows[row]
             self.bytes_held -= self._sizes.pop(row)
+
+
+def _size(chunks: Sequence[bytes]) -> int:
+    """What a row of these chunks takes in memory, roughly."""
+    return 64 + sum(map(len, chunks))

@@ -13,7 +13,7 @@ import numpy as np
 from tagloom import limits, problems
 from tagloom.engine import as_of as earlier
 from tagloom.engine import bulk, catalogue, history, past, reads, steps, sweeping
-from tagloom.engine.batch import View, rfc3339
+from tagloom.engine.batch import View
 from tagloom.engine.committer import Committer, Job
 from tagloom.engine.decider import Decider
 from tagloom.engine.effects import Effect, effect_of, receipt_of
@@ -63,6 +63,7 @@ from tagloom.store.port import (
     Write,
 )
 from tagloom.tags import TagPath
+from tagloom.times import with_milliseconds
 
 _LINES_SHARED_MAX = 1_000  # A batch of so many lines waits for others and shares their commit; larger ones go alone.
 
@@ -154,7 +155,7 @@ class BitmapPopulation:
         if request.dry_run:
             return receipt_of(effect, version, asked, dry_run=True)
         if not effect.draft.is_empty():
-            version = view.record(effect.draft, request.origin, request.action, rfc3339(self._now()))
+            version = view.record(effect.draft, request.origin, request.action, with_milliseconds(self._now()))
         receipt = receipt_of(effect, version, asked)
         self._remember(request, receipt, view)
         if step is not None:
@@ -173,7 +174,7 @@ class BitmapPopulation:
     def _replayed(self, request: Request, view: View) -> Receipt | None:
         if request.idempotency_key is None or request.dry_run:
             return None
-        view.tx.forget_replays(rfc3339(self._now() - timedelta(days=limits.IDEMPOTENCY_DAYS)))
+        view.tx.forget_replays(with_milliseconds(self._now() - timedelta(days=limits.IDEMPOTENCY_DAYS)))
         used = view.tx.replay(request.idempotency_key)
         if used is None:
             return None
@@ -188,7 +189,7 @@ class BitmapPopulation:
         if request.idempotency_key is None:
             return
         replay = Replay(request.fingerprint, msgspec.json.encode(receipt))
-        view.tx.put_replay(request.idempotency_key, replay, rfc3339(self._now()))
+        view.tx.put_replay(request.idempotency_key, replay, with_milliseconds(self._now()))
 
     def seal(self, run: str) -> tuple[Done, ...]:
         """See the port."""
@@ -309,7 +310,7 @@ class BitmapPopulation:
         return self._committer.submit(Job(self._standing, run, is_trial=True)).result()
 
     def _at(self) -> str:
-        return rfc3339(self._now())
+        return with_milliseconds(self._now())
 
     # Reads.
 

@@ -4,12 +4,13 @@ from datetime import datetime
 
 from tagloom import limits
 from tagloom.engine import ends
-from tagloom.engine.batch import Draft, View, rfc3339
+from tagloom.engine.batch import Draft, View
 from tagloom.engine.chunks import BitMap
 from tagloom.engine.effects import Effect, receipt_of
 from tagloom.expiry import moment_now
 from tagloom.model import Origin, Receipt
 from tagloom.tags import TagPath
+from tagloom.times import with_milliseconds
 
 ACTION = "expiry"
 ORIGIN = Origin("tagloom", "expiry")
@@ -28,7 +29,7 @@ def sweep(view: View, now: datetime) -> Receipt:
         view.put_row(view.dictionary.rows[tag]._replace(expires_at=0), draft)
     ends.settle(view, draft)
     removed = sum(map(len, draft.removed.values()))
-    version = view.state.version if draft.is_empty() else view.record(draft, ORIGIN, ACTION, rfc3339(now))
+    version = view.state.version if draft.is_empty() else view.record(draft, ORIGIN, ACTION, with_milliseconds(now))
     return receipt_of(Effect(draft, 0, removed, 0, 0), version)
 
 

@@ -53,7 +53,6 @@ _BATCH_COLUMNS = (
     "(SELECT count(*) FROM undone WHERE undone.environment = batch.environment AND undone.by = batch.version)"
 )
 _INTEGER_MAX = 9_223_372_036_854_775_807
-_CHANGES_AT_ONCE = 256  # Up to 4 MB of bitmaps.
 _CHANGE_COLUMNS = "version, row, bucket, added, removed"
 
 
@@ -550,19 +549,8 @@ class _SqliteTransaction(_SqliteSnapshot):
         return int(found[0])
 
     def put_rows(self, rows: Iterable[Row]) -> None:
-        values = [
-            (
-                row.path,
-                row.is_live,
-                row.description,
-                row.exclusive,
-                row.owner,
-                row.ttl_seconds,
-                row.expires_at,
-                row.id,
-            )
-            for row in rows
-        ]
+        # From the path to the end, as the statement names them.
+        values = [(*row[2:9], row.id) for row in rows]
         if not values:
             return
         # Paths may pass from one row to another: all are given up before any is taken.

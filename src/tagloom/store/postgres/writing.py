@@ -207,19 +207,8 @@ class PostgresTransaction(PostgresSnapshot):
 
     def put_rows(self, rows: Iterable[Row]) -> None:
         self._send_made()
-        values = [
-            (
-                row.id,
-                row.path,
-                row.is_live,
-                row.description,
-                row.exclusive,
-                row.owner,
-                row.ttl_seconds,
-                row.expires_at,
-            )
-            for row in rows
-        ]
+        # From the path to the end, as the statement names them.
+        values = [(row.id, *row[2:9]) for row in rows]
         if not values:
             return
         columns = list(map(list, zip(*values, strict=True)))
