@@ -52,6 +52,10 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True):
     etag: str | None = None
     modified_at: str | None = None
 
+    def without_query(self) -> "Remote":
+        """The same without what the address asks, which may open the place."""
+        return msgspec.structs.replace(self, url=self.url.partition("?")[0])
+
 
 class Address(NamedTuple):
     """The parts of an address. `host` is in lower case: a machine's or, of objects, the bucket or container.

@@ -1,12 +1,12 @@
 """Takes what has ended: in every serving process, from a thread of its own."""
 
-import threading
 from collections.abc import Callable, Sequence
 
 import structlog
 
-from tagloom import limits, problems
+from tagloom import limits
 from tagloom.expiry import Moment, moment_now
+from tagloom.looking import Looking
 from tagloom.model import Environment, Receipt
 from tagloom.store.port import Population
 
@@ -25,31 +25,26 @@ class Sweeper:
         self._ending = ending
         self._population_of = population_of
         self._now = now
-        self._is_stopped = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="tagloom-sweeper", daemon=True)
+        self._looking = Looking(
+            self.sweep,
+            seconds=limits.SWEEP_SECONDS_BETWEEN_LOOKS,
+            name="tagloom-sweeper",
+            trouble="sweeping.interrupted",
+        )
 
     def start(self) -> None:
         """Begins to look for what has ended, in a thread."""
-        self._thread.start()
+        self._looking.start()
 
     def stop(self) -> None:
         """Ends behind the batch that is being committed."""
-        self._is_stopped.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _serve(self) -> None:
-        while not self._is_stopped.wait(limits.SWEEP_SECONDS_BETWEEN_LOOKS):
-            try:
-                self.sweep()
-            except problems.StoreUnavailable as problem:
-                log.warning("sweeping.interrupted", detail=problem.detail)
+        self._looking.stop()
 
     def sweep(self) -> tuple[tuple[Environment, Receipt], ...]:
         """Takes all that has ended by now, batch by batch; those that took something. One look when nothing has."""
         moment = moment_now(self._now())
         done: list[tuple[Environment, Receipt]] = []
-        while (ending := self._ending(moment)) and not self._is_stopped.is_set():
+        while (ending := self._ending(moment)) and not self._looking.is_stopped:
             for environment in ending:
                 receipt = self._population_of(environment).sweep()
                 # Nothing, when another process came first.

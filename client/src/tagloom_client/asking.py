@@ -126,12 +126,15 @@ def segment(text: str) -> str:
     return quote(text, safe="") if text.strip(".") else text.replace(".", "%2E")
 
 
+def given(**values: Any) -> dict[str, Any]:
+    """Fields of a body; None leaves one out."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def query_of(**values: Any) -> dict[str, str]:
     """Parameters as text; None leaves one out."""
     return {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in values.items()
-        if value is not None
+        name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given(**values).items()
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from tagloom_client.asking import Ask, Body, Lines, Place, Source, check, json_body, query_of, reading, segment
+from tagloom_client.asking import Ask, Body, Lines, Place, Source, check, given, json_body, query_of, reading, segment
 from tagloom_client.models import Import, KeptMapping, Mode, Page, Proposal, Rejected
 
 CONTENT_TYPES = {
@@ -80,21 +80,21 @@ def bring_address(
     ttl: str | None = None,
 ) -> Ask[Import]:
     """Has the server fetch a file, by a secret of its own if one is named; it waits once it is there."""
-    options = {
-        "secret": secret,
-        "format": format,
-        "name": name,
-        "mode": mode,
-        "under": under,
-        "mapping": mapping,
-        "normalize": normalize,
-        "share_removed_max": share_removed_max,
-        "allow_empty": allow_empty,
-        "expires_at": expires_at,
-        "ttl": ttl,
-    }
-    body = json_body({"url": url, **{key: value for key, value in options.items() if value is not None}})
-    return Ask("POST", f"{place.address}/imports", reading(Import), body=body, is_repeatable=False)
+    body = given(
+        url=url,
+        secret=secret,
+        format=format,
+        name=name,
+        mode=mode,
+        under=under,
+        mapping=mapping,
+        normalize=normalize,
+        share_removed_max=share_removed_max,
+        allow_empty=allow_empty,
+        expires_at=expires_at,
+        ttl=ttl,
+    )
+    return Ask("POST", f"{place.address}/imports", reading(Import), body=json_body(body), is_repeatable=False)
 
 
 def list_imports(place: Place, *, before: str | None = None, limit: int = 20) -> Ask[tuple[Import, ...]]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from tagloom_client.asking import Ask, Body, Lines, Place, Source, check, json_body, query_of, reading, segment
+from tagloom_client.asking import Ask, Body, Lines, Place, Source, check, given, json_body, query_of, reading, segment
 from tagloom_client.models import (
     Alias,
     Audience,
@@ -72,7 +72,7 @@ def list_spaces(place: Place, organization: str) -> Ask[Page[Space]]:
 
 def create_space(place: Place, organization: str, name: str, *, id: str | None = None) -> Ask[Space]:
     """A new space with its three environments."""
-    body = json_body(_given(name=name, id=id))
+    body = json_body(given(name=name, id=id))
     path = f"/v2/organizations/{segment(organization)}/spaces"
     return Ask("POST", path, reading(Space), body=body, is_repeatable=False)
 
@@ -318,7 +318,7 @@ def put_tag(
     expires_at: str | None = None,
 ) -> Ask[Receipt]:
     """Creates a tag, or describes it; None leaves a field as it is, and an empty text takes an end away."""
-    body = json_body(_given(description=description, exclusive=exclusive) | _ends(ttl=ttl, expires_at=expires_at))
+    body = json_body(given(description=description, exclusive=exclusive) | _ends(ttl=ttl, expires_at=expires_at))
     return Ask("PUT", _tag(place, tag), reading(Receipt), body=body)
 
 
@@ -326,7 +326,7 @@ def move_tag(
     place: Place, tag: str, to: str, *, description: str | None = None, exclusive: bool | None = None
 ) -> Ask[Receipt]:
     """Renames a tag and everything below it; people keep it, and the old path stays as an alias."""
-    body = json_body(_given(tag=to, description=description, exclusive=exclusive))
+    body = json_body(given(tag=to, description=description, exclusive=exclusive))
     return Ask("PATCH", _tag(place, tag), reading(Receipt), body=body, is_repeatable=False)
 
 
@@ -396,13 +396,13 @@ def create_tribe(
     audience: Audience = "everyone",
 ) -> Ask[Tribe]:
     """A new tribe; without an id it gets one made from its name."""
-    body = _given(name=name, rule=rule, id=id, description=description, category=category, audience=audience)
+    body = given(name=name, rule=rule, id=id, description=description, category=category, audience=audience)
     return Ask("POST", _tribes(place), reading(Tribe), body=json_body(body), is_repeatable=False)
 
 
 def put_tribe(place: Place, tribe: Tribe) -> Ask[Tribe]:
     """Replaces a tribe, as long as nobody changed it since its `revision` was read."""
-    body = _given(
+    body = given(
         name=tribe.name,
         rule=tribe.rule,
         description=tribe.description,
@@ -487,7 +487,7 @@ def tag_tribe(
         reading(Receipt),
         query=query_of(dry_run=dry_run),
         headers={"Idempotency-Key": idempotency_key or secrets.token_hex(16)},
-        body=json_body(_given(add=add, remove=remove, freeze=freeze, expires_at=expires_at, ttl=ttl)),
+        body=json_body(given(add=add, remove=remove, freeze=freeze, expires_at=expires_at, ttl=ttl)),
     )
 
 
@@ -513,7 +513,7 @@ def decide(
     at_least: int | None = None,
 ) -> Ask[Decision]:
     """The tribes that a person is in now."""
-    body = json_body(_given(user=user, visitor=visitor, because=because))
+    body = json_body(given(user=user, visitor=visitor, because=because))
     path = f"{place.address}/decisions"
     return Ask("POST", path, reading(Decision), body=body, query=query_of(at_least=at_least))
 
@@ -572,7 +572,7 @@ def undo_all(
     `since` and `until` are RFC 3339 times. With `override`, also what other versions touched since.
     """
     chosen = None if versions is None else list(versions)
-    body = _given(versions=chosen, actor=actor, source=source, until=until) | _given(**{"from": since})
+    body = given(versions=chosen, actor=actor, source=source, until=until) | given(**{"from": since})
     query = query_of(dry_run=dry_run, override=override)
     path = f"{place.address}/changes/undo"
     return Ask("POST", path, reading(Receipt), query=query, body=json_body(body), is_repeatable=dry_run)
@@ -599,10 +599,6 @@ def _tribes(place: Place) -> str:
 
 def _ends(**values: str | None) -> dict[str, str | None]:
     return {name: value or None for name, value in values.items() if value is not None}
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _download(

@@ -55,20 +55,23 @@ class PlatformApi:
         if scopes is None:
             call.query = read_query(call.scope["query_string"], found.known)
             return
-        principal = call.found_principal = await authenticate(self._doors, call.header(b"authorization"))
+        access, secret = self._doors.access, _secret(call.header(b"authorization"))
+        principal = call.found_principal = await authenticate(self._doors, secret)
         principal.require(*scopes)
         space, organization = call.values.get("space"), call.values.get("organization")
         environment = call.values.get("environment")
         if organization is not None:
-            await call.in_thread(lambda: self._doors.access.get_organization(principal, organization))
+            await call.in_thread(lambda: access.get_organization(principal, organization))
         if space is not None and environment is not None:
-            place = self._doors.access.find_place(principal, space, environment)
+            place = access.find_place(principal, space, environment)
             if place is None:
-                place = await call.in_thread(lambda: self._doors.access.get_place(principal, space, environment))
+                place = await call.in_thread(lambda: access.get_place(principal, space, environment))
             call.found_place = place
-            self._renew_soon(call, principal, space, environment)
+            self._renewals.soon(
+                (secret, space, environment), lambda: access.renew(principal, secret, space, environment)
+            )
         elif space is not None:
-            await call.in_thread(lambda: self._doors.access.get_space(principal, space))
+            await call.in_thread(lambda: access.get_space(principal, space))
         if space is not None:
             principal.require(*scopes, space=space)
         call.query = read_query(call.scope["query_string"], found.known)
@@ -76,17 +79,16 @@ class PlatformApi:
         if at_least is not None:
             await call.wait_for_version(at_least)
 
-    def _renew_soon(self, call: Call, principal: Principal, space: str, environment: str) -> None:
-        authorization = call.header(b"authorization") or ""
-        secret, access = authorization[len(BEARER) :].strip(), self._doors.access
-        self._renewals.soon((secret, space, environment), lambda: access.renew(principal, secret, space, environment))
 
-
-async def authenticate(doors: Doors, authorization: str | None) -> Principal:
-    """The bearer of the token in an Authorization header. Raises: NotSignedIn."""
+def _secret(authorization: str | None) -> str:
+    """The token in an Authorization header. Raises: NotSignedIn."""
     if authorization is None or authorization[: len(BEARER)].lower() != BEARER:
         raise problems.NotSignedIn("Send the header: Authorization: Bearer <access token>.")
-    secret = authorization[len(BEARER) :].strip()
+    return authorization[len(BEARER) :].strip()
+
+
+async def authenticate(doors: Doors, secret: str) -> Principal:
+    """The bearer of a token. Raises: NotSignedIn."""
     found = doors.access.find_principal(secret)
     return found if found is not None else await anyio.to_thread.run_sync(doors.access.authenticate, secret)
 

@@ -18,7 +18,7 @@ from tagloom.fetching.opened import Opened
 from tagloom.fetching.remotes import Remotes
 from tagloom.importing.folder import Stored
 from tagloom.importing.imports import How, Imports, check_file
-from tagloom.importing.leasing import Leases, Lost
+from tagloom.importing.leasing import Leases, Lost, keep_working
 from tagloom.model import Environment
 from tagloom.sources import Remote
 from tagloom.store.imports_port import FETCHED, Import
@@ -62,14 +62,9 @@ class Fetcher:
             thread.join(_SECONDS_TO_STOP)
 
     def _serve(self) -> None:
-        while not self._is_closing.is_set():
-            self._has_work.clear()
-            try:
-                if self.work_once():
-                    continue
-            except problems.StoreUnavailable as problem:
-                log.error("fetch.store_unavailable", detail=problem.detail)
-            self._has_work.wait(limits.IMPORT_SECONDS_BETWEEN_LOOKS)
+        keep_working(
+            self.work_once, is_closing=self._is_closing, has_work=self._has_work, trouble="fetch.store_unavailable"
+        )
 
     # Asking.
 
@@ -148,9 +143,10 @@ class Fetcher:
     def _fail(self, run: Import, problem: str, detail: str) -> None:
         self._imports.folder.drop(run.id)
         ended = rfc3339(self._now())
+        remote = None if run.remote is None else run.remote.without_query()
         failed = replace(run, state="failed", problem=problem, detail=detail, ended_at=ended, has_file=False)
         try:
-            self._put(run, replace(failed, remote=_without_query(failed.remote)))
+            self._put(run, replace(failed, remote=remote))
         except problems.ImportChanged:
             log.info("fetch.passed_over", run=run.id)
 
@@ -163,11 +159,7 @@ def _fetched(run: Import, remote: Remote, opened: Opened, stored: Stored) -> Imp
         state="waiting",
         size_bytes=stored.size,
         compression=stored.compression,
-        remote=_without_query(described),
+        remote=described.without_query(),
     )
     check_file(put)
     return put
-
-
-def _without_query(remote: Remote | None) -> Remote | None:
-    return None if remote is None else replace(remote, url=remote.url.partition("?")[0])

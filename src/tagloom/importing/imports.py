@@ -271,7 +271,8 @@ class Imports:
 
     def _told(self, environment: Environment, run: Import) -> Import:
         if run.state == "fetching":
-            return _shown(replace(run, size_bytes=self.folder.size_so_far(run.id)))
+            remote = None if run.remote is None else run.remote.without_query()
+            return replace(run, size_bytes=self.folder.size_so_far(run.id), remote=remote)
         if run.state not in _BEGUN:
             return run
         return replace(run, tally=tally_of(self._population_of(environment).steps(run.id)))
@@ -446,12 +447,6 @@ def _fingerprint(draft: Import, digest: str) -> str:
     """A hash of a file and of how it is to be applied; not of when, nor by whom it is sent."""
     asked = replace(draft, created_at="", by="", mapping_name=None)
     return hashlib.blake2b(msgspec.json.encode(asked) + digest.encode(), digest_size=16).hexdigest()
-
-
-def _shown(run: Import) -> Import:
-    """An import whose address is told without its query."""
-    remote = run.remote
-    return run if remote is None else replace(run, remote=replace(remote, url=remote.url.partition("?")[0]))
 
 
 def check_file(run: Import) -> None:

@@ -64,3 +64,20 @@ class Leases:
 
     def _until(self) -> str:
         return rfc3339(self._now() + limits.IMPORT_LEASE_SECONDS)
+
+
+def keep_working(
+    work_once: Callable[[], bool], *, is_closing: threading.Event, has_work: threading.Event, trouble: str
+) -> None:
+    """Works for as long as there is anything to do, and looks again when told of it, or a little later.
+
+    When the database is away, `trouble` is what it logs; nothing is lost, and the next look may find it again.
+    """
+    while not is_closing.is_set():
+        has_work.clear()
+        try:
+            if work_once():
+                continue
+        except problems.StoreUnavailable as problem:
+            log.error(trouble, detail=problem.detail)
+        has_work.wait(limits.IMPORT_SECONDS_BETWEEN_LOOKS)

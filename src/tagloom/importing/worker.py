@@ -17,7 +17,7 @@ from tagloom import limits, problems
 from tagloom.expiry import stored_said
 from tagloom.foresight import Foresight
 from tagloom.importing.imports import Imports, tally_of
-from tagloom.importing.leasing import Leases, Lost
+from tagloom.importing.leasing import Leases, Lost, keep_working
 from tagloom.importing.reading import parts_of
 from tagloom.model import Environment, Foreseen, Mode, Origin, Receipt
 from tagloom.store.imports_port import APPLIED, Hold, Import, ImportState, Plan
@@ -67,15 +67,12 @@ class Worker:
             self._thread.join()
 
     def _serve(self) -> None:
-        while not self._is_closing.is_set():
-            self._imports.has_work.clear()
-            try:
-                if self.work_once():
-                    continue
-            except problems.StoreUnavailable as problem:
-                # The database is away; nothing is lost, and the next look may find it again.
-                log.error("import.store_unavailable", detail=problem.detail)
-            self._imports.has_work.wait(limits.IMPORT_SECONDS_BETWEEN_LOOKS)
+        keep_working(
+            self.work_once,
+            is_closing=self._is_closing,
+            has_work=self._imports.has_work,
+            trouble="import.store_unavailable",
+        )
 
     def work_once(self, only: str | None = None) -> bool:
         """Takes an import that waits for work, or this one, and carries it as far as it goes; False when none waits."""

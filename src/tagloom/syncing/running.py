@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from tagloom import limits, problems
 from tagloom.fetching.remotes import Remotes
 from tagloom.importing.imports import Imports
+from tagloom.looking import Looking
 from tagloom.model import Environment
 from tagloom.store.imports_port import Import, ImportFormat
 from tagloom.store.port import Control
@@ -63,26 +64,18 @@ class Runner:
         self._now = now
         self._readers = ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="tagloom-sync")
         self._reading: dict[int, tuple[_Keeping, Future[None]]] = {}
-        self._is_stopped = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="tagloom-syncs", daemon=True)
+        self._looking = Looking(
+            self.work_once, seconds=limits.SYNC_SECONDS_BETWEEN_LOOKS, name="tagloom-syncs", trouble="syncs.interrupted"
+        )
 
     def start(self) -> None:
         """Begins to look for work, in a thread."""
-        self._thread.start()
+        self._looking.start()
 
     def stop(self) -> None:
         """Ends at the next step; what is being read is begun again by another process."""
-        self._is_stopped.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._looking.stop()
         self._readers.shutdown(cancel_futures=True)
-
-    def _serve(self) -> None:
-        while not self._is_stopped.wait(limits.SYNC_SECONDS_BETWEEN_LOOKS):
-            try:
-                self.work_once()
-            except problems.StoreUnavailable as problem:
-                log.warning("syncs.interrupted", detail=problem.detail)
 
     def work_once(self, *, waits: bool = False) -> None:
         """Takes up what is due and follows what is under way; with `waits` until what it reads has been read."""
@@ -261,7 +254,7 @@ class Runner:
     @property
     def is_stopped(self) -> bool:
         """Whether the process ends."""
-        return self._is_stopped.is_set()
+        return self._looking.is_stopped
 
     def hold(self, seen: OpenRun, run: SyncRun) -> OpenRun | None:
         """A run that this process holds on to; None when it is another's by now."""
