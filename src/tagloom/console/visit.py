@@ -180,6 +180,11 @@ class Visit:
         """Every value of a field."""
         return self.form.get(name, self.query_all.get(name, ()))
 
+    def moment(self, name: str) -> str | None:
+        """The time in a browser's field, which has no zone and is meant in UTC; None when it is empty."""
+        typed = self.text(name).strip()
+        return f"{typed}Z" if typed else None
+
     def integer(self, name: str) -> int:
         """A whole number. Raises: ParameterInvalid."""
         text = self.text(name)

@@ -83,8 +83,7 @@ def batch(visit: Visit) -> Answer:
     change = visit.population.get_change(visit.integer("version"))
     foreseen, problem = None, None
     can_be_undone = change.undone_by is None and change.action not in FINAL and visit.may("developer")
-    is_asked = visit.text("effect") == "shown" or change.added + change.removed <= TAGGINGS_FORESEEN_AT_ONCE
-    if can_be_undone and is_asked:
+    if can_be_undone and is_foreseen(visit, change.added + change.removed):
         try:
             foreseen = visit.loom.foresight.undo(visit.environment, change.version)
         except problems.UndoConflict as refused:
@@ -102,6 +101,11 @@ def batch(visit: Visit) -> Answer:
             "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
         },
     )
+
+
+def is_foreseen(visit: Visit, taggings: int) -> bool:
+    """Whether the effect of taking back so many is worked out at once: they are few, or the page itself asks for it."""
+    return taggings <= TAGGINGS_FORESEEN_AT_ONCE or visit.text("effect") == "shown"
 
 
 def undo(visit: Visit) -> Answer:

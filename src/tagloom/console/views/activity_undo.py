@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tagloom import problems
-from tagloom.console.views.activity import TAGGINGS_FORESEEN_AT_ONCE
+from tagloom.console.views.activity import is_foreseen
 from tagloom.console.visit import Answer, Html, Redirect, Visit, told
 from tagloom.model import Version
 from tagloom.undos import Chosen, chosen_versions
@@ -28,13 +28,12 @@ def ask(visit: Visit) -> Answer:
         chosen = Chosen(
             actor=asked["actor"] or None,
             source=asked["source"] or None,
-            since=_utc(asked["since"]),
-            until=_utc(asked["until"]),
+            since=visit.moment("since"),
+            until=visit.moment("until"),
         )
         try:
             versions = context["versions"] = chosen_versions(visit.population, chosen)
-            is_shown = visit.text("effect") == "shown"
-            if versions and (is_shown or _taggings(visit, versions) <= TAGGINGS_FORESEEN_AT_ONCE):
+            if versions and is_foreseen(visit, _taggings(visit, versions)):
                 override = context["override"]
                 context["foreseen"] = visit.loom.foresight.undo_all(visit.environment, versions, override=override)
         except (problems.BodyInvalid, problems.UndoTooLarge, problems.UndoConflict) as problem:
@@ -45,11 +44,6 @@ def ask(visit: Visit) -> Answer:
 def _taggings(visit: Visit, versions: Sequence[Version]) -> int:
     changes = map(visit.population.get_change, versions)
     return sum(change.added + change.removed for change in changes)
-
-
-def _utc(typed: str) -> str | None:
-    """What a browser's field for a time holds, which has no zone."""
-    return f"{typed}Z" if typed else None
 
 
 def undo_all(visit: Visit) -> Answer:

@@ -8,7 +8,7 @@ import msgspec
 
 from tagloom import limits, problems
 from tagloom.console.columns import STEPS, USES, fields_of, mapping_of, read_fields
-from tagloom.console.views.activity import TAGGINGS_FORESEEN_AT_ONCE
+from tagloom.console.views.activity import is_foreseen
 from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
 from tagloom.importing.imports import How
@@ -302,8 +302,7 @@ def ask_undo(visit: Visit) -> Answer:
         "problem": None,
         "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
     }
-    is_shown = visit.text("effect") == "shown"
-    if versions and (is_shown or found.tally.added + found.tally.removed <= TAGGINGS_FORESEEN_AT_ONCE):
+    if versions and is_foreseen(visit, found.tally.added + found.tally.removed):
         try:
             context["foreseen"] = visit.loom.foresight.undo_all(visit.environment, versions)
         except problems.UndoConflict as problem:

@@ -206,6 +206,7 @@ def describe(visit: Visit) -> Answer:
 def put_ends(visit: Visit) -> Answer:
     """How long what is given of the tag lasts, and when the tag is taken from everybody; empty for never."""
     tag, ttl, expires_at = visit.tag(), visit.text("ttl").strip(), visit.text("expires_at").strip()
+    moment = visit.moment("expires_at")
     found = visit.loom.catalogue.get_tag(visit.environment, tag)
     # A moment that stays is not held against the clock again.
     stays = expires_at == found.expires_at[:16]
@@ -215,7 +216,7 @@ def put_ends(visit: Visit) -> Answer:
             tag,
             visit.origin,
             ttl_seconds=parse_ttl(ttl) if ttl else 0,
-            expires_at=None if stays else parse_expires_at(f"{expires_at}Z", visit.loom.now()) if expires_at else 0,
+            expires_at=None if stays else parse_expires_at(moment, visit.loom.now()) if moment else 0,
         )
     except ExpiryInvalid as problem:
         said = {"ends": {"ttl": ttl, "expires_at": expires_at}, "ends_problem": problem}

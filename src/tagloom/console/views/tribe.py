@@ -235,6 +235,15 @@ def _asks(visit: Visit, template: str, context: dict[str, Any]) -> Html:
 # What else there is to know.
 
 
+def _about(visit: Visit, tribe: Tribe) -> dict[str, Any]:
+    """What every page about a tribe begins with."""
+    return {
+        "title": tribe.name,
+        "breadcrumb": [("Tribes", visit.to("tribes")), (tribe.name, visit.to(f"tribe/{tribe.id}"))],
+        "tribe": tribe,
+    }
+
+
 def pictures(visit: Visit) -> Answer:
     """Size over the last 30 days, and the tags of its members."""
     tribe = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
@@ -242,10 +251,8 @@ def pictures(visit: Visit) -> Answer:
     trend = visit.loom.targeting.trend(visit.environment, wanted)
     return Html(
         "tribe_pictures.html",
-        {
-            "title": tribe.name,
-            "breadcrumb": [("Tribes", visit.to("tribes")), (tribe.name, visit.to(f"tribe/{tribe.id}"))],
-            "tribe": tribe,
+        _about(visit, tribe)
+        | {
             "trend": trend,
             "charts": line_charts([each.count for each in trend], [day(each.at) for each in trend]),
             "make_up": visit.loom.targeting.make_up(visit.environment, wanted, limit=12),
@@ -260,10 +267,8 @@ def why(visit: Visit) -> Answer:
     person = Person(kind, parse_id(visit.text("person").strip(), field="person"))
     return Html(
         "tribe_why.html",
-        {
-            "title": tribe.name,
-            "breadcrumb": [("Tribes", visit.to("tribes")), (tribe.name, visit.to(f"tribe/{tribe.id}"))],
-            "tribe": tribe,
+        _about(visit, tribe)
+        | {
             "person": person,
             "record": visit.population.find_person(person),
             "why": visit.loom.targeting.why(visit.environment, tribe.id, person),
@@ -275,32 +280,24 @@ def why(visit: Visit) -> Answer:
 def earlier(visit: Visit) -> Answer:
     """Whom today's rule found at an earlier time, or as of a version."""
     tribe = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
-    wanted, text = Definition(tribe.audience, tribe.rule), visit.text("as_of").strip()
+    wanted = Definition(tribe.audience, tribe.rule)
     problem, found, change = None, None, None
     try:
-        version = version_as_of(visit.population, _moment(text))
+        version = version_as_of(visit.population, visit.text("as_of").strip() or visit.moment("at") or "")
         found = visit.loom.targeting.preview(visit.environment, wanted, as_of=version)
         change = visit.population.get_change(version) if version else None
     except (problems.ParameterInvalid, problems.ChangeNotFound) as refused:
         problem = refused
     return Html(
         "tribe_earlier.html",
-        {
-            "title": tribe.name,
-            "breadcrumb": [("Tribes", visit.to("tribes")), (tribe.name, visit.to(f"tribe/{tribe.id}"))],
-            "tribe": tribe,
-            "asked": text,
+        _about(visit, tribe)
+        | {
             "found": found,
             "change": change,
             "now_count": visit.loom.targeting.count(visit.environment, tribe.id),
             "problem": problem,
         },
     )
-
-
-def _moment(typed: str) -> str:
-    """What a browser's field for a time holds has no zone, and is meant in UTC."""
-    return f"{typed}Z" if "T" in typed and typed[-1:].isdigit() and "+" not in typed else typed
 
 
 def export(visit: Visit) -> Answer:

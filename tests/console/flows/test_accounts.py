@@ -1,12 +1,10 @@
 """Account, teammates and settings in a real browser: who comes in, what they may, and what they can take back."""
 
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tagloom.cli.demonstration import EMAIL
@@ -14,24 +12,9 @@ from tagloom.loom import make_loom
 from tagloom.settings import Settings
 from tagloom.wiring import open_installation
 from tests.console.conftest import Open
-from tests.console.serving import EMAILS, HERE, PASSWORD, PLACE, Role, Served, serving, serving_empty, signed_in
+from tests.console.serving import EMAILS, HERE, PASSWORD, PLACE, Role, Served, serving_empty
 
 NEW_PASSWORD = "granite teapot 9 sails"
-
-
-@pytest.fixture
-def served(telco_data: Path, tmp_path: Path) -> Iterator[Served]:
-    """A console of its own for each test."""
-    shutil.copytree(telco_data, tmp_path / "data")
-    with serving(tmp_path / "data") as served:
-        yield served
-
-
-@pytest.fixture
-def visitors(served: Served) -> Iterator[Callable[[Role], httpx.Client]]:
-    """Sessions in it."""
-    with signed_in(served) as visitor:
-        yield visitor
 
 
 def toast(page: Page, text: str) -> None:

@@ -1,12 +1,8 @@
 """When taggings and tags end: said, seen and taken back in a real browser, and pictures of it."""
 
 import re
-import shutil
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -15,25 +11,10 @@ from tagloom.store.port import Population, Request
 from tagloom.tags import TagPath
 from tests.bodies import part, user
 from tests.console.conftest import Open
-from tests.console.serving import CUSTOMER, PLACE, Role, Served, serving, signed_in
+from tests.console.serving import CUSTOMER, PLACE, Served
 from tests.console.test_looks import PICTURES, Theme, look_at, settled
 
 TRIAL = TagPath("plan/trial")
-
-
-@pytest.fixture
-def served(telco_data: Path, tmp_path: Path) -> Iterator[Served]:
-    """A console of its own for each test, since they change what is in it."""
-    shutil.copytree(telco_data, tmp_path / "data")
-    with serving(tmp_path / "data") as served:
-        yield served
-
-
-@pytest.fixture
-def visitors(served: Served) -> Iterator[Callable[[Role], httpx.Client]]:
-    """Sessions in it."""
-    with signed_in(served) as visitor:
-        yield visitor
 
 
 @pytest.fixture

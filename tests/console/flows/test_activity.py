@@ -1,0 +1,70 @@
+# ruff: noqa: RUF001 - numbers lost are shown with a minus sign.
+"""What happened, and taking it back."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tagloom.console.views import activity
+from tagloom.model import Origin, Person
+from tagloom.store.port import Request
+from tests.bodies import Line, part
+from tests.console.conftest import Open
+from tests.console.flows.seen import tags_of, toast
+from tests.console.serving import CUSTOMER, PLACE, Served
+
+
+def test_activity_is_filtered_and_a_batch_is_undone_from_it(open_page: Open, served: Served) -> None:
+    environment = served.loom.installation.control.get_environment("main", "production")
+    population = served.loom.population(environment)
+    name = "night-job"
+    population.apply(
+        iter([part([Line(Person("user", "new"), ("a",))])]), Request(mode="add", origin=Origin(name, "cron"))
+    )
+    page = open_page("developer")
+    page.goto(f"{PLACE}/activity")
+    page.get_by_label("Source: console, api, or a file").fill("telco-customer-churn.csv")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator("#activity-rows tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile("source=telco-customer-churn.csv"))
+    page.locator("#activity-rows tr a").first.click()
+
+    expect(page.get_by_role("heading", name="What undoing it would do")).to_be_visible()
+    expect(page.locator(".effect")).to_contain_text("People touched")
+    page.goto(f"{PLACE}/activity")
+    page.get_by_label("Actor: an e-mail or a token's name").fill(name)
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator("#activity-rows tr")).to_have_count(1)
+    page.locator("#activity-rows tr a").first.click()
+    page.get_by_role("button", name="Undo this version").click()
+    expect(toast(page)).to_contain_text("was undone")
+    assert tags_of(served, "new") == ()
+
+
+def test_the_undo_of_a_large_batch_is_counted_after_the_page_is_there(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "TAGGINGS_FORESEEN_AT_ONCE", 1_000)
+    page = open_page("developer")
+    page.goto(f"{PLACE}/activity/batch?version=1")
+
+    expect(page.locator("#undo .effect")).to_contain_text("−77,091")
+    expect(page.get_by_role("button", name="Undo this version")).to_be_visible()
+
+
+def test_the_undo_of_all_from_a_source_is_counted_after_the_page_is_there(
+    open_page: Open, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = served.loom.installation.control
+    source = served.loom.population(control.get_environment("main", "production")).get_change(1).source
+    monkeypatch.setattr(activity, "TAGGINGS_FORESEEN_AT_ONCE", 1_000)
+    page = open_page("developer")
+    page.goto(f"{PLACE}/activity/undo")
+    page.get_by_label("From", exact=True).fill(source)
+    page.get_by_role("button", name="Show what it would do").click()
+
+    expect(page.locator("#effect .effect")).to_contain_text("−77,091")
+    page.get_by_role("button", name="Undo them").click()
+    expect(toast(page)).to_contain_text("77,091 removed")
+    assert tags_of(served, CUSTOMER) == ()

@@ -1,0 +1,79 @@
+"""Coming in, going around, and doing without a script."""
+
+import re
+
+from playwright.sync_api import Browser, expect
+
+from tests.console.conftest import Open
+from tests.console.serving import CUSTOMER, EMAILS, PASSWORD, PLACE, Served
+
+
+def test_a_teammate_signs_in_looks_around_and_signs_out(open_page: Open) -> None:
+    page = open_page("anyone")
+    page.goto(f"{PLACE}/tags?search=fiber")
+    page.get_by_label("E-mail").fill(EMAILS["developer"])
+    page.get_by_label("Password").fill("not-the-password")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+    # It goes on where it began.
+    expect(page).to_have_url(re.compile(r"/tags\?search=fiber"))
+    expect(page.get_by_role("link", name="internet/fiber-optic")).to_be_visible()
+    page.get_by_text("Your account").locator("xpath=..").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_the_environment_is_always_visible_and_switched_in_place(open_page: Open) -> None:
+    page = open_page()
+    page.goto(f"{PLACE}/tags")
+    pill = page.locator(".environment summary")
+    expect(pill).to_contain_text("production")
+
+    pill.click()
+    page.get_by_role("link", name="staging").click()
+
+    expect(page).to_have_url(re.compile("/s/main/staging/tags$"))
+    expect(pill).to_contain_text("staging")
+    expect(page.get_by_role("heading", name="No tag yet")).to_be_visible()
+
+
+def test_the_palette_jumps_to_a_tag_a_tribe_a_person_and_a_page(open_page: Open) -> None:
+    page = open_page()
+    for text, lands in (
+        ("fiber", r"/tag\?tag=internet%2Ffiber-optic"),
+        ("At ris", "/tribe/at-risk"),
+        (CUSTOMER, rf"user={CUSTOMER}"),
+        ("Activ", "/activity"),
+    ):
+        page.goto(f"{PLACE}/overview")
+        page.keyboard.press("/")
+        entry = page.locator("#palette input")
+        expect(entry).to_be_focused()
+        entry.press_sequentially(text, delay=20)
+        expect(page.locator("#palette [role=option]").first).to_contain_text(text, ignore_case=True)
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile(lands))
+
+
+def test_the_main_things_work_without_any_script(served: Served, chromium: Browser) -> None:
+    context = chromium.new_context(base_url=served.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/sign-in")
+    page.get_by_label("E-mail").fill(EMAILS["developer"])
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.goto(f"{PLACE}/people?user=6713-OKOMC")
+    page.get_by_label("Add a tag").fill("tier/silver")
+    page.get_by_role("button", name="Add tag").click()
+    expect(page.locator(".person-tags .chips")).to_contain_text("tier/silver")
+    page.goto(f"{PLACE}/tribe/at-risk")
+    page.get_by_role("button", name="Tag", exact=True).first.click()
+    expect(page.locator(".filter")).to_have_count(5)
+    page.goto(f"{PLACE}/tag/move?tag=tier/silver")
+    page.get_by_label("New path").fill("tier/steel")
+    page.get_by_role("button", name="Move tag").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("tier/steel")
+    context.close()

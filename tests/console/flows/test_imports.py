@@ -1,0 +1,212 @@
+# ruff: noqa: RUF001 - numbers lost are shown with a minus sign.
+"""Files: brought, mapped, looked at, applied, paused, mended, undone."""
+
+import re
+import threading
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tagloom.model import Origin, Person
+from tagloom.store.port import Request
+from tests.bodies import Line, part
+from tests.console.conftest import Open
+from tests.console.flows.seen import tags_of, toast
+from tests.console.serving import CUSTOMER, PLACE, Served
+from tests.fetching.places import web
+
+
+def test_a_file_is_dropped_mapped_looked_at_applied_mended_and_undone(
+    open_page: Open, served: Served, tmp_path: Path
+) -> None:
+    file = tmp_path / "crm.csv"
+    file.write_text(
+        "customer_id,Plan Name,Interests,Active,Score\n"
+        f"{CUSTOMER},Gold Plan,football;opera,yes,17\nnew-1,Trial,,no,3\nnew-2,,opera,perhaps,9\n"
+    )
+    page = open_page("developer")
+    page.goto(f"{PLACE}/imports")
+    page.set_input_files("#file", file)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_label("What customer_id means")).to_have_value("user")
+    expect(page.get_by_label("What Plan Name means")).to_have_value("value")
+    expect(page.get_by_label("What Interests means")).to_have_value("list")
+    expect(page.get_by_label("Separator of the list in Interests")).to_be_visible()
+    expect(page.get_by_label("Branch above the tags of Interests")).to_be_hidden()
+    page.get_by_label("What Active means").select_option("flag")
+    page.get_by_label("What Score means").select_option("bands")
+    page.get_by_label("Upper bounds of the bands of Score").fill("5, 10")
+    page.get_by_label("Put in front of every tag").fill("crm")
+    page.get_by_role("button", name="Read the first rows").click()
+    expect(page.locator("tr", has_text="new-1")).to_contain_text("crm/score/up-to-5")
+    expect(page.locator("tr", has_text="is neither yes nor no")).to_be_visible()
+    page.get_by_label("Keep this mapping as").fill("customers")
+    page.get_by_role("button", name="See what it would do").click()
+
+    effect = page.locator(".effect")
+    expect(effect).to_contain_text("+7")
+    expect(effect).to_contain_text("crm/plan-name/gold-plan")
+    expect(page.get_by_text("1 row is rejected")).to_be_visible()
+    expect(page.locator("table", has_text="Why")).to_contain_text("'perhaps' is neither yes nor no")
+    assert tags_of(served, "new-1") == ()
+    page.get_by_role("button", name="Apply to production").click()
+    expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
+    assert tags_of(served, "new-1") == ("crm/plan-name/trial", "crm/score/up-to-5")
+    with page.expect_download() as begun:
+        page.get_by_role("link", name="Rows with reasons").click()
+    rejected = tmp_path / begun.value.suggested_filename
+    begun.value.save_as(rejected)
+    first = page.url
+
+    # The rows that were rejected are mended, and brought again by the mapping that was kept.
+    assert rejected.name == "rejected-crm.csv"
+    rejected.write_text(rejected.read_text().replace("perhaps", "yes"))
+    page.goto(f"{PLACE}/imports")
+    page.set_input_files("#file", rejected)
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_label("Begin with a mapping that was kept").select_option("customers")
+    page.get_by_role("button", name="Take it").click()
+    expect(page.get_by_label("What Active means")).to_have_value("flag")
+    expect(page.get_by_label("What tagloom_problem means")).to_have_value("ignore")
+    expect(page.get_by_label("Put in front of every tag")).to_have_value("crm")
+    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Apply to production").click()
+    expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
+    assert tags_of(served, "new-2") == ("crm/active", "crm/opera", "crm/score/over-5-to-10")
+
+    page.goto(first)
+    page.get_by_role("link", name="Undo this import").click()
+    expect(page.locator(".effect")).to_contain_text("−7")
+    page.get_by_role("button", name="Undo this import").click()
+    expect(toast(page)).to_contain_text("was undone")
+    assert not [tag for tag in tags_of(served, CUSTOMER) if tag.startswith("crm")]
+    page.goto(f"{PLACE}/imports")
+    expect(page.locator("tbody tr").nth(1)).to_contain_text("applied and undone")
+
+
+def test_a_file_that_takes_much_asks_before_it_does(open_page: Open, served: Served, tmp_path: Path) -> None:
+    environment = served.loom.installation.control.get_environment("main", "production")
+    population = served.loom.population(environment)
+    lines = [Line(Person("user", f"held-{n}"), ("held/a",)) for n in range(10)]
+    population.apply(iter([part(lines)]), Request(mode="add", origin=Origin("night-job")))
+    file = tmp_path / "held.ndjson"
+    file.write_text('{"user": "held-1", "tags": ["held/a"]}\n')
+    page = open_page("developer")
+    page.goto(f"{PLACE}/imports")
+    page.set_input_files("#file", file)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_label("What tags means")).to_have_value("list")
+    page.get_by_label("What to do").select_option("mirror")
+    page.get_by_label("Only at or below").fill("held")
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.get_by_text("90.0 % of the 10 taggings at or below held would go")).to_be_visible()
+    page.get_by_role("button", name="Apply to production").click()
+
+    expect(page.get_by_text("It was not applied.")).to_be_visible()
+    assert tags_of(served, "held-9") == ("held/a",)
+    page.get_by_role("button", name="Apply all the same").click()
+    expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
+    assert tags_of(served, "held-9") == ()
+
+
+def test_a_mapping_that_cannot_be_carried_out_says_why_and_keeps_what_was_typed(
+    open_page: Open, tmp_path: Path
+) -> None:
+    file = tmp_path / "crm.csv"
+    file.write_text("user,plan\nu1,Gold\nu2,Free\n")
+    page = open_page("developer")
+    page.goto(f"{PLACE}/imports")
+    page.set_input_files("#file", file)
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_label("Branch above the tags of plan").fill("Plan")
+    page.get_by_role("button", name="See what it would do").click()
+
+    expect(page.locator(".error")).to_contain_text("capital")
+    expect(page.get_by_label("Branch above the tags of plan")).to_have_value("Plan")
+    page.get_by_label("What plan means").select_option("user")
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.locator(".error")).to_contain_text("Only one column can be the user id")
+
+
+def test_a_large_import_shows_its_progress_through_a_reload_and_may_be_paused(open_page: Open, tmp_path: Path) -> None:
+    file = tmp_path / "large.csv"
+    rows = "".join(f"large-{n},segment/{n % 7}\n" for n in range(2_500_000))
+    file.write_text("user,tag\n" + rows)
+    page = open_page("developer")
+    page.goto("/s/main/staging/imports")
+    page.set_input_files("#file", file)
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.locator("#progress")).to_contain_text("rows read")
+    page.reload()
+
+    expect(page.locator(".effect")).to_contain_text("+2,500,000", timeout=60_000)
+    page.get_by_role("button", name="Apply to staging").click()
+    expect(page.locator("#progress")).to_contain_text("2,500,000")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("heading", name="Paused")).to_be_visible()
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("heading", name=re.compile("Applied as 3 versions"))).to_be_visible(timeout=60_000)
+
+
+def test_a_file_is_fetched_from_its_address_looked_at_and_applied(open_page: Open, served: Served) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/imports")
+    with web() as place:
+        may_end = threading.Event()
+
+        def drip(handler: BaseHTTPRequestHandler) -> None:
+            body = f"id,mood\n{CUSTOMER},Happy\n".encode()
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body[:8])
+            handler.wfile.flush()
+            may_end.wait(20)
+            handler.wfile.write(body[8:])
+
+        place.answers["/moods.csv"] = drip
+        page.get_by_label("Address").fill(f"https://ada:sesame@localhost:{place.port}/moods.csv")
+        page.get_by_role("button", name="Fetch").click()
+        expect(page.get_by_text("has a user or a password")).to_be_visible()
+        expect(page.get_by_label("Address")).to_have_value(re.compile("moods"))
+        page.get_by_label("Address").fill(f"{place.url}/moods.csv?page=2")
+        page.get_by_role("button", name="Fetch").click()
+        expect(page.get_by_role("heading", name="Fetching the file")).to_be_visible()
+        expect(page.get_by_text(f"of {place.url}/moods.csv are here")).to_be_visible()
+        expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+        may_end.set()
+        expect(page.get_by_role("button", name="See what it would do")).to_be_visible(timeout=20_000)
+        assert "page=2" not in page.content()
+
+        # What is no such file is said where it can be removed.
+        place.serve("/broken.parquet", b"no parquet at all")
+        page.goto(f"{PLACE}/imports")
+        page.get_by_label("Address").fill(f"{place.url}/broken.parquet")
+        page.get_by_role("button", name="Fetch").click()
+        expect(page.get_by_role("button", name="Remove file")).to_be_visible(timeout=20_000)
+        page.get_by_role("button", name="Remove file").click()
+        expect(toast(page)).to_contain_text("removed")
+
+    page.get_by_role("link", name="moods.csv").click()
+    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Apply to production").click()
+    expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible(timeout=20_000)
+    assert "mood/happy" in tags_of(served, CUSTOMER)
+
+
+def test_an_import_is_cancelled_and_its_file_removed(open_page: Open, served: Served, tmp_path: Path) -> None:
+    file = tmp_path / "away.csv"
+    file.write_text("user,tag\naway,a\n")
+    page = open_page("developer")
+    page.goto(f"{PLACE}/imports")
+    page.set_input_files("#file", file)
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Cancel").click()
+
+    expect(page.get_by_text("brought by")).to_contain_text("cancelled")
+    page.get_by_role("button", name="Remove file").click()
+    expect(page.locator("tbody", has_text="away.csv")).to_have_count(0)
+    assert tags_of(served, "away") == ()

@@ -1,0 +1,92 @@
+"""Users and visitors: found, tagged by hand, explained, erased."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.console.conftest import Open
+from tests.console.flows.seen import tags_of, toast
+from tests.console.serving import CUSTOMER, EMAILS, PLACE, Served
+
+
+def test_a_click_is_not_lost_while_the_list_under_it_is_renewed(open_page: Open) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?search={CUSTOMER[:6]}")
+    page.get_by_role("link", name=CUSTOMER).hover()
+    page.mouse.down()
+    page.get_by_label("Search by id").fill(CUSTOMER[:7])
+    expect(page).to_have_url(re.compile(f"search={CUSTOMER[:7]}"))
+    page.mouse.up()
+
+    expect(page.locator("#panel").get_by_role("heading", level=2)).to_have_text(CUSTOMER)
+
+
+def test_a_person_is_found_and_their_tags_are_changed_by_hand(open_page: Open, served: Served) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people")
+    page.get_by_label("Search by id").press_sequentially(CUSTOMER[:6], delay=20)
+    page.get_by_role("link", name=CUSTOMER).click()
+    panel = page.locator("#panel")
+    expect(panel.get_by_role("heading", level=2)).to_have_text(CUSTOMER)
+    expect(page).to_have_url(re.compile(f"user={CUSTOMER}"))
+    entry = panel.get_by_label("Add a tag")
+
+    entry.press_sequentially("tier/Gold", delay=20)
+    expect(panel.locator("#tag-said")).to_contain_text("capital")
+    panel.get_by_role("button", name="Use tier/gold").click()
+    expect(panel.locator("#tag-said")).to_contain_text("A new tag")
+    panel.get_by_role("button", name="Add tag").click()
+    expect(panel.locator(".person-tags .chips")).to_contain_text("tier/gold")
+    assert "tier/gold" in tags_of(served, CUSTOMER)
+
+    # Tab completes a level.
+    entry.press_sequentially("services/str", delay=20)
+    expect(panel.get_by_role("option").first).to_be_visible()
+    expect(panel.get_by_role("option").first).to_have_text(re.compile("services/streaming"))
+    page.keyboard.press("Tab")
+    expect(entry).to_have_value("services/streaming")
+    entry.press_sequentially("/t", delay=20)
+    expect(panel.locator("#tag-options").get_by_role("option")).to_have_text([re.compile("services/streaming/tv")])
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(panel.locator(".person-tags .chips")).to_contain_text("services/streaming/tv")
+
+    panel.get_by_role("button", name="Remove tier/gold").click()
+    expect(panel.locator(".person-tags .chips")).not_to_contain_text("tier/gold")
+    assert "tier/gold" not in tags_of(served, CUSTOMER)
+    toast(page).get_by_role("button", name="Undo").click()
+    expect(toast(page)).to_contain_text("was undone")
+    assert "tier/gold" in tags_of(served, CUSTOMER)
+    expect(panel.locator(".timeline")).to_contain_text(EMAILS["developer"])
+
+    page.keyboard.press("Escape")
+    expect(panel).to_be_empty()
+    expect(page).not_to_have_url(re.compile("user="))
+
+
+def test_the_panel_says_which_tribes_and_why(open_page: Open) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?user=3655-SNQYZ")
+    tribe = page.locator("#panel details").filter(has_text="Families")
+    tribe.locator("summary > .icon").click()
+
+    expect(tribe).to_contain_text("bears household/partner")
+    expect(tribe).to_contain_text("telco-customer-churn.csv")
+
+
+def test_a_person_is_erased_only_after_the_id_was_typed(open_page: Open, served: Served) -> None:
+    customer = "9237-HQITU"
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?user={customer}")
+    page.get_by_role("link", name="Erase this person").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Type the id to confirm").fill("somebody else")
+    dialog.get_by_role("button", name="Erase").click()
+    expect(dialog).to_contain_text("is not the id of this person")
+    assert tags_of(served, customer)
+    dialog.get_by_label("Type the id to confirm").fill(customer)
+    dialog.get_by_role("button", name="Erase").click()
+
+    expect(toast(page)).to_contain_text("erased")
+    assert tags_of(served, customer) == ()

@@ -1,0 +1,250 @@
+# ruff: noqa: RUF001 - numbers lost are shown with a minus sign.
+"""Tribes: made, changed, explained, looked back at, moved, compared, exported, deleted."""
+
+import re
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from playwright.sync_api import Page, expect
+
+from tagloom.model import Origin
+from tagloom.tags import TagPath
+from tests.console.conftest import Open
+from tests.console.flows.seen import toast
+from tests.console.serving import CUSTOMER, EMAILS, PLACE, Served
+
+
+def add_filter(page: Page, tag: str, operator: str = "is at or below") -> None:
+    """Adds a line to the rule and chooses a tag for it."""
+    count = page.locator(".filter").count()
+    page.get_by_role("button", name="Tag", exact=True).first.click()
+    row = page.locator(".filter").nth(count)
+    row.get_by_label("How the tag must match").select_option(label=operator)
+    row.get_by_role("combobox", name="Tag", exact=True).press_sequentially(tag, delay=10)
+    row.get_by_role("option", name=tag, exact=False).first.click()
+
+
+def test_a_tribe_is_made_with_its_count_before_it_is_saved(open_page: Open, served: Served) -> None:
+    page = open_page("tribes")
+    page.goto(f"{PLACE}/tribes")
+    page.get_by_role("link", name="New tribe").click()
+    page.get_by_label("Name", exact=True).fill("Fibre without support")
+    page.get_by_label("Category").fill("Retention")
+    finding = page.locator("#finding")
+    expect(finding).to_contain_text("7,042")
+    add_filter(page, "internet/fiber-optic")
+    expect(finding.locator(".figure-number")).to_have_text("3,096")
+    add_filter(page, "services/support", "is not at or below")
+    expect(finding.locator(".figure-number")).to_have_text("2,230")
+    expect(finding.locator("li")).to_have_count(10)
+    assert len(served.loom.tribes.list_tribes("main")) == 4
+    page.get_by_role("button", name="Create tribe").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Fibre without support")
+    expect(page.locator("#finding .figure-number")).to_have_text("2,230")
+    page.goto(f"{PLACE}/tribes")
+    expect(page.locator("article", has_text="Fibre without support")).to_contain_text("2,230")
+
+
+def test_saving_a_changed_rule_shows_who_enters_and_who_leaves(open_page: Open) -> None:
+    page = open_page("tribes")
+    page.goto(f"{PLACE}/tribe/streamers")
+    row = page.locator(".filter").first
+    row.get_by_role("combobox", name="Tag", exact=True).fill("services/streaming/tv")
+    page.keyboard.press("Escape")
+    finding = page.locator("#finding")
+    expect(finding).to_contain_text("−792 leave")
+    page.get_by_role("button", name="Save tribe").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("−792")
+    expect(dialog).to_contain_text("Some who leave")
+    dialog.get_by_role("button", name="Save").click()
+
+    expect(toast(page)).to_contain_text("Streamers")
+    expect(page.locator("#finding .figure-number")).to_have_text("2,707")
+    page.goto(f"{PLACE}/activity?shows=tribes")
+    expect(page.locator("tbody tr").first).to_contain_text(EMAILS["tribes"])
+
+
+def test_a_rule_that_can_never_match_is_pointed_out(open_page: Open) -> None:
+    page = open_page("tribes")
+    page.goto(f"{PLACE}/tribes/new")
+    add_filter(page, "senior")
+    add_filter(page, "senior", "is not at or below")
+
+    expect(page.locator("#finding .note")).to_contain_text("never")
+
+
+def test_groups_move_and_remove_by_keyboard_alone_and_as_json(open_page: Open) -> None:
+    page = open_page("tribes")
+    page.goto(f"{PLACE}/tribe/at-risk")
+    page.get_by_role("button", name="Move filter 2 up").press("Enter")
+    first = page.locator(".filter").first
+    expect(first.get_by_role("combobox", name="Tag", exact=True)).to_have_value("internet/fiber-optic")
+    page.get_by_role("button", name="Remove filter 4").press("Enter")
+    expect(page.locator(".filter")).to_have_count(3)
+    page.get_by_role("button", name="Group").press("Enter")
+    expect(page.locator(".group .group")).to_have_count(2)
+    page.get_by_text("As JSON", exact=True).click()
+    box = page.get_by_label("The rule as JSON")
+    box.fill('{"type":"tag","tag":"Senior"}')
+    page.get_by_role("button", name="Use this JSON").click()
+    expect(page.locator("#builder")).to_contain_text("capital")
+    box.fill('{"type":"tag","tag":"senior"}')
+    page.get_by_role("button", name="Use this JSON").click()
+
+    expect(page.locator("#finding .figure-number")).to_have_text("1,142")
+    # Nothing was saved.
+    page.goto(f"{PLACE}/tribe/at-risk")
+    expect(page.locator(".filter")).to_have_count(4)
+
+
+def test_two_people_edit_one_tribe_and_nothing_is_lost(open_page: Open, served: Served) -> None:
+    mine, theirs = open_page("tribes"), open_page("developer")
+    for page in (mine, theirs):
+        page.goto(f"{PLACE}/tribe/families")
+    theirs.get_by_label("Description").fill("Theirs.")
+    theirs.get_by_role("button", name="Save tribe").click()
+    expect(toast(theirs)).to_be_visible()
+    mine.get_by_label("Description").fill("Mine.")
+    mine.get_by_role("button", name="Save tribe").click()
+
+    dialog = mine.get_by_role("dialog")
+    expect(dialog).to_contain_text("Somebody saved this tribe meanwhile")
+    expect(dialog).to_contain_text(EMAILS["developer"])
+    expect(dialog).to_contain_text("Mine.")
+    expect(dialog).to_contain_text("Theirs.")
+    assert served.loom.tribes.get_tribe("main", "families").description == "Theirs."
+    dialog.get_by_role("button", name="Save mine over it").click()
+    expect(toast(mine)).to_be_visible()
+    assert served.loom.tribes.get_tribe("main", "families").description == "Mine."
+
+
+def test_why_a_person_is_in_or_out(open_page: Open) -> None:
+    page = open_page("view")
+    page.goto(f"{PLACE}/tribe/at-risk")
+    page.get_by_placeholder("Id of a person").fill(CUSTOMER)
+    page.get_by_role("button", name="Explain").click()
+
+    expect(page.locator("#why")).to_contain_text("is not in “At risk”")
+    expect(page.locator("#why")).to_contain_text("contract/month-to-month")
+
+
+def test_who_was_in_a_tribe_at_an_earlier_time(open_page: Open, served: Served, tmp_path: Path) -> None:
+    environment = served.loom.installation.control.get_environment("main", "production")
+    population, was = served.loom.population(environment), served.loom.targeting.count(environment, "at-risk").count
+    version = population.version()
+    population.drop_tag(TagPath("contract/month-to-month"), Origin("bob", "test"))
+    page = open_page("tribes")
+    page.goto(f"{PLACE}/tribe/at-risk")
+    page.get_by_label("Time (UTC)").fill("2020-01-01T00:00")
+    page.get_by_role("button", name="Look back").click()
+    expect(page.locator("#earlier")).to_contain_text("before the first version")
+
+    page.goto(f"{PLACE}/tribe/at-risk/earlier?as_of={version}")
+    expect(page.locator("main .figure-number")).to_have_text(f"{was:,}")
+    expect(page.locator("main")).to_contain_text(f"0 are in it now, −{was:,} since")
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="CSV").click()
+    downloading.value.save_as(tmp_path / "then.csv")
+    assert len((tmp_path / "then.csv").read_text().splitlines()) == was + 1
+
+
+def test_members_are_exported_in_each_format(open_page: Open, tmp_path: Path) -> None:
+    page = open_page("tribes")
+    page.goto(f"{PLACE}/tribe/at-risk")
+    for name, ending in (("CSV", "csv"), ("NDJSON", "ndjson"), ("Parquet", "parquet")):
+        page.get_by_text("Export").click()
+        with page.expect_download() as begun:
+            page.get_by_role("link", name=name, exact=True).click()
+        file = tmp_path / begun.value.suggested_filename
+        begun.value.save_as(file)
+        assert file.suffix == f".{ending}"
+        if ending == "parquet":
+            assert pq.read_table(file).num_rows == 763
+        else:
+            assert len(file.read_text().splitlines()) == 763 + (ending == "csv")
+        page.reload()
+
+
+def test_a_card_is_moved_by_keyboard_and_by_hand_duplicated_and_painted(open_page: Open, served: Served) -> None:
+    page = open_page("tribes")
+    page.goto(f"{PLACE}/tribes")
+    page.get_by_role("button", name="Move Film night").press(" ")
+    page.keyboard.press("ArrowDown")
+    with page.expect_response("**/tribes/move"):
+        page.keyboard.press(" ")
+    page.reload()
+    expect(page.locator("[data-category=Household] [data-tribe=film-night]")).to_be_visible()
+    assert served.loom.tribes.get_tribe("main", "film-night").category == "Household"
+
+    grip = page.get_by_role("button", name="Move Film night")
+    place = page.locator("[data-tribe=at-risk]").bounding_box()
+    at = grip.bounding_box()
+    assert place is not None
+    assert at is not None
+    page.mouse.move(at["x"] + 8, at["y"] + 8)
+    page.mouse.down()
+    # The browser begins to drag after some moves, as slow as a hand's.
+    for x, y, steps in (
+        (at["x"] + 8, at["y"] + 30, 5),
+        (place["x"] + 60, place["y"] + 40, 20),
+        (place["x"] + 62, place["y"] + 60, 5),
+    ):
+        page.wait_for_timeout(100)
+        page.mouse.move(x, y, steps=steps)
+    page.wait_for_timeout(100)
+    with page.expect_response("**/tribes/move"):
+        page.mouse.up()
+    expect(page.locator("[data-category=Retention] [data-tribe=film-night]")).to_be_visible()
+    assert served.loom.tribes.get_tribe("main", "film-night").category == "Retention"
+
+    card = page.locator("[data-tribe=film-night]")
+    before = card.get_attribute("class")
+    card.locator("summary").click()
+    card.get_by_label("Colour 3").check(force=True)
+    expect(card).not_to_have_class(before or "")
+    card.locator("summary").click()
+    card.get_by_role("button", name="Duplicate").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Film night")
+    assert len([each for each in served.loom.tribes.list_tribes("main") if each.name.startswith("Film night")]) == 2
+
+
+def test_categories_are_moved_by_keyboard(open_page: Open) -> None:
+    page = open_page("tribes")
+    page.goto(f"{PLACE}/tribes")
+    first = page.locator("[data-category]").first.get_attribute("data-category")
+    page.get_by_role("button", name=f"Move category {first}").press(" ")
+    page.keyboard.press("ArrowDown")
+    with page.expect_response("**/tribes/move-category"):
+        page.keyboard.press(" ")
+    page.reload()
+
+    assert page.locator("[data-category]").nth(1).get_attribute("data-category") == first
+
+
+def test_overlap_is_drawn_and_written(open_page: Open) -> None:
+    page = open_page("view")
+    page.goto(f"{PLACE}/tribes/overlap")
+    page.get_by_label("At risk").check()
+    page.get_by_label("Families").check()
+
+    expect(page.locator("#upset svg")).to_be_visible()
+    expect(page.locator("tbody tr")).to_have_count(3)
+
+
+def test_a_tribe_is_deleted_unless_another_asks_it(open_page: Open, served: Served) -> None:
+    page = open_page("tribes")
+    page.goto(f"{PLACE}/tribe/families")
+    page.get_by_role("link", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Take it out there first")
+    dialog.get_by_role("button", name="Keep it").click()
+    made = served.loom.tribes.get_tribe("main", "at-risk")
+    assert made.name == "At risk"
+    page.goto(f"{PLACE}/tribe/at-risk")
+    page.get_by_role("button", name="Duplicate").click()
+    expect(page).not_to_have_url(re.compile("at-risk$"))
+    page.get_by_role("link", name="Delete").click()
+    dialog.get_by_role("button", name="Delete tribe").click()
+    expect(toast(page)).to_contain_text("deleted")
