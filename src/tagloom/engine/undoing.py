@@ -85,12 +85,14 @@ def undo_effect(versions: Collection[int], view: View, *, override: bool = False
         state = back.get(row) or born.get(row) or view.dictionary.rows[row]
         unable = won & gone if state.is_live else won
         left_alone += len(taken.spared | unable)
+        won = won - unable
         draft.remove(row, lost)
-        draft.add(row, won - unable)
-        bearing = (held - lost) | (won - unable)
+        draft.add(row, won)
         set_end(row, taken.told, 0, view, draft)
-        for end, people in taken.ends.items():
-            _put_end_back(row, end, people & bearing, moments[end], view, draft)
+        if taken.ends:
+            bearing = (held - lost) | won
+            for end, people in taken.ends.items():
+                _put_end_back(row, end, people & bearing, moments[end], view, draft)
     _put_entries_back(entries, back, born, view, draft)
     _send_away(candidates, view, draft)
     tags = {row for row in draft.added.keys() | draft.removed.keys() if row not in facts}
