@@ -98,6 +98,24 @@ def test_a_persons_changes_name_their_tags_only(population: Population) -> None:
     assert found[1].removed == 2, "the counts are the whole version's"
 
 
+def test_a_persons_changes_are_told_of_loads_that_gave_many_people_many_tags(subject: Subject) -> None:
+    def tags(night: int, number: int) -> set[str]:
+        return {f"n/{(number * step + night * step * step) % 53}" for step in range(1, 6)}
+
+    for night in range(3):
+        lines = [user(f"u{number}", *tags(night, number)) for number in range(4_500)]
+        apply(subject.population, "set", *lines)
+
+    for number in (0, 1, 2_040, 4_499):
+        changes = subject.population.list_changes(person=user_of(f"u{number}"), limit=9)
+        assert [change.version for change in changes] == [1, 2, 3]
+        nights = [set[str](), *(tags(night, number) for night in range(3))]
+        for change, before, after in zip(changes, nights, nights[1:], strict=False):
+            assert (set(change.tags_added), set(change.tags_removed)) == (after - before, before - after)
+        newest_first = subject.population.list_changes(person=user_of(f"u{number}"), newest_first=True, limit=9)
+        assert newest_first == changes[::-1]
+
+
 def test_a_persons_changes_include_the_one_that_made_them_known(population: Population) -> None:
     population.put_person(user_of("u1"), ADA)
 

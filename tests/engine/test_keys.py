@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom.engine.directory import Page, pack_keys, pack_page, unpack_keys, unpack_page
+from tagloom.engine.directory import Page, cut_pages, pack_keys, pack_page, unpack_keys, unpack_page
 from tagloom.engine.keys import Hashed, KeyHash, KeyTable, binary_array, key_of, person_of
 from tagloom.model import Person
 
@@ -56,6 +56,42 @@ def test_a_table_numbers_keys_as_a_dict_does_even_when_all_want_the_same_slots(
         table.settle(slots[fresh], np.array([known[batch[place]] for place in fresh], np.int64))
         assert table.ordinals(slots).tolist() == [known[pair] for pair in batch]
     assert len(table) == len(known)
+
+
+def test_a_table_that_outgrows_the_cache_gives_each_key_the_ordinal_it_first_got() -> None:
+    rng = np.random.default_rng(7)
+    rows = rng.integers(0, 900_000, 1_600_000)
+    high, low = (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15), rows.astype(np.uint32)
+    table, known, count = KeyTable(), np.full(900_000, -1), 0
+    for begin in range(0, len(rows), 200_000):
+        part = slice(begin, begin + 200_000)
+        slots, fresh = table.claim(Hashed(high[part], low[part]))
+
+        here = rows[part]
+        _, firsts = np.unique(here, return_index=True)
+        expected = np.sort(firsts[known[here[firsts]] < 0])
+        assert np.array_equal(fresh, expected)
+        known[here[expected]] = np.arange(count, count + len(expected))
+        table.settle(slots[fresh], known[here[fresh]])
+        count += len(expected)
+        assert np.array_equal(table.ordinals(slots), known[here])
+    assert len(table) == count
+
+
+@given(st.integers(0, 3), st.sampled_from([1, 8_192, 8_193, 70_000, 200_000]))
+def test_pages_hold_all_entries_in_order_each_those_of_its_leading_bits(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    high = rng.integers(0, 2**64, count, np.uint64)
+    order = np.argsort(high)
+    low, ordinal = high.astype(np.uint32), np.arange(count, dtype=np.uint32)
+
+    pages = [unpack_page(page) for page in cut_pages(Page(high, low, ordinal))]
+
+    assert len(pages) & len(pages) - 1 == 0
+    for number, page in enumerate(pages):
+        assert [int(each) * len(pages) >> 64 for each in page.high[[0, -1]]] == [number, number]
+    for column, expected in zip(zip(*pages, strict=True), (high, low, ordinal), strict=True):
+        assert np.array_equal(np.concatenate(column), expected[order])
 
 
 def test_a_table_keeps_every_key_while_it_grows() -> None:

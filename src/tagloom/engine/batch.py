@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tagloom.engine.directory import Directory
 
 _NO_ENDS: Mapping[int, int] = {}
+# Who touched many of a bucket tells it in parts of so many changes: one person's are in few of them.
+_PEOPLE_IN_PARTS = 4_096
+_CHANGES_PER_PART = 32
 _FEW_BUCKETS = 8  # Up to so many chunks are read one by one; beyond, the row is read in one sweep.
 
 
@@ -135,6 +138,7 @@ class _Touching:
     """Whom a version touches in each bucket, and where its changes there lie, as they are made one after another."""
 
     def __init__(self) -> None:
+        # Of each bucket: whom each change touches, and where it lies.
         self._buckets: dict[int, tuple[list[BitMap], array[int]]] = {}
         self._count = 0
 
@@ -143,15 +147,23 @@ class _Touching:
         found = self._buckets.get(bucket)
         if found is None:
             found = self._buckets[bucket] = [], array("I")
-        found[0].extend(each for each in (plus, minus) if each)
+        found[0].append(plus | minus if plus and minus else plus or minus)
         found[1].append(self._count)
         self._count += 1
 
     def rows(self, version: int) -> Iterator[tuple[int, Touched]]:
         """Each bucket with what the log keeps of it."""
         for bucket, (people, places) in self._buckets.items():
-            touched = people[0] if len(people) == 1 else BitMap.union(*people)
-            yield bucket, Touched(version, to_bytes(touched), places.tobytes())
+            everyone, size = _union(people), len(people)
+            if len(everyone) >= _PEOPLE_IN_PARTS and size > _CHANGES_PER_PART:
+                size = _CHANGES_PER_PART
+            for part, begin in enumerate(range(0, len(people), size)):
+                some = everyone if size == len(people) else _union(people[begin : begin + size])
+                yield bucket, Touched(version, part, to_bytes(some), places[begin : begin + size].tobytes())
+
+
+def _union(people: list[BitMap]) -> BitMap:
+    return people[0] if len(people) == 1 else BitMap.union(*people)
 
 
 class View:
@@ -398,10 +410,11 @@ class View:
     def flush(self) -> None:
         """Writes what all batches of the commit left: keys, log, rows, aliases, chunks, state."""
         if self._new_keys:
-            keys = pa.concat_arrays(self._new_keys)
-            high = np.concatenate([hashes.high for hashes in self._new_hashes])
-            low = np.concatenate([hashes.low for hashes in self._new_hashes])
-            self.growth = add_keys(self.directory, self.tx, self._first_new, keys, Hashed(high, low))
+            keys, hashes = self._new_keys[0], self._new_hashes[0]
+            if len(self._new_keys) > 1:
+                keys = pa.concat_arrays(self._new_keys)
+                hashes = Hashed(*(np.concatenate(halves) for halves in zip(*self._new_hashes, strict=True)))
+            self.growth = add_keys(self.directory, self.tx, self._first_new, keys, hashes)
             self.state = self.state._replace(keys_generation=self.state.keys_generation + 1)
         self.tx.add_batches(self._log)
         if self._totals:

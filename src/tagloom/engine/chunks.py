@@ -127,4 +127,7 @@ def per_tag(numbers: NDArray[np.int32], ordinals: NDArray[np.uint32]) -> Iterato
     ordered, grouped = narrow[order], ordinals[order]
     edges = np.concatenate([[0], np.flatnonzero(np.diff(ordered)) + 1, [len(ordered)]])
     for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        yield low + int(ordered[begin]), bitmap_of(np.sort(grouped[begin:end]))
+        some = grouped[begin:end]
+        # People who are new come in the order of their ordinals.
+        is_ascending = bool((some[1:] >= some[:-1]).all())
+        yield low + int(ordered[begin]), bitmap_of(some if is_ascending else np.sort(some))

@@ -22,6 +22,7 @@ from tagloom.engine.storage import Run, Segment, Snapshot, Transaction
 _ENTRIES_PER_PAGE: Final = 8_192  # 128 KB a page: one read finds a key, and a bulk look-up stays in the cache.
 _MERGED_AT_ONCE: Final = 4  # Runs of one size that become one. Fewer rewrite more, more slow look-ups.
 _YOUNG_MAX: Final = 4_096  # Runs up to this size are held in one dict.
+_RADIX_FROM: Final = 65_536  # Fewer hashes are sorted by comparison as fast.
 _PAGES_KEPT: Final = 2_048  # 256 MB at most.
 _SEGMENTS_KEPT: Final = 64  # About 1 MB each when full.
 _RECENT_KEPT: Final = 131_072  # Keys whose ordinals a process remembers: some 20 MB.
@@ -33,7 +34,7 @@ Opener: TypeAlias = Callable[[], Snapshot]
 
 
 class Page(NamedTuple):
-    """Entries of a run in order of hash."""
+    """Entries of a run, in order of hash where they are stored."""
 
     high: NDArray[np.uint64]
     low: NDArray[np.uint32]
@@ -150,7 +151,7 @@ class Directory:
         found = np.full(len(keys.high), -1, np.int64)
         if not self.runs or not len(found):
             return found
-        order = np.argsort(keys.high)
+        order = _order(keys.high)
         high, low = keys.high[order], keys.low[order]
         sorted_found = np.full(len(found), -1, np.int64)
         for run in self.runs:
@@ -239,20 +240,36 @@ def _as_dict(page: Page) -> dict[tuple[int, int], int]:
     return dict(zip(zip(page.high.tolist(), page.low.tolist(), strict=True), page.ordinal.tolist(), strict=True))
 
 
-def sorted_page(high: NDArray[np.uint64], low: NDArray[np.uint32], ordinal: NDArray[np.uint32]) -> Page:
-    """Entries in order of hash."""
-    order = np.argsort(high, kind="stable")
-    return Page(high[order], low[order], ordinal[order])
+def _order(high: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The places of the hashes, in order of the hashes."""
+    if len(high) < _RADIX_FROM:
+        return np.argsort(high)
+    # By radix first, and what is nearly in order is soon in order: half the time of a sort by comparison.
+    nearly = np.argsort((high >> np.uint64(48)).astype(np.uint16), kind="stable")
+    return nearly[np.argsort(high[nearly], kind="stable")]
 
 
-def cut_pages(entries: Page) -> list[bytes]:
-    """A run's pages: a power of two of them, each some 8,192 entries."""
-    pages = 1 << max(0, (len(entries.high) - 1) // _ENTRIES_PER_PAGE).bit_length()
-    cuts: list[bytes] = [b""] * pages
-    for number, begin, end in _pages_asked(entries.high, pages):
-        cut = slice(begin, end)
-        cuts[number] = pack_page(Page(entries.high[cut], entries.low[cut], entries.ordinal[cut]))
-    return cuts
+def _pages_for(keys: int) -> int:
+    """A power of two of pages, each of some 8,192 entries."""
+    return 1 << max(0, (keys - 1) // _ENTRIES_PER_PAGE).bit_length()
+
+
+def cut_pages(entries: Page) -> Iterator[bytes]:
+    """A run's pages, of entries in any order. They are sorted page by page, in the cache, and held one at a time."""
+    pages = _pages_for(len(entries.high))
+    bits, page_bits = 16, pages.bit_length() - 1
+    leading: NDArray[np.uint16] | NDArray[np.uint32] = (entries.high >> np.uint64(64 - bits)).astype(np.uint16)
+    if page_bits > bits:
+        bits, leading = page_bits, (entries.high >> np.uint64(64 - page_bits)).astype(np.uint32)
+    order = np.argsort(leading, kind="stable")
+    sizes = np.bincount(leading >> (bits - page_bits), minlength=pages)
+    del leading
+    begin = 0
+    for size in sizes.tolist():
+        here = order[begin : begin + size]
+        here = here[np.argsort(entries.high[here], kind="stable")]
+        begin += size
+        yield pack_page(Page(entries.high[here], entries.low[here], entries.ordinal[here]))
 
 
 def _tier(count: int) -> int:
@@ -260,7 +277,7 @@ def _tier(count: int) -> int:
 
 
 class Growth(NamedTuple):
-    """What adding keys did to the runs and segments; `entries` are those of the newest run."""
+    """What adding keys did to the runs and segments; `entries` are those of the newest run, in any order."""
 
     runs: tuple[Run, ...]
     segments: tuple[Segment, ...]
@@ -271,7 +288,7 @@ class Growth(NamedTuple):
 def add_keys(directory: Directory, tx: Transaction, first: int, keys: pa.BinaryArray, hashes: Hashed) -> Growth:
     """Writes the keys of new ordinals from `first` on, and merges runs and segments that have become many."""
     ordinals = np.arange(first, first + len(keys), dtype=np.uint32)
-    entries = sorted_page(hashes.high, hashes.low, ordinals)
+    entries = Page(hashes.high, hashes.low, ordinals)
     runs, dropped = list(directory.runs), []
     while True:
         same = [run for run in runs if _tier(run.keys) <= _tier(len(entries.high))]
@@ -283,12 +300,8 @@ def add_keys(directory: Directory, tx: Transaction, first: int, keys: pa.BinaryA
             tx.drop_run(run.id)
             dropped.append(run)
             runs.remove(run)
-        entries = sorted_page(
-            np.concatenate([page.high for page in pages]),
-            np.concatenate([page.low for page in pages]),
-            np.concatenate([page.ordinal for page in pages]),
-        )
-    runs.append(tx.add_run(len(entries.high), cut_pages(entries)))
+        entries = Page(*(np.concatenate(column) for column in zip(*pages, strict=True)))
+    runs.append(tx.add_run(len(entries.high), _pages_for(len(entries.high)), cut_pages(entries)))
     segments = _add_segments(directory, tx, first, keys)
     return Growth(tuple(runs), segments, tuple(dropped), entries)
 

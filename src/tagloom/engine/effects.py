@@ -149,9 +149,11 @@ def _places(asked: Asked, request: Request, view: View) -> _Places:
         return _Places(asked, _NOBODY_NEW, BitMap())
     final = np.full(len(keys), -1, np.int64)
     named = BitMap.union(asked.bare, *asked.gives.values()) if request.mode != "remove" else BitMap()
-    is_named = np.zeros(len(keys), np.bool_)
-    named_new = ordinals_of(named)
-    is_named[named_new[named_new >= base].astype(np.int64) - base] = True
+    named &= BitMap(range(base, base + len(keys)))
+    is_named = np.ones(len(keys), np.bool_)
+    if len(named) < len(keys):
+        is_named[:] = False
+        is_named[ordinals_of(named).astype(np.int64) - base] = True
     if view.state.next_ordinal != base:
         # Somebody else added people since the body was read: some newcomers may be among them.
         if len(keys) <= 64:
@@ -166,7 +168,7 @@ def _places(asked: Asked, request: Request, view: View) -> _Places:
         return _Places(asked, final, BitMap())
     everyone_is_new = len(new) == len(keys)
     new_keys = keys if everyone_is_new else keys.take(pa.array(new))
-    new_hashes = Hashed(hashes.high[new], hashes.low[new])
+    new_hashes = hashes if everyone_is_new else Hashed(hashes.high[new], hashes.low[new])
     first = view.admit(new_keys, new_hashes)
     final[new] = np.arange(first, first + len(new))
     if len(new) <= 1_024:

@@ -106,8 +106,9 @@ def changes_touching(standing: Standing, ordinal: int, span: Span) -> Iterator[C
     snapshot = standing.snapshot()
     versions, size = snapshot.touched(ordinal // ORDINALS_PER_CHUNK, span), _VERSIONS_AT_FIRST
     while some := list(itertools.islice(versions, size)):
-        for number in holding([each.people for each in some], ordinal):
-            changes = snapshot.changes_at(some[number].version, some[number].places)
+        found = (some[number] for number in holding([each.people for each in some], ordinal))
+        for version, parts in itertools.groupby(found, lambda part: part.version):
+            changes = snapshot.changes_at(version, b"".join(part.places for part in parts))
             given = holding([added for *_, added, _ in changes], ordinal)
             taken = holding([removed for *_, removed in changes], ordinal)
             yield from (ChunkChange._make(changes[place]) for place in sorted({*given, *taken}))

@@ -32,7 +32,8 @@ _HALF = np.uint64(32)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 # By the number of bytes that a word has of its key: the bits that are the key's.
 _KEPT_BITS = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
-_SLOTS_FIRST = 1 << 12  # Enough for most bodies; a table grows fourfold.
+_SLOTS_FIRST = 1 << 12  # Enough for most bodies; a table grows fourfold,
+_SLOTS_MANY = 1 << 20  # from here on twofold: new memory costs more than what is done in it.
 
 
 def key_of(person: Person) -> bytes:
@@ -121,7 +122,7 @@ def _layout(keys: pa.BinaryArray) -> tuple[NDArray[np.int64], NDArray[np.int64],
 class KeyTable:
     """Hash -> ordinal in open addressing, for many keys at once. Grows; never forgets.
 
-    20 bytes a slot, at most half of them taken: 40 to 160 bytes a key.
+    16 bytes a slot, at most two thirds of them taken: 24 to 48 bytes a key once there are many.
     """
 
     def __init__(self) -> None:
@@ -132,9 +133,8 @@ class KeyTable:
         self._shift = np.uint64(64 - (slots.bit_length() - 1))
         self._mask = np.int64(slots - 1)
         self._high = np.zeros(slots, np.uint64)
-        self._low = np.zeros(slots, np.uint32)
-        # Zero says that the slot is free; ordinal o is stored as o + 1; a negative number is a claim.
-        self._stored = np.zeros(slots, np.int64)
+        # `low << 32 | ordinal + 1`; a claimed slot has any other number there, and zero says that the slot is free.
+        self._rest = np.zeros(slots, np.uint64)
 
     def __len__(self) -> int:
         return self._count
@@ -144,56 +144,65 @@ class KeyTable:
 
         The slots of new keys are claimed and wait for `settle`. Good until the next `claim`. Costs about 60 ns a key.
         """
-        while 2 * (self._count + len(keys.high)) > len(self._stored):
+        while 3 * (self._count + len(keys.high)) > 2 * len(self._rest):
             self._grow()
         slots = np.empty(len(keys.high), np.int64)
         new: list[NDArray[np.int64]] = []
         for begin in range(0, len(slots), _ROWS_AT_ONCE):
             block = slice(begin, begin + _ROWS_AT_ONCE)
-            claimed = self._claim_block(keys.high[block], keys.low[block], slots[block])
+            claimed = self._claim_block(keys.high[block], _wide(keys.low[block]), slots[block])
             if len(claimed):
                 new.append(claimed + begin)
         fresh = np.concatenate(new) if new else np.empty(0, np.int64)
         self._count += len(fresh)
         return slots, fresh
 
-    def _claim_block(self, high: Hashes, low: Lows, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _claim_block(self, high: Hashes, low: Hashes, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Fills in the slots; returns who claimed theirs. `low` stands in the upper halves of its words."""
         np.right_shift(high, self._shift, out=slots.view(np.uint64))
-        waiting: NDArray[np.int64] | None = None
+        # Keys that have no slot yet, with the slots at which they look next.
+        waiting, at, their_high, their_low = np.arange(len(high)), slots, high, low
         won: list[NDArray[np.int64]] = []
-        while waiting is None or len(waiting):
-            at = slots if waiting is None else slots[waiting]
-            free = np.flatnonzero(self._stored[at] == 0)
+        while len(waiting):
+            rest = self._rest[at]
+            free = np.flatnonzero(rest == 0)
             if len(free):
-                who = free if waiting is None else waiting[free]
+                places, claims = at[free], their_low[free] | (waiting[free] + 1).view(np.uint64)
                 # Of equal indices the last assignment stays: backwards, so that the first key gets the slot.
-                self._stored[slots[who[::-1]]] = -1 - who[::-1]
-                winners = who[self._stored[slots[who]] == -1 - who]
-                self._high[slots[winners]], self._low[slots[winners]] = high[winners], low[winners]
+                self._rest[places[::-1]] = claims[::-1]
+                is_won = self._rest[places] == claims
+                winners = waiting[free[is_won]]
+                self._high[places[is_won]] = high[winners]
                 won.append(winners)
-            wants_high, wants_low = (high, low) if waiting is None else (high[waiting], low[waiting])
-            other = np.flatnonzero((self._high[at] != wants_high) | (self._low[at] != wants_low))
-            waiting = other if waiting is None else waiting[other]
-            slots[waiting] = slots[waiting] + 1 & self._mask
+                rest = self._rest[at]
+            other = np.flatnonzero((self._high[at] != their_high) | ((rest ^ their_low) >> _HALF != 0))
+            waiting, at = waiting[other], at[other] + 1 & self._mask
+            slots[waiting] = at
+            their_high, their_low = their_high[other], their_low[other]
         return np.sort(np.concatenate(won)) if won else np.empty(0, np.int64)
 
     def settle(self, slots: NDArray[np.int64], ordinals: NDArray[np.int64]) -> None:
         """Gives claimed slots their ordinals."""
-        self._stored[slots] = ordinals + 1
+        self._rest[slots] = self._rest[slots] & ~_LOW_HALF | (ordinals + 1).view(np.uint64)
 
     def ordinals(self, slots: NDArray[np.int64]) -> NDArray[np.uint32]:
         """The ordinals of settled slots."""
-        return (self._stored[slots] - 1).astype(np.uint32)
+        return self._rest[slots].astype(np.uint32) - np.uint32(1)
 
     def _grow(self) -> None:
-        taken = np.flatnonzero(self._stored)
-        keys, stored = Hashed(self._high[taken], self._low[taken]), self._stored[taken]
-        self._reserve(4 * len(self._stored))
-        for begin in range(0, len(stored), _ROWS_AT_ONCE):
+        high, rest = self._high, self._rest
+        self._reserve((2 if len(rest) >= _SLOTS_MANY else 4) * len(rest))
+        # In order of their slots, which is nearly that of their hashes: neighbours stay neighbours, in the cache.
+        for begin in range(0, len(rest), _ROWS_AT_ONCE):
             block = slice(begin, begin + _ROWS_AT_ONCE)
-            slots = np.empty(len(stored[block]), np.int64)
-            self._claim_block(keys.high[block], keys.low[block], slots)
-            self._stored[slots] = stored[block]
+            taken = np.flatnonzero(rest[block])
+            their_rest, slots = rest[block][taken], np.empty(len(taken), np.int64)
+            self._claim_block(high[block][taken], their_rest & ~_LOW_HALF, slots)
+            self._rest[slots] = their_rest
+
+
+def _wide(low: Lows) -> Hashes:
+    return low.astype(np.uint64) << _HALF
 
 
 def binary_array(keys: Sequence[bytes]) -> pa.BinaryArray:

@@ -101,12 +101,7 @@ class BitmapPopulation:
 
     def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
         """See the port."""
-        gathering, lines, through = Gathering(request, self._far), 0, 0
-        for part in parts:
-            gathering.add(part)
-            lines += len(part.lines)
-            through = max(through, steps.through_of(part))
-        return self._hand_over(gathering.finish(), request, lines, through).result()
+        return self._hand_over(*self._gather(parts, request)).result()
 
     def submit(self, parts: Sequence[Part], request: Request) -> "Future[Receipt]":
         """See the port."""
@@ -114,15 +109,20 @@ class BitmapPopulation:
             if are_few(parts):
                 asked = self._standing.read(lambda: gather_few(parts, request, self._near))
                 return self._hand_over(asked, request, len(parts), max(map(steps.through_of, parts), default=0))
-            gathering = Gathering(request, self._far)
-            for part in parts:
-                gathering.add(part)
-            through = max(map(steps.through_of, parts), default=0)
-            return self._hand_over(gathering.finish(), request, sum(len(part.lines) for part in parts), through)
+            return self._hand_over(*self._gather(parts, request))
         except problems.Problem as problem:
             failed: Future[Receipt] = Future()
             failed.set_exception(problem)
             return failed
+
+    def _gather(self, parts: Iterable[Part], request: Request) -> tuple[Asked, Request, int, int]:
+        """What all parts ask for, with their number of lines and the last line that a step of them covers."""
+        gathering, lines, through = Gathering(request, self._far), 0, 0
+        for part in parts:
+            gathering.add(part)
+            lines += len(part.lines)
+            through = max(through, steps.through_of(part))
+        return gathering.finish(), request, lines, through
 
     def _hand_over(self, asked: Asked, request: Request, lines: int, through: int) -> "Future[Receipt]":
         shared = lines <= _LINES_SHARED_MAX and request.mode != "mirror"

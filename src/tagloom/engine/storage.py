@@ -80,10 +80,11 @@ class ChunkChange(NamedTuple):
 class Touched(NamedTuple):
     """Whom one version touched in one bucket, and the places of its changes there among all its changes, ascending.
 
-    Roaring bytes, and 32-bit numbers.
+    Roaring bytes, and 32-bit numbers. A version that touched many is told in parts, each of some of its changes.
     """
 
     version: int
+    part: int
     people: bytes
     places: bytes
 
@@ -278,7 +279,9 @@ class Transaction(Snapshot, Protocol):
     def add_undone(self, by: int, versions: Sequence[int]) -> None:
         """Notes that one version took back several others."""
 
-    def add_run(self, keys: int, pages: Sequence[bytes]) -> Run: ...
+    def add_run(self, keys: int, pages: int, entries: Iterable[bytes]) -> Run:
+        """`entries` are those of each page."""
+
     def drop_run(self, run: int) -> None: ...
     def put_page(self, run: int, page: int, entries: bytes) -> None: ...
     def put_segment(self, segment: Segment, keys: bytes) -> None:

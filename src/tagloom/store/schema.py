@@ -323,13 +323,14 @@ batch_row = sql.Table(
 )
 
 # Whom a version touched in a bucket (roaring bytes), and the places of its changes there, counted from its first one
-# (32-bit numbers): the way to one person's changes.
+# (32-bit numbers): the way to one person's changes. One that touched many is told in parts, each of some changes.
 batch_bucket = sql.Table(
     "batch_bucket",
     metadata,
     sql.Column("environment", sql.Integer, primary_key=True),
     sql.Column("bucket", sql.Integer, primary_key=True),
     sql.Column("version", sql.BigInteger, primary_key=True),
+    sql.Column("part", sql.Integer, primary_key=True),
     sql.Column("people", sql.LargeBinary, nullable=False),
     sql.Column("places", sql.LargeBinary, nullable=False),
     sqlite_with_rowid=False,

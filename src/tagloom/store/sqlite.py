@@ -433,8 +433,8 @@ class _SqliteSnapshot:
 
     def touched(self, bucket: int, span: Span) -> Iterator[Touched]:
         query = (
-            "SELECT version, people, places FROM batch_bucket WHERE environment=? AND bucket=? AND version>? "
-            f"AND version<? ORDER BY version {'DESC' if span.newest_first else 'ASC'}"
+            "SELECT version, part, people, places FROM batch_bucket WHERE environment=? AND bucket=? AND version>? "
+            f"AND version<? ORDER BY version {'DESC, part DESC' if span.newest_first else 'ASC, part ASC'}"
         )
         edges = span.after, _INTEGER_MAX if span.before is None else span.before
         return map(Touched._make, self._connection.execute(query, (self._environment, bucket, *edges)))
@@ -615,7 +615,9 @@ class _SqliteTransaction(_SqliteSnapshot):
         self._connection.executemany(query, values)
 
     def add_touched(self, touched: Sequence[tuple[int, Touched]]) -> None:
-        query = "INSERT INTO batch_bucket (environment, bucket, version, people, places) VALUES (?, ?, ?, ?, ?)"
+        query = (
+            "INSERT INTO batch_bucket (environment, bucket, version, part, people, places) VALUES (?, ?, ?, ?, ?, ?)"
+        )
         values = [(self._environment, bucket, *each) for bucket, each in sorted(touched)]
         self._connection.executemany(query, values)
 
@@ -623,12 +625,12 @@ class _SqliteTransaction(_SqliteSnapshot):
         query = "INSERT INTO undone (environment, version, by) VALUES (?, ?, ?)"
         self._connection.executemany(query, [(self._environment, version, by) for version in versions])
 
-    def add_run(self, keys: int, pages: Sequence[bytes]) -> Run:
+    def add_run(self, keys: int, pages: int, entries: Iterable[bytes]) -> Run:
         query = "INSERT INTO run (environment, keys, pages) VALUES (?, ?, ?) RETURNING id"
-        identity = int(self._connection.execute(query, (self._environment, keys, len(pages))).fetchone()[0])
-        values = [(identity << 24 | number, page) for number, page in enumerate(pages)]
+        identity = int(self._connection.execute(query, (self._environment, keys, pages)).fetchone()[0])
+        values = ((identity << 24 | number, page) for number, page in enumerate(entries))
         self._connection.executemany("INSERT INTO page (place, entries) VALUES (?, ?)", values)
-        return Run(identity, keys, len(pages))
+        return Run(identity, keys, pages)
 
     def drop_run(self, run: int) -> None:
         self._connection.execute("DELETE FROM page WHERE place BETWEEN ? AND ?", (run << 24, run << 24 | 0xFFFFFF))

@@ -205,16 +205,16 @@ class PostgresSnapshot:
     def touched(self, bucket: int, span: Span) -> Iterator[Touched]:
         order, sign = ("DESC", "<") if span.newest_first else ("ASC", ">")
         query = (
-            "SELECT version, people, places FROM batch_bucket WHERE environment=%s AND bucket=%s AND version>%s "
-            f"AND version<%s AND version{sign}%s ORDER BY version {order} LIMIT %s"
+            "SELECT version, part, people, places FROM batch_bucket WHERE environment=%s AND bucket=%s AND version>%s "
+            f"AND version<%s AND (version, part){sign}(%s, %s) ORDER BY version {order}, part {order} LIMIT %s"
         )
         before = _INTEGER_MAX if span.before is None else span.before
 
         def ask(place: Sequence[Any], limit: int) -> list[tuple[Any, ...]]:
             return self._all(query, self._environment, bucket, span.after, before, *place, limit)
 
-        start = (_INTEGER_MAX if span.newest_first else 0,)
-        return map(Touched._make, _paged(ask, start, lambda found: found[:1]))
+        start = (_INTEGER_MAX if span.newest_first else 0, 0)
+        return map(Touched._make, _paged(ask, start, lambda found: found[:2]))
 
     def changes_at(self, version: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
         before = self._range(version)[0]

@@ -125,7 +125,7 @@ _TOTALS = Rows(
 )
 _TOUCHED = Rows(
     "batch_bucket",
-    {"environment": "int4", "bucket": "int4", "version": "int8", "people": "bytea", "places": "bytea"},
+    {"environment": "int4", "bucket": "int4", "version": "int8", "part": "int4", "people": "bytea", "places": "bytea"},
 )
 _PAGES = Rows("page", {"place": "int8", "entries": "bytea"})
 _ROWS = Rows(
@@ -280,11 +280,11 @@ class PostgresTransaction(PostgresSnapshot):
 
     # The keys.
 
-    def add_run(self, keys: int, pages: Sequence[bytes]) -> Run:
+    def add_run(self, keys: int, pages: int, entries: Iterable[bytes]) -> Run:
         query = "INSERT INTO run (environment, keys, pages) VALUES (%s, %s, %s) RETURNING id"
-        identity = int(self._all(query, self._environment, keys, len(pages))[0][0])
-        _PAGES.put(self._wire, ((identity << 24 | number, page) for number, page in enumerate(pages)))
-        return Run(identity, keys, len(pages))
+        identity = int(self._all(query, self._environment, keys, pages)[0][0])
+        _PAGES.put(self._wire, ((identity << 24 | number, page) for number, page in enumerate(entries)))
+        return Run(identity, keys, pages)
 
     def drop_run(self, run: int) -> None:
         self._wire.later("DELETE FROM page WHERE place BETWEEN %s AND %s", run << 24, run << 24 | 0xFFFFFF)
