@@ -28,7 +28,8 @@ from tagloom.tags import parse_tag
 from tagloom.times import rfc3339
 
 _TRIES = 20  # A change that others overtook so often is given up.
-_BEGUN: tuple[ImportState, ...] = ("running", "paused")
+# In these the steps tell what was done: the process that cancelled it may be lost before it noted that.
+_TOLD_BY_STEPS: tuple[ImportState, ...] = ("running", "paused", "cancelled")
 
 
 class How(TypedDict, total=False):
@@ -150,7 +151,8 @@ class Imports:
 
     def _check_room(self, environment: Environment) -> None:
         self._forget_old()
-        kept = [run for run in self.list(environment, limit=limits.PAGE_ITEMS_MAX) if run.has_file]
+        listed = self._control.list_imports(environment.space, environment.name, limit=limits.PAGE_ITEMS_MAX)
+        kept = [run for run in listed if run.has_file]
         if len(kept) >= limits.UPLOADS_KEPT_MAX:
             raise problems.TooManyImports(
                 f"{limits.UPLOADS_KEPT_MAX} files are kept; drop one first.", files_max=limits.UPLOADS_KEPT_MAX
@@ -273,7 +275,7 @@ class Imports:
         if run.state == "fetching":
             remote = None if run.remote is None else run.remote.without_query()
             return replace(run, size_bytes=self.folder.size_so_far(run.id), remote=remote)
-        if run.state not in _BEGUN:
+        if run.state not in _TOLD_BY_STEPS:
             return run
         return replace(run, tally=tally_of(self._population_of(environment).steps(run.id)))
 
@@ -340,13 +342,16 @@ class Imports:
         self._change(environment, id, ENDED, lambda run: run, needs_file=False)
         population = self._population_of(environment)
         done = population.seal(id)
-        standing = self.standing(environment, id)
-        undone = [population.undo_all(standing, Origin(by, f"import {id}")).version] if standing else []
+        if standing := self.standing(environment, id):
+            population.undo_all(standing, Origin(by, f"import {id}"))
+        # As the history has it: a process that was lost behind the undo is made up for by the next try.
+        changes = [population.get_change(version) for version in tally_of(done).versions]
+        undone = {change.undone_by for change in changes if change.undone_by is not None}
         return self._change(
             environment,
             id,
             ENDED,
-            lambda run: replace(run, tally=tally_of(done), undone=(*run.undone, *undone)),
+            lambda run: replace(run, tally=tally_of(done), undone=tuple(sorted({*run.undone, *undone}))),
             needs_file=False,
         )
 
