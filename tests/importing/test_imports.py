@@ -15,6 +15,7 @@ from tagloom.mappings import FlagColumn, ListColumn, Mapping, TagColumn, ValueCo
 from tagloom.model import Origin
 from tagloom.store.imports_port import Import
 from tagloom.store.port import Part, Population, Request
+from tagloom.times import rfc3339
 from tests.bodies import part, user
 from tests.importing.conftest import Desk
 
@@ -434,6 +435,22 @@ def test_the_same_key_gives_the_same_import_and_nothing_twice(desk: Desk) -> Non
     assert desk.bring(body, key="load 1").has_file is False
     desk.imports.drop(desk.environment, first.id)
     assert desk.bring(body, key="load 1").state == "waiting"
+
+
+def test_a_key_knows_the_end_that_was_said_however_that_is_rounded_by_now(desk: Desk) -> None:
+    body, said = b"user,tag\nu1,a\n", rfc3339(desk.now() + 86_400 + 3_600 + 61)
+    first = desk.bring(body, key="load 1", expires_at=said)
+    # Less than a day ahead it is rounded to the minute, and before to the quarter of an hour.
+    desk.now.seconds += 2 * 3_600
+    assert desk.bring(body, expires_at=said).expires_at != first.expires_at
+
+    again = desk.bring(body, key="load 1", expires_at=said)
+
+    assert (again.id, again.expires_at) == (first.id, first.expires_at)
+    with pytest.raises(problems.IdempotencyKeyReused):
+        desk.bring(body, key="load 1", expires_at=rfc3339(desk.now() + 3_600))
+    with pytest.raises(problems.IdempotencyKeyReused):
+        desk.bring(body, key="load 1", ttl="1h")
 
 
 def test_a_file_that_was_lost_between_the_row_and_its_place_is_brought_by_the_next_try(desk: Desk) -> None:
