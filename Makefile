@@ -15,7 +15,7 @@ COMPILED := env CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --
 EXTRAS := --extra azure --extra gcs --extra s3 --extra sftp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets test check run bench format lock clean
+.PHONY: help setup assets test soak check run bench format lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ check: setup ## Run the linter, the formatter's check and the type checker
 
 test: check ## Run every check and every test
 	$(BIN)/pytest -q -n 2 --dist worksteal $(PYTEST_ARGS)
+
+soak: setup ## Kill servers at their work far more often than the tests do
+	TAGLOOM_TEST_KILLS=50 $(BIN)/pytest -q -s tests/crash/test_killed_work.py $(PYTEST_ARGS)
 
 run: setup ## Load the example customer base, serve it, and say how to try it
 	$(BIN)/tagloom demo --data .demo

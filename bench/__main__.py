@@ -4,12 +4,13 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import console, counts, history, http, load, peer_speeds, postgres
+from bench import console, counts, history, http, imports, load, peer_speeds, postgres
 from bench.report import Report
 from bench.run import Bench, Run
 
 BENCHES: dict[str, Bench] = {
     "load": load.measure,
+    "imports": imports.measure,
     "counts": counts.measure,
     "history": history.measure,
     "http": http.measure,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import data, peer_speeds, peers, report
+from bench import data, imports, peer_speeds, peers, report
 from bench.run import Run
 
 
@@ -82,6 +82,17 @@ def test_a_peer_that_is_not_installed_is_reported_and_the_rest_goes_on(
     assert "duckdb is not installed" in said[0]
     assert "chdb.session is not installed" in said[0]
     assert "SQLite rows" in said[0]
+
+
+def test_imports_are_measured_by_what_they_really_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Run, "people", 200)
+    said: list[str] = []
+
+    imports.measure(Run(is_full=False, workdir=tmp_path, report=report.Report(rounds=1, say=said.append)))
+
+    asked = "".join(said)
+    assert all(name in asked for name in ("POST taggings", "import: sent, and run", "plan of a mirror", "undo of"))
+    assert "at its end / at a tenth" in said[-1]
 
 
 def test_ratios_compare_within_a_round_and_the_table_lines_up() -> None:

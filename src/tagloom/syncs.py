@@ -79,7 +79,7 @@ class SyncDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     `mapping` names one that the space keeps; every tag of it lies at or below `under`. With `owns` that branch belongs
     to the source, and nobody else writes there; without, the two share it. A run that would take more than
     `share_removed_max` percent of what is below waits to be approved. With a `ttl` what it gives ends so long after the
-    last run that gave it.
+    last run that gave it, with `expires_at` at that time, behind which a run fails; of the two, one.
     """
 
     source: SyncSource
@@ -92,6 +92,7 @@ class SyncDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     is_paused: bool = False
     owns: bool = True
     ttl: str = ""
+    expires_at: str = ""
 
 
 class Sync(msgspec.Struct, frozen=True, kw_only=True):

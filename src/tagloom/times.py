@@ -58,6 +58,15 @@ def utc_of(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+def rfc3339_of(text: str) -> str:
+    """A time as a client writes it, as the API writes it; raises as `utc_of`.
+
+    >>> rfc3339_of("2026-03-01T10:00:00+01:00")
+    '2026-03-01T09:00:00Z'
+    """
+    return rfc3339(utc_of(text).timestamp())
+
+
 def with_milliseconds(moment: datetime) -> str:
     """A moment in UTC as versions have theirs.
 

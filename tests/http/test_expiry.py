@@ -29,6 +29,21 @@ def test_a_tag_is_given_until_a_time_and_given_again_it_is_renewed(loom: Tagloom
     assert (tags.tags, tags.expires_at) == (("plan/trial",), {"plan/trial": second})
 
 
+def test_a_whole_set_ends_as_it_says_and_what_it_leaves_out_is_gone(loom: Tagloom) -> None:
+    first, second = ahead(hours=2), ahead(days=2)
+    loom.set_tags_of(["a", "b"], user="u1", expires_at=first)
+    assert loom.get_person(user="u1").expires_at == {"a": first, "b": first}
+
+    receipt = loom.set_tags_of(["b", "c"], user="u1", expires_at=second)
+
+    assert (receipt.added, receipt.removed, receipt.unchanged, receipt.renewed) == (1, 1, 1, 1)
+    assert loom.get_tags_of(user="u1").expires_at == {"b": second, "c": second}
+    assert loom.set_tags_of(["b"], user="u1", ttl="14d").renewed == 1
+    # The last write that names a tagging says when it ends: here never.
+    assert loom.set_tags_of(["b"], user="u1").renewed == 1
+    assert loom.get_tags_of(user="u1").expires_at == {}
+
+
 def test_a_ttl_ends_so_long_after_and_never_early(loom: Tagloom) -> None:
     before = datetime.now(UTC)
     loom.give_tag("trial", visitor="v1", ttl="14d")
@@ -101,11 +116,12 @@ def test_what_says_no_end_that_can_be_is_refused(
     place = loom.place.address
     asked = [
         http.put(f"{place}/users/u1/tags/a", params=query),
+        http.put(f"{place}/users/u1/tags", json={"tags": ["a"], **query}),
         http.post(f"{place}/taggings", params=query, content=b"user,tag\nu1,a\n", headers={"content-type": "text/csv"}),
         http.post(f"{place}/imports", params=query, content=b"user,tag\nu1,a\n", headers={"content-type": "text/csv"}),
     ]
 
-    assert [(each.status_code, each.json()["type"]) for each in asked] == [(422, f"/problems/{problem}")] * 3
+    assert [(each.status_code, each.json()["type"]) for each in asked] == [(422, f"/problems/{problem}")] * 4
     assert list(loom.list_tags()) == []
 
 

@@ -1,6 +1,7 @@
 """Syncs over HTTP: made, changed by who has seen them, run, pushed, and kept to their environment and organization."""
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -98,6 +99,8 @@ def test_a_sync_that_shares_its_branch_or_is_gone_owns_nothing(loom: Tagloom) ->
         ({**DRAFT, "under": "erp"}, "sync-invalid"),
         ({**DRAFT, "source": {"type": "ftp"}}, "body-invalid"),
         ({**DRAFT, "surplus": 1}, "body-invalid"),
+        ({**DRAFT, "ttl": "soon"}, "expiry-invalid"),
+        ({**DRAFT, "expires_at": "1999-01-01T00:00:00Z"}, "expiry-past"),
         ({**DRAFT, "alerts": {"emails": ["nobody"]}}, "email-invalid"),
     ],
 )
@@ -132,6 +135,18 @@ def test_records_that_are_pushed_are_applied_by_the_server(loom: Tagloom) -> Non
         time.sleep(0.05)
     assert (run.id, run.state, run.trigger) == (begun.id, "done", "push")
     assert loom.get_person(user="u1").tags == ("crm/plan/gold",)
+
+
+def test_what_is_pushed_ends_when_the_sync_says(loom: Tagloom) -> None:
+    end = f"{datetime.now(UTC).date() + timedelta(days=3)}T00:00:00Z"
+    assert loom.create_sync("crm", {**DRAFT, "expires_at": end}).draft["expires_at"] == end
+
+    loom.push_records("crm", [b'{"id": "u1", "plan": "Gold"}\n'])
+
+    deadline = time.monotonic() + 30
+    while loom.list_sync_runs("crm")[0].state == "importing" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert loom.get_person(user="u1").expires_at == {"crm/plan/gold": end}
 
 
 def test_a_sync_of_another_environment_is_not_known(loom: Tagloom) -> None:

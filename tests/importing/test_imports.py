@@ -3,14 +3,19 @@
 import gzip
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from tagloom import limits, problems
+from tagloom.importing.imports import Imports
 from tagloom.mappings import FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
 from tagloom.model import Origin
-from tagloom.store.port import Part, Request
+from tagloom.store.imports_port import Import
+from tagloom.store.port import Part, Population, Request
+from tagloom.times import rfc3339
 from tests.bodies import part, user
 from tests.importing.conftest import Desk
 
@@ -142,8 +147,9 @@ def test_a_worker_whose_lease_was_taken_away_applies_nothing_twice(desk: Desk, m
     assert (desk.get(brought).state, desk.get(brought).tally.added) == ("done", 30)
 
 
-@pytest.mark.usefixtures("small_steps")
-def test_a_paused_import_stops_behind_a_step_and_is_resumed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def paused(desk: Desk, small_steps: None, monkeypatch: pytest.MonkeyPatch) -> Import:
+    """An import of forty rows that was paused behind two of its four steps."""
     brought = desk.bring(people(40), mapping=SLOWLY)
     desk.imports.run(desk.environment, brought.id)
     apply = type(desk.population).apply
@@ -157,13 +163,16 @@ def test_a_paused_import_stops_behind_a_step_and_is_resumed(desk: Desk, monkeypa
 
     monkeypatch.setattr(type(desk.population), "apply", pausing)
     desk.work()
-    paused = desk.get(brought)
+    return desk.get(brought)
+
+
+def test_a_paused_import_stops_behind_a_step_and_is_resumed(desk: Desk, paused: Import) -> None:
     assert (paused.state, paused.tally.added) == ("paused", 20)
 
-    desk.imports.resume(desk.environment, brought.id)
+    desk.imports.resume(desk.environment, paused.id)
     desk.work()
 
-    assert (desk.get(brought).state, desk.get(brought).tally.added) == ("done", 40)
+    assert (desk.get(paused).state, desk.get(paused).tally.added) == ("done", 40)
 
 
 @pytest.mark.usefixtures("small_steps")
@@ -180,6 +189,49 @@ def test_a_cancelled_import_is_undone_exactly(desk: Desk) -> None:
     assert desk.population.find_person(user("u20").person) is None  # type: ignore[arg-type]
     # A second time there is nothing left to undo.
     assert desk.imports.undo(desk.environment, done.id, by="bob").undone == undone.undone
+
+
+class Lost(Exception):
+    """The end of a process, where it had done something and not yet said so."""
+
+
+class LostBehind:
+    """A population whose process ends just behind one thing that it did."""
+
+    def __init__(self, of: Population, what: str) -> None:
+        self._of, self._what = of, what
+
+    def __getattr__(self, name: str) -> object:
+        method = getattr(self._of, name)
+        if name != self._what:
+            return method
+
+        def done_and_lost(*values: object, **named: object) -> None:
+            method(*values, **named)
+            raise Lost
+
+        return done_and_lost
+
+
+@pytest.mark.parametrize("what", ["seal", "undo_all"])
+def test_a_cancel_whose_process_is_lost_is_made_up_for_by_asking_for_the_undo(
+    desk: Desk, paused: Import, tmp_path: Path, what: str
+) -> None:
+    desk.imports.resume(desk.environment, paused.id)
+    lost: Any = LostBehind(desk.population, what)
+    imports = Imports(desk.installation.control, tmp_path / "uploads", lambda _: lost, desk.now)
+
+    with pytest.raises(Lost):
+        imports.cancel(desk.environment, paused.id, by="bob", undo=True)
+
+    # What its steps did is told all the same, and whoever asks finds the undo, or does it.
+    cancelled = desk.get(paused)
+    assert (cancelled.state, cancelled.tally.steps, cancelled.tally.added) == ("cancelled", 2, 20)
+    undone = desk.imports.undo(desk.environment, paused.id, by="bob")
+    assert undone.undone == (3,)
+    assert (desk.population.version(), desk.population.get_change(3).removed) == (3, 20)
+    desk.work()
+    assert desk.population.version() == 3
 
 
 def test_a_cancelled_import_never_runs_again(desk: Desk) -> None:
@@ -383,6 +435,22 @@ def test_the_same_key_gives_the_same_import_and_nothing_twice(desk: Desk) -> Non
     assert desk.bring(body, key="load 1").has_file is False
     desk.imports.drop(desk.environment, first.id)
     assert desk.bring(body, key="load 1").state == "waiting"
+
+
+def test_a_key_knows_the_end_that_was_said_however_that_is_rounded_by_now(desk: Desk) -> None:
+    body, said = b"user,tag\nu1,a\n", rfc3339(desk.now() + 86_400 + 3_600 + 61)
+    first = desk.bring(body, key="load 1", expires_at=said)
+    # Less than a day ahead it is rounded to the minute, and before to the quarter of an hour.
+    desk.now.seconds += 2 * 3_600
+    assert desk.bring(body, expires_at=said).expires_at != first.expires_at
+
+    again = desk.bring(body, key="load 1", expires_at=said)
+
+    assert (again.id, again.expires_at) == (first.id, first.expires_at)
+    with pytest.raises(problems.IdempotencyKeyReused):
+        desk.bring(body, key="load 1", expires_at=rfc3339(desk.now() + 3_600))
+    with pytest.raises(problems.IdempotencyKeyReused):
+        desk.bring(body, key="load 1", ttl="1h")
 
 
 def test_a_file_that_was_lost_between_the_row_and_its_place_is_brought_by_the_next_try(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """Syncs from the source to the tags: on a schedule, on call, pushed, held, failing, and by processes that are lost."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import sqlalchemy as sql
 from msgspec.structs import replace
 
 from tagloom import limits, problems
+from tagloom.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.fetching.remotes import Remotes
 from tagloom.foresight import Foresight
 from tagloom.importing.imports import Imports
@@ -23,6 +25,7 @@ from tagloom.syncing.reach import Reach
 from tagloom.syncing.running import Runner
 from tagloom.syncing.secrets import Secrets
 from tagloom.syncs import Alerts, FilesSource, PushSource, Schedule, SqlSource, SyncDraft, SyncRun, UrlSource
+from tagloom.times import rfc3339, seconds_of
 from tagloom.tribes import Tribes
 from tagloom.wiring import check, open_installation
 from tests.fetching.places import web
@@ -347,6 +350,43 @@ def test_a_run_that_takes_too_long_is_told_once(world: World) -> None:
     world.runner.work_once()
 
     assert [alert.kind for alert in world.told.alerts] == ["late"]
+
+
+def test_what_a_run_gives_ends_as_the_sync_says_and_behind_that_time_a_run_fails(world: World) -> None:
+    world.put_customers(u1="Gold")
+    # The population has the machine's time, which lies ahead of the world's or behind it.
+    end = rfc3339((max(world.now, time.time()) // DAY + 3) * DAY)
+    ending = replace(CRM, schedule=None, expires_at=end)
+    world.syncs.create_sync(world.environment, "crm", ending, by="ada")
+
+    world.syncs.run_sync(world.environment, "crm", by="ada")
+    world.work()
+
+    found = world.installation.population(world.environment).find_person(Person("user", "u1"))
+    assert found is not None
+    assert found.expires_at == {"crm/plan/gold": end}
+    world.now = seconds_of(end) + 1
+    world.syncs.run_sync(world.environment, "crm", by="ada")
+    world.work()
+    run = world.runs()[0]
+    assert (run.state, run.problem) == ("failed", f"'{end}' is past.")
+    # It is not left so by saying the same again, and well again with a ttl.
+    with pytest.raises(ExpiryPast):
+        world.syncs.put_sync(world.environment, "crm", ending, revision=None, by="ada")
+    lasting = replace(ending, expires_at="", ttl="14d")
+    world.syncs.put_sync(world.environment, "crm", lasting, revision=None, by="ada")
+    world.syncs.run_sync(world.environment, "crm", by="ada")
+    world.work()
+    assert world.runs()[0].state == "done"
+
+
+@pytest.mark.parametrize(
+    "ends", [{"ttl": "14"}, {"expires_at": "tomorrow"}, {"ttl": "14d", "expires_at": "2030-01-01T00:00:00Z"}]
+)
+def test_a_sync_that_says_no_end_that_can_be_is_refused(world: World, ends: dict[str, str]) -> None:
+    with pytest.raises(ExpiryInvalid):
+        world.syncs.create_sync(world.environment, "crm", replace(CRM, **ends), by="ada")
+    assert world.syncs.list_syncs(world.environment) == ()
 
 
 @pytest.mark.parametrize(

@@ -167,11 +167,17 @@ def get_tags_of(
 
 
 def set_tags_of(
-    place: Place, tags: Iterable[str], *, user: str | None = None, visitor: str | None = None
+    place: Place,
+    tags: Iterable[str],
+    *,
+    user: str | None = None,
+    visitor: str | None = None,
+    expires_at: str | None = None,
+    ttl: str | None = None,
 ) -> Ask[Receipt]:
-    """Makes these a person's tags, and no others."""
+    """Makes these a person's tags, and no others; all of them until a time (RFC 3339) or for a span such as `14d`."""
     path = f"{_person(place, user, visitor)}/tags"
-    return Ask("PUT", path, reading(Receipt), body=json_body({"tags": list(tags)}))
+    return Ask("PUT", path, reading(Receipt), body=json_body(given(tags=list(tags), expires_at=expires_at, ttl=ttl)))
 
 
 def give_tag(

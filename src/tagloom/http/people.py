@@ -59,7 +59,7 @@ class PeopleDoor:
         """Replaces the person's set."""
         person = call.person(self.kind)
         body = await read_json(call, TagsBody)
-        future = submit_tags(call.population, person, body.tags, "set", call.origin)
+        future = submit_tags(call.population, person, body.tags, "set", call.origin, body.said(call.doors.now()))
         return Answer(check_single(await call.written(future)))
 
     async def put_tag(self, call: Call) -> Answer:

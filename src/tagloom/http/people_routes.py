@@ -151,10 +151,12 @@ def _tags_of_person(door: PeopleDoor) -> tuple[Route, ...]:
             handler=door.put_tags,
             group="People",
             summary=f"Replace the tags of a {kind}",
+            description="Those that were there already end as this says, too; without an end in the body they have none"
+            " but their tag's.",
             scopes=("tags:write",),
             body=TagsBody,
             answer=Receipt,
-            problems=refused,
+            problems=(*refused, ExpiryInvalid, ExpiryPast),
         ),
         Route(
             method="PUT",

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tagloom import limits
-from tagloom.expiry import SPAN_PATTERN, Moment, parse_expires_at, parse_ttl
+from tagloom.expiry import SPAN_PATTERN, Moment, Said, parse_expires_at, parse_ttl, said_of
 from tagloom.model import (
     SCOPES,
     Audience,
@@ -83,9 +83,16 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class TagsBody(_Body, frozen=True, kw_only=True):
-    """The tags that one person is to have."""
+    """The tags that one person is to have. All of them end at `expires_at`, or after `ttl`, as those of a line do."""
 
     tags: Annotated[list[TagText], Meta(max_length=limits.TAGS_PER_LINE_MAX)]
+    expires_at: TimeText | UnsetType = UNSET
+    ttl: TtlText | UnsetType = UNSET
+
+    def said(self, now: float) -> Said:
+        """What it says of their end. Raises: ExpiryInvalid, ExpiryPast."""
+        ends_at = None if self.expires_at is UNSET else self.expires_at
+        return said_of(ends_at, None if self.ttl is UNSET else self.ttl, now)
 
 
 class TaggingLine(_Body, frozen=True, kw_only=True):

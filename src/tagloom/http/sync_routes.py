@@ -1,6 +1,7 @@
 """The part of the route table that is about syncs."""
 
 from tagloom import problems
+from tagloom.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.http import syncs
 from tagloom.http.addresses import E
 from tagloom.http.parameters import CURSOR, LIMIT, Parameter
@@ -11,6 +12,8 @@ from tagloom.syncs import Sync, SyncDraft, SyncRun
 IF_MATCH = Parameter(name="If-Match", description="The ETag of the sync as it was read; * takes any.")
 SYNC_PROBLEMS: tuple[type[problems.Problem], ...] = (
     problems.SyncInvalid,
+    ExpiryInvalid,
+    ExpiryPast,
     problems.TagProblem,
     problems.EmailInvalid,
     problems.MappingNotFound,
@@ -99,6 +102,7 @@ SYNCS: tuple[Route, ...] = (
             problems.SyncNotFound,
             problems.SyncInvalid,
             problems.SyncBusy,
+            ExpiryPast,
             problems.BodyTooLarge,
             problems.BodyTruncated,
             problems.TooManyImports,

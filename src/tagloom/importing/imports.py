@@ -25,10 +25,11 @@ from tagloom.sources import Remote
 from tagloom.store.imports_port import ENDED, WORKED_ON, Import, ImportFormat, ImportState, Tally
 from tagloom.store.port import Control, Population
 from tagloom.tags import parse_tag
-from tagloom.times import rfc3339
+from tagloom.times import rfc3339, rfc3339_of
 
 _TRIES = 20  # A change that others overtook so often is given up.
-_BEGUN: tuple[ImportState, ...] = ("running", "paused")
+# In these the steps tell what was done: the process that cancelled it may be lost before it noted that.
+_TOLD_BY_STEPS: tuple[ImportState, ...] = ("running", "paused", "cancelled")
 
 
 class How(TypedDict, total=False):
@@ -92,13 +93,15 @@ class Imports:
                 self.folder.drop(source.id)
             raise
         key = how.get("key")
-        return self._add(draft, stored) if key is None else self._add_once(environment, draft, stored, key)
+        if key is None:
+            return self._add(draft, stored)
+        return self._add_once(environment, draft, stored, key, _fingerprint(draft, how, stored.digest))
 
     def expect_file(self, environment: Environment, remote: Remote, **how: Unpack[How]) -> Import:
         """An import whose file is to be fetched. Raises: as bringing one."""
         draft, key = replace(self._draft(environment, how), state="fetching", remote=remote), how.get("key")
         id = secrets.token_hex(12) if key is None else _keyed_id(environment, key)
-        fingerprint = "" if key is None else _fingerprint(draft, "")
+        fingerprint = "" if key is None else _fingerprint(draft, how, "")
         if key is None or self._find_repeated(environment, id, fingerprint) is None:
             self._check_room(environment)
             try:
@@ -150,7 +153,8 @@ class Imports:
 
     def _check_room(self, environment: Environment) -> None:
         self._forget_old()
-        kept = [run for run in self.list(environment, limit=limits.PAGE_ITEMS_MAX) if run.has_file]
+        listed = self._control.list_imports(environment.space, environment.name, limit=limits.PAGE_ITEMS_MAX)
+        kept = [run for run in listed if run.has_file]
         if len(kept) >= limits.UPLOADS_KEPT_MAX:
             raise problems.TooManyImports(
                 f"{limits.UPLOADS_KEPT_MAX} files are kept; drop one first.", files_max=limits.UPLOADS_KEPT_MAX
@@ -167,9 +171,9 @@ class Imports:
             raise
         return run
 
-    def _add_once(self, environment: Environment, draft: Import, stored: Stored, key: str) -> Import:
+    def _add_once(self, environment: Environment, draft: Import, stored: Stored, key: str, fingerprint: str) -> Import:
         """The import of a key: of this file, or the one that is there. Raises: BodyInvalid, IdempotencyKeyReused."""
-        id, fingerprint = _keyed_id(environment, key), _fingerprint(draft, stored.digest)
+        id = _keyed_id(environment, key)
         run = replace(draft, id=id, size_bytes=stored.size, compression=stored.compression, fingerprint=fingerprint)
         try:
             check_file(run)
@@ -273,7 +277,7 @@ class Imports:
         if run.state == "fetching":
             remote = None if run.remote is None else run.remote.without_query()
             return replace(run, size_bytes=self.folder.size_so_far(run.id), remote=remote)
-        if run.state not in _BEGUN:
+        if run.state not in _TOLD_BY_STEPS:
             return run
         return replace(run, tally=tally_of(self._population_of(environment).steps(run.id)))
 
@@ -340,13 +344,16 @@ class Imports:
         self._change(environment, id, ENDED, lambda run: run, needs_file=False)
         population = self._population_of(environment)
         done = population.seal(id)
-        standing = self.standing(environment, id)
-        undone = [population.undo_all(standing, Origin(by, f"import {id}")).version] if standing else []
+        if standing := self.standing(environment, id):
+            population.undo_all(standing, Origin(by, f"import {id}"))
+        # As the history has it: a process that was lost behind the undo is made up for by the next try.
+        changes = [population.get_change(version) for version in tally_of(done).versions]
+        undone = {change.undone_by for change in changes if change.undone_by is not None}
         return self._change(
             environment,
             id,
             ENDED,
-            lambda run: replace(run, tally=tally_of(done), undone=(*run.undone, *undone)),
+            lambda run: replace(run, tally=tally_of(done), undone=tuple(sorted({*run.undone, *undone}))),
             needs_file=False,
         )
 
@@ -443,9 +450,13 @@ def _keyed_id(environment: Environment, key: str) -> str:
     return hashlib.blake2b(f"{environment.key} {key}".encode(), digest_size=12).hexdigest()
 
 
-def _fingerprint(draft: Import, digest: str) -> str:
-    """A hash of a file and of how it is to be applied; not of when, nor by whom it is sent."""
-    asked = replace(draft, created_at="", by="", mapping_name=None)
+def _fingerprint(draft: Import, how: How, digest: str) -> str:
+    """A hash of a file and of how it is to be applied; not of when, nor by whom it is sent.
+
+    The end is the one that was said: what it is rounded to depends on when.
+    """
+    said = how.get("expires_at")
+    asked = replace(draft, created_at="", by="", mapping_name=None, expires_at=rfc3339_of(said) if said else "")
     return hashlib.blake2b(msgspec.json.encode(asked) + digest.encode(), digest_size=16).hexdigest()
 
 

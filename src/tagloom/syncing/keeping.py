@@ -8,7 +8,7 @@ import msgspec
 
 from tagloom import limits, problems
 from tagloom.emails import parse_email
-from tagloom.expiry import parse_ttl
+from tagloom.expiry import said_of
 from tagloom.model import Environment, Event, Origin
 from tagloom.slugs import parse_slug
 from tagloom.sources import AddressRefused, parse_address
@@ -44,7 +44,8 @@ class Syncs:
     def create_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, by: str) -> Sync:
         """A new one, to which its branch belongs from now on.
 
-        Raises: BodyInvalid: its id; SyncInvalid, MappingNotFound, TagProblem, TagOwned, SyncExists, TooManySyncs.
+        Raises: BodyInvalid: its id; SyncInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound, TagProblem, TagOwned,
+        SyncExists, TooManySyncs.
         """
         self._check(environment, draft)
         created = Sync(id=parse_slug(sync), draft=draft, next_run_at=self._next(draft))
@@ -56,7 +57,7 @@ class Syncs:
         """Replaces its draft; with a revision, only while that is the stored one.
 
         An incremental source goes on where it was, unless another column is its cursor now.
-        Raises: SyncChanged, SyncInvalid, MappingNotFound, TagProblem, TagOwned.
+        Raises: SyncChanged, SyncInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound, TagProblem, TagOwned.
         """
         self._check(environment, draft)
         stored = self.get_sync(environment, sync)
@@ -162,8 +163,7 @@ class Syncs:
             )
         if not 0 <= draft.share_removed_max <= 100:
             raise _invalid("A share is a number of percent from 0 to 100.", field="$.share_removed_max")
-        if draft.ttl:
-            parse_ttl(draft.ttl)
+        said_of(draft.expires_at or None, draft.ttl or None, self._now())
         if draft.schedule is not None:
             check_schedule(draft.schedule)
         _check_source(draft)

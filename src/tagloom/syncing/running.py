@@ -190,6 +190,7 @@ class Runner:
             format=format,
             share_removed_max=draft.share_removed_max,
             owner=owner_name(sync.id),
+            expires_at=draft.expires_at or None,
             ttl=draft.ttl or None,
         )
 

@@ -1,9 +1,13 @@
+# ruff: noqa: RUF001 - tags that were taken are shown with a minus sign.
 """Users and visitors: found, tagged by hand, explained, erased."""
 
 import re
 
 from playwright.sync_api import expect
 
+from tagloom.model import Origin
+from tagloom.store.port import Request
+from tests.bodies import part, user
 from tests.console.conftest import Open
 from tests.console.flows.seen import tags_of, toast
 from tests.console.serving import CUSTOMER, EMAILS, PLACE, Served
@@ -63,6 +67,31 @@ def test_a_person_is_found_and_their_tags_are_changed_by_hand(open_page: Open, s
     page.keyboard.press("Escape")
     expect(panel).to_be_empty()
     expect(page).not_to_have_url(re.compile("user="))
+
+
+def test_the_panel_looks_back_at_the_tags_of_an_earlier_time(open_page: Open, served: Served) -> None:
+    environment = served.loom.installation.control.get_environment("main", "production")
+    population, before = served.loom.population(environment), tags_of(served, CUSTOMER)
+    version = population.version()
+    changed = part([user(CUSTOMER, "tier/gold", remove=before[:1])])
+    population.apply([changed], Request(mode="change", origin=Origin("bob")))
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?user={CUSTOMER}")
+    panel = page.locator("#panel")
+    earlier = panel.locator("#earlier")
+
+    panel.get_by_label("Time (UTC)").fill("2020-01-01T00:00")
+    panel.get_by_role("button", name="Look back").click()
+    expect(earlier).to_contain_text("Nobody with this id was known then, before the first version.")
+    panel.get_by_label("Time (UTC)").fill("2090-01-01T00:00")
+    panel.get_by_role("button", name="Look back").click()
+    expect(earlier).to_contain_text("Just those that they bear now.")
+
+    page.goto(f"{PLACE}/person/earlier?user={CUSTOMER}&as_of={version}")
+    then, since = page.locator("main .chips").all()
+    assert [each.inner_text() for each in then.locator(".chip").all()] == list(before)
+    expect(since).to_contain_text(re.compile(rf"\+\s*tier/gold\s*−\s*{before[0]}"))
+    expect(page.locator("main")).to_contain_text(f"as of version {version:,}")
 
 
 def test_the_panel_says_which_tribes_and_why(open_page: Open) -> None:

@@ -2,6 +2,7 @@
 """User tags: found, made, renamed, merged, deleted, given to a tribe, given back."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -28,6 +29,31 @@ def test_tags_are_searched_as_one_types_and_the_back_button_goes_back(open_page:
 
     expect(page.locator("#tags-rows tr")).to_have_count(3)
     expect(page.get_by_label("Search tags")).to_have_value("stream")
+
+
+def test_a_tags_page_looks_back_at_who_bore_it(open_page: Open, served: Served, tmp_path: Path) -> None:
+    environment = served.loom.installation.control.get_environment("main", "production")
+    population = served.loom.population(environment)
+    branch, below = TagPath("services/streaming"), TagPath("services/streaming/tv")
+    version, was = population.version(), population.get_tag(branch).subtree_users
+    population.drop_tag(below, Origin("bob", "test"))
+    now = population.get_tag(branch).subtree_users
+    population.move_tag(branch, TagPath("services/video"), Origin("bob", "test"))
+    page = open_page("developer")
+    page.goto(f"{PLACE}/tag?tag=services/video")
+    page.get_by_label("Time (UTC)").fill("2020-01-01T00:00")
+    page.get_by_role("button", name="Look back").click()
+    expect(page.locator("#earlier")).to_contain_text("before the first version")
+    expect(page.locator("#earlier .figure-number")).to_have_text("0")
+
+    # By its name of today, or an older one; those below it that are gone count, since they were below it.
+    page.goto(f"{PLACE}/tag/earlier?tag=services/streaming&as_of={version}")
+    expect(page.locator("main .figure-number")).to_have_text(f"{was:,}")
+    expect(page.locator("main")).to_contain_text(f"{now:,} are at or below it now, −{was - now:,} since")
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="All of them as CSV").click()
+    downloading.value.save_as(tmp_path / "then.csv")
+    assert len((tmp_path / "then.csv").read_text().splitlines()) == was + 1
 
 
 def test_the_tree_opens_branch_by_branch_by_keyboard_and_the_map_leads_to_a_tag(open_page: Open) -> None:

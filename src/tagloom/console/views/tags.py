@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from tagloom import problems
+from tagloom.as_of import version_as_of
 from tagloom.console.charts import Spark, Tile, line_charts, spark, treemap
 from tagloom.console.rendering import day
 from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit, told
@@ -153,9 +154,10 @@ def tag_context(visit: Visit, found: Tag) -> dict[str, Any]:
 
 
 def bearers(visit: Visit) -> Answer:
-    """Everybody who bears the tag or one below it, as CSV."""
+    """Everybody who bears the tag or one below it, now or as of a version, as CSV."""
     tag = visit.tag()
-    version, chunks = visit.population.bearers(tag, "subtree")
+    as_of = version_as_of(visit.population, visit.text("as_of") or None)
+    version, chunks = visit.population.bearers(tag, "subtree", as_of=as_of)
     name = f"{tag.replace('/', '-')}-{visit.environment.name}-v{version}.csv"
     return Download(name, CONTENT_TYPE_OF_FORMAT["csv"], encode_people(chunks, "csv"))
 

@@ -277,29 +277,6 @@ def why(visit: Visit) -> Answer:
     )
 
 
-def earlier(visit: Visit) -> Answer:
-    """Whom today's rule found at an earlier time, or as of a version."""
-    tribe = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
-    wanted = Definition(tribe.audience, tribe.rule)
-    problem, found, change = None, None, None
-    try:
-        version = version_as_of(visit.population, visit.text("as_of").strip() or visit.moment("at") or "")
-        found = visit.loom.targeting.preview(visit.environment, wanted, as_of=version)
-        change = visit.population.get_change(version) if version else None
-    except (problems.ParameterInvalid, problems.ChangeNotFound) as refused:
-        problem = refused
-    return Html(
-        "tribe_earlier.html",
-        _about(visit, tribe)
-        | {
-            "found": found,
-            "change": change,
-            "now_count": visit.loom.targeting.count(visit.environment, tribe.id),
-            "problem": problem,
-        },
-    )
-
-
 def export(visit: Visit) -> Answer:
     """All members as a file, now or as of a version."""
     tribe = visit.values["tribe"]
