@@ -1,7 +1,7 @@
 """What an import does from the file to its end: applied once, in steps, guarded, paused, cancelled and undone."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -103,18 +103,18 @@ def test_a_run_that_was_cut_off_anywhere_goes_on_and_applies_nothing_twice(
 ) -> None:
     brought = desk.bring(people(95), mapping=SLOWLY)
     desk.imports.run(desk.environment, brought.id)
-    apply = type(desk.population).apply
+    submit = type(desk.population).submit
 
-    def dying(population: object, parts: Iterator[Part], request: Request) -> object:
-        apply(population, parts, request)  # type: ignore[arg-type]
+    def dying(population: object, parts: Sequence[Part], request: Request) -> object:
+        submit(population, parts, request).result()  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     for _ in range(4):
         # The step is committed, and the process is gone before it hears of it.
-        monkeypatch.setattr(type(desk.population), "apply", dying)
+        monkeypatch.setattr(type(desk.population), "submit", dying)
         with pytest.raises(KeyboardInterrupt):
             desk.new_worker().work_once()
-        monkeypatch.setattr(type(desk.population), "apply", apply)
+        monkeypatch.setattr(type(desk.population), "submit", submit)
         assert desk.new_worker().work_once() is False
         desk.now.seconds += limits.IMPORT_LEASE_SECONDS + 1
     assert desk.population.version() == 4
@@ -130,17 +130,17 @@ def test_a_run_that_was_cut_off_anywhere_goes_on_and_applies_nothing_twice(
 def test_a_worker_whose_lease_was_taken_away_applies_nothing_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     brought = desk.bring(people(30), mapping=SLOWLY)
     desk.imports.run(desk.environment, brought.id)
-    apply = type(desk.population).apply
+    submit = type(desk.population).submit
 
-    def overtaken(population: object, parts: Iterator[Part], request: Request) -> object:
+    def overtaken(population: object, parts: Sequence[Part], request: Request) -> object:
         # Just before its second step the worker sleeps for so long that another one does all the rest.
         if request.step is not None and request.step.number == 2:
-            monkeypatch.setattr(type(desk.population), "apply", apply)
+            monkeypatch.setattr(type(desk.population), "submit", submit)
             desk.now.seconds += limits.IMPORT_LEASE_SECONDS + 1
             assert desk.new_worker().work_once()
-        return apply(population, parts, request)  # type: ignore[arg-type]
+        return submit(population, parts, request)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(type(desk.population), "apply", overtaken)
+    monkeypatch.setattr(type(desk.population), "submit", overtaken)
     desk.work()
 
     assert desk.population.version() == 3
@@ -152,16 +152,16 @@ def paused(desk: Desk, small_steps: None, monkeypatch: pytest.MonkeyPatch) -> Im
     """An import of forty rows that was paused behind two of its four steps."""
     brought = desk.bring(people(40), mapping=SLOWLY)
     desk.imports.run(desk.environment, brought.id)
-    apply = type(desk.population).apply
+    submit = type(desk.population).submit
 
-    def pausing(population: object, parts: Iterator[Part], request: Request) -> object:
-        receipt = apply(population, parts, request)  # type: ignore[arg-type]
+    def pausing(population: object, parts: Sequence[Part], request: Request) -> object:
+        receipt = submit(population, parts, request)  # type: ignore[arg-type]
         if request.step is not None and request.step.number == 2:
             desk.imports.pause(desk.environment, brought.id)
             desk.now.seconds += 1
         return receipt
 
-    monkeypatch.setattr(type(desk.population), "apply", pausing)
+    monkeypatch.setattr(type(desk.population), "submit", pausing)
     desk.work()
     return desk.get(brought)
 

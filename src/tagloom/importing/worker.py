@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import closing
 
 import structlog
@@ -247,10 +248,20 @@ class Worker:
                 population.apply(self._parts(run), whole)
             return
         through, number = (done[-1].through, len(done)) if done else (0, 0)
-        for group in _grouped(_behind(self._parts(run), through)):
-            number += 1
-            step = replace(request, step=Step(run.id, number), only_at=only_at if number == 1 else None)
-            self._say(run, population.apply(group, step))
+        committing: Future[Receipt] | None = None
+        try:
+            for group in _grouped(_behind(self._parts(run), through)):
+                number += 1
+                step = replace(request, step=Step(run.id, number), only_at=only_at if number == 1 else None)
+                # It is read and gathered while the one before is committed, and refused if that one was.
+                before, committing = committing, population.submit(group, step)
+                if before is not None:
+                    self._say(run, before.result())
+            if committing is not None:
+                self._say(run, committing.result())
+        finally:
+            if committing is not None:
+                wait([committing])
 
     def _say(self, run: Import, receipt: Receipt) -> None:
         log.debug("import.step", run=run.id, version=receipt.version, added=receipt.added, removed=receipt.removed)
