@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tagloom.expiry import moment_text
 from tagloom.model import Mode, Origin, Person
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.store.port import Request
+from tagloom.store.postgres.writing import PostgresTransaction
 from tagloom.tags import TagPath
 from tagloom.wiring import Installation, check, open_installation
 from tests.bodies import Line, part, user
@@ -66,6 +67,33 @@ def at(installation: Installation, minute: int) -> None:
     clock = installation.now
     assert isinstance(clock, Clock)
     clock.now = clock.now.fromtimestamp((BEGIN + minute) * 60, clock.now.tzinfo)
+
+
+@pytest.mark.parametrize("open_another", ["postgres"], indirect=True)
+def test_a_batch_of_many_ends_asks_for_their_rows_once_and_finds_those_that_were(
+    open_another: Callable[[], Installation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    population, asked = production(open_another()), list[list[tuple[int, int]]]()
+    end_rows = PostgresTransaction.end_rows
+
+    def watched(transaction: PostgresTransaction, ends: Sequence[tuple[int, int]]) -> list[int]:
+        asked.append(list(ends))
+        return end_rows(transaction, ends)
+
+    monkeypatch.setattr(PostgresTransaction, "end_rows", watched)
+    tags = [f"a/t{number}" for number in range(30)]
+    lines = [user(f"u{n}", *tags)._replace(end=BEGIN + 10 + n % 3) for n in range(9)]
+
+    give(population, *lines)
+    assert [len(each) for each in asked] == [90]
+    give(population, *(user(f"u{n}", *tags) for n in range(9)))
+    give(population, *lines)
+
+    # An end that nobody had meanwhile is the same row, and is asked for like a new one.
+    assert [len(each) for each in asked] == [90, 90]
+    ends = production(open_another()).find_person(Person("user", "u1"))
+    assert ends is not None
+    assert set(ends.expires_at.values()) == {moment_text(BEGIN + 11)}
 
 
 def test_another_process_follows_ends_that_come_move_and_go(open_another: Callable[[], Installation]) -> None:

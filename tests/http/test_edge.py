@@ -9,6 +9,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from tagloom import problems
 from tagloom.access import Access
 from tagloom.model import Environment, Organization, Space
 from tagloom_client import Tagloom
@@ -120,6 +121,30 @@ def test_a_fault_of_ours_shows_only_its_id_and_the_log_has_the_rest(broken: http
             e for e in entries if e["event"] == "request.failed" and e["request_id"] == answer.json()["request_id"]
         ]
         assert "this must stay inside" in entry["traceback"]
+
+
+class AwayInstallation(MemoryInstallation):
+    """A database that is there or away, as the test says."""
+
+    is_away = False
+
+    def check_ready(self) -> None:
+        if self.is_away:
+            raise problems.StoreUnavailable("The database is away.")
+
+
+@pytest.mark.usefixtures("talkative")
+def test_what_readyz_refuses_is_a_state_that_the_log_has_once_a_change_and_no_error() -> None:
+    installation = AwayInstallation()
+    with capture_logs() as entries:
+        for url in serve(installation):
+            for is_away in (False, True, True, True, False, False, True):
+                installation.is_away = is_away
+                assert httpx.get(f"{url}/readyz").status_code == (503 if is_away else 200)
+
+    told = [(each["event"], each["log_level"]) for each in entries if each["event"].startswith(("readi", "request.r"))]
+    assert told == [("readiness.lost", "warning"), ("readiness.regained", "info"), ("readiness.lost", "warning")]
+    assert [each["log_level"] for each in entries if each["log_level"] == "error"] == []
 
 
 def test_readiness_needs_the_store(served: Served, loom: Tagloom) -> None:

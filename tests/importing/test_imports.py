@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from structlog.testing import capture_logs
 
 from tagloom import limits, problems
 from tagloom.importing.imports import Imports
@@ -463,6 +464,21 @@ def test_a_file_that_was_lost_between_the_row_and_its_place_is_brought_by_the_ne
     desk.work()
 
     assert (again.id, desk.get(again).state) == (first.id, "done")
+
+
+def test_a_file_that_cannot_be_dropped_is_told_and_one_that_is_gone_is_not(desk: Desk, tmp_path: Path) -> None:
+    stuck = "f" * 24
+    # A folder is expected there.
+    (tmp_path / "uploads").mkdir(exist_ok=True)
+    (tmp_path / "uploads" / stuck).write_bytes(b"")
+
+    with capture_logs() as entries:
+        desk.imports.folder.drop(stuck)
+        desk.imports.folder.drop("e" * 24)
+
+    (told,) = entries
+    assert (told["event"], told["log_level"], told["run"]) == ("import.file_not_dropped", "error", stuck)
+    assert "Not a directory" in told["reason"]
 
 
 def test_many_who_bring_the_same_at_once_get_one_import(desk: Desk) -> None:

@@ -326,10 +326,15 @@ class View:
 
     def end_row(self, tag: int, moment: int) -> int:
         """The row of a tag's end, made when there is none."""
-        row = self.ends_of(tag).get(moment)
-        if row is None:
-            row = self._made_ends.setdefault(tag, {})[moment] = self.tx.end_row(tag, moment)
-        return row
+        self.want_ends([(tag, moment)])
+        return self.ends_of(tag)[moment]
+
+    def want_ends(self, ends: Iterable[tuple[int, int]]) -> None:
+        """Has the row of each (tag, moment) at hand, made when there is none; the store is asked once for all."""
+        missing = [(tag, moment) for tag, moment in dict.fromkeys(ends) if moment not in self.ends_of(tag)]
+        if missing:
+            for (tag, moment), row in zip(missing, self.tx.end_rows(missing), strict=True):
+                self._made_ends.setdefault(tag, {})[moment] = row
 
     def put_row(self, row: Row, draft: Draft) -> None:
         """Changes a tag of the dictionary."""

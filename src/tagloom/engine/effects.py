@@ -89,11 +89,13 @@ def effect_of(asked: Asked, request: Request, view: View, now: float) -> Effect:
     if request.mode in ("set", "mirror"):
         _lose_the_rest(asked, request, view, gives, losses, bare, places)
     _displace(view, gives, losses)
+    ending: list[ends.Ending] = []
     for row_id, people in gives.items():
         new = people - view.near(row_id, people)
         unchanged += len(people) - len(new)
         draft.add(row_id, new)
-        _set_ends(row_id, people, said.get(row_id, {}), request.end, now, view, draft)
+        ending += _ending(row_id, people, said.get(row_id, {}), request.end, now, view)
+    ends.set_ends(ending, view, draft)
     for row_id, people in losses.items():
         draft.remove(row_id, people - gives[row_id] if row_id in gives else people)
     ends.settle(view, draft)
@@ -104,13 +106,13 @@ def effect_of(asked: Asked, request: Request, view: View, now: float) -> Effect:
     return Effect(draft, added, removed, unchanged, new_tags)
 
 
-def _set_ends(
-    tag: int, people: BitMap, said: dict[Said, BitMap], otherwise: Said, now: float, view: View, draft: Draft
-) -> None:
+def _ending(
+    tag: int, people: BitMap, said: dict[Said, BitMap], otherwise: Said, now: float, view: View
+) -> list[ends.Ending]:
     """When the taggings of one tag end that are given: as said of some, and otherwise, or by the tag's ttl."""
     ttl = view.row(tag).ttl_seconds
     if not (said or otherwise or ttl or view.ends_of(tag)):
-        return
+        return []
     by_moment: dict[int, BitMap] = {}
     waiting = people
     # Two names of a tag that became one meanwhile may say two things of one tagging; the first one counts.
@@ -118,8 +120,7 @@ def _set_ends(
         moment = end_of(end or otherwise, ttl, now)
         by_moment[moment] = by_moment.get(moment, BitMap()) | (some & waiting)
         waiting = waiting - some
-    for moment, some in by_moment.items():
-        ends.set_end(tag, some, moment, view, draft)
+    return [ends.Ending(tag, moment, some) for moment, some in by_moment.items()]
 
 
 class _Places:

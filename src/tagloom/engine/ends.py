@@ -4,8 +4,8 @@ A draft is settled before it is recorded, so that whoever ends bears the tag, an
 batches that give none, cost one look into a dict.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from tagloom.engine.chunks import BitMap
 
@@ -13,6 +13,21 @@ if TYPE_CHECKING:
     from tagloom.engine.batch import Draft, View
 
 _NOBODY = BitMap()
+
+
+class Ending(NamedTuple):
+    """People whose taggings of a tag, a row, end at a moment; 0 for never."""
+
+    tag: int
+    moment: int
+    people: BitMap
+
+
+def set_ends(ending: Sequence[Ending], view: "View", draft: "Draft") -> None:
+    """Sets all of them, for which the store is asked once for the rows of ends that nobody has now."""
+    view.want_ends((each.tag, each.moment) for each in ending if each.people and each.moment)
+    for each in ending:
+        set_end(each.tag, each.people, each.moment, view, draft)
 
 
 def set_end(tag: int, people: BitMap, moment: int, view: "View", draft: "Draft") -> None:

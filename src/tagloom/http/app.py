@@ -17,6 +17,7 @@ from tagloom.http.metrics import Metrics
 from tagloom.http.openapi import openapi_document
 from tagloom.http.platform_api import PlatformApi
 from tagloom.http.probing import Probe
+from tagloom.http.readiness import Readiness
 from tagloom.http.reference import reference_page
 from tagloom.http.routes import ROUTES
 from tagloom.http.vitals import stored
@@ -55,7 +56,7 @@ def create_app(
         runner=loom.runner,
         metrics=Metrics(),
         stored=Probe(lambda: stored(installation.control, now()), limits.PROBE_SECONDS_MAX),
-        readiness=Probe(installation.check_ready, limits.PROBE_SECONDS_MAX),
+        readiness=Readiness(installation.check_ready, is_draining=is_draining),
         is_draining=is_draining,
         now=now,
         uploads=anyio.CapacityLimiter(limits.UPLOADS_AT_ONCE_MAX),

@@ -20,6 +20,7 @@ from tagloom.http.arrivals import Arrivals
 from tagloom.http.metrics import Metrics
 from tagloom.http.parameters import Value
 from tagloom.http.probing import Probe
+from tagloom.http.readiness import Readiness
 from tagloom.http.vitals import Stored
 from tagloom.http.watching import Watches
 from tagloom.importing.fetching import Fetcher
@@ -56,7 +57,7 @@ class Doors:
     runner: Runner
     metrics: Metrics
     stored: Probe[Stored]
-    readiness: Probe[None]
+    readiness: Readiness
     is_draining: Callable[[], bool]
     now: Callable[[], float]
     uploads: anyio.CapacityLimiter

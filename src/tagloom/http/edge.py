@@ -15,7 +15,8 @@ from tagloom.http.metrics import Metrics
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SLOW_SECONDS = 1.0  # A request that took so long is named in the log at info.
-QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+READINESS = "/readyz"  # Its refusals are states, which it logs itself when they change.
+QUIET = frozenset({"/healthz", READINESS, "/metrics"})
 
 log = structlog.get_logger("tagloom.http")
 
@@ -55,7 +56,7 @@ class Edge:
             if status:
                 raise
             status = await _answer(problem, request_id, send)
-            if status >= 500 and not isinstance(problem, problems.Draining):
+            if status >= 500 and scope.get("tagloom.route") != READINESS:
                 log.error("request.refused", request_id=request_id, problem=problem.slug(), detail=problem.detail)
         except Exception:
             # As text, since a renderer of exceptions would show the local variables, and in them the ids of people.

@@ -18,9 +18,7 @@ async def healthz(call: Call) -> Answer:
 
 async def readyz(call: Call) -> Answer:
     """New requests are welcome. Raises: Draining, SchemaChanged, StoreUnavailable."""
-    if call.doors.is_draining():
-        raise problems.Draining("This process ends when the requests under way are answered.", retry_after=1)
-    await call.doors.readiness.answer()
+    await call.doors.readiness.check()
     return Answer(Health("ready"))
 
 

@@ -8,12 +8,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
+
 from tagloom import limits, problems
 from tagloom.store.imports_port import Compression
 
 ID = re.compile(r"[0-9a-f]{24}")
 _PART = "part-"
 _MAGIC: tuple[tuple[bytes, Compression], ...] = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"))
+
+
+log = structlog.get_logger()
 
 
 class Stored(NamedTuple):
@@ -89,8 +94,20 @@ class Folder:
             return 0
 
     def drop(self, run: str) -> None:
-        """Forgets a file; does nothing when it is gone."""
-        shutil.rmtree(self._place / run, ignore_errors=True)
+        """Forgets a file; does nothing when it is gone.
+
+        What cannot be removed is told in the log and no failure of what is done: files that are old are dropped again.
+        """
+        untold: list[OSError] = []
+
+        def note(_: object, __: str, caught: tuple[type[BaseException], BaseException, object]) -> None:
+            # Somebody else may drop the same at the same moment.
+            if isinstance(caught[1], OSError) and not isinstance(caught[1], FileNotFoundError):
+                untold.append(caught[1])
+
+        shutil.rmtree(self._place / run, onerror=note)
+        if untold:
+            log.error("import.file_not_dropped", run=run, reason=str(untold[0]))
 
     def older_than(self, moment: float) -> Iterator[str]:
         """The imports whose files were stored before a moment, in Unix seconds."""
