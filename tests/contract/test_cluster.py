@@ -277,11 +277,13 @@ def test_each_node_has_one_part_in_a_commit_and_one_snapshot_in_a_read(
     with opened(loud) as installation:
         population = installation.population(installation.control.get_environment(space, "production"))
         heard.issued.clear()
+        # So many people, then so many chunks, that they go by COPY.
         add(population, "a", "b/c", people=range(70_000))
-        assert heard.issued
+        add(population, *(f"t/{number}" for number in range(600)))
+        assert any(said.startswith("COPY") for said, _ in heard.issued)
         assert [each for each in heard.parts().values() if len(each) != 1] == []
         prepared = [said for said, _ in heard.issued if said.startswith("PREPARE")]
-        assert len(prepared) == len(heard.parts())
+        assert len(prepared) == 2 * len(heard.parts())
         heard.issued.clear()
         storage = database_of(installation).storage(environment_of(installation, population))
         with storage.reading() as snapshot:

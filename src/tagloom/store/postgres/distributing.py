@@ -45,7 +45,7 @@ def check_cluster(connection: sql.Connection) -> None:
         )
     if tuple(map(int, found.split("-")[0].split("."))) < _RELEASE_MIN:
         raise problems.ParameterInvalid(f"Citus 11.2 or later is needed; this is {found}.")
-    if not connection.exec_driver_sql("SELECT citus_is_coordinator()").scalar_one():
+    if connection.exec_driver_sql("SELECT groupid FROM pg_dist_local_group").scalar_one() != 0:
         raise problems.ParameterInvalid("This database is a node of a cluster; name its coordinator's.")
     is_added, nodes = connection.exec_driver_sql(
         "SELECT count(*) FILTER (WHERE groupid=0), count(*) FILTER (WHERE isactive AND shouldhaveshards) "
