@@ -9,10 +9,10 @@ import os
 from collections.abc import Iterable
 from functools import cache
 from itertools import count
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from tagloom.model import Organization, Space
 from tagloom.settings import PostgresUrl, Settings
@@ -34,7 +34,11 @@ def nodes() -> list[tuple[str, int, bool]]:
 
 def url_of(database: str, host: str | None = None, port: int | None = None) -> str:
     """The address of a database on the coordinator, or on the node at a host and port."""
-    return make_conninfo(URL, dbname=database, **({} if host is None else {"host": host, "port": port}))
+    parts = urlsplit(URL)
+    if host is None:
+        return parts._replace(path=f"/{database}").geturl()
+    user, at, _ = parts.netloc.rpartition("@")
+    return parts._replace(path=f"/{database}", netloc=f"{user}{at}{host}:{port}").geturl()
 
 
 def do(url: str, *statements: str) -> None:
@@ -44,8 +48,8 @@ def do(url: str, *statements: str) -> None:
             connection.execute(statement.encode())
 
 
-def new_database() -> str:
-    """The address of a new, empty database that is spread over every node, dropped at the end of the process."""
+def new_database(*, knows_nodes: bool = True) -> str:
+    """The address of a new, empty database of a coordinator and its nodes, dropped at the end of the process."""
     name = f"tagloom_test_{os.getpid()}_{next(NUMBERS)}"
     everywhere = nodes()
     for host, port, _ in everywhere:
@@ -53,7 +57,7 @@ def new_database() -> str:
         do(url_of(name, host, port), "CREATE EXTENSION citus")
     atexit.register(_drop, name, everywhere)
     with psycopg.connect(url_of(name), autocommit=True) as connection:
-        for host, port, is_coordinator in everywhere:
+        for host, port, is_coordinator in everywhere if knows_nodes else ():
             function = "citus_set_coordinator_host" if is_coordinator else "citus_add_node"
             connection.execute(sql.SQL("SELECT {}(%s, %s)").format(sql.Identifier(function)), (host, port))
     return url_of(name)

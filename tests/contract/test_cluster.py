@@ -390,16 +390,6 @@ def test_statements_go_to_one_shard_or_to_each_with_no_data_between_them(
     assert wrong == [], "\n\n".join(wrong)
 
 
-# Setting up.
-
-
-def test_a_database_without_the_extension_or_nodes_is_refused() -> None:
-    from tests.postgres import server
-
-    with pytest.raises(problems.ParameterInvalid, match="CREATE EXTENSION citus"):
-        PostgresDatabase(server().new_database(), distribute=True)
-
-
 def test_versions_follow_one_another_whoever_writes(url: str) -> None:
     space = citus.new_space(url)
     versions: list[int] = []
