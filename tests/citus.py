@@ -21,13 +21,15 @@ from tagloom.wiring import open_installation
 
 URL = os.environ.get("TAGLOOM_TEST_CITUS_URL", "")
 NUMBERS = count(1)
-NODES = "SELECT nodename, nodeport, groupid=0 FROM pg_dist_node WHERE noderole='primary' ORDER BY groupid"
+NODES = (
+    "SELECT nodename, nodeport, groupid=0, shouldhaveshards FROM pg_dist_node WHERE noderole='primary' ORDER BY groupid"
+)
 ORGANIZATION = Organization("main", "Main")
 KEPT = {"alembic_version", "chunk", "change", "batch_bucket", "page", "segment"}
 
 
-def nodes() -> list[tuple[str, int, bool]]:
-    """Host and port of each node, and whether it is the coordinator, as the coordinator knows them."""
+def nodes() -> list[tuple[str, int, bool, bool]]:
+    """Host and port of each node, whether it is the coordinator, and whether it holds shards, as that one knows."""
     with psycopg.connect(URL) as connection:
         return connection.execute(NODES).fetchall()
 
@@ -52,19 +54,21 @@ def new_database(*, knows_nodes: bool = True) -> str:
     """The address of a new, empty database of a coordinator and its nodes, dropped at the end of the process."""
     name = f"tagloom_test_{os.getpid()}_{next(NUMBERS)}"
     everywhere = nodes()
-    for host, port, _ in everywhere:
+    for host, port, *_ in everywhere:
         do(url_of("postgres", host, port), f"CREATE DATABASE {name}")
         do(url_of(name, host, port), "CREATE EXTENSION citus")
     atexit.register(_drop, name, everywhere)
     with psycopg.connect(url_of(name), autocommit=True) as connection:
-        for host, port, is_coordinator in everywhere if knows_nodes else ():
+        for host, port, is_coordinator, has_shards in everywhere if knows_nodes else ():
             function = "citus_set_coordinator_host" if is_coordinator else "citus_add_node"
             connection.execute(sql.SQL("SELECT {}(%s, %s)").format(sql.Identifier(function)), (host, port))
+            setting = "SELECT citus_set_node_property(%s, %s, 'shouldhaveshards', %s)"
+            connection.execute(setting, (host, port, has_shards))
     return url_of(name)
 
 
-def _drop(name: str, everywhere: Iterable[tuple[str, int, bool]]) -> None:
-    for host, port, _ in everywhere:
+def _drop(name: str, everywhere: Iterable[tuple[str, int, bool, bool]]) -> None:
+    for host, port, *_ in everywhere:
         do(url_of("postgres", host, port), f"DROP DATABASE IF EXISTS {name} (FORCE)")
 
 

@@ -63,7 +63,7 @@ def test_a_coordinator_without_nodes_and_a_node_are_refused() -> None:
     url = citus.new_database(knows_nodes=False)
     assert "has no nodes yet" in init(url).err
     spread = citus.new_database()
-    host, port, _ = next(each for each in citus.nodes() if not each[2])
+    host, port, *_ = next(each for each in citus.nodes() if not each[2])
     name = psycopg.conninfo.conninfo_to_dict(spread)["dbname"]
     assert isinstance(name, str)
     assert "name its coordinator's" in init(citus.url_of(name, host, port)).err

@@ -77,7 +77,7 @@ def database_of(installation: Installation) -> PostgresDatabase:
 @contextmanager
 def a_node(url: str) -> Iterator[tuple[psycopg.Connection[Any], str]]:
     """A connection to the last node of the cluster, and the name there of the table of marks."""
-    host, port, _ = citus.nodes()[-1]
+    host, port, *_ = citus.nodes()[-1]
     database = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
     assert isinstance(database, str)
     with psycopg.connect(url) as connection:
@@ -304,7 +304,7 @@ def test_a_small_write_is_one_commit_in_two_phases_on_every_node(url: str, monke
         add(population, "a")
         heard.issued.clear()
         add(population, "b")
-    workers = sum(not is_coordinator for *_, is_coordinator in citus.nodes())
+    workers = sum(not is_coordinator for _, _, is_coordinator, _ in citus.nodes())
     assert sum(said.startswith("PREPARE TRANSACTION") for said, _ in heard.issued) == workers
 
 

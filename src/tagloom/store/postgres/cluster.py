@@ -23,8 +23,8 @@ from tagloom.store.postgres.reading import STATE_QUERY
 
 # One connection to each node, and so one snapshot, and one part of a commit, there. Local to the transaction.
 _ONE_EACH = "SET LOCAL citus.max_adaptive_executor_pool_size=1"
-BEGIN_READING = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", _ONE_EACH)
-# A reader sees whose mark the coordinator holds, and where shards lie; both in the snapshot of all that it reads there.
+_BEGIN_READING = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", _ONE_EACH)
+# The coordinator has a mark as well. Where shards lie changes with each that is moved or split.
 _MARK = "SELECT writer, before FROM mark WHERE environment=%s"
 _MARKS = "SELECT environment, writer, before FROM mark"
 _LAYOUT = "SELECT max(placementid), count(*) FROM pg_dist_placement"
@@ -34,7 +34,8 @@ _REACHED = (
     "GROUP BY groupid"
 )
 _HOLDING = (
-    "SELECT DISTINCT groupid FROM pg_dist_placement JOIN pg_dist_shard USING (shardid) WHERE shardminvalue IS NOT NULL"
+    "SELECT DISTINCT groupid FROM pg_dist_placement JOIN pg_dist_shard USING (shardid) "
+    "WHERE logicalrelid IN ('chunk'::regclass, 'page'::regclass)"
 )
 _GLANCES = 6  # So often a reader looks by itself, over 60 ms; then it keeps writers out while it looks.
 _AGREE_SECONDS = 5.0  # Nodes that agree no sooner wait for the recovery of a commit.
@@ -45,8 +46,6 @@ _TAKE = (
 )
 _TURN = "SELECT 1 FROM environment WHERE key=%s FOR NO KEY UPDATE"
 _TURN_SECONDS = 1.0
-
-
 # Who writes holds the environment's row, so that the mark's own order is that of the rows, on each node: no writer of
 # another environment needs to wait. The time-out is felt on each node, where an unfinished commit may hold a mark.
 _WRITER_SETTINGS = (
@@ -121,7 +120,7 @@ class Cluster:
         attempt = 0
         while True:
             with self._writers_out(environment) if attempt >= _GLANCES else nullcontext():
-                for statement in BEGIN_READING:
+                for statement in _BEGIN_READING:
                     wire.later(statement)
                 found = self._look(wire, environment)
             if found is not None:
@@ -165,17 +164,16 @@ class Cluster:
     def take(self, wire: Wire, environment: int, questions: Sequence[Question]) -> list[list[tuple[Any, ...]]]:
         """The answers to some questions, of which one waits for the environment; then its mark is set on every node.
 
-        There it waits for the last writer's part of a commit. What is read behind it sees all that was committed. The
-        first trip of a writer; the node that a reference table is always on makes its commit one of two phases.
+        There it waits for the last writer's part of a commit, so that what is read behind it sees all that was
+        committed. Since it writes on every node, its own commit is one in two phases. One trip, a writer's first.
         Raises: StoreCorrupt: a node does not hold the newest commit, which it confirmed.
         """
         layout = self._layout or self._read_layout(wire)
         mine = uuid.uuid4().int >> 65
-        looks = [(_MARK, (environment,)), (_LAYOUT, ())]
-        asked = [*questions, (_TAKE, (environment, mine)), *looks, *layout.questions(environment)]
-        answers = wire.ask_all(asked)
-        asked_first = len(questions)
-        _, (ours,), generation, *theirs = answers[asked_first:]
+        own = [(_TAKE, (environment, mine)), (_MARK, (environment,)), (_LAYOUT, ())]
+        answers = wire.ask_all([*questions, *own, *layout.questions(environment)])
+        answered = answers[: len(questions)]
+        _, (ours,), generation, *theirs = answers[len(questions) :]
         if generation[0] != layout.generation:
             layout = self._layout = self._read_layout(wire)
             theirs = wire.ask_all(layout.questions(environment))
@@ -185,7 +183,7 @@ class Cluster:
                 "A node of the cluster does not hold the newest commit of this environment, which it had confirmed. "
                 "Nothing is written until all nodes are restored to one moment."
             )
-        return answers[:asked_first]
+        return answered
 
     def join_writing(self, wire: Wire, lock_seconds: int) -> None:
         """Makes a transaction that writes several environments one in two phases, whatever it writes."""
@@ -203,10 +201,12 @@ class Cluster:
             wire.later(_ONE_EACH)
             layout = self._read_layout(wire)
             ours, *theirs = wire.ask_all([(_MARKS, ()), *layout.all_questions()])
-            places = {place: set[Any]() for rows in theirs for place, *_ in rows}
-            for place, *mark in (row for rows in theirs for row in rows):
-                places[place].add(tuple(mark))
-            if all(marks - {(None, None, None)} == set(ours) for marks in places.values()):
+            held: dict[tuple[int, int], set[Any]] = {}
+            for number, rows in enumerate(theirs):
+                for place, *mark in rows:
+                    held.setdefault((number, place), set()).add(tuple(mark))
+            wanted = set(ours) or {(None, None, None)}
+            if len(held) == layout.answers and all(marks == wanted for marks in held.values()):
                 return
             connection.rollback()
             if time.monotonic() - began > _AGREE_SECONDS:
