@@ -18,11 +18,13 @@ from tagloom.settings import Settings
 from tagloom.store.migrations import upgrade
 from tagloom.store.migrations.versions import v0001_first, v0002_accounts
 from tagloom.store.port import Request
+from tagloom.store.postgres import open_engine as open_postgres
 from tagloom.store.schema import metadata
 from tagloom.store.sqlite import SqliteDatabase, open_engine
 from tagloom.tags import TagPath
 from tagloom.wiring import check, open_installation
 from tests.bodies import part, user
+from tests.postgres import server
 
 FIRST_RELEASE = (
     "INSERT INTO organization (id, name) VALUES ('main', 'Acme')",
@@ -111,6 +113,20 @@ def test_the_migrations_can_be_written_for_postgresql() -> None:
 
     assert "ALTER TABLE token ADD COLUMN account TEXT REFERENCES account (id)" in said.getvalue()
     assert "id BIGSERIAL" in said.getvalue()
+
+
+def test_chunks_of_an_earlier_release_in_postgresql_name_their_bucket_and_keep_their_place() -> None:
+    url = server().new_database()
+    engine = open_postgres(url, lambda: None)
+    with engine.begin() as connection:
+        upgrade(connection, "0010")
+        connection.execute(sql.text("INSERT INTO chunk VALUES (65537, 'x'), (131071, 'y')"))
+    with engine.begin() as connection:
+        upgrade(connection)
+        connection.execute(sql.text("INSERT INTO chunk (place, bucket, bearers) VALUES (131072, 0, 'z')"))
+        found = connection.execute(sql.text("SELECT place, bucket FROM chunk ORDER BY place")).all()
+    engine.dispose()
+    assert [tuple(each) for each in found] == [(65537, 1), (131071, 65535), (131072, 0)]
 
 
 def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:

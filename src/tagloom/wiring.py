@@ -38,10 +38,17 @@ def now_utc() -> datetime:
 class Installation:
     """Everything of one installation, open: its control plane, its populations, its committer."""
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime] = now_utc, *, create: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        now: Callable[[], datetime] = now_utc,
+        *,
+        create: bool = True,
+        distribute: bool = False,
+    ) -> None:
         self.settings = settings
         self.now = now
-        self.database = _open_database(settings, create=create)
+        self.database = _open_database(settings, create=create, distribute=distribute)
         self.control = SqlControl(self.database.engine)
         self.committer = Committer(self.database)
         # Hashes passwords for the whole process, which it bounds.
@@ -131,16 +138,22 @@ class Installation:
 
 
 def open_installation(
-    settings: Settings, *, create: bool = False, is_server: bool = False, now: Callable[[], datetime] = now_utc
+    settings: Settings,
+    *,
+    create: bool = False,
+    distribute: bool = False,
+    is_server: bool = False,
+    now: Callable[[], datetime] = now_utc,
 ) -> Installation:
-    """Opens what the settings name, bringing its schema up to date.
+    """Opens what the settings name, bringing its schema up to date; a new one may be spread over a Citus cluster.
 
     A server's has a new `set_up_code` while nobody has an account; the codes of earlier starts work no more.
 
     Raises:
         InstallationMissing: there is none, and `create` is not asked for.
+        ParameterInvalid: it is to be distributed, and cannot be.
     """
-    installation = Installation(settings, now, create=create)
+    installation = Installation(settings, now, create=create, distribute=distribute)
     if create:
         with installation.database.setting_up():
             # Each by itself: an earlier start may have been killed between the two.
@@ -153,10 +166,12 @@ def open_installation(
     return installation
 
 
-def _open_database(settings: Settings, *, create: bool) -> SqliteDatabase | PostgresDatabase:
+def _open_database(settings: Settings, *, create: bool, distribute: bool = False) -> SqliteDatabase | PostgresDatabase:
     where = settings.database
     if isinstance(where, PostgresUrl):
-        return PostgresDatabase(where.text, create=create)
+        return PostgresDatabase(where.text, create=create, distribute=distribute)
+    if distribute:
+        raise problems.ParameterInvalid("Only a PostgreSQL database with Citus can be distributed; this is SQLite.")
     if not create and not where.exists():
         raise problems.InstallationMissing(
             f"There is no installation at '{where.parent}'. Create one with: tagloom init --data {where.parent}"
@@ -166,17 +181,22 @@ def _open_database(settings: Settings, *, create: bool) -> SqliteDatabase | Post
 
 
 def copy_installation(
-    source: Path | PostgresUrl, target: Path | PostgresUrl, on_versions: Callable[[int, int], None]
+    source: Path | PostgresUrl,
+    target: Path | PostgresUrl,
+    on_versions: Callable[[int, int], None],
+    *,
+    distribute: bool = False,
 ) -> Copied:
     """Copies a whole installation into an empty database, or goes on with a copy that was cut off; see `copy`.
 
+    A target without any tables may be spread over a Citus cluster.
     Raises: InstallationMissing: the source holds none; ParameterInvalid; StoreCorrupt: the two differ in the end.
     """
     if source == target:
         raise problems.ParameterInvalid("An installation is not copied onto itself.")
     with (
         closing(_open_database(Settings(database=source), create=False)) as ours,
-        closing(_open_database(Settings(database=target), create=True)) as theirs,
+        closing(_open_database(Settings(database=target), create=True, distribute=distribute)) as theirs,
         theirs.setting_up(),
     ):
         return copy(ours.engine, theirs.engine, on_versions)

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sql
 
 from tagloom.engine import decider
+from tagloom.engine.check import broken_invariants
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.store.control import SqlControl
 from tagloom.store.memory import MemoryControl, MemoryPopulation
@@ -17,10 +18,11 @@ from tagloom.store.port import Control, Population
 from tagloom.store.postgres import open_engine
 from tagloom.store.sqlite import SqliteDatabase
 from tagloom.wiring import check, open_installation
+from tests import citus
 from tests.postgres import new_installation
 
 # Every adapter is named here, and opened in `make_population` and `make_control`.
-ADAPTERS = ("memory", "sqlite", "postgres")
+ADAPTERS = ("memory", "sqlite", "postgres", *(["citus"] if citus.URL else []))
 ENGINES: list[sql.Engine] = []
 
 
@@ -65,7 +67,10 @@ def make_population(name: str, tmp_path: Path) -> Subject:
     if name == "sqlite":
         return _sqlite(clock, tmp_path)
     if name == "postgres":
-        return _postgres(clock)
+        return _postgres(clock, new_installation(), "main")
+    if name == "citus":
+        url = citus.shared_installation()
+        return _postgres(clock, url, citus.new_space(url))
     raise AssertionError(f"no adapter is named {name!r}")
 
 
@@ -113,16 +118,16 @@ def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
     )
 
 
-def _postgres(clock: Clock) -> Subject:
+def _postgres(clock: Clock, url: str, space: str) -> Subject:
     decider.ASKED_BEFORE_SLAB = 1
-    settings = Settings(database=PostgresUrl(new_installation()))
-    opened = [open_installation(settings, create=True, now=clock)]
+    settings = Settings(database=PostgresUrl(url))
+    opened = [open_installation(settings, create=space == "main", now=clock)]
 
     def population() -> Population:
-        return opened[-1].population(opened[-1].control.get_environment("main", "production"))
+        return opened[-1].population(opened[-1].control.get_environment(space, "production"))
 
     def close_catalogue(is_closed: bool) -> None:
-        opened[-1].control.put_catalogue("main", "production", "closed" if is_closed else "open")
+        opened[-1].control.put_catalogue(space, "production", "closed" if is_closed else "open")
 
     def crash_and_reopen() -> Population:
         opened[-1].close()
@@ -130,7 +135,9 @@ def _postgres(clock: Clock) -> Subject:
         return population()
 
     def shut() -> None:
-        broken = list(check(opened[-1]))
+        key = opened[-1].control.get_environment(space, "production").key
+        with opened[-1].database.storage(key).reading() as snapshot:
+            broken = list(broken_invariants(snapshot))
         opened[-1].close()
         assert broken == []
 
@@ -149,11 +156,12 @@ def make_control(name: str, tmp_path: Path) -> Control:
         return MemoryControl()
     if name == "sqlite":
         return SqlControl(SqliteDatabase(tmp_path / "control.sqlite").engine)
-    if name == "postgres":
+    if name in ("postgres", "citus"):
         # The engine of the test before is not needed any more, and the server has only so many connections.
         while ENGINES:
             ENGINES.pop().dispose()
-        ENGINES.append(open_engine(new_installation(), _nothing))
+        url = citus.empty_control() if name == "citus" else new_installation()
+        ENGINES.append(open_engine(url, _nothing))
         return SqlControl(ENGINES[-1])
     raise AssertionError(f"no adapter is named {name!r}")
 

@@ -15,22 +15,25 @@ from tagloom.store import copying
 from tagloom.store.port import Request
 from tagloom.tribes import Draft, Tribes
 from tagloom.wiring import Installation, check, copy_installation, open_installation
+from tests import citus
 from tests.bodies import Line, part
 from tests.cli.running import run
 from tests.postgres import new_installation, server
 
 Where = Path | PostgresUrl
-KINDS = ("sqlite", "postgres")
+KINDS = ("sqlite", "postgres", *(["citus"] if citus.URL else []))
 
 
 def place(kind: str, folder: Path) -> Where:
     """An empty place for a database."""
-    return folder / kind / "tagloom.sqlite" if kind == "sqlite" else PostgresUrl(server().new_database())
+    if kind == "sqlite":
+        return folder / kind / "tagloom.sqlite"
+    return PostgresUrl(citus.new_database() if kind == "citus" else server().new_database())
 
 
-def opened(where: Where) -> Installation:
+def opened(where: Where, kind: str = "") -> Installation:
     """The installation in it."""
-    return open_installation(Settings(database=where), create=True)
+    return open_installation(Settings(database=where), create=True, distribute=kind == "citus")
 
 
 def live(installation: Installation, seed: int, batches: int) -> None:
@@ -74,9 +77,9 @@ def told(installation: Installation) -> list[object]:
     return found
 
 
-def begun(where: Where) -> Installation:
+def begun(where: Where, kind: str = "") -> Installation:
     """An installation with some history."""
-    installation = opened(where)
+    installation = opened(where, kind)
     Access(installation.control).create_token("main", "job", ("admin",), days=9)
     Tribes(installation.control).create_tribe(
         "main", Draft(name="A", rule=HasTag("a"), audience="users"), origin=Origin("ada")
@@ -93,9 +96,9 @@ def silent(done: int, total: int) -> None:
 @pytest.mark.parametrize("target", KINDS)
 def test_a_copy_answers_as_its_source_and_goes_on_by_itself(tmp_path: Path, source: str, target: str) -> None:
     where, there = place(source, tmp_path / "from"), place(target, tmp_path / "to")
-    ours = begun(where)
+    ours = begun(where, source)
 
-    copied = copy_installation(where, there, silent)
+    copied = copy_installation(where, there, silent, distribute=target == "citus")
 
     theirs = opened(there)
     assert told(theirs) == told(ours)
@@ -139,7 +142,7 @@ def test_a_copy_that_was_cut_off_goes_on_and_takes_what_came_meanwhile(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        copy_installation(where, there, cut)
+        copy_installation(where, there, cut, distribute=target == "citus")
     live(ours, 3, 5)
     copied = copy_installation(where, there, silent)
 

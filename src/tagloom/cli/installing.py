@@ -25,9 +25,15 @@ ADMINISTRATOR_DAYS = 365  # An administrator's first token; others are made with
 
 
 @app.command("init")
-def init(data: DataOption = None, as_json: JsonOption = False) -> None:
+def init(
+    data: DataOption = None,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="Spread a new one over the nodes of a Citus cluster.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Create an installation, if there is none, and print the administrator's token once."""
-    with installed(data, create=True) as installation:
+    with installed(data, create=True, distribute=distributed) as installation:
         made: dict[str, Any] = {
             "organization": ORGANIZATION.id,
             "space": SPACE.id,
@@ -187,12 +193,15 @@ def backup_installation(
 def copy_database(
     source: Annotated[str, typer.Option("--from", help="The database to copy: sqlite:///… or postgresql://…")],
     target: Annotated[str, typer.Option("--to", help="An empty database, or a copy that was cut off.")],
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="Spread the copy over the nodes of a Citus cluster.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Copy a whole installation with its history into another database, and compare both at the end."""
     ours, theirs = parse_database_url(source, "--from"), parse_database_url(target, "--to")
     with progress("versions", is_shown=not as_json) as show:
-        copied = copy_installation(ours, theirs, show)
+        copied = copy_installation(ours, theirs, show, distribute=distributed)
     if as_json:
         say_json(msgspec.structs.asdict(copied))
         return

@@ -34,9 +34,11 @@ VisitorOption = Annotated[bool, typer.Option("--visitor", help="The id is a visi
 
 
 @contextmanager
-def installed(data: Path | None, *, create: bool = False, is_server: bool = False) -> Iterator[Installation]:
+def installed(
+    data: Path | None, *, create: bool = False, distribute: bool = False, is_server: bool = False
+) -> Iterator[Installation]:
     """The installation of a data directory, open for the length of a command. A server's has a set-up code."""
-    installation = open_installation(read_settings(data), create=create, is_server=is_server)
+    installation = open_installation(read_settings(data), create=create, distribute=distribute, is_server=is_server)
     try:
         yield installation
     finally:

@@ -12,7 +12,7 @@ from tagloom.engine.chunks import BitMap, bitmap_of, from_bytes
 from tagloom.engine.dictionary import FACTS
 from tagloom.engine.directory import unpack_keys, unpack_page
 from tagloom.engine.keys import KeyHash
-from tagloom.engine.storage import ChunkChange, Entry, Moved, Row, RowTotal, Snapshot, Span
+from tagloom.engine.storage import ChunkChange, Entry, Moved, Row, RowTotal, Snapshot, Span, place_numbers
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import Receipt
 from tagloom.tags import branches_above, parse_tag
@@ -80,10 +80,11 @@ def _versions_touched_whom_they_say(snapshot: Snapshot) -> Iterator[str]:
     found = 0
     for bucket in range((snapshot.state().next_ordinal - 1) // ORDINALS_PER_CHUNK + 1):
         for each in snapshot.touched(bucket, Span(0)):
-            changes = [*map(ChunkChange._make, snapshot.changes_at(each.version, each.places))]
+            changes = [*map(ChunkChange._make, snapshot.changes_at(each.version, bucket, each.places))]
             found += len(changes)
             people = BitMap.union(BitMap(), *(from_bytes(data) for change in changes for data in change[-2:]))
-            if any((change.version, change.bucket) != (each.version, bucket) for change in changes):
+            is_whole = len(changes) == len(place_numbers(each.places))
+            if not is_whole or any(change.version != each.version for change in changes):
                 yield f"version {each.version} names changes of bucket {bucket} that are not its own"
             elif people != from_bytes(each.people):
                 yield f"version {each.version} says that it touched others in bucket {bucket} than its changes did"

@@ -104,11 +104,12 @@ def _changes_of_person(standing: Standing, person: Person, tag: TagPath | None, 
 def changes_touching(standing: Standing, ordinal: int, span: Span) -> Iterator[ChunkChange]:
     """The changes that gave an ordinal something or took it, in the order of the span; its limit is not looked at."""
     snapshot = standing.snapshot()
-    versions, size = snapshot.touched(ordinal // ORDINALS_PER_CHUNK, span), _VERSIONS_AT_FIRST
+    bucket = ordinal // ORDINALS_PER_CHUNK
+    versions, size = snapshot.touched(bucket, span), _VERSIONS_AT_FIRST
     while some := list(itertools.islice(versions, size)):
         found = (some[number] for number in holding([each.people for each in some], ordinal))
         for version, parts in itertools.groupby(found, lambda part: part.version):
-            changes = snapshot.changes_at(version, b"".join(part.places for part in parts))
+            changes = snapshot.changes_at(version, bucket, b"".join(part.places for part in parts))
             given = holding([added for *_, added, _ in changes], ordinal)
             taken = holding([removed for *_, removed in changes], ordinal)
             yield from (ChunkChange._make(changes[place]) for place in sorted({*given, *taken}))

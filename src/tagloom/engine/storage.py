@@ -223,8 +223,11 @@ class Snapshot(Protocol):
         Neither the limit nor actor, source and action are looked at.
         """
 
-    def changes_at(self, version: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
-        """The changes of a version at some places, as `Touched` has them; plain tuples, since few are looked into."""
+    def changes_at(self, version: int, bucket: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
+        """The changes of a version in a bucket at some places, as `Touched` has them, in their order.
+
+        Plain tuples, since few are looked into; none for a place that holds a change of another bucket.
+        """
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         """All changes, by bucket, row and version."""

@@ -42,9 +42,11 @@ class Copied(msgspec.Struct, frozen=True):
 def copy(source: sql.Engine, target: sql.Engine, on_versions: OnVersions) -> Copied:
     """Copies, then compares. `on_versions` is told how many versions are copied, of how many.
 
-    Both schemas are of this release. The source is read as of one moment.
+    Both schemas are of this release. The source is read as of one moment. Engines are told by the execution option
+    `populations` that chunks, log and keys are read or written, which databases over several machines must know.
     Raises: ParameterInvalid: the target holds another installation; StoreCorrupt: the two differ in the end.
     """
+    source, target = (each.execution_options(populations=True) for each in (source, target))
     with _still(source) as reading:
         _check_same(reading, target)
         heads = dict(_pairs(reading, schema.environment, "key", "version"))
@@ -63,7 +65,7 @@ def copy(source: sql.Engine, target: sql.Engine, on_versions: OnVersions) -> Cop
                 writing.execute(sql.delete(table))
             for table in STANDING:
                 for rows in _in_parts(_rows(reading, table)):
-                    writing.execute(sql.insert(table), rows)
+                    _put(writing, table, rows)
             _raise_sequences(writing)
         compared = _compare(reading, target)
     return Copied(len(heads), total, changes, compared)
@@ -212,6 +214,12 @@ def _comparable(connection: sql.Connection, table: sql.Table) -> Iterator[tuple[
 
 def _rows(connection: sql.Connection, table: sql.Table) -> Iterator[Values]:
     return (dict(row) for row in connection.execute(sql.select(table)).mappings())
+
+
+def _put(writing: sql.Connection, table: sql.Table, rows: list[Values]) -> None:
+    if table is schema.chunk and writing.dialect.name == "postgresql":
+        table, rows = schema.postgres_chunk, [{**each, "bucket": each["place"] & 0xFFFF} for each in rows]
+    writing.execute(sql.insert(table), rows)
 
 
 def _in_parts(rows: Any) -> Iterator[list[Any]]:

@@ -248,6 +248,15 @@ chunk = sql.Table(
     sql.Column("bearers", sql.LargeBinary, nullable=False),
 )
 
+# In PostgreSQL a chunk names its bucket beside its place: what a statement can be routed by.
+postgres_chunk = sql.Table(
+    "chunk",
+    sql.MetaData(),
+    sql.Column("place", sql.BigInteger, primary_key=True, autoincrement=False),
+    sql.Column("bucket", sql.Integer, nullable=False),
+    sql.Column("bearers", sql.LargeBinary, nullable=False),
+)
+
 batch = sql.Table(
     "batch",
     metadata,

@@ -439,11 +439,14 @@ class _SqliteSnapshot:
         edges = span.after, _INTEGER_MAX if span.before is None else span.before
         return map(Touched._make, self._connection.execute(query, (self._environment, bucket, *edges)))
 
-    def changes_at(self, version: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
+    def changes_at(self, version: int, bucket: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
         first = self._range(version)[0]
-        query = f"SELECT {_CHANGE_COLUMNS} FROM change WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+        query = (
+            f"SELECT {_CHANGE_COLUMNS} FROM change "
+            "WHERE id IN (SELECT value FROM json_each(?)) AND bucket=? ORDER BY id"
+        )
         some = _json_of(first + place for place in place_numbers(places))
-        return self._connection.execute(query, (some,)).fetchall()
+        return self._connection.execute(query, (some, bucket)).fetchall()
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         return self._changes("environment=? ORDER BY bucket, row, version", self._environment)

@@ -10,16 +10,20 @@ from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 import sqlalchemy as sql
+from psycopg.pq import TransactionStatus
 from sqlalchemy import event
 
 from tagloom import limits, problems
 from tagloom.engine.storage import Snapshot, Stamp, State, Transaction, Undone
 from tagloom.measures import Times
 from tagloom.store.migrations import SCHEMA_QUERY, check_schema, newest_schema, upgrade
+from tagloom.store.postgres.cluster import Cluster
 from tagloom.store.postgres.connecting import Connection, Connections, Wire, connect_deaf, is_undone, unavailable
+from tagloom.store.postgres.distributing import check_cluster, is_distributed, spread
 from tagloom.store.postgres.following import CHANNEL, NOTIFICATION, Stamps
 from tagloom.store.postgres.reading import STATE_QUERY, PostgresSnapshot
 from tagloom.store.postgres.writing import PostgresTransaction
+from tagloom.store.schema import metadata
 
 _LOCK_SECONDS = 60  # A bulk commit of another process may hold the environment for some seconds.
 _FROZEN_SECONDS = 300  # A process that stopped inside a transaction keeps others waiting no longer than that.
@@ -54,22 +58,30 @@ _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 class PostgresDatabase:
     """The database of an installation: migrated when opened, then read and written."""
 
-    def __init__(self, url: str, *, create: bool = True) -> None:
+    def __init__(self, url: str, *, create: bool = True, distribute: bool = False) -> None:
         self.url = url
         self._is_open = False
         self._schema = newest_schema()
         self.engine = open_engine(url, self._control_wrote, self._check_writer, self._is_away)
         self._reading = self.engine.execution_options(reads=True)
         try:
-            self._migrate(create)
+            is_spread = self._migrate(create, distribute)
         except sql.exc.DBAPIError as error:
+            self.engine.dispose()
             raise problems.StoreUnavailable(f"PostgreSQL says: {_first_line(error.orig)}", retry_after=1) from error
+        except problems.Problem:
+            self.engine.dispose()
+            raise
+        self.cluster = Cluster(url) if is_spread else None
+        if self.cluster is not None:
+            event.listen(self.engine, "begin", self._join_nodes)
         self.connections = Connections(url)
         self.stamps = Stamps(url, self.connections)
         self.lock_times = Times()
         self._is_open = True
 
-    def _migrate(self, create: bool) -> None:
+    def _migrate(self, create: bool, distribute: bool) -> bool:
+        """Whether it is spread over a cluster."""
         with self.engine.begin() as connection:
             version: int = connection.exec_driver_sql("SELECT current_setting('server_version_num')::int").scalar_one()
             if version < _SERVER_VERSION_MIN:
@@ -79,20 +91,44 @@ class PostgresDatabase:
                 raise problems.InstallationMissing(
                     "There is no installation in this database. Create one with: tagloom init"
                 )
+            is_spread = is_there and is_distributed(connection)
+            if distribute and not is_spread:
+                check_cluster(connection)
+            if is_there and distribute and not is_spread:
+                raise problems.ParameterInvalid(
+                    "The installation in this database is not distributed, and other processes may be at work on it. "
+                    "Create a distributed one in another database, and bring this one there with: tagloom copy"
+                )
             if is_there and connection.exec_driver_sql(SCHEMA_QUERY).scalar_one() == self._schema:
-                return
+                return is_spread
             # A start that has to wait longer than writers do is given up, instead of keeping all of them waiting.
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
             # Processes that start at once migrate one after another; the later ones find nothing to do.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
+            is_new = connection.exec_driver_sql("SELECT to_regclass('alembic_version') IS NULL").scalar_one()
             upgrade(connection)
             _compare_bytewise(connection)
+            if distribute and is_new:
+                spread(connection)
+            return is_distributed(connection)
 
     def _check_writer(self, connection: sql.Connection) -> None:
         if self._is_open:
             _hold_schema(connection)
             check_schema(connection.exec_driver_sql(SCHEMA_QUERY).scalar_one(), self._schema)
             connection.exec_driver_sql(f"SELECT {_DURABLE}")
+
+    def _join_nodes(self, connection: sql.Connection) -> None:
+        """Transactions with the execution option `populations` see, or write, all nodes as one."""
+        options, opened = connection.get_execution_options(), connection.connection.driver_connection
+        if not options.get("populations", False):
+            return
+        assert isinstance(opened, Connection)
+        assert self.cluster is not None
+        if options.get("reads", False):
+            self.cluster.join_reading(opened)
+        else:
+            self.cluster.join_writing(Wire(opened), _LOCK_SECONDS)
 
     def check_ready(self) -> None:
         """Raises: StoreUnavailable: the database is away; SchemaChanged: it is migrated, or another release's."""
@@ -136,12 +172,14 @@ class PostgresDatabase:
             def bind(environment: int) -> PostgresTransaction:
                 # Its first trip ends when it holds the environment, for which it may wait.
                 began = time.monotonic()
-                bound = PostgresTransaction(wire, environment, self._schema, committed)
+                bound = PostgresTransaction(wire, environment, self._schema, committed, self.cluster)
                 self.lock_times.add(time.monotonic() - began)
                 return bound
 
             wire.later(_BEGIN_WRITING)
             wire.later(_WRITER_SETTINGS)
+            if self.cluster is not None:
+                self.cluster.begin_writing(wire, _LOCK_SECONDS)
             is_committing = False
             try:
                 yield bind
@@ -231,23 +269,27 @@ class PostgresStorage:
 
     @contextmanager
     def _reading(self) -> Iterator[Snapshot]:
+        cluster = self._database.cluster
         with self._database.connections.one(_READ_SECONDS_MAX) as connection:
             try:
-                snapshot = self._begin(connection)
+                wire, layout = Wire(connection), None
+                if cluster is None:
+                    wire.later(_BEGIN_READING)
+                    found = wire.ask(STATE_QUERY, self._environment)
+                else:
+                    found, layout = cluster.begin_reading(wire, self._environment)
+                snapshot = PostgresSnapshot(wire, self._environment, found)
                 self._database.stamps.raise_to(self._environment, snapshot.stamp())
                 yield snapshot
+                if cluster is not None and layout is not None:
+                    cluster.end_reading(connection, layout)
             except psycopg.Error as error:
                 if connection.closed:
                     self._database.connections.forget_idle()
                 raise unavailable(error) from error
             finally:
-                if not connection.closed:
+                if connection.info.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
                     connection.execute("ROLLBACK")
-
-    def _begin(self, connection: Connection) -> PostgresSnapshot:
-        wire = Wire(connection)
-        wire.later(_BEGIN_READING)
-        return PostgresSnapshot(wire, self._environment, wire.ask(STATE_QUERY, self._environment))
 
 
 def open_engine(
@@ -306,7 +348,8 @@ def _compare_bytewise(connection: sql.Connection) -> None:
     """Has every text of ours compared by its bytes, as SQLite and Python compare, whatever the database's language."""
     found = connection.exec_driver_sql(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema=current_schema() "
-        "AND data_type='text' AND collation_name IS DISTINCT FROM 'C'"
+        "AND data_type='text' AND collation_name IS DISTINCT FROM 'C' AND table_name=ANY(%s)",
+        (list(metadata.tables),),
     ).fetchall()
     for table, column in found:
         connection.exec_driver_sql(f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE text COLLATE "C"')

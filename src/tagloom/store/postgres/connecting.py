@@ -154,12 +154,16 @@ class Connections:
         connection.close()
 
 
+Question = tuple[str, Sequence[Any]]
+"""A query, and its values."""
+
+
 class Wire:
     """Statements on one connection. Those without an answer wait, and go out in one trip with the next question."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._waiting: list[tuple[str, Sequence[Any]]] = []
+        self._waiting: list[Question] = []
 
     def later(self, query: str, *values: Any) -> None:
         """Sends a statement no later than the next question, in order."""
@@ -169,7 +173,7 @@ class Wire:
         """The rows of a question, which sees what every statement before it did. One trip."""
         return self.ask_all([(query, values)])[0]
 
-    def ask_all(self, questions: Sequence[tuple[str, Sequence[Any]]]) -> list[list[tuple[Any, ...]]]:
+    def ask_all(self, questions: Sequence[Question]) -> list[list[tuple[Any, ...]]]:
         """The rows of several questions, in one trip."""
         waiting, self._waiting = self._waiting, []
         if not waiting and len(questions) == 1:

@@ -81,18 +81,23 @@ class PostgresSnapshot:
         return self._rows("kind='end' AND id=ANY(%s::int4[])", list(ids))
 
     def ends_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
-        condition = (
-            "kind='end' AND tag=ANY(%s::int4[]) AND EXISTS (SELECT 1 FROM unnest(%s::int4[]) AS wanted "
-            'JOIN change ON change.environment=%s AND bucket=wanted AND change."row"="row".id AND version>=%s)'
+        ends = self._rows("kind='end' AND tag=ANY(%s::int4[])", list(tags))
+        if not ends:
+            return []
+        query = (
+            'SELECT DISTINCT "row" FROM change '
+            'WHERE environment=%s AND bucket=ANY(%s::int4[]) AND "row"=ANY(%s::int4[]) AND version>=%s'
         )
-        return self._rows(condition, list(tags), list(buckets), self._environment, since)
+        ids = [end.id for end in ends]
+        changed = {row for (row,) in self._all(query, self._environment, list(buckets), ids, since)}
+        return [end for end in ends if end.id in changed]
 
     def aliases(self) -> list[tuple[str, str]]:
         found = self._all("SELECT path, target FROM alias WHERE environment=%s", self._environment)
         return [(path, target) for path, target in found]
 
     def chunk(self, row: int, bucket: int) -> bytes | None:
-        found = self._all("SELECT bearers FROM chunk WHERE place=%s", row << 16 | bucket)
+        found = self._all("SELECT bearers FROM chunk WHERE place=%s AND bucket=%s", row << 16 | bucket, bucket)
         return found[0][0] if found else None
 
     def chunks(self, row: int) -> list[tuple[int, bytes]]:
@@ -107,8 +112,8 @@ class PostgresSnapshot:
         return [(row, data) for row, data in self._all(query, list(rows))]
 
     def chunks_in(self, bucket: int, rows: Sequence[int]) -> list[tuple[int, bytes]]:
-        query = "SELECT (place >> 16)::int4, bearers FROM chunk WHERE place = ANY(%s::int8[])"
-        return [(row, data) for row, data in self._all(query, [row << 16 | bucket for row in rows])]
+        query = "SELECT (place >> 16)::int4, bearers FROM chunk WHERE place = ANY(%s::int8[]) AND bucket=%s"
+        return [(row, data) for row, data in self._all(query, [row << 16 | bucket for row in rows], bucket)]
 
     def runs(self) -> list[Run]:
         query = "SELECT id, keys, pages FROM run WHERE environment=%s ORDER BY id"
@@ -173,11 +178,12 @@ class PostgresSnapshot:
         query = (
             f"SELECT {_CHANGE_COLUMNS} FROM unnest(%s::int8[]) AS place JOIN change ON environment=%s "
             'AND bucket=(place & 65535)::int4 AND "row"=(place >> 16)::int4 AND version>=%s '
-            "ORDER BY place, version DESC"
+            "WHERE bucket=ANY(%s::int4[]) ORDER BY place, version DESC"
         )
         for start in range(0, len(places), _ROWS_AT_FIRST):
             some = list(places[start : start + _ROWS_AT_FIRST])
-            yield from map(ChunkChange._make, self._all(query, some, self._environment, since))
+            buckets = sorted({place & 0xFFFF for place in some})
+            yield from map(ChunkChange._make, self._all(query, some, self._environment, since, buckets))
 
     def changes_of(self, row: int, bucket: int) -> Iterator[ChunkChange]:
         query = (
@@ -216,10 +222,10 @@ class PostgresSnapshot:
         start = (_INTEGER_MAX if span.newest_first else 0, 0)
         return map(Touched._make, _paged(ask, start, lambda found: found[:2]))
 
-    def changes_at(self, version: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
-        before = self._range(version)[0]
-        query = f"SELECT {_CHANGE_COLUMNS} FROM change WHERE id=ANY(%s::int8[]) ORDER BY id"
-        return [(*found,) for found in self._all(query, [before + 1 + place for place in place_numbers(places)])]
+    def changes_at(self, version: int, bucket: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
+        first = self._range(version)[0] + 1
+        query = f"SELECT {_CHANGE_COLUMNS} FROM change WHERE id=ANY(%s::int8[]) AND bucket=%s ORDER BY id"
+        return [(*found,) for found in self._all(query, [first + place for place in place_numbers(places)], bucket)]
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         query = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tagloom.engine.storage import (
     BatchRecord,
@@ -18,12 +18,18 @@ from tagloom.engine.storage import (
     Touched,
 )
 from tagloom.store.migrations import SCHEMA_QUERY, check_schema
-from tagloom.store.postgres.connecting import Wire
+from tagloom.store.postgres.cluster import Cluster
+from tagloom.store.postgres.connecting import Question, Wire
 from tagloom.store.postgres.reading import STATE_QUERY, PostgresSnapshot
 from tagloom.store.schema import first_change_id
 
 _ARRAY_ROWS_MAX: Final = 2_000  # More rows than these are copied: an array is one value, held whole on both sides.
+_VALUES_ROWS_MAX: Final = 500  # Likewise where each row's values are parameters of their own, of at most 65,535.
 _ARRAY_BYTES_MAX: Final = 4_194_304  # Likewise.
+# Where the changes of the newest batch end, the next one's begin.
+_NEXT_CHANGE_QUERY: Final = (
+    "SELECT first_change + change_count FROM batch WHERE environment=%s ORDER BY version DESC LIMIT 1"
+)
 _COPIED_ROWS_HELD: Final = 512  # How many rows are looked at to tell whether they are few: 8 MB of chunks at most.
 _IDS_AT_FIRST: Final = 8  # Ids of tags are reserved by so many, then four times as many, and so on.
 _IDS_AT_ONCE_MAX: Final = 8_192
@@ -32,8 +38,11 @@ _IDS_AT_ONCE_MAX: Final = 8_192
 class Rows:
     """Rows for one table: few go as arrays in one statement, many by COPY. The types are PostgreSQL's, by column."""
 
+    rows_max = _ARRAY_ROWS_MAX
+
     def __init__(self, table: str, columns: dict[str, str], upsert: str = "") -> None:
         self.table = table
+        self.columns = columns
         self.names = ", ".join(columns)
         self.types = list(columns.values())
         self.upsert = upsert
@@ -45,7 +54,7 @@ class Rows:
         coming = iter(rows)
         few: list[Sequence[Any]] = []
         size = 0
-        while size <= _ARRAY_BYTES_MAX and len(few) <= _ARRAY_ROWS_MAX:
+        while size <= _ARRAY_BYTES_MAX and len(few) <= self.rows_max:
             more = list(islice(coming, _COPIED_ROWS_HELD))
             few.extend(more)
             size += sum(len(value) for row in more for value in row if isinstance(value, bytes | str))
@@ -55,7 +64,10 @@ class Rows:
             self._copy(wire, few, coming)
             return
         if few:
-            wire.later(self.insertion, *map(list, zip(*few, strict=True)))
+            self._send(wire, few)
+
+    def _send(self, wire: Wire, few: list[Sequence[Any]]) -> None:
+        wire.later(self.insertion, *map(list, zip(*few, strict=True)))
 
     def _copy(self, wire: Wire, few: list[Sequence[Any]], coming: Iterable[Sequence[Any]]) -> None:
         def rows() -> Iterable[Sequence[Any]]:
@@ -74,8 +86,23 @@ class Rows:
         wire.later("DROP TABLE arriving")
 
 
+class SpreadRows(Rows):
+    """Rows for a table on the nodes of a cluster: few go right to their shards, many by COPY."""
+
+    rows_max = _VALUES_ROWS_MAX
+
+    def _send(self, wire: Wire, few: list[Sequence[Any]]) -> None:
+        # Arrays would be taken apart on the coordinator, and carried to every shard.
+        one = f"({', '.join(f'%b::{kind}' for kind in self.types)})"
+        rows = ", ".join([one] * len(few))
+        values = (value for row in few for value in row)
+        wire.later(f"INSERT INTO {self.table} ({self.names}) VALUES {rows}{self.upsert}", *values)
+
+
 _CHUNKS = Rows(
-    "chunk", {"place": "int8", "bearers": "bytea"}, " ON CONFLICT (place) DO UPDATE SET bearers=excluded.bearers"
+    "chunk",
+    {"place": "int8", "bucket": "int4", "bearers": "bytea"},
+    " ON CONFLICT (place) DO UPDATE SET bearers=excluded.bearers",
 )
 _CHANGES = Rows(
     "change",
@@ -128,6 +155,22 @@ _TOUCHED = Rows(
     {"environment": "int4", "bucket": "int4", "version": "int8", "part": "int4", "people": "bytea", "places": "bytea"},
 )
 _PAGES = Rows("page", {"place": "int8", "entries": "bytea"})
+
+
+class Tables(NamedTuple):
+    """The tables that a cluster spreads."""
+
+    chunks: Rows
+    changes: Rows
+    touched: Rows
+    pages: Rows
+
+
+_WHOLE = Tables(_CHUNKS, _CHANGES, _TOUCHED, _PAGES)
+_SPREAD = Tables(
+    SpreadRows("chunk", _CHUNKS.columns, " ON CONFLICT (place, bucket) DO UPDATE SET bearers=excluded.bearers"),
+    *(SpreadRows(rows.table, rows.columns) for rows in _WHOLE[1:]),
+)
 _ROWS = Rows(
     '"row"',
     {
@@ -147,20 +190,26 @@ _ROWS = Rows(
 class PostgresTransaction(PostgresSnapshot):
     """The writer of one environment, which holds the environment's row, and so keeps all others waiting."""
 
-    def __init__(self, wire: Wire, environment: int, schema: str, committed: Callable[[int, State], None]) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        environment: int,
+        schema: str,
+        committed: Callable[[int, State], None],
+        cluster: Cluster | None = None,
+    ) -> None:
         # What is read after the lock sees everything that its last holder committed: each statement sees anew.
-        end = first_change_id(environment + 1)
-        (revision,), locked, newest = wire.ask_all(
-            [
-                (SCHEMA_QUERY, ()),
-                (f"{STATE_QUERY} FOR NO KEY UPDATE", (environment,)),
-                ("SELECT id FROM change WHERE id<%s ORDER BY id DESC LIMIT 1", (end,)),
-            ]
-        )
+        questions: list[Question] = [
+            (SCHEMA_QUERY, ()),
+            (f"{STATE_QUERY} FOR NO KEY UPDATE", (environment,)),
+            (_NEXT_CHANGE_QUERY, (environment,)),
+        ]
+        answers = wire.ask_all(questions) if cluster is None else cluster.take(wire, environment, questions)
+        (revision,), locked, newest = answers
+        self._tables = _WHOLE if cluster is None else _SPREAD
         check_schema(revision[0], schema)
         super().__init__(wire, environment, locked)
-        first = first_change_id(environment) + 1
-        self._next_change = max(first, newest[0][0] + 1) if newest else first
+        self._next_change = newest[0][0] if newest else first_change_id(environment) + 1
         self._committed = committed
         self._ids: list[int] = []
         self._ids_wanted = _IDS_AT_FIRST
@@ -247,16 +296,18 @@ class PostgresTransaction(PostgresSnapshot):
     def put_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
         emptied: list[int] = []
 
-        def kept() -> Iterable[tuple[int, bytes]]:
+        def kept() -> Iterable[tuple[int, int, bytes]]:
             for row, bucket, data in chunks:
                 if data:
-                    yield row << 16 | bucket, data
+                    yield row << 16 | bucket, bucket, data
                 else:
                     emptied.append(row << 16 | bucket)
 
-        _CHUNKS.put(self._wire, kept())
+        self._tables.chunks.put(self._wire, kept())
         if emptied:
-            self._wire.later("DELETE FROM chunk WHERE place=ANY(%b::int8[])", emptied)
+            buckets = sorted({place & 0xFFFF for place in emptied})
+            query = "DELETE FROM chunk WHERE place=ANY(%b::int8[]) AND bucket=ANY(%b::int4[])"
+            self._wire.later(query, emptied, buckets)
 
     def add_batches(self, batches: Sequence[tuple[BatchRecord, Sequence[ChunkChange], Sequence[Entry]]]) -> None:
         key, first = self._environment, self._next_change
@@ -265,7 +316,7 @@ class PostgresTransaction(PostgresSnapshot):
             heads.append((key, *batch[:9], batch.is_final, self._next_change, len(changes)))
             self._next_change += len(changes)
         every = (change for _, changes, _ in batches for change in changes)
-        _CHANGES.put(self._wire, ((first + number, key, *change) for number, change in enumerate(every)))
+        self._tables.changes.put(self._wire, ((first + number, key, *change) for number, change in enumerate(every)))
         _BATCHES.put(self._wire, heads)
         entries = (
             (key, batch.version, number, *entry)
@@ -279,7 +330,7 @@ class PostgresTransaction(PostgresSnapshot):
         _TOTALS.put(self._wire, ((self._environment, *total) for total in inserted))
 
     def add_touched(self, touched: Sequence[tuple[int, Touched]]) -> None:
-        _TOUCHED.put(self._wire, ((self._environment, bucket, *each) for bucket, each in sorted(touched)))
+        self._tables.touched.put(self._wire, ((self._environment, bucket, *each) for bucket, each in sorted(touched)))
 
     def add_undone(self, by: int, versions: Sequence[int]) -> None:
         query = "INSERT INTO undone (environment, version, by) SELECT %s, it, %s FROM unnest(%b::int8[]) AS it"
@@ -290,7 +341,7 @@ class PostgresTransaction(PostgresSnapshot):
     def add_run(self, keys: int, pages: int, entries: Iterable[bytes]) -> Run:
         query = "INSERT INTO run (environment, keys, pages) VALUES (%s, %s, %s) RETURNING id"
         identity = int(self._all(query, self._environment, keys, pages)[0][0])
-        _PAGES.put(self._wire, ((identity << 24 | number, page) for number, page in enumerate(entries)))
+        self._tables.pages.put(self._wire, ((identity << 24 | number, page) for number, page in enumerate(entries)))
         return Run(identity, keys, pages)
 
     def drop_run(self, run: int) -> None:
