@@ -18,6 +18,7 @@ from tagloom.engine.storage import (
     Touched,
 )
 from tagloom.store.migrations import SCHEMA_QUERY, check_schema
+from tagloom.store.postgres.compacting import CompactingWrites
 from tagloom.store.postgres.connecting import Wire
 from tagloom.store.postgres.reading import STATE_QUERY, PostgresSnapshot
 from tagloom.store.schema import first_change_id
@@ -144,7 +145,7 @@ _ROWS = Rows(
 )
 
 
-class PostgresTransaction(PostgresSnapshot):
+class PostgresTransaction(PostgresSnapshot, CompactingWrites):
     """The writer of one environment, which holds the environment's row, and so keeps all others waiting."""
 
     def __init__(self, wire: Wire, environment: int, schema: str, committed: Callable[[int, State], None]) -> None:
@@ -178,7 +179,7 @@ class PostgresTransaction(PostgresSnapshot):
             *state[:4],
             self._environment,
         )
-        self._state = state
+        self._state = state._replace(horizon=self._state.horizon)
         self._committed(self._environment, state)
 
     # The dictionary.
