@@ -285,7 +285,7 @@ class Horizon(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Freed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a compaction takes from the log, or would take: changes, and bytes of bitmaps.
+    """What a compaction takes from the log, or would take: changes, and bytes of their bitmaps.
 
     `versions` are those that come to lie at or below the horizon. `is_all` is False when there is more than was looked
     at, or done.
@@ -321,12 +321,16 @@ class Space(msgspec.Struct, frozen=True):
 
 
 class Environment(msgspec.Struct, frozen=True):
-    """One population of a space. `key` is its number in the store, never shown."""
+    """One population of a space. `key` is its number in the store, never shown.
+
+    History is kept for `retention_seconds`, 0 for ever.
+    """
 
     key: int
     space: str
     name: str
     catalogue: Literal["open", "closed"] = "open"
+    retention_seconds: int = 0
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):

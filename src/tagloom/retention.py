@@ -1,7 +1,7 @@
 """How long history is kept: how that is said, and what is refused because of it."""
 
 from tagloom import limits
-from tagloom.expiry import DAY, span_seconds
+from tagloom.expiry import DAY, span_seconds, span_text
 from tagloom.problems import Problem
 from tagloom.tags import printable
 
@@ -45,3 +45,12 @@ def parse_retention(text: str) -> int:
             value=printable(text),
         )
     return seconds
+
+
+def retention_text(seconds: int) -> str:
+    """A retention as it is written.
+
+    >>> retention_text(0), retention_text(7776000)
+    ('forever', '90d')
+    """
+    return span_text(seconds) or FOR_EVER

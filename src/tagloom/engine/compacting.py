@@ -121,8 +121,8 @@ def step(tx: Transaction) -> Freed:
             tx.drop_ends()
             at = Compacted(state.horizon)
         elif at.row == AFTER_ROWS:
-            looked, freed, at = _rewrite_touched(tx, at, state.horizon)
-            read, size = read + looked, size + freed
+            looked, at = _rewrite_touched(tx, at, state.horizon)
+            read += looked
         elif next(iter(tx.touched(at.bucket, since)), None) is None:
             at = Compacted(at.version, at.bucket + 1)
         else:
@@ -157,9 +157,8 @@ def _lost(kept: _Kept) -> RowTotal:
     return RowTotal(before.version, before.row, added, len(from_bytes(before.removed)))
 
 
-def _rewrite_touched(tx: Transaction, at: Compacted, horizon: int) -> tuple[int, int, Compacted]:
-    """Has some versions of a bucket say whom their changes touch that are left: places read, bytes freed, and how far
-    that is."""
+def _rewrite_touched(tx: Transaction, at: Compacted, horizon: int) -> tuple[int, Compacted]:
+    """Has some versions of a bucket say whom their changes touch that are left: places read, and how far that is."""
     some, places = list[Touched](), 0
     for each in tx.touched(at.bucket, Span(0, after=at.touched, before=horizon + 1)):
         some.append(each)
@@ -167,24 +166,22 @@ def _rewrite_touched(tx: Transaction, at: Compacted, horizon: int) -> tuple[int,
         if len(some) >= _VERSIONS_AT_ONCE or places >= limits.COMPACTION_CHANGES_MAX:
             break
     if not some:
-        return 0, 0, Compacted(at.version, at.bucket + 1)
+        return 0, Compacted(at.version, at.bucket + 1)
     people: dict[int, list[BitMap]] = {each.version: [] for each in some}
     left: dict[int, set[int]] = {each.version: set() for each in some}
     for version, place, added, removed in tx.changes_placed(some):
         people[version] += [from_bytes(added), from_bytes(removed)]
         left[version].add(place)
-    changed, freed = list[Touched](), 0
+    changed = list[Touched]()
     for each in some:
         staying = [place for place in place_numbers(each.places) if place in left[each.version]]
         touched = BitMap.union(BitMap(), *people[each.version])
         if len(staying) * 4 == len(each.places) and touched == from_bytes(each.people):
             continue
-        now = each.placed(to_bytes(touched), staying)
-        changed.append(now)
-        freed += sum(map(len, each[1:])) - sum(map(len, now[1:]))
+        changed.append(each.placed(to_bytes(touched), staying))
     if changed:
         tx.rewrite_touched(at.bucket, changed)
-    return places, freed, at._replace(touched=some[-1].version)
+    return places, at._replace(touched=some[-1].version)
 
 
 def foresee(version: Version, snapshot: Snapshot) -> Freed:

@@ -513,11 +513,16 @@ class BitmapPopulation:
 
     def raise_horizon(self, version: Version) -> bool:
         """See the port."""
+        if 0 <= version <= self.horizon().version:
+            return False
         job = Job(self._standing, lambda view: compacting.raise_horizon(version, view.tx))
         return self._committer.submit(job).result()
 
     def compact(self) -> Freed:
         """See the port."""
+        with self._standing.reading() as snapshot:
+            if snapshot.compacted().version >= snapshot.state().horizon:
+                return Freed(horizon=compacting.horizon_of(snapshot))
         return self._committer.submit(Job(self._standing, lambda view: compacting.step(view.tx))).result()
 
     def foresee_compaction(self, version: Version) -> Freed:

@@ -53,6 +53,8 @@ def create_app(
         mappings=loom.mappings,
         syncs=loom.syncs,
         runner=loom.runner,
+        compactor=loom.compactor,
+        retentions=loom.retentions,
         metrics=Metrics(),
         stored=Probe(lambda: stored(installation.control, now()), limits.PROBE_SECONDS_MAX),
         readiness=Probe(installation.check_ready, limits.PROBE_SECONDS_MAX),
@@ -73,7 +75,9 @@ def create_app(
         loom.fetcher.start()
         loom.runner.start()
         loom.sweeper.start()
+        loom.compactor.start()
         yield
+        loom.compactor.stop()
         loom.sweeper.stop()
         loom.runner.stop()
         loom.fetcher.stop()

@@ -549,6 +549,12 @@ class Control(Roster, ImportBook, SyncBook, Protocol):
     def put_catalogue(self, space: str, name: str, catalogue: str, events: Sequence[Event] = ()) -> Environment:
         """Opens or closes the catalogue of an environment."""
 
+    def put_retention(self, space: str, name: str, seconds: int, events: Sequence[Event] = ()) -> Environment:
+        """Has an environment keep its history so long, 0 for ever."""
+
+    def list_retained(self) -> tuple[Environment, ...]:
+        """The environments that have a retention, or of which some is to be compacted still."""
+
     def add_token(self, token: Token, secret_hash: bytes, events: Sequence[Event] = ()) -> None:
         """Stores a token by the SHA-256 of its secret."""
 

@@ -79,7 +79,13 @@ class Answers:
         return seen_today(self._states[version], now)
 
     def _too_old(self, version: Version) -> HistoryCompacted:
-        return HistoryCompacted(f"Version {version} is older than {self._horizon}.", version=version)
+        horizon = self.horizon()
+        return HistoryCompacted(
+            f"Version {version} is older than {horizon.version}.",
+            version=version,
+            kept_from_version=horizon.version,
+            kept_since=horizon.at,
+        )
 
     def horizon(self) -> Horizon:
         if not self._horizon:
