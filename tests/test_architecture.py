@@ -19,6 +19,7 @@ SOURCES = (ROOT / "src", ROOT / "client" / "src")
 WORDS = {
     "model",
     "expiry",
+    "retention",
     "tags",
     "rules",
     "problems",

@@ -35,6 +35,8 @@ FIRST_RELEASE = (
     "('main', 'all', 'All', '', '', 'everyone', '{\"type\":\"all\",\"of\":[]}', 1)",
 )
 
+PROGRESS = ("bucket", "row", "touched")
+
 
 def test_the_migrations_make_the_schema_that_is_described(tmp_path: Path) -> None:
     database = SqliteDatabase(tmp_path / "tagloom.sqlite")
@@ -177,6 +179,8 @@ def test_a_log_of_an_earlier_release_finds_whom_its_versions_touched(tmp_path: P
     told = [population.list_changes(person=Person("user", id), limit=9) for id in ("u3", "u4", "u69999")]
     with installation.database.engine.begin() as connection:
         connection.execute(sql.text("DROP TABLE batch_bucket"))
+        for name in ("retention_seconds", "horizon", "compacted", *(f"compacting_{of}" for of in PROGRESS)):
+            connection.execute(sql.text(f"ALTER TABLE environment DROP COLUMN {name}"))
         connection.execute(sql.text("UPDATE alembic_version SET version_num='0009'"))
     installation.close()
 

@@ -8,6 +8,7 @@ import msgspec
 
 from tagloom import limits, problems
 from tagloom.model import SCOPES, Environment, Event, Organization, Permission, Scope, Space, Token
+from tagloom.retention import retention_text
 from tagloom.secrecy import hashed, new_id, new_secret
 from tagloom.slugs import free_slug, parse_name, parse_slug
 from tagloom.store.port import Control
@@ -330,6 +331,16 @@ class Access:
         changed = self._control.put_catalogue(
             space, name, catalogue, [self._event(organization, actor, action, name, space=space)]
         )
+        self._places.pop((space, name), None)
+        return changed
+
+    def put_retention(self, environment: Environment, seconds: int, *, actor: str = COMMAND_LINE) -> Environment:
+        """Has an environment keep its history so long, 0 for ever. What that gives up is the caller's to confirm."""
+        space, name = environment.space, environment.name
+        organization = self._control.get_space(space).organization
+        detail = {"retention": retention_text(seconds)}
+        event = self._event(organization, actor, "retention changed", name, detail, space=space)
+        changed = self._control.put_retention(space, name, seconds, [event])
         self._places.pop((space, name), None)
         return changed
 

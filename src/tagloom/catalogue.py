@@ -98,17 +98,18 @@ class Catalogue:
     ) -> dict[TagPath, tuple[int, ...]]:
         """How many people bore each tag itself at the end of each of the last `days` days in UTC, and now.
 
-        Raises: ParameterInvalid.
+        Days before the horizon are left out. Raises: ParameterInvalid.
         """
         _check_days(days)
         if len(tags) > limits.PAGE_ITEMS_MAX:
             raise problems.ParameterInvalid(f"At most {limits.PAGE_ITEMS_MAX} tags are asked for at once.")
-        return self._population_of(environment).users_at(tags, day_ends(self._now(), days))
+        found = self._population_of(environment).users_at(tags, day_ends(self._now(), days))
+        return {tag: tuple(count for count in counts if count is not None) for tag, counts in found.items()}
 
     def trend(self, environment: Environment, tag: TagPath, *, days: int = 30) -> tuple[TagPoint, ...]:
         """How many people bore the tag, and anything at or below it, at the end of each day in UTC, and now.
 
-        Raises: ParameterInvalid, TagNotFound, TagIsAlias.
+        Days before the horizon are left out. Raises: ParameterInvalid, TagNotFound, TagIsAlias.
         """
         _check_days(days)
         population = self._population_of(environment)
@@ -117,7 +118,10 @@ class Catalogue:
         moments = day_ends(now, days)
         wanted = [Definition("everyone", HasTag(tag, "exact")), Definition("everyone", HasTag(tag, "subtree"))]
         own, below = population.trend(wanted, {}, moments)
-        return tuple(map(TagPoint, (*moments, rfc3339(now)), own, below))
+        points = zip((*moments, rfc3339(now)), own, below, strict=True)
+        return tuple(
+            TagPoint(at, users, under) for at, users, under in points if users is not None and under is not None
+        )
 
     def sources(
         self, environment: Environment, tag: TagPath, *, limit: int = limits.PAGE_ITEMS_DEFAULT

@@ -27,6 +27,12 @@ TAGS_PER_ENVIRONMENT_MAX = 1_000_000  # The catalogue lives in memory: about 200
 TTL_DAYS_MAX = 3_650  # Ten years: what is to last longer has no end.
 ENDS_PER_SWEEP_MAX = 10_000  # Ends that one batch of a sweep takes: some hundred milliseconds of other writers' time.
 SWEEP_SECONDS_BETWEEN_LOOKS = 5  # How often a server looks for what has ended; so late a tagging ends at most.
+RETENTION_DAYS_MIN = 1  # Who makes a mistake finds it within a day, and can undo it.
+RETENTION_DAYS_MAX = 36_500  # A hundred years; what is to be kept longer has no retention.
+COMPACTION_CHANGES_MAX = 4_000  # Of the log, that one transaction of a compaction reads: 50 ms of other writers' time.
+COMPACTION_FORESEEN_MAX = 200_000  # Changes that are read to tell what a compaction would free; beyond, it is a part.
+COMPACTION_SECONDS_BETWEEN_LOOKS = 60  # How often a server looks for history that is older than its retention.
+COMPACTION_STEPS_PER_RETENTION = 100  # History grows so many parts older than its retention before it is compacted.
 TAGS_PER_LINE_MAX = 10_000  # One person's tags in one line of a body.
 ALIAS_HOPS_MAX = 16  # A path that was renamed more often than this is refused, not chased.
 

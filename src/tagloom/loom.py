@@ -10,6 +10,7 @@ from tagloom.access import Access
 from tagloom.accounts import Accounts
 from tagloom.boards import Boards
 from tagloom.catalogue import Catalogue
+from tagloom.compaction import Compactor, Retentions
 from tagloom.expiry import Moment
 from tagloom.fetching.remotes import Remotes
 from tagloom.foresight import Foresight
@@ -93,6 +94,8 @@ class Loom:
     syncs: Syncs
     runner: Runner
     sweeper: Sweeper
+    compactor: Compactor
+    retentions: Retentions
     openid: OpenId | None
     now: Callable[[], float]
 
@@ -109,6 +112,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
     imports = Imports(control, installation.uploads, installation.population, now)
     provider, reach = installation.identity_provider, installation.reach
     remotes = Remotes(reach)
+    compactor = Compactor(control.list_retained, installation.population, now)
     return Loom(
         installation=installation,
         access=access,
@@ -135,6 +139,8 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
             now=now,
         ),
         sweeper=Sweeper(installation.list_ending, installation.population, now),
+        compactor=compactor,
+        retentions=Retentions(access, compactor),
         openid=None if provider is None else OpenId(provider, now),
         now=now,
     )

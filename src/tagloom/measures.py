@@ -34,6 +34,15 @@ class Commits:
     failed: int = 0
 
 
+@dataclass
+class Compactions:
+    """What a process has freed of the log, and since when all history of an environment is kept, as it saw it last."""
+
+    changes: int = 0
+    bytes: int = 0
+    horizons: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Pooled:
     """The connections of a process to its database."""

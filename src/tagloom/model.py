@@ -257,6 +257,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     `tags_renewed` are those that they bore before and after, and of which it changed when they end.
     `undoes` is the one version that it took back; when there were several, `undoes_count` is their number.
+    One that `is_compacted` cannot be undone, and names only those of the tags that were still borne at the horizon.
     """
 
     version: Version
@@ -273,6 +274,28 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     tags_removed: tuple[str, ...] = ()
     undoes_count: int = 0
     tags_renewed: tuple[str, ...] = ()
+    is_compacted: bool = False
+
+
+class Horizon(msgspec.Struct, frozen=True, kw_only=True):
+    """From which version on, and since when, all history is kept; version 0, at no time, when all of it is."""
+
+    version: Version = 0
+    at: str | None = None
+
+
+class Freed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a compaction takes from the log, or would take: changes, and bytes of their bitmaps.
+
+    `versions` are those that come to lie at or below the horizon. `is_all` is False when there is more than was looked
+    at, or done.
+    """
+
+    horizon: Horizon
+    versions: int = 0
+    changes: int = 0
+    bytes: int = 0
+    is_all: bool = True
 
 
 class OverlapRegion(msgspec.Struct, frozen=True):
@@ -298,12 +321,16 @@ class Space(msgspec.Struct, frozen=True):
 
 
 class Environment(msgspec.Struct, frozen=True):
-    """One population of a space. `key` is its number in the store, never shown."""
+    """One population of a space. `key` is its number in the store, never shown.
+
+    History is kept for `retention_seconds`, 0 for ever.
+    """
 
     key: int
     space: str
     name: str
     catalogue: Literal["open", "closed"] = "open"
+    retention_seconds: int = 0
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):

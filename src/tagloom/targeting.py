@@ -124,14 +124,17 @@ class Targeting:
     def trend(self, environment: Environment, wanted: Definition, *, days: int = 30) -> tuple[Point, ...]:
         """How many people a rule found at the end of each of the last `days` days in UTC, and now.
 
-        It is today's rule on the taggings of then. Raises: ParameterInvalid, RuleInvalid and its kinds, TagProblem.
+        It is today's rule on the taggings of then. Days before the horizon are left out.
+
+        Raises: ParameterInvalid, RuleInvalid and its kinds, TagProblem.
         """
         _check_between(days, limits.DAYS_PER_TREND_MAX, "days")
         definitions = self._checked(environment, wanted, None)
         now = self._now()
         moments = day_ends(now, days)
         (counts,) = self._population_of(environment).trend([wanted], definitions, moments)
-        return tuple(Point(at, count) for at, count in zip((*moments, rfc3339(now)), counts, strict=True))
+        points = zip((*moments, rfc3339(now)), counts, strict=True)
+        return tuple(Point(at, count) for at, count in points if count is not None)
 
     def examine(self, environment: Environment, wanted: Definition, tribe: str | None) -> tuple[Hint, ...]:
         """What is odd about a rule: that it never or always matches, or means the same as another tribe.

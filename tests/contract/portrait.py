@@ -112,6 +112,15 @@ def portrait(of: Population) -> dict[str, Any]:
     }
 
 
+def current(of: Population) -> dict[str, Any]:
+    """What is so now, with who gave it: answers that no compaction may change."""
+    found = portrait(of)
+    return {name: answer for name, answer in found.items() if "change" not in name and name not in _OF_HISTORY}
+
+
+_OF_HISTORY = {"imports of a", "newest by tag", "newest by person", "by person and actor", "sources"}
+
+
 def sums(of: Population) -> dict[str, Any]:
     """The answers that look at everybody."""
     return {

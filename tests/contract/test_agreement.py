@@ -19,13 +19,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tagloom import limits
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import Mode, Origin, Person, TribeMode
 from tagloom.store.port import Population, Request, TagTribe, UndoAll
 from tagloom.tags import TagPath
 from tests.bodies import Line, part, parts, user
 from tests.contract.conftest import ADAPTERS, Clock, Subject, make_population
-from tests.contract.portrait import PEOPLE, TAGS, TRIBES, comparisons, earlier, outcome, portrait, sums
+from tests.contract.portrait import PEOPLE, TAGS, TRIBES, comparisons, current, earlier, outcome, portrait, sums
 
 people = st.sampled_from(PEOPLE)
 paths = st.sampled_from(TAGS)
@@ -288,6 +289,28 @@ class Agreement(RuleBasedStateMachine):
         if is_foreseen:
             self._both(lambda population: population.foresee(UndoAll(versions, override), TRIBES))
         self._both(lambda population: population.undo_all(versions, Origin("bob"), dry_run=dry_run, override=override))
+
+    @rule(steps_back=st.one_of(st.integers(0, 4), st.integers(0, 40)), changes=st.sampled_from([1, 3, 4_000]))
+    def compact(self, steps_back: int, changes: int) -> None:
+        """Gives up history, by steps of so many changes; between any two, what is so now is answered as before."""
+        newest = self._oracle.population.version()
+        version = newest - steps_back % (newest + 1)
+        population = self._subject.population
+        before = current(population)
+        foreseen = population.foresee_compaction(version)
+        self._both(lambda population: population.raise_horizon(version))
+        limit, limits.COMPACTION_CHANGES_MAX = limits.COMPACTION_CHANGES_MAX, changes
+        try:
+            freed = [population.compact()]
+            assert current(population) == before
+            while not freed[-1].is_all:
+                freed.append(population.compact())
+        finally:
+            limits.COMPACTION_CHANGES_MAX = limit
+        assert current(population) == before
+        if self.adapter != "memory":
+            assert sum(each.changes for each in freed) == foreseen.changes
+        assert population.horizon() == self._oracle.population.horizon()
 
     # What happens from outside.
 

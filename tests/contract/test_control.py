@@ -109,6 +109,17 @@ def test_the_catalogue_of_one_environment_is_closed_and_opened(tenant: Control) 
     assert tenant.put_catalogue("main", "staging", "open").catalogue == "open"
 
 
+def test_an_environment_keeps_history_for_ever_or_as_long_as_is_said(tenant: Control) -> None:
+    assert tenant.list_retained() == ()
+
+    kept = tenant.put_retention("main", "staging", 86_400)
+
+    assert (kept.name, kept.retention_seconds, kept.catalogue) == ("staging", 86_400, "open")
+    assert tenant.list_retained() == (kept,)
+    assert tenant.put_retention("main", "staging", 0).retention_seconds == 0
+    assert tenant.list_retained() == ()
+
+
 def test_a_token_is_found_by_the_hash_of_its_secret(tenant: Control) -> None:
     tenant.add_token(token("t1"), b"1" * 32)
 

@@ -225,6 +225,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     tags_removed: tuple[str, ...] = ()
     undoes_count: int = 0
     tags_renewed: tuple[str, ...] = ()
+    is_compacted: bool = False
 
 
 class Organization(msgspec.Struct, frozen=True):
@@ -242,13 +243,36 @@ class Space(msgspec.Struct, frozen=True):
     name: str
 
 
+class Horizon(msgspec.Struct, frozen=True, kw_only=True):
+    """From which version on, and since when, all history is kept; version 0 when all of it is."""
+
+    version: int = 0
+    at: str | None = None
+
+
+class Freed(msgspec.Struct, frozen=True, kw_only=True):
+    """What is given up of the history: versions up to the horizon, and so many changes and bytes of the log.
+
+    Unless `is_all`, there are more changes than were counted.
+    """
+
+    horizon: Horizon
+    versions: int = 0
+    changes: int = 0
+    bytes: int = 0
+    is_all: bool = True
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """One population of a space. In a list the version is left out."""
+    """One population of a space. In a list the version and the horizon are left out."""
 
     space: str
     name: str
     catalogue: Literal["open", "closed"]
+    retention: str = "forever"
     version: int | None = None
+    horizon: Horizon | None = None
+    forgets: Freed | None = None
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):

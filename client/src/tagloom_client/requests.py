@@ -92,6 +92,15 @@ def set_catalogue(place: Place, catalogue: Literal["open", "closed"]) -> Ask[Env
     return Ask("PATCH", place.address, reading(Environment), body=json_body({"catalogue": catalogue}))
 
 
+def set_retention(place: Place, retention: str, *, forget: bool = False, dry_run: bool = False) -> Ask[Environment]:
+    """Keeps history so long (`90d`, `1y`, `forever`); what is older is given up for good, which `forget` says.
+
+    `forgets` of the answer says what that is; with dry_run nothing else happens. Raises: Conflict: without forget.
+    """
+    query = query_of(forget=forget, dry_run=dry_run)
+    return Ask("PATCH", place.address, reading(Environment), query=query, body=json_body({"retention": retention}))
+
+
 def list_tokens(place: Place, organization: str) -> Ask[Page[Token]]:
     """The tokens of an organization, without their secrets."""
     return Ask("GET", f"/v2/organizations/{segment(organization)}/tokens", reading(Page[Token]))

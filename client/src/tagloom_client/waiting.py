@@ -201,6 +201,7 @@ class AsyncTagloom(AsyncSender):
     list_environments = _pages(requests.list_environments)
     get_environment = _one(requests.get_environment)
     set_catalogue = _one(requests.set_catalogue)
+    set_retention = _one(requests.set_retention)
     list_tokens = _pages(requests.list_tokens)
     create_token = _one(requests.create_token)
     revoke_token = _one(requests.revoke_token)

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from tagloom import problems
-from tagloom.cli import demonstration, importing, installing, inviting, shelving, syncing, targeting, writing
+from tagloom.cli import demonstration, importing, installing, inviting, keeping, shelving, syncing, targeting, writing
 from tagloom.cli.speaking import complain, complain_of_files, complain_of_usage
 from tagloom.serving import log_troubles
 
@@ -57,7 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for part in (installing, inviting, importing, writing, targeting, syncing, shelving, demonstration):
+for part in (installing, keeping, inviting, importing, writing, targeting, syncing, shelving, demonstration):
     app.registered_commands.extend(part.app.registered_commands)
     app.registered_groups.extend(part.app.registered_groups)
 

@@ -25,7 +25,7 @@ AsOfOption = Annotated[
     str | None, typer.Option("--as-of", help="How it was at this version, or at a time such as 2026-03-01T09:00:00Z.")
 ]
 TtlOption = Annotated[
-    str | None, typer.Option("--ttl", help="After how long the tags end that are given, such as 14d (m, h, d or w).")
+    str | None, typer.Option("--ttl", help="After how long the tags end that are given, such as 14d (m, h, d, w or y).")
 ]
 ExpiresAtOption = Annotated[
     str | None, typer.Option("--expires-at", help="When they end instead: a time such as 2026-12-24T18:00:00Z.")

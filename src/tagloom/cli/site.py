@@ -18,6 +18,7 @@ from tagloom.importing.imports import How
 from tagloom.loom import make_loom
 from tagloom.mappings import Mapping
 from tagloom.model import Audience, Mode, Origin, Person, Rejected, TribeMode
+from tagloom.retention import retention_text
 from tagloom.rules import parse_rule
 from tagloom.sources import Remote
 from tagloom.store.imports_port import FETCHED, WORKED_ON, ImportFormat
@@ -92,6 +93,7 @@ class Site(Protocol):
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain: ...
     def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]: ...
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain: ...
+    def retention(self, wanted: str | None, *, forget: bool, dry_run: bool) -> Plain: ...
 
 
 class LocalSite:
@@ -285,6 +287,19 @@ class LocalSite:
         versions, origin = chosen_versions(self._population, chosen), Origin(_ACTOR, "undo")
         return _plain(self._population.undo_all(versions, origin, dry_run=dry_run, override=override))
 
+    def retention(self, wanted: str | None, *, forget: bool, dry_run: bool) -> Plain:
+        """How long history is kept, and from where on it is; with a wanted one, what that gives up."""
+        environment, freed = self._environment, None
+        if wanted is not None:
+            environment, freed = self._loom.retentions.put(
+                environment, wanted, forget=forget, dry_run=dry_run, actor=_ACTOR
+            )
+        return {
+            "retention": retention_text(environment.retention_seconds),
+            "horizon": _plain(self._population.horizon()),
+            "forgets": None if freed is None else _plain(freed),
+        }
+
 
 class RemoteSite:
     """A server that speaks the Platform API."""
@@ -462,6 +477,16 @@ class RemoteSite:
         asked = {name: value for name, value in msgspec.structs.asdict(chosen).items() if value is not None}
         with told():
             return _plain(self._client.undo_all(**asked, dry_run=dry_run, override=override))
+
+    def retention(self, wanted: str | None, *, forget: bool, dry_run: bool) -> Plain:
+        """How long history is kept, and from where on it is; with a wanted one, what that gives up."""
+        with told():
+            if wanted is None:
+                found = self._client.get_environment()
+            else:
+                found = self._client.set_retention(wanted, forget=forget, dry_run=dry_run)
+        shown = _plain(found)
+        return {name: shown[name] for name in ("retention", "horizon", "forgets")}
 
 
 class ServerRefused(problems.Problem):

@@ -9,6 +9,7 @@ from tagloom import problems
 from tagloom.engine import evaluate, history
 from tagloom.engine.catalogue import not_found
 from tagloom.engine.chunks import BitMap, holds
+from tagloom.engine.compacting import compacted, horizon_of
 from tagloom.engine.keys import key_of
 from tagloom.engine.past import Leaf, Past, leaves_of, names_of_today, rows_of, versions_before
 from tagloom.engine.reads import some_of, stream_people
@@ -31,11 +32,18 @@ def version_at(standing: Standing, moment: str) -> Version:
 
 
 def check_version(standing: Standing, version: Version) -> None:
-    """Whether the environment ever was at this version; 0 is before the first. Raises: ChangeNotFound."""
+    """Whether it is known what the environment was at this version; 0 is before the first.
+
+    Raises: ChangeNotFound; HistoryCompacted: it lies below the horizon.
+    """
     if not 0 <= version <= standing.stamp.version:
         raise problems.ChangeNotFound(
             f"There is no version {version}; the newest is {standing.stamp.version}.", version=version
         )
+    # The horizon of just the log that is about to be read.
+    horizon = horizon_of(standing.snapshot())
+    if version < horizon.version:
+        raise compacted(version, horizon)
 
 
 def _in_each_bucket(standing: Standing, leaves: Mapping[Leaf, Sequence[int]], version: Version) -> Iterator[Past]:

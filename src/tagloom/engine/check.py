@@ -12,7 +12,17 @@ from tagloom.engine.chunks import BitMap, bitmap_of, from_bytes
 from tagloom.engine.dictionary import FACTS
 from tagloom.engine.directory import unpack_keys, unpack_page
 from tagloom.engine.keys import KeyHash
-from tagloom.engine.storage import ChunkChange, Entry, Moved, Row, RowTotal, Snapshot, Span, place_numbers
+from tagloom.engine.storage import (
+    ChunkChange,
+    Compacted,
+    Entry,
+    Moved,
+    Row,
+    RowTotal,
+    Snapshot,
+    Span,
+    place_numbers,
+)
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import Receipt
 from tagloom.tags import branches_above, parse_tag
@@ -26,6 +36,7 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     if missing:
         yield f"dictionary: the facts {', '.join(sorted(missing))} are missing"
         return
+    yield from _compaction_stands_within_the_log(snapshot)
     yield from _chunks_are_the_fold_of_their_changes(snapshot, rows)
     yield from _batches_count_their_changes(snapshot, rows, facts)
     yield from _versions_touched_whom_they_say(snapshot)
@@ -35,6 +46,14 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     yield from _ends_are_of_bearers(snapshot, rows)
     yield from _keys_and_hashes_agree(snapshot, facts, whole)
     yield from _steps_name_their_versions(snapshot)
+
+
+def _compaction_stands_within_the_log(snapshot: Snapshot) -> Iterator[str]:
+    state, done = snapshot.state(), snapshot.compacted()
+    if not 0 <= done.version <= state.horizon <= state.version:
+        yield f"history is compacted to version {done.version} of {state.horizon}, of {state.version} that there are"
+    elif done.version == state.horizon and done != Compacted(done.version):
+        yield "a compaction that is over says that it goes on"
 
 
 def _whole(snapshot: Snapshot, row: int) -> BitMap:
@@ -77,16 +96,19 @@ def _change_fits(change: ChunkChange, before: BitMap, where: str) -> Iterator[st
 
 
 def _versions_touched_whom_they_say(snapshot: Snapshot) -> Iterator[str]:
+    # Until a compaction is over, what it gives up may still be named.
+    horizon, done = snapshot.state().horizon, snapshot.compacted().version
+    unsettled = horizon if done < horizon else 0
     found = 0
     for bucket in range((snapshot.state().next_ordinal - 1) // ORDINALS_PER_CHUNK + 1):
         for each in snapshot.touched(bucket, Span(0)):
             changes = [*map(ChunkChange._make, snapshot.changes_at(each.version, bucket, each.places))]
             found += len(changes)
             people = BitMap.union(BitMap(), *(from_bytes(data) for change in changes for data in change[-2:]))
-            is_whole = len(changes) == len(place_numbers(each.places))
+            is_whole = len(changes) == len(place_numbers(each.places)) or each.version <= unsettled
             if not is_whole or any(change.version != each.version for change in changes):
                 yield f"version {each.version} names changes of bucket {bucket} that are not its own"
-            elif people != from_bytes(each.people):
+            elif people != from_bytes(each.people) and (each.version > unsettled or people - from_bytes(each.people)):
                 yield f"version {each.version} says that it touched others in bucket {bucket} than its changes did"
     if missing := snapshot.changes_count() - found:
         yield f"{abs(missing)} changes are not found by the people whom they touched"
@@ -95,7 +117,8 @@ def _versions_touched_whom_they_say(snapshot: Snapshot) -> Iterator[str]:
 def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts: dict[str, int]) -> Iterator[str]:
     tags = {row.id for row in rows.values() if row.kind == "tag"}
     version = totals_count = 0
-    newest = snapshot.state().version
+    newest, horizon = snapshot.state().version, snapshot.state().horizon
+    compacted = snapshot.compacted().version
     while batches := snapshot.batches(version, 1_000):
         for batch in batches:
             if batch.version != version + 1:
@@ -119,8 +142,11 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
                 ("removed", removed, batch.removed),
                 ("new people", new_people, batch.new_people),
             ):
-                if counted != said:
+                # Up to the horizon the heads still say what was; of that, the changes hold what stays.
+                if counted > said or (counted < said and version > horizon):
                     yield f"version {version} says {said} {name}, and its changes hold {counted}"
+            if removed and version <= compacted:
+                yield f"version {version} is compacted and still removes {removed}"
             stored = {total.row: total for total in snapshot.totals(version, sorted(totals))}
             totals_count += len(stored)
             for row, total in totals.items():

@@ -22,7 +22,7 @@ def get_change(standing: Standing, version: Version) -> Change:
     batch = standing.snapshot().batch(version) if version > 0 else None
     if batch is None:
         raise problems.ChangeNotFound(f"There is no version {version}.", version=version)
-    return _change(batch)
+    return _change(batch, standing.snapshot().state().horizon)
 
 
 def list_changes(standing: Standing, *, person: Person | None, tag: TagPath | None, span: Span) -> tuple[Change, ...]:
@@ -31,10 +31,11 @@ def list_changes(standing: Standing, *, person: Person | None, tag: TagPath | No
     if person is not None:
         return tuple(itertools.islice(_changes_of_person(standing, person, tag, span), span.limit))
     snapshot = standing.snapshot()
+    horizon = snapshot.state().horizon
     if tag is None:
-        return tuple(map(_change, snapshot.find_batches(span)))
+        return tuple(_change(batch, horizon) for batch in snapshot.find_batches(span))
     rows = _rows_ever(standing, tag)
-    return tuple(map(_change, snapshot.find_batches(span, sorted(rows)))) if rows else ()
+    return tuple(_change(batch, horizon) for batch in snapshot.find_batches(span, sorted(rows))) if rows else ()
 
 
 def find_versions(
@@ -82,7 +83,7 @@ def _changes_of_person(standing: Standing, person: Person, tag: TagPath | None, 
     if ordinal is None:
         return
     rows, snapshot = standing.dictionary.rows, standing.snapshot()
-    wanted = None if tag is None else _rows_ever(standing, tag)
+    wanted, horizon = None if tag is None else _rows_ever(standing, tag), snapshot.state().horizon
     changes = changes_touching(standing, ordinal, span)
     for version, group in itertools.groupby(changes, lambda change: change.version):
         added, removed, is_touched, ends = set[int](), set[int](), False, set[int]()
@@ -98,7 +99,9 @@ def _changes_of_person(standing: Standing, person: Person, tag: TagPath | None, 
         renewed = (known if wanted is None else known & wanted) - added - removed
         batch = snapshot.batch(version) if is_touched or renewed else None
         if batch is not None and _is_wanted(batch, span):
-            yield _change(batch, *(sorted(rows[row].path for row in found) for found in (added, removed, renewed)))
+            yield _change(
+                batch, horizon, *(sorted(rows[row].path for row in found) for found in (added, removed, renewed))
+            )
 
 
 def changes_touching(standing: Standing, ordinal: int, span: Span) -> Iterator[ChunkChange]:
@@ -139,6 +142,7 @@ def given(standing: Standing, tag: TagPath, ordinal: int) -> Given:
 
 def _change(
     batch: BatchRecord,
+    horizon: int,
     tags_added: Sequence[str] = (),
     tags_removed: Sequence[str] = (),
     tags_renewed: Sequence[str] = (),
@@ -158,4 +162,5 @@ def _change(
         tags_removed=tuple(tags_removed),
         tags_renewed=tuple(tags_renewed),
         undoes_count=batch.undoes_count,
+        is_compacted=batch.version <= horizon,
     )

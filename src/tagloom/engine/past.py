@@ -68,21 +68,24 @@ def _today(dictionary: Dictionary, path: str) -> TagPath:
 
 def trend(
     standing: Standing, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
-) -> tuple[tuple[int, ...], ...]:
-    """The counts of each rule just before each moment, and now."""
+) -> tuple[tuple[int | None, ...], ...]:
+    """The counts of each rule just before each moment, and now; None of a moment before the horizon."""
     snapshot = standing.snapshot()
-    versions = versions_before(snapshot, moments, standing.stamp.version)
+    horizon = snapshot.state().horizon
+    every = versions_before(snapshot, moments, standing.stamp.version)
+    versions = [version for version in every if version >= horizon]
+    unknown = (None,) * (len(every) - len(versions))
     gone = list(names_of_today(standing.dictionary))
     leaves = {leaf: rows_of(standing.dictionary, *leaf, gone) for leaf in leaves_of(wanted, tribes)}
     rows = sorted({*standing.dictionary.facts.values(), *(row for found in leaves.values() for row in found)})
-    counts = [[0] * (len(moments) + 1) for _ in wanted]
+    counts = [[0] * (len(versions) + 1) for _ in wanted]
     for bucket in range((standing.state.next_ordinal + ORDINALS_PER_CHUNK - 1) // ORDINALS_PER_CHUNK):
         past = Past(standing, leaves, rows, bucket)
-        changes = snapshot.changes_of_rows(rows, bucket, versions[0]) if moments else iter(())
+        changes = snapshot.changes_of_rows(rows, bucket, versions[0]) if versions else iter(())
         for place, numbers in _walk_back(past, changes, versions, wanted, tribes):
             for number, count in enumerate(numbers):
                 counts[number][place] += count
-    return tuple(map(tuple, counts))
+    return tuple((*unknown, *each) for each in counts)
 
 
 def _walk_back(
@@ -162,21 +165,25 @@ class Past:
         return self._rows[self._facts[name]]
 
 
-def users_at(standing: Standing, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int, ...]]:
-    """How many bore each of these tags itself just before each moment, and now.
+def users_at(
+    standing: Standing, tags: Sequence[TagPath], moments: Sequence[str]
+) -> dict[TagPath, tuple[int | None, ...]]:
+    """How many bore each of these tags itself just before each moment, and now; None of a moment before the horizon.
 
     Summed from what each version did to the tag, counted. Only where two rows are one tag today, and people may have
     borne both, bitmaps are asked.
     """
     snapshot = standing.snapshot()
-    newest = standing.stamp.version
-    versions = [*versions_before(snapshot, moments, newest), newest]
+    newest, horizon = standing.stamp.version, snapshot.state().horizon
+    every = versions_before(snapshot, moments, newest)
+    versions = [*(version for version in every if version >= horizon), newest]
+    unknown = (None,) * (len(every) + 1 - len(versions))
     gone = list(names_of_today(standing.dictionary))
     rows_by_tag = {tag: rows_of(standing.dictionary, tag, "exact", gone) for tag in tags}
     rows = sorted({row for found in rows_by_tag.values() for row in found})
     grown = [dict(snapshot.growth_of(rows, after, until)) for after, until in pairwise(versions)]
     moved = {row for each in grown for row in each}
-    found: dict[TagPath, tuple[int, ...]] = {}
+    found: dict[TagPath, tuple[int | None, ...]] = {}
     for tag, known in rows_by_tag.items():
         # A dropped tag that no version has touched since was borne by nobody all the time.
         alive = [row for row in known if row in moved or standing.dictionary.rows[row].is_live]
@@ -188,5 +195,5 @@ def users_at(standing: Standing, tags: Sequence[TagPath], moments: Sequence[str]
         for each in reversed(grown):
             count -= sum(each.get(row, 0) for row in alive)
             counts.append(count)
-        found[tag] = tuple(reversed(counts))
+        found[tag] = (*unknown, *reversed(counts))
     return found

@@ -12,7 +12,7 @@ import numpy as np
 
 from tagloom import limits, problems
 from tagloom.engine import as_of as earlier
-from tagloom.engine import bulk, catalogue, history, past, reads, steps, sweeping
+from tagloom.engine import bulk, catalogue, compacting, history, past, reads, steps, sweeping
 from tagloom.engine.batch import View
 from tagloom.engine.committer import Committer, Job
 from tagloom.engine.decider import Decider
@@ -34,6 +34,8 @@ from tagloom.model import (
     Difference,
     Done,
     Foreseen,
+    Freed,
+    Horizon,
     Kind,
     MakeUp,
     Match,
@@ -373,7 +375,7 @@ class BitmapPopulation:
         """See the port."""
         return self._standing.read(lambda: reads.children(self._standing, under, limit, cursor))
 
-    def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int, ...]]:
+    def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int | None, ...]]:
         """See the port."""
         return self._standing.read(lambda: past.users_at(self._standing, tags, moments))
 
@@ -449,7 +451,7 @@ class BitmapPopulation:
 
     def trend(
         self, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
-    ) -> tuple[tuple[int, ...], ...]:
+    ) -> tuple[tuple[int | None, ...], ...]:
         """See the port."""
         return self._standing.read(lambda: past.trend(self._standing, wanted, tribes, moments))
 
@@ -501,6 +503,32 @@ class BitmapPopulation:
     def get_change(self, version: Version) -> Change:
         """See the port."""
         return self._standing.read(lambda: history.get_change(self._standing, version))
+
+    # How long history is kept.
+
+    def horizon(self) -> Horizon:
+        """See the port."""
+        with self._standing.reading() as snapshot:
+            return compacting.horizon_of(snapshot)
+
+    def raise_horizon(self, version: Version) -> bool:
+        """See the port."""
+        if 0 <= version <= self.horizon().version:
+            return False
+        job = Job(self._standing, lambda view: compacting.raise_horizon(version, view.tx))
+        return self._committer.submit(job).result()
+
+    def compact(self) -> Freed:
+        """See the port."""
+        with self._standing.reading() as snapshot:
+            if snapshot.compacted().version >= snapshot.state().horizon:
+                return Freed(horizon=compacting.horizon_of(snapshot))
+        return self._committer.submit(Job(self._standing, lambda view: compacting.step(view.tx))).result()
+
+    def foresee_compaction(self, version: Version) -> Freed:
+        """See the port."""
+        with self._standing.reading() as snapshot:
+            return compacting.foresee(version, snapshot)
 
 
 def _undo_receipt(effect: Effect, at: Version, undone: Sequence[Version], *, dry_run: bool) -> Receipt:

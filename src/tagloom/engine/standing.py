@@ -110,6 +110,9 @@ class Standing:
             now, before = _stamp(state), self.stamp
             if now == before:
                 return
+            if before.version < state.horizon:
+                # What came between is compacted: it leads to where the horizon was, but not from where this stands.
+                before = _UNKNOWN
             if now.catalogue_generation != before.catalogue_generation:
                 self.dictionary = Dictionary(snapshot.rows(), snapshot.aliases())
                 self._forget_leaves()

@@ -23,7 +23,10 @@ class Stamp(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where an environment stands. The generations grow whenever the dictionary, or any key's place, changes."""
+    """Where an environment stands. The generations grow whenever the dictionary, or any key's place, changes.
+
+    Of versions up to `horizon` the log keeps what gave the taggings that were there at the horizon, and no more.
+    """
 
     version: int
     next_ordinal: int
@@ -31,6 +34,7 @@ class State(NamedTuple):
     keys_generation: int
     secret: bytes
     is_closed: bool
+    horizon: int = 0
 
 
 class Row(NamedTuple):
@@ -87,6 +91,10 @@ class Touched(NamedTuple):
     part: int
     people: bytes
     places: bytes
+
+    def placed(self, people: bytes, places: Sequence[int]) -> "Touched":
+        """The same version with other people and places."""
+        return Touched(self.version, self.part, people, array("I", places).tobytes())
 
 
 def place_numbers(places: bytes) -> Sequence[int]:
@@ -169,6 +177,20 @@ class StepRecord(NamedTuple):
     receipt: bytes
 
 
+class Compacted(NamedTuple):
+    """How far the log is compacted: all of it up to a version; beyond it, up to the horizon, the chunks before `bucket`
+    and `row`. When `row` is AFTER_ROWS, all chunks of that bucket are, and whom versions up to `touched` touched.
+    """
+
+    version: int = 0
+    bucket: int = 0
+    row: int = 0
+    touched: int = 0
+
+
+AFTER_ROWS = 2**31 - 1
+
+
 class Snapshot(Protocol):
     """Reads of one environment as of one committed version."""
 
@@ -229,6 +251,16 @@ class Snapshot(Protocol):
         Plain tuples, since few are looked into; none for a place that holds a change of another bucket.
         """
 
+    def compacted(self) -> Compacted: ...
+    def rows_changed(self, bucket: int, row: int, after: int, until: int, limit: int) -> list[int]:
+        """The first rows from `row` on of which versions above `after` up to `until` changed the chunk, ascending."""
+
+    def changes_until(self, row: int, bucket: int, until: int) -> Iterator[ChunkChange]:
+        """Changes of one chunk by versions up to `until`, ascending; lazily."""
+
+    def changes_placed(self, bucket: int, touched: Sequence[Touched]) -> Iterator[tuple[int, int, bytes, bytes]]:
+        """(version, place, added, removed) of those changes of these versions at their places that are there."""
+
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         """All changes, by bucket, row and version."""
 
@@ -278,6 +310,20 @@ class Transaction(Snapshot, Protocol):
     def add_totals(self, totals: Sequence[RowTotal]) -> None: ...
     def add_touched(self, touched: Sequence[tuple[int, Touched]]) -> None:
         """Each with its bucket."""
+
+    def put_horizon(self, version: int) -> None: ...
+    def put_compacted(self, compacted: Compacted) -> None: ...
+    def rewrite_changes(self, changes: Sequence[ChunkChange]) -> None:
+        """Puts changes of one chunk in the place of those of the same version; empty ones go."""
+
+    def lower_totals(self, totals: Sequence[RowTotal]) -> None:
+        """Takes these numbers from the totals of their versions and rows; those that become nothing go."""
+
+    def rewrite_touched(self, bucket: int, touched: Sequence[Touched]) -> None:
+        """Puts these in the place of those of the same version and part; those without places go."""
+
+    def drop_ends(self) -> None:
+        """Drops the ends that are not live and of which no change is left."""
 
     def add_undone(self, by: int, versions: Sequence[int]) -> None:
         """Notes that one version took back several others."""

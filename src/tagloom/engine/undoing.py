@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tagloom import limits, problems
 from tagloom.engine.batch import Draft, View, as_today, row_from, row_state
 from tagloom.engine.chunks import BitMap, from_bytes
+from tagloom.engine.compacting import compacted, horizon_of
 from tagloom.engine.effects import Effect
 from tagloom.engine.ends import set_end
 from tagloom.engine.storage import ChunkChange, Entry, Row
@@ -41,11 +42,14 @@ class _Origin(NamedTuple):
 
 
 def check_versions(versions: Sequence[int], view: View) -> None:
-    """Whether they can be undone at all. Raises: ChangeNotFound, UndoConflict."""
+    """Whether they can be undone at all. Raises: ChangeNotFound, HistoryCompacted, UndoConflict."""
+    horizon = view.tx.state().horizon
     for version in versions:
         batch = view.tx.batch(version)
         if batch is None:
             raise problems.ChangeNotFound(f"There is no version {version}.", version=version)
+        if version <= horizon:
+            raise compacted(version, horizon_of(view.tx))
         if batch.is_final:
             raise problems.UndoConflict(f"Version {version} erased a person, for good.", version=version)
 

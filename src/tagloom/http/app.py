@@ -54,6 +54,8 @@ def create_app(
         mappings=loom.mappings,
         syncs=loom.syncs,
         runner=loom.runner,
+        compactor=loom.compactor,
+        retentions=loom.retentions,
         metrics=Metrics(),
         stored=Probe(lambda: stored(installation.control, now()), limits.PROBE_SECONDS_MAX),
         readiness=Readiness(installation.check_ready, is_draining=is_draining),
@@ -74,7 +76,9 @@ def create_app(
         loom.fetcher.start()
         loom.runner.start()
         loom.sweeper.start()
+        loom.compactor.start()
         yield
+        loom.compactor.stop()
         loom.sweeper.stop()
         loom.runner.stop()
         loom.fetcher.stop()

@@ -15,6 +15,7 @@ from tagloom import limits, problems
 from tagloom.access import Access, Place, Principal
 from tagloom.as_of import version_as_of
 from tagloom.catalogue import Catalogue
+from tagloom.compaction import Compactor, Retentions
 from tagloom.expiry import Said, said_of
 from tagloom.http.arrivals import Arrivals
 from tagloom.http.metrics import Metrics
@@ -55,6 +56,8 @@ class Doors:
     mappings: Mappings
     syncs: Syncs
     runner: Runner
+    compactor: Compactor
+    retentions: Retentions
     metrics: Metrics
     stored: Probe[Stored]
     readiness: Readiness

@@ -31,7 +31,7 @@ async def list_changes(call: Call) -> Answer:
         )
         items = found[:limit]
         next_cursor = write_cursor(f"version {items[-1].version}") if len(found) > limit else None
-        return ChangesPage(items=items, next_cursor=next_cursor, version=version)
+        return ChangesPage(items=items, next_cursor=next_cursor, version=version, horizon=population.horizon())
 
     return Answer(await call.in_thread(read))
 

@@ -8,7 +8,7 @@ from tagloom import limits, problems
 from tagloom.http.call import Answer, Call
 from tagloom.http.metrics import CONTENT_TYPE
 from tagloom.http.shapes import Health
-from tagloom.http.vitals import of_process, of_store
+from tagloom.http.vitals import of_compactions, of_process, of_store
 
 
 async def healthz(call: Call) -> Answer:
@@ -28,7 +28,12 @@ async def metrics(call: Call) -> Answer:
     # A database that is away is what metrics must tell, not what they may fail at.
     with suppress(problems.StoreUnavailable):
         found = await doors.stored.answer()
-    families = [*of_process(doors.installation.vitals()), *of_store(found, doors.now())]
+    now = doors.now()
+    families = [
+        *of_process(doors.installation.vitals()),
+        *of_compactions(doors.compactor.done, now),
+        *of_store(found, now),
+    ]
     text = await anyio.to_thread.run_sync(doors.metrics.text, families, limiter=doors.metrics.writers)
     return Answer(text, content_type=CONTENT_TYPE)
 

@@ -161,8 +161,13 @@ TENANTS: tuple[Route, ...] = (
         path=E,
         handler=tenants.patch_environment,
         group="Tenants",
-        summary="Open or close its catalogue",
-        description="In a closed catalogue a line with an unknown tag is rejected, with the nearest known tag.",
+        summary="Open or close its catalogue, or say how long its history is kept",
+        description="In a closed catalogue a line with an unknown tag is rejected, with the nearest known tag. "
+        "A retention that gives up history there is asks for forget=true; a dry run says what that would be.",
+        parameters=(
+            Parameter(name="dry_run", description="Only say what it would give up.", kind="flag", default=False),
+            Parameter(name="forget", description="Give up what is older, for good.", kind="flag", default=False),
+        ),
         scopes=("admin",),
         body=EnvironmentPatch,
         answer=EnvironmentAnswer,

@@ -11,6 +11,8 @@ from tagloom.model import (
     SCOPES,
     Audience,
     Change,
+    Freed,
+    Horizon,
     Mode,
     Organization,
     OverlapRegion,
@@ -22,6 +24,7 @@ from tagloom.model import (
     Tribe,
     Version,
 )
+from tagloom.retention import RETENTION_PATTERN
 from tagloom.rules import Rule
 from tagloom.store.imports_port import Import, ImportFormat, KeptMapping
 from tagloom.syncs import Sync, SyncDraft, SyncRun
@@ -42,9 +45,17 @@ TimeText = Annotated[
 TtlText = Annotated[
     str,
     Meta(
-        description="A span: a number and m, h, d or w.",
+        description="A span: a number and m, h, d, w or y.",
         examples=["14d"],
         extra_json_schema={"pattern": SPAN_PATTERN},
+    ),
+]
+RetentionText = Annotated[
+    str,
+    Meta(
+        description="How long history is kept: a span of a day at least, as a number and d, w or y, or forever.",
+        examples=["90d"],
+        extra_json_schema={"pattern": RETENTION_PATTERN},
     ),
 ]
 IdText = Annotated[str, Meta(description="An id: 1 to 256 characters without controls.", min_length=1, max_length=256)]
@@ -235,9 +246,10 @@ class NewSpace(_Body, frozen=True, kw_only=True):
 
 
 class EnvironmentPatch(_Body, frozen=True, kw_only=True):
-    """Whether unknown tags are taken (open) or rejected (closed)."""
+    """Whether unknown tags are taken (open) or rejected (closed), and how long history is kept: `90d`, or `forever`."""
 
-    catalogue: Literal["open", "closed"]
+    catalogue: Literal["open", "closed"] | UnsetType = UNSET
+    retention: RetentionText | UnsetType = UNSET
 
 
 class NewToken(_Body, frozen=True, kw_only=True):
@@ -278,12 +290,18 @@ class EnvironmentItem(msgspec.Struct, frozen=True, kw_only=True):
     space: str
     name: str
     catalogue: Literal["open", "closed"]
+    retention: str
 
 
 class EnvironmentAnswer(EnvironmentItem, frozen=True, kw_only=True):
-    """One environment, and the version that this process answers from."""
+    """One environment, and the version that this process answers from. All history is kept from the `horizon` on.
+
+    `forgets` is what a new retention gives up by now, or would.
+    """
 
     version: Version
+    horizon: Horizon
+    forgets: Freed | None = None
 
 
 class NewTokenAnswer(Token, frozen=True, kw_only=True):
@@ -340,11 +358,12 @@ class AliasesPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangesPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Versions, ascending."""
+    """Versions, ascending. Of those up to the `horizon` only what was still borne there is told of people and tags."""
 
     items: tuple[Change, ...]
     next_cursor: Cursor
     version: Version
+    horizon: Horizon
 
 
 class TribesPage(msgspec.Struct, frozen=True, kw_only=True):

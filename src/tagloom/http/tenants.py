@@ -19,7 +19,8 @@ from tagloom.http.shapes import (
     TokenItem,
     TokensPage,
 )
-from tagloom.model import Environment
+from tagloom.model import Environment, Freed
+from tagloom.retention import retention_text
 
 
 async def list_organizations(call: Call) -> Answer:
@@ -54,7 +55,15 @@ async def list_environments(call: Call) -> Answer:
     space = call.values["space"]
     found = await call.in_thread(lambda: call.doors.access.list_environments(space))
     items, next_cursor = page_of(call, found, lambda each: each.name)
-    shown = tuple(EnvironmentItem(space=each.space, name=each.name, catalogue=each.catalogue) for each in items)
+    shown = tuple(
+        EnvironmentItem(
+            space=each.space,
+            name=each.name,
+            catalogue=each.catalogue,
+            retention=retention_text(each.retention_seconds),
+        )
+        for each in items
+    )
     return Answer(EnvironmentsPage(items=shown, next_cursor=next_cursor))
 
 
@@ -64,20 +73,31 @@ async def get_environment(call: Call) -> Answer:
 
 
 async def patch_environment(call: Call) -> Answer:
-    """Opens or closes its catalogue."""
-    environment, actor = call.environment, call.principal.name
+    """Opens or closes its catalogue, and says how long its history is kept."""
+    environment, actor, doors = call.environment, call.principal.name, call.doors
     body = await read_json(call, EnvironmentPatch)
-    changed = await call.in_thread(lambda: call.doors.access.put_catalogue(environment, body.catalogue, actor=actor))
-    return Answer(await _shown(call, changed))
+    is_trial, forgets = call.flag("dry_run"), None
+    retention, catalogue = body.retention, body.catalogue
+    if retention is not UNSET:
+        forget = call.flag("forget")
+        environment, forgets = await call.in_thread(
+            lambda: doors.retentions.put(environment, retention, forget=forget, dry_run=is_trial, actor=actor)
+        )
+    if catalogue is not UNSET and not is_trial:
+        environment = await call.in_thread(lambda: doors.access.put_catalogue(environment, catalogue, actor=actor))
+    return Answer(await _shown(call, environment, forgets))
 
 
-async def _shown(call: Call, environment: Environment) -> EnvironmentAnswer:
+async def _shown(call: Call, environment: Environment, forgets: Freed | None = None) -> EnvironmentAnswer:
     population = call.doors.installation.population(environment)
     return EnvironmentAnswer(
         space=environment.space,
         name=environment.name,
         catalogue=environment.catalogue,
+        retention=retention_text(environment.retention_seconds),
         version=await call.in_thread(population.version),
+        horizon=await call.in_thread(population.horizon),
+        forgets=forgets,
     )
 
 

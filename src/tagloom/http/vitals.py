@@ -7,7 +7,7 @@ from typing import NamedTuple
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from tagloom.http.metrics import add_times
-from tagloom.measures import Following, Pooled, Times, Vitals
+from tagloom.measures import Compactions, Following, Pooled, Times, Vitals
 from tagloom.store.imports_port import ENDED, IMPORT_STATES, ImportCount
 from tagloom.store.port import Control
 from tagloom.syncs import RUN_STATES, SyncRun
@@ -69,6 +69,18 @@ def _of_following(following: Following) -> Iterator[Metric]:
         following.confirmed_seconds_ago,
     )
     yield _times("tagloom_follower_lag_seconds", "From another's commit until it was seen here.", following.lag)
+
+
+def of_compactions(done: Compactions, now: float) -> Iterator[Metric]:
+    """The families of what this process has freed of the log. `now` is in Unix seconds."""
+    ages = GaugeMetricFamily(
+        "tagloom_horizon_age_seconds", "Age of the history that is kept.", labels=["space", "environment"]
+    )
+    for (space, environment), at in list(done.horizons.items()):
+        ages.add_metric([space, environment], _age(at, now))
+    yield ages
+    yield CounterMetricFamily("tagloom_compacted_changes", "Changes that compaction took from logs.", done.changes)
+    yield CounterMetricFamily("tagloom_compacted_bytes", "Bytes of bitmaps that it took from them.", done.bytes)
 
 
 def of_store(found: Stored | None, now: float) -> Iterator[Metric]:

@@ -1,8 +1,8 @@
 """A whole installation, with its history, from one database into another, and a comparison of both at the end.
 
 The log only grows: its versions are copied some at a time, each time in a transaction, so that a copy which was cut off
-goes on where it stopped. Everything else is what stands now, and is put in one last transaction. Copying again brings
-over what was written meanwhile; nothing may write to the target until then.
+goes on where it stopped. One that was compacted since is copied anew. Everything else is what stands now, and is put in
+one last transaction. Copying again brings over what was written meanwhile; nothing may write to the target until then.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -52,6 +52,7 @@ def copy(source: sql.Engine, target: sql.Engine, on_versions: OnVersions) -> Cop
         heads = dict(_pairs(reading, schema.environment, "key", "version"))
         total = sum(heads.values())
         with target.begin() as writing:
+            _forget_compacted(reading, writing)
             _put_ground(reading, writing)
         done, changes = 0, 0
         for key, newest in heads.items():
@@ -118,16 +119,15 @@ def _copy_log(reading: sql.Connection, target: sql.Engine, key: int, newest: int
         until = _until(reading, key, after)
         count = 0
         with target.begin() as writing:
-            next_id, firsts = _next_change_id(writing, key), dict[int, int]()
+            firsts = _firsts(reading, key, after, until, _next_change_id(writing, key))
             changes = reading.execute(
                 sql.select(change).where(*_between(change, key, after, until)).order_by(change.c.id)
             ).mappings()
             for found in _in_parts(changes):
                 rows = [dict(each) for each in found]
                 for each in rows:
-                    firsts.setdefault(each["version"], next_id)
-                    each["id"] = next_id
-                    next_id += 1
+                    ours, theirs = firsts[each["version"]]
+                    each["id"] += theirs - ours
                 writing.execute(sql.insert(change), rows)
                 count += len(rows)
             for table in (schema.batch_row, schema.batch_bucket, schema.entry, batch):
@@ -136,10 +136,33 @@ def _copy_log(reading: sql.Connection, target: sql.Engine, key: int, newest: int
                     rows = [dict(each) for each in found]
                     if table is batch:
                         for each in rows:
-                            each["first_change"] = firsts.get(each["version"], next_id)
+                            each["first_change"] = firsts[each["version"]][1]
                     writing.execute(sql.insert(table), rows)
         after = until
         yield after, count
+
+
+def _firsts(reading: sql.Connection, key: int, after: int, until: int, next_id: int) -> dict[int, tuple[int, int]]:
+    """Where the first change of each version lies in the source, and is to lie. Those that are gone leave their gaps:
+    places are counted from the first."""
+    batch, found = schema.batch, dict[int, tuple[int, int]]()
+    selected = sql.select(batch.c.version, batch.c.first_change, batch.c.change_count)
+    for version, first, count in reading.execute(
+        selected.where(*_between(batch, key, after, until)).order_by(batch.c.version)
+    ):
+        found[version] = first, next_id
+        next_id += count
+    return found
+
+
+def _forget_compacted(reading: sql.Connection, writing: sql.Connection) -> None:
+    """Takes from the target the log of environments that were compacted since it was copied."""
+    names = ("horizon", "compacted", "compacting_bucket", "compacting_row", "compacting_touched")
+    ours = {key: how for key, *how in _pairs(reading, schema.environment, "key", *names)}
+    for key, *how in _pairs(writing, schema.environment, "key", *names):
+        if key in ours and how != ours[key]:
+            for table in LOG:
+                writing.execute(sql.delete(table).where(table.c.environment == key))
 
 
 def _between(table: sql.Table, key: int, after: int, until: int) -> tuple[sql.ColumnElement[bool], ...]:

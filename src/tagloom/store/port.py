@@ -26,6 +26,8 @@ from tagloom.model import (
     Environment,
     Event,
     Foreseen,
+    Freed,
+    Horizon,
     Kind,
     MakeUp,
     Match,
@@ -389,7 +391,7 @@ class Population(Protocol):
         A branch that is not there has none.
         """
 
-    def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int, ...]]:
+    def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int | None, ...]]:
         """How many people bore each tag itself just before each of these moments, and now; see `trend`."""
 
     def sources(self, tag: TagPath, *, limit: int) -> tuple[Source, ...]:
@@ -452,8 +454,10 @@ class Population(Protocol):
 
     def trend(
         self, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
-    ) -> tuple[tuple[int, ...], ...]:
+    ) -> tuple[tuple[int | None, ...], ...]:
         """For each rule, how many people it found just before each of these moments, and now: one number more.
+
+        None stands for a moment before the horizon, of which nothing is known.
 
         Moments are RFC 3339 UTC with milliseconds, ascending. Asked is today's rule about the taggings and the people
         of that time. Tags are called what they are called today: a merged one by what it was merged into, a dropped
@@ -494,6 +498,26 @@ class Population(Protocol):
     def get_change(self, version: Version) -> Change:
         """One version. Raises: ChangeNotFound."""
 
+    # How long history is kept.
+
+    def horizon(self) -> Horizon:
+        """From where on all history is kept. What lies before it is refused, not answered in part."""
+
+    def raise_horizon(self, version: Version) -> bool:
+        """Gives up what was before a version, and the undo of it and of those before; whether that is news.
+
+        For good. `compact` frees what is not needed any more. Raises: ChangeNotFound.
+        """
+
+    def compact(self) -> Freed:
+        """One short step of the compaction up to the horizon, to be repeated until it `is_all`. Changes no answer."""
+
+    def foresee_compaction(self, version: Version) -> Freed:
+        """What a horizon at a version would give up. Holds up nobody, and reads COMPACTION_FORESEEN_MAX changes.
+
+        Raises: ChangeNotFound.
+        """
+
 
 class Control(Roster, ImportBook, SyncBook, Protocol):
     """The tenants of an installation, their tokens and their tribes, those who sign in, the imports and the syncs."""
@@ -524,6 +548,12 @@ class Control(Roster, ImportBook, SyncBook, Protocol):
 
     def put_catalogue(self, space: str, name: str, catalogue: str, events: Sequence[Event] = ()) -> Environment:
         """Opens or closes the catalogue of an environment."""
+
+    def put_retention(self, space: str, name: str, seconds: int, events: Sequence[Event] = ()) -> Environment:
+        """Has an environment keep its history so long, 0 for ever."""
+
+    def list_retained(self) -> tuple[Environment, ...]:
+        """The environments that have a retention, or of which some is to be compacted still."""
 
     def add_token(self, token: Token, secret_hash: bytes, events: Sequence[Event] = ()) -> None:
         """Stores a token by the SHA-256 of its secret."""

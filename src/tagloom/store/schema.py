@@ -31,6 +31,13 @@ environment = sql.Table(
     sql.Column("next_ordinal", sql.BigInteger, nullable=False),
     sql.Column("catalogue_generation", sql.BigInteger, nullable=False),
     sql.Column("keys_generation", sql.BigInteger, nullable=False),
+    # How long history is kept, 0 for ever; the version up to which it is compacted, or is being; and how far that is.
+    sql.Column("retention_seconds", sql.BigInteger, nullable=False, server_default="0"),
+    sql.Column("horizon", sql.BigInteger, nullable=False, server_default="0"),
+    sql.Column("compacted", sql.BigInteger, nullable=False, server_default="0"),
+    sql.Column("compacting_bucket", sql.Integer, nullable=False, server_default="0"),
+    sql.Column("compacting_row", sql.Integer, nullable=False, server_default="0"),
+    sql.Column("compacting_touched", sql.BigInteger, nullable=False, server_default="0"),
     sql.UniqueConstraint("space", "name"),
 )
 

@@ -87,7 +87,7 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
     def _environments(self, *conditions: Any) -> tuple[Environment, ...]:
         table = schema.environment
         found = self._run(
-            sql.select(table.c.key, table.c.space, table.c.name, table.c.catalogue)
+            sql.select(table.c.key, table.c.space, table.c.name, table.c.catalogue, table.c.retention_seconds)
             .where(*conditions)
             .order_by(table.c.key)
         )
@@ -126,6 +126,20 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
                 .values(catalogue=catalogue, catalogue_generation=table.c.catalogue_generation + 1)
             )
         return self.get_environment(space, name)
+
+    def put_retention(self, space: str, name: str, seconds: int, events: Sequence[Event] = ()) -> Environment:
+        """See the port."""
+        environment, table = self.get_environment(space, name), schema.environment
+        with self._writing(events) as connection:
+            connection.execute(
+                sql.update(table).where(table.c.key == environment.key).values(retention_seconds=seconds)
+            )
+        return self.get_environment(space, name)
+
+    def list_retained(self) -> tuple[Environment, ...]:
+        """See the port."""
+        table = schema.environment
+        return self._environments(sql.or_(table.c.retention_seconds > 0, table.c.compacted < table.c.horizon))
 
     def add_token(self, token: Token, secret_hash: bytes, events: Sequence[Event] = ()) -> None:
         """See the port."""

@@ -13,6 +13,7 @@ from tagloom.model import (
     Decision,
     Difference,
     Given,
+    Horizon,
     Kind,
     MakeUp,
     Match,
@@ -26,6 +27,7 @@ from tagloom.model import (
     TagShare,
     Version,
 )
+from tagloom.retention import HistoryCompacted
 from tagloom.rules import All, Definition, Facts, HasTag, is_member, reasons, takes
 from tagloom.store.memory.changes import not_found
 from tagloom.store.memory.paging import chunks_of, cursor_of, read_cursor
@@ -40,7 +42,8 @@ class Answers:
     def __init__(self) -> None:
         self._state = State()
         self._history: list[Record] = []
-        self._states: list[State] = [self._state]
+        self._states: dict[Version, State] = {0: self._state}
+        self._horizon: Version = 0
 
     # Reads of people.
 
@@ -71,7 +74,23 @@ class Answers:
             return now
         if not 0 <= version <= now.version:
             raise problems.ChangeNotFound(f"There is no version {version} here.", version=version)
+        if version < self._horizon:
+            raise self._too_old(version)
         return seen_today(self._states[version], now)
+
+    def _too_old(self, version: Version) -> HistoryCompacted:
+        horizon = self.horizon()
+        return HistoryCompacted(
+            f"Version {version} is older than {horizon.version}.",
+            version=version,
+            kept_from_version=horizon.version,
+            kept_since=horizon.at,
+        )
+
+    def horizon(self) -> Horizon:
+        if not self._horizon:
+            return Horizon()
+        return Horizon(version=self._horizon, at=self._history[self._horizon - 1].at)
 
     def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
         state, ordinal = self._as_of(as_of), self._state.ordinals.get(person)
@@ -169,7 +188,7 @@ class Answers:
         )
         return Page(shown, cursor_of("tags", found[limit - 1]) if len(found) > limit else None, len(children))
 
-    def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int, ...]]:
+    def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int | None, ...]]:
         wanted = [Definition("everyone", HasTag(tag, "exact")) for tag in tags]
         return dict(zip(tags, self.trend(wanted, {}, moments), strict=True))
 
@@ -260,11 +279,13 @@ class Answers:
 
     def trend(
         self, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
-    ) -> tuple[tuple[int, ...], ...]:
+    ) -> tuple[tuple[int | None, ...], ...]:
         now = self._state
         versions = [sum(1 for record in self._history[: now.version] if record.at < moment) for moment in moments]
-        seen = [seen_today(self._states[version], now) for version in (*versions, now.version)]
-        return tuple(tuple(len(state.members(each, tribes)) for state in seen) for each in wanted)
+        known = [version for version in (*versions, now.version) if version >= self._horizon]
+        unknown = (None,) * (len(versions) + 1 - len(known))
+        seen = [seen_today(self._states[version], now) for version in known]
+        return tuple((*unknown, *(len(state.members(each, tribes)) for state in seen)) for each in wanted)
 
     def owned_branch(self, tag: TagPath) -> tuple[TagPath, str] | None:
         return self._state.owned(tag)
@@ -323,15 +344,16 @@ class Answers:
             action=record.action,
             actor=record.origin.actor,
             source=record.origin.source,
-            added=len(record.effect.added),
-            removed=len(record.effect.removed),
-            new_people=len(record.effect.came),
+            added=record.counts[0],
+            removed=record.counts[1],
+            new_people=record.counts[2],
             undoes=record.undoes[0] if len(record.undoes) == 1 else None,
             undoes_count=0 if len(record.undoes) == 1 else len(record.undoes),
             undone_by=undoing[-1] if undoing else None,
             tags_added=paths(record.effect.added),
             tags_removed=paths(record.effect.removed),
             tags_renewed=paths(record.effect.renewed()),
+            is_compacted=record.version <= self._horizon,
         )
 
     def list_changes(

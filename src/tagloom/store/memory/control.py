@@ -101,6 +101,17 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
             self._tell(events)
             return changed
 
+    def put_retention(self, space: str, name: str, seconds: int, events: Sequence[Event] = ()) -> Environment:
+        with self._lock:
+            changed = msgspec.structs.replace(self.get_environment(space, name), retention_seconds=seconds)
+            self._environments[space, name] = changed
+            self._tell(events)
+            return changed
+
+    def list_retained(self) -> tuple[Environment, ...]:
+        with self._lock:
+            return tuple(each for each in self._environments.values() if each.retention_seconds)
+
     # Tokens.
 
     def add_token(self, token: Token, secret_hash: bytes, events: Sequence[Event] = ()) -> None:

@@ -13,6 +13,8 @@ from tagloom.expiry import Moment, end_of, moment_now
 from tagloom.model import (
     Done,
     Foreseen,
+    Freed,
+    Horizon,
     Origin,
     Person,
     Receipt,
@@ -24,7 +26,7 @@ from tagloom.store.memory.answers import Answers
 from tagloom.store.memory.batch import Batch
 from tagloom.store.memory.changes import dropped, merged, moved, not_found, swept, tribe_tagged, undone
 from tagloom.store.memory.foreseeing import foreseen
-from tagloom.store.memory.state import Effect, Record, State, difference
+from tagloom.store.memory.state import Effect, Record, State, difference, forgotten
 from tagloom.store.port import (
     Apply,
     DropTag,
@@ -108,10 +110,11 @@ class MemoryPopulation(Answers):
             effect=effect,
             undoes=undoes,
             is_final=is_final,
+            counts=(len(effect.added), len(effect.removed), len(effect.came)),
         )
         self._history.append(record)
         self._state = draft
-        self._states.append(draft)
+        self._states[draft.version] = draft
         return Committed(draft.version, effect)
 
     def version(self) -> Version:
@@ -316,6 +319,8 @@ class MemoryPopulation(Answers):
     ) -> Receipt:
         with self._lock:
             chosen = tuple(sorted({self._get_record(version).version for version in versions}))
+            if chosen and chosen[0] <= self._horizon:
+                raise self._too_old(chosen[0])
             since = chosen[0] - 1 if chosen else len(self._history)
             draft, left_alone, touched_by = undone(self._state, chosen, self._history[since:], override=override)
             done = self._commit(draft, "undo", origin, undoes=chosen, dry_run=dry_run)
@@ -346,10 +351,33 @@ class MemoryPopulation(Answers):
                 found.append(record)
         return tuple(record.version for record in found[:limit] if not record.is_final)
 
+    def raise_horizon(self, version: Version) -> bool:
+        with self._lock:
+            if not 0 <= version <= self._state.version:
+                raise problems.ChangeNotFound(f"There is no version {version} here.", version=version)
+            if version <= self._horizon:
+                return False
+            self._horizon = version
+            self._history[:version] = forgotten(self._history[:version], self._states[version])
+            self._states = {number: state for number, state in self._states.items() if number >= version}
+            return True
+
+    def compact(self) -> Freed:
+        # What is given up is forgotten at once.
+        return Freed(horizon=self.horizon())
+
+    def foresee_compaction(self, version: Version) -> Freed:
+        with self._lock:
+            if version <= self._horizon:
+                return Freed(horizon=self.horizon())
+            at = self._get_record(version).at
+            return Freed(horizon=Horizon(version=version, at=at), versions=version - self._horizon)
+
     def foresee(self, write: Write, tribes: Mapping[str, Definition]) -> Foreseen:
         with self._lock:
             twin = MemoryPopulation(self._now, closed=self._closed)
             twin._state, twin._history = self._state.copy(), list(self._history)
+            twin._horizon = self._horizon
             nobody = Origin("")
             match write:
                 case MoveTag():

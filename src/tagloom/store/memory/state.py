@@ -1,6 +1,6 @@
 """The whole state of a population as of one version, in plain dicts and sets, and the difference between two."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TypeAlias
 
@@ -49,7 +49,7 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of the history. A final one cannot be undone."""
+    """One version of the history. A final one cannot be undone. `counts` are what it added, removed, and who came."""
 
     version: Version
     at: str
@@ -58,6 +58,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     effect: Effect
     undoes: tuple[Version, ...]
     is_final: bool
+    counts: tuple[int, int, int]
 
 
 class State:
@@ -249,3 +250,28 @@ def seen_today(then: State, now: State) -> State:
         path = last.path if last.is_live else now.name_today(last.path)
         seen.entries[number] = msgspec.structs.replace(entry, path=path)
     return seen
+
+
+def forgotten(history: Sequence[Record], then: State) -> list[Record]:
+    """The records up to a version, with what stays of each when all before it is given up: the last to give what was
+    there then."""
+    taggings = {(o, n) for o, numbers in then.bears.items() for n in numbers}
+    people, ends = set(then.bears), dict(then.ends)
+    found: list[Record] = []
+    for record in reversed(history):
+        effect = record.effect
+        kept = Effect(
+            added=effect.added & taggings,
+            removed=frozenset(),
+            came=effect.came & people,
+            went=frozenset(),
+            entries=effect.entries,
+            aliases=effect.aliases,
+            ends={tagging: (0, ends[tagging]) for tagging in effect.ends if tagging in ends},
+        )
+        taggings -= kept.added
+        people -= kept.came
+        for tagging in kept.ends:
+            del ends[tagging]
+        found.append(msgspec.structs.replace(record, effect=kept))
+    return found[::-1]

@@ -1,6 +1,6 @@
 """One committed state of an environment, read in a transaction that PostgreSQL keeps still."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tagloom import problems
@@ -22,12 +22,12 @@ from tagloom.engine.storage import (
     Touched,
     place_numbers,
 )
+from tagloom.store.postgres.compacting import CompactingReads
 from tagloom.store.postgres.connecting import Wire
+from tagloom.store.postgres.paging import ROWS_AT_FIRST, paged
 from tagloom.store.schema import first_change_id
 
 _INTEGER_MAX = 2**63 - 1
-_ROWS_AT_FIRST = 64  # A question that may have a long answer is asked page by page, in growing pages,
-_ROWS_AT_ONCE = 1_024  # of some megabytes at most.
 _BATCH_COLUMNS = (
     "version, at, action, actor, source, added, removed, new_people, undoes, "
     "(SELECT max(number) FROM (SELECT max(version) AS number FROM batch AS later "
@@ -38,12 +38,12 @@ _BATCH_COLUMNS = (
 )
 _CHANGE_COLUMNS = 'version, "row", bucket, added, removed'
 STATE_QUERY = (
-    "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed' "
+    "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed', horizon "
     "FROM environment WHERE key=%s"
 )
 
 
-class PostgresSnapshot:
+class PostgresSnapshot(CompactingReads):
     """Reads of one environment. `state` was asked for when the transaction began."""
 
     def __init__(self, wire: Wire, environment: int, found: Sequence[tuple[Any, ...]]) -> None:
@@ -158,21 +158,27 @@ class PostgresSnapshot:
         found = self._all(query, self._environment, version)
         return (found[0][0] - 1, found[0][0] + found[0][1] - 1) if found else (0, 0)
 
-    def _by_id(self, after: int, last: int) -> Iterator[ChunkChange]:
-        query = f"SELECT id, {_CHANGE_COLUMNS} FROM change WHERE id>%s AND id<=%s ORDER BY id LIMIT %s"
-        for found in _paged(lambda place, limit: self._all(query, *place, last, limit), (after,), lambda row: row[:1]):
+    def _by_id(self, after: int, last: int, *versions: int) -> Iterator[ChunkChange]:
+        # Ids that a compaction gave up are given again: what lies there may be another version's by now.
+        query = (
+            f"SELECT id, {_CHANGE_COLUMNS} FROM change WHERE id>%s AND id<=%s AND version BETWEEN %s AND %s "
+            "ORDER BY id LIMIT %s"
+        )
+        for found in paged(
+            lambda place, limit: self._all(query, *place, last, *versions, limit), (after,), lambda row: row[:1]
+        ):
             yield ChunkChange._make(found[1:])
 
     def changes(self, version: int) -> Iterator[ChunkChange]:
-        return self._by_id(*self._range(version))
+        return self._by_id(*self._range(version), version, version)
 
     def changes_after(self, version: int) -> Iterator[ChunkChange]:
         before, last = self._range(version + 1)
-        return self._by_id(before, self._end_of_changes - 1 if last else 0)
+        return self._by_id(before, self._end_of_changes - 1 if last else 0, version + 1, _INTEGER_MAX)
 
     def places_of(self, version: int) -> list[int]:
-        query = 'SELECT "row"::int8 << 16 | bucket FROM change WHERE id>%s AND id<=%s'
-        return [place for (place,) in self._all(query, *self._range(version))]
+        query = 'SELECT "row"::int8 << 16 | bucket FROM change WHERE id>%s AND id<=%s AND version=%s'
+        return [place for (place,) in self._all(query, *self._range(version), version)]
 
     def changes_of_places(self, places: Sequence[int], since: int) -> Iterator[ChunkChange]:
         query = (
@@ -180,8 +186,8 @@ class PostgresSnapshot:
             'AND bucket=(place & 65535)::int4 AND "row"=(place >> 16)::int4 AND version>=%s '
             "WHERE bucket=ANY(%s::int4[]) ORDER BY place, version DESC"
         )
-        for start in range(0, len(places), _ROWS_AT_FIRST):
-            some = list(places[start : start + _ROWS_AT_FIRST])
+        for start in range(0, len(places), ROWS_AT_FIRST):
+            some = list(places[start : start + ROWS_AT_FIRST])
             buckets = sorted({place & 0xFFFF for place in some})
             yield from map(ChunkChange._make, self._all(query, some, self._environment, since, buckets))
 
@@ -194,7 +200,7 @@ class PostgresSnapshot:
         def ask(place: Sequence[Any], limit: int) -> list[tuple[Any, ...]]:
             return self._all(query, self._environment, bucket, row, *place, limit)
 
-        return map(ChunkChange._make, _paged(ask, (self._state.version + 1,), lambda found: found[:1]))
+        return map(ChunkChange._make, paged(ask, (self._state.version + 1,), lambda found: found[:1]))
 
     def changes_of_rows(self, rows: Sequence[int], bucket: int, after: int) -> Iterator[ChunkChange]:
         query = (
@@ -205,7 +211,7 @@ class PostgresSnapshot:
         def ask(place: Sequence[Any], limit: int) -> list[tuple[Any, ...]]:
             return self._all(query, self._environment, bucket, list(rows), after, *place, limit)
 
-        found = _paged(ask, (_INTEGER_MAX, 0), lambda found: (found[1], found[0]))
+        found = paged(ask, (_INTEGER_MAX, 0), lambda found: (found[1], found[0]))
         return (ChunkChange._make(each[1:]) for each in found)
 
     def touched(self, bucket: int, span: Span) -> Iterator[Touched]:
@@ -220,12 +226,15 @@ class PostgresSnapshot:
             return self._all(query, self._environment, bucket, span.after, before, *place, limit)
 
         start = (_INTEGER_MAX if span.newest_first else 0, 0)
-        return map(Touched._make, _paged(ask, start, lambda found: found[:2]))
+        return map(Touched._make, paged(ask, start, lambda found: found[:2]))
 
     def changes_at(self, version: int, bucket: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
         first = self._range(version)[0] + 1
-        query = f"SELECT {_CHANGE_COLUMNS} FROM change WHERE id=ANY(%s::int8[]) AND bucket=%s ORDER BY id"
-        return [(*found,) for found in self._all(query, [first + place for place in place_numbers(places)], bucket)]
+        query = (
+            f"SELECT {_CHANGE_COLUMNS} FROM change WHERE id=ANY(%s::int8[]) AND bucket=%s AND version=%s ORDER BY id"
+        )
+        some = [first + place for place in place_numbers(places)]
+        return [(*found,) for found in self._all(query, some, bucket, version)]
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         query = (
@@ -236,7 +245,7 @@ class PostgresSnapshot:
         def ask(place: Sequence[Any], limit: int) -> list[tuple[Any, ...]]:
             return self._all(query, self._environment, *place, limit)
 
-        return map(ChunkChange._make, _paged(ask, (-1, 0, 0), lambda found: (found[2], found[1], found[0])))
+        return map(ChunkChange._make, paged(ask, (-1, 0, 0), lambda found: (found[2], found[1], found[0])))
 
     def find_batches(self, span: Span, rows: Sequence[int] | None = None) -> list[BatchRecord]:
         edges = span.after, _INTEGER_MAX if span.before is None else span.before
@@ -305,18 +314,3 @@ class PostgresSnapshot:
     def rejected(self, run: str, number: int) -> bytes:
         query = "SELECT rejected FROM import_step WHERE environment=%s AND run=%s AND number=%s"
         return bytes(self._all(query, self._environment, run, number)[0][0])
-
-
-def _paged(
-    ask: Callable[[Sequence[Any], int], list[tuple[Any, ...]]],
-    place: Sequence[Any],
-    place_of: Callable[[tuple[Any, ...]], Sequence[Any]],
-    limit: int = _ROWS_AT_FIRST,
-) -> Iterator[tuple[Any, ...]]:
-    """All rows of a question that can be asked from any place on. Others may ask between the pages."""
-    while True:
-        found = ask(place, limit)
-        yield from found
-        if len(found) < limit:
-            return
-        place, limit = place_of(found[-1]), min(4 * limit, _ROWS_AT_ONCE)

@@ -19,6 +19,7 @@ from tagloom.engine.storage import (
 )
 from tagloom.store.migrations import SCHEMA_QUERY, check_schema
 from tagloom.store.postgres.cluster import Cluster
+from tagloom.store.postgres.compacting import CompactingWrites
 from tagloom.store.postgres.connecting import Question, Wire
 from tagloom.store.postgres.reading import STATE_QUERY, PostgresSnapshot
 from tagloom.store.schema import first_change_id
@@ -187,7 +188,7 @@ _ROWS = Rows(
 )
 
 
-class PostgresTransaction(PostgresSnapshot):
+class PostgresTransaction(PostgresSnapshot, CompactingWrites):
     """The writer of one environment, which holds the environment's row, and so keeps all others waiting."""
 
     def __init__(
@@ -227,7 +228,7 @@ class PostgresTransaction(PostgresSnapshot):
             *state[:4],
             self._environment,
         )
-        self._state = state
+        self._state = state._replace(horizon=self._state.horizon)
         self._committed(self._environment, state)
 
     # The dictionary.

@@ -34,6 +34,7 @@ from tagloom.engine.storage import (
 )
 from tagloom.measures import Times
 from tagloom.store.migrations import SCHEMA_QUERY, check_schema, newest_schema, upgrade
+from tagloom.store.sqlite.compacting import CompactingReads, CompactingWrites
 
 log = structlog.get_logger("tagloom.store")
 
@@ -288,7 +289,7 @@ class SqliteStorage:
         return stamp
 
 
-class _SqliteSnapshot:
+class _SqliteSnapshot(CompactingReads):
     def __init__(self, connection: sqlite3.Connection, environment: int) -> None:
         self._connection = connection
         self._environment = environment
@@ -298,13 +299,13 @@ class _SqliteSnapshot:
 
     def state(self) -> State:
         query = (
-            "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed' "
+            "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed', horizon "
             "FROM environment WHERE key=?"
         )
         found = self._connection.execute(query, (self._environment,)).fetchone()
         if found is None:
             raise problems.EnvironmentNotFound(f"The store holds no environment {self._environment}.")
-        return State(found[0], found[1], found[2], found[3], found[4], bool(found[5]))
+        return State._make((*found[:5], bool(found[5]), found[6]))
 
     def rows(self) -> list[Row]:
         return self._rows("is_live OR kind<>'end'")
@@ -403,15 +404,18 @@ class _SqliteSnapshot:
         return first, first + count - 1
 
     def changes(self, version: int) -> Iterator[ChunkChange]:
-        return self._changes("id BETWEEN ? AND ? ORDER BY id", *self._range(version))
+        # Ids that a compaction gave up are given again: what lies there may be another version's by now.
+        own = "id BETWEEN ? AND ? AND environment=? AND version=? ORDER BY id"
+        return self._changes(own, *self._range(version), self._environment, version)
 
     def changes_after(self, version: int) -> Iterator[ChunkChange]:
         first = self._range(version + 1)[0]
         return self._changes("id>=? AND environment=? ORDER BY id", first, self._environment)
 
     def places_of(self, version: int) -> list[int]:
-        query = "SELECT row << 16 | bucket FROM change WHERE id BETWEEN ? AND ?"
-        return [place for (place,) in self._connection.execute(query, self._range(version))]
+        query = "SELECT row << 16 | bucket FROM change WHERE id BETWEEN ? AND ? AND environment=? AND version=?"
+        values = *self._range(version), self._environment, version
+        return [place for (place,) in self._connection.execute(query, values)]
 
     def changes_of_places(self, places: Sequence[int], since: int) -> Iterator[ChunkChange]:
         query = (
@@ -442,11 +446,11 @@ class _SqliteSnapshot:
     def changes_at(self, version: int, bucket: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
         first = self._range(version)[0]
         query = (
-            f"SELECT {_CHANGE_COLUMNS} FROM change "
-            "WHERE id IN (SELECT value FROM json_each(?)) AND bucket=? ORDER BY id"
+            f"SELECT {_CHANGE_COLUMNS} FROM change WHERE id IN (SELECT value FROM json_each(?)) "
+            "AND environment=? AND bucket=? AND version=? ORDER BY id"
         )
         some = _json_of(first + place for place in place_numbers(places))
-        return self._connection.execute(query, (some, bucket)).fetchall()
+        return self._connection.execute(query, (some, self._environment, bucket, version)).fetchall()
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         return self._changes("environment=? ORDER BY bucket, row, version", self._environment)
@@ -525,7 +529,7 @@ class _SqliteSnapshot:
         return bytes(self._connection.execute(query, (self._environment, run, number)).fetchone()[0])
 
 
-class _SqliteTransaction(_SqliteSnapshot):
+class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
     def put_state(self, state: State) -> None:
         self._connection.execute(
             "UPDATE environment SET version=?, next_ordinal=?, catalogue_generation=?, keys_generation=? WHERE key=?",
