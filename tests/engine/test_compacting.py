@@ -105,6 +105,31 @@ def test_a_chunk_of_many_changes_is_compacted_by_parts_and_each_leaves_a_sound_l
     assert population.compact().changes == 0
 
 
+def test_versions_that_tell_in_parts_whom_they_touched_are_compacted_part_by_part(
+    population: BitmapPopulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "COMPACTION_CHANGES_MAX", 30)
+    crowd = range(4_500)
+    for night in range(3):
+        lines = [user(f"u{n}", *(f"n/{(n * by + night * by * by) % 41}" for by in range(1, 5))) for n in crowd]
+        population.apply([part(lines)], Request(mode="set", origin=ADA))
+    somebody = [Person("user", f"u{number}") for number in (0, 1, 2_040, 4_499)]
+    told = [population.list_changes(person=person, after=2, limit=9) for person in somebody]
+
+    assert population.raise_horizon(2)
+    while not population.compact().is_all:
+        continue
+
+    assert [population.list_changes(person=person, after=2, limit=9) for person in somebody] == told
+    for person in somebody:
+        kept = [change for change in population.list_changes(person=person, limit=9) if change.version <= 2]
+        given = [tag for change in kept for tag in change.tags_added]
+        then = population.find_person(person, as_of=2)
+        assert then is not None
+        assert sorted(given) == sorted(then.tags)
+        assert not any(change.tags_removed for change in kept)
+
+
 def test_another_process_goes_on_where_one_was_lost(
     settings: Settings, installation: Installation, population: BitmapPopulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
