@@ -218,7 +218,7 @@ CASES: list[tuple[str, Spoil, str]] = [
     (
         "a version that names changes of another",
         name_the_next_version,
-        "version 2 says that it touched others in bucket 0 than its changes did",
+        "version 2 names changes of bucket 0 that are not its own",
     ),
     (
         "a version that touched and does not say so",
