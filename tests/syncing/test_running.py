@@ -319,6 +319,33 @@ def test_a_run_whose_process_was_lost_is_begun_again_by_another(world: World) ->
     assert world.tags("u1") == ("crm/plan/gold",)
 
 
+def test_what_a_lost_process_brought_and_no_run_names_is_forgotten_by_the_next_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put_customers(u1="Gold")
+    world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")
+    world.syncs.run_sync(world.environment, "crm", by="ada")
+    lost, _ = world.process()
+
+    def end(*_: object) -> bool:
+        raise SystemExit
+
+    # It brought the file, and was killed before the run could name it.
+    monkeypatch.setattr(lost, "_hand_over", end)
+    with pytest.raises(SystemExit):
+        lost.work_once(waits=True)
+    (left,) = world.imports().list(world.environment, limit=9)
+    assert (left.state, world.runs()[0].state) == ("waiting", "reading")
+    world.now += limits.SYNC_HELD_SECONDS + 1
+
+    world.work()
+
+    (done,) = world.imports().list(world.environment, limit=9)
+    assert (done.state, world.runs()[0].import_id) == ("done", done.id)
+    assert not world.imports().folder.path(left.id).parent.exists()
+    lost.stop()
+
+
 def test_a_process_that_lost_its_run_hands_nothing_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.put_customers(u1="Gold")
     world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")

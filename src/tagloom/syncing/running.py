@@ -146,6 +146,7 @@ class Runner:
         organization = self._control.get_space(held.space).organization
         try:
             sync = self._control.get_sync(environment.key, held.run.sync)
+            self._drop_left(environment, sync)
             with tempfile.TemporaryDirectory(prefix="tagloom-sync-") as folder:
                 target = Path(folder) / "pulled"
                 pulled = pull(
@@ -171,6 +172,20 @@ class Runner:
         held = keeping.give_up()
         self._hand_over(environment, held, _reached(held.run, pulled, brought.id))
         log.info("sync.read", sync=sync.id, rows=pulled.rows, seconds=round(time.monotonic() - began, 2))
+
+    def _drop_left(self, environment: Environment, sync: Sync) -> None:
+        """Forgets the imports of processes that were lost before their run named them; no run will ever begin one.
+
+        A sync has one run at a time, and the one that is read has no import yet.
+        """
+        for left in self._imports.list(environment, limit=limits.PAGE_ITEMS_MAX):
+            if left.owner == owner_name(sync.id) and left.state == "waiting":
+                self._drop(environment, left.id)
+
+    def _drop(self, environment: Environment, import_id: str) -> None:
+        # Another process may have forgotten it at the same moment.
+        with suppress(problems.ImportNotFound):
+            self._imports.drop(environment, import_id)
 
     def _bring(
         self, environment: Environment, sync: Sync, source: Path | Iterable[bytes], format: ImportFormat, by: str
@@ -198,7 +213,7 @@ class Runner:
         """Begins the import of a run, once the run names it: so that no import runs that nobody follows."""
         import_id = run.import_id or ""
         if self._put(held, run, rfc3339(self._now())) is None:
-            self._imports.drop(environment, import_id)
+            self._drop(environment, import_id)
             return False
         self._imports.run(environment, import_id)
         return True
