@@ -48,6 +48,7 @@ PAGES = {
     "teammates-inactive": "/teammates?shows=inactive",
     "teammates-invite": "/teammates/invite",
     "settings": f"{PLACE}/settings",
+    "settings-retention": f"{PLACE}/settings/retention?of=production&retention=90d",
     "empty-overview": "/s/main/development/overview",
     "empty-tags": "/s/main/development/tags",
     "empty-people": "/s/main/development/people",

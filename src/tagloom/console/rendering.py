@@ -13,6 +13,7 @@ import msgspec
 from markupsafe import Markup
 
 from tagloom import problems
+from tagloom.retention import retention_text
 from tagloom.rules import Rule
 from tagloom.tags import printable
 
@@ -63,6 +64,7 @@ class Renderer:
             levels=levels,
             segment=segment,
             span=span,
+            retention=retention_text,
             ago=ago,
             ahead=ahead,
             day=day,
@@ -190,10 +192,10 @@ def ahead(then: str, now: datetime) -> str:
 def span(text: str) -> str:
     """A span in words.
 
-    >>> span("14d"), span("1h")
-    ('14 days', '1 hour')
+    >>> span("14d"), span("1y")
+    ('14 days', '1 year')
     """
-    units = {"m": "minute", "h": "hour", "d": "day", "w": "week"}
+    units = {"m": "minute", "h": "hour", "d": "day", "w": "week", "y": "year"}
     return plural(int(text[:-1]), units[text[-1]])
 
 

@@ -12,6 +12,7 @@ from tagloom.console.views import (
     overlap,
     overview,
     people,
+    retention,
     settings,
     tags,
     teammates,
@@ -135,5 +136,7 @@ PAGES: tuple[Page, ...] = (
     post(f"{PLACE}/settings/spaces/new", settings.create_space, "administrator"),
     post(f"{PLACE}/settings/organization", settings.rename_organization, "administrator"),
     post(f"{PLACE}/settings/catalogue", settings.put_catalogue, "administrator"),
+    get(f"{PLACE}/settings/retention", retention.ask, "administrator"),
+    post(f"{PLACE}/settings/retention", retention.put, "administrator"),
     post(f"{PLACE}/settings/tokens/revoke", settings.revoke_token, "administrator"),
 )

@@ -82,7 +82,8 @@ def batch(visit: Visit) -> Answer:
     """One version: what it did, and what undoing it would do; for a large one that is asked for by the page itself."""
     change = visit.population.get_change(visit.integer("version"))
     foreseen, problem = None, None
-    can_be_undone = change.undone_by is None and change.action not in FINAL and visit.may("developer")
+    is_open = change.undone_by is None and change.action not in FINAL and not change.is_compacted
+    can_be_undone = is_open and visit.may("developer")
     if can_be_undone and is_foreseen(visit, change.added + change.removed):
         try:
             foreseen = visit.loom.foresight.undo(visit.environment, change.version)

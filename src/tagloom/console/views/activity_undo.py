@@ -7,6 +7,7 @@ from tagloom import problems
 from tagloom.console.views.activity import is_foreseen
 from tagloom.console.visit import Answer, Html, Redirect, Visit, told
 from tagloom.model import Version
+from tagloom.retention import HistoryCompacted
 from tagloom.undos import Chosen, chosen_versions
 
 
@@ -36,7 +37,7 @@ def ask(visit: Visit) -> Answer:
             if versions and is_foreseen(visit, _taggings(visit, versions)):
                 override = context["override"]
                 context["foreseen"] = visit.loom.foresight.undo_all(visit.environment, versions, override=override)
-        except (problems.BodyInvalid, problems.UndoTooLarge, problems.UndoConflict) as problem:
+        except (problems.BodyInvalid, problems.UndoTooLarge, problems.UndoConflict, HistoryCompacted) as problem:
             context["problem"] = problem
     return Html("activity_undo_effect.html" if visit.target == "effect" else "activity_undo.html", context)
 

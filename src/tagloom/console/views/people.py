@@ -9,7 +9,7 @@ from tagloom import problems
 from tagloom.bulk import check_single, submit_tags
 from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit, told
 from tagloom.expiry import ExpiryInvalid, Said, said_of
-from tagloom.model import Change, Decision, Kind, Person, PersonRecord
+from tagloom.model import Change, Decision, Horizon, Kind, Person, PersonRecord
 from tagloom.people import parse_id
 from tagloom.tags import TagPath, parse_tag
 
@@ -35,6 +35,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
     first: Change | None
     has_more: bool
+    horizon: Horizon
 
 
 def people(visit: Visit) -> Answer:
@@ -150,6 +151,7 @@ def _panel(visit: Visit, person: Person) -> Panel | None:
         changes=changes[:CHANGES_SHOWN],
         first=first[0] if first else None,
         has_more=has_more,
+        horizon=population.horizon(),
     )
 
 
@@ -167,6 +169,7 @@ def history(visit: Visit) -> Answer:
             "person": person,
             "changes": changes[:most],
             "has_more": len(changes) > most,
+            "horizon": visit.population.horizon(),
         },
     )
 

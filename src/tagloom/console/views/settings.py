@@ -22,7 +22,9 @@ def _page(visit: Visit, problem: problems.Problem | None = None, at: str = "") -
     context: dict[str, Any] = {
         "title": "Settings",
         "breadcrumb": [(visit.space.name, visit.to("overview")), ("Settings", None)],
-        "environments": [(each, loom.population(each).version()) for each in environments],
+        "environments": [
+            (each, loom.population(each).version(), loom.population(each).horizon()) for each in environments
+        ],
         "problem": problem,
         "problem_at": at,
         "tokens": (),

@@ -141,6 +141,7 @@ def tag_context(visit: Visit, found: Tag) -> dict[str, Any]:
         "version": visit.population.version(),
         "points": [{"at": point.at, "count": point.subtree_users} for point in trend],
         "charts": line_charts(users, [day(point.at) for point in trend], width=1_040),
+        "horizon": visit.population.horizon(),
         "sources": catalogue.sources(visit.environment, tag, limit=12),
         "children": catalogue.children(visit.environment, tag, limit=BRANCHES_PER_PAGE).items,
         "bearers": visit.population.list_people(kind="user", search="", tag=tag, limit=8).items,

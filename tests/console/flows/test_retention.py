@@ -1,0 +1,71 @@
+"""How long history is kept: what a shorter time gives up is seen first, typed, and told of afterwards."""
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tagloom.model import Horizon, Origin
+from tagloom.settings import Settings
+from tagloom.store.port import Population, Request
+from tagloom.wiring import open_installation
+from tests.bodies import part, user
+from tests.console.conftest import Open
+from tests.console.flows.seen import toast
+from tests.console.serving import Served
+
+STAGING = "/s/main/staging"
+
+
+def write_long_ago(data: Path) -> None:
+    """Three versions in staging, thirty days ago: a tag given, taken, and given again."""
+    at = datetime.now(UTC) - timedelta(days=30)
+    with closing(open_installation(Settings(database=data / "tagloom.sqlite"), now=lambda: at)) as installation:
+        population = installation.population(installation.control.get_environment("main", "staging"))
+        for mode in ("add", "remove", "add"):
+            population.apply([part([user("u1", "plan/pro")])], Request(mode=mode, origin=Origin("ada", "crm.csv")))
+
+
+def staging(served: Served) -> Population:
+    return served.loom.population(served.loom.installation.control.get_environment("main", "staging"))
+
+
+def test_history_is_given_up_once_it_was_seen_and_typed(open_page: Open, served: Served, tmp_path: Path) -> None:
+    write_long_ago(tmp_path / "data")
+    page = open_page("administrator")
+    page.goto(f"{STAGING}/settings")
+    kept = page.locator("section").filter(has=page.get_by_role("heading", name="How long history is kept"))
+    row = kept.get_by_role("row").filter(has_text="staging")
+    expect(row).to_contain_text("kept forever")
+
+    row.get_by_role("link", name="Change").click()
+    page.get_by_label("History is kept for").fill("soon")
+    page.get_by_role("button", name="Show what it gives up").click()
+    expect(page.locator("#content, main").first).to_contain_text("no retention such as")
+    page.get_by_label("History is kept for").fill("7d")
+    page.get_by_role("button", name="Show what it gives up").click()
+    expect(page.get_by_role("heading", name="It gives up 3 versions for good")).to_be_visible()
+    page.get_by_label("Type staging to confirm").fill("production")
+    page.get_by_role("button", name="Give it up").click()
+    expect(page.locator("main")).to_contain_text("could not be undone any more")
+    assert staging(served).horizon() == Horizon()
+    page.get_by_label("Type staging to confirm").fill("staging")
+    page.get_by_role("button", name="Give it up").click()
+
+    expect(toast(page)).to_contain_text("The history of staging is kept: 7d.")
+    expect(row).to_contain_text("kept for")
+    ((_, freed),) = served.loom.compactor.compact_all()
+    assert (freed.versions, staging(served).horizon().version) == (3, 3)
+    page.goto(f"{STAGING}/settings")
+    expect(row).to_contain_text("all of it since")
+
+    page.goto(f"{STAGING}/people?user=u1")
+    expect(page.locator("#panel")).to_contain_text("All history is kept since")
+    page.goto(f"{STAGING}/activity/batch?version=3")
+    expect(page.locator("main")).to_contain_text("older than the history that is kept")
+    expect(page.get_by_role("button", name="Undo this version")).to_have_count(0)
+    page.goto(f"{STAGING}/tag?tag=plan/pro")
+    expect(page.locator("main")).to_contain_text("All history is kept since")
+    page.goto(f"{STAGING}/activity/undo?actor=ada")
+    expect(page.locator("#effect")).to_contain_text("History is kept from version 3 on")
