@@ -69,3 +69,6 @@ def test_history_is_given_up_once_it_was_seen_and_typed(open_page: Open, served:
     expect(page.locator("main")).to_contain_text("All history is kept since")
     page.goto(f"{STAGING}/activity/undo?actor=ada")
     expect(page.locator("#effect")).to_contain_text("History is kept from version 3 on")
+    for address in ("person/earlier?user=u1&as_of=1", "tag/earlier?tag=plan/pro&as_of=1"):
+        page.goto(f"{STAGING}/{address}")
+        expect(page.locator("main")).to_contain_text("History is kept from version 3 on")

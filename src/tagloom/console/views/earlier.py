@@ -8,6 +8,7 @@ from tagloom.as_of import version_as_of
 from tagloom.console.views.people import asked_person
 from tagloom.console.visit import Answer, Html, Visit
 from tagloom.model import Change, Version
+from tagloom.retention import HistoryCompacted
 from tagloom.rules import Definition, HasTag
 
 
@@ -89,9 +90,10 @@ def person(visit: Visit) -> Answer:
 
 
 def _looked(visit: Visit, template: str, context: dict[str, Any], look: Callable[[Then], dict[str, Any]]) -> Html:
-    """What was seen; or, of a time that is none, what is wrong with it."""
+    """What was seen; or, of a time that is none or of which nothing is kept, why not."""
     try:
         then = _then(visit)
-    except (problems.ParameterInvalid, problems.ChangeNotFound) as problem:
+        seen = look(then)
+    except (problems.ParameterInvalid, problems.ChangeNotFound, HistoryCompacted) as problem:
         return Html(template, context | {"problem": problem})
-    return Html(template, context | look(then) | {"problem": None, "then": then})
+    return Html(template, context | seen | {"problem": None, "then": then})
