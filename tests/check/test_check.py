@@ -216,6 +216,21 @@ CASES: list[tuple[str, Spoil, str]] = [
         "version 1 says that it touched others in bucket 0 than its changes did",
     ),
     (
+        "a compaction that is further than its horizon",
+        sql_text("UPDATE environment SET compacted=3, horizon=2 WHERE key=PRODUCTION"),
+        "history is compacted to version 3 of 2",
+    ),
+    (
+        "a compaction that is over and goes on",
+        sql_text("UPDATE environment SET compacting_row=3 WHERE key=PRODUCTION"),
+        "a compaction that is over says that it goes on",
+    ),
+    (
+        "a version that is compacted and is not",
+        sql_text("UPDATE environment SET compacted=5, horizon=5 WHERE key=PRODUCTION"),
+        "version 3 is compacted and still removes 1",
+    ),
+    (
         "a version that names changes of another",
         name_the_next_version,
         "version 2 names changes of bucket 0 that are not its own",
