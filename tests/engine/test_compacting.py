@@ -19,6 +19,7 @@ from tagloom.settings import PostgresUrl, Settings
 from tagloom.store.port import Request
 from tagloom.tags import TagPath
 from tagloom.wiring import Installation, check, copy_installation, open_installation
+from tests import citus
 from tests.bodies import part, user
 from tests.contract.conftest import Clock
 from tests.postgres import new_installation, server
@@ -28,11 +29,11 @@ TAG = TagPath("plan/pro")
 PRO = Definition("everyone", HasTag("plan/pro"))
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", *(["citus"] if citus.URL else [])])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     if request.param == "sqlite":
         return Settings(database=tmp_path / "tagloom.sqlite")
-    return Settings(database=PostgresUrl(new_installation()))
+    return Settings(database=PostgresUrl(citus.new_installation() if request.param == "citus" else new_installation()))
 
 
 @pytest.fixture
