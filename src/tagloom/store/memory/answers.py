@@ -50,10 +50,11 @@ class Answers:
     def _person_record(self, state: State, ordinal: Ordinal) -> PersonRecord:
         person = state.people[ordinal]
         borne = tuple(sorted(state.tags_of(ordinal)))
+        numbers = state.bears.get(ordinal, ()) if state is self._state else ()
         ends = {
-            state.entries[number].path: moment_text(moment)
-            for (whose, number), moment in state.ends.items()
-            if whose == ordinal and state is self._state
+            state.entries[number].path: moment_text(state.ends[ordinal, number])
+            for number in numbers
+            if (ordinal, number) in state.ends
         }
         return PersonRecord(
             kind=person.kind, id=person.id, tags=borne, version=state.version, expires_at=dict(sorted(ends.items()))
