@@ -18,7 +18,7 @@ from tagloom.mappings import Mapping, ValueColumn
 from tagloom.model import Environment, Person
 from tagloom.settings import Settings
 from tagloom.sources import SCHEMES
-from tagloom.store.imports_port import KeptMapping
+from tagloom.store.imports_port import Import, KeptMapping
 from tagloom.syncing.alerting import Alert, Alerting
 from tagloom.syncing.keeping import Syncs
 from tagloom.syncing.reach import Reach
@@ -166,6 +166,27 @@ def test_of_two_processes_one_runs_it_once(world: World) -> None:
     world.runner.work_once()
     other.work_once()
     world.work(other)
+    world.work()
+
+    assert [run.state for run in world.runs()] == ["done"]
+    assert len(world.imports().list(world.environment, limit=9)) == 1
+    other.stop()
+
+
+def test_a_process_that_follows_a_run_may_begin_its_import_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.put_customers(u1="Gold")
+    world.syncs.create_sync(world.environment, "crm", CRM, by="ada")
+    other, _ = world.process()
+    world.now += DAY
+    run = Imports.run
+
+    def overtaken(imports: Imports, environment: Environment, id: str) -> Import:
+        monkeypatch.setattr(Imports, "run", run)
+        other.work_once()
+        return run(imports, environment, id)
+
+    monkeypatch.setattr(Imports, "run", overtaken)
+    world.work()
     world.work()
 
     assert [run.state for run in world.runs()] == ["done"]

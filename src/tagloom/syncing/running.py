@@ -215,8 +215,13 @@ class Runner:
         if self._put(held, run, rfc3339(self._now())) is None:
             self._drop(environment, import_id)
             return False
-        self._imports.run(environment, import_id)
+        self._begin_import(environment, import_id)
         return True
+
+    def _begin_import(self, environment: Environment, import_id: str) -> None:
+        # Whoever follows the run begins it when it waits: its own process, unless that was lost, or another one first.
+        with suppress(problems.ImportStateWrong, problems.ImportChanged):
+            self._imports.run(environment, import_id)
 
     def _follow(self, seen: OpenRun) -> None:
         """Does with a run what became of its import."""
@@ -230,9 +235,7 @@ class Runner:
         # What was pushed is counted by its import.
         rows = seen.run.rows or found.rows_total or 0
         if found.state == "waiting":
-            # The process that brought it was lost before it could begin it.
-            with suppress(problems.ImportStateWrong, problems.ImportChanged):
-                self._imports.run(environment, found.id)
+            self._begin_import(environment, found.id)
         if state == "done" and seen.run.cursor is not None:
             # First: a process that is killed here notes it again.
             self._control.put_cursor(environment.key, seen.run.sync, seen.run.cursor)
