@@ -6,8 +6,10 @@ import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
+from tagloom import limits
 from tagloom.model import Origin, Person
 from tagloom.store.port import Request
 from tests.bodies import Line, part
@@ -129,7 +131,10 @@ def test_a_mapping_that_cannot_be_carried_out_says_why_and_keeps_what_was_typed(
     expect(page.locator(".error")).to_contain_text("Only one column can be the user id")
 
 
-def test_a_large_import_shows_its_progress_through_a_reload_and_may_be_paused(open_page: Open, tmp_path: Path) -> None:
+def test_a_large_import_shows_its_progress_through_a_reload_and_may_be_paused(
+    open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 1_000_000)
     file = tmp_path / "large.csv"
     rows = "".join(f"large-{n},segment/{n % 7}\n" for n in range(2_500_000))
     file.write_text("user,tag\n" + rows)
