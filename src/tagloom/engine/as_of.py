@@ -15,7 +15,6 @@ from tagloom.engine.past import Leaf, Past, leaves_of, names_of_today, rows_of, 
 from tagloom.engine.reads import some_of, stream_people
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Span
-from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import Count, Match, Person, PersonRecord, Version
 from tagloom.rules import Definition
 from tagloom.tags import TagPath
@@ -50,7 +49,7 @@ def _in_each_bucket(standing: Standing, leaves: Mapping[Leaf, Sequence[int]], ve
     """The source of bitmaps as of a version, one bucket after the other."""
     check_version(standing, version)
     rows = sorted({*standing.dictionary.facts.values(), *(row for found in leaves.values() for row in found)})
-    for bucket in range((standing.state.next_ordinal + ORDINALS_PER_CHUNK - 1) // ORDINALS_PER_CHUNK):
+    for bucket in range(standing.state.buckets):
         past = Past(standing, leaves, rows, bucket)
         for change in standing.snapshot().changes_of_rows(rows, bucket, version):
             past.take_back(change)

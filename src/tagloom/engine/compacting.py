@@ -113,11 +113,10 @@ def _first_changes(snapshot: Snapshot, row: int, bucket: int, until: int) -> tup
 def step(tx: Transaction) -> Freed:
     """Compacts some more of what lies up to the horizon. Costs COMPACTION_CHANGES_MAX changes, or one chunk's."""
     state, at = tx.state(), tx.compacted()
-    buckets = (state.next_ordinal + ORDINALS_PER_CHUNK - 1) // ORDINALS_PER_CHUNK
     changes = size = read = 0
     while at.version < state.horizon and read < limits.COMPACTION_CHANGES_MAX:
         since = Span(0, after=at.version, before=state.horizon + 1)
-        if at.bucket >= buckets:
+        if at.bucket >= state.buckets:
             tx.drop_ends()
             at = Compacted(state.horizon)
         elif at.row == AFTER_ROWS:
@@ -216,8 +215,7 @@ def foresee(version: Version, snapshot: Snapshot) -> Freed:
 
 def _chunks_changed(snapshot: Snapshot, after: int, until: int) -> Iterator[tuple[int, int]]:
     """(row, bucket) of the chunks that versions above `after` up to `until` changed."""
-    buckets = (snapshot.state().next_ordinal + ORDINALS_PER_CHUNK - 1) // ORDINALS_PER_CHUNK
-    for bucket in range(buckets):
+    for bucket in range(snapshot.state().buckets):
         row = 0
         while rows := snapshot.rows_changed(bucket, row, after, until, _ROWS_AT_ONCE):
             yield from ((each, bucket) for each in rows)

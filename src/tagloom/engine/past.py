@@ -12,7 +12,6 @@ from tagloom.engine.chunks import BitMap, chunk_of, from_bytes
 from tagloom.engine.dictionary import Dictionary
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import ChunkChange, Snapshot
-from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import Version
 from tagloom.rules import Definition, HasTag, Rule, tribes_named, walk
 from tagloom.tags import TagPath, is_at_or_below
@@ -79,7 +78,7 @@ def trend(
     leaves = {leaf: rows_of(standing.dictionary, *leaf, gone) for leaf in leaves_of(wanted, tribes)}
     rows = sorted({*standing.dictionary.facts.values(), *(row for found in leaves.values() for row in found)})
     counts = [[0] * (len(versions) + 1) for _ in wanted]
-    for bucket in range((standing.state.next_ordinal + ORDINALS_PER_CHUNK - 1) // ORDINALS_PER_CHUNK):
+    for bucket in range(standing.state.buckets):
         past = Past(standing, leaves, rows, bucket)
         changes = snapshot.changes_of_rows(rows, bucket, versions[0]) if versions else iter(())
         for place, numbers in _walk_back(past, changes, versions, wanted, tribes):

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+from tagloom.limits import ORDINALS_PER_CHUNK
+
 
 class Moved(Exception):
     """A page or segment is not where an older state had it: somebody merged it; look again in a newer state."""
@@ -35,6 +37,11 @@ class State(NamedTuple):
     secret: bytes
     is_closed: bool
     horizon: int = 0
+
+    @property
+    def buckets(self) -> int:
+        """How many buckets hold somebody who was ever known."""
+        return (self.next_ordinal + ORDINALS_PER_CHUNK - 1) // ORDINALS_PER_CHUNK
 
 
 class Row(NamedTuple):

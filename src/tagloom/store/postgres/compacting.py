@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tagloom.engine.storage import ChunkChange, Compacted, RowTotal, State, Touched, place_numbers
-from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.store.postgres.connecting import Wire
 from tagloom.store.postgres.paging import paged
 
@@ -12,10 +11,11 @@ from tagloom.store.postgres.paging import paged
 class CompactingReads:
     """The part of a snapshot that is about compaction."""
 
+    _wire: Wire
     _environment: int
 
     def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        raise NotImplementedError
+        return self._wire.ask(query, *values)
 
     def compacted(self) -> Compacted:
         query = "SELECT compacted, compacting_bucket, compacting_row, compacting_touched FROM environment WHERE key=%s"
@@ -55,7 +55,6 @@ class CompactingReads:
 class CompactingWrites(CompactingReads):
     """The part of a transaction that is about compaction."""
 
-    _wire: Wire
     _state: State
 
     def put_horizon(self, version: int) -> None:
@@ -131,6 +130,6 @@ class CompactingWrites(CompactingReads):
             return
         # With all buckets named, the changes of a few rows are found by their index.
         query = 'SELECT DISTINCT "row" FROM change WHERE environment=%s AND bucket=ANY(%s::int4[]) AND "row"=ANY(%s)'
-        buckets = list(range((self._state.next_ordinal + ORDINALS_PER_CHUNK - 1) // ORDINALS_PER_CHUNK))
+        buckets = list(range(self._state.buckets))
         told = {identity for (identity,) in self._all(query, self._environment, buckets, sorted(ends))}
         self._wire.later('DELETE FROM "row" WHERE id=ANY(%b::int4[])', sorted(ends - told))

@@ -54,9 +54,6 @@ class PostgresSnapshot(CompactingReads):
             raise problems.EnvironmentNotFound(f"The store holds no environment {environment}.")
         self._state = State._make(found[0])
 
-    def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self._wire.ask(query, *values)
-
     def state(self) -> State:
         return self._state
 
