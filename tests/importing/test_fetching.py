@@ -3,6 +3,7 @@
 import gzip
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -132,16 +133,21 @@ class Dripping:
         self.may_end.wait(20)
         handler.wfile.write(FILE[10:])
 
+    def wait_until_written(self, desk: Desk, coming: Import) -> None:
+        """Until what was sent first lies in the folder: its place is chosen after the answer has begun."""
+        self.has_begun.wait(20)
+        deadline = time.monotonic() + 20
+        while not desk.get(coming).size_bytes:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
 
 def test_a_fetch_says_how_far_it_is_and_is_cancelled(desk: Desk, place: Web) -> None:
     dripping, by = Dripping(place, "/crm.csv"), fetcher(desk)
     coming = brought(desk, by, dripping.url)
     thread = threading.Thread(target=by.work_once)
     thread.start()
-    dripping.has_begun.wait(20)
-    deadline = threading.Event()
-    while not desk.get(coming).size_bytes:
-        deadline.wait(0.01)
+    dripping.wait_until_written(desk, coming)
     assert (desk.get(coming).state, desk.get(coming).size_bytes) == ("fetching", 10)
 
     cancelled = desk.imports.cancel(desk.environment, coming.id, by="ada")
@@ -158,7 +164,7 @@ def test_a_fetch_that_was_lost_is_begun_again_by_another(desk: Desk, place: Web)
     coming = brought(desk, lost, dripping.url)
     thread = threading.Thread(target=lost.work_once)
     thread.start()
-    dripping.has_begun.wait(20)
+    dripping.wait_until_written(desk, coming)
     assert not other.work_once()
 
     # To the store it looks as if the first process were gone: its lease has run out, and nobody renewed it.
