@@ -6,6 +6,7 @@ import pytest
 
 from tagloom.model import Mode
 from tagloom.store.port import Part, Population, Request
+from tagloom.tags import TagPath
 from tests.bodies import Line, part, user
 from tests.contract.steps import ADA, BOB, apply, tags_of
 
@@ -47,3 +48,17 @@ def test_a_set_meets_those_who_came_while_it_was_read(population: Population) ->
 
     assert [tags_of(population, f"late{number}") for number in range(3)] == [("b",), ("before",), ("before",)]
     assert tags_of(population, "new1") == ("b",)
+
+
+@pytest.mark.parametrize("count", [2, 65, 100, 999])
+def test_bodies_that_share_a_commit_bring_each_newcomer_once(population: Population, count: int) -> None:
+    """While the first body is committed the others wait, and then share one commit."""
+    bodies = [[user("first", "z")], *([user(f"new{n}", tag) for n in range(count)] for tag in ("a", "b", "c", "d"))]
+
+    receipts = [population.submit([part(body)], Request(mode="add", origin=ADA)) for body in bodies]
+
+    assert [each.result().added for each in receipts] == [1, *(4 * [count])]
+    assert sum(each.result().new_people for each in receipts) == count + 1
+    assert population.get_tag(TagPath("a")).users == count
+    assert tags_of(population, "new0") == ("a", "b", "c", "d")
+    assert len(population.list_people(kind="user", limit=1_000).items) == min(count + 1, 1_000)

@@ -1,10 +1,13 @@
 """Keys, their hashes and their tables, against plain dicts."""
 
+from unittest import mock
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tagloom.engine import directory
 from tagloom.engine.directory import Page, cut_pages, pack_keys, pack_page, unpack_keys, unpack_page
 from tagloom.engine.keys import Hashed, KeyHash, KeyTable, binary_array, key_of, person_of
 from tagloom.model import Person
@@ -78,14 +81,25 @@ def test_a_table_that_outgrows_the_cache_gives_each_key_the_ordinal_it_first_got
     assert len(table) == count
 
 
-@given(st.integers(0, 3), st.sampled_from([1, 8_192, 8_193, 70_000, 200_000]))
-def test_pages_hold_all_entries_in_order_each_those_of_its_leading_bits(seed: int, count: int) -> None:
+@given(
+    st.integers(0, 3),
+    st.sampled_from([(1, 1), (9, 2), (8_192, 8_192), (8_193, 1_000), (70_000, 70_000), (200_000, 9_000), (90_000, 4)]),
+    st.sampled_from([1 << 20, 20_000]),
+)
+def test_pages_hold_all_entries_in_order_each_those_of_its_leading_bits(
+    seed: int, sizes: tuple[int, int], per_block: int
+) -> None:
+    count, step = sizes
     rng = np.random.default_rng(seed)
     high = rng.integers(0, 2**64, count, np.uint64)
     order = np.argsort(high)
     low, ordinal = high.astype(np.uint32), np.arange(count, dtype=np.uint32)
 
-    pages = [unpack_page(page) for page in cut_pages(Page(high, low, ordinal))]
+    blocks = [
+        Page(*(column[begin : begin + step] for column in (high, low, ordinal))) for begin in range(0, count, step)
+    ]
+    with mock.patch.object(directory, "_ENTRIES_PER_BLOCK", per_block):
+        pages = [unpack_page(page) for page in cut_pages(blocks)]
 
     assert len(pages) & len(pages) - 1 == 0
     for number, page in enumerate(pages):

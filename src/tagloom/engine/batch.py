@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
-import pyarrow as pa
+from numpy.typing import NDArray
 
 from tagloom import limits, problems
 from tagloom.engine.chunks import BitMap, buckets_of, chunk_of, from_bytes, to_bytes
 from tagloom.engine.directory import Growth, add_keys
-from tagloom.engine.keys import Hashed
+from tagloom.engine.keys import Hashed, Keyed
 from tagloom.engine.storage import BatchRecord, ChunkChange, Entry, Row, RowTotal, State, Touched, Transaction
 from tagloom.model import Origin
 from tagloom.tags import TagPath, branches_above, is_at_or_below
@@ -30,6 +30,8 @@ _NO_ENDS: Mapping[int, int] = {}
 # Who touched many of a bucket tells it in parts of so many changes: one person's are in few of them.
 _PEOPLE_IN_PARTS = 4_096
 _CHANGES_PER_PART = 32
+PEOPLE_SHARED_MAX = 1_000  # Batches that share a commit name so many at most; each finds whom the others brought.
+_FEW_SOUGHT = 64  # Up to so many keys are looked up one by one.
 _FEW_BUCKETS = 8  # Up to so many chunks are read one by one; beyond, the row is read in one sweep.
 
 
@@ -191,8 +193,7 @@ class View:
         self._made: dict[str, Row] = {}
         self.aliases: dict[TagPath, TagPath | None] = {}
         self.newcomers: dict[tuple[int, int], int] = {}
-        self._new_keys: list[pa.BinaryArray] = []
-        self._new_hashes: list[Hashed] = []
+        self._new: list[Keyed] = []
         self._first_new = state.next_ordinal
         self.drafts: list[Draft] = []
         self._log: list[tuple[BatchRecord, list[ChunkChange], list[Entry]]] = []
@@ -284,16 +285,30 @@ class View:
         made = self.newcomers.get((high, low))
         return made if made is not None else self.directory.find_hash(high, low, lambda: self.tx)
 
+    def find_hashes(self, hashes: Hashed) -> NDArray[np.int64]:
+        """The ordinals of keys by their hashes, those given in this transaction included; -1 for none."""
+        pairs = zip(hashes.high.tolist(), hashes.low.tolist(), strict=True)
+        if len(hashes.high) <= _FEW_SOUGHT:
+            found = [self.find_hash(*pair) for pair in pairs]
+            return np.array([-1 if ordinal is None else ordinal for ordinal in found], np.int64)
+        ordinals = self.directory.find_many(hashes, lambda: self.tx)
+        if self.newcomers:
+            made = np.array([self.newcomers.get(pair, -1) for pair in pairs], np.int64)
+            ordinals = np.where(made < 0, ordinals, made)
+        return ordinals
+
     # Writing.
 
-    def admit(self, keys: pa.BinaryArray, hashes: Hashed) -> int:
+    def admit(self, new: Keyed) -> int:
         """Gives ordinals to keys that have none, in order; returns the first."""
         first = self.state.next_ordinal
-        if first + len(keys) > limits.PEOPLE_PER_ENVIRONMENT_MAX:
+        if first + len(new.keys) > limits.PEOPLE_PER_ENVIRONMENT_MAX:
             raise problems.StoreUnavailable("The environment holds as many people as it can.")
-        self._new_keys.append(keys)
-        self._new_hashes.append(hashes)
-        self.state = self.state._replace(next_ordinal=first + len(keys))
+        self._new.append(new)
+        if len(new.keys) <= PEOPLE_SHARED_MAX:
+            pairs = zip(new.hashes.high.tolist(), new.hashes.low.tolist(), strict=True)
+            self.newcomers.update(zip(pairs, range(first, first + len(new.keys)), strict=True))
+        self.state = self.state._replace(next_ordinal=first + len(new.keys))
         return first
 
     def tag_row(
@@ -414,12 +429,8 @@ class View:
 
     def flush(self) -> None:
         """Writes what all batches of the commit left: keys, log, rows, aliases, chunks, state."""
-        if self._new_keys:
-            keys, hashes = self._new_keys[0], self._new_hashes[0]
-            if len(self._new_keys) > 1:
-                keys = pa.concat_arrays(self._new_keys)
-                hashes = Hashed(*(np.concatenate(halves) for halves in zip(*self._new_hashes, strict=True)))
-            self.growth = add_keys(self.directory, self.tx, self._first_new, keys, hashes)
+        if self._new:
+            self.growth = add_keys(self.directory, self.tx, self._first_new, self._new)
             self.state = self.state._replace(keys_generation=self.state.keys_generation + 1)
         self.tx.add_batches(self._log)
         if self._totals:

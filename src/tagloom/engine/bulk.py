@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from tagloom import refusals
 from tagloom.engine import evaluate
 from tagloom.engine.batch import View
 from tagloom.engine.chunks import BitMap
 from tagloom.engine.foreseeing import Side
 from tagloom.engine.gather import Asked, Newcomers
-from tagloom.engine.keys import Hashed, binary_array
 from tagloom.rules import Definition
 from tagloom.store.port import TagTribe
 
@@ -39,9 +36,7 @@ def asked_of(wanted: TagTribe, tribes: Mapping[str, Definition], view: View) -> 
         takes=takes,
         bare=BitMap(),
         held=BitMap(),
-        newcomers=Newcomers(
-            view.state.next_ordinal, binary_array([]), Hashed(np.empty(0, np.uint64), np.empty(0, np.uint32))
-        ),
+        newcomers=Newcomers(view.state.next_ordinal, ()),
         accepted_lines=len(members),
         rejected=(),
         rejected_count=0,

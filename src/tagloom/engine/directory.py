@@ -8,7 +8,7 @@ and a million new people cost as much each as ten.
 import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,12 +16,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tagloom import limits
-from tagloom.engine.keys import Hashed, KeyHash, Ordinals
+from tagloom.engine.keys import Hashed, Keyed, KeyHash, Ordinals
 from tagloom.engine.storage import Run, Segment, Snapshot, Transaction
 
 _ENTRIES_PER_PAGE: Final = 8_192  # 128 KB a page: one read finds a key, and a bulk look-up stays in the cache.
 _MERGED_AT_ONCE: Final = 4  # Runs of one size that become one. Fewer rewrite more, more slow look-ups.
 _YOUNG_MAX: Final = 4_096  # Runs up to this size are held in one dict.
+_ENTRIES_PER_BLOCK: Final = 1 << 20  # 16 MB of them: what is picked from it is in the cache.
 _RADIX_FROM: Final = 65_536  # Fewer hashes are sorted by comparison as fast.
 _PAGES_KEPT: Final = 2_048  # 256 MB at most.
 _SEGMENTS_KEPT: Final = 64  # About 1 MB each when full.
@@ -93,7 +94,7 @@ class Directory:
     def load(self, snapshot: Snapshot, generation: int) -> None:
         """Takes the runs and segments of a snapshot; forgets what others may have rewritten."""
         runs, segments = tuple(snapshot.runs()), tuple(snapshot.segments())
-        young = {run.id: _as_dict(unpack_page(snapshot.page(run.id, 0))) for run in runs if run.keys <= _YOUNG_MAX}
+        young = {run.id: _as_dict([unpack_page(snapshot.page(run.id, 0))]) for run in runs if run.keys <= _YOUNG_MAX}
         with self._lock:
             self.runs, self.segments, self._young, self.generation = runs, segments, young, generation
             self._recent.clear()
@@ -236,8 +237,11 @@ def _search(page: Page, high: NDArray[np.uint64], low: NDArray[np.uint32], found
         asked, at = asked[~hit], at[~hit] + 1
 
 
-def _as_dict(page: Page) -> dict[tuple[int, int], int]:
-    return dict(zip(zip(page.high.tolist(), page.low.tolist(), strict=True), page.ordinal.tolist(), strict=True))
+def _as_dict(pages: Sequence[Page]) -> dict[tuple[int, int], int]:
+    found: dict[tuple[int, int], int] = {}
+    for high, low, ordinal in pages:
+        found.update(zip(zip(high.tolist(), low.tolist(), strict=True), ordinal.tolist(), strict=True))
+    return found
 
 
 def _order(high: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -254,22 +258,59 @@ def _pages_for(keys: int) -> int:
     return 1 << max(0, (keys - 1) // _ENTRIES_PER_PAGE).bit_length()
 
 
-def cut_pages(entries: Page) -> Iterator[bytes]:
-    """A run's pages, of entries in any order. They are sorted page by page, in the cache, and held one at a time."""
-    pages = _pages_for(len(entries.high))
-    bits, page_bits = 16, pages.bit_length() - 1
-    leading: NDArray[np.uint16] | NDArray[np.uint32] = (entries.high >> np.uint64(64 - bits)).astype(np.uint16)
-    if page_bits > bits:
-        bits, leading = page_bits, (entries.high >> np.uint64(64 - page_bits)).astype(np.uint32)
+def cut_pages(entries: Sequence[Page]) -> Iterator[bytes]:
+    """A run's pages, of blocks of entries in any order, held one page at a time.
+
+    A block is sorted by its leading bits, in the cache; then a page is put together from its part of each block.
+    So a large run costs as much an entry as a small one.
+    """
+    pages = _pages_for(sum(len(block.high) for block in entries))
+    page_bits = pages.bit_length() - 1
+    blocks = [_by_page(block, page_bits) for block in _joined(entries)]
+    begins = [0] * len(blocks)
+    for number in range(pages):
+        pieces = []
+        for at, (block, ends) in enumerate(blocks):
+            piece = slice(begins[at], ends[number])
+            pieces.append(Page(block.high[piece], block.low[piece], block.ordinal[piece]))
+            begins[at] = ends[number]
+        yield pack_page(_in_order(pieces, page_bits))
+
+
+def _joined(entries: Sequence[Page]) -> Iterator[Page]:
+    """The same entries in blocks of a million or so."""
+    waiting: list[Page] = []
+    for number, page in enumerate(entries, 1):
+        waiting.append(page)
+        if number == len(entries) or sum(len(each.high) for each in waiting) >= _ENTRIES_PER_BLOCK:
+            yield waiting[0] if len(waiting) == 1 else Page(*map(np.concatenate, zip(*waiting, strict=True)))
+            waiting = []
+
+
+def _by_page(block: Page, page_bits: int) -> tuple[Page, list[int]]:
+    """The block in order of its leading bits, 16 or more, and where each page's part of it ends."""
+    bits = max(16, page_bits)
+    leading: NDArray[np.uint16] | NDArray[np.uint32] = (block.high >> np.uint64(64 - bits)).astype(np.uint32)
+    if bits == 16:
+        leading = leading.astype(np.uint16)
     order = np.argsort(leading, kind="stable")
-    sizes = np.bincount(leading >> (bits - page_bits), minlength=pages)
-    del leading
-    begin = 0
-    for size in sizes.tolist():
-        here = order[begin : begin + size]
-        here = here[np.argsort(entries.high[here], kind="stable")]
-        begin += size
-        yield pack_page(Page(entries.high[here], entries.low[here], entries.ordinal[here]))
+    sizes = np.bincount(leading >> (bits - page_bits), minlength=1 << page_bits)
+    return _taken(block, order), np.cumsum(sizes).tolist()
+
+
+def _in_order(pieces: Sequence[Page], page_bits: int) -> Page:
+    """The parts of one page as that page, in order of hash."""
+    page = pieces[0]
+    if len(pieces) > 1:
+        page = Page(*map(np.concatenate, zip(*pieces, strict=True)))
+        # By radix first, as far as 16 bits tell them apart, and what is nearly in order is soon in order.
+        behind = (page.high << np.uint64(page_bits)) >> np.uint64(48)
+        page = _taken(page, np.argsort(behind.astype(np.uint16), kind="stable"))
+    return _taken(page, np.argsort(page.high, kind="stable"))
+
+
+def _taken(page: Page, places: NDArray[np.int64]) -> Page:
+    return Page(page.high[places], page.low[places], page.ordinal[places])
 
 
 def _tier(count: int) -> int:
@@ -282,36 +323,41 @@ class Growth(NamedTuple):
     runs: tuple[Run, ...]
     segments: tuple[Segment, ...]
     dropped: tuple[Run, ...]
-    entries: Page
+    entries: Sequence[Page]
 
 
-def add_keys(directory: Directory, tx: Transaction, first: int, keys: pa.BinaryArray, hashes: Hashed) -> Growth:
+def add_keys(directory: Directory, tx: Transaction, first: int, new: Sequence[Keyed]) -> Growth:
     """Writes the keys of new ordinals from `first` on, and merges runs and segments that have become many."""
-    ordinals = np.arange(first, first + len(keys), dtype=np.uint32)
-    entries = Page(hashes.high, hashes.low, ordinals)
+    entries: list[Page] = []
+    count = 0
+    for block in new:
+        ordinals = np.arange(first + count, first + count + len(block.keys), dtype=np.uint32)
+        entries.append(Page(block.hashes.high, block.hashes.low, ordinals))
+        count += len(block.keys)
+    keys = pa.chunked_array([block.keys for block in new], pa.binary())
     runs, dropped = list(directory.runs), []
     while True:
-        same = [run for run in runs if _tier(run.keys) <= _tier(len(entries.high))]
+        same = [run for run in runs if _tier(run.keys) <= _tier(count)]
         if len(same) < _MERGED_AT_ONCE - 1:
             break
-        pages = [entries]
         for run in same:
-            pages.extend(unpack_page(tx.page(run.id, number)) for number in range(run.pages))
+            pages = [unpack_page(tx.page(run.id, number)) for number in range(run.pages)]
+            count += sum(len(page.high) for page in pages)
+            entries.extend(pages)
             tx.drop_run(run.id)
             dropped.append(run)
             runs.remove(run)
-        entries = Page(*(np.concatenate(column) for column in zip(*pages, strict=True)))
-    runs.append(tx.add_run(len(entries.high), _pages_for(len(entries.high)), cut_pages(entries)))
+    runs.append(tx.add_run(count, _pages_for(count), cut_pages(entries)))
     segments = _add_segments(directory, tx, first, keys)
     return Growth(tuple(runs), segments, tuple(dropped), entries)
 
 
-def _add_segments(directory: Directory, tx: Transaction, first: int, keys: pa.BinaryArray) -> tuple[Segment, ...]:
+def _add_segments(directory: Directory, tx: Transaction, first: int, keys: pa.ChunkedArray) -> tuple[Segment, ...]:
     segments = list(directory.segments)
     at = 0
     while at < len(keys):
         room = limits.ORDINALS_PER_CHUNK - (first + at) % limits.ORDINALS_PER_CHUNK
-        piece = keys.slice(at, room)
+        piece = _one(keys.slice(at, room))
         segment = Segment(first + at, len(piece))
         at += len(piece)
         bucket = segment.first // limits.ORDINALS_PER_CHUNK
@@ -335,3 +381,7 @@ def _add_segments(directory: Directory, tx: Transaction, first: int, keys: pa.Bi
         tx.put_segment(segment, pack_keys(piece))
         segments.append(segment)
     return tuple(segments)
+
+
+def _one(keys: pa.ChunkedArray) -> pa.BinaryArray:
+    return keys.chunk(0) if keys.num_chunks == 1 else pa.concat_arrays(keys.chunks)

@@ -3,13 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
+from numpy.typing import NDArray
 
 from tagloom.engine import ends
 from tagloom.engine.batch import Draft, View
 from tagloom.engine.chunks import BitMap, bitmap_of, ordinals_of
 from tagloom.engine.gather import Asked
-from tagloom.engine.keys import Hashed
+from tagloom.engine.keys import visitors_among
 from tagloom.expiry import Said, end_of
 from tagloom.model import Receipt
 from tagloom.store.port import Request
@@ -145,42 +145,34 @@ class _Places:
 
 def _places(asked: Asked, request: Request, view: View) -> _Places:
     """Gives the newcomers who are really given something their ordinals."""
-    base, keys, hashes = asked.newcomers
-    if not len(keys):
+    newcomers, count = asked.newcomers, asked.newcomers.people
+    if not count:
         return _Places(asked, _NOBODY_NEW, BitMap())
-    final = np.full(len(keys), -1, np.int64)
+    base = newcomers.base
+    final = np.full(count, -1, np.int64)
     named = BitMap.union(asked.bare, *asked.gives.values()) if request.mode != "remove" else BitMap()
-    named &= BitMap(range(base, base + len(keys)))
-    is_named = np.ones(len(keys), np.bool_)
-    if len(named) < len(keys):
-        is_named[:] = False
-        is_named[ordinals_of(named).astype(np.int64) - base] = True
+    named &= BitMap(range(base, base + count))
+    is_new = np.ones(count, np.bool_)
+    if len(named) < count:
+        is_new[:] = False
+        is_new[ordinals_of(named).astype(np.int64) - base] = True
     if view.state.next_ordinal != base:
         # Somebody else added people since the body was read: some newcomers may be among them.
-        if len(keys) <= 64:
-            found = [
-                view.find_hash(high, low) for high, low in zip(hashes.high.tolist(), hashes.low.tolist(), strict=True)
-            ]
-            final[:] = [-1 if ordinal is None else ordinal for ordinal in found]
-        else:
-            final = view.directory.find_many(hashes, lambda: view.tx)
-    new = np.flatnonzero((final < 0) & is_named)
-    if not len(new):
-        return _Places(asked, final, BitMap())
-    everyone_is_new = len(new) == len(keys)
-    new_keys = keys if everyone_is_new else keys.take(pa.array(new))
-    new_hashes = hashes if everyone_is_new else Hashed(hashes.high[new], hashes.low[new])
-    first = view.admit(new_keys, new_hashes)
-    final[new] = np.arange(first, first + len(new))
-    if len(new) <= 1_024:
-        pairs = zip(new_hashes.high.tolist(), new_hashes.low.tolist(), strict=True)
-        view.newcomers.update(zip(pairs, range(first, first + len(new)), strict=True))
-    places = _Places(asked, final, BitMap(range(first, first + len(new))))
-    initials = np.frombuffer(new_keys.buffers()[2], np.uint8)[
-        np.frombuffer(new_keys.buffers()[1], np.int32)[new_keys.offset : new_keys.offset + len(new)]
-    ]
-    places.visitors = bitmap_of((np.flatnonzero(initials == ord("v")) + first).astype(np.uint32))
-    return places
+        final[:] = np.concatenate([view.find_hashes(block.hashes) for block in newcomers.blocks])
+        is_new &= final < 0
+    first, begin = view.state.next_ordinal, 0
+    visitors: list[NDArray[np.int64]] = []
+    for block in newcomers.blocks:
+        places = np.flatnonzero(is_new[begin : begin + len(block.keys)])
+        begin += len(block.keys)
+        if len(places):
+            new = block if len(places) == len(block.keys) else block.take(places)
+            visitors.append(visitors_among(new.keys) + view.admit(new))
+    final[is_new] = np.arange(first, view.state.next_ordinal)
+    found = _Places(asked, final, BitMap(range(first, view.state.next_ordinal)))
+    if visitors:
+        found.visitors = bitmap_of(np.concatenate(visitors).astype(np.uint32))
+    return found
 
 
 def _create(people: BitMap, places: _Places, view: View, draft: Draft) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tagloom import problems, refusals
 from tagloom.engine.chunks import BitMap, bitmap_of, per_tag
-from tagloom.engine.keys import Hashed, KeyHash, KeyTable, binary_array
+from tagloom.engine.keys import Hashed, Keyed, KeyHash, KeyTable, binary_array
 from tagloom.expiry import Said
 from tagloom.model import Rejected
 from tagloom.store.port import Part, Request
@@ -25,11 +25,16 @@ _NOBODY = np.empty(0, np.int64)
 
 
 class Newcomers(NamedTuple):
-    """People whom nobody knew when the body was read; number i has the provisional ordinal `base + i`."""
+    """People whom nobody knew when the body was read, in blocks; number i of all has the provisional ordinal
+    `base + i`."""
 
     base: int
-    keys: pa.BinaryArray
-    hashes: Hashed
+    blocks: Sequence[Keyed]
+
+    @property
+    def people(self) -> int:
+        """How many they are."""
+        return sum(len(block.keys) for block in self.blocks)
 
 
 class Asked(NamedTuple):
@@ -132,9 +137,7 @@ class Gathering:
         self._texts = Texts(request, knowledge)
         self._base = knowledge.next_ordinal()
         self._table = KeyTable()
-        self._new_keys: list[pa.BinaryArray] = []
-        self._new_high: list[NDArray[np.uint64]] = []
-        self._new_low: list[NDArray[np.uint32]] = []
+        self._new: list[Keyed] = []
         self._new_count = 0
         self._waiting: list[tuple[NDArray[np.int32], NDArray[np.uint32]]] = []
         self._waiting_count = 0
@@ -206,9 +209,7 @@ class Gathering:
             ordinals[new] = np.arange(len(new)) + self._base + self._new_count
             if len(new):
                 self._new_count += len(new)
-                self._new_keys.append(keys.take(pa.array(fresh[new])))
-                self._new_high.append(unmet.high[new])
-                self._new_low.append(unmet.low[new])
+                self._new.append(Keyed(keys, hashes).take(fresh[new]))
             self._table.settle(slots[fresh], ordinals)
         return self._table.ordinals(slots)
 
@@ -322,21 +323,13 @@ class Gathering:
         self._flush()
         # People come in the order of the lines that could be read, so those of the others are looked up last.
         self._hold(self._ordinals(binary_array(self._held_keys)))
-        newcomers = Newcomers(
-            self._base,
-            pa.concat_arrays(self._new_keys) if self._new_keys else pa.array([], pa.binary()),
-            Hashed(
-                np.concatenate([*self._new_high, np.empty(0, np.uint64)]),
-                np.concatenate([*self._new_low, np.empty(0, np.uint32)]),
-            ),
-        )
         rejected = sorted(self._rejected, key=lambda line: line.line)[: self._request.rejected_max]
         return Asked(
             gives={self._texts.paths[number]: bitmap for number, bitmap in self._gives.items()},
             takes={self._texts.paths[number]: bitmap for number, bitmap in self._takes.items()},
             bare=self._bare,
             held=self._held,
-            newcomers=newcomers,
+            newcomers=Newcomers(self._base, self._new),
             accepted_lines=self._accepted_lines,
             rejected=tuple(rejected),
             rejected_count=self._rejected_count,

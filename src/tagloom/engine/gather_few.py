@@ -9,7 +9,7 @@ import numpy as np
 from tagloom import refusals
 from tagloom.engine.chunks import BitMap
 from tagloom.engine.gather import Asked, Knowledge, Newcomers, Texts, decide_in_order
-from tagloom.engine.keys import Hashed, binary_array
+from tagloom.engine.keys import Hashed, Keyed, binary_array
 from tagloom.expiry import Said
 from tagloom.model import Rejected
 from tagloom.store.port import Part, Request
@@ -17,9 +17,6 @@ from tagloom.tags import TagPath
 
 LINES_MAX = 64  # Beyond it arrays are the faster way.
 TAGGINGS_MAX = 256  # Likewise.
-
-
-_NOBODY = binary_array([]), Hashed(np.empty(0, np.uint64), np.empty(0, np.uint32))
 
 
 class NearKnowledge(Knowledge, Protocol):
@@ -146,8 +143,8 @@ class _People:
 
     def newcomers(self) -> Newcomers:
         if not self._new:
-            return Newcomers(self._base, *_NOBODY)
+            return Newcomers(self._base, ())
         hashes = [self._knowledge.key_hash.one(key) for key in self._new]
         high = np.array([high for high, _ in hashes], np.uint64)
         low = np.array([low for _, low in hashes], np.uint32)
-        return Newcomers(self._base, binary_array(self._new), Hashed(high, low))
+        return Newcomers(self._base, [Keyed(binary_array(self._new), Hashed(high, low))])

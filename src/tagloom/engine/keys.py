@@ -53,6 +53,17 @@ class Hashed(NamedTuple):
     low: Lows
 
 
+class Keyed(NamedTuple):
+    """Some keys with their hashes, in the same order."""
+
+    keys: pa.BinaryArray
+    hashes: Hashed
+
+    def take(self, places: NDArray[np.int64]) -> "Keyed":
+        """Those at these places."""
+        return Keyed(self.keys.take(pa.array(places)), Hashed(self.hashes.high[places], self.hashes.low[places]))
+
+
 class KeyHash:
     """The hash function of one environment, drawn from its 32-byte secret."""
 
@@ -203,6 +214,12 @@ class KeyTable:
 
 def _wide(low: Lows) -> Hashes:
     return low.astype(np.uint64) << _HALF
+
+
+def visitors_among(keys: pa.BinaryArray) -> NDArray[np.int64]:
+    """The places of the keys that are visitors'."""
+    starts, _, data = _layout(keys)
+    return np.flatnonzero(data[starts] == ord("v"))
 
 
 def binary_array(keys: Sequence[bytes]) -> pa.BinaryArray:

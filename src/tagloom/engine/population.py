@@ -13,7 +13,7 @@ import numpy as np
 from tagloom import limits, problems
 from tagloom.engine import as_of as earlier
 from tagloom.engine import bulk, catalogue, compacting, history, past, reads, steps, sweeping
-from tagloom.engine.batch import View
+from tagloom.engine.batch import PEOPLE_SHARED_MAX, View
 from tagloom.engine.committer import Committer, Job
 from tagloom.engine.decider import Decider
 from tagloom.engine.effects import Effect, effect_of, receipt_of
@@ -66,8 +66,6 @@ from tagloom.store.port import (
 )
 from tagloom.tags import TagPath
 from tagloom.times import with_milliseconds
-
-_LINES_SHARED_MAX = 1_000  # A batch of so many lines waits for others and shares their commit; larger ones go alone.
 
 _NOBODY = Origin("")  # What is foreseen is nobody's doing.
 _CHANGE = Request(mode="change", origin=_NOBODY)
@@ -127,7 +125,7 @@ class BitmapPopulation:
         return gathering.finish(), request, lines, through
 
     def _hand_over(self, asked: Asked, request: Request, lines: int, through: int) -> "Future[Receipt]":
-        shared = lines <= _LINES_SHARED_MAX and request.mode != "mirror"
+        shared = lines <= PEOPLE_SHARED_MAX and request.mode != "mirror"
         job = Job(
             self._standing,
             lambda view: self._carry_out(lambda: asked, request, view, through),
