@@ -4,7 +4,7 @@ from unittest import mock
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagloom.engine import directory
@@ -81,9 +81,30 @@ def test_a_table_that_outgrows_the_cache_gives_each_key_the_ordinal_it_first_got
     assert len(table) == count
 
 
+@settings(max_examples=20)
+@given(st.integers(0, 99), st.sampled_from([1, 16, 64]), st.booleans())
+def test_a_table_that_is_crowded_at_an_end_keeps_every_key_while_it_grows(seed: int, share: int, is_last: bool) -> None:
+    """Keys that have their first slots in a small share of the table lie far behind them, and around its end."""
+    rng = np.random.default_rng(seed)
+    high = rng.integers(0, 2**64 // share, 4_000, np.uint64)
+    keys = Hashed(np.uint64(2**64 - 1) - high if is_last else high, rng.integers(0, 2**32, 4_000, np.uint32))
+    table = KeyTable()
+    for begin in range(0, 4_000, 500):
+        part = slice(begin, begin + 500)
+        slots, fresh = table.claim(Hashed(keys.high[part], keys.low[part]))
+        assert fresh.tolist() == list(range(500))
+        table.settle(slots, np.arange(begin, begin + 500))
+
+    slots, fresh = table.claim(keys)
+
+    assert len(fresh) == 0
+    assert table.ordinals(slots).tolist() == list(range(4_000))
+    assert len(set(slots.tolist())) == 4_000
+
+
 @given(
     st.integers(0, 3),
-    st.sampled_from([(1, 1), (9, 2), (8_192, 8_192), (8_193, 1_000), (70_000, 70_000), (200_000, 9_000), (90_000, 4)]),
+    st.sampled_from([(1, 1), (9, 2), (8_192, 8_192), (8_193, 1_000), (70_000, 70_000), (200_000, 9_000), (9_000, 4)]),
     st.sampled_from([1 << 20, 20_000]),
 )
 def test_pages_hold_all_entries_in_order_each_those_of_its_leading_bits(
@@ -111,8 +132,8 @@ def test_pages_hold_all_entries_in_order_each_those_of_its_leading_bits(
 def test_a_table_keeps_every_key_while_it_grows() -> None:
     column = binary_array([f"u{number}".encode() for number in range(50_000)])
     table = KeyTable()
-    for begin in range(0, 50_000, 7_000):
-        slots, fresh = table.claim(HASH.many(column.slice(begin, 7_000)))
+    for begin in range(0, 50_000, 4_000):
+        slots, fresh = table.claim(HASH.many(column.slice(begin, 4_000)))
         table.settle(slots[fresh], fresh + begin)
 
     slots, fresh = table.claim(HASH.many(column))

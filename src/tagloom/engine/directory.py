@@ -280,11 +280,13 @@ def cut_pages(entries: Sequence[Page]) -> Iterator[bytes]:
 def _joined(entries: Sequence[Page]) -> Iterator[Page]:
     """The same entries in blocks of a million or so."""
     waiting: list[Page] = []
+    count = 0
     for number, page in enumerate(entries, 1):
         waiting.append(page)
-        if number == len(entries) or sum(len(each.high) for each in waiting) >= _ENTRIES_PER_BLOCK:
+        count += len(page.high)
+        if number == len(entries) or count >= _ENTRIES_PER_BLOCK:
             yield waiting[0] if len(waiting) == 1 else Page(*map(np.concatenate, zip(*waiting, strict=True)))
-            waiting = []
+            waiting, count = [], 0
 
 
 def _by_page(block: Page, page_bits: int) -> tuple[Page, list[int]]:

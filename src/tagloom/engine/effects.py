@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tagloom.engine import ends
 from tagloom.engine.batch import Draft, View
 from tagloom.engine.chunks import BitMap, bitmap_of, ordinals_of
-from tagloom.engine.gather import Asked
+from tagloom.engine.gather import Asked, Newcomers
 from tagloom.engine.keys import visitors_among
 from tagloom.expiry import Said, end_of
 from tagloom.model import Receipt
@@ -124,18 +124,20 @@ def _ending(
 
 
 class _Places:
-    """Provisional ordinals of newcomers, and the ordinals they get."""
+    """Provisional ordinals of newcomers, and the ordinals they get: the same when `final` is empty, -1 for none.
 
-    def __init__(self, asked: Asked, final: "np.ndarray[tuple[int], np.dtype[np.int64]]", made: BitMap) -> None:
+    `made` are the people whom the batch made known, and `visitors` those of them who are visitors.
+    """
+
+    def __init__(self, asked: Asked, final: NDArray[np.int64], made: BitMap, visitors: BitMap) -> None:
         self._base = asked.newcomers.base
         self._final = final
-        self._is_same = not len(final) or np.array_equal(final, np.arange(self._base, self._base + len(final)))
         self.made = made
-        self.visitors = BitMap()
+        self.visitors = visitors
 
     def final(self, people: BitMap) -> BitMap:
         """The same people by their ordinals; those who stay unknown are left out."""
-        if self._is_same or not people or people.max() < self._base:
+        if not len(self._final) or not people or people.max() < self._base:
             return people
         ordinals = ordinals_of(people).astype(np.int64)
         new = ordinals >= self._base
@@ -147,32 +149,37 @@ def _places(asked: Asked, request: Request, view: View) -> _Places:
     """Gives the newcomers who are really given something their ordinals."""
     newcomers, count = asked.newcomers, asked.newcomers.people
     if not count:
-        return _Places(asked, _NOBODY_NEW, BitMap())
-    base = newcomers.base
-    final = np.full(count, -1, np.int64)
+        return _Places(asked, _NOBODY_NEW, BitMap(), BitMap())
+    base, first = newcomers.base, view.state.next_ordinal
     named = BitMap.union(asked.bare, *asked.gives.values()) if request.mode != "remove" else BitMap()
     named &= BitMap(range(base, base + count))
     is_new = np.ones(count, np.bool_)
     if len(named) < count:
         is_new[:] = False
         is_new[ordinals_of(named).astype(np.int64) - base] = True
-    if view.state.next_ordinal != base:
+    final = _NOBODY_NEW
+    if first != base:
         # Somebody else added people since the body was read: some newcomers may be among them.
-        final[:] = np.concatenate([view.find_hashes(block.hashes) for block in newcomers.blocks])
+        final = np.concatenate([view.find_hashes(block.hashes) for block in newcomers.blocks])
         is_new &= final < 0
-    first, begin = view.state.next_ordinal, 0
-    visitors: list[NDArray[np.int64]] = []
+    elif len(named) < count:
+        final = np.full(count, -1, np.int64)
+    visitors = _admit(newcomers, is_new, view)
+    if len(final):
+        final[is_new] = np.arange(first, view.state.next_ordinal)
+    return _Places(asked, final, BitMap(range(first, view.state.next_ordinal)), visitors)
+
+
+def _admit(newcomers: Newcomers, is_new: NDArray[np.bool_], view: View) -> BitMap:
+    """Gives those who are new their ordinals; returns the visitors among them."""
+    begin, visitors = 0, [_NOBODY_NEW]
     for block in newcomers.blocks:
         places = np.flatnonzero(is_new[begin : begin + len(block.keys)])
         begin += len(block.keys)
         if len(places):
             new = block if len(places) == len(block.keys) else block.take(places)
             visitors.append(visitors_among(new.keys) + view.admit(new))
-    final[is_new] = np.arange(first, view.state.next_ordinal)
-    found = _Places(asked, final, BitMap(range(first, view.state.next_ordinal)))
-    if visitors:
-        found.visitors = bitmap_of(np.concatenate(visitors).astype(np.uint32))
-    return found
+    return bitmap_of(np.concatenate(visitors).astype(np.uint32))
 
 
 def _create(people: BitMap, places: _Places, view: View, draft: Draft) -> None:

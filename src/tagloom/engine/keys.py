@@ -161,14 +161,14 @@ class KeyTable:
         new: list[NDArray[np.int64]] = []
         for begin in range(0, len(slots), _ROWS_AT_ONCE):
             block = slice(begin, begin + _ROWS_AT_ONCE)
-            claimed = self._claim_block(keys.high[block], _wide(keys.low[block]), slots[block])
-            if len(claimed):
-                new.append(claimed + begin)
+            won = self._claim_block(keys.high[block], _wide(keys.low[block]), slots[block])
+            if won:
+                new.append(np.sort(np.concatenate(won)) + begin)
         fresh = np.concatenate(new) if new else np.empty(0, np.int64)
         self._count += len(fresh)
         return slots, fresh
 
-    def _claim_block(self, high: Hashes, low: Hashes, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _claim_block(self, high: Hashes, low: Hashes, slots: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Fills in the slots; returns who claimed theirs. `low` stands in the upper halves of its words."""
         np.right_shift(high, self._shift, out=slots.view(np.uint64))
         # Keys that have no slot yet, with the slots at which they look next.
@@ -190,7 +190,7 @@ class KeyTable:
             waiting, at = waiting[other], at[other] + 1 & self._mask
             slots[waiting] = at
             their_high, their_low = their_high[other], their_low[other]
-        return np.sort(np.concatenate(won)) if won else np.empty(0, np.int64)
+        return won
 
     def settle(self, slots: NDArray[np.int64], ordinals: NDArray[np.int64]) -> None:
         """Gives claimed slots their ordinals."""
@@ -201,15 +201,38 @@ class KeyTable:
         return self._rest[slots].astype(np.uint32) - np.uint32(1)
 
     def _grow(self) -> None:
+        """Makes room, in one pass: in order of their hashes, each key goes to its first slot, or behind the last one.
+
+        What comes out is what claiming them one after another would give: no slot is free between a key and its first.
+        """
         high, rest = self._high, self._rest
         self._reserve((2 if len(rest) >= _SLOTS_MANY else 4) * len(rest))
-        # In order of their slots, which is nearly that of their hashes: neighbours stay neighbours, in the cache.
-        for begin in range(0, len(rest), _ROWS_AT_ONCE):
-            block = slice(begin, begin + _ROWS_AT_ONCE)
-            taken = np.flatnonzero(rest[block])
-            their_rest, slots = rest[block][taken], np.empty(len(taken), np.int64)
-            self._claim_block(high[block][taken], their_rest & ~_LOW_HALF, slots)
-            self._rest[slots] = their_rest
+        begin = behind = 0
+        while rest[begin]:
+            begin += 1
+        # Keys around the end of a table go in last. All others lie in the block of their first slot, since a block
+        # ends before a free slot.
+        late = [np.arange(begin)]
+        while begin < len(rest):
+            end = min(begin + _ROWS_AT_ONCE, len(rest))
+            while end < len(rest) and rest[end]:
+                end += 1
+            taken = np.flatnonzero(rest[begin:end]) + begin
+            begin = end
+            if len(taken):
+                taken = taken[np.argsort(high[taken], kind="stable")]
+                their_high, number = high[taken], np.arange(len(taken))
+                first = np.maximum((their_high >> self._shift).view(np.int64), behind)
+                slots = np.maximum.accumulate(first - number) + number
+                behind = int(slots[-1]) + 1
+                fits = int(np.searchsorted(slots, len(self._rest)))
+                self._high[slots[:fits]] = their_high[:fits]
+                self._rest[slots[:fits]] = rest[taken[:fits]]
+                late.append(taken[fits:])
+        last = np.concatenate(late)
+        slots = np.empty(len(last), np.int64)
+        self._claim_block(high[last], rest[last] & ~_LOW_HALF, slots)
+        self._rest[slots] = rest[last]
 
 
 def _wide(low: Lows) -> Hashes:
