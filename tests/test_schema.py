@@ -16,7 +16,7 @@ from tagloom.accounts import Accounts
 from tagloom.model import Origin, Person
 from tagloom.settings import Settings
 from tagloom.store.migrations import upgrade
-from tagloom.store.migrations.versions import v0001_first, v0002_accounts
+from tagloom.store.migrations.versions import v0001_first, v0002_accounts, v0014_plain
 from tagloom.store.port import Request
 from tagloom.store.postgres import open_engine as open_postgres
 from tagloom.store.schema import metadata
@@ -129,6 +129,20 @@ def test_chunks_of_an_earlier_release_in_postgresql_name_their_bucket_and_keep_t
         found = connection.execute(sql.text("SELECT place, bucket FROM chunk ORDER BY place")).all()
     engine.dispose()
     assert [tuple(each) for each in found] == [(65537, 1), (131071, 65535), (131072, 0)]
+
+
+def test_postgresql_stores_what_is_packed_as_it_is() -> None:
+    engine = open_postgres(server().new_database(), lambda: None)
+    query = (
+        "SELECT relname, attname, attstorage FROM pg_attribute JOIN pg_class ON pg_class.oid=attrelid "
+        "JOIN pg_type ON pg_type.oid=atttypid WHERE relkind='r' AND attnum > 0 AND typname='bytea'"
+    )
+    with engine.begin() as connection:
+        upgrade(connection)
+        found = {(table, name): storage for table, name, storage in connection.exec_driver_sql(query)}
+    engine.dispose()
+    packed = {(table, name) for table, names in v0014_plain.PACKED.items() for name in names}
+    assert {place for place, storage in found.items() if storage == "e"} == packed
 
 
 def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:

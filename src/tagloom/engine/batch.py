@@ -187,6 +187,7 @@ class View:
         self._committed = committed
         self._chunks: dict[tuple[int, int], BitMap] = {}
         self._changed_rows: set[int] = set()
+        self._new_rows: set[int] = set()
         self.rows: dict[int, Row] = {}
         self.ends: dict[int, Row] = {}
         self._made_ends: dict[int, dict[int, int]] = {}
@@ -248,7 +249,13 @@ class View:
         held = self._committed(row)
         if held is not None:
             return chunk_of(held, bucket)
+        if self._is_new(row, bucket):
+            return BitMap()
         return from_bytes(self.tx.chunk(row, bucket) or b"")
+
+    def _is_new(self, row: int, bucket: int) -> bool:
+        """Whether nobody can have borne the row in a bucket before the transaction."""
+        return row in self._new_rows or bucket * limits.ORDINALS_PER_CHUNK >= self._first_new
 
     def near(self, row: int, people: BitMap) -> BitMap:
         """The bearers of a row, now, at least in the buckets of these people; not the caller's to change."""
@@ -264,7 +271,7 @@ class View:
 
     def committed(self, row: int) -> BitMap:
         """All bearers of a row before the transaction; not the caller's to change."""
-        bitmap = self._committed(row)
+        bitmap = BitMap() if row in self._new_rows else self._committed(row)
         if bitmap is None:
             bitmap = BitMap.union(BitMap(), *(from_bytes(data) for _, data in self.tx.chunks(row)))
         return bitmap
@@ -335,6 +342,7 @@ class View:
             draft.entries.append(Entry("tag", str(row.id), row_state(dropped), row_state(row)))
         else:
             row = Row(self.tx.add_row("tag", path), "tag", *said)
+            self._new_rows.add(row.id)
             draft.entries.append(Entry("tag", str(row.id), "", row_state(row)))
         self.rows[row.id] = self._made[path] = row
         return row
@@ -407,16 +415,30 @@ class View:
         self, version: int, row: int, added: BitMap, removed: BitMap, touching: "_Touching"
     ) -> Iterator[ChunkChange]:
         nothing = BitMap()
-        for bucket in buckets_of(added | removed if added and removed else added or removed):
+        buckets = list(buckets_of(added | removed if added and removed else added or removed))
+        self._lay_over(row, buckets)
+        for bucket in buckets:
             plus = chunk_of(added, bucket) if added else nothing
             minus = chunk_of(removed, bucket) if removed else nothing
-            chunk = self._chunks.get((row, bucket))
-            if chunk is None:
-                chunk = self._chunks[row, bucket] = BitMap(self.chunk(row, bucket))
+            chunk = self._chunks[row, bucket]
             chunk -= minus
             chunk |= plus
             touching.add(bucket, plus, minus)
             yield ChunkChange(version, row, bucket, to_bytes(plus), to_bytes(minus))
+
+    def _lay_over(self, row: int, buckets: Sequence[int]) -> None:
+        """Has chunks of a row that are the transaction's own to change; many are read in one sweep."""
+        stored = [bucket for bucket in buckets if (row, bucket) not in self._chunks and not self._is_new(row, bucket)]
+        if len(stored) > _FEW_BUCKETS and self._committed(row) is None:
+            wanted = set(stored)
+            for bucket, data in self.tx.chunks(row):
+                if bucket in wanted:
+                    self._chunks[row, bucket] = from_bytes(data)
+                    wanted.remove(bucket)
+            self._chunks.update(((row, bucket), BitMap()) for bucket in wanted)
+        for bucket in buckets:
+            if (row, bucket) not in self._chunks:
+                self._chunks[row, bucket] = BitMap(self.chunk(row, bucket))
 
     def wiped_keys(self) -> None:
         """Notes that keys were rewritten in place: every process reads them again."""
@@ -443,7 +465,11 @@ class View:
         self.tx.put_rows([*self.rows.values(), *self.ends.values()])
         for path, target in self.aliases.items():
             self.tx.put_alias(path, target)
-        self.tx.put_chunks((row, bucket, to_bytes(chunk)) for (row, bucket), chunk in sorted_chunks(self._chunks))
+        new, changed = list[tuple[int, int]](), list[tuple[int, int]]()
+        for place in sorted(self._chunks):
+            (new if self._is_new(*place) else changed).append(place)
+        self.tx.add_chunks((*place, to_bytes(self._chunks[place])) for place in new)
+        self.tx.put_chunks((*place, to_bytes(self._chunks[place])) for place in changed)
         self.tx.put_state(self.state)
 
     def _settle_ends(self) -> None:
@@ -454,8 +480,3 @@ class View:
                     if row in shifts:
                         is_live = bool(self.whole(row))
                         self.ends[row] = Row(row, "end", f"{tag}@{moment}", is_live, "", False, "", 0, moment, tag)
-
-
-def sorted_chunks(chunks: dict[tuple[int, int], BitMap]) -> Iterable[tuple[tuple[int, int], BitMap]]:
-    """In order of row and bucket, which is the order of the table."""
-    return sorted(chunks.items(), key=lambda item: item[0])

@@ -6,7 +6,8 @@ the commit gives them their own (`engine/batch.py`).
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,9 @@ from tagloom.model import Rejected
 from tagloom.store.port import Part, Request
 from tagloom.tags import TagPath, is_at_or_below, lowercased, parse_tag
 
-_TAGGINGS_PER_FLUSH = 4_000_000  # 32 MB of columns wait at most before they become bitmaps.
+_TAGGINGS_PER_FOLD = 4_000_000  # 32 MB of columns wait at most before they become bitmaps, and as many are made such.
+# Sorting taggings into bitmaps lets other threads run: it is done beside the reading of the next ones.
+_FOLDING: Final = ThreadPoolExecutor(2, "tagloom-folding")
 _NOBODY = np.empty(0, np.int64)
 
 
@@ -141,6 +144,7 @@ class Gathering:
         self._new_count = 0
         self._waiting: list[tuple[NDArray[np.int32], NDArray[np.uint32]]] = []
         self._waiting_count = 0
+        self._folding: Future[None] | None = None
         self._gives: dict[int, BitMap] = defaultdict(BitMap)
         self._takes: dict[int, BitMap] = defaultdict(BitMap)
         self._bare, self._held = BitMap(), BitMap()
@@ -260,15 +264,22 @@ class Gathering:
             self._ending.append(columns)
         self._waiting.append((columns.number, columns.ordinal))
         self._waiting_count += len(columns.number)
-        if self._waiting_count >= _TAGGINGS_PER_FLUSH:
-            self._flush()
+        if self._waiting_count >= _TAGGINGS_PER_FOLD:
+            self._end_folding()
+            waiting, self._waiting, self._waiting_count = self._waiting, [], 0
+            self._folding = _FOLDING.submit(self._fold, waiting)
 
-    def _flush(self) -> None:
-        if not self._waiting:
+    def _end_folding(self) -> None:
+        if self._folding is not None:
+            self._folding.result()
+            self._folding = None
+
+    def _fold(self, waiting: list[tuple[NDArray[np.int32], NDArray[np.uint32]]]) -> None:
+        if not waiting:
             return
-        numbers = np.concatenate([numbers for numbers, _ in self._waiting])
-        ordinals = np.concatenate([ordinals for _, ordinals in self._waiting])
-        self._waiting, self._waiting_count = [], 0
+        numbers = np.concatenate([numbers for numbers, _ in waiting])
+        ordinals = np.concatenate([ordinals for _, ordinals in waiting])
+        waiting.clear()
         side = self._takes if self._request.mode == "remove" else self._gives
         for number, bitmap in per_tag(numbers, ordinals):
             side[number] |= bitmap
@@ -320,7 +331,8 @@ class Gathering:
         """What all parts ask for together."""
         if self._deferred:
             self._settle()
-        self._flush()
+        self._end_folding()
+        self._fold(self._waiting)
         # People come in the order of the lines that could be read, so those of the others are looked up last.
         self._hold(self._ordinals(binary_array(self._held_keys)))
         rejected = sorted(self._rejected, key=lambda line: line.line)[: self._request.rejected_max]

@@ -103,10 +103,10 @@ class BitmapPopulation:
         """See the port."""
         return self._hand_over(*self._gather(parts, request)).result()
 
-    def submit(self, parts: Sequence[Part], request: Request) -> "Future[Receipt]":
+    def submit(self, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
         """See the port."""
         try:
-            if are_few(parts):
+            if isinstance(parts, Sequence) and are_few(parts):
                 asked = self._standing.read(lambda: gather_few(parts, request, self._near))
                 return self._hand_over(asked, request, len(parts), max(map(steps.through_of, parts), default=0))
             return self._hand_over(*self._gather(parts, request))

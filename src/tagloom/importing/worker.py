@@ -126,7 +126,7 @@ class Worker:
                 self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
                 told = self._now() if late else told
                 yield part
-                rows += len(part.lines) + len(part.rejected)
+                rows += _rows(part)
         self._tell(run, rows)
 
     def _tell(self, run: Import, rows: int | None) -> None:
@@ -314,15 +314,21 @@ def _sliced(part: Part, first: int, rejected: tuple[object, ...]) -> Part:
     )
 
 
-def _grouped(parts: Iterator[Part]) -> Iterator[list[Part]]:
-    """Parts that make a step together; the last one may be small, and none is empty."""
-    group: list[Part] = []
-    rows = 0
+def _grouped(parts: Iterator[Part]) -> Iterator[Iterator[Part]]:
+    """Parts that make a step together, none of them empty. They are read as they are asked for: a group is to be used
+    up before the next one."""
     for part in parts:
-        group.append(part)
-        rows += len(part.lines) + len(part.rejected)
-        if rows >= limits.IMPORT_ROWS_PER_STEP:
-            yield group
-            group, rows = [], 0
-    if rows:
-        yield group
+        if _rows(part):
+            yield _group(part, parts)
+
+
+def _group(first: Part, parts: Iterator[Part]) -> Iterator[Part]:
+    yield first
+    rows = _rows(first)
+    while rows < limits.IMPORT_ROWS_PER_STEP and (part := next(parts, None)) is not None:
+        yield part
+        rows += _rows(part)
+
+
+def _rows(part: Part) -> int:
+    return len(part.lines) + len(part.rejected)

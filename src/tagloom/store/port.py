@@ -231,10 +231,11 @@ class Population(Protocol):
             StepTaken: it was committed with other lines, or one before it was not; ImportSealed; PlanOutdated.
         """
 
-    def submit(self, parts: Sequence[Part], request: Request) -> "Future[Receipt]":
-        """`apply` without waiting in this thread, for small batches: those that wait together share one commit.
+    def submit(self, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
+        """`apply` without waiting for the commit in this thread, which reads the parts; small batches that wait
+        together share one commit.
 
-        The future fails with what `apply` raises.
+        The future fails with the problem that `apply` raises. Raises: what reading the parts does, else.
         """
 
     def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:

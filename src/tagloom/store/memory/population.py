@@ -236,7 +236,7 @@ class MemoryPopulation(Answers):
                 self._replays[request.idempotency_key] = (request.fingerprint, receipt, self._now())
             return receipt
 
-    def submit(self, parts: Sequence[Part], request: Request) -> "Future[Receipt]":
+    def submit(self, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
         future: Future[Receipt] = Future()
         try:
             future.set_result(self.apply(parts, request))

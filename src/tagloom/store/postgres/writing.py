@@ -159,15 +159,16 @@ _PAGES = Rows("page", {"place": "int8", "entries": "bytea"})
 
 
 class Tables(NamedTuple):
-    """The tables that a cluster spreads."""
+    """The tables that a cluster spreads. Chunks that are not there go right to their table."""
 
     chunks: Rows
+    new_chunks: Rows
     changes: Rows
     touched: Rows
     pages: Rows
 
 
-_WHOLE = Tables(_CHUNKS, _CHANGES, _TOUCHED, _PAGES)
+_WHOLE = Tables(_CHUNKS, Rows(_CHUNKS.table, _CHUNKS.columns), _CHANGES, _TOUCHED, _PAGES)
 _SPREAD = Tables(
     SpreadRows("chunk", _CHUNKS.columns, " ON CONFLICT (place, bucket) DO UPDATE SET bearers=excluded.bearers"),
     *(SpreadRows(rows.table, rows.columns) for rows in _WHOLE[1:]),
@@ -293,6 +294,10 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
         )
 
     # Taggings and the log.
+
+    def add_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
+        new = ((row << 16 | bucket, bucket, data) for row, bucket, data in chunks if data)
+        self._tables.new_chunks.put(self._wire, new)
 
     def put_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
         emptied: list[int] = []

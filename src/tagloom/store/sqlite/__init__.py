@@ -579,6 +579,10 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
             query = "INSERT OR REPLACE INTO alias (environment, path, target) VALUES (?, ?, ?)"
             self._connection.execute(query, (self._environment, path, target))
 
+    def add_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
+        values = ((row << 16 | bucket, data) for row, bucket, data in chunks if data)
+        self._connection.executemany("INSERT INTO chunk (place, bearers) VALUES (?, ?)", values)
+
     def put_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
         kept, emptied = [], []
         for row, bucket, data in chunks:
