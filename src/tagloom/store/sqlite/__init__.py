@@ -55,6 +55,9 @@ _BATCH_COLUMNS = (
 )
 _INTEGER_MAX = 9_223_372_036_854_775_807
 _CHANGE_COLUMNS = "version, row, bucket, added, removed"
+# Of changes that are named by their ids. The signs keep SQLite from walking all changes of the environment instead,
+# which share an index that begins with it.
+_OWN = "+environment=? AND +version=?"
 
 
 @contextmanager
@@ -405,15 +408,15 @@ class _SqliteSnapshot(CompactingReads):
 
     def changes(self, version: int) -> Iterator[ChunkChange]:
         # Ids that a compaction gave up are given again: what lies there may be another version's by now.
-        own = "id BETWEEN ? AND ? AND environment=? AND version=? ORDER BY id"
+        own = f"id BETWEEN ? AND ? AND {_OWN} ORDER BY id"
         return self._changes(own, *self._range(version), self._environment, version)
 
     def changes_after(self, version: int) -> Iterator[ChunkChange]:
         first = self._range(version + 1)[0]
-        return self._changes("id>=? AND environment=? ORDER BY id", first, self._environment)
+        return self._changes("id>=? AND +environment=? ORDER BY id", first, self._environment)
 
     def places_of(self, version: int) -> list[int]:
-        query = "SELECT row << 16 | bucket FROM change WHERE id BETWEEN ? AND ? AND environment=? AND version=?"
+        query = f"SELECT row << 16 | bucket FROM change WHERE id BETWEEN ? AND ? AND {_OWN}"
         values = *self._range(version), self._environment, version
         return [place for (place,) in self._connection.execute(query, values)]
 
@@ -447,10 +450,10 @@ class _SqliteSnapshot(CompactingReads):
         first = self._range(version)[0]
         query = (
             f"SELECT {_CHANGE_COLUMNS} FROM change WHERE id IN (SELECT value FROM json_each(?)) "
-            "AND environment=? AND bucket=? AND version=? ORDER BY id"
+            f"AND {_OWN} AND +bucket=? ORDER BY id"
         )
         some = _json_of(first + place for place in place_numbers(places))
-        return self._connection.execute(query, (some, self._environment, bucket, version)).fetchall()
+        return self._connection.execute(query, (some, self._environment, version, bucket)).fetchall()
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         return self._changes("environment=? ORDER BY bucket, row, version", self._environment)

@@ -45,7 +45,7 @@ class CompactingReads:
         )
         query = (
             "SELECT version, id, added, removed FROM change "
-            "WHERE id IN (SELECT value FROM json_each(?)) AND environment=? AND bucket=?"
+            "WHERE id IN (SELECT value FROM json_each(?)) AND +environment=? AND +bucket=?"
         )
         values = (json.dumps([*places]), self._environment, bucket)
         for version, identity, *bitmaps in self._connection.execute(query, values):
