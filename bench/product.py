@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -32,7 +33,7 @@ class Tagloom:
         settings = Settings(database=self._folder / "tagloom.sqlite")
         return open_installation(settings, create=True)
 
-    @property
+    @cached_property
     def people(self) -> BitmapPopulation:
         """The population that is loaded."""
         installation = self._installation
