@@ -212,10 +212,16 @@ class Imports:
         under: str = "",
         lowercase: bool = False,
         share_removed_max: float | None = limits.IMPORT_SHARE_REMOVED_DEFAULT,
+        end: tuple[str, str] | None = None,
     ) -> Import:
-        """Says anew how the file is to be applied, before anything of it was. Raises: ImportStateWrong, as bringing."""
+        """Says anew how the file is to be applied, before anything of it was.
+
+        `end` is when what is given ends, as `kept_said` keeps it; None leaves that as it is.
+        Raises: ImportStateWrong, as bringing.
+        """
 
         def changed(run: Import) -> Import:
+            expires_at, ttl = (run.expires_at, run.ttl) if end is None else end
             put = replace(
                 _to(run, "waiting"),
                 mapping=mapping,
@@ -224,6 +230,8 @@ class Imports:
                 under=under,
                 lowercase=lowercase,
                 share_removed_max=share_removed_max,
+                expires_at=expires_at,
+                ttl=ttl,
                 plan=None,
                 is_approved=False,
             )

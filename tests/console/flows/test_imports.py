@@ -87,6 +87,33 @@ def test_a_file_is_dropped_mapped_looked_at_applied_mended_and_undone(
     expect(page.locator("tbody tr").nth(1)).to_contain_text("applied and undone")
 
 
+def test_what_a_file_gives_can_end_by_itself(open_page: Open, served: Served, tmp_path: Path) -> None:
+    file = tmp_path / "trial.csv"
+    file.write_text("user,tag\nnew-1,trial\n")
+    page = open_page("developer")
+    page.goto(f"{PLACE}/imports")
+    page.set_input_files("#file", file)
+    page.get_by_role("button", name="Upload").click()
+    lasts, until = page.get_by_label("What is given lasts"), page.get_by_label("Or until (UTC)")
+    lasts.fill("a while")
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.get_by_text("'a while' is no ttl")).to_be_visible()
+    expect(lasts).to_have_value("a while")
+    lasts.fill("14d")
+    until.fill("2999-01-01T00:00")
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.get_by_text("not both")).to_be_visible()
+    until.fill("")
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.get_by_text("What it gives lasts 14 days.")).to_be_visible()
+    page.get_by_role("button", name="Apply to production").click()
+    expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
+    environment = served.loom.installation.control.get_environment("main", "production")
+    found = served.loom.population(environment).find_person(Person("user", "new-1"))
+    assert found is not None
+    assert set(found.expires_at) == {"trial"}
+
+
 def test_a_file_that_takes_much_asks_before_it_does(open_page: Open, served: Served, tmp_path: Path) -> None:
     environment = served.loom.installation.control.get_environment("main", "production")
     population = served.loom.population(environment)

@@ -10,6 +10,7 @@ from tagloom import limits, problems
 from tagloom.console.columns import STEPS, USES, fields_of, mapping_of, read_fields
 from tagloom.console.views.activity import is_foreseen
 from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
+from tagloom.expiry import ExpiryInvalid, kept_said
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
 from tagloom.importing.imports import How
 from tagloom.importing.proposing import Beginning, propose, rows_read
@@ -155,6 +156,7 @@ def _context(visit: Visit, run: Import) -> dict[str, Any]:
         "states": STATES,
         "modes": MODES,
         "pace": _pace(visit, run),
+        "ends": _ends(run),
         "rejected": rejected,
         "rejected_count": receipt.rejected_count,
         "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
@@ -198,20 +200,35 @@ def plan(visit: Visit) -> Answer:
         under=visit.text("under").strip(),
         share_removed_max=float(visit.integer("share")) if visit.text("share") else None,
     )
+    typed = {"ttl": visit.text("ttl").strip(), "expires_at": visit.text("expires_at").strip()}
     try:
+        # An end that stays is not held against the clock again.
+        is_new = typed != _ends(found)
+        end = kept_said(visit.moment("expires_at"), typed["ttl"] or None, visit.loom.now()) if is_new else None
         mapping = check_mapping(mapping_of(fields, prefix=visit.text("prefix").strip(), base=base))
         rows_read(beginning, mapping)
         if visit.text("then") != "look":
-            _plan(visit, wanted, mapping)
+            _plan(visit, wanted, mapping, end)
             return Redirect(visit.to(f"import/{found.id}"))
-    except (problems.BodyInvalid, problems.MappingInvalid, problems.TagProblem, problems.ParameterInvalid) as problem:
+    except (
+        problems.BodyInvalid,
+        problems.MappingInvalid,
+        problems.TagProblem,
+        problems.ParameterInvalid,
+        ExpiryInvalid,
+    ) as problem:
         # What was typed stays, beside what is wrong with it.
-        shown = {**_meaning(visit, beginning, base), "columns": fields, "read": (), "problem": problem}
+        shown = {**_meaning(visit, beginning, base), "columns": fields, "read": (), "ends": typed, "problem": problem}
         return Html("import.html", _context(visit, wanted) | shown, status=problem.status)
-    return Html("import.html", _context(visit, wanted) | _meaning(visit, beginning, mapping))
+    return Html("import.html", _context(visit, wanted) | _meaning(visit, beginning, mapping) | {"ends": typed})
 
 
-def _plan(visit: Visit, wanted: Import, mapping: Mapping) -> None:
+def _ends(run: Import) -> dict[str, str]:
+    """When what it gives ends, as the fields show it."""
+    return {"ttl": run.ttl, "expires_at": run.expires_at[:16]}
+
+
+def _plan(visit: Visit, wanted: Import, mapping: Mapping, end: tuple[str, str] | None) -> None:
     if wanted.under:
         parse_tag(wanted.under)
     named = None
@@ -226,6 +243,7 @@ def _plan(visit: Visit, wanted: Import, mapping: Mapping) -> None:
         mode=wanted.mode,
         under=wanted.under,
         share_removed_max=wanted.share_removed_max,
+        end=end,
     )
     visit.loom.imports.plan(visit.environment, wanted.id)
 
