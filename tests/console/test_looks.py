@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.console.conftest import Open
+from tests.console.flows.seen import upload
 from tests.console.serving import CUSTOMER, PLACE
 
 ROOT = Path(__file__).parents[2]
@@ -119,9 +120,7 @@ def test_an_import_is_accessible_and_fits_in_each_of_its_states(open_page: Open,
     file = tmp_path / "customers.csv"
     file.write_text((ROOT / "examples/telco/telco-customer-churn.csv").read_text(encoding="utf-8"))
     page = open_page("administrator", theme=theme)
-    page.goto("/s/main/staging/imports")
-    page.set_input_files("#file", file)
-    page.get_by_role("button", name="Upload").click()
+    upload(page, file, "/s/main/staging")
     page.get_by_role("button", name="See what it would do").wait_for()
     look_at(page, f"import-columns-{theme}")
     page.get_by_label("Put in front of every tag").fill(f"of-{theme}")
@@ -134,10 +133,8 @@ def test_an_import_is_accessible_and_fits_in_each_of_its_states(open_page: Open,
     page.get_by_role("link", name="Undo this import").click()
     look_at(page, f"import-undo-{theme}")
 
-    page.goto("/s/main/staging/imports")
     file.write_text(f"user,tag\n5575-GNVDE,of-{theme}/contract/one-year\n")
-    page.set_input_files("#file", file)
-    page.get_by_role("button", name="Upload").click()
+    upload(page, file, "/s/main/staging")
     page.get_by_label("What to do").select_option("mirror")
     page.get_by_label("Only at or below").fill(f"of-{theme}")
     page.get_by_role("button", name="See what it would do").click()

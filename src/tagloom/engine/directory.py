@@ -248,8 +248,17 @@ def _order(high: NDArray[np.uint64]) -> NDArray[np.int64]:
     """The places of the hashes, in order of the hashes."""
     if len(high) < _RADIX_FROM:
         return np.argsort(high)
-    # By radix first, and what is nearly in order is soon in order: half the time of a sort by comparison.
-    nearly = np.argsort((high >> np.uint64(48)).astype(np.uint16), kind="stable")
+    return _by_radix(high)
+
+
+def _by_radix(high: NDArray[np.uint64], shared_bits: int = 0) -> NDArray[np.int64]:
+    """The same of many hashes, whose first bits are one and the same.
+
+    By radix first, as far as the next 16 bits tell them apart, and what is nearly in order is soon in order: half the
+    time of a sort by comparison.
+    """
+    telling = (high << np.uint64(shared_bits)) >> np.uint64(48)
+    nearly = np.argsort(telling.astype(np.uint16), kind="stable")
     return nearly[np.argsort(high[nearly], kind="stable")]
 
 
@@ -302,13 +311,11 @@ def _by_page(block: Page, page_bits: int) -> tuple[Page, list[int]]:
 
 def _in_order(pieces: Sequence[Page], page_bits: int) -> Page:
     """The parts of one page as that page, in order of hash."""
-    page = pieces[0]
-    if len(pieces) > 1:
-        page = Page(*map(np.concatenate, zip(*pieces, strict=True)))
-        # By radix first, as far as 16 bits tell them apart, and what is nearly in order is soon in order.
-        behind = (page.high << np.uint64(page_bits)) >> np.uint64(48)
-        page = _taken(page, np.argsort(behind.astype(np.uint16), kind="stable"))
-    return _taken(page, np.argsort(page.high, kind="stable"))
+    if len(pieces) == 1:
+        # Of one block, which is in order of its leading bits.
+        return _taken(pieces[0], np.argsort(pieces[0].high, kind="stable"))
+    page = Page(*map(np.concatenate, zip(*pieces, strict=True)))
+    return _taken(page, _by_radix(page.high, page_bits))
 
 
 def _taken(page: Page, places: NDArray[np.int64]) -> Page:

@@ -241,8 +241,11 @@ def _wide(low: Lows) -> Hashes:
 
 def visitors_among(keys: pa.BinaryArray) -> NDArray[np.int64]:
     """The places of the keys that are visitors'."""
-    starts, _, data = _layout(keys)
-    return np.flatnonzero(data[starts] == ord("v"))
+    if not len(keys):
+        return np.empty(0, np.int64)
+    _, offsets, data = keys.buffers()
+    starts = np.frombuffer(offsets, np.int32)[keys.offset : keys.offset + len(keys)]
+    return np.flatnonzero(np.frombuffer(data, np.uint8)[starts] == ord("v"))
 
 
 def binary_array(keys: Sequence[bytes]) -> pa.BinaryArray:

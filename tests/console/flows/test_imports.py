@@ -14,7 +14,7 @@ from tagloom.model import Origin, Person
 from tagloom.store.port import Request
 from tests.bodies import Line, part
 from tests.console.conftest import Open
-from tests.console.flows.seen import tags_of, toast
+from tests.console.flows.seen import tags_of, toast, upload
 from tests.console.serving import CUSTOMER, PLACE, Served
 from tests.fetching.places import web
 
@@ -28,9 +28,7 @@ def test_a_file_is_dropped_mapped_looked_at_applied_mended_and_undone(
         f"{CUSTOMER},Gold Plan,football;opera,yes,17\nnew-1,Trial,,no,3\nnew-2,,opera,perhaps,9\n"
     )
     page = open_page("developer")
-    page.goto(f"{PLACE}/imports")
-    page.set_input_files("#file", file)
-    page.get_by_role("button", name="Upload").click()
+    upload(page, file)
     expect(page.get_by_label("What customer_id means")).to_have_value("user")
     expect(page.get_by_label("What Plan Name means")).to_have_value("value")
     expect(page.get_by_label("What Interests means")).to_have_value("list")
@@ -64,9 +62,7 @@ def test_a_file_is_dropped_mapped_looked_at_applied_mended_and_undone(
     # The rows that were rejected are mended, and brought again by the mapping that was kept.
     assert rejected.name == "rejected-crm.csv"
     rejected.write_text(rejected.read_text().replace("perhaps", "yes"))
-    page.goto(f"{PLACE}/imports")
-    page.set_input_files("#file", rejected)
-    page.get_by_role("button", name="Upload").click()
+    upload(page, rejected)
     page.get_by_label("Begin with a mapping that was kept").select_option("customers")
     page.get_by_role("button", name="Take it").click()
     expect(page.get_by_label("What Active means")).to_have_value("flag")
@@ -91,9 +87,7 @@ def test_what_a_file_gives_can_end_by_itself(open_page: Open, served: Served, tm
     file = tmp_path / "trial.csv"
     file.write_text("user,tag\nnew-1,trial\n")
     page = open_page("developer")
-    page.goto(f"{PLACE}/imports")
-    page.set_input_files("#file", file)
-    page.get_by_role("button", name="Upload").click()
+    upload(page, file)
     lasts, until = page.get_by_label("What is given lasts"), page.get_by_label("Or until (UTC)")
     lasts.fill("a while")
     page.get_by_role("button", name="See what it would do").click()
@@ -122,9 +116,7 @@ def test_a_file_that_takes_much_asks_before_it_does(open_page: Open, served: Ser
     file = tmp_path / "held.ndjson"
     file.write_text('{"user": "held-1", "tags": ["held/a"]}\n')
     page = open_page("developer")
-    page.goto(f"{PLACE}/imports")
-    page.set_input_files("#file", file)
-    page.get_by_role("button", name="Upload").click()
+    upload(page, file)
     expect(page.get_by_label("What tags means")).to_have_value("list")
     page.get_by_label("What to do").select_option("mirror")
     page.get_by_label("Only at or below").fill("held")
@@ -145,9 +137,7 @@ def test_a_mapping_that_cannot_be_carried_out_says_why_and_keeps_what_was_typed(
     file = tmp_path / "crm.csv"
     file.write_text("user,plan\nu1,Gold\nu2,Free\n")
     page = open_page("developer")
-    page.goto(f"{PLACE}/imports")
-    page.set_input_files("#file", file)
-    page.get_by_role("button", name="Upload").click()
+    upload(page, file)
     page.get_by_label("Branch above the tags of plan").fill("Plan")
     page.get_by_role("button", name="See what it would do").click()
 
@@ -166,9 +156,7 @@ def test_a_large_import_shows_its_progress_through_a_reload_and_may_be_paused(
     rows = "".join(f"large-{n},segment/{n % 7}\n" for n in range(2_500_000))
     file.write_text("user,tag\n" + rows)
     page = open_page("developer")
-    page.goto("/s/main/staging/imports")
-    page.set_input_files("#file", file)
-    page.get_by_role("button", name="Upload").click()
+    upload(page, file, "/s/main/staging")
     page.get_by_role("button", name="See what it would do").click()
     expect(page.locator("#progress")).to_contain_text("rows read")
     page.reload()
@@ -232,9 +220,7 @@ def test_an_import_is_cancelled_and_its_file_removed(open_page: Open, served: Se
     file = tmp_path / "away.csv"
     file.write_text("user,tag\naway,a\n")
     page = open_page("developer")
-    page.goto(f"{PLACE}/imports")
-    page.set_input_files("#file", file)
-    page.get_by_role("button", name="Upload").click()
+    upload(page, file)
     page.get_by_role("button", name="See what it would do").click()
     page.get_by_role("button", name="Cancel").click()
 
