@@ -116,7 +116,8 @@ def owner_name(sync: str) -> str:
 class SyncRun(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of a source and the import that it became. Ids ascend; 0 before it is stored.
 
-    `cursor` is how far the rows of this run reach. `told` are the alerts that went out.
+    `cursor` is how far the rows of this run reach. `told` are the alerts that went out. A run that `asks_first` is held
+    once its plan is made, whatever it would do.
     """
 
     sync: str
@@ -131,3 +132,4 @@ class SyncRun(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str | None = None
     problem: str | None = None
     told: tuple[str, ...] = ()
+    asks_first: bool = False

@@ -39,10 +39,11 @@ def client(twins: Twins, where: tuple[str, ...]) -> Iterator[Tagloom]:
         yield client
 
 
-def push(client: Tagloom, count: int, state: str) -> None:
+def push(client: Tagloom, count: int, state: str, *, asks_first: bool = False) -> None:
     """So many customers of the plan gold; waits until the run has come so far."""
     records = [{"id": f"u{number}", "plan": "gold"} for number in range(count)]
-    pushed = client.push_records("crm", "".join(json.dumps(record) + "\n" for record in records).encode())
+    body = "".join(json.dumps(record) + "\n" for record in records).encode()
+    pushed = client.push_records("crm", body, asks_first=asks_first)
     deadline = time.monotonic() + 60
     while next(run.state for run in client.list_sync_runs("crm") if run.id == pushed.id) != state:
         assert time.monotonic() < deadline
@@ -85,6 +86,18 @@ def test_a_held_run_is_approved_or_cancelled(client: Tagloom, where: tuple[str, 
     assert client.get_tag("crm/plan/gold").users == 2
     assert run("sync", "approve", "crm", *where).code == 1
     assert "No run of 'crm' is held." in run("sync", "cancel", "crm", *where).err
+
+
+def test_a_run_that_asks_first_waits_with_its_plan_until_it_is_approved(
+    client: Tagloom, where: tuple[str, ...]
+) -> None:
+    push(client, 1, "held", asks_first=True)
+    held = client.list_sync_runs("crm")[0]
+    assert (held.asks_first, list(client.list_tags(under="crm/plan"))) == (True, [])
+
+    said = run("sync", "approve", "crm", *where)
+
+    assert said.out.startswith(f"Run {held.id} of crm is done: 1 rows, 1 taggings added, 0 removed"), said
 
 
 def test_a_sync_that_records_come_to_by_themselves_is_not_run(where: tuple[str, ...]) -> None:

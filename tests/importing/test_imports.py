@@ -14,9 +14,11 @@ from tagloom import limits, problems
 from tagloom.importing.imports import Imports
 from tagloom.mappings import FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
 from tagloom.model import Origin
+from tagloom.rules import AnyOf, HasTag
 from tagloom.store.imports_port import Import
 from tagloom.store.port import Part, Population, Request
 from tagloom.times import rfc3339
+from tagloom.tribes import Draft, Tribes
 from tests.bodies import part, user
 from tests.importing.conftest import Desk
 
@@ -325,6 +327,43 @@ def test_a_plan_that_others_overtook_without_effect_still_holds(desk: Desk) -> N
     desk.imports.plan(desk.environment, brought.id)
     desk.work()
     desk.population.apply([part([user("x", "elsewhere")])], Request(mode="add", origin=Origin("bob")))
+
+    desk.imports.run(desk.environment, brought.id)
+    desk.work()
+
+    assert (desk.get(brought).state, desk.get(brought).tally.removed) == ("done", 1)
+
+
+def test_a_planned_import_that_is_approved_does_just_that_however_much_it_takes(desk: Desk) -> None:
+    desk.run(people(10, "crm/a"))
+    brought = desk.bring(people(1, "crm/a"), mode="mirror", under="crm")
+    desk.imports.plan(desk.environment, brought.id)
+    desk.work()
+    desk.population.apply([part([user("x", "crm/a")])], Request(mode="add", origin=Origin("bob")))
+
+    desk.imports.approve(desk.environment, brought.id)
+    desk.work()
+    assert (desk.get(brought).state, desk.get(brought).hold) == ("held", "plan-changed")
+
+    desk.imports.plan(desk.environment, brought.id)
+    desk.work()
+    desk.imports.approve(desk.environment, brought.id)
+    desk.work()
+    assert (desk.get(brought).state, desk.get(brought).tally.removed) == ("done", 10)
+
+
+def test_a_plan_stays_the_same_when_a_tribe_that_it_moves_grows_by_others(desk: Desk) -> None:
+    desk.run(people(10, "crm/a"))
+    either = AnyOf((HasTag("crm/a"), HasTag("vip")))
+    Tribes(desk.installation.control).create_tribe("main", Draft(name="Either", rule=either), origin=Origin("ada"))
+    brought = desk.bring(people(9, "crm/a"), mode="mirror", under="crm")
+    desk.imports.plan(desk.environment, brought.id)
+    desk.work()
+    planned = desk.get(brought).plan
+    assert planned is not None
+    assert [(tribe.before, tribe.left) for tribe in planned.foreseen.tribes] == [(10, 1)]
+    # They enter the tribe, and are not below the prefix of the mirror.
+    desk.population.apply([part([user("x", "vip")])], Request(mode="add", origin=Origin("bob")))
 
     desk.imports.run(desk.environment, brought.id)
     desk.work()

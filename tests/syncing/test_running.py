@@ -194,6 +194,46 @@ def test_a_process_that_follows_a_run_may_begin_its_import_first(world: World, m
     other.stop()
 
 
+def test_a_run_that_asks_first_is_held_with_its_plan_and_does_just_that(world: World) -> None:
+    world.put_customers(u1="Gold", u2="Silver")
+    world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")
+
+    world.syncs.run_sync(world.environment, "crm", by="ada", asks_first=True)
+    world.work()
+
+    (run,) = world.runs()
+    assert (run.state, world.tags("u1"), world.told.alerts) == ("held", (), [])
+    brought = world.imports().get(world.environment, run.import_id or "")
+    assert brought.plan is not None
+    assert brought.plan.foreseen.receipt.added == 2
+    with pytest.raises(problems.SyncBusy):
+        world.syncs.run_sync(world.environment, "crm", by="eve")
+
+    world.imports().approve(world.environment, brought.id)
+    world.work()
+    assert (world.runs()[0].state, world.tags("u1")) == ("done", ("crm/plan/gold",))
+    # The next one asks nobody.
+    world.put_customers(u1="Gold", u2="Gold")
+    world.syncs.run_sync(world.environment, "crm", by="ada")
+    world.work()
+    assert (world.runs()[0].state, world.tags("u2")) == ("done", ("crm/plan/gold",))
+
+
+def test_a_run_that_asks_first_goes_on_with_its_plan_when_its_process_was_lost(world: World) -> None:
+    world.put_customers(u1="Gold")
+    world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")
+    world.syncs.run_sync(world.environment, "crm", by="ada", asks_first=True)
+    # The source is read and the run names its import, which nobody has begun: the process is lost there.
+    begin, world.runner._begin_import = world.runner._begin_import, lambda *_, **__: None  # type: ignore[method-assign]
+    world.runner.work_once(waits=True)
+    world.runner._begin_import = begin  # type: ignore[method-assign]
+    assert world.imports().list(world.environment, limit=2)[0].state == "waiting"
+
+    world.work()
+
+    assert (world.runs()[0].state, world.tags("u1")) == ("held", ())
+
+
 def test_a_source_that_came_back_small_is_held_until_somebody_approves(world: World) -> None:
     world.put_customers(u1="Gold", u2="Gold", u3="Gold")
     world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")

@@ -356,3 +356,4 @@ class SyncRun(msgspec.Struct, frozen=True, kw_only=True):
     import_id: str | None = None
     cursor: str | None = None
     problem: str | None = None
+    asks_first: bool = False

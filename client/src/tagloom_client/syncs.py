@@ -33,15 +33,27 @@ def drop_sync(place: Place, sync: str) -> Ask[None]:
     return Ask("DELETE", _address(place, sync), check, is_repeatable=False)
 
 
-def run_sync(place: Place, sync: str) -> Ask[SyncRun]:
-    """Begins a run now."""
-    return Ask("POST", f"{_address(place, sync)}/run", reading(SyncRun), is_repeatable=False)
+def run_sync(place: Place, sync: str, *, asks_first: bool = False) -> Ask[SyncRun]:
+    """Begins a run now; one that `asks_first` is held once its plan is made, until its import is approved."""
+    return Ask(
+        "POST",
+        f"{_address(place, sync)}/run",
+        reading(SyncRun),
+        query=query_of(asks_first=asks_first or None),
+        is_repeatable=False,
+    )
 
 
-def push_records(place: Place, sync: str, source: Source) -> Ask[SyncRun]:
-    """Sends records as NDJSON to a sync whose records come by themselves."""
-    body = Body("application/x-ndjson", source)
-    return Ask("POST", f"{_address(place, sync)}/records", reading(SyncRun), body=body, is_repeatable=False)
+def push_records(place: Place, sync: str, source: Source, *, asks_first: bool = False) -> Ask[SyncRun]:
+    """Sends records as NDJSON to a sync whose records come by themselves; it may ask first as `run_sync` does."""
+    return Ask(
+        "POST",
+        f"{_address(place, sync)}/records",
+        reading(SyncRun),
+        query=query_of(asks_first=asks_first or None),
+        body=Body("application/x-ndjson", source),
+        is_repeatable=False,
+    )
 
 
 def list_sync_runs(place: Place, sync: str, *, before: int | None = None, limit: int = 20) -> Ask[tuple[SyncRun, ...]]:

@@ -17,7 +17,7 @@ from tagloom.cli.speaking import err, say_json, say_table, tell
 from tagloom.syncing.keeping import parse_draft
 from tagloom.syncing.singer import Tap
 from tagloom_client import Tagloom
-from tagloom_client.models import SyncRun
+from tagloom_client.models import Import, SyncRun
 
 app = typer.Typer()
 sync_app = typer.Typer(
@@ -30,6 +30,9 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 
 UrlOption = Annotated[str, typer.Option("--url", help="The server.")]
 SyncArgument = Annotated[str, typer.Argument(help="The id of the sync.")]
+AskFirstOption = Annotated[
+    bool, typer.Option("--ask-first", help="Hold it once its plan is made, until it is approved.")
+]
 
 
 @sync_app.command("list")
@@ -85,16 +88,17 @@ def run_sync(
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
+    asks_first: AskFirstOption = False,
     waits: Annotated[bool, typer.Option("--wait", help="Wait until it has ended, or is held.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Begin a run now; `sync runs` tells what became of it. With --wait, exit 1 unless it was done."""
     with server_at(url, token, space, environment) as client:
-        run = client.run_sync(sync)
+        run = client.run_sync(sync, asks_first=asks_first)
         if not waits:
             _say_begun(run, as_json=as_json)
             return
-        _say_ended(client, _ended(client, run, UNDER_WAY), as_json=as_json)
+        _say_ended(client, _ended(client, run), as_json=as_json)
 
 
 @sync_app.command("approve")
@@ -110,7 +114,7 @@ def approve_run(
     with server_at(url, token, space, environment) as client:
         run = _held(client, sync)
         client.ask_import(run.import_id or "", "approve")
-        _say_ended(client, _ended(client, run, (*UNDER_WAY, "held")), as_json=as_json)
+        _say_ended(client, _ended(client, run), as_json=as_json)
 
 
 @sync_app.command("cancel")
@@ -125,7 +129,7 @@ def cancel_run(
     with server_at(url, token, space, environment) as client:
         run = _held(client, sync)
         client.cancel_import(run.import_id or "")
-        _ended(client, run, (*UNDER_WAY, "held"))
+        _ended(client, run)
     tell(f"Run {run.id} of {sync} is cancelled.")
 
 
@@ -169,6 +173,7 @@ def push_singer(
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
+    asks_first: AskFirstOption = False,
 ) -> None:
     """Push what a Singer tap writes to standard input: `tap-hubspot … | tagloom sync singer crm --url …`.
 
@@ -177,7 +182,7 @@ def push_singer(
     with server_at(url, token, space, environment) as client:
         stream = client.get_sync(sync).draft["source"].get("stream")
         tap = Tap(iter(sys.stdin.buffer.readline, b""), stream)
-        run = client.push_records(sync, tap.records())
+        run = client.push_records(sync, tap.records(), asks_first=asks_first)
     for name, count in tap.passed_over.items():
         err.print(f"{count:,} records of '{name}' were passed over.", markup=False)
     err.print(f"Run {run.id} of {sync} has begun with {tap.records_count:,} records.", markup=False)
@@ -200,17 +205,18 @@ def _held(client: Tagloom, sync: str) -> SyncRun:
     return run
 
 
-def _ended(client: Tagloom, begun: SyncRun, waiting: Sequence[str]) -> SyncRun:
-    """The run when it is in another state than these."""
+def _ended(client: Tagloom, begun: SyncRun) -> SyncRun:
+    """The run when it has ended, or is held: not as long as only the run has not heard yet of its import's approval."""
     while True:
         run = next(each for each in client.list_sync_runs(begun.sync) if each.id == begun.id)
-        if run.state not in waiting:
+        is_held = run.state == "held" and client.get_import(run.import_id or "").state in ("held", "planned")
+        if is_held or run.state not in (*UNDER_WAY, "held"):
             return run
         time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
 def _say_ended(client: Tagloom, run: SyncRun, *, as_json: bool) -> None:
-    """What became of a run. Raises: Exit, with 1 unless it was done."""
+    """What became of a run. Raises: Exit, with 1 unless it was done, or only looked at as it was asked."""
     brought = client.get_import(run.import_id) if run.import_id else None
     if as_json:
         say_json(_plain(run) | {"import": _plain(brought)})
@@ -222,12 +228,21 @@ def _say_ended(client: Tagloom, run: SyncRun, *, as_json: bool) -> None:
             f"{_versions(tally['versions'])}."
         )
     else:
-        why = (brought.detail if brought is not None else None) or run.problem or ""
+        why = (_why_held(brought) if brought is not None else None) or run.problem or ""
         tell(f"Run {run.id} of {run.sync} is {run.state}. {why}".strip())
         if run.state == "held":
             tell(f"Approve it with: tagloom sync approve {run.sync}; end it with: tagloom sync cancel {run.sync}.")
-    if run.state != "done":
+    is_as_asked = brought is not None and brought.state == "planned"
+    if run.state != "done" and not is_as_asked:
         raise typer.Exit(1)
+
+
+def _why_held(brought: Import) -> str | None:
+    """What stopped it; of one that was only looked at, what it would do."""
+    if brought.state != "planned" or brought.plan is None:
+        return brought.detail
+    foreseen = brought.plan["foreseen"]["receipt"]
+    return f"It would add {foreseen['added']:,} taggings and remove {foreseen['removed']:,}."
 
 
 def _versions(versions: Sequence[int]) -> str:

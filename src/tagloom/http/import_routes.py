@@ -174,7 +174,7 @@ IMPORTS: tuple[Route, ...] = (
             Parameter(name="goes_on", description="Whatever guards and plans say.", kind="flag", default=False),
         ),
     ),
-    _ask("approve", imports.approve_import, "Let a held import run as its plan says"),
+    _ask("approve", imports.approve_import, "Let a held or planned import run as its plan says"),
     _ask("pause", imports.pause_import, "Stop behind the step that is being applied"),
     _ask("resume", imports.resume_import, "Go on where it was paused"),
     _ask(

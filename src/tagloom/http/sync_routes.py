@@ -10,6 +10,12 @@ from tagloom.http.shapes import NewSync, SyncRunsPage, SyncsPage
 from tagloom.syncs import Sync, SyncDraft, SyncRun
 
 IF_MATCH = Parameter(name="If-Match", description="The ETag of the sync as it was read; * takes any.")
+ASKS_FIRST = Parameter(
+    name="asks_first",
+    description="Held once its plan is made, until somebody approves its import.",
+    kind="flag",
+    default=False,
+)
 SYNC_PROBLEMS: tuple[type[problems.Problem], ...] = (
     problems.SyncInvalid,
     ExpiryInvalid,
@@ -83,6 +89,7 @@ SYNCS: tuple[Route, ...] = (
         group="Syncs",
         summary="Begin a run now",
         scopes=("tags:write", "people:write"),
+        parameters=(ASKS_FIRST,),
         answer=SyncRun,
         status=202,
         problems=(problems.SyncNotFound, problems.SyncInvalid, problems.SyncBusy),
@@ -95,6 +102,7 @@ SYNCS: tuple[Route, ...] = (
         summary="Push the records of a source, as a Singer target does",
         description="For syncs whose source is of type `push`. The records become one import, as in every run.",
         scopes=("tags:write", "people:write"),
+        parameters=(ASKS_FIRST,),
         bulk=("application/x-ndjson",),
         answer=SyncRun,
         status=202,

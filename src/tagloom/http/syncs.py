@@ -60,14 +60,19 @@ async def drop_sync(call: Call) -> Answer:
 async def run_sync(call: Call) -> Answer:
     """Begins a run."""
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
-    return Answer(await call.in_thread(lambda: call.doors.syncs.run_sync(environment, sync, by=by)), status=202)
+    asks_first = call.flag("asks_first")
+    run = await call.in_thread(lambda: call.doors.syncs.run_sync(environment, sync, by=by, asks_first=asks_first))
+    return Answer(run, status=202)
 
 
 async def push_records(call: Call) -> Answer:
     """Takes records as NDJSON for a sync whose records come by themselves."""
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
+    asks_first, runner = call.flag("asks_first"), call.doors.runner
     run = await received(
-        call, limits.BULK_BODY_BYTES_MAX, lambda chunks: call.doors.runner.push(environment, sync, chunks, by=by)
+        call,
+        limits.BULK_BODY_BYTES_MAX,
+        lambda chunks: runner.push(environment, sync, chunks, by=by, asks_first=asks_first),
     )
     return Answer(run, status=202)
 

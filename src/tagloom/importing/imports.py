@@ -316,10 +316,17 @@ class Imports:
         return self._change(environment, id, ("waiting", "planned", "failed"), changed)
 
     def approve(self, environment: Environment, id: str) -> Import:
-        """Lets a held import run as its plan says it would now. Raises: ImportStateWrong, ImportFileGone."""
-        return self._change(
-            environment, id, ("held",), lambda run: _begun(replace(run, is_approved=True, began_at=self._at()))
-        )
+        """Lets a held import run as its plan says it would now, and a planned one as it says, however much that takes.
+
+        Raises: ImportStateWrong, ImportFileGone.
+        """
+
+        def changed(run: Import) -> Import:
+            is_held = run.state == "held"
+            share = run.share_removed_max if is_held else None
+            return _begun(replace(run, is_approved=is_held, share_removed_max=share, began_at=self._at()))
+
+        return self._change(environment, id, ("held", "planned"), changed)
 
     def pause(self, environment: Environment, id: str) -> Import:
         """Stops behind the step that is being applied. Raises: ImportStateWrong."""

@@ -282,8 +282,9 @@ def _request(run: Import, rejected_max: int) -> Request:
 
 
 def _effect(plan: Plan) -> Foreseen:
-    """What is compared of two plans: all but the version that they were made at."""
-    return replace(plan.foreseen, receipt=replace(plan.foreseen.receipt, version=0))
+    """What is compared of two plans: not the version that they were made at, nor how large tribes were there."""
+    tribes = tuple(replace(tribe, before=0, after=0) for tribe in plan.foreseen.tribes)
+    return replace(plan.foreseen, receipt=replace(plan.foreseen.receipt, version=0), tribes=tribes)
 
 
 def _behind(parts: Iterator[Part], through: int) -> Iterator[Part]:

@@ -34,7 +34,13 @@ log = structlog.get_logger("tagloom.syncs")
 
 READ_AT_ONCE = 2  # Sources that one process reads at the same moment; further ones wait their turn.
 # What the state of its import makes of a run; an import in any other state is under way.
-STATES: Mapping[str, RunState] = {"held": "held", "done": "done", "failed": "failed", "cancelled": "cancelled"}
+STATES: Mapping[str, RunState] = {
+    "planned": "held",
+    "held": "held",
+    "done": "done",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
 
 
 class _Lost(Exception):
@@ -95,7 +101,9 @@ class Runner:
 
     # Pushes.
 
-    def push(self, environment: Environment, sync: str, chunks: Iterable[bytes], *, by: str) -> SyncRun:
+    def push(
+        self, environment: Environment, sync: str, chunks: Iterable[bytes], *, by: str, asks_first: bool = False
+    ) -> SyncRun:
         """Takes records as NDJSON, and hands them to an import.
 
         Raises: SyncNotFound; SyncInvalid: it reads its source itself; SyncBusy; what bringing a file raises.
@@ -103,7 +111,7 @@ class Runner:
         stored = self._control.get_sync(environment.key, sync)
         if not isinstance(stored.draft.source, PushSource):
             raise problems.SyncInvalid(f"The sync '{sync}' reads its source itself.")
-        run = SyncRun(sync=sync, trigger="push", by=by, began_at=rfc3339(self._now()))
+        run = SyncRun(sync=sync, trigger="push", by=by, began_at=rfc3339(self._now()), asks_first=asks_first)
         begun = self._control.begin_run(environment.key, run, due_at=None, next_run_at=None)
         if begun is None:
             raise problems.SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")
@@ -215,13 +223,16 @@ class Runner:
         if self._put(held, run, rfc3339(self._now())) is None:
             self._drop(environment, import_id)
             return False
-        self._begin_import(environment, import_id)
+        self._begin_import(environment, import_id, asks_first=run.asks_first)
         return True
 
-    def _begin_import(self, environment: Environment, import_id: str) -> None:
+    def _begin_import(self, environment: Environment, import_id: str, *, asks_first: bool) -> None:
         # Whoever follows the run begins it when it waits: its own process, unless that was lost, or another one first.
         with suppress(problems.ImportStateWrong, problems.ImportChanged):
-            self._imports.run(environment, import_id)
+            if asks_first:
+                self._imports.plan(environment, import_id)
+            else:
+                self._imports.run(environment, import_id)
 
     def _follow(self, seen: OpenRun) -> None:
         """Does with a run what became of its import."""
@@ -235,7 +246,7 @@ class Runner:
         # What was pushed is counted by its import.
         rows = seen.run.rows or found.rows_total or 0
         if found.state == "waiting":
-            self._begin_import(environment, found.id)
+            self._begin_import(environment, found.id, asks_first=seen.run.asks_first)
         if state == "done" and seen.run.cursor is not None:
             # First: a process that is killed here notes it again.
             self._control.put_cursor(environment.key, seen.run.sync, seen.run.cursor)
@@ -248,7 +259,8 @@ class Runner:
             return
         if is_late:
             self._tell(seen, "late", f"It began at {seen.run.began_at} and has not ended.")
-        if state == "held":
+        if found.state == "held":
+            # Whoever asked to see a plan first looks for it anyway.
             self._tell(seen, "held", found.detail or "A guard stopped it.")
 
     def _is_late(self, environment: Environment, run: SyncRun) -> bool:
