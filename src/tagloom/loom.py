@@ -29,6 +29,7 @@ from tagloom.syncing.alerting import Alerting
 from tagloom.syncing.keeping import Syncs
 from tagloom.syncing.reach import Reach
 from tagloom.syncing.running import Runner
+from tagloom.syncing.sources import Sources
 from tagloom.targeting import Targeting
 from tagloom.teammates import Teammates
 from tagloom.tribes import Tribes
@@ -92,6 +93,7 @@ class Loom:
     teammates: Teammates
     mappings: Mappings
     syncs: Syncs
+    sources: Sources
     runner: Runner
     sweeper: Sweeper
     compactor: Compactor
@@ -112,6 +114,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
     imports = Imports(control, installation.uploads, installation.population, now)
     provider, reach = installation.identity_provider, installation.reach
     remotes = Remotes(reach)
+    sources = Sources(reach, remotes)
     compactor = Compactor(control.list_retained, installation.population, now)
     return Loom(
         installation=installation,
@@ -129,15 +132,8 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
         teammates=Teammates(control, access, now=now),
         mappings=Mappings(control, now),
         syncs=Syncs(control, installation.population, now),
-        runner=Runner(
-            control,
-            imports,
-            Alerting(reach.mail, reach.check_address),
-            secrets=reach.secrets,
-            folder=reach.files,
-            remotes=remotes,
-            now=now,
-        ),
+        sources=sources,
+        runner=Runner(control, imports, Alerting(reach.mail, reach.check_address), sources, now),
         sweeper=Sweeper(installation.list_ending, installation.population, now),
         compactor=compactor,
         retentions=Retentions(access, compactor),

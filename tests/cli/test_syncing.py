@@ -10,6 +10,7 @@ import pytest
 from tagloom_client import Tagloom
 from tests.cli.conftest import Twins
 from tests.cli.running import ask, run, write
+from tests.fetching.places import web
 
 PLANS = """
 user = "id"
@@ -63,6 +64,25 @@ def test_mappings_are_kept_in_versions_shown_and_forgotten(where: tuple[str, ...
     assert run("mapping", "drop", "plans", *where).out == "Mapping plans is forgotten.\n"
     assert ask("mapping", "list", *where) == []
     assert run("mapping", "show", "plans", *where).code == 1
+
+
+def test_a_mapping_is_proposed_for_a_file_and_for_the_source_of_a_sync(where: tuple[str, ...], tmp_path: Path) -> None:
+    rows = "customer_id,Plan\nu1,Gold\nu2,Silver\n"
+    column = {"type": "value", "column": "Plan", "branch": "plan", "steps": ["slug"]}
+
+    file = write(tmp_path / "customers.csv", rows)
+    proposed = run("mapping", "propose", file, "--prefix", "crm", *where)
+
+    assert proposed.code == 0, proposed
+    assert (proposed.json["user"], proposed.json["prefix"]) == ("customer_id", "crm")
+    assert column.items() <= proposed.json["columns"][0].items()
+    kept = write(tmp_path / "customers.json", proposed.out)
+    assert run("mapping", "put", "customers", kept, *where).out == "Mapping customers is at version 1.\n"
+    with web() as place:
+        place.serve("/customers.csv", rows.encode())
+        draft = {**CRM, "source": {"type": "url", "url": f"{place.url}/customers.csv"}}
+        found = ask("mapping", "propose", write(tmp_path / "draft.json", json.dumps(draft)), *where)
+    assert (found["mapping"]["user"], len(found["rows"])) == ("customer_id", 2)
 
 
 def test_a_file_that_is_no_mapping_is_refused_before_the_server_is_asked(tmp_path: Path) -> None:

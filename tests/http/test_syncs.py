@@ -9,6 +9,7 @@ import pytest
 from tagloom.mappings import Mapping, ValueColumn
 from tagloom.store.imports_port import KeptMapping
 from tagloom_client import ProblemError, Retries, Tagloom
+from tests.fetching.places import web
 from tests.http.serving import Served
 
 DRAFT: dict[str, Any] = {"source": {"type": "push"}, "mapping": "plans", "under": "crm"}
@@ -155,3 +156,20 @@ def test_a_sync_of_another_environment_is_not_known(loom: Tagloom) -> None:
     with pytest.raises(ProblemError) as caught:
         loom.at(environment="staging").get_sync("crm")
     assert caught.value.name == "sync-not-found"
+
+
+def test_a_mapping_is_proposed_for_a_source_from_its_first_rows(loom: Tagloom) -> None:
+    with web() as place:
+        place.serve("/customers.csv", b"customer_id,Plan\nu1,Gold\nu2,Free trial\n")
+        found = loom.propose_source_mapping({"type": "url", "url": f"{place.url}/customers.csv"})
+
+    assert found.mapping["user"] == "customer_id"
+    assert found.rows[1] == {"line": 3, "user": "u2", "tags": ["plan/free-trial"]}
+    for source, name in (
+        ({"type": "push"}, "sync-invalid"),
+        ({"type": "files", "glob": "../*.csv"}, "sync-invalid"),
+        ({"type": "sql", "secret": "nowhere", "query": "SELECT 1"}, "source-unreadable"),
+    ):
+        with pytest.raises(ProblemError) as caught:
+            loom.propose_source_mapping(source)
+        assert caught.value.name == name

@@ -1,7 +1,7 @@
 """Sources become one file: databases by query and by cursor, files by glob, and what cannot be read says why."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -11,9 +11,10 @@ import pytest
 import sqlalchemy as sql
 from msgspec.structs import replace
 
-from tagloom import problems
+from tagloom import limits, problems
+from tagloom.importing.proposing import Beginning
 from tagloom.sources import Remote
-from tagloom.syncing.pulling import Fetch, Pulled, pull
+from tagloom.syncing.pulling import Fetch, Pulled, begin, pull
 from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
 
 QUERY = "SELECT id, plan, is_trial, changed_at FROM customer WHERE changed_at > :cursor ORDER BY id"
@@ -38,9 +39,9 @@ def crm(tmp_path: Path) -> str:
     return url
 
 
-def nothing(remote: Remote) -> Iterator[tuple[str, Iterator[bytes]]]:
+def nothing(remote: Remote) -> Generator[tuple[str, Iterator[bytes]], None, None]:
     """What is fetched where nothing is."""
-    return iter(())
+    yield from ()
 
 
 def pulled(
@@ -219,6 +220,64 @@ def test_the_files_of_an_address_are_joined_as_those_of_a_folder(tmp_path: Path)
     ):
         with pytest.raises(problems.SourceUnreadable, match=says):
             pulled(source, tmp_path, fetch=fetching(*wrong))
+
+
+def begun(source: SyncSource, inbox: Path | None = None, url: str = "", fetch: Fetch = nothing) -> Beginning:
+    """The beginning of a source."""
+    return begin(source, read_secret=lambda name: url, folder=inbox, fetch=fetch)
+
+
+def test_the_beginning_of_a_query_is_its_columns_and_as_many_rows_as_a_proposal_looks_at(
+    crm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PROPOSAL_ROWS_MAX", 2)
+
+    found = begun(SqlSource(secret="crm", query=QUERY, cursor="changed_at", cursor_start="2026-02"), url=crm)
+
+    assert found.names == ("id", "plan", "is_trial", "changed_at")
+    assert [row.cells for row in found.rows] == [["c2", "Gold", "0", "2026-03"], ["c3", "Gold", "0", "2026-04"]]
+    with pytest.raises(problems.SourceUnreadable, match="no such table"):
+        begun(SqlSource(secret="crm", query="SELECT plan FROM nowhere"), url=crm)
+
+
+def test_the_beginning_of_files_is_that_of_the_first_one(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_bytes(b"id,tier\nu2,1\n")
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"id,plan\nu1,Gold\n"))
+
+    found = begun(FilesSource(glob="*.csv*"), inbox=tmp_path)
+
+    assert (found.names, [row.cells for row in found.rows]) == (("id", "plan"), [["u1", "Gold"]])
+
+
+def test_of_an_address_no_more_is_fetched_than_a_proposal_looks_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PROPOSAL_BYTES_MAX", 20)
+    asked, is_closed = 0, False
+
+    def fetch(remote: Remote) -> Generator[tuple[str, Iterator[bytes]], None, None]:
+        nonlocal is_closed
+
+        def chunks() -> Iterator[bytes]:
+            nonlocal asked
+            for number in range(9):
+                asked += 1
+                yield b"id,plan\n" if not number else b"u%d,Gold\n" % number
+
+        try:
+            yield "customers.csv", chunks()
+        finally:
+            is_closed = True
+
+    found = begun(UrlSource(url="https://example.com/customers.csv"), fetch=fetch)
+
+    assert [row.cells for row in found.rows] == [["u1", "Gold"], ["u2", "Gold"]]
+    assert (asked, is_closed) == (4, True)
+    with pytest.raises(problems.SourceUnreadable, match="too large to be looked at"):
+        begun(UrlSource(url="https://example.com/customers", format="parquet"), fetch=fetch)
+
+
+def test_what_comes_by_itself_has_no_beginning() -> None:
+    with pytest.raises(problems.SyncInvalid, match="by themselves"):
+        begun(PushSource())
 
 
 def test_a_reader_that_lost_its_run_stops_fetching(tmp_path: Path) -> None:

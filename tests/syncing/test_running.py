@@ -24,6 +24,7 @@ from tagloom.syncing.keeping import Syncs
 from tagloom.syncing.reach import Reach
 from tagloom.syncing.running import Runner
 from tagloom.syncing.secrets import Secrets
+from tagloom.syncing.sources import Sources
 from tagloom.syncs import Alerts, FilesSource, PushSource, Schedule, SqlSource, SyncDraft, SyncRun, UrlSource
 from tagloom.times import rfc3339, seconds_of
 from tagloom.tribes import Tribes
@@ -76,11 +77,8 @@ class World:
         control, population_of = self.installation.control, self.installation.population
         imports = Imports(control, self.folder / "uploads", population_of, lambda: self.now)
         secrets = Secrets(None, {"TAGLOOM_SECRET_MAIN__CRM": self.url})
-        files = self.folder / "files"
-        remotes = Remotes(Reach(files=files, schemes=SCHEMES, hosts=("localhost",), secrets=secrets))
-        runner = Runner(
-            control, imports, self.told, secrets=secrets, folder=files, remotes=remotes, now=lambda: self.now
-        )
+        reach = Reach(files=self.folder / "files", schemes=SCHEMES, hosts=("localhost",), secrets=secrets)
+        runner = Runner(control, imports, self.told, Sources(reach, Remotes(reach)), lambda: self.now)
         foresight = Foresight(Tribes(control), population_of)
         return runner, Worker(imports, control, foresight, population_of, lambda: self.now)
 

@@ -263,6 +263,7 @@ class Tagloom(Sender):
     # Syncs.
     list_syncs = _pages(syncs.list_syncs)
     get_sync = _one(syncs.get_sync)
+    propose_source_mapping = _one(syncs.propose_source_mapping)
     create_sync = _one(syncs.create_sync)
     put_sync = _one(syncs.put_sync)
     drop_sync = _one(syncs.drop_sync)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tagloom_client.asking import Ask, Body, Place, Source, check, json_body, query_of, reading, segment
-from tagloom_client.models import Page, Sync, SyncRun
+from tagloom_client.models import Page, Proposal, Sync, SyncRun
 
 
 def list_syncs(place: Place, *, limit: int | None = None) -> Ask[Page[Sync]]:
@@ -14,6 +14,12 @@ def list_syncs(place: Place, *, limit: int | None = None) -> Ask[Page[Sync]]:
 def get_sync(place: Place, sync: str) -> Ask[Sync]:
     """One sync."""
     return Ask("GET", _address(place, sync), reading(Sync))
+
+
+def propose_source_mapping(place: Place, source: dict[str, Any]) -> Ask[Proposal]:
+    """A mapping for the source of a sync, from the first rows that the server reads of it."""
+    body = json_body({"source": source})
+    return Ask("POST", f"{place.address}/mappings/proposals/source", reading(Proposal), body=body)
 
 
 def create_sync(place: Place, id: str, draft: dict[str, Any]) -> Ask[Sync]:

@@ -10,9 +10,11 @@ from tagloom.cli.carrying import read_mapping
 from tagloom.cli.options import EnvironmentOption, JsonOption, SpaceOption, TokenOption
 from tagloom.cli.speaking import say_json, say_table, tell
 from tagloom.cli.syncing import UrlOption, server_at
+from tagloom.importing.imports import format_of
+from tagloom.syncing.keeping import parse_draft
 
 app = typer.Typer()
-mapping_app = typer.Typer(help="Mappings that a space keeps: list, show, put, drop.", no_args_is_help=True)
+mapping_app = typer.Typer(help="Mappings that a space keeps: list, show, propose, put, drop.", no_args_is_help=True)
 app.add_typer(mapping_app, name="mapping")
 
 NameArgument = Annotated[str, typer.Argument(help="The name of the mapping.")]
@@ -66,6 +68,27 @@ def put_mapping(
     with server_at(url, token, space, environment) as client:
         kept = client.put_mapping(name, msgspec.to_builtins(mapping))
     tell(f"Mapping {kept.name} is at version {kept.version}.")
+
+
+@mapping_app.command("propose")
+def propose_mapping(
+    file: Annotated[Path, typer.Argument(help="A CSV, NDJSON or Parquet file; or a sync's draft, as .json.")],
+    url: UrlOption,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    prefix: Annotated[str, typer.Option(help="In front of every tag.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Print a mapping that the first rows suggest, in the form that `mapping put` takes; with --json also the rows."""
+    with server_at(url, token, space, environment) as client:
+        if file.suffix == ".json":
+            source = parse_draft(file.read_bytes()).source
+            proposal = client.propose_source_mapping(msgspec.to_builtins(source))
+        else:
+            proposal = client.propose_mapping(file, format=format_of(file.name))
+    mapping = proposal.mapping | ({"prefix": prefix} if prefix else {})
+    say_json(msgspec.to_builtins(proposal) | {"mapping": mapping} if as_json else mapping)
 
 
 @mapping_app.command("drop")

@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -79,7 +79,7 @@ class Remotes:
             )
         return tuple(Remote(url=_url(address, each), secret=remote.secret) for each in found)
 
-    def each(self, organization: str, remote: Remote) -> Iterator[tuple[str, Iterator[bytes]]]:
+    def each(self, organization: str, remote: Remote) -> Generator[tuple[str, Iterator[bytes]], None, None]:
         """The names and the chunks of the files that an address stands for, one after the other. Raises: as `list`."""
         for found in self.list(organization, remote):
             with self.open(organization, found) as opened:

@@ -53,6 +53,7 @@ def create_app(
         fetcher=loom.fetcher,
         mappings=loom.mappings,
         syncs=loom.syncs,
+        sources=loom.sources,
         runner=loom.runner,
         compactor=loom.compactor,
         retentions=loom.retentions,

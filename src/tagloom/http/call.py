@@ -33,6 +33,7 @@ from tagloom.people import parse_id
 from tagloom.store.port import Population
 from tagloom.syncing.keeping import Syncs
 from tagloom.syncing.running import Runner
+from tagloom.syncing.sources import Sources
 from tagloom.tags import TagPath, parse_tag, printable
 from tagloom.targeting import Targeting
 from tagloom.tribes import Tribes
@@ -55,6 +56,7 @@ class Doors:
     fetcher: Fetcher
     mappings: Mappings
     syncs: Syncs
+    sources: Sources
     runner: Runner
     compactor: Compactor
     retentions: Retentions

@@ -27,7 +27,7 @@ from tagloom.model import (
 from tagloom.retention import RETENTION_PATTERN
 from tagloom.rules import Rule
 from tagloom.store.imports_port import Import, ImportFormat, KeptMapping
-from tagloom.syncs import Sync, SyncDraft, SyncRun
+from tagloom.syncs import Sync, SyncDraft, SyncRun, SyncSource
 from tagloom.tags import TagPath
 
 # What a tag is needs more words than a schema has: the problems say what is wrong, and where.
@@ -419,6 +419,12 @@ class NewSync(SyncDraft, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A sync to be."""
 
     id: SlugText
+
+
+class SourceOfSync(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The source of a sync that is, or is to be."""
+
+    source: SyncSource
 
 
 class SyncsPage(msgspec.Struct, frozen=True, kw_only=True):

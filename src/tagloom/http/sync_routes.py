@@ -6,7 +6,10 @@ from tagloom.http import syncs
 from tagloom.http.addresses import E
 from tagloom.http.parameters import CURSOR, LIMIT, Parameter
 from tagloom.http.routing import Route
-from tagloom.http.shapes import NewSync, SyncRunsPage, SyncsPage
+from tagloom.http.shapes import NewSync, SourceOfSync, SyncRunsPage, SyncsPage
+from tagloom.importing.proposing import Proposal
+from tagloom.sources import AddressRefused, ExtraMissing
+from tagloom.syncing.sources import TooManyBeginnings
 from tagloom.syncs import Sync, SyncDraft, SyncRun
 
 IF_MATCH = Parameter(name="If-Match", description="The ETag of the sync as it was read; * takes any.")
@@ -48,6 +51,27 @@ SYNCS: tuple[Route, ...] = (
         answer=Sync,
         status=201,
         problems=(*SYNC_PROBLEMS, problems.SyncExists, problems.TooManySyncs),
+    ),
+    Route(
+        method="POST",
+        path=f"{E}/mappings/proposals/source",
+        handler=syncs.propose_source_mapping,
+        group="Syncs",
+        summary="Propose a mapping for a source, from its first rows",
+        description="The server reads the first rows of the source: those that the query gives first, or the beginning "
+        "of the first file. The answer is as for a file.",
+        scopes=("admin",),
+        body=SourceOfSync,
+        answer=Proposal,
+        problems=(
+            problems.SyncInvalid,
+            problems.SourceUnreadable,
+            TooManyBeginnings,
+            problems.ColumnsInvalid,
+            AddressRefused,
+            ExtraMissing,
+            problems.BodyTooLarge,
+        ),
     ),
     Route(
         method="GET",

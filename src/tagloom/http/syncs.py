@@ -5,7 +5,8 @@ from tagloom.http.bodies import read_json, received
 from tagloom.http.call import Answer, Call
 from tagloom.http.etags import etag, expected_revision, if_match
 from tagloom.http.paging import page_of
-from tagloom.http.shapes import NewSync, SyncRunsPage, SyncsPage
+from tagloom.http.shapes import NewSync, SourceOfSync, SyncRunsPage, SyncsPage
+from tagloom.importing.proposing import propose
 from tagloom.syncs import SyncDraft
 
 
@@ -24,6 +25,13 @@ async def create_sync(call: Call) -> Answer:
     created = await call.in_thread(lambda: call.doors.syncs.create_sync(environment, body.id, _draft(body), by=by))
     place = f"/v2/spaces/{environment.space}/environments/{environment.name}/syncs/{created.id}"
     return Answer(created, status=201, headers=((b"location", place.encode("ascii")), etag(created.revision)))
+
+
+async def propose_source_mapping(call: Call) -> Answer:
+    """Proposes how a source is read, from its first rows."""
+    organization, sources = call.principal.organization, call.doors.sources
+    body = await read_json(call, SourceOfSync)
+    return Answer(await call.in_thread(lambda: propose(sources.begin(organization, body.source))))
 
 
 async def get_sync(call: Call) -> Answer:

@@ -11,11 +11,10 @@ from tagloom.emails import parse_email
 from tagloom.expiry import said_of
 from tagloom.model import Environment, Event, Origin
 from tagloom.slugs import parse_slug
-from tagloom.sources import AddressRefused, parse_address
 from tagloom.store.port import Control, Population
 from tagloom.syncing.schedules import check_schedule, next_after
-from tagloom.syncing.secrets import NAME
-from tagloom.syncs import FilesSource, PushSource, SqlSource, Sync, SyncDraft, SyncRun, UrlSource, owner_name
+from tagloom.syncing.sources import check_source, invalid
+from tagloom.syncs import PushSource, SqlSource, Sync, SyncDraft, SyncRun, owner_name
 from tagloom.tags import TagPath, is_at_or_below, parse_tag
 from tagloom.times import rfc3339
 
@@ -152,67 +151,50 @@ class Syncs:
     def _check(self, environment: Environment, draft: SyncDraft) -> None:
         mapping = self._control.get_mapping(environment.space, draft.mapping).mapping
         if draft.under and not is_at_or_below(TagPath(mapping.prefix), parse_tag(draft.under)):
-            raise _invalid(
+            raise invalid(
                 f"The mapping '{draft.mapping}' gives tags below '{mapping.prefix or '(nothing)'}', and the sync owns "
                 f"'{draft.under}'. Give the mapping that prefix.",
                 field="$.under",
                 rule="a mapping whose prefix lies at or below `under`",
             )
         if draft.mode in ("mirror", "set") and not draft.under:
-            raise _invalid(
+            raise invalid(
                 f"Mode '{draft.mode}' takes what the source does not name, so it needs a branch of its own.",
                 field="$.under",
                 rule="a branch such as crm",
             )
         if not 0 <= draft.share_removed_max <= 100:
-            raise _invalid("A share is a number of percent from 0 to 100.", field="$.share_removed_max")
+            raise invalid("A share is a number of percent from 0 to 100.", field="$.share_removed_max")
         said_of(draft.expires_at or None, draft.ttl or None, self._now())
         if draft.schedule is not None:
             check_schedule(draft.schedule)
-        _check_source(draft)
+        check_source(draft.source)
+        _check_fit(draft)
         _check_alerts(draft)
 
 
-def _check_source(draft: SyncDraft) -> None:
+def _check_fit(draft: SyncDraft) -> None:
+    """Whether the rest of a draft goes with its source."""
     match draft.source:
-        case SqlSource() as source:
-            if not NAME.fullmatch(source.secret):
-                raise _invalid("A secret's name has lower-case letters, digits and hyphens.", field="$.source.secret")
-            if not 0 < len(source.query.strip()) <= limits.SYNC_QUERY_CHARACTERS_MAX:
-                raise _invalid(
-                    f"A query has 1 to {limits.SYNC_QUERY_CHARACTERS_MAX:,} characters.", field="$.source.query"
-                )
-            if (source.cursor is not None) != (":cursor" in source.query):
-                raise _invalid("A cursor's column and ':cursor' in the query belong together.", field="$.source.cursor")
-            if source.cursor is not None and draft.mode == "mirror":
-                raise _invalid(
-                    "A cursor reads what is new, and a mirror takes the tags of whoever is not read. Use mode 'set'.",
-                    field="$.mode",
-                )
-        case FilesSource() as source:
-            if not source.glob or source.glob.startswith("/") or ".." in source.glob.split("/"):
-                raise _invalid("A glob is relative to the organization's folder: crm/*.csv.", field="$.source.glob")
-        case UrlSource() as source:
-            if source.secret is not None and not NAME.fullmatch(source.secret):
-                raise _invalid("A secret's name has lower-case letters, digits and hyphens.", field="$.source.secret")
-            try:
-                parse_address(source.url)
-            except AddressRefused as problem:
-                raise _invalid(problem.detail, field="$.source.url") from problem
-        case _ if draft.schedule is not None:
-            raise _invalid("Records come to this sync by themselves; it has no schedule.", field="$.schedule")
+        case SqlSource(cursor=str()) if draft.mode == "mirror":
+            raise invalid(
+                "A cursor reads what is new, and a mirror takes the tags of whoever is not read. Use mode 'set'.",
+                field="$.mode",
+            )
+        case PushSource() if draft.schedule is not None:
+            raise invalid("Records come to this sync by themselves; it has no schedule.", field="$.schedule")
 
 
 def _check_alerts(draft: SyncDraft) -> None:
     alerts = draft.alerts
     if alerts.webhook is not None and not alerts.webhook.startswith(("https://", "http://")):
-        raise _invalid("A webhook is an http or https address.", field="$.alerts.webhook")
+        raise invalid("A webhook is an http or https address.", field="$.alerts.webhook")
     if len(alerts.emails) > limits.SYNC_EMAILS_MAX:
-        raise _invalid(f"At most {limits.SYNC_EMAILS_MAX} addresses are told.", field="$.alerts.emails")
+        raise invalid(f"At most {limits.SYNC_EMAILS_MAX} addresses are told.", field="$.alerts.emails")
     for email in alerts.emails:
         parse_email(email)
     if alerts.late_minutes < 1:
-        raise _invalid("A sync is late after a minute at least.", field="$.alerts.late_minutes")
+        raise invalid("A sync is late after a minute at least.", field="$.alerts.late_minutes")
 
 
 def _branch_of(draft: SyncDraft) -> TagPath | None:
@@ -222,10 +204,6 @@ def _branch_of(draft: SyncDraft) -> TagPath | None:
 
 def _cursor_of(draft: SyncDraft) -> str | None:
     return draft.source.cursor if isinstance(draft.source, SqlSource) else None
-
-
-def _invalid(says: str, *, field: str, rule: str | None = None) -> problems.SyncInvalid:
-    return problems.SyncInvalid(says, field=field, **({} if rule is None else {"rule": rule}))
 
 
 def parse_draft(body: bytes) -> SyncDraft:

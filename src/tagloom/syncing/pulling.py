@@ -2,10 +2,11 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import date, datetime, time
 from pathlib import Path
+from time import monotonic
 from typing import Any, BinaryIO, Literal, TypeAlias, assert_never
 
 import msgspec
@@ -15,14 +16,16 @@ import sqlalchemy as sql
 
 from tagloom import limits, problems
 from tagloom.importing.folder import compression_of
+from tagloom.importing.proposing import Beginning, FirstRow, beginning_of
 from tagloom.sources import Remote
+from tagloom.store.imports_port import Compression
 from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
 from tagloom.tags import printable
 
 FileFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
 OnRows = Callable[[int], None]
 # The names and the chunks of the files that an address stands for, each while it is its turn.
-Fetch = Callable[[Remote], Iterator[tuple[str, Iterator[bytes]]]]
+Fetch = Callable[[Remote], Generator[tuple[str, Iterator[bytes]], None, None]]
 
 FORMATS: Mapping[str, FileFormat] = {
     ".csv": "csv",
@@ -72,19 +75,53 @@ def pull(
             assert_never(source)
 
 
+def begin(source: SyncSource, *, read_secret: Callable[[str], str], folder: Path | None, fetch: Fetch) -> Beginning:
+    """The columns and first rows of a source, which is read no further.
+
+    Raises: as `pull`; BodyInvalid, ColumnsInvalid: they are no rows.
+    """
+    match source:
+        case SqlSource():
+            return _begin_query(source, read_secret(source.secret))
+        case FilesSource():
+            path = _matched(source, folder)[0]
+            return beginning_of(path, _format_of(path), _compression_of(path))
+        case UrlSource():
+            return _begin_address(source, fetch)
+        case PushSource():
+            raise problems.SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
+        case _:
+            assert_never(source)
+
+
 # Databases.
 
 
 def _pull_query(source: SqlSource, target: Path, cursor: str | None, url: str, on_rows: OnRows) -> Pulled:
+    with _queried(source, url, cursor, ROWS_AT_ONCE) as found:
+        names = list(found.keys())
+        place = None if source.cursor is None else _place_of(source.cursor, names)
+        return _written(found.partitions(ROWS_AT_ONCE), names, place, cursor, target, on_rows)
+
+
+def _begin_query(source: SqlSource, url: str) -> Beginning:
+    with _queried(source, url, None, limits.PROPOSAL_ROWS_MAX) as found:
+        names = list(found.keys())
+        if source.cursor is not None:
+            _place_of(source.cursor, names)
+        rows = found.fetchmany(limits.PROPOSAL_ROWS_MAX)
+    cells = ([text_of(cell) or "" for cell in row] for row in rows)
+    return Beginning(tuple(names), [FirstRow(line, each, None) for line, each in enumerate(cells, 1)])
+
+
+@contextmanager
+def _queried(source: SqlSource, url: str, cursor: str | None, rows_at_once: int) -> Iterator[sql.CursorResult[Any]]:
+    """What the database answers, some rows at a time, while the block lasts. Raises: SourceUnreadable."""
     with _translated(url):
         engine = sql.create_engine(url, poolclass=sql.NullPool)
-        query = sql.text(source.query)
         given = {} if source.cursor is None else {"cursor": cursor if cursor is not None else source.cursor_start}
-        with engine.connect().execution_options(stream_results=True, yield_per=ROWS_AT_ONCE) as connection:
-            found = connection.execute(query, given)
-            names = list(found.keys())
-            place = None if source.cursor is None else _place_of(source.cursor, names)
-            return _written(found.partitions(ROWS_AT_ONCE), names, place, cursor, target, on_rows)
+        with engine.connect().execution_options(stream_results=True, yield_per=rows_at_once) as connection:
+            yield connection.execute(sql.text(source.query), given)
 
 
 def _place_of(cursor: str, names: Sequence[str]) -> int:
@@ -164,6 +201,12 @@ def _secrets_of(url: str) -> list[str]:
 
 
 def _pull_files(source: FilesSource, target: Path, folder: Path | None) -> Pulled:
+    paths = _matched(source, folder)
+    return _joined(paths, {_format_of(path) for path in paths}, target)
+
+
+def _matched(source: FilesSource, folder: Path | None) -> list[Path]:
+    """The files of a source, one at least, in order of their names. Raises: SourceUnreadable."""
     if folder is None:
         raise problems.SourceUnreadable("The server keeps no files for syncs; see TAGLOOM_FILES_FOLDER.")
     home = folder.resolve()
@@ -179,7 +222,7 @@ def _pull_files(source: FilesSource, target: Path, folder: Path | None) -> Pulle
             )
     if not paths:
         raise problems.SourceUnreadable(f"No file matches '{printable(source.glob)}'.", value=printable(source.glob))
-    return _joined(paths, {_format_of(path) for path in paths}, target)
+    return paths
 
 
 def _pull_addresses(source: UrlSource, target: Path, fetch: Fetch, on_rows: OnRows) -> Pulled:
@@ -200,10 +243,41 @@ def _pull_addresses(source: UrlSource, target: Path, fetch: Fetch, on_rows: OnRo
         return _joined(paths, formats, target)
 
 
+def _begin_address(source: UrlSource, fetch: Fetch) -> Beginning:
+    with (
+        tempfile.TemporaryDirectory(prefix="tagloom-beginning-") as folder,
+        closing(fetch(Remote(url=source.url, secret=source.secret))) as files,
+    ):
+        name, chunks = next(files)
+        format, path = source.format or _format_of(Path(name)), Path(folder, "beginning")
+        is_whole = _write_beginning(path, chunks)
+        if format == "parquet" and not is_whole:
+            raise problems.SourceUnreadable(
+                f"The columns of a Parquet file stand at its end, and '{printable(name)}' is too large to be looked at "
+                "ahead. Name a mapping that the space keeps."
+            )
+        return beginning_of(path, format, _compression_of(path))
+
+
+def _write_beginning(path: Path, chunks: Iterable[bytes]) -> bool:
+    """Writes what comes of a file within the limits; whether that is all of it."""
+    size, until = 0, monotonic() + limits.BEGINNING_SECONDS_MAX
+    with path.open("xb") as file:
+        for chunk in chunks:
+            if size >= limits.PROPOSAL_BYTES_MAX or monotonic() > until:
+                return False
+            size += file.write(chunk)
+    return True
+
+
+def _compression_of(path: Path) -> Compression:
+    with path.open("rb") as file:
+        return compression_of(file.read(4))
+
+
 def _named_by_content(path: Path) -> Path:
     """The file under a name that ends as it is compressed, which the address need not have said."""
-    with path.open("rb") as file:
-        suffix = {"gzip": ".gz", "zstd": ".zst", "none": ""}[compression_of(file.read(4))]
+    suffix = {"gzip": ".gz", "zstd": ".zst", "none": ""}[_compression_of(path)]
     if path.suffix.lower() == suffix or (not suffix and path.suffix.lower() not in COMPRESSIONS):
         return path
     return path.rename(path.with_name(f"{path.name.removesuffix(path.suffix) if not suffix else path.name}{suffix}"))

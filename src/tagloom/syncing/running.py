@@ -16,7 +16,6 @@ import structlog
 from msgspec.structs import replace
 
 from tagloom import limits, problems
-from tagloom.fetching.remotes import Remotes
 from tagloom.importing.imports import Imports
 from tagloom.looking import Looking
 from tagloom.model import Environment
@@ -24,9 +23,9 @@ from tagloom.store.imports_port import Import, ImportFormat
 from tagloom.store.port import Control
 from tagloom.store.syncs_port import Due, OpenRun
 from tagloom.syncing.alerting import Alert, Alerting, AlertKind
-from tagloom.syncing.pulling import Pulled, pull
+from tagloom.syncing.pulling import Pulled
 from tagloom.syncing.schedules import next_after
-from tagloom.syncing.secrets import Secrets
+from tagloom.syncing.sources import Sources
 from tagloom.syncs import PushSource, RunState, Sync, SyncRun, owner_name
 from tagloom.times import rfc3339, seconds_of
 
@@ -55,18 +54,13 @@ class Runner:
         control: Control,
         imports: Imports,
         alerting: Alerting,
-        *,
-        secrets: Secrets,
-        folder: Path | None,
-        remotes: Remotes,
+        sources: Sources,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._control = control
         self._imports = imports
         self._alerting = alerting
-        self._secrets = secrets
-        self._folder = folder
-        self._remotes = remotes
+        self._sources = sources
         self._now = now
         self._readers = ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="tagloom-sync")
         self._reading: dict[int, tuple[_Keeping, Future[None]]] = {}
@@ -157,14 +151,8 @@ class Runner:
             self._drop_left(environment, sync)
             with tempfile.TemporaryDirectory(prefix="tagloom-sync-") as folder:
                 target = Path(folder) / "pulled"
-                pulled = pull(
-                    sync.draft.source,
-                    target,
-                    cursor=sync.cursor,
-                    read_secret=lambda name: self._secrets.read(organization, name),
-                    folder=None if self._folder is None else self._folder / organization,
-                    fetch=lambda remote: self._remotes.each(organization, remote),
-                    on_rows=keeping.count,
+                pulled = self._sources.pull(
+                    organization, sync.draft.source, target, cursor=sync.cursor, on_rows=keeping.count
                 )
                 brought = self._bring(environment, sync, target, pulled.format, f"sync {sync.id}")
         except _Lost:

@@ -1,0 +1,104 @@
+"""The sources of syncs as this server reaches them: by an organization's secrets, in its folder, as addresses allow.
+
+A source is read whole, for a run, or only its first rows, for somebody who wants to say what its columns mean.
+"""
+
+import threading
+from pathlib import Path
+
+from tagloom import limits, problems
+from tagloom.fetching.remotes import Remotes
+from tagloom.importing.proposing import Beginning
+from tagloom.sources import AddressRefused, parse_address
+from tagloom.syncing.pulling import OnRows, Pulled, begin, pull
+from tagloom.syncing.reach import Reach
+from tagloom.syncing.secrets import NAME
+from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
+
+
+class TooManyBeginnings(problems.Problem):
+    """So many sources are looked at that no further one can be at this moment."""
+
+    status = 503
+
+
+class Sources:
+    """What syncs read. Nobody can name a secret or a file of another organization."""
+
+    def __init__(self, reach: Reach, remotes: Remotes) -> None:
+        self._reach = reach
+        self._remotes = remotes
+        self._beginnings = threading.BoundedSemaphore(limits.BEGINNINGS_AT_ONCE_MAX)
+
+    def pull(
+        self, organization: str, source: SyncSource, target: Path, *, cursor: str | None, on_rows: OnRows
+    ) -> Pulled:
+        """Writes what a source holds into a new file. Raises: as `pulling.pull`."""
+        return pull(
+            source,
+            target,
+            cursor=cursor,
+            read_secret=lambda name: self._reach.secrets.read(organization, name),
+            folder=self._folder(organization),
+            fetch=lambda remote: self._remotes.each(organization, remote),
+            on_rows=on_rows,
+        )
+
+    def begin(self, organization: str, source: SyncSource) -> Beginning:
+        """The columns and first rows of a source.
+
+        Costs what the database or the place takes to give them. Raises: SyncInvalid, as `check_source`, and for a
+        source of pushes; TooManyBeginnings; SourceUnreadable; BodyInvalid, ColumnsInvalid: they are no rows.
+        """
+        check_source(source)
+        if not self._beginnings.acquire(blocking=False):
+            raise TooManyBeginnings(
+                f"This process looks at {limits.BEGINNINGS_AT_ONCE_MAX} sources already.", retry_after=5
+            )
+        try:
+            return begin(
+                source,
+                read_secret=lambda name: self._reach.secrets.read(organization, name),
+                folder=self._folder(organization),
+                fetch=lambda remote: self._remotes.each(organization, remote),
+            )
+        finally:
+            self._beginnings.release()
+
+    def _folder(self, organization: str) -> Path | None:
+        return None if self._reach.files is None else self._reach.files / organization
+
+
+def check_source(source: SyncSource) -> None:
+    """Whether a source is one that can be read, as far as nobody asks it. Raises: SyncInvalid, with the field."""
+    match source:
+        case SqlSource():
+            _check_secret(source.secret)
+            if not 0 < len(source.query.strip()) <= limits.SYNC_QUERY_CHARACTERS_MAX:
+                raise invalid(
+                    f"A query has 1 to {limits.SYNC_QUERY_CHARACTERS_MAX:,} characters.", field="$.source.query"
+                )
+            if (source.cursor is not None) != (":cursor" in source.query):
+                raise invalid("A cursor's column and ':cursor' in the query belong together.", field="$.source.cursor")
+        case FilesSource():
+            if not source.glob or source.glob.startswith("/") or ".." in source.glob.split("/"):
+                raise invalid("A glob is relative to the organization's folder: crm/*.csv.", field="$.source.glob")
+        case UrlSource():
+            if source.secret is not None:
+                _check_secret(source.secret)
+            try:
+                parse_address(source.url)
+            except AddressRefused as problem:
+                raise invalid(problem.detail, field="$.source.url") from problem
+        case PushSource():
+            pass
+
+
+def _check_secret(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise invalid("A secret's name has lower-case letters, digits and hyphens.", field="$.source.secret")
+
+
+def invalid(says: str, *, field: str, rule: str | None = None) -> problems.SyncInvalid:
+    """What is wrong with a field of a draft."""
+    return problems.SyncInvalid(says, field=field, **({} if rule is None else {"rule": rule}))
