@@ -120,6 +120,16 @@ def test_a_run_that_asks_first_waits_with_its_plan_until_it_is_approved(
     assert said.out.startswith(f"Run {held.id} of crm is done: 1 rows, 1 taggings added, 0 removed"), said
 
 
+def test_a_sync_is_paused_and_resumed(client: Tagloom, where: tuple[str, ...], tmp_path: Path) -> None:
+    draft = {**CRM, "source": {"type": "files", "glob": "*.csv"}, "schedule": {"cron": "0 6 * * *"}}
+    run("sync", "put", "crm", write(tmp_path / "files.json", json.dumps(draft)), *where)
+
+    assert run("sync", "pause", "crm", *where).out == "Sync crm is paused, and runs on call only.\n"
+    assert client.get_sync("crm").next_run_at is None
+    said = run("sync", "resume", "crm", *where)
+    assert said.out == f"Sync crm is resumed; it runs next at {client.get_sync('crm').next_run_at}.\n"
+
+
 def test_a_sync_that_records_come_to_by_themselves_is_not_run(where: tuple[str, ...]) -> None:
     assert "nothing to read" in run("sync", "run", "crm", "--wait", *where).err
 

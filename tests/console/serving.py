@@ -71,7 +71,13 @@ def telco(data: Path) -> Path:
 @contextmanager
 def serving(data: Path, *, oidc: Any = None, create: bool = False, public_url: str | None = None) -> Iterator[Served]:
     """Serves a data directory, with one teammate a role; their passwords cost nothing to hash."""
-    settings = Settings(database=data / "tagloom.sqlite", oidc=oidc, **FETCHING)
+    settings = Settings(
+        database=data / "tagloom.sqlite",
+        oidc=oidc,
+        secrets_folder=data.parent / "secrets",
+        files_folder=data.parent / "files",
+        **FETCHING,
+    )
     installation = open_installation(settings, create=create)
     installation.passwords = CHEAP
     loom = make_loom(installation)

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.console.conftest import Open
-from tests.console.flows.seen import upload
-from tests.console.serving import CUSTOMER, PLACE
+from tests.console.flows.seen import put_crm, upload
+from tests.console.serving import CUSTOMER, PLACE, Served
 
 ROOT = Path(__file__).parents[2]
 AXE = (ROOT / "src/tagloom/console/assets/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
@@ -38,6 +38,8 @@ PAGES = {
     "person-earlier": f"{PLACE}/person/earlier?user={CUSTOMER}&as_of=1",
     "person-erase": f"{PLACE}/person/erase?user={CUSTOMER}",
     "imports": f"{PLACE}/imports",
+    "syncs-none": "/s/main/development/syncs",
+    "sync-new": f"{PLACE}/syncs/new",
     "activity": f"{PLACE}/activity",
     "activity-tribes": f"{PLACE}/activity?shows=tribes",
     "activity-undo": f"{PLACE}/activity/undo?source=customers.csv",
@@ -143,3 +145,47 @@ def test_an_import_is_accessible_and_fits_in_each_of_its_states(open_page: Open,
     look_at(page, f"import-held-{theme}")
     page.goto("/s/main/staging/imports")
     look_at(page, f"imports-listed-{theme}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_sync_is_accessible_and_fits_in_each_of_its_states(open_page: Open, served: Served, theme: Theme) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    place, plans = "/s/main/staging", {f"c-{theme}-{n}": ("Gold", "Silver", "Free trial")[n % 3] for n in range(9)}
+    put_crm(served, **plans)
+    page = open_page("administrator", theme=theme)
+    page.goto(f"{place}/syncs/new")
+    page.get_by_label("Name").fill(f"crm-{theme}")
+    page.get_by_label("Secret with the address").fill("crm")
+    page.get_by_label("Query").fill("SELECT id, plan FROM customer")
+    page.get_by_label("Branch", exact=True).fill(f"crm-{theme}")
+    page.get_by_label("Schedule").fill("0 6 * * 1-5")
+    page.get_by_label("Time zone").fill("Europe/Berlin")
+    page.get_by_role("button", name="Read the first rows").click()
+    page.get_by_label("What plan means").wait_for()
+    look_at(page, f"sync-columns-{theme}")
+    page.get_by_label("Time zone").fill("Europe/Atlantis")
+    page.get_by_role("button", name="Create sync").click()
+    page.get_by_text("No time zone is called").wait_for()
+    look_at(page, f"sync-wrong-{theme}")
+    page.get_by_label("Time zone").fill("Europe/Berlin")
+    page.get_by_role("button", name="Create sync").click()
+    page.get_by_role("button", name="See what a run would do").wait_for()
+    look_at(page, f"sync-never-ran-{theme}")
+    page.get_by_role("button", name="See what a run would do").click()
+    page.get_by_role("link", name="See it, apply or cancel it").wait_for()
+    look_at(page, f"sync-held-{theme}")
+    page.get_by_role("link", name="See it, apply or cancel it").click()
+    page.get_by_role("button", name="Apply to staging").click()
+    page.get_by_role("link", name="Undo this import").wait_for()
+    page.goto(f"{place}/sync/crm-{theme}")
+    page.get_by_role("button", name="Run now").wait_for()
+    (served.data.parent / "crm.sqlite").unlink()
+    page.get_by_role("button", name="Run now").click()
+    page.get_by_text("The last run failed.").wait_for()
+    look_at(page, f"sync-failed-{theme}")
+    page.get_by_role("link", name="Edit").click()
+    look_at(page, f"sync-edit-{theme}")
+    page.goto(f"{place}/sync/crm-{theme}/delete")
+    look_at(page, f"sync-delete-{theme}")
+    page.goto(f"{place}/syncs")
+    look_at(page, f"syncs-{theme}")

@@ -26,6 +26,7 @@ VALUES = {
     "environment": "staging",
     "tribe": "at-risk",
     "import": "0" * 24,
+    "sync": "crm",
 }
 QUERIES = {"tag": "churn", "user": CUSTOMER, "version": "1"}
 # These end the session that the test is made with, or begin one.

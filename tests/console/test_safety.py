@@ -24,7 +24,7 @@ PLACES = (
     "tag/earlier?tag=churn&as_of=1", "tag/earlier?tag=churn&as_of=nonsense",
     "tags", "tags?view=tree", "tags?view=map", "tags/new", "tag?tag=services/streaming", "tag/move?tag=churn",
     "tag/merge?tag=churn", "tag/delete?tag=churn", "people", f"people?user={CUSTOMER}", f"person/erase?user={CUSTOMER}",
-    "imports", "activity", "activity?shows=tribes", "activity/batch?version=1", "palette",
+    "imports", "syncs", "syncs/new", "activity", "activity?shows=tribes", "activity/batch?version=1", "palette",
 )  # fmt: skip
 ADDRESSES = ("/sign-in", *(f"{PLACE}/{place}" for place in PLACES))
 
@@ -133,6 +133,7 @@ def test_forms_and_addresses_are_bounded(admin: httpx.Client) -> None:
     [
         "/s/main/nowhere/tribes", "/s/none/production/tribes", f"{PLACE}/tribe/none", f"{PLACE}/tag?tag=none",
         f"{PLACE}/tag?tag=Not%20Lower", f"{PLACE}/tag", f"{PLACE}/import/{'0' * 24}", f"{PLACE}/import/..%2f..%2fetc",
+        f"{PLACE}/sync/none", f"{PLACE}/sync/none/edit", f"{PLACE}/sync/..%2f..%2fetc",
         f"{PLACE}/activity/batch?version=9999999", f"{PLACE}/activity/batch?version=-1",
         f"{PLACE}/activity/batch?version=1e9", f"{PLACE}/activity?before=x", f"{PLACE}/people?user=%00",
         f"{PLACE}/people?match=nearly&search=a", f"{PLACE}/people?kind=robot", f"{PLACE}/tags?view=cloud",

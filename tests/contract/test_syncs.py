@@ -122,6 +122,7 @@ def test_the_newest_run_of_each_sync_is_listed(control: Control, key: int) -> No
     assert {run.id: run for run in control.list_newest_runs()} == {
         run.id: run for run in (newest, elsewhere) if run is not None
     }
+    assert (control.list_newest_runs(key), control.list_newest_runs(other)) == ((newest,), (elsewhere,))
     control.drop_sync(key, "crm")
     assert control.list_newest_runs() == (elsewhere,)
 

@@ -142,6 +142,22 @@ def test_a_sync_runs_when_its_time_comes_and_the_branch_is_what_the_source_says(
     assert world.told.alerts == []
 
 
+def test_one_whose_mapping_and_end_are_gone_can_still_be_paused_and_resumed(world: World) -> None:
+    draft = replace(CRM, expires_at="2026-03-01T07:00:00Z")
+    world.syncs.create_sync(world.environment, "crm", draft, by="ada")
+    world.now += 2 * DAY
+    world.installation.control.drop_mapping("main", "plans")
+
+    paused = world.syncs.put_sync(world.environment, "crm", replace(draft, is_paused=True), revision=1, by="ada")
+    assert (paused.draft.is_paused, paused.next_run_at) == (True, None)
+    world.work()
+    assert world.runs() == []
+    with pytest.raises(problems.MappingNotFound):
+        world.syncs.put_sync(world.environment, "crm", replace(draft, share_removed_max=5), revision=2, by="ada")
+    resumed = world.syncs.put_sync(world.environment, "crm", draft, revision=2, by="ada")
+    assert (resumed.draft, resumed.next_run_at) == (draft, "2026-03-04T06:00:00Z")
+
+
 def test_a_call_runs_it_at_once_and_two_runs_never_meet(world: World) -> None:
     world.put_customers(u1="Gold")
     world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")

@@ -17,7 +17,7 @@ from tagloom.cli.speaking import err, say_json, say_table, tell
 from tagloom.syncing.keeping import parse_draft
 from tagloom.syncing.singer import Tap
 from tagloom_client import Tagloom
-from tagloom_client.models import Import, SyncRun
+from tagloom_client.models import Import, Sync, SyncRun
 
 app = typer.Typer()
 sync_app = typer.Typer(
@@ -77,8 +77,7 @@ def put_sync(
     if as_json:
         say_json(_plain(put))
         return
-    when = f"It runs next at {put.next_run_at}." if put.next_run_at else "It runs on call."
-    tell(f"Sync {put.id} is at revision {put.revision}. {when}")
+    tell(f"Sync {put.id} is at revision {put.revision}. It {_when(put)}.")
 
 
 @sync_app.command("run")
@@ -131,6 +130,39 @@ def cancel_run(
         client.cancel_import(run.import_id or "")
         _ended(client, run)
     tell(f"Run {run.id} of {sync} is cancelled.")
+
+
+@sync_app.command("pause")
+def pause_sync(
+    sync: SyncArgument,
+    url: UrlOption,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+) -> None:
+    """Have a sync wait until it is called."""
+    with server_at(url, token, space, environment) as client:
+        _pause(client, sync, is_paused=True)
+    tell(f"Sync {sync} is paused, and runs on call only.")
+
+
+@sync_app.command("resume")
+def resume_sync(
+    sync: SyncArgument,
+    url: UrlOption,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+) -> None:
+    """Have a sync run on its schedule again."""
+    with server_at(url, token, space, environment) as client:
+        put = _pause(client, sync, is_paused=False)
+    tell(f"Sync {sync} is resumed; it {_when(put)}.")
+
+
+def _pause(client: Tagloom, sync: str, *, is_paused: bool) -> Sync:
+    found = client.get_sync(sync)
+    return client.put_sync(sync, {**found.draft, "is_paused": is_paused}, revision=found.revision)
 
 
 @sync_app.command("runs")
@@ -188,6 +220,10 @@ def push_singer(
     err.print(f"Run {run.id} of {sync} has begun with {tap.records_count:,} records.", markup=False)
     if tap.state is not None:
         say_json(tap.state)
+
+
+def _when(sync: Sync) -> str:
+    return f"runs next at {sync.next_run_at}" if sync.next_run_at else "runs on call"
 
 
 def _say_begun(run: SyncRun, *, as_json: bool) -> None:

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Literal, assert_never, get_args
+from typing import Any, Literal, assert_never, get_args
 
 import msgspec
 
 from tagloom import problems
-from tagloom.importing.proposing import Beginning, bands_at, bounds_of, levels_of, separator_of
+from tagloom.importing.proposing import Beginning, bands_at, bounds_of, levels_of, rows_read, separator_of
 from tagloom.mappings import NUMBER, BandsColumn, Column, FlagColumn, ListColumn, TagColumn, ValueColumn, Way
 from tagloom.mappings import Mapping as Meaning
 
+ROWS_SHOWN = 5
 Use = Literal["ignore", "user", "visitor", "tag", "list", "value", "flag", "bands"]
 USES: dict[Use, str] = {
     "ignore": "nothing",
@@ -69,6 +70,22 @@ def fields_of(mapping: Meaning, beginning: Beginning) -> tuple[ColumnFields, ...
         if name not in beginning.names:
             found.extend(_fields_named(mapping, name, ColumnFields(column=name)))
     return tuple(found)
+
+
+def shown_meaning(mapping: Meaning, beginning: Beginning) -> dict[str, Any]:
+    """What a page shows of a mapping: its fields, what stands in the columns, and the first rows as it reads them."""
+    try:
+        read = rows_read(beginning, mapping)[:ROWS_SHOWN]
+    except problems.ColumnsInvalid:
+        read = ()
+    return {
+        "columns": fields_of(mapping, beginning),
+        "samples": {each.column: each.samples for each in beginning.seen()},
+        "mapping": mapping,
+        "read": read,
+        "uses": USES,
+        "steps": STEPS,
+    }
 
 
 def _fields_named(mapping: Meaning, name: str, plain: ColumnFields) -> list[ColumnFields]:

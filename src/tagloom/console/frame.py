@@ -114,6 +114,7 @@ def _places(visit: Visit, space: str, page: str, to: Any) -> tuple[Place, ...]:
             Place("User tags", "", to("tags"), first in ("tags", "tag"), is_below=True),
             Place("Users & visitors", "", to("people"), first == "people", is_below=True),
             Place("Imports", "", to("imports"), first in ("imports", "import"), is_below=True),
+            Place("Syncs", "", to("syncs"), first in ("syncs", "sync"), is_below=True),
         ]
     places.append(Place("Activity", "activity", to("activity"), first == "activity"))
     places.append(Place("Settings", "settings", to("settings"), first == "settings"))

@@ -70,8 +70,8 @@ class SyncBook(Protocol):
     def list_open_runs(self) -> tuple[OpenRun, ...]:
         """Of all environments, by id."""
 
-    def list_newest_runs(self) -> tuple[SyncRun, ...]:
-        """The newest run of each sync of all environments, in no order."""
+    def list_newest_runs(self, environment: int | None = None) -> tuple[SyncRun, ...]:
+        """The newest run of each sync, of one or of all environments, in no order."""
 
     def list_runs(self, environment: int, sync: str, *, before: int | None = None, limit: int) -> tuple[SyncRun, ...]:
         """The newest first, of ids below `before`."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
+from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.emails import parse_email
@@ -55,11 +56,14 @@ class Syncs:
     def put_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, revision: int | None, by: str) -> Sync:
         """Replaces its draft; with a revision, only while that is the stored one.
 
-        An incremental source goes on where it was, unless another column is its cursor now.
+        An incremental source goes on where it was, unless another column is its cursor now. One can always be paused,
+        and resumed, also when its mapping or its end is gone.
         Raises: SyncChanged, SyncInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound, TagProblem, TagOwned.
         """
-        self._check(environment, draft)
         stored = self.get_sync(environment, sync)
+        is_paused_only = draft == replace(stored.draft, is_paused=not stored.draft.is_paused)
+        if not is_paused_only:
+            self._check(environment, draft)
         expected = stored.revision if revision is None else revision
         put = Sync(id=sync, draft=draft, revision=expected + 1, next_run_at=self._next(draft))
         with self._taking_branch(environment, put, by):
@@ -91,6 +95,10 @@ class Syncs:
         if begun is None:
             raise problems.SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")
         return begun
+
+    def newest_runs(self, environment: Environment) -> dict[str, SyncRun]:
+        """The newest run of each sync that ever ran, by the sync's id."""
+        return {run.sync: run for run in self._control.list_newest_runs(environment.key)}
 
     def list_runs(
         self,

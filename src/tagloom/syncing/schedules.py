@@ -45,6 +45,15 @@ def next_after(schedule: Schedule, seconds: float) -> float:
     return next(CronSim(schedule.cron, start)).timestamp()
 
 
+def in_words(schedule: Schedule) -> str:
+    """When a schedule comes, in words.
+
+    >>> in_words(Schedule(cron="30 6 * * 1-5"))
+    'At 06:30 on Monday through Friday'
+    """
+    return str(CronSim(schedule.cron, datetime(2024, 1, 1, tzinfo=UTC)).explain())
+
+
 @lru_cache(maxsize=64)
 def _zone(name: str) -> ZoneInfo:
     try:

@@ -1,5 +1,7 @@
 """What a page has said, and what the store says; and how a file is brought."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page
@@ -18,6 +20,20 @@ def upload(page: Page, file: Path, place: str = PLACE) -> None:
     page.goto(f"{place}/imports")
     page.set_input_files("#file", file)
     page.get_by_role("button", name="Upload").click()
+
+
+def put_crm(served: Served, **plans: str) -> None:
+    """A CRM of the organization from now on: a database that its secret `crm` leads to, and a file of the server."""
+    folder = served.data.parent
+    for name in ("secrets", "files"):
+        (folder / name / "main").mkdir(parents=True, exist_ok=True)
+    (folder / "secrets/main/crm").write_text(f"sqlite:///{folder}/crm.sqlite\n")
+    rows = "".join(f"{id},{plan}\n" for id, plan in plans.items())
+    (folder / "files/main/crm.csv").write_text(f"id,plan\n{rows}")
+    with closing(sqlite3.connect(folder / "crm.sqlite")) as crm, crm:
+        crm.execute("DROP TABLE IF EXISTS customer")
+        crm.execute("CREATE TABLE customer (id TEXT, plan TEXT)")
+        crm.executemany("INSERT INTO customer VALUES (?, ?)", plans.items())
 
 
 def tags_of(served: Served, customer: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tagloom import limits, problems
-from tagloom.console.columns import STEPS, USES, fields_of, mapping_of, read_fields
+from tagloom.console.columns import mapping_of, read_fields, shown_meaning
 from tagloom.console.views.activity import is_foreseen
 from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
 from tagloom.expiry import ExpiryInvalid, kept_said
@@ -21,7 +21,6 @@ from tagloom.store.imports_port import ENDED, WORKED_ON, Import, ImportFormat, I
 from tagloom.tags import parse_tag
 from tagloom.times import seconds_of
 
-ROWS_SHOWN = 5
 REJECTED_SHOWN = 20
 IMPORTS_PER_PAGE = 50
 MODES: dict[Mode, str] = {
@@ -172,21 +171,7 @@ def _pace(visit: Visit, run: Import) -> Pace:
 
 
 def _meaning(visit: Visit, beginning: Beginning, mapping: Mapping) -> dict[str, Any]:
-    """What the page shows of a mapping: its fields, and the first rows as it reads them."""
-    samples = {each.column: each.samples for each in beginning.seen()}
-    try:
-        read = rows_read(beginning, mapping)[:ROWS_SHOWN]
-    except problems.ColumnsInvalid:
-        read = ()
-    return {
-        "columns": fields_of(mapping, beginning),
-        "samples": samples,
-        "mapping": mapping,
-        "read": read,
-        "uses": USES,
-        "steps": STEPS,
-        "kept": visit.loom.mappings.list_mappings(visit.space.id),
-    }
+    return {**shown_meaning(mapping, beginning), "kept": visit.loom.mappings.list_mappings(visit.space.id)}
 
 
 def plan(visit: Visit) -> Answer:

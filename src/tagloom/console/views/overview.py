@@ -86,6 +86,9 @@ def _hits(visit: Visit, text: str) -> list[tuple[str, list[Hit]]]:
             ("Tags", [Hit(each.tag, visit.to("tag", tag=each.tag), "tag", each.subtree_users) for each in tags])
         )
         found.append(("Users & visitors", _people(visit, text)))
+        syncs = visit.loom.syncs.list_syncs(visit.environment)
+        named = [Hit(each.id, visit.to(f"sync/{each.id}"), "refresh-cw") for each in syncs if folded in each.id]
+        found.append(("Syncs", named[:HITS_PER_KIND]))
     return found
 
 

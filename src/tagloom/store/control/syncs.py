@@ -130,12 +130,14 @@ class SqlSyncBook(SqlConnecting):
             OpenRun(space, name, _sync_run(identity, record), held) for space, name, identity, record, held in found
         )
 
-    def list_newest_runs(self) -> tuple[SyncRun, ...]:
+    def list_newest_runs(self, environment: int | None = None) -> tuple[SyncRun, ...]:
         """See the port."""
         later = _RUN.alias()
         of_the_sync = (later.c.environment == _SYNC.c.environment, later.c.sync == _SYNC.c.id)
         newest = sql.select(sql.func.max(later.c.id)).where(*of_the_sync).scalar_subquery()
         asking = sql.select(_RUN.c.id, _RUN.c.record).join_from(_SYNC, _RUN, _RUN.c.id == newest)
+        if environment is not None:
+            asking = asking.where(_SYNC.c.environment == environment)
         return tuple(_sync_run(*each) for each in self._run(asking))
 
     def list_runs(self, environment: int, sync: str, *, before: int | None = None, limit: int) -> tuple[SyncRun, ...]:

@@ -107,9 +107,10 @@ class MemorySyncBook(MemoryRoster):
                 if run.state in OPEN
             )
 
-    def list_newest_runs(self) -> tuple[SyncRun, ...]:
+    def list_newest_runs(self, environment: int | None = None) -> tuple[SyncRun, ...]:
         with self._lock:
-            return tuple({(environment, run.sync): run for environment, run, _ in self._runs.values()}.values())
+            newest = {(where, run.sync): run for where, run, _ in self._runs.values()}
+            return tuple(run for (where, _), run in newest.items() if environment in (None, where))
 
     def list_runs(self, environment: int, sync: str, *, before: int | None = None, limit: int) -> tuple[SyncRun, ...]:
         with self._lock:
