@@ -629,6 +629,10 @@ class SchemaChanged(StoreUnavailable):
     """The database's schema is being changed, or is that of another release."""
 
 
+class BodyOutdated(StoreUnavailable):
+    """The body means something else by now."""
+
+
 class Draining(Problem):
     """This process is about to end."""
 

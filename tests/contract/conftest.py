@@ -17,7 +17,7 @@ from tagloom.store.memory import MemoryControl, MemoryPopulation
 from tagloom.store.port import Control, Population
 from tagloom.store.postgres import open_engine
 from tagloom.store.sqlite import SqliteDatabase
-from tagloom.wiring import check, open_installation
+from tagloom.wiring import Installation, check, open_installation
 from tests import citus
 from tests.postgres import new_installation
 
@@ -52,6 +52,8 @@ class Subject:
     close_catalogue: Callable[[bool], None]
     # Leaves the process as a crash would, and gives the population that a new process opens.
     crash_and_reopen: Callable[[], Population]
+    # What a further process on the same database has.
+    another: Callable[[], Population]
     shut: Callable[[], None] = field(default=_nothing)
 
     def reopen(self) -> None:
@@ -82,6 +84,7 @@ def _memory(clock: Clock) -> Subject:
         clock=clock,
         close_catalogue=lambda is_closed: catalogue.update(is_closed=is_closed),
         crash_and_reopen=lambda: population,
+        another=lambda: population,
     )
 
 
@@ -90,8 +93,14 @@ def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
     decider.ASKED_BEFORE_SLAB = 1
     opened = [open_installation(Settings(database=tmp_path / "0" / "tagloom.sqlite"), create=True, now=clock)]
 
-    def population() -> Population:
-        return opened[-1].population(opened[-1].control.get_environment("main", "production"))
+    others: list[Installation] = []
+
+    def population_of(installation: Installation) -> Population:
+        return installation.population(installation.control.get_environment("main", "production"))
+
+    def another() -> Population:
+        others.append(open_installation(opened[-1].settings, now=clock))
+        return population_of(others[-1])
 
     def close_catalogue(is_closed: bool) -> None:
         opened[-1].control.put_catalogue("main", "production", "closed" if is_closed else "open")
@@ -100,20 +109,23 @@ def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
         # What a crash leaves are the files as they lie there, nothing folded and nothing closed.
         after = tmp_path / str(len(opened))
         shutil.copytree(opened[-1].settings.database.parent, after)
+        close(others)
         opened[-1].close()
         opened.append(open_installation(Settings(database=after / "tagloom.sqlite"), now=clock))
-        return population()
+        return population_of(opened[-1])
 
     def shut() -> None:
+        close(others)
         broken = list(check(opened[-1]))
         opened[-1].close()
         assert broken == []
 
     return Subject(
-        population=population(),
+        population=population_of(opened[-1]),
         clock=clock,
         close_catalogue=close_catalogue,
         crash_and_reopen=crash_and_reopen,
+        another=another,
         shut=shut,
     )
 
@@ -123,18 +135,26 @@ def _postgres(clock: Clock, url: str, space: str) -> Subject:
     settings = Settings(database=PostgresUrl(url))
     opened = [open_installation(settings, create=space == "main", now=clock)]
 
-    def population() -> Population:
-        return opened[-1].population(opened[-1].control.get_environment(space, "production"))
+    others: list[Installation] = []
+
+    def population_of(installation: Installation) -> Population:
+        return installation.population(installation.control.get_environment(space, "production"))
+
+    def another() -> Population:
+        others.append(open_installation(settings, now=clock))
+        return population_of(others[-1])
 
     def close_catalogue(is_closed: bool) -> None:
         opened[-1].control.put_catalogue(space, "production", "closed" if is_closed else "open")
 
     def crash_and_reopen() -> Population:
+        close(others)
         opened[-1].close()
         opened.append(open_installation(settings, now=clock))
-        return population()
+        return population_of(opened[-1])
 
     def shut() -> None:
+        close(others)
         key = opened[-1].control.get_environment(space, "production").key
         with opened[-1].database.storage(key).reading() as snapshot:
             broken = list(broken_invariants(snapshot))
@@ -142,12 +162,19 @@ def _postgres(clock: Clock, url: str, space: str) -> Subject:
         assert broken == []
 
     return Subject(
-        population=population(),
+        population=population_of(opened[-1]),
         clock=clock,
         close_catalogue=close_catalogue,
         crash_and_reopen=crash_and_reopen,
+        another=another,
         shut=shut,
     )
+
+
+def close(others: list[Installation]) -> None:
+    """Ends further processes."""
+    while others:
+        others.pop().close()
 
 
 def make_control(name: str, tmp_path: Path) -> Control:

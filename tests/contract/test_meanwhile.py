@@ -1,14 +1,16 @@
 """A body that is read while others write: whoever came meanwhile is who they are, and nobody else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tagloom.model import Mode
+from tagloom import problems
+from tagloom.model import Mode, Receipt
 from tagloom.store.port import Part, Population, Request
 from tagloom.tags import TagPath
 from tests.bodies import Line, part, user
-from tests.contract.steps import ADA, BOB, apply, tags_of
+from tests.contract.portrait import outcome
+from tests.contract.steps import ADA, BOB, apply, tags_of, user_of
 
 LATE = [user(f"late{number}", "before") for number in range(3)]
 
@@ -62,3 +64,65 @@ def test_bodies_that_share_a_commit_bring_each_newcomer_once(population: Populat
     assert population.get_tag(TagPath("a")).users == count
     assert tags_of(population, "new0") == ("a", "b", "c", "d")
     assert len(population.list_people(kind="user", limit=1_000).items) == min(count + 1, 1_000)
+
+
+MEANWHILE: dict[str, Callable[[Population], object]] = {
+    "renamed": lambda population: population.move_tag(TagPath("a"), TagPath("z"), BOB),
+    "merged": lambda population: population.merge_tags(TagPath("a"), TagPath("before"), BOB),
+    "taken over": lambda population: population.put_tag(TagPath("a"), BOB, owner="sync crm"),
+    "made exclusive": lambda population: population.put_tag(TagPath("a"), BOB, exclusive=True),
+    "erased": lambda population: population.erase_person(user_of("late0"), BOB),
+}
+
+
+@pytest.mark.parametrize("happening", MEANWHILE)
+@pytest.mark.parametrize("count", [1, 200])
+def test_a_body_counts_as_it_is_meant_when_it_is_applied_or_not_at_all(
+    population: Population, happening: str, count: int
+) -> None:
+    """A stream cannot be read again: it is refused, and sent again it is what it is by then."""
+    apply(population, "add", *LATE, user("else", "a"), origin=BOB)
+    lines = [user("late0", "a", "a/b"), *(user(f"new{number}", "a") for number in range(count))]
+
+    def told(happens: Callable[[Population], object]) -> Iterator[Part]:
+        yield part(lines[:1])
+        happens(population)
+        yield part(lines[1:], first_line=2)
+
+    def applied(happens: Callable[[Population], object]) -> Receipt | type[problems.Problem]:
+        answer: Receipt | type[problems.Problem] = outcome(
+            population.apply, told(happens), Request(mode="add", origin=ADA)
+        )
+        return answer
+
+    first = applied(MEANWHILE[happening])
+    if first is problems.BodyOutdated:
+        assert population.version() == 2, "nothing of it was applied"
+        first = applied(lambda population: None)
+
+    assert isinstance(first, Receipt)
+    match happening:
+        case "renamed":
+            assert (tags_of(population, "new0"), first.aliases) == (("z",), {"a": "z", "a/b": "z/b"})
+        case "merged":
+            assert tags_of(population, "new0") == ("before",)
+        case "taken over":
+            assert (first.added, first.rejected_count, tags_of(population, "new0")) == (0, count + 1, None)
+        case "made exclusive":
+            assert (first.rejected_count, tags_of(population, "late0")) == (1, ("before",))
+        case "erased":
+            assert tags_of(population, "late0") == ("a", "a/b")
+            assert population.get_tag(TagPath("a")).users == count + 2
+
+
+def test_a_body_that_nothing_changes_the_meaning_of_is_applied_whatever_else_happens(population: Population) -> None:
+    def told() -> Iterator[Part]:
+        yield part([user("new0", "a")])
+        apply(population, "add", *LATE, user("gone", "c"), origin=BOB)
+        population.move_tag(TagPath("before"), TagPath("other"), BOB)
+        population.put_tag(TagPath("c"), BOB, exclusive=True)
+        population.erase_person(user_of("gone"), BOB)
+        yield part([user("new1", "a")], first_line=2)
+
+    assert population.apply(told(), Request(mode="add", origin=ADA)).added == 2
+    assert (tags_of(population, "new0"), tags_of(population, "late0")) == (("a",), ("other",))

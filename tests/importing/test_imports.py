@@ -1,7 +1,7 @@
 """What an import does from the file to its end: applied once, in steps, guarded, paused, cancelled and undone."""
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from structlog.testing import capture_logs
 
 from tagloom import limits, problems
 from tagloom.importing.imports import Imports
+from tagloom.importing.reading import parts_of
 from tagloom.mappings import FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
-from tagloom.model import Origin
+from tagloom.model import Origin, Person
 from tagloom.rules import AnyOf, HasTag
 from tagloom.store.imports_port import Import
 from tagloom.store.port import Part, Population, Request
+from tagloom.tags import TagPath
 from tagloom.times import rfc3339
 from tagloom.tribes import Draft, Tribes
 from tests.bodies import part, user
@@ -260,6 +262,27 @@ def test_a_failed_import_says_why_and_may_be_mended_and_run(desk: Desk) -> None:
     desk.work()
 
     assert (desk.get(failed).state, desk.tags("ada")) == ("done", ("a",))
+
+
+def test_a_file_that_means_something_else_by_now_is_read_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.run(b"user,tag\nada,a\n")
+    brought, happened = desk.bring(b"user,tag\nada,b\nbob,a\n"), False
+
+    def parts(path: Path, run: Import) -> Iterator[Part]:
+        nonlocal happened
+        for each in parts_of(path, run):
+            yield each
+            if not happened:
+                happened = True
+                desk.population.move_tag(TagPath("a"), TagPath("z"), Origin("bob"))
+                desk.population.erase_person(Person("user", "ada"), Origin("bob"))
+
+    monkeypatch.setattr("tagloom.importing.worker.parts_of", parts)
+    desk.imports.run(desk.environment, brought.id)
+    desk.work()
+
+    assert (desk.get(brought).state, desk.get(brought).tally.added) == ("done", 2)
+    assert (desk.tags("ada"), desk.tags("bob")) == (("b",), ("z",))
 
 
 # Plans and guards.

@@ -43,4 +43,6 @@ def asked_of(wanted: TagTribe, tribes: Mapping[str, Definition], view: View) -> 
         normalized=0,
         aliases={} if tag == wanted.tag else {wanted.tag: tag},
         ends={},
+        meanings={},
+        begun=None,
     )

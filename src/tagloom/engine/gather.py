@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tagloom import problems, refusals
 from tagloom.engine.chunks import BitMap, bitmap_of, per_tag
 from tagloom.engine.keys import Hashed, Keyed, KeyHash, KeyTable, binary_array
+from tagloom.engine.storage import State
 from tagloom.expiry import Said
 from tagloom.model import Rejected
 from tagloom.store.port import Part, Request
@@ -43,7 +44,9 @@ class Newcomers(NamedTuple):
 class Asked(NamedTuple):
     """What a body asks for. Bitmaps are over ordinals, those of newcomers provisional; `bare` people have no tag.
 
-    `ends` are those of the people given a tag whose last line for it says when the tagging ends.
+    `ends` are those of the people given a tag whose last line for it says when the tagging ends. `meanings` are those
+    of all paths that were written, and `begun` is where the population stood before any of it was asked for; None when
+    all of it was found in the transaction that carries it out.
     """
 
     gives: dict[TagPath, BitMap]
@@ -57,6 +60,8 @@ class Asked(NamedTuple):
     normalized: int
     aliases: dict[str, str]
     ends: Mapping[TagPath, Mapping[Said, BitMap]]
+    meanings: "Mapping[TagPath, Meaning]"
+    begun: State | None
 
 
 class Meaning(NamedTuple):
@@ -74,7 +79,7 @@ class Knowledge(Protocol):
 
     @property
     def key_hash(self) -> KeyHash: ...
-    def next_ordinal(self) -> int: ...
+    def state(self) -> State: ...
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]: ...
     def nearest(self, tag: str) -> list[str]: ...
     def understand(self, path: TagPath) -> Meaning: ...
@@ -86,7 +91,8 @@ class Texts:
     def __init__(self, request: Request, knowledge: Knowledge) -> None:
         self._request = request
         self._knowledge = knowledge
-        self._under = None if request.under is None else knowledge.understand(parse_tag(request.under)).today
+        self.meanings: dict[TagPath, Meaning] = {}
+        self._under = None if request.under is None else self._meaning(parse_tag(request.under)).today
         self._numbers: dict[str, int] = {}
         self._path_numbers: dict[TagPath, int] = {}
         self.paths: list[TagPath] = []
@@ -102,12 +108,16 @@ class Texts:
             number = self._numbers[text] = self._understand(text)
         return number
 
+    def _meaning(self, path: TagPath) -> Meaning:
+        meaning = self.meanings[path] = self._knowledge.understand(path)
+        return meaning
+
     def _understand(self, text: str) -> int:
         try:
             path = parse_tag(lowercased(text) if self._request.lowercase else text)
             if self._request.lowercase and text.lower() != text:
                 self.lowered.add(text)
-            today, is_unknown, branches, owned = self._knowledge.understand(path)
+            today, is_unknown, branches, owned = self._meaning(path)
             if self._under and not is_at_or_below(today, self._under):
                 raise refusals.outside_under(today, self._under)
             if is_unknown:
@@ -137,8 +147,9 @@ class Gathering:
     def __init__(self, request: Request, knowledge: Knowledge) -> None:
         self._request = request
         self._knowledge = knowledge
+        self._begun = knowledge.state()
+        self._base = self._begun.next_ordinal
         self._texts = Texts(request, knowledge)
-        self._base = knowledge.next_ordinal()
         self._table = KeyTable()
         self._new: list[Keyed] = []
         self._new_count = 0
@@ -348,6 +359,8 @@ class Gathering:
             normalized=len(self._texts.lowered),
             aliases=self._texts.aliases,
             ends=self._ends_said(),
+            meanings=self._texts.meanings,
+            begun=self._begun,
         )
 
 

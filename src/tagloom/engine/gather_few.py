@@ -40,7 +40,8 @@ def are_few(parts: Sequence[Part]) -> bool:
 
 def gather_few(parts: Sequence[Part], request: Request, knowledge: NearKnowledge) -> Asked:
     """What the parts ask for together. Costs some 10 us, and 5 us a tagging."""
-    people = _People(knowledge)
+    begun = knowledge.state()
+    people = _People(knowledge, begun.next_ordinal)
     texts = Texts(request, knowledge)
     rejected = [line for part in parts for line in part.rejected]
     held: list[bytes] = [key for part in parts for key in part.held]
@@ -87,6 +88,8 @@ def gather_few(parts: Sequence[Part], request: Request, knowledge: NearKnowledge
         normalized=len(texts.lowered),
         aliases=texts.aliases,
         ends=ends,
+        meanings=texts.meanings,
+        begun=begun,
     )
 
 
@@ -122,9 +125,9 @@ def _lines(part: Part, request: Request) -> list[_Line]:
 class _People:
     """Ordinals of keys, provisional for newcomers, in the order of asking."""
 
-    def __init__(self, knowledge: NearKnowledge) -> None:
+    def __init__(self, knowledge: NearKnowledge, base: int) -> None:
         self._knowledge = knowledge
-        self._base = knowledge.next_ordinal()
+        self._base = base
         self._known: dict[bytes, int] = {}
         self._new: list[bytes] = []
 

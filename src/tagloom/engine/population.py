@@ -6,6 +6,7 @@ Writes gather without a lock, then are carried out by the committer; reads answe
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,10 +19,10 @@ from tagloom.engine.committer import Committer, Job
 from tagloom.engine.decider import Decider
 from tagloom.engine.effects import Effect, effect_of, receipt_of
 from tagloom.engine.foreseeing import foreseen
-from tagloom.engine.gather import Asked, Gathering
+from tagloom.engine.gather import Asked, Gathering, Knowledge
 from tagloom.engine.gather_few import are_few, gather_few
 from tagloom.engine.keys import binary_array, key_of
-from tagloom.engine.knowing import Far, Near
+from tagloom.engine.knowing import Far, Near, Within, holds
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Replay, Span
 from tagloom.engine.undoing import check_versions, undo_effect
@@ -71,6 +72,14 @@ _NOBODY = Origin("")  # What is foreseen is nobody's doing.
 _CHANGE = Request(mode="change", origin=_NOBODY)
 
 
+class Gathered(NamedTuple):
+    """What a body asks for, its number of lines, and the last line that a step of it covers."""
+
+    asked: Asked
+    lines: int
+    through: int
+
+
 class BitmapPopulation:
     """Implements `tagloom.store.port.Population`."""
 
@@ -101,34 +110,49 @@ class BitmapPopulation:
 
     def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
         """See the port."""
-        return self._hand_over(*self._gather(parts, request)).result()
+        return self._hand_over(self._gather(parts, request, self._far), parts, request).result()
 
     def submit(self, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
         """See the port."""
         try:
             if isinstance(parts, Sequence) and are_few(parts):
                 asked = self._standing.read(lambda: gather_few(parts, request, self._near))
-                return self._hand_over(asked, request, len(parts), max(map(steps.through_of, parts), default=0))
-            return self._hand_over(*self._gather(parts, request))
+                through = max(map(steps.through_of, parts), default=0)
+                return self._hand_over(Gathered(asked, len(parts), through), parts, request)
+            return self._hand_over(self._gather(parts, request, self._far), parts, request)
         except problems.Problem as problem:
             failed: Future[Receipt] = Future()
             failed.set_exception(problem)
             return failed
 
-    def _gather(self, parts: Iterable[Part], request: Request) -> tuple[Asked, Request, int, int]:
-        """What all parts ask for, with their number of lines and the last line that a step of them covers."""
-        gathering, lines, through = Gathering(request, self._far), 0, 0
+    def _gather(self, parts: Iterable[Part], request: Request, knowledge: Knowledge) -> Gathered:
+        """What all parts ask for."""
+        gathering, lines, through = Gathering(request, knowledge), 0, 0
         for part in parts:
             gathering.add(part)
             lines += len(part.lines)
             through = max(through, steps.through_of(part))
-        return gathering.finish(), request, lines, through
+        return Gathered(gathering.finish(), lines, through)
 
-    def _hand_over(self, asked: Asked, request: Request, lines: int, through: int) -> "Future[Receipt]":
-        shared = lines <= PEOPLE_SHARED_MAX and request.mode != "mirror"
+    def _asked(self, gathered: Gathered, parts: Iterable[Part], request: Request, view: View) -> Asked:
+        """What a body asks for in this transaction. Raises: BodyOutdated."""
+        if holds(gathered.asked, view):
+            return gathered.asked
+        if not isinstance(parts, Sequence):
+            raise problems.BodyOutdated(
+                "While the body was read a tag in it was renamed, taken over or made exclusive, or a person erased.",
+                retry_after=1,
+            )
+        within = Within(view, self._standing.key_hash)
+        return gather_few(parts, request, within) if are_few(parts) else self._gather(parts, request, within).asked
+
+    def _hand_over(self, gathered: Gathered, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
+        shared = gathered.lines <= PEOPLE_SHARED_MAX and request.mode != "mirror"
         job = Job(
             self._standing,
-            lambda view: self._carry_out(lambda: asked, request, view, through),
+            lambda view: self._carry_out(
+                lambda: self._asked(gathered, parts, request, view), request, view, gathered.through
+            ),
             is_shared=shared,
             is_trial=request.dry_run,
         )
@@ -269,12 +293,7 @@ class BitmapPopulation:
 
     def foresee(self, write: Write, tribes: Mapping[str, Definition]) -> Foreseen:
         """See the port."""
-        asked = None
-        if isinstance(write, Apply):
-            gathering = Gathering(write.request, self._far)
-            for part in write.parts:
-                gathering.add(part)
-            asked = gathering.finish()
+        gathered = self._gather(write.parts, write.request, self._far) if isinstance(write, Apply) else None
 
         def run(view: View) -> Foreseen:
             match write:
@@ -299,7 +318,8 @@ class BitmapPopulation:
                     receipt = receipt_of(effect, view.state.version, tagged)
                     return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
                 case Apply(request=request):
-                    assert asked is not None, "gathered before"
+                    assert gathered is not None, "gathered before"
+                    asked = self._asked(gathered, write.parts, request, view)
                     if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
                         raise _mirror_empty(asked, request)
                     effect = effect_of(asked, request, view, self._now().timestamp())

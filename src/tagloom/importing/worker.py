@@ -89,6 +89,10 @@ class Worker:
                     self._run(environment, run)
             except (Lost, problems.ImportSealed, problems.StepTaken, problems.ImportChanged):
                 self._leases.release(run)
+            except problems.BodyOutdated:
+                # It is read again from behind the last step, and means what it means then.
+                log.info("import.outdated", run=run.id)
+                self._leases.release(run)
             except problems.StoreUnavailable:
                 self._leases.release(run)
                 raise

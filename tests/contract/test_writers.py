@@ -1,0 +1,209 @@
+"""Writers at the same moment: whatever they did happened one after the other, in the order of its versions.
+
+Each receipt is held against the oracle, to which the same is done in that order; what was refused was so at some
+version between its question and its answer. Then all answers are compared.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any, NamedTuple
+
+import pytest
+
+from tagloom.model import Mode, Origin, Person, Receipt, Version
+from tagloom.store.port import Population, Request, TagTribe
+from tagloom.tags import TagPath
+from tests.bodies import Line, parts
+from tests.contract.conftest import ADAPTERS, Subject, make_population
+from tests.contract.portrait import PEOPLE, TAGS, TRIBES, outcome, portrait, sums
+
+WRITERS = 4
+PATIENCE_SECONDS = 20
+CROWD = 600
+MODES: tuple[Mode, ...] = ("add", "add", "add", "change", "set", "remove", "mirror")
+Act = Callable[[Population, Origin], Any]
+
+
+class Write(NamedTuple):
+    """What a writer does at a time. The origin is its own, by which the log tells what made a version."""
+
+    act: Act
+    origin: Origin
+    # Which of the processes does it.
+    process: int
+
+    def on(self, population: Population) -> Any:
+        """Its receipt, or the class of the problem."""
+        return outcome(self.act, population, self.origin)
+
+
+class Done(NamedTuple):
+    """A write with what was said of it, and the versions before and after."""
+
+    write: Write
+    said: Any
+    before: Version
+    after: Version
+
+
+# What is written.
+
+
+def person_of(chance: random.Random, crowd: int) -> Person:
+    """One of a crowd that several writers bring at the same moment, or of the alphabet."""
+    kind = "user" if chance.random() < 0.8 else "visitor"
+    return chance.choice(PEOPLE) if chance.random() < 0.3 else Person(kind, f"p{chance.randrange(crowd)}")
+
+
+def body(chance: random.Random, sizes: Sequence[int]) -> Act:
+    """A batch of one line, of some, of so many that they are gathered in bulk, or of those that nobody waits with."""
+    mode, size = chance.choice(MODES), chance.choice(sizes)
+    crowd, lines = max(3, min(CROWD, 2 * size)), []
+    for _ in range(size):
+        tags = chance.sample(TAGS, chance.randrange(1, 4))
+        removed = chance.sample(TAGS, 1) if mode == "change" and chance.random() < 0.5 else []
+        lines.append(Line(person_of(chance, crowd), tags, [tag for tag in removed if tag not in tags]))
+    under = {"mirror": TagPath("b"), "set": chance.choice([None, None, TagPath("a")])}.get(mode)
+    lines_per_part, is_submitted = chance.choice([10_000, 50]), chance.random() < 0.5
+
+    def act(population: Population, origin: Origin) -> Receipt:
+        request = Request(mode=mode, origin=origin, under=under, allow_empty=True)
+        cut = list(parts(lines, lines_per_part=lines_per_part))
+        return population.submit(cut, request).result() if is_submitted else population.apply(cut, request)
+
+    return act
+
+
+def repeated(chance: random.Random) -> Act:
+    """One of few bodies, under the key of its own; whoever comes later is told what the first one was."""
+    number = chance.randrange(3)
+    line = Line(PEOPLE[number], [TAGS[number], "repeated"])
+
+    def act(population: Population, origin: Origin) -> Receipt:
+        request = Request(mode="add", origin=origin, idempotency_key=f"k{number}", fingerprint="f")
+        return population.apply(list(parts([line], lines_per_part=1)), request)
+
+    return act
+
+
+def put(chance: random.Random) -> Act:
+    """A person that may be there."""
+    person = person_of(chance, 20)
+    return lambda population, origin: population.put_person(person, origin)
+
+
+def any_write(chance: random.Random) -> Act:
+    """Anything that can be written, small enough to be tried again and again."""
+    tag, other, person = chance.choice(TAGS), chance.choice(TAGS), person_of(chance, 4)
+    back = chance.randrange(1, 9)
+    acts: list[Act] = [
+        lambda population, origin: population.put_tag(tag, origin, description=f"of {other}"),
+        lambda population, origin: population.put_tag(tag, origin, exclusive=True),
+        lambda population, origin: population.put_tag(tag, origin, owner="sync crm"),
+        lambda population, origin: population.put_tag(tag, origin, owner=""),
+        lambda population, origin: population.move_tag(tag, other, origin),
+        lambda population, origin: population.merge_tags(tag, other, origin),
+        lambda population, origin: population.drop_tag(tag, origin),
+        lambda population, origin: population.erase_person(person, origin),
+        lambda population, origin: population.undo(back, origin),
+        lambda population, origin: population.undo_all((back, back + 1), origin),
+        lambda population, origin: population.undo_all(tuple(range(1, back)), origin, override=True),
+        lambda population, origin: population.tag_tribe(
+            TagTribe(TRIBES["nested"], tag, "freeze"), TRIBES, Request(mode="change", origin=origin)
+        ),
+    ]
+    return chance.choice([*acts, *[body(chance, (1, 1, 3, 8))] * len(acts)])
+
+
+def large_writes(chance: random.Random) -> Iterator[Act]:
+    """What makes many people come at once."""
+    for _ in range(6):
+        yield body(chance, (1, 1, 2, 8, 70, 400, 1_500))
+        yield chance.choice([put, repeated])(chance)
+
+
+def all_writes(chance: random.Random) -> Iterator[Act]:
+    """What changes the catalogue and the past under each other's hands."""
+    for _ in range(10):
+        yield any_write(chance)
+
+
+# What was done.
+
+
+def done_at_once(
+    populations: Sequence[Population], seed: int, kind: Callable[[random.Random], Iterator[Act]]
+) -> list[Done]:
+    """What the writers did, all beginning at the same moment."""
+    begin = Barrier(WRITERS)
+
+    def versions() -> list[Version]:
+        return [each.version() for each in populations]
+
+    def write(writer: int) -> list[Done]:
+        done, actor = [], "ada" if writer % 2 else "bob"
+        plan = list(kind(random.Random(f"{seed} {writer}")))
+        begin.wait()
+        for number, act in enumerate(plan):
+            one, before = Write(act, Origin(actor, f"{writer}-{number}"), writer % len(populations)), min(versions())
+            said = one.on(populations[one.process])
+            done.append(Done(one, said, before, max(versions())))
+        return done
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        return [each for told in pool.map(write, range(WRITERS)) for each in told]
+
+
+def hold_to_account(done: Sequence[Done], subject: Subject, tmp_path: Path) -> None:
+    """Does the same to the oracle in the order of the versions, and compares all that was said."""
+    population, newest = subject.population, max(each.after for each in done)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while population.version() < newest:
+        assert time.monotonic() < deadline, "it does not follow"
+        time.sleep(0.01)
+    by_source = {each.write.origin.source: each for each in done}
+    made = [by_source[population.get_change(version).source] for version in range(1, newest + 1)]
+    assert len({each.write.origin.source for each in made}) == newest, "something was done twice"
+
+    def at(version: Version) -> Population:
+        oracle = make_population("memory", tmp_path).population
+        for each in made[:version]:
+            each.write.on(oracle)
+        return oracle
+
+    oracle = at(0)
+    for version in range(newest + 1):
+        if version:
+            assert made[version - 1].write.on(oracle) == made[version - 1].said
+        for each in done:
+            if isinstance(each.said, Receipt) and each.said.version == version and each not in made:
+                assert each.write.on(oracle) == each.said, "what changed nothing was true at the version that it names"
+                assert oracle.version() == version
+    for each in done:
+        if not isinstance(each.said, Receipt):
+            between = range(each.before, each.after + 1)
+            assert any(each.write.on(at(version)) == each.said for version in between), (each.said, between)
+    assert portrait(population) == portrait(oracle)
+    assert sums(population) == sums(oracle)
+    subject.reopen()
+    assert portrait(subject.population) == portrait(oracle)
+
+
+@pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name != "memory"])
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("kind", [large_writes, all_writes])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_writers_do_at_the_same_moment_happened_in_the_order_of_its_versions(
+    adapter: str, processes: int, kind: Callable[[random.Random], Iterator[Act]], seed: int, tmp_path: Path
+) -> None:
+    subject = make_population(adapter, tmp_path)
+    try:
+        populations = [subject.population, *(subject.another() for _ in range(processes - 1))]
+        done = done_at_once(populations, seed, kind)
+        hold_to_account(done, subject, tmp_path)
+    finally:
+        subject.shut()
