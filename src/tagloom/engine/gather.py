@@ -45,8 +45,8 @@ class Asked(NamedTuple):
     """What a body asks for. Bitmaps are over ordinals, those of newcomers provisional; `bare` people have no tag.
 
     `ends` are those of the people given a tag whose last line for it says when the tagging ends. `meanings` are those
-    of all paths that were written, and `begun` is where the population stood before any of it was asked for; None when
-    all of it was found in the transaction that carries it out.
+    of all paths that were written, or why one has none, and `begun` is where the population stood before any of it was
+    asked for; None when all of it was found in the transaction that carries it out.
     """
 
     gives: dict[TagPath, BitMap]
@@ -60,7 +60,7 @@ class Asked(NamedTuple):
     normalized: int
     aliases: dict[str, str]
     ends: Mapping[TagPath, Mapping[Said, BitMap]]
-    meanings: "Mapping[TagPath, Meaning]"
+    meanings: "Mapping[TagPath, Meaning | str]"
     begun: State | None
 
 
@@ -91,7 +91,7 @@ class Texts:
     def __init__(self, request: Request, knowledge: Knowledge) -> None:
         self._request = request
         self._knowledge = knowledge
-        self.meanings: dict[TagPath, Meaning] = {}
+        self.meanings: dict[TagPath, Meaning | str] = {}
         self._under = None if request.under is None else self._meaning(parse_tag(request.under)).today
         self._numbers: dict[str, int] = {}
         self._path_numbers: dict[TagPath, int] = {}
@@ -109,7 +109,11 @@ class Texts:
         return number
 
     def _meaning(self, path: TagPath) -> Meaning:
-        meaning = self.meanings[path] = self._knowledge.understand(path)
+        try:
+            meaning = self.meanings[path] = self._knowledge.understand(path)
+        except problems.TagProblem as problem:
+            self.meanings[path] = problem.detail
+            raise
         return meaning
 
     def _understand(self, text: str) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from tagloom import problems
 from tagloom.engine.batch import View
 from tagloom.engine.chunks import BitMap
 from tagloom.engine.dictionary import Dictionary
@@ -112,7 +113,7 @@ def holds(asked: Asked, view: View) -> bool:
     if begun is None:
         return True
     if (begun.catalogue_generation, begun.is_closed) != (now.catalogue_generation, now.is_closed) and any(
-        _understood(path, view) != meaning for path, meaning in asked.meanings.items()
+        _understood_or_why_not(path, view) != meaning for path, meaning in asked.meanings.items()
     ):
         return False
     return begun.keys_generation == now.keys_generation or not _names_erased(asked, view)
@@ -131,6 +132,13 @@ def _names_erased(asked: Asked, view: View) -> bool:
 
 def _understood(path: TagPath, view: View) -> Meaning:
     return _meaning(path, view.dictionary, view.live, is_closed=view.state.is_closed)
+
+
+def _understood_or_why_not(path: TagPath, view: View) -> Meaning | str:
+    try:
+        return _understood(path, view)
+    except problems.TagProblem as problem:
+        return problem.detail
 
 
 def _meaning(path: TagPath, dictionary: Dictionary, live: Callable[[str], Row | None], *, is_closed: bool) -> Meaning:

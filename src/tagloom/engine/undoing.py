@@ -42,16 +42,18 @@ class _Origin(NamedTuple):
 
 
 def check_versions(versions: Sequence[int], view: View) -> None:
-    """Whether they can be undone at all. Raises: ChangeNotFound, HistoryCompacted, UndoConflict."""
-    horizon = view.tx.state().horizon
+    """Whether they can be undone at all. They ascend. Raises: ChangeNotFound, HistoryCompacted, UndoConflict."""
+    finals = []
     for version in versions:
         batch = view.tx.batch(version)
         if batch is None:
             raise problems.ChangeNotFound(f"There is no version {version}.", version=version)
-        if version <= horizon:
-            raise compacted(version, horizon_of(view.tx))
         if batch.is_final:
-            raise problems.UndoConflict(f"Version {version} erased a person, for good.", version=version)
+            finals.append(version)
+    if versions and versions[0] <= view.tx.state().horizon:
+        raise compacted(versions[0], horizon_of(view.tx))
+    if finals:
+        raise problems.UndoConflict(f"Version {finals[0]} erased a person, for good.", version=finals[0])
 
 
 def undo_effect(versions: Collection[int], view: View, *, override: bool = False) -> Effect:
