@@ -118,7 +118,8 @@ class BitmapPopulation:
             if isinstance(parts, Sequence) and are_few(parts):
                 asked = self._standing.read(lambda: gather_few(parts, request, self._near))
                 through = max(map(steps.through_of, parts), default=0)
-                return self._hand_over(Gathered(asked, len(parts), through), parts, request)
+                lines = sum(len(part.lines) for part in parts)
+                return self._hand_over(Gathered(asked, lines, through), parts, request)
             return self._hand_over(self._gather(parts, request, self._far), parts, request)
         except problems.Problem as problem:
             failed: Future[Receipt] = Future()

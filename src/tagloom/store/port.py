@@ -228,7 +228,8 @@ class Population(Protocol):
 
         Raises:
             IdempotencyKeyReused, MirrorEmpty (unless allow_empty), TagProblem for `under`, StoreUnavailable;
-            StepTaken: it was committed with other lines, or one before it was not; ImportSealed; PlanOutdated.
+            StepTaken: it was committed with other lines, or one before it was not; ImportSealed; PlanOutdated;
+            BodyOutdated: the parts are no sequence, and mean something else than when they were read.
         """
 
     def submit(self, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
