@@ -1,12 +1,10 @@
 """What surrounds every request: ids, bounds, metrics, faults."""
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from tagloom import problems
@@ -63,15 +61,6 @@ def test_metrics_count_by_route_and_never_by_address(http: httpx.Client, loom: T
     assert f'tagloom_version{{environment="production",space="{loom.place.space}"}} 1.0' in text
     assert "tagloom_writes_waiting 0.0" in text
     assert "somebody-special" not in text
-
-
-@pytest.fixture
-def talkative() -> Iterator[None]:
-    """The log as it is in production, from info upwards."""
-    before = structlog.get_config()["wrapper_class"]
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
-    yield
-    structlog.configure(wrapper_class=before)
 
 
 @pytest.mark.usefixtures("talkative")
