@@ -1,7 +1,8 @@
 """Writers at the same moment: whatever they did happened one after the other, in the order of its versions.
 
 Each receipt is held against the oracle, to which the same is done in that order; what was refused was so at some
-version between its question and its answer. Then all answers are compared.
+version between its question and its answer, and what readers were told is true for the version that it names. Then all
+answers are compared.
 """
 
 import random
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,9 +20,10 @@ from tagloom.store.port import Population, Request, TagTribe
 from tagloom.tags import TagPath
 from tests.bodies import Line, parts
 from tests.contract.conftest import ADAPTERS, Subject, make_population
-from tests.contract.portrait import PEOPLE, TAGS, TRIBES, outcome, portrait, sums
+from tests.contract.portrait import PEOPLE, TAGS, TRIBES, outcome, portrait, streamed, sums
 
 WRITERS = 4
+READS_MAX = 100
 PATIENCE_SECONDS = 20
 CROWD = 600
 MODES: tuple[Mode, ...] = ("add", "add", "add", "change", "set", "remove", "mirror")
@@ -39,6 +41,14 @@ class Write(NamedTuple):
     def on(self, population: Population) -> Any:
         """Its receipt, or the class of the problem."""
         return outcome(self.act, population, self.origin)
+
+
+class Read(NamedTuple):
+    """What a reader was told, for which version."""
+
+    ask: Callable[[Population], Any]
+    said: Any
+    version: Version
 
 
 class Done(NamedTuple):
@@ -132,14 +142,43 @@ def all_writes(chance: random.Random) -> Iterator[Act]:
         yield any_write(chance)
 
 
+# What is read.
+
+
+def question(chance: random.Random) -> Callable[[Population], Any]:
+    """Something whose answer names its version."""
+    person, tribe, tag = chance.choice(PEOPLE), TRIBES[chance.choice(sorted(TRIBES))], chance.choice(TAGS)
+    return chance.choice(
+        [
+            lambda population: population.decide(person, TRIBES, because=True),
+            lambda population: population.decide(person, TRIBES, because=False),
+            lambda population: population.count(tribe, TRIBES),
+            lambda population: population.find_person(person),
+            lambda population: streamed(population.members, tribe, TRIBES),
+            lambda population: streamed(population.bearers, tag, "subtree"),
+        ]
+    )
+
+
+def read(population: Population, chance: random.Random, is_over: Event) -> list[Read]:
+    """What a reader is told while others write, but for what is not there: that names no version."""
+    told = list[Read]()
+    while not is_over.is_set() and len(told) < READS_MAX:
+        ask = question(chance)
+        said = ask(population)
+        if said is not None and not isinstance(said, type):
+            told.append(Read(ask, said, said[0] if isinstance(said, tuple) else said.version))
+    return told
+
+
 # What was done.
 
 
 def done_at_once(
     populations: Sequence[Population], seed: int, kind: Callable[[random.Random], Iterator[Act]]
-) -> list[Done]:
-    """What the writers did, all beginning at the same moment."""
-    begin = Barrier(WRITERS)
+) -> tuple[list[Done], list[Read]]:
+    """What the writers did, all beginning at the same moment, and what a reader of each process was told meanwhile."""
+    begin, is_over = Barrier(WRITERS), Event()
 
     def versions() -> list[Version]:
         return [each.version() for each in populations]
@@ -154,11 +193,16 @@ def done_at_once(
             done.append(Done(one, said, before, max(versions())))
         return done
 
-    with ThreadPoolExecutor(WRITERS) as pool:
-        return [each for told in pool.map(write, range(WRITERS)) for each in told]
+    with ThreadPoolExecutor(WRITERS + len(populations)) as pool:
+        reading = [pool.submit(read, each, random.Random(f"{seed} reader"), is_over) for each in populations]
+        try:
+            done = [each for told in pool.map(write, range(WRITERS)) for each in told]
+        finally:
+            is_over.set()
+        return done, [each for told in reading for each in told.result()]
 
 
-def hold_to_account(done: Sequence[Done], subject: Subject, tmp_path: Path) -> None:
+def hold_to_account(done: Sequence[Done], told: Sequence[Read], subject: Subject, tmp_path: Path) -> None:
     """Does the same to the oracle in the order of the versions, and compares all that was said."""
     population, newest = subject.population, max(each.after for each in done)
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -183,6 +227,9 @@ def hold_to_account(done: Sequence[Done], subject: Subject, tmp_path: Path) -> N
             if isinstance(each.said, Receipt) and each.said.version == version and each not in made:
                 assert each.write.on(oracle) == each.said, "what changed nothing was true at the version that it names"
                 assert oracle.version() == version
+        for read in told:
+            if read.version == version:
+                assert read.ask(oracle) == read.said, "what was read was true at the version that it names"
     for each in done:
         if not isinstance(each.said, Receipt):
             between = range(each.before, each.after + 1)
@@ -203,7 +250,7 @@ def test_what_writers_do_at_the_same_moment_happened_in_the_order_of_its_version
     subject = make_population(adapter, tmp_path)
     try:
         populations = [subject.population, *(subject.another() for _ in range(processes - 1))]
-        done = done_at_once(populations, seed, kind)
-        hold_to_account(done, subject, tmp_path)
+        done, told = done_at_once(populations, seed, kind)
+        hold_to_account(done, told, subject, tmp_path)
     finally:
         subject.shut()
