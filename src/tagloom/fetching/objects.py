@@ -18,6 +18,7 @@ from tagloom.tags import printable
 # The extra of the package that each scheme needs, and the module by which it is known to be there.
 EXTRAS: dict[Scheme, str] = {"s3": "s3", "gs": "gcs", "az": "azure", "abfs": "azure", "sftp": "sftp"}
 _BLOCK_BYTES = 8 * 1_048_576
+_AHEAD_BYTES = 64 * 32_768  # Questions that are under way at once, and how much SFTP answers each with.
 _AZURE_SECRETS = ("account_key", "sas_token", "connection_string", "client_secret")
 
 
@@ -149,9 +150,6 @@ def open_object(address: Address, key: AnyKey | None, guard: Guard, home: Path |
         with translated(address, key):
             before = _facts(filesystem, path)
             file = filesystem.open(path, "rb", block_size=_BLOCK_BYTES)
-            if hasattr(file, "prefetch"):
-                # One question at a time would cost a journey for every 32 KiB.
-                file.prefetch(before[2], max_concurrent_requests=64)
         try:
             yield Opened(*before, _chunks(filesystem, path, file, before, address, key))
         finally:
@@ -197,8 +195,18 @@ def _chunks(
     address: Address,
     key: AnyKey | None,
 ) -> Iterator[bytes]:
+    place = asked = 0
     with translated(address, key):
-        while chunk := file.read(limits.UPLOAD_CHUNK_BYTES):
+        while True:
+            if place >= asked and hasattr(file, "prefetch"):
+                # One question at a time would cost a journey for every 32 KiB. What is asked for ahead ends soon, so
+                # that nothing is left asking when nobody reads on.
+                asked = place + _AHEAD_BYTES
+                file.prefetch(min(asked, before[2]))
+            chunk = file.read(limits.UPLOAD_CHUNK_BYTES)
+            if not chunk:
+                break
+            place += len(chunk)
             yield chunk
         after = _facts(filesystem, path)
     if after != before:

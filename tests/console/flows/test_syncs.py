@@ -151,9 +151,13 @@ def test_developers_run_syncs_and_administrators_make_them(open_page: Open, serv
     # There are no such files.
     expect(page.get_by_text("The last run failed.")).to_be_visible(timeout=30_000)
     expect(page.locator("tbody tr")).to_contain_text("No file matches")
+    page.goto(f"{PLACE}/overview")
     page.keyboard.press("/")
-    page.get_by_role("combobox").fill("crm")
-    expect(page.locator("#palette-results")).to_contain_text("Syncs")
+    entry = page.locator("#palette input")
+    expect(entry).to_be_focused()
+    entry.press_sequentially("crm", delay=20)
+    page.get_by_role("group", name="Syncs").get_by_role("option", name="crm").click()
+    expect(page).to_have_url(re.compile("/sync/crm"))
 
 
 def test_what_is_pushed_is_mapped_by_some_records_that_are_pasted(open_page: Open, served: Served) -> None:
