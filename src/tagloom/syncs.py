@@ -113,6 +113,16 @@ def owner_name(sync: str) -> str:
     return f"sync {sync}"
 
 
+def sync_named(owner: str) -> str | None:
+    """The sync that owns so, if one does.
+
+    >>> sync_named(owner_name("crm")), sync_named("ada")
+    ('crm', None)
+    """
+    before, _, sync = owner.partition("sync ")
+    return sync if sync and not before else None
+
+
 class SyncRun(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of a source and the import that it became. Ids ascend; 0 before it is stored.
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from tagloom import limits, problems
 from tagloom.cli.site import Bringing, OnRows, Plain, Site
-from tagloom.importing.folder import chunks_of, compression_of
+from tagloom.importing.folder import chunks_of, compression_at
 from tagloom.importing.imports import format_of
 from tagloom.intake.json_body import lines_of_json
 from tagloom.intake.records import columns_invalid
@@ -228,9 +228,8 @@ class _Expected:
             self._on_bytes(len(chunk))
             if self._format != "parquet":
                 self.rows = (self.rows or 0) + chunk.count(b"\n")
-        with self._path.open("rb") as file:
-            if compression_of(file.read(4)) != "none":
-                self.rows = None
+        if compression_at(self._path) != "none":
+            self.rows = None
         if self._format == "parquet":
             self.rows = _parquet_rows(self._path)
 
@@ -282,9 +281,7 @@ def _columns_mapping(wanted: Wanted, path: Path, format: ImportFormat) -> Mappin
     user, visitor, tag = wanted.user_column, wanted.visitor_column, wanted.tag_column
     if format == "ndjson" or (user, visitor, tag) == _PLAIN_COLUMNS:
         return None
-    with path.open("rb") as file:
-        compression = compression_of(file.read(4))
-    names = list(read_records(path, format, compression).names)
+    names = list(read_records(path, format, compression_at(path)).names)
     lists = ["tags"] if format == "parquet" else []
     column = next((name for name in (tag, *lists) if name in names), None)
     if column is None or not {user, visitor} & set(names):

@@ -14,6 +14,7 @@ from tagloom import problems
 from tagloom.cli.options import EnvironmentOption, JsonOption, SpaceOption, TokenOption, token_for
 from tagloom.cli.site import told
 from tagloom.cli.speaking import err, say_json, say_table, tell
+from tagloom.store.imports_port import ASKING
 from tagloom.syncing.keeping import parse_draft
 from tagloom.syncing.singer import Tap
 from tagloom_client import Tagloom
@@ -245,7 +246,7 @@ def _ended(client: Tagloom, begun: SyncRun) -> SyncRun:
     """The run when it has ended, or is held: not as long as only the run has not heard yet of its import's approval."""
     while True:
         run = next(each for each in client.list_sync_runs(begun.sync) if each.id == begun.id)
-        is_held = run.state == "held" and client.get_import(run.import_id or "").state in ("held", "planned")
+        is_held = run.state == "held" and client.get_import(run.import_id or "").state in ASKING
         if is_held or run.state not in (*UNDER_WAY, "held"):
             return run
         time.sleep(_SECONDS_BETWEEN_LOOKS)

@@ -26,8 +26,6 @@ SYNC_MODES: dict[Mode, str] = {
     "add": "Add these tags",
     "remove": "Remove these tags",
 }
-# The fields of a draft that the form calls otherwise.
-RENAMED = {"share_removed_max": "share", "late_minutes": "late"}
 PLACES: dict[type[problems.Problem], str] = {
     problems.SyncExists: "id",
     problems.TagProblem: "under",
@@ -63,10 +61,10 @@ class DraftFields(msgspec.Struct, frozen=True, kw_only=True):
     mode: str = "mirror"
     cron: str = ""
     zone: str = "UTC"
-    share: str = "20"
+    share_removed_max: str = "20"
     webhook: str = ""
     emails: str = ""
-    late: str = "60"
+    late_minutes: str = "60"
     ttl: str = ""
     expires_at: str = ""
 
@@ -82,10 +80,10 @@ def shown_draft(draft: SyncDraft) -> DraftFields:
         mode=draft.mode,
         cron=schedule.cron if schedule else "",
         zone=schedule.zone if schedule else "UTC",
-        share=str(draft.share_removed_max),
+        share_removed_max=str(draft.share_removed_max),
         webhook=alerts.webhook or "",
         emails=", ".join(alerts.emails),
-        late=str(alerts.late_minutes),
+        late_minutes=str(alerts.late_minutes),
         ttl=draft.ttl,
         expires_at=_shown_end(draft),
     )
@@ -154,25 +152,29 @@ def draft_of(fields: DraftFields, mapping: str, base: SyncDraft | None) -> SyncD
     mode: Mode | None = next((each for each in SYNC_MODES if each == fields.mode), None)
     if mode is None:
         raise problems.ParameterInvalid(f"The mode is one of {', '.join(SYNC_MODES)}.", parameter="mode")
-    is_same_end = base is not None and fields.expires_at == _shown_end(base)
-    expires_at = base.expires_at if base is not None and is_same_end else f"{fields.expires_at}Z"
     return SyncDraft(
         source=source_of(fields),
         mapping=mapping,
         under=fields.under,
         mode=mode,
         schedule=Schedule(cron=fields.cron, zone=fields.zone or "UTC") if fields.cron else None,
-        share_removed_max=_number(fields.share, "share"),
+        share_removed_max=_number(fields.share_removed_max, "share_removed_max"),
         alerts=Alerts(
             webhook=fields.webhook or None,
             emails=tuple(fields.emails.replace(",", " ").replace(";", " ").split()),
-            late_minutes=_number(fields.late, "late"),
+            late_minutes=_number(fields.late_minutes, "late_minutes"),
         ),
         is_paused=base is not None and base.is_paused,
         owns=fields.owns == "yes",
         ttl=fields.ttl,
-        expires_at=expires_at if fields.expires_at else "",
+        expires_at=_end(fields.expires_at, base),
     )
+
+
+def _end(typed: str, base: SyncDraft | None) -> str:
+    if base is not None and typed == _shown_end(base):
+        return base.expires_at
+    return f"{typed}Z" if typed else ""
 
 
 def _number(text: str, field: str) -> int:
@@ -186,5 +188,5 @@ def place_of(problem: problems.Problem, fields: DraftFields) -> str:
     field = problem.members.get("field")
     if isinstance(field, str):
         name = field.rpartition(".")[2]
-        return "url_secret" if name == "secret" and fields.kind == "url" else RENAMED.get(name, name)
+        return "url_secret" if name == "secret" and fields.kind == "url" else name
     return next((place for kind, place in PLACES.items() if isinstance(problem, kind)), "")

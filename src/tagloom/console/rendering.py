@@ -15,6 +15,7 @@ from markupsafe import Markup
 from tagloom import problems
 from tagloom.retention import retention_text
 from tagloom.rules import Rule
+from tagloom.syncs import sync_named
 from tagloom.tags import printable
 
 HERE = Path(__file__).resolve().parent
@@ -72,6 +73,7 @@ class Renderer:
             rule_text=rule_text,
             browser=browser,
             plural=plural,
+            sync_named=sync_named,
         )
         self._templates.globals.update(asset=self.asset, icon=self._icon)
 

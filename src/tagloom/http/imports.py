@@ -1,8 +1,6 @@
 """Imports as resources, and the mappings that a space keeps for them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -13,9 +11,8 @@ from tagloom.http.bodies import read_json, received
 from tagloom.http.bringing import format_of_body
 from tagloom.http.call import Answer, Call, Events, Stream
 from tagloom.http.shapes import ImportsPage, MappingsPage
-from tagloom.importing.folder import compression_of
 from tagloom.importing.imports import Imports
-from tagloom.importing.proposing import Proposal, beginning_of, propose
+from tagloom.importing.proposing import Proposal, beginning_in, propose
 from tagloom.mappings import Mapping
 from tagloom.model import Environment, Rejected
 from tagloom.store.imports_port import Import
@@ -156,13 +153,7 @@ async def propose_mapping(call: Call) -> Answer:
     format = format_of_body(call)
 
     def take(chunks: Iterator[bytes]) -> Proposal:
-        with TemporaryDirectory(prefix="tagloom-proposal-") as folder:
-            path = Path(folder, "file")
-            with path.open("wb") as file:
-                file.writelines(chunks)
-            with path.open("rb") as file:
-                compression = compression_of(file.read(4))
-            return propose(beginning_of(path, format, compression))
+        return propose(beginning_in(chunks, format))
 
     return Answer(await received(call, limits.PROPOSAL_BYTES_MAX, take))
 

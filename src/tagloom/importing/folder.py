@@ -79,12 +79,11 @@ class Folder:
             left.unlink(missing_ok=True)
         size = _written(part, chunks, is_watched=True)
         try:
-            with part.open("rb") as file:
-                first = file.read(4)
+            compression = compression_at(part)
             part.replace(path)
         except FileNotFoundError as error:
             raise problems.ImportChanged("Somebody else fetches the file, or dropped it.") from error
-        return Stored(run, size, compression_of(first))
+        return Stored(run, size, compression)
 
     def size_so_far(self, run: str) -> int:
         """How many bytes of a file are here while it is fetched."""
@@ -124,6 +123,12 @@ class Folder:
 def compression_of(first: bytes) -> Compression:
     """How a file is compressed that begins with these bytes, four or more."""
     return next((name for magic, name in _MAGIC if first.startswith(magic)), "none")
+
+
+def compression_at(path: Path) -> Compression:
+    """How a file is compressed, by its first bytes."""
+    with path.open("rb") as file:
+        return compression_of(file.read(4))
 
 
 def chunks_of(path: Path) -> Iterator[bytes]:

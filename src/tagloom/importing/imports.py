@@ -22,7 +22,7 @@ from tagloom.importing.proposing import Beginning, beginning_of
 from tagloom.mappings import Mapping, check_mapping
 from tagloom.model import Done, Environment, Mode, Origin, Rejected, Version
 from tagloom.sources import Remote
-from tagloom.store.imports_port import ENDED, WORKED_ON, Import, ImportFormat, ImportState, Tally
+from tagloom.store.imports_port import ASKING, ENDED, WORKED_ON, Import, ImportFormat, ImportState, Tally
 from tagloom.store.port import Control, Population
 from tagloom.tags import parse_tag
 from tagloom.times import rfc3339, rfc3339_of
@@ -326,7 +326,7 @@ class Imports:
             share = run.share_removed_max if is_held else None
             return _begun(replace(run, is_approved=is_held, share_removed_max=share, began_at=self._at()))
 
-        return self._change(environment, id, ("held", "planned"), changed)
+        return self._change(environment, id, ASKING, changed)
 
     def pause(self, environment: Environment, id: str) -> Import:
         """Stops behind the step that is being applied. Raises: ImportStateWrong."""

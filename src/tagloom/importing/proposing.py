@@ -5,15 +5,17 @@ kept or given to an import.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import msgspec
 
 from tagloom import limits, problems
+from tagloom.importing.folder import compression_at
 from tagloom.intake.rows import read_bytes, read_records
 from tagloom.mappings import (
     FALSE,
@@ -137,6 +139,18 @@ def beginning_of(path: Path, format: ImportFormat, compression: Compression) -> 
     if format != "parquet" and len(rows) > 1 and _ends_openly(path, compression):
         rows.pop()
     return Beginning(records.names, rows)
+
+
+def beginning_in(chunks: Iterable[bytes], format: ImportFormat) -> Beginning:
+    """The same of what comes in chunks, plain or compressed, which are kept on the disk meanwhile.
+
+    Raises: as `beginning_of`, and what `chunks` raises.
+    """
+    with TemporaryDirectory(prefix="tagloom-beginning-") as folder:
+        path = Path(folder, "beginning")
+        with path.open("wb") as file:
+            file.writelines(chunks)
+        return beginning_of(path, format, compression_at(path))
 
 
 def propose(beginning: Beginning) -> Proposal:

@@ -28,6 +28,8 @@ IMPORT_STATES: tuple[ImportState, ...] = (
 FETCHED: tuple[ImportState, ...] = ("fetching",)
 APPLIED: tuple[ImportState, ...] = ("looking", "running")
 WORKED_ON: tuple[ImportState, ...] = (*FETCHED, *APPLIED)
+# Nothing goes on before somebody approves or cancels it.
+ASKING: tuple[ImportState, ...] = ("planned", "held")
 ENDED: tuple[ImportState, ...] = ("cancelled", "done", "failed")
 ImportFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
 Compression: TypeAlias = Literal["none", "gzip", "zstd"]

@@ -15,10 +15,9 @@ import pyarrow.parquet as pq
 import sqlalchemy as sql
 
 from tagloom import limits, problems
-from tagloom.importing.folder import compression_of
-from tagloom.importing.proposing import Beginning, FirstRow, beginning_of
+from tagloom.importing.folder import compression_at
+from tagloom.importing.proposing import Beginning, FirstRow, beginning_in, beginning_of
 from tagloom.sources import Remote
-from tagloom.store.imports_port import Compression
 from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
 from tagloom.tags import printable
 
@@ -85,7 +84,7 @@ def begin(source: SyncSource, *, read_secret: Callable[[str], str], folder: Path
             return _begin_query(source, read_secret(source.secret))
         case FilesSource():
             path = _matched(source, folder)[0]
-            return beginning_of(path, _format_of(path), _compression_of(path))
+            return beginning_of(path, _format_of(path), compression_at(path))
         case UrlSource():
             return _begin_address(source, fetch)
         case PushSource():
@@ -244,40 +243,30 @@ def _pull_addresses(source: UrlSource, target: Path, fetch: Fetch, on_rows: OnRo
 
 
 def _begin_address(source: UrlSource, fetch: Fetch) -> Beginning:
-    with (
-        tempfile.TemporaryDirectory(prefix="tagloom-beginning-") as folder,
-        closing(fetch(Remote(url=source.url, secret=source.secret))) as files,
-    ):
+    with closing(fetch(Remote(url=source.url, secret=source.secret))) as files:
         name, chunks = next(files)
-        format, path = source.format or _format_of(Path(name)), Path(folder, "beginning")
-        is_whole = _write_beginning(path, chunks)
-        if format == "parquet" and not is_whole:
-            raise problems.SourceUnreadable(
-                f"The columns of a Parquet file stand at its end, and '{printable(name)}' is too large to be looked at "
-                "ahead. Name a mapping that the space keeps."
-            )
-        return beginning_of(path, format, _compression_of(path))
+        format = source.format or _format_of(Path(name))
+        return beginning_in(_first_chunks(chunks, name, format), format)
 
 
-def _write_beginning(path: Path, chunks: Iterable[bytes]) -> bool:
-    """Writes what comes of a file within the limits; whether that is all of it."""
+def _first_chunks(chunks: Iterable[bytes], name: str, format: FileFormat) -> Iterator[bytes]:
+    """What comes of a file within the limits. Raises: SourceUnreadable: it is no use without the rest."""
     size, until = 0, monotonic() + limits.BEGINNING_SECONDS_MAX
-    with path.open("xb") as file:
-        for chunk in chunks:
-            if size >= limits.PROPOSAL_BYTES_MAX or monotonic() > until:
-                return False
-            size += file.write(chunk)
-    return True
-
-
-def _compression_of(path: Path) -> Compression:
-    with path.open("rb") as file:
-        return compression_of(file.read(4))
+    for chunk in chunks:
+        if size >= limits.PROPOSAL_BYTES_MAX or monotonic() > until:
+            if format == "parquet":
+                raise problems.SourceUnreadable(
+                    f"The columns of a Parquet file stand at its end, and '{printable(name)}' is too large to be "
+                    "looked at ahead. Name a mapping that the space keeps."
+                )
+            return
+        size += len(chunk)
+        yield chunk
 
 
 def _named_by_content(path: Path) -> Path:
     """The file under a name that ends as it is compressed, which the address need not have said."""
-    suffix = {"gzip": ".gz", "zstd": ".zst", "none": ""}[_compression_of(path)]
+    suffix = {"gzip": ".gz", "zstd": ".zst", "none": ""}[compression_at(path)]
     if path.suffix.lower() == suffix or (not suffix and path.suffix.lower() not in COMPRESSIONS):
         return path
     return path.rename(path.with_name(f"{path.name.removesuffix(path.suffix) if not suffix else path.name}{suffix}"))

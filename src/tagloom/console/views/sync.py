@@ -1,7 +1,5 @@
 """The form of a sync: its source, what the columns mean, when it runs, and what stops it."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from msgspec.structs import replace
@@ -20,7 +18,7 @@ from tagloom.console.drafts import (
 )
 from tagloom.console.views.imports import FORMATS
 from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit
-from tagloom.importing.proposing import Beginning, beginning_of, propose
+from tagloom.importing.proposing import Beginning, beginning_in, propose
 from tagloom.mappings import Mapping, check_mapping
 from tagloom.syncing.secrets import variable_of
 from tagloom.syncs import Sync
@@ -114,10 +112,7 @@ def _beginning(visit: Visit, fields: DraftFields) -> Beginning:
         raise problems.SyncInvalid(
             "Paste a record or two, as they will be pushed, or choose a mapping that is kept.", field="$.records"
         )
-    with TemporaryDirectory(prefix="tagloom-records-") as folder:
-        path = Path(folder, "records")
-        path.write_text(f"{records}\n", encoding="utf-8")
-        return beginning_of(path, "ndjson", "none")
+    return beginning_in([f"{records}\n".encode()], "ndjson")
 
 
 def _is_typed(visit: Visit, fields: DraftFields) -> bool:

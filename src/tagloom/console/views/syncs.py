@@ -1,5 +1,6 @@
 """Syncs in the browser: what is kept in step, what became of its runs, and what waits for somebody."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -8,7 +9,7 @@ from tagloom import problems
 from tagloom.console.drafts import SOURCE_KINDS, SYNC_MODES, shown_draft
 from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit
 from tagloom.model import ENVIRONMENT_NAMES
-from tagloom.store.imports_port import Import, ImportState
+from tagloom.store.imports_port import ASKING, Import
 from tagloom.syncing.schedules import in_words
 from tagloom.syncs import OPEN, RunState, Sync, SyncRun
 from tagloom.tags import parse_tag
@@ -22,7 +23,6 @@ RUN_STATES: dict[RunState, str] = {
     "failed": "failed",
     "cancelled": "cancelled",
 }
-ASKING: tuple[ImportState, ...] = ("held", "planned")
 
 
 def syncs(visit: Visit) -> Answer:
@@ -40,19 +40,21 @@ def syncs(visit: Visit) -> Answer:
             "words": {each.id: in_words(each.draft.schedule) for each in listed if each.draft.schedule},
             "states": RUN_STATES,
             "mappings": visit.loom.mappings.list_mappings(visit.space.id),
-            "used": _used(visit),
+            "used": _used(visit, listed),
         },
     )
 
 
-def _used(visit: Visit) -> dict[str, list[str]]:
-    """The syncs of the whole space that read by a mapping, by its name."""
+def _used(visit: Visit, listed: Sequence[Sync]) -> dict[str, list[str]]:
+    """Those listed here, and those of the space's other environments, that read by a mapping, by its name."""
     used: dict[str, list[str]] = {}
+    for each in listed:
+        used.setdefault(each.draft.mapping, []).append(each.id)
     for name in ENVIRONMENT_NAMES:
-        environment = visit.loom.installation.control.get_environment(visit.space.id, name)
-        for each in visit.loom.syncs.list_syncs(environment):
-            where = "" if name == visit.environment.name else f" of {name}"
-            used.setdefault(each.draft.mapping, []).append(f"{each.id}{where}")
+        if name != visit.environment.name:
+            environment = visit.loom.installation.control.get_environment(visit.space.id, name)
+            for each in visit.loom.syncs.list_syncs(environment):
+                used.setdefault(each.draft.mapping, []).append(f"{each.id} of {name}")
     return used
 
 
@@ -61,6 +63,7 @@ def show(visit: Visit) -> Answer:
     sync = _sync(visit)
     before = visit.integer("before") if visit.text("before") else None
     runs = visit.loom.syncs.list_runs(visit.environment, sync.id, before=before, limit=RUNS_PER_PAGE + 1)
+    became = [(run, _import_of(visit, run)) for run in runs[:RUNS_PER_PAGE]]
     schedule = sync.draft.schedule
     return Html(
         "sync.html",
@@ -74,23 +77,24 @@ def show(visit: Visit) -> Answer:
             "modes": SYNC_MODES,
             "words": in_words(schedule) if schedule else "",
             "states": RUN_STATES,
-            "runs": [(run, _import_of(visit, run)) for run in runs[:RUNS_PER_PAGE]],
+            "runs": became,
             "has_more": len(runs) > RUNS_PER_PAGE,
-            **_newest(visit, _newest_run(visit, sync)),
+            **(_newest(visit, sync) if before or not became else _standing(*became[0])),
         },
     )
 
 
-def _newest_run(visit: Visit, sync: Sync) -> SyncRun | None:
-    return next(iter(visit.loom.syncs.list_runs(visit.environment, sync.id, limit=1)), None)
+def _newest(visit: Visit, sync: Sync) -> dict[str, Any]:
+    """What a page says of the newest run."""
+    run = next(iter(visit.loom.syncs.list_runs(visit.environment, sync.id, limit=1)), None)
+    return _standing(run, _import_of(visit, run) if run else None)
 
 
-def _newest(visit: Visit, run: SyncRun | None) -> dict[str, Any]:
-    """What the page says of the newest run, as long as it has not ended.
+def _standing(run: SyncRun | None, brought: Import | None) -> dict[str, Any]:
+    """What a page says of the newest run, whose import it is, and whether it has ended.
 
     One whose import was approved or cancelled goes on, also before its runner has seen that.
     """
-    brought = _import_of(visit, run) if run else None
     is_held = run is not None and run.state == "held" and brought is not None and brought.state in ASKING
     is_under_way = run is not None and run.state in OPEN and not is_held
     return {"run": run, "brought": brought, "is_held": is_held, "is_under_way": is_under_way}
@@ -113,7 +117,7 @@ def _import_of(visit: Visit, run: SyncRun) -> Import | None:
 def progress(visit: Visit) -> Answer:
     """How far the newest run is; at the end, the whole page again."""
     sync = _sync(visit)
-    newest = _newest(visit, _newest_run(visit, sync))
+    newest = _newest(visit, sync)
     if not newest["is_under_way"]:
         return Redirect(visit.to(f"sync/{sync.id}"))
     context = {"title": sync.id, "breadcrumb": [("Syncs", visit.to("syncs")), (sync.id, None)], "sync": sync}
