@@ -358,7 +358,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
-    """An account in an organization. `permissions` names for each space what it may; an administrator may everything.
+    """An account in an organization. `permissions` names the rights in each space; an administrator can do everything.
 
     Permissions are closed: `tribes` and `developer` come with `view`. A space that is not named does not exist for it.
     """

@@ -1,6 +1,7 @@
-"""`tagloom demo`: a real customer base, tagged, targeted and served, to look around in."""
+"""`tagloom demo`: loads a sample of customers, tags them, makes tribes of them and serves them."""
 
 import secrets
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -66,18 +67,22 @@ TRIBES = (
 @app.command("demo")
 def demo(
     data: Annotated[Path, typer.Option("--data", help="Data directory; made when absent.")],
-    customers: Annotated[Path, typer.Option(help="The customers' file.")] = Path(
-        "examples/telco/telco-customer-churn.csv"
-    ),
-    mapping: Annotated[Path, typer.Option(help="How its columns become tags.")] = Path("examples/telco/mapping.toml"),
+    customers: Annotated[
+        Path | None, typer.Option(help="The customers' file; a sample of 7,043 customers unless named.")
+    ] = None,
+    mapping: Annotated[Path | None, typer.Option(help="How its columns become tags; needed with --customers.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8321,
     serves: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve at the end.")] = True,
 ) -> None:
     """Tag a telecoms company's customers, make some tribes, serve them, and say how to try it."""
+    if (customers is None) != (mapping is None):
+        raise problems.ParameterInvalid("Name both --customers and --mapping, or neither.")
+    customers = customers or example_folder() / "telco" / "telco-customer-churn.csv"
+    mapping = mapping or example_folder() / "telco" / "mapping.toml"
     for file in (customers, mapping):
         if not file.exists():
-            raise problems.ParameterInvalid(f"There is no '{file}'; run this where the repository lies, or name it.")
+            raise problems.ParameterInvalid(f"There is no file '{file}'.")
     with installed(data, create=True) as installation:
         site = LocalSite(installation, SPACE.id, "production")
         keep_mapping(installation, mapping)
@@ -99,10 +104,16 @@ def demo(
         token = demonstration_token(installation)
         password = demonstration_password(installation)
         address = f"http://{host}:{port}"
-        say_how_to_try(address, token)
+        say_how_to_try(address, token, data if not serves else None)
         say(f"Sign in at {address}/ as [bold]{EMAIL}[/] with password [bold]{password}[/]\n")
         if serves:
             serve_installation(installation, host, port)
+
+
+def example_folder() -> Path:
+    """Returns the folder of sample data: inside an installed package, or at the top of a clone."""
+    packaged = files("tagloom") / "examples"
+    return Path(str(packaged)) if packaged.is_dir() else Path(__file__).parents[3] / "examples"
 
 
 def keep_mapping(installation: Installation, file: Path) -> None:
@@ -130,11 +141,18 @@ def demonstration_password(installation: Installation) -> str:
     return password
 
 
-def say_how_to_try(address: str, token: str) -> None:
-    """The address, the token, and three lines to try."""
+def say_how_to_try(address: str, token: str, data: Path | None) -> None:
+    """Prints the address, the token, and three lines to try. With `data`, says how to serve it."""
     place = f"{address}/v2/spaces/main/environments/production"
     bearer = '-H "Authorization: Bearer $TOKEN"'
-    say(f"\nServing [bold]{address}[/]  (reference: {address}/docs)  until Ctrl-C. Try in another terminal:\n")
+    reference = f"[bold]{address}[/]  (reference: {address}/docs)"
+    if data is None:
+        say(f"\nServing {reference}  until Ctrl-C. Try in another terminal:\n")
+    else:
+        host, _, port = address.removeprefix("http://").rpartition(":")
+        options = ("" if host == "127.0.0.1" else f" --host {host}") + ("" if port == "8321" else f" --port {port}")
+        tell(f"\nNothing is served yet. Start the server with: tagloom serve --data {data}{options}")
+        say(f"It answers at {reference}. Then try in another terminal:\n")
     say(f"  TOKEN={token}")
     say(f"  curl {bearer} {place}/users/3655-SNQYZ")
     say(f"  curl {bearer} {place}/tribes/at-risk/count")
