@@ -163,6 +163,36 @@ class Catalogue:
             expires_at=expires_at,
         )
 
+    def edit_tag(
+        self,
+        environment: Environment,
+        tag: TagPath,
+        origin: Origin,
+        *,
+        to: TagPath | None = None,
+        description: str | None = None,
+        exclusive: bool | None = None,
+        owner: str | None = None,
+        ttl_seconds: int | None = None,
+        expires_at: Moment | None = None,
+    ) -> Receipt:
+        """Renames a tag that exists and sets fields of it, all as one version or not at all; see the port.
+
+        Raises: BodyInvalid, TagNotFound, TagIsAlias, TagExists, TagMoveInvalid, TagOwned, ExclusiveBranch.
+        """
+        if description is not None:
+            check_description(description)
+        return self._population_of(environment).edit_tag(
+            tag,
+            origin,
+            to=to,
+            description=description,
+            exclusive=exclusive,
+            owner=owner,
+            ttl_seconds=ttl_seconds,
+            expires_at=expires_at,
+        )
+
     def drop_tag(self, environment: Environment, tag: TagPath, origin: Origin, *, force: bool = False) -> Receipt:
         """Takes the tag and what is below it from everybody.
 

@@ -63,3 +63,14 @@ def second_of_branch(path: TagPath, branch: TagPath, other: TagPath) -> problems
         branch=printable(branch),
         other=printable(other),
     )
+
+
+def several_of_branch(branch: TagPath, people: int) -> problems.ExclusiveBranch:
+    """`people` have more than one tag at or below a branch that is to be exclusive."""
+    who = "1 person would have" if people == 1 else f"{people:,} people would have"
+    return problems.ExclusiveBranch(
+        f"{who} more than one tag at or below '{printable(branch)}', which allows one. Remove the others first.",
+        value=printable(branch),
+        branch=printable(branch),
+        people=people,
+    )

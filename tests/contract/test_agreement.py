@@ -242,6 +242,38 @@ class Agreement(RuleBasedStateMachine):
         tag = self._some_tag(place)
         self._both(lambda population: population.move_tag(tag, to, origin))
 
+    @rule(
+        place=places,
+        to=st.none() | paths,
+        origin=origins,
+        description=st.sampled_from([None, "y"]),
+        exclusive=st.sampled_from([None, False, True]),
+        owner=st.sampled_from([None, ""]),
+        ttl_seconds=st.sampled_from([None, 120]),
+    )
+    def edit_tag(
+        self,
+        place: int,
+        to: TagPath | None,
+        origin: Origin,
+        description: str | None,
+        exclusive: bool | None,
+        owner: str | None,
+        ttl_seconds: int | None,
+    ) -> None:
+        tag = self._some_tag(place)
+        self._both(
+            lambda population: population.edit_tag(
+                tag,
+                origin,
+                to=to,
+                description=description,
+                exclusive=exclusive,
+                owner=owner,
+                ttl_seconds=ttl_seconds,
+            )
+        )
+
     @rule(place=places, into=paths, origin=origins)
     def merge_tags(self, place: int, into: TagPath, origin: Origin) -> None:
         tag = self._some_tag(place)

@@ -501,17 +501,6 @@ def test_giving_the_exclusive_branch_itself_takes_what_is_below(plans: Populatio
     assert tags_of(plans, "u1") == ("plan",)
 
 
-def test_giving_a_tag_that_is_borne_takes_the_others_all_the_same(population: Population) -> None:
-    apply(population, "add", user("u1", "plan/free", "plan/pro"))
-    population.put_tag(path("plan"), ADA, exclusive=True)
-    assert tags_of(population, "u1") == ("plan/free", "plan/pro"), "making a branch exclusive takes nothing"
-
-    receipt = apply(population, "add", user("u1", "plan/pro"))
-
-    assert (receipt.added, receipt.removed, receipt.unchanged) == (0, 1, 1)
-    assert tags_of(population, "u1") == ("plan/pro",)
-
-
 def test_a_line_with_two_tags_of_an_exclusive_branch_is_rejected(plans: Population) -> None:
     receipt = apply(plans, "add", user("u1", "plan/free", "plan/pro"), user("u2", "plan/pro", "plan/pro"))
 

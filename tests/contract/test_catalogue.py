@@ -95,13 +95,13 @@ def test_a_move_renames_the_tag_and_all_below_it_and_people_keep_them(population
 
 
 def test_a_moved_tag_keeps_its_description_and_stays_exclusive(population: Population) -> None:
-    apply(population, "add", user("u1", "sports", "sports/golf"))
+    apply(population, "add", user("u1", "sports"), user("u2", "sports/golf"))
     population.put_tag(path("sports"), ADA, description="Games", exclusive=True)
 
     move(population, "sports", "games")
 
     tag = population.get_tag(path("games"))
-    assert (tag.description, tag.exclusive, tag.users, tag.subtree_users) == ("Games", True, 1, 1)
+    assert (tag.description, tag.exclusive, tag.users, tag.subtree_users) == ("Games", True, 1, 2)
 
 
 def test_the_old_path_and_all_below_it_stay_as_aliases(population: Population) -> None:
@@ -460,3 +460,34 @@ def test_the_catalogue_survives_a_crash(subject: Subject) -> None:
 
     again = subject.population
     assert (again.list_tags(limit=9), again.aliases(), again.version()) == before
+
+
+def test_an_edit_renames_and_describes_as_one_version(population: Population) -> None:
+    apply(population, "add", user("u1", "a", "a/x"))
+
+    receipt = population.edit_tag(path("a"), ADA, to=path("b"), description="Bees", exclusive=False, ttl_seconds=60)
+
+    tag = population.get_tag(path("b"))
+    assert (receipt.version, receipt.new_tags) == (2, 0)
+    assert (tag.description, tag.ttl, tags_of(population, "u1")) == ("Bees", "1m", ("b", "b/x"))
+    assert population.get_change(2).action == "move tag"
+
+
+def test_an_edit_of_a_branch_makes_it_a_tag_where_it_moves_to(population: Population) -> None:
+    apply(population, "add", user("u1", "a/x"))
+
+    receipt = population.edit_tag(path("a"), ADA, to=path("b"), description="Bees")
+
+    assert (receipt.version, receipt.new_tags) == (2, 1)
+    assert (population.get_tag(path("b")).implied, tags_of(population, "u1")) == (False, ("b/x",))
+
+
+def test_an_edit_that_is_refused_changes_nothing(population: Population) -> None:
+    apply(population, "add", user("u1", "a/x", "a/y"))
+
+    with pytest.raises(problems.ExclusiveBranch):
+        population.edit_tag(path("a"), ADA, to=path("b"), exclusive=True)
+    with pytest.raises(problems.TagNotFound):
+        population.edit_tag(path("c"), ADA, description="Cs")
+
+    assert (population.version(), tags_of(population, "u1")) == (1, ("a/x", "a/y"))

@@ -393,14 +393,14 @@ def test_undo_of_a_merge_parts_the_tags_again(population: Population) -> None:
 
 
 def test_undo_of_a_drop_gives_tag_and_taggings_back(population: Population) -> None:
-    apply(population, "add", user("u1", "a", "a/x"))
+    apply(population, "add", user("u1", "a"), user("u2", "a/x"))
     population.put_tag(path("a"), ADA, description="As", exclusive=True)
     population.drop_tag(path("a"), ADA)
 
     receipt = population.undo(3, ADA)
 
     assert (receipt.added, receipt.new_tags) == (2, 0)
-    assert tags_of(population, "u1") == ("a", "a/x")
+    assert (tags_of(population, "u1"), tags_of(population, "u2")) == (("a",), ("a/x",))
     assert population.get_tag(path("a")).description == "As"
 
 

@@ -170,3 +170,34 @@ def test_an_erased_person_goes_with_what_others_own(owned: Population) -> None:
     owned.erase_person(line.person, ADA)
     assert tags_of(owned, "u2") is None
     assert owned.apply([part([user("u2", "fan")])], Request(mode="add", origin=ADA)).new_people == 1
+
+
+def test_a_release_and_a_move_are_one_version(population: Population) -> None:
+    apply(population, "add", user("u1", "crm/gold"))
+    population.put_tag(path("crm"), ADA, owner="sync crm")
+
+    receipt = population.edit_tag(path("crm"), BOB, to=path("sales"), owner="", description="By hand.")
+
+    assert receipt.version == 3
+    assert (tags_of(population, "u1"), population.get_tag(path("sales")).owner) == (("sales/gold",), "")
+    population.undo(3, ADA)
+    assert (tags_of(population, "u1"), population.get_tag(path("crm")).owner) == (("crm/gold",), "sync crm")
+
+
+def test_a_move_that_is_refused_leaves_the_owner(population: Population) -> None:
+    apply(population, "add", user("u1", "crm", "sales"))
+    population.put_tag(path("crm"), ADA, owner="sync crm")
+
+    with pytest.raises(problems.TagExists):
+        population.edit_tag(path("crm"), BOB, to=path("sales"), owner="")
+
+    assert (population.version(), population.get_tag(path("crm")).owner) == (2, "sync crm")
+
+
+def test_a_release_below_a_branch_of_another_owner_does_not_open_the_way_out_of_it(population: Population) -> None:
+    apply(population, "add", user("u1", "crm/gold"))
+    for tag in ("crm", "crm/gold"):
+        population.put_tag(path(tag), ADA, owner="sync crm")
+
+    with pytest.raises(problems.TagOwned):
+        population.edit_tag(path("crm/gold"), BOB, to=path("gold"), owner="")

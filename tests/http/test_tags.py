@@ -109,3 +109,16 @@ def test_a_patch_needs_something_to_change(loom: Tagloom, http: httpx.Client) ->
     assert http.patch(f"{loom.place.address}/tags/a", json={}).status_code == 422
     assert http.patch(f"{loom.place.address}/tags/b", json={"description": "x"}).status_code == 404
     assert http.patch(f"{loom.place.address}/tags/a", json={"tag": "B"}).json()["field"] == "$.tag"
+
+
+def test_a_patch_is_one_version_or_none(loom: Tagloom, http: httpx.Client) -> None:
+    loom.give_tag("a", user="u1")
+    before = loom.give_tag("b", user="u2").version
+    address = f"{loom.place.address}/tags/a"
+
+    refused = http.patch(address, json={"tag": "b", "description": "x", "exclusive": True, "owner": None})
+    assert (refused.status_code, loom.get_tag("a").description) == (409, "")
+
+    done = http.patch(address, json={"tag": "c", "description": "x", "exclusive": True, "owner": None, "ttl": "1d"})
+    assert done.json()["version"] == before + 1
+    assert loom.get_tag("c").description == "x"

@@ -96,6 +96,15 @@ class Draft:
         if people:
             self.removed[row] = self.removed[row] | people if row in self.removed else people
 
+    def withhold(self, row: int, people: BitMap) -> None:
+        """Takes back that these people are added to a tag, and when their taggings would expire."""
+        self.added[row] = self.added[row] - people
+        if not self.added[row]:
+            del self.added[row]
+        shifts = {end: Shift(added - people, removed) for end, (added, removed) in self.ends.pop(row, {}).items()}
+        if kept := {end: shift for end, shift in shifts.items() if shift.added or shift.removed}:
+            self.ends[row] = kept
+
     def start_end(self, tag: int, row: int, people: BitMap) -> None:
         """Notes people whose tagging of a tag ends with a row, and did not."""
         if people:

@@ -11,6 +11,7 @@ from tagloom.engine.chunks import BitMap
 from tagloom.engine.directory import Page, pack_keys, pack_page, unpack_keys, unpack_page
 from tagloom.engine.effects import Effect, receipt_of
 from tagloom.engine.ends import merge_ends, settle
+from tagloom.engine.exclusive import refuse_several
 from tagloom.engine.keys import KeyHash, key_of
 from tagloom.engine.storage import Row
 from tagloom.model import Origin, Person, Receipt
@@ -37,8 +38,34 @@ def put(tag: TagPath, view: View, origin: Origin, at: str, told: Mapping[str, An
 
 def move(tag: TagPath, to: TagPath, view: View, origin: Origin, at: str) -> Receipt:
     """Renames a tag and what is below it."""
+    draft = Draft()
+    _move(tag, to, view, draft, {})
+    return _done(draft, view, origin, "move tag", at)
+
+
+def edit(tag: TagPath, to: TagPath, view: View, origin: Origin, at: str, told: Mapping[str, Any]) -> Receipt:
+    """Renames a tag unless `to` is its own path, and sets fields of its row: one version."""
+    if to == tag:
+        _rows_at_or_below(tag, view)
+        return put(tag, view, origin, at, told)
+    draft = Draft()
+    own, new_tags = view.live(tag), 0
+    _move(tag, to, view, draft, told)
+    if own is None and told:
+        # A branch without a tag of its own: the fields are those of the tag at the new place.
+        row = view.live(to)
+        if row is None:
+            view.tag_row(to, draft, **told)
+            new_tags = 1
+        elif (wanted := row._replace(**told)) != row:
+            view.put_row(wanted, draft)
+    return _done(draft, view, origin, "move tag", at, new_tags=new_tags)
+
+
+def _move(tag: TagPath, to: TagPath, view: View, draft: Draft, told: Mapping[str, Any]) -> None:
+    """Renames a tag and what is below it; `told` are fields of the tag's own row to set with that."""
     rows = _rows_at_or_below(tag, view)
-    _refuse_owned(tag, view)
+    _refuse_owned(tag, view, is_released=told.get("owner") == "")
     _refuse_owned(to, view)
     if is_at_or_below(to, tag):
         raise problems.TagMoveInvalid(f"'{tag}' cannot be moved to '{to}', which lies at or below it.", value=to)
@@ -50,11 +77,10 @@ def move(tag: TagPath, to: TagPath, view: View, origin: Origin, at: str) -> Rece
         standing = view.live(target)
         if standing is not None and standing.id not in targets:
             raise problems.TagExists(f"'{target}' exists already. Merge the two instead.", value=target)
-    draft = Draft()
     for row in rows:
-        view.put_row(row._replace(path=targets[row.id]), draft)
+        fields = told if row.path == tag else {}
+        view.put_row(row._replace(**{**fields, "path": targets[row.id]}), draft)
     _put_alias(tag, to, view, draft)
-    return _done(draft, view, origin, "move tag", at)
 
 
 def merge(tag: TagPath, into: TagPath, view: View, origin: Origin, at: str) -> Receipt:
@@ -108,11 +134,18 @@ def _put_alias(tag: TagPath, target: TagPath, view: View, draft: Draft) -> None:
         view.put_alias(tag, target, draft)
 
 
-def _refuse_owned(tag: TagPath, view: View, owner: str = "") -> None:
-    """Raises: TagOwned: the tag, or a branch above or below it, belongs to somebody else."""
+def _refuse_owned(tag: TagPath, view: View, owner: str = "", *, is_released: bool = False) -> None:
+    """Refuses a tag that belongs to somebody else; with `is_released` its own owner does not count.
+
+    Raises:
+        TagOwned: the tag, or a branch above or below it, belongs to somebody else.
+    """
     above = view.dictionary.owned_branch(tag)
+    if is_released and above is not None and above[0] == tag:
+        parent = next(iter(branches_above(tag)), None)
+        above = None if parent is None else view.dictionary.owned_branch(parent)
     for branch, whose in (*([above] if above else ()), *view.dictionary.owned_below(tag)):
-        if whose != owner:
+        if whose != owner and not (is_released and branch == tag):
             raise refusals.owned(tag, branch, whose)
 
 
@@ -171,6 +204,7 @@ def _wipe_hash(high: int, low: int, view: View) -> None:
 
 def _done(draft: Draft, view: View, origin: Origin, action: str, at: str, *, new_tags: int = 0) -> Receipt:
     settle(view, draft)
+    refuse_several(draft, view)
     facts = set(view.dictionary.facts.values())
     added = sum(len(people) for row, people in draft.added.items() if row not in facts)
     removed = sum(len(people) for row, people in draft.removed.items() if row not in facts)

@@ -11,6 +11,7 @@ from tagloom.engine.batch import as_today, row_state
 from tagloom.engine.chunks import BitMap, bitmap_of, from_bytes
 from tagloom.engine.dictionary import FACTS
 from tagloom.engine.directory import unpack_keys, unpack_page
+from tagloom.engine.exclusive import broken_branches
 from tagloom.engine.keys import KeyHash
 from tagloom.engine.storage import (
     ChunkChange,
@@ -44,6 +45,7 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     whole = {row: _whole(snapshot, row) for row in facts.values()}
     yield from _everyone_is_users_and_visitors(snapshot, rows, facts, whole)
     yield from _ends_are_of_bearers(snapshot, rows)
+    yield from _exclusive_branches_allow_one_tag(snapshot, rows)
     yield from _keys_and_hashes_agree(snapshot, facts, whole)
     yield from _steps_name_their_versions(snapshot)
 
@@ -235,6 +237,12 @@ def _ends_are_of_bearers(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[s
         if twice := known & people:
             yield f"{len(twice)} people end twice with {where}"
         known |= people
+
+
+def _exclusive_branches_allow_one_tag(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:
+    tags = [row for row in rows.values() if row.kind == "tag"]
+    for branch, count in broken_branches(tags, lambda row: _whole(snapshot, row)):
+        yield f"the branch '{branch}' is exclusive, and {count} people have more than one tag of it"
 
 
 def _keys_and_hashes_agree(snapshot: Snapshot, facts: dict[str, int], whole: dict[int, BitMap]) -> Iterator[str]:

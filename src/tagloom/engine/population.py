@@ -246,15 +246,24 @@ class BitmapPopulation:
         expires_at: Moment | None = None,
     ) -> Receipt:
         """See the port."""
-        wanted = {
-            "description": description,
-            "exclusive": exclusive,
-            "owner": owner,
-            "ttl_seconds": ttl_seconds,
-            "expires_at": expires_at,
-        }
-        told = {name: value for name, value in wanted.items() if value is not None}
+        told = _given(description, exclusive, owner, ttl_seconds, expires_at)
         return self._alone(lambda view: catalogue.put(tag, view, origin, self._at(), told))
+
+    def edit_tag(
+        self,
+        tag: TagPath,
+        origin: Origin,
+        *,
+        to: TagPath | None = None,
+        description: str | None = None,
+        exclusive: bool | None = None,
+        owner: str | None = None,
+        ttl_seconds: int | None = None,
+        expires_at: Moment | None = None,
+    ) -> Receipt:
+        """See the port."""
+        told = _given(description, exclusive, owner, ttl_seconds, expires_at)
+        return self._alone(lambda view: catalogue.edit(tag, to or tag, view, origin, self._at(), told))
 
     def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
         """See the port."""
@@ -548,6 +557,24 @@ class BitmapPopulation:
         """See the port."""
         with self._standing.reading() as snapshot:
             return compacting.foresee(version, snapshot)
+
+
+def _given(
+    description: str | None,
+    exclusive: bool | None,
+    owner: str | None,
+    ttl_seconds: int | None,
+    expires_at: Moment | None,
+) -> dict[str, object]:
+    """Returns the fields of a tag's row that are to be set."""
+    wanted = {
+        "description": description,
+        "exclusive": exclusive,
+        "owner": owner,
+        "ttl_seconds": ttl_seconds,
+        "expires_at": expires_at,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}
 
 
 def _undo_receipt(effect: Effect, at: Version, undone: Sequence[Version], *, dry_run: bool) -> Receipt:

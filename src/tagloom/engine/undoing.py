@@ -1,15 +1,16 @@
-"""What takes back some versions at once, as a draft: exactly, and sparing what others touched since."""
+"""Undoes some versions at once, as a draft: exactly, leaving alone what others changed since."""
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, groupby
 from typing import NamedTuple
 
-from tagloom import limits, problems
+from tagloom import limits, problems, refusals
 from tagloom.engine.batch import Draft, View, as_today, row_from, row_state
 from tagloom.engine.chunks import BitMap, from_bytes
 from tagloom.engine.compacting import compacted, horizon_of
 from tagloom.engine.effects import Effect
 from tagloom.engine.ends import set_end
+from tagloom.engine.exclusive import spare_several
 from tagloom.engine.storage import ChunkChange, Entry, Row
 from tagloom.engine.sweeping import ACTION as SWEEP
 from tagloom.tags import TagPath, branches_above
@@ -99,6 +100,10 @@ def undo_effect(versions: Collection[int], view: View, *, override: bool = False
             bearing = (held - lost) | won
             for end, people in taken.ends.items():
                 _put_end_back(row, end, people & bearing, moments[end], view, draft)
+    spared, broken = spare_several(draft, _rows_after(back, born, view, draft), view)
+    if broken is not None:
+        raise problems.UndoConflict(f"This cannot be undone: {refusals.several_of_branch(*broken).detail}")
+    left_alone += spared
     _put_entries_back(entries, back, born, view, draft)
     _send_away(candidates, view, draft)
     tags = {row for row in draft.added.keys() | draft.removed.keys() if row not in facts}
@@ -247,6 +252,16 @@ def _rows_back(entries: dict[tuple[str, str], _Origin], view: View) -> tuple[dic
             now = view.dictionary.rows[int(name)]
             born[int(name)] = now if now.is_live or not origin.alive else row_from(int(name), origin.alive)
     return back, born
+
+
+def _rows_after(back: dict[int, Row], born: dict[int, Row], view: View, draft: Draft) -> dict[int, Row]:
+    """The live tags after the undo, as its draft says so far. A tag that the versions made stays while it is used."""
+    rows = {row.id: row for row in view.subtree("") if row.id not in born}
+    rows.update(back)
+    for row in born.values():
+        if row.id in draft.added or view.whole(row.id) - draft.removed.get(row.id, _NOBODY):
+            rows[row.id] = row
+    return rows
 
 
 def _put_entries_back(

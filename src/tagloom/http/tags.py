@@ -1,7 +1,5 @@
 """The catalogue of an environment."""
 
-from typing import Any
-
 import msgspec
 from msgspec import UNSET
 
@@ -12,9 +10,8 @@ from tagloom.http.call import Answer, Call, Stream
 from tagloom.http.paging import page_of
 from tagloom.http.shapes import AliasesPage, AliasItem, MergeBody, TagAnswer, TagBody, TagPatch, TagsPage
 from tagloom.http.streams import export_format, export_stream
-from tagloom.model import Match, Receipt
+from tagloom.model import Match
 from tagloom.tags import TagPath, parse_tag
-from tagloom.tribes import check_description
 
 
 async def list_tags(call: Call) -> Answer:
@@ -68,37 +65,31 @@ async def put_tag(call: Call) -> Answer:
 
 
 async def patch_tag(call: Call) -> Answer:
-    """Renames or moves, describes, and says when it ends."""
-    tag, environment, origin, population = call.tag(), call.environment, call.origin, call.population
+    """Renames or moves, describes, and says when it expires: one version or none."""
+    tag, environment, origin = call.tag(), call.environment, call.origin
     body = await read_json(call, TagPatch)
     to = None if body.tag is UNSET else _parsed(body.tag, "$.tag")
-    description = None if body.description is UNSET else check_description(body.description)
+    description = None if body.description is UNSET else body.description
     exclusive = None if body.exclusive is UNSET else body.exclusive
     owner = "" if body.owner is None else None
-    told: dict[str, Any] = {
-        "description": description,
-        "exclusive": exclusive,
-        "ttl_seconds": body.ttl_seconds(),
-        "expires_at": body.moment(call.doors.now()),
-    }
-    is_described = any(value is not None for value in told.values())
-    if to is None and owner is None and not is_described:
+    ttl_seconds, expires_at = body.ttl_seconds(), body.moment(call.doors.now())
+    if all(given is None for given in (to, description, exclusive, owner, ttl_seconds, expires_at)):
         raise problems.BodyInvalid("Give tag, description, exclusive, ttl, expires_at or owner.", field="$")
-
-    def write() -> Receipt:
-        receipts = []
-        if owner is not None:
-            receipts.append(population.put_tag(tag, origin, owner=owner))
-        if to is not None and to != tag:
-            receipts.append(population.move_tag(tag, to, origin))
-        elif population.resolve(tag) == tag:
-            population.get_tag(tag)
-        if is_described or not receipts:
-            receipts.append(call.doors.catalogue.put_tag(environment, to or tag, origin, **told))
-        first, last = receipts[0], receipts[-1]
-        return last if first is last else msgspec.structs.replace(last, new_tags=first.new_tags)
-
-    return Answer(await call.in_thread(write))
+    return Answer(
+        await call.in_thread(
+            lambda: call.doors.catalogue.edit_tag(
+                environment,
+                tag,
+                origin,
+                to=to,
+                description=description,
+                exclusive=exclusive,
+                owner=owner,
+                ttl_seconds=ttl_seconds,
+                expires_at=expires_at,
+            )
+        )
+    )
 
 
 async def drop_tag(call: Call) -> Answer:

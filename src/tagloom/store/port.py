@@ -278,6 +278,25 @@ class Population(Protocol):
         Raises: TagIsAlias; TagOwned: somebody else owns it, or a branch above or below it.
         """
 
+    def edit_tag(
+        self,
+        tag: TagPath,
+        origin: Origin,
+        *,
+        to: TagPath | None = None,
+        description: str | None = None,
+        exclusive: bool | None = None,
+        owner: str | None = None,
+        ttl_seconds: int | None = None,
+        expires_at: Moment | None = None,
+    ) -> Receipt:
+        """Renames a tag to `to` and sets fields of it as `put_tag` does, all as one version or not at all.
+
+        The tag, or a branch of that name, must exist. A branch of which fields are set becomes a tag of its own. An
+        empty `owner` releases the tag first, so that it can be renamed.
+        Raises: what `move_tag` and `put_tag` raise; TagNotFound.
+        """
+
     def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
         """Renames the tag and everything below it; people keep it, and the old path stays as an alias.
 

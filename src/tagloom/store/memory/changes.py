@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from tagloom import limits, problems, tags
+from tagloom import limits, problems, refusals, tags
 from tagloom.expiry import Moment
 from tagloom.model import Ordinal, TribeMode, Version
 from tagloom.store.memory.state import Effect, Entry, Number, Record, State, Tagging
@@ -214,6 +214,7 @@ def undone(
             else:
                 is_spared = True
         left_alone += is_spared
+    left_alone += _spare_several(draft, state, {number: alive for number, (_, alive) in born.items()})
     for ordinal, first in first_of_people.items():
         if first is not None and first.is_added and ordinal in draft.bears and not draft.bears[ordinal]:
             del draft.bears[ordinal]
@@ -227,6 +228,28 @@ def undone(
     if wrong:
         raise problems.UndoConflict(f"This cannot be undone: {wrong}.")
     return draft, left_alone, tuple(sorted(touched_by)[: limits.VERSIONS_NAMED_MAX])
+
+
+def _spare_several(draft: State, before: State, born: Mapping[Number, Entry]) -> int:
+    """Leaves alone what an undo would give somebody beside another tag of an exclusive branch; tells how many taggings.
+
+    Raises: UndoConflict: somebody would have two without being given any.
+    """
+    after = draft.copy()
+    for number, alive in born.items():
+        is_used = any(number in numbers for numbers in draft.bears.values())
+        after.entries[number] = alive if is_used else msgspec.structs.replace(alive, is_live=False)
+    spared = 0
+    for branch in after.list_exclusive():
+        inside = set(after.live_numbers(branch))
+        for ordinal, numbers in draft.bears.items():
+            if len(numbers & inside) > 1:
+                given = (numbers & inside) - before.bears.get(ordinal, frozenset())
+                draft.bears[ordinal] = numbers - given
+                spared += len(given)
+        if several := draft.people_with_several(inside):
+            raise problems.UndoConflict(f"This cannot be undone: {refusals.several_of_branch(branch, several).detail}")
+    return spared
 
 
 def _people(history: Sequence[Record], wanted: Container[Version]) -> set[Ordinal]:

@@ -272,33 +272,78 @@ class MemoryPopulation(Answers):
         expires_at: Moment | None = None,
     ) -> Receipt:
         with self._lock:
-            if self._state.resolve(tag) != tag:
+            draft = self._described(
+                self._state,
+                tag,
+                description=description,
+                exclusive=exclusive,
+                owner=owner,
+                ttl_seconds=ttl_seconds,
+                expires_at=expires_at,
+            )
+            draft.refuse_several()
+            action = "describe tag" if self._state.is_live(tag) else "create tag"
+            return self._commit(draft, action, origin).receipt()
+
+    def edit_tag(
+        self,
+        tag: TagPath,
+        origin: Origin,
+        *,
+        to: TagPath | None = None,
+        description: str | None = None,
+        exclusive: bool | None = None,
+        owner: str | None = None,
+        ttl_seconds: int | None = None,
+        expires_at: Moment | None = None,
+    ) -> Receipt:
+        with self._lock:
+            if not self._state.live_numbers(tag):
                 raise not_found(self._state, tag)
-            if owner:
-                self._state.refuse_owned(tag, owner)
-            draft = self._state.copy()
-            action = "describe tag" if draft.is_live(tag) else "create tag"
-            number = draft.create_tag(tag)
-            given = {
+            fields: dict[str, Any] = {
                 "description": description,
                 "exclusive": exclusive,
                 "owner": owner,
                 "ttl_seconds": ttl_seconds,
                 "expires_at": expires_at,
             }
-            changed = {name: value for name, value in given.items() if value is not None}
-            draft.entries[number] = msgspec.structs.replace(draft.entries[number], **changed)
-            return self._commit(draft, action, origin).receipt()
+            if to in (None, tag):
+                return self.put_tag(tag, origin, **fields)
+            draft = self._state
+            if owner == "":
+                draft = draft.copy()
+                draft.release(tag)
+            draft = moved(draft, tag, to)
+            if any(value is not None for value in fields.values()):
+                draft = self._described(draft, to, **fields)
+            draft.refuse_several()
+            return self._commit(draft, "move tag", origin).receipt()
+
+    @staticmethod
+    def _described(state: State, tag: TagPath, *, owner: str | None, **fields: Any) -> State:
+        """The state in which a tag is there and has these fields."""
+        if state.resolve(tag) != tag:
+            raise not_found(state, tag)
+        if owner:
+            state.refuse_owned(tag, owner)
+        draft = state.copy()
+        number = draft.create_tag(tag)
+        changed = {name: value for name, value in {**fields, "owner": owner}.items() if value is not None}
+        draft.entries[number] = msgspec.structs.replace(draft.entries[number], **changed)
+        return draft
 
     def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
         with self._lock:
-            return self._commit(moved(self._state, tag, to), "move tag", origin).receipt()
+            draft = moved(self._state, tag, to)
+            draft.refuse_several()
+            return self._commit(draft, "move tag", origin).receipt()
 
     def merge_tags(self, tag: TagPath, into: TagPath, origin: Origin) -> Receipt:
         with self._lock:
             if not self._state.live_numbers(tag):
                 raise not_found(self._state, tag)
             draft = merged(self._state, tag, self._state.resolve(into))
+            draft.refuse_several()
             return self._commit(draft, "merge tags", origin).receipt()
 
     def drop_tag(self, tag: TagPath, origin: Origin) -> Receipt:

@@ -1,6 +1,6 @@
 """The whole state of a population as of one version, in plain dicts and sets, and the difference between two."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TypeAlias
 
@@ -103,6 +103,21 @@ class State:
         live = {entry.path for entry in self.entries.values() if entry.is_live and entry.exclusive}
         return tuple(branch for branch in (path, *tags.branches_above(path)) if branch in live)
 
+    def list_exclusive(self) -> list[TagPath]:
+        """The exclusive branches, in order of their paths."""
+        return sorted(entry.path for entry in self.entries.values() if entry.is_live and entry.exclusive)
+
+    def people_with_several(self, numbers: Collection[Number]) -> int:
+        """How many people have more than one of these tags."""
+        inside = frozenset(numbers)
+        return sum(len(borne & inside) > 1 for borne in self.bears.values())
+
+    def refuse_several(self) -> None:
+        """Raises: ExclusiveBranch: somebody has two tags of an exclusive branch."""
+        for branch in self.list_exclusive():
+            if several := self.people_with_several(self.live_numbers(branch)):
+                raise refusals.several_of_branch(branch, several)
+
     def owned(self, path: TagPath) -> tuple[TagPath, str] | None:
         """The nearest branch at or above the path that somebody owns, and the owner."""
         owners = {entry.path: entry.owner for entry in self.entries.values() if entry.is_live and entry.owner}
@@ -114,6 +129,12 @@ class State:
         for branch, whose in (found for found in (self.owned(path), *below) if found):
             if whose != owner:
                 raise refusals.owned(path, branch, whose)
+
+    def release(self, tag: TagPath) -> None:
+        """A tag that is there belongs to nobody from now on."""
+        for number in self.live_numbers(tag):
+            if self.entries[number].path == tag:
+                self.entries[number] = msgspec.structs.replace(self.entries[number], owner="")
 
     def live_paths(self) -> set[TagPath]:
         return {entry.path for entry in self.entries.values() if entry.is_live}
