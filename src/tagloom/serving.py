@@ -93,15 +93,6 @@ async def _serve(installation: Installation, host: str, port: int) -> None:
     await server.serve()
 
 
-def log_troubles() -> None:
-    """Logs of a command that serves nothing: what went wrong, to standard error, unless somebody said otherwise."""
-    if not structlog.is_configured():
-        structlog.configure(
-            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-            logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-        )
-
-
 def log_as_json(level: str) -> None:
     """One JSON object a line, with a UTC time; lines below the level cost nothing."""
     structlog.configure(

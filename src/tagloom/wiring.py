@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tagloom import problems
 from tagloom.accounts import Accounts
@@ -21,10 +22,12 @@ from tagloom.passwords import Passwords
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.store.control import SqlControl
 from tagloom.store.copying import Copied, copy
-from tagloom.store.postgres import PostgresDatabase
 from tagloom.store.sqlite import SqliteDatabase
 from tagloom.syncing.reach import Reach
 from tagloom.syncing.secrets import Secrets
+
+if TYPE_CHECKING:
+    from tagloom.store.postgres import PostgresDatabase
 
 ORGANIZATION = Organization("main", "Main")
 SPACE = Space("main", "main", "Main")
@@ -120,8 +123,8 @@ class Installation:
             writes_queued=self.committer.waiting(),
             commits=self.committer.commits,
             lock_times=database.lock_times,
-            connections=database.connections.counts() if isinstance(database, PostgresDatabase) else None,
-            following=database.stamps.counts() if isinstance(database, PostgresDatabase) else None,
+            connections=database.connections.counts() if not isinstance(database, SqliteDatabase) else None,
+            following=database.stamps.counts() if not isinstance(database, SqliteDatabase) else None,
         )
 
     def check_ready(self) -> None:
@@ -166,9 +169,14 @@ def open_installation(
     return installation
 
 
-def _open_database(settings: Settings, *, create: bool, distribute: bool = False) -> SqliteDatabase | PostgresDatabase:
+def _open_database(
+    settings: Settings, *, create: bool, distribute: bool = False
+) -> "SqliteDatabase | PostgresDatabase":
     where = settings.database
     if isinstance(where, PostgresUrl):
+        # The driver is imported where it is used: it costs every command a tenth of a second.
+        from tagloom.store.postgres import PostgresDatabase
+
         return PostgresDatabase(where.text, create=create, distribute=distribute)
     if distribute:
         raise problems.ParameterInvalid("Only a PostgreSQL database with Citus can be distributed; this is SQLite.")
@@ -229,7 +237,7 @@ def backup(installation: Installation, target: Path) -> None:
     Raises:
         ParameterInvalid: the target exists already, or the database is PostgreSQL, which has tools of its own.
     """
-    if isinstance(installation.database, PostgresDatabase):
+    if not isinstance(installation.database, SqliteDatabase):
         raise problems.ParameterInvalid(
             "A PostgreSQL database is backed up by its own tools: pg_dump --format=custom, or a base backup."
         )

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.main import get_command
 
 from tagloom import cli, limits, model, problems
 from tagloom.http.addresses import ORGANIZATION, SPACE, E
@@ -41,7 +40,11 @@ def leaves(command: Any, path: tuple[str, ...] = ("tagloom",)) -> dict[str, set[
     return found
 
 
-COMMANDS = leaves(get_command(cli.app))
+COMMANDS = {
+    path: options
+    for name in cli.COMMANDS
+    for path, options in leaves(cli.load_command(name), ("tagloom", name)).items()
+}
 COMMAND_SECTIONS = sections(DOCS / "command-line.md", 3)
 
 

@@ -3,19 +3,44 @@
 import errno
 import os
 import sys
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from tagloom import problems
-from tagloom.cli import demonstration, importing, installing, inviting, keeping, shelving, syncing, targeting, writing
+from tagloom import __version__, problems
 from tagloom.cli.speaking import complain, complain_of_files, complain_of_usage
-from tagloom.serving import log_troubles
 
 # Typer gives no name to the class above this one; every complaint about the arguments is one.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 WRONG_USAGE = (problems.ParameterInvalid, problems.InstallationMissing)
+
+# Each command, the module that defines it, and its line of help. A module is imported when one of its commands runs:
+# all of them take two seconds, and the help needs none. A test compares the lines with the commands' own.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "init": ("installing", "Create an installation if there is none, and print the administrator's token once."),
+    "serve": ("installing", "Update the schema and serve the API and the console until SIGTERM or SIGINT."),
+    "demo": ("demonstration", "Load a sample of customers with tags and tribes, and serve it."),
+    "import": ("importing", "Tag people from a file; exit 3 when some lines were rejected."),
+    "tag": ("writing", "Add tags to a person, or remove them."),
+    "show": ("targeting", "Show a person's tags and tribes, and why; exit 1 when the person is unknown."),
+    "tribe": ("targeting", "Tribes: list, create, count, tag, delete."),
+    "export": ("targeting", "Write the people of a tribe or tag, or every tagging."),
+    "history": ("writing", "List the latest versions: time, actor, source and effect."),
+    "undo": ("writing", "Undo versions as one new version; what others changed since is left alone."),
+    "mapping": ("shelving", "Mappings of a space: list, show, propose, put, drop."),
+    "sync": ("syncing", "Syncs of a server: sources that are read on a schedule, on demand, or pushed."),
+    "token": ("installing", "Access tokens: create, list, revoke."),
+    "teammate": ("inviting", "Teammates: list, invite, reset a password."),
+    "retention": ("keeping", "Show or set how long an environment keeps its history."),
+    "compact": ("keeping", "Delete the history that is older than its retention, where no server does."),
+    "sweep": ("installing", "Remove every tagging that has expired, where no server does."),
+    "check": ("installing", "Check the stored data against every invariant; exit 1 and name what is broken."),
+    "backup": ("installing", "Copy a live installation into one consistent file."),
+    "copy": ("installing", "Copy an installation with its history into another database, and compare both."),
+}
 
 
 class Commands(TyperGroup):
@@ -26,7 +51,6 @@ class Commands(TyperGroup):
         sys.exit(self._run(*args, **named | {"standalone_mode": False}))
 
     def _run(self, *args: Any, **named: Any) -> int:
-        log_troubles()
         try:
             code = super().main(*args, **named)
             sys.stdout.flush()
@@ -47,19 +71,52 @@ class Commands(TyperGroup):
                 complain_of_files(error)
             return 1
 
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Returns the names of all commands, the most used first."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Returns a command's name and line of help, without importing it."""
+        found = COMMANDS.get(cmd_name)
+        return None if found is None else TyperCommand(cmd_name, help=found[1])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Imports the command that the arguments name."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command if name is None else load_command(name), rest
+
+
+def load_command(name: str) -> Any:
+    """Imports the module of a command and returns the command. Raises: KeyError: there is none of that name."""
+    import_module("tagloom.cli.logs").log_troubles()
+    module = import_module(f"tagloom.cli.{COMMANDS[name][0]}")
+    return typer.main.get_group(module.app).commands[name]
+
 
 app = typer.Typer(
     name="tagloom",
     cls=Commands,
     help="User tags on every user of a product, and the tribes they make.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (installing, keeping, inviting, importing, writing, targeting, syncing, shelving, demonstration):
-    app.registered_commands.extend(part.app.registered_commands)
-    app.registered_groups.extend(part.app.registered_groups)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"tagloom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """User tags on every user of a product, and the tribes they make."""
 
 
 def main() -> None:

@@ -17,7 +17,6 @@ from tagloom.cli.options import installed
 from tagloom.cli.site import LocalSite, TribeDraft
 from tagloom.cli.speaking import say, say_receipt, say_table, tell
 from tagloom.importing.shelf import Mappings
-from tagloom.serving import serve_installation
 from tagloom.wiring import ORGANIZATION, SPACE, Installation
 
 app = typer.Typer()
@@ -75,7 +74,7 @@ def demo(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8321,
     serves: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve at the end.")] = True,
 ) -> None:
-    """Tag a telecoms company's customers, make some tribes, serve them, and say how to try it."""
+    """Load a sample of customers with tags and tribes, and serve it."""
     if (customers is None) != (mapping is None):
         raise problems.ParameterInvalid("Name both --customers and --mapping, or neither.")
     customers = customers or example_folder() / "telco" / "telco-customer-churn.csv"
@@ -107,6 +106,9 @@ def demo(
         say_how_to_try(address, token, data if not serves else None)
         say(f"Sign in at {address}/ as [bold]{EMAIL}[/] with password [bold]{password}[/]\n")
         if serves:
+            # The web framework is imported where something is served: it costs every command half a second.
+            from tagloom.serving import serve_installation
+
             serve_installation(installation, host, port)
 
 

@@ -83,7 +83,7 @@ def import_file(
     expires_at: ExpiresAtOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tag people from a file, by an import; exit 3 when some lines were rejected."""
+    """Tag people from a file; exit 3 when some lines were rejected."""
     source = _source(file, secret)
     wanted = Wanted(
         file=source,

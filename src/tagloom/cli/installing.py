@@ -13,7 +13,6 @@ from tagloom.cli.speaking import progress, say, say_json, say_table, tell
 from tagloom.expiry import DAY, span_seconds
 from tagloom.loom import make_loom
 from tagloom.model import SCOPES, Scope, Token
-from tagloom.serving import serve_installation
 from tagloom.settings import parse_database_url
 from tagloom.wiring import ORGANIZATION, SPACE, Installation, backup, check, copy_installation
 
@@ -32,7 +31,7 @@ def init(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Create an installation, if there is none, and print the administrator's token once."""
+    """Create an installation if there is none, and print the administrator's token once."""
     with installed(data, create=True, distribute=distributed) as installation:
         made: dict[str, Any] = {
             "organization": ORGANIZATION.id,
@@ -54,7 +53,7 @@ def init(
 
 
 def administrator_token(installation: Installation, name: str = "administrator") -> str:
-    """A new token that may do everything."""
+    """Creates a token with every scope."""
     access = Access(installation.control)
     return access.create_token(ORGANIZATION.id, name, ("admin",), days=ADMINISTRATOR_DAYS)[1]
 
@@ -65,12 +64,15 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8321,
 ) -> None:
-    """Bring the schema up to date and serve the Platform API until SIGTERM or SIGINT."""
+    """Update the schema and serve the API and the console until SIGTERM or SIGINT."""
     with installed(data, create=True, is_server=True) as installation:
         address = installation.settings.public_url or f"http://{host}:{port}"
         say(f"Tagloom serves {address}  (reference: {address}/docs)")
         if installation.set_up_code is not None:
             say(f"Nobody has an account yet. Set it up at {address}/setup?code={installation.set_up_code}")
+        # The web framework is imported where something is served: it costs every command half a second.
+        from tagloom.serving import serve_installation
+
         serve_installation(installation, host, port)
 
 
@@ -148,7 +150,7 @@ def revoke_token(
 
 @app.command("check")
 def check_installation(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Hold the stored data against every invariant; exit 1 and name what is broken."""
+    """Check the stored data against every invariant; exit 1 and name what is broken."""
     with installed(data) as installation:
         broken = list(check(installation))
     if as_json:
@@ -162,7 +164,7 @@ def check_installation(data: DataOption = None, as_json: JsonOption = False) -> 
 
 @app.command("sweep")
 def sweep_installation(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Take every tagging that has ended by now, where no server does."""
+    """Remove every tagging that has expired, where no server does."""
     with installed(data) as installation:
         swept = make_loom(installation).sweeper.sweep()
     if as_json:
@@ -183,7 +185,7 @@ def sweep_installation(data: DataOption = None, as_json: JsonOption = False) -> 
 def backup_installation(
     file: Annotated[Path, typer.Argument(help="Where the copy is written; it must not exist.")], data: DataOption = None
 ) -> None:
-    """Copy a live installation consistently into one file."""
+    """Copy a live installation into one consistent file."""
     with installed(data) as installation:
         backup(installation, file)
     tell(f"Backed up to {file} ({file.stat().st_size:,} bytes). Restore: put it in a data directory as tagloom.sqlite.")
@@ -198,7 +200,7 @@ def copy_database(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy a whole installation with its history into another database, and compare both at the end."""
+    """Copy an installation with its history into another database, and compare both."""
     ours, theirs = parse_database_url(source, "--from"), parse_database_url(target, "--to")
     with progress("versions", is_shown=not as_json) as show:
         copied = copy_installation(ours, theirs, show, distribute=distributed)

@@ -36,7 +36,7 @@ def put_retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would give up.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how long an environment keeps its history, or have it keep it so long."""
+    """Show or set how long an environment keeps its history."""
     with at_site(data, url, token, space, environment) as site:
         found = site.retention(wanted, forget=forget, dry_run=dry_run)
     if as_json:
@@ -56,7 +56,7 @@ def compact(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Give up the history that is older than its environment keeps it, where no server does."""
+    """Delete the history that is older than its retention, where no server does."""
     found: list[tuple[Environment, Freed]] = []
     with installed(data) as installation:
         compactor = make_loom(installation).compactor

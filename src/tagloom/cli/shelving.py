@@ -14,7 +14,7 @@ from tagloom.importing.imports import format_of
 from tagloom.syncing.keeping import parse_draft
 
 app = typer.Typer()
-mapping_app = typer.Typer(help="Mappings that a space keeps: list, show, propose, put, drop.", no_args_is_help=True)
+mapping_app = typer.Typer(help="Mappings of a space: list, show, propose, put, drop.", no_args_is_help=True)
 app.add_typer(mapping_app, name="mapping")
 
 NameArgument = Annotated[str, typer.Argument(help="The name of the mapping.")]

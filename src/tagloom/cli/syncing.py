@@ -22,7 +22,7 @@ from tagloom_client.models import Import, Sync, SyncRun
 
 app = typer.Typer()
 sync_app = typer.Typer(
-    help="Syncs of a server: sources that are read on a schedule, on call, or pushed.", no_args_is_help=True
+    help="Syncs of a server: sources that are read on a schedule, on demand, or pushed.", no_args_is_help=True
 )
 app.add_typer(sync_app, name="sync")
 

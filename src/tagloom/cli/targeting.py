@@ -43,7 +43,7 @@ def show_person(
     as_of: AsOfOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a person's tags, the tribes they are in, and why; exit 1 when nobody knows them."""
+    """Show a person's tags and tribes, and why; exit 1 when the person is unknown."""
     who = person_of(person, is_visitor=visitor)
     with at_site(data, url, token, space, environment) as site:
         found = site.find_person(who, as_of=as_of)
@@ -196,7 +196,7 @@ def export(
     format: Annotated[str, typer.Option(help="csv, ndjson or parquet.")] = "csv",
     out: Annotated[Path | None, typer.Option(help="The file to write; standard output otherwise.")] = None,
 ) -> None:
-    """Write the people of a tribe or tag, or every tagging, a chunk at a time."""
+    """Write the people of a tribe or tag, or every tagging."""
     if kind not in get_args(ExportKind) or format not in get_args(ExportFormat):
         raise problems.ParameterInvalid("Export a tribe, a tag or taggings, as csv, ndjson or parquet.")
     if (name is None) != (kind == "taggings"):

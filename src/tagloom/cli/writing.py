@@ -41,7 +41,7 @@ def tag_person(
     expires_at: ExpiresAtOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a person tags, or take them."""
+    """Add tags to a person, or remove them."""
     mode: Mode = "remove" if remove else "add"
     if remove and (ttl or expires_at):
         raise problems.ParameterInvalid("--ttl and --expires-at are for tags that are given.")
@@ -71,7 +71,7 @@ def show_history(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 100,
     as_json: JsonOption = False,
 ) -> None:
-    """List what was written last: version, time, by whom, from what, and its effect."""
+    """List the latest versions: time, actor, source and effect."""
     who = None if person is None else person_of(person, is_visitor=visitor)
     with at_site(data, url, token, space, environment) as site:
         changes = site.history(person=who, tag=tag, after=after, limit=limit)
@@ -123,7 +123,7 @@ def undo_versions(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take back what versions did, as one new version; what others touched since is left alone."""
+    """Undo versions as one new version; what others changed since is left alone."""
     chosen = Chosen(versions=versions or None, actor=actor, source=source, since=since, until=until)
     if (versions and (actor or source or since or until)) or not (versions or actor or source):
         raise problems.ParameterInvalid("Name versions; or --actor or --source, and --from and --until if you like.")

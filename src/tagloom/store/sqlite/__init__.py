@@ -118,8 +118,9 @@ class SqliteDatabase:
         self._schema, self._is_open = newest_schema(), False
         with _translated():
             self.engine = open_engine(path, self._check_writer)
-            with self.engine.begin() as connection:
-                upgrade(connection)
+            if not self._is_migrated():
+                with self.engine.begin() as connection:
+                    upgrade(connection)
             self._writer = connect(path)
             # Folding the WAL in a commit's way made one commit in twenty wait for 20 ms; a thread of its own does it.
             self._writer.execute("PRAGMA wal_autocheckpoint=0")
@@ -130,6 +131,14 @@ class SqliteDatabase:
         self._opened: list[sqlite3.Connection] = []
         self._opened_lock = threading.Lock()
         self._is_open = True
+
+    def _is_migrated(self) -> bool:
+        """Whether the file has the schema of this release; looking does not wait for writers."""
+        with self.engine.execution_options(reads=True).connect() as connection:
+            has_schema = connection.exec_driver_sql(
+                "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+            ).first()
+            return has_schema is not None and connection.exec_driver_sql(SCHEMA_QUERY).scalar() == self._schema
 
     def _check_writer(self, connection: sql.Connection) -> None:
         if self._is_open:
