@@ -4,11 +4,12 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import console, counts, history, http, imports, load, peer_speeds, postgres
+from bench import commands, console, counts, history, http, imports, load, peer_speeds, postgres
 from bench.report import Report
-from bench.run import Bench, Run
+from bench.run import Bench, Run, Scale
 
 BENCHES: dict[str, Bench] = {
+    "commands": commands.measure,
     "load": load.measure,
     "imports": imports.measure,
     "counts": counts.measure,
@@ -22,7 +23,9 @@ BENCHES: dict[str, Bench] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="the large sizes: minutes, and gigabytes of disk")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--full", action="store_true", help="the large sizes: minutes, and gigabytes of disk")
+    sizes.add_argument("--smoke", action="store_true", help="the smallest sizes: every part runs, and no number counts")
     parser.add_argument("--only", choices=BENCHES, action="append", metavar="NAME", help=", ".join(BENCHES))
     parser.add_argument("--rounds", type=int, default=5, help="how often each thing is timed (5)")
     parser.add_argument("--json", type=Path, default=Path(".bench/report.json"), help="where the numbers go")
@@ -38,7 +41,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=base, prefix="data-") as passing:
         workdir: Path = chosen.workdir or Path(passing)
         workdir.mkdir(parents=True, exist_ok=True)
-        run = Run(is_full=chosen.full, workdir=workdir.resolve(), report=report)
+        scale: Scale = "full" if chosen.full else "smoke" if chosen.smoke else "quick"
+        run = Run(scale=scale, workdir=workdir.resolve(), report=report)
         for name in chosen.only or BENCHES:
             BENCHES[name](run)
     report.write(chosen.json)

@@ -23,8 +23,6 @@ from tagloom.store.port import Request
 from tagloom.tribes import Draft, Tribes
 from tagloom.wiring import open_installation
 
-PEOPLE = 1_000_000
-TAGS = 20_000
 TRIBES = 30
 TAGS_A_PERSON = 6
 PEOPLE_AT_ONCE = 50_000
@@ -68,8 +66,10 @@ PAGES = (
 def measure(run: Run) -> None:
     """Every page once with nothing in memory, and then the median of some rounds."""
     folder = run.workdir / "console"
-    _fill(folder)
-    data = f"{PEOPLE:,} people, {TAGS:,} tags, {TRIBES} tribes"
+    people = run.pick(smoke=2_000, quick=1_000_000, full=1_000_000)
+    tags = run.pick(smoke=1_000, quick=20_000, full=20_000)
+    _fill(folder, people, tags)
+    data = f"{people:,} people, {tags:,} tags, {TRIBES} tribes"
     with served(folder) as url, httpx.Client(base_url=url, headers={"Origin": url}, timeout=60) as browser:
         browser.post("/sign-in", data={"email": EMAIL, "password": PASSWORD})
         for page in PAGES:
@@ -118,13 +118,13 @@ def _rule_form(page: str) -> dict[str, str]:
     return form | {"shape": html.unescape(shape[1]), "do": "preview"} | {f"operator:{n}": "subtree" for n in range(3)}
 
 
-def _fill(folder: Path) -> None:
+def _fill(folder: Path, people: int, tags: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     installation = open_installation(Settings(database=folder / "tagloom.sqlite"), create=True)
     environment = installation.control.get_environment("main", "production")
-    parts = read_parts(_lines(), "csv")
+    parts = read_parts(_lines(people, tags), "csv")
     receipt = installation.population(environment).apply(parts, Request(mode="add", origin=ORIGIN))
-    if (receipt.new_people, receipt.new_tags) != (PEOPLE, TAGS):
+    if (receipt.new_people, receipt.new_tags) != (people, tags):
         raise AssertionError(f"the file gave {json.dumps(receipt.new_tags)} tags")
     tribes = Tribes(installation.control)
     for number in range(TRIBES):
@@ -151,14 +151,15 @@ def _tag(number: int) -> str:
     return f"{_branch(number)}/g{number // 40 % 25}/t{number}"
 
 
-def _lines() -> Iterator[bytes]:
+def _lines(people: int, count: int) -> Iterator[bytes]:
     """The file in chunks: a few tags are borne by many, many by a few; each by somebody."""
     random = np.random.default_rng(5)
-    tags = [_tag(number) for number in range(TAGS)]
+    tags = [_tag(number) for number in range(count)]
     yield b"user,tag\n"
     yield "".join(f"user-{number:07d},{tag}\n" for number, tag in enumerate(tags)).encode()
-    for start in range(0, PEOPLE, PEOPLE_AT_ONCE):
-        drawn = np.minimum(random.pareto(1.1, (PEOPLE_AT_ONCE, TAGS_A_PERSON)) * 20, TAGS - 1).astype(int).tolist()
+    for start in range(0, people, PEOPLE_AT_ONCE):
+        size = min(PEOPLE_AT_ONCE, people - start)
+        drawn = np.minimum(random.pareto(1.1, (size, TAGS_A_PERSON)) * 20, count - 1).astype(int).tolist()
         yield "".join(
             f"user-{start + number:07d},{tags[tag]}\n" for number, row in enumerate(drawn) for tag in dict.fromkeys(row)
         ).encode()

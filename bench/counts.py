@@ -22,7 +22,7 @@ BYTES_PER_PERSON = 128  # What loading somebody new takes, about.
 
 
 def measure(run: Run) -> None:
-    for people in (1_000_000, 10_000_000, 50_000_000) if run.is_full else (1_000_000,):
+    for people in run.pick(smoke=(1_000,), quick=(1_000_000,), full=(1_000_000, 10_000_000, 50_000_000)):
         measure_at(run, people)
 
 

@@ -27,16 +27,16 @@ Numbers = NDArray[np.int64]
 
 
 def measure(run: Run) -> None:
-    people = 1_000_000 if run.is_full else 50_000
+    people = run.pick(smoke=200, quick=50_000, full=1_000_000)
     rng = np.random.default_rng(7)
     product = Tagloom(run.workdir)
     population, everybody = product.people, np.arange(people)
     changes = 0
     for _ in range(LOADS):
         changes += _set(population, everybody, rng)
-    for _ in range(NIGHTS):
+    for _ in range(run.pick(smoke=3, quick=NIGHTS, full=NIGHTS)):
         changes += _set(population, np.sort(rng.choice(people, int(people * NIGHTLY_SHARE), replace=False)), rng)
-    for number in rng.integers(0, people, BY_HAND).tolist():
+    for number in rng.integers(0, people, run.pick(smoke=20, quick=BY_HAND, full=BY_HAND)).tolist():
         changes += _by_hand(population, number)
     data = f"{changes:,} changes of {people:,} people in {population.version():,} versions"
     asked = [Person("user", _id(number)) for number in rng.integers(0, people, ASKED).tolist()]

@@ -46,13 +46,14 @@ end
 
 
 def measure(run: Run) -> None:
-    people = 10_000_000 if run.is_full else 1_000_000
+    people = run.pick(smoke=1_000, quick=1_000_000, full=10_000_000)
+    seconds = run.pick(smoke=1, quick=SECONDS, full=SECONDS)
     if shutil.which("wrk") is None:
         run.report.say("HTTP: wrk, the load generator, is not installed (Debian's package wrk)\n")
         return
     folder = run.workdir / "served"
     token = _fill(folder, people)
-    data = f"{people:,} people, {TRIBES} tribes of 5 filters, {CONNECTIONS} connections, {SECONDS} s"
+    data = f"{people:,} people, {TRIBES} tribes of 5 filters, {CONNECTIONS} connections, {seconds} s"
     asked = {
         "decision": DECIDE.format(people=people, place=PLACE, because="false"),
         "decision with because": DECIDE.format(people=people, place=PLACE, because="true"),
@@ -63,9 +64,9 @@ def measure(run: Run) -> None:
     with _bare() as bare, served(folder) as url:
         for _ in range(run.report.rounds):
             script = DECIDE.format(people=people, place="", because="false")
-            found["bare ASGI handler"].append(load(run.workdir, bare, token, script))
+            found["bare ASGI handler"].append(load(run.workdir, bare, token, script, seconds))
             for name, script in asked.items():
-                found[name].append(load(run.workdir, url, token, script))
+                found[name].append(load(run.workdir, url, token, script, seconds))
     for name, rates in found.items():
         note(run, "HTTP", f"{name} ({data})", [rate.per_second for rate in rates], "requests/s")
         note(run, "HTTP", f"{name}, 99th percentile", [rate.p99_ms for rate in rates], "ms")
@@ -103,7 +104,7 @@ class Rate(msgspec.Struct, frozen=True):
     p99_ms: float
 
 
-def load(folder: Path, url: str, token: str, script: str) -> Rate:
+def load(folder: Path, url: str, token: str, script: str, seconds: int) -> Rate:
     """Sends what a script of wrk says for some seconds, over 64 connections."""
     lua = folder / "load.lua"
     lua.write_text(script)
@@ -111,7 +112,7 @@ def load(folder: Path, url: str, token: str, script: str) -> Rate:
     common = ["wrk", "-t1", f"-c{CONNECTIONS}", "--latency", "-s", str(lua), *headers]
     # A first second warms up what the answers need.
     subprocess.run([*common, "-d1s", url], capture_output=True, check=True)
-    said = subprocess.run([*common, f"-d{SECONDS}s", url], capture_output=True, check=True, text=True).stdout
+    said = subprocess.run([*common, f"-d{seconds}s", url], capture_output=True, check=True, text=True).stdout
     if "Non-2xx" in said:
         raise AssertionError(f"some requests failed:\n{said}")
     rate = re.search(r"Requests/sec:\s+([0-9.]+)", said)

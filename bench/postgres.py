@@ -12,7 +12,7 @@ from typing import ClassVar
 import psycopg
 
 from bench.data import Population
-from bench.http import WRITE, load, note, process
+from bench.http import SECONDS, WRITE, load, note, process
 from bench.product import Tagloom
 from bench.report import Contender
 from bench.run import Run
@@ -118,7 +118,7 @@ def _measure_load(run: Run, server: Server) -> OnPostgres:
     data = f"{population.people:,} new people x 10 tags, Zipf over 1,000 tags"
     product = OnPostgres(run.workdir, server.new_database())
     # Small, so that what a process does once is done.
-    product.load(run.population(run.people // 100))
+    product.load(run.population(max(run.people // 100, 10)))
     product.close()
     products, plains = list[OnPostgres](), list[Rows]()
 
@@ -181,8 +181,9 @@ def _served(url: str, folder: Path) -> Iterator[str]:
 def _measure_writes(run: Run, product: OnPostgres) -> None:
     token, folder = product.new_token(), run.workdir
     with _served(product.url, folder) as url:
+        seconds = run.pick(smoke=1, quick=SECONDS, full=SECONDS)
         script = WRITE.format(people=PEOPLE_WRITTEN, place=PLACE)
-        rates = [load(folder, url, token, script) for _ in range(run.report.rounds)]
+        rates = [load(folder, url, token, script, seconds) for _ in range(run.report.rounds)]
     name = "one tag on one person, durable, 64 writers over HTTP"
     note(run, "PostgreSQL", name, [rate.per_second for rate in rates], "requests/s")
     note(run, "PostgreSQL", f"{name}, 99th percentile", [rate.p99_ms for rate in rates], "ms")
@@ -191,18 +192,19 @@ def _measure_writes(run: Run, product: OnPostgres) -> None:
 def _measure_following(run: Run, product: OnPostgres) -> None:
     """From the receipt of one process until another one answers with it."""
     token, took = product.new_token(), list[float]()
+    commits = run.pick(smoke=20, quick=FOLLOWED, full=FOLLOWED)
     with (
         _served(product.url, run.workdir) as one,
         _served(product.url, run.workdir) as other,
         Client(one, token) as writer,
         Client(other, token) as reader,
     ):
-        for number in range(FOLLOWED):
+        for number in range(commits):
             receipt = writer.give_tag("followed", user=f"somebody-{number}")
             began = time.perf_counter()
             # The lightest question there is: what is timed is the following.
             reader.get_change(receipt.version, at_least=receipt.version)
             took.append(1_000 * (time.perf_counter() - began))
     took.sort()
-    run.report.note("PostgreSQL", f"following, median of {FOLLOWED} commits", statistics.median(took), "ms")
-    run.report.note("PostgreSQL", "following, 99th percentile", took[FOLLOWED * 99 // 100], "ms")
+    run.report.note("PostgreSQL", f"following, median of {commits} commits", statistics.median(took), "ms")
+    run.report.note("PostgreSQL", "following, 99th percentile", took[commits * 99 // 100], "ms")

@@ -69,6 +69,8 @@ class Tagloom:
         self._installation.close()
         size = sum(file.stat().st_size for file in self._folder.iterdir())
         self._installation = self._open()
+        # The population belongs to the installation that was closed.
+        del self.people
         return size
 
     def index_bytes(self) -> int:

@@ -4,12 +4,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from bench.data import IdForm, Population, make_population
 from bench.peers import CountingPeer, NotInstalled
 from bench.report import Report
 
+Scale = Literal["smoke", "quick", "full"]
+"""The smallest sizes, which show that every part runs; those of a normal run; those of `make bench FULL=1`."""
+
+Size = TypeVar("Size")
 SomePeer = TypeVar("SomePeer", bound=CountingPeer)
 
 
@@ -17,7 +21,7 @@ SomePeer = TypeVar("SomePeer", bound=CountingPeer)
 class Run:
     """One run of `python -m bench`."""
 
-    is_full: bool
+    scale: Scale
     workdir: Path
     report: Report
     _populations: dict[tuple[int, IdForm, float], Population] = field(default_factory=dict)
@@ -25,7 +29,11 @@ class Run:
     @property
     def people(self) -> int:
         """How many people a load brings: 1 million taggings, or 10 million with --full."""
-        return 1_000_000 if self.is_full else 100_000
+        return self.pick(smoke=300, quick=100_000, full=1_000_000)
+
+    def pick(self, *, smoke: Size, quick: Size, full: Size) -> Size:
+        """Returns what belongs to the scale of this run."""
+        return {"smoke": smoke, "quick": quick, "full": full}[self.scale]
 
     def population(
         self, people: int | None = None, *, id_form: IdForm = "hex", changed_share: float = 0.0

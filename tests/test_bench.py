@@ -1,12 +1,14 @@
 """The benchmarks' own data and report are right; no test here times anything."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench import data, imports, peer_speeds, peers, report
+from bench.__main__ import BENCHES
 from bench.run import Run
 
 
@@ -56,7 +58,7 @@ def test_the_csv_holds_each_tagging_once(tmp_path: Path, id_form: data.IdForm) -
 
 def test_the_peers_agree_with_the_drawn_population(tmp_path: Path) -> None:
     said: list[str] = []
-    run = Run(is_full=False, workdir=tmp_path, report=report.Report(rounds=2, say=said.append))
+    run = Run(scale="quick", workdir=tmp_path, report=report.Report(rounds=2, say=said.append))
     population = run.population(500)
     one, other = population.most_popular[:2]
 
@@ -77,18 +79,29 @@ def test_a_peer_that_is_not_installed_is_reported_and_the_rest_goes_on(
     monkeypatch.setattr(Run, "people", 200)
     said: list[str] = []
 
-    peer_speeds.measure(Run(is_full=False, workdir=tmp_path, report=report.Report(rounds=1, say=said.append)))
+    peer_speeds.measure(Run(scale="quick", workdir=tmp_path, report=report.Report(rounds=1, say=said.append)))
 
     assert "duckdb is not installed" in said[0]
     assert "chdb.session is not installed" in said[0]
     assert "SQLite rows" in said[0]
 
 
-def test_imports_are_measured_by_what_they_really_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Run, "people", 200)
+@pytest.mark.slow
+@pytest.mark.parametrize("part", BENCHES)
+def test_every_part_of_the_benchmark_runs_at_its_smallest_size(part: str, tmp_path: Path) -> None:
+    assert shutil.which("wrk") is not None, "the load generator is not installed: Debian's package wrk"
+    written = report.Report(rounds=1, say=lambda _: None)
+
+    BENCHES[part](Run(scale="smoke", workdir=tmp_path, report=written))
+
+    assert written.comparisons or written.figures, "it measured something"
+    assert list(tmp_path.rglob("*.sqlite")) == [], "what was served is removed"
+
+
+def test_imports_are_measured_by_what_they_really_did(tmp_path: Path) -> None:
     said: list[str] = []
 
-    imports.measure(Run(is_full=False, workdir=tmp_path, report=report.Report(rounds=1, say=said.append)))
+    imports.measure(Run(scale="smoke", workdir=tmp_path, report=report.Report(rounds=1, say=said.append)))
 
     asked = "".join(said)
     assert all(name in asked for name in ("POST taggings", "import: sent, and run", "plan of a mirror", "undo of"))
