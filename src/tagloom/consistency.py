@@ -6,16 +6,15 @@ bits of one number. Answers that exclude each other are left out: who bears `a/b
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 import msgspec
 
 from tagloom import limits
+from tagloom.model import KINDS, Kind
 from tagloom.rules import All, AnyOf, Definition, HasTag, InTribe, Not, Rule, takes, tribes_named, walk
 from tagloom.tags import TagPath, is_at_or_below
 
-Kind = Literal["user", "visitor"]
-KINDS: tuple[Kind, Kind] = ("user", "visitor")
 Table: TypeAlias = int
 """Bit n says whether a rule holds in combination n of answers."""
 

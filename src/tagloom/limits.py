@@ -51,6 +51,8 @@ TAGS_FORESEEN_MAX = 100  # Tags listed in what a write would do; the number of a
 VERSIONS_PER_UNDO_MAX = 10_000  # Undone as one; a day of a job that writes every ten seconds.
 VERSIONS_NAMED_MAX = 100  # Versions listed that touched what an undo leaves alone.
 TRIBES_FORESEEN_MAX = 500  # Tribes counted before and after; a write waits for it with all others behind it.
+DECISIONS_PER_REQUEST_MAX = 1_000
+DECISIONS_WITH_REASONS_MAX = 100  # Each reason is looked up in the log.
 SAMPLE_PEOPLE_MAX = 10  # People shown with a preview.
 EXPORT_PEOPLE_PER_PART = 65_536  # One chunk at a time is held while streaming.
 

@@ -8,6 +8,7 @@ from tagloom.rules import Rule
 from tagloom.tags import TagPath
 
 Kind = Literal["user", "visitor"]
+KINDS: tuple[Kind, Kind] = ("user", "visitor")
 Mode = Literal["add", "remove", "change", "set", "mirror"]
 Audience = Literal["users", "visitors", "everyone"]
 Match = Literal["subtree", "exact"]

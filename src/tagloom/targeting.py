@@ -7,9 +7,19 @@ import msgspec
 
 from tagloom import consistency, limits, problems
 from tagloom.consistency import Hint
-from tagloom.model import Because, Count, Decision, Environment, MakeUp, OverlapRegion, Person, Version
+from tagloom.model import (
+    Because,
+    Count,
+    Decision,
+    Environment,
+    MakeUp,
+    OverlapRegion,
+    Person,
+    PersonRecord,
+    Version,
+)
 from tagloom.rules import Definition, Not, Rule, resolved, tags_named, tribes_named
-from tagloom.store.port import Population
+from tagloom.store.port import Page, Population
 from tagloom.tags import printable
 from tagloom.times import day_ends, rfc3339
 from tagloom.tribes import Tribes, check
@@ -169,6 +179,36 @@ class Targeting:
         others = self._tribes.definitions(environment.space)
         return self._population_of(environment).members(wanted, others, as_of=as_of)
 
+    def list_members(
+        self,
+        environment: Environment,
+        tribe: str,
+        *,
+        search: str = "",
+        search_match: str = "substring",
+        limit: int = limits.PAGE_ITEMS_DEFAULT,
+        cursor: str | None = None,
+    ) -> Page[PersonRecord]:
+        """A page of the members with their tags, in the order they came, whose id contains `search`.
+
+        Raises: TribeNotFound, CursorInvalid.
+        """
+        return self._population_of(environment).list_people(
+            kind=None,
+            search=search,
+            search_match=search_match,
+            tribe=self._tribes.get_definition(environment.space, tribe),
+            tribes=self._tribes.definitions(environment.space),
+            limit=limit,
+            cursor=cursor,
+        )
+
+    def is_member(self, environment: Environment, tribe: str, person: Person) -> tuple[Version, bool]:
+        """Whether a person is in a tribe, with the version of the answer. Raises: TribeNotFound."""
+        self._tribes.get_definition(environment.space, tribe)
+        decision = self.decide(environment, person, because=False)
+        return decision.version, tribe in decision.tribes
+
     def overlap(self, environment: Environment, chosen: Sequence[str]) -> tuple[Version, tuple[OverlapRegion, ...]]:
         """How many people are in exactly which of the chosen tribes. Raises: BodyInvalid, TribeNotFound."""
         if not 1 <= len(chosen) <= limits.TRIBES_PER_OVERLAP_MAX or len(set(chosen)) < len(chosen):
@@ -183,6 +223,17 @@ class Targeting:
         """The tribes of the space that the person is in now."""
         definitions = self._tribes.definitions(environment.space)
         return self._population_of(environment).decide(person, definitions, because=because)
+
+    def decide_many(
+        self, environment: Environment, people: Sequence[Person], *, because: bool
+    ) -> tuple[Version, tuple[Decision, ...]]:
+        """The decisions for several people in their order, all as of one version. Raises: BodyInvalid."""
+        most = limits.DECISIONS_WITH_REASONS_MAX if because else limits.DECISIONS_PER_REQUEST_MAX
+        if not 1 <= len(people) <= most:
+            reasons = " with reasons" if because else ""
+            raise problems.BodyInvalid(f"A request decides for 1 to {most:,} people{reasons}.", field="$.people")
+        definitions = self._tribes.definitions(environment.space)
+        return self._population_of(environment).decide_many(people, definitions, because=because)
 
     def why(self, environment: Environment, tribe: str, person: Person) -> Why:
         """What decides one tribe for one person, also when they are not in it. Raises: TribeNotFound."""

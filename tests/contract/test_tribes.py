@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tagloom.model import Because, Count, Given
-from tagloom.rules import All, AnyOf, HasTag, InTribe, Not
+from tagloom.rules import All, AnyOf, Definition, HasTag, InTribe, Not
 from tagloom.store.port import Population
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
@@ -303,3 +303,29 @@ def test_decisions_follow_what_happens_between_them(crowd: Population) -> None:
 
     changed = {"s": definition(Not(HasTag("sports")))}
     assert crowd.decide(user_of("u4"), changed, because=False).tribes == ("s",)
+
+
+def test_the_members_of_a_tribe_are_listed_and_searched_a_page_at_a_time(population: Population) -> None:
+    apply(population, "add", user("ada", "a"), visitor("bob", "a"), user("carl", "b"), user("dora", "a"))
+    tribe = Definition("everyone", HasTag("a"))
+
+    first = population.list_people(kind=None, tribe=tribe, limit=2)
+    assert [each.id for each in first.items] == ["ada", "bob"]
+    rest = population.list_people(kind=None, tribe=tribe, limit=2, cursor=first.next_cursor)
+    assert ([each.id for each in rest.items], rest.next_cursor) == (["dora"], None)
+    for search, match, found in (("o", "substring", ["bob", "dora"]), ("bo", "prefix", ["bob"]), ("carl", "exact", [])):
+        page = population.list_people(kind=None, tribe=tribe, search=search, search_match=match, limit=9)
+        assert [each.id for each in page.items] == found
+    named = population.list_people(kind=None, tribe=tribe, tribes={}, search="bob", search_match="exact", limit=9)
+    assert [each.kind for each in named.items] == ["visitor"]
+
+
+def test_several_people_are_decided_as_each_alone(population: Population) -> None:
+    apply(population, "add", user("u1", "a"), visitor("v1", "b"))
+    tribes = {"as": Definition("everyone", HasTag("a")), "bs": Definition("visitors", HasTag("b"))}
+    people = [visitor_of("v1"), user_of("u1"), user_of("nobody")]
+
+    version, decided = population.decide_many(people, tribes, because=True)
+
+    assert version == 1
+    assert decided == tuple(population.decide(person, tribes, because=True) for person in people)

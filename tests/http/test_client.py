@@ -9,7 +9,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tagloom_client import AsyncTagloom, ConnectionFailed, Retries, Tagloom, problems, requests
+import tagloom_client
+from tagloom_client import (
+    AsyncTagloom,
+    ConnectionFailed,
+    Retries,
+    Tagloom,
+    imports,
+    models,
+    problems,
+    requests,
+    syncs,
+    tribes,
+)
 from tagloom_client.models import Person
 from tests.http.serving import Served
 
@@ -36,10 +48,11 @@ class Script:
             raise answer
         return httpx.Response(answer, json=RECEIPT if answer == 200 else BUSY, headers=self._headers)
 
-    def client(self, tries: int = 4) -> Tagloom:
-        """A client of this server that notes its pauses and takes none."""
+    def client(self, tries: int | None = None) -> Tagloom:
+        """A client of this server that notes its pauses and takes none. Its clock stands at 2026-11-29, noon."""
         http = httpx.Client(base_url="http://scripted", transport=httpx.MockTransport(self))
-        return Tagloom("", http=http, retries=Retries(tries=tries, random=lambda: 1.0), sleep=self.pauses.append)
+        retries = Retries(tries=tries, random=lambda: 1.0, now=lambda: 1_795_953_600.0)
+        return Tagloom("", http=http, retries=retries, sleep=self.pauses.append)
 
 
 def test_a_busy_server_is_asked_again_with_growing_pauses() -> None:
@@ -56,6 +69,61 @@ def test_retry_after_is_honoured() -> None:
     script.client().give_tag("a", user="u1")
 
     assert script.pauses == [3.0]
+
+
+def test_retry_after_may_be_a_date() -> None:
+    script = Script(503, 200, retry_after="Sun, 29 Nov 2026 12:00:07 GMT")
+
+    script.client().give_tag("a", user="u1")
+
+    assert script.pauses == [7.0]
+
+
+def test_a_retry_after_beyond_the_patience_is_not_waited_for() -> None:
+    script = Script(429, 200, retry_after="3600")
+
+    with pytest.raises(problems.ProblemError):
+        script.client().give_tag("a", user="u1")
+
+    assert script.pauses == []
+
+
+def test_a_restart_of_half_a_minute_is_waited_for() -> None:
+    script = Script(*[httpx.ConnectError("refused")] * 100)
+
+    with pytest.raises(ConnectionFailed, match=r"sent \d+ times"):
+        script.client().give_tag("a", user="u1")
+
+    assert 30 < sum(script.pauses) <= 45
+    assert max(script.pauses) == 5.0
+
+
+@pytest.mark.parametrize("status", [502, 504])
+def test_what_a_proxy_lost_is_sent_again_only_when_that_does_no_harm(status: int) -> None:
+    safe, unsafe = Script(status, 200), Script(status, 200)
+
+    assert safe.client().give_tag("a", user="u1").added == 1
+    with pytest.raises(problems.ProblemError):
+        unsafe.client().undo(1)
+
+    assert (len(safe.requests), len(unsafe.requests)) == (2, 1)
+
+
+def test_a_request_that_was_not_sent_again_says_why() -> None:
+    undo, stream = Script(httpx.ReadError("gone")), Script(httpx.ReadError("gone"))
+
+    with pytest.raises(ConnectionFailed, match="the first request may have been carried out"):
+        undo.client().undo(1)
+    with pytest.raises(ConnectionFailed, match="the body cannot be read twice"):
+        stream.client().upload(iter([b"user,tag\n"]), format="csv")
+
+
+def test_every_answer_can_be_imported_from_the_package() -> None:
+    defined = {name: getattr(each, "__module__", "") for name, each in vars(models).items() if isinstance(each, type)}
+    answers = {name for name, module in defined.items() if module == models.__name__}
+
+    assert len(answers) > 20
+    assert answers <= set(tagloom_client.__all__)
 
 
 def test_tries_are_bounded_and_the_last_problem_is_raised() -> None:
@@ -117,14 +185,15 @@ def test_an_answer_of_somebody_else_is_told_apart() -> None:
     )
 
     with pytest.raises(problems.AnswerInvalid):
-        Tagloom("", http=http).get_limits()
+        Tagloom("", http=http, retries=Retries(tries=1)).get_limits()
 
 
 def test_both_clients_have_every_request_as_a_method() -> None:
     names = {
         name
-        for name, each in vars(requests).items()
-        if inspect.isfunction(each) and each.__module__ == requests.__name__ and not name.startswith("_")
+        for module in (requests, tribes, imports, syncs)
+        for name, each in vars(module).items()
+        if inspect.isfunction(each) and each.__module__ == module.__name__ and not name.startswith("_")
     }
     for client in (Tagloom, AsyncTagloom):
         assert names <= set(dir(client))

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from tagloom_client import Tagloom, problems, rules
-from tagloom_client.models import OverlapRegion, Person
+from tagloom_client.models import Member, OverlapRegion, Person
 
 
 @pytest.fixture
@@ -201,3 +201,67 @@ def test_everybody_in_a_tribe_is_tagged_without_their_ids(tribal: Tagloom, http:
         tribal.tag_tribe("fans", add="Spring")
     with pytest.raises(problems.NotFound, match="tribe-not-found"):
         tribal.tag_tribe("nobody", add="spring")
+
+
+def test_members_are_listed_a_page_at_a_time_with_their_tags(tribal: Tagloom) -> None:
+    everybody = list(tribal.list_members("fans", include_tags=True, limit=1))
+
+    assert everybody == [
+        Member(user="u1", tags=("sports/golf", "tier/gold")),
+        Member(user="u2", tags=("sports/golf",)),
+        Member(visitor="v1", tags=("sports/tennis",)),
+    ]
+    assert list(tribal.list_members("best")) == [Member(user="u1")]
+    assert list(tribal.list_members("fans", search="2")) == [Member(user="u2")]
+    assert list(tribal.list_members("fans", search="v", search_match="prefix")) == [Member(visitor="v1")]
+    assert list(tribal.list_members("fans", search="u3", search_match="exact")) == []
+
+
+def test_a_page_of_members_is_json_and_all_of_them_a_stream(tribal: Tagloom, http: httpx.Client) -> None:
+    address = f"{tribal.place.address}/tribes/fans/users"
+
+    page = http.get(address, params={"limit": 2})
+    assert (len(page.json()["items"]), page.json()["version"]) == (2, 1)
+    rest = http.get(address, params={"cursor": page.json()["next_cursor"]})
+    assert (rest.json()["items"], rest.json()["next_cursor"]) == ([{"visitor": "v1"}], None)
+    assert http.get(address).headers["content-type"] == "application/x-ndjson"
+    refused = http.get(address, params={"limit": 2, "as_of": "1"})
+    assert (refused.status_code, refused.json()["parameter"]) == (422, "as_of")
+    assert http.get(address, params={"cursor": "nonsense"}).json()["type"] == "/problems/cursor-invalid"
+    assert http.get(f"{tribal.place.address}/tribes/none/users", params={"limit": 1}).status_code == 404
+
+
+def test_whether_one_person_is_in_one_tribe(tribal: Tagloom) -> None:
+    assert tribal.get_membership("best", user="u1").is_member
+    assert not tribal.get_membership("best", user="u2").is_member
+    assert tribal.get_membership("fans", visitor="v1").is_member
+    assert not tribal.get_membership("fans", user="nobody").is_member
+    with pytest.raises(problems.NotFound, match="tribe-not-found"):
+        tribal.get_membership("none", user="u1")
+
+
+def test_many_people_are_decided_as_of_one_version(tribal: Tagloom) -> None:
+    people = [Person("visitor", "v1"), Person("user", "u1"), Person("user", "nobody"), Person("user", "u1")]
+
+    found = tribal.decide_many(people)
+
+    assert [(each.user, each.visitor, each.tribes) for each in found.decisions] == [
+        (None, "v1", ("fans",)),
+        ("u1", None, ("best", "fans")),
+        ("nobody", None, ()),
+        ("u1", None, ("best", "fans")),
+    ]
+    assert found.version == 1
+    (alone,) = tribal.decide_many([Person("user", "u1")], because=True).decisions
+    assert alone.because == tribal.decide(user="u1").because
+
+
+def test_so_many_people_are_decided_at_once_and_no_more(tribal: Tagloom, http: httpx.Client) -> None:
+    address = f"{tribal.place.address}/decisions/many"
+    many = [{"user": f"u{number}"} for number in range(1_001)]
+
+    assert http.post(address, json={"people": many[:1_000]}).status_code == 200
+    for body in ({"people": many}, {"people": many[:101], "because": True}, {"people": []}):
+        assert http.post(address, json=body).json()["type"] == "/problems/body-invalid"
+    wrong = http.post(address, json={"people": [{"user": "u1"}, {"user": "u1", "visitor": "v1"}]})
+    assert wrong.json()["field"] == "$.people[1].user"

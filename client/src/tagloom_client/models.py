@@ -184,6 +184,38 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     because: dict[str, tuple[Because, ...]] = {}
 
 
+class PersonDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """The tribes that one person is in, and for each why. Either `user` or `visitor` names the person."""
+
+    user: str | None = None
+    visitor: str | None = None
+    tribes: tuple[str, ...]
+    because: dict[str, tuple[Because, ...]] = {}
+
+
+class Decisions(msgspec.Struct, frozen=True, kw_only=True):
+    """The decisions for several people in the order of the request, true for `version`."""
+
+    decisions: tuple[PersonDecision, ...]
+    version: int
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of a tribe, named by `user` or by `visitor`; `tags` when they were asked for."""
+
+    user: str | None = None
+    visitor: str | None = None
+    tags: tuple[str, ...] | None = None
+
+
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a person is in a tribe, true for `version`."""
+
+    tribe: str
+    is_member: bool
+    version: int
+
+
 class Why(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a person is in one tribe, and what decided it."""
 

@@ -9,43 +9,28 @@ import msgspec
 from tagloom_client.asking import Ask, Body, Lines, Place, Source, check, given, json_body, query_of, reading, segment
 from tagloom_client.models import (
     Alias,
-    Audience,
     Change,
-    Count,
-    Decision,
     Environment,
     ExportFormat,
     Kind,
     Match,
     Mode,
     Organization,
-    Overlap,
     Page,
     Person,
     PersonRecord,
     PersonTagging,
     PersonTags,
-    Preview,
     Receipt,
-    Rule,
     Scope,
     Space,
     Tag,
     Token,
-    Tribe,
     UploadFormat,
-    Why,
 )
+from tagloom_client.paths import CONTENT_TYPES, LINE_DECODER, AsOf, download, ends_of, person_path, read_person
 
-CONTENT_TYPES: Mapping[UploadFormat, str] = {
-    "json": "application/json",
-    "ndjson": "application/x-ndjson",
-    "csv": "text/csv",
-    "parquet": "application/vnd.apache.parquet",
-}
 LINES_PER_CHUNK = 1_000
-AsOf = int | str
-"""A version, or an RFC 3339 time: how it was then, by the rules and names of today."""
 
 # The installation and its tenants.
 
@@ -149,17 +134,17 @@ def get_person(
 ) -> Ask[PersonRecord]:
     """One person with their tags."""
     query = query_of(as_of=as_of, at_least=at_least)
-    return Ask("GET", _person(place, user, visitor), reading(PersonRecord), query=query)
+    return Ask("GET", person_path(place, user, visitor), reading(PersonRecord), query=query)
 
 
 def put_person(place: Place, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
     """Makes a person known, without tags."""
-    return Ask("PUT", _person(place, user, visitor), reading(Receipt))
+    return Ask("PUT", person_path(place, user, visitor), reading(Receipt))
 
 
 def erase_person(place: Place, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
     """Erases a person everywhere, for good."""
-    return Ask("DELETE", _person(place, user, visitor), reading(Receipt), is_repeatable=False)
+    return Ask("DELETE", person_path(place, user, visitor), reading(Receipt), is_repeatable=False)
 
 
 def get_tags_of(
@@ -171,7 +156,7 @@ def get_tags_of(
     at_least: int | None = None,
 ) -> Ask[PersonTags]:
     """A person's tags."""
-    path = f"{_person(place, user, visitor)}/tags"
+    path = f"{person_path(place, user, visitor)}/tags"
     return Ask("GET", path, reading(PersonTags), query=query_of(as_of=as_of, at_least=at_least))
 
 
@@ -185,7 +170,7 @@ def set_tags_of(
     ttl: str | None = None,
 ) -> Ask[Receipt]:
     """Makes these a person's tags, and no others; all of them until a time (RFC 3339) or for a span such as `14d`."""
-    path = f"{_person(place, user, visitor)}/tags"
+    path = f"{person_path(place, user, visitor)}/tags"
     return Ask("PUT", path, reading(Receipt), body=json_body(given(tags=list(tags), expires_at=expires_at, ttl=ttl)))
 
 
@@ -200,12 +185,12 @@ def give_tag(
 ) -> Ask[Receipt]:
     """Gives a person one tag, until a time (RFC 3339) or for a span such as `14d`; given again it is renewed."""
     query = query_of(expires_at=expires_at, ttl=ttl)
-    return Ask("PUT", f"{_person(place, user, visitor)}/tags/{segment(tag)}", reading(Receipt), query=query)
+    return Ask("PUT", f"{person_path(place, user, visitor)}/tags/{segment(tag)}", reading(Receipt), query=query)
 
 
 def take_tag(place: Place, tag: str, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
     """Takes one tag from a person."""
-    return Ask("DELETE", f"{_person(place, user, visitor)}/tags/{segment(tag)}", reading(Receipt))
+    return Ask("DELETE", f"{person_path(place, user, visitor)}/tags/{segment(tag)}", reading(Receipt))
 
 
 # Taggings.
@@ -294,12 +279,12 @@ def tag_people(
 
 def export_taggings(place: Place, *, at_least: int | None = None) -> Lines[PersonTagging]:
     """Every person who bears a tag, with their tags."""
-    return Lines(_download(place, "export/taggings", "ndjson", at_least=at_least), _read_tagging)
+    return Lines(download(place, "export/taggings", "ndjson", at_least=at_least), _read_tagging)
 
 
 def download_taggings(place: Place, *, format: ExportFormat, at_least: int | None = None) -> Ask[None]:
     """The same as bytes of a file."""
-    return _download(place, "export/taggings", format, at_least=at_least)
+    return download(place, "export/taggings", format, at_least=at_least)
 
 
 # The catalogue.
@@ -333,7 +318,7 @@ def put_tag(
     expires_at: str | None = None,
 ) -> Ask[Receipt]:
     """Creates a tag, or describes it; None leaves a field as it is, and an empty text takes an end away."""
-    body = json_body(given(description=description, exclusive=exclusive) | _ends(ttl=ttl, expires_at=expires_at))
+    body = json_body(given(description=description, exclusive=exclusive) | ends_of(ttl=ttl, expires_at=expires_at))
     return Ask("PUT", _tag(place, tag), reading(Receipt), body=body)
 
 
@@ -365,7 +350,7 @@ def export_bearers(
     place: Place, tag: str, *, match: Match | None = None, as_of: AsOf | None = None, at_least: int | None = None
 ) -> Lines[Person]:
     """All who bear a tag."""
-    return Lines(_download(place, f"tags/{segment(tag)}/users", "ndjson", at_least, match, as_of), _read_person)
+    return Lines(download(place, f"tags/{segment(tag)}/users", "ndjson", at_least, match, as_of), read_person)
 
 
 def download_bearers(
@@ -378,159 +363,13 @@ def download_bearers(
     at_least: int | None = None,
 ) -> Ask[None]:
     """The same as bytes of a file."""
-    return _download(place, f"tags/{segment(tag)}/users", format, at_least, match, as_of)
+    return download(place, f"tags/{segment(tag)}/users", format, at_least, match, as_of)
 
 
 def list_aliases(place: Place, *, limit: int | None = None, at_least: int | None = None) -> Ask[Page[Alias]]:
     """Old paths, and what they stand for."""
     query = query_of(limit=limit, at_least=at_least)
     return Ask("GET", f"{place.address}/aliases", reading(Page[Alias]), query=query)
-
-
-# Tribes.
-
-
-def list_tribes(place: Place, *, limit: int | None = None) -> Ask[Page[Tribe]]:
-    """The tribes of the space."""
-    return Ask("GET", _tribes(place), reading(Page[Tribe]), query=query_of(limit=limit))
-
-
-def get_tribe(place: Place, tribe: str) -> Ask[Tribe]:
-    """One tribe."""
-    return Ask("GET", f"{_tribes(place)}/{segment(tribe)}", reading(Tribe))
-
-
-def create_tribe(
-    place: Place,
-    name: str,
-    rule: Rule,
-    *,
-    id: str | None = None,
-    description: str = "",
-    category: str = "",
-    audience: Audience = "everyone",
-) -> Ask[Tribe]:
-    """A new tribe; without an id it gets one made from its name."""
-    body = given(name=name, rule=rule, id=id, description=description, category=category, audience=audience)
-    return Ask("POST", _tribes(place), reading(Tribe), body=json_body(body), is_repeatable=False)
-
-
-def put_tribe(place: Place, tribe: Tribe) -> Ask[Tribe]:
-    """Replaces a tribe, as long as nobody changed it since its `revision` was read."""
-    body = given(
-        name=tribe.name,
-        rule=tribe.rule,
-        description=tribe.description,
-        category=tribe.category,
-        audience=tribe.audience,
-    )
-    return Ask(
-        "PUT",
-        f"{_tribes(place)}/{segment(tribe.id)}",
-        reading(Tribe),
-        headers={"If-Match": f'"{tribe.revision}"'},
-        body=json_body(body),
-        is_repeatable=False,
-    )
-
-
-def drop_tribe(place: Place, tribe: str) -> Ask[None]:
-    """Deletes a tribe that no other names."""
-    return Ask("DELETE", f"{_tribes(place)}/{segment(tribe)}", check, is_repeatable=False)
-
-
-def count_tribe(place: Place, tribe: str, *, as_of: AsOf | None = None, at_least: int | None = None) -> Ask[Count]:
-    """How many are in a tribe."""
-    path = f"{place.address}/tribes/{segment(tribe)}/count"
-    return Ask("GET", path, reading(Count), query=query_of(as_of=as_of, at_least=at_least))
-
-
-def preview_rule(
-    place: Place,
-    rule: Rule,
-    *,
-    audience: Audience = "everyone",
-    as_of: AsOf | None = None,
-    at_least: int | None = None,
-) -> Ask[Preview]:
-    """What a rule would find, before it is saved."""
-    body = json_body({"rule": rule, "audience": audience})
-    path = f"{place.address}/tribes/preview"
-    return Ask("POST", path, reading(Preview), body=body, query=query_of(as_of=as_of, at_least=at_least))
-
-
-def overlap_of(place: Place, tribes: Sequence[str], *, at_least: int | None = None) -> Ask[Overlap]:
-    """How many people are in exactly which of some tribes."""
-    path = f"{place.address}/tribes/overlap"
-    body = json_body({"tribes": list(tribes)})
-    return Ask("POST", path, reading(Overlap), body=body, query=query_of(at_least=at_least))
-
-
-def export_members(
-    place: Place, tribe: str, *, as_of: AsOf | None = None, at_least: int | None = None
-) -> Lines[Person]:
-    """All who are in a tribe."""
-    return Lines(_download(place, f"tribes/{segment(tribe)}/users", "ndjson", at_least, as_of=as_of), _read_person)
-
-
-def download_members(
-    place: Place, tribe: str, *, format: ExportFormat, as_of: AsOf | None = None, at_least: int | None = None
-) -> Ask[None]:
-    """The same as bytes of a file."""
-    return _download(place, f"tribes/{segment(tribe)}/users", format, at_least, as_of=as_of)
-
-
-def tag_tribe(
-    place: Place,
-    tribe: str,
-    *,
-    add: str | None = None,
-    remove: str | None = None,
-    freeze: str | None = None,
-    expires_at: str | None = None,
-    ttl: str | None = None,
-    dry_run: bool = False,
-    idempotency_key: str | None = None,
-) -> Ask[Receipt]:
-    """Gives everybody in a tribe a tag, takes it, or freezes the tribe as a tag that nobody else bears.
-
-    It carries an idempotency key, so that a second try never applies it twice.
-    """
-    return Ask(
-        "POST",
-        f"{place.address}/tribes/{segment(tribe)}/tag",
-        reading(Receipt),
-        query=query_of(dry_run=dry_run),
-        headers={"Idempotency-Key": idempotency_key or secrets.token_hex(16)},
-        body=json_body(given(add=add, remove=remove, freeze=freeze, expires_at=expires_at, ttl=ttl)),
-    )
-
-
-def explain(
-    place: Place,
-    tribe: str,
-    *,
-    user: str | None = None,
-    visitor: str | None = None,
-    at_least: int | None = None,
-) -> Ask[Why]:
-    """Why a person is in a tribe, or is not."""
-    query = query_of(user=user, visitor=visitor, at_least=at_least)
-    return Ask("GET", f"{place.address}/tribes/{segment(tribe)}/why", reading(Why), query=query)
-
-
-def decide(
-    place: Place,
-    *,
-    user: str | None = None,
-    visitor: str | None = None,
-    because: bool = True,
-    at_least: int | None = None,
-) -> Ask[Decision]:
-    """The tribes that a person is in now."""
-    body = json_body(given(user=user, visitor=visitor, because=because))
-    path = f"{place.address}/decisions"
-    return Ask("POST", path, reading(Decision), body=body, query=query_of(at_least=at_least))
 
 
 # History.
@@ -596,36 +435,8 @@ def undo_all(
 # What the above have in common.
 
 
-def _person(place: Place, user: str | None, visitor: str | None) -> str:
-    if user is not None and visitor is None:
-        return f"{place.address}/users/{segment(user)}"
-    if visitor is not None and user is None:
-        return f"{place.address}/visitors/{segment(visitor)}"
-    raise ValueError("Give user= or visitor=, one of the two.")
-
-
 def _tag(place: Place, tag: str) -> str:
     return f"{place.address}/tags/{segment(tag)}"
-
-
-def _tribes(place: Place) -> str:
-    return f"/v2/spaces/{segment(place.space)}/tribes"
-
-
-def _ends(**values: str | None) -> dict[str, str | None]:
-    return {name: value or None for name, value in values.items() if value is not None}
-
-
-def _download(
-    place: Place,
-    path: str,
-    format: ExportFormat,
-    at_least: int | None = None,
-    match: Match | None = None,
-    as_of: AsOf | None = None,
-) -> Ask[None]:
-    query = query_of(at_least=at_least, match=match, as_of=as_of)
-    return Ask("GET", f"{place.address}/{path}", check, query=query, headers={"Accept": CONTENT_TYPES[format]})
 
 
 def _line_chunks(lines: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
@@ -639,22 +450,6 @@ def _line_chunks(lines: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
         yield msgspec.json.Encoder().encode_lines(waiting)
 
 
-class _PersonLine(msgspec.Struct):
-    user: str | None = None
-    visitor: str | None = None
-    tags: tuple[str, ...] = ()
-
-    def person(self) -> Person:
-        return Person("user", self.user) if self.user is not None else Person("visitor", self.visitor or "")
-
-
-_LINE = msgspec.json.Decoder(_PersonLine)
-
-
-def _read_person(line: bytes) -> Person:
-    return _LINE.decode(line).person()
-
-
 def _read_tagging(line: bytes) -> PersonTagging:
-    read = _LINE.decode(line)
+    read = LINE_DECODER.decode(line)
     return PersonTagging(read.person(), read.tags)

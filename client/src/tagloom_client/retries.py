@@ -1,47 +1,103 @@
 """When to try again, and how long to wait before."""
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
 from tagloom_client.asking import Ask, Reply
+from tagloom_client.problems import ConnectionFailed
 
-AGAIN = frozenset({429, 503})
+# The request was refused before anything was done.
+REFUSED = frozenset({429, 503})
+# A proxy got no whole answer; nobody knows what became of the request.
+UNKNOWN = frozenset({502, 504})
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 @dataclass(frozen=True)
 class Retries:
-    """Up to `tries` in all, with pauses that double from `first_seconds` up to `most_seconds`, each cut by chance.
+    """Tries again for up to `seconds` of waiting: a restart of the server takes some.
 
-    An answer of 429 or 503 is tried again, after its Retry-After; a broken connection too, when the request surely
-    never arrived or doing it twice does no harm.
+    The pauses double from `first_seconds` up to `most_seconds`, each shortened at random by up to a half; a longer
+    Retry-After is waited for. `tries` bounds the number of requests as well, 1 for no retry.
     """
 
-    tries: int = 4
+    seconds: float = 45.0
     first_seconds: float = 0.2
-    most_seconds: float = 10.0
+    most_seconds: float = 5.0
+    tries: int | None = None
     random: Callable[[], float] = random.random
+    now: Callable[[], float] = time.time
 
-    def after_reply(self, ask: Ask[Any], reply: Reply, tried: int) -> float | None:
-        """Seconds to wait before the next try; None takes the answer as it is."""
-        if reply.status not in AGAIN or tried >= self.tries or (ask.body is not None and not ask.body.can_repeat):
+    def begin(self, ask: Ask[Any]) -> "Attempts":
+        """Returns the attempts at one request."""
+        return Attempts(self, ask)
+
+
+class Attempts:
+    """The attempts at one request. Each method is called after one of them."""
+
+    def __init__(self, retries: Retries, ask: Ask[Any]) -> None:
+        self._retries = retries
+        self._ask = ask
+        self._tried = 0
+        self._waited = 0.0
+
+    def after_reply(self, reply: Reply) -> float | None:
+        """Returns the seconds to wait before the next attempt, None to take the answer as it is.
+
+        An answer of 429 or 503 is tried again when the body can be sent twice, one of 502 or 504 when the whole
+        request can be.
+        """
+        self._tried += 1
+        status = reply.status
+        can_send = self._ask.body is None or self._ask.body.can_repeat
+        if (status in REFUSED and can_send) or (status in UNKNOWN and self._ask.can_repeat()):
+            return self._pause(self._retry_after(reply))
+        return None
+
+    def after_error(self, error: Exception) -> float:
+        """Returns the seconds to wait before the next attempt.
+
+        Raises:
+            ConnectionFailed: there is no further attempt, with the reason.
+        """
+        self._tried += 1
+        ask = self._ask
+        text = f"{ask.method} {ask.path} got no answer: {error}."
+        was_never_sent = isinstance(error, NEVER_SENT) and (ask.body is None or ask.body.can_repeat)
+        if not ask.can_repeat() and not was_never_sent:
+            why = (
+                "the body cannot be read twice" if ask.is_repeatable else "the first request may have been carried out"
+            )
+            raise ConnectionFailed(f"{text} It was not sent again, because {why}.") from error
+        pause = self._pause(0.0)
+        if pause is None:
+            raise ConnectionFailed(f"{text} It was sent {self._tried} times.") from error
+        return pause
+
+    def _pause(self, at_least: float) -> float | None:
+        retries = self._retries
+        if retries.tries is not None and self._tried >= retries.tries:
             return None
-        return max(self._pause(tried), _retry_after(reply))
+        whole = min(retries.most_seconds, retries.first_seconds * 2.0 ** (self._tried - 1))
+        pause = max(whole * (0.5 + 0.5 * retries.random()), at_least)
+        if self._waited + pause > retries.seconds:
+            return None
+        self._waited += pause
+        return pause
 
-    def after_error(self, ask: Ask[Any], error: Exception, tried: int) -> float | None:
-        """Seconds to wait before the next try; None gives up."""
-        is_safe = ask.can_repeat() or (isinstance(error, NEVER_SENT) and (ask.body is None or ask.body.can_repeat))
-        return self._pause(tried) if is_safe and tried < self.tries else None
-
-    def _pause(self, tried: int) -> float:
-        whole = min(self.most_seconds, self.first_seconds * 2.0 ** (tried - 1))
-        return whole * (0.5 + 0.5 * self.random())
-
-
-def _retry_after(reply: Reply) -> float:
-    text = reply.headers.get("retry-after", "")
-    return float(text) if text.isdecimal() else 0.0
+    def _retry_after(self, reply: Reply) -> float:
+        """Returns the seconds that Retry-After asks for, given as a number or as an HTTP date; 0 without one."""
+        text = reply.headers.get("retry-after", "").strip()
+        if text.isdecimal():
+            return float(text)
+        try:
+            return max(0.0, parsedate_to_datetime(text).timestamp() - self._retries.now())
+        except ValueError:
+            return 0.0

@@ -9,11 +9,11 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
-from tagloom_client import imports, requests, syncs
+from tagloom_client import imports, requests, syncs, tribes
 from tagloom_client.asking import Ask, Lines, Place, check
 from tagloom_client.models import Page
 from tagloom_client.problems import ConnectionFailed
-from tagloom_client.retries import Retries
+from tagloom_client.retries import REFUSED, UNKNOWN, Retries
 from tagloom_client.sending import DEFAULT_PLACE, arguments, reply_of, settings
 
 Given = ParamSpec("Given")
@@ -105,23 +105,20 @@ class AsyncSender:
     @asynccontextmanager
     async def _open(self, ask: Ask[Any]) -> AsyncIterator[httpx.Response]:
         """An answer whose head has come, after as many tries as it takes."""
-        tried = 0
+        attempts = self._retries.begin(ask)
         while True:
-            tried += 1
             content = None if ask.body is None else _chunks(ask.body.chunks())
             try:
                 request = self._http.build_request(**arguments(ask), content=content)
                 response = await self._http.send(request, stream=True)
-                if response.status_code in (429, 503):
+                if response.status_code in REFUSED | UNKNOWN:
                     await response.aread()
             except httpx.TransportError as error:
-                pause = self._retries.after_error(ask, error, tried)
-                if pause is None:
-                    raise ConnectionFailed(f"{ask.method} {ask.path} got no answer: {error}.") from error
+                pause: float | None = attempts.after_error(error)
             else:
                 pause = None
-                if response.status_code in (429, 503):
-                    pause = self._retries.after_reply(ask, reply_of(response), tried)
+                if response.status_code in REFUSED | UNKNOWN:
+                    pause = attempts.after_reply(reply_of(response))
                 if pause is None:
                     try:
                         yield response
@@ -129,6 +126,7 @@ class AsyncSender:
                         await response.aclose()
                     return
                 await response.aclose()
+            assert pause is not None, "an error that is not tried again is raised"
             await self._sleep(pause)
 
 
@@ -235,19 +233,22 @@ class AsyncTagloom(AsyncSender):
     list_aliases = _pages(requests.list_aliases)
 
     # Tribes.
-    list_tribes = _pages(requests.list_tribes)
-    get_tribe = _one(requests.get_tribe)
-    create_tribe = _one(requests.create_tribe)
-    put_tribe = _one(requests.put_tribe)
-    drop_tribe = _one(requests.drop_tribe)
-    count_tribe = _one(requests.count_tribe)
-    preview_rule = _one(requests.preview_rule)
-    overlap_of = _one(requests.overlap_of)
-    export_members = _lines(requests.export_members)
-    download_members = _bytes(requests.download_members)
-    tag_tribe = _one(requests.tag_tribe)
-    explain = _one(requests.explain)
-    decide = _one(requests.decide)
+    list_tribes = _pages(tribes.list_tribes)
+    get_tribe = _one(tribes.get_tribe)
+    create_tribe = _one(tribes.create_tribe)
+    put_tribe = _one(tribes.put_tribe)
+    drop_tribe = _one(tribes.drop_tribe)
+    count_tribe = _one(tribes.count_tribe)
+    preview_rule = _one(tribes.preview_rule)
+    overlap_of = _one(tribes.overlap_of)
+    list_members = _pages(tribes.list_members)
+    get_membership = _one(tribes.get_membership)
+    export_members = _lines(tribes.export_members)
+    download_members = _bytes(tribes.download_members)
+    tag_tribe = _one(tribes.tag_tribe)
+    explain = _one(tribes.explain)
+    decide = _one(tribes.decide)
+    decide_many = _one(tribes.decide_many)
 
     # History.
     list_changes = _pages(requests.list_changes)

@@ -369,11 +369,13 @@ class BitmapPopulation:
     def list_people(
         self,
         *,
-        kind: Kind,
+        kind: Kind | None,
         search: str = "",
         search_match: str = "substring",
         tag: TagPath | None = None,
         match: Match = "subtree",
+        tribe: Definition | None = None,
+        tribes: Mapping[str, Definition] = {},
         limit: int,
         cursor: str | None = None,
     ) -> Page[PersonRecord]:
@@ -386,6 +388,8 @@ class BitmapPopulation:
                 search_match=search_match,
                 tag=tag,
                 match=match,
+                tribe=tribe,
+                tribes=tribes,
                 limit=limit,
                 cursor=cursor,
             )
@@ -490,6 +494,17 @@ class BitmapPopulation:
     def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
         """See the port."""
         return self._standing.read(lambda: self._standing.dictionary.exclusive_branches(tag))
+
+    def decide_many(
+        self, people: Sequence[Person], tribes: Mapping[str, Definition], *, because: bool
+    ) -> tuple[Version, tuple[Decision, ...]]:
+        """See the port."""
+
+        def read() -> tuple[Version, tuple[Decision, ...]]:
+            decided = tuple(self._decider.decide(person, tribes, because=because) for person in people)
+            return self._standing.stamp.version, decided
+
+        return self._standing.read(read)
 
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
         """See the port."""

@@ -18,6 +18,7 @@ from tagloom.engine.storage import Segment
 from tagloom.expiry import moment_text, span_text
 from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.model import (
+    KINDS,
     Branch,
     Count,
     Difference,
@@ -89,21 +90,25 @@ def find_person(standing: Standing, person: Person) -> PersonRecord | None:
 def list_people(
     standing: Standing,
     *,
-    kind: Kind,
+    kind: Kind | None,
     search: str,
     search_match: str,
     tag: TagPath | None,
     match: Match,
+    tribe: Definition | None,
+    tribes: Mapping[str, Definition],
     limit: int,
     cursor: str | None,
 ) -> Page[PersonRecord]:
     """A page of people in the order they came. A search scans the keys, about 10 ns each, until the page is full."""
-    people = standing.fact(f"{kind}s")
+    people = standing.fact("everyone" if kind is None else f"{kind}s")
+    if tribe is not None:
+        people = people & evaluate.members(tribe, tribes, standing)
     if tag is not None:
         people = people & standing.tag(standing.dictionary.resolve(tag), match)
     if search_match == "exact":
-        ordinal = find_ordinal(standing, Person(kind, search))
-        people = people & BitMap([] if ordinal is None else [ordinal])
+        named = (find_ordinal(standing, Person(each, search)) for each in KINDS if kind in (None, each))
+        people = people & BitMap([ordinal for ordinal in named if ordinal is not None])
     start = _cursor(cursor)
     found: list[tuple[int, bytes]] = []
     for segment in standing.directory.segments:
@@ -114,7 +119,7 @@ def list_people(
             continue
         column = standing.directory.column(segment, standing.snapshot)
         if search and search_match != "exact":
-            inside &= _matching(segment, column, kind, search, search_match)
+            inside &= _matching(segment, column, search, search_match)
         ordinals = itertools.islice(inside, limit + 1 - len(found))
         found.extend((ordinal, column[ordinal - segment.first].as_py()) for ordinal in ordinals)
     shown = found[:limit]
@@ -122,7 +127,7 @@ def list_people(
     tags, ends = tags_of(standing, people_shown), ends_among(standing, people_shown)
     items = tuple(
         PersonRecord(
-            kind=kind,
+            kind=person_of(key).kind,
             id=person_of(key).id,
             tags=tuple(tags[ordinal]),
             version=standing.stamp.version,
@@ -141,10 +146,11 @@ def _cursor(cursor: str | None) -> int:
     return int(cursor)
 
 
-def _matching(segment: Segment, column: pa.BinaryArray, kind: Kind, search: str, search_match: str) -> BitMap:
+def _matching(segment: Segment, column: pa.BinaryArray, search: str, search_match: str) -> BitMap:
     pattern = search.encode("utf-8", "surrogatepass")
     if search_match == "prefix":
-        mask = pc.starts_with(column, kind[0].encode() + pattern)
+        # The first byte of a key is its kind; those of the other kind are left out by the caller.
+        mask = pc.or_(*(pc.starts_with(column, each[0].encode() + pattern) for each in KINDS))
     else:
         mask = pc.match_substring(column, pattern)
     hits = np.flatnonzero(mask.to_numpy(zero_copy_only=False))

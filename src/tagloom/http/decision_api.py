@@ -19,7 +19,7 @@ from tagloom.http.bodies import decode, read_json
 from tagloom.http.call import Answer, Call, Doors
 from tagloom.http.edge import last_on_connection
 from tagloom.http.renewing import Renewals
-from tagloom.http.shapes import DecisionBody
+from tagloom.http.shapes import DecisionBody, ManyDecisionsAnswer, ManyDecisionsBody, PersonDecision, PersonNamed
 from tagloom.model import Person
 from tagloom.people import parse_id
 from tagloom.store.port import Population
@@ -38,13 +38,33 @@ async def decide(call: Call) -> Answer:
     return Answer(await call.in_thread(lambda: call.doors.targeting.decide(environment, person, because=body.because)))
 
 
-def person_of(body: DecisionBody) -> Person:
-    """Who is asked about. Raises: BodyInvalid, PersonIdInvalid."""
+async def decide_many(call: Call) -> Answer:
+    """The tribes of several people, all as of one version."""
+    environment = call.environment
+    body = await read_json(call, ManyDecisionsBody)
+    people = [person_of(each, at=f"$.people[{place}]") for place, each in enumerate(body.people)]
+    version, decided = await call.in_thread(
+        lambda: call.doors.targeting.decide_many(environment, people, because=body.because)
+    )
+    decisions = tuple(
+        PersonDecision(tribes=each.tribes, because=each.because, **id_of(person))
+        for person, each in zip(people, decided, strict=True)
+    )
+    return Answer(ManyDecisionsAnswer(decisions=decisions, version=version))
+
+
+def id_of(person: Person) -> dict[str, str]:
+    """The field that names a person in a body or an answer: `user` or `visitor`."""
+    return {person.kind: person.id}
+
+
+def person_of(body: DecisionBody | PersonNamed, *, at: str = "$") -> Person:
+    """The person that a body names; `at` is where it stands. Raises: BodyInvalid, PersonIdInvalid."""
     if body.user is not UNSET and body.visitor is UNSET:
-        return Person("user", parse_id(body.user, field="$.user"))
+        return Person("user", parse_id(body.user, field=f"{at}.user"))
     if body.visitor is not UNSET and body.user is UNSET:
-        return Person("visitor", parse_id(body.visitor, field="$.visitor"))
-    raise problems.BodyInvalid("Give user or visitor, one of the two.", field="$.user")
+        return Person("visitor", parse_id(body.visitor, field=f"{at}.visitor"))
+    raise problems.BodyInvalid("Give user or visitor, one of the two.", field=f"{at}.user")
 
 
 class DecisionDoor:

@@ -42,6 +42,7 @@ PATH_PARAMETERS = {
     "version": "A version's number.",
 }
 # A stream of events has no schema of its own in OpenAPI 3.1; readers of it take this for that of each event.
+JSON_ONLY = ("application/json",)
 EVENT_SCHEMA: Json = {
     "type": "object",
     "description": "One event: its data is JSON.",
@@ -205,13 +206,16 @@ def _bulk_schema(content_type: str) -> Json:
 
 def _responses(route: Route, named: dict[Any, Json]) -> Json:
     good: Json = {"description": route.summary}
-    if route.answer is not None:
-        good["content"] = {"application/json": {"schema": named[route.answer]}}
-    elif route.status != 204:
-        good["content"] = {
+    content: Json = {}
+    if route.answer is None or route.answer_types != JSON_ONLY:
+        content = {
             each: {"schema": EVENT_SCHEMA if each == "text/event-stream" else {"type": "string"}}
             for each in route.answer_types
         }
+    if route.answer is not None:
+        content["application/json"] = {"schema": named[route.answer]}
+    if route.status != 204:
+        good["content"] = content
     if route.status == 201:
         good["headers"] = {"Location": {"schema": {"type": "string"}, "description": "Where it is."}}
     if route.answer is Tribe:

@@ -40,6 +40,14 @@ IDEMPOTENCY_KEY = Parameter(
 )
 
 
+SEARCH_MATCH = Parameter(
+    name="search_match",
+    description="How the id and `search` are compared.",
+    choices=("substring", "prefix", "exact"),
+    default="substring",
+)
+
+
 def search_for(what: str) -> Parameter:
     return Parameter(
         name="search", description=f"Only {what} with this in it.", characters_max=limits.CHARACTERS_PER_SEARCH_MAX
@@ -57,12 +65,7 @@ def _listing(door: PeopleDoor) -> Route:
         scopes=("people:read",),
         parameters=(
             search_for(f"{kind}s whose id is one"),
-            Parameter(
-                name="search_match",
-                description="How the id and `search` are compared.",
-                choices=("substring", "prefix", "exact"),
-                default="substring",
-            ),
+            SEARCH_MATCH,
             Parameter(
                 name="kind",
                 description="Users or visitors, whatever the address says.",

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from tagloom import problems
+from tagloom import limits, problems
 from tagloom.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.http import decision_api, history, installation, tags, tenants, tribes
 from tagloom.http.addresses import ORGANIZATION, SPACE, V2, E
 from tagloom.http.import_routes import IMPORTS, MAPPINGS
 from tagloom.http.parameters import AS_OF, AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, USER, VISITOR, Parameter
-from tagloom.http.people_routes import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, search_for
+from tagloom.http.people_routes import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, SEARCH_MATCH, search_for
 from tagloom.http.routing import Route
 from tagloom.http.shapes import (
     AliasesPage,
@@ -18,6 +18,10 @@ from tagloom.http.shapes import (
     EnvironmentPatch,
     EnvironmentsPage,
     Health,
+    ManyDecisionsAnswer,
+    ManyDecisionsBody,
+    MembershipAnswer,
+    MembersPage,
     MergeBody,
     NewSpace,
     NewToken,
@@ -412,13 +416,57 @@ TRIBES: tuple[Route, ...] = (
     Route(
         method="GET",
         path=f"{E}/tribes/{{tribe}}/users",
-        handler=tribes.export_members,
+        handler=tribes.list_members,
         group="Tribes",
-        summary="Stream the people in a tribe",
+        summary="List the people in a tribe, or stream all of them",
+        description="With `limit`, `cursor`, `search` or `include` the answer is a page as JSON, in the order the "
+        "people came. Without them it is a stream of everybody, in the format that Accept names.",
         scopes=("tribes:read", "people:read"),
-        parameters=(AS_OF, AT_LEAST),
+        parameters=(
+            search_for("people whose id is one"),
+            SEARCH_MATCH,
+            Parameter(name="include", description="What else an item of a page has.", choices=("tags",)),
+            Parameter(
+                name="limit",
+                description="How many items a page has at most.",
+                kind="integer",
+                least=1,
+                most=limits.PAGE_ITEMS_MAX,
+            ),
+            CURSOR,
+            AS_OF,
+            AT_LEAST,
+        ),
+        answer=MembersPage,
         answer_types=EXPORTS,
-        problems=(problems.ChangeNotFound, problems.TribeNotFound, problems.NotAcceptable),
+        problems=(
+            problems.ChangeNotFound,
+            problems.TribeNotFound,
+            problems.NotAcceptable,
+            problems.CursorInvalid,
+        ),
+    ),
+    Route(
+        method="GET",
+        path=f"{E}/tribes/{{tribe}}/users/{{id}}",
+        handler=tribes.get_membership_of_user,
+        group="Tribes",
+        summary="Whether a user is in a tribe",
+        scopes=("tribes:read", "people:read"),
+        parameters=(AT_LEAST,),
+        answer=MembershipAnswer,
+        problems=(problems.TribeNotFound, problems.PersonIdInvalid),
+    ),
+    Route(
+        method="GET",
+        path=f"{E}/tribes/{{tribe}}/visitors/{{id}}",
+        handler=tribes.get_membership_of_visitor,
+        group="Tribes",
+        summary="Whether a visitor is in a tribe",
+        scopes=("tribes:read", "people:read"),
+        parameters=(AT_LEAST,),
+        answer=MembershipAnswer,
+        problems=(problems.TribeNotFound, problems.PersonIdInvalid),
     ),
     Route(
         method="GET",
@@ -493,6 +541,19 @@ DECISIONS: tuple[Route, ...] = (
         parameters=(AT_LEAST,),
         body=DecisionBody,
         answer=Decision,
+        problems=(problems.PersonIdInvalid,),
+    ),
+    Route(
+        method="POST",
+        path=f"{E}/decisions/many",
+        handler=decision_api.decide_many,
+        group="Decisions",
+        summary="Decide for several people as of one version",
+        description="The decisions come in the order of the request.",
+        scopes=("decisions",),
+        parameters=(AT_LEAST,),
+        body=ManyDecisionsBody,
+        answer=ManyDecisionsAnswer,
         problems=(problems.PersonIdInvalid,),
     ),
 )

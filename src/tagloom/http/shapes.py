@@ -10,6 +10,7 @@ from tagloom.expiry import SPAN_PATTERN, Moment, Said, parse_expires_at, parse_t
 from tagloom.model import (
     SCOPES,
     Audience,
+    Because,
     Change,
     Freed,
     Horizon,
@@ -238,6 +239,20 @@ class DecisionBody(_Body, frozen=True, kw_only=True):
     because: bool = True
 
 
+class PersonNamed(_Body, frozen=True, kw_only=True):
+    """A user or a visitor, one of the two."""
+
+    user: IdText | UnsetType = UNSET
+    visitor: IdText | UnsetType = UNSET
+
+
+class ManyDecisionsBody(_Body, frozen=True, kw_only=True):
+    """The people to decide for. With `because` each decision says why; then fewer people fit in one request."""
+
+    people: Annotated[list[PersonNamed], Meta(min_length=1, max_length=limits.DECISIONS_PER_REQUEST_MAX)]
+    because: bool = False
+
+
 class NewSpace(_Body, frozen=True, kw_only=True):
     """A space to be."""
 
@@ -274,6 +289,30 @@ class PersonTags(msgspec.Struct, frozen=True, kw_only=True):
 class TagAnswer(Tag, frozen=True, kw_only=True):
     """One entry of the catalogue."""
 
+    version: Version
+
+
+class PersonDecision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The tribes of one person, and why each."""
+
+    user: str | UnsetType = UNSET
+    visitor: str | UnsetType = UNSET
+    tribes: tuple[str, ...]
+    because: dict[str, tuple[Because, ...]] = {}
+
+
+class ManyDecisionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The decisions in the order of the request, all true for one version."""
+
+    decisions: tuple[PersonDecision, ...]
+    version: Version
+
+
+class MembershipAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a person is in a tribe."""
+
+    tribe: str
+    is_member: bool
     version: Version
 
 
@@ -337,6 +376,22 @@ class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
     """People in the order they came."""
 
     items: tuple[PersonRecord, ...]
+    next_cursor: Cursor
+    version: Version
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A member of a tribe; the tags when they were asked for."""
+
+    user: str | UnsetType = UNSET
+    visitor: str | UnsetType = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+
+
+class MembersPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Members of a tribe in the order they came."""
+
+    items: tuple[Member, ...]
     next_cursor: Cursor
     version: Version
 

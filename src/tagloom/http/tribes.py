@@ -3,15 +3,27 @@
 import msgspec
 from msgspec import UNSET
 
-from tagloom import problems
+from tagloom import limits, problems
 from tagloom.exports import encode_people
 from tagloom.http.bodies import read_json
 from tagloom.http.call import Answer, Call, Stream
+from tagloom.http.decision_api import id_of
 from tagloom.http.etags import etag, expected_revision, if_match
 from tagloom.http.paging import page_of
-from tagloom.http.shapes import NewTribe, OverlapAnswer, OverlapBody, PreviewBody, TribeBody, TribesPage, TribeTagBody
+from tagloom.http.shapes import (
+    Member,
+    MembershipAnswer,
+    MembersPage,
+    NewTribe,
+    OverlapAnswer,
+    OverlapBody,
+    PreviewBody,
+    TribeBody,
+    TribesPage,
+    TribeTagBody,
+)
 from tagloom.http.streams import export_format, export_stream
-from tagloom.model import Tribe, TribeMode
+from tagloom.model import Kind, Person, Tribe, TribeMode
 from tagloom.rules import Definition
 from tagloom.tags import parse_tag
 from tagloom.tribe_tagging import tag_tribe
@@ -87,8 +99,53 @@ async def count(call: Call) -> Answer:
     return Answer(await call.in_thread(lambda: targeting.count(environment, tribe, as_of=call.find_version())))
 
 
-async def export_members(call: Call) -> Stream:
-    """All who are in it."""
+async def list_members(call: Call) -> Answer | Stream:
+    """A page of its members, when one is asked for; else all of them as a stream."""
+    if all(call.find_text(name) is None for name in ("limit", "cursor", "search", "include")):
+        return await _export_members(call)
+    environment, tribe = call.environment, call.values["tribe"]
+    if call.find_text("as_of") is not None:
+        raise problems.ParameterInvalid(
+            "A page holds for now: leave out as_of, or limit, cursor, search and include.", parameter="as_of"
+        )
+    has_tags = call.find_text("include") == "tags"
+
+    def read() -> MembersPage:
+        version = call.population.version()
+        page = call.doors.targeting.list_members(
+            environment,
+            tribe,
+            search=call.find_text("search") or "",
+            search_match=call.text("search_match"),
+            limit=call.find_integer("limit") or limits.PAGE_ITEMS_DEFAULT,
+            cursor=call.find_text("cursor"),
+        )
+        items = tuple(
+            Member(tags=each.tags if has_tags else UNSET, **id_of(Person(each.kind, each.id))) for each in page.items
+        )
+        return MembersPage(items=items, next_cursor=page.next_cursor, version=version)
+
+    return Answer(await call.in_thread(read))
+
+
+async def get_membership(call: Call, kind: Kind) -> Answer:
+    """Whether one person is in it."""
+    environment, tribe, person = call.environment, call.values["tribe"], call.person(kind)
+    version, is_member = await call.in_thread(lambda: call.doors.targeting.is_member(environment, tribe, person))
+    return Answer(MembershipAnswer(tribe=tribe, is_member=is_member, version=version))
+
+
+async def get_membership_of_user(call: Call) -> Answer:
+    """Whether one user is in it."""
+    return await get_membership(call, "user")
+
+
+async def get_membership_of_visitor(call: Call) -> Answer:
+    """Whether one visitor is in it."""
+    return await get_membership(call, "visitor")
+
+
+async def _export_members(call: Call) -> Stream:
     environment, tribe, format = call.environment, call.values["tribe"], export_format(call)
     return await export_stream(
         call,

@@ -391,15 +391,20 @@ class Population(Protocol):
     def list_people(
         self,
         *,
-        kind: Kind,
+        kind: Kind | None,
         search: str = "",
         search_match: str = "substring",
         tag: TagPath | None = None,
         match: Match = "subtree",
+        tribe: Definition | None = None,
+        tribes: Mapping[str, Definition] = {},
         limit: int,
         cursor: str | None = None,
     ) -> Page[PersonRecord]:
-        """People in the order they came, whose id is, begins with or contains `search` (exact, prefix, substring)."""
+        """People in the order they came, whose id is, begins with or contains `search` (exact, prefix, substring).
+
+        Without a `kind`, users and visitors; with a `tribe`, only its members, by the definitions in `tribes`.
+        """
 
     def list_tags(
         self, *, search: str = "", under: TagPath | None = None, limit: int, cursor: str | None = None
@@ -490,6 +495,11 @@ class Population(Protocol):
 
     def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
         """The branches at or above a path that allow a person one tag only, the nearest first."""
+
+    def decide_many(
+        self, people: Sequence[Person], tribes: Mapping[str, Definition], *, because: bool
+    ) -> tuple[Version, tuple[Decision, ...]]:
+        """The decisions for several people in their order, all as of one version."""
 
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
         """The tribes the person is in. A person not known is decided as one who bears nothing.

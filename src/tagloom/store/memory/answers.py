@@ -100,21 +100,26 @@ class Answers:
     def list_people(
         self,
         *,
-        kind: Kind,
+        kind: Kind | None,
         search: str = "",
         search_match: str = "substring",
         tag: TagPath | None = None,
         match: Match = "subtree",
+        tribe: Definition | None = None,
+        tribes: Mapping[str, Definition] = {},
         limit: int,
         cursor: str | None = None,
     ) -> Page[PersonRecord]:
         state = self._state
         last = int(read_cursor("people", cursor)) if cursor else -1
         found = []
+        inside = None if tribe is None else set(state.members(tribe, tribes))
         for ordinal in state.everyone() if tag is None else state.bearers(state.resolve(tag), match):
+            if inside is not None and ordinal not in inside:
+                continue
             id = state.people[ordinal].id
             fits = {"exact": id == search, "prefix": id.startswith(search), "substring": search in id}[search_match]
-            if ordinal > last and state.people[ordinal].kind == kind and fits:
+            if ordinal > last and kind in (None, state.people[ordinal].kind) and fits:
                 found.append(ordinal)
         records = tuple(self._person_record(state, ordinal) for ordinal in found[:limit])
         return Page(records, cursor_of("people", str(found[limit - 1])) if len(found) > limit else None)
@@ -293,6 +298,11 @@ class Answers:
 
     def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
         return self._state.exclusive_branches(tag)
+
+    def decide_many(
+        self, people: Sequence[Person], tribes: Mapping[str, Definition], *, because: bool
+    ) -> tuple[Version, tuple[Decision, ...]]:
+        return self._state.version, tuple(self.decide(person, tribes, because=because) for person in people)
 
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
         state = self._state

@@ -1,0 +1,212 @@
+"""Every request about tribes and decisions as a function that makes its `Ask`."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Literal
+
+from tagloom_client.asking import Ask, Lines, Place, check, given, json_body, query_of, reading, segment
+from tagloom_client.models import (
+    Audience,
+    Count,
+    Decision,
+    Decisions,
+    ExportFormat,
+    Member,
+    Membership,
+    Overlap,
+    Page,
+    Person,
+    Preview,
+    Receipt,
+    Rule,
+    Tribe,
+    Why,
+)
+from tagloom_client.paths import AsOf, download, person_path, read_person
+
+PEOPLE_PER_PAGE = 100
+
+
+def list_tribes(place: Place, *, limit: int | None = None) -> Ask[Page[Tribe]]:
+    """The tribes of the space."""
+    return Ask("GET", _tribes(place), reading(Page[Tribe]), query=query_of(limit=limit))
+
+
+def get_tribe(place: Place, tribe: str) -> Ask[Tribe]:
+    """One tribe."""
+    return Ask("GET", f"{_tribes(place)}/{segment(tribe)}", reading(Tribe))
+
+
+def create_tribe(
+    place: Place,
+    name: str,
+    rule: Rule,
+    *,
+    id: str | None = None,
+    description: str = "",
+    category: str = "",
+    audience: Audience = "everyone",
+) -> Ask[Tribe]:
+    """A new tribe; without an id it gets one made from its name."""
+    body = given(name=name, rule=rule, id=id, description=description, category=category, audience=audience)
+    return Ask("POST", _tribes(place), reading(Tribe), body=json_body(body), is_repeatable=False)
+
+
+def put_tribe(place: Place, tribe: Tribe) -> Ask[Tribe]:
+    """Replaces a tribe, as long as nobody changed it since its `revision` was read."""
+    body = given(
+        name=tribe.name,
+        rule=tribe.rule,
+        description=tribe.description,
+        category=tribe.category,
+        audience=tribe.audience,
+    )
+    return Ask(
+        "PUT",
+        f"{_tribes(place)}/{segment(tribe.id)}",
+        reading(Tribe),
+        headers={"If-Match": f'"{tribe.revision}"'},
+        body=json_body(body),
+        is_repeatable=False,
+    )
+
+
+def drop_tribe(place: Place, tribe: str) -> Ask[None]:
+    """Deletes a tribe that no other names."""
+    return Ask("DELETE", f"{_tribes(place)}/{segment(tribe)}", check, is_repeatable=False)
+
+
+def count_tribe(place: Place, tribe: str, *, as_of: AsOf | None = None, at_least: int | None = None) -> Ask[Count]:
+    """How many are in a tribe."""
+    path = f"{place.address}/tribes/{segment(tribe)}/count"
+    return Ask("GET", path, reading(Count), query=query_of(as_of=as_of, at_least=at_least))
+
+
+def preview_rule(
+    place: Place,
+    rule: Rule,
+    *,
+    audience: Audience = "everyone",
+    as_of: AsOf | None = None,
+    at_least: int | None = None,
+) -> Ask[Preview]:
+    """What a rule would find, before it is saved."""
+    body = json_body({"rule": rule, "audience": audience})
+    path = f"{place.address}/tribes/preview"
+    return Ask("POST", path, reading(Preview), body=body, query=query_of(as_of=as_of, at_least=at_least))
+
+
+def overlap_of(place: Place, tribes: Sequence[str], *, at_least: int | None = None) -> Ask[Overlap]:
+    """How many people are in exactly which of some tribes."""
+    path = f"{place.address}/tribes/overlap"
+    body = json_body({"tribes": list(tribes)})
+    return Ask("POST", path, reading(Overlap), body=body, query=query_of(at_least=at_least))
+
+
+def list_members(
+    place: Place,
+    tribe: str,
+    *,
+    search: str | None = None,
+    search_match: Literal["substring", "prefix", "exact"] | None = None,
+    include_tags: bool = False,
+    limit: int | None = None,
+    at_least: int | None = None,
+) -> Ask[Page[Member]]:
+    """The members of a tribe in the order they came, a page at a time; `limit` is the size of a page."""
+    query = query_of(
+        search=search,
+        search_match=search_match,
+        include="tags" if include_tags else None,
+        limit=limit or PEOPLE_PER_PAGE,
+        at_least=at_least,
+    )
+    return Ask("GET", f"{place.address}/tribes/{segment(tribe)}/users", reading(Page[Member]), query=query)
+
+
+def get_membership(
+    place: Place, tribe: str, *, user: str | None = None, visitor: str | None = None, at_least: int | None = None
+) -> Ask[Membership]:
+    """Whether a person is in a tribe."""
+    path = f"{place.address}/tribes/{segment(tribe)}" + person_path(place, user, visitor).removeprefix(place.address)
+    return Ask("GET", path, reading(Membership), query=query_of(at_least=at_least))
+
+
+def export_members(
+    place: Place, tribe: str, *, as_of: AsOf | None = None, at_least: int | None = None
+) -> Lines[Person]:
+    """All who are in a tribe."""
+    return Lines(download(place, f"tribes/{segment(tribe)}/users", "ndjson", at_least, as_of=as_of), read_person)
+
+
+def download_members(
+    place: Place, tribe: str, *, format: ExportFormat, as_of: AsOf | None = None, at_least: int | None = None
+) -> Ask[None]:
+    """The same as bytes of a file."""
+    return download(place, f"tribes/{segment(tribe)}/users", format, at_least, as_of=as_of)
+
+
+def tag_tribe(
+    place: Place,
+    tribe: str,
+    *,
+    add: str | None = None,
+    remove: str | None = None,
+    freeze: str | None = None,
+    expires_at: str | None = None,
+    ttl: str | None = None,
+    dry_run: bool = False,
+    idempotency_key: str | None = None,
+) -> Ask[Receipt]:
+    """Gives everybody in a tribe a tag, takes it, or freezes the tribe as a tag that nobody else bears.
+
+    It carries an idempotency key, so that a second try never applies it twice.
+    """
+    return Ask(
+        "POST",
+        f"{place.address}/tribes/{segment(tribe)}/tag",
+        reading(Receipt),
+        query=query_of(dry_run=dry_run),
+        headers={"Idempotency-Key": idempotency_key or secrets.token_hex(16)},
+        body=json_body(given(add=add, remove=remove, freeze=freeze, expires_at=expires_at, ttl=ttl)),
+    )
+
+
+def explain(
+    place: Place,
+    tribe: str,
+    *,
+    user: str | None = None,
+    visitor: str | None = None,
+    at_least: int | None = None,
+) -> Ask[Why]:
+    """Why a person is in a tribe, or is not."""
+    query = query_of(user=user, visitor=visitor, at_least=at_least)
+    return Ask("GET", f"{place.address}/tribes/{segment(tribe)}/why", reading(Why), query=query)
+
+
+def decide(
+    place: Place,
+    *,
+    user: str | None = None,
+    visitor: str | None = None,
+    because: bool = True,
+    at_least: int | None = None,
+) -> Ask[Decision]:
+    """The tribes that a person is in now."""
+    body = json_body(given(user=user, visitor=visitor, because=because))
+    path = f"{place.address}/decisions"
+    return Ask("POST", path, reading(Decision), body=body, query=query_of(at_least=at_least))
+
+
+def decide_many(
+    place: Place, people: Sequence[Person], *, because: bool = False, at_least: int | None = None
+) -> Ask[Decisions]:
+    """The tribes that each of up to 1,000 people is in now, all as of one version; up to 100 people with `because`."""
+    body = json_body({"people": [{person.kind: person.id} for person in people], "because": because})
+    path = f"{place.address}/decisions/many"
+    return Ask("POST", path, reading(Decisions), body=body, query=query_of(at_least=at_least))
+
+
+def _tribes(place: Place) -> str:
+    return f"/v2/spaces/{segment(place.space)}/tribes"
