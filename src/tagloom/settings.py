@@ -14,6 +14,7 @@ from tagloom.sources import SCHEMES, SCHEMES_DEFAULT, Scheme
 from tagloom.tags import printable
 
 DATABASE_FILE = "tagloom.sqlite"
+_SECONDS_DIGITS_MAX = 6  # Eleven days.
 
 
 class OidcSettings(msgspec.Struct, frozen=True):
@@ -71,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     source_schemes: tuple[Scheme, ...] = SCHEMES_DEFAULT
     source_hosts: tuple[str, ...] = ()
     drain_seconds: int = 0
+    stop_seconds: int = limits.STOP_SECONDS_DEFAULT
     index_bytes_max: int = limits.INDEX_BYTES_DEFAULT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     public_url: str | None = None
@@ -86,9 +88,6 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
     size = environ.get("TAGLOOM_INDEX_BYTES", str(limits.INDEX_BYTES_DEFAULT))
     if not size.isdigit():
         raise problems.ParameterInvalid(f"TAGLOOM_INDEX_BYTES must be a whole number of bytes, not '{size}'.")
-    drain = environ.get("TAGLOOM_DRAIN_SECONDS", "0")
-    if not drain.isdigit():
-        raise problems.ParameterInvalid(f"TAGLOOM_DRAIN_SECONDS must be a whole number of seconds, not '{drain}'.")
     level = environ.get("TAGLOOM_LOG_LEVEL", "info")
     match level:
         case "debug" | "info" | "warning" | "error":
@@ -105,7 +104,8 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
                 private_addresses=_flag(environ, "TAGLOOM_PRIVATE_ADDRESSES"),
                 source_schemes=_schemes(environ),
                 source_hosts=_list(environ, "TAGLOOM_SOURCE_HOSTS"),
-                drain_seconds=int(drain),
+                drain_seconds=_seconds(environ, "TAGLOOM_DRAIN_SECONDS", 0),
+                stop_seconds=_seconds(environ, "TAGLOOM_STOP_SECONDS", limits.STOP_SECONDS_DEFAULT),
                 index_bytes_max=int(size),
                 log_level=level,
                 public_url=public_url,
@@ -146,6 +146,13 @@ def _oidc(environ: Mapping[str, str], public_url: str | None) -> OidcSettings | 
 
 def _folder(environ: Mapping[str, str], name: str) -> Path | None:
     return Path(environ[name]) if environ.get(name) else None
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= _SECONDS_DIGITS_MAX):
+        raise problems.ParameterInvalid(f"{name} must be a whole number of seconds, not '{printable(text)}'.")
+    return int(text)
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

@@ -16,6 +16,7 @@ from tagloom.cli.options import installed
 from tagloom.cli.site import LocalSite, TribeDraft
 from tagloom.cli.speaking import say, say_receipt, say_table, tell
 from tagloom.importing.shelf import Mappings
+from tagloom.listening import check_free, listening
 from tagloom.serving import serve_installation
 from tagloom.wiring import ORGANIZATION, SPACE, Installation
 
@@ -78,6 +79,8 @@ def demo(
     for file in (customers, mapping):
         if not file.exists():
             raise problems.ParameterInvalid(f"There is no '{file}'; run this where the repository lies, or name it.")
+    if serves:
+        check_free(host, port)
     with installed(data, create=True) as installation:
         site = LocalSite(installation, SPACE.id, "production")
         keep_mapping(installation, mapping)
@@ -102,7 +105,8 @@ def demo(
         say_how_to_try(address, token)
         say(f"Sign in at {address}/ as [bold]{EMAIL}[/] with password [bold]{password}[/]\n")
         if serves:
-            serve_installation(installation, host, port)
+            with listening(host, port) as listener:
+                serve_installation(installation, listener)
 
 
 def keep_mapping(installation: Installation, file: Path) -> None:

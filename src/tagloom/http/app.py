@@ -4,7 +4,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-import anyio
 import msgspec
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,6 +21,8 @@ from tagloom.http.reference import reference_page
 from tagloom.http.routes import ROUTES
 from tagloom.http.vitals import stored
 from tagloom.loom import Installation, Loom, make_loom
+from tagloom.pacing import Paces
+from tagloom.places import Places
 
 __all__ = ["Installation", "create_app"]
 
@@ -34,39 +35,25 @@ def create_app(
     is_draining: Callable[[], bool] = lambda: False,
     wait_seconds: float = limits.WAIT_FOR_VERSION_SECONDS_MAX,
     leaving: list[Callable[[], None]] | None = None,
+    paces: Paces | None = None,
+    fingerprint: str = "",
 ) -> ASGIApp:
     """The application: the Platform API, and the console's `pages` at the addresses that it leaves free.
 
     `now` tells Unix seconds, `is_draining` whether this process is about to end. What is put into `leaving` is to be
-    called in the event loop when the server begins to stop, so that answers without an end have one. At the end of the
-    server's life the installation is closed.
+    called in the event loop when the server begins to stop, so that answers without an end have one. `paces` are the
+    bodies that are waited for. `fingerprint` names the installation at `/healthz`. At the end of the server's life the
+    installation is closed.
     """
     loom = make_loom(installation, now)
-    document = openapi_document(ROUTES)
-    doors = Doors(
-        installation=installation,
-        access=loom.access,
-        tribes=loom.tribes,
-        targeting=loom.targeting,
-        catalogue=loom.catalogue,
-        imports=loom.imports,
-        fetcher=loom.fetcher,
-        mappings=loom.mappings,
-        syncs=loom.syncs,
-        sources=loom.sources,
-        runner=loom.runner,
-        compactor=loom.compactor,
-        retentions=loom.retentions,
-        metrics=Metrics(),
-        stored=Probe(lambda: stored(installation.control, now()), limits.PROBE_SECONDS_MAX),
-        readiness=Readiness(installation.check_ready, is_draining=is_draining),
-        is_draining=is_draining,
+    doors = _doors(
+        installation,
+        loom,
         now=now,
-        uploads=anyio.CapacityLimiter(limits.UPLOADS_AT_ONCE_MAX),
-        exports=anyio.CapacityLimiter(limits.EXPORTS_AT_ONCE_MAX),
+        is_draining=is_draining,
         wait_seconds=wait_seconds,
-        openapi=msgspec.json.encode(document),
-        reference=reference_page(document).encode("utf-8"),
+        paces=paces or Paces(),
+        fingerprint=fingerprint,
     )
     if leaving is not None:
         leaving.append(doors.end_watches)
@@ -90,6 +77,53 @@ def create_app(
     shell = Router(() if pages is None else pages(loom), lifespan=lifespan)
     api = PlatformApi(doors, ROUTES, None if pages is None else shell)
     return DecisionDoor(doors, Edge(_Split(api, shell), doors.metrics))
+
+
+def _doors(
+    installation: Installation,
+    loom: Loom,
+    *,
+    now: Callable[[], float],
+    is_draining: Callable[[], bool],
+    wait_seconds: float,
+    paces: Paces,
+    fingerprint: str,
+) -> Doors:
+    """What the handlers of the API share."""
+    document = openapi_document(ROUTES)
+    return Doors(
+        installation=installation,
+        access=loom.access,
+        tribes=loom.tribes,
+        targeting=loom.targeting,
+        catalogue=loom.catalogue,
+        imports=loom.imports,
+        fetcher=loom.fetcher,
+        mappings=loom.mappings,
+        syncs=loom.syncs,
+        sources=loom.sources,
+        runner=loom.runner,
+        compactor=loom.compactor,
+        retentions=loom.retentions,
+        metrics=Metrics(),
+        stored=Probe(lambda: stored(installation.control, now()), limits.PROBE_SECONDS_MAX),
+        readiness=Readiness(installation.check_ready, is_draining=is_draining),
+        is_draining=is_draining,
+        now=now,
+        paces=paces,
+        threads=Places(limits.THREADS_AT_ONCE_MAX, organization=limits.THREADS_PER_ORGANIZATION_MAX),
+        uploads=Places(
+            limits.UPLOADS_AT_ONCE_MAX,
+            wait_seconds=limits.UPLOAD_SECONDS_WAITING_MAX,
+            token=limits.UPLOADS_PER_TOKEN_MAX,
+            organization=limits.UPLOADS_PER_ORGANIZATION_MAX,
+        ),
+        exports=Places(limits.EXPORTS_AT_ONCE_MAX, organization=limits.EXPORTS_PER_ORGANIZATION_MAX),
+        wait_seconds=wait_seconds,
+        fingerprint=fingerprint,
+        openapi=msgspec.json.encode(document),
+        reference=reference_page(document).encode("utf-8"),
+    )
 
 
 class _Split:

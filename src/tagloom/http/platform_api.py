@@ -8,12 +8,14 @@ import anyio.to_thread
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tagloom import problems
+from tagloom import limits, problems
 from tagloom.access import Principal
 from tagloom.http.call import Answer, Call, Doors, Events, Stream
 from tagloom.http.parameters import read_query
 from tagloom.http.renewing import Renewals
 from tagloom.http.routing import Found, Route, Tree
+from tagloom.model import Environment
+from tagloom.store.port import Population
 
 ENCODER = msgspec.json.Encoder()
 BEARER = "bearer "
@@ -67,6 +69,7 @@ class PlatformApi:
             if place is None:
                 place = await call.in_thread(lambda: access.get_place(principal, space, environment))
             call.found_place = place
+            call.found_population = await _opened(call, place.environment)
             self._renewals.soon(
                 (secret, space, environment), lambda: access.renew(principal, secret, space, environment)
             )
@@ -90,7 +93,14 @@ def _secret(authorization: str | None) -> str:
 async def authenticate(doors: Doors, secret: str) -> Principal:
     """The bearer of a token. Raises: NotSignedIn."""
     found = doors.access.find_principal(secret)
-    return found if found is not None else await anyio.to_thread.run_sync(doors.access.authenticate, secret)
+    return found if found is not None else await doors.threads.run(lambda: doors.access.authenticate(secret))
+
+
+async def _opened(call: Call, environment: Environment) -> Population:
+    """The population of an environment, which is opened in a thread: that reads the store."""
+    installation = call.doors.installation
+    found = installation.find_population(environment)
+    return found if found is not None else await call.in_thread(lambda: installation.population(environment))
 
 
 async def _send_answer(answer: Answer, scope: Scope, send: Send) -> None:
@@ -115,12 +125,12 @@ async def _send_stream(call: Call, answer: Stream, scope: Scope, receive: Receiv
         await send(start)
         await send({"type": "http.response.body", "body": b""})
         return
-    gone = asyncio.create_task(_until_gone(receive))
+    gone, organization = asyncio.create_task(_until_gone(receive)), call.principal.organization
     try:
         with call.doors.metrics.exports.track_inprogress():
             has_started = False
             while not gone.done():
-                chunk = await anyio.to_thread.run_sync(next, answer.chunks, None, limiter=call.doors.exports)
+                chunk = await call.doors.exports.run(lambda: next(answer.chunks, None), organization=organization)
                 if not has_started:
                     await send(start)
                     has_started = True
@@ -128,7 +138,8 @@ async def _send_stream(call: Call, answer: Stream, scope: Scope, receive: Receiv
                     await send({"type": "http.response.body", "body": b""})
                     break
                 if chunk:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    async with asyncio.timeout(limits.EXPORT_IDLE_SECONDS_MAX):
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
     finally:
         gone.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -294,6 +294,9 @@ class Answers:
     def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
         return self._state.exclusive_branches(tag)
 
+    def find_decision(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision | None:
+        return self.decide(person, tribes, because=because)
+
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
         state = self._state
         ordinal = state.ordinals.get(person)
