@@ -1,6 +1,7 @@
 """Bodies that come too slowly: how long a sender may be silent, and how slow it may be on the whole."""
 
 import asyncio
+import threading
 from time import monotonic
 
 from starlette.types import Message, Receive
@@ -20,6 +21,13 @@ class ServerStops(problems.Problem):
     """The server stops, and has waited for the rest of this body for long enough."""
 
     status = 503
+
+
+async def watch_for_end(receive: Receive, has_left: threading.Event) -> None:
+    """Notes when a caller whose body has come leaves before the answer."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    has_left.set()
 
 
 class Paces:

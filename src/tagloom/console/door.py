@@ -4,6 +4,7 @@ Each unsafe request must come from a page of this console. The session is in a c
 every answer carries a policy under which no foreign or inline script runs.
 """
 
+import asyncio
 import base64
 import traceback
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ from tagloom.console.rendering import Renderer
 from tagloom.console.table import Page
 from tagloom.console.visit import Answer, Data, Download, Html, Redirect, Toast, Visit
 from tagloom.loom import Loom
+from tagloom.pacing import watch_for_end
 from tagloom.places import Places
 
 log = structlog.get_logger("tagloom.console")
@@ -78,7 +80,11 @@ class Door:
                 if page.is_upload:
                     return await self._uploaded(page, visit, request)
                 visit.form = await _read_form(request)
-            return await self._visited(page, visit)
+            watching = asyncio.create_task(watch_for_end(request.receive, visit.has_left))
+            try:
+                return await self._visited(page, visit)
+            finally:
+                watching.cancel()
         except problems.Problem as error:
             problem = error
             return await self._threads.run(lambda: self._problem_page(problem, visit), owner=_owner(visit))

@@ -1,6 +1,7 @@
 """One request on its way through a handler, and what a handler answers."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from tagloom.importing.imports import Imports
 from tagloom.importing.shelf import Mappings
 from tagloom.loom import Installation
 from tagloom.model import Environment, Kind, Origin, Person, Receipt, Version
-from tagloom.pacing import Paces
+from tagloom.pacing import Paces, watch_for_end
 from tagloom.people import parse_id
 from tagloom.places import Places
 from tagloom.store.port import Population
@@ -261,6 +262,15 @@ class Call:
         if principal is None:
             return await self.doors.threads.run(work)
         return await self.doors.threads.run(work, organization=principal.organization)
+
+    async def in_thread_while_wanted(self, work: Callable[[Callable[[], bool]], Result]) -> Result:
+        """As `in_thread`, for what may take long and follows the body: `work` can ask whether the caller has left."""
+        has_left = threading.Event()
+        watching = asyncio.create_task(watch_for_end(self.receive, has_left))
+        try:
+            return await self.in_thread(lambda: work(has_left.is_set))
+        finally:
+            watching.cancel()
 
     async def written(self, future: "Future[Receipt]") -> Receipt:
         """The receipt of a write that waits for its commit, counted among those that wait."""
