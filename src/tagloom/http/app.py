@@ -62,6 +62,7 @@ def create_app(
     async def lifespan(_: object) -> AsyncIterator[None]:
         loom.worker.start()
         loom.fetcher.start()
+        loom.alerting.start()
         loom.runner.start()
         loom.sweeper.start()
         loom.compactor.start()
