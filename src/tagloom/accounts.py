@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.access import COMMAND_LINE
-from tagloom.attempts import Attempts
+from tagloom.attempts import UNKNOWN, Attempts, network_of
 from tagloom.emails import email_key, parse_email
 from tagloom.model import Account, Event, Invitation, Membership, Organization
 from tagloom.passwords import Passwords
@@ -304,18 +304,21 @@ class Accounts:
             key = email_key(parse_email(email))
         except problems.EmailInvalid:
             key = NO_EMAIL  # Nobody has it, and it is refused like every other that nobody has.
-        self._attempts.begin(key, visitor.address)
         # The same questions and the same hashing, whether there is an account or not.
         account = self._control.find_account_of(key)
+        known = self._control.list_sessions("" if account is None else account.id)
+        network = network_of(visitor.address)
+        is_familiar = network != UNKNOWN and any(network_of(each.address) == network for each in known)
+        self._attempts.begin(key, visitor.address, is_familiar=is_familiar)
         password_hash = self._control.find_password_hash("" if account is None else account.id)
         try:
             is_right = self._passwords.verify(password, password_hash)
         except problems.TooManyAttempts:
-            self._attempts.withdraw(key, visitor.address)
+            self._attempts.withdraw(key, visitor.address, is_familiar=is_familiar)
             raise
         if account is None or password_hash is None or not is_right:
             raise problems.SignInFailed("The e-mail and the password do not belong together.")
-        self._attempts.succeed(key, visitor.address)
+        self._attempts.succeed(key, visitor.address, is_familiar=is_familiar)
         if self._passwords.is_outdated(password_hash):
             self._control.replace_password_hash(account.id, password_hash, self._passwords.hash(password))
         return account

@@ -91,6 +91,7 @@ async def _serve(installation: Installation, listener: socket.socket) -> None:
             leaving=leaving,
             paces=paces,
             fingerprint=installation.fingerprint(),
+            trusted_proxies=settings.trusted_proxies,
         ),
         listener,
     )

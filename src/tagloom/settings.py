@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
@@ -75,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stop_seconds: int = limits.STOP_SECONDS_DEFAULT
     index_bytes_max: int = limits.INDEX_BYTES_DEFAULT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     public_url: str | None = None
     oidc: OidcSettings | None = None
 
@@ -108,6 +110,7 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
                 stop_seconds=_seconds(environ, "TAGLOOM_STOP_SECONDS", limits.STOP_SECONDS_DEFAULT),
                 index_bytes_max=int(size),
                 log_level=level,
+                trusted_proxies=_networks(environ, "TAGLOOM_TRUSTED_PROXIES"),
                 public_url=public_url,
                 oidc=_oidc(environ, public_url),
             )
@@ -164,6 +167,18 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
 
 def _list(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(each.strip().lower() for each in environ.get(name, "").split(",") if each.strip())
+
+
+def _networks(environ: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    found = list[IPv4Network | IPv6Network]()
+    for text in _list(environ, name):
+        try:
+            found.append(ip_network(text, strict=False))
+        except ValueError as error:
+            raise problems.ParameterInvalid(
+                f"{name} has addresses and networks such as 10.0.0.0/8, by commas; not '{printable(text)}'."
+            ) from error
+    return tuple(found)
 
 
 def _schemes(environ: Mapping[str, str]) -> tuple[Scheme, ...]:

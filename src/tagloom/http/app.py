@@ -16,6 +16,7 @@ from tagloom.http.metrics import Metrics
 from tagloom.http.openapi import openapi_document
 from tagloom.http.platform_api import PlatformApi
 from tagloom.http.probing import Probe
+from tagloom.http.proxies import BehindProxies, IpNetwork
 from tagloom.http.readiness import Readiness
 from tagloom.http.reference import reference_page
 from tagloom.http.routes import ROUTES
@@ -37,12 +38,14 @@ def create_app(
     leaving: list[Callable[[], None]] | None = None,
     paces: Paces | None = None,
     fingerprint: str = "",
+    trusted_proxies: tuple[IpNetwork, ...] = (),
 ) -> ASGIApp:
     """The application: the Platform API, and the console's `pages` at the addresses that it leaves free.
 
     `now` tells Unix seconds, `is_draining` whether this process is about to end. What is put into `leaving` is to be
     called in the event loop when the server begins to stop, so that answers without an end have one. `paces` are the
-    bodies that are waited for. `fingerprint` names the installation at `/healthz`. At the end of the server's life the
+    bodies that are waited for. `fingerprint` names the installation at `/healthz`, and
+    `trusted_proxies` say who calls them. At the end of the server's life the
     installation is closed.
     """
     loom = make_loom(installation, now)
@@ -76,7 +79,7 @@ def create_app(
 
     # A router without Starlette's own handling of errors, since the edge renders every one.
     shell = Router(() if pages is None else pages(loom), lifespan=lifespan)
-    api = PlatformApi(doors, ROUTES, None if pages is None else shell)
+    api = PlatformApi(doors, ROUTES, None if pages is None else BehindProxies(shell, trusted_proxies))
     return DecisionDoor(doors, Edge(_Split(api, shell), doors.metrics))
 
 
