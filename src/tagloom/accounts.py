@@ -102,7 +102,8 @@ class Accounts:
         account = self._new_account(email, name)
         for text, field in ((organization, "$.organization"), (space, "$.space")):
             parse_name(text, field=field, characters_max=limits.CHARACTERS_PER_NAME_MAX)
-        self._passwords.check(password, email=account.email, name=account.name)
+        own = (organization, space)
+        self._passwords.check(password, email=account.email, name=account.name, organizations=own)
         home = self._control.list_organizations()[0]
         first = self._control.list_spaces(home.id)[0]
         membership = Membership(
@@ -190,13 +191,15 @@ class Accounts:
             InvitationNotFound; PasswordInvalid, BodyInvalid (the name): for a new account;
             SignInFailed, TooManyAttempts: the e-mail has an account, and this is not its password.
         """
-        invitation = self.get_invitation(secret).invitation
+        invited = self.get_invitation(secret)
+        invitation = invited.invitation
         if self._control.find_account_of(invitation.email) is not None:
             account = self._verified(invitation.email, password, visitor)
             self._accept(invitation, account, None)
         else:
             account = self._new_account(invitation.email, name)
-            self._passwords.check(password, email=account.email, name=account.name)
+            own = (invited.organization.name,)
+            self._passwords.check(password, email=account.email, name=account.name, organizations=own)
             self._accept(invitation, account, self._passwords.hash(password))
         return self._open(account, "password", visitor, invitation.organization)
 
@@ -229,7 +232,7 @@ class Accounts:
         account = self._control.find_account(by.account.id)
         if account is None:
             raise problems.SignInNeeded("The account is gone.")
-        self._passwords.check(new, email=account.email, name=account.name)
+        self._check_password(new, account)
         if account.has_password:
             self._verified(account.email, current, visitor)
         secret = new_secret(self._random_bytes)
@@ -258,7 +261,7 @@ class Accounts:
         Raises: ResetNotFound, PasswordInvalid.
         """
         account = self.check_reset(secret)
-        self._passwords.check(password, email=account.email, name=account.name)
+        self._check_password(password, account)
         told = self._events(account, "password reset", account.email)
         self._control.use_reset(hashed(secret), self._passwords.hash(password), rfc3339(self._now()), told)
         return account
@@ -297,6 +300,12 @@ class Accounts:
         return account
 
     # What several of these do.
+
+    def _check_password(self, password: str, account: Account) -> None:
+        """Whether an account may have this password. Raises: PasswordInvalid, PasswordTooEasy."""
+        joined = {each.organization for each in self._control.list_memberships(account.id)}
+        names = [each.name for each in self._control.list_organizations() if each.id in joined]
+        self._passwords.check(password, email=account.email, name=account.name, organizations=names)
 
     def _verified(self, email: str, password: str, visitor: Visitor) -> Account:
         """The account of an e-mail and its password. Raises: SignInFailed, TooManyAttempts."""
