@@ -140,6 +140,7 @@ FETCH_SECONDS_MAX = 21_600  # Six hours: 64 GiB at 3 MiB/s; what drips slower ho
 FETCH_REDIRECTS_MAX = 5  # Of an address by HTTPS; each is checked as the first.
 EVENT_SECONDS_BETWEEN_LOOKS = 1  # How often an import that somebody watches is looked at, however many watch it.
 EVENT_SECONDS_BETWEEN_MAX = 15  # Proxies close what says nothing for thirty.
+STREAM_SECONDS_BETWEEN_CHECKS = 3  # Of an answer that goes on, whether its token still holds.
 EVENT_STREAM_SECONDS_MAX = 300  # Then a caller asks again, with a token that still holds.
 EVENT_STREAMS_AT_ONCE_MAX = 1_000  # Connections of one process that wait for events, some kilobytes each.
 UPLOADS_KEPT_MAX = 200  # Files of one environment that lie in the data directory at once.

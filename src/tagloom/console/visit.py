@@ -136,6 +136,11 @@ class Visit:
         """Whether the visitor has a permission in this space."""
         return self.found_place is not None and self.signed.may(self.space.id, permission)
 
+    @property
+    def may_read_people(self) -> bool:
+        """Whether ids of people may be shown in this space: as the API has it, only with `people:read`."""
+        return self.found_place is not None and "people:read" in self.signed.scopes_in(self.space.id)
+
     def organizations(self) -> tuple[Organization, ...]:
         """Those that the visitor may switch to."""
         return self.loom.sessions.list_organizations(self.signed)
