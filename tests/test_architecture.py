@@ -40,6 +40,7 @@ DOORS = {"http", "console"}
 # What adapters share: the tables, and the steps from one release's tables to the next.
 SHARED_BY_ADAPTERS = {"schema", "migrations"}
 
+HTTP_CLIENTS = {"httpx", "httpcore", "requests", "aiohttp", "urllib3"}
 MODULE_LINES_MAX = 700
 FUNCTION_LINES_MAX = 70
 EMPTY_NAMES = {
@@ -255,6 +256,15 @@ def the_client_needs_httpx_and_msgspec_only(modules: Modules) -> Iterator[str]:
                     yield f"{module.name}:{line}: imports {name}"
 
 
+def only_egress_opens_http_connections(modules: Modules) -> Iterator[str]:
+    for module in modules.values():
+        if module.layer == "client" or module.parts[1:2] == ["egress"]:
+            continue
+        for line, name in imported_names(module):
+            if name.split(".")[0] in HTTP_CLIENTS or name.startswith(("http.client", "urllib.request")):
+                yield f"{module.name}:{line}: imports {name}; what leaves the machine goes through egress"
+
+
 def no_module_is_over_700_lines(modules: Modules) -> Iterator[str]:
     for module in modules.values():
         lines = len(module.text.splitlines())
@@ -299,6 +309,7 @@ RULES: list[Rule] = [
     what_touches_bitmaps_never_awaits,
     only_settings_reads_the_environment,
     the_client_needs_httpx_and_msgspec_only,
+    only_egress_opens_http_connections,
     no_module_is_over_700_lines,
     no_function_is_over_70_lines,
     every_name_says_what_is_inside,
@@ -336,6 +347,9 @@ BROKEN: list[tuple[Rule, dict[str, Module]]] = [
     (the_client_needs_httpx_and_msgspec_only, client("import tagloom.model")),
     (the_client_needs_httpx_and_msgspec_only, client("import requests")),
     (the_client_needs_httpx_and_msgspec_only, client("import dlt")),
+    (only_egress_opens_http_connections, synthetic(openid="import httpx")),
+    (only_egress_opens_http_connections, synthetic(syncing__alerting="from urllib.request import urlopen")),
+    (only_egress_opens_http_connections, synthetic(fetching__web="from httpcore import ConnectionPool")),
     (no_module_is_over_700_lines, synthetic(people="\n" * (MODULE_LINES_MAX + 1))),
     (no_function_is_over_70_lines, synthetic(people=LONG_FUNCTION)),
     (every_name_says_what_is_inside, synthetic(engine__utils="")),

@@ -269,14 +269,24 @@ class Access:
     ) -> Space:
         """A new space with its three environments; without an id it gets one made from the name.
 
+        An id is the whole installation's. One that another organization has is not free; nothing more is said of it.
         Raises: BodyInvalid, SpaceExists.
         """
         parse_name(name, field="$.name", characters_max=limits.CHARACTERS_PER_NAME_MAX)
-        taken = {known.id for known in self._control.list_spaces(organization)}
+        own = {known.id for known in self._control.list_spaces(organization)}
+        others = [each.id for each in self._control.list_organizations() if each.id != organization]
+        taken = own | {known.id for other in others for known in self._control.list_spaces(other)}
         chosen = free_slug(name, taken, otherwise="space") if space is None else parse_slug(space)
         created = Space(chosen, organization, name)
         told = self._event(organization, actor, "space created", chosen, {"name": name}, space=chosen)
-        self._control.put_space(created, [told])
+        try:
+            self._control.put_space(created, [told])
+        except problems.SpaceExists as problem:
+            if chosen in own:
+                raise
+            raise problems.SpaceExists(
+                f"The id '{chosen}' is not free. Choose another, or leave it out.", value=chosen
+            ) from problem
         return created
 
     def get_space(self, principal: Principal, space: str) -> Space:

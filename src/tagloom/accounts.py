@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.access import COMMAND_LINE
-from tagloom.attempts import Attempts
+from tagloom.attempts import UNKNOWN, Attempts, network_of
 from tagloom.emails import email_key, parse_email
 from tagloom.model import Account, Event, Invitation, Membership, Organization
 from tagloom.passwords import Passwords
@@ -102,7 +102,8 @@ class Accounts:
         account = self._new_account(email, name)
         for text, field in ((organization, "$.organization"), (space, "$.space")):
             parse_name(text, field=field, characters_max=limits.CHARACTERS_PER_NAME_MAX)
-        self._passwords.check(password, email=account.email, name=account.name)
+        own = (organization, space)
+        self._passwords.check(password, email=account.email, name=account.name, organizations=own)
         home = self._control.list_organizations()[0]
         first = self._control.list_spaces(home.id)[0]
         membership = Membership(
@@ -190,13 +191,15 @@ class Accounts:
             InvitationNotFound; PasswordInvalid, BodyInvalid (the name): for a new account;
             SignInFailed, TooManyAttempts: the e-mail has an account, and this is not its password.
         """
-        invitation = self.get_invitation(secret).invitation
+        invited = self.get_invitation(secret)
+        invitation = invited.invitation
         if self._control.find_account_of(invitation.email) is not None:
             account = self._verified(invitation.email, password, visitor)
             self._accept(invitation, account, None)
         else:
             account = self._new_account(invitation.email, name)
-            self._passwords.check(password, email=account.email, name=account.name)
+            own = (invited.organization.name,)
+            self._passwords.check(password, email=account.email, name=account.name, organizations=own)
             self._accept(invitation, account, self._passwords.hash(password))
         return self._open(account, "password", visitor, invitation.organization)
 
@@ -229,7 +232,7 @@ class Accounts:
         account = self._control.find_account(by.account.id)
         if account is None:
             raise problems.SignInNeeded("The account is gone.")
-        self._passwords.check(new, email=account.email, name=account.name)
+        self._check_password(new, account)
         if account.has_password:
             self._verified(account.email, current, visitor)
         secret = new_secret(self._random_bytes)
@@ -258,7 +261,7 @@ class Accounts:
         Raises: ResetNotFound, PasswordInvalid.
         """
         account = self.check_reset(secret)
-        self._passwords.check(password, email=account.email, name=account.name)
+        self._check_password(password, account)
         told = self._events(account, "password reset", account.email)
         self._control.use_reset(hashed(secret), self._passwords.hash(password), rfc3339(self._now()), told)
         return account
@@ -298,24 +301,33 @@ class Accounts:
 
     # What several of these do.
 
+    def _check_password(self, password: str, account: Account) -> None:
+        """Whether an account may have this password. Raises: PasswordInvalid, PasswordTooEasy."""
+        joined = {each.organization for each in self._control.list_memberships(account.id)}
+        names = [each.name for each in self._control.list_organizations() if each.id in joined]
+        self._passwords.check(password, email=account.email, name=account.name, organizations=names)
+
     def _verified(self, email: str, password: str, visitor: Visitor) -> Account:
         """The account of an e-mail and its password. Raises: SignInFailed, TooManyAttempts."""
         try:
             key = email_key(parse_email(email))
         except problems.EmailInvalid:
             key = NO_EMAIL  # Nobody has it, and it is refused like every other that nobody has.
-        self._attempts.begin(key, visitor.address)
         # The same questions and the same hashing, whether there is an account or not.
         account = self._control.find_account_of(key)
+        known = self._control.list_sessions("" if account is None else account.id)
+        network = network_of(visitor.address)
+        is_familiar = network != UNKNOWN and any(network_of(each.address) == network for each in known)
+        self._attempts.begin(key, visitor.address, is_familiar=is_familiar)
         password_hash = self._control.find_password_hash("" if account is None else account.id)
         try:
             is_right = self._passwords.verify(password, password_hash)
         except problems.TooManyAttempts:
-            self._attempts.withdraw(key, visitor.address)
+            self._attempts.withdraw(key, visitor.address, is_familiar=is_familiar)
             raise
         if account is None or password_hash is None or not is_right:
             raise problems.SignInFailed("The e-mail and the password do not belong together.")
-        self._attempts.succeed(key, visitor.address)
+        self._attempts.succeed(key, visitor.address, is_familiar=is_familiar)
         if self._passwords.is_outdated(password_hash):
             self._control.replace_password_hash(account.id, password_hash, self._passwords.hash(password))
         return account

@@ -11,6 +11,8 @@ from tagloom.accounts import Accounts
 from tagloom.boards import Boards
 from tagloom.catalogue import Catalogue
 from tagloom.compaction import Compactor, Retentions
+from tagloom.egress.guard import Guard
+from tagloom.egress.web import Egress
 from tagloom.expiry import Moment
 from tagloom.fetching.remotes import Remotes
 from tagloom.foresight import Foresight
@@ -41,7 +43,13 @@ class Installation(Protocol):
     @property
     def control(self) -> Control: ...
 
-    def population(self, environment: Environment) -> Population: ...
+    def population(self, environment: Environment) -> Population:
+        """The population of an environment. Reads the store when it is not open yet."""
+        ...
+
+    def find_population(self, environment: Environment) -> Population | None:
+        """The same, when it is open. Waits for nobody."""
+        ...
 
     @property
     def passwords(self) -> Passwords: ...
@@ -94,6 +102,7 @@ class Loom:
     mappings: Mappings
     syncs: Syncs
     sources: Sources
+    alerting: Alerting
     runner: Runner
     sweeper: Sweeper
     compactor: Compactor
@@ -115,6 +124,7 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
     provider, reach = installation.identity_provider, installation.reach
     remotes = Remotes(reach)
     sources = Sources(reach, remotes)
+    alerting = Alerting(reach.mail, reach.egress())
     compactor = Compactor(control.list_retained, installation.population, now)
     return Loom(
         installation=installation,
@@ -133,10 +143,11 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
         mappings=Mappings(control, now),
         syncs=Syncs(control, installation.population, now),
         sources=sources,
-        runner=Runner(control, imports, Alerting(reach.mail, reach.check_address), sources, now),
+        alerting=alerting,
+        runner=Runner(control, imports, alerting, sources, now),
         sweeper=Sweeper(installation.list_ending, installation.population, now),
         compactor=compactor,
         retentions=Retentions(access, compactor),
-        openid=None if provider is None else OpenId(provider, now),
+        openid=None if provider is None else OpenId(provider, now, Egress(Guard(lets_all_through=True))),
         now=now,
     )

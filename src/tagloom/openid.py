@@ -3,14 +3,14 @@
 What the browser carries to the provider and back is bound to it by a ticket, which it keeps in a cookie.
 """
 
+import base64
 import hmac
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import httpx
 import msgspec
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.core import CodeIDToken
@@ -20,12 +20,13 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
 from tagloom import limits, problems
+from tagloom.egress.web import Answer, Egress, NoAnswer
+from tagloom.sources import AddressRefused
 from tagloom.tags import printable
 
 # Signatures by the provider's own key: neither none, nor those whose key the client secret would be.
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 SCOPES = "openid email profile"
-PATIENCE_SECONDS = 10
 LEEWAY_SECONDS = 60
 
 
@@ -75,8 +76,9 @@ class OpenId:
     Every method may wait for the provider; call them in a thread. All raise ProviderUnavailable.
     """
 
-    def __init__(self, provider: IdentityProvider, now: Callable[[], float]) -> None:
+    def __init__(self, provider: IdentityProvider, now: Callable[[], float], egress: Egress) -> None:
         self._provider = provider
+        self._egress = egress
         self._now = now
         self._lock = threading.Lock()
         self._known: tuple[float, _Metadata, dict[str, Any]] | None = None
@@ -113,8 +115,14 @@ class OpenId:
         # RFC 6749 section 2.3.1: both halves are form-encoded before they become basic authentication.
         half = {"i": self._provider.client_id, "s": self._provider.client_secret}
         authorization = (urlencode({"": half["i"]})[1:], urlencode({"": half["s"]})[1:])
-        answer = _fetched("POST", metadata.token_endpoint, data=form, auth=authorization)
-        if answer.status_code in (400, 401):
+        named = base64.b64encode(":".join(authorization).encode()).decode("ascii")
+        answer = self._fetched(
+            "POST",
+            metadata.token_endpoint,
+            {"Authorization": f"Basic {named}", "Content-Type": "application/x-www-form-urlencoded"},
+            urlencode(form).encode("ascii"),
+        )
+        if answer.status in (400, 401):
             raise problems.IdentityRefused("The provider refused the sign-in. Begin again.")
         token = _json_of(answer).get("id_token")
         if not isinstance(token, str):
@@ -160,16 +168,27 @@ class OpenId:
             return known[1], known[2]
         issuer = self._provider.issuer
         try:
-            document = _json_of(_fetched("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration"))
+            document = _json_of(self._fetched("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration"))
             metadata = msgspec.convert(document, _Metadata)
         except msgspec.ValidationError as error:
             raise problems.ProviderUnavailable("The identity provider's description lacks an address.") from error
         if metadata.issuer != issuer:
             raise problems.ProviderUnavailable("The identity provider calls itself by another issuer.")
-        keys = _json_of(_fetched("GET", metadata.jwks_uri))
+        keys = _json_of(self._fetched("GET", metadata.jwks_uri))
         with self._lock:
             self._known = (self._now(), metadata, keys)
         return metadata, keys
+
+    def _fetched(
+        self, method: str, address: str, headers: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> Answer:
+        """An answer of the provider, of bounded size and time. One call at a time; a failure is remembered."""
+        try:
+            return self._egress.call(
+                method, address, headers={"Accept": "application/json", **(headers or {})}, content=content
+            )
+        except (NoAnswer, AddressRefused, problems.SourceUnreadable) as error:
+            raise problems.ProviderUnavailable("The identity provider does not answer.") from error
 
 
 def _decoded(token: str, keys: dict[str, Any]) -> jwt.Token:
@@ -177,27 +196,10 @@ def _decoded(token: str, keys: dict[str, Any]) -> jwt.Token:
     return jwt.decode(token, key=KeySet.import_key_set(keys), registry=registry)  # type: ignore[arg-type]  # As JSON.
 
 
-def _fetched(method: str, address: str, **sent: Any) -> httpx.Response:
-    """An answer of the provider, of bounded size and time."""
+def _json_of(answer: Answer) -> dict[str, Any]:
+    if answer.status != 200:
+        raise problems.ProviderUnavailable(f"The identity provider answered {answer.status}.")
     try:
-        with (
-            httpx.Client(timeout=PATIENCE_SECONDS, headers={"accept": "application/json"}) as client,
-            client.stream(method, address, **sent) as answer,
-        ):
-            body = bytearray()
-            for chunk in answer.iter_bytes():
-                body += chunk
-                if len(body) > limits.PROVIDER_BYTES_MAX:
-                    raise problems.ProviderUnavailable("The identity provider's answer is too long.")
-            return httpx.Response(answer.status_code, content=bytes(body))
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise problems.ProviderUnavailable("The identity provider does not answer.") from error
-
-
-def _json_of(answer: httpx.Response) -> dict[str, Any]:
-    if answer.status_code != 200:
-        raise problems.ProviderUnavailable(f"The identity provider answered {answer.status_code}.")
-    try:
-        return msgspec.json.decode(answer.content, type=dict[str, Any])
+        return msgspec.json.decode(answer.body, type=dict[str, Any])
     except msgspec.DecodeError as error:
         raise problems.ProviderUnavailable("The identity provider's answer is no JSON.") from error

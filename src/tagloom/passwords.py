@@ -1,69 +1,27 @@
 """Passwords: which may be chosen, how they are hashed (Argon2id), and why a wrong one takes as long as a right one."""
 
 import base64
+import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from tagloom import limits, problems
 
-# Words of which the passwords that people choose most often are made, in the lists that leaked ones are counted in.
-# With digits and marks taken away, a password made of nothing else is one of the first that is tried.
+# Words of the passwords that people choose most often, beyond the English ones that the estimator knows.
 _WORDS = (
-    *(
-        "password",
-        "passwort",
-        "motdepasse",
-        "contrasena",
-        "contraseña",
-        "senha",
-        "parola",
-        "wachtwoord",
-        "passw",
-        "pass",
-    ),
-    *("qwertyuiop", "qwertzuiop", "azertyuiop", "qwerty", "qwertz", "azerty", "asdfghjkl", "asdfgh", "asdf", "zxcvbnm"),
-    *("zxcvbn", "yxcvbnm", "qazwsxedc", "qazwsx", "wsx", "edc", "qaz", "abcdefghijklmnopqrstuvwxyz", "abcdef", "abcd"),
-    *(
-        "abc",
-        "letmein",
-        "welcome",
-        "willkommen",
-        "bienvenue",
-        "admin",
-        "administrator",
-        "root",
-        "user",
-        "login",
-        "guest",
-    ),
-    *("master", "secret", "changeme", "change", "default", "test", "testing", "demo", "iloveyou", "love", "you", "me"),
-    *("princess", "sunshine", "monkey", "dragon", "football", "baseball", "superman", "batman", "pokemon", "starwars"),
-    *("shadow", "michael", "jordan", "liverpool", "chelsea", "arsenal", "computer", "internet", "trustno", "whatever"),
-    *("hello", "hallo", "bonjour", "summer", "sommer", "winter", "spring", "autumn", "freedom", "flower", "tagloom"),
-    *(
-        "january",
-        "february",
-        "march",
-        "april",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ),
-    *("my", "the", "is", "this", "new", "one", "and", "a", "i", "s"),
+    *("tagloom", "passwort", "motdepasse", "contrasena", "contraseña", "senha", "parola", "wachtwoord", "geheim"),
+    *("qwertzuiop", "qwertz", "azertyuiop", "azerty", "yxcvbnm", "willkommen", "bienvenue", "hallo", "bonjour"),
+    *("sommer", "herbst", "januar", "februar", "april", "juni", "juli", "august", "oktober", "dezember"),
 )
-_LOOKALIKES = str.maketrans("013457@$!|", "oieastasil")
-_ROWS = ("01234567890123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl")
-_DIFFERENT_MIN = 5  # Fewer different characters than this are a pattern, however long.
-_UNIT_MAX = 6  # A password that repeats so short a piece is that piece.
+_ESTIMATED_CHARACTERS = 32
+_GUESSES_MIN = 10**10  # Beyond this many, a hash of our cost is not worth attacking; zxcvbn's highest score.
 
 
 class Passwords:
@@ -88,8 +46,10 @@ class Passwords:
             f"${_unpadded(bytes(self._hasher.salt_len))}${_unpadded(bytes(self._hasher.hash_len))}"
         )
 
-    def check(self, password: str, *, email: str, name: str) -> None:
-        """Whether it may be chosen. Costs microseconds.
+    def check(self, password: str, *, email: str, name: str, organizations: Sequence[str] = ()) -> None:
+        """Whether it may be chosen. Costs a millisecond, and for the worst text a second.
+
+        `organizations` are the names of those that the account belongs to.
 
         Raises:
             PasswordInvalid: its length, or a control character; PasswordTooEasy: with the reason.
@@ -104,9 +64,10 @@ class Passwords:
             )
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in password):
             raise problems.PasswordInvalid("The password has a control character.", field="$.password")
-        reason = _easy(_normal(password).casefold(), email.casefold(), name.casefold())
+        own = _own_words(email, name, *organizations)
+        reason = _easy(_normal(password), own)
         if reason is not None:
-            raise problems.PasswordTooEasy(f"This password {reason}. Three or four unrelated words are a good one.")
+            raise problems.PasswordTooEasy(f"This password is easy to guess. {reason}")
 
     def hash(self, password: str) -> str:
         """The hash with its parameters and salt. Raises: TooManyAttempts, when too many wait for theirs."""
@@ -154,37 +115,39 @@ def _normal(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-def _easy(password: str, email: str, name: str) -> str | None:
-    """Why the password, in lower case, is easy to guess; None when we see no reason."""
-    if len(set(password)) < _DIFFERENT_MIN:
-        return "has too few different characters"
-    if any(len(password) % size == 0 and password == password[:size] * (len(password) // size) for size in _units()):
-        return "repeats one short piece"
-    for row in _ROWS:
-        if password in row * 2 or password in row[::-1] * 2:
-            return "is a row of the keyboard or the alphabet"
-    own = [email, email.partition("@")[0], email.partition("@")[2], name, *name.split()]
-    rest = password
-    for text in sorted(filter(lambda text: len(text) >= 3, own), key=len, reverse=True):
-        rest = rest.replace(text, "")
-    if rest != password and len(rest) < limits.CHARACTERS_PER_PASSWORD_MIN / 2:
-        return "is little more than your name or e-mail"
-    if password.isdigit():
-        return "has digits only"
-    for read in (password, password.translate(_LOOKALIKES)):
-        if _is_made_of_words("".join(character for character in read if character.isalpha())):
-            return "is among the first that are tried"
-    return None
+def _own_words(*texts: str) -> list[str]:
+    """What somebody may think of first: the texts and their words, in lower case."""
+    words = dict.fromkeys(each.casefold()[:_ESTIMATED_CHARACTERS] for each in texts)
+    words |= dict.fromkeys(
+        word[:_ESTIMATED_CHARACTERS]
+        for text in texts
+        for word in re.split(r"[\W_]+", text.casefold())
+        if len(word) >= 3
+    )
+    return [word for word in words if word]
 
 
-def _is_made_of_words(letters: str) -> bool:
-    """Whether nothing is left beside the words; False for no letters. Looks at each place once: no text is slow."""
-    reached = {0}
-    for place in range(len(letters)):
-        if place in reached:
-            reached.update(place + len(word) for word in _WORDS if letters.startswith(word, place))
-    return bool(letters) and len(letters) in reached
+def _easy(password: str, own: Sequence[str]) -> str | None:
+    """Why the password is easy to guess; None when it is not."""
+    rest = password.casefold()
+    for word in sorted(own, key=len, reverse=True):
+        rest = rest.replace(word, "")
+    added = re.sub(r"[\W_]+", "", rest)
+    if rest != password.casefold() and len(added) < limits.CHARACTERS_PER_PASSWORD_MIN / 2:
+        return "It is little more than your name, your e-mail or your organization."
+    # The estimator takes a second for the worst 32 characters, and far more for longer ones. A good beginning is
+    # enough.
+    found = _estimator()(password[:_ESTIMATED_CHARACTERS], user_inputs=[*own, *_WORDS])
+    if found["guesses"] >= _GUESSES_MIN:
+        return None
+    advice = found["feedback"]
+    return " ".join(advice["suggestions"][:2] or ["Three or four unrelated words are a good one."])
 
 
-def _units() -> range:
-    return range(1, _UNIT_MAX + 1)
+@cache
+def _estimator() -> Callable[..., dict[str, Any]]:
+    """Its lists of words take 50 ms to load, which only who chooses a password waits for."""
+    from zxcvbn import zxcvbn  # type: ignore[import-untyped]
+
+    estimate: Callable[..., dict[str, Any]] = zxcvbn
+    return estimate

@@ -9,7 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from tagloom import limits, problems
-from tagloom.model import Account, Event, Membership, Organization, Permission, Session, Space
+from tagloom.access import scopes_of
+from tagloom.model import SCOPES, Account, Event, Membership, Organization, Permission, Scope, Session, Space
 from tagloom.secrecy import hashed, new_id, new_secret
 from tagloom.store.port import Control
 from tagloom.tags import printable
@@ -40,6 +41,12 @@ class SignedIn(msgspec.Struct, frozen=True):
         if all(space != each.id for each in self.spaces):
             return False
         return self.is_administrator or permission in self.membership.permissions.get(space, ())
+
+    def scopes_in(self, space: str) -> frozenset[Scope]:
+        """What they may do there, in the words of the API: what a token of theirs may do at most."""
+        if all(space != each.id for each in self.spaces):
+            return frozenset()
+        return frozenset(SCOPES) if self.is_administrator else scopes_of(self.membership.permissions.get(space, ()))
 
     def require(self, space: str, permission: Permission = "view") -> Space:
         """The space, when they may. Raises: SpaceNotFound: it does not exist for them; NotPermitted."""

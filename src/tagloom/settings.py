@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
@@ -14,6 +15,7 @@ from tagloom.sources import SCHEMES, SCHEMES_DEFAULT, Scheme
 from tagloom.tags import printable
 
 DATABASE_FILE = "tagloom.sqlite"
+_SECONDS_DIGITS_MAX = 6  # Eleven days.
 
 
 class OidcSettings(msgspec.Struct, frozen=True):
@@ -71,8 +73,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     source_schemes: tuple[Scheme, ...] = SCHEMES_DEFAULT
     source_hosts: tuple[str, ...] = ()
     drain_seconds: int = 0
+    stop_seconds: int = limits.STOP_SECONDS_DEFAULT
     index_bytes_max: int = limits.INDEX_BYTES_DEFAULT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     public_url: str | None = None
     oidc: OidcSettings | None = None
 
@@ -86,9 +90,6 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
     size = environ.get("TAGLOOM_INDEX_BYTES", str(limits.INDEX_BYTES_DEFAULT))
     if not size.isdigit():
         raise problems.ParameterInvalid(f"TAGLOOM_INDEX_BYTES must be a whole number of bytes, not '{size}'.")
-    drain = environ.get("TAGLOOM_DRAIN_SECONDS", "0")
-    if not drain.isdigit():
-        raise problems.ParameterInvalid(f"TAGLOOM_DRAIN_SECONDS must be a whole number of seconds, not '{drain}'.")
     level = environ.get("TAGLOOM_LOG_LEVEL", "info")
     match level:
         case "debug" | "info" | "warning" | "error":
@@ -105,9 +106,11 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
                 private_addresses=_flag(environ, "TAGLOOM_PRIVATE_ADDRESSES"),
                 source_schemes=_schemes(environ),
                 source_hosts=_list(environ, "TAGLOOM_SOURCE_HOSTS"),
-                drain_seconds=int(drain),
+                drain_seconds=_seconds(environ, "TAGLOOM_DRAIN_SECONDS", 0),
+                stop_seconds=_seconds(environ, "TAGLOOM_STOP_SECONDS", limits.STOP_SECONDS_DEFAULT),
                 index_bytes_max=int(size),
                 log_level=level,
+                trusted_proxies=_networks(environ, "TAGLOOM_TRUSTED_PROXIES"),
                 public_url=public_url,
                 oidc=_oidc(environ, public_url),
             )
@@ -148,6 +151,13 @@ def _folder(environ: Mapping[str, str], name: str) -> Path | None:
     return Path(environ[name]) if environ.get(name) else None
 
 
+def _seconds(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= _SECONDS_DIGITS_MAX):
+        raise problems.ParameterInvalid(f"{name} must be a whole number of seconds, not '{printable(text)}'.")
+    return int(text)
+
+
 def _flag(environ: Mapping[str, str], name: str) -> bool:
     text = environ.get(name, "no")
     if text not in ("yes", "no"):
@@ -157,6 +167,18 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
 
 def _list(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(each.strip().lower() for each in environ.get(name, "").split(",") if each.strip())
+
+
+def _networks(environ: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    found = list[IPv4Network | IPv6Network]()
+    for text in _list(environ, name):
+        try:
+            found.append(ip_network(text, strict=False))
+        except ValueError as error:
+            raise problems.ParameterInvalid(
+                f"{name} has addresses and networks such as 10.0.0.0/8, by commas; not '{printable(text)}'."
+            ) from error
+    return tuple(found)
 
 
 def _schemes(environ: Mapping[str, str]) -> tuple[Scheme, ...]:

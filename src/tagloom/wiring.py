@@ -1,5 +1,6 @@
 """The one place that names an adapter: settings become an open installation."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -90,6 +91,9 @@ class Installation:
 
     def population(self, environment: Environment) -> BitmapPopulation:
         """The population of an environment, opened at its first use."""
+        opened = self.find_population(environment)
+        if opened is not None:
+            return opened
         with self._lock:
             found = self._populations.get(environment.key)
             if found is None:
@@ -98,6 +102,11 @@ class Installation:
                 found = environment, BitmapPopulation(standing, self.committer, self.now)
                 self._populations[environment.key] = found
         return found[1]
+
+    def find_population(self, environment: Environment) -> BitmapPopulation | None:
+        """The population of an environment, when it is open. Waits for nobody."""
+        found = self._populations.get(environment.key)
+        return None if found is None else found[1]
 
     def warm(self) -> None:
         """Loads populations, until together they hold as much as one may. Raises: StoreUnavailable."""
@@ -111,6 +120,15 @@ class Installation:
     def list_ending(self, moment: Moment) -> tuple[Environment, ...]:
         """The environments in which something ends at a moment or before it."""
         return self.control.list_ending(moment)
+
+    def fingerprint(self) -> str:
+        """What tells this installation from every other, also from its copies. Gives no secret away."""
+        spaces = [each for found in self.control.list_organizations() for each in self.control.list_spaces(found.id)]
+        environments = [each for space in spaces for each in self.control.list_environments(space.id)]
+        first = min(environments, key=lambda each: each.key)
+        with self.database.storage(first.key).reading() as snapshot:
+            secret = snapshot.state().secret
+        return hashlib.sha256(b"tagloom installation " + self.database.place() + secret).hexdigest()[:32]
 
     def vitals(self) -> Vitals:
         """What it tells of itself. Waits for nobody, and asks no database."""

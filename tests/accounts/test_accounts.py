@@ -148,24 +148,58 @@ def test_guessing_at_one_account_from_one_address_ends_and_its_owner_gets_in_els
 ) -> None:
     for _ in range(limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX):
         with pytest.raises(problems.SignInFailed):
+            house.accounts.sign_in("ada@example.com", "wrong", ELSEWHERE)
+
+    with pytest.raises(problems.TooManyAttempts) as refused:
+        house.accounts.sign_in("ADA@example.com", PASSWORD, ELSEWHERE)
+    assert refused.value.members["retry_after"] == limits.ATTEMPT_WINDOW_SECONDS
+    assert house.accounts.sign_in("ada@example.com", PASSWORD, HERE)
+
+    house.clock.seconds += limits.ATTEMPT_WINDOW_SECONDS
+    assert house.accounts.sign_in("ada@example.com", PASSWORD, ELSEWHERE)
+
+
+def test_guessing_from_everywhere_never_keeps_an_owner_out_of_their_usual_place(house: House, ada: SignedIn) -> None:
+    refused = 0
+    for number in range(5 * limits.ATTEMPTS_PER_ACCOUNT_MAX):
+        with pytest.raises((problems.SignInFailed, problems.TooManyAttempts)) as caught:
+            house.accounts.sign_in("ada@example.com", "wrong", Visitor(f"203.0.113.{number}"))
+        refused += caught.type is problems.TooManyAttempts
+
+    assert refused == 4 * limits.ATTEMPTS_PER_ACCOUNT_MAX
+    assert house.accounts.sign_in("ada@example.com", PASSWORD, HERE)
+
+
+def test_guessing_from_the_owners_usual_place_slows_them_and_keeps_nobody_out(house: House, ada: SignedIn) -> None:
+    for _ in range(limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX):
+        with pytest.raises(problems.SignInFailed):
             house.accounts.sign_in("ada@example.com", "wrong", HERE)
 
     with pytest.raises(problems.TooManyAttempts) as refused:
-        house.accounts.sign_in("ADA@example.com", PASSWORD, HERE)
-    assert refused.value.members["retry_after"] == limits.ATTEMPT_WINDOW_SECONDS
-    assert house.accounts.sign_in("ada@example.com", PASSWORD, ELSEWHERE)
-
-    house.clock.seconds += limits.ATTEMPT_WINDOW_SECONDS
+        house.accounts.sign_in("ada@example.com", PASSWORD, HERE)
+    assert refused.value.members["retry_after"] == limits.ATTEMPT_SECONDS_BETWEEN
+    house.clock.seconds += limits.ATTEMPT_SECONDS_BETWEEN
     assert house.accounts.sign_in("ada@example.com", PASSWORD, HERE)
+
+
+def test_where_nobody_knows_the_address_guesses_are_spaced_and_other_accounts_are_free(
+    house: House, ada: SignedIn
+) -> None:
+    behind_a_proxy = Visitor("")
+    for number in range(10 * limits.ATTEMPTS_PER_ADDRESS_MAX):
+        with pytest.raises((problems.SignInFailed, problems.TooManyAttempts)):
+            house.accounts.sign_in(f"u{number % 7}@example.com", "wrong", behind_a_proxy)
+
+    assert house.accounts.sign_in("ada@example.com", PASSWORD, behind_a_proxy)
 
 
 def test_an_unknown_e_mail_is_counted_like_a_known_one(house: House, ada: SignedIn) -> None:
     for _ in range(limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX):
         with pytest.raises(problems.SignInFailed):
-            house.accounts.sign_in("nobody@example.com", "wrong", HERE)
+            house.accounts.sign_in("nobody@example.com", "wrong", ELSEWHERE)
 
     with pytest.raises(problems.TooManyAttempts):
-        house.accounts.sign_in("nobody@example.com", "wrong", HERE)
+        house.accounts.sign_in("nobody@example.com", "wrong", ELSEWHERE)
 
 
 def test_a_hash_made_with_other_parameters_is_made_anew_at_the_next_sign_in(house: House, ada: SignedIn) -> None:
@@ -378,6 +412,7 @@ def test_attempts_are_bounded_by_account_by_address_and_in_memory(
     attempts = Attempts(clock)
     for number in range(limits.ATTEMPTS_PER_ACCOUNT_MAX):
         attempts.begin("ada", f"192.0.2.{number}")
+    for number in range(limits.ATTEMPTS_PER_ADDRESS_MAX):
         attempts.begin(f"u{number}", "198.51.100.1")
     for account, address in (("ada", "192.0.2.200"), ("eve", "198.51.100.1")):
         with pytest.raises(problems.TooManyAttempts):

@@ -7,8 +7,12 @@ from contextlib import closing
 import httpx
 import pytest
 
-from tagloom.console.routes import PAGES
+from tagloom import limits
+from tagloom.access import scopes_of
+from tagloom.console.routes import PAGES, PLACE
 from tagloom.console.table import Page
+from tagloom.http.addresses import E
+from tagloom.http.routes import ROUTES
 from tests.console.serving import CUSTOMER, EMAILS, PASSWORD, Role, Served
 
 ROLES: tuple[Role, ...] = ("anyone", "outsider", "view", "tribes", "developer", "administrator")
@@ -154,7 +158,47 @@ def test_wrong_passwords_and_unknown_people_are_answered_alike_and_then_slowed(s
 
         statuses = [
             browser.post("/sign-in", data={"email": "target@example.com", "password": f"wrong-wrong-{n}"}).status_code
-            for n in range(12)
+            for n in range(limits.ATTEMPTS_PER_ACCOUNT_MAX + 1)
         ]
         assert statuses[-1] == 429
         assert 401 in statuses
+
+
+# Pages that show or give away people, and the route of the API that does the same.
+COUNTERPARTS = {
+    "/tribe/{tribe}/members": ("GET", "/tribes/{tribe}/users"),
+    "/tribe/{tribe}/why": ("GET", "/tribes/{tribe}/why"),
+    "/tag/bearers": ("GET", "/tags/{tag}/users"),
+    "/people": ("GET", "/users"),
+    "/person/tags": ("PUT", "/users/{id}/tags"),
+    "/person/create": ("PUT", "/users/{id}"),
+    "/person/erase": ("DELETE", "/users/{id}"),
+    "/tribe/{tribe}/tag": ("POST", "/tribes/{tribe}/tag"),
+    "/undo": ("POST", "/changes/{version}/undo"),
+}
+
+
+@pytest.mark.parametrize("page", [each for each in PAGES if each.path.removeprefix(PLACE) in COUNTERPARTS], ids=named)
+def test_a_page_opens_for_nobody_whose_token_could_not_do_the_same(page: Page) -> None:
+    method, path = COUNTERPARTS[page.path.removeprefix(PLACE)]
+    (scopes,) = (each.scopes for each in ROUTES if (each.method, each.path) == (method, E + path))
+
+    assert page.role in ("view", "tribes", "developer")
+    assert set(scopes or ()) <= scopes_of([page.role])
+
+
+@pytest.mark.parametrize("role", ["view", "tribes"])
+@pytest.mark.parametrize("page", [each for each in PAGES if "{space}" in each.path and each.method == "GET"], ids=named)
+def test_no_page_shows_an_id_to_whoever_may_not_list_people(visitors: Visitors, page: Page, role: Role) -> None:
+    answer = visitors(role).get(
+        address_of(page).replace("staging", "production"), params={**QUERIES, "at": "1", "text": CUSTOMER[:5]}
+    )
+
+    assert set(re.findall(r"\b\d{4}-[A-Z]{5}\b", answer.text)) <= {CUSTOMER}
+
+
+def test_what_a_rule_would_find_shows_ids_to_whoever_may_list_people(visitors: Visitors) -> None:
+    address = "/s/main/production/tribe/at-risk"
+
+    assert re.findall(r"\b\d{4}-[A-Z]{5}\b", visitors("developer").get(address).text)
+    assert not re.findall(r"\b\d{4}-[A-Z]{5}\b", visitors("tribes").get(address).text)

@@ -9,8 +9,8 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from tagloom import problems
+from tagloom.egress.guard import Guard
 from tagloom.fetching import objects
-from tagloom.fetching.guard import Guard
 from tagloom.fetching.keys import AzureKey, GcsKey, S3Key
 from tagloom.fetching.remotes import Remotes
 from tagloom.sources import AddressRefused, Remote, parse_address

@@ -61,6 +61,10 @@ class MemoryInstallation:
                 found = self._populations[environment.key] = environment, population
             return found[1]
 
+    def find_population(self, environment: Environment) -> MemoryPopulation | None:
+        found = self._populations.get(environment.key)
+        return None if found is None else found[1]
+
     def list_ending(self, moment: int) -> tuple[Environment, ...]:
         opened = list(self._populations.values())
         return tuple(where for where, population in opened if population.ends_by(moment))

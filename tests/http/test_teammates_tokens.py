@@ -5,7 +5,7 @@ from argon2 import PasswordHasher
 from tagloom.accounts import Accounts
 from tagloom.model import Permission, Scope
 from tagloom.passwords import Passwords
-from tests.http.serving import NUMBERS, ORGANIZATION, Served
+from tests.http.serving import NUMBERS, ORGANIZATION, STRANGERS, Served
 
 PASSWORD = "violet-otter-74-canoe"
 
@@ -94,3 +94,36 @@ def test_a_deactivated_teammates_token_is_not_known(served: Served) -> None:
 
     assert answer.status_code == 401
     assert answer.json()["type"] == "/problems/not-signed-in"
+
+
+def test_a_stream_ends_when_its_teammate_is_deactivated(served: Served) -> None:
+    space = served.new_space()
+    account = teammate(served, {space: ("view",)})
+    place = f"/v2/spaces/{space}/environments/production"
+    with served.http() as http:
+        brought = http.post(f"{place}/imports", content="user,tag\n", headers={"Content-Type": "text/csv"}).json()["id"]
+    with (
+        served.http(token(served, account, "tags:read")) as theirs,
+        theirs.stream("GET", f"{place}/imports/{brought}/events", timeout=30) as answer,
+    ):
+        lines = answer.iter_lines()
+        assert next(lines).startswith("data: ")
+        served.installation.control.put_state(ORGANIZATION, account, "inactive")
+        # It would go on for five minutes, and say within fifteen seconds that it lives.
+        assert [line for line in lines if line] == []
+
+
+def test_a_new_spaces_conflict_tells_nothing_of_another_tenants_space(served: Served) -> None:
+    theirs = served.access.create_space(STRANGERS, "Secret plans", f"secret-plans-{next(NUMBERS)}")
+    ours = served.new_space()
+    address = f"/v2/organizations/{ORGANIZATION}/spaces"
+    with served.http() as http:
+        own, taken = (http.post(address, json={"name": "X", "id": id}) for id in (ours, theirs.id))
+        named = http.post(address, json={"name": theirs.id})
+
+    assert (own.status_code, taken.status_code) == (409, 409)
+    assert "exists already" in own.json()["detail"] or "There is a space" in own.json()["detail"]
+    assert taken.json()["detail"] == f"The id '{theirs.id}' is not free. Choose another, or leave it out."
+    # Without an id, nobody meets anybody.
+    assert named.status_code == 201
+    assert named.json()["id"] == f"{theirs.id}-2"

@@ -12,10 +12,11 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from tagloom import problems
 from tagloom.emails import MailServer
+from tagloom.sources import AddressRefused
 from tagloom.syncing import alerting
 from tagloom.syncing.alerting import Alert, Alerting
+from tagloom.syncing.reach import Reach
 from tagloom.syncs import Alerts
 
 ALERT = Alert(
@@ -30,8 +31,8 @@ ALERT = Alert(
 )
 
 
-def anywhere(address: str) -> None:
-    """Lets every address be called."""
+ANYWHERE = Reach(private_addresses=True)
+PUBLIC = Reach()
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -79,7 +80,7 @@ def serving(server: socketserver.TCPServer) -> Iterator[int]:
 def test_a_webhook_gets_the_alert_as_json() -> None:
     Hook.bodies.clear()
     with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port:
-        Alerting(None, anywhere).send(ALERT, Alerts(webhook=f"http://127.0.0.1:{port}/hook"))
+        Alerting(None, ANYWHERE.egress()).deliver(ALERT, Alerts(webhook=f"http://127.0.0.1:{port}/hook"))
 
     (body,) = Hook.bodies
     assert body["type"] == "sync"
@@ -87,11 +88,27 @@ def test_a_webhook_gets_the_alert_as_json() -> None:
     assert body["detail"] == "It would remove 40 % of crm."
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "0.0.0.0"),
+        *("[::1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[::ffff:127.0.0.1]", "[fd00::1]"),
+        *("[ff02::1]", "[fe80::1]", "2130706433"),
+    ],
+)
+def test_no_webhook_reaches_a_private_network_in_whatever_form(host: str) -> None:
+    Hook.bodies.clear()
+    with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port, pytest.raises(AddressRefused, match="PRIVATE_ADDRESSES"):
+        PUBLIC.egress().call("POST", f"http://{host}:{port}/hook", headers={}, content=b"{}")
+
+    assert Hook.bodies == []
+
+
 def test_everybody_gets_a_mail_that_says_what_happened() -> None:
     Mail.messages.clear()
     with serving(socketserver.TCPServer(("127.0.0.1", 0), Mail)) as port:
         mail = MailServer(f"smtp://127.0.0.1:{port}", "tagloom@example.com")
-        Alerting(mail, anywhere).send(ALERT, Alerts(emails=("ada@example.com", "bob@example.com")))
+        Alerting(mail, ANYWHERE.egress()).deliver(ALERT, Alerts(emails=("ada@example.com", "bob@example.com")))
 
     (message,) = Mail.messages
     assert "To: ada@example.com, bob@example.com" in message
@@ -100,13 +117,10 @@ def test_everybody_gets_a_mail_that_says_what_happened() -> None:
 
 
 def test_what_cannot_be_delivered_is_told_in_the_log_and_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere(address: str) -> None:
-        raise problems.ParameterInvalid("not there")
-
     told = LogCapture()
     monkeypatch.setattr(alerting, "log", structlog.wrap_logger(None, [told], wrapper_class=structlog.BoundLogger))
 
-    Alerting(None, nowhere).send(ALERT, Alerts(webhook="http://127.0.0.1:1/", emails=("ada@example.com",)))
+    Alerting(None, PUBLIC.egress()).deliver(ALERT, Alerts(webhook="http://127.0.0.1:1/", emails=("ada@example.com",)))
 
     assert [entry["event"] for entry in told.entries] == ["alert.undelivered"] * 2
     assert "ada@example.com" not in str(told.entries)

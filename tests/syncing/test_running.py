@@ -289,7 +289,7 @@ def test_a_source_that_is_away_fails_the_run_is_told_and_the_next_one_goes_well(
 
     (run,) = world.runs()
     assert run.state == "failed"
-    assert "no such table" in (run.problem or "")
+    assert "unable to open database file" in (run.problem or "")
     assert [alert.kind for alert in world.told.alerts] == ["failed"]
     world.put_customers(u1="Gold")
     world.now += DAY

@@ -5,7 +5,7 @@ TagloomError
 ├── AnswerInvalid            an answer came that is none of Tagloom's
 └── ProblemError             Tagloom answered a problem
     ├── BadRequest 400 · NotSignedIn 401 · NotAllowed 403 · NotFound 404 · MethodNotAllowed 405
-    ├── NotAcceptable 406 · Conflict 409 · Gone 410 · PreconditionFailed 412 · TooLarge 413, 414, 431
+    ├── NotAcceptable 406 · TooSlow 408 · Conflict 409 · Gone 410 · PreconditionFailed 412 · TooLarge 413, 414, 431
     ├── UnsupportedType 415 · Invalid 422 · PreconditionRequired 428 · TooManyRequests 429
     └── ServerFault 500 and above
         └── Unavailable 503
@@ -84,6 +84,10 @@ class PreconditionFailed(ProblemError):
     """412: somebody else changed it since it was read."""
 
 
+class TooSlow(ProblemError):
+    """408: the body came too slowly."""
+
+
 class TooLarge(ProblemError):
     """413, 414, 431: a body, an address or headers beyond the limits."""
 
@@ -119,6 +123,7 @@ BY_STATUS: dict[int, type[ProblemError]] = {
     404: NotFound,
     405: MethodNotAllowed,
     406: NotAcceptable,
+    408: TooSlow,
     409: Conflict,
     410: Gone,
     412: PreconditionFailed,

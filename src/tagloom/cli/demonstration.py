@@ -17,6 +17,7 @@ from tagloom.cli.options import installed
 from tagloom.cli.site import LocalSite, TribeDraft
 from tagloom.cli.speaking import say, say_receipt, say_table, tell
 from tagloom.importing.shelf import Mappings
+from tagloom.listening import check_free, listening
 from tagloom.wiring import ORGANIZATION, SPACE, Installation
 
 app = typer.Typer()
@@ -82,6 +83,8 @@ def demo(
     for file in (customers, mapping):
         if not file.exists():
             raise problems.ParameterInvalid(f"There is no file '{file}'.")
+    if serves:
+        check_free(host, port)
     with installed(data, create=True) as installation:
         site = LocalSite(installation, SPACE.id, "production")
         keep_mapping(installation, mapping)
@@ -109,7 +112,8 @@ def demo(
             # The web framework is imported where something is served: it costs every command half a second.
             from tagloom.serving import serve_installation
 
-            serve_installation(installation, host, port)
+            with listening(host, port) as listener:
+                serve_installation(installation, listener)
 
 
 def example_folder() -> Path:

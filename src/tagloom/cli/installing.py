@@ -11,6 +11,7 @@ from tagloom.access import Access
 from tagloom.cli.options import DataOption, JsonOption, installed
 from tagloom.cli.speaking import progress, say, say_json, say_table, tell
 from tagloom.expiry import DAY, span_seconds
+from tagloom.listening import check_free, check_neighbour, listening
 from tagloom.loom import make_loom
 from tagloom.model import SCOPES, Scope, Token
 from tagloom.settings import parse_database_url
@@ -63,9 +64,16 @@ def serve(
     data: DataOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8321,
+    share_port: Annotated[
+        bool, typer.Option("--share-port", help="Share the port with other processes on the same database.")
+    ] = False,
 ) -> None:
     """Update the schema and serve the API and the console until SIGTERM or SIGINT."""
+    if not share_port:
+        check_free(host, port)
     with installed(data, create=True, is_server=True) as installation:
+        if share_port:
+            check_neighbour(host, port, installation.fingerprint())
         address = installation.settings.public_url or f"http://{host}:{port}"
         say(f"Tagloom serves {address}  (reference: {address}/docs)")
         if installation.set_up_code is not None:
@@ -73,7 +81,8 @@ def serve(
         # The web framework is imported where something is served: it costs every command half a second.
         from tagloom.serving import serve_installation
 
-        serve_installation(installation, host, port)
+        with listening(host, port, share_port=share_port) as listener:
+            serve_installation(installation, listener)
 
 
 def parse_days(text: str) -> int:

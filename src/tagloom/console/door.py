@@ -4,13 +4,13 @@ Each unsafe request must come from a page of this console. The session is in a c
 every answer carries a policy under which no foreign or inline script runs.
 """
 
+import asyncio
 import base64
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-import anyio.to_thread
 import msgspec
 import structlog
 from starlette.datastructures import Headers, UploadFile
@@ -27,6 +27,8 @@ from tagloom.console.rendering import Renderer
 from tagloom.console.table import Page
 from tagloom.console.visit import Answer, Data, Download, Html, Redirect, Toast, Visit
 from tagloom.loom import Loom
+from tagloom.pacing import watch_for_end
+from tagloom.places import Places
 
 log = structlog.get_logger("tagloom.console")
 
@@ -53,6 +55,7 @@ class Door:
         self._loom = loom
         self._renderer = renderer
         self._public_url = public_url
+        self._threads = Places(limits.THREADS_AT_ONCE_MAX, owner=limits.THREADS_PER_ORGANIZATION_MAX)
         self._is_secure = public_url is not None and public_url.startswith("https://")
         # The prefix makes the browser refuse the cookie from anywhere but this host, over TLS.
         prefix = "__Host-" if self._is_secure else ""
@@ -77,9 +80,14 @@ class Door:
                 if page.is_upload:
                     return await self._uploaded(page, visit, request)
                 visit.form = await _read_form(request)
-            return await anyio.to_thread.run_sync(self._visited, page, visit)
-        except problems.Problem as problem:
-            return await anyio.to_thread.run_sync(self._problem_page, problem, visit)
+            watching = asyncio.create_task(watch_for_end(request.receive, visit.has_left))
+            try:
+                return await self._visited(page, visit)
+            finally:
+                watching.cancel()
+        except problems.Problem as error:
+            problem = error
+            return await self._threads.run(lambda: self._problem_page(problem, visit), owner=_owner(visit))
         except Exception:
             # As text, since a renderer of exceptions would show the local variables, and in them the ids of people.
             request_id = request.scope.get("tagloom.request_id", "")
@@ -87,18 +95,18 @@ class Door:
             fault = problems.InternalFault(
                 f"Tagloom failed at this page. Its log has the reason under the id {request_id}.", request_id=request_id
             )
-            return await anyio.to_thread.run_sync(self._problem_page, fault, visit)
+            return await self._threads.run(lambda: self._problem_page(fault, visit), owner=_owner(visit))
 
     async def _uploaded(self, page: Page, visit: Visit, request: Request) -> Response:
         """A form with a file, which is spooled to disk; whoever may not send it is refused before it is read."""
-        await anyio.to_thread.run_sync(visit.enter, page.role)
+        await self._threads.run(lambda: visit.enter(page.role))
         if visit.found is None:
             return self._redirect(Redirect("/sign-in"), visit)
         try:
             async with _bounded(request).form(max_files=1, max_fields=limits.UPLOAD_FIELDS_MAX) as form:
                 visit.form = {name: [value] for name, value in form.items() if isinstance(value, str)}
                 visit.file = next((value for value in form.values() if isinstance(value, UploadFile)), None)
-                return await anyio.to_thread.run_sync(self._visited, page, visit)
+                return await self._visited(page, visit)
         except (MultiPartException, HTTPException, ClientDisconnect) as error:
             raise problems.BodyInvalid("The upload ended early, or is no form with a file.") from error
 
@@ -108,8 +116,8 @@ class Door:
         if "text/html" not in request.headers.get("accept", ""):
             raise problem
         visit = self._begin(request)
-        await anyio.to_thread.run_sync(visit.enter, "teammate")
-        return await anyio.to_thread.run_sync(self._problem_page, problem, visit)
+        await self._threads.run(lambda: visit.enter("teammate"))
+        return await self._threads.run(lambda: self._problem_page(problem, visit), owner=_owner(visit))
 
     def _begin(self, request: Request) -> Visit:
         is_part = "hx-request" in request.headers and "hx-history-restore-request" not in request.headers
@@ -142,14 +150,14 @@ class Door:
                 return
         raise problems.OriginRefused("The request came from another site; open the console and do it there.")
 
-    def _visited(self, page: Page, visit: Visit) -> Response:
-        """In a thread: who visits, whether they may, what the view says, as HTML."""
-        visit.enter(page.role)
+    async def _visited(self, page: Page, visit: Visit) -> Response:
+        """Who visits, whether they may, what the view says, as HTML."""
+        await self._threads.run(lambda: visit.enter(page.role))
         if page.role != "anyone" and visit.found is None:
             back = visit.address if visit.path != "/" else ""
             to = "/sign-in" + (f"?next={quote(back, safe='')}" if back else "")
             return self._redirect(Redirect(to), visit)
-        return self._response(page.view(visit), visit)
+        return await self._threads.run(lambda: self._response(page.view(visit), visit), owner=_owner(visit))
 
     def _response(self, answer: Answer, visit: Visit) -> Response:
         match answer:
@@ -237,6 +245,11 @@ class Door:
         if problem.status == 503:
             headers = HEADERS | {"retry-after": str(problem.members.get("retry_after", 1))}
         return Response(html, problem.status, headers, media_type="text/html")
+
+
+def _owner(visit: Visit) -> str:
+    """Whose threads a page takes: its organization's; all who are not signed in share those of nobody."""
+    return "" if visit.found is None else visit.found.organization.id
 
 
 def _toast_in(cookies: Mapping[str, str]) -> Toast | None:

@@ -1,7 +1,8 @@
 """One request to the console: who visits, where, what they ask; and what a view answers."""
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlencode
@@ -95,6 +96,8 @@ class Visit:
     public_url: str
     found: SignedIn | None = None
     found_place: tuple[Space, Environment] | None = None
+    # Whether the browser has closed the connection before the answer.
+    has_left: threading.Event = field(default_factory=threading.Event)
     # The file of an upload, spooled to disk.
     file: UploadFile | None = None
 
@@ -132,6 +135,11 @@ class Visit:
     def may(self, permission: Permission) -> bool:
         """Whether the visitor has a permission in this space."""
         return self.found_place is not None and self.signed.may(self.space.id, permission)
+
+    @property
+    def may_read_people(self) -> bool:
+        """Whether ids of people may be shown in this space: as the API has it, only with `people:read`."""
+        return self.found_place is not None and "people:read" in self.signed.scopes_in(self.space.id)
 
     def organizations(self) -> tuple[Organization, ...]:
         """Those that the visitor may switch to."""

@@ -88,6 +88,7 @@ class Decider:
 
     def _prepare(self, tribes: Mapping[str, Definition]) -> None:
         """Compiles the tribes. What is laid out stays when they mean what they meant, of the same tags."""
+        self._standing.check_may_wait()
         dictionary = self._standing.dictionary
         tests = evaluate.compiled(tribes, self._standing)
         today = {
@@ -112,6 +113,7 @@ class Decider:
 
     def _lay_out(self, bucket: int) -> Slab:
         """A bucket's slab. Costs some 50 us a tribe."""
+        self._standing.check_may_wait()
         width = (len(self._names) + 7) // 8
         slab = np.zeros((ORDINALS_PER_CHUNK, max(1, width)), np.uint8)
         source = _OneBucket(self._standing, bucket)

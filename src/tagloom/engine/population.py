@@ -510,6 +510,10 @@ class BitmapPopulation:
         """See the port."""
         return self._standing.read(lambda: self._decider.decide(person, tribes, because=because))
 
+    def find_decision(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision | None:
+        """See the port."""
+        return self._standing.find(lambda: self._decider.decide(person, tribes, because=because))
+
     def list_changes(
         self,
         *,

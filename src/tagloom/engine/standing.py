@@ -29,6 +29,10 @@ _NOBODY = BitMap()
 _UNKNOWN = Stamp(-1, -1, -1)
 
 
+class WouldWait(Exception):
+    """What is read at once needs the store, or takes its time."""
+
+
 class Standing:
     """The in-memory side of one environment. `lock` guards all of it."""
 
@@ -37,6 +41,7 @@ class Standing:
         self.lock = threading.RLock()
         self._published = threading.Condition(self.lock)
         self._is_committing = False
+        self._is_at_once = False
         self._storage = storage
         self.index = Index(index_bytes_max)
         self.dictionary = Dictionary((), ())
@@ -84,8 +89,32 @@ class Standing:
                     self._close_snapshot()
         raise problems.StoreUnavailable("The store changes faster than it can be read.", retry_after=1)
 
+    def find(self, answer: Callable[[], Answer]) -> Answer | None:
+        """What `read` gives, when it can be told at once; None when another thread has the lock or the store is needed.
+
+        For the event loop, which waits for neither.
+        """
+        if not self.lock.acquire(blocking=False):
+            return None
+        try:
+            if not self._is_committing and self._storage.find_stamp() != self.stamp:
+                return None
+            self._is_at_once = True
+            return answer()
+        except WouldWait:
+            return None
+        finally:
+            self._is_at_once = False
+            self.lock.release()
+
+    def check_may_wait(self) -> None:
+        """For use before what takes its time. Raises: WouldWait, inside `find`."""
+        if self._is_at_once:
+            raise WouldWait
+
     def snapshot(self) -> Snapshot:
         """A snapshot of just the version that stands here, for use inside `read`."""
+        self.check_may_wait()
         if self._snapshot is None:
             opened = self._storage.reading()
             snapshot = opened.__enter__()

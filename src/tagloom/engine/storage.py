@@ -362,6 +362,9 @@ class Storage(Protocol):
     def stamp(self) -> Stamp:
         """Where the environment stands, whoever wrote it. Costs a few microseconds when nobody did."""
 
+    def find_stamp(self) -> Stamp | None:
+        """The same, when that can be told without waiting for anything."""
+
 
 class Database(Protocol):
     """All environments of an installation."""

@@ -9,7 +9,7 @@ from typing import Any
 import fsspec
 
 from tagloom import limits, problems
-from tagloom.fetching.guard import Guard
+from tagloom.egress.guard import Guard
 from tagloom.fetching.keys import AnyKey, AzureKey, GcsKey, S3Key, SftpKey, of_kind, shown_values
 from tagloom.fetching.opened import Opened, moment_of
 from tagloom.sources import Address, AddressRefused, ExtraMissing, Scheme

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tagloom import limits, problems
-from tagloom.fetching.guard import Guard
+from tagloom.egress.guard import Guard
 from tagloom.fetching.keys import AnyKey, WebKey, of_kind, parse_key
 from tagloom.fetching.objects import filesystem_class, list_objects, open_object, path_of
 from tagloom.fetching.opened import Opened

@@ -8,7 +8,7 @@ from typing import Any
 import paramiko
 
 from tagloom import limits
-from tagloom.fetching.guard import Guard
+from tagloom.egress.guard import Guard
 from tagloom.fetching.keys import SftpKey
 from tagloom.sources import Address, AddressRefused
 

@@ -162,15 +162,20 @@ class Upload:
 
 
 async def received(call: Call, bytes_max: int, take: Callable[[Iterator[bytes]], Result]) -> Result:
-    """What `take` makes of the body, in a thread, while the body arrives. Raises: what `take` does, BodyTooLarge."""
+    """What `take` makes of the body, in a thread, while the body arrives.
+
+    A body that finds no place is not received meanwhile. Raises: what `take` does, BodyTooLarge, TooManyAtOnce.
+    """
     upload = Upload(call, bytes_max)
-    feeding = asyncio.create_task(upload.feed())
-    try:
-        with call.doors.metrics.uploads.track_inprogress():
-            return await anyio.to_thread.run_sync(lambda: take(upload.chunks()), limiter=call.doors.uploads)
-    finally:
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
+    principal = call.principal
+    async with call.doors.uploads.taken(token=principal.token, organization=principal.organization):
+        feeding = asyncio.create_task(upload.feed())
+        try:
+            with call.doors.metrics.uploads.track_inprogress():
+                return await anyio.to_thread.run_sync(lambda: take(upload.chunks()), limiter=call.doors.uploads.threads)
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
 
 
 def _check_size(size: int, bytes_max: int) -> None:

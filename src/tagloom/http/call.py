@@ -1,13 +1,12 @@
 """One request on its way through a handler, and what a handler answers."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import anyio
-import anyio.to_thread
 import msgspec
 from starlette.types import Receive, Scope
 
@@ -29,7 +28,9 @@ from tagloom.importing.imports import Imports
 from tagloom.importing.shelf import Mappings
 from tagloom.loom import Installation
 from tagloom.model import Environment, Kind, Origin, Person, Receipt, Version
+from tagloom.pacing import Paces, watch_for_end
 from tagloom.people import parse_id
+from tagloom.places import Places
 from tagloom.store.port import Population
 from tagloom.syncing.keeping import Syncs
 from tagloom.syncing.running import Runner
@@ -65,9 +66,12 @@ class Doors:
     readiness: Readiness
     is_draining: Callable[[], bool]
     now: Callable[[], float]
-    uploads: anyio.CapacityLimiter
-    exports: anyio.CapacityLimiter
+    paces: Paces
+    threads: Places
+    uploads: Places
+    exports: Places
     wait_seconds: float
+    fingerprint: str
     openapi: bytes
     reference: bytes
     _arrivals: dict[asyncio.AbstractEventLoop, Arrivals] = field(default_factory=dict)
@@ -121,7 +125,17 @@ class Events(msgspec.Struct, frozen=True):
 class Call:
     """What a handler may ask of its request. The principal has the route's scopes, and the place is theirs."""
 
-    __slots__ = ("doors", "found_place", "found_principal", "headers", "query", "receive", "scope", "values")
+    __slots__ = (
+        "doors",
+        "found_place",
+        "found_population",
+        "found_principal",
+        "headers",
+        "query",
+        "receive",
+        "scope",
+        "values",
+    )
 
     def __init__(self, doors: Doors, scope: Scope, receive: Receive, values: dict[str, str]) -> None:
         self.doors = doors
@@ -132,6 +146,7 @@ class Call:
         self.query: dict[str, Value] = {}
         self.found_principal: Principal | None = None
         self.found_place: Place | None = None
+        self.found_population: Population | None = None
 
     # Who and where.
 
@@ -150,7 +165,8 @@ class Call:
     @property
     def population(self) -> Population:
         """The population of that environment."""
-        return self.doors.installation.population(self.environment)
+        assert self.found_population is not None, "the route names no environment"
+        return self.found_population
 
     @property
     def origin(self) -> Origin:
@@ -241,8 +257,20 @@ class Call:
     # Waiting.
 
     async def in_thread(self, work: Callable[[], Result]) -> Result:
-        """Runs in the thread pool what takes its time."""
-        return await anyio.to_thread.run_sync(work)
+        """Runs in a thread what may wait: for a database, a lock, or its turn among those of its organization."""
+        principal = self.found_principal
+        if principal is None:
+            return await self.doors.threads.run(work)
+        return await self.doors.threads.run(work, organization=principal.organization)
+
+    async def in_thread_while_wanted(self, work: Callable[[Callable[[], bool]], Result]) -> Result:
+        """As `in_thread`, for what may take long and follows the body: `work` can ask whether the caller has left."""
+        has_left = threading.Event()
+        watching = asyncio.create_task(watch_for_end(self.receive, has_left))
+        try:
+            return await self.in_thread(lambda: work(has_left.is_set))
+        finally:
+            watching.cancel()
 
     async def written(self, future: "Future[Receipt]") -> Receipt:
         """The receipt of a write that waits for its commit, counted among those that wait."""

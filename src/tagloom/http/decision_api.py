@@ -6,6 +6,7 @@ the same.
 """
 
 import time
+from contextlib import suppress
 from random import getrandbits
 from typing import NamedTuple
 
@@ -21,8 +22,8 @@ from tagloom.http.edge import last_on_connection
 from tagloom.http.renewing import Renewals
 from tagloom.http.shapes import DecisionBody, ManyDecisionsAnswer, ManyDecisionsBody, PersonDecision, PersonNamed
 from tagloom.model import Person
+from tagloom.pacing import BodyTooSlow, ServerStops
 from tagloom.people import parse_id
-from tagloom.store.port import Population
 
 ROUTE = "/v2/spaces/{space}/environments/{environment}/decisions"
 ENCODER = msgspec.json.Encoder()
@@ -74,13 +75,14 @@ class DecisionDoor:
         self._doors = doors
         self._otherwise = otherwise
         self._names: dict[bytes, tuple[str, str] | None] = {}
-        self._populations: dict[int, Population] = {}
         self._renewals = Renewals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Never answers a problem itself: a request that has one is taken up again from its beginning."""
         if self._doors.is_draining():
             send = last_on_connection(send)
+        if scope["type"] == "http":
+            receive = self._doors.paces.of(receive).receive
         if scope["type"] != "http" or scope["method"] != "POST" or not scope["raw_path"].endswith(b"/decisions"):
             await self._otherwise(scope, receive, send)
             return
@@ -89,14 +91,7 @@ class DecisionDoor:
         place = None if plain is None else self._known_place(scope["raw_path"], plain.secret)
         answer = None
         if plain is not None and place is not None:
-            # Most bodies come whole.
-            message = await receive()
-            taken.append(message)
-            body: bytes = message.get("body", b"")
-            while len(body) < plain.body_bytes and message.get("more_body"):
-                message = await receive()
-                taken.append(message)
-                body += message.get("body", b"")
+            body = await _received(receive, plain.body_bytes, taken)
             if len(body) == plain.body_bytes:
                 answer = self._answer(place, body)
         if answer is None:
@@ -140,12 +135,12 @@ class DecisionDoor:
         if definitions is None:
             return None
         try:
-            asked = decode(body, DecisionBody)
-            population = self._populations.get(place.environment.key)
+            population = self._doors.installation.find_population(place.environment)
             if population is None:
-                population = self._doors.installation.population(place.environment)
-                self._populations[place.environment.key] = population
-            return ENCODER.encode(population.decide(person_of(asked), definitions, because=asked.because))
+                return None
+            asked = decode(body, DecisionBody)
+            decision = population.find_decision(person_of(asked), definitions, because=asked.because)
+            return None if decision is None else ENCODER.encode(decision)
         except Exception:
             # The long road meets the same failure, and renders and logs it.
             return None
@@ -160,6 +155,19 @@ class DecisionDoor:
         if len(self._names) < limits.TOKENS_CACHED_MAX:
             self._names[raw_path] = names
         return names
+
+
+async def _received(receive: Receive, size: int, taken: list[Message]) -> bytes:
+    """A body of this size, or what came of it; its messages are `taken`. Most bodies come whole."""
+    body = b""
+    with suppress(BodyTooSlow, ServerStops):  # Whoever receives on meets it again.
+        is_more = True
+        while len(body) < size and is_more:
+            message = await receive()
+            taken.append(message)
+            body += message.get("body", b"")
+            is_more = message.get("more_body", False)
+    return body
 
 
 class _Plain(NamedTuple):

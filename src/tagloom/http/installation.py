@@ -9,11 +9,13 @@ from tagloom.http.call import Answer, Call
 from tagloom.http.metrics import CONTENT_TYPE
 from tagloom.http.shapes import Health
 from tagloom.http.vitals import of_compactions, of_process, of_store
+from tagloom.listening import FINGERPRINT_HEADER
 
 
 async def healthz(call: Call) -> Answer:
-    """The process answers."""
-    return Answer(Health("ok"))
+    """The process answers. It names its installation, for others that share its port."""
+    header = (FINGERPRINT_HEADER.encode("ascii"), call.doors.fingerprint.encode("ascii"))
+    return Answer(Health("ok"), headers=(header,) if call.doors.fingerprint else ())
 
 
 async def readyz(call: Call) -> Answer:

@@ -1,13 +1,16 @@
 """Users and visitors, and the tags of one of them."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from tagloom import problems
 from tagloom.bulk import check_single, submit_tags
+from tagloom.expiry import Said
 from tagloom.http.bodies import read_json
 from tagloom.http.call import Answer, Call
 from tagloom.http.shapes import PeoplePage, PersonTags, TagsBody
-from tagloom.model import Kind, Match, Mode, PersonRecord, Receipt
+from tagloom.model import Kind, Match, Mode, Person, PersonRecord, Receipt
 
 
 class PeopleDoor:
@@ -59,8 +62,8 @@ class PeopleDoor:
         """Replaces the person's set."""
         person = call.person(self.kind)
         body = await read_json(call, TagsBody)
-        future = submit_tags(call.population, person, body.tags, "set", call.origin, body.said(call.doors.now()))
-        return Answer(check_single(await call.written(future)))
+        said = body.said(call.doors.now())
+        return Answer(await self._changed(call, person, body.tags, "set", said))
 
     async def put_tag(self, call: Call) -> Answer:
         """Gives one tag."""
@@ -71,16 +74,17 @@ class PeopleDoor:
         return Answer(await self._change_one(call, "remove"))
 
     async def _change_one(self, call: Call, mode: Mode) -> Receipt:
-        person, tag = call.person(self.kind), call.tag()
-        future = submit_tags(call.population, person, (tag,), mode, call.origin, call.said())
+        return await self._changed(call, call.person(self.kind), (call.tag(),), mode, call.said())
+
+    async def _changed(self, call: Call, person: Person, tags: Sequence[str], mode: Mode, said: Said) -> Receipt:
+        """The receipt of a write. Tags and ids are looked up in a thread; the commit is waited for without one."""
+        population, origin = call.population, call.origin
+        future = await call.in_thread(lambda: submit_tags(population, person, tags, mode, origin, said))
         return check_single(await call.written(future))
 
     async def _record(self, call: Call) -> PersonRecord:
         person, population = call.person(self.kind), call.population
-        if call.find_text("as_of") is None:
-            found = population.find_person(person)
-        else:
-            found = await call.in_thread(lambda: population.find_person(person, as_of=call.find_version()))
+        found = await call.in_thread(lambda: population.find_person(person, as_of=call.find_version()))
         if found is None:
             raise problems.PersonNotFound(f"No such {self.kind} is known in this environment.")
         return found

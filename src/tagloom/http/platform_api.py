@@ -2,18 +2,21 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterable
 
 import anyio.to_thread
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tagloom import problems
+from tagloom import limits, problems
 from tagloom.access import Principal
 from tagloom.http.call import Answer, Call, Doors, Events, Stream
 from tagloom.http.parameters import read_query
 from tagloom.http.renewing import Renewals
 from tagloom.http.routing import Found, Route, Tree
+from tagloom.model import Environment
+from tagloom.store.port import Population
 
 ENCODER = msgspec.json.Encoder()
 BEARER = "bearer "
@@ -43,9 +46,9 @@ class PlatformApi:
         await self._prepare(call, found)
         answer = await found.route.handler(call)
         if isinstance(answer, Stream):
-            await _send_stream(call, answer, scope, receive, send)
+            await _send_stream(call, found.route, answer, receive, send)
         elif isinstance(answer, Events):
-            await _send_events(answer, scope, receive, send)
+            await _send_events(call, found.route, answer, receive, send)
         else:
             await _send_answer(answer, scope, send)
 
@@ -67,6 +70,7 @@ class PlatformApi:
             if place is None:
                 place = await call.in_thread(lambda: access.get_place(principal, space, environment))
             call.found_place = place
+            call.found_population = await _opened(call, place.environment)
             self._renewals.soon(
                 (secret, space, environment), lambda: access.renew(principal, secret, space, environment)
             )
@@ -90,7 +94,14 @@ def _secret(authorization: str | None) -> str:
 async def authenticate(doors: Doors, secret: str) -> Principal:
     """The bearer of a token. Raises: NotSignedIn."""
     found = doors.access.find_principal(secret)
-    return found if found is not None else await anyio.to_thread.run_sync(doors.access.authenticate, secret)
+    return found if found is not None else await doors.threads.run(lambda: doors.access.authenticate(secret))
+
+
+async def _opened(call: Call, environment: Environment) -> Population:
+    """The population of an environment, which is opened in a thread: that reads the store."""
+    installation = call.doors.installation
+    found = installation.find_population(environment)
+    return found if found is not None else await call.in_thread(lambda: installation.population(environment))
 
 
 async def _send_answer(answer: Answer, scope: Scope, send: Send) -> None:
@@ -104,23 +115,47 @@ async def _send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-async def _send_stream(call: Call, answer: Stream, scope: Scope, receive: Receive, send: Send) -> None:
-    """Sends chunks as a thread makes them, until the end or until nobody listens any more.
+class _Watch:
+    """Looks now and then whether a caller whose answer goes on still may have it."""
+
+    def __init__(self, call: Call, route: Route) -> None:
+        self._call = call
+        self._route = route
+        self._due = time.monotonic() + limits.STREAM_SECONDS_BETWEEN_CHECKS
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the next look."""
+        return max(0.0, self._due - time.monotonic())
+
+    async def check(self) -> None:
+        """Raises: NotSignedIn, NotAllowed: the token was revoked, or its teammate deactivated or moved."""
+        if self.seconds_left > 0:
+            return
+        self._due = time.monotonic() + limits.STREAM_SECONDS_BETWEEN_CHECKS
+        call = self._call
+        principal = await authenticate(call.doors, _secret(call.header(b"authorization")))
+        principal.require(*(self._route.scopes or ()), space=call.values.get("space"))
+
+
+async def _send_stream(call: Call, route: Route, answer: Stream, receive: Receive, send: Send) -> None:
+    """Sends chunks as a thread makes them, until the end or until nobody listens any more, or may listen.
 
     A failure on the way breaks the connection off: half an answer must not look like a whole one.
     """
     headers = [*answer.headers, (b"content-type", answer.content_type.encode("ascii"))]
     start = {"type": "http.response.start", "status": 200, "headers": headers}
-    if scope["method"] == "HEAD":
+    if call.scope["method"] == "HEAD":
         await send(start)
         await send({"type": "http.response.body", "body": b""})
         return
-    gone = asyncio.create_task(_until_gone(receive))
+    gone, organization = asyncio.create_task(_until_gone(receive)), call.principal.organization
     try:
         with call.doors.metrics.exports.track_inprogress():
-            has_started = False
+            has_started, watch = False, _Watch(call, route)
             while not gone.done():
-                chunk = await anyio.to_thread.run_sync(next, answer.chunks, None, limiter=call.doors.exports)
+                await watch.check()
+                chunk = await call.doors.exports.run(lambda: next(answer.chunks, None), organization=organization)
                 if not has_started:
                     await send(start)
                     has_started = True
@@ -128,7 +163,8 @@ async def _send_stream(call: Call, answer: Stream, scope: Scope, receive: Receiv
                     await send({"type": "http.response.body", "body": b""})
                     break
                 if chunk:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    async with asyncio.timeout(limits.EXPORT_IDLE_SECONDS_MAX):
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
     finally:
         gone.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -138,21 +174,26 @@ async def _send_stream(call: Call, answer: Stream, scope: Scope, receive: Receiv
             await anyio.to_thread.run_sync(close)
 
 
-async def _send_events(answer: Events, scope: Scope, receive: Receive, send: Send) -> None:
-    """Sends values as they come, until the end or until nobody listens any more; no thread waits meanwhile."""
+async def _send_events(call: Call, route: Route, answer: Events, receive: Receive, send: Send) -> None:
+    """Sends values as they come, until the end or until nobody listens any more, or may listen.
+
+    No thread waits meanwhile.
+    """
     headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    gone = asyncio.create_task(_until_gone(receive))
+    gone, watch = asyncio.create_task(_until_gone(receive)), _Watch(call, route)
+    coming: asyncio.Future[object] | None = None
     try:
-        while scope["method"] != "HEAD" and not gone.done():
-            coming = asyncio.ensure_future(anext(answer.values, None))
-            await asyncio.wait((gone, coming), return_when=asyncio.FIRST_COMPLETED)
+        while call.scope["method"] != "HEAD" and not gone.done():
+            coming = coming or asyncio.ensure_future(anext(answer.values, None))
+            await asyncio.wait((gone, coming), timeout=watch.seconds_left, return_when=asyncio.FIRST_COMPLETED)
+            try:
+                await watch.check()
+            except (problems.NotSignedIn, problems.NotAllowed):
+                break
             if not coming.done():
-                coming.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await coming
-                return
-            value = coming.result()
+                continue
+            value, coming = coming.result(), None
             if value is None:
                 break
             body = b"data: " + ENCODER.encode(value) + b"\n\n"
@@ -160,6 +201,10 @@ async def _send_events(answer: Events, scope: Scope, receive: Receive, send: Sen
         if not gone.done():
             await send({"type": "http.response.body", "body": b""})
     finally:
+        if coming is not None:
+            coming.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await coming
         gone.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await gone

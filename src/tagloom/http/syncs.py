@@ -31,7 +31,11 @@ async def propose_source_mapping(call: Call) -> Answer:
     """Proposes how a source is read, from its first rows."""
     organization, sources = call.principal.organization, call.doors.sources
     body = await read_json(call, SourceOfSync)
-    return Answer(await call.in_thread(lambda: propose(sources.begin(organization, body.source))))
+    return Answer(
+        await call.in_thread_while_wanted(
+            lambda is_over: propose(sources.begin(organization, body.source, is_over=is_over))
+        )
+    )
 
 
 async def get_sync(call: Call) -> Answer:

@@ -123,8 +123,7 @@ async def export_bearers(call: Call) -> Stream:
 async def list_aliases(call: Call) -> Answer:
     """Old paths, and what they stand for."""
     population = call.population
-    version = population.version()
-    aliases = await call.in_thread(population.aliases)
+    version, aliases = await call.in_thread(lambda: (population.version(), population.aliases()))
     items, next_cursor = page_of(call, aliases.items(), lambda each: each[0])
     shown = tuple(AliasItem(alias=alias, tag=tag) for alias, tag in items)
     return Answer(AliasesPage(items=shown, next_cursor=next_cursor, version=version))

@@ -507,6 +507,9 @@ class Population(Protocol):
         In every question about tribes, a rule's tag is what its path stands for after renames.
         """
 
+    def find_decision(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision | None:
+        """What `decide` would answer, when that can be told without waiting for the store or for another thread."""
+
     def list_changes(
         self,
         *,

@@ -1,25 +1,25 @@
 """Tells of runs that failed, are held or are late: a webhook and e-mail, each tried once."""
 
+import queue
 import smtplib
 import ssl
+import threading
 from collections.abc import Callable
 from email.message import EmailMessage
 from typing import Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-import httpx
 import msgspec
 import structlog
 
 from tagloom import limits
+from tagloom.egress.web import Egress, NoAnswer
 from tagloom.emails import MailServer
 from tagloom.syncs import Alerts
 
 log = structlog.get_logger("tagloom.syncs")
 
 AlertKind: TypeAlias = Literal["failed", "held", "late"]
-CheckAddress = Callable[[str], None]
-"""Raises a Problem for an address that the server may not call."""
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,11 +45,28 @@ SAYS: dict[AlertKind, str] = {"failed": "failed", "held": "is held and waits for
 class Alerting:
     """Sends alerts. What cannot be delivered is told in the log, and nothing else waits for it."""
 
-    def __init__(self, mail: MailServer | None, check_address: CheckAddress) -> None:
+    def __init__(self, mail: MailServer | None, egress: Egress) -> None:
         self._mail = mail
-        self._check_address = check_address
+        self._egress = egress
+        self._waiting: queue.Queue[tuple[Alert, Alerts]] = queue.Queue(limits.ALERTS_WAITING_MAX)
+        self._sender = threading.Thread(target=self._work, name="tagloom-alerts", daemon=True)
+
+    def start(self) -> None:
+        """Begins to send what waits, in a thread."""
+        self._sender.start()
 
     def send(self, alert: Alert, to: Alerts) -> None:
+        """Has the alert sent. A webhook that hangs holds up other alerts, and no sync."""
+        try:
+            self._waiting.put_nowait((alert, to))
+        except queue.Full:
+            log.error("alert.undelivered", way="any", sync=alert.sync, kind=alert.kind, error="too many wait")
+
+    def _work(self) -> None:
+        while True:
+            self.deliver(*self._waiting.get())
+
+    def deliver(self, alert: Alert, to: Alerts) -> None:
         """Calls the webhook with the alert as JSON, and mails everybody. Takes twenty seconds at most."""
         if to.webhook is not None:
             self._deliver("webhook", alert, lambda: self._call(to.webhook or "", alert))
@@ -66,14 +83,15 @@ class Alerting:
             log.info("alert.delivered", way=way, sync=alert.sync, kind=alert.kind)
 
     def _call(self, address: str, alert: Alert) -> None:
-        self._check_address(address)
-        answer = httpx.post(
+        answer = self._egress.call(
+            "POST",
             address,
             content=msgspec.json.encode({"type": "sync", **msgspec.structs.asdict(alert)}),
             headers={"Content-Type": "application/json"},
-            timeout=limits.SYNC_ALERT_SECONDS_MAX,
+            seconds=limits.SYNC_ALERT_SECONDS_MAX,
         )
-        answer.raise_for_status()
+        if not 200 <= answer.status < 300:
+            raise NoAnswer(f"answers {answer.status}")
 
     def _post(self, alert: Alert, emails: tuple[str, ...]) -> None:
         if self._mail is None:

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from datetime import date, datetime, time
 from pathlib import Path
 from time import monotonic
@@ -18,6 +18,7 @@ from tagloom import limits, problems
 from tagloom.importing.folder import compression_at
 from tagloom.importing.proposing import Beginning, FirstRow, beginning_in, beginning_of
 from tagloom.sources import Remote
+from tagloom.syncing.querying import IsOver, never, queried
 from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
 from tagloom.tags import printable
 
@@ -55,6 +56,7 @@ def pull(
     folder: Path | None,
     fetch: Fetch,
     on_rows: OnRows,
+    is_over: IsOver = never,
 ) -> Pulled:
     """Writes what a source holds into a new file. Files lie in `folder` and below only; `fetch` gives those elsewhere.
 
@@ -63,7 +65,7 @@ def pull(
     """
     match source:
         case SqlSource():
-            return _pull_query(source, target, cursor, read_secret(source.secret), on_rows)
+            return _pull_query(source, target, cursor, read_secret(source.secret), on_rows, is_over)
         case FilesSource():
             return _pull_files(source, target, folder)
         case UrlSource():
@@ -74,14 +76,21 @@ def pull(
             assert_never(source)
 
 
-def begin(source: SyncSource, *, read_secret: Callable[[str], str], folder: Path | None, fetch: Fetch) -> Beginning:
+def begin(
+    source: SyncSource,
+    *,
+    read_secret: Callable[[str], str],
+    folder: Path | None,
+    fetch: Fetch,
+    is_over: IsOver = never,
+) -> Beginning:
     """The columns and first rows of a source, which is read no further.
 
     Raises: as `pull`; BodyInvalid, ColumnsInvalid: they are no rows.
     """
     match source:
         case SqlSource():
-            return _begin_query(source, read_secret(source.secret))
+            return _begin_query(source, read_secret(source.secret), is_over)
         case FilesSource():
             path = _matched(source, folder)[0]
             return beginning_of(path, _format_of(path), compression_at(path))
@@ -96,15 +105,17 @@ def begin(source: SyncSource, *, read_secret: Callable[[str], str], folder: Path
 # Databases.
 
 
-def _pull_query(source: SqlSource, target: Path, cursor: str | None, url: str, on_rows: OnRows) -> Pulled:
-    with _queried(source, url, cursor, ROWS_AT_ONCE) as found:
+def _pull_query(
+    source: SqlSource, target: Path, cursor: str | None, url: str, on_rows: OnRows, is_over: IsOver
+) -> Pulled:
+    with _queried(source, url, cursor, ROWS_AT_ONCE, limits.SYNC_QUERY_SECONDS_MAX, is_over) as found:
         names = list(found.keys())
         place = None if source.cursor is None else _place_of(source.cursor, names)
         return _written(found.partitions(ROWS_AT_ONCE), names, place, cursor, target, on_rows)
 
 
-def _begin_query(source: SqlSource, url: str) -> Beginning:
-    with _queried(source, url, None, limits.PROPOSAL_ROWS_MAX) as found:
+def _begin_query(source: SqlSource, url: str, is_over: IsOver) -> Beginning:
+    with _queried(source, url, None, limits.PROPOSAL_ROWS_MAX, limits.BEGINNING_SECONDS_MAX, is_over) as found:
         names = list(found.keys())
         if source.cursor is not None:
             _place_of(source.cursor, names)
@@ -113,14 +124,12 @@ def _begin_query(source: SqlSource, url: str) -> Beginning:
     return Beginning(tuple(names), [FirstRow(line, each, None) for line, each in enumerate(cells, 1)])
 
 
-@contextmanager
-def _queried(source: SqlSource, url: str, cursor: str | None, rows_at_once: int) -> Iterator[sql.CursorResult[Any]]:
+def _queried(
+    source: SqlSource, url: str, cursor: str | None, rows_at_once: int, seconds: int, is_over: IsOver
+) -> AbstractContextManager[sql.CursorResult[Any]]:
     """What the database answers, some rows at a time, while the block lasts. Raises: SourceUnreadable."""
-    with _translated(url):
-        engine = sql.create_engine(url, poolclass=sql.NullPool)
-        given = {} if source.cursor is None else {"cursor": cursor if cursor is not None else source.cursor_start}
-        with engine.connect().execution_options(stream_results=True, yield_per=rows_at_once) as connection:
-            yield connection.execute(sql.text(source.query), given)
+    given = {} if source.cursor is None else {"cursor": cursor if cursor is not None else source.cursor_start}
+    return queried(source.query, url, given, rows_at_once=rows_at_once, seconds=seconds, is_over=is_over)
 
 
 def _place_of(cursor: str, names: Sequence[str]) -> int:
@@ -174,26 +183,6 @@ def text_of(value: Any) -> str | None:
             return ";".join(text_of(each) or "" for each in value)
         case _:
             return str(value)
-
-
-@contextmanager
-def _translated(url: str) -> Iterator[None]:
-    """A driver's errors as problems. What drivers say of an address may hold its password, and is cut out."""
-    try:
-        yield
-    except (sql.exc.SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
-        said = (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]
-        for secret in _secrets_of(url):
-            said = said.replace(secret, "…")
-        raise problems.SourceUnreadable(f"The database says: {printable(said)}") from None
-
-
-def _secrets_of(url: str) -> list[str]:
-    try:
-        password = sql.make_url(url).password
-    except (sql.exc.ArgumentError, ValueError):
-        return [url]
-    return [each for each in (url, str(password or "")) if each]
 
 
 # Files.

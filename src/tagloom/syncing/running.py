@@ -31,7 +31,6 @@ from tagloom.times import rfc3339, seconds_of
 
 log = structlog.get_logger("tagloom.syncs")
 
-READ_AT_ONCE = 2  # Sources that one process reads at the same moment; further ones wait their turn.
 # What the state of its import makes of a run; an import in any other state is under way.
 STATES: Mapping[str, RunState] = {
     "planned": "held",
@@ -62,7 +61,7 @@ class Runner:
         self._alerting = alerting
         self._sources = sources
         self._now = now
-        self._readers = ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="tagloom-sync")
+        self._readers = ThreadPoolExecutor(limits.SYNCS_READ_AT_ONCE_MAX, thread_name_prefix="tagloom-sync")
         self._reading: dict[int, tuple[_Keeping, Future[None]]] = {}
         self._looking = Looking(
             self.work_once, seconds=limits.SYNC_SECONDS_BETWEEN_LOOKS, name="tagloom-syncs", trouble="syncs.interrupted"
@@ -136,28 +135,41 @@ class Runner:
     def _take(self, seen: OpenRun) -> None:
         if seen.run.id in self._reading or seen.held_until > rfc3339(self._now()):
             return
+        # A run that finds no place is left to wait, or to another process.
+        organization = self._control.get_space(seen.space).organization
+        reading = [each for each, future in self._reading.values() if not future.done()]
+        own = sum(each.organization == organization for each in reading)
+        if own >= limits.SYNCS_READ_PER_ORGANIZATION_MAX or len(reading) >= limits.SYNCS_READ_AT_ONCE_MAX:
+            return
         held = self._put(seen, seen.run, self._until())
         if held is not None:
-            keeping = _Keeping(self, held)
+            keeping = _Keeping(self, held, organization)
             self._reading[seen.run.id] = keeping, self._readers.submit(self._read, keeping)
 
     def _read(self, keeping: "_Keeping") -> None:
         """Reads the source of a run that this process holds, and hands the file to an import."""
         held, began = keeping.held, time.monotonic()
         environment = self._control.get_environment(held.space, held.environment)
-        organization = self._control.get_space(held.space).organization
         try:
             sync = self._control.get_sync(environment.key, held.run.sync)
             self._drop_left(environment, sync)
             with tempfile.TemporaryDirectory(prefix="tagloom-sync-") as folder:
                 target = Path(folder) / "pulled"
                 pulled = self._sources.pull(
-                    organization, sync.draft.source, target, cursor=sync.cursor, on_rows=keeping.count
+                    keeping.organization,
+                    sync.draft.source,
+                    target,
+                    cursor=sync.cursor,
+                    on_rows=keeping.count,
+                    is_over=keeping.is_over,
                 )
+                keeping.check()
                 brought = self._bring(environment, sync, target, pulled.format, f"sync {sync.id}")
         except _Lost:
             return
         except problems.Problem as problem:
+            if keeping.is_over():
+                return
             log.warning("sync.failed", sync=held.run.sync, problem=problem.slug())
             self._end(keeping.give_up(), "failed", problem.detail)
             return
@@ -315,8 +327,9 @@ def _reached(run: SyncRun, pulled: Pulled, import_id: str) -> SyncRun:
 class _Keeping:
     """Keeps a run in the hands of this process while its source is read."""
 
-    def __init__(self, runner: Runner, held: OpenRun) -> None:
+    def __init__(self, runner: Runner, held: OpenRun, organization: str) -> None:
         self._runner = runner
+        self.organization = organization
         self._lock = threading.Lock()
         self._is_given_up = False
         self.held = held
@@ -325,7 +338,15 @@ class _Keeping:
     def count(self, rows: int) -> None:
         """For the reader: how many rows were read. Raises: _Lost: the run is another's, or this process ends."""
         self._rows = rows
-        if self._is_given_up or self._runner.is_stopped:
+        self.check()
+
+    def is_over(self) -> bool:
+        """Whether the run is another's by now, or this process ends."""
+        return self._is_given_up or self._runner.is_stopped
+
+    def check(self) -> None:
+        """Raises: _Lost: it is over."""
+        if self.is_over():
             raise _Lost
 
     def renew(self) -> None:

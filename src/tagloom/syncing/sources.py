@@ -4,6 +4,7 @@ A source is read whole, for a run, or only its first rows, for somebody who want
 """
 
 import threading
+from collections import Counter
 from pathlib import Path
 
 from tagloom import limits, problems
@@ -11,6 +12,7 @@ from tagloom.fetching.remotes import Remotes
 from tagloom.importing.proposing import Beginning
 from tagloom.sources import AddressRefused, parse_address
 from tagloom.syncing.pulling import OnRows, Pulled, begin, pull
+from tagloom.syncing.querying import IsOver, never
 from tagloom.syncing.reach import Reach
 from tagloom.syncing.secrets import NAME
 from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
@@ -28,12 +30,23 @@ class Sources:
     def __init__(self, reach: Reach, remotes: Remotes) -> None:
         self._reach = reach
         self._remotes = remotes
-        self._beginnings = threading.BoundedSemaphore(limits.BEGINNINGS_AT_ONCE_MAX)
+        self._lock = threading.Lock()
+        self._beginnings = Counter[str]()
 
     def pull(
-        self, organization: str, source: SyncSource, target: Path, *, cursor: str | None, on_rows: OnRows
+        self,
+        organization: str,
+        source: SyncSource,
+        target: Path,
+        *,
+        cursor: str | None,
+        on_rows: OnRows,
+        is_over: IsOver = never,
     ) -> Pulled:
-        """Writes what a source holds into a new file. Raises: as `pulling.pull`."""
+        """Writes what a source holds into a new file, unless `is_over` says that nobody wants it any more.
+
+        Raises: as `pulling.pull`.
+        """
         return pull(
             source,
             target,
@@ -42,28 +55,33 @@ class Sources:
             folder=self._folder(organization),
             fetch=lambda remote: self._remotes.each(organization, remote),
             on_rows=on_rows,
+            is_over=is_over,
         )
 
-    def begin(self, organization: str, source: SyncSource) -> Beginning:
-        """The columns and first rows of a source.
+    def begin(self, organization: str, source: SyncSource, *, is_over: IsOver = never) -> Beginning:
+        """The columns and first rows of a source, unless `is_over` says that nobody wants them any more.
 
         Costs what the database or the place takes to give them. Raises: SyncInvalid, as `check_source`, and for a
         source of pushes; TooManyBeginnings; SourceUnreadable; BodyInvalid, ColumnsInvalid: they are no rows.
         """
         check_source(source)
-        if not self._beginnings.acquire(blocking=False):
-            raise TooManyBeginnings(
-                f"This process looks at {limits.BEGINNINGS_AT_ONCE_MAX} sources already.", retry_after=5
-            )
+        with self._lock:
+            own, all_together = self._beginnings[organization], self._beginnings.total()
+            if own >= limits.BEGINNINGS_PER_ORGANIZATION_MAX or all_together >= limits.BEGINNINGS_AT_ONCE_MAX:
+                raise TooManyBeginnings(f"This process looks at {max(own, 1)} sources already.", retry_after=5)
+            self._beginnings[organization] += 1
         try:
             return begin(
                 source,
                 read_secret=lambda name: self._reach.secrets.read(organization, name),
                 folder=self._folder(organization),
                 fetch=lambda remote: self._remotes.each(organization, remote),
+                is_over=is_over,
             )
         finally:
-            self._beginnings.release()
+            with self._lock:
+                self._beginnings[organization] -= 1
+                self._beginnings += Counter()  # Those of nobody go.
 
     def _folder(self, organization: str) -> Path | None:
         return None if self._reach.files is None else self._reach.files / organization

@@ -106,7 +106,7 @@ def _looked(visit: Visit, fields: DraftFields) -> dict[str, Any]:
 
 def _beginning(visit: Visit, fields: DraftFields) -> Beginning:
     if fields.kind != "push":
-        return visit.loom.sources.begin(visit.signed.organization.id, source_of(fields))
+        return visit.loom.sources.begin(visit.signed.organization.id, source_of(fields), is_over=visit.has_left.is_set)
     records = visit.text("records").strip()
     if not records:
         raise problems.SyncInvalid(

@@ -304,6 +304,9 @@ class Answers:
     ) -> tuple[Version, tuple[Decision, ...]]:
         return self._state.version, tuple(self.decide(person, tribes, because=because) for person in people)
 
+    def find_decision(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision | None:
+        return self.decide(person, tribes, because=because)
+
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
         state = self._state
         ordinal = state.ordinals.get(person)

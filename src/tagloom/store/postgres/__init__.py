@@ -130,6 +130,12 @@ class PostgresDatabase:
         else:
             self.cluster.join_writing(Wire(opened), _LOCK_SECONDS)
 
+    def place(self) -> bytes:
+        """What tells the database from every other of its server."""
+        with self._reading.execution_options(patience=limits.CONTROL_SECONDS_MAX).begin() as connection:
+            query = "SELECT oid::text FROM pg_database WHERE datname = current_database()"
+            return str(connection.exec_driver_sql(query).scalar_one()).encode("ascii")
+
     def check_ready(self) -> None:
         """Raises: StoreUnavailable: the database is away; SchemaChanged: it is migrated, or another release's."""
         try:
@@ -262,6 +268,10 @@ class PostgresStorage:
     def stamp(self) -> Stamp:
         """Where the environment stands, as of some milliseconds ago at most; of this process's commits, as of now."""
         return self._database.stamps.stamp(self._environment)
+
+    def find_stamp(self) -> Stamp | None:
+        """The same, when it is in memory and fresh."""
+        return self._database.stamps.find_stamp(self._environment)
 
     def reading(self) -> AbstractContextManager[Snapshot]:
         """One committed state."""

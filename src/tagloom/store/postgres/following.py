@@ -55,9 +55,10 @@ class Stamps:
         Raises:
             StoreUnavailable: nothing fresh is known, and PostgreSQL is away.
         """
+        found = self.find_stamp(environment)
+        if found is not None:
+            return found
         known = self._known.get(environment)
-        if known is not None and self._settled == self._doubts and time.monotonic() < self._fresh_until:
-            return known
         if self.is_away:
             raise problems.StoreUnavailable("PostgreSQL is away.", retry_after=1)
         if known is None:
@@ -68,6 +69,13 @@ class Stamps:
             except psycopg.Error as error:
                 raise unavailable(error) from error
         return self._known[environment]
+
+    def find_stamp(self, environment: int) -> Stamp | None:
+        """What is known, unless something tells that this may be old. Waits for nobody."""
+        known = self._known.get(environment)
+        if known is not None and self._settled == self._doubts and time.monotonic() < self._fresh_until:
+            return known
+        return None
 
     def raise_to(self, environment: int, stamp: Stamp) -> None:
         """Takes what a transaction or snapshot of this process has seen, if it is newer than what is known."""

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sql
-import structlog
 from sqlalchemy import event
 
 from tagloom import problems
@@ -35,15 +34,12 @@ from tagloom.engine.storage import (
 from tagloom.measures import Times
 from tagloom.store.migrations import SCHEMA_QUERY, check_schema, newest_schema, upgrade
 from tagloom.store.sqlite.compacting import CompactingReads, CompactingWrites
-
-log = structlog.get_logger("tagloom.store")
+from tagloom.store.sqlite.folding import Folder
 
 _PAGE_BYTES = 8_192  # A dense chunk and its header take two pages; smaller ones cost more levels, larger ones more WAL.
 _STAMP_SECONDS = (
     0.0005  # How long other processes' commits may stay unseen; a look costs 3 us, a request makes several.
 )
-_CHECKPOINT_SECONDS = 0.25  # How often the WAL is folded into the file, beside the commits.
-_WAL_PAGES_MAX = 32_768  # 256 MB: beyond it the next commit waits until the WAL is folded.
 _BUSY_SECONDS = 60  # A bulk commit of another process may hold the file for some seconds.
 _BATCH_COLUMNS = (
     "version, at, action, actor, source, added, removed, new_people, undoes, "
@@ -70,9 +66,9 @@ def _translated() -> Iterator[None]:
         raise problems.StoreUnavailable(f"SQLite says: {error.orig}.") from error
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connection:
     """A connection in autocommit mode, set up as every one of ours is."""
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
     connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
@@ -124,10 +120,10 @@ class SqliteDatabase:
             self._writer = connect(path)
             # Folding the WAL in a commit's way made one commit in twenty wait for 20 ms; a thread of its own does it.
             self._writer.execute("PRAGMA wal_autocheckpoint=0")
-        self._folder = _Folder(path)
+        self._folder = Folder(path, connect)
         self._write_lock = threading.Lock()
         self.lock_times = Times()
-        self._readers = threading.local()
+        self._readers, self._lookers = threading.local(), threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._opened_lock = threading.Lock()
         self._is_open = True
@@ -144,6 +140,11 @@ class SqliteDatabase:
         if self._is_open:
             check_schema(connection.exec_driver_sql(SCHEMA_QUERY).scalar_one(), self._schema)
 
+    def place(self) -> bytes:
+        """What tells the file from every other file of this machine."""
+        found = self.path.stat()
+        return b"%d %d" % (found.st_dev, found.st_ino)
+
     def check_ready(self) -> None:
         """Raises: StoreUnavailable: the file cannot be read; SchemaChanged: another release has migrated it."""
         with _translated():
@@ -151,9 +152,16 @@ class SqliteDatabase:
 
     def reader(self) -> sqlite3.Connection:
         """The calling thread's own connection."""
-        connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+        return self._own(self._readers, _BUSY_SECONDS)
+
+    def looker(self) -> sqlite3.Connection:
+        """The calling thread's own connection for what must not wait: where SQLite would, it raises instead."""
+        return self._own(self._lookers, 0)
+
+    def _own(self, kept: threading.local, busy_seconds: float) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(kept, "connection", None)
         if connection is None:
-            connection = self._readers.connection = connect(self.path)
+            connection = kept.connection = connect(self.path, busy_seconds)
             with self._opened_lock:
                 self._opened.append(connection)
         return connection
@@ -207,46 +215,6 @@ class SqliteDatabase:
         self.engine.dispose()
 
 
-class _Folder:
-    """Folds the WAL into the file from a thread of its own, without holding up readers or the writer."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._has_news = threading.Event()
-        self._is_closed = threading.Event()
-        self._pages_left = 0
-        self._thread = threading.Thread(target=self._work, name="tagloom-wal", daemon=True)
-        self._thread.start()
-
-    def committed(self, writer: sqlite3.Connection) -> None:
-        """Notes that there is something to fold; folds at once when the WAL has grown too long."""
-        if self._pages_left > _WAL_PAGES_MAX:
-            self._pages_left = 0
-            self._fold(writer, "TRUNCATE")
-        self._has_news.set()
-
-    def _fold(self, connection: sqlite3.Connection, how: str) -> None:
-        try:
-            _, self._pages_left, _ = connection.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
-        except sqlite3.Error as error:
-            # A full disk stops the folding, not the service; the commits themselves will say so.
-            log.error("wal.folding_failed", error=str(error))
-
-    def close(self) -> None:
-        """Ends the thread."""
-        self._is_closed.set()
-        self._has_news.set()
-        self._thread.join()
-
-    def _work(self) -> None:
-        connection = connect(self._path)
-        while not self._is_closed.wait(_CHECKPOINT_SECONDS):
-            self._has_news.wait()
-            self._has_news.clear()
-            self._fold(connection, "PASSIVE")
-        connection.close()
-
-
 def _json_of(numbers: Iterable[int]) -> str:
     """A JSON list, which SQLite reads as a table: there is no bound on how many fit."""
     return "[" + ",".join(map(str, numbers)) + "]"
@@ -259,6 +227,8 @@ class SqliteStorage:
         self._database = database
         self._environment = environment
         self._seen: dict[int, tuple[int, Stamp]] = {}
+        self._asked: tuple[int, int] | None = None
+        """A connection that looks at once, and the number at which it knew no stamp."""
         self._looks_again = 0.0
         self._newest = Stamp(-1, -1, -1)
 
@@ -282,10 +252,35 @@ class SqliteStorage:
     def stamp(self) -> Stamp:
         """Where the environment stands; asked for at most every half millisecond, and when another connection wrote."""
         now = time.monotonic()
-        if now < self._looks_again:
+        if now < self._looks_again and self._asked is None:
             return self._newest
+        asked, self._asked = self._asked, None
         self._looks_again = now + _STAMP_SECONDS
         self._newest = self._look()
+        if asked is not None:
+            # The number was read before the stamp, which is therefore at least as new.
+            self._seen[asked[0]] = asked[1], self._newest
+        return self._newest
+
+    def find_stamp(self) -> Stamp | None:
+        """The same, when no connection wrote since it was last asked for.
+
+        That is a number in memory that all processes of the file share; SQLite reads it without a lock that any
+        transaction holds, and this connection would give up at once instead of waiting for one.
+        """
+        now = time.monotonic()
+        if now < self._looks_again:
+            return self._newest
+        looker = self._database.looker()
+        try:
+            data_version = looker.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.OperationalError:
+            return None
+        seen = self._seen.get(id(looker))
+        if seen is None or seen[0] != data_version:
+            self._asked = id(looker), data_version
+            return None
+        self._looks_again, self._newest = now + _STAMP_SECONDS, seen[1]
         return self._newest
 
     def _look(self) -> Stamp:

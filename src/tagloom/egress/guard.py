@@ -5,11 +5,11 @@ server can lead elsewhere.
 """
 
 import ipaddress
+import queue
 import socket
+import threading
 from collections.abc import Iterable
 from typing import TypeAlias
-
-import httpcore
 
 from tagloom import limits, problems
 from tagloom.sources import AddressRefused
@@ -20,30 +20,39 @@ IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Azure's own service for its machines has an address of the public range.
 _OF_PROVIDERS = {ipaddress.ip_address("168.63.129.16")}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# NAT64 of a network's own (RFC 8215), whose translators lead into it.
+_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 
 
 class Guard:
-    """Lets through machines of the public network, and those in `hosts`."""
+    """Lets through machines of the public network, and those in `hosts`; with `lets_all_through` every one.
 
-    def __init__(self, hosts: Iterable[str] = ()) -> None:
+    `remedy` says how the operator may allow what is refused.
+    """
+
+    def __init__(
+        self,
+        hosts: Iterable[str] = (),
+        *,
+        lets_all_through: bool = False,
+        remedy: str = "The operator may name it in TAGLOOM_SOURCE_HOSTS.",
+    ) -> None:
         self._hosts = frozenset(host.lower() for host in hosts)
+        self._lets_all_through = lets_all_through
+        self._remedy = remedy
 
     def resolve(self, host: str, port: int) -> list[str]:
         """The numeric addresses of a host, in the order to try them.
 
         Raises: AddressRefused: one of them is not public; SourceUnreadable: the name is not known.
         """
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-        except (OSError, UnicodeError) as error:
-            raise problems.SourceUnreadable(f"The host '{printable(host)}' cannot be found.") from error
-        numbers = list(dict.fromkeys(str(each[4][0]) for each in found))
-        if host.lower() not in self._hosts:
+        found = _found(host, port)
+        numbers = list(dict.fromkeys(found))
+        if not self._lets_all_through and host.lower() not in self._hosts:
             for number in numbers:
                 if not is_public(ipaddress.ip_address(number.partition("%")[0])):
                     raise AddressRefused(
-                        f"The host '{printable(host)}' is on a private network. The operator may name it in "
-                        "TAGLOOM_SOURCE_HOSTS.",
+                        f"The host '{printable(host)}' is on a private network. {self._remedy}",
                         value=printable(host),
                     )
         return numbers
@@ -59,6 +68,27 @@ class Guard:
         raise problems.SourceUnreadable(f"The host '{printable(host)}' does not answer.") from last
 
 
+def _found(host: str, port: int) -> list[str]:
+    """What the name server says, which may take its time only so long. Raises: SourceUnreadable."""
+    answers: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+            answers.put([str(each[4][0]) for each in found])
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, name="tagloom-resolver", daemon=True).start()
+    try:
+        found = answers.get(timeout=limits.FETCH_CONNECT_SECONDS_MAX)
+    except queue.Empty:
+        raise problems.SourceUnreadable(f"No name server knows '{printable(host)}' in time.") from None
+    if isinstance(found, Exception):
+        raise problems.SourceUnreadable(f"The host '{printable(host)}' cannot be found.") from found
+    return found
+
+
 def is_public(address: IpAddress) -> bool:
     """Whether an address is one of the public network, and of nobody's own inside another form.
 
@@ -71,7 +101,7 @@ def is_public(address: IpAddress) -> bool:
             within = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if within is not None:
             return is_public(within)
-        if address.is_site_local:
+        if address.is_site_local or address in _NAT64_LOCAL:
             return False
     return (
         address.is_global
@@ -80,28 +110,3 @@ def is_public(address: IpAddress) -> bool:
         and not address.is_unspecified
         and address not in _OF_PROVIDERS
     )
-
-
-class GuardedBackend(httpcore.NetworkBackend):
-    """Connections for HTTP: to addresses that the guard has resolved, by their numbers."""
-
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
-        self._plain = httpcore.SyncBackend()
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        """See httpcore. Raises: AddressRefused, SourceUnreadable, httpcore.ConnectError."""
-        numbers = self._guard.resolve(host, port)
-        for number in numbers[:-1]:
-            try:
-                return self._plain.connect_tcp(number, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        return self._plain.connect_tcp(numbers[-1], port, timeout, local_address, socket_options)

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagloom import problems
-from tagloom.fetching.guard import Guard, is_public
+from tagloom.egress.guard import Guard, is_public
 from tagloom.sources import SCHEMES, AddressRefused, parse_address
 
 PRIVATE = [
     *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "0.0.0.0", "255.255.255.255", "169.254.169.254"),
     *("100.100.100.200", "168.63.129.16", "224.0.0.1", "240.0.0.1", "192.0.2.1", "198.18.0.1"),
+    *("64:ff9b:1::7f00:1", "::127.0.0.1"),
     *("::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "fec0::1"),
     # The same inside other forms: mapped, NAT64, 6to4, Teredo.
     *("::ffff:127.0.0.1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2001:0:4136:e378:8000:63bf:80ff:fffe"),
