@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.importing.proposing import Beginning
+from tagloom.intake.mapped import read_mapped
+from tagloom.mappings import Mapping, ValueColumn
 from tagloom.sources import Remote
 from tagloom.syncing.pulling import Fetch, Pulled, begin, pull
 from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
@@ -295,3 +297,21 @@ def test_a_reader_that_lost_its_run_stops_fetching(tmp_path: Path) -> None:
             on_rows=stop,
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_query_gives_the_cells_that_a_parquet_file_of_the_same_values_gives(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/typed.sqlite"
+    # SQLite lets each row have a type of its own.
+    rows = "VALUES (1001.0, 2.5), ('u2', NULL), (x'7533', 'text'), (x'ff', 1e300), (9007199254740992.0, 1)"
+    source = SqlSource(secret="crm", query=f"SELECT column1 AS id, column2 AS score FROM ({rows})")
+    mapping = Mapping(user="id", columns=(ValueColumn(column="score", branch="score"),))
+
+    _, file = pulled(source, tmp_path, url=url)
+    (part,) = read_mapped(file, "parquet", "none", mapping)
+
+    assert list(part.key_list()) == [b"u1001", b"uu2", b"uu3"]
+    assert list(part.texts) == ["score/2.5", "score/text"]
+    assert [(each.line, each.detail.split(". ")[0]) for each in part.rejected] == [
+        (4, "Column 'id' holds binary that is not UTF-8, \ufffd"),
+        (5, "Column 'id' holds a float too large to be exact, 9007199254740992.0"),
+    ]

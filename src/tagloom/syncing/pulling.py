@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 import sqlalchemy as sql
 
 from tagloom import limits, problems
+from tagloom.cells import cell_of
 from tagloom.importing.folder import compression_at
 from tagloom.importing.proposing import Beginning, FirstRow, beginning_in, beginning_of
+from tagloom.intake.parquet_rows import CellsWriter
 from tagloom.sources import Remote
 from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
 from tagloom.tags import printable
@@ -109,7 +111,7 @@ def _begin_query(source: SqlSource, url: str) -> Beginning:
         if source.cursor is not None:
             _place_of(source.cursor, names)
         rows = found.fetchmany(limits.PROPOSAL_ROWS_MAX)
-    cells = ([text_of(cell) or "" for cell in row] for row in rows)
+    cells = ([cell_of(cell) for cell in row] for row in rows)
     return Beginning(tuple(names), [FirstRow(line, each, None) for line, each in enumerate(cells, 1)])
 
 
@@ -140,38 +142,30 @@ def _written(
     target: Path,
     on_rows: OnRows,
 ) -> Pulled:
-    """Rows as a Parquet file of texts; the greatest value of the cursor's column, as the database compares it."""
-    schema = pa.schema([(name, pa.string()) for name in names])
+    """Rows as a Parquet file of cells; the greatest value of the cursor's column, as the database compares it."""
     rows, newest = 0, None
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+    with CellsWriter(target, names) as writer:
         for part in parts:
-            columns = [pa.array([text_of(row[at]) for row in part], pa.string()) for at in range(len(names))]
-            writer.write_table(pa.table(columns, schema=schema))
+            writer.write(part)
             rows += len(part)
             if place is not None:
                 values = [row[place] for row in part if row[place] is not None]
                 newest = max([*values, *([] if newest is None else [newest])], default=None)
             on_rows(rows)
-    return Pulled(format="parquet", rows=rows, cursor=cursor if newest is None else text_of(newest))
+    return Pulled(format="parquet", rows=rows, cursor=cursor if newest is None else cursor_text(newest))
 
 
-def text_of(value: Any) -> str | None:
-    """A value of a database as a mapping reads it.
+def cursor_text(value: Any) -> str:
+    """The greatest value of a cursor's column, as it is given to the next query.
 
-    >>> text_of(True), text_of(7), text_of(date(2026, 1, 2)), text_of(None)
-    ('true', '7', '2026-01-02', None)
+    >>> cursor_text(7), cursor_text(date(2026, 1, 2)), cursor_text(b"\\x07")
+    ('7', '2026-01-02', '07')
     """
     match value:
-        case None | str():
-            return value
-        case bool():
-            return "true" if value else "false"
         case datetime() | date() | time():
             return value.isoformat()
         case bytes() | memoryview():
             return bytes(value).hex()
-        case list() | tuple():
-            return ";".join(text_of(each) or "" for each in value)
         case _:
             return str(value)
 
