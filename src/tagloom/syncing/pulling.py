@@ -1,17 +1,15 @@
 """Reads a source into one file, which an import then applies. Memory stays flat: some thousand rows at a time."""
 
-import os
 import tempfile
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import date, datetime, time
 from pathlib import Path
 from time import monotonic
-from typing import Any, BinaryIO, Literal, TypeAlias, assert_never
+from typing import Any, assert_never
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 import sqlalchemy as sql
 
 from tagloom import limits, problems
@@ -20,10 +18,10 @@ from tagloom.importing.folder import compression_at
 from tagloom.importing.proposing import Beginning, FirstRow, beginning_in, beginning_of
 from tagloom.intake.parquet_rows import CellsWriter
 from tagloom.sources import Remote
+from tagloom.syncing.joining import FileFormat, join
 from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
 from tagloom.tags import printable
 
-FileFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
 OnRows = Callable[[int], None]
 # The names and the chunks of the files that an address stands for, each while it is its turn.
 Fetch = Callable[[Remote], Generator[tuple[str, Iterator[bytes]], None, None]]
@@ -272,9 +270,11 @@ def _joined(paths: Sequence[Path], formats: Collection[FileFormat], target: Path
         raise problems.SourceUnreadable(f"The files are of several formats: {', '.join(sorted(formats))}.")
     (format,) = formats
     try:
-        _join(paths, format, target)
+        join(paths, format, target)
     except (OSError, pa.ArrowException) as error:
         raise problems.SourceUnreadable(f"The files cannot be read: {printable(str(error))}.") from error
+    except problems.BodyInvalid as problem:
+        raise problems.SourceUnreadable(f"The files cannot be read: {problem.detail}") from problem
     return Pulled(format=format)
 
 
@@ -288,44 +288,3 @@ def _format_of(path: Path) -> FileFormat:
             f"'{printable(path.name)}' ends with none of {', '.join(FORMATS)}.", value=printable(path.name)
         )
     return found
-
-
-def _join(paths: Sequence[Path], format: FileFormat, target: Path) -> None:
-    """All files as one. Those with a header must agree on it."""
-    if format == "parquet":
-        schema = pq.read_schema(paths[0])
-        with pq.ParquetWriter(target, schema) as writer:
-            for path in paths:
-                for batch in pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE):
-                    writer.write_batch(batch)
-        return
-    header: bytes | None = None
-    with target.open("xb") as joined:
-        for path in paths:
-            with pa.input_stream(str(path), compression="detect") as stream:
-                chunk = stream.read(limits.UPLOAD_CHUNK_BYTES)
-                if format == "csv":
-                    first, _, rest = chunk.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
-                    if header is None:
-                        header = first.rstrip(b"\r")
-                        joined.write(header + b"\n")
-                    elif first.rstrip(b"\r") != header:
-                        raise problems.SourceUnreadable(
-                            f"'{printable(path.name)}' has another header than the files before it.",
-                            value=printable(path.name),
-                        )
-                    chunk = rest
-                while chunk:
-                    joined.write(chunk)
-                    chunk = stream.read(limits.UPLOAD_CHUNK_BYTES)
-            _end_line(joined)
-
-
-def _end_line(joined: BinaryIO) -> None:
-    """The next file begins a line of its own, whether or not the last one ended its own."""
-    if joined.tell():
-        joined.flush()
-        with Path(joined.name).open("rb") as written:
-            written.seek(-1, os.SEEK_END)
-            if written.read(1) != b"\n":
-                joined.write(b"\n")
