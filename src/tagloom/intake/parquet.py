@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from tagloom import limits, problems
 from tagloom.cells import refused
+from tagloom.disk import told_when_full
 from tagloom.intake.columns import Building, LineFault, Mask, doubtful_ids, key_of, keys_of, merged, offsets_and_data
 from tagloom.intake.parquet_file import ParquetFile
 from tagloom.intake.records import columns_invalid
@@ -29,7 +30,8 @@ def read_parquet(source: Iterator[bytes], *, user: str, visitor: str, tag: str) 
     """
     with tempfile.TemporaryFile() as spool:
         for chunk in source:
-            spool.write(chunk)
+            with told_when_full():
+                spool.write(chunk)
         names = _Names(user, visitor, tag)
         first_row = 1
         for batch in _batches(spool, names):
