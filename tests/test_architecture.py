@@ -18,6 +18,7 @@ SOURCES = (ROOT / "src", ROOT / "client" / "src")
 
 WORDS = {
     "model",
+    "cells",
     "expiry",
     "retention",
     "tags",

@@ -40,6 +40,7 @@ JSON_BODY_BYTES_MAX = 16_777_216  # Decoded in memory at once; larger bodies com
 BULK_BODY_BYTES_MAX = 68_719_476_736  # 64 GiB streamed; beyond it a file belongs in several batches.
 LINE_BYTES_MAX = 1_048_576  # A longer line is rejected alone, and never held whole in memory.
 PART_BYTES = 16_777_216  # Bytes of a body that are parsed at once: the memory of an upload.
+PARQUET_PAGE_BYTES_MAX = 268_435_456  # A page is held whole, up to three times; writers make 1 to 100 MB.
 PARTS_IN_FLIGHT_MAX = 3  # Parts read ahead of the engine; more only adds memory.
 REJECTED_PER_RECEIPT_MAX = 1_000  # Lines listed in a receipt; rejected_count is exact beyond it.
 VALUE_CHARACTERS_MAX = 200  # What a rejected line or a problem shows of the offending value.

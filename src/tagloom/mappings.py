@@ -16,11 +16,11 @@ from typing import Any, Literal, NoReturn, TypeAlias, assert_never
 import msgspec
 
 from tagloom import limits, problems
+from tagloom.cells import Cell, OddCell, text_of_name, text_of_value
 from tagloom.model import Kind
 from tagloom.tags import parse_tag, printable
 
 Way = Literal["trim", "lowercase", "slug"]
-Cell: TypeAlias = str | tuple[str, ...]
 # Columns named so say why a row was rejected. They are written behind a file's own, and nothing is read of them.
 REASON_PREFIX = "tagloom_"
 REASON_COLUMNS = tuple(REASON_PREFIX + name for name in ("line", "problem", "detail", "suggestion"))
@@ -143,12 +143,13 @@ def stepped(text: str, steps: Sequence[Way]) -> str:
 
 def cell_tags(column: Column, cell: Cell) -> tuple[str, ...]:
     """The tags of one cell, without the prefix. Raises: LineInvalid, with `column`, `value` and `rule`."""
-    texts = (cell,) if isinstance(cell, str) else cell
+    read = text_of_name if isinstance(column, TagColumn | ListColumn) else text_of_value
+    texts = tuple(read(text, column.column) for text in ((cell,) if isinstance(cell, str) else cell))
     match column:
         case TagColumn():
             return tuple(stepped(text, column.steps) for text in texts)
         case ListColumn():
-            parts = cell.split(column.separator) if isinstance(cell, str) else texts
+            parts = texts[0].split(column.separator) if isinstance(cell, str) else texts
             found = [stepped(text, column.steps) for text in parts]
         case ValueColumn():
             found = [_value_tag(column, text) for text in texts]
@@ -172,11 +173,18 @@ def record_tags(mapping: Mapping, record: ByName[str, Cell]) -> tuple[str, ...]:
 def record_person(mapping: Mapping, record: ByName[str, Cell]) -> tuple[Kind, str]:
     """Whom a record is about. Raises: LineInvalid: nobody, or a user and a visitor."""
     places: tuple[tuple[Kind, str | None], ...] = (("user", mapping.user), ("visitor", mapping.visitor))
-    named = [(kind, record[name]) for kind, name in places if name and record[name]]
-    if len(named) != 1 or not isinstance(named[0][1], str):
-        says = "names a user and a visitor; it must be one of them" if len(named) > 1 else "names no person"
-        raise problems.LineInvalid(f"The row {says}.", rule="a user id or a visitor id")
-    return named[0][0], named[0][1]
+    named = [(kind, name, record[name]) for kind, name in places if name and _is_there(record[name])]
+    if len(named) == 1:
+        kind, name, cell = named[0]
+        if isinstance(cell, str):
+            return kind, text_of_name(cell, name)
+    says = "names a user and a visitor; it must be one of them" if len(named) > 1 else "names no person"
+    raise problems.LineInvalid(f"The row {says}.", rule="a user id or a visitor id")
+
+
+def _is_there(cell: Cell) -> bool:
+    """Whether a cell holds anything, be it something that cannot be read."""
+    return bool(cell) or isinstance(cell, OddCell)
 
 
 def _value_tag(column: ValueColumn, cell: str) -> str:

@@ -10,6 +10,9 @@ from tagloom import limits, problems
 
 # Most tags there are; each of them keeps every rule. What does not match is looked at character by character.
 _PLAIN = re.compile(r"[a-z0-9_.-]{1,64}(?:/[a-z0-9_.-]{1,64}){0,2}")
+# Three levels of 64 with their slashes. NFC makes at most four characters one, so that no longer text is a path.
+_CHARACTERS_MAX = limits.LEVELS_PER_TAG_MAX * (limits.CHARACTERS_PER_LEVEL_MAX + 1) - 1
+_NFC_SHORTENS_MAX = 4
 
 TagPath = NewType("TagPath", str)
 """A string that `parse_tag` returned: 1 to 3 levels joined by `/`, NFC, lower case."""
@@ -26,6 +29,16 @@ def parse_tag(text: str) -> TagPath:
     """
     if _PLAIN.fullmatch(text):
         return TagPath(text)
+    if len(text) > _NFC_SHORTENS_MAX * _CHARACTERS_MAX:
+        # A megabyte is not looked at character by character, nor shown.
+        shown = printable(text)
+        raise problems.TagLevelTooLong(
+            f"'{shown}' has {len(text):,} characters; a tag has at most {_CHARACTERS_MAX}.",
+            value=shown,
+            rule="at most 64 characters a level",
+            position=0,
+            suggestion=None,
+        )
     path = unicodedata.normalize("NFC", text)
     if not path:
         raise problems.TagIsEmpty("The tag is empty.", value="", rule="not empty", position=0)
@@ -93,6 +106,8 @@ def printable(text: str) -> str:
 
 def suggest(text: str) -> TagPath | None:
     """The valid path nearest to `text`: lower case, single inner spaces, no empty level; None when that is none."""
+    if len(text) > _NFC_SHORTENS_MAX * _CHARACTERS_MAX:
+        return None
     lowered = unicodedata.normalize("NFC", text.lower())
     levels = [re.sub(r"\s+", _one_space, level.strip()) for level in lowered.split("/")]
     candidate = "/".join(level for level in levels if level)

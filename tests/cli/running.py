@@ -31,9 +31,13 @@ class Said:
         return json.loads(self.out)
 
 
-def run(*arguments: object, environ: dict[str, str] | None = None) -> Said:
-    """Runs a command in this process; only what ends it is caught, so a traceback fails the test."""
-    result = CliRunner().invoke(app, [str(each) for each in arguments], env=environ, catch_exceptions=False)
+def run(*arguments: object, environ: dict[str, str] | None = None, typed: bytes | None = None) -> Said:
+    """Runs a command in this process, with what is `typed` on its standard input.
+
+    Only what ends it is caught, so a traceback fails the test.
+    """
+    words = [str(each) for each in arguments]
+    result = CliRunner().invoke(app, words, env=environ, input=typed, catch_exceptions=False)
     return Said(result.exit_code, result.stdout, result.stderr, result.stdout_bytes)
 
 

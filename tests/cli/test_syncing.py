@@ -140,3 +140,57 @@ def test_a_sync_is_listed_and_forgotten(client: Tagloom, where: tuple[str, ...])
     assert [each["rows"] for each in ask("sync", "runs", "crm", *where)] == [1]
     assert run("sync", "drop", "crm", *where).out == "Sync crm is forgotten.\n"
     assert ask("sync", "list", *where) == []
+
+
+STATE = {"type": "STATE", "value": {"bookmarks": {}}}
+
+
+def tapped(count: int, *more: dict[str, object]) -> bytes:
+    """What a tap writes of so many customers."""
+    schema = {"type": "SCHEMA", "stream": "c", "schema": {}, "key_properties": ["id"]}
+    records = [
+        {"type": "RECORD", "stream": "c", "record": {"id": f"u{number}", "plan": "gold"}} for number in range(count)
+    ]
+    return b"".join(json.dumps(message).encode() + b"\n" for message in (schema, *records, *more))
+
+
+def newest_run(client: Tagloom, *states: str) -> str:
+    """The state of the newest run, once it is one of these."""
+    deadline = time.monotonic() + 60
+    while (found := client.list_sync_runs("crm", limit=1)[0].state) not in states:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+def test_a_tap_that_dies_midway_takes_nobodys_tags(client: Tagloom, where: tuple[str, ...]) -> None:
+    said = run("sync", "singer", "crm", *where, typed=tapped(10, STATE))
+    assert (said.code, json.loads(said.out)) == (0, {"bookmarks": {}})
+    assert newest_run(client, "done") == "done"
+
+    said = run("sync", "singer", "crm", *where, typed=tapped(9))
+
+    assert (said.code, said.out) == (1, "")
+    assert "the tap ended without a last STATE" in said.err.replace("\n", " ")
+    assert newest_run(client, "held", "done", "failed") == "held"
+    assert client.get_person(user="u9").tags == ("crm/plan/gold",)
+    run("sync", "cancel", "crm", *where)
+
+
+def test_a_tap_that_gives_nothing_pushes_nothing_and_fails(client: Tagloom, where: tuple[str, ...]) -> None:
+    for typed in (b"", tapped(0, STATE)):
+        said = run("sync", "singer", "crm", *where, typed=typed)
+        assert said.code == 1
+        assert "gave no record" in said.err.replace("\n", " ")
+    assert list(client.list_sync_runs("crm")) == []
+
+
+def test_a_tap_that_gives_what_changed_is_held_in_a_mirror(client: Tagloom, where: tuple[str, ...]) -> None:
+    bookmarks = {"bookmarks": {"c": {"replication_key": "updated_at", "replication_key_value": "2026-01-01"}}}
+
+    said = run("sync", "singer", "crm", *where, typed=tapped(2, {"type": "STATE", "value": bookmarks}))
+
+    assert said.code == 1
+    assert "a bookmark 'updated_at'" in said.err.replace("\n", " ")
+    assert newest_run(client, "held", "done", "failed") == "held"
+    run("sync", "cancel", "crm", *where)

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.importing.proposing import Beginning
+from tagloom.intake.mapped import read_mapped
+from tagloom.mappings import Mapping, ValueColumn
 from tagloom.sources import Remote
 from tagloom.syncing.pulling import Fetch, Pulled, begin, pull
 from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
@@ -295,3 +297,73 @@ def test_a_reader_that_lost_its_run_stops_fetching(tmp_path: Path) -> None:
             on_rows=stop,
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_query_gives_the_cells_that_a_parquet_file_of_the_same_values_gives(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/typed.sqlite"
+    (tmp_path / "typed.sqlite").touch()
+    # SQLite lets each row have a type of its own.
+    rows = "VALUES (1001.0, 2.5), ('u2', NULL), (x'7533', 'text'), (x'ff', 1e300), (9007199254740992.0, 1)"
+    source = SqlSource(secret="crm", query=f"SELECT column1 AS id, column2 AS score FROM ({rows})")
+    mapping = Mapping(user="id", columns=(ValueColumn(column="score", branch="score"),))
+
+    _, file = pulled(source, tmp_path, url=url)
+    (part,) = read_mapped(file, "parquet", "none", mapping)
+
+    assert list(part.key_list()) == [b"u1001", b"uu2", b"uu3"]
+    assert list(part.texts) == ["score/2.5", "score/text"]
+    assert [(each.line, each.detail.split(". ")[0]) for each in part.rejected] == [
+        (4, "Column 'id' holds binary that is not UTF-8, \ufffd"),
+        (5, "Column 'id' holds a float too large to be exact, 9007199254740992.0"),
+    ]
+
+
+@pytest.mark.parametrize("beginning", [b"", b"\n", b"\r\n\n", b"\xef\xbb\xbf\n"])
+@pytest.mark.parametrize("header", [b"user,tag", b'user,"tag\nof a person"', b'"user","tag, or tags"', b'5" user,tag'])
+def test_no_header_of_a_joined_file_becomes_a_row(tmp_path: Path, beginning: bytes, header: bytes) -> None:
+    (tmp_path / "a.csv").write_bytes(beginning + header + b"\nu1,a\n")
+    (tmp_path / "b.csv").write_bytes(header + b"\r\nu2,b")
+    (tmp_path / "c.csv").write_bytes(beginning + header + b"\n")
+
+    _, file = pulled(FilesSource(glob="*.csv"), tmp_path, inbox=tmp_path)
+
+    assert file.read_bytes() == header + b"\nu1,a\nu2,b\n"
+
+
+def test_files_that_divide_their_cells_otherwise_are_not_joined(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"user,tag\nu1,a\n")
+    (tmp_path / "b.csv").write_bytes(b"user;tag\nu2;b\n")
+
+    with pytest.raises(problems.SourceUnreadable, match=r"'b\.csv' divides its cells otherwise"):
+        pulled(FilesSource(glob="*.csv"), tmp_path, inbox=tmp_path)
+
+
+def parquet(path: Path, columns: dict[str, pa.Array]) -> None:
+    pq.write_table(pa.table(columns), path)
+
+
+def test_parquet_files_of_another_order_or_width_are_joined(tmp_path: Path) -> None:
+    parquet(tmp_path / "a.parquet", {"id": pa.array([1], pa.int32()), "n": pa.array([1], pa.int64())})
+    parquet(tmp_path / "b.parquet", {"n": pa.array([2**40], pa.int64()), "id": pa.array([2**40], pa.int64())})
+    parquet(tmp_path / "c.parquet", {"n": pa.nulls(1), "id": pa.array([3], pa.uint8())})
+
+    _, file = pulled(FilesSource(glob="*.parquet"), tmp_path, inbox=tmp_path)
+
+    assert pq.read_table(file).to_pydict() == {"id": [1, 2**40, 3], "n": [1, 2**40, None]}
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        ({"id": pa.array(["x"]), "n": pa.array([1])}, "has string in column 'id', and others have int64"),
+        ({"id": pa.array([1.5]), "n": pa.array([1])}, "'a.parquet' has in column 'id' what other files cannot hold"),
+        ({"id": pa.array([1])}, "has other columns than the files before it: 'n'"),
+        ({"id": pa.array([1]), "n": pa.array([1]), "m": pa.array([1])}, "files before it: 'm'"),
+    ],
+)
+def test_parquet_files_that_do_not_agree_say_how(tmp_path: Path, other: dict[str, pa.Array], says: str) -> None:
+    parquet(tmp_path / "a.parquet", {"id": pa.array([2**60]), "n": pa.array([1])})
+    parquet(tmp_path / "b.parquet", other)
+
+    with pytest.raises(problems.SourceUnreadable, match=says):
+        pulled(FilesSource(glob="*.parquet"), tmp_path, inbox=tmp_path)

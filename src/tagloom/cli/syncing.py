@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -210,17 +210,56 @@ def push_singer(
 ) -> None:
     """Push what a Singer tap writes to standard input: `tap-hubspot … | tagloom sync singer crm --url …`.
 
-    The tap's last state is printed once the server has all records, as Singer targets do.
+    The tap is read to its end first. Its last state is printed once the server has all records, as Singer targets do.
+    A mirror is held, and its state not printed, where the tap may not have given everybody.
     """
-    with server_at(url, token, space, environment) as client:
-        stream = client.get_sync(sync).draft["source"].get("stream")
-        tap = Tap(iter(sys.stdin.buffer.readline, b""), stream)
-        run = client.push_records(sync, tap.records(), asks_first=asks_first)
-    for name, count in tap.passed_over.items():
-        err.print(f"{count:,} records of '{name}' were passed over.", markup=False)
+    with (
+        server_at(url, token, space, environment) as client,
+        closing(Tap(iter(sys.stdin.buffer.readline, b""), _stream_of(client, sync))) as tap,
+    ):
+        tap.read()
+        for name, count in tap.passed_over.items():
+            err.print(f"{count:,} records of '{name}' were passed over.", markup=False)
+        if not tap.records_count:
+            raise problems.BodyInvalid(
+                "The tap gave no record, so nothing was pushed. Look at what it wrote to standard error."
+            )
+        doubt = _doubt(tap) if client.get_sync(sync).draft.get("mode", "mirror") == "mirror" else None
+        run = client.push_records(sync, tap.records(), asks_first=asks_first or doubt is not None)
     err.print(f"Run {run.id} of {sync} has begun with {tap.records_count:,} records.", markup=False)
+    if doubt is not None:
+        err.print(f"It is held: {doubt}", markup=False)
+        err.print(
+            f"Approve it with: tagloom sync approve {sync}; end it with: tagloom sync cancel {sync}.", markup=False
+        )
+        raise typer.Exit(1)
     if tap.state is not None:
         say_json(tap.state)
+
+
+def _remedy(sync: str) -> str:
+    return f"Approve it with: tagloom sync approve {sync}; end it with: tagloom sync cancel {sync}."
+
+
+def _stream_of(client: Tagloom, sync: str) -> str | None:
+    stream: str | None = client.get_sync(sync).draft["source"].get("stream")
+    return stream
+
+
+def _doubt(tap: Tap) -> str | None:
+    """Why the records of a tap may not be everybody, whom a mirror needs; None when nothing says so."""
+    if not tap.is_complete:
+        return (
+            "the tap ended without a last STATE, so it may have died midway. A mirror would remove the tags of "
+            "everybody whom it did not reach. Run the tap again."
+        )
+    key = tap.incremental_key()
+    if key is not None:
+        return (
+            f"the tap's state has a bookmark '{key}', so it gives what changed and not everybody. A mirror would "
+            "remove the tags of everybody else. Let the tap read the whole table, or give the sync the mode 'set'."
+        )
+    return None
 
 
 def _when(sync: Sync) -> str:
@@ -268,7 +307,7 @@ def _say_ended(client: Tagloom, run: SyncRun, *, as_json: bool) -> None:
         why = (_why_held(brought) if brought is not None else None) or run.problem or ""
         tell(f"Run {run.id} of {run.sync} is {run.state}. {why}".strip())
         if run.state == "held":
-            tell(f"Approve it with: tagloom sync approve {run.sync}; end it with: tagloom sync cancel {run.sync}.")
+            tell(_remedy(run.sync))
     is_as_asked = brought is not None and brought.state == "planned"
     if run.state != "done" and not is_as_asked:
         raise typer.Exit(1)

@@ -77,7 +77,7 @@ def _bring_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, options
     imports, kept = call.doors.imports, list[Stored]()
 
     def keep(file: Iterator[bytes]) -> Stored:
-        kept.append(imports.store(call.environment, file, is_digested=call.idempotency_key() is not None))
+        kept.append(imports.store(call.environment, file))
         return kept[-1]
 
     try:

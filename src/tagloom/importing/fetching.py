@@ -159,6 +159,7 @@ def _fetched(run: Import, remote: Remote, opened: Opened, stored: Stored) -> Imp
         state="waiting",
         size_bytes=stored.size,
         compression=stored.compression,
+        digest=stored.digest,
         remote=described.without_query(),
     )
     check_file(put)

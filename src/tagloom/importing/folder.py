@@ -4,13 +4,14 @@ import hashlib
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import structlog
 
 from tagloom import limits, problems
+from tagloom.disk import is_being_written, make_folder, new_file, sync_folder, told_when_full
 from tagloom.store.imports_port import Compression
 
 ID = re.compile(r"[0-9a-f]{24}")
@@ -21,8 +22,14 @@ _MAGIC: tuple[tuple[bytes, Compression], ...] = ((b"\x1f\x8b", "gzip"), (b"\x28\
 log = structlog.get_logger()
 
 
+class ImportFileDamaged(problems.Problem):
+    """The file of the import is not as it was brought."""
+
+    status = 409
+
+
 class Stored(NamedTuple):
-    """A file that lies in the folder: the id of its import to be, its bytes, its compression, and its hash if asked."""
+    """A file that lies in the folder: the id of its import to be, its bytes, its compression, and its hash."""
 
     id: str
     size: int
@@ -40,50 +47,78 @@ class Folder:
         """Where the file of an import is."""
         return self._place / run / "file"
 
-    def store(self, chunks: Iterable[bytes], *, is_digested: bool = False) -> Stored:
-        """Stores a file; its first bytes tell how it is compressed. A digest costs a second a gigabyte or so.
+    def store(self, chunks: Iterable[bytes]) -> Stored:
+        """Stores a file; its first bytes tell how it is compressed. It is on the disk when this returns.
 
-        Raises: BodyTooLarge; what `chunks` raises. Then nothing is left.
+        Costs a second a gigabyte for its hash.
+        Raises: BodyTooLarge, DiskFull; what `chunks` raises. Then nothing is left.
         """
         run = secrets.token_hex(12)
-        path = self.path(run)
-        path.parent.mkdir(parents=True)
         try:
-            hash = hashlib.blake2b(digest_size=32) if is_digested else None
-            size = _written(path, chunks if hash is None else _digested(chunks, hash))
-            with path.open("rb") as file:
-                first = file.read(4)
+            return self.fill(run, chunks)
         except BaseException:
-            shutil.rmtree(path.parent)
+            self.drop(run)
             raise
-        return Stored(run, size, compression_of(first), "" if hash is None else hash.hexdigest())
 
     def move(self, run: str, to: str) -> None:
         """Gives a stored file to another import, which has none or the same."""
         target = self.path(to)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self.path(run).replace(target)
+        with told_when_full():
+            make_folder(target.parent)
+            self.path(run).replace(target)
+            sync_folder(target.parent)
+            sync_folder(self._place)
         self.drop(run)
 
     def fill(self, run: str, chunks: Iterable[bytes]) -> Stored:
         """Stores the file of an import that is there already; what came of it before is written anew.
 
-        It is there once it is whole. Raises: BodyTooLarge; what `chunks` raises. Then a part of it is left, to be
-        dropped or written anew.
+        It is there once it is whole, and on the disk. Raises: BodyTooLarge, DiskFull; what `chunks` raises. Then a part
+        of it is left, to be dropped or written anew.
         """
         path = self.path(run)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with told_when_full():
+            make_folder(path.parent)
         # Of its own name: whoever was thought to be lost may still write, too.
         part = path.parent / f"{_PART}{secrets.token_hex(4)}"
         for left in path.parent.glob(f"{_PART}*"):
             left.unlink(missing_ok=True)
-        size = _written(part, chunks, is_watched=True)
+        with new_file(part) as file:
+            size, digest = _written(file, chunks)
         try:
             compression = compression_at(part)
             part.replace(path)
+            sync_folder(path.parent)
+            sync_folder(self._place)
         except FileNotFoundError as error:
             raise problems.ImportChanged("Somebody else fetches the file, or dropped it.") from error
-        return Stored(run, size, compression)
+        return Stored(run, size, compression, digest)
+
+    def check(self, run: str, size: int, digest: str, on_chunk: Callable[[], None] = lambda: None) -> None:
+        """Whether a file is the one that was stored, by its length and its hash; without a hash by its length.
+
+        Costs a second a gigabyte. Raises: ImportFileGone; ImportFileDamaged; what `on_chunk` raises.
+        """
+        self.check_length(run, size)
+        if not digest:
+            return
+        hash = hashlib.blake2b(digest_size=32)
+        for chunk in chunks_of(self.path(run)):
+            on_chunk()
+            hash.update(chunk)
+        if hash.hexdigest() != digest:
+            raise ImportFileDamaged("The bytes of the file here are not those that were brought. Bring it again.")
+
+    def check_length(self, run: str, size: int) -> None:
+        """Whether a file has the length that was stored. Raises: ImportFileGone, ImportFileDamaged."""
+        try:
+            found = self.path(run).stat().st_size
+        except FileNotFoundError as error:
+            raise problems.ImportFileGone("The file is not here; bring it again.") from error
+        if found != size:
+            raise ImportFileDamaged(
+                f"The file has {found:,} bytes here, and {size:,} were brought. Bring it again.", received=found
+            )
 
     def size_so_far(self, run: str) -> int:
         """How many bytes of a file are here while it is fetched."""
@@ -107,6 +142,13 @@ class Folder:
         shutil.rmtree(self._place / run, onerror=note)
         if untold:
             log.error("import.file_not_dropped", run=run, reason=str(untold[0]))
+
+    def left_unfinished(self, moment: float) -> Iterator[str]:
+        """The imports whose file nobody goes on writing since a moment, in Unix seconds: their process was lost."""
+        for run in self.older_than(moment):
+            parts = list(self.path(run).parent.glob(f"{_PART}*"))
+            if not self.path(run).exists() and not any(map(is_being_written, parts)):
+                yield run
 
     def older_than(self, moment: float) -> Iterator[str]:
         """The imports whose files were stored before a moment, in Unix seconds."""
@@ -138,23 +180,17 @@ def chunks_of(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _digested(chunks: Iterable[bytes], hash: "hashlib.blake2b") -> Iterator[bytes]:
+def _written(file: BinaryIO, chunks: Iterable[bytes]) -> tuple[int, str]:
+    """Writes chunks; how many bytes they were, and their hash."""
+    size, hash = 0, hashlib.blake2b(digest_size=32)
     for chunk in chunks:
+        size += len(chunk)
+        if size > limits.IMPORT_BYTES_MAX:
+            raise problems.BodyTooLarge(
+                f"A file has {limits.IMPORT_BYTES_MAX:,} bytes at most.", bytes_max=limits.IMPORT_BYTES_MAX
+            )
+        file.write(chunk)
         hash.update(chunk)
-        yield chunk
-
-
-def _written(path: Path, chunks: Iterable[bytes], *, is_watched: bool = False) -> int:
-    size = 0
-    with path.open("xb") as file:
-        for chunk in chunks:
-            size += len(chunk)
-            if size > limits.IMPORT_BYTES_MAX:
-                raise problems.BodyTooLarge(
-                    f"A file has {limits.IMPORT_BYTES_MAX:,} bytes at most.", bytes_max=limits.IMPORT_BYTES_MAX
-                )
-            file.write(chunk)
-            if is_watched:
-                # The file's size is how much of it has come.
-                file.flush()
-    return size
+        # The file's size is how much of it has come.
+        file.flush()
+    return size, hash.hexdigest()

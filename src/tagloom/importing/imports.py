@@ -27,6 +27,7 @@ from tagloom.store.port import Control, Population
 from tagloom.tags import parse_tag
 from tagloom.times import rfc3339, rfc3339_of
 
+_SECONDS_TO_BEGIN = 10.0  # Between the folder of an upload and its first byte.
 _TRIES = 20  # A change that others overtook so often is given up.
 # In these the steps tell what was done: the process that cancelled it may be lost before it noted that.
 _TOLD_BY_STEPS: tuple[ImportState, ...] = ("running", "paused", "cancelled")
@@ -86,8 +87,7 @@ class Imports:
         """
         try:
             draft = self._draft(environment, how)
-            is_digested = how.get("key") is not None
-            stored = source if isinstance(source, Stored) else self.store(environment, source, is_digested=is_digested)
+            stored = source if isinstance(source, Stored) else self.store(environment, source)
         except BaseException:
             if isinstance(source, Stored):
                 self.folder.drop(source.id)
@@ -143,13 +143,13 @@ class Imports:
         _check(draft)
         return draft
 
-    def store(self, environment: Environment, source: Path | Iterable[bytes], *, is_digested: bool = False) -> Stored:
+    def store(self, environment: Environment, source: Path | Iterable[bytes]) -> Stored:
         """Stores a file of which it is not known yet how it is to be applied; `bring_file` takes it from there.
 
-        Raises: BodyTooLarge, TooManyImports; what `source` raises.
+        Raises: BodyTooLarge, DiskFull, TooManyImports; what `source` raises.
         """
         self._check_room(environment)
-        return self.folder.store(chunks_of(source) if isinstance(source, Path) else source, is_digested=is_digested)
+        return self.folder.store(chunks_of(source) if isinstance(source, Path) else source)
 
     def _check_room(self, environment: Environment) -> None:
         self._forget_old()
@@ -162,7 +162,7 @@ class Imports:
 
     def _add(self, draft: Import, stored: Stored) -> Import:
         """The import of a stored file; without one, the file goes. Raises: BodyInvalid."""
-        run = replace(draft, id=stored.id, size_bytes=stored.size, compression=stored.compression)
+        run = replace(draft, id=stored.id, size_bytes=stored.size, compression=stored.compression, digest=stored.digest)
         try:
             check_file(run)
             self._control.add_import(run)
@@ -174,7 +174,14 @@ class Imports:
     def _add_once(self, environment: Environment, draft: Import, stored: Stored, key: str, fingerprint: str) -> Import:
         """The import of a key: of this file, or the one that is there. Raises: BodyInvalid, IdempotencyKeyReused."""
         id = _keyed_id(environment, key)
-        run = replace(draft, id=id, size_bytes=stored.size, compression=stored.compression, fingerprint=fingerprint)
+        run = replace(
+            draft,
+            id=id,
+            size_bytes=stored.size,
+            compression=stored.compression,
+            fingerprint=fingerprint,
+            digest=stored.digest,
+        )
         try:
             check_file(run)
             found = self._find_repeated(environment, id, fingerprint)
@@ -263,6 +270,7 @@ class Imports:
         path = self.folder.path(run.id)
         if not run.has_file or not path.exists():
             raise problems.ImportFileGone("The file is not here any more.")
+        self.folder.check_length(run.id, run.size_bytes)
         return path
 
     def rejected(self, environment: Environment, id: str) -> Iterator[Rejected]:
@@ -430,7 +438,15 @@ class Imports:
         raise problems.ImportChanged("Others change this import all the time.")
 
     def _forget_old(self) -> None:
-        """Forgets files that lie here for too long; the imports themselves stay."""
+        """Forgets files that lie here for too long, and what is left of uploads whose process was killed.
+
+        The imports themselves stay.
+        """
+        for id in self.folder.left_unfinished(self._now() - _SECONDS_TO_BEGIN):
+            try:
+                self._control.get_import(id)
+            except problems.ImportNotFound:
+                self.folder.drop(id)
         for id in self.folder.older_than(self._now() - limits.UPLOAD_DAYS_KEPT * 86_400):
             try:
                 run = self._control.get_import(id)

@@ -19,12 +19,12 @@ import pyarrow.parquet as pq
 from tagloom import limits
 from tagloom.exports import Sink
 from tagloom.intake.mapped import is_long
+from tagloom.intake.parquet_file import ParquetFile
 from tagloom.intake.records import Broken, Form, Record, find_form, read_record
 from tagloom.intake.rows import (
     decoded_line,
     find_delimiter,
     json_lines,
-    open_parquet,
     open_plain,
     read_records,
 )
@@ -33,7 +33,6 @@ from tagloom.mappings import REASON_COLUMNS, REASON_FIELD, REASON_PREFIX
 from tagloom.model import Rejected
 from tagloom.store.imports_port import Import
 
-_ROWS_PER_BATCH = 16_384
 _PIECE_BYTES = limits.LINE_BYTES_MAX + 2
 _NEWLINE = b"\n"
 
@@ -245,8 +244,8 @@ def _with_reasons(line: bytes, why: Rejected) -> bytes:
 
 
 def _parquet(path: Path, rejected: Iterator[Rejected]) -> Iterator[bytes]:
-    with open_parquet(path) as file:
-        own = [field for field in file.schema_arrow if not field.name.startswith(REASON_PREFIX)]
+    with ParquetFile(path) as file:
+        own = [field for field in file.schema if not field.name.startswith(REASON_PREFIX)]
         kinds = (pa.int64(), pa.string(), pa.string(), pa.string())
         reasons = [pa.field(name, kind) for name, kind in zip(REASON_COLUMNS, kinds, strict=True)]
         schema = pa.schema([*own, *reasons])
@@ -255,24 +254,25 @@ def _parquet(path: Path, rejected: Iterator[Rejected]) -> Iterator[bytes]:
             for batch, why in _rejected_batches(file, [field.name for field in own], rejected):
                 columns = zip(*((each.line, each.problem, each.detail, each.suggestion) for each in why), strict=True)
                 arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-                writer.write_batch(pa.record_batch([*batch.columns, *arrays], schema=schema))
+                kept = [column.cast(field.type) for column, field in zip(batch.columns, own, strict=True)]
+                writer.write_batch(pa.record_batch([*kept, *arrays], schema=schema))
                 yield sink.take()
         yield sink.take()
 
 
 def _rejected_batches(
-    file: pq.ParquetFile, names: Sequence[str], rejected: Iterator[Rejected]
+    file: ParquetFile, names: Sequence[str], rejected: Iterator[Rejected]
 ) -> Iterator[tuple[pa.RecordBatch, list[Rejected]]]:
     """The rejected rows, some at a time. Groups of rows without one are not read."""
     why, before = next(rejected, None), 0
-    for group in range(file.num_row_groups):
-        end = before + file.metadata.row_group(group).num_rows
+    for group, rows in enumerate(file.rows_of_groups()):
+        end = before + rows
         if why is None:
             return
         if why.line > end:
             before = end
             continue
-        for batch in file.iter_batches(_ROWS_PER_BATCH, row_groups=[group], columns=list(names), use_threads=False):
+        for batch in file.batches(names, groups=[group]):
             found = list[Rejected]()
             while why is not None and why.line <= before + len(batch):
                 found.append(why)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from tagloom import limits, problems
+from tagloom.cells import Cell
 from tagloom.importing.folder import compression_at
 from tagloom.intake.rows import read_bytes, read_records
 from tagloom.mappings import (
@@ -24,7 +25,6 @@ from tagloom.mappings import (
     TRUE,
     Band,
     BandsColumn,
-    Cell,
     Column,
     FlagColumn,
     ListColumn,

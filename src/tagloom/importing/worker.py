@@ -83,6 +83,7 @@ class Worker:
         environment = self._control.get_environment(run.space, run.environment)
         with self._leases.keeping(run):
             try:
+                self._check_file(run)
                 if run.state == "looking":
                     self._look(environment, run)
                 else:
@@ -121,6 +122,23 @@ class Worker:
             self._leases.release(run)
 
     # Reading.
+
+    def _check_file(self, run: Import) -> None:
+        """Whether the file is as it was brought: a plan or a mirror of a part of it would take the rest's tags.
+
+        Raises: ImportFileGone, ImportFileDamaged, Lost.
+        """
+        told = self._now()
+
+        def tell() -> None:
+            nonlocal told
+            if self._is_closing.is_set():
+                raise Lost
+            if self._now() - told > _SECONDS_BETWEEN_TELLING:
+                told = self._now()
+                self._leases.tell(run)
+
+        self._imports.folder.check(run.id, run.size_bytes, run.digest, tell)
 
     def _parts(self, run: Import) -> Iterator[Part]:
         """The parts of the file, while the import is this worker's. Raises: Lost."""

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tagloom import limits, problems
+from tagloom import problems
+from tagloom.cells import Cell, OddCell, shown_cells
 from tagloom.intake import read_parts
 from tagloom.intake.columns import Building, Line, LineFault, key_of
 from tagloom.intake.rows import FileFormat, Row, Squeezed, holds_texts, read_bytes, read_records
-from tagloom.mappings import REASON_PREFIX, Cell, Column, Mapping, TagColumn, cell_tags, record_person
+from tagloom.mappings import REASON_PREFIX, Column, Mapping, TagColumn, cell_tags, record_person
 from tagloom.model import Kind
 from tagloom.store.port import Part
 from tagloom.tags import printable
@@ -175,7 +176,7 @@ class _Reader:
         held = []
         for kind, place in self._people:
             cell = cells[place]
-            if isinstance(cell, str) and cell:
+            if isinstance(cell, str) and cell and not isinstance(cell, OddCell):
                 try:
                     held.append(key_of(kind, cell))
                 except problems.PersonIdInvalid:
@@ -183,6 +184,4 @@ class _Reader:
         return tuple(held)
 
     def _shown(self, cells: Sequence[Cell]) -> str:
-        return ",".join(cell if isinstance(cell, str) else ";".join(cell) for cell in cells)[
-            : limits.VALUE_CHARACTERS_MAX
-        ]
+        return shown_cells(cells)

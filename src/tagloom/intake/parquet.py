@@ -1,4 +1,4 @@
-"""Parquet files become parts, a batch of rows at a time."""
+"""Parquet files of the plain form become parts, a batch of rows at a time."""
 
 import tempfile
 from collections.abc import Iterator
@@ -7,32 +7,31 @@ from typing import IO, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from tagloom import limits, problems
-from tagloom.intake.columns import Building, LineFault, Mask, doubtful_ids, is_utf8, key_of, keys_of, merged
+from tagloom.cells import refused
+from tagloom.disk import told_when_full
+from tagloom.intake.columns import Building, LineFault, Mask, doubtful_ids, key_of, keys_of, merged, offsets_and_data
+from tagloom.intake.parquet_file import ParquetFile
 from tagloom.intake.records import columns_invalid
+from tagloom.intake.texts import Indices, Texts, is_list, list_lengths, may_name, texts_of
 from tagloom.model import Kind
 from tagloom.store.port import Part
 from tagloom.tags import printable
-
-_ROWS_PER_PART = 65_536
-_READ_BYTES = 1_048_576  # Of each column of the spooled file at once, however large its row groups are.
-
-Indices = NDArray[np.int64]
 
 
 def read_parquet(source: Iterator[bytes], *, user: str, visitor: str, tag: str) -> Iterator[Part]:
     """The parts of a Parquet file; rows count from 1. The file goes to an unnamed temporary file first.
 
-    People are text, tags text or lists of text, in the column `tag` or, where that is missing, `tags`.
+    People and tags are texts or whole numbers, or lists of them for tags, in the column `tag` or, where that is
+    missing, `tags`.
 
     Raises: BodyInvalid when it is no whole Parquet file, ColumnsInvalid.
     """
     with tempfile.TemporaryFile() as spool:
         for chunk in source:
-            spool.write(chunk)
+            with told_when_full():
+                spool.write(chunk)
         names = _Names(user, visitor, tag)
         first_row = 1
         for batch in _batches(spool, names):
@@ -45,126 +44,57 @@ class _Names(NamedTuple):
     visitor: str
     tag: str
 
-    def people_in(self, found: list[str]) -> list[str]:
+    def people_in(self, found: tuple[str, ...]) -> list[str]:
         return [name for name in (self.user, self.visitor) if name in found]
 
-    def tag_in(self, found: list[str]) -> str | None:
+    def tag_in(self, found: tuple[str, ...]) -> str | None:
         return next((name for name in (self.tag, "tags") if name in found), None)
 
 
 def _batches(spool: IO[bytes], names: _Names) -> Iterator[pa.RecordBatch]:
-    try:
-        spool.seek(0)
-        wanted, texts = _find_columns(pq.ParquetFile(spool), names)
-        spool.seek(0)
-        # Text that comes as a dictionary stays one: a value that a small file repeats a million times is held once.
-        # Arrow cannot keep one inside lists; there it stops by itself at 2 GiB of text.
-        file = pq.ParquetFile(spool, read_dictionary=texts, pre_buffer=False, buffer_size=_READ_BYTES)
-        yield from file.iter_batches(_ROWS_PER_PART, columns=wanted, use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        raise problems.BodyInvalid(
-            f"The body is no whole Parquet file: {printable(str(error))}.", rule="a Parquet file"
-        ) from error
+    with ParquetFile(spool) as file:
+        yield from file.batches(_find_columns(file, names))
 
 
-def _find_columns(file: pq.ParquetFile, names: _Names) -> tuple[list[str], list[str]]:
-    """The columns to read, and which of them are texts and not lists. Raises: ColumnsInvalid."""
-    schema = file.schema_arrow
-    people, tag = names.people_in(schema.names), names.tag_in(schema.names)
+def _find_columns(file: ParquetFile, names: _Names) -> list[str]:
+    """The columns to read. Raises: ColumnsInvalid."""
+    people, tag = names.people_in(file.names), names.tag_in(file.names)
     if not people or tag is None:
-        raise columns_invalid(schema.names, user=names.user, visitor=names.visitor, tags=[names.tag, "tags"])
+        raise columns_invalid(list(file.names), user=names.user, visitor=names.visitor, tags=[names.tag, "tags"])
     wanted = [*people, tag]
     for name in wanted:
-        shown = printable(name)
-        if schema.names.count(name) > 1:
-            raise problems.ColumnsInvalid(f"The file has two columns '{shown}'.", value=shown, rule="each column once")
-        kind = schema.field(name).type
-        if not (_is_text(kind) or (name == tag and _is_list(kind) and _is_text(kind.value_type))):
-            expected = "text or a list of text" if name == tag else "text"
+        kind = file.kind(name)
+        if not (may_name(kind) or (name == tag and is_list(kind) and may_name(kind.value_type))):
+            shown, expected = printable(name), "text or a list of text" if name == tag else "text"
             raise problems.ColumnsInvalid(
-                f"The column '{shown}' holds {printable(str(kind))}; it must hold {expected}.",
+                f"The column '{shown}' holds {printable(str(kind))}; it must hold {expected}. Whole numbers are taken "
+                "as text; export anything else as text, such as CAST(column AS VARCHAR).",
                 value=shown,
                 rule=expected,
             )
-    return wanted, [name for name in wanted if _is_text(schema.field(name).type)]
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        return _is_text(kind.value_type)
-    checks = ("is_string", "is_large_string", "is_string_view", "is_binary", "is_large_binary", "is_binary_view")
-    return any(getattr(pa.types, check)(kind) for check in checks)
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return any(getattr(pa.types, check)(kind) for check in ("is_list", "is_large_list", "is_fixed_size_list"))
-
-
-class _Texts(NamedTuple):
-    """A column of text: of each row the number of its value, -1 for null; and which values are not UTF-8."""
-
-    number: Indices
-    values: pa.BinaryArray
-    is_foreign: Mask
-
-    def of(self, number: int) -> bytes | None:
-        """A value by its number."""
-        value: bytes | None = self.values[number].as_py() if number >= 0 else None
-        return value
-
-    def where(self, is_value: Mask) -> Mask:
-        """The rows that have one of these values."""
-        return np.append(is_value, False)[self.number]
-
-
-def _texts(column: pa.Array) -> _Texts:
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    number = column.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-    values = column.dictionary
-    # A dictionary serves many batches, and each of them uses some of its values only.
-    is_used = np.zeros(len(values) + 1, np.bool_)
-    is_used[number] = True
-    is_used[-1] = False
-    number = np.where(number < 0, -1, (np.cumsum(is_used) - 1)[number])
-    # Text is checked here, as binary is: files hold what they claim or not.
-    values = values.take(pa.array(np.flatnonzero(is_used))).cast(pa.binary())
-    if values.null_count:
-        is_null = np.append(values.is_null().to_numpy(zero_copy_only=False), False)
-        number = np.where(is_null[number], -1, number)
-        values = values.fill_null(b"")
-    is_foreign = np.zeros(len(values), np.bool_)
-    _, offset_buffer, data = values.buffers()
-    if len(values) and data is not None:
-        offsets = np.frombuffer(offset_buffer, np.int32)[values.offset : values.offset + len(values) + 1]
-        if not is_utf8(data, int(offsets[0]), int(offsets[-1])):
-            is_foreign[:] = [_decoded(value.as_py()) is None for value in values]
-    return _Texts(number, values, is_foreign)
-
-
-def _decoded(text: bytes) -> str | None:
-    try:
-        return text.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
+    return wanted
 
 
 class _People:
     """The column of one kind of people."""
 
-    def __init__(self, kind: Kind, texts: _Texts) -> None:
+    def __init__(self, kind: Kind, column: str, texts: Texts) -> None:
         self.kind = kind
         self.texts = texts
-        is_empty = _is_empty(texts.values)
+        is_odd = texts.is_odd()
+        is_empty = _is_empty(texts.values) & ~is_odd
         self.is_named = (texts.number >= 0) & ~texts.where(is_empty)
         # Each value is judged once, however many rows have it and however long it is.
-        self._problems: dict[int, tuple[problems.Problem, str]] = {}
-        for number in np.flatnonzero(doubtful_ids(texts.values) & ~is_empty | texts.is_foreign).tolist():
-            value = texts.of(number) or b""
+        self._problems: dict[int, tuple[problems.Problem, str]] = {
+            number: (refused(cell.found, str(cell), column, "text or a whole number"), str(cell))
+            for number, cell in texts.odd.items()
+        }
+        for number in np.flatnonzero(doubtful_ids(texts.values) & ~is_empty & ~is_odd).tolist():
+            value = (texts.of(number) or b"").decode("utf-8")
             try:
-                key_of(kind, value.decode("utf-8", "surrogateescape"))
+                key_of(kind, value)
             except problems.PersonIdInvalid as problem:
-                self._problems[number] = problem, value.decode("utf-8", "replace")
+                self._problems[number] = problem, value
         is_faulty = np.zeros(len(texts.values), np.bool_)
         is_faulty[list(self._problems)] = True
         self.is_faulty = texts.where(is_faulty)
@@ -175,10 +105,7 @@ class _People:
         if not self.is_named[at]:
             raise LineFault(problems.PersonIdInvalid(f"Row {line} names nobody."), "")
         if number in self._problems:
-            problem, value = self._problems[number]
-            if self.texts.is_foreign[number]:
-                raise _fault(line, "has an id that is not UTF-8", value, [])
-            raise LineFault(problem, value)
+            raise LineFault(*self._problems[number])
         return self.kind[0].encode("ascii") + (self.texts.of(number) or b"")
 
 
@@ -187,32 +114,41 @@ class _Batch:
 
     def __init__(self, batch: pa.RecordBatch, names: _Names, first_row: int) -> None:
         self._first_row = first_row
-        found = batch.schema.names
+        found = tuple(batch.schema.names)
         self._people = [
-            _People("user" if name == names.user else "visitor", _texts(batch.column(name)))
+            _People("user" if name == names.user else "visitor", name, texts_of(batch.column(name)))
             for name in names.people_in(found)
         ]
-        tags = batch.column(names.tag_in(found))
-        self._is_list = _is_list(tags.type)
+        self._tag = names.tag_in(found) or ""
+        tags = batch.column(self._tag)
+        self._is_list = is_list(tags.type)
         # A null list has the length -1.
-        self._lengths = (
-            pc.list_value_length(tags).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-            if self._is_list
-            else np.ones(len(batch), np.int64)
-        )
-        self._tags = _texts(tags.flatten() if self._is_list else tags)
+        self._lengths = list_lengths(tags) if self._is_list else np.ones(len(batch), np.int64)
+        self._tags = texts_of(tags.flatten() if self._is_list else tags)
         # Where each row's tags begin among all.
         self._starts = np.concatenate([[0], np.cumsum(np.maximum(self._lengths, 0))])
+
+        self._sizes = self._sizes_of_tags()
+
+    def _sizes_of_tags(self) -> Indices:
+        """The bytes of each row's tags; of one tag a row they are bounded already."""
+        if not self._is_list:
+            return np.zeros(len(self._lengths), np.int64)
+        sizes = np.append(np.diff(offsets_and_data(self._tags.values)[0]), 0)[self._tags.number]
+        sums: Indices = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        found: Indices = sums[self._starts[1:]] - sums[self._starts[:-1]]
+        return found
 
     def part(self) -> Part:
         """The rows as columns."""
         count = len(self._lengths)
         row = np.repeat(np.arange(count), np.maximum(self._lengths, 0))
         is_odd = (self._lengths < 0) | (self._lengths > limits.TAGS_PER_LINE_MAX)
-        is_bad_tag = (self._tags.number < 0) | self._tags.where(self._tags.is_foreign)
+        is_bad_tag = (self._tags.number < 0) | self._tags.where(self._tags.is_odd())
         if not self._is_list:
             is_bad_tag |= self._tags.where(_is_empty(self._tags.values))
         is_odd[row[is_bad_tag]] = True
+        is_odd |= self._sizes > limits.LINE_BYTES_MAX
         named = np.zeros(count, np.int64)
         for people in self._people:
             named += people.is_named
@@ -269,14 +205,17 @@ class _Batch:
         if length > limits.TAGS_PER_LINE_MAX:
             says = f"has {length} tags; at most {limits.TAGS_PER_LINE_MAX} are allowed"
             raise _fault(line, says, "", held)
+        if self._sizes[at] > limits.LINE_BYTES_MAX:
+            problem = problems.LineTooLong(f"Row {line} has tags of {int(self._sizes[at]):,} bytes.")
+            raise LineFault(problem, "", held)
         for number in self._tags.number[self._starts[at] : self._starts[at + 1]].tolist():
+            if (cell := self._tags.odd.get(number)) is not None:
+                raise LineFault(refused(cell.found, str(cell), self._tag, "text or a whole number"), str(cell), held)
             tag = self._tags.of(number)
             if tag is None and self._is_list:
                 raise _fault(line, "has a null among its tags", "", held)
             if not tag and not self._is_list:
                 raise LineFault(problems.TagIsEmpty("The tag is empty.", value="", rule="not empty"), "", held)
-            if tag is not None and _decoded(tag) is None:
-                raise _fault(line, "has a tag that is not UTF-8", tag.decode("utf-8", "replace"), held)
 
 
 def _is_empty(values: pa.BinaryArray) -> Mask:

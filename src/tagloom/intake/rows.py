@@ -9,16 +9,17 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tagloom import limits, problems
-from tagloom.mappings import Cell
+from tagloom.cells import Cell, cell_of
+from tagloom.intake.parquet_file import ParquetFile
+from tagloom.intake.parquet_rows import KIND_PREFIX, parquet_cells, parquet_names
+from tagloom.intake.texts import is_text
 from tagloom.tags import printable
 
 FileFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
 Squeezed: TypeAlias = Literal["none", "gzip", "zstd"]
 
-ROWS_PER_BATCH = 16_384
 DELIMITERS = ",;\t|"
 
 
@@ -162,65 +163,28 @@ def _places(header: Sequence[str], names: Sequence[str] | None) -> list[int]:
 # Parquet.
 
 
-def open_parquet(path: Path) -> pq.ParquetFile:
-    """A Parquet file. Raises: BodyInvalid: it is none, or not whole."""
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise problems.BodyInvalid(
-            f"The file is no whole Parquet file: {printable(str(error))}.", rule="a Parquet file"
-        ) from error
-
-
 def _parquet_records(path: Path, names: Sequence[str] | None) -> Records:
-    file = open_parquet(path)
-    header = list(file.schema_arrow.names)
-    wanted = [header[place] for place in _places(header, names)]
-    return Records(tuple(wanted), _parquet_rows(file, wanted))
+    found = parquet_names(path)
+    if names is None:
+        wanted = list(dict.fromkeys(found))
+    else:
+        with ParquetFile(path) as file:
+            file.check_once(names)
+        wanted = list(names)
+    return Records(tuple(wanted), _parquet_rows(path, wanted))
 
 
 def holds_texts(path: Path, names: Sequence[str]) -> bool:
-    """Whether all these columns of a Parquet file are there and hold texts. Raises: BodyInvalid."""
-    schema = open_parquet(path).schema_arrow
-    return all(name in schema.names and pa.types.is_string(schema.field(name).type) for name in names)
+    """Whether a Parquet file has these columns, each once and of texts only. Raises: BodyInvalid."""
+    with ParquetFile(path) as file:
+        is_plain = not any(name.startswith(KIND_PREFIX) for name in file.names)
+        return is_plain and all(file.names.count(name) == 1 and is_text(file.kind(name)) for name in names)
 
 
-def _parquet_rows(file: pq.ParquetFile, names: Sequence[str]) -> Generator[Row, None, None]:
-    number = 0
-    try:
-        for batch in file.iter_batches(ROWS_PER_BATCH, columns=list(names), use_threads=False):
-            columns = [[cell_of(value) for value in batch.column(name).to_pylist()] for name in names]
-            for cells in zip(*columns, strict=True):
-                number += 1
-                yield Row(number, cells, None)
-    except (pa.ArrowException, OSError) as error:
-        raise problems.BodyInvalid(
-            f"The file cannot be read behind row {number}: {printable(str(error))}.", rule="a Parquet file"
-        ) from error
-
-
-def cell_of(value: Any) -> Cell:
-    """What a value of Parquet or JSON is as a cell: text, or several texts. What is missing is an empty text."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case list() | tuple():
-            return tuple(text for each in value for text in _texts(each))
-        case float() if value.is_integer():
-            return str(int(value))
-        case dict():
-            return msgspec.json.encode(value).decode()
-        case _:
-            return str(value)
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    cell = cell_of(value)
-    return (cell,) if isinstance(cell, str) else cell
+def _parquet_rows(path: Path, names: Sequence[str]) -> Generator[Row, None, None]:
+    with closing(parquet_cells(path, names)) as rows:
+        for number, cells in enumerate(rows, 1):
+            yield Row(number, cells, None)
 
 
 # NDJSON.

@@ -79,6 +79,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     at `expires_at`, as it was rounded, or after `ttl`, where its lines do not say otherwise; empty for never. `remote`
     is where the file is fetched from, unless it was sent; while it is, `size_bytes` is how much of it is here.
     `fingerprint` is a hash of the file and of how it was to be applied, by which a repeated idempotency key is known.
+    `digest` is a hash of the file's bytes, against which it is checked before it is planned or run.
     """
 
     id: str
@@ -117,6 +118,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     ttl: str = ""
     remote: Remote | None = None
     fingerprint: str = ""
+    digest: str = ""
 
 
 class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):

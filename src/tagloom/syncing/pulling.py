@@ -1,28 +1,28 @@
 """Reads a source into one file, which an import then applies. Memory stays flat: some thousand rows at a time."""
 
-import os
 import tempfile
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from datetime import date, datetime, time
 from pathlib import Path
 from time import monotonic
-from typing import Any, BinaryIO, Literal, TypeAlias, assert_never
+from typing import Any, assert_never
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 import sqlalchemy as sql
 
 from tagloom import limits, problems
+from tagloom.cells import cell_of
 from tagloom.importing.folder import compression_at
 from tagloom.importing.proposing import Beginning, FirstRow, beginning_in, beginning_of
+from tagloom.intake.parquet_rows import CellsWriter
 from tagloom.sources import Remote
+from tagloom.syncing.joining import FileFormat, join
 from tagloom.syncing.querying import IsOver, never, queried
 from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
 from tagloom.tags import printable
 
-FileFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
 OnRows = Callable[[int], None]
 # The names and the chunks of the files that an address stands for, each while it is its turn.
 Fetch = Callable[[Remote], Generator[tuple[str, Iterator[bytes]], None, None]]
@@ -120,7 +120,7 @@ def _begin_query(source: SqlSource, url: str, is_over: IsOver) -> Beginning:
         if source.cursor is not None:
             _place_of(source.cursor, names)
         rows = found.fetchmany(limits.PROPOSAL_ROWS_MAX)
-    cells = ([text_of(cell) or "" for cell in row] for row in rows)
+    cells = ([cell_of(cell) for cell in row] for row in rows)
     return Beginning(tuple(names), [FirstRow(line, each, None) for line, each in enumerate(cells, 1)])
 
 
@@ -149,38 +149,30 @@ def _written(
     target: Path,
     on_rows: OnRows,
 ) -> Pulled:
-    """Rows as a Parquet file of texts; the greatest value of the cursor's column, as the database compares it."""
-    schema = pa.schema([(name, pa.string()) for name in names])
+    """Rows as a Parquet file of cells; the greatest value of the cursor's column, as the database compares it."""
     rows, newest = 0, None
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+    with CellsWriter(target, names) as writer:
         for part in parts:
-            columns = [pa.array([text_of(row[at]) for row in part], pa.string()) for at in range(len(names))]
-            writer.write_table(pa.table(columns, schema=schema))
+            writer.write(part)
             rows += len(part)
             if place is not None:
                 values = [row[place] for row in part if row[place] is not None]
                 newest = max([*values, *([] if newest is None else [newest])], default=None)
             on_rows(rows)
-    return Pulled(format="parquet", rows=rows, cursor=cursor if newest is None else text_of(newest))
+    return Pulled(format="parquet", rows=rows, cursor=cursor if newest is None else cursor_text(newest))
 
 
-def text_of(value: Any) -> str | None:
-    """A value of a database as a mapping reads it.
+def cursor_text(value: Any) -> str:
+    """The greatest value of a cursor's column, as it is given to the next query.
 
-    >>> text_of(True), text_of(7), text_of(date(2026, 1, 2)), text_of(None)
-    ('true', '7', '2026-01-02', None)
+    >>> cursor_text(7), cursor_text(date(2026, 1, 2)), cursor_text(b"\\x07")
+    ('7', '2026-01-02', '07')
     """
     match value:
-        case None | str():
-            return value
-        case bool():
-            return "true" if value else "false"
         case datetime() | date() | time():
             return value.isoformat()
         case bytes() | memoryview():
             return bytes(value).hex()
-        case list() | tuple():
-            return ";".join(text_of(each) or "" for each in value)
         case _:
             return str(value)
 
@@ -267,9 +259,11 @@ def _joined(paths: Sequence[Path], formats: Collection[FileFormat], target: Path
         raise problems.SourceUnreadable(f"The files are of several formats: {', '.join(sorted(formats))}.")
     (format,) = formats
     try:
-        _join(paths, format, target)
+        join(paths, format, target)
     except (OSError, pa.ArrowException) as error:
         raise problems.SourceUnreadable(f"The files cannot be read: {printable(str(error))}.") from error
+    except problems.BodyInvalid as problem:
+        raise problems.SourceUnreadable(f"The files cannot be read: {problem.detail}") from problem
     return Pulled(format=format)
 
 
@@ -283,44 +277,3 @@ def _format_of(path: Path) -> FileFormat:
             f"'{printable(path.name)}' ends with none of {', '.join(FORMATS)}.", value=printable(path.name)
         )
     return found
-
-
-def _join(paths: Sequence[Path], format: FileFormat, target: Path) -> None:
-    """All files as one. Those with a header must agree on it."""
-    if format == "parquet":
-        schema = pq.read_schema(paths[0])
-        with pq.ParquetWriter(target, schema) as writer:
-            for path in paths:
-                for batch in pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE):
-                    writer.write_batch(batch)
-        return
-    header: bytes | None = None
-    with target.open("xb") as joined:
-        for path in paths:
-            with pa.input_stream(str(path), compression="detect") as stream:
-                chunk = stream.read(limits.UPLOAD_CHUNK_BYTES)
-                if format == "csv":
-                    first, _, rest = chunk.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
-                    if header is None:
-                        header = first.rstrip(b"\r")
-                        joined.write(header + b"\n")
-                    elif first.rstrip(b"\r") != header:
-                        raise problems.SourceUnreadable(
-                            f"'{printable(path.name)}' has another header than the files before it.",
-                            value=printable(path.name),
-                        )
-                    chunk = rest
-                while chunk:
-                    joined.write(chunk)
-                    chunk = stream.read(limits.UPLOAD_CHUNK_BYTES)
-            _end_line(joined)
-
-
-def _end_line(joined: BinaryIO) -> None:
-    """The next file begins a line of its own, whether or not the last one ended its own."""
-    if joined.tell():
-        joined.flush()
-        with Path(joined.name).open("rb") as written:
-            written.seek(-1, os.SEEK_END)
-            if written.read(1) != b"\n":
-                joined.write(b"\n")

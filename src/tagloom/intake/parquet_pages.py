@@ -1,0 +1,235 @@
+"""How large the pages of a Parquet file are and how they are encoded, told by its footer and their headers alone.
+
+A page is what a reader must hold whole, and some kilobytes of a file may stand for gigabytes of it. Both are structs of
+Thrift's compact protocol, of which only the sizes are read here. Arrow's own view of them is not asked for: it ends the
+whole process where a footer is damaged in ways that its reader takes for an error.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import IO, NamedTuple
+
+DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY = 6, 7
+FOOTER_BYTES_MAX = 67_108_864  # Some 500,000 column chunks; what is wider or has more groups is written otherwise.
+_TAIL_BYTES = 8  # The footer's length, and the magic.
+_HEADER_BYTES_MAX = 65_536  # A header with long statistics has some kilobytes.
+_PAGES_MAX = 100_000  # Of one column in one group of rows; writers make some hundreds.
+_DEEP_MAX = 16
+_INTEGERS, _BINARY, _LISTS, _STRUCT = (4, 5, 6), 8, (9, 10), 12
+# Fields of a page's header, and at which field the headers of data pages, first and second version, say the encoding.
+_PLAIN_SIZE, _COMPRESSED_SIZE = 2, 3
+_ENCODING_IN = {5: 2, 8: 4}
+# Fields of the footer, of a group of rows, and of the part of a column in it.
+_GROUPS = 4
+_COLUMNS, _ROWS = 1, 3
+_CHUNK = 3
+_CHUNK_PLAIN_SIZE, _CHUNK_SIZE, _DATA_AT, _DICTIONARY_AT = 6, 7, 9, 11
+
+
+class Chunk(NamedTuple):
+    """One column in one group of rows: where its pages begin, their bytes, and those without compression."""
+
+    start: int
+    size: int
+    plain: int
+
+
+class Group(NamedTuple):
+    """A group of rows, and some of its columns by their place."""
+
+    rows: int
+    chunks: Mapping[int, Chunk]
+
+
+class Pages(NamedTuple):
+    """The pages of a chunk: the bytes of the largest one, without compression, and how they are encoded."""
+
+    largest: int
+    encodings: frozenset[int]
+
+
+def read_groups(file: IO[bytes], places: Collection[int]) -> list[Group]:
+    """The groups of rows of a file, with the columns at these places. Raises: ValueError: the footer is damaged.
+
+    Costs about 20 us a column and group, whether or not it is asked for.
+    """
+    end = file.seek(0, 2)
+    file.seek(max(0, end - _TAIL_BYTES))
+    size = int.from_bytes(file.read(_TAIL_BYTES)[:4], "little")
+    if size > min(FOOTER_BYTES_MAX, end - _TAIL_BYTES):
+        raise ValueError(f"the footer has {size:,} bytes; at most {FOOTER_BYTES_MAX:,} of a whole file are read")
+    file.seek(end - _TAIL_BYTES - size)
+    footer = _Compact(file.read(size))
+    for field, kind in footer.fields():
+        if field == _GROUPS and kind in _LISTS:
+            return [_group(footer, places) for _ in range(footer.count_of(_STRUCT))]
+        footer.pass_over(kind)
+    return []
+
+
+def _group(footer: "_Compact", places: Collection[int]) -> Group:
+    rows, chunks = 0, dict[int, Chunk]()
+    for field, kind in footer.fields():
+        if field == _ROWS and kind in _INTEGERS:
+            rows = footer.signed()
+        elif field == _COLUMNS and kind in _LISTS:
+            for place in range(footer.count_of(_STRUCT)):
+                if place in places:
+                    chunks[place] = _chunk(footer)
+                else:
+                    footer.pass_over(_STRUCT)
+        else:
+            footer.pass_over(kind)
+    return Group(rows, chunks)
+
+
+def _chunk(footer: "_Compact") -> Chunk:
+    found = dict[int, int]()
+    for field, kind in footer.fields():
+        if field != _CHUNK or kind != _STRUCT:
+            footer.pass_over(kind)
+            continue
+        for below, kind_below in footer.fields():
+            if kind_below in _INTEGERS:
+                found[below] = footer.signed()
+            else:
+                footer.pass_over(kind_below)
+    data = found.get(_DATA_AT, 0)
+    dictionary = found.get(_DICTIONARY_AT, 0)
+    start = min(data, dictionary) if dictionary > 0 else data
+    return Chunk(start, found.get(_CHUNK_SIZE, 0), found.get(_CHUNK_PLAIN_SIZE, 0))
+
+
+def look_at_pages(file: IO[bytes], chunk: Chunk) -> Pages:
+    """What the headers of a chunk's pages say. Raises: ValueError: they are none.
+
+    Costs a read of some bytes and 20 us a page.
+    """
+    largest, at, encodings = 0, chunk.start, set[int]()
+    end = chunk.start + chunk.size
+    for _ in range(_PAGES_MAX):
+        if at >= end:
+            return Pages(largest, frozenset(encodings))
+        if at < 0:
+            raise ValueError("a page lies before the file")
+        file.seek(at)
+        header = _Compact(file.read(min(_HEADER_BYTES_MAX, end - at)))
+        plain, compressed, encoding = _page(header)
+        if plain < 0 or compressed < 0:
+            raise ValueError("a page has no size")
+        largest = max(largest, plain)
+        encodings.add(encoding)
+        at += header.at + compressed
+    raise ValueError(f"a column has more than {_PAGES_MAX:,} pages in one group of rows")
+
+
+def _page(header: "_Compact") -> tuple[int, int, int]:
+    """The size of a page, without and with compression, and the encoding of its values; -1 for what is not there."""
+    plain = compressed = encoding = -1
+    for field, kind in header.fields():
+        if field == _PLAIN_SIZE and kind in _INTEGERS:
+            plain = header.signed()
+        elif field == _COMPRESSED_SIZE and kind in _INTEGERS:
+            compressed = header.signed()
+        elif field in _ENCODING_IN and kind == _STRUCT:
+            for below, kind_below in header.fields():
+                if below == _ENCODING_IN[field] and kind_below in _INTEGERS:
+                    encoding = header.signed()
+                else:
+                    header.pass_over(kind_below)
+        else:
+            header.pass_over(kind)
+    return plain, compressed, encoding
+
+
+class _Compact:
+    """Thrift's compact protocol, read up to `at`. Every method raises ValueError when the bytes end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.at = 0
+
+    def fields(self) -> Iterator[tuple[int, int]]:
+        """The number and the kind of each field of a struct; whoever iterates reads its value or passes over it."""
+        field = 0
+        while (byte := self._byte()) != 0:
+            step = byte >> 4
+            field = field + step if step else self.signed()
+            yield field, byte & 0x0F
+
+    def count_of(self, kind: int) -> int:
+        """How many items of this kind a list has."""
+        count, found = self._list()
+        if count and found != kind:
+            raise ValueError("a list holds something else")
+        return count
+
+    def signed(self) -> int:
+        """An integer."""
+        value = self._number()
+        return (value >> 1) ^ -(value & 1)
+
+    def pass_over(self, kind: int, deep: int = 0, *, in_list: bool = False) -> None:
+        """Passes over a value."""
+        if kind in _INTEGERS:
+            self._number()
+        elif kind == _BINARY:
+            size = self._number()
+            self.at += size
+        elif kind == _STRUCT:
+            self._pass_over_struct(deep)
+        elif kind in (1, 2):  # A boolean, which only in a list takes a byte.
+            self.at += in_list
+        elif kind in _LISTS:
+            count, below = self._list()
+            for _ in range(count):
+                self.pass_over(below, deep + 1, in_list=True)
+        elif kind in (3, 7):
+            self.at += 1 if kind == 3 else 8
+        else:
+            raise ValueError("a value is of no known kind")
+
+    def _pass_over_struct(self, deep: int) -> None:
+        if deep > _DEEP_MAX:
+            raise ValueError("a struct is nested too deep")
+        # Most of a footer is passed over, so the usual kinds are without a call.
+        data, at = self._data, self.at
+        try:
+            while (byte := data[at]) != 0:
+                at += 1
+                kind = byte & 0x0F
+                if byte >> 4 and kind in _INTEGERS:
+                    while data[at] >= 0x80:
+                        at += 1
+                    at += 1
+                elif not byte >> 4 or kind > 2:
+                    self.at = at
+                    if not byte >> 4:
+                        self._number()
+                    self.pass_over(kind, deep + 1)
+                    at = self.at
+        except IndexError as error:
+            raise ValueError("a struct has no end") from error
+        self.at = at + 1
+
+    def _list(self) -> tuple[int, int]:
+        byte = self._byte()
+        count = byte >> 4 if byte >> 4 < 15 else self._number()
+        if count > len(self._data):
+            raise ValueError("a list has more items than bytes")
+        return count, byte & 0x0F
+
+    def _byte(self) -> int:
+        if self.at >= len(self._data):
+            raise ValueError("a struct has no end")
+        self.at += 1
+        return self._data[self.at - 1]
+
+    def _number(self) -> int:
+        value = shift = 0
+        while shift < 64:
+            byte = self._byte()
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+        raise ValueError("a number has no end")
