@@ -23,6 +23,9 @@ FORMAT_OF_CONTENT_TYPE: dict[str, Format] = {
 }
 
 
+_CAME_LATER = ("expires_at", "ttl", "allow_unreadable")
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """How a body is to be read and applied. Columns matter to CSV and Parquet only.
 
@@ -43,6 +46,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     rejected_max: int = limits.REJECTED_PER_RECEIPT_MAX
     expires_at: str | None = None
     ttl: str | None = None
+    allow_unreadable: bool = False
 
     def request(self, now: float, fingerprint: str = "") -> Request:
         """What the population is asked at a time in Unix seconds. Raises: ExpiryInvalid, ExpiryPast."""
@@ -58,16 +62,16 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             fingerprint=fingerprint,
             rejected_max=self.rejected_max,
             end=said_of(self.expires_at, self.ttl, now),
+            allow_unreadable=self.allow_unreadable,
         )
 
     def digest(self) -> bytes:
         """What tells it from other orders. What came to orders later is left out where it says nothing, so that a key
         which was used before is still known."""
-        said = {
-            name: value for name, value in msgspec.structs.asdict(self).items() if name not in ("expires_at", "ttl")
-        }
-        ends = {name: value for name in ("expires_at", "ttl") if (value := getattr(self, name)) is not None}
-        return msgspec.json.encode(said | ends)
+        said = msgspec.structs.asdict(self)
+        return msgspec.json.encode(
+            {name: value for name, value in said.items() if name not in _CAME_LATER or value not in (None, False)}
+        )
 
 
 def import_body(

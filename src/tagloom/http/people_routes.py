@@ -23,6 +23,7 @@ from tagloom.http.people import USERS, VISITORS, PeopleDoor
 from tagloom.http.routing import Route
 from tagloom.http.shapes import PeoplePage, PersonTags, TagsBody
 from tagloom.model import PersonRecord, Receipt
+from tagloom.refusals import MirrorUnreadable
 
 EXPORTS = tuple(CONTENT_TYPE_OF_FORMAT.values())
 
@@ -209,6 +210,12 @@ TAGGINGS: tuple[Route, ...] = (
                 kind="flag",
                 default=False,
             ),
+            Parameter(
+                name="allow_unreadable",
+                description="Let a mirror go on although a line cannot be read and names nobody who is known.",
+                kind="flag",
+                default=False,
+            ),
             SOURCE,
             Parameter(name="user_column", description="CSV and Parquet: the column of users.", default="user"),
             Parameter(name="visitor_column", description="CSV and Parquet: of visitors.", default="visitor"),
@@ -223,6 +230,7 @@ TAGGINGS: tuple[Route, ...] = (
             problems.TagProblem,
             problems.ColumnsInvalid,
             problems.MirrorEmpty,
+            MirrorUnreadable,
             problems.IdempotencyKeyReused,
             problems.TagIsAlias,
             problems.TooManyTags,

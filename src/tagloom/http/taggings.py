@@ -38,6 +38,7 @@ def _order(call: Call) -> Order:
         lowercase=call.find_text("normalize") == "lowercase",
         dry_run=call.flag("dry_run"),
         allow_empty=call.flag("allow_empty"),
+        allow_unreadable=call.flag("allow_unreadable"),
         idempotency_key=call.idempotency_key(),
         user_column=call.text("user_column"),
         visitor_column=call.text("visitor_column"),

@@ -21,6 +21,7 @@ from tagloom.importing.imports import Imports, tally_of
 from tagloom.importing.leasing import Leases, Lost, keep_working
 from tagloom.importing.reading import parts_of
 from tagloom.model import Environment, Foreseen, Mode, Origin, Receipt
+from tagloom.refusals import MirrorUnreadable
 from tagloom.store.imports_port import APPLIED, Hold, Import, ImportState, Plan
 from tagloom.store.port import Control, Part, Population, Request, Step
 from tagloom.tags import is_at_or_below, parse_tag
@@ -142,18 +143,27 @@ class Worker:
     # Planning.
 
     def _look(self, environment: Environment, run: Import) -> None:
+        unreadable: str | None = None
         try:
             plan = self._plan(environment, run)
         except problems.MirrorEmpty as problem:
             self._hold(run, "source-empty", problem.detail, None)
             return
+        except MirrorUnreadable as problem:
+            unreadable = problem.detail
+            # Whoever approves it sees what it would do.
+            plan = self._plan(environment, replace(run, is_approved=True))
         total = self._control.get_import(run.id).rows_read
-        if not run.runs_after_plan:
-            self._put(run, "planned", plan=plan, rows_total=total)
-        elif (detail := self._too_much(run, plan)) is not None:
+        too_much = self._too_much(run, plan) if run.runs_after_plan else None
+        if too_much is not None:
+            detail = too_much if unreadable is None else f"{too_much} {unreadable}"
             self._hold(run, "removes-much", detail, plan, rows_total=total)
-        else:
+        elif unreadable is not None:
+            self._hold(run, "lines-unreadable", unreadable, plan, rows_total=total)
+        elif run.runs_after_plan:
             self._put(run, "running", plan=plan, rows_total=total)
+        else:
+            self._put(run, "planned", plan=plan, rows_total=total)
 
     def _hold(self, run: Import, hold: Hold, detail: str, plan: Plan | None, **more: object) -> None:
         self._put(run, "held", hold=hold, detail=detail, plan=plan, is_approved=False, **more)
@@ -207,18 +217,21 @@ class Worker:
 
     def _run(self, environment: Environment, run: Import) -> None:
         population = self._population_of(environment)
-        if run.plan is not None and not run.is_approved and not population.steps(run.id):
-            if (detail := self._too_much(run, run.plan)) is not None:
-                self._hold(run, "removes-much", detail, run.plan)
-                return
-            if not self._run_as_planned(environment, run, run.plan):
-                return
-        else:
-            try:
+        try:
+            if run.plan is not None and not run.is_approved and not population.steps(run.id):
+                if (detail := self._too_much(run, run.plan)) is not None:
+                    self._hold(run, "removes-much", detail, run.plan)
+                    return
+                if not self._run_as_planned(environment, run, run.plan):
+                    return
+            else:
                 self._apply(environment, run, None)
-            except problems.MirrorEmpty as problem:
-                self._hold(run, "source-empty", problem.detail, None)
-                return
+        except problems.MirrorEmpty as problem:
+            self._hold(run, "source-empty", problem.detail, None)
+            return
+        except MirrorUnreadable as problem:
+            self._hold(run, "lines-unreadable", problem.detail, run.plan)
+            return
         tally = tally_of(population.steps(run.id))
         total = self._control.get_import(run.id).rows_read
         self._put(run, "done", tally=tally, rows_total=total)
@@ -279,6 +292,7 @@ def _request(run: Import, rejected_max: int) -> Request:
         under=parse_tag(run.under) if run.under else None,
         lowercase=run.lowercase,
         allow_empty=run.is_approved or run.allows_empty,
+        allow_unreadable=run.is_approved,
         rejected_max=rejected_max,
         owner=run.owner,
         end=stored_said(run.expires_at, run.ttl),

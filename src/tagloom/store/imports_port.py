@@ -33,7 +33,7 @@ ASKING: tuple[ImportState, ...] = ("planned", "held")
 ENDED: tuple[ImportState, ...] = ("cancelled", "done", "failed")
 ImportFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
 Compression: TypeAlias = Literal["none", "gzip", "zstd"]
-Hold: TypeAlias = Literal["removes-much", "source-empty", "plan-changed"]
+Hold: TypeAlias = Literal["removes-much", "source-empty", "plan-changed", "lines-unreadable"]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
