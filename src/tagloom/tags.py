@@ -11,6 +11,9 @@ from tagloom import limits, problems
 # Most tags there are; each of them keeps every rule. What does not match is looked at character by character.
 _PLAIN = re.compile(r"[a-z0-9_.-]{1,64}(?:/[a-z0-9_.-]{1,64}){0,2}")
 
+# Four times the longest tag: so many characters of another form of Unicode become that at most.
+_CHARACTERS_LOOKED_AT_MAX = 4 * limits.LEVELS_PER_TAG_MAX * (limits.CHARACTERS_PER_LEVEL_MAX + 1)
+
 TagPath = NewType("TagPath", str)
 """A string that `parse_tag` returned: 1 to 3 levels joined by `/`, NFC, lower case."""
 
@@ -26,6 +29,8 @@ def parse_tag(text: str) -> TagPath:
     """
     if _PLAIN.fullmatch(text):
         return TagPath(text)
+    if len(text) > _CHARACTERS_LOOKED_AT_MAX:
+        raise _endless(text)
     path = unicodedata.normalize("NFC", text)
     if not path:
         raise problems.TagIsEmpty("The tag is empty.", value="", rule="not empty", position=0)
@@ -52,6 +57,17 @@ def parse_tag(text: str) -> TagPath:
         _check_level(path, level, position)
         position += len(level) + 1
     return TagPath(path)
+
+
+def _endless(text: str) -> problems.TagProblem:
+    """The problem of a text that is too long to be looked at character by character."""
+    shown = printable(text)
+    count = text.count("/") + 1
+    if count > limits.LEVELS_PER_TAG_MAX:
+        says = f"'{shown}' has {count} levels."
+        return problems.TagHasTooManyLevels(says, value=shown, rule="one to three levels", position=0)
+    says = f"'{shown}' has {len(text)} characters; a level has at most {limits.CHARACTERS_PER_LEVEL_MAX}."
+    return problems.TagLevelTooLong(says, value=shown, rule="at most 64 characters a level", position=0)
 
 
 def _check_level(path: str, level: str, position: int) -> None:

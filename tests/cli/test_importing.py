@@ -278,7 +278,7 @@ def test_a_large_file_is_applied_in_steps_of_which_each_is_a_version(
     load: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 10)
-    monkeypatch.setattr("tagloom.intake.mapped.ROWS_PER_PART", 10)
+    monkeypatch.setattr("tagloom.intake.delimited.ROWS_PER_PART", 10)
     write(load.data / "plans.json", PLANS)
     text = "id,plan\n" + "".join(f"u{n},Plan {n}\n" for n in range(25))
 

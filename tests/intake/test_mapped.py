@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits, problems
+from tagloom import problems
+from tagloom.intake.looking import read_records
 from tagloom.intake.mapped import read_mapped
-from tagloom.intake.rows import read_records
 from tagloom.mappings import (
     Band,
     BandsColumn,
@@ -84,7 +84,7 @@ def meant(mapping: Mapping, lines: dict[int, dict[str, Cell]]) -> dict[int, tupl
         try:
             _, person = record_person(mapping, record)
             tags = record_tags(mapping, record)
-        except problems.LineInvalid:
+        except (problems.LineInvalid, problems.PersonIdInvalid):
             person, tags = "", ("",)
         found[number] = ("", ()) if "" in tags else (person, tuple(sorted(tags)))
     return found
@@ -209,9 +209,9 @@ def test_bom_crlf_quotes_column_order_delimiter_and_empty_lines_change_nothing(t
         ("a,Gold,1_0,", "Column 'age': '1_0' is no number."),
         ("a,Gold,-1,", "Column 'age': '-1' lies in no band."),
         ("a,Gold,99.01,", "Column 'age': '99.01' lies in no band."),
-        ("a,Gold,4", "The row has 3 cells, and the header names 4 columns."),
-        ("a,Gold,4,,", "The row has 5 cells, and the header names 4 columns."),
-        (",Gold,4,", "The row names no person."),
+        ("a,Gold,4", "Line 3 has 3 cells, and the header names 4 columns."),
+        ("a,Gold,4,,", "Line 3 has 5 cells, and the header names 4 columns."),
+        (",Gold,4,", "Line 3 names no person."),
     ],
 )
 def test_a_row_that_cannot_be_understood_is_rejected_alone_and_says_why(tmp_path: Path, row: str, says: str) -> None:
@@ -235,15 +235,38 @@ def test_header_and_mapping_must_name_the_same_columns(tmp_path: Path, header: s
         read_small(tmp_path, f"{header}\n")
 
 
-@pytest.mark.parametrize("rows", ['a,"Go"ld,4,\n', 'a,"Gold,4,\n', "a,\udcff,4,\n", "a\n" * 3 + "\udcff"])
-def test_broken_quotes_and_bytes_that_are_not_utf8_are_refused(tmp_path: Path, rows: str) -> None:
-    with pytest.raises(problems.BodyInvalid, match="cannot be read as CSV behind line"):
-        read_small(tmp_path, f"id,plan,age,note\n{rows}")
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (b'b,"Go"ld,4,', "Line 3 has text behind a closing quote, in column 'plan'"),
+        (b'b,"Gold" ,4,', "Line 3 has text behind a closing quote, in column 'plan'"),
+        (b'b,"Gold,4,', "Line 3 has a quote that is never closed, in column 'plan'"),
+        (b"b,\xff,4,", "Line 3 is not UTF-8 at byte 2, in column 'plan'"),
+        (b"b," + b"x" * 1_200_000, "Line 3 has more than 1048576 bytes"),
+        (b"id,plan,age,note", "Line 3 repeats the header"),
+    ],
+)
+def test_a_bad_line_of_a_mapped_file_is_rejected_alone_and_the_rest_goes_on(
+    tmp_path: Path, row: bytes, says: str
+) -> None:
+    path = tmp_path / "people.csv"
+    path.write_bytes(b"id,plan,age,note\na,Gold,1,\n" + row + b"\nc,Gold,5,x\nd,Free,20,\n")
+
+    parts = list(read_mapped(path, "csv", "none", parse_mapping_toml(SMALL_MAPPING, "small.toml")))
+
+    (rejected,) = [each for part in parts for each in part.rejected]
+    assert (rejected.line, rejected.problem.startswith("line-")) == (3, True)
+    assert rejected.detail.startswith(says)
+    assert [number for part in parts for number in part.lines.tolist()] == [2, 4, 5]
 
 
-def test_an_endless_line_is_refused_without_being_held(tmp_path: Path) -> None:
-    with pytest.raises(problems.BodyInvalid, match="more than"):
-        read_small(tmp_path, "id,plan,age,note\na," + "x" * (limits.LINE_BYTES_MAX + 10))
+def test_a_cell_may_be_as_long_as_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("id,plan,age,note\na,Gold,1," + "x" * 200_000 + "\n")
+
+    (part,) = read_mapped(path, "csv", "none", parse_mapping_toml(SMALL_MAPPING, "small.toml"))
+
+    assert (part.lines.tolist(), part.rejected) == ([2], ())
 
 
 def test_a_text_that_is_no_parquet_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A file of the command line on its way through an import: brought, planned or run, and asked how far it is."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,9 +15,13 @@ from tagloom import limits, problems
 from tagloom.cli.site import Bringing, OnRows, Plain, Site
 from tagloom.importing.folder import chunks_of, compression_at
 from tagloom.importing.imports import format_of
+from tagloom.intake import plain_mapping
+from tagloom.intake.headers import Selection, open_table
 from tagloom.intake.json_body import lines_of_json
+from tagloom.intake.looking import read_records
+from tagloom.intake.opening import opened
 from tagloom.intake.records import columns_invalid
-from tagloom.intake.rows import read_records
+from tagloom.intake.rows import read_bytes
 from tagloom.mappings import ListColumn, Mapping, TagColumn, parse_mapping, parse_mapping_toml
 from tagloom.model import Mode, Receipt, Rejected
 from tagloom.sources import Remote, parse_address
@@ -42,6 +46,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     under: str | None = None
     lowercase: bool = False
     allow_empty: bool = False
+    allow_unreadable: bool = False
     user_column: str = "user"
     visitor_column: str = "visitor"
     tag_column: str = "tag"
@@ -157,11 +162,17 @@ def _through(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
             case "held", "plan-changed" if wanted.share_removed_max is None:
                 # Nobody asked to be asked; others wrote meanwhile, and it does what it does now.
                 site.ask_import(id, "approve")
+            case "held", "lines-unreadable" if wanted.allow_unreadable and wanted.is_trial:
+                # It was planned before it was held.
+                return run
+            case "held", "lines-unreadable" if wanted.allow_unreadable:
+                site.ask_import(id, "approve")
             case "held", hold:
                 site.ask_import(id, "cancel")
                 if hold == "source-empty":
                     raise problems.MirrorEmpty(run["detail"])
-                raise problems.ImportHeld(f"{run['detail']} Nothing was applied.")
+                remedy = " Here that is --allow-unreadable." if hold == "lines-unreadable" else ""
+                raise problems.ImportHeld(f"{run['detail']}{remedy} Nothing was applied.")
             case _:
                 raise _problem_of(run)
 
@@ -281,7 +292,11 @@ def _columns_mapping(wanted: Wanted, path: Path, format: ImportFormat) -> Mappin
     user, visitor, tag = wanted.user_column, wanted.visitor_column, wanted.tag_column
     if format == "ndjson" or (user, visitor, tag) == _PLAIN_COLUMNS:
         return None
-    names = list(read_records(path, format, compression_at(path)).names)
+    if format == "csv":
+        with closing(opened(read_bytes(path, compression_at(path)))) as text:
+            names = open_table(text, Selection(plain_mapping(user, visitor, tag), is_plain=True)).names
+    else:
+        names = list(read_records(path, format, compression_at(path)).names)
     lists = ["tags"] if format == "parquet" else []
     column = next((name for name in (tag, *lists) if name in names), None)
     if column is None or not {user, visitor} & set(names):

@@ -24,10 +24,14 @@ from rich.text import Text
 from tagloom import problems
 from tagloom.cli.carrying import Carried, OnBytes, Wanted, carried, file_format, name_of, written_rejected
 from tagloom.cli.options import (
+    AllowEmptyOption,
+    AllowUnreadableOption,
     DataOption,
     EnvironmentOption,
     ExpiresAtOption,
     JsonOption,
+    RejectedOption,
+    RejectedRowsOption,
     SpaceOption,
     TokenOption,
     TtlOption,
@@ -59,7 +63,8 @@ def import_file(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="As --dry-run, tag by tag and tribe by tribe.")] = False,
     normalize: Annotated[str | None, typer.Option(help="lowercase: fold capitals instead of refusing them.")] = None,
-    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Let an empty mirror take every tag.")] = False,
+    allow_empty: AllowEmptyOption = False,
+    allow_unreadable: AllowUnreadableOption = False,
     share_removed_max: Annotated[
         int | None, typer.Option(min=0, max=100, help="Apply nothing if more than this percent of taggings would go.")
     ] = None,
@@ -75,10 +80,8 @@ def import_file(
     secret: Annotated[
         str | None, typer.Option(help="The secret of the installation that opens the address, by its name.")
     ] = None,
-    rejected: Annotated[Path | None, typer.Option(help="Write why lines were rejected to this CSV or NDJSON.")] = None,
-    rejected_rows: Annotated[
-        Path | None, typer.Option(help="Write the rejected rows to this file, to be mended and imported.")
-    ] = None,
+    rejected: RejectedOption = None,
+    rejected_rows: RejectedRowsOption = None,
     ttl: TtlOption = None,
     expires_at: ExpiresAtOption = None,
     as_json: JsonOption = False,
@@ -92,6 +95,7 @@ def import_file(
         under=under,
         lowercase=_is_lowered(normalize),
         allow_empty=allow_empty,
+        allow_unreadable=allow_unreadable,
         user_column=user_column,
         visitor_column=visitor_column,
         tag_column=tag_column,

@@ -30,6 +30,17 @@ TtlOption = Annotated[
 ExpiresAtOption = Annotated[
     str | None, typer.Option("--expires-at", help="When they end instead: a time such as 2026-12-24T18:00:00Z.")
 ]
+AllowEmptyOption = Annotated[bool, typer.Option("--allow-empty", help="Let an empty mirror take every tag.")]
+AllowUnreadableOption = Annotated[
+    bool, typer.Option("--allow-unreadable", help="Mirror although unreadable lines name nobody known.")
+]
+RejectedOption = Annotated[
+    Path | None, typer.Option("--rejected", help="Write why lines were rejected to this CSV or NDJSON.")
+]
+RejectedRowsOption = Annotated[
+    Path | None,
+    typer.Option("--rejected-rows", help="Write the rejected rows to this file, to be mended and imported."),
+]
 VisitorOption = Annotated[bool, typer.Option("--visitor", help="The id is a visitor's, not a user's.")]
 
 

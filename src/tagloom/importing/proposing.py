@@ -16,7 +16,9 @@ import msgspec
 
 from tagloom import limits, problems
 from tagloom.importing.folder import compression_at
-from tagloom.intake.rows import read_bytes, read_records
+from tagloom.intake.headers import USER_NAMES, snake
+from tagloom.intake.looking import read_records
+from tagloom.intake.rows import read_bytes
 from tagloom.mappings import (
     FALSE,
     NUMBER,
@@ -40,11 +42,6 @@ from tagloom.mappings import (
 from tagloom.store.imports_port import Compression, ImportFormat
 from tagloom.tags import parse_tag, printable
 
-# Names of columns in snake case, the likeliest first.
-USER_NAMES = (
-    *("user", "user_id", "userid", "customer_id", "customerid", "external_id", "member_id", "person_id"),
-    *("profile_id", "contact_id", "account_id", "client_id", "subscriber_id", "id"),
-)
 VISITOR_NAMES = ("visitor", "visitor_id", "visitorid", "anonymous_id", "anonymousid", "cookie_id")
 TAG_NAMES = ("tag", "tag_path", "segment")
 LIST_NAMES = ("tags", "segments", "interests", "labels")
@@ -123,7 +120,8 @@ def beginning_of(path: Path, format: ImportFormat, compression: Compression) -> 
 
     Raises: BodyInvalid, ColumnsInvalid: not even its first rows can be read.
     """
-    records = read_records(path, format, compression)
+    remarks: list[str] = []
+    records = read_records(path, format, compression, remark=remarks.append, is_cut=True)
     rows: list[FirstRow] = []
     with closing(records.rows):
         try:
@@ -219,7 +217,7 @@ def proposed_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Ma
 
 def _people(columns: dict[str, list[Cell]]) -> tuple[str | None, str | None]:
     """The columns of users and of visitors; where no name says which, the first one that differs in every row."""
-    by_name = {_snake(name): name for name in reversed(columns)}
+    by_name = {snake(name): name for name in reversed(columns)}
     user = next((by_name[name] for name in USER_NAMES if name in by_name), None)
     visitor = next((by_name[name] for name in VISITOR_NAMES if name in by_name), None)
     if user is None and visitor is None:
@@ -326,25 +324,19 @@ def _is_tag(text: str) -> bool:
 # Names.
 
 
-def _snake(name: str) -> str:
-    """A column's name in snake case: `customerID`, `Customer Id` and `customer.id` are `customer_id`."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.replace("[*]", ""))
-    return "_".join(re.split(r"[\s_.\-/]+", spaced.strip().lower()))
-
-
 def _title(name: str) -> str:
     """What a column's values are called: the last level of a path that says something."""
     levels = name.split(".")
-    if len(levels) > 1 and _snake(levels[-1]) in GENERIC_NAMES:
+    if len(levels) > 1 and snake(levels[-1]) in GENERIC_NAMES:
         levels.pop()
-    return _snake(levels[-1])
+    return snake(levels[-1])
 
 
 def levels_of(names: Sequence[str]) -> Iterator[str]:
     """A level for each column, different for all."""
     taken = set[str]()
     for number, name in enumerate(names, 1):
-        tries = (level_of(each.replace("_", " ")) for each in (_title(name), _snake(name)))
+        tries = (level_of(each.replace("_", " ")) for each in (_title(name), snake(name)))
         level = next((each for each in tries if each not in taken and _is_tag(each)), f"column-{number}")
         taken.add(level)
         yield level
