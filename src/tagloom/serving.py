@@ -7,7 +7,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, MutableMapping
+from typing import Any
 
 import structlog
 import uvloop
@@ -93,10 +95,37 @@ async def _serve(installation: Installation, host: str, port: int) -> None:
     await server.serve()
 
 
+def frames_of(error: BaseException) -> list[str]:
+    """Where an error came from, without what it says and without values: both may hold rows of a customer."""
+    found = [f"{type(error).__name__}"]
+    for frame in traceback.extract_tb(error.__traceback__):
+        found.append(f"  {frame.filename}:{frame.lineno} in {frame.name}")
+    return found
+
+
+def _without_values(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Turns the error of a log line into the places it came from."""
+    found = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        event["exception"] = "\n".join(frames_of(error))
+    return event
+
+
 def log_troubles() -> None:
-    """Logs of a command that serves nothing: what went wrong, to standard error, unless somebody said otherwise."""
+    """Logs of a command that serves nothing: what went wrong, to standard error, unless somebody said otherwise.
+
+    Errors are told by the places they came from: who runs a command pastes into a ticket what it prints.
+    """
     if not structlog.is_configured():
         structlog.configure(
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                _without_values,
+                structlog.dev.ConsoleRenderer(colors=False),
+            ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
             logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         )

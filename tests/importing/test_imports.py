@@ -87,7 +87,7 @@ def test_ndjson_of_the_plain_form_may_add_and_remove(desk: Desk) -> None:
 def test_nothing_is_left_of_a_file_that_is_not_taken(desk: Desk) -> None:
     for body, name, how in (
         (b"", "crm.csv", {}),
-        (BODY, "crm.xlsx", {}),
+        (BODY, "crm.pdf", {}),
         (BODY, "crm.csv", {"under": "CRM"}),
         (BODY, "crm.csv", {"mode": "change"}),
         (BODY, "crm.csv", {"mapping": Mapping()}),
@@ -268,7 +268,7 @@ def test_a_file_that_means_something_else_by_now_is_read_again(desk: Desk, monke
     desk.run(b"user,tag\nada,a\n")
     brought, happened = desk.bring(b"user,tag\nada,b\nbob,a\n"), False
 
-    def parts(path: Path, run: Import) -> Iterator[Part]:
+    def parts(path: Path, run: Import, remark: object = None) -> Iterator[Part]:
         nonlocal happened
         for each in parts_of(path, run):
             yield each
@@ -470,6 +470,26 @@ def test_a_mirror_with_a_line_that_cannot_be_read_takes_nothing_from_whom_it_may
 
     assert (done.state, done.tally.removed, done.tally.rejected_count) == ("done", 0, 1)
     assert [desk.tags(id) for id in "ab"] == [("crm/x",)] * 2
+
+
+def test_ids_that_look_wrong_are_counted_before_the_run(desk: Desk) -> None:
+    ids = ['"=""00123"""', "1.58292E+18", "1,5e18", "NULL", "N/A", " u1", "u2 ", "u3", "E+", "Nina", "-1"]
+    body = "user;tag\r" + "".join(f"{id};a\r" for id in ids)
+    run = desk.bring(body.encode())
+
+    desk.imports.plan(desk.environment, run.id)
+    desk.work()
+
+    plan = desk.get(run).plan
+    assert plan is not None
+    assert [each.split(",")[0].split(":")[0] for each in plan.warnings] == [
+        "Its lines end with CR alone",
+        "2 of the ids look like numbers that a spreadsheet has rounded",
+        "2 of the ids say that there is none",
+        "1 of the ids are formulas",
+        "2 of the ids begin or end with a space.",
+    ]
+    assert plan.foreseen.receipt.new_people == len(ids)
 
 
 def test_a_mirror_with_a_line_that_names_nobody_known_waits_for_an_approval(desk: Desk) -> None:

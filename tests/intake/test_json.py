@@ -72,6 +72,9 @@ def refuse_constant(name: str) -> None:
 def slow_ndjson(body: bytes, *, allow_change: bool = False) -> tuple[list[Line], list[tuple[int, str]]]:
     """The good lines of a body, and the bad ones."""
     good, bad = [], []
+    if b"\n" not in body:
+        # Where no line ends with LF, CR alone ends it.
+        body = body.replace(b"\r", b"\n")
     for number, text in enumerate(body.split(b"\n"), 1):
         if text.strip(b" \t\r"):
             try:

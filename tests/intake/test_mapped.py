@@ -373,3 +373,60 @@ def test_a_mapping_of_toml_that_cannot_be_used_says_why(text: str, says: str) ->
         parse_mapping_toml(text, "mapping.toml")
 
     assert says in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("true", "is true or false and no id"),
+        ('{"$oid":"64b7"}', "is an object and no id"),
+        ("[1]", "is a list and no id"),
+        ("1.5", "has a fraction"),
+        ("1e999", "beyond 2^53"),
+        ("9007199254740992", "beyond 2^53"),
+    ],
+)
+def test_nothing_becomes_an_id_that_is_none(tmp_path: Path, value: str, says: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(
+        f'{{"id":{value},"p":"x","other":"known"}}\n{{"id":9007199254740991,"p":"x"}}\n{{"id":-7.0,"p":"y"}}\n'
+    )
+
+    (part,) = read_mapped(path, "ndjson", "none", Mapping(user="id", columns=(ListColumn(column="p"),)))
+
+    assert list(part.key_list()) == [b"u9007199254740991", b"u-7"]
+    (rejected,) = part.rejected
+    assert says.removeprefix("has ") in rejected.detail
+    # Whoever else the line may name is looked up.
+    assert b"uknown" in part.doubts[0].keys
+
+
+@pytest.mark.parametrize("line", ['{"id":"u1","p":"x","p":"y"}', '{"id":"u1","a":{"b":1,"\\u0062":2},"p":"x"}'])
+def test_a_field_that_comes_twice_rejects_its_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(line + "\n")
+
+    (part,) = read_mapped(path, "ndjson", "none", Mapping(user="id", columns=(ListColumn(column="p"),)))
+
+    assert "more than once" in part.rejected[0].detail
+    assert b"uu1" in part.doubts[0].keys
+
+
+def test_values_of_json_are_plain_decimals(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text(
+        '{"id":"a","score":0.00005}\n{"id":"b","score":1e2}\n{"id":"c","score":0E-7}\n{"id":"d","score":1e-99}\n'
+    )
+    bands = BandsColumn(column="score", bands=(Band(to=1, tag="low"), Band(tag="high")))
+
+    (part,) = read_mapped(path, "ndjson", "none", Mapping(user="id", columns=(bands,)))
+
+    assert said([part]) == {1: ("a", ("low",)), 2: ("b", ("high",)), 3: ("c", ("low",)), 4: ("", ())}
+
+
+def test_a_value_too_long_for_a_level_is_not_cut_off() -> None:
+    values = ["x" * 64 + end for end in "ab"]
+    column = ValueColumn(column="p", branch="p")
+    mapping = Mapping(user="id", columns=(column,))
+
+    assert len({record_tags(mapping, {"id": "u", "p": value}) for value in values}) == 2

@@ -226,13 +226,15 @@ def upload(
     user_column: str | None = None,
     visitor_column: str | None = None,
     tag_column: str | None = None,
+    tag: str | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
     idempotency_key: str | None = None,
 ) -> Ask[Receipt]:
     """Sends a body as one batch. It carries an idempotency key, so that a second try never applies it twice.
 
-    What it gives ends at `expires_at` or after `ttl`, where its lines do not say.
+    What it gives ends at `expires_at` or after `ttl`, where its lines do not say. With `tag` the body names people
+    only, and everybody gets it.
     """
     query = query_of(
         mode=mode,
@@ -245,6 +247,7 @@ def upload(
         user_column=user_column,
         visitor_column=visitor_column,
         tag_column=tag_column,
+        tag=tag,
         expires_at=expires_at,
         ttl=ttl,
     )

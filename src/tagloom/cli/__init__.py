@@ -10,8 +10,8 @@ from typer.core import TyperGroup
 
 from tagloom import problems
 from tagloom.cli import demonstration, importing, installing, inviting, keeping, shelving, syncing, targeting, writing
-from tagloom.cli.speaking import complain, complain_of_files, complain_of_usage
-from tagloom.serving import log_troubles
+from tagloom.cli.speaking import complain, complain_of_fault, complain_of_files, complain_of_usage
+from tagloom.serving import frames_of, log_troubles
 
 # Typer gives no name to the class above this one; every complaint about the arguments is one.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -45,6 +45,9 @@ class Commands(TyperGroup):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             else:
                 complain_of_files(error)
+            return 1
+        except Exception as error:
+            complain_of_fault(frames_of(error))
             return 1
 
 

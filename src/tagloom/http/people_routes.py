@@ -196,7 +196,8 @@ TAGGINGS: tuple[Route, ...] = (
             "person named exactly these tags, at or below `under`. `mirror` does so for everybody: people left out "
             "lose theirs. A bad line is rejected alone, and listed with its number; the rest goes on. Lines of JSON and"
             " NDJSON may say when what they give ends, by `expires_at` or `ttl`; the parameters of these names do so "
-            "for all other lines."
+            "for all other lines. A body may be compressed by gzip or zstd, said by `Content-Encoding` or by its first "
+            "bytes."
         ),
         scopes=("tags:write",),
         parameters=(
@@ -217,6 +218,10 @@ TAGGINGS: tuple[Route, ...] = (
                 default=False,
             ),
             SOURCE,
+            Parameter(
+                name="tag",
+                description="CSV, NDJSON and JSON that name people only: everybody in the body gets this tag.",
+            ),
             Parameter(name="user_column", description="CSV and Parquet: the column of users.", default="user"),
             Parameter(name="visitor_column", description="CSV and Parquet: of visitors.", default="visitor"),
             Parameter(name="tag_column", description="CSV and Parquet: of tags.", default="tag"),

@@ -20,6 +20,8 @@ from tagloom.foresight import Foresight
 from tagloom.importing.imports import Imports, tally_of
 from tagloom.importing.leasing import Leases, Lost, keep_working
 from tagloom.importing.reading import parts_of
+from tagloom.intake.oddities import OddIds
+from tagloom.intake.opening import Remark
 from tagloom.model import Environment, Foreseen, Mode, Origin, Receipt
 from tagloom.refusals import MirrorUnreadable
 from tagloom.store.imports_port import APPLIED, Hold, Import, ImportState, Plan
@@ -123,10 +125,10 @@ class Worker:
 
     # Reading.
 
-    def _parts(self, run: Import) -> Iterator[Part]:
+    def _parts(self, run: Import, remark: Remark | None = None) -> Iterator[Part]:
         """The parts of the file, while the import is this worker's. Raises: Lost."""
         rows, told = 0, 0.0
-        with closing(parts_of(self._imports.folder.path(run.id), run)) as parts:
+        with closing(parts_of(self._imports.folder.path(run.id), run, remark)) as parts:
             for part in parts:
                 self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
                 told = self._now() if late else told
@@ -181,7 +183,9 @@ class Worker:
     def _plan(self, environment: Environment, run: Import) -> Plan:
         """What the import would do now. Raises: MirrorEmpty, and what reading the file raises."""
         request = _request(run, limits.REJECTED_PER_RECEIPT_MAX)
-        foreseen = self._foresight.apply(environment, self._parts(run), request)
+        remarks, odd = list[str](), OddIds()
+        parts = (_counted(part, odd) for part in self._parts(run, remarks.append))
+        foreseen = self._foresight.apply(environment, parts, request)
         taggings = self._taggings_before(environment, run, foreseen) if foreseen.receipt.removed else 0
         return Plan(
             id=secrets.token_hex(8),
@@ -191,6 +195,7 @@ class Worker:
             taggings=taggings,
             share_removed=100 * foreseen.receipt.removed / taggings if taggings else 0.0,
             emptied_tags=self._emptied(environment, foreseen),
+            warnings=(*dict.fromkeys(remarks), *odd.sentences()),
         )
 
     def _taggings_before(self, environment: Environment, run: Import, foreseen: Foreseen) -> int:
@@ -297,6 +302,11 @@ def _request(run: Import, rejected_max: int) -> Request:
         owner=run.owner,
         end=stored_said(run.expires_at, run.ttl),
     )
+
+
+def _counted(part: Part, odd: OddIds) -> Part:
+    odd.add(part.key_column())
+    return part
 
 
 def _effect(plan: Plan) -> Foreseen:

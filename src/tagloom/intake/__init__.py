@@ -16,7 +16,7 @@ from tagloom.intake.ndjson import read_ndjson
 from tagloom.intake.objects import ObjectReader, read_objects
 from tagloom.intake.opening import Remark, decompressed, opened
 from tagloom.intake.parquet import read_parquet
-from tagloom.mappings import Encoding, Mapping, TagColumn
+from tagloom.mappings import Mapping, TagColumn
 from tagloom.store.port import Part
 
 Format: TypeAlias = Literal["json", "ndjson", "csv", "parquet"]
@@ -32,7 +32,7 @@ def read_parts(
     tag_column: str = "tag",
     allow_change: bool = False,
     now: float | None = None,
-    encoding: Encoding = "utf-8",
+    compression: str | None = None,
     remark: Remark | None = None,
 ) -> Generator[Part, None, None]:
     """The parts of a body that comes in chunks of any size. Memory stays flat, whatever the body's size.
@@ -40,7 +40,8 @@ def read_parts(
     From the third part on a thread reads ahead; close the iterator before you close what `source` reads from.
     A bad line is rejected alone. With `allow_change`, lines carry `add` and `remove` in place of `tags`.
     Columns matter to CSV and Parquet only. `now`, in Unix seconds, is when lines are read that say when something ends;
-    without it, that is when they are. Texts may be compressed or of another encoding, see `opened`.
+    without it, that is when they are. `compression` is what the sender says of it; texts show it themselves.
+    `remark` hears of each step that was taken to read a text.
 
     Raises, while it is iterated:
         BodyInvalid, ColumnsInvalid, BodyTooLarge, and what `source` raises.
@@ -53,27 +54,36 @@ def read_parts(
         )
     match format:
         case "json":
-            text = opened(source, encoding=encoding, remark=remark)
-            return read_json(text, LineReader(allow_change=allow_change, now=now))
+            return read_json(
+                opened(source, compression=compression, remark=remark), LineReader(allow_change=allow_change, now=now)
+            )
         case "ndjson":
-            text = opened(source, encoding=encoding, remark=remark)
-            return read_ahead(partial(read_ndjson, allow_change=allow_change, now=now), text)
+            lines = partial(read_ndjson, allow_change=allow_change, now=now)
+            return read_ahead(lines, opened(source, compression=compression, remark=remark))
         case "csv":
             mapping = plain_mapping(user_column, visitor_column, tag_column)
-            text = opened(source, encoding=encoding, remark=remark)
-            return read_ahead(partial(read_delimited, selection=Selection(mapping, is_plain=True)), text)
+            rows = partial(read_delimited, selection=Selection(mapping, is_plain=True))
+            return read_ahead(rows, opened(source, compression=compression, remark=remark))
         case "parquet":
             columns = partial(read_parquet, user=user_column, visitor=visitor_column, tag=tag_column)
-            return read_ahead(columns, source)
+            return read_ahead(columns, source if compression is None else decompressed(source, named=compression))
         case _:
             assert_never(format)
 
 
 def read_text(
-    source: Iterator[bytes], format: Text, mapping: Mapping, *, remark: Remark | None = None
+    source: Iterator[bytes],
+    format: Text,
+    mapping: Mapping,
+    *,
+    compression: str | None = None,
+    remark: Remark | None = None,
 ) -> Generator[Part, None, None]:
-    """The parts of a text body by a mapping. Raises, while it is iterated: as `read_parts`."""
-    text = opened(source, encoding=mapping.encoding, remark=remark)
+    """The parts of a text body by a mapping. `remark` hears of each step that was taken to read it.
+
+    Raises, while it is iterated: as `read_parts`.
+    """
+    text = opened(source, encoding=mapping.encoding, compression=compression, remark=remark)
     match format:
         case "json":
             return read_json(text, ObjectReader(mapping))
@@ -90,4 +100,9 @@ def plain_mapping(user: str, visitor: str, tag: str) -> Mapping:
     return Mapping(user=user, visitor=visitor, columns=(TagColumn(column=tag, steps=()),))
 
 
-__all__ = ["Format", "Line", "decompressed", "key_of", "lines_part", "plain_mapping", "read_parts", "read_text"]
+def ids_mapping(tag: str, user: str = "user", visitor: str | None = "visitor") -> Mapping:
+    """What a file means that names people and no tags: everybody gets this one. It may be nothing but ids."""
+    return Mapping(user=user, visitor=visitor, tags=(tag,), header="if-any")
+
+
+__all__ = ["Format", "Line", "ids_mapping", "key_of", "lines_part", "plain_mapping", "read_parts", "read_text"]

@@ -99,8 +99,8 @@ class _Try(NamedTuple):
     names: list[str]
 
     def score(self) -> tuple[int, int]:
-        """More columns are likelier, then those without quotes around their names."""
-        quoted = sum(1 for name in self.names if len(name) > 1 and name[0] in "\"'" and name[-1] == name[0])
+        """More columns are likelier, then those without quotes at the ends of their names."""
+        quoted = sum(1 for name in self.names if name and (name[0] in "\"'" or name[-1] in "\"'"))
         return len(self.names), -quoted
 
 

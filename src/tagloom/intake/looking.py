@@ -47,7 +47,7 @@ def read_records(
         return parquet_records(path, names)
 
     def text(remark: Remark | None) -> Generator[bytes, None, None]:
-        chunks = _until_damaged(path, squeezed) if is_cut else read_bytes(path, squeezed)
+        chunks = bytes_of_beginning(path, squeezed) if is_cut else read_bytes(path, squeezed)
         return opened(chunks, encoding=encoding, remark=remark)
 
     match format:
@@ -62,7 +62,7 @@ def read_records(
             assert_never(format)
 
 
-def _until_damaged(path: Path, squeezed: Squeezed) -> Generator[bytes, None, None]:
+def bytes_of_beginning(path: Path, squeezed: Squeezed) -> Generator[bytes, None, None]:
     """The bytes of a file up to where its compression is damaged, or ends before its end."""
     with open_plain(path, squeezed) as file:
         while True:
@@ -84,7 +84,11 @@ def _table_records(text: Generator[bytes, None, None], names: Sequence[str] | No
     # A column that has no name, or the name of another, cannot be mapped, and need not be.
     shown = [name for name in table.names if name.strip() and counts[name] == 1] if names is None else list(names)
     if not shown:
-        raise problems.BodyInvalid("The file has no header.", line=1, rule="a header with a name for each column")
+        raise problems.ColumnsInvalid(
+            "No column of the file has a name of its own. Give each column a name in the header.",
+            line=1,
+            rule="each column once",
+        )
     for name in shown:
         if not counts[name]:
             raise columns_missing(table.names, [[name]])

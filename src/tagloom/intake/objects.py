@@ -1,6 +1,7 @@
 """Objects of any fields become lines by a mapping: the lines of NDJSON, or the items of a list of JSON."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -48,11 +49,13 @@ class ObjectReader:
         places: tuple[tuple[Kind, str | None], ...] = (("user", mapping.user), ("visitor", mapping.visitor))
         self._people = [(kind, name, finder_of(name)) for kind, name in places if name]
         self._kinds = [kind for kind, _, _ in self._people]
+        # A file of nothing but ids is one of texts or numbers.
+        self._bare = mapping.user if mapping.header == "if-any" else None
         self._columns = [(column.column, finder_of(column.column)) for column in mapping.columns]
 
     def line(self, text: bytes, number: int) -> Line:
         """What the object says. Raises: LineFault."""
-        found = object_of(text, number, self._decoder)
+        found = object_of(text, number, self._decoder, bare=self._bare)
         people: dict[Kind, str] = {}
         try:
             for kind, name, find in self._people:
@@ -82,8 +85,13 @@ class ObjectReader:
             raise LineFault(problem, _shown(value)) from unfit
 
 
-def object_of(text: bytes, number: int, decoder: "msgspec.json.Decoder[Any]") -> dict[str, Any]:
-    """The object that a line is, of which each field comes once. Raises: LineFault."""
+def object_of(
+    text: bytes, number: int, decoder: "msgspec.json.Decoder[Any]", bare: str | None = None
+) -> dict[str, Any]:
+    """The object that a line is, of which each field comes once; a text or number alone is the field `bare`.
+
+    Raises: LineFault.
+    """
     if len(text) > limits.LINE_BYTES_MAX:
         raise too_long(text, number)
     try:
@@ -93,6 +101,8 @@ def object_of(text: bytes, number: int, decoder: "msgspec.json.Decoder[Any]") ->
         pairs_of(text, number)
         says = "holds half of a character, such as \\ud83d" if HALF.search(text) else f"cannot be read: {error}"
         raise line_fault(text, number, printable(says)) from error
+    if bare is not None and isinstance(found, str | int | Decimal) and not isinstance(found, bool):
+        return {bare: found}
     if not isinstance(found, dict):
         raise line_fault(text, number, "is no JSON object")
     # More colons behind quotes than fields: one comes twice, or a text holds one too.

@@ -18,10 +18,13 @@ from tagloom.mappings import Encoding
 from tagloom.tags import printable
 
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+COMPRESSIONS: Final = tuple(_MAGIC.values())
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _PARQUET = b"PAR1"
 _UTF32 = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+# Texts of another kind begin so.
+KNOWN_BEGINNINGS = (ZIP_MAGIC, _OLD_EXCEL, BYTE_ORDER_MARK, *_UTF16, _PARQUET, *_MAGIC)
 _HEAD_BYTES = 65_536  # So much of a body shows how its lines end.
 _WITHOUT_QUESTION_BYTES = 67_108_864  # A body may grow to this, however small it is compressed.
 
@@ -29,15 +32,21 @@ Remark = Callable[[str], None]
 
 
 def opened(
-    source: Iterator[bytes], *, encoding: Encoding = "utf-8", remark: Remark | None = None
+    source: Iterator[bytes],
+    *,
+    encoding: Encoding = "utf-8",
+    compression: str | None = None,
+    remark: Remark | None = None,
 ) -> Generator[bytes, None, None]:
     """The chunks of a text body, of which the first says what it is. `remark` hears of each step that was taken.
+
+    `compression` is what the sender says of it.
 
     Raises, while it is iterated:
         BodyInvalid: it is damaged, or of a kind that is no text; BodyTooLarge: it grows beyond measure.
     """
     tell = remark if remark is not None else _ignored
-    head, rest = _head_of(decompressed(source, remark=tell))
+    head, rest = _head_of(decompressed(source, named=compression, remark=tell))
     if head.startswith(ZIP_MAGIC):
         yield from workbook_lines(_joined(head, rest), tell)
         return
