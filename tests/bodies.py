@@ -7,14 +7,14 @@ import numpy as np
 import pyarrow as pa
 
 from tagloom.model import Kind, Person, Rejected
-from tagloom.store.port import Part
+from tagloom.store.port import Doubt, Part
 
 
 class Line(NamedTuple):
     """What one line says: tags to add (or simply its tags) and, in mode `change`, tags to remove.
 
     An unreadable line is one that the reader rejects; when the person could be read all the same, they are held.
-    `end` says when what it gives ends (`expiry.Said`).
+    `end` says when what it gives ends (`expiry.Said`). `may_name` are those whom an unreadable line may be about.
     """
 
     person: Person | None
@@ -22,6 +22,7 @@ class Line(NamedTuple):
     remove: Sequence[str] = ()
     is_unreadable: bool = False
     end: int = 0
+    may_name: Sequence[Person] | None = None
 
 
 def user(id: str, *add: str, remove: Sequence[str] = ()) -> Line:
@@ -39,6 +40,11 @@ def unreadable(kind: Kind | None = None, id: str = "") -> Line:
     return Line(None if kind is None else Person(kind, id), is_unreadable=True)
 
 
+def doubtful(*ids: str) -> Line:
+    """A line that the reader cannot read, and which may be about any of these users."""
+    return Line(None, is_unreadable=True, may_name=[Person("user", id) for id in ids])
+
+
 def key_of(person: Person) -> bytes:
     """The key that stands for the person in a part."""
     return person.kind[0].encode() + person.id.encode()
@@ -52,11 +58,14 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
     taggings: list[tuple[int, int, bool]] = []
     rejected: list[Rejected] = []
     held: list[bytes] = []
+    doubts: list[Doubt] = []
     ends: list[int] = []
     for number, line in enumerate(lines, first_line):
         if line.is_unreadable:
             rejected.append(Rejected(number, "", "line-invalid", "The line cannot be read."))
             held.extend([key_of(line.person)] if line.person else [])
+            if line.may_name is not None:
+                doubts.append(Doubt(number, tuple(map(key_of, line.may_name))))
             continue
         assert line.person is not None
         for is_removal, named in ((False, line.add), (True, line.remove)):
@@ -75,6 +84,7 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
         rejected=tuple(rejected),
         held=tuple(held),
         ends=np.array(ends, np.int64) if any(ends) else None,
+        doubts=tuple(doubts),
     )
 
 

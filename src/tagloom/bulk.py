@@ -3,16 +3,16 @@
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 
 import msgspec
 
 from tagloom import limits, problems
 from tagloom.expiry import Said, said_of
-from tagloom.intake import Format, Line, key_of, lines_part, read_parts
+from tagloom.intake import Format, Line, ids_mapping, key_of, lines_part, read_parts, read_text
 from tagloom.model import Mode, Origin, Person, Receipt
-from tagloom.store.port import Population, Request
+from tagloom.store.port import Part, Population, Request
 from tagloom.tags import TagPath
 
 FORMAT_OF_CONTENT_TYPE: dict[str, Format] = {
@@ -23,10 +23,14 @@ FORMAT_OF_CONTENT_TYPE: dict[str, Format] = {
 }
 
 
+_CAME_LATER = ("expires_at", "ttl", "allow_unreadable", "tag", "compression")
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """How a body is to be read and applied. Columns matter to CSV and Parquet only.
 
-    `expires_at` or `ttl` say when what it gives ends, where its lines do not.
+    `expires_at` or `ttl` say when what it gives ends, where its lines do not. With `tag` the body names people only,
+    and everybody gets it. `compression` is what the sender says of the body.
     """
 
     format: Format
@@ -43,6 +47,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     rejected_max: int = limits.REJECTED_PER_RECEIPT_MAX
     expires_at: str | None = None
     ttl: str | None = None
+    allow_unreadable: bool = False
+    tag: TagPath | None = None
+    compression: str | None = None
 
     def request(self, now: float, fingerprint: str = "") -> Request:
         """What the population is asked at a time in Unix seconds. Raises: ExpiryInvalid, ExpiryPast."""
@@ -58,16 +65,16 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             fingerprint=fingerprint,
             rejected_max=self.rejected_max,
             end=said_of(self.expires_at, self.ttl, now),
+            allow_unreadable=self.allow_unreadable,
         )
 
     def digest(self) -> bytes:
         """What tells it from other orders. What came to orders later is left out where it says nothing, so that a key
         which was used before is still known."""
-        said = {
-            name: value for name, value in msgspec.structs.asdict(self).items() if name not in ("expires_at", "ttl")
-        }
-        ends = {name: value for name in ("expires_at", "ttl") if (value := getattr(self, name)) is not None}
-        return msgspec.json.encode(said | ends)
+        said = msgspec.structs.asdict(self)
+        return msgspec.json.encode(
+            {name: value for name, value in said.items() if name not in _CAME_LATER or value not in (None, False)}
+        )
 
 
 def import_body(
@@ -94,16 +101,30 @@ def import_body(
 
 def _applied(population: Population, body: Iterator[bytes], order: Order, fingerprint: str, now: float) -> Receipt:
     request = order.request(now, fingerprint)
-    parts = read_parts(
-        body,
-        order.format,
-        user_column=order.user_column,
-        visitor_column=order.visitor_column,
-        tag_column=order.tag_column,
-        allow_change=order.mode == "change",
-        now=now,
-    )
+    if order.tag is None:
+        parts = read_parts(
+            body,
+            order.format,
+            user_column=order.user_column,
+            visitor_column=order.visitor_column,
+            tag_column=order.tag_column,
+            allow_change=order.mode == "change",
+            now=now,
+            compression=order.compression,
+        )
+    else:
+        parts = _parts_of_people(body, order, order.tag)
     return population.apply(parts, request)
+
+
+def _parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Generator[Part, None, None]:
+    """The parts of a body that names people only. Raises: ContentTypeUnsupported, at once; as `read_parts`."""
+    if order.format == "parquet" or order.mode == "change":
+        raise problems.ContentTypeUnsupported(
+            "With 'tag' a body is CSV, NDJSON or JSON, and its mode is not 'change'.", rule="CSV, NDJSON or JSON"
+        )
+    mapping = ids_mapping(tag, order.user_column, order.visitor_column)
+    return read_text(body, order.format, mapping, compression=order.compression)
 
 
 def submit_tags(

@@ -21,6 +21,10 @@ from tagloom.model import Kind
 from tagloom.tags import parse_tag, printable
 
 Way = Literal["trim", "lowercase", "slug"]
+Encoding = Literal["utf-8", "utf-16", "windows-1252"]
+# "none": the columns are called 1, 2, 3, …; "if-any": a file of one column may lack a header, and holds ids. The first
+# line is a header when it is called as columns of ids are.
+Header = Literal["first-line", "none", "if-any"]
 # Columns named so say why a row was rejected. They are written behind a file's own, and nothing is read of them.
 REASON_PREFIX = "tagloom_"
 REASON_COLUMNS = tuple(REASON_PREFIX + name for name in ("line", "problem", "detail", "suggestion"))
@@ -96,7 +100,8 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How records become taggings. Columns are those of the header, or paths into objects: `profile.plan`, `tags[*]`.
 
     `prefix` goes in front of every tag, `tags` are given to everybody. With `unnamed` "refuse" a file that has a column
-    which neither a column nor `ignore` names is refused as a whole.
+    which neither a column nor `ignore` names is refused as a whole. `encoding` is that of a text without a byte order
+    mark. `header` says whether the first line of a CSV names the columns.
     """
 
     user: str | None = None
@@ -106,6 +111,8 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     tags: tuple[str, ...] = ()
     unnamed: Literal["ignore", "refuse"] = "ignore"
     ignore: tuple[str, ...] = ()
+    encoding: Encoding = "utf-8"
+    header: Header = "first-line"
 
     def prefixed(self, tag: str) -> str:
         """A tag behind the prefix; what is no tag stays empty."""
@@ -120,10 +127,12 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 def level_of(text: str) -> str:
     """A name or cell as a level of a tag: lower-case, hyphens for spaces and slashes. Empty when nothing is left.
 
+    One that is too long stays so, and is refused as a tag: cut off, two of them might become one.
+
     >>> level_of("Fiber optic "), level_of("24/7 Support")
     ('fiber-optic', '24-7-support')
     """
-    return "-".join(text.lower().replace("/", " ").split())[: limits.CHARACTERS_PER_LEVEL_MAX]
+    return "-".join(text.lower().replace("/", " ").split())
 
 
 def stepped(text: str, steps: Sequence[Way]) -> str:
@@ -171,14 +180,16 @@ def record_tags(mapping: Mapping, record: ByName[str, Cell]) -> tuple[str, ...]:
 
 
 def record_person(mapping: Mapping, record: ByName[str, Cell]) -> tuple[Kind, str]:
-    """Whom a record is about. Raises: LineInvalid: nobody, or a user and a visitor."""
+    """Whom a record is about. Raises: PersonIdInvalid: nobody; LineInvalid: a user and a visitor."""
     places: tuple[tuple[Kind, str | None], ...] = (("user", mapping.user), ("visitor", mapping.visitor))
     named = [(kind, name, record[name]) for kind, name in places if name and _is_there(record[name])]
+    if not named:
+        raise problems.PersonIdInvalid("The row names no person.", rule="a user id or a visitor id")
     if len(named) == 1:
         kind, name, cell = named[0]
         if isinstance(cell, str):
             return kind, text_of_name(cell, name)
-    says = "names a user and a visitor; it must be one of them" if len(named) > 1 else "names no person"
+    says = "names a user and a visitor; it must be one of them" if len(named) > 1 else "has a list for its person"
     raise problems.LineInvalid(f"The row {says}.", rule="a user id or a visitor id")
 
 

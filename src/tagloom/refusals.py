@@ -19,6 +19,25 @@ def rejected(line: int, text: str, problem: problems.Problem) -> Rejected:
     )
 
 
+class MirrorUnreadable(problems.Problem):
+    """A mirror has lines that do not say whom they are about."""
+
+    status = 422
+
+
+def mirror_unreadable(lines: int, first: int, under: str | None) -> MirrorUnreadable:
+    """`lines` is how many there are, and `first` the number of the first."""
+    where = f" at or below '{under}'" if under else ""
+    which = f"Line {first} cannot" if lines == 1 else f"{lines:,} lines, the first of them line {first}, cannot"
+    return MirrorUnreadable(
+        f"{which} be read and name{'s' if lines == 1 else ''} nobody who is known, so the mirror could take every tag"
+        f"{where} from the people meant there. Correct the file. To go on all the same, approve the import, or send "
+        "the body with allow_unreadable=true.",
+        lines=lines,
+        line=first,
+    )
+
+
 def outside_under(path: TagPath, under: TagPath) -> problems.TagOutsideUnder:
     """Both are the paths that they stand for today."""
     return problems.TagOutsideUnder(

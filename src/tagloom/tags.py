@@ -30,15 +30,7 @@ def parse_tag(text: str) -> TagPath:
     if _PLAIN.fullmatch(text):
         return TagPath(text)
     if len(text) > _NFC_SHORTENS_MAX * _CHARACTERS_MAX:
-        # A megabyte is not looked at character by character, nor shown.
-        shown = printable(text)
-        raise problems.TagLevelTooLong(
-            f"'{shown}' has {len(text):,} characters; a tag has at most {_CHARACTERS_MAX}.",
-            value=shown,
-            rule="at most 64 characters a level",
-            position=0,
-            suggestion=None,
-        )
+        raise _endless(text)
     path = unicodedata.normalize("NFC", text)
     if not path:
         raise problems.TagIsEmpty("The tag is empty.", value="", rule="not empty", position=0)
@@ -65,6 +57,17 @@ def parse_tag(text: str) -> TagPath:
         _check_level(path, level, position)
         position += len(level) + 1
     return TagPath(path)
+
+
+def _endless(text: str) -> problems.TagProblem:
+    """The problem of a text that is too long to be looked at character by character."""
+    shown = printable(text)
+    count = text.count("/") + 1
+    if count > limits.LEVELS_PER_TAG_MAX:
+        says = f"'{shown}' has {count} levels."
+        return problems.TagHasTooManyLevels(says, value=shown, rule="one to three levels", position=0)
+    says = f"'{shown}' has {len(text)} characters; a level has at most {limits.CHARACTERS_PER_LEVEL_MAX}."
+    return problems.TagLevelTooLong(says, value=shown, rule="at most 64 characters a level", position=0)
 
 
 def _check_level(path: str, level: str, position: int) -> None:

@@ -278,7 +278,7 @@ def test_a_large_file_is_applied_in_steps_of_which_each_is_a_version(
     load: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 10)
-    monkeypatch.setattr("tagloom.intake.mapped.ROWS_PER_PART", 10)
+    monkeypatch.setattr("tagloom.intake.delimited.ROWS_PER_PART", 10)
     write(load.data / "plans.json", PLANS)
     text = "id,plan\n" + "".join(f"u{n},Plan {n}\n" for n in range(25))
 
@@ -382,3 +382,38 @@ def test_a_file_for_the_rejected_that_cannot_be_written_is_told_before_anything_
 @pytest.mark.skipif(os.name != "posix", reason="Devices are files on POSIX only.")
 def test_a_file_that_comes_through_a_pipe_needs_its_format(load: Loader) -> None:
     assert run("import", "/dev/null", "--format", "ndjson", "--data", load.data).code == 0
+
+
+@pytest.mark.parametrize("text", ["u1\nu2\n", "user\nu1\nu2\n", "customer_id;note\nu1;x\nu2;y\n"])
+def test_everybody_in_a_file_gets_the_tag_that_is_named(load: Loader, text: str) -> None:
+    options = ("--user-column", "customer_id") if ";" in text else ()
+
+    assert load(text, "--tag", "campaign/spring", *options).code == 0
+
+    assert [load.tags("u1"), load.tags("u2")] == [["campaign/spring"]] * 2
+
+
+def test_a_tag_beside_a_mapping_and_a_tag_that_is_none_are_wrong_usage(load: Loader) -> None:
+    assert load("u1\n", "--tag", "a", "--mapping", "plans").code == 2
+    assert "tag-has-capital" in load("u1\n", "--tag", "A").err or load("u1\n", "--tag", "A").code == 1
+
+
+def test_a_text_of_excel_on_windows_is_read_by_its_encoding(load: Loader, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_bytes("user,tag\nMüller,a\n".encode("windows-1252"))
+
+    assert run("import", path, "--data", load.data, "--encoding", "windows-1252").code == 0
+
+    assert load.tags("Müller") == ["a"]
+
+
+def test_a_mirror_with_an_unreadable_line_asks_and_goes_on_when_that_is_allowed(load: Loader) -> None:
+    load("user,tag\nu1,a\nu2,a\n")
+    text = 'user,tag\nu1,a\n"damaged\n'
+
+    said = load(text, "--mode", "mirror")
+
+    assert (said.code, load.tags("u2")) == (1, ["a"])
+    assert "--allow-unreadable" in said.err
+    assert load(text, "--mode", "mirror", "--allow-unreadable").code == 3
+    assert load.tags("u2") == []

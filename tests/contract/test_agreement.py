@@ -40,9 +40,10 @@ good = st.tuples(people, st.lists(paths, min_size=1, max_size=3)).map(lambda sai
 changing = st.tuples(people, st.lists(paths, max_size=2), st.lists(paths, max_size=2)).map(lambda said: Line(*said))
 doubtful = st.tuples(people, st.lists(texts, max_size=3), st.lists(paths, max_size=2)).map(lambda said: Line(*said))
 unreadable = (st.none() | people).map(lambda person: Line(person, is_unreadable=True))
+strange = st.lists(people, max_size=3).map(lambda named: Line(None, is_unreadable=True, may_name=named))
 ending = st.tuples(people, st.lists(paths, max_size=3), ends).map(lambda said: Line(said[0], said[1], end=said[2]))
 good_bodies = st.lists(good, min_size=2, max_size=8)
-bodies = st.lists(st.one_of(good, good, ending, changing, doubtful, unreadable), max_size=8)
+bodies = st.lists(st.one_of(good, good, ending, changing, doubtful, unreadable, strange), max_size=8)
 origins = st.sampled_from([Origin("ada", "crm.csv"), Origin("bob")])
 rarely = st.sampled_from([False] * 5 + [True])
 modes: st.SearchStrategy[Mode] = st.sampled_from(["add", "add", "change", "change", "set", "mirror", "remove"])
@@ -135,6 +136,7 @@ class Agreement(RuleBasedStateMachine):
         rejected_max=st.sampled_from([1_000, 1_000, 1]),
         owner=st.sampled_from(["", "", "sync crm"]),
         end=ends,
+        allow_unreadable=st.booleans(),
     )
     def batch(
         self,
@@ -152,6 +154,7 @@ class Agreement(RuleBasedStateMachine):
         rejected_max: int,
         owner: str,
         end: int,
+        allow_unreadable: bool,
     ) -> None:
         body = lines if mode == "change" else [line._replace(remove=()) for line in lines]
         request = Request(
@@ -166,6 +169,7 @@ class Agreement(RuleBasedStateMachine):
             rejected_max=rejected_max,
             owner=owner,
             end=end,
+            allow_unreadable=allow_unreadable,
         )
 
         def act(population: Population) -> Any:

@@ -6,8 +6,9 @@ import pytest
 
 from tagloom import limits, problems
 from tagloom.model import Mode, Rejected
+from tagloom.refusals import MirrorUnreadable
 from tagloom.store.port import Part, Population, Request
-from tests.bodies import Line, part, parts, unreadable, user, visitor
+from tests.bodies import Line, doubtful, part, parts, unreadable, user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, catalogue, path, people, tags_of, user_of, visitor_of
 
@@ -237,6 +238,48 @@ def test_a_person_named_by_a_rejected_line_loses_nothing(population: Population,
     assert tags_of(population, "u2") == ("a", "b", "c"), "held, but given what the good line says"
     assert tags_of(population, "u3") == ("a", "b")
     assert tags_of(population, "u4") == ("c",)
+
+
+@pytest.mark.parametrize("mode", ["set", "mirror"])
+@pytest.mark.parametrize("others", [0, 100])
+def test_nobody_whom_an_unreadable_line_may_name_loses_a_tag(population: Population, mode: Mode, others: int) -> None:
+    apply(population, "add", *(user(f"u{number}", "a", "b") for number in range(1, 4)))
+    more = [user(f"more{number}", "c") for number in range(others)]
+
+    receipt = apply(population, mode, user("u1", "c"), doubtful("x", "u2", "stranger", "u1"), *more)
+
+    assert (receipt.rejected_count, receipt.new_people) == (1, others)
+    assert tags_of(population, "u1") == ("a", "b", "c"), "held, but given what the good line says"
+    assert tags_of(population, "u2") == ("a", "b")
+    assert tags_of(population, "u3") == (() if mode == "mirror" else ("a", "b"))
+    assert [tags_of(population, id) for id in ("x", "stranger")] == [None, None]
+
+
+@pytest.mark.parametrize("others", [0, 100])
+def test_a_mirror_with_a_line_that_names_nobody_known_is_refused_unless_that_is_allowed(
+    population: Population, others: int
+) -> None:
+    apply(population, "add", user("u1", "a"), user("u2", "a"))
+    lines = [user("u1", "a"), doubtful("u1"), doubtful("stranger"), *(user(f"n{n}", "a") for n in range(others))]
+
+    with pytest.raises(MirrorUnreadable) as caught:
+        apply(population, "mirror", *lines)
+
+    assert (caught.value.members["lines"], caught.value.members["line"]) == (1, 3)
+    assert tags_of(population, "u2") == ("a",)
+    assert apply(population, "set", *lines).rejected_count == 2
+    assert apply(population, "mirror", *lines, allow_unreadable=True).removed == 1
+
+
+@pytest.mark.parametrize("mode", ["set", "mirror"])
+def test_who_came_while_a_body_was_read_is_held_by_its_unreadable_lines(population: Population, mode: Mode) -> None:
+    def body() -> Iterator[Part]:
+        yield part([user("first", "a"), doubtful("late")])
+        apply(population, "add", user("late", "b"))
+
+    population.apply(body(), Request(mode=mode, origin=ADA, allow_unreadable=True))
+
+    assert tags_of(population, "late") == ("b",)
 
 
 @pytest.mark.parametrize("mode", ["add", "remove", "set", "mirror"])

@@ -1,5 +1,6 @@
 """Bulk bodies at the door: every format, every mode, and what becomes of broken ones."""
 
+import gzip
 import io
 import socket
 import time
@@ -110,6 +111,78 @@ def test_a_repeated_key_applies_once_and_answers_the_same(loom: Tagloom) -> None
         loom.tag_people(lines, mode="remove", idempotency_key="k1")
 
 
+def test_a_mirror_with_a_line_that_names_nobody_known_is_refused_unless_that_is_allowed(loom: Tagloom) -> None:
+    loom.give_tag("a", user="u1")
+    body = b'{"user":"u2","tags":["a"]}\n{"user":"dam'
+
+    with pytest.raises(problems.Invalid, match="mirror-unreadable"):
+        loom.upload(body, format="ndjson", mode="mirror")
+
+    assert loom.get_person(user="u1").tags == ("a",)
+    assert loom.upload(body, format="ndjson", mode="mirror", allow_unreadable=True).removed == 1
+
+
+CSV = b"user,tag\nu1,a\nu2,b\n"
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+@pytest.mark.parametrize("is_announced", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "body"), [("text/csv", CSV), ("application/json", b'[{"user":"u1","tag":"a"},{"user":"u2","tag":"b"}]')]
+)
+def test_a_body_may_be_compressed(
+    loom: Tagloom, http: httpx.Client, name: str, is_announced: bool, kind: str, body: bytes
+) -> None:
+    packed = gzip.compress(body) if name == "gzip" else pa.compress(body, codec="zstd", asbytes=True)
+    headers = {"Content-Type": kind} | ({"Content-Encoding": name} if is_announced else {})
+
+    answer = http.post(f"{loom.place.address}/taggings", content=packed, headers=headers)
+
+    assert (answer.status_code, answer.json()["added"]) == (200, 2)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "status", "problem"),
+    [
+        ("br", CSV, 415, "content-type-unsupported"),
+        ("gzip", CSV, 422, "body-invalid"),
+        ("gzip", gzip.compress(CSV, mtime=0)[:-4], 422, "body-invalid"),
+        ("gzip", gzip.compress(CSV + b"x" * 100_000_000, mtime=0), 413, "body-too-large"),
+    ],
+    ids=["unknown", "none", "cut", "bomb"],
+)
+def test_a_body_that_is_not_compressed_as_it_says_is_a_problem(
+    loom: Tagloom, http: httpx.Client, encoding: str, body: bytes, status: int, problem: str
+) -> None:
+    headers = {"Content-Type": "text/csv", "Content-Encoding": encoding}
+
+    answer = http.post(f"{loom.place.address}/taggings", content=body, headers=headers)
+
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{problem}")
+
+
+@pytest.mark.parametrize(
+    ("format", "body"), [("csv", b"u1\n1001\n"), ("ndjson", b'"u1"\n1001\n'), ("json", b'["u1",1001]')]
+)
+def test_everybody_in_a_body_gets_one_tag(loom: Tagloom, format: UploadFormat, body: bytes) -> None:
+    assert loom.upload(body, format=format, tag="a/b").added == 2
+
+    assert loom.get_person(user="1001").tags == ("a/b",)
+
+
+def test_everybody_in_a_file_gets_one_tag(loom: Tagloom) -> None:
+    run = loom.bring_file(b"u1\n1001\n", format="csv", name="ids.csv", tag="a/b")
+
+    loom.ask_import(run.id, "run")
+    deadline = time.monotonic() + 30
+    while loom.get_import(run.id).state != "done":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert loom.get_person(user="1001").tags == ("a/b",)
+    with pytest.raises(problems.Invalid, match="parameter-invalid"):
+        loom.bring_file(b"u1\n", format="csv", name="ids.csv", tag="a/b", mapping="plans")
+
+
 def test_a_content_type_that_nobody_reads_is_refused(loom: Tagloom, http: httpx.Client) -> None:
     answer = http.post(f"{loom.place.address}/taggings", content=b"<a/>", headers={"Content-Type": "text/xml"})
 
@@ -120,7 +193,7 @@ def test_a_content_type_that_nobody_reads_is_refused(loom: Tagloom, http: httpx.
 @pytest.mark.parametrize(
     ("format", "body", "problem"),
     [
-        ("json", b"[]", "body-invalid"),
+        ("json", b"[]}", "body-invalid"),
         ("json", b"{", "body-invalid"),
         ("json", b"[" * 100_000, "body-invalid"),
         ("csv", b"name,label\na,b\n", "columns-invalid"),

@@ -35,7 +35,7 @@ def people(count: int, tag: str = "a") -> bytes:
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of some rows, and a step for each of them."""
     monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 1)
-    monkeypatch.setattr("tagloom.intake.mapped.ROWS_PER_PART", 10)
+    monkeypatch.setattr("tagloom.intake.delimited.ROWS_PER_PART", 10)
 
 
 SLOWLY = Mapping(user="user", columns=(ListColumn(column="tag"),))
@@ -87,7 +87,7 @@ def test_ndjson_of_the_plain_form_may_add_and_remove(desk: Desk) -> None:
 def test_nothing_is_left_of_a_file_that_is_not_taken(desk: Desk) -> None:
     for body, name, how in (
         (b"", "crm.csv", {}),
-        (BODY, "crm.xlsx", {}),
+        (BODY, "crm.pdf", {}),
         (BODY, "crm.csv", {"under": "CRM"}),
         (BODY, "crm.csv", {"mode": "change"}),
         (BODY, "crm.csv", {"mapping": Mapping()}),
@@ -268,7 +268,7 @@ def test_a_file_that_means_something_else_by_now_is_read_again(desk: Desk, monke
     desk.run(b"user,tag\nada,a\n")
     brought, happened = desk.bring(b"user,tag\nada,b\nbob,a\n"), False
 
-    def parts(path: Path, run: Import) -> Iterator[Part]:
+    def parts(path: Path, run: Import, remark: object = None) -> Iterator[Part]:
         nonlocal happened
         for each in parts_of(path, run):
             yield each
@@ -448,6 +448,64 @@ def test_columns_become_tags_by_the_mapping(desk: Desk) -> None:
     assert desk.tags("b") == ("source/crm",)
     assert done.tally.rejected_count == 1
     assert [(each.line, each.value) for each in desk.population.rejected_in(done.id)] == [(4, "c,Pro,perhaps,golf")]
+
+
+@pytest.mark.parametrize("name", ["crm.csv", "crm.ndjson"])
+@pytest.mark.parametrize("is_mapped", [True, False])
+def test_a_mirror_with_a_line_that_cannot_be_read_takes_nothing_from_whom_it_may_name(
+    desk: Desk, name: str, is_mapped: bool
+) -> None:
+    column, user = ("p", "id") if is_mapped else ("tag", "user")
+    mapping = Mapping(user="id", columns=(TagColumn(column="p"),), prefix="crm") if is_mapped else None
+    prefix = "" if is_mapped else "crm/"
+    if name == "crm.csv":
+        good = f"{column},note,{user}\n{prefix}x,,a\n{prefix}x,,b\n"
+        bad = good.replace(",,a", ", jr,,a")
+    else:
+        good = "".join(f'{{"{user}":"{id}","{column}":"{prefix}x"}}\n' for id in "ab")
+        bad = good.replace('x"}', 'x",}', 1)
+    desk.run(good.encode(), name, mapping=mapping)
+
+    done = desk.run(bad.encode(), name, mapping=mapping, mode="mirror", under="crm")
+
+    assert (done.state, done.tally.removed, done.tally.rejected_count) == ("done", 0, 1)
+    assert [desk.tags(id) for id in "ab"] == [("crm/x",)] * 2
+
+
+def test_ids_that_look_wrong_are_counted_before_the_run(desk: Desk) -> None:
+    ids = ['"=""00123"""', "1.58292E+18", "1,5e18", "NULL", "N/A", " u1", "u2 ", "u3", "E+", "Nina", "-1"]
+    body = "user;tag\r" + "".join(f"{id};a\r" for id in ids)
+    run = desk.bring(body.encode())
+
+    desk.imports.plan(desk.environment, run.id)
+    desk.work()
+
+    plan = desk.get(run).plan
+    assert plan is not None
+    assert [each.split(",")[0].split(":")[0] for each in plan.warnings] == [
+        "Its lines end with CR alone",
+        "2 of the ids look like numbers that a spreadsheet has rounded",
+        "2 of the ids say that there is none",
+        "1 of the ids are formulas",
+        "2 of the ids begin or end with a space.",
+    ]
+    assert plan.foreseen.receipt.new_people == len(ids)
+
+
+def test_a_mirror_with_a_line_that_names_nobody_known_waits_for_an_approval(desk: Desk) -> None:
+    desk.run(b"user,tag\nu1,crm/a\nu2,crm/a\n")
+    body = b'user,tag\nu1,crm/a\n"damag\xff\n'
+
+    held = desk.run(body, mode="mirror", under="crm", share_removed_max=60)
+
+    assert (held.state, held.hold) == ("held", "lines-unreadable")
+    assert held.plan is not None
+    assert held.plan.foreseen.receipt.removed == 1
+    assert "Line 3 cannot be read and names nobody who is known" in (held.detail or "")
+    desk.imports.approve(desk.environment, held.id)
+    desk.work()
+    assert desk.get(held).state == "done"
+    assert [desk.tags("u1"), desk.tags("u2")] == [("crm/a",), ()]
 
 
 def test_a_long_file_is_mapped_tag_by_tag(desk: Desk) -> None:

@@ -166,7 +166,7 @@ def test_parquet_comes_back_with_its_types_from_just_the_groups_that_have_any(de
 
 def test_the_rows_of_all_steps_come_in_order(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 10)
-    monkeypatch.setattr("tagloom.intake.mapped.ROWS_PER_PART", 10)
+    monkeypatch.setattr("tagloom.intake.delimited.ROWS_PER_PART", 10)
     body = b"id,plan\n" + b"".join(b"u%d,%s\n" % (n, b"No" if n % 7 else b"Gold") for n in range(100))
     run = desk.run(body, mapping=WIDE.__class__(user="id", columns=WIDE.columns))
     assert run.tally.steps > 5

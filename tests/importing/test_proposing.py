@@ -164,8 +164,8 @@ def test_parquet_is_looked_at_by_its_types(tmp_path: Path) -> None:
 def test_a_row_that_would_be_rejected_says_why(tmp_path: Path) -> None:
     found = proposed(tmp_path, b"user,tag\nu1,a\n,b\nu3,a,b\n")
 
-    assert [each.problem for each in found.rows] == [None, "line-invalid", "line-invalid"]
-    assert found.rows[2].detail == "The row has 3 cells, and the header names 2 columns."
+    assert [each.problem for each in found.rows] == [None, "person-id-invalid", "line-invalid"]
+    assert found.rows[2].detail == "Line 4 has 3 cells, and the header names 2 columns."
     beginning = beginning_of(tmp_path / "file", "csv", "none")
     (row, *_) = rows_read(beginning, Mapping(user="user", columns=(TagColumn(column="tag"),), prefix="Crm"))
     assert (row.problem, row.suggestion) == ("tag-has-capital", "crm/a")
@@ -198,7 +198,7 @@ def test_a_compressed_beginning_is_read_as_far_as_it_goes(tmp_path: Path) -> Non
     assert found.mapping == Mapping(user="user", columns=(TagColumn(column="tag"),))
 
 
-@pytest.mark.parametrize("body", [b"", b"\n", b"a,a\n1,2\n", b"user,tag\nu1,\xff\xfe\n"])
+@pytest.mark.parametrize("body", [b"", b"\n", b"a,a\n1,2\n", b"\xd0\xcf\x11\xe0 an old workbook"])
 def test_what_cannot_be_read_at_all_is_refused(tmp_path: Path, body: bytes) -> None:
     with pytest.raises(problems.BodyInvalid):
         proposed(tmp_path, body)
@@ -254,3 +254,60 @@ def test_the_rows_are_read_as_an_import_reads_them(tmp_path: Path) -> None:
         for place, number in enumerate(part.lines.tolist())
     }
     assert lines == {row.line: set(row.tags) for row in found.rows}
+
+
+def test_a_text_that_is_no_utf8_is_proposed_as_windows_1252_and_says_so(tmp_path: Path) -> None:
+    body = "user,Kategorie\n" + "".join(f"u{n},{'Süß' if n % 2 else 'Salzig'}\n" for n in range(20))
+
+    found = proposed(tmp_path, body.encode("windows-1252"))
+
+    assert found.mapping.encoding == "windows-1252"
+    assert found.rows[1].tags == ("kategorie/süß",)
+    assert found.warnings[0].startswith("Some of its bytes are no UTF-8")
+
+
+def test_a_text_in_utf_16_is_proposed_as_what_it_is_and_says_so(tmp_path: Path) -> None:
+    found = proposed(tmp_path, "user,tag\nu1,süß\n".encode("utf-16"))
+
+    assert (found.mapping.encoding, found.rows[0].tags) == ("utf-8", ("süß",))
+    assert found.warnings[0].startswith("It is UTF-16")
+
+
+def test_ids_that_look_wrong_are_told_with_the_proposal(tmp_path: Path) -> None:
+    found = proposed(tmp_path, b"user,tag\n1.58292E+18,a\nNULL,b\nu1,c\n")
+
+    assert [each[:12] for each in found.warnings] == ["1 of the ids"] * 2
+
+
+def test_columns_of_one_name_or_of_none_are_left_out(tmp_path: Path) -> None:
+    found = proposed(tmp_path, b"user,tag,,,note,note\nu1,a,,,x,y\nu2,b,,,x,y\n")
+
+    assert [each.column for each in found.columns] == ["user", "tag"]
+    assert [row.tags for row in found.rows] == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        (b"'user','tag;x'\n'u1','a'\n", ["user", "tag;x"]),
+        (b'"user,id";"tag"\n"u1";"a"\n', ["user,id", "tag"]),
+        (b"sep=|\nuser|tag,a,b\nu1|x\n", ["user", "tag,a,b"]),
+    ],
+)
+def test_the_delimiter_and_the_quote_are_those_that_make_sense_of_the_header(
+    tmp_path: Path, body: bytes, names: list[str]
+) -> None:
+    assert [each.column for each in proposed(tmp_path, body).columns] == names
+
+
+def test_decimals_are_written_plainly_and_nothing_is_made_up(tmp_path: Path) -> None:
+    body = (
+        b'{"id":"u1","score":0.00005,"zero":0E-7,"at":{"$date":"x"},"flag":true}\n{"id":1001.0,"score":12,"zero":1}\n'
+    )
+
+    beginning = beginning_of(tmp_path / "file", "ndjson", "none") if (tmp_path / "file").write_bytes(body) else None
+
+    assert beginning is not None
+    rows = [dict(zip(beginning.names, row.cells, strict=True)) for row in beginning.rows]
+    assert [rows[0][name] for name in ("id", "score", "zero", "flag")] == ["u1", "0.00005", "0", "true"]
+    assert (rows[1]["id"], rows[1]["score"]) == ("1001", "12")

@@ -233,7 +233,12 @@ def test_a_row_with_a_surplus_cell_is_rejected_alone_and_its_person_held() -> No
 
 
 def test_a_quote_that_is_never_closed_takes_its_own_line_only() -> None:
-    assert one_rejected(b'u1,"a\n') == (3, "line-invalid", 'u1,"a', "Line 3 has a quote that is never closed.")
+    assert one_rejected(b'u1,"a\n') == (
+        3,
+        "line-invalid",
+        'u1,"a',
+        "Line 3 has a quote that is never closed, in column 'tag'; write a quote within a quoted cell twice.",
+    )
     assert read(HEADER + b'u1,"a\n', "csv").held == [b"uu1"]
 
 
@@ -276,7 +281,12 @@ def test_an_id_of_256_characters_is_taken_and_one_of_257_is_not() -> None:
 
 
 def test_bytes_that_are_not_utf8_reject_their_line_only() -> None:
-    assert one_rejected(b"u1,\xff\n") == (3, "line-invalid", "u1,\ufffd", "Line 3 is not UTF-8 at byte 3.")
+    assert one_rejected(b"u1,\xff\n") == (
+        3,
+        "line-invalid",
+        "u1,\ufffd",
+        "Line 3 is not UTF-8 at byte 3, in column 'tag'; save the file as UTF-8, or name its encoding.",
+    )
     assert one_rejected(b"u\xed\xa0\x80,a\n")[:2] == (3, "line-invalid")
 
 

@@ -29,16 +29,24 @@ def slow_line(text: bytes, number: int, *, allow_change: bool) -> Line:
         raise Refused("line-invalid") from error
     lists = ("add", "remove") if allow_change else ("tags",)
     names = [name for name, _ in pairs] if isinstance(pairs, Pairs) else []
-    if len(set(names)) != len(names) or not set(names) <= {"user", "visitor", *lists} or not set(names) & set(lists):
+    singles = set() if allow_change else {"tag"}
+    if len(set(names)) != len(names) or not set(names) <= {"user", "visitor", *lists, *singles}:
         raise Refused("line-invalid")
-    fields = dict(pairs)
+    if not set(names) & {*lists, *singles} or {"tag", "tags"} <= set(names):
+        raise Refused("line-invalid")
+    fields = {name: value for name, value in pairs if name not in ("user", "visitor") or value is not None}
     if ("user" in fields) == ("visitor" in fields):
         raise Refused("line-invalid")
     kind = "user" if "user" in fields else "visitor"
-    if not isinstance(fields[kind], str):
+    id = fields[kind]
+    if isinstance(id, int | float) and not isinstance(id, bool) and id == int(id) and abs(id) < 2**53:
+        id = str(int(id))
+    if not isinstance(id, str):
         raise Refused("line-invalid")
+    if "tag" in fields:
+        fields["tags"] = [fields["tag"]]
     try:
-        key = kind[0].encode() + parse_id(fields[kind]).encode()
+        key = kind[0].encode() + parse_id(id).encode()
     except problems.PersonIdInvalid as problem:
         raise Refused(problem.slug()) from problem
     for name in lists:
@@ -64,6 +72,9 @@ def refuse_constant(name: str) -> None:
 def slow_ndjson(body: bytes, *, allow_change: bool = False) -> tuple[list[Line], list[tuple[int, str]]]:
     """The good lines of a body, and the bad ones."""
     good, bad = [], []
+    if b"\n" not in body:
+        # Where no line ends with LF, CR alone ends it.
+        body = body.replace(b"\r", b"\n")
     for number, text in enumerate(body.split(b"\n"), 1):
         if text.strip(b" \t\r"):
             try:
@@ -92,16 +103,22 @@ ids = st.sampled_from(
     ]
 )
 tags = st.sampled_from(["a", "b/c", "tags", 'x":', "é", "\ud800", "\x00", "A b"])
-odd = st.sampled_from([None, 1, 10**40, 1.5, True, {}, [], "text", {"a": 1}, [1], ["a", None], [["a"]]])
+odd = st.sampled_from(
+    [None, 1, 0, -7, 1001.0, 2**53, 2**53 - 1, 10**40, 1.5, True, {}, [], "text", {"a": 1}, [1], ["a", None], [["a"]]]
+)
 lists = st.lists(tags, max_size=4)
 fields = st.one_of(
     st.tuples(st.sampled_from(["user", "visitor"]), ids),
     st.tuples(st.sampled_from(["tags", "add", "remove"]), lists),
-    st.tuples(st.sampled_from(["user", "visitor", "tags", "add", "remove", "Tags", "x"]), odd),
+    st.tuples(st.sampled_from(["user", "visitor", "tag", "tags", "add", "remove", "Tags", "x"]), odd),
+    st.tuples(st.just("tag"), tags),
 )
 objects = st.one_of(
     st.lists(fields, max_size=5),
     st.tuples(st.tuples(st.just("user"), ids), st.tuples(st.just("tags"), lists)),
+    st.tuples(
+        st.tuples(st.just("visitor"), st.none()), st.tuples(st.just("user"), odd), st.tuples(st.just("tag"), tags)
+    ),
     st.tuples(
         st.tuples(st.just("visitor"), ids), st.tuples(st.just("add"), lists), st.tuples(st.just("remove"), lists)
     ),
@@ -119,7 +136,13 @@ def lines(draw: Callable[..., object]) -> bytes:
 
 
 good_lines = st.sampled_from(
-    [b'{"user":"u1","tags":["a"]}', b'{"visitor":"v1","tags":[]}', b'{"user":"u1","add":["a"]}']
+    [
+        b'{"user":"u1","tags":["a"]}',
+        b'{"visitor":"v1","tags":[]}',
+        b'{"user":"u1","add":["a"]}',
+        b'{"user":1001,"tag":"a"}',
+        b'{"user":"u1","visitor":null,"tag":"a"}',
+    ]
 )
 soup = st.sampled_from(
     [b"", b" ", b"\r", b"\n", b"{", b"}", b"[]", b"{}", b"\xff", b"\x00", b'"', b"null", b"\xef\xbb\xbf"]
@@ -187,18 +210,39 @@ def test_a_line_that_is_not_json_is_rejected_alone_and_its_person_held() -> None
 
 
 def test_an_unknown_field_is_named_with_the_one_that_was_meant() -> None:
-    problem, detail, held = one_rejected(b'{"user":"u1","tag":["a"]}')
+    problem, detail, held = one_rejected(b'{"user":"u1","Tags":["a"]}')
 
     assert (problem, held) == ("line-invalid", [b"uu1"])
-    assert detail == "Line 2 has the unknown field 'tag'; the tags of a line are in 'tags' here."
-    assert rejections(b'{"user":"u1","tag":["a"]}', "ndjson")[0].suggestion == "tags"
+    assert detail == "Line 2 has the unknown field 'Tags'; the tags of a line are in 'tags' here."
+    assert rejections(b'{"user":"u1","Tags":["a"]}', "ndjson")[0].suggestion == "tags"
 
 
 @pytest.mark.parametrize(
     ("line", "detail"),
     [
-        (b'{"user":1,"tags":["a"]}', "Line 2 has a 'user' that is no text."),
-        (b'{"user":null,"tags":["a"]}', "Line 2 has a 'user' that is no text."),
+        (
+            b'{"user":1.5,"tags":["a"]}',
+            "Line 2 has a 'user' that is a number with a fraction and no id; export ids as text.",
+        ),
+        (
+            b'{"user":9007199254740992,"tags":["a"]}',
+            "Line 2 has a 'user' that is a number beyond 2^53, whose last digits may be lost; export ids as text.",
+        ),
+        (
+            b'{"user":1.58292136143276e18,"tags":["a"]}',
+            "Line 2 has a 'user' that is a number beyond 2^53, whose last digits may be lost; export ids as text.",
+        ),
+        (
+            b'{"user":true,"tags":["a"]}',
+            "Line 2 has a 'user' that is true or false and no id; export the column of ids.",
+        ),
+        (
+            b'{"user":{"$oid":"64b7"},"tags":["a"]}',
+            "Line 2 has a 'user' that is an object and no id; export the id as text, or map the path to it.",
+        ),
+        (b'{"user":"u1","tag":"a","tags":["b"]}', "Line 2 has both 'tag' and 'tags'."),
+        (b'{"user":"u1","tag":null}', "Line 2 has a tag in 'tag' that is no text."),
+        (b'{"user":null,"tags":["a"]}', "Line 2 names neither a user nor a visitor."),
         (b'{"user":"u1","tags":"a"}', "Line 2 has 'tags' that is no list."),
         (b'{"user":"u1","tags":null}', "Line 2 has 'tags' that is no list."),
         (b'{"user":"u1","tags":[1]}', "Line 2 has a tag in 'tags' that is no text."),
@@ -286,7 +330,8 @@ def test_nothing_but_bad_lines_makes_small_parts() -> None:
     [
         b"",
         b"{}",
-        b"[]",
+        b"[",
+        b"[]}",
         b"7",
         b'{"taggings":[]',
         b'{"taggings":[{"user":"u1"]}',
@@ -303,6 +348,16 @@ def test_nothing_but_bad_lines_makes_small_parts() -> None:
 def test_a_json_body_of_another_form_is_refused_whole(body: bytes) -> None:
     with pytest.raises(problems.BodyInvalid):
         list(read_parts(iter([body]), "json"))
+
+
+def test_a_list_of_records_is_read_as_programs_for_tables_write_it() -> None:
+    body = b'[{"user":"u1","visitor":null,"tag":"a\\/b"},\n {"user":1001,"tag":"c"},{"user":1001.0,"tags":["d"]}]\n'
+
+    assert read(body, "json").lines == [
+        Line(1, b"uu1", ("a/b",)),
+        Line(2, b"u1001", ("c",)),
+        Line(3, b"u1001", ("d",)),
+    ]
 
 
 def test_an_empty_list_is_a_body_without_lines() -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits, problems
+from tagloom import problems
+from tagloom.intake.looking import read_records
 from tagloom.intake.mapped import read_mapped
-from tagloom.intake.rows import read_records
 from tagloom.mappings import (
     Band,
     BandsColumn,
@@ -84,7 +84,7 @@ def meant(mapping: Mapping, lines: dict[int, dict[str, Cell]]) -> dict[int, tupl
         try:
             _, person = record_person(mapping, record)
             tags = record_tags(mapping, record)
-        except problems.LineInvalid:
+        except (problems.LineInvalid, problems.PersonIdInvalid):
             person, tags = "", ("",)
         found[number] = ("", ()) if "" in tags else (person, tuple(sorted(tags)))
     return found
@@ -209,9 +209,9 @@ def test_bom_crlf_quotes_column_order_delimiter_and_empty_lines_change_nothing(t
         ("a,Gold,1_0,", "Column 'age': '1_0' is no number."),
         ("a,Gold,-1,", "Column 'age': '-1' lies in no band."),
         ("a,Gold,99.01,", "Column 'age': '99.01' lies in no band."),
-        ("a,Gold,4", "The row has 3 cells, and the header names 4 columns."),
-        ("a,Gold,4,,", "The row has 5 cells, and the header names 4 columns."),
-        (",Gold,4,", "The row names no person."),
+        ("a,Gold,4", "Line 3 has 3 cells, and the header names 4 columns."),
+        ("a,Gold,4,,", "Line 3 has 5 cells, and the header names 4 columns."),
+        (",Gold,4,", "Line 3 names no person."),
     ],
 )
 def test_a_row_that_cannot_be_understood_is_rejected_alone_and_says_why(tmp_path: Path, row: str, says: str) -> None:
@@ -235,15 +235,38 @@ def test_header_and_mapping_must_name_the_same_columns(tmp_path: Path, header: s
         read_small(tmp_path, f"{header}\n")
 
 
-@pytest.mark.parametrize("rows", ['a,"Go"ld,4,\n', 'a,"Gold,4,\n', "a,\udcff,4,\n", "a\n" * 3 + "\udcff"])
-def test_broken_quotes_and_bytes_that_are_not_utf8_are_refused(tmp_path: Path, rows: str) -> None:
-    with pytest.raises(problems.BodyInvalid, match="cannot be read as CSV behind line"):
-        read_small(tmp_path, f"id,plan,age,note\n{rows}")
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (b'b,"Go"ld,4,', "Line 3 has text behind a closing quote, in column 'plan'"),
+        (b'b,"Gold" ,4,', "Line 3 has text behind a closing quote, in column 'plan'"),
+        (b'b,"Gold,4,', "Line 3 has a quote that is never closed, in column 'plan'"),
+        (b"b,\xff,4,", "Line 3 is not UTF-8 at byte 2, in column 'plan'"),
+        (b"b," + b"x" * 1_200_000, "Line 3 has more than 1048576 bytes"),
+        (b"id,plan,age,note", "Line 3 repeats the header"),
+    ],
+)
+def test_a_bad_line_of_a_mapped_file_is_rejected_alone_and_the_rest_goes_on(
+    tmp_path: Path, row: bytes, says: str
+) -> None:
+    path = tmp_path / "people.csv"
+    path.write_bytes(b"id,plan,age,note\na,Gold,1,\n" + row + b"\nc,Gold,5,x\nd,Free,20,\n")
+
+    parts = list(read_mapped(path, "csv", "none", parse_mapping_toml(SMALL_MAPPING, "small.toml")))
+
+    (rejected,) = [each for part in parts for each in part.rejected]
+    assert (rejected.line, rejected.problem.startswith("line-")) == (3, True)
+    assert rejected.detail.startswith(says)
+    assert [number for part in parts for number in part.lines.tolist()] == [2, 4, 5]
 
 
-def test_an_endless_line_is_refused_without_being_held(tmp_path: Path) -> None:
-    with pytest.raises(problems.BodyInvalid, match="more than"):
-        read_small(tmp_path, "id,plan,age,note\na," + "x" * (limits.LINE_BYTES_MAX + 10))
+def test_a_cell_may_be_as_long_as_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("id,plan,age,note\na,Gold,1," + "x" * 200_000 + "\n")
+
+    (part,) = read_mapped(path, "csv", "none", parse_mapping_toml(SMALL_MAPPING, "small.toml"))
+
+    assert (part.lines.tolist(), part.rejected) == ([2], ())
 
 
 def test_a_text_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
@@ -350,3 +373,60 @@ def test_a_mapping_of_toml_that_cannot_be_used_says_why(text: str, says: str) ->
         parse_mapping_toml(text, "mapping.toml")
 
     assert says in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("true", "is true or false and no id"),
+        ('{"$oid":"64b7"}', "is an object and no id"),
+        ("[1]", "is a list and no id"),
+        ("1.5", "has a fraction"),
+        ("1e999", "beyond 2^53"),
+        ("9007199254740992", "beyond 2^53"),
+    ],
+)
+def test_nothing_becomes_an_id_that_is_none(tmp_path: Path, value: str, says: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(
+        f'{{"id":{value},"p":"x","other":"known"}}\n{{"id":9007199254740991,"p":"x"}}\n{{"id":-7.0,"p":"y"}}\n'
+    )
+
+    (part,) = read_mapped(path, "ndjson", "none", Mapping(user="id", columns=(ListColumn(column="p"),)))
+
+    assert list(part.key_list()) == [b"u9007199254740991", b"u-7"]
+    (rejected,) = part.rejected
+    assert says.removeprefix("has ") in rejected.detail
+    # Whoever else the line may name is looked up.
+    assert b"uknown" in part.doubts[0].keys
+
+
+@pytest.mark.parametrize("line", ['{"id":"u1","p":"x","p":"y"}', '{"id":"u1","a":{"b":1,"\\u0062":2},"p":"x"}'])
+def test_a_field_that_comes_twice_rejects_its_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(line + "\n")
+
+    (part,) = read_mapped(path, "ndjson", "none", Mapping(user="id", columns=(ListColumn(column="p"),)))
+
+    assert "more than once" in part.rejected[0].detail
+    assert b"uu1" in part.doubts[0].keys
+
+
+def test_values_of_json_are_plain_decimals(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text(
+        '{"id":"a","score":0.00005}\n{"id":"b","score":1e2}\n{"id":"c","score":0E-7}\n{"id":"d","score":1e-99}\n'
+    )
+    bands = BandsColumn(column="score", bands=(Band(to=1, tag="low"), Band(tag="high")))
+
+    (part,) = read_mapped(path, "ndjson", "none", Mapping(user="id", columns=(bands,)))
+
+    assert said([part]) == {1: ("a", ("low",)), 2: ("b", ("high",)), 3: ("c", ("low",)), 4: ("", ())}
+
+
+def test_a_value_too_long_for_a_level_is_not_cut_off() -> None:
+    values = ["x" * 64 + end for end in "ab"]
+    column = ValueColumn(column="p", branch="p")
+    mapping = Mapping(user="id", columns=(column,))
+
+    assert len({record_tags(mapping, {"id": "u", "p": value}) for value in values}) == 2

@@ -221,3 +221,16 @@ def test_the_likest_known_tags_come_first_and_few() -> None:
     assert near[0] == "sports/football"
     assert len(near) <= limits.NEAREST_TAGS_MAX
     assert "food" not in near
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("A" * 400_000_000, problems.TagLevelTooLong), ("a/" * 100_000_000, problems.TagHasTooManyLevels)],
+)
+def test_a_text_of_any_length_is_refused_without_looking_at_each_character(
+    text: str, problem: type[problems.Problem]
+) -> None:
+    with pytest.raises(problem) as caught:
+        parse_tag(text)
+
+    assert len(caught.value.detail) < 400

@@ -33,6 +33,7 @@ def bring_file(
     allow_empty: bool | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
+    tag: str | None = None,
     idempotency_key: str | None = None,
 ) -> Ask[Import]:
     """Sends a file, which waits to be planned or run. What it gives ends at `expires_at` or after `ttl`.
@@ -49,6 +50,7 @@ def bring_file(
         allow_empty=allow_empty,
         expires_at=expires_at,
         ttl=ttl,
+        tag=tag,
     )
     body = Body(CONTENT_TYPES[format], source)
     path = f"{place.address}/imports"
@@ -78,6 +80,7 @@ def bring_address(
     allow_empty: bool | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
+    tag: str | None = None,
 ) -> Ask[Import]:
     """Has the server fetch a file, by a secret of its own if one is named; it waits once it is there."""
     body = given(
@@ -93,6 +96,7 @@ def bring_address(
         allow_empty=allow_empty,
         expires_at=expires_at,
         ttl=ttl,
+        tag=tag,
     )
     return Ask("POST", f"{place.address}/imports", reading(Import), body=json_body(body), is_repeatable=False)
 

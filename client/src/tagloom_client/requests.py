@@ -206,17 +206,20 @@ def upload(
     dry_run: bool | None = None,
     normalize: Literal["lowercase"] | None = None,
     allow_empty: bool | None = None,
+    allow_unreadable: bool | None = None,
     source_name: str | None = None,
     user_column: str | None = None,
     visitor_column: str | None = None,
     tag_column: str | None = None,
+    tag: str | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
     idempotency_key: str | None = None,
 ) -> Ask[Receipt]:
     """Sends a body as one batch. It carries an idempotency key, so that a second try never applies it twice.
 
-    What it gives ends at `expires_at` or after `ttl`, where its lines do not say.
+    What it gives ends at `expires_at` or after `ttl`, where its lines do not say. With `tag` the body names people
+    only, and everybody gets it.
     """
     query = query_of(
         mode=mode,
@@ -224,10 +227,12 @@ def upload(
         dry_run=dry_run,
         normalize=normalize,
         allow_empty=allow_empty,
+        allow_unreadable=allow_unreadable,
         source=source_name,
         user_column=user_column,
         visitor_column=visitor_column,
         tag_column=tag_column,
+        tag=tag,
         expires_at=expires_at,
         ttl=ttl,
     )
@@ -250,6 +255,7 @@ def tag_people(
     dry_run: bool | None = None,
     normalize: Literal["lowercase"] | None = None,
     allow_empty: bool | None = None,
+    allow_unreadable: bool | None = None,
     source_name: str | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
@@ -270,6 +276,7 @@ def tag_people(
         dry_run=dry_run,
         normalize=normalize,
         allow_empty=allow_empty,
+        allow_unreadable=allow_unreadable,
         source_name=source_name,
         expires_at=expires_at,
         ttl=ttl,

@@ -12,7 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tagloom import __version__, problems
-from tagloom.cli.speaking import complain, complain_of_files, complain_of_usage
+from tagloom.cli.speaking import complain, complain_of_fault, complain_of_files, complain_of_usage
+from tagloom.tracebacks import frames_of
 
 # Typer gives no name to the class above this one; every complaint about the arguments is one.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -70,6 +71,9 @@ class Commands(TyperGroup):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             else:
                 complain_of_files(error)
+            return 1
+        except Exception as error:
+            complain_of_fault(frames_of(error))
             return 1
 
     def list_commands(self, ctx: Any) -> list[str]:

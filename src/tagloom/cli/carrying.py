@@ -1,7 +1,7 @@
 """A file of the command line on its way through an import: brought, planned or run, and asked how far it is."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,18 +10,24 @@ from typing import Literal, get_args
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.cli.site import Bringing, OnRows, Plain, Site
 from tagloom.importing.folder import chunks_of, compression_at
-from tagloom.importing.imports import format_of
+from tagloom.importing.imports import import_format_of
+from tagloom.intake import ids_mapping, plain_mapping
+from tagloom.intake.headers import Selection, open_table
 from tagloom.intake.json_body import lines_of_json
+from tagloom.intake.looking import read_records
+from tagloom.intake.opening import opened
 from tagloom.intake.records import columns_invalid
-from tagloom.intake.rows import read_records
-from tagloom.mappings import ListColumn, Mapping, TagColumn, parse_mapping, parse_mapping_toml
+from tagloom.intake.rows import read_bytes
+from tagloom.mappings import Encoding, ListColumn, Mapping, TagColumn, parse_mapping, parse_mapping_toml
 from tagloom.model import Mode, Receipt, Rejected
 from tagloom.sources import Remote, parse_address
 from tagloom.store.imports_port import ImportFormat
+from tagloom.tags import parse_tag
 
 FileFormat = Literal["csv", "ndjson", "parquet", "json"]
 OnBytes = Callable[[int], None]
@@ -42,6 +48,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     under: str | None = None
     lowercase: bool = False
     allow_empty: bool = False
+    allow_unreadable: bool = False
     user_column: str = "user"
     visitor_column: str = "visitor"
     tag_column: str = "tag"
@@ -51,6 +58,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     is_trial: bool = False
     expires_at: str | None = None
     ttl: str | None = None
+    # The file names people only, and everybody gets it.
+    tag: str | None = None
+    encoding: Encoding = "utf-8"
 
     @property
     def name(self) -> str:
@@ -64,6 +74,7 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     receipt: Receipt
     versions: tuple[int, ...]
     plan: Plain | None
+    warnings: tuple[str, ...] = ()
 
 
 def name_of(file: Path | Remote) -> str:
@@ -86,7 +97,7 @@ def file_format(file: Path, named: str | None) -> FileFormat:
     if file.suffix.lower() == ".txt":
         raise problems.ParameterInvalid(f"'{file.name}' does not say what it is; name its --format.")
     try:
-        return format_of(file.name)
+        return import_format_of(file.name)
     except problems.BodyInvalid as problem:
         raise problems.ParameterInvalid(f"{problem.detail.rstrip('.')}; name its --format.") from problem
 
@@ -157,11 +168,17 @@ def _through(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
             case "held", "plan-changed" if wanted.share_removed_max is None:
                 # Nobody asked to be asked; others wrote meanwhile, and it does what it does now.
                 site.ask_import(id, "approve")
+            case "held", "lines-unreadable" if wanted.allow_unreadable and wanted.is_trial:
+                # It was planned before it was held.
+                return run
+            case "held", "lines-unreadable" if wanted.allow_unreadable:
+                site.ask_import(id, "approve")
             case "held", hold:
                 site.ask_import(id, "cancel")
                 if hold == "source-empty":
                     raise problems.MirrorEmpty(run["detail"])
-                raise problems.ImportHeld(f"{run['detail']} Nothing was applied.")
+                remedy = " Here that is --allow-unreadable." if hold == "lines-unreadable" else ""
+                raise problems.ImportHeld(f"{run['detail']}{remedy} Nothing was applied.")
             case _:
                 raise _problem_of(run)
 
@@ -176,16 +193,18 @@ def _problem_of(run: Plain) -> problems.Problem:
 
 
 def _carried(site: Site, wanted: Wanted, run: Plain) -> Carried:
+    warnings = tuple((run["plan"] or {}).get("warnings", ()))
     rejected = tuple(islice(site.list_rejected(str(run["id"])), limits.REJECTED_PER_RECEIPT_MAX))
     if wanted.is_trial:
         receipt = msgspec.convert(run["plan"]["foreseen"]["receipt"], Receipt)
         receipt = msgspec.structs.replace(receipt, dry_run=True, rejected=rejected)
-        return Carried(receipt=receipt, versions=(), plan=run["plan"])
+        return Carried(receipt=receipt, versions=(), plan=run["plan"], warnings=warnings)
     tally = run["tally"]
     versions = tuple(tally["versions"])
     counted = {name: tally[name] for name in tally if name in Receipt.__struct_fields__}
     version = versions[-1] if versions else site.version()
-    return Carried(receipt=Receipt(version=version, rejected=rejected, **counted), versions=versions, plan=None)
+    receipt = Receipt(version=version, rejected=rejected, **counted)
+    return Carried(receipt=receipt, versions=versions, plan=None, warnings=warnings)
 
 
 def written_rejected(site: Site, id: str) -> Iterator[list[Rejected]]:
@@ -246,7 +265,11 @@ def _parquet_rows(path: Path) -> int | None:
 def _bringing(wanted: Wanted, path: Path | None) -> Bringing:
     format: ImportFormat = "ndjson" if wanted.format == "json" else wanted.format
     mapping, kept = None, None
-    if wanted.mapping is None:
+    if wanted.tag is not None:
+        if wanted.mapping is not None:
+            raise problems.ParameterInvalid("Name a --mapping or a --tag, not both.", parameter="tag")
+        mapping = replace(ids_mapping(parse_tag(wanted.tag), wanted.user_column, None), encoding=wanted.encoding)
+    elif wanted.mapping is None:
         mapping = None if path is None else _columns_mapping(wanted, path, format)
     elif Path(wanted.mapping).is_file():
         mapping = read_mapping(Path(wanted.mapping))
@@ -279,9 +302,14 @@ def read_mapping(file: Path) -> Mapping:
 def _columns_mapping(wanted: Wanted, path: Path, format: ImportFormat) -> Mapping | None:
     """The mapping that the names of columns are; None for the plain form. Raises: BodyInvalid, ColumnsInvalid."""
     user, visitor, tag = wanted.user_column, wanted.visitor_column, wanted.tag_column
-    if format == "ndjson" or (user, visitor, tag) == _PLAIN_COLUMNS:
+    is_plain = (user, visitor, tag) == _PLAIN_COLUMNS and wanted.encoding == "utf-8"
+    if format == "ndjson" or is_plain:
         return None
-    names = list(read_records(path, format, compression_at(path)).names)
+    if format == "csv":
+        with closing(opened(read_bytes(path, compression_at(path)), encoding=wanted.encoding)) as text:
+            names = open_table(text, Selection(plain_mapping(user, visitor, tag), is_plain=True)).names
+    else:
+        names = list(read_records(path, format, compression_at(path)).names)
     lists = ["tags"] if format == "parquet" else []
     column = next((name for name in (tag, *lists) if name in names), None)
     if column is None or not {user, visitor} & set(names):
@@ -291,4 +319,5 @@ def _columns_mapping(wanted: Wanted, path: Path, format: ImportFormat) -> Mappin
         visitor=visitor if visitor in names else None,
         # Tags are taken letter for letter, as in the plain form.
         columns=(TagColumn(column=column, steps=()) if column == tag else ListColumn(column=column, steps=()),),
+        encoding=wanted.encoding,
     )

@@ -24,11 +24,19 @@ from rich.text import Text
 from tagloom import problems
 from tagloom.cli.carrying import Carried, OnBytes, Wanted, carried, file_format, name_of, written_rejected
 from tagloom.cli.options import (
+    AllowEmptyOption,
+    AllowUnreadableOption,
     DataOption,
+    EncodingOption,
     EnvironmentOption,
     ExpiresAtOption,
+    FormatOption,
     JsonOption,
+    RejectedOption,
+    RejectedRowsOption,
+    ShareRemovedOption,
     SpaceOption,
+    TagForAllOption,
     TokenOption,
     TtlOption,
     UrlOption,
@@ -36,6 +44,7 @@ from tagloom.cli.options import (
 )
 from tagloom.cli.site import OnRows, Plain, Site
 from tagloom.cli.speaking import err, say, say_json, say_receipt, say_table, tell
+from tagloom.mappings import Encoding
 from tagloom.model import Mode, Rejected
 from tagloom.sources import Remote
 
@@ -59,26 +68,23 @@ def import_file(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="As --dry-run, tag by tag and tribe by tribe.")] = False,
     normalize: Annotated[str | None, typer.Option(help="lowercase: fold capitals instead of refusing them.")] = None,
-    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Let an empty mirror take every tag.")] = False,
-    share_removed_max: Annotated[
-        int | None, typer.Option(min=0, max=100, help="Apply nothing if more than this percent of taggings would go.")
-    ] = None,
-    format: Annotated[
-        str | None, typer.Option(help="csv, ndjson, json or parquet, when the name does not say.")
-    ] = None,
+    allow_empty: AllowEmptyOption = False,
+    allow_unreadable: AllowUnreadableOption = False,
+    share_removed_max: ShareRemovedOption = None,
+    format: FormatOption = None,
     user_column: Annotated[str, typer.Option(help="The column of user ids.")] = "user",
     visitor_column: Annotated[str, typer.Option(help="The column of visitor ids.")] = "visitor",
     tag_column: Annotated[str, typer.Option(help="The column of tags.")] = "tag",
+    tag: TagForAllOption = None,
+    encoding: EncodingOption = "utf-8",
     mapping: Annotated[
         str | None, typer.Option(help="How columns become tags: a TOML or JSON file, or a mapping that is kept.")
     ] = None,
     secret: Annotated[
         str | None, typer.Option(help="The secret of the installation that opens the address, by its name.")
     ] = None,
-    rejected: Annotated[Path | None, typer.Option(help="Write why lines were rejected to this CSV or NDJSON.")] = None,
-    rejected_rows: Annotated[
-        Path | None, typer.Option(help="Write the rejected rows to this file, to be mended and imported.")
-    ] = None,
+    rejected: RejectedOption = None,
+    rejected_rows: RejectedRowsOption = None,
     ttl: TtlOption = None,
     expires_at: ExpiresAtOption = None,
     as_json: JsonOption = False,
@@ -92,10 +98,13 @@ def import_file(
         under=under,
         lowercase=_is_lowered(normalize),
         allow_empty=allow_empty,
+        allow_unreadable=allow_unreadable,
         user_column=user_column,
         visitor_column=visitor_column,
         tag_column=tag_column,
         mapping=mapping,
+        tag=tag,
+        encoding=_encoding(encoding),
         share_removed_max=share_removed_max,
         is_trial=dry_run or plan,
         expires_at=expires_at,
@@ -163,12 +172,21 @@ def _mode(text: str) -> Mode:
     raise problems.ParameterInvalid(f"--mode is one of {', '.join(get_args(Mode))}, not '{text}'.")
 
 
+def _encoding(text: str) -> Encoding:
+    for encoding in get_args(Encoding):
+        if text.lower().replace("cp1252", "windows-1252") == encoding:
+            return encoding  # type: ignore[no-any-return]  # One of its own values.
+    raise problems.ParameterInvalid(f"--encoding is one of {', '.join(get_args(Encoding))}, not '{text}'.")
+
+
 def _say(wanted: Wanted, found: Carried, *, is_plan: bool, as_json: bool) -> None:
     receipt: Plain = msgspec.to_builtins(found.receipt)
     if as_json:
         say_json({"receipt": receipt, "plan": found.plan} if is_plan else {**receipt, "versions": found.versions})
         return
     say_receipt(receipt, title=f"{wanted.name} {'would be ' if wanted.is_trial else ''}imported ({wanted.mode})")
+    for warning in found.warnings:
+        tell(warning)
     if len(found.versions) > 1:
         say(f"In {len(found.versions):,} steps, of which each is a version: {', '.join(map(str, found.versions))}.")
     if found.receipt.normalized:

@@ -30,6 +30,32 @@ TtlOption = Annotated[
 ExpiresAtOption = Annotated[
     str | None, typer.Option("--expires-at", help="When they end instead: a time such as 2026-12-24T18:00:00Z.")
 ]
+AllowEmptyOption = Annotated[bool, typer.Option("--allow-empty", help="Let an empty mirror take every tag.")]
+AllowUnreadableOption = Annotated[
+    bool, typer.Option("--allow-unreadable", help="Mirror although unreadable lines name nobody known.")
+]
+RejectedOption = Annotated[
+    Path | None, typer.Option("--rejected", help="Write why lines were rejected to this CSV or NDJSON.")
+]
+RejectedRowsOption = Annotated[
+    Path | None,
+    typer.Option("--rejected-rows", help="Write the rejected rows to this file, to be mended and imported."),
+]
+ShareRemovedOption = Annotated[
+    int | None,
+    typer.Option(
+        "--share-removed-max", min=0, max=100, help="Apply nothing if more than this percent of taggings would go."
+    ),
+]
+FormatOption = Annotated[
+    str | None, typer.Option("--format", help="csv, ndjson, json or parquet, when the name does not say.")
+]
+TagForAllOption = Annotated[
+    str | None, typer.Option("--tag", help="Give everybody in the file this tag; it may be nothing but ids.")
+]
+EncodingOption = Annotated[
+    str, typer.Option("--encoding", help="utf-8, utf-16 or windows-1252, where the text does not say it itself.")
+]
 VisitorOption = Annotated[bool, typer.Option("--visitor", help="The id is a visitor's, not a user's.")]
 
 

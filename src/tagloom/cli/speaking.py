@@ -106,6 +106,13 @@ def complain_of_files(error: OSError) -> None:
     err.print(f"[bold red]A file cannot be used.[/] {escape(where)}{escape(error.strerror or str(error))}.")
 
 
+def complain_of_fault(frames: Sequence[str]) -> None:
+    """A fault of Tagloom's own, by the places it came from: never what it says, which may be a row of a customer."""
+    err.print("[bold red]Tagloom failed.[/] This is a fault in Tagloom. Report it with these lines:")
+    for frame in frames:
+        err.print(escape(frame), highlight=False, soft_wrap=True)
+
+
 def say_receipt(receipt: Mapping[str, Any], *, title: str) -> None:
     """A receipt as a table, with the first rejected lines under it."""
     verb = "would " if receipt.get("dry_run") else ""

@@ -146,6 +146,8 @@ def mapping_of(fields: Sequence[ColumnFields], *, prefix: str, base: Meaning) ->
         prefix=prefix,
         tags=base.tags,
         unnamed=base.unnamed,
+        encoding=base.encoding,
+        header=base.header,
         ignore=base.ignore,
     )
 

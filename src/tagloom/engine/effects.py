@@ -208,7 +208,7 @@ def _lose_the_rest(
     places: _Places,
 ) -> None:
     """What set and mirror take: everything at or below `under` that was not asked for and is nobody else's."""
-    held = places.final(asked.held)
+    held = places.final(asked.held) | _made_known_since(asked, view)
     named = BitMap.union(bare, *gives.values()) - held
     under = "" if request.under is None else view.dictionary.resolve(request.under)
     for row in view.subtree(under):
@@ -220,6 +220,15 @@ def _lose_the_rest(
             lost -= gives[row.id]
         if lost:
             losses[row.id] = losses[row.id] | lost if row.id in losses else lost
+
+
+def _made_known_since(asked: Asked, view: View) -> BitMap:
+    """Those whom doubtful lines may name and who became known after the body was read."""
+    strangers, begun = asked.doubtful.strangers, asked.begun
+    if not len(strangers.high) or begun is None or begun.next_ordinal == view.state.next_ordinal:
+        return BitMap()
+    found = view.find_hashes(strangers)
+    return bitmap_of(np.unique(found[found >= 0]).astype(np.uint32))
 
 
 def _displace(view: View, gives: dict[int, BitMap], losses: dict[int, BitMap]) -> None:

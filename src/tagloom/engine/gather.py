@@ -19,7 +19,7 @@ from tagloom.engine.keys import Hashed, Keyed, KeyHash, KeyTable, binary_array
 from tagloom.engine.storage import State
 from tagloom.expiry import Said
 from tagloom.model import Rejected
-from tagloom.store.port import Part, Request
+from tagloom.store.port import Doubt, Part, Request
 from tagloom.tags import TagPath, is_at_or_below, lowercased, parse_tag
 
 _TAGGINGS_PER_FOLD = 4_000_000  # 32 MB of columns wait at most before they become bitmaps, and as many are made such.
@@ -39,6 +39,21 @@ class Newcomers(NamedTuple):
     def people(self) -> int:
         """How many they are."""
         return sum(len(block.keys) for block in self.blocks)
+
+
+class Doubtful(NamedTuple):
+    """The doubtful lines of a body.
+
+    `strangers` are the hashes of those whom they may name and nobody knew when the body was read. `unknown_lines`
+    counts the lines that name nobody who was known, and `first` is the number of the first of these.
+    """
+
+    strangers: Hashed
+    unknown_lines: int = 0
+    first: int = 0
+
+
+NO_DOUBT = Doubtful(Hashed(np.empty(0, np.uint64), np.empty(0, np.uint32)))
 
 
 class Asked(NamedTuple):
@@ -62,6 +77,7 @@ class Asked(NamedTuple):
     ends: Mapping[TagPath, Mapping[Said, BitMap]]
     meanings: "Mapping[TagPath, Meaning | str]"
     begun: State | None
+    doubtful: Doubtful = NO_DOUBT
 
 
 class Meaning(NamedTuple):
@@ -164,6 +180,8 @@ class Gathering:
         self._takes: dict[int, BitMap] = defaultdict(BitMap)
         self._bare, self._held = BitMap(), BitMap()
         self._held_keys: list[bytes] = []
+        self._strangers: list[Hashed] = []
+        self._unknown_lines: list[int] = []
         self._deferred: list[_Columns] = []
         # Where lines say when their taggings end, taggings wait as columns from the first such part on.
         self._ends: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
@@ -180,6 +198,8 @@ class Gathering:
             self._ends.append((part.lines, said))
         if self._request.mode in ("set", "mirror"):
             self._held_keys.extend(part.held)
+            if part.doubts:
+                self._doubt(part.doubts)
         ordinals = self._ordinals(part.key_column())
         # In a file of one tagging a line, which is the hot path, nothing has to be gathered by line.
         is_plain = len(part.lines) == len(part.tagging_line) and bool(
@@ -237,6 +257,35 @@ class Gathering:
         return np.fromiter(map(self._texts.number, texts), np.int32, len(texts))
 
     # Lines that cannot be taken.
+
+    def _doubt(self, doubts: Sequence[Doubt]) -> None:
+        """Holds everybody known whom these lines may name. Others cost a hash each, and are no newcomers."""
+        places: dict[bytes, int] = {}
+        for doubt in doubts:
+            for key in doubt.keys:
+                places.setdefault(key, len(places))
+        hashes = self._knowledge.key_hash.many(binary_array(list(places)))
+        ordinals = self._knowledge.ordinals_of(hashes)
+        is_known = (ordinals >= 0) & (ordinals < self._base)
+        self._hold(ordinals[is_known].astype(np.uint32))
+        self._strangers.append(Hashed(hashes.high[~is_known], hashes.low[~is_known]))
+        for doubt in doubts:
+            if not any(is_known[places[key]] for key in doubt.keys):
+                self._unknown_lines.append(doubt.line)
+
+    def _doubtful(self) -> Doubtful:
+        if not self._strangers:
+            return NO_DOUBT
+        high = np.concatenate([each.high for each in self._strangers])
+        low = np.concatenate([each.low for each in self._strangers])
+        # Both halves together are the key: 96 bits, of which equal ones stand side by side.
+        order = np.lexsort((low, high))
+        high, low = high[order], low[order]
+        is_first = np.ones(len(high), np.bool_)
+        is_first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+        return Doubtful(
+            Hashed(high[is_first], low[is_first]), len(self._unknown_lines), min(self._unknown_lines, default=0)
+        )
 
     def _reject(self, rejected: Iterable[Rejected]) -> None:
         for line in rejected:
@@ -365,6 +414,7 @@ class Gathering:
             ends=self._ends_said(),
             meanings=self._texts.meanings,
             begun=self._begun,
+            doubtful=self._doubtful(),
         )
 
 

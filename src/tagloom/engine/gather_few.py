@@ -8,7 +8,7 @@ import numpy as np
 
 from tagloom import refusals
 from tagloom.engine.chunks import BitMap
-from tagloom.engine.gather import Asked, Knowledge, Newcomers, Texts, decide_in_order
+from tagloom.engine.gather import NO_DOUBT, Asked, Doubtful, Knowledge, Newcomers, Texts, decide_in_order
 from tagloom.engine.keys import Hashed, Keyed, binary_array
 from tagloom.expiry import Said
 from tagloom.model import Rejected
@@ -75,12 +75,13 @@ def gather_few(parts: Sequence[Part], request: Request, knowledge: NearKnowledge
             (takes if is_removal else gives)[texts.paths[number]].add(ordinal)
     ends = _ends_said(good, said, texts.paths) if said and request.mode != "remove" else {}
     is_whole = request.mode in ("set", "mirror")
+    known, doubtful = _doubted(parts, knowledge, begun.next_ordinal) if is_whole else (BitMap(), NO_DOUBT)
     rejected.sort(key=_line_number)
     return Asked(
         gives=gives,
         takes=takes,
         bare=bare,
-        held=BitMap([people.ordinal(key) for key in held]) if is_whole else BitMap(),
+        held=BitMap([people.ordinal(key) for key in held]) | known if is_whole else BitMap(),
         newcomers=people.newcomers(),
         accepted_lines=accepted + len(good),
         rejected=tuple(rejected[: request.rejected_max]),
@@ -90,7 +91,24 @@ def gather_few(parts: Sequence[Part], request: Request, knowledge: NearKnowledge
         ends=ends,
         meanings=texts.meanings,
         begun=begun,
+        doubtful=doubtful,
     )
+
+
+def _doubted(parts: Sequence[Part], knowledge: NearKnowledge, base: int) -> tuple[BitMap, Doubtful]:
+    """The people known whom doubtful lines may name, and what is to be said of these lines."""
+    known, strangers, unknown_lines = BitMap(), dict[bytes, None](), list[int]()
+    for doubt in (doubt for part in parts for doubt in part.doubts):
+        found = {key: knowledge.ordinal_of(key) for key in doubt.keys}
+        here = [ordinal for ordinal in found.values() if ordinal is not None and ordinal < base]
+        known.update(here)
+        strangers |= {key: None for key, ordinal in found.items() if ordinal is None or ordinal >= base}
+        if not here:
+            unknown_lines.append(doubt.line)
+    if not (strangers or unknown_lines):
+        return known, NO_DOUBT
+    hashes = knowledge.key_hash.many(binary_array(list(strangers)))
+    return known, Doubtful(hashes, len(unknown_lines), min(unknown_lines, default=0))
 
 
 def _ends_said(

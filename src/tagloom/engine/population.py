@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from tagloom import limits, problems
+from tagloom import limits, problems, refusals
 from tagloom.engine import as_of as earlier
 from tagloom.engine import bulk, catalogue, compacting, history, past, reads, steps, sweeping
 from tagloom.engine.batch import PEOPLE_SHARED_MAX, View
@@ -173,8 +173,7 @@ class BitmapPopulation:
         if request.only_at is not None and view.state.version != request.only_at:
             raise _outdated(view.state.version, request.only_at)
         asked = ask()
-        if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
-            raise _mirror_empty(asked, request)
+        _check_mirror(asked, request)
         effect = effect_of(asked, request, view, self._now().timestamp())
         version = view.state.version
         if request.dry_run:
@@ -330,8 +329,7 @@ class BitmapPopulation:
                 case Apply(request=request):
                     assert gathered is not None, "gathered before"
                     asked = self._asked(gathered, write.parts, request, view)
-                    if request.mode == "mirror" and not asked.accepted_lines and not request.allow_empty:
-                        raise _mirror_empty(asked, request)
+                    _check_mirror(asked, request)
                     effect = effect_of(asked, request, view, self._now().timestamp())
                     receipt = receipt_of(effect, view.state.version, asked)
                     return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
@@ -609,6 +607,16 @@ def _as_dry(receipt: Receipt, view: View) -> Receipt:
 
 def _outdated(newest: Version, expected: Version) -> problems.PlanOutdated:
     return problems.PlanOutdated(f"The plan is of version {expected}, and the newest is {newest}.", version=newest)
+
+
+def _check_mirror(asked: Asked, request: Request) -> None:
+    """Raises: MirrorEmpty, MirrorUnreadable."""
+    if request.mode != "mirror":
+        return
+    if not asked.accepted_lines and not request.allow_empty:
+        raise _mirror_empty(asked, request)
+    if asked.doubtful.unknown_lines and not request.allow_unreadable:
+        raise refusals.mirror_unreadable(asked.doubtful.unknown_lines, asked.doubtful.first, request.under)
 
 
 def _mirror_empty(asked: Asked, request: Request) -> problems.MirrorEmpty:

@@ -13,10 +13,11 @@ from tagloom.http.multipart import MULTIPART, Form, boundary_of, read_form
 from tagloom.http.shapes import ImportOptions, UrlImport
 from tagloom.importing.folder import Stored
 from tagloom.importing.imports import How
+from tagloom.intake import ids_mapping
 from tagloom.mappings import Mapping
 from tagloom.sources import Remote
 from tagloom.store.imports_port import Import, ImportFormat
-from tagloom.tags import printable
+from tagloom.tags import parse_tag, printable
 
 Options = TypeVar("Options", bound=ImportOptions)
 FORMATS: dict[str, ImportFormat] = {content_type: format for format, content_type in CONTENT_TYPE_OF_FORMAT.items()}
@@ -138,6 +139,10 @@ def _how(call: Call, options: ImportOptions, named: str | None, mapping: Mapping
 
 def _kept_mapping(call: Call, options: ImportOptions) -> tuple[str | None, Mapping | None]:
     """The mapping that the options name, and how the import tells of it. Raises: MappingNotFound."""
+    if options.tag is not None:
+        if options.mapping is not None:
+            raise problems.ParameterInvalid("A file has a mapping or one tag, not both.", parameter="tag")
+        return None, ids_mapping(parse_tag(options.tag), visitor=None)
     if options.mapping is None:
         return None, None
     found = call.doors.mappings.get_mapping(call.environment.space, options.mapping)

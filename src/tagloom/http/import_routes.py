@@ -89,6 +89,7 @@ IMPORTS: tuple[Route, ...] = (
             ),
             EXPIRES_AT,
             TTL,
+            Parameter(name="tag", description="Of a file that names people only: everybody in it gets this tag."),
         ),
         headers=(REPEATED,),
         body=UrlImport,

@@ -23,6 +23,7 @@ from tagloom.http.people import USERS, VISITORS, PeopleDoor
 from tagloom.http.routing import Route
 from tagloom.http.shapes import PeoplePage, PersonTags, TagsBody
 from tagloom.model import PersonRecord, Receipt
+from tagloom.refusals import MirrorUnreadable
 
 EXPORTS = tuple(CONTENT_TYPE_OF_FORMAT.values())
 
@@ -198,7 +199,8 @@ TAGGINGS: tuple[Route, ...] = (
             "person named exactly these tags, at or below `under`. `mirror` does so for everybody: people left out "
             "lose theirs. A bad line is rejected alone, and listed with its number; the rest goes on. Lines of JSON and"
             " NDJSON may say when what they give ends, by `expires_at` or `ttl`; the parameters of these names do so "
-            "for all other lines."
+            "for all other lines. A body may be compressed by gzip or zstd, said by `Content-Encoding` or by its first "
+            "bytes."
         ),
         scopes=("tags:write",),
         parameters=(
@@ -212,7 +214,17 @@ TAGGINGS: tuple[Route, ...] = (
                 kind="flag",
                 default=False,
             ),
+            Parameter(
+                name="allow_unreadable",
+                description="Let a mirror go on although a line cannot be read and names nobody who is known.",
+                kind="flag",
+                default=False,
+            ),
             SOURCE,
+            Parameter(
+                name="tag",
+                description="CSV, NDJSON and JSON that name people only: everybody in the body gets this tag.",
+            ),
             Parameter(name="user_column", description="CSV and Parquet: the column of users.", default="user"),
             Parameter(name="visitor_column", description="CSV and Parquet: of visitors.", default="visitor"),
             Parameter(name="tag_column", description="CSV and Parquet: of tags.", default="tag"),
@@ -226,6 +238,7 @@ TAGGINGS: tuple[Route, ...] = (
             problems.TagProblem,
             problems.ColumnsInvalid,
             problems.MirrorEmpty,
+            MirrorUnreadable,
             problems.IdempotencyKeyReused,
             problems.TagIsAlias,
             problems.TooManyTags,

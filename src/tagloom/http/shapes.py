@@ -434,6 +434,7 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     `name` is the file's name for the history, `mapping` that of a mapping that the space keeps. A run that would take
     more than `share_removed_max` percent of the taggings at or below `under` is held; an empty mirror is, unless
     `allow_empty`. What it gives ends at `expires_at` or after `ttl`, where its lines do not say otherwise.
+    A file that names people only, or is nothing but ids, gives everybody `tag`; then it has no mapping.
     """
 
     name: Annotated[str, Meta(max_length=limits.CHARACTERS_PER_ID_MAX)] = ""
@@ -446,6 +447,7 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     allow_empty: bool = False
     expires_at: Annotated[str, Meta(max_length=64)] | None = None
     ttl: Annotated[str, Meta(max_length=16)] | None = None
+    tag: Annotated[str, Meta(max_length=limits.CHARACTERS_PER_ID_MAX)] | None = None
 
 
 class UrlImport(ImportOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):

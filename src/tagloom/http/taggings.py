@@ -8,6 +8,7 @@ from tagloom.exports import encode_taggings
 from tagloom.http.bodies import content_type, received
 from tagloom.http.call import Answer, Call, Stream
 from tagloom.http.streams import export_format, export_stream
+from tagloom.intake.opening import COMPRESSIONS
 from tagloom.model import Mode
 from tagloom.tags import printable
 
@@ -38,13 +39,29 @@ def _order(call: Call) -> Order:
         lowercase=call.find_text("normalize") == "lowercase",
         dry_run=call.flag("dry_run"),
         allow_empty=call.flag("allow_empty"),
+        allow_unreadable=call.flag("allow_unreadable"),
         idempotency_key=call.idempotency_key(),
         user_column=call.text("user_column"),
         visitor_column=call.text("visitor_column"),
         tag_column=call.text("tag_column"),
         expires_at=call.find_text("expires_at"),
         ttl=call.find_text("ttl"),
+        tag=call.find_tag("tag"),
+        compression=_compression(call),
     )
+
+
+def _compression(call: Call) -> str | None:
+    """What Content-Encoding says. Raises: ContentTypeUnsupported."""
+    said = (call.header(b"content-encoding") or "").strip().lower().removeprefix("x-")
+    if said in ("", "identity"):
+        return None
+    if said not in COMPRESSIONS:
+        raise problems.ContentTypeUnsupported(
+            f"The body may be compressed by {' or '.join(COMPRESSIONS)}, not by '{printable(said)}'.",
+            supported=list(COMPRESSIONS),
+        )
+    return said
 
 
 async def export_taggings(call: Call) -> Stream:

@@ -113,7 +113,7 @@ class Imports:
 
     def format_of(self, name: str) -> ImportFormat:
         """The format that a file's name tells. Raises: BodyInvalid."""
-        return format_of(name)
+        return import_format_of(name)
 
     def _draft(self, environment: Environment, how: How) -> Import:
         """An import without a file. Raises: as bringing one."""
@@ -124,7 +124,7 @@ class Imports:
             space=environment.space,
             environment=environment.name,
             name=name[: limits.CHARACTERS_PER_SOURCE_MAX],
-            format=how.get("format") or format_of(name),
+            format=how.get("format") or import_format_of(name),
             compression="none",
             size_bytes=0,
             by=how["by"],
@@ -459,6 +459,14 @@ class Imports:
             except problems.ImportChanged:
                 continue
             self.folder.drop(id)
+
+
+def import_format_of(name: str) -> ImportFormat:
+    """The same for a file that is imported by itself. Raises: BodyInvalid.
+
+    An Excel workbook is read as the CSV of its first sheet, and an old one is refused by its bytes.
+    """
+    return "csv" if name.lower().endswith((".xlsx", ".xls")) else format_of(name)
 
 
 def format_of(name: str) -> ImportFormat:

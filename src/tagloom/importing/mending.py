@@ -5,12 +5,11 @@ so that nobody reads them. Rows are found by their line, which the reader of the
 through by the reader, or by the lines, that counted them.
 """
 
-import io
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
-from typing import assert_never
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -18,17 +17,17 @@ import pyarrow.parquet as pq
 
 from tagloom import limits
 from tagloom.exports import Sink
-from tagloom.intake.mapped import is_long
+from tagloom.intake import plain_mapping
+from tagloom.intake.columns import LineFault
+from tagloom.intake.headers import Selection, Table, open_table
+from tagloom.intake.json_values import decoder
+from tagloom.intake.ndjson import lines_in
+from tagloom.intake.objects import object_of
+from tagloom.intake.opening import opened
 from tagloom.intake.parquet_file import ParquetFile
-from tagloom.intake.records import Broken, Form, Record, find_form, read_record
-from tagloom.intake.rows import (
-    decoded_line,
-    find_delimiter,
-    json_lines,
-    open_plain,
-    read_records,
-)
-from tagloom.intake.stream import BYTE_ORDER_MARK
+from tagloom.intake.records import Record, read_record
+from tagloom.intake.rows import read_bytes
+from tagloom.intake.stream import BYTE_ORDER_MARK, Stream
 from tagloom.mappings import REASON_COLUMNS, REASON_FIELD, REASON_PREFIX
 from tagloom.model import Rejected
 from tagloom.store.imports_port import Import
@@ -38,7 +37,7 @@ _NEWLINE = b"\n"
 
 
 def rows_to_mend(path: Path, run: Import, rejected: Iterator[Rejected]) -> Iterator[bytes]:
-    """The rejected rows of an import's file, in its format, without its compression.
+    """The rejected rows of an import's file, in its format, without its compression and in UTF-8.
 
     CSV has the header and the delimiter of the file. A row that cannot be cut into cells is one quoted cell, and a line
     of NDJSON that is no object comes as it was, without reasons. `rejected` ascends by line. Costs one pass over the
@@ -46,18 +45,13 @@ def rows_to_mend(path: Path, run: Import, rejected: Iterator[Rejected]) -> Itera
 
     Raises: BodyInvalid: the file is damaged.
     """
-    match run.format:
-        case "csv" if run.mapping is None or is_long(path, run.format, run.mapping):
-            lines = _long_csv(path, run, rejected)
-        case "csv":
-            lines = _mapped_csv(path, run, rejected)
-        case "ndjson":
-            lines = _ndjson(path, run, rejected)
-        case "parquet":
-            return _parquet(path, rejected)
-        case _:
-            assert_never(run.format)
-    return _together(lines)
+    if run.format == "parquet":
+        return _parquet(path, rejected)
+    encoding = "utf-8" if run.mapping is None else run.mapping.encoding
+    text = opened(read_bytes(path, run.compression), encoding=encoding)
+    lines = _csv(text, run, rejected) if run.format == "csv" else _ndjson(text, rejected)
+    # A mapping that names another encoding reads these rows, too: the mark in front says that they are UTF-8.
+    return _together(lines if encoding == "utf-8" else chain([BYTE_ORDER_MARK], lines))
 
 
 def _together(lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -105,137 +99,85 @@ class _CsvWriter:
         return cell
 
 
-def _mapped_csv(path: Path, run: Import, rejected: Iterator[Rejected]) -> Iterator[bytes]:
-    records = read_records(path, "csv", run.compression)
-    delimiter = find_delimiter(path, run.compression).encode()
-    writer = _CsvWriter([name.encode() for name in records.names], delimiter, b'"')
-    yield writer.header
-    with closing(records.rows):
-        why = next(rejected, None)
-        for row in records.rows:
-            while why is not None and why.line < row.number:
-                why = next(rejected, None)
-            if why is None:
-                return
-            if row.number == why.line:
-                yield writer.row([cell.encode() for cell in row.original], why)
-                why = next(rejected, None)
-
-
-def _long_csv(path: Path, run: Import, rejected: Iterator[Rejected]) -> Iterator[bytes]:
-    with closing(_Lines(path, run)) as lines:
-        first = lines.take()
-        while first in (b"\n", b"\r\n"):
-            first = lines.take()
-        form, header = _header_of(first, lines, run)
-        writer = _CsvWriter(header, bytes((form.delimiter,)), bytes((form.quote,)))
-        yield writer.header
+def _csv(text: Generator[bytes, None, None], run: Import, rejected: Iterator[Rejected]) -> Iterator[bytes]:
+    selection = (
+        Selection(plain_mapping("user", "visitor", "tag"), is_plain=True)
+        if run.mapping is None
+        else Selection(run.mapping)
+    )
+    with closing(text):
+        table = open_table(text, selection)
+        header = table.header or [name.encode() for name in table.names]
+        writer = _CsvWriter(header, bytes((table.form.delimiter,)), bytes((table.form.quote,)))
+        if table.has_header:
+            yield writer.header
+        rows = _Rows(table)
         for why in rejected:
-            while (line := lines.take()) and lines.number < why.line:
-                pass
-            if line:
-                yield writer.row(_cells_of(line, lines, form), why)
+            cells = rows.at(why.line)
+            if cells is not None:
+                yield writer.row(cells, why)
 
 
-def _header_of(first: bytes, lines: "_Lines", run: Import) -> tuple[Form, list[bytes]]:
-    mapping = run.mapping
-    user, visitor, tag = "user", "visitor", "tag"
-    if mapping is not None:
-        user, visitor, tag = mapping.user or "\0", mapping.visitor or "\0", mapping.columns[0].column
-    data = bytearray(first + b"".join(lines.peek()))
-    form, end = find_form(data, 0, len(data), is_whole=True, user=user, visitor=visitor, tag=tag)
-    record = read_record(data, 0, end, form, is_whole=True)
-    assert isinstance(record, Record), "its form was just found"
-    for _ in range(data.count(_NEWLINE, 0, end) - 1):
-        lines.take()
-    return form, record.cells
+class _Rows:
+    """The rows of a table, found by their lines in ascending order."""
 
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._line = table.line
 
-def _cells_of(first: bytes, lines: "_Lines", form: Form) -> list[bytes]:
-    """The cells of the record that begins with this line; of one that cannot be read the line alone, as one cell."""
-    taken, is_whole = [first], False
-    data = bytearray(first)
-    while (found := read_record(data, 0, len(data), form, is_whole=is_whole)) is None:
-        # Twice as many each time, or a record of many lines would be read again and again.
-        more = [line for _ in range(len(taken)) if (line := lines.take())]
-        is_whole = not more
-        taken += more
-        data += b"".join(more)
-    if isinstance(found, Broken):
-        lines.put_back(taken[1:])
-        return [first.rstrip(b"\r\n")]
-    if found.end < len(data):
-        lines.put_back(taken[data.count(_NEWLINE, 0, found.end) :])
-    return found.cells
-
-
-class _Lines:
-    """The lines of a file, one after the other; of one that is too long only the first piece is given.
-
-    `number` is that of the last line taken, from 1.
-    """
-
-    def __init__(self, path: Path, run: Import) -> None:
-        self._file = io.BufferedReader(open_plain(path, run.compression))
-        self._waiting = deque([self._read().removeprefix(BYTE_ORDER_MARK)])
-        self.number = 0
-
-    def _read(self) -> bytes:
-        line = piece = self._file.readline(_PIECE_BYTES)
-        while len(piece) == _PIECE_BYTES and not piece.endswith(_NEWLINE):
-            piece = self._file.readline(_PIECE_BYTES)
-        return line
-
-    def take(self) -> bytes:
-        """The next line; empty behind the last one."""
-        line = self._waiting.popleft() if self._waiting else self._read()
-        self.number += bool(line)
-        return line
-
-    def peek(self) -> list[bytes]:
-        """As many lines to come as one record may have."""
-        size = sum(map(len, self._waiting))
-        while size < _PIECE_BYTES and (line := self._read()):
-            self._waiting.append(line)
-            size += len(line)
-        return list(self._waiting)
-
-    def put_back(self, lines: Sequence[bytes]) -> None:
-        """Gives them again, in order."""
-        self._waiting.extendleft(reversed(lines))
-        self.number -= len(lines)
-
-    def close(self) -> None:
-        """Lets the file go."""
-        self._file.close()
+    def at(self, line: int) -> list[bytes] | None:
+        """The cells of the record that begins on a line; of one that cannot be read the line alone, as one cell."""
+        stream = self._table.stream
+        while self._line < line:
+            stream.top_up()
+            if not len(stream):
+                return None
+            stream.skip_line()
+            self._line += 1
+        stream.top_up()
+        begin = stream.begin
+        record = read_record(stream.buffer, begin, stream.end, self._table.form, is_whole=stream.is_whole)
+        if isinstance(record, Record):
+            self._line += stream.buffer.count(_NEWLINE, begin, record.end)
+            stream.begin = record.end
+            return record.cells
+        newline = stream.buffer.find(_NEWLINE, begin, min(stream.end, begin + _PIECE_BYTES))
+        first = bytes(stream.buffer[begin : min(stream.end, begin + _PIECE_BYTES) if newline < 0 else newline])
+        stream.skip_line()
+        self._line += 1
+        return [first.rstrip(b"\r")]
 
 
 # NDJSON.
 
 
-def _ndjson(path: Path, run: Import, rejected: Iterator[Rejected]) -> Iterator[bytes]:
-    lines = json_lines(path, run.compression)
-    for why in rejected:
-        for number, line in lines:
-            if number == why.line:
-                yield _with_reasons(line, why)
-                break
+def _ndjson(text: Generator[bytes, None, None], rejected: Iterator[Rejected]) -> Iterator[bytes]:
+    with closing(text):
+        lines, reader = lines_in(Stream(text)), decoder()
+        for why in rejected:
+            for number, line in lines:
+                if number == why.line:
+                    yield _with_reasons(line, why, reader)
+                    break
 
 
-def _with_reasons(line: bytes, why: Rejected) -> bytes:
+def _with_reasons(line: bytes, why: Rejected, reader: "msgspec.json.Decoder[Any]") -> bytes:
     reasons = msgspec.json.encode(
         {"line": why.line, "problem": why.problem, "detail": why.detail, "suggestion": why.suggestion}
     )
     if len(line) > limits.LINE_BYTES_MAX:
         # Whoever mends it looks it up by its number.
         return b'{"%s":%s}\n' % (REASON_FIELD.encode(), reasons)
-    found = decoded_line(line)
-    plain = line.removeprefix(BYTE_ORDER_MARK).strip()
-    if not isinstance(found, dict):
+    plain = line.strip()
+    try:
+        found = object_of(line, why.line, reader)
+    except LineFault:
         return plain + _NEWLINE
     if REASON_FIELD in found:
         del found[REASON_FIELD]
-        plain = msgspec.json.encode(found)
+        fields = msgspec.json.decode(plain, type=dict[str, msgspec.Raw])
+        del fields[REASON_FIELD]
+        plain = msgspec.json.encode(fields)
     # The rest stays as it was written, numbers and all.
     return b'%s%s"%s":%s}\n' % (plain[:-1], b"," if found else b"", REASON_FIELD.encode(), reasons)
 

@@ -4,20 +4,27 @@ A proposal is a beginning that somebody looks at: it may leave columns out, and 
 kept or given to an import.
 """
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.cells import Cell
 from tagloom.importing.folder import compression_at
-from tagloom.intake.rows import read_bytes, read_records
+from tagloom.intake.headers import USER_NAMES, snake
+from tagloom.intake.looking import bytes_of_beginning, read_records
+from tagloom.intake.oddities import OddIds
+from tagloom.intake.opening import KNOWN_BEGINNINGS
+from tagloom.intake.rows import read_bytes
 from tagloom.mappings import (
     FALSE,
     NUMBER,
@@ -26,6 +33,7 @@ from tagloom.mappings import (
     Band,
     BandsColumn,
     Column,
+    Encoding,
     FlagColumn,
     ListColumn,
     Mapping,
@@ -40,11 +48,6 @@ from tagloom.mappings import (
 from tagloom.store.imports_port import Compression, ImportFormat
 from tagloom.tags import parse_tag, printable
 
-# Names of columns in snake case, the likeliest first.
-USER_NAMES = (
-    *("user", "user_id", "userid", "customer_id", "customerid", "external_id", "member_id", "person_id"),
-    *("profile_id", "contact_id", "account_id", "client_id", "subscriber_id", "id"),
-)
 VISITOR_NAMES = ("visitor", "visitor_id", "visitorid", "anonymous_id", "anonymousid", "cookie_id")
 TAG_NAMES = ("tag", "tag_path", "segment")
 LIST_NAMES = ("tags", "segments", "interests", "labels")
@@ -59,6 +62,7 @@ VALUES_MAX = 12
 # A share of cells has to be divided before a column is a list: a comma in a sentence makes none.
 DIVIDED_PERCENT_MIN = 10
 SAMPLES_SHOWN = 3
+_PIECES_LOOKED_AT = 128  # A megabyte shows whether a text is UTF-8.
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,11 +85,15 @@ class ReadRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """A mapping for a file, the file's columns, and its first rows as they would be read."""
+    """A mapping for a file, the file's columns, and its first rows as they would be read.
+
+    `warnings` are sentences about the file: what was done to read it, and ids that look wrong.
+    """
 
     mapping: Mapping
     columns: tuple[Seen, ...]
     rows: tuple[ReadRow, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class FirstRow(NamedTuple):
@@ -101,6 +109,8 @@ class Beginning(NamedTuple):
 
     names: tuple[str, ...]
     rows: list[FirstRow]
+    remarks: tuple[str, ...] = ()
+    encoding: Encoding = "utf-8"
 
     def texts(self, place: int) -> list[str]:
         """The cells of a column that are not blank."""
@@ -119,26 +129,53 @@ class Beginning(NamedTuple):
 def beginning_of(path: Path, format: ImportFormat, compression: Compression) -> Beginning:
     """The columns and first rows of a file, or of its beginning: of CSV and NDJSON one that ends anywhere.
 
-    A last line without its end is left out, unless it is the only one: nobody knows whether it is whole.
+    A last line without its end is left out, unless it is the only one: nobody knows whether it is whole. A text that is
+    no UTF-8 is read as Windows-1252, which its mapping then names.
 
     Raises: BodyInvalid, ColumnsInvalid: not even its first rows can be read.
     """
-    records = read_records(path, format, compression)
+    if format == "parquet" or _is_utf8(path, compression):
+        return _beginning(path, format, compression, "utf-8")
+    return _beginning(path, format, compression, "windows-1252")
+
+
+def _is_utf8(path: Path, compression: Compression) -> bool:
+    """Whether the beginning of a text is UTF-8, or says by its first bytes that it is something else."""
+    with closing(bytes_of_beginning(path, compression)) as chunks:
+        head = b"".join(islice(chunks, _PIECES_LOOKED_AT))
+    if head.startswith(KNOWN_BEGINNINGS):
+        return True
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        # What is cut off at the end is no fault.
+        decoder.decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _beginning(path: Path, format: ImportFormat, compression: Compression, encoding: Encoding) -> Beginning:
+    remarks: list[str] = []
+    if encoding != "utf-8":
+        remarks.append(
+            "Some of its bytes are no UTF-8, so it is proposed to read it as Windows-1252. See whether names with "
+            "accents are right."
+        )
+    told = None if encoding != "utf-8" else remarks.append
+    records = read_records(path, format, compression, encoding=encoding, remark=told, is_cut=True)
     rows: list[FirstRow] = []
     with closing(records.rows):
         try:
-            for row in records.rows:
-                if len(rows) == limits.PROPOSAL_ROWS_MAX:
-                    return Beginning(records.names, rows)
+            for row in islice(records.rows, limits.PROPOSAL_ROWS_MAX):
                 rows.append(FirstRow(row.number, row.cells, row.fault))
         except problems.BodyInvalid:
-            # The file is cut off here, or damaged behind rows that say enough.
+            # The file is damaged behind rows that say enough.
             if not rows:
                 raise
-            return Beginning(records.names, rows)
-    if format != "parquet" and len(rows) > 1 and _ends_openly(path, compression):
+    is_all = len(rows) < limits.PROPOSAL_ROWS_MAX
+    if is_all and format != "parquet" and len(rows) > 1 and _ends_openly(path, compression):
         rows.pop()
-    return Beginning(records.names, rows)
+    return Beginning(records.names, rows, tuple(remarks), encoding)
 
 
 def beginning_in(chunks: Iterable[bytes], format: ImportFormat) -> Beginning:
@@ -156,7 +193,24 @@ def beginning_in(chunks: Iterable[bytes], format: ImportFormat) -> Beginning:
 def propose(beginning: Beginning) -> Proposal:
     """A mapping for a file that begins so. It has no columns when none looks like tags."""
     mapping = proposed_mapping(beginning.names, [row.cells for row in beginning.rows if row.fault is None])
-    return Proposal(mapping=mapping, columns=beginning.seen(), rows=rows_read(beginning, mapping))
+    mapping = replace(mapping, encoding=beginning.encoding)
+    return Proposal(
+        mapping=mapping,
+        columns=beginning.seen(),
+        rows=rows_read(beginning, mapping),
+        warnings=(*beginning.remarks, *_odd_ids(beginning, mapping)),
+    )
+
+
+def _odd_ids(beginning: Beginning, mapping: Mapping) -> list[str]:
+    """What there is to say of the ids of the first rows."""
+    odd = OddIds()
+    for name in (mapping.user, mapping.visitor):
+        if name is not None and name in beginning.names:
+            place = beginning.names.index(name)
+            cells = (row.cells[place] for row in beginning.rows if row.fault is None)
+            odd.add_texts(cell for cell in cells if isinstance(cell, str))
+    return odd.sentences()
 
 
 def rows_read(beginning: Beginning, mapping: Mapping) -> tuple[ReadRow, ...]:
@@ -196,7 +250,7 @@ def _ends_openly(path: Path, compression: Compression) -> bool:
             last = chunk
     except problems.BodyInvalid:
         return True
-    return not last.endswith(b"\n")
+    return not last.endswith((b"\n", b"\n\x00", b"\r"))
 
 
 # What a column looks like.
@@ -219,7 +273,7 @@ def proposed_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Ma
 
 def _people(columns: dict[str, list[Cell]]) -> tuple[str | None, str | None]:
     """The columns of users and of visitors; where no name says which, the first one that differs in every row."""
-    by_name = {_snake(name): name for name in reversed(columns)}
+    by_name = {snake(name): name for name in reversed(columns)}
     user = next((by_name[name] for name in USER_NAMES if name in by_name), None)
     visitor = next((by_name[name] for name in VISITOR_NAMES if name in by_name), None)
     if user is None and visitor is None:
@@ -326,25 +380,19 @@ def _is_tag(text: str) -> bool:
 # Names.
 
 
-def _snake(name: str) -> str:
-    """A column's name in snake case: `customerID`, `Customer Id` and `customer.id` are `customer_id`."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.replace("[*]", ""))
-    return "_".join(re.split(r"[\s_.\-/]+", spaced.strip().lower()))
-
-
 def _title(name: str) -> str:
     """What a column's values are called: the last level of a path that says something."""
     levels = name.split(".")
-    if len(levels) > 1 and _snake(levels[-1]) in GENERIC_NAMES:
+    if len(levels) > 1 and snake(levels[-1]) in GENERIC_NAMES:
         levels.pop()
-    return _snake(levels[-1])
+    return snake(levels[-1])
 
 
 def levels_of(names: Sequence[str]) -> Iterator[str]:
     """A level for each column, different for all."""
     taken = set[str]()
     for number, name in enumerate(names, 1):
-        tries = (level_of(each.replace("_", " ")) for each in (_title(name), _snake(name)))
+        tries = (level_of(each.replace("_", " ")) for each in (_title(name), snake(name)))
         level = next((each for each in tries if each not in taken and _is_tag(each)), f"column-{number}")
         taken.add(level)
         yield level

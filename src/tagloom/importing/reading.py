@@ -7,23 +7,25 @@ from pathlib import Path
 from tagloom import problems
 from tagloom.intake import read_parts
 from tagloom.intake.mapped import read_mapped
+from tagloom.intake.opening import Remark
 from tagloom.intake.rows import read_bytes
 from tagloom.store.imports_port import Import
 from tagloom.store.port import Part
 from tagloom.times import seconds_of
 
 
-def parts_of(path: Path, run: Import) -> Generator[Part, None, None]:
+def parts_of(path: Path, run: Import, remark: Remark | None = None) -> Generator[Part, None, None]:
     """The parts of an import's file, in order and each time the same. Raises: BodyInvalid, ColumnsInvalid, as reading.
 
-    Raises: ImportFileGone: it was forgotten, or lies in another process's folder.
+    `remark` hears of what was done to read it. Raises: ImportFileGone: it was forgotten, or lies in another process's
+    folder.
     """
     if not path.exists():
         raise problems.ImportFileGone("The file is not here; bring it again.")
     if run.mapping is not None:
-        yield from read_mapped(path, run.format, run.compression, run.mapping)
+        yield from read_mapped(path, run.format, run.compression, run.mapping, remark)
         return
     with closing(read_bytes(path, run.compression)) as chunks:
         # Read again later, after a crash, the lines say the same: times are told from when the file came.
         now = seconds_of(run.created_at)
-        yield from read_parts(chunks, run.format, allow_change=run.mode == "change", now=now)
+        yield from read_parts(chunks, run.format, allow_change=run.mode == "change", now=now, remark=remark)

@@ -20,7 +20,10 @@ from tagloom.foresight import Foresight
 from tagloom.importing.imports import Imports, tally_of
 from tagloom.importing.leasing import Leases, Lost, keep_working
 from tagloom.importing.reading import parts_of
+from tagloom.intake.oddities import OddIds
+from tagloom.intake.opening import Remark
 from tagloom.model import Environment, Foreseen, Mode, Origin, Receipt
+from tagloom.refusals import MirrorUnreadable
 from tagloom.store.imports_port import APPLIED, Hold, Import, ImportState, Plan
 from tagloom.store.port import Control, Part, Population, Request, Step
 from tagloom.tags import is_at_or_below, parse_tag
@@ -140,10 +143,10 @@ class Worker:
 
         self._imports.folder.check(run.id, run.size_bytes, run.digest, tell)
 
-    def _parts(self, run: Import) -> Iterator[Part]:
+    def _parts(self, run: Import, remark: Remark | None = None) -> Iterator[Part]:
         """The parts of the file, while the import is this worker's. Raises: Lost."""
         rows, told = 0, 0.0
-        with closing(parts_of(self._imports.folder.path(run.id), run)) as parts:
+        with closing(parts_of(self._imports.folder.path(run.id), run, remark)) as parts:
             for part in parts:
                 self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
                 told = self._now() if late else told
@@ -160,18 +163,27 @@ class Worker:
     # Planning.
 
     def _look(self, environment: Environment, run: Import) -> None:
+        unreadable: str | None = None
         try:
             plan = self._plan(environment, run)
         except problems.MirrorEmpty as problem:
             self._hold(run, "source-empty", problem.detail, None)
             return
+        except MirrorUnreadable as problem:
+            unreadable = problem.detail
+            # Whoever approves it sees what it would do.
+            plan = self._plan(environment, replace(run, is_approved=True))
         total = self._control.get_import(run.id).rows_read
-        if not run.runs_after_plan:
-            self._put(run, "planned", plan=plan, rows_total=total)
-        elif (detail := self._too_much(run, plan)) is not None:
+        too_much = self._too_much(run, plan) if run.runs_after_plan else None
+        if too_much is not None:
+            detail = too_much if unreadable is None else f"{too_much} {unreadable}"
             self._hold(run, "removes-much", detail, plan, rows_total=total)
-        else:
+        elif unreadable is not None:
+            self._hold(run, "lines-unreadable", unreadable, plan, rows_total=total)
+        elif run.runs_after_plan:
             self._put(run, "running", plan=plan, rows_total=total)
+        else:
+            self._put(run, "planned", plan=plan, rows_total=total)
 
     def _hold(self, run: Import, hold: Hold, detail: str, plan: Plan | None, **more: object) -> None:
         self._put(run, "held", hold=hold, detail=detail, plan=plan, is_approved=False, **more)
@@ -189,7 +201,9 @@ class Worker:
     def _plan(self, environment: Environment, run: Import) -> Plan:
         """What the import would do now. Raises: MirrorEmpty, and what reading the file raises."""
         request = _request(run, limits.REJECTED_PER_RECEIPT_MAX)
-        foreseen = self._foresight.apply(environment, self._parts(run), request)
+        remarks, odd = list[str](), OddIds()
+        parts = (_counted(part, odd) for part in self._parts(run, remarks.append))
+        foreseen = self._foresight.apply(environment, parts, request)
         taggings = self._taggings_before(environment, run, foreseen) if foreseen.receipt.removed else 0
         return Plan(
             id=secrets.token_hex(8),
@@ -199,6 +213,7 @@ class Worker:
             taggings=taggings,
             share_removed=100 * foreseen.receipt.removed / taggings if taggings else 0.0,
             emptied_tags=self._emptied(environment, foreseen),
+            warnings=(*dict.fromkeys(remarks), *odd.sentences()),
         )
 
     def _taggings_before(self, environment: Environment, run: Import, foreseen: Foreseen) -> int:
@@ -225,18 +240,21 @@ class Worker:
 
     def _run(self, environment: Environment, run: Import) -> None:
         population = self._population_of(environment)
-        if run.plan is not None and not run.is_approved and not population.steps(run.id):
-            if (detail := self._too_much(run, run.plan)) is not None:
-                self._hold(run, "removes-much", detail, run.plan)
-                return
-            if not self._run_as_planned(environment, run, run.plan):
-                return
-        else:
-            try:
+        try:
+            if run.plan is not None and not run.is_approved and not population.steps(run.id):
+                if (detail := self._too_much(run, run.plan)) is not None:
+                    self._hold(run, "removes-much", detail, run.plan)
+                    return
+                if not self._run_as_planned(environment, run, run.plan):
+                    return
+            else:
                 self._apply(environment, run, None)
-            except problems.MirrorEmpty as problem:
-                self._hold(run, "source-empty", problem.detail, None)
-                return
+        except problems.MirrorEmpty as problem:
+            self._hold(run, "source-empty", problem.detail, None)
+            return
+        except MirrorUnreadable as problem:
+            self._hold(run, "lines-unreadable", problem.detail, run.plan)
+            return
         tally = tally_of(population.steps(run.id))
         total = self._control.get_import(run.id).rows_read
         self._put(run, "done", tally=tally, rows_total=total)
@@ -297,10 +315,16 @@ def _request(run: Import, rejected_max: int) -> Request:
         under=parse_tag(run.under) if run.under else None,
         lowercase=run.lowercase,
         allow_empty=run.is_approved or run.allows_empty,
+        allow_unreadable=run.is_approved,
         rejected_max=rejected_max,
         owner=run.owner,
         end=stored_said(run.expires_at, run.ttl),
     )
+
+
+def _counted(part: Part, odd: OddIds) -> Part:
+    odd.add(part.key_column())
+    return part
 
 
 def _effect(plan: Plan) -> Foreseen:

@@ -12,7 +12,7 @@ from tagloom import limits, problems
 from tagloom.expiry import Said
 from tagloom.model import Kind, Rejected
 from tagloom.people import parse_id
-from tagloom.store.port import Part
+from tagloom.store.port import Doubt, Part
 from tagloom.tags import printable
 
 Mask = NDArray[np.bool_]
@@ -20,6 +20,7 @@ Positions = NDArray[np.int64]
 
 # 300 bytes each: this many make an early end of a part, so that a body of nothing but bad lines stays small too.
 REJECTED_PER_PART_MAX = 20_000
+SUSPECTS_PER_PART_MAX = 500_000  # Likewise, for people whom unreadable lines may name: some 60 bytes each.
 KEYS_LISTED_MAX = 64  # So many keys are looked at one by one, and more in columns.
 
 
@@ -37,13 +38,23 @@ class Line(NamedTuple):
 
 
 class LineFault(Exception):
-    """Why a line is left out: the problem, what of the line to show, and the keys of the people it names."""
+    """Why a line is left out: the problem, what of the line to show, and the keys of the people it names.
 
-    def __init__(self, problem: problems.Problem, value: str, held: Iterable[bytes] = ()) -> None:
+    `suspects` are the keys of all whom it may name, when it does not surely say whom it is about; else None.
+    """
+
+    def __init__(
+        self,
+        problem: problems.Problem,
+        value: str,
+        held: Iterable[bytes] = (),
+        suspects: Iterable[bytes] | None = None,
+    ) -> None:
         super().__init__(problem.detail)
         self.problem = problem
         self.value = value
         self.held = tuple(held)
+        self.suspects = None if suspects is None else tuple(suspects)
 
 
 def key_of(kind: Kind, id: str) -> bytes:
@@ -71,6 +82,8 @@ class Building:
         self._removals: list[bool] = []
         self._rejected: list[Rejected] = []
         self._held: list[bytes] = []
+        self._doubts: list[Doubt] = []
+        self._suspects = 0
         self._ends: list[Said] = []
 
     def __len__(self) -> int:
@@ -79,8 +92,8 @@ class Building:
 
     @property
     def is_full(self) -> bool:
-        """Whether so many lines were rejected that the part should end here."""
-        return len(self._rejected) >= REJECTED_PER_PART_MAX
+        """Whether so many lines were rejected, or so many people may be named by them, that the part should end."""
+        return len(self._rejected) >= REJECTED_PER_PART_MAX or self._suspects >= SUSPECTS_PER_PART_MAX
 
     def add(self, line: Line) -> None:
         """Takes a good line."""
@@ -110,6 +123,9 @@ class Building:
             )
         )
         self._held.extend(fault.held)
+        if fault.suspects is not None:
+            self._doubts.append(Doubt(line, fault.suspects))
+            self._suspects += len(fault.suspects)
 
     def part(self) -> Part:
         """All lines so far."""
@@ -123,6 +139,7 @@ class Building:
             is_removal=np.array(self._removals, np.bool_) if self._removals else None,
             rejected=tuple(self._rejected),
             held=tuple(self._held),
+            doubts=tuple(self._doubts),
             ends=np.array(self._ends, np.int64) if any(self._ends) else None,
         )
 
@@ -131,6 +148,7 @@ def merged(one: Part, other: Part) -> Part:
     """Two parts of different lines as one, in the order of the lines."""
     rejected = sorted([*one.rejected, *other.rejected], key=lambda rejected: rejected.line)
     held = [*one.held, *other.held]
+    doubts = [*one.doubts, *other.doubts]
     if not len(other.lines):
         return Part(
             one.lines,
@@ -142,6 +160,7 @@ def merged(one: Part, other: Part) -> Part:
             rejected,
             held,
             one.ends,
+            doubts,
         )
     lines = np.concatenate([one.lines, other.lines])
     order = np.argsort(lines, kind="stable")
@@ -166,6 +185,7 @@ def merged(one: Part, other: Part) -> Part:
         rejected=rejected,
         held=held,
         ends=ends,
+        doubts=doubts,
     )
 
 

@@ -24,6 +24,7 @@ _NONE = np.empty(0, np.int32)
 class Rows(NamedTuple):
     """Complete records by their places in the buffer, as parallel arrays. `line` counts lines from the window's first.
 
+    `cells` has where the cells of each mapped column begin and end.
     `is_odd` rows are not plain: only `read_record` can tell what they are, and their cells stand anywhere.
     """
 
@@ -32,8 +33,7 @@ class Rows(NamedTuple):
     line: Positions
     key_begin: Places
     key_end: Places
-    tag_begin: Places
-    tag_end: Places
+    cells: tuple[tuple[Places, Places], ...]
     is_user: Mask
     is_odd: Mask
     is_blank: Mask
@@ -46,8 +46,7 @@ class Rows(NamedTuple):
             self.line[chosen],
             self.key_begin[chosen],
             self.key_end[chosen],
-            self.tag_begin[chosen],
-            self.tag_end[chosen],
+            tuple((begin[chosen], end[chosen]) for begin, end in self.cells),
             self.is_user[chosen],
             self.is_odd[chosen],
             self.is_blank[chosen],
@@ -118,9 +117,8 @@ def cut(buffer: bytearray, begin: int, stop: int, form: Form) -> Cut | bool:
         line, lines = np.concatenate([[0], until[:-1]]), int(until[-1])
     cells = _Cells(data, marks, newlines, row_begin, row_end, form)
     key_begin, key_end, is_user, is_odd = cells.person()
-    tag_begin, tag_end = cells.at(form.tag)
     is_blank = lengths == 0
-    is_odd |= (key_end - key_begin > limits.CHARACTERS_PER_ID_MAX) | (tag_begin == tag_end)
+    is_odd |= key_end - key_begin > limits.CHARACTERS_PER_ID_MAX
     if not cells.is_regular:
         is_odd |= cells.widths != form.width
     is_odd &= ~is_blank
@@ -130,8 +128,7 @@ def cut(buffer: bytearray, begin: int, stop: int, form: Form) -> Cut | bool:
         line,
         key_begin,
         key_end,
-        tag_begin,
-        tag_end,
+        tuple(map(cells.at, form.columns)),
         is_user=is_user,
         is_odd=is_odd,
         is_blank=is_blank,
@@ -196,7 +193,7 @@ def _quoted_marks(data: _Bytes, stop: int, form: Form, places: Places, kinds: _B
 
 
 def _doubt(rows: Rows, buffer: bytearray, after: int, marks: _Marks) -> None:
-    """Marks as odd the rows with a control in the id, a doubled quote in it or the tag, or bytes that are no UTF-8."""
+    """Marks as odd the rows with a control in the id, a doubled quote in it or in a mapped cell, or no UTF-8."""
     data = np.frombuffer(buffer, np.uint8)
     begin = int(rows.begin[0])
     window = data[begin:after]
@@ -213,7 +210,8 @@ def _doubt(rows: Rows, buffer: bytearray, after: int, marks: _Marks) -> None:
         found = marks.doubled[marks.doubled < after]
         row = np.searchsorted(rows.begin, found, side="right") - 1
         is_read = (found >= rows.key_begin[row]) & (found < rows.key_end[row])
-        is_read |= (found >= rows.tag_begin[row]) & (found < rows.tag_end[row])
+        for cell_begin, cell_end in rows.cells:
+            is_read |= (found >= cell_begin[row]) & (found < cell_end[row])
         rows.is_odd[row[is_read]] = True
     if not is_ascii and not is_utf8(buffer, begin, after):
         high = np.flatnonzero(window >= 0x80) + begin

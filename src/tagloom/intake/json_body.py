@@ -1,30 +1,37 @@
-"""A JSON body, `{"taggings": [...]}`, becomes parts, item by item."""
+"""A JSON body, `{"taggings": [...]}` or the list alone, becomes parts, item by item."""
 
 import json
 import re
 from collections.abc import Generator, Iterator
+from typing import Protocol
 
 from tagloom import limits, problems
-from tagloom.intake.columns import Building, LineFault
-from tagloom.intake.json_lines import LineReader
+from tagloom.intake.columns import Building, Line, LineFault
 from tagloom.intake.stream import BYTE_ORDER_MARK
 from tagloom.store.port import Part
 from tagloom.tags import printable
 
 _ITEMS_PER_PART = 50_000
-_BEFORE = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*"taggings"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*')
+_BEFORE = re.compile(r'[ \t\r\n]*(\{[ \t\r\n]*"taggings"[ \t\r\n]*:[ \t\r\n]*)?\[[ \t\r\n]*')
 _BETWEEN = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 _BEHIND = re.compile(r"[ \t\r\n]*\][ \t\r\n]*\}[ \t\r\n]*")
+_BEHIND_LIST = re.compile(r"[ \t\r\n]*\][ \t\r\n]*")
 
 
-def read_json(source: Iterator[bytes], *, allow_change: bool, now: float) -> Generator[Part, None, None]:
+class Reader(Protocol):
+    """What reads the items of one body."""
+
+    def line(self, text: bytes, number: int) -> Line:
+        """What an item says. Raises: LineFault."""
+
+
+def read_json(source: Iterator[bytes], reader: Reader) -> Generator[Part, None, None]:
     """The parts of a JSON body of up to JSON_BODY_BYTES_MAX; the number of a line is its place in the list, from 1.
 
     Raises: BodyInvalid, BodyTooLarge.
     """
     # Bytes that are not UTF-8 travel as lone surrogates, so that only their item is rejected.
     text = _whole(source).decode("utf-8", "surrogateescape")
-    reader = LineReader(allow_change=allow_change, now=now)
     building = Building()
     for number, item in enumerate(_items(text), 1):
         try:
@@ -77,7 +84,8 @@ def _items(text: str) -> Iterator[str]:
         raise _refused(text, 0, "it begins")
     at = found.end()
     is_first = True
-    while not (behind := _BEHIND.match(text, at)):
+    ending = _BEHIND if found[1] else _BEHIND_LIST
+    while not (behind := ending.match(text, at)):
         if not is_first:
             between = _BETWEEN.match(text, at)
             if between is None:
@@ -96,7 +104,7 @@ def _items(text: str) -> Iterator[str]:
 def _refused(text: str, at: int, where: str) -> problems.BodyInvalid:
     shown = printable(text[at : at + 40])
     return problems.BodyInvalid(
-        f"The body must be JSON of the form {{\"taggings\": [...]}}, and {where} with '{shown}'.",
+        f"The body must be JSON of the form {{\"taggings\": [...]}} or a list, and {where} with '{shown}'.",
         value=shown,
         position=at,
         rule='{"taggings": [...]}',

@@ -15,12 +15,15 @@ from msgspec import UNSET, UnsetType
 from tagloom import limits, problems
 from tagloom.expiry import ExpiryInvalid, Said, said_of
 from tagloom.intake.columns import Line, LineFault, key_of
+from tagloom.intake.json_values import DIGITS_MAX, Unfit, decimal_of, id_of
+from tagloom.intake.naming import keys_in_object
 from tagloom.mappings import REASON_FIELD
 from tagloom.model import Kind
 from tagloom.tags import nearest, parse_tag, printable
 
 _VALUE_BYTES = 1_000  # More than VALUE_CHARACTERS_MAX of any script.
-_FIELD = re.compile(rb'"\s*:')
+FIELD = re.compile(rb'"\s*:')
+HALF = re.compile(rb"\\\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PERSON = re.compile(rb'"(user|visitor)"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
 _KINDS: tuple[Kind, Kind] = ("user", "visitor")
@@ -29,14 +32,20 @@ _ENDS = ("expires_at", "ttl")
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-class Tagged(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A line of every mode but `change`."""
+# Programs that write tables as JSON write null for a cell that is blank.
+Id: TypeAlias = str | int | UnsetType | None
+Text: TypeAlias = str | UnsetType | None
 
-    tags: list[str]
-    user: str | UnsetType = UNSET
-    visitor: str | UnsetType = UNSET
-    expires_at: str | UnsetType = UNSET
-    ttl: str | UnsetType = UNSET
+
+class Tagged(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A line of every mode but `change`: with a list of tags, or with one tag, as a row of a table has it."""
+
+    tags: list[str] | UnsetType = UNSET
+    user: Id = UNSET
+    visitor: Id = UNSET
+    tag: str | UnsetType = UNSET
+    expires_at: Text = UNSET
+    ttl: Text = UNSET
     # Why the line was rejected once; see REASON_FIELD.
     tagloom_rejected: msgspec.Raw | UnsetType = UNSET
 
@@ -44,12 +53,12 @@ class Tagged(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class Changed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """A line of mode `change`."""
 
-    user: str | UnsetType = UNSET
-    visitor: str | UnsetType = UNSET
+    user: Id = UNSET
+    visitor: Id = UNSET
     add: list[str] | UnsetType = UNSET
     remove: list[str] | UnsetType = UNSET
-    expires_at: str | UnsetType = UNSET
-    ttl: str | UnsetType = UNSET
+    expires_at: Text = UNSET
+    ttl: Text = UNSET
     tagloom_rejected: msgspec.Raw | UnsetType = UNSET
 
 
@@ -62,6 +71,7 @@ class LineReader:
     def __init__(self, *, allow_change: bool, now: float) -> None:
         self._now = now
         self._lists = ("add", "remove") if allow_change else ("tags",)
+        self._known = (*_KINDS, *self._lists, *(() if allow_change else ("tag",)), *_ENDS)
         form: Any = Changed if allow_change else Tagged
         self.decoder: msgspec.json.Decoder[Decoded] = msgspec.json.Decoder(form)
 
@@ -71,64 +81,76 @@ class LineReader:
             raise too_long(text, number)
         try:
             decoded = self.decoder.decode(text)
-        except DECODE_ERRORS as error:
-            self._check(text, number)
-            raise _fault(text, number, f"cannot be read: {printable(str(error))}") from error
+        except DECODE_ERRORS:
+            # It is not of the usual form; what it is all the same, or what is wrong with it, the slower reader tells.
+            return self._slow_line(text, number)
         lists = _lists(decoded)
-        fields = (decoded.user is not UNSET) + (decoded.visitor is not UNSET) + len(lists)
-        fields += (decoded.expires_at is not UNSET) + (decoded.ttl is not UNSET)
         # More colons than fields: one comes twice, or a text holds one too.
-        is_sure = len(_FIELD.findall(text)) == fields and all(len(each) <= limits.TAGS_PER_LINE_MAX for each in lists)
-        if not is_sure or not lists or (decoded.user is UNSET) == (decoded.visitor is UNSET):
-            self._check(text, number)
-        # One of the two is there, or the check would have spoken.
-        key = _key("user", decoded.user) if isinstance(decoded.user, str) else _key("visitor", str(decoded.visitor))
-        end = self._end(decoded, key)
-        if isinstance(decoded, Tagged):
-            return Line(number, key, decoded.tags, (), end)
-        return Line(number, key, decoded.add or (), decoded.remove or (), end)
+        is_sure = len(FIELD.findall(text)) == _fields(decoded) and len(lists) == 1 + (len(self._lists) == 2)
+        user, visitor = decoded.user, decoded.visitor
+        is_sure &= (isinstance(user, str) and visitor is UNSET) or (isinstance(visitor, str) and user is UNSET)
+        if not is_sure:
+            return self._slow_line(text, number)
+        if any(len(each) > limits.TAGS_PER_LINE_MAX for each in lists):
+            return self._slow_line(text, number)
+        key = _key("user", user) if isinstance(user, str) else _key("visitor", str(visitor))
+        end = self._end(decoded.expires_at, decoded.ttl, key)
+        return Line(number, key, lists[0], lists[1] if len(lists) > 1 else (), end)
 
-    def _end(self, decoded: Decoded, key: bytes) -> Said:
+    def _slow_line(self, text: bytes, number: int) -> Line:
+        """Raises: LineFault."""
+        checked = self._checked(text, number)
+        fields, key = dict(checked.pairs), checked.key()
+        tags: list[list[str]] = [fields.get(name) or [] for name in self._lists]  # type: ignore[misc]  # Just checked.
+        if "tag" in fields:
+            tags = [[str(fields["tag"])]]
+        expires_at, ttl = (said if isinstance(said := fields.get(name), str) else None for name in _ENDS)
+        return Line(number, key, tags[0], tags[1] if len(tags) > 1 else (), self._end(expires_at, ttl, key))
+
+    def _end(self, expires_at: Text, ttl: Text, key: bytes) -> Said:
         """What the line says of the end of what it gives. Raises: LineFault."""
         try:
-            return self.said(decoded)
+            return self.said(expires_at, ttl)
         except ExpiryInvalid as problem:
-            raise LineFault(problem, str(problem.members.get("value", decoded.ttl)), [key]) from problem
+            raise LineFault(problem, str(problem.members.get("value", ttl)), [key]) from problem
 
-    def said(self, decoded: Decoded) -> Said:
-        """What a decoded line says of ends. Raises: ExpiryInvalid."""
-        if decoded.expires_at is UNSET and decoded.ttl is UNSET:
+    def said(self, expires_at: Text, ttl: Text) -> Said:
+        """What a line says of ends. Raises: ExpiryInvalid."""
+        if not isinstance(expires_at, str) and not isinstance(ttl, str):
             return 0
-        expires_at = None if decoded.expires_at is UNSET else decoded.expires_at
-        return said_of(expires_at, None if decoded.ttl is UNSET else decoded.ttl, self._now)
+        return said_of(
+            expires_at if isinstance(expires_at, str) else None, ttl if isinstance(ttl, str) else None, self._now
+        )
 
-    def _check(self, text: bytes, number: int) -> None:
-        """Raises: LineFault, unless the line is good."""
-        said = _Said(number, text, _pairs(text, number))
+    def _checked(self, text: bytes, number: int) -> "_Said":
+        """The fields of a line that is good. Raises: LineFault."""
+        said = _Said(number, text, pairs_of(text, number))
         names = [name for name, _ in said.pairs]
         for name in names:
-            if name not in (*_KINDS, *self._lists, *_ENDS, REASON_FIELD):
-                near = nearest(name, [*_KINDS, *self._lists, *_ENDS])
+            if name not in self._known and name != REASON_FIELD:
+                near = nearest(name, self._known)
                 expected = " and ".join(f"'{each}'" for each in self._lists)
                 says = f"has the unknown field '{printable(name)}'; the tags of a line are in {expected} here"
                 raise said.fault(says, name, suggestion=near[0] if near else None)
             if names.count(name) > 1:
                 raise said.fault(f"has the field '{name}' more than once", name)
         fields = dict(said.pairs)
-        kinds = [kind for kind in _KINDS if kind in fields]
+        kinds = [kind for kind in _KINDS if fields.get(kind) is not None]
         if len(kinds) != 1:
             raise said.fault("names both a user and a visitor" if kinds else "names neither a user nor a visitor", None)
-        if not any(name in fields for name in self._lists):
+        if "tag" in fields and "tags" in fields:
+            raise said.fault("has both 'tag' and 'tags'", None)
+        if not any(name in fields for name in ("tag", *self._lists)):
             raise said.fault("lacks " + " and ".join(f"'{name}'" for name in self._lists), None)
-        id = fields[kinds[0]]
-        if not isinstance(id, str):
-            raise said.fault(f"has a '{kinds[0]}' that is no text", id)
-        _key(kinds[0], id)
+        said.key()
         for name in _ENDS:
-            if not isinstance(fields.get(name, ""), str):
+            if not isinstance(fields.get(name), str | None):
                 raise said.fault(f"has '{name}' that is no text", fields[name])
+        if "tag" in fields:
+            _check_tags(said, "tag", [fields["tag"]])
         for name in self._lists:
             _check_tags(said, name, fields.get(name, []))
+        return said
 
 
 class _Said(NamedTuple):
@@ -138,22 +160,49 @@ class _Said(NamedTuple):
     text: bytes
     pairs: list[tuple[str, object]]
 
+    def key(self) -> bytes:
+        """The key of the one person whom it names. Raises: LineFault."""
+        for kind in _KINDS:
+            for name, id in self.pairs:
+                if name == kind and id is not None:
+                    try:
+                        return _key(kind, id_of(_value(id)))
+                    except Unfit as unfit:
+                        raise self.fault(f"has a '{kind}' that {unfit}", id) from unfit
+                    except LineFault as fault:
+                        raise LineFault(fault.problem, fault.value, (), keys_in_object(self.text)) from fault
+        raise self.fault("names neither a user nor a visitor", None)
+
     def fault(self, says: str, value: object, **members: str | None) -> LineFault:
         """`value` None shows the line itself."""
         held = []
         for kind, id in self.pairs:
-            if kind in ("user", "visitor") and isinstance(id, str):
-                with suppress(LineFault):
-                    held.append(_key("user" if kind == "user" else "visitor", id))
-        shown = _head(self.text) if value is None else value if isinstance(value, str) else _shown(value)
-        return LineFault(problems.LineInvalid(f"Line {self.number} {says}.", **members), shown, held)
+            if kind in _KINDS:
+                with suppress(LineFault, Unfit):
+                    held.append(_key("user" if kind == "user" else "visitor", id_of(_value(id))))
+        shown = head(self.text) if value is None else value if isinstance(value, str) else _shown(value)
+        problem = problems.LineInvalid(f"Line {self.number} {says}.", **members)
+        # Who names nobody may still mean somebody.
+        return LineFault(problem, shown, held, None if held else keys_in_object(self.text))
+
+
+def _value(found: object) -> object:
+    """A value in which numbers are no texts of themselves any more. Raises: Unfit."""
+    if isinstance(found, _Pairs):
+        return dict(found)
+    if not isinstance(found, bytes):
+        return found
+    if len(found) > DIGITS_MAX:
+        raise Unfit("is a number beyond 2^53, whose last digits may be lost; export ids as text")
+    text = found.decode("ascii")
+    return int(text) if text.lstrip("-").isdigit() else decimal_of(text)
 
 
 class _Pairs(list[tuple[str, object]]):
     """A JSON object, with every one of its fields, however often it comes."""
 
 
-def _pairs(text: bytes, number: int) -> _Pairs:
+def pairs_of(text: bytes, number: int) -> _Pairs:
     """Raises: LineFault, when the line is no JSON object."""
     try:
         found = json.loads(
@@ -164,13 +213,13 @@ def _pairs(text: bytes, number: int) -> _Pairs:
             parse_constant=_refuse_constant,
         )
     except UnicodeDecodeError as error:
-        raise _fault(text, number, f"is not UTF-8 at byte {error.start}") from error
+        raise line_fault(text, number, f"is not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
-        raise _fault(text, number, f"is not JSON at character {error.pos}: {error.msg}") from error
+        raise line_fault(text, number, f"is not JSON at character {error.pos}: {error.msg}") from error
     except (ValueError, RecursionError) as error:
-        raise _fault(text, number, "is not JSON, or is nested too deeply") from error
+        raise line_fault(text, number, "is not JSON, or is nested too deeply") from error
     if not isinstance(found, _Pairs):
-        raise _fault(text, number, "is no JSON object")
+        raise line_fault(text, number, "is no JSON object")
     return found
 
 
@@ -197,11 +246,13 @@ def _check_tags(said: _Said, name: str, tags: object) -> None:
 def too_long(text: bytes, number: int) -> LineFault:
     """Why a line is left out that has more than LINE_BYTES_MAX, of which these are the first bytes."""
     says = f"Line {number} has more than {limits.LINE_BYTES_MAX} bytes."
-    return LineFault(problems.LineTooLong(says), _head(text), _keys_named_in(text))
+    return LineFault(problems.LineTooLong(says), head(text), _keys_named_in(text), keys_in_object(text))
 
 
-def _fault(text: bytes, number: int, says: str) -> LineFault:
-    return LineFault(problems.LineInvalid(f"Line {number} {says}."), _head(text), _keys_named_in(text))
+def line_fault(text: bytes, number: int, says: str) -> LineFault:
+    """Why a line is left out that cannot be read."""
+    problem = problems.LineInvalid(f"Line {number} {says}.")
+    return LineFault(problem, head(text), _keys_named_in(text), keys_in_object(text))
 
 
 def _keys_named_in(text: bytes) -> list[bytes]:
@@ -222,12 +273,24 @@ def _key(kind: Kind, id: str) -> bytes:
 
 
 def _lists(decoded: Decoded) -> list[list[str]]:
-    if isinstance(decoded, Tagged):
-        return [decoded.tags]
-    return [each for each in (decoded.add, decoded.remove) if not isinstance(each, UnsetType)]
+    """The lists of tags that a line has: of mode `change` those to add and to remove, else one; fewer, if they lack."""
+    if isinstance(decoded, Changed):
+        if decoded.add is UNSET and decoded.remove is UNSET:
+            return []
+        return [[] if isinstance(each, UnsetType) else each for each in (decoded.add, decoded.remove)]
+    if isinstance(decoded.tags, UnsetType):
+        return [] if isinstance(decoded.tag, UnsetType) else [[decoded.tag]]
+    return [decoded.tags] if isinstance(decoded.tag, UnsetType) else []
 
 
-def _head(text: bytes) -> str:
+def _fields(decoded: Decoded) -> int:
+    """How many fields a line has; one that says why it was rejected once is not counted."""
+    common = (decoded.user, decoded.visitor, decoded.expires_at, decoded.ttl)
+    lists = (decoded.tags, decoded.tag) if isinstance(decoded, Tagged) else (decoded.add, decoded.remove)
+    return sum(each is not UNSET for each in (*common, *lists))
+
+
+def head(text: bytes) -> str:
     return text[:_VALUE_BYTES].decode("utf-8", "replace").strip()
 
 

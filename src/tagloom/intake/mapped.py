@@ -1,7 +1,7 @@
 """A file of any columns becomes parts by a mapping.
 
-A file of one tag a row is read as the plain form is, without a Python loop over rows, and only its different tags are
-mapped. Other files are read a record at a time, each different cell of a column mapped once.
+Texts are read by the readers of bodies. A Parquet file of one tag a row is read as the plain form is, without a Python
+loop over rows, and only its different tags are mapped; others a row at a time, each different cell mapped once.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -12,9 +12,11 @@ import numpy as np
 
 from tagloom import problems
 from tagloom.cells import Cell, OddCell, shown_cells
-from tagloom.intake import read_parts
+from tagloom.intake import read_parts, read_text
 from tagloom.intake.columns import Building, Line, LineFault, key_of
-from tagloom.intake.rows import FileFormat, Row, Squeezed, holds_texts, read_bytes, read_records
+from tagloom.intake.looking import read_records
+from tagloom.intake.opening import Remark
+from tagloom.intake.rows import FileFormat, Row, Squeezed, holds_texts, read_bytes
 from tagloom.mappings import REASON_PREFIX, Column, Mapping, TagColumn, cell_tags, record_person
 from tagloom.model import Kind
 from tagloom.store.port import Part
@@ -24,12 +26,20 @@ ROWS_PER_PART = 65_536
 CELLS_KNOWN_MAX = 65_536  # Different cells of a column that are remembered; more are ids or free text.
 
 
-def read_mapped(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping) -> Generator[Part, None, None]:
-    """The parts of a file. A bad line is rejected alone, and holds its person where that can be told.
+def read_mapped(
+    path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping, remark: Remark | None = None
+) -> Generator[Part, None, None]:
+    """The parts of a file. A bad line is rejected alone, and holds whom it names, or may name.
 
-    Raises: BodyInvalid, ColumnsInvalid.
+    `remark` hears of what was done to read it. Raises: BodyInvalid, ColumnsInvalid.
     """
-    if is_long(path, format, mapping):
+    if format != "parquet":
+        with (
+            closing(read_bytes(path, squeezed)) as chunks,
+            closing(read_text(chunks, format, mapping, remark=remark)) as parts,
+        ):
+            yield from parts
+    elif is_long(path, format, mapping):
         _check_names(read_records(path, format, squeezed).names, mapping)
         yield from _long_parts(path, format, squeezed, mapping)
     else:
@@ -37,10 +47,10 @@ def read_mapped(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Map
 
 
 def is_long(path: Path, format: FileFormat, mapping: Mapping) -> bool:
-    """Whether a file is one of one tag a row, which has the faster reader. Raises: BodyInvalid."""
+    """Whether a Parquet file is one of one tag a row, which has the faster reader. Raises: BodyInvalid."""
     if len(mapping.columns) != 1 or not isinstance(mapping.columns[0], TagColumn):
         return False
-    return format == "csv" or (format == "parquet" and holds_texts(path, mapping.names()))
+    return format == "parquet" and holds_texts(path, mapping.names())
 
 
 def _check_names(found: Sequence[str], mapping: Mapping) -> None:
@@ -113,8 +123,7 @@ def _retagged(part: Part, mapping: Mapping, column: TagColumn) -> Part:
 def _record_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping) -> Iterator[Part]:
     # Every column is looked at where one that is not named must be noticed.
     named = tuple(dict.fromkeys(mapping.names()))
-    if format != "ndjson":
-        _check_names(read_records(path, format, squeezed).names, mapping)
+    _check_names(read_records(path, format, squeezed).names, mapping)
     records = read_records(path, format, squeezed, named)
     reader = _Reader(mapping, named)
     building = Building()

@@ -7,14 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tagloom import limits
 from tagloom.expiry import ExpiryInvalid
 from tagloom.intake.columns import Building, LineFault, Mask, Positions, doubtful_ids, keys_of, merged
-from tagloom.intake.json_lines import DECODE_ERRORS, Changed, Decoded, LineReader, Tagged, too_long
+from tagloom.intake.json_lines import DECODE_ERRORS, Changed, Decoded, Id, LineReader, Tagged, Text, too_long
+from tagloom.intake.json_values import WHOLE_MAX
 from tagloom.intake.stream import Stream
 from tagloom.store.port import Part
 
@@ -22,6 +23,8 @@ from tagloom.store.port import Part
 _WINDOWS_PER_PART = 4
 _BLOCK_BYTES = 131_072  # One bad line makes so many bytes be read line by line: three times as slow.
 _NEWLINE = 10
+_USUAL = frozenset((str, UnsetType))
+_NO_TAGS: tuple[str, ...] = ("",)  # Of a line that the slow reader has to look at; an empty tag is none.
 _FAULTY = np.iinfo(np.int64).min  # No line says that.
 
 
@@ -46,6 +49,25 @@ def read_ndjson(source: Iterator[bytes], *, allow_change: bool, now: float) -> I
             stream.begin = int(lines.begin[count]) if count < len(lines.begin) else lines.after
             line += count
             yield part
+
+
+def lines_in(stream: Stream) -> Iterator[tuple[int, bytes]]:
+    """Every line of a stream with its number; of one that is too long the beginning."""
+    line = 1
+    while True:
+        stream.top_up()
+        if not len(stream):
+            return
+        lines = _find_lines(stream)
+        if lines is None:
+            yield line, bytes(stream.buffer[stream.begin : stream.begin + limits.LINE_BYTES_MAX + 1])
+            stream.skip_line()
+            line += 1
+            continue
+        for begin, end in zip(lines.begin.tolist(), lines.end.tolist(), strict=True):
+            yield line, bytes(stream.buffer[begin:end])
+            line += 1
+        stream.begin = lines.after
 
 
 class _Lines(NamedTuple):
@@ -157,12 +179,12 @@ def _ends_count(decoded: Sequence[Decoded]) -> int:
 
 def _ends(decoded: Sequence[Decoded], reader: LineReader) -> NDArray[np.int64]:
     """What each line says of ends; _FAULTY of those that the slow reader has to look at."""
-    known: dict[tuple[object, object], int] = {}
+    known: dict[tuple[Text, Text], int] = {}
     for each in decoded:
         asked = each.expires_at, each.ttl
         if asked not in known:
             try:
-                known[asked] = reader.said(each)
+                known[asked] = reader.said(*asked)
             except ExpiryInvalid:
                 known[asked] = _FAULTY
     return np.fromiter((known[each.expires_at, each.ttl] for each in decoded), np.int64, len(decoded))
@@ -172,15 +194,17 @@ def _field_count(decoded: Sequence[Decoded]) -> int:
     """How many fields these lines have, beside those that say when something ends."""
     absent = [each.user for each in decoded].count(UNSET) + [each.visitor for each in decoded].count(UNSET)
     if not decoded or isinstance(decoded[0], Tagged):
-        return 3 * len(decoded) - absent
-    changed = [each for each in decoded if isinstance(each, Changed)]
-    absent += [each.add for each in changed].count(UNSET) + [each.remove for each in changed].count(UNSET)
+        tagged = [each for each in decoded if isinstance(each, Tagged)]
+        absent += [each.tags for each in tagged].count(UNSET) + [each.tag for each in tagged].count(UNSET)
+    else:
+        changed = [each for each in decoded if isinstance(each, Changed)]
+        absent += [each.add for each in changed].count(UNSET) + [each.remove for each in changed].count(UNSET)
     return 4 * len(decoded) - absent
 
 
 def _columns(decoded: list[Decoded], lines: Positions, ends: NDArray[np.int64] | None) -> tuple[Part, Positions]:
     """The part of all lines that are surely good, and the places of the others."""
-    users, visitors = [each.user for each in decoded], [each.visitor for each in decoded]
+    users, visitors = _ids([each.user for each in decoded]), _ids([each.visitor for each in decoded])
     added, removed = _tags(decoded)
     is_user: Mask | bool = True
     ids = [user or "" for user in users]
@@ -191,6 +215,9 @@ def _columns(decoded: list[Decoded], lines: Positions, ends: NDArray[np.int64] |
         ids = [user or visitor or "" for user, visitor in zip(users, visitors, strict=True)]
     id_column = pa.array(ids, pa.string()).cast(pa.binary())
     is_odd |= doubtful_ids(id_column)
+    lacks = added.count(_NO_TAGS)
+    if lacks:
+        is_odd |= np.fromiter((each is _NO_TAGS for each in added), np.bool_, len(added))
     counts = _counts(added)
     is_odd |= counts > limits.TAGS_PER_LINE_MAX
     if removed is not None:
@@ -209,6 +236,16 @@ def _columns(decoded: list[Decoded], lines: Positions, ends: NDArray[np.int64] |
         ends = None if ends is None else ends[kept]
     part = _part(lines, keys_of(id_column, is_user), added, removed)
     return part if ends is None or not ends.any() else replace(part, ends=ends), odd
+
+
+def _ids(found: list[Id]) -> list[str | UnsetType]:
+    """Ids as texts; one that the slow reader has to look at is empty."""
+    if all(map(_USUAL.__contains__, map(type, found))):
+        return found  # type: ignore[return-value]  # Nothing else is among them.
+    return [
+        UNSET if each is None else each if not isinstance(each, int) else str(each) if abs(each) <= WHOLE_MAX else ""
+        for each in found
+    ]
 
 
 def _part(
@@ -241,11 +278,22 @@ def _part(
 
 
 def _tags(decoded: Sequence[Decoded]) -> tuple[list[Sequence[str]], list[Sequence[str]] | None]:
-    """What each line adds, and what it removes, if lines can do so."""
+    """What each line adds, `_NO_TAGS` for one that does not say, and what it removes, if lines can do so."""
     if not decoded or isinstance(decoded[0], Tagged):
-        return [each.tags for each in decoded if isinstance(each, Tagged)], None
+        tagged = [each for each in decoded if isinstance(each, Tagged)]
+        lists, single = [each.tags for each in tagged], [each.tag for each in tagged]
+        if UNSET not in lists and single.count(UNSET) == len(single):
+            return lists, None  # type: ignore[return-value]  # None of them is absent.
+        return [_either(many, one) for many, one in zip(lists, single, strict=True)], None
     changed = [each for each in decoded if isinstance(each, Changed)]
     return [each.add or () for each in changed], [each.remove or () for each in changed]
+
+
+def _either(many: list[str] | UnsetType, one: str | UnsetType) -> Sequence[str]:
+    """The tags of a line that has a list or one tag."""
+    if isinstance(many, UnsetType):
+        return _NO_TAGS if isinstance(one, UnsetType) else (one,)
+    return many if isinstance(one, UnsetType) else _NO_TAGS
 
 
 def _counts(lists: Sequence[Sequence[str]]) -> NDArray[np.int64]:

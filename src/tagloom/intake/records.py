@@ -1,4 +1,4 @@
-"""One record of a delimited file, read slowly and exactly, and the header that says how to read the others.
+"""One record of a delimited file, read slowly and exactly.
 
 This is what the fast reader must agree with. A cell that begins with the quote ends with it, and a doubled quote
 inside stands for one; any other cell is taken as it is, quotes included. A record ends at LF or CRLF outside of
@@ -6,30 +6,42 @@ quotes. What cannot be read so (a quote that never closes, text behind a closing
 is broken: then its first line alone is left out, and reading goes on with the line after it.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tagloom import limits, problems
+from tagloom.model import Kind
 from tagloom.tags import nearest, printable
 
 DELIMITERS = b",;\t|"
 QUOTES = b"\"'"
 _NEWLINE, _RETURN = 10, 13
+_COLUMNS_SHOWN = 20
+# Looking for what is alike costs a comparison each, of longer names a longer one.
+_COLUMNS_COMPARED_MAX = 2_000
+_COMPARED_CHARACTERS_MAX = 64
 
 
 class Form(NamedTuple):
-    """How a file is written, and at which places of a record the person and the tag stand."""
+    """How a file is written, and at which places of a record the person and the columns of tags stand."""
 
     delimiter: int
     quote: int
     width: int
     user: int | None
     visitor: int | None
-    tag: int
+    columns: tuple[int, ...]
 
     @property
     def person(self) -> int:
         """The place of the person when only one kind has a column, else of the user."""
         return next(place for place in (self.user, self.visitor) if place is not None)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of people that have a column."""
+        places: tuple[tuple[Kind, int | None], ...] = (("user", self.user), ("visitor", self.visitor))
+        return tuple(kind for kind, place in places if place is not None)
 
 
 class Record(NamedTuple):
@@ -115,61 +127,35 @@ def _unfinished(
     return Broken(cells, problems.LineInvalid, "has a quote that is never closed")
 
 
-def find_form(
-    data: bytearray, at: int, stop: int, *, is_whole: bool, user: str, visitor: str, tag: str
-) -> tuple[Form, int]:
-    """The form whose header names the tag's column and a person's, and where the first record begins.
-
-    Raises: ColumnsInvalid, with the columns found and those nearest to the ones wanted.
-    """
-    best: list[str] = []
-    for quote in QUOTES:
-        for delimiter in DELIMITERS:
-            form = Form(delimiter, quote, 0, None, None, 0)
-            record = read_record(data, at, stop, form, is_whole=is_whole)
-            if not isinstance(record, Record):
-                continue
-            try:
-                names = [cell.decode("utf-8") for cell in record.cells]
-            except UnicodeDecodeError as error:
-                raise problems.ColumnsInvalid(
-                    "The header is not UTF-8. Save the file as CSV in UTF-8.", line=1, rule="UTF-8"
-                ) from error
-            if tag in names and (user in names or visitor in names):
-                _check_once(names, (user, visitor, tag))
-                user_at, visitor_at = (names.index(name) if name in names else None for name in (user, visitor))
-                return Form(delimiter, quote, len(names), user_at, visitor_at, names.index(tag)), record.end
-            if len(names) > len(best):
-                best = names
-    raise columns_invalid(best, user=user, visitor=visitor, tags=[tag])
+# Columns that are not there.
 
 
-def _check_once(names: list[str], wanted: tuple[str, ...]) -> None:
-    for name in wanted:
-        if names.count(name) > 1:
-            shown = printable(name)
-            raise problems.ColumnsInvalid(
-                f"The header names the column '{shown}' twice.", line=1, value=shown, rule="each column once"
-            )
-
-
-def columns_invalid(found: list[str], *, user: str, visitor: str, tags: list[str]) -> problems.ColumnsInvalid:
-    """The problem of a file with these columns only, which says what is missing and what may have been meant."""
-    missing, near = [], []
-    by_folded = {name.casefold(): printable(name) for name in found}
-    for wanted in ([user, visitor], tags):
-        if not any(name in found for name in wanted):
-            missing.append(" or ".join(f"'{printable(name)}'" for name in wanted))
-            near += [by_folded[name] for each in wanted for name in nearest(each.casefold(), by_folded)]
-    near = list(dict.fromkeys(near))
-    shown = ", ".join(f"'{printable(name)}'" for name in found[:20]) or "none"
+def columns_missing(found: Sequence[str], wanted: Sequence[Sequence[str]]) -> problems.ColumnsInvalid:
+    """The problem of a file that has these columns only; of each of the wanted ones any name would do."""
+    here = set(found)
+    compared = {
+        name.casefold(): printable(name)
+        for name in found[:_COLUMNS_COMPARED_MAX]
+        if len(name) <= _COMPARED_CHARACTERS_MAX
+    }
+    absent = [names for names in wanted if not here.intersection(names)]
+    missing = [" or ".join(f"'{printable(name)}'" for name in names) for names in absent[:_COLUMNS_SHOWN]]
+    texts = [name.casefold() for names in absent[:_COLUMNS_SHOWN] for name in names]
+    near = list(dict.fromkeys(compared[name] for text in texts for name in nearest(text, compared)))
+    shown = ", ".join(f"'{printable(name)}'" for name in found[:_COLUMNS_SHOWN]) or "none"
+    more = f" and {len(found) - _COLUMNS_SHOWN:,} more" if len(found) > _COLUMNS_SHOWN else ""
     listed = ", ".join(f"'{name}'" for name in near)
     remedy = f" Nearest: {listed}." if near else ""
     return problems.ColumnsInvalid(
-        f"The file has no column {' and none '.join(missing)}; its columns are {shown}.{remedy}",
+        f"The file has no column {' and none '.join(missing)}; its columns are {shown}{more}.{remedy}",
         line=1,
-        found=[printable(name) for name in found[:20]],
+        found=[printable(name) for name in found[:_COLUMNS_SHOWN]],
         nearest=near,
         suggestion=near[0] if near else None,
         rule="a column for the person and one for the tag",
     )
+
+
+def columns_invalid(found: Sequence[str], *, user: str, visitor: str, tags: list[str]) -> problems.ColumnsInvalid:
+    """The problem of a file of the plain form with these columns only."""
+    return columns_missing(found, [[user, visitor], tags])

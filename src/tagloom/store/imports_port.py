@@ -33,14 +33,15 @@ ASKING: tuple[ImportState, ...] = ("planned", "held")
 ENDED: tuple[ImportState, ...] = ("cancelled", "done", "failed")
 ImportFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
 Compression: TypeAlias = Literal["none", "gzip", "zstd"]
-Hold: TypeAlias = Literal["removes-much", "source-empty", "plan-changed"]
+Hold: TypeAlias = Literal["removes-much", "source-empty", "plan-changed", "lines-unreadable"]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What an import would do, computed at a version.
 
     `share_removed` is how many percent of the `taggings` under its prefix it removes.
-    `emptied_tags` are those of `foreseen.by_tag` that nobody would bear any more.
+    `emptied_tags` are those of `foreseen.by_tag` that nobody would bear any more. `warnings` are sentences about the
+    file: what was done to read it, and ids that look wrong.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     taggings: int
     share_removed: float
     emptied_tags: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):

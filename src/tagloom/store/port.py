@@ -6,7 +6,7 @@ in `roster_port.py`, `imports_port.py` and `syncs_port.py`, for those who sign i
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -69,6 +69,13 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
     total: int | None = None
 
 
+class Doubt(NamedTuple):
+    """A rejected line that does not surely say whom it is about: its number, and the keys of all whom it may name."""
+
+    line: int
+    keys: tuple[bytes, ...]
+
+
 class Part(msgspec.Struct, frozen=True):
     """Some lines of a body as columns, read and bounded but not yet understood.
 
@@ -76,7 +83,8 @@ class Part(msgspec.Struct, frozen=True):
     few lines come in a tuple, of many in a column.
     Tagging `j` belongs to line `lines[tagging_line[j]]` and names `texts[tagging_text[j]]`;
     `tagging_line` does not descend. `is_removal[j]` says that mode `change` takes the tag; None when nothing does.
-    `rejected` are lines the reader could not read; `held` the keys of those of them whose person it could.
+    `rejected` are lines the reader could not read; `held` the keys of those of them whose person it could, and
+    `doubts` those whose person it could not tell.
     A line number appears in one part only, and part after part they ascend.
     `ends[i]` is what line `lines[i]` says of the end of the tags that it gives (`expiry.Said`); None: none says any.
     """
@@ -90,6 +98,7 @@ class Part(msgspec.Struct, frozen=True):
     rejected: Sequence[Rejected] = ()
     held: Sequence[bytes] = ()
     ends: NDArray[np.int64] | None = None
+    doubts: Sequence[Doubt] = ()
 
     def key_list(self) -> Sequence[bytes]:
         """The keys one by one."""
@@ -119,7 +128,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     A line is rejected whole when any of its tags is: not a tag, outside `under`, unknown to a closed catalogue,
     both added and removed for the person, or the second tag of an exclusive branch for the person. For the last
     two, lines count in order: those already accepted win, and a line may not contradict itself.
-    In set and mirror, a person named by a rejected line loses nothing (`held`).
+    In set and mirror, a person named by a rejected line loses nothing (`held`), and nobody does whom a doubtful line
+    may name. A mirror with a doubtful line that names nobody known is refused, unless `allow_unreadable`.
     Giving a tag of an exclusive branch takes every other tag of that branch (at or below it) from that person.
     People only named by rejected lines, or by remove, are not created.
     A tag in a branch that somebody owns rejects its line, unless `owner` is who owns it; set and mirror leave other
@@ -145,6 +155,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     only_at: Version | None = None
     owner: str = ""
     end: Said = 0
+    allow_unreadable: bool = False
 
 
 class MoveTag(msgspec.Struct, frozen=True):
@@ -227,7 +238,8 @@ class Population(Protocol):
         A step that was committed before gives its receipt again, without the rejected lines.
 
         Raises:
-            IdempotencyKeyReused, MirrorEmpty (unless allow_empty), TagProblem for `under`, StoreUnavailable;
+            IdempotencyKeyReused, MirrorEmpty (unless allow_empty), MirrorUnreadable (unless allow_unreadable),
+            TagProblem for `under`, StoreUnavailable;
             StepTaken: it was committed with other lines, or one before it was not; ImportSealed; PlanOutdated;
             BodyOutdated: the parts are no sequence, and mean something else than when they were read.
         """

@@ -67,7 +67,7 @@ def _header_of(data: bytes) -> _Header:
     plain, best = bytearray(data), None
     for quote in QUOTES:
         for delimiter in DELIMITERS:
-            record = read_record(plain, begin, len(plain), Form(delimiter, quote, 0, None, None, 0), is_whole=True)
+            record = read_record(plain, begin, len(plain), Form(delimiter, quote, 0, None, None, ()), is_whole=True)
             if isinstance(record, Record) and (best is None or len(record.cells) > len(best.names)):
                 line = data[begin : record.end].rstrip(b"\r\n")
                 best = _Header(record.cells, delimiter, quote, line, record.end)

@@ -55,6 +55,7 @@ class Batch:
         self.aliases: dict[str, str] = {}
         self.rejected: list[Rejected] = []
         self.held: set[Person] = set()
+        self.unknown_lines: list[int] = []
         self.accepted = 0
         self.named: dict[Person, None] = {}
         self.creating: set[Person] = set()
@@ -70,6 +71,11 @@ class Batch:
         """Takes the next part in."""
         self.rejected.extend(part.rejected)
         self.held.update(person_of(key) for key in part.held)
+        for doubt in part.doubts:
+            known = {person for person in map(person_of, doubt.keys) if person in self._state.ordinals}
+            self.held |= known
+            if not known:
+                self.unknown_lines.append(doubt.line)
         mode = self._request.mode
         for number, person, wishes, end in lines_of(part, removes=mode == "remove"):
             self.named.setdefault(person)

@@ -149,6 +149,8 @@ class MemoryPopulation(Answers):
                 )
             if request.mode == "mirror" and not batch.accepted and not request.allow_empty:
                 raise problems.MirrorEmpty("No line of the mirror was accepted; say allow_empty if that is meant.")
+            if request.mode == "mirror" and batch.unknown_lines and not request.allow_unreadable:
+                raise refusals.mirror_unreadable(len(batch.unknown_lines), min(batch.unknown_lines), request.under)
             done = self._commit(
                 batch.apply(self._now().timestamp()), request.action, request.origin, dry_run=request.dry_run
             )
