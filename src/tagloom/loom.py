@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tagloom.access import Access
 from tagloom.accounts import Accounts
@@ -16,13 +16,13 @@ from tagloom.egress.web import Egress
 from tagloom.expiry import Moment
 from tagloom.fetching.remotes import Remotes
 from tagloom.foresight import Foresight
+from tagloom.identity_provider import IdentityProvider
 from tagloom.importing.fetching import Fetcher
 from tagloom.importing.imports import Imports
 from tagloom.importing.shelf import Mappings
 from tagloom.importing.worker import Worker
 from tagloom.measures import Vitals
 from tagloom.model import Environment
-from tagloom.openid import IdentityProvider, OpenId
 from tagloom.passwords import Passwords
 from tagloom.sessions import Sessions
 from tagloom.store.port import Control, Population
@@ -35,6 +35,9 @@ from tagloom.syncing.sources import Sources
 from tagloom.targeting import Targeting
 from tagloom.teammates import Teammates
 from tagloom.tribes import Tribes
+
+if TYPE_CHECKING:
+    from tagloom.openid import OpenId
 
 
 class Installation(Protocol):
@@ -107,7 +110,7 @@ class Loom:
     sweeper: Sweeper
     compactor: Compactor
     retentions: Retentions
-    openid: OpenId | None
+    openid: "OpenId | None"
     now: Callable[[], float]
 
     def population(self, environment: Environment) -> Population:
@@ -148,6 +151,13 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
         sweeper=Sweeper(installation.list_ending, installation.population, now),
         compactor=compactor,
         retentions=Retentions(access, compactor),
-        openid=None if provider is None else OpenId(provider, now, Egress(Guard(lets_all_through=True))),
+        openid=None if provider is None else _open_id(provider, now),
         now=now,
     )
+
+
+def _open_id(provider: IdentityProvider, now: Callable[[], float]) -> "OpenId":
+    """The sign-in by an identity provider. What it needs is imported for it only: a tenth of a command's start."""
+    from tagloom.openid import OpenId
+
+    return OpenId(provider, now, Egress(Guard(lets_all_through=True)))

@@ -21,6 +21,7 @@ from joserfc.jws import JWSRegistry
 
 from tagloom import limits, problems
 from tagloom.egress.web import Answer, Egress, NoAnswer
+from tagloom.identity_provider import IdentityProvider
 from tagloom.sources import AddressRefused
 from tagloom.tags import printable
 
@@ -28,18 +29,6 @@ from tagloom.tags import printable
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 SCOPES = "openid email profile"
 LEEWAY_SECONDS = 60
-
-
-class IdentityProvider(msgspec.Struct, frozen=True):
-    """Where teammates may sign in with an account of their company, and who Tagloom is there."""
-
-    issuer: str
-    client_id: str
-    client_secret: str
-
-    def __repr__(self) -> str:
-        """Without the secret."""
-        return f"IdentityProvider({self.issuer!r}, {self.client_id!r})"
 
 
 class Ticket(msgspec.Struct, frozen=True):

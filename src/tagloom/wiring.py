@@ -16,9 +16,9 @@ from tagloom.engine.population import BitmapPopulation
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Moved
 from tagloom.expiry import Moment
+from tagloom.identity_provider import IdentityProvider
 from tagloom.measures import Standings, Vitals
 from tagloom.model import Environment, Organization, Space
-from tagloom.openid import IdentityProvider
 from tagloom.passwords import Passwords
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.store.control import SqlControl

@@ -12,7 +12,10 @@ from tests.cli.running import TAGLOOM, run
 # What the help does without, and every command waited two seconds for.
 HEAVY = {"numpy", "pyarrow", "sqlalchemy", "alembic", "starlette", "granian", "httpx", "structlog", "psycopg"}
 # What a command on a local directory of SQLite does without.
-OF_SERVERS = {"alembic", "starlette", "granian", "psycopg", "tagloom.http.app", "tagloom.console.app"}
+OF_SERVERS = {"alembic", "starlette", "granian", "psycopg", "authlib", "fsspec", "httpx"} | {
+    "tagloom.http.app",
+    "tagloom.console.app",
+}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

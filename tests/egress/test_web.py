@@ -11,7 +11,8 @@ import pytest
 from tagloom import limits, problems
 from tagloom.egress.guard import Guard
 from tagloom.egress.web import Egress, NoAnswer
-from tagloom.openid import IdentityProvider, OpenId
+from tagloom.identity_provider import IdentityProvider
+from tagloom.openid import OpenId
 from tests.fetching.places import Web, web
 
 ANYWHERE = Guard(lets_all_through=True)

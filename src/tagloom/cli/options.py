@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tagloom import problems
-from tagloom.cli.site import LocalSite, RemoteSite, Site
+from tagloom.cli.site import LocalSite, Site
 from tagloom.model import Kind, Person
 from tagloom.settings import read_settings, read_token
 from tagloom.wiring import Installation, open_installation
@@ -84,6 +84,9 @@ def at_site(data: Path | None, url: str | None, token: str | None, space: str, e
         return
     if data is not None:
         raise problems.ParameterInvalid("Name --data or --url, not both.")
+    # The client and its HTTP library are imported for a server only: they cost every command a twentieth of a second.
+    from tagloom.cli.remote_site import RemoteSite
+
     site = RemoteSite(url, token_for(url, token), space, environment)
     try:
         yield site

@@ -1,11 +1,13 @@
-"""Where a command works: on a data directory directly, or against a server. Both answer alike, in plain JSON values."""
+"""What the commands need of the place where they work, and that place as a data directory.
+
+A server is such a place too, see `remote_site`. Both give the same answers as JSON values.
+"""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from itertools import islice
 from typing import Any, Literal, Protocol, assert_never
 
 import msgspec
@@ -27,7 +29,6 @@ from tagloom.tribe_tagging import tag_tribe
 from tagloom.tribes import Draft
 from tagloom.undos import Chosen, chosen_versions
 from tagloom.wiring import Installation
-from tagloom_client import ProblemError, Tagloom, TagloomError
 
 Plain = dict[str, Any]
 OnRows = Callable[[int, int | None], None]
@@ -108,7 +109,7 @@ class LocalSite:
 
     def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain:
         """Stores a file for its import."""
-        return _plain(self._loom.imports.bring_file(self._environment, chunks, **self._how(bringing)))
+        return plain(self._loom.imports.bring_file(self._environment, chunks, **self._how(bringing)))
 
     def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain:
         """Fetches a file for its import; whatever goes wrong, it is that import's state."""
@@ -123,7 +124,7 @@ class LocalSite:
                     found = loom.imports.get(environment, run.id)
                     if is_done and found.state not in FETCHED:
                         fetching.result()
-                        return _plain(found)
+                        return plain(found)
                     on_size(found.size_bytes)
                     time.sleep(_SECONDS_BETWEEN_LOOKS if is_done else 0)
             except BaseException:
@@ -179,7 +180,7 @@ class LocalSite:
                     on_rows(run.rows_read, run.rows_total)
                     if wait((working,), _SECONDS_BETWEEN_LOOKS).done:
                         working.result()
-                        return _plain(self._loom.imports.get(self._environment, id))
+                        return plain(self._loom.imports.get(self._environment, id))
             except BaseException:
                 # Such as an interrupt: the thread ends behind its step.
                 is_over.set()
@@ -231,25 +232,25 @@ class LocalSite:
     ) -> Plain:
         """One person's tags, and when those given end."""
         end = said_of(expires_at, ttl, self._loom.now())
-        return _plain(submit_tags(self._population, person, tags, mode, Origin(_ACTOR, "tag"), end).result())
+        return plain(submit_tags(self._population, person, tags, mode, Origin(_ACTOR, "tag"), end).result())
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
         """The person with their tags."""
         found = self._population.find_person(person, as_of=version_as_of(self._population, as_of))
-        return None if found is None else _plain(found)
+        return None if found is None else plain(found)
 
     def decide(self, person: Person) -> Plain:
         """Their tribes, and why."""
-        return _plain(self._targeting.decide(self._environment, person, because=True))
+        return plain(self._targeting.decide(self._environment, person, because=True))
 
     def list_tribes(self) -> list[Plain]:
         """By id."""
-        return [_plain(tribe) for tribe in self._tribes.list_tribes(self._environment.space)]
+        return [plain(tribe) for tribe in self._tribes.list_tribes(self._environment.space)]
 
     def count_tribe(self, tribe: str, *, as_of: str | None = None) -> Plain:
         """Now, or then."""
         version = version_as_of(self._population, as_of)
-        return _plain(self._targeting.count(self._environment, tribe, as_of=version))
+        return plain(self._targeting.count(self._environment, tribe, as_of=version))
 
     def create_tribe(self, draft: TribeDraft) -> Plain:
         """A new tribe."""
@@ -261,7 +262,7 @@ class LocalSite:
             audience=draft.audience,
         )
         origin = Origin(_ACTOR, "tribe")
-        return _plain(self._tribes.create_tribe(self._environment.space, wanted, draft.id, origin=origin))
+        return plain(self._tribes.create_tribe(self._environment.space, wanted, draft.id, origin=origin))
 
     def drop_tribe(self, tribe: str) -> None:
         """Deletes it."""
@@ -270,7 +271,7 @@ class LocalSite:
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
         """Tags its members."""
         origin, path = Origin(_ACTOR), parse_tag(tag)
-        return _plain(
+        return plain(
             tag_tribe(self._tribes, self._population, self._environment, tribe, path, mode, origin, dry_run=dry_run)
         )
 
@@ -280,12 +281,12 @@ class LocalSite:
         changes = self._population.list_changes(
             person=person, tag=path, after=after or 0, newest_first=after is None, limit=limit
         )
-        return [_plain(change) for change in (changes if after is not None else reversed(changes))]
+        return [plain(change) for change in (changes if after is not None else reversed(changes))]
 
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
         """Takes versions back."""
         versions, origin = chosen_versions(self._population, chosen), Origin(_ACTOR, "undo")
-        return _plain(self._population.undo_all(versions, origin, dry_run=dry_run, override=override))
+        return plain(self._population.undo_all(versions, origin, dry_run=dry_run, override=override))
 
     def retention(self, wanted: str | None, *, forget: bool, dry_run: bool) -> Plain:
         """How long history is kept, and from where on it is; with a wanted one, what that gives up."""
@@ -296,246 +297,12 @@ class LocalSite:
             )
         return {
             "retention": retention_text(environment.retention_seconds),
-            "horizon": _plain(self._population.horizon()),
-            "forgets": None if freed is None else _plain(freed),
+            "horizon": plain(self._population.horizon()),
+            "forgets": None if freed is None else plain(freed),
         }
 
 
-class RemoteSite:
-    """A server that speaks the Platform API."""
-
-    def __init__(self, url: str, token: str, space: str, environment: str) -> None:
-        self._client = Tagloom(url, token, space=space, environment=environment)
-
-    def close(self) -> None:
-        """Lets the server go."""
-        self._client.close()
-
-    def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain:
-        """Sends a file for its import."""
-        with told():
-            run = self._client.bring_file(chunks, format=bringing.format, **_options(bringing))
-            if bringing.mapping is not None:
-                run = self._client.put_import_mapping(run.id, _plain(bringing.mapping))
-        return _plain(run)
-
-    def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain:
-        """Has the server fetch a file for its import, and waits until it has."""
-        with told():
-            run = self._client.bring_address(
-                remote.url, secret=remote.secret, format=bringing.format, **_options(bringing)
-            )
-            try:
-                while run.state in FETCHED:
-                    on_size(run.size_bytes)
-                    time.sleep(_SECONDS_BETWEEN_LOOKS)
-                    run = self._client.get_import(run.id)
-            except KeyboardInterrupt:
-                self._client.cancel_import(run.id)
-                self._client.drop_import(run.id)
-                raise
-            if bringing.mapping is not None and run.state == "waiting":
-                run = self._client.put_import_mapping(run.id, _plain(bringing.mapping))
-        return _plain(run)
-
-    def ask_import(self, id: str, verb: Verb) -> None:
-        """Changes what becomes of an import."""
-        with told():
-            if verb == "cancel":
-                self._client.cancel_import(id)
-            else:
-                self._client.ask_import(id, verb)
-
-    def wait_for_import(self, id: str, on_rows: OnRows) -> Plain:
-        """Waits until the server has nothing more to do for it for now."""
-        pause = _SECONDS_BETWEEN_LOOKS / 4
-        with told():
-            while True:
-                run = self._client.get_import(id)
-                on_rows(run.rows_read, run.rows_total)
-                if run.state not in WORKED_ON:
-                    return _plain(run)
-                time.sleep(pause)
-                pause = min(2 * pause, 5 * _SECONDS_BETWEEN_LOOKS)
-
-    def list_rejected(self, id: str) -> Iterator[Rejected]:
-        """The lines that it rejected."""
-        with told():
-            for line in self._client.list_rejected(id):
-                yield Rejected(line.line, line.value, line.problem, line.detail, line.suggestion)
-
-    def rejected_rows(self, id: str) -> Iterator[bytes]:
-        """Their rows."""
-        with told():
-            yield from self._client.download_rejected(id)
-
-    def drop_import(self, id: str) -> None:
-        """Forgets an import."""
-        with told():
-            self._client.drop_import(id)
-
-    def drop_import_file(self, id: str) -> None:
-        """Forgets its file."""
-        with told():
-            self._client.drop_import_file(id)
-
-    def version(self) -> int:
-        """The newest version."""
-        with told():
-            return self._client.get_environment().version or 0
-
-    def export(
-        self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
-    ) -> Iterator[bytes]:
-        """The bytes of an export, as they come."""
-        with told():
-            match kind:
-                case "tribe":
-                    yield from self._client.download_members(name, format=format, as_of=as_of)
-                case "tag":
-                    yield from self._client.download_bearers(name, format=format, as_of=as_of)
-                case "taggings":
-                    yield from self._client.download_taggings(format=format)
-
-    def change_tags(
-        self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
-    ) -> Plain:
-        """One person's tags, and when those given end."""
-        # As JSON: the other forms are files, and the history would call this an import.
-        body = msgspec.json.encode({"taggings": [{person.kind: person.id, "tags": tags}]})
-        with told():
-            receipt = self._client.upload(
-                iter([body]), format="json", mode=mode, source_name="tag", expires_at=expires_at, ttl=ttl
-            )
-            return _plain(receipt)
-
-    def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
-        """The person with their tags."""
-        with told():
-            try:
-                return _plain(self._client.get_person(**_who(person), as_of=as_of))
-            except ProblemError as error:
-                if error.name == "person-not-found":
-                    return None
-                raise
-
-    def decide(self, person: Person) -> Plain:
-        """Their tribes, and why."""
-        with told():
-            return _plain(self._client.decide(**_who(person)))
-
-    def list_tribes(self) -> list[Plain]:
-        """By id."""
-        with told():
-            return [_plain(tribe) for tribe in self._client.list_tribes()]
-
-    def count_tribe(self, tribe: str, *, as_of: str | None = None) -> Plain:
-        """Now, or then."""
-        with told():
-            return _plain(self._client.count_tribe(tribe, as_of=as_of))
-
-    def create_tribe(self, draft: TribeDraft) -> Plain:
-        """A new tribe."""
-        try:
-            rule = msgspec.json.decode(draft.rule)
-        except msgspec.DecodeError as error:
-            raise problems.RuleInvalid(f"The rule is not JSON: {error}.") from error
-        with told():
-            made = self._client.create_tribe(
-                draft.name,
-                rule,
-                id=draft.id,
-                description=draft.description,
-                category=draft.category,
-                audience=draft.audience,
-            )
-            return _plain(made)
-
-    def drop_tribe(self, tribe: str) -> None:
-        """Deletes it."""
-        with told():
-            self._client.drop_tribe(tribe)
-
-    def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
-        """Tags its members."""
-        with told():
-            return _plain(self._client.tag_tribe(tribe, **{mode: tag}, dry_run=dry_run))
-
-    def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]:
-        """Versions above `after`, or the newest ones; ascending."""
-        who = {} if person is None else _who(person)
-        found: list[Plain] = []
-        with told():
-            changes = self._client.list_changes(
-                **who, tag=tag, after=after, newest_first=after is None, limit=min(limit, 1_000)
-            )
-            found.extend(_plain(change) for change in islice(changes, limit))
-        return found if after is not None else found[::-1]
-
-    def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
-        """Takes versions back."""
-        asked = {name: value for name, value in msgspec.structs.asdict(chosen).items() if value is not None}
-        with told():
-            return _plain(self._client.undo_all(**asked, dry_run=dry_run, override=override))
-
-    def retention(self, wanted: str | None, *, forget: bool, dry_run: bool) -> Plain:
-        """How long history is kept, and from where on it is; with a wanted one, what that gives up."""
-        with told():
-            if wanted is None:
-                found = self._client.get_environment()
-            else:
-                found = self._client.set_retention(wanted, forget=forget, dry_run=dry_run)
-        shown = _plain(found)
-        return {name: shown[name] for name in ("retention", "horizon", "forgets")}
-
-
-class ServerRefused(problems.Problem):
-    """The server refused."""
-
-    def __init__(self, error: ProblemError) -> None:
-        members = {name: value for name, value in error.members.items() if name not in ("type", "title", "status")}
-        super().__init__(error.detail or str(error), **members)
-
-
-class ServerUnreachable(problems.Problem):
-    """The server does not answer."""
-
-    status = 503
-
-
-class told:  # It is used as a word: `with told():`.
-    """Turns what the server refused into what the command line complains of."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ProblemError):
-            raise ServerRefused(error) from error
-        if isinstance(error, TagloomError):
-            raise ServerUnreachable(str(error)) from error
-
-
-def _who(person: Person) -> dict[str, Any]:
-    """The person as the client's methods name them."""
-    return {person.kind: person.id}
-
-
-def _options(bringing: Bringing) -> dict[str, Any]:
-    """How a file is to be imported, as the client's methods name it."""
-    return {
-        "name": bringing.name,
-        "mode": bringing.mode,
-        "under": bringing.under or None,
-        "mapping": bringing.kept_mapping,
-        "normalize": "lowercase" if bringing.lowercase else None,
-        "share_removed_max": bringing.share_removed_max,
-        "allow_empty": bringing.allow_empty or None,
-        "expires_at": bringing.expires_at,
-        "ttl": bringing.ttl,
-    }
-
-
-def _plain(value: Any) -> Plain:
-    plain: Plain = msgspec.to_builtins(value)
-    return plain
+def plain(value: Any) -> Plain:
+    """Returns an answer as JSON values."""
+    found: Plain = msgspec.to_builtins(value)
+    return found

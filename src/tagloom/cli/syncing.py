@@ -12,7 +12,7 @@ import typer
 
 from tagloom import problems
 from tagloom.cli.options import EnvironmentOption, JsonOption, SpaceOption, TokenOption, token_for
-from tagloom.cli.site import told
+from tagloom.cli.remote_site import told
 from tagloom.cli.speaking import err, say_json, say_table, tell
 from tagloom.store.imports_port import ASKING
 from tagloom.syncing.keeping import parse_draft

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from tagloom import limits, problems
 from tagloom.egress.guard import Guard
 from tagloom.fetching.keys import AnyKey, AzureKey, GcsKey, S3Key, SftpKey, of_kind, shown_values
@@ -25,6 +23,9 @@ _AZURE_SECRETS = ("account_key", "sas_token", "connection_string", "client_secre
 def filesystem_class(scheme: Scheme) -> type[Any]:
     """The class of fsspec for a scheme. Raises: ExtraMissing."""
     try:
+        # Few commands fetch anything; it is imported for them.
+        import fsspec
+
         found: type[Any] = fsspec.get_filesystem_class("abfs" if scheme == "az" else scheme)
     except ImportError as error:
         extra = EXTRAS[scheme]

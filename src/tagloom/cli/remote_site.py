@@ -1,0 +1,253 @@
+"""A site on a server: every command by its Platform API."""
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from tagloom import exports, problems
+from tagloom.cli.site import Bringing, ExportKind, OnRows, Plain, TribeDraft, Verb, plain
+from tagloom.model import Mode, Person, Rejected, TribeMode
+from tagloom.sources import Remote
+from tagloom.store.imports_port import FETCHED, WORKED_ON
+from tagloom.undos import Chosen
+from tagloom_client import ProblemError, Tagloom, TagloomError
+
+_SECONDS_BETWEEN_LOOKS = 0.1
+
+
+class RemoteSite:
+    """A server that speaks the Platform API."""
+
+    def __init__(self, url: str, token: str, space: str, environment: str) -> None:
+        self._client = Tagloom(url, token, space=space, environment=environment)
+
+    def close(self) -> None:
+        """Lets the server go."""
+        self._client.close()
+
+    def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain:
+        """Sends a file for its import."""
+        with told():
+            run = self._client.bring_file(chunks, format=bringing.format, **_options(bringing))
+            if bringing.mapping is not None:
+                run = self._client.put_import_mapping(run.id, plain(bringing.mapping))
+        return plain(run)
+
+    def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain:
+        """Has the server fetch a file for its import, and waits until it has."""
+        with told():
+            run = self._client.bring_address(
+                remote.url, secret=remote.secret, format=bringing.format, **_options(bringing)
+            )
+            try:
+                while run.state in FETCHED:
+                    on_size(run.size_bytes)
+                    time.sleep(_SECONDS_BETWEEN_LOOKS)
+                    run = self._client.get_import(run.id)
+            except KeyboardInterrupt:
+                self._client.cancel_import(run.id)
+                self._client.drop_import(run.id)
+                raise
+            if bringing.mapping is not None and run.state == "waiting":
+                run = self._client.put_import_mapping(run.id, plain(bringing.mapping))
+        return plain(run)
+
+    def ask_import(self, id: str, verb: Verb) -> None:
+        """Changes what becomes of an import."""
+        with told():
+            if verb == "cancel":
+                self._client.cancel_import(id)
+            else:
+                self._client.ask_import(id, verb)
+
+    def wait_for_import(self, id: str, on_rows: OnRows) -> Plain:
+        """Waits until the server has nothing more to do for it for now."""
+        pause = _SECONDS_BETWEEN_LOOKS / 4
+        with told():
+            while True:
+                run = self._client.get_import(id)
+                on_rows(run.rows_read, run.rows_total)
+                if run.state not in WORKED_ON:
+                    return plain(run)
+                time.sleep(pause)
+                pause = min(2 * pause, 5 * _SECONDS_BETWEEN_LOOKS)
+
+    def list_rejected(self, id: str) -> Iterator[Rejected]:
+        """The lines that it rejected."""
+        with told():
+            for line in self._client.list_rejected(id):
+                yield Rejected(line.line, line.value, line.problem, line.detail, line.suggestion)
+
+    def rejected_rows(self, id: str) -> Iterator[bytes]:
+        """Their rows."""
+        with told():
+            yield from self._client.download_rejected(id)
+
+    def drop_import(self, id: str) -> None:
+        """Forgets an import."""
+        with told():
+            self._client.drop_import(id)
+
+    def drop_import_file(self, id: str) -> None:
+        """Forgets its file."""
+        with told():
+            self._client.drop_import_file(id)
+
+    def version(self) -> int:
+        """The newest version."""
+        with told():
+            return self._client.get_environment().version or 0
+
+    def export(
+        self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
+    ) -> Iterator[bytes]:
+        """The bytes of an export, as they come."""
+        with told():
+            match kind:
+                case "tribe":
+                    yield from self._client.download_members(name, format=format, as_of=as_of)
+                case "tag":
+                    yield from self._client.download_bearers(name, format=format, as_of=as_of)
+                case "taggings":
+                    yield from self._client.download_taggings(format=format)
+
+    def change_tags(
+        self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
+    ) -> Plain:
+        """One person's tags, and when those given end."""
+        # As JSON: the other forms are files, and the history would call this an import.
+        body = msgspec.json.encode({"taggings": [{person.kind: person.id, "tags": tags}]})
+        with told():
+            receipt = self._client.upload(
+                iter([body]), format="json", mode=mode, source_name="tag", expires_at=expires_at, ttl=ttl
+            )
+            return plain(receipt)
+
+    def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
+        """The person with their tags."""
+        with told():
+            try:
+                return plain(self._client.get_person(**_who(person), as_of=as_of))
+            except ProblemError as error:
+                if error.name == "person-not-found":
+                    return None
+                raise
+
+    def decide(self, person: Person) -> Plain:
+        """Their tribes, and why."""
+        with told():
+            return plain(self._client.decide(**_who(person)))
+
+    def list_tribes(self) -> list[Plain]:
+        """By id."""
+        with told():
+            return [plain(tribe) for tribe in self._client.list_tribes()]
+
+    def count_tribe(self, tribe: str, *, as_of: str | None = None) -> Plain:
+        """Now, or then."""
+        with told():
+            return plain(self._client.count_tribe(tribe, as_of=as_of))
+
+    def create_tribe(self, draft: TribeDraft) -> Plain:
+        """A new tribe."""
+        try:
+            rule = msgspec.json.decode(draft.rule)
+        except msgspec.DecodeError as error:
+            raise problems.RuleInvalid(f"The rule is not JSON: {error}.") from error
+        with told():
+            made = self._client.create_tribe(
+                draft.name,
+                rule,
+                id=draft.id,
+                description=draft.description,
+                category=draft.category,
+                audience=draft.audience,
+            )
+            return plain(made)
+
+    def drop_tribe(self, tribe: str) -> None:
+        """Deletes it."""
+        with told():
+            self._client.drop_tribe(tribe)
+
+    def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
+        """Tags its members."""
+        with told():
+            return plain(self._client.tag_tribe(tribe, **{mode: tag}, dry_run=dry_run))
+
+    def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]:
+        """Versions above `after`, or the newest ones; ascending."""
+        who = {} if person is None else _who(person)
+        found: list[Plain] = []
+        with told():
+            changes = self._client.list_changes(
+                **who, tag=tag, after=after, newest_first=after is None, limit=min(limit, 1_000)
+            )
+            found.extend(plain(change) for change in islice(changes, limit))
+        return found if after is not None else found[::-1]
+
+    def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
+        """Takes versions back."""
+        asked = {name: value for name, value in msgspec.structs.asdict(chosen).items() if value is not None}
+        with told():
+            return plain(self._client.undo_all(**asked, dry_run=dry_run, override=override))
+
+    def retention(self, wanted: str | None, *, forget: bool, dry_run: bool) -> Plain:
+        """How long history is kept, and from where on it is; with a wanted one, what that gives up."""
+        with told():
+            if wanted is None:
+                found = self._client.get_environment()
+            else:
+                found = self._client.set_retention(wanted, forget=forget, dry_run=dry_run)
+        shown = plain(found)
+        return {name: shown[name] for name in ("retention", "horizon", "forgets")}
+
+
+class ServerRefused(problems.Problem):
+    """The server refused."""
+
+    def __init__(self, error: ProblemError) -> None:
+        members = {name: value for name, value in error.members.items() if name not in ("type", "title", "status")}
+        super().__init__(error.detail or str(error), **members)
+
+
+class ServerUnreachable(problems.Problem):
+    """The server does not answer."""
+
+    status = 503
+
+
+class told:  # It is used as a word: `with told():`.
+    """Turns what the server refused into what the command line complains of."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ProblemError):
+            raise ServerRefused(error) from error
+        if isinstance(error, TagloomError):
+            raise ServerUnreachable(str(error)) from error
+
+
+def _who(person: Person) -> dict[str, Any]:
+    """The person as the client's methods name them."""
+    return {person.kind: person.id}
+
+
+def _options(bringing: Bringing) -> dict[str, Any]:
+    """How a file is to be imported, as the client's methods name it."""
+    return {
+        "name": bringing.name,
+        "mode": bringing.mode,
+        "under": bringing.under or None,
+        "mapping": bringing.kept_mapping,
+        "normalize": "lowercase" if bringing.lowercase else None,
+        "share_removed_max": bringing.share_removed_max,
+        "allow_empty": bringing.allow_empty or None,
+        "expires_at": bringing.expires_at,
+        "ttl": bringing.ttl,
+    }
