@@ -7,35 +7,47 @@ import msgspec
 
 from tagloom import limits, problems
 from tagloom.expiry import Moment
-from tagloom.model import Branch, Environment, Origin, Receipt, Source, Tag
+from tagloom.mappings import touches
+from tagloom.model import Branch, Environment, Match, Origin, Receipt, Source, Tag
 from tagloom.rules import Definition, HasTag, walk
+from tagloom.store.imports_port import KeptMapping
 from tagloom.store.port import Page, Population
+from tagloom.syncs import Sync
 from tagloom.tags import TagPath, branches_above, is_at_or_below
 from tagloom.times import day_ends, rfc3339
 from tagloom.tribes import Tribes, check_description
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Which tribes name which paths: as this tag alone, or with everything below it."""
+    """Which tribes name which paths."""
 
-    exact: dict[TagPath, set[str]]
     subtree: dict[TagPath, set[str]]
+    below: dict[TagPath, set[str]]
+    """The tribes that name a path or anything below it."""
+
+    def add(self, path: TagPath, match: Match, tribe: str) -> None:
+        """Notes that a tribe names a path."""
+        if match == "subtree":
+            self.subtree.setdefault(path, set()).add(tribe)
+        for branch in (path, *branches_above(path)):
+            self.below.setdefault(branch, set()).add(tribe)
 
     def tribes_of(self, tag: TagPath) -> tuple[str, ...]:
-        """The tribes that bearers of this very tag may be in or out of because of it."""
-        found = set(self.exact.get(tag, ()))
-        for path in (tag, *branches_above(tag)):
+        """The tribes that removing the tag and what is below it may change: they name it, a branch above, or below."""
+        found = set(self.below.get(tag, ()))
+        for path in branches_above(tag):
             found |= self.subtree.get(path, set())
         return tuple(sorted(found))
 
-    def tribes_at_or_below(self, tag: TagPath) -> tuple[str, ...]:
-        """Those too that name something below: what a removal of the whole branch would touch."""
-        found = set(self.tribes_of(tag))
-        for named in (self.exact, self.subtree):
-            for path, tribes in named.items():
-                if is_at_or_below(path, tag):
-                    found |= tribes
-        return tuple(sorted(found))
+
+class TagDetails(Tag, frozen=True, kw_only=True):
+    """One entry of the catalogue, with the mappings of the space and the syncs of the environment that may add it.
+
+    So do `tribes`, they count what uses anything below it as well.
+    """
+
+    mappings: tuple[str, ...] = ()
+    syncs: tuple[str, ...] = ()
 
 
 class TagPoint(msgspec.Struct, frozen=True):
@@ -54,8 +66,13 @@ class Catalogue:
         tribes: Tribes,
         population_of: Callable[[Environment], Population],
         now: Callable[[], float] = time.time,
+        *,
+        list_mappings: Callable[[str], Sequence[KeptMapping]] = lambda space: (),
+        list_syncs: Callable[[int], Sequence[Sync]] = lambda environment: (),
     ) -> None:
         self._tribes = tribes
+        self._list_mappings = list_mappings
+        self._list_syncs = list_syncs
         self._population_of = population_of
         self._now = now
 
@@ -129,11 +146,20 @@ class Catalogue:
         """Which actors gave and took the tag and what is below it, and from what: the last to do so first."""
         return self._population_of(environment).sources(tag, limit=limit)
 
-    def get_tag(self, environment: Environment, tag: TagPath) -> Tag:
-        """Raises: TagNotFound, with the nearest; TagIsAlias, with the path it is now."""
+    def get_tag(self, environment: Environment, tag: TagPath) -> TagDetails:
+        """One entry, with everything that uses it. Raises: TagNotFound, with the nearest; TagIsAlias, with its path."""
         population = self._population_of(environment)
-        found = population.get_tag(tag)
-        return msgspec.structs.replace(found, tribes=self._usage(environment, population).tribes_of(tag))
+        fields = msgspec.structs.asdict(population.get_tag(tag))
+        fields["tribes"] = self._usage(environment, population).tribes_of(tag)
+        kept = self._list_mappings(environment.space)
+        found = tuple(each.name for each in kept if touches(each.mapping, tag))
+        syncs = tuple(
+            sync.id
+            for sync in self._list_syncs(environment.key)
+            if sync.draft.mapping in found
+            or (sync.draft.under and (is_at_or_below(sync.draft.under, tag) or is_at_or_below(tag, sync.draft.under)))
+        )
+        return TagDetails(**fields, mappings=found, syncs=syncs)
 
     def put_tag(
         self,
@@ -199,11 +225,12 @@ class Catalogue:
         Raises: TagNotFound; TagInUse, unless forced, with the tribes whose rules name it or anything in its branch.
         """
         population = self._population_of(environment)
-        tribes = self._usage(environment, population).tribes_at_or_below(tag)
+        tribes = self._usage(environment, population).tribes_of(tag)
         if tribes and not force and population.resolve(tag) == tag:
             population.get_tag(tag)
             raise problems.TagInUse(
-                f"The tag '{tag}' is used by {', '.join(tribes)}; drop it all the same with force=true.",
+                f"The tag '{tag}', or a tag below it, is used by these tribes: {', '.join(tribes)}. "
+                "Change their rules first, or force the deletion.",
                 tribes=list(tribes),
             )
         return population.drop_tag(tag, origin)
@@ -225,6 +252,5 @@ def _usage_of(definitions: Mapping[str, Definition], population: Population) -> 
         for node, _, _ in walk(definition.rule):
             if isinstance(node, HasTag):
                 path = population.resolve(TagPath(node.tag)) if has_aliases else TagPath(node.tag)
-                named = usage.exact if node.match == "exact" else usage.subtree
-                named.setdefault(path, set()).add(tribe)
+                usage.add(path, node.match, tribe)
     return usage

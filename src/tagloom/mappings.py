@@ -18,7 +18,7 @@ import msgspec
 from tagloom import limits, problems
 from tagloom.cells import Cell, OddCell, text_of_name, text_of_value
 from tagloom.model import Kind
-from tagloom.tags import parse_tag, printable
+from tagloom.tags import is_at_or_below, parse_tag, printable
 
 Way = Literal["trim", "lowercase", "slug"]
 Encoding = Literal["utf-8", "utf-16", "windows-1252"]
@@ -310,6 +310,23 @@ def _check_column(column: Column) -> None:
     for tag in _named_tags(column):
         if tag:
             _check_tag(tag, f"column '{column.column}'")
+
+
+def touches(mapping: Mapping, tag: str) -> bool:
+    """Whether a mapping may add a tag, or anything below it: it names one, or makes levels below a branch above."""
+    named = {mapping.prefixed(each) for each in mapping.tags}
+    open_branches = set()
+    for column in mapping.columns:
+        named |= {mapping.prefixed(each) for each in _named_tags(column) if each}
+        if isinstance(column, TagColumn | ListColumn):
+            open_branches.add(mapping.prefix)
+        elif isinstance(column, ValueColumn) and column.others == "level":
+            open_branches.add(mapping.prefixed(column.branch) if column.branch else mapping.prefix)
+    # A mapping that takes any tag from a column names none.
+    open_branches.discard("")
+    return any(is_at_or_below(each, tag) for each in named | open_branches) or any(
+        is_at_or_below(tag, branch) for branch in open_branches
+    )
 
 
 def _named_tags(column: Column) -> Iterator[str]:

@@ -84,6 +84,25 @@ def test_a_tag_in_use_is_dropped_only_by_force(loom: Tagloom) -> None:
         loom.get_tag("sports/golf")
 
 
+def test_a_branch_is_used_by_what_names_a_tag_below_it(loom: Tagloom) -> None:
+    loom.give_tag("sports/golf", user="u1")
+    loom.give_tag("sports/golf/links", user="u1")
+    loom.create_tribe("Exact", rules.tag("sports/golf", match="exact"))
+    loom.create_tribe("Below", rules.tag("sports/golf/links"))
+    loom.create_tribe("Above", rules.tag("sports"))
+    loom.create_tribe("Others", rules.tag("news"))
+    loom.put_mapping("crm", {"user": "id", "columns": [{"type": "value", "column": "plan", "branch": "crm/plan"}]})
+    loom.put_mapping("all", {"user": "id", "prefix": "sports", "columns": [{"type": "tag", "column": "tag"}]})
+
+    assert loom.get_tag("sports").tribes == ("above", "below", "exact")
+    assert loom.get_tag("sports/golf").tribes == ("above", "below", "exact")
+    assert loom.get_tag("sports/golf/links").tribes == ("above", "below")
+    assert loom.get_tag("sports/golf").mappings == ("all",)
+    loom.put_tag("crm")
+    assert (loom.get_tag("crm").mappings, loom.get_tag("crm").tribes) == (("crm",), ())
+    assert {each.tag: each.tribes for each in loom.list_tags()}["sports"] == ("above", "below", "exact")
+
+
 def test_an_exclusive_branch_lets_one_tag_stand(loom: Tagloom) -> None:
     loom.put_tag("tier", description="What they pay.", exclusive=True)
     loom.give_tag("tier/silver", user="u1")

@@ -107,6 +107,8 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     exclusive: bool = False
     implied: bool = False
     tribes: tuple[str, ...] = ()
+    mappings: tuple[str, ...] = ()
+    syncs: tuple[str, ...] = ()
     owner: str = ""
     ttl: str = ""
     expires_at: str = ""

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tagloom import limits
+from tagloom.catalogue import TagDetails
 from tagloom.expiry import SPAN_PATTERN, Moment, Said, parse_expires_at, parse_ttl, said_of
 from tagloom.model import (
     SCOPES,
@@ -286,7 +287,7 @@ class PersonTags(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: dict[TagPath, str] = {}
 
 
-class TagAnswer(Tag, frozen=True, kw_only=True):
+class TagAnswer(TagDetails, frozen=True, kw_only=True):
     """One entry of the catalogue."""
 
     version: Version

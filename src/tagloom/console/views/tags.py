@@ -267,7 +267,14 @@ def _asked(visit: Visit, action: str, verb: str) -> Answer:
     if typed or action == "delete":
         try:
             context["foreseen"] = _foreseen(visit, action, tag, typed)
-        except (problems.TagProblem, problems.TagMoveInvalid, problems.TagExists, problems.TagNotFound) as problem:
+        except (
+            problems.ExclusiveBranch,
+            problems.TagProblem,
+            problems.TagMoveInvalid,
+            problems.TagExists,
+            problems.TagNotFound,
+            problems.TagOwned,
+        ) as problem:
             context["problem"] = problem
     return Html("tag_effect.html" if visit.target == "effect" else "tag_change.html", context)
 
