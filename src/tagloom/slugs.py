@@ -55,17 +55,19 @@ def parse_name(text: str, *, field: str, characters_max: int, empty: bool = Fals
     Raises:
         BodyInvalid: with the field and the rule.
     """
+    # `$.name` is where it stands in a body; who filled in a form knows it as the name.
+    label = "The " + field.rpartition(".")[2].replace("_", " ")
     blank = not text.strip()
     if blank and not empty:
-        raise problems.BodyInvalid(f"{field} must not be blank.", field=field, value=printable(text))
+        raise problems.BodyInvalid(f"{label} must not be blank.", field=field, value=printable(text))
     if len(text) > characters_max:
         raise problems.BodyInvalid(
-            f"{field} has {len(text)} characters; at most {characters_max} are allowed.",
+            f"{label} has {len(text)} characters; at most {characters_max} are allowed.",
             field=field,
             value=printable(text),
         )
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
         raise problems.BodyInvalid(
-            f"{field} has a control character.", field=field, value=printable(text), rule="no controls"
+            f"{label} has a control character.", field=field, value=printable(text), rule="no controls"
         )
     return text

@@ -159,3 +159,22 @@ def test_static_files_are_kept_for_ever_and_only_those_that_were_built(served: S
         assert "immutable" in found.headers["cache-control"]
         for escape in ("/assets/../door.py", "/assets/%2e%2e/door.py", "/assets/..%2fdoor.py", "/assets/", "/assets"):
             assert browser.get(escape).status_code in (404, 405)
+
+
+@pytest.mark.parametrize("address", ["/sign-in", f"{PLACE}/tags", "/nowhere"])
+def test_a_method_that_an_address_does_not_take_is_a_problem_document(admin: httpx.Client, address: str) -> None:
+    answer = admin.request("PATCH", address)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+    assert answer.json()["type"] == "/problems/method-not-allowed"
+    assert answer.headers["allow"] == ", ".join(answer.json()["allowed"])
+
+
+def test_the_id_of_a_visitor_is_found_among_users_too(admin: httpx.Client) -> None:
+    address = f"{PLACE}/person/create"
+    admin.post(address, data={"visitor": "v-unique-1"})
+
+    page = admin.get(f"{PLACE}/people", params={"kind": "user", "search": "v-unique-1"}).text
+
+    assert "There is a visitor with this id" in page
+    assert "Make user" not in page

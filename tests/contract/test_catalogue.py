@@ -491,3 +491,11 @@ def test_an_edit_that_is_refused_changes_nothing(population: Population) -> None
         population.edit_tag(path("c"), ADA, description="Cs")
 
     assert (population.version(), tags_of(population, "u1")) == (1, ("a/x", "a/y"))
+
+
+def test_a_search_for_tags_does_not_mind_capitals(population: Population) -> None:
+    apply(population, "add", user("u1", "sports/football"))
+
+    for search in ("Foot", "SPORTS/foot", "ootb"):
+        page = population.list_tags(search=search, limit=9)
+        assert ([each.tag for each in page.items], page.total) == (["sports/football"], 1)

@@ -132,3 +132,13 @@ def test_a_version_that_has_not_come_is_waited_for_and_then_refused(loom: Tagloo
         loom.get_person(user="u1", at_least=receipt.version + 1)
 
     assert raised.value.name == "version-not-reached"
+
+
+def test_a_person_is_made_known_by_an_empty_object_and_no_field_is_ignored(loom: Tagloom, http: httpx.Client) -> None:
+    address = f"{loom.place.address}/users/u1"
+
+    assert http.put(address).json()["new_people"] == 1
+    assert http.put(address, json={}).status_code == 200
+    refused = http.put(address, json={"tags": ["a"]})
+    assert (refused.status_code, refused.json()["type"]) == (422, "/problems/body-invalid")
+    assert "tags" in refused.json()["detail"]

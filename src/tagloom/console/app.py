@@ -2,12 +2,12 @@
 
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from tagloom import problems
-from tagloom.console.door import Door
+from tagloom.console.door import Door, PageRoute
 from tagloom.console.rendering import Renderer
 from tagloom.console.routes import PAGES
 from tagloom.loom import Loom
@@ -41,5 +41,5 @@ def console_routes(loom: Loom, *, public_url: str | None = None) -> list[BaseRou
     return [
         Mount("/assets", Assets(directory=renderer.static)),
         *(door.route(page) for page in PAGES),
-        Route("/{anything:path}", door.nowhere, methods=["GET"]),
+        PageRoute("/{anything:path}", door.nowhere, methods=["GET"]),
     ]

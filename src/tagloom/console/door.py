@@ -19,7 +19,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
 from tagloom import limits, problems
 from tagloom.console.frame import frame_of, theme_of
@@ -29,6 +29,7 @@ from tagloom.console.visit import Answer, Data, Download, Html, Redirect, Toast,
 from tagloom.loom import Loom
 from tagloom.pacing import watch_for_end
 from tagloom.places import Places
+from tagloom.tags import printable
 
 log = structlog.get_logger("tagloom.console")
 
@@ -46,6 +47,19 @@ HEADERS = {
     "cache-control": "no-store",
     "vary": "HX-Request, Cookie",
 }
+
+
+class PageRoute(Route):
+    """A route of a page, which answers a problem where its address does not take the method."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request. Raises: MethodNotAllowed."""
+        allowed = sorted(self.methods or ())
+        if scope["method"] not in allowed:
+            raise problems.MethodNotAllowed(
+                f"This address takes {', '.join(allowed)}.", method=printable(scope["method"]), allowed=allowed
+            )
+        await self.app(scope, receive, send)
 
 
 class Door:
@@ -69,7 +83,7 @@ class Door:
             request.scope["tagloom.route"] = page.path
             return await self._answer(page, request)
 
-        return Route(page.path, endpoint, methods=[page.method])
+        return PageRoute(page.path, endpoint, methods=[page.method])
 
     async def _answer(self, page: Page, request: Request) -> Response:
         visit = self._begin(request)

@@ -161,7 +161,8 @@ def _matching(segment: Segment, column: pa.BinaryArray, search: str, search_matc
 
 
 def list_tags(standing: Standing, *, search: str, under: TagPath | None, limit: int, cursor: str | None) -> Page[Tag]:
-    """A page of the catalogue in code point order."""
+    """A page of the catalogue in code point order. Tags have no capitals, so those of a search do not count."""
+    search = search.lower()
     nodes: Iterable[TagPath]
     if cursor is None:
         nodes = standing.dictionary.nodes(under or "")

@@ -9,7 +9,7 @@ from tagloom.bulk import check_single, submit_tags
 from tagloom.expiry import Said
 from tagloom.http.bodies import read_json
 from tagloom.http.call import Answer, Call
-from tagloom.http.shapes import PeoplePage, PersonTags, TagsBody
+from tagloom.http.shapes import PeoplePage, PersonBody, PersonTags, TagsBody
 from tagloom.model import Kind, Match, Mode, Person, PersonRecord, Receipt
 
 
@@ -46,6 +46,7 @@ class PeopleDoor:
     async def put_person(self, call: Call) -> Answer:
         """Makes the person known."""
         person, origin, population = call.person(self.kind), call.origin, call.population
+        await read_json(call, PersonBody, default=b"{}")
         return Answer(await call.in_thread(lambda: population.put_person(person, origin)))
 
     async def erase_person(self, call: Call) -> Answer:

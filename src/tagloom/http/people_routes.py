@@ -21,7 +21,7 @@ from tagloom.http.parameters import (
 )
 from tagloom.http.people import USERS, VISITORS, PeopleDoor
 from tagloom.http.routing import Route
-from tagloom.http.shapes import PeoplePage, PersonTags, TagsBody
+from tagloom.http.shapes import PeoplePage, PersonBody, PersonTags, TagsBody
 from tagloom.model import PersonRecord, Receipt
 from tagloom.refusals import MirrorUnreadable
 
@@ -108,6 +108,8 @@ def _people(door: PeopleDoor) -> tuple[Route, ...]:
             group="People",
             summary=f"Make a {kind} known, without tags",
             scopes=("people:write",),
+            body=PersonBody,
+            is_body_required=False,
             answer=Receipt,
             problems=other,
         ),

@@ -108,6 +108,10 @@ class TagsBody(_Body, frozen=True, kw_only=True):
         return said_of(ends_at, None if self.ttl is UNSET else self.ttl, now)
 
 
+class PersonBody(_Body, frozen=True, kw_only=True):
+    """A person who is to be known: an object without fields, or no body."""
+
+
 class TaggingLine(_Body, frozen=True, kw_only=True):
     """One person and their tags; `add` and `remove` in place of `tags` belong to mode change.
 

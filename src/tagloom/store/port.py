@@ -421,7 +421,10 @@ class Population(Protocol):
     def list_tags(
         self, *, search: str = "", under: TagPath | None = None, limit: int, cursor: str | None = None
     ) -> Page[Tag]:
-        """The catalogue in code point order, implied branches included; `search` is a substring of the path."""
+        """The catalogue in code point order, implied branches included.
+
+        `search` is a substring of the path; its capitals do not count.
+        """
 
     def children(self, under: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
         """The entries one level below a branch (None: the first level) in code point order, with their number.

@@ -71,8 +71,10 @@ def _list_context(visit: Visit) -> dict[str, Any]:
     except (problems.TagProblem, problems.TagNotFound) as refused:
         problem = refused
     asked = {"kind": kind, "search": search, "match": match if match != "substring" else None, "tag": tag}
-    # An id that nobody has yet may be made known here.
-    is_new = not found and search and problem is None and not tag
+    # An id that nobody has yet may be made known here; one of the other kind is probably the one that is looked for.
+    is_new = bool(not found and search and problem is None and not tag)
+    other: Kind = "user" if kind == "visitor" else "visitor"
+    is_other = is_new and visit.population.find_person(Person(other, search)) is not None
     return {
         "title": "Users & visitors",
         "breadcrumb": [("Developer", visit.to("tags")), ("Users & visitors", None)],
@@ -85,7 +87,8 @@ def _list_context(visit: Visit) -> dict[str, Any]:
         "people": found,
         "next_cursor": next_cursor,
         "problem": problem,
-        "new_person": Person(kind, search) if is_new else None,
+        "new_person": Person(kind, search) if is_new and not is_other else None,
+        "other_person": Person(other, search) if is_other else None,
         "is_first_page": not visit.text("cursor"),
     }
 
@@ -268,8 +271,8 @@ def suggest(visit: Visit) -> Answer:
     """Known tags that go on from what is typed, and what the tag rules say to it."""
     text = visit.text("text")
     page = visit.population.list_tags(search=text.strip(), limit=60)
-    starting = [each for each in page.items if each.tag.startswith(text)]
-    others = [each for each in page.items if not each.tag.startswith(text)]
+    starting = [each for each in page.items if each.tag.startswith(text.lower())]
+    others = [each for each in page.items if not each.tag.startswith(text.lower())]
     return Html(
         "suggestions.html",
         {"options": (starting + others)[:8], "text": text, **_said(visit, text)},

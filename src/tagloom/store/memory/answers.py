@@ -177,6 +177,7 @@ class Answers:
         state = self._state
         last = read_cursor("tags", cursor) if cursor else ""
         paths = sorted(state.live_paths() | state.implied_paths())
+        search = search.lower()
         found = [path for path in paths if path > last and search in path and is_at_or_below(path, under or "")]
         matching = sum(1 for path in paths if search in path and is_at_or_below(path, under or ""))
         shown = tuple(self._tag(state, path) for path in found[:limit])
