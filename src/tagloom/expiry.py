@@ -18,7 +18,7 @@ Said: TypeAlias = int
 
 MINUTE, HOUR, DAY, WEEK, YEAR = 60, 3_600, 86_400, 604_800, 31_536_000
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK, "y": YEAR}
-SPAN_PATTERN = "^[0-9]{1,9}[mhdwy]$"
+SPAN_PATTERN = "^(?=0*[1-9])[0-9]{1,9}[mhdwy]$"
 _SPAN = re.compile(r"([0-9]{1,9})([mhdwy])")
 _STEPS = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, DAY)  # To what the end of a ttl is rounded up.
 _FAR_STEP = 15 * MINUTE  # To what a time more than a day ahead is rounded up.

@@ -47,8 +47,20 @@ async def create_import(call: Call) -> Answer:
     return Answer(run, status=201, headers=((b"location", place.encode("ascii")),))
 
 
+OCTETS = "application/octet-stream"
+
+
 def format_of_body(call: Call, *others: str) -> ImportFormat:
-    """What the content type says; `others` are taken too. Raises: ContentTypeUnsupported."""
+    """What the content type says, or of plain bytes the parameter `format`; `others` are taken too.
+
+    Raises: ContentTypeUnsupported; ParameterInvalid: plain bytes without a format.
+    """
+    if content_type(call) == OCTETS and OCTETS in others:
+        named = call.find_text("format")
+        if named is None:
+            raise problems.ParameterInvalid(f"A body of {OCTETS} needs the parameter format.", parameter="format")
+        wanted: ImportFormat = msgspec.convert(named, ImportFormat)
+        return wanted
     format = FORMATS.get(content_type(call))
     if format is None:
         supported = [*FORMATS, *others]

@@ -216,7 +216,14 @@ MAPPINGS: tuple[Route, ...] = (
         description="The body is the file's beginning, plain or compressed by gzip or zstd; of Parquet it is the whole "
         "file. The answer has the mapping, the columns with samples, and the first rows as they would be read.",
         scopes=("tags:write",),
-        bulk=tuple(bringing.FORMATS),
+        parameters=(
+            Parameter(
+                name="format",
+                description=f"The format of a body whose content type is {bringing.OCTETS}.",
+                choices=("csv", "ndjson", "parquet"),
+            ),
+        ),
+        bulk=(*bringing.FORMATS, bringing.OCTETS),
         answer=Proposal,
         problems=(
             problems.BodyTooLarge,

@@ -8,7 +8,7 @@ import msgspec
 from tagloom import limits
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
 from tagloom.http.bodies import read_json, received
-from tagloom.http.bringing import format_of_body
+from tagloom.http.bringing import OCTETS, format_of_body
 from tagloom.http.call import Answer, Call, Events, Stream
 from tagloom.http.shapes import ImportsPage, MappingsPage
 from tagloom.importing.imports import Imports
@@ -150,7 +150,7 @@ def _together(lines: Sequence[Any]) -> bytes:
 
 async def propose_mapping(call: Call) -> Answer:
     """Proposes how a file is read that begins like the body."""
-    format = format_of_body(call)
+    format = format_of_body(call, OCTETS)
 
     def take(chunks: Iterator[bytes]) -> Proposal:
         return propose(beginning_in(chunks, format))

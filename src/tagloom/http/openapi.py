@@ -10,7 +10,7 @@ from tagloom import __version__, problems
 from tagloom.http.multipart import MULTIPART
 from tagloom.http.parameters import AT_LEAST, Parameter
 from tagloom.http.routing import TAG, Route
-from tagloom.http.shapes import ImportOptions, PersonLine, TaggingLine, TaggingsBody
+from tagloom.http.shapes import ImportOptions, TaggingLine, TaggingsBody
 from tagloom.model import ENVIRONMENT_NAMES, Tribe
 
 Json = dict[str, Any]
@@ -59,10 +59,28 @@ FORM_SCHEMA: Json = {
     "required": ["file"],
 }
 # What a schema made from a struct cannot say.
+ONE_PERSON: Json = {"oneOf": [{"required": ["user"]}, {"required": ["visitor"]}]}
 REFINEMENTS: dict[str, Json] = {
-    "DecisionBody": {"oneOf": [{"required": ["user"]}, {"required": ["visitor"]}]},
-    "TaggingLine": {"oneOf": [{"required": ["user"]}, {"required": ["visitor"]}]},
+    "DecisionBody": ONE_PERSON,
+    "PersonNamed": ONE_PERSON,
+    "TaggingLine": ONE_PERSON,
     "TagPatch": {"minProperties": 1},
+    "TribeTagBody": {"oneOf": [{"required": [name]} for name in ("add", "remove", "freeze")]},
+    "UndoBody": {"anyOf": [{"required": [name]} for name in ("versions", "actor", "source")]},
+}
+# Names that a language of a generated client has for something else.
+RENAMED = {"Mapping": "ColumnMapping"}
+# Ids that stand in examples: those of a new installation, and of whoever follows the guides.
+EXAMPLES: dict[str, str | int] = {
+    "organization": "main",
+    "space": "main",
+    "environment": "production",
+    "id": "u1",
+    TAG: "sports/football",
+    "tribe": "football-fans",
+    "sync": "crm",
+    "mapping": "crm",
+    "version": 1,
 }
 PROBLEM_SCHEMA: Json = {
     "title": "Problem",
@@ -74,6 +92,18 @@ PROBLEM_SCHEMA: Json = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "value": {"description": "What was refused."},
+        "rule": {"type": "string", "description": "What it must be."},
+        "position": {"type": "integer", "description": "Where in the value the first wrong character stands, from 0."},
+        "suggestion": {"type": ["string", "null"], "description": "What to send instead."},
+        "field": {"type": "string", "description": "The field of the body, as a JSON path."},
+        "parameter": {"type": "string", "description": "The parameter of the query or the header."},
+        "line": {"type": "integer", "description": "The line of a file or body, from 1."},
+        "column": {"type": "string", "description": "The column of a file."},
+        "nearest": {"type": "array", "items": {"type": "string"}, "description": "Known names that look like it."},
+        "scopes": {"type": "array", "items": {"type": "string"}, "description": "The scopes that the token lacks."},
+        "retry_after": {"type": "number", "description": "Seconds to wait before the next attempt."},
+        "request_id": {"type": "string", "description": "The id under which the log of the server has the reason."},
     },
     "required": ["type", "title", "status", "detail"],
 }
@@ -82,7 +112,7 @@ PROBLEM_SCHEMA: Json = {
 def openapi_document(routes: Sequence[Route]) -> Json:
     """The whole document. Costs some milliseconds; made once."""
     types = [each for route in routes for each in (route.body, route.answer) if each is not None]
-    named, components = _schemas([*types, TaggingsBody, TaggingLine, PersonLine, ImportOptions])
+    named, components = _schemas([*types, TaggingsBody, TaggingLine, ImportOptions])
     paths: dict[str, Json] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, named)
@@ -114,12 +144,20 @@ def _schemas(types: Sequence[Any]) -> tuple[dict[Any, Json], Json]:
     found, components = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
     for name, refinement in REFINEMENTS.items():
         components[name] = {**components[name], **refinement}
-    return dict(zip(unique, found, strict=True)), _clean(dict(components))
+    named = {RENAMED.get(name, name): schema for name, schema in components.items()}
+    return {each: _clean(schema) for each, schema in zip(unique, found, strict=True)}, _clean(named)
 
 
 def _clean(value: Any) -> Any:
-    """Docstrings without their indentation, and defaults that JSON knows."""
+    """Docstrings without their indentation, defaults that JSON knows, and arrays that client generators know."""
     match value:
+        case {"prefixItems": list() as items}:
+            # Generators know no arrays of different items: what each may be, and how many there are.
+            kinds = [kind for place, kind in enumerate(items) if kind not in items[:place]]
+            rest = {key: each for key, each in value.items() if key not in ("prefixItems", "items")}
+            return _clean({**rest, "items": kinds[0] if len(kinds) == 1 else {"anyOf": kinds}})
+        case {"$ref": str(ref)} if (name := ref.rpartition("/")[2]) in RENAMED:
+            return {**value, "$ref": ref.removesuffix(name) + RENAMED[name]}
         case dict():
             return {
                 key: inspect.cleandoc(each) if key == "description" and isinstance(each, str) else _clean(each)
@@ -143,8 +181,7 @@ def _operation(route: Route, named: dict[Any, Json]) -> Json:
         ],
         "responses": _responses(route, named),
     }
-    if route.description:
-        operation["description"] = route.description
+    operation["description"] = route.description or inspect.getdoc(route.handler) or route.summary
     if route.scopes is None:
         operation["security"] = []
     else:
@@ -171,13 +208,14 @@ def _path_parameter(name: str) -> Json:
         schema = {"type": "integer", "minimum": 1, "maximum": 999_999_999_999_999_999}
     elif name == "id":
         schema["maxLength"] = 256
-    return {
+    found = {
         "name": name,
         "in": "path",
         "required": True,
         "description": PATH_PARAMETERS[name],
         "schema": schema,
     }
+    return found if name not in EXAMPLES else {**found, "example": EXAMPLES[name]}
 
 
 def _parameter(parameter: Parameter, where: str) -> Json:

@@ -131,6 +131,7 @@ AS_OF = Parameter(
     description="Answer as of this version, or the newest one at this RFC 3339 time: today's rules and names on the "
     "people and taggings of then.",
     characters_max=40,
+    pattern="^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2}))$",
 )
 MATCH = Parameter(
     name="match",

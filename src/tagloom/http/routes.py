@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from tagloom import limits, problems
 from tagloom.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.http import decision_api, history, installation, tags, tenants, tribes
@@ -49,6 +51,7 @@ from tagloom.targeting import Preview, Why
 UNDER = Parameter(name="under", description="Only tags at or below this one.")
 TAG_FILTER = Parameter(name="tag", description="Only what concerns this tag.")
 IF_MATCH = Parameter(name="If-Match", description="The ETag of the tribe as it was read; * takes any.")
+IF_MATCH_NEEDED = msgspec.structs.replace(IF_MATCH, is_required=True)
 INSTALLATION: tuple[Route, ...] = (
     Route(
         method="GET",
@@ -377,7 +380,7 @@ TRIBES: tuple[Route, ...] = (
         group="Tribes",
         summary="Replace a tribe",
         scopes=("tribes:write",),
-        headers=(IF_MATCH,),
+        headers=(IF_MATCH_NEEDED,),
         body=TribeBody,
         answer=Tribe,
         problems=(

@@ -361,13 +361,6 @@ class AliasItem(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
 
 
-class PersonLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of an export: a user or a visitor."""
-
-    user: str | UnsetType = UNSET
-    visitor: str | UnsetType = UNSET
-
-
 class Health(msgspec.Struct, frozen=True):
     """`ok`, or `ready`."""
 

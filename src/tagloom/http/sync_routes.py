@@ -4,6 +4,7 @@ from tagloom import problems
 from tagloom.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.http import syncs
 from tagloom.http.addresses import E
+from tagloom.http.bringing import OCTETS
 from tagloom.http.parameters import CURSOR, LIMIT, Parameter
 from tagloom.http.routing import Route
 from tagloom.http.shapes import NewSync, SourceOfSync, SyncRunsPage, SyncsPage
@@ -127,7 +128,7 @@ SYNCS: tuple[Route, ...] = (
         description="For syncs whose source is of type `push`. The records become one import, as in every run.",
         scopes=("tags:write", "people:write"),
         parameters=(ASKS_FIRST,),
-        bulk=("application/x-ndjson",),
+        bulk=("application/x-ndjson", OCTETS),
         answer=SyncRun,
         status=202,
         problems=(
