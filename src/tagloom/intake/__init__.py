@@ -100,7 +100,7 @@ def plain_mapping(user: str, visitor: str, tag: str) -> Mapping:
     return Mapping(user=user, visitor=visitor, columns=(TagColumn(column=tag, steps=()),))
 
 
-def ids_mapping(tag: str, user: str = "user", visitor: str | None = "visitor") -> Mapping:
+def ids_mapping(tag: str, user: str = "user", visitor: str = "visitor") -> Mapping:
     """What a file means that names people and no tags: everybody gets this one. It may be nothing but ids."""
     return Mapping(user=user, visitor=visitor, tags=(tag,), header="if-any")
 
