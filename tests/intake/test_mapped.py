@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagloom import problems
+from tagloom.intake import ids_mapping
 from tagloom.intake.looking import read_records
 from tagloom.intake.mapped import read_mapped
 from tagloom.mappings import (
@@ -430,3 +431,14 @@ def test_a_value_too_long_for_a_level_is_not_cut_off() -> None:
     mapping = Mapping(user="id", columns=(column,))
 
     assert len({record_tags(mapping, {"id": "u", "p": value}) for value in values}) == 2
+
+
+@pytest.mark.parametrize("column", ["user", "visitor"])
+def test_everybody_in_a_parquet_file_gets_one_tag(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "file"
+    pq.write_table(pa.table({column: ["a", "b"]}), path)
+
+    (part,) = read_mapped(path, "parquet", "none", ids_mapping("x"))
+
+    assert list(part.key_list()) == [f"{column[0]}{id}".encode() for id in "ab"]
+    assert said([part]) == {1: ("a", ("x",)), 2: ("b", ("x",))}
