@@ -442,3 +442,20 @@ def test_everybody_in_a_parquet_file_gets_one_tag(tmp_path: Path, column: str) -
 
     assert list(part.key_list()) == [f"{column[0]}{id}".encode() for id in "ab"]
     assert said([part]) == {1: ("a", ("x",)), 2: ("b", ("x",))}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,note,note,,,plan\nu1,x,y,,,Gold\n",
+        '"id";"a,b,c,d,e";"plan"\n"u1";"x";"Gold"\n',
+        "'id','a;b;c;d','plan'\n'u1','x','Gold'\n",
+    ],
+)
+def test_columns_that_are_not_mapped_may_be_called_anything(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(text)
+
+    parts = list(read_mapped(path, "csv", "none", Mapping(user="id", columns=(TagColumn(column="plan"),))))
+
+    assert said(parts) == {2: ("u1", ("Gold",))}
