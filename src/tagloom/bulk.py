@@ -11,6 +11,7 @@ import msgspec
 from tagloom import limits, problems
 from tagloom.expiry import Said, said_of
 from tagloom.intake import Format, Line, ids_mapping, key_of, lines_part, read_parts, read_text
+from tagloom.mappings import Encoding
 from tagloom.model import Mode, Origin, Person, Receipt
 from tagloom.store.port import Part, Population, Request
 from tagloom.tags import TagPath
@@ -23,14 +24,14 @@ FORMAT_OF_CONTENT_TYPE: dict[str, Format] = {
 }
 
 
-_CAME_LATER = ("expires_at", "ttl", "allow_unreadable", "tag", "compression")
+_CAME_LATER = ("expires_at", "ttl", "allow_unreadable", "tag", "compression", "encoding")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """How a body is to be read and applied. Columns matter to CSV and Parquet only.
 
     `expires_at` or `ttl` say when what it gives ends, where its lines do not. With `tag` the body names people only,
-    and everybody gets it. `compression` is what the sender says of the body.
+    and everybody gets it. `compression` and `encoding` are what the sender says of the body.
     """
 
     format: Format
@@ -50,6 +51,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     allow_unreadable: bool = False
     tag: TagPath | None = None
     compression: str | None = None
+    encoding: Encoding = "utf-8"
 
     def request(self, now: float, fingerprint: str = "") -> Request:
         """What the population is asked at a time in Unix seconds. Raises: ExpiryInvalid, ExpiryPast."""
@@ -73,7 +75,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         which was used before is still known."""
         said = msgspec.structs.asdict(self)
         return msgspec.json.encode(
-            {name: value for name, value in said.items() if name not in _CAME_LATER or value not in (None, False)}
+            {
+                name: value
+                for name, value in said.items()
+                if name not in _CAME_LATER or value not in (None, False, "utf-8")
+            }
         )
 
 
@@ -111,6 +117,7 @@ def _applied(population: Population, body: Iterator[bytes], order: Order, finger
             allow_change=order.mode == "change",
             now=now,
             compression=order.compression,
+            encoding=order.encoding,
         )
     else:
         parts = _parts_of_people(body, order, order.tag)
@@ -123,7 +130,8 @@ def _parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Gener
         raise problems.ContentTypeUnsupported(
             "With 'tag' a body is CSV, NDJSON or JSON, and its mode is not 'change'.", rule="CSV, NDJSON or JSON"
         )
-    mapping = ids_mapping(tag, order.user_column, order.visitor_column)
+    people = ids_mapping(tag, order.user_column, order.visitor_column)
+    mapping = msgspec.structs.replace(people, encoding=order.encoding)
     return read_text(body, order.format, mapping, compression=order.compression)
 
 

@@ -395,7 +395,7 @@ def test_everybody_in_a_file_gets_the_tag_that_is_named(load: Loader, text: str)
 
 def test_a_tag_beside_a_mapping_and_a_tag_that_is_none_are_wrong_usage(load: Loader) -> None:
     assert load("u1\n", "--tag", "a", "--mapping", "plans").code == 2
-    assert "tag-has-capital" in load("u1\n", "--tag", "A").err or load("u1\n", "--tag", "A").code == 1
+    assert "must not contain capital letters" in load("u1\n", "--tag", "A").err
 
 
 def test_a_text_of_excel_on_windows_is_read_by_its_encoding(load: Loader, tmp_path: Path) -> None:
@@ -417,3 +417,9 @@ def test_a_mirror_with_an_unreadable_line_asks_and_goes_on_when_that_is_allowed(
     assert "--allow-unreadable" in said.err
     assert load(text, "--mode", "mirror", "--allow-unreadable").code == 3
     assert load.tags("u2") == []
+
+
+def test_a_list_of_ids_as_json_gets_the_tag_that_is_named(load: Loader) -> None:
+    assert load('["u1", 1001]', "--tag", "a", name="ids.json").code == 0
+
+    assert [load.tags("u1"), load.tags("1001")] == [["a"]] * 2

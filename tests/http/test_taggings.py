@@ -141,6 +141,16 @@ def test_a_body_may_be_compressed(
     assert (answer.status_code, answer.json()["added"]) == (200, 2)
 
 
+@pytest.mark.parametrize(("charset", "status"), [("windows-1252", 200), ('"ISO-8859-1"', 200), ("koi8-r", 415)])
+def test_the_content_type_may_name_the_encoding(loom: Tagloom, http: httpx.Client, charset: str, status: int) -> None:
+    headers = {"Content-Type": f"text/csv; charset={charset}"}
+
+    answer = http.post(f"{loom.place.address}/taggings", content="user,tag\nü,ä\n".encode("cp1252"), headers=headers)
+
+    assert answer.status_code == status
+    assert status != 200 or loom.get_person(user="ü").tags == ("ä",)
+
+
 @pytest.mark.parametrize(
     ("encoding", "body", "status", "problem"),
     [

@@ -472,6 +472,34 @@ def test_a_mirror_with_a_line_that_cannot_be_read_takes_nothing_from_whom_it_may
     assert [desk.tags(id) for id in "ab"] == [("crm/x",)] * 2
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"id":"a","p":NaN}',
+        b'{"id":"a","p":1e999}',
+        b'{"id":"a","p":"\\ud800"}',
+        b'{"id":"a","p":"\xe9"}',
+        b'{"id":"a","p":"x',
+        b'{"id":"a","p":"x","p":"y"}',
+        b'{"p":{"$oid":"x"},"id":"a"}',
+        b'{"id":"a","p":"' + b"x" * 1_048_576 + b'"}',
+    ],
+    ids=["nan", "infinite", "surrogate", "latin-1", "cut", "twice", "object", "too-long"],
+)
+def test_a_mirror_keeps_the_tags_of_whom_a_line_of_json_names_whatever_is_wrong_with_it(
+    desk: Desk, line: bytes
+) -> None:
+    mapping = Mapping(user="id", columns=(TagColumn(column="p"),), prefix="crm")
+    desk.run(b'{"id":"a","p":"x"}\n{"id":"b","p":"x"}\n', "crm.ndjson", mapping=mapping)
+
+    run = desk.run(line + b'\n{"id":"b","p":"x"}\n', "crm.ndjson", mapping=mapping, mode="mirror", under="crm")
+
+    # Of a line that is too long not all of it was seen, so somebody is asked.
+    assert run.state == ("held" if len(line) > 1_048_576 else "done")
+    assert run.tally.removed == 0
+    assert [desk.tags(id) for id in "ab"] == [("crm/x",)] * 2
+
+
 def test_ids_that_look_wrong_are_counted_before_the_run(desk: Desk) -> None:
     ids = ['"=""00123"""', "1.58292E+18", "1,5e18", "NULL", "N/A", " u1", "u2 ", "u3", "E+", "Nina", "-1"]
     body = "user;tag\r" + "".join(f"{id};a\r" for id in ids)

@@ -13,6 +13,7 @@ from tagloom import limits, problems
 from tagloom.mappings import ListColumn, Mapping, TagColumn, ValueColumn
 from tagloom.store.imports_port import Import
 from tests.importing.conftest import Desk
+from tests.intake.workbooks import workbook
 
 LONG = Mapping(user="id", columns=(TagColumn(column="segment"),))
 WIDE = Mapping(
@@ -192,3 +193,24 @@ def test_a_file_that_was_forgotten_has_no_rows_any_more(desk: Desk) -> None:
 
     with pytest.raises(problems.ImportFileGone):
         rows_of(desk, run)
+
+
+@pytest.mark.parametrize("encoding", ["windows-1252", "utf-16"])
+def test_rows_of_another_encoding_come_back_and_are_mended_by_the_same_mapping(desk: Desk, encoding: str) -> None:
+    mapping = Mapping(user="id", columns=(TagColumn(column="plan"),), encoding="windows-1252")
+    body = "id;plan\rMüller;Groß\ru2;ok\r".encode(encoding)
+    run = desk.run(body, mapping=mapping)
+    assert run.tally.rejected_count == 1
+
+    found = rows_of(desk, run)
+
+    assert "Müller;Groß;2;tag-has-capital" in found.decode("utf-8-sig")
+    assert desk.run(found.replace("Groß;2".encode(), "groß;2".encode()), mapping=mapping).tally.added == 1
+    assert desk.tags("Müller") == ("groß",)
+
+
+def test_rows_of_a_workbook_come_back_as_csv(desk: Desk) -> None:
+    run = desk.run(workbook([("user", "tag"), ("u1", "Gold"), (1001, "b")]), "crm.xlsx")
+
+    assert run.tally.added == 1
+    assert rows_of(desk, run).splitlines()[1].startswith(b"u1,Gold,2,tag-has-capital")

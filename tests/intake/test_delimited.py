@@ -2,7 +2,7 @@
 
 import csv
 import io
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pytest
 from hypothesis import example, given
@@ -397,3 +397,23 @@ def test_nothing_but_bad_lines_makes_small_parts() -> None:
 def test_mode_change_has_no_rows() -> None:
     with pytest.raises(problems.ContentTypeUnsupported):
         read_parts(iter([HEADER]), "csv", allow_change=True)
+
+
+def test_a_quote_that_swallows_rows_holds_the_people_in_them() -> None:
+    parts = list(read_parts(iter([HEADER + b'u1,"a\nu2,b\nu3,"\nu4,d\n']), "csv"))
+
+    (doubt,) = [doubt for part in parts for doubt in part.doubts]
+    assert doubt.line == 2
+    assert {b"uu1", b"uu2", b"uu3"} <= set(doubt.keys)
+    assert b"uu4" not in doubt.keys
+
+
+@pytest.mark.parametrize(("format", "start"), [("csv", b"tag,user\n"), ("ndjson", b"")])
+def test_a_line_of_which_only_the_beginning_is_seen_may_name_somebody_behind_it(
+    format: Literal["csv", "ndjson"], start: bytes
+) -> None:
+    parts = list(read_parts(iter([start + b'"known",' + b"x" * limits.LINE_BYTES_MAX + b",u1\n"]), format))
+
+    doubts = [doubt.keys for part in parts for doubt in part.doubts]
+    assert b"uknown" in doubts[0]
+    assert doubts[1:] == [()]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagloom import problems
+from tagloom.intake import ids_mapping
 from tagloom.intake.looking import read_records
 from tagloom.intake.mapped import read_mapped
 from tagloom.mappings import (
@@ -430,3 +431,31 @@ def test_a_value_too_long_for_a_level_is_not_cut_off() -> None:
     mapping = Mapping(user="id", columns=(column,))
 
     assert len({record_tags(mapping, {"id": "u", "p": value}) for value in values}) == 2
+
+
+@pytest.mark.parametrize("column", ["user", "visitor"])
+def test_everybody_in_a_parquet_file_gets_one_tag(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "file"
+    pq.write_table(pa.table({column: ["a", "b"]}), path)
+
+    (part,) = read_mapped(path, "parquet", "none", ids_mapping("x"))
+
+    assert list(part.key_list()) == [f"{column[0]}{id}".encode() for id in "ab"]
+    assert said([part]) == {1: ("a", ("x",)), 2: ("b", ("x",))}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,note,note,,,plan\nu1,x,y,,,Gold\n",
+        '"id";"a,b,c,d,e";"plan"\n"u1";"x";"Gold"\n',
+        "'id','a;b;c;d','plan'\n'u1','x','Gold'\n",
+    ],
+)
+def test_columns_that_are_not_mapped_may_be_called_anything(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(text)
+
+    parts = list(read_mapped(path, "csv", "none", Mapping(user="id", columns=(TagColumn(column="plan"),))))
+
+    assert said(parts) == {2: ("u1", ("Gold",))}

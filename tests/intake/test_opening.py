@@ -137,6 +137,7 @@ def _far_apart() -> bytes:
         (lambda: b"\x1f\x8b" + b"x" * 40, problems.BodyInvalid, "no whole gzip"),
         (lambda: zstd(BODY.encode())[:-3], problems.BodyInvalid, "no whole zstd"),
         (lambda: b"k\xfcnde,tag\n", problems.ColumnsInvalid, "not UTF-8"),
+        (lambda: "user,tag\n".encode("utf-16-le"), problems.BodyInvalid, "name its encoding: utf-16"),
     ],
 )
 def test_what_is_no_text_is_refused_in_a_sentence(

@@ -268,7 +268,9 @@ def _bringing(wanted: Wanted, path: Path | None) -> Bringing:
     if wanted.tag is not None:
         if wanted.mapping is not None:
             raise problems.ParameterInvalid("Name a --mapping or a --tag, not both.", parameter="tag")
-        mapping = replace(ids_mapping(parse_tag(wanted.tag), wanted.user_column, None), encoding=wanted.encoding)
+        mapping = replace(
+            ids_mapping(parse_tag(wanted.tag), wanted.user_column, wanted.visitor_column), encoding=wanted.encoding
+        )
     elif wanted.mapping is None:
         mapping = None if path is None else _columns_mapping(wanted, path, format)
     elif Path(wanted.mapping).is_file():

@@ -154,7 +154,7 @@ def _kept_mapping(call: Call, options: ImportOptions) -> tuple[str | None, Mappi
     if options.tag is not None:
         if options.mapping is not None:
             raise problems.ParameterInvalid("A file has a mapping or one tag, not both.", parameter="tag")
-        return None, ids_mapping(parse_tag(options.tag), visitor=None)
+        return None, ids_mapping(parse_tag(options.tag))
     if options.mapping is None:
         return None, None
     found = call.doors.mappings.get_mapping(call.environment.space, options.mapping)

@@ -1,5 +1,7 @@
 """Bulk writes and bulk reads of taggings."""
 
+from email.message import EmailMessage
+
 import msgspec
 
 from tagloom import limits, problems
@@ -9,8 +11,22 @@ from tagloom.http.bodies import content_type, received
 from tagloom.http.call import Answer, Call, Stream
 from tagloom.http.streams import export_format, export_stream
 from tagloom.intake.opening import COMPRESSIONS
+from tagloom.mappings import Encoding
 from tagloom.model import Mode
 from tagloom.tags import printable
+
+# As browsers have it, Latin-1 is what Windows makes of it.
+_ENCODING_OF_CHARSET: dict[str, Encoding] = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "utf-8",
+    "utf-16": "utf-16",
+    "utf-16le": "utf-16",
+    "windows-1252": "windows-1252",
+    "cp1252": "windows-1252",
+    "iso-8859-1": "windows-1252",
+    "latin1": "windows-1252",
+}
 
 
 async def post_taggings(call: Call) -> Answer:
@@ -48,7 +64,21 @@ def _order(call: Call) -> Order:
         ttl=call.find_text("ttl"),
         tag=call.find_tag("tag"),
         compression=_compression(call),
+        encoding=_encoding(call),
     )
+
+
+def _encoding(call: Call) -> Encoding:
+    """What the content type says of the text's encoding. Raises: ContentTypeUnsupported."""
+    message = EmailMessage()
+    message["Content-Type"] = (call.header(b"content-type") or "").replace("\n", " ").replace("\r", " ")
+    charset = str(message.get_param("charset", "utf-8")).lower()
+    if charset not in _ENCODING_OF_CHARSET:
+        raise problems.ContentTypeUnsupported(
+            f"A text is in utf-8, utf-16 or windows-1252, not in '{printable(charset)}'.",
+            supported=["utf-8", "utf-16", "windows-1252"],
+        )
+    return _ENCODING_OF_CHARSET[charset]
 
 
 def _compression(call: Call) -> str | None:

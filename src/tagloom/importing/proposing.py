@@ -24,6 +24,7 @@ from tagloom.intake.headers import USER_NAMES, snake
 from tagloom.intake.looking import bytes_of_beginning, read_records
 from tagloom.intake.oddities import OddIds
 from tagloom.intake.opening import KNOWN_BEGINNINGS
+from tagloom.intake.records import columns_missing
 from tagloom.intake.rows import read_bytes
 from tagloom.mappings import (
     FALSE,
@@ -215,10 +216,9 @@ def _odd_ids(beginning: Beginning, mapping: Mapping) -> list[str]:
 
 def rows_read(beginning: Beginning, mapping: Mapping) -> tuple[ReadRow, ...]:
     """The first rows as a mapping reads them. Raises: ColumnsInvalid: it names a column that the file lacks."""
-    for name in mapping.names():
-        if name not in beginning.names:
-            shown = printable(name)
-            raise problems.ColumnsInvalid(f"The file has no column '{shown}'.", value=shown, rule="every mapped column")
+    missing = set(mapping.names()).difference(beginning.names)
+    if missing:
+        raise columns_missing(beginning.names, [[name] for name in mapping.names() if name in missing])
     shown_rows = beginning.rows[: limits.PROPOSAL_ROWS_READ]
     return tuple(_row_read(beginning.names, row, mapping) for row in shown_rows)
 

@@ -358,6 +358,7 @@ def _sliced(part: Part, first: int, rejected: tuple[object, ...]) -> Part:
         rejected=rejected,
         # Whoever is held by a rejected line loses nothing only in modes that are one step.
         held=(),
+        doubts=(),
     )
 
 

@@ -16,7 +16,7 @@ from tagloom.intake.ndjson import read_ndjson
 from tagloom.intake.objects import ObjectReader, read_objects
 from tagloom.intake.opening import Remark, decompressed, opened
 from tagloom.intake.parquet import read_parquet
-from tagloom.mappings import Mapping, TagColumn
+from tagloom.mappings import Encoding, Mapping, TagColumn
 from tagloom.store.port import Part
 
 Format: TypeAlias = Literal["json", "ndjson", "csv", "parquet"]
@@ -33,6 +33,7 @@ def read_parts(
     allow_change: bool = False,
     now: float | None = None,
     compression: str | None = None,
+    encoding: Encoding = "utf-8",
     remark: Remark | None = None,
 ) -> Generator[Part, None, None]:
     """The parts of a body that comes in chunks of any size. Memory stays flat, whatever the body's size.
@@ -40,7 +41,8 @@ def read_parts(
     From the third part on a thread reads ahead; close the iterator before you close what `source` reads from.
     A bad line is rejected alone. With `allow_change`, lines carry `add` and `remove` in place of `tags`.
     Columns matter to CSV and Parquet only. `now`, in Unix seconds, is when lines are read that say when something ends;
-    without it, that is when they are. `compression` is what the sender says of it; texts show it themselves.
+    without it, that is when they are. `compression` and `encoding` are what its sender says of it, where a text
+    does not show it itself.
     `remark` hears of each step that was taken to read a text.
 
     Raises, while it is iterated:
@@ -52,18 +54,17 @@ def read_parts(
         raise problems.ContentTypeUnsupported(
             "Mode 'change' needs lines with 'add' and 'remove', which JSON and NDJSON have.", rule="JSON or NDJSON"
         )
+    text = opened(source, encoding=encoding, compression=compression, remark=remark)
     match format:
         case "json":
-            return read_json(
-                opened(source, compression=compression, remark=remark), LineReader(allow_change=allow_change, now=now)
-            )
+            return read_json(text, LineReader(allow_change=allow_change, now=now))
         case "ndjson":
             lines = partial(read_ndjson, allow_change=allow_change, now=now)
-            return read_ahead(lines, opened(source, compression=compression, remark=remark))
+            return read_ahead(lines, text)
         case "csv":
             mapping = plain_mapping(user_column, visitor_column, tag_column)
             rows = partial(read_delimited, selection=Selection(mapping, is_plain=True))
-            return read_ahead(rows, opened(source, compression=compression, remark=remark))
+            return read_ahead(rows, text)
         case "parquet":
             columns = partial(read_parquet, user=user_column, visitor=visitor_column, tag=tag_column)
             return read_ahead(columns, source if compression is None else decompressed(source, named=compression))
@@ -100,7 +101,7 @@ def plain_mapping(user: str, visitor: str, tag: str) -> Mapping:
     return Mapping(user=user, visitor=visitor, columns=(TagColumn(column=tag, steps=()),))
 
 
-def ids_mapping(tag: str, user: str = "user", visitor: str | None = "visitor") -> Mapping:
+def ids_mapping(tag: str, user: str = "user", visitor: str = "visitor") -> Mapping:
     """What a file means that names people and no tags: everybody gets this one. It may be nothing but ids."""
     return Mapping(user=user, visitor=visitor, tags=(tag,), header="if-any")
 

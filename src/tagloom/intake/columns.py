@@ -40,7 +40,8 @@ class Line(NamedTuple):
 class LineFault(Exception):
     """Why a line is left out: the problem, what of the line to show, and the keys of the people it names.
 
-    `suspects` are the keys of all whom it may name, when it does not surely say whom it is about; else None.
+    `suspects` are the keys of all whom it may name, when it does not surely say whom it is about; else None. Of a line
+    that `is_cut` only the beginning was seen, so that others may be named behind it.
     """
 
     def __init__(
@@ -49,12 +50,15 @@ class LineFault(Exception):
         value: str,
         held: Iterable[bytes] = (),
         suspects: Iterable[bytes] | None = None,
+        *,
+        is_cut: bool = False,
     ) -> None:
         super().__init__(problem.detail)
         self.problem = problem
         self.value = value
         self.held = tuple(held)
         self.suspects = None if suspects is None else tuple(suspects)
+        self.is_cut = is_cut
 
 
 def key_of(kind: Kind, id: str) -> bytes:
@@ -124,8 +128,15 @@ class Building:
         )
         self._held.extend(fault.held)
         if fault.suspects is not None:
-            self._doubts.append(Doubt(line, fault.suspects))
-            self._suspects += len(fault.suspects)
+            self.doubt(line, fault.suspects)
+        if fault.is_cut and not fault.held:
+            # Whoever stands in what was not seen cannot be held.
+            self.doubt(line, ())
+
+    def doubt(self, line: int, suspects: tuple[bytes, ...]) -> None:
+        """Says that a line may name any of these people."""
+        self._doubts.append(Doubt(line, suspects))
+        self._suspects += len(suspects)
 
     def part(self) -> Part:
         """All lines so far."""

@@ -158,7 +158,12 @@ class _Reader:
         number = np.frombuffer(cells.indices.buffers()[1], np.int32) if count else np.empty(0, np.int32)
         meaning: ColumnMeaning = self._meaning.columns[place]
         found = [meaning.find(cell) for cell in cells.dictionary.cast(pa.string()).to_pylist()]
-        is_faulty = np.fromiter((isinstance(each, problems.Problem) for each in found), np.bool_, len(found))
+        # Those that hold a line end are looked at, too: see `_take`.
+        is_faulty = np.fromiter(
+            (isinstance(each, problems.Problem) or any(map(_holds_line_end, each)) for each in found),
+            np.bool_,
+            len(found),
+        )
         tags: list[Sequence[str]] = [() if isinstance(each, problems.Problem) else each for each in found]
         lengths = np.fromiter(map(len, tags), np.int64, len(tags))
         flat = [texts.setdefault(tag, len(texts)) for each in tags for tag in each]
@@ -209,9 +214,14 @@ class _Reader:
         if record is None or bytes(self._stream.buffer[begin : min(end, begin + 2)]) in _BLANK:
             return
         try:
-            building.add(self._understood(record, line, begin, end))
+            found = self._understood(record, line, begin, end)
         except LineFault as fault:
             building.reject(line, fault)
+            return
+        building.add(found)
+        if any(map(_holds_line_end, found.add)):
+            # No tag is of two lines: a quote that stayed open may have swallowed the rows of others.
+            building.doubt(line, self._suspects(record.cells, begin, end))
 
     def _understood(self, record: Record | Broken, line: int, begin: int, end: int) -> Line:
         """Raises: LineFault."""
@@ -277,7 +287,11 @@ class _Reader:
                 with suppress(problems.PersonIdInvalid, UnicodeDecodeError):
                     held.append(key_of(kind, cells[place].decode("utf-8")))
         return LineFault(
-            problem(f"Line {line} {says}."), self._head(begin, end), held, self._suspects(cells, begin, end)
+            problem(f"Line {line} {says}."),
+            self._head(begin, end),
+            held,
+            self._suspects(cells, begin, end),
+            is_cut=problem is problems.LineTooLong,
         )
 
     def _suspects(self, cells: Sequence[bytes], begin: int, end: int) -> tuple[bytes, ...]:
@@ -287,6 +301,10 @@ class _Reader:
     def _head(self, begin: int, end: int) -> str:
         head = bytes(self._stream.buffer[begin : min(end, begin + _VALUE_BYTES)]).partition(b"\n")[0]
         return head.decode("utf-8", "replace").rstrip("\r")
+
+
+def _holds_line_end(tag: str) -> bool:
+    return "\n" in tag
 
 
 def _before_many_odd(found: Cut) -> Cut | None:

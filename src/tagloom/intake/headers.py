@@ -17,6 +17,7 @@ USER_NAMES = (
     *("profile_id", "contact_id", "account_id", "client_id", "subscriber_id", "id"),
 )
 _SEPARATOR = re.compile(rb'"?sep=([^\w\s"\']|\t)"?\r?\n', re.IGNORECASE)
+_HEAD_BYTES = 2  # The first letter of UTF-16 has a NUL byte.
 _NOTHING = b" \t,;|\"'\r\n"
 
 
@@ -118,6 +119,12 @@ def open_table(source: Iterator[bytes], selection: Selection | None) -> Table:
         delimiters = bytes(said[1])
         stream.begin = said.end()
         line = _skip_blank(stream, line + 1)
+    if stream.buffer.find(b"\0", stream.begin, min(stream.end, stream.begin + _HEAD_BYTES)) >= 0:
+        raise problems.BodyInvalid(
+            "The text begins with NUL bytes. If it is UTF-16 without a byte order mark, name its encoding: utf-16.",
+            line=line,
+            rule="a text",
+        )
     tries, why = _tries(stream, delimiters)
     if not len(stream):
         raise _no_header(selection)

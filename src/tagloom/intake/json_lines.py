@@ -246,7 +246,8 @@ def _check_tags(said: _Said, name: str, tags: object) -> None:
 def too_long(text: bytes, number: int) -> LineFault:
     """Why a line is left out that has more than LINE_BYTES_MAX, of which these are the first bytes."""
     says = f"Line {number} has more than {limits.LINE_BYTES_MAX} bytes."
-    return LineFault(problems.LineTooLong(says), head(text), _keys_named_in(text), keys_in_object(text))
+    held, suspects = _keys_named_in(text), keys_in_object(text)
+    return LineFault(problems.LineTooLong(says), head(text), held, suspects, is_cut=True)
 
 
 def line_fault(text: bytes, number: int, says: str) -> LineFault:

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from tagloom import problems
 from tagloom.cells import Cell, OddCell, shown_cells
@@ -39,11 +40,22 @@ def read_mapped(
             closing(read_text(chunks, format, mapping, remark=remark)) as parts,
         ):
             yield from parts
-    elif is_long(path, format, mapping):
+        return
+    mapping = _people_there(path, mapping)
+    if is_long(path, format, mapping):
         _check_names(read_records(path, format, squeezed).names, mapping)
         yield from _long_parts(path, format, squeezed, mapping)
     else:
         yield from _record_parts(path, format, squeezed, mapping)
+
+
+def _people_there(path: Path, mapping: Mapping) -> Mapping:
+    """The mapping without the columns of people that the file lacks, where one of them is enough."""
+    if mapping.header != "if-any":
+        return mapping
+    names = read_records(path, "parquet", "none").names
+    user, visitor = (name if name in names else None for name in (mapping.user, mapping.visitor))
+    return mapping if user is visitor is None else replace(mapping, user=user, visitor=visitor)
 
 
 def is_long(path: Path, format: FileFormat, mapping: Mapping) -> bool:
@@ -117,6 +129,7 @@ def _retagged(part: Part, mapping: Mapping, column: TagColumn) -> Part:
         texts=tuple(texts),
         rejected=part.rejected,
         held=part.held,
+        doubts=part.doubts,
     )
 
 

@@ -70,7 +70,10 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
 
 class Doubt(NamedTuple):
-    """A rejected line that does not surely say whom it is about: its number, and the keys of all whom it may name."""
+    """A line that does not surely say whom it is about: its number, and the keys of all whom it may name.
+
+    It is rejected by the reader, or has a tag that will be.
+    """
 
     line: int
     keys: tuple[bytes, ...]
