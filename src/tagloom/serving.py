@@ -23,6 +23,8 @@ from tagloom.console.app import console_routes
 from tagloom.http.app import create_app
 from tagloom.listening import BACKLOG
 from tagloom.pacing import Paces
+from tagloom.settings import Settings
+from tagloom.tracing import Traced, start_tracing
 from tagloom.wiring import Installation
 
 # The committing thread gives up the interpreter at every statement; with Python's 5 ms it would wait as long to get it
@@ -83,15 +85,19 @@ class _Server(Server):
 async def _serve(installation: Installation, listener: socket.socket) -> None:
     draining, settings, paces = asyncio.Event(), installation.settings, Paces()
     leaving: list[Callable[[], None]] = []
+    stop_tracing = None if settings.tracing is None else start_tracing(settings.tracing)
     server = _Server(
-        create_app(
-            installation,
-            pages=lambda loom: console_routes(loom, public_url=settings.public_url),
-            is_draining=draining.is_set,
-            leaving=leaving,
-            paces=paces,
-            fingerprint=installation.fingerprint(),
-            trusted_proxies=settings.trusted_proxies,
+        _traced(
+            settings,
+            create_app(
+                installation,
+                pages=lambda loom: console_routes(loom, public_url=settings.public_url),
+                is_draining=draining.is_set,
+                leaving=leaving,
+                paces=paces,
+                fingerprint=installation.fingerprint(),
+                trusted_proxies=settings.trusted_proxies,
+            ),
         ),
         listener,
     )
@@ -116,6 +122,12 @@ async def _serve(installation: Installation, listener: socket.socket) -> None:
     loop.add_signal_handler(signal.SIGTERM, drain)
     loop.add_signal_handler(signal.SIGINT, stop)
     await server.serve()
+    if stop_tracing is not None:
+        stop_tracing()
+
+
+def _traced(settings: Settings, app: ASGIApp) -> ASGIApp:
+    return app if settings.tracing is None else Traced(app)
 
 
 def _cut_off() -> None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
@@ -15,6 +15,7 @@ from tagloom.sources import SCHEMES, SCHEMES_DEFAULT, Scheme
 from tagloom.tags import printable
 
 DATABASE_FILE = "tagloom.sqlite"
+TracingProtocol: TypeAlias = Literal["http/protobuf", "grpc"]
 _SECONDS_DIGITS_MAX = 6  # Eleven days.
 
 
@@ -77,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     index_bytes_max: int = limits.INDEX_BYTES_DEFAULT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    tracing: TracingProtocol | None = None
     public_url: str | None = None
     oidc: OidcSettings | None = None
 
@@ -110,6 +112,7 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
                 stop_seconds=_seconds(environ, "TAGLOOM_STOP_SECONDS", limits.STOP_SECONDS_DEFAULT),
                 index_bytes_max=int(size),
                 log_level=level,
+                tracing=_tracing(environ),
                 trusted_proxies=_networks(environ, "TAGLOOM_TRUSTED_PROXIES"),
                 public_url=public_url,
                 oidc=_oidc(environ, public_url),
@@ -156,6 +159,21 @@ def _seconds(environ: Mapping[str, str], name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _SECONDS_DIGITS_MAX):
         raise problems.ParameterInvalid(f"{name} must be a whole number of seconds, not '{printable(text)}'.")
     return int(text)
+
+
+def _tracing(environ: Mapping[str, str]) -> TracingProtocol | None:
+    """By which protocol spans are sent, as OpenTelemetry's own variables say. The rest of them its packages read."""
+    if environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or environ.get("OTEL_TRACES_EXPORTER") == "none":
+        return None
+    places = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    if not any(environ.get(name) for name in places) and environ.get("OTEL_TRACES_EXPORTER") != "otlp":
+        return None
+    protocols = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    named = next((environ[name] for name in protocols if environ.get(name)), "http/protobuf")
+    match named:
+        case "http/protobuf" | "grpc":
+            return named
+    raise problems.ParameterInvalid(f"Spans are sent by http/protobuf or grpc, not by '{printable(named)}'.")
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

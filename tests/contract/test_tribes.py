@@ -1,5 +1,6 @@
 """Counts, members, overlaps and decisions."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -329,3 +330,50 @@ def test_several_people_are_decided_as_each_alone(population: Population) -> Non
 
     assert version == 1
     assert decided == tuple(population.decide(person, tribes, because=True) for person in people)
+
+
+def test_what_is_found_at_once_is_what_is_decided_and_a_decision_makes_it_known(subject: Subject) -> None:
+    population = subject.population
+    tribes = {"vips": definition(HasTag("vip")), "others": definition(Not(HasTag("vip")), "users")}
+    people = [*(user_of(f"u{number}") for number in range(6)), visitor_of("v1")]
+    for number in range(6):
+        # One body for each, so that something is committed between any two looks.
+        apply(population, "add" if number % 2 else "set", user(f"u{number}", "vip" if number % 3 else "plain"))
+        for person in people:
+            found = population.find_decision(person, tribes, because=False)
+            decided = population.decide(person, tribes, because=False)
+            assert found is None or found == decided
+            # What the first one brought into memory may have come after the tribes were compiled.
+            population.decide(person, tribes, because=False)
+            assert population.find_decision(person, tribes, because=False) == decided
+    subject.reopen()
+    assert subject.population.find_decision(people[0], tribes, because=False) in (
+        None,
+        subject.population.decide(people[0], tribes, because=False),
+    )
+
+
+def test_what_is_found_at_once_never_waits_for_who_reads(subject: Subject) -> None:
+    population, tribes = subject.population, {"vips": definition(HasTag("vip"))}
+    apply(population, "add", user("u1", "vip"))
+    decided = population.decide(user_of("u1"), tribes, because=False)
+    standing = getattr(population, "_standing", None)
+    if standing is None:
+        pytest.skip("The oracle has no lock.")
+    is_held, is_over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with standing.lock:
+            is_held.set()
+            is_over.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    is_held.wait()
+    assert population.find_decision(user_of("u1"), tribes, because=False) is None
+    is_over.set()
+    holder.join()
+
+    population.find_decision(user_of("u1"), tribes, because=False)
+    population.decide(user_of("u1"), tribes, because=False)
+    assert population.find_decision(user_of("u1"), tribes, because=False) == decided

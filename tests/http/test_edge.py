@@ -138,3 +138,13 @@ def test_what_readyz_refuses_is_a_state_that_the_log_has_once_a_change_and_no_er
 
 def test_readiness_needs_the_store(served: Served, loom: Tagloom) -> None:
     assert httpx.get(f"{served.url}/readyz").json() == {"status": "ready"}
+
+
+def test_a_caller_that_asks_for_a_version_nobody_wrote_is_told_and_the_log_has_no_error(
+    http: httpx.Client, loom: Tagloom
+) -> None:
+    with capture_logs() as entries:
+        answer = http.get(f"{loom.place.address}/users", params={"at_least": 1_000_000})
+
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/version-not-reached")
+    assert [entry for entry in entries if entry["log_level"] == "error"] == []

@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from tagloom import problems
-from tagloom.http.proxies import BehindProxies
+from tagloom.http.proxies import BehindProxies, PathPrefixUnsupported
 from tagloom.settings import read_settings
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("::1/128"))
@@ -87,3 +87,9 @@ def test_the_setting_has_addresses_and_networks() -> None:
     assert read_settings(environ=environ).trusted_proxies == TRUSTED
     with pytest.raises(problems.ParameterInvalid, match="TAGLOOM_TRUSTED_PROXIES"):
         read_settings(environ=environ | {"TAGLOOM_TRUSTED_PROXIES": "proxy.example.com"})
+
+
+def test_a_proxy_that_serves_the_console_below_a_path_is_told_so() -> None:
+    with pytest.raises(PathPrefixUnsupported, match="'/tags'"):
+        seen(TRUSTED, "10.0.0.1", x_forwarded_prefix="/tags")
+    assert seen(TRUSTED, "10.0.0.1", x_forwarded_for="203.0.113.7", x_forwarded_prefix="/")[0] == "203.0.113.7"

@@ -12,6 +12,7 @@ import httpcore
 
 from tagloom import limits, problems
 from tagloom.egress.guard import Guard
+from tagloom.tracing import span
 
 Headers = Mapping[str, str]
 
@@ -150,11 +151,12 @@ class Egress:
         self, method: str, url: str, headers: Headers, content: bytes | None, seconds: float, bytes_max: int
     ) -> Answer:
         connections = Connections(self._guard, self._tls, silence_seconds=seconds, seconds=seconds)
+        host = urlsplit(url).netloc.rpartition("@")[2]
         try:
-            host = urlsplit(url).netloc.rpartition("@")[2]
-            with connections.asked(
-                method, url, {"Host": host, "User-Agent": "tagloom", **headers}, content
-            ) as response:
+            with (
+                span(f"{method} another machine", **{"server.address": host}),
+                connections.asked(method, url, {"Host": host, "User-Agent": "tagloom", **headers}, content) as response,
+            ):
                 body = bytearray()
                 for chunk in response.chunks:
                     body += chunk

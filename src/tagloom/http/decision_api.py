@@ -101,6 +101,7 @@ class DecisionDoor:
 
             await self._otherwise(scope, receive_again, send)
             return
+        scope["tagloom.route"] = ROUTE
         headers = [JSON_HEADER, (b"content-length", b"%d" % len(answer)), (b"x-request-id", b"%016x" % getrandbits(64))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})

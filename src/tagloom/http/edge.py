@@ -11,9 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tagloom import limits, problems
 from tagloom.http.errors import internal_fault, render
 from tagloom.http.metrics import Metrics
+from tagloom.pacing import ServerStops
+from tagloom.places import TooManyAtOnce
+from tagloom.syncing.sources import TooManyBeginnings
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# The caller asks for what is not there yet, or for more than its share: it is told when to come again.
+NO_FAULTS = (problems.VersionNotReached, problems.TooManyWatchers, TooManyAtOnce, TooManyBeginnings, ServerStops)
 SLOW_SECONDS = 1.0  # A request that took so long is named in the log at info.
 READINESS = "/readyz"  # Its refusals are states, which it logs itself when they change.
 QUIET = frozenset({"/healthz", READINESS, "/metrics"})
@@ -56,7 +61,8 @@ class Edge:
             if status:
                 raise
             status = await _answer(problem, request_id, send)
-            if status >= 500 and scope.get("tagloom.route") != READINESS:
+            is_fault = status >= 500 and not isinstance(problem, NO_FAULTS)
+            if is_fault and scope.get("tagloom.route") != READINESS:
                 log.error("request.refused", request_id=request_id, problem=problem.slug(), detail=problem.detail)
         except Exception:
             # As text, since a renderer of exceptions would show the local variables, and in them the ids of people.

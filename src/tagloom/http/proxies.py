@@ -9,12 +9,18 @@ import ipaddress
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tagloom import problems
 from tagloom.attempts import UNKNOWN
+from tagloom.tags import printable
 
 log = structlog.get_logger("tagloom.http")
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
+
+
+class PathPrefixUnsupported(problems.Problem):
+    """The console cannot be served below a path."""
 
 
 class BehindProxies:
@@ -32,9 +38,16 @@ class BehindProxies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on."""
         if scope["type"] == "http":
+            prefix = _last(scope, b"x-forwarded-prefix").strip("/")
+            if prefix:
+                raise PathPrefixUnsupported(
+                    f"The proxy serves the console below '/{printable(prefix)}'. Give Tagloom a host of its own, "
+                    "such as tags.example.com.",
+                    value=printable(prefix),
+                )
             peer = scope["client"][0] if scope.get("client") else UNKNOWN
             address = self._caller(peer, scope)
-            scope = {**scope, "client": (address, 0)}
+            scope["client"] = (address, 0)
             if self._is_trusted(peer):
                 scheme = _last(scope, b"x-forwarded-proto")
                 if scheme in ("http", "https"):

@@ -28,6 +28,7 @@ from tagloom.syncing.schedules import next_after
 from tagloom.syncing.sources import Sources
 from tagloom.syncs import PushSource, RunState, Sync, SyncRun, owner_name
 from tagloom.times import rfc3339, seconds_of
+from tagloom.tracing import span
 
 log = structlog.get_logger("tagloom.syncs")
 
@@ -153,7 +154,7 @@ class Runner:
         try:
             sync = self._control.get_sync(environment.key, held.run.sync)
             self._drop_left(environment, sync)
-            with tempfile.TemporaryDirectory(prefix="tagloom-sync-") as folder:
+            with span("read a sync", sync=sync.id), tempfile.TemporaryDirectory(prefix="tagloom-sync-") as folder:
                 target = Path(folder) / "pulled"
                 pulled = self._sources.pull(
                     keeping.organization,
