@@ -74,3 +74,18 @@ def is_being_written(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return False
+
+
+def locked(path: Path) -> BinaryIO:
+    """A file that this process, and no other one, has locked until it is closed or the process ends, however it does.
+
+    Raises: BlockingIOError: another process has; FileNotFoundError: there is no such folder.
+    """
+    handle = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
+    file = os.fdopen(handle, "wb")
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        file.close()
+        raise
+    return file

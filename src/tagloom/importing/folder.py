@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 import structlog
 
 from tagloom import limits, problems
-from tagloom.disk import is_being_written, make_folder, new_file, sync_folder, told_when_full
+from tagloom.disk import is_being_written, locked, make_folder, new_file, sync_folder, told_when_full
 from tagloom.store.imports_port import Compression
 
 ID = re.compile(r"[0-9a-f]{24}")
@@ -119,6 +119,16 @@ class Folder:
             raise ImportFileDamaged(
                 f"The file has {found:,} bytes here, and {size:,} were brought. Bring it again.", received=found
             )
+
+    def lock(self, run: str) -> BinaryIO | None:
+        """Says that this process works on an import, until the file that is returned is closed or the process ends.
+
+        Without a file of the import there is nothing to lock. Raises: BlockingIOError: another process works on it.
+        """
+        try:
+            return locked(self.path(run).parent / "lock")
+        except FileNotFoundError:
+            return None
 
     def size_so_far(self, run: str) -> int:
         """How many bytes of a file are here while it is fetched."""
