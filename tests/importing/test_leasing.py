@@ -121,6 +121,7 @@ def test_a_commit_that_outlasts_the_lease_ends_in_one_reading_of_the_file(
     assert (desk.get(brought).state, desk.get(brought).tally.added) == ("done", 40)
 
 
+@pytest.mark.usefixtures("talkative")
 def test_an_import_that_comes_no_further_ends_and_says_why(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "IMPORT_ATTEMPTS_MAX", 3)
     brought = desk.bring(BODY)
@@ -193,3 +194,31 @@ def test_a_lock_goes_with_its_file_and_hinders_nobody_of_the_same_process(tmp_pa
     locked(tmp_path / "lock").close()
     with pytest.raises(FileNotFoundError):
         locked(tmp_path / "nowhere" / "lock")
+
+
+@pytest.mark.parametrize("has_applied", [False, True])
+def test_an_import_that_was_given_up_is_ended_by_the_next_worker(
+    desk: Desk, small_steps: None, monkeypatch: pytest.MonkeyPatch, has_applied: bool
+) -> None:
+    brought = desk.bring(BODY)
+    desk.imports.run(desk.environment, brought.id)
+    submit, folder = type(desk.population).submit, desk.imports.folder
+
+    def killed(population: object, parts: Iterator[Part], request: Request) -> object:
+        if has_applied:
+            submit(population, parts, request).result()  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(desk.population), "submit", killed)
+    with pytest.raises(KeyboardInterrupt):
+        desk.new_worker().work_once()
+    monkeypatch.setattr(type(desk.population), "submit", submit)
+    desk.now.seconds += limits.IMPORT_LEASE_SECONDS + 1
+    folder.give_up(brought.id)
+
+    desk.work()
+
+    assert not folder.path(brought.id).parent.exists()
+    left = desk.imports.list(desk.environment, limit=9)
+    assert [(each.state, each.tally.steps) for each in left] == ([("cancelled", 1)] if has_applied else [])
+    assert desk.tags("u39") == ()

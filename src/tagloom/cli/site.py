@@ -75,6 +75,7 @@ class Site(Protocol):
     def wait_for_import(self, id: str, on_rows: OnRows) -> Plain: ...
     def list_rejected(self, id: str) -> Iterator[Rejected]: ...
     def rejected_rows(self, id: str) -> Iterator[bytes]: ...
+    def give_up_import(self, id: str) -> None: ...
     def drop_import(self, id: str) -> None: ...
     def drop_import_file(self, id: str) -> None: ...
     def version(self) -> int: ...
@@ -202,6 +203,10 @@ class LocalSite:
     def drop_import(self, id: str) -> None:
         """Forgets an import."""
         self._loom.imports.drop(self._environment, id)
+
+    def give_up_import(self, id: str) -> None:
+        """Notes beside its file that nobody is to go on with it; asks no database, which may be busy."""
+        self._loom.imports.folder.give_up(id)
 
     def drop_import_file(self, id: str) -> None:
         """Forgets its file."""
@@ -373,6 +378,9 @@ class RemoteSite:
         """Forgets an import."""
         with told():
             self._client.drop_import(id)
+
+    def give_up_import(self, id: str) -> None:
+        """Does nothing: the server has been asked to cancel it, and does so behind the step that it applies."""
 
     def drop_import_file(self, id: str) -> None:
         """Forgets its file."""

@@ -359,6 +359,16 @@ class Imports:
         )
         return self.undo(environment, id, by=by) if undo else run
 
+    def give_up(self, environment: Environment, run: Import) -> None:
+        """Ends an import whose command was interrupted before it could do so itself: cancels it, and forgets its file.
+
+        One of which nothing was applied is forgotten, too.
+        """
+        if self.cancel(environment, run.id, by=run.by).tally.steps:
+            self.drop_file(environment, run.id)
+        else:
+            self.drop(environment, run.id)
+
     def undo(self, environment: Environment, id: str, *, by: str) -> Import:
         """Takes back what an ended import did, all its versions as one; those that were undone already are passed over.
 

@@ -89,6 +89,9 @@ class Worker:
         environment = self._control.get_environment(run.space, run.environment)
         with self._leases.keeping(run):
             try:
+                if self._imports.folder.is_given_up(run.id):
+                    self._imports.give_up(environment, run)
+                    return True
                 self._check_file(run)
                 if run.state == "looking":
                     self._look(environment, run)
