@@ -20,6 +20,7 @@ from tagloom.foresight import Foresight
 from tagloom.importing.imports import Imports, tally_of
 from tagloom.importing.leasing import Attempts, Leases, Lost, keep_working
 from tagloom.importing.reading import parts_of
+from tagloom.importing.resuming import rest_of, shifted
 from tagloom.model import Environment, Foreseen, Mode, Origin, Receipt
 from tagloom.store.imports_port import APPLIED, Hold, Import, ImportState, Plan
 from tagloom.store.port import Control, Part, Population, Request, Step
@@ -174,15 +175,20 @@ class Worker:
 
         self._imports.folder.check(run.id, run.size_bytes, run.digest, tell)
 
-    def _parts(self, run: Import) -> Iterator[Part]:
-        """The parts of the file, while the import is this worker's. Raises: Lost."""
-        rows, told = 0, 0.0
-        with closing(parts_of(self._imports.folder.path(run.id), run)) as parts:
-            for part in parts:
-                self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
-                told = self._now() if late else told
-                yield part
-                rows += _rows(part)
+    def _parts(self, run: Import, through: int = 0) -> Iterator[Part]:
+        """The parts of the file, or of what is left behind line `through` and a little before it.
+
+        Raises: Lost: the import is not this worker's any more; what reading raises.
+        """
+        told = 0.0
+        with rest_of(self._imports.folder.path(run.id), run, through) as rest:
+            rows = rest.shift
+            with closing(parts_of(rest.path, replace(run, compression=rest.compression))) as parts:
+                for part in parts:
+                    self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
+                    told = self._now() if late else told
+                    yield shifted(part, rest.shift)
+                    rows += _rows(part)
         self._rows = rows
         self._tell(run, rows)
 
@@ -310,7 +316,7 @@ class Worker:
             return
         through, number = (done[-1].through, len(done)) if done else (0, 0)
         try:
-            for group in _grouped(_behind(self._parts(run), through)):
+            for group in _grouped(_behind(self._parts(run, through), through)):
                 number += 1
                 step = replace(request, step=Step(run.id, number), only_at=only_at if number == 1 else None)
                 # It is read and gathered while the one before is committed, and refused if that one was.
