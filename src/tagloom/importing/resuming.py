@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from tagloom import limits
 from tagloom.disk import DiskFull, told_when_full
-from tagloom.intake.parquet_file import ParquetFile
+from tagloom.intake.parquet_file import ParquetFile, in_kind
 from tagloom.intake.rows import read_bytes
 from tagloom.model import Rejected
 from tagloom.store.imports_port import Compression, Import
@@ -121,7 +121,7 @@ def _write_groups(path: Path, through: int, target: Path) -> int | None:
         schema = file.schema.remove_metadata()
         with told_when_full(), pq.ParquetWriter(target, schema) as writer:
             for batch in file.batches(file.names, groups=list(range(first, len(rows)))):
-                columns = [batch.column(field.name).cast(field.type) for field in schema]
+                columns = [in_kind(batch.column(field.name), field.type) for field in schema]
                 writer.write_batch(pa.record_batch(columns, schema=schema))
     return before
 
