@@ -33,10 +33,14 @@ def told_when_full() -> Iterator[None]:
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder, and those above it, that only this user can open; does nothing when it is there."""
+    """Makes a folder, and those above it, that only this user can open; does nothing when it is there.
+
+    A new one is on the disk when this returns.
+    """
     for each in [*reversed(path.parents), path]:
         if not each.exists():
             each.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(each.parent)
 
 
 @contextmanager
