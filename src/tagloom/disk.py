@@ -33,10 +33,14 @@ def told_when_full() -> Iterator[None]:
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder, and those above it, that only this user can open; does nothing when it is there."""
+    """Makes a folder, and those above it, that only this user can open; does nothing when it is there.
+
+    A new one is on the disk when this returns.
+    """
     for each in [*reversed(path.parents), path]:
         if not each.exists():
             each.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(each.parent)
 
 
 @contextmanager
@@ -74,3 +78,18 @@ def is_being_written(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return False
+
+
+def locked(path: Path) -> BinaryIO:
+    """A file that this process, and no other one, has locked until it is closed or the process ends, however it does.
+
+    Raises: BlockingIOError: another process has; FileNotFoundError: there is no such folder.
+    """
+    handle = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
+    file = os.fdopen(handle, "wb")
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        file.close()
+        raise
+    return file

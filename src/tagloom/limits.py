@@ -135,6 +135,7 @@ IMPORT_BYTES_MAX = 68_719_476_736  # 64 GiB, as a bulk body has them: 100 M rows
 IMPORT_ROWS_PER_STEP = 10_000_000  # Some seconds of work that a crash repeats; each step rewrites most chunks.
 IMPORT_REJECTED_PER_STEP_MAX = 100_000  # Rejected lines kept of each step, some 10 bytes each; the count is exact.
 IMPORT_LEASE_SECONDS = 30  # Another process goes on so long after the one that worked was lost.
+IMPORT_ATTEMPTS_MAX = 20  # In a row without a further step: two minutes and a half; then the import fails and says why.
 IMPORT_SECONDS_BETWEEN_LOOKS = 1  # How often an idle process looks for an import that waits.
 IMPORT_PLANS_IN_A_ROW_MAX = 3  # Plans that other writers overtake before the import asks what to do.
 IMPORT_SHARE_REMOVED_DEFAULT = 20  # Percent of the taggings under the prefix that a run takes without being asked.

@@ -2,8 +2,9 @@
 
     pipeline.py URL TOKEN FOLDER OPTIONS
 
-OPTIONS is JSON: `rows`, a list of lists, each yielded as a page; `how`, what the destination is given; `cut`, the
-function of the destination behind which the process ends as by a kill. Without `rows` what is pending is loaded again.
+OPTIONS is JSON: `rows`, a list of lists, each yielded as a page, as a table of Arrow with `is_arrow`; `how`, what the
+destination is given; `cut`, the function of the destination behind which the process ends as by a kill. Without `rows`
+what is pending is loaded again.
 """
 
 import json
@@ -18,6 +19,7 @@ os.environ["DATA_WRITER__FILE_MAX_ITEMS"] = "3"
 os.environ["DATA_WRITER__BUFFER_MAX_ITEMS"] = "3"
 
 import dlt
+import pyarrow
 
 from tagloom_client import dlt as ours
 from tagloom_client.blocking import Tagloom
@@ -57,7 +59,8 @@ def main(url: str, token: str, folder: str, options: str) -> None:
 
     @dlt.resource(name="customers", max_table_nesting=0)
     def customers() -> Any:
-        yield from wanted["rows"]
+        for page in wanted["rows"]:
+            yield pyarrow.Table.from_pylist(page) if wanted.get("is_arrow") else page
 
     found = [customers]
     if "more" in wanted:

@@ -34,13 +34,13 @@ class World:
     """A server, a client of it, and the folder in which dlt keeps what is pending."""
 
     def __init__(self, url: str, token: str, folder: Path) -> None:
-        self._url, self._token, self._folder = url, token, folder
+        self._url, self._token, self.folder = url, token, folder
         self.loom = Tagloom(url, token)
 
     def load(self, expected: int = 0, **options: Any) -> str:
         """Runs the pipeline as a process of its own, which ends with this code; what it said."""
         done = subprocess.run(
-            [sys.executable, str(PROGRAM), self._url, self._token, str(self._folder), json.dumps(options)],
+            [sys.executable, str(PROGRAM), self._url, self._token, str(self.folder), json.dumps(options)],
             capture_output=True,
             text=True,
             timeout=120,
@@ -130,3 +130,28 @@ def test_a_mirror_takes_one_table_and_says_so(world: World) -> None:
     world.load(how={**MIRROR, "tables": ["customers"]})
     assert world.versions() == 1
     assert [run.name for run in world.loom.list_imports()] == ["dlt crm customers"]
+
+
+@pytest.mark.slow
+def test_tables_of_arrow_are_loaded_as_rows_are(world: World) -> None:
+    world.load(rows=ROWS, how=MIRROR, is_arrow=True)
+
+    assert (world.versions(), world.tags("u1")) == (1, ("crm/chess", "crm/golf", "crm/plan/gold"))
+    assert world.tags("u9") == ("crm/plan/silver",)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_arrow", [False, True])
+def test_a_package_that_cannot_be_read_fails_with_a_sentence(world: World, is_arrow: bool) -> None:
+    # Its files are there, and it was cut off before they were brought.
+    world.load(KILLED, rows=ROWS, how=MIRROR, is_arrow=is_arrow, cut="file")
+    files = [path for path in world.folder.rglob("customers.*") if path.is_file()]
+    for file in files:
+        file.write_bytes(b"no rows at all")
+
+    said = world.load(1, how=MIRROR)
+
+    assert "LoadRefused" in said
+    assert "cannot be read" in said
+    assert "drop-pending-packages" in said
+    assert world.versions() == 0

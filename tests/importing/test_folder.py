@@ -78,9 +78,10 @@ def test_a_file_and_the_folders_that_name_it_are_on_the_disk_before_its_import_i
         patch.setattr(os, "fsync", fsync)
         stored = folder.store(iter([BODY]))
 
-    place = str(folder.path(stored.id).parent)
-    assert [each.partition("/part-")[0] for each in seen] == [place, place, str(tmp_path / "uploads")]
-    assert "/part-" in seen[0]
+    place, above = str(folder.path(stored.id).parent), str(tmp_path / "uploads")
+    # The new folders, the file, its name, and whatever was renamed.
+    assert [each.partition("/part-")[0] for each in seen] == [str(tmp_path), above, place, place, above]
+    assert "/part-" in seen[2]
 
 
 def test_nothing_is_left_of_an_upload_that_breaks_off(tmp_path: Path) -> None:
@@ -158,3 +159,17 @@ def test_an_import_without_a_hash_is_checked_by_its_length(desk: Desk) -> None:
         folder.check(brought.id, brought.size_bytes + 1, "")
     with pytest.raises(problems.ImportFileGone):
         folder.check("e" * 24, 1, "")
+
+
+def test_the_same_file_brought_again_takes_the_place_of_a_damaged_one(desk: Desk) -> None:
+    brought = desk.bring(BODY, key="load 1")
+    os.truncate(desk.imports.folder.path(brought.id), 50)
+    desk.imports.run(desk.environment, brought.id)
+    desk.work()
+    assert desk.get(brought).problem == "import-file-damaged"
+
+    again = desk.bring(BODY, key="load 1")
+    desk.imports.run(desk.environment, again.id)
+    desk.work()
+
+    assert (again.id, desk.get(again).state, desk.get(again).tally.added) == (brought.id, "done", 100)

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from dlt.common import logger
 from dlt.common.configuration.container import Container
 from dlt.common.destination.exceptions import DestinationTerminalException, DestinationTransientException
+from dlt.common.exceptions import MissingDependencyException
 from dlt.common.json import json
 from dlt.common.schema import TTableSchema
 from dlt.common.storages import FileStorage
@@ -36,6 +37,7 @@ from tagloom_client.models import Import
 LoadMode = Literal["add", "remove", "set", "mirror"]
 _WHOLE: tuple[LoadMode, ...] = ("set", "mirror")
 _WORKED_ON = ("looking", "running")
+_ROWS_AT_ONCE = 10_000
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_LOOKS_MAX = 5.0
 
@@ -97,7 +99,7 @@ def tagloom(items: Any, table: TTableSchema) -> None:
 
 
 class TagloomDestination(destination):
-    """The destination as dlt knows it. Files are lines of JSON, so that lists stay lists."""
+    """The destination as dlt knows it. Files are lines of JSON, so that lists stay lists, or Parquet of tables."""
 
     def __init__(self, loading: Loading) -> None:
         self._loading = loading
@@ -153,7 +155,7 @@ class LoadClient(DestinationClient):
             # A file, so that it can be sent again when the connection breaks.
             whole = Path(folder, "package.ndjson")
             with whole.open("wb") as target:
-                target.writelines(_lines(files))
+                target.writelines(_lines(load_id, files))
             run = loom.bring_file(
                 whole,
                 format="ndjson",
@@ -194,12 +196,46 @@ class LoadClient(DestinationClient):
         return run
 
 
-def _lines(files: list[str]) -> Iterator[bytes]:
-    """The rows of some files of a package as lines of plain JSON, without the columns that dlt adds."""
+def _lines(load_id: str, files: list[str]) -> Iterator[bytes]:
+    """The rows of some files of a package as lines of plain JSON, without the columns that dlt adds.
+
+    Raises: LoadRefused: a file cannot be read.
+    """
     for path in files:
-        with FileStorage.open_zipsafe_ro(path, "rb") as file:
-            for line in file:
-                found = json.typed_loadb(line)
-                for row in found if isinstance(found, list) else [found]:
-                    own = {name: value for name, value in row.items() if not name.startswith("_dlt_")}
-                    yield json.dumpb(own) + b"\n"
+        try:
+            for row in _parquet_rows(path) if path.endswith(".parquet") else _json_rows(path):
+                own = {name: value for name, value in row.items() if not name.startswith("_dlt_")}
+                yield json.dumpb(own) + b"\n"
+        except (ValueError, TypeError, AttributeError, OSError, MissingDependencyException) as error:
+            raise LoadRefused(
+                f"The file {Path(path).name} of the package {load_id} cannot be read: {error}. Nothing of the package "
+                "was applied. Mend the source and drop the package: dlt pipeline NAME drop-pending-packages."
+            ) from error
+
+
+def _json_rows(path: str) -> Iterator[dict[str, Any]]:
+    with FileStorage.open_zipsafe_ro(path, "rb") as file:
+        for line in file:
+            found = json.typed_loadb(line)
+            yield from found if isinstance(found, list) else [found]
+
+
+def _parquet_rows(path: str) -> Iterator[dict[str, Any]]:
+    """Rows of Arrow, some thousand at a time. dlt writes them where a source gives tables."""
+    # Only who loads such tables has Arrow installed, since dlt needs it for them.
+    from dlt.common.libs.pyarrow import pyarrow  # type: ignore[attr-defined]  # dlt exports it without saying so.
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(_ROWS_AT_ONCE):
+            yield from (
+                pyarrow.Table.from_batches([batch]).cast(_readable(pyarrow, batch.schema), safe=False).to_pylist()
+            )
+
+
+def _readable(pyarrow: Any, schema: Any) -> Any:
+    """The schema with times of microseconds in place of nanoseconds, which Python's own times do not have."""
+    fields = [
+        field.with_type(pyarrow.timestamp("us", field.type.tz)) if pyarrow.types.is_timestamp(field.type) else field
+        for field in schema
+    ]
+    return pyarrow.schema(fields)

@@ -12,7 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tagloom import __version__, problems
-from tagloom.cli.speaking import complain, complain_of_fault, complain_of_files, complain_of_usage
+from tagloom.cli.speaking import complain, complain_of_fault, complain_of_files, complain_of_usage, err
+from tagloom.cli.stopping import EXIT_CODE, how_to_go_on, stoppable
 from tagloom.tracebacks import frames_of
 
 # Typer gives no name to the class above this one; every complaint about the arguments is one.
@@ -49,13 +50,22 @@ class Commands(TyperGroup):
     """All commands: whatever goes wrong in one becomes a line on standard error and an exit code, never a traceback."""
 
     def main(self, *args: Any, **named: Any) -> NoReturn:
-        """Ends the process: 0 done, 1 the answer is no or the check failed, 2 wrong usage, 3 lines were rejected."""
+        """Ends the process: 0 done, 1 the answer is no or the check failed, 2 wrong usage, 3 lines were rejected.
+
+        130 is Ctrl-C.
+        """
         sys.exit(self._run(*args, **named | {"standalone_mode": False}))
 
     def _run(self, *args: Any, **named: Any) -> int:
+        with stoppable():
+            return self._end_of(*args, **named)
+
+    def _end_of(self, *args: Any, **named: Any) -> int:
         try:
             code = super().main(*args, **named)
             sys.stdout.flush()
+            if code == EXIT_CODE:
+                err.print(how_to_go_on(), markup=False)
             return code if isinstance(code, int) else 0
         except problems.Problem as problem:
             complain(problem)

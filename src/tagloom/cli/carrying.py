@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.cli.site import Bringing, OnRows, Plain, Site
+from tagloom.cli.stopping import going_on
 from tagloom.importing.folder import chunks_of, compression_at
 from tagloom.importing.imports import import_format_of
 from tagloom.intake import ids_mapping, plain_mapping
@@ -31,6 +32,10 @@ from tagloom.tags import parse_tag
 
 FileFormat = Literal["csv", "ndjson", "parquet", "json"]
 OnBytes = Callable[[int], None]
+_HOW_TO_GO_ON = (
+    "Stopped. Steps that were applied stay. Run the same command again to go on: nothing is applied twice. "
+    "`tagloom history` lists the versions, and `tagloom undo` takes them back."
+)
 _PLAIN_COLUMNS = ("user", "visitor", "tag")
 
 
@@ -118,19 +123,20 @@ def carried(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> I
             expected = _Expected(path, wanted.format, on_bytes)
             id = str(site.bring_file(_bringing(wanted, path), expected.chunks())["id"])
         rows = expected.rows
-    is_kept = False
-    try:
-        run = _through(site, wanted, id, lambda read, total: on_rows(read, total or rows))
-        is_kept = not wanted.is_trial
-        yield _carried(site, wanted, run), id
-    except KeyboardInterrupt:
-        site.ask_import(id, "cancel")
-        raise
-    finally:
-        if is_kept or _has_applied(site, id):
-            site.drop_import_file(id)
-        else:
-            site.drop_import(id)
+    with going_on(_HOW_TO_GO_ON, lambda: site.give_up_import(id)):
+        is_kept = False
+        try:
+            run = _through(site, wanted, id, lambda read, total: on_rows(read, total or rows))
+            is_kept = not wanted.is_trial
+            yield _carried(site, wanted, run), id
+        except KeyboardInterrupt:
+            site.ask_import(id, "cancel")
+            raise
+        finally:
+            if is_kept or _has_applied(site, id):
+                site.drop_import_file(id)
+            else:
+                site.drop_import(id)
 
 
 def _fetched(site: Site, wanted: Wanted, remote: Remote, on_bytes: OnBytes) -> str:

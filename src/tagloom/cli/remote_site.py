@@ -91,6 +91,9 @@ class RemoteSite:
         with told():
             self._client.drop_import(id)
 
+    def give_up_import(self, id: str) -> None:
+        """Does nothing: the server has been asked to cancel it, and does so behind the step that it applies."""
+
     def drop_import_file(self, id: str) -> None:
         """Forgets its file."""
         with told():

@@ -5,17 +5,19 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import structlog
 
 from tagloom import limits, problems
-from tagloom.disk import is_being_written, make_folder, new_file, sync_folder, told_when_full
+from tagloom.disk import is_being_written, locked, make_folder, new_file, sync_folder, told_when_full
 from tagloom.store.imports_port import Compression
 
 ID = re.compile(r"[0-9a-f]{24}")
 _PART = "part-"
+_GIVEN_UP = "given-up"
 _MAGIC: tuple[tuple[bytes, Compression], ...] = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"))
 
 
@@ -119,6 +121,25 @@ class Folder:
             raise ImportFileDamaged(
                 f"The file has {found:,} bytes here, and {size:,} were brought. Bring it again.", received=found
             )
+
+    def give_up(self, run: str) -> None:
+        """Notes that nobody is to go on with an import, where its database cannot be told now."""
+        with suppress(FileNotFoundError):
+            (self.path(run).parent / _GIVEN_UP).touch(mode=0o600)
+
+    def is_given_up(self, run: str) -> bool:
+        """Whether somebody noted so."""
+        return (self.path(run).parent / _GIVEN_UP).exists()
+
+    def lock(self, run: str) -> BinaryIO | None:
+        """Says that this process works on an import, until the file that is returned is closed or the process ends.
+
+        Without a file of the import there is nothing to lock. Raises: BlockingIOError: another process works on it.
+        """
+        try:
+            return locked(self.path(run).parent / "lock")
+        except FileNotFoundError:
+            return None
 
     def size_so_far(self, run: str) -> int:
         """How many bytes of a file are here while it is fetched."""

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.expiry import kept_said
-from tagloom.importing.folder import Folder, Stored, chunks_of
+from tagloom.importing.folder import Folder, ImportFileDamaged, Stored, chunks_of
 from tagloom.importing.mending import rows_to_mend
 from tagloom.importing.proposing import Beginning, beginning_of
 from tagloom.mappings import Mapping, check_mapping
@@ -191,12 +191,20 @@ class Imports:
                 except problems.ImportChanged:
                     # The same was brought at the same moment.
                     found = self._find_repeated(environment, id, fingerprint)
-            if found is None or (found.has_file and not self.folder.path(id).exists()):
+            if found is None or (found.has_file and not self._is_whole(found)):
                 # Told of first and moved then: a process that was lost in between is made up for by the next try.
                 self.folder.move(stored.id, id)
         finally:
             self.folder.drop(stored.id)
         return self.get(environment, id)
+
+    def _is_whole(self, run: Import) -> bool:
+        """Whether the file of an import is here as it was brought."""
+        try:
+            self.folder.check(run.id, run.size_bytes, run.digest)
+        except (problems.ImportFileGone, ImportFileDamaged):
+            return False
+        return True
 
     def _find_repeated(self, environment: Environment, id: str, fingerprint: str) -> Import | None:
         """The import of a key that comes again. Raises: IdempotencyKeyReused: with something else."""
@@ -358,6 +366,16 @@ class Imports:
             environment, id, ("cancelled",), lambda run: replace(run, tally=tally_of(done)), needs_file=False
         )
         return self.undo(environment, id, by=by) if undo else run
+
+    def give_up(self, environment: Environment, run: Import) -> None:
+        """Ends an import whose command was interrupted before it could do so itself: cancels it, and forgets its file.
+
+        One of which nothing was applied is forgotten, too.
+        """
+        if self.cancel(environment, run.id, by=run.by).tally.steps:
+            self.drop_file(environment, run.id)
+        else:
+            self.drop(environment, run.id)
 
     def undo(self, environment: Environment, id: str, *, by: str) -> Import:
         """Takes back what an ended import did, all its versions as one; those that were undone already are passed over.

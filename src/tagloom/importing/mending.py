@@ -24,7 +24,7 @@ from tagloom.intake.json_values import decoder
 from tagloom.intake.ndjson import lines_in
 from tagloom.intake.objects import object_of
 from tagloom.intake.opening import opened
-from tagloom.intake.parquet_file import ParquetFile
+from tagloom.intake.parquet_file import ParquetFile, in_kind, translated
 from tagloom.intake.records import Record, read_record
 from tagloom.intake.rows import read_bytes
 from tagloom.intake.stream import BYTE_ORDER_MARK, Stream
@@ -192,11 +192,11 @@ def _parquet(path: Path, rejected: Iterator[Rejected]) -> Iterator[bytes]:
         reasons = [pa.field(name, kind) for name, kind in zip(REASON_COLUMNS, kinds, strict=True)]
         schema = pa.schema([*own, *reasons])
         sink = Sink()
-        with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        with translated(), pq.ParquetWriter(sink, schema, compression="zstd") as writer:
             for batch, why in _rejected_batches(file, [field.name for field in own], rejected):
                 columns = zip(*((each.line, each.problem, each.detail, each.suggestion) for each in why), strict=True)
                 arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-                kept = [column.cast(field.type) for column, field in zip(batch.columns, own, strict=True)]
+                kept = [in_kind(column, field.type) for column, field in zip(batch.columns, own, strict=True)]
                 writer.write_batch(pa.record_batch([*kept, *arrays], schema=schema))
                 yield sink.take()
         yield sink.take()
@@ -220,5 +220,11 @@ def _rejected_batches(
                 found.append(why)
                 why = next(rejected, None)
             if found:
-                yield batch.take(pa.array([each.line - before - 1 for each in found])), found
+                yield _picked(batch, [each.line - before - 1 for each in found]), found
             before += len(batch)
+
+
+def _picked(batch: pa.RecordBatch, places: Sequence[int]) -> pa.RecordBatch:
+    """Some rows of a batch. Arrow's own way knows neither views of text nor lists of nothing within lists."""
+    columns = [pa.concat_arrays([column.slice(place, 1) for place in places]) for column in batch.columns]
+    return pa.record_batch(columns, schema=batch.schema)

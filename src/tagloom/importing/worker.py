@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import closing
+from contextlib import closing, suppress
 
 import structlog
 from msgspec.structs import replace
@@ -18,8 +18,9 @@ from tagloom import limits, problems
 from tagloom.expiry import stored_said
 from tagloom.foresight import Foresight
 from tagloom.importing.imports import Imports, tally_of
-from tagloom.importing.leasing import Leases, Lost, keep_working
+from tagloom.importing.leasing import Attempts, Leases, Lost, keep_working
 from tagloom.importing.reading import parts_of
+from tagloom.importing.resuming import rest_of, shifted
 from tagloom.intake.oddities import OddIds
 from tagloom.intake.opening import Remark
 from tagloom.model import Environment, Foreseen, Mode, Origin, Receipt
@@ -31,7 +32,10 @@ from tagloom.times import rfc3339
 
 # In these a person's lines must meet, so the file is one step.
 WHOLE_MODES: tuple[Mode, ...] = ("set", "mirror")
+# What another writer makes of a step that was read for the state before.
+_OVERTAKEN = (problems.ImportSealed, problems.StepTaken, problems.ImportChanged, problems.BodyOutdated)
 _SECONDS_BETWEEN_TELLING = 0.5
+_SECONDS_BETWEEN_TRIES_MAX = 10.0
 
 log = structlog.get_logger()
 
@@ -52,7 +56,10 @@ class Worker:
         self._foresight = foresight
         self._population_of = population_of
         self._now = now
-        self._leases = Leases(control, now)
+        self._leases = Leases(control, now, imports.folder)
+        self._attempts = Attempts()
+        self._committing: Future[Receipt] | None = None
+        self._rows = 0
         self._is_closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -86,26 +93,55 @@ class Worker:
         environment = self._control.get_environment(run.space, run.environment)
         with self._leases.keeping(run):
             try:
+                if self._imports.folder.is_given_up(run.id):
+                    self._imports.give_up(environment, run)
+                    return True
                 self._check_file(run)
                 if run.state == "looking":
                     self._look(environment, run)
                 else:
                     self._run(environment, run)
-            except (Lost, problems.ImportSealed, problems.StepTaken, problems.ImportChanged):
+            except Lost:
                 self._leases.release(run)
-            except problems.BodyOutdated:
+            except (
+                problems.ImportSealed,
+                problems.StepTaken,
+                problems.ImportChanged,
+                problems.BodyOutdated,
+            ) as problem:
                 # It is read again from behind the last step, and means what it means then.
-                log.info("import.outdated", run=run.id)
-                self._leases.release(run)
-            except problems.StoreUnavailable:
-                self._leases.release(run)
+                self._try_again(environment, run, problem)
+            except problems.StoreUnavailable as problem:
+                self._try_again(environment, run, problem)
                 raise
             except problems.Problem as problem:
                 self._fail(environment, run, problem.slug(), problem.detail)
             except Exception as error:
                 log.error("import.failed", run=run.id, exc_info=True)
                 self._fail(environment, run, "internal-error", f"Tagloom failed at this file: {type(error).__name__}.")
+            else:
+                self._attempts.forget(run)
         return True
+
+    def _try_again(self, environment: Environment, run: Import, problem: problems.Problem) -> None:
+        """Lets the import go on later, or ends it when that was tried too often in a row without a further step."""
+        with suppress(problems.ImportNotFound):
+            if self._control.get_import(run.id).revision != run.revision:
+                # Somebody paused, cancelled or went on with it.
+                self._leases.release(run)
+                return
+        steps = len(self._population_of(environment).steps(run.id))
+        tried = self._attempts.count(run, steps)
+        log.warning(
+            "import.broken_off", run=run.id, problem=problem.slug(), detail=problem.detail, steps=steps, tried=tried
+        )
+        if tried >= limits.IMPORT_ATTEMPTS_MAX:
+            self._attempts.forget(run)
+            detail = f"It was tried {tried} times behind step {steps} and came no further: {problem.detail}"
+            self._fail(environment, run, problem.slug(), detail)
+            return
+        self._leases.release(run)
+        self._is_closing.wait(min(2.0 ** (tried - 2), _SECONDS_BETWEEN_TRIES_MAX) if tried > 1 else 0)
 
     def _put(self, run: Import, state: ImportState, **more: object) -> Import:
         """The import in another state, unless somebody changed it meanwhile. Raises: ImportChanged."""
@@ -135,29 +171,39 @@ class Worker:
 
         def tell() -> None:
             nonlocal told
-            if self._is_closing.is_set():
-                raise Lost
+            self._tell(run, None)
             if self._now() - told > _SECONDS_BETWEEN_TELLING:
                 told = self._now()
                 self._leases.tell(run)
 
         self._imports.folder.check(run.id, run.size_bytes, run.digest, tell)
 
-    def _parts(self, run: Import, remark: Remark | None = None) -> Iterator[Part]:
-        """The parts of the file, while the import is this worker's. Raises: Lost."""
-        rows, told = 0, 0.0
-        with closing(parts_of(self._imports.folder.path(run.id), run, remark)) as parts:
-            for part in parts:
-                self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
-                told = self._now() if late else told
-                yield part
-                rows += _rows(part)
+    def _parts(self, run: Import, remark: Remark | None = None, *, through: int = 0) -> Iterator[Part]:
+        """The parts of the file, or of what is left behind line `through` and a little before it.
+
+        Raises: Lost: the import is not this worker's any more; what reading raises.
+        """
+        told = 0.0
+        with rest_of(self._imports.folder.path(run.id), run, through) as rest:
+            rows = rest.shift
+            with closing(parts_of(rest.path, replace(run, compression=rest.compression), remark)) as parts:
+                for part in parts:
+                    self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
+                    told = self._now() if late else told
+                    yield shifted(part, rest.shift)
+                    rows += _rows(part)
+        self._rows = rows
         self._tell(run, rows)
 
     def _tell(self, run: Import, rows: int | None) -> None:
         if self._is_closing.is_set():
             raise Lost
-        if rows is not None:
+        if rows is None:
+            return
+        # While a step is committed nobody else may write to SQLite, and what is told would wait for it.
+        if self._committing is not None and not self._committing.done():
+            self._leases.look(run)
+        else:
             self._leases.tell(run, rows)
 
     # Planning.
@@ -173,7 +219,7 @@ class Worker:
             unreadable = problem.detail
             # Whoever approves it sees what it would do.
             plan = self._plan(environment, replace(run, is_approved=True))
-        total = self._control.get_import(run.id).rows_read
+        total = self._rows
         too_much = self._too_much(run, plan) if run.runs_after_plan else None
         if too_much is not None:
             detail = too_much if unreadable is None else f"{too_much} {unreadable}"
@@ -256,8 +302,7 @@ class Worker:
             self._hold(run, "lines-unreadable", problem.detail, run.plan)
             return
         tally = tally_of(population.steps(run.id))
-        total = self._control.get_import(run.id).rows_read
-        self._put(run, "done", tally=tally, rows_total=total)
+        self._put(run, "done", tally=tally, rows_total=self._rows)
 
     def _run_as_planned(self, environment: Environment, run: Import, plan: Plan) -> bool:
         """Applies what was planned, or, when another version made it mean something else, holds the import."""
@@ -288,20 +333,20 @@ class Worker:
                 population.apply(self._parts(run), whole)
             return
         through, number = (done[-1].through, len(done)) if done else (0, 0)
-        committing: Future[Receipt] | None = None
         try:
-            for group in _grouped(_behind(self._parts(run), through)):
+            for group in _grouped(_behind(self._parts(run, through=through), through)):
                 number += 1
                 step = replace(request, step=Step(run.id, number), only_at=only_at if number == 1 else None)
                 # It is read and gathered while the one before is committed, and refused if that one was.
-                before, committing = committing, population.submit(group, step)
+                before, self._committing = self._committing, population.submit(group, step)
                 if before is not None:
                     self._say(run, before.result())
-            if committing is not None:
-                self._say(run, committing.result())
+            if self._committing is not None:
+                self._say(run, self._committing.result())
         finally:
-            if committing is not None:
-                wait([committing])
+            if self._committing is not None:
+                wait([self._committing])
+                self._committing = None
 
     def _say(self, run: Import, receipt: Receipt) -> None:
         log.debug("import.step", run=run.id, version=receipt.version, added=receipt.added, removed=receipt.removed)

@@ -192,6 +192,13 @@ def _wrong(name: str, count: int, found: Sequence[str]) -> problems.ColumnsInval
     )
 
 
+def in_kind(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """A column as its file has it, where it was read as a dictionary, or in a wider type. Raises: ArrowInvalid."""
+    if pa.types.is_dictionary(column.type) and not pa.types.is_dictionary(kind):
+        column = column.dictionary_decode()
+    return column if column.type == kind else column.cast(kind)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """What Arrow says of a file that it cannot read, as a problem. Raises: BodyInvalid."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tagloom import limits, problems
-from tagloom.intake.parquet_file import ParquetFile
+from tagloom.intake.parquet_file import ParquetFile, in_kind
 from tagloom.intake.records import DELIMITERS, QUOTES, Form, Record, read_record
 from tagloom.intake.stream import BYTE_ORDER_MARK
 from tagloom.tags import printable
@@ -123,7 +123,7 @@ def _join_parquet(paths: Sequence[Path], target: Path) -> None:
 
 def _cast(path: Path, column: pa.Array, field: pa.Field) -> pa.Array:
     try:
-        return column.cast(field.type)
+        return in_kind(column, field.type)
     except pa.ArrowInvalid as error:
         # Such as a whole number beyond 2^53, where other files have doubles.
         says = f"has in column '{printable(field.name)}' what other files cannot hold there: {printable(str(error))}"
