@@ -12,7 +12,7 @@ LOCKED := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-emit-package tagloom-client --custom-compile-command "make lock" pyproject.toml
 
 # Whatever reaches sources by an extra is locked and tested too.
-EXTRAS := --extra azure --extra gcs --extra mysql --extra odbc --extra s3 --extra sftp
+EXTRAS := --extra azure --extra gcs --extra mysql --extra odbc --extra otel --extra s3 --extra sftp
 
 .DEFAULT_GOAL := help
 .PHONY: help setup develop wheel assets test soak check run bench format lock clean

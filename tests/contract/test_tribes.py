@@ -374,6 +374,10 @@ def test_what_is_found_at_once_never_waits_for_who_reads(subject: Subject) -> No
     is_over.set()
     holder.join()
 
-    population.find_decision(user_of("u1"), tribes, because=False)
-    population.decide(user_of("u1"), tribes, because=False)
-    assert population.find_decision(user_of("u1"), tribes, because=False) == decided
+    # A look may meet a thread of the store that tidies up; then the next one does not.
+    found = None
+    for _ in range(100):
+        population.decide(user_of("u1"), tribes, because=False)
+        if (found := population.find_decision(user_of("u1"), tribes, because=False)) is not None:
+            break
+    assert found == decided
