@@ -86,14 +86,15 @@ def test_the_guide_names_every_endpoint() -> None:
             assert f"`{route.method} {path}`" in text
 
 
-def bring_what_examples_name(url: str, token: str) -> None:
-    """Brings the people, tags, tribes, mappings and syncs that the description's examples name."""
+def bring_what_examples_name(url: str, token: str) -> str:
+    """Brings the people, tags, tribes, mappings and syncs that the examples name; returns the id of an import."""
     with Tagloom(url, token) as client:
         client.give_tag("sports/football", user="u1")
         client.create_tribe("Football fans", rules.tag("sports/football"))
         columns = [{"type": "value", "column": "plan", "branch": "plan"}]
         client.put_mapping("crm", {"user": "id", "prefix": "crm", "columns": columns})
         client.create_sync("crm", {"source": {"type": "push"}, "mapping": "crm", "under": "crm"})
+        return client.bring_file(b"user,tag\nu1,a\n", format="csv").id
 
 
 @pytest.mark.slow
@@ -103,14 +104,14 @@ def test_an_attack_by_the_description_finds_nothing(tmp_path: Path) -> None:
     installation.control.put_space(Space("main", "main", "Main"))
     token = Access(installation.control).create_token("main", "attacker", ["admin"], days=1)[1]
     for url in serve(installation, wait_seconds=0.01):
-        bring_what_examples_name(url, token)
+        brought = bring_what_examples_name(url, token)
         run = subprocess.run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", f"--config-file={HERE / 'schemathesis.toml'}"),
                 *("--no-color", "run", f"{url}/openapi.json", f"--max-examples={EXAMPLES}", "--seed=1"),
             ],
             cwd=tmp_path,
-            env={**os.environ, "TAGLOOM_TOKEN": token},
+            env={**os.environ, "TAGLOOM_TOKEN": token, "TAGLOOM_IMPORT": brought},
             capture_output=True,
             text=True,
             check=False,
