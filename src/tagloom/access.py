@@ -23,7 +23,7 @@ DAY_SECONDS = 86_400
 VIEW: tuple[Scope, ...] = ("tags:read", "tribes:read", "decisions")
 SCOPES_PERMITTED: dict[Permission, frozenset[Scope]] = {
     "view": frozenset(VIEW),
-    "tribes": frozenset((*VIEW, "tribes:write")),
+    "tribes": frozenset((*VIEW, "tribes:write", "people:read")),
     "developer": frozenset((*VIEW, "tags:write", "people:read", "people:write")),
 }
 COMMAND_LINE = "command line"  # The actor of whoever has the machine.

@@ -8,7 +8,7 @@ TagloomError
     ├── NotAcceptable 406 · TooSlow 408 · Conflict 409 · Gone 410 · PreconditionFailed 412 · TooLarge 413, 414, 431
     ├── UnsupportedType 415 · Invalid 422 · PreconditionRequired 428 · TooManyRequests 429
     └── ServerFault 500 and above
-        └── Unavailable 503
+        └── Unavailable 503 · StorageFull 507
 """
 
 from typing import Any
@@ -112,6 +112,10 @@ class ServerFault(ProblemError):
     """500 and above: not the caller's fault. The server's log has more under `request_id`."""
 
 
+class StorageFull(ServerFault):
+    """507: the server's disk has no room for what was sent."""
+
+
 class Unavailable(ServerFault):
     """503: not now, after as many tries as were allowed."""
 
@@ -135,6 +139,7 @@ BY_STATUS: dict[int, type[ProblemError]] = {
     429: TooManyRequests,
     431: TooLarge,
     503: Unavailable,
+    507: StorageFull,
 }
 
 

@@ -76,9 +76,9 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/tribe/{{tribe}}/delete", tribes.ask_drop, "tribes"),
     post(f"{PLACE}/tribe/{{tribe}}/delete", tribes.drop, "tribes"),
     get(f"{PLACE}/tribe/{{tribe}}/pictures", tribe.pictures, "view"),
-    get(f"{PLACE}/tribe/{{tribe}}/why", tribe.why, "developer"),
+    get(f"{PLACE}/tribe/{{tribe}}/why", tribe.why, "tribes"),
     get(f"{PLACE}/tribe/{{tribe}}/earlier", earlier.tribe, "view"),
-    get(f"{PLACE}/tribe/{{tribe}}/members", tribe.export, "developer"),
+    get(f"{PLACE}/tribe/{{tribe}}/members", tribe.export, "tribes"),
     get(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.ask, "developer"),
     post(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.tag_members, "developer"),
     # Overview, and the palette.

@@ -121,7 +121,7 @@ def test_two_people_edit_one_tribe_and_nothing_is_lost(open_page: Open, served: 
 
 
 def test_why_a_person_is_in_or_out(open_page: Open) -> None:
-    page = open_page("view")
+    page = open_page("tribes")
     page.goto(f"{PLACE}/tribe/at-risk")
     page.get_by_placeholder("Id of a person").fill(CUSTOMER)
     page.get_by_role("button", name="Explain").click()
