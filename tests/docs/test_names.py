@@ -1,12 +1,15 @@
 """Every public name is documented, and nothing is documented that is not there."""
 
 import inspect
+import pkgutil
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tagloom
 from tagloom import cli, limits, model, problems
 from tagloom.http.addresses import ORGANIZATION, SPACE, E
 from tagloom.http.routes import ROUTES
@@ -14,6 +17,11 @@ from tagloom.store import port, roster_port
 from tests.docs.pages import DOCS, ROOT, pages, prose, sections, table_rows
 
 HERE = Path(__file__).parent
+# Problems live in their rooms, and some rooms are imported when they are needed.
+for found in pkgutil.walk_packages(tagloom.__path__, "tagloom."):
+    if "migrations" not in found.name and not found.name.endswith("__main__"):
+        import_module(found.name)
+
 # `place` in docs/command-line.md stands for these.
 PLACE = {"--data", "--url", "--token", "--space", "--environment"}
 # The words that the design gave before there was code.
