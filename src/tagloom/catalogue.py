@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Unpack
 
 import msgspec
 
 from tagloom import limits, problems
-from tagloom.expiry import Moment
 from tagloom.mappings import touches
-from tagloom.model import Branch, Environment, Match, Origin, Receipt, Source, Tag
+from tagloom.model import Branch, Environment, Match, Origin, Receipt, Source, Tag, TagFields
 from tagloom.rules import Definition, HasTag, walk
 from tagloom.store.imports_port import KeptMapping
 from tagloom.store.port import Page, Population
@@ -161,33 +161,14 @@ class Catalogue:
         )
         return TagDetails(**fields, mappings=found, syncs=syncs)
 
-    def put_tag(
-        self,
-        environment: Environment,
-        tag: TagPath,
-        origin: Origin,
-        *,
-        description: str | None = None,
-        exclusive: bool | None = None,
-        owner: str | None = None,
-        ttl_seconds: int | None = None,
-        expires_at: Moment | None = None,
-    ) -> Receipt:
+    def put_tag(self, environment: Environment, tag: TagPath, origin: Origin, **fields: Unpack[TagFields]) -> Receipt:
         """Creates the tag, or describes it and says when it ends; 0 takes an end away.
 
         Raises: BodyInvalid, TagIsAlias, TooManyTags, TagOwned.
         """
-        if description is not None:
+        if (description := fields.get("description")) is not None:
             check_description(description)
-        return self._population_of(environment).put_tag(
-            tag,
-            origin,
-            description=description,
-            exclusive=exclusive,
-            owner=owner,
-            ttl_seconds=ttl_seconds,
-            expires_at=expires_at,
-        )
+        return self._population_of(environment).put_tag(tag, origin, **fields)
 
     def edit_tag(
         self,
@@ -196,28 +177,15 @@ class Catalogue:
         origin: Origin,
         *,
         to: TagPath | None = None,
-        description: str | None = None,
-        exclusive: bool | None = None,
-        owner: str | None = None,
-        ttl_seconds: int | None = None,
-        expires_at: Moment | None = None,
+        **fields: Unpack[TagFields],
     ) -> Receipt:
         """Renames a tag that exists and sets fields of it, all as one version or not at all; see the port.
 
         Raises: BodyInvalid, TagNotFound, TagIsAlias, TagExists, TagMoveInvalid, TagOwned, ExclusiveBranch.
         """
-        if description is not None:
+        if (description := fields.get("description")) is not None:
             check_description(description)
-        return self._population_of(environment).edit_tag(
-            tag,
-            origin,
-            to=to,
-            description=description,
-            exclusive=exclusive,
-            owner=owner,
-            ttl_seconds=ttl_seconds,
-            expires_at=expires_at,
-        )
+        return self._population_of(environment).edit_tag(tag, origin, to=to, **fields)
 
     def drop_tag(self, environment: Environment, tag: TagPath, origin: Origin, *, force: bool = False) -> Receipt:
         """Takes the tag and what is below it from everybody.

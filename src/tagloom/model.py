@@ -1,6 +1,6 @@
 """The words of Tagloom as frozen structs. Nothing here computes."""
 
-from typing import Literal, NewType, TypeAlias
+from typing import Literal, NewType, TypeAlias, TypedDict
 
 import msgspec
 
@@ -125,6 +125,19 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     ttl: str = ""
     expires_at: str = ""
+
+
+class TagFields(TypedDict, total=False):
+    """The fields of a tag that are to be set; None, or a field that is left out, leaves one as it is.
+
+    `ttl_seconds` and `expires_at` are 0 for none, an empty `owner` releases the tag.
+    """
+
+    description: str | None
+    exclusive: bool | None
+    owner: str | None
+    ttl_seconds: int | None
+    expires_at: int | None
 
 
 class Branch(msgspec.Struct, frozen=True):

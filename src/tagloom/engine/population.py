@@ -6,7 +6,7 @@ Writes gather without a lock, then are carried out by the committer; reads answe
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import msgspec
 import numpy as np
@@ -26,7 +26,6 @@ from tagloom.engine.knowing import Far, Near, Within, holds
 from tagloom.engine.standing import Standing
 from tagloom.engine.storage import Replay, Span
 from tagloom.engine.undoing import check_versions, undo_effect
-from tagloom.expiry import Moment
 from tagloom.model import (
     Branch,
     Change,
@@ -48,6 +47,7 @@ from tagloom.model import (
     Rejected,
     Source,
     Tag,
+    TagFields,
     Version,
 )
 from tagloom.rules import Definition
@@ -233,35 +233,16 @@ class BitmapPopulation:
         """See the port."""
         return self._alone(lambda view: catalogue.erase(person, view, self._standing.key_hash, origin, self._at()))
 
-    def put_tag(
-        self,
-        tag: TagPath,
-        origin: Origin,
-        *,
-        description: str | None = None,
-        exclusive: bool | None = None,
-        owner: str | None = None,
-        ttl_seconds: int | None = None,
-        expires_at: Moment | None = None,
-    ) -> Receipt:
+    def put_tag(self, tag: TagPath, origin: Origin, **fields: Unpack[TagFields]) -> Receipt:
         """See the port."""
-        told = _given(description, exclusive, owner, ttl_seconds, expires_at)
+        told = _given(fields)
         return self._alone(lambda view: catalogue.put(tag, view, origin, self._at(), told))
 
     def edit_tag(
-        self,
-        tag: TagPath,
-        origin: Origin,
-        *,
-        to: TagPath | None = None,
-        description: str | None = None,
-        exclusive: bool | None = None,
-        owner: str | None = None,
-        ttl_seconds: int | None = None,
-        expires_at: Moment | None = None,
+        self, tag: TagPath, origin: Origin, *, to: TagPath | None = None, **fields: Unpack[TagFields]
     ) -> Receipt:
         """See the port."""
-        told = _given(description, exclusive, owner, ttl_seconds, expires_at)
+        told = _given(fields)
         return self._alone(lambda view: catalogue.edit(tag, to or tag, view, origin, self._at(), told))
 
     def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
@@ -576,22 +557,9 @@ class BitmapPopulation:
             return compacting.foresee(version, snapshot)
 
 
-def _given(
-    description: str | None,
-    exclusive: bool | None,
-    owner: str | None,
-    ttl_seconds: int | None,
-    expires_at: Moment | None,
-) -> dict[str, object]:
+def _given(fields: TagFields) -> dict[str, object]:
     """Returns the fields of a tag's row that are to be set."""
-    wanted = {
-        "description": description,
-        "exclusive": exclusive,
-        "owner": owner,
-        "ttl_seconds": ttl_seconds,
-        "expires_at": expires_at,
-    }
-    return {name: value for name, value in wanted.items() if value is not None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _undo_receipt(effect: Effect, at: Version, undone: Sequence[Version], *, dry_run: bool) -> Receipt:

@@ -6,7 +6,7 @@ in `roster_port.py`, `imports_port.py` and `syncs_port.py`, for those who sign i
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar, Unpack
 
 import msgspec
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tagloom import limits
-from tagloom.expiry import Moment, Said
+from tagloom.expiry import Said
 from tagloom.model import (
     Board,
     Branch,
@@ -43,6 +43,7 @@ from tagloom.model import (
     Source,
     Space,
     Tag,
+    TagFields,
     Token,
     Tribe,
     TribeChange,
@@ -274,17 +275,7 @@ class Population(Protocol):
         The same id may come again as a new person. Raises: PersonNotFound.
         """
 
-    def put_tag(
-        self,
-        tag: TagPath,
-        origin: Origin,
-        *,
-        description: str | None = None,
-        exclusive: bool | None = None,
-        owner: str | None = None,
-        ttl_seconds: int | None = None,
-        expires_at: Moment | None = None,
-    ) -> Receipt:
+    def put_tag(self, tag: TagPath, origin: Origin, **fields: Unpack[TagFields]) -> Receipt:
         """Creates the tag, or describes it; None leaves a field as it is. Works in a closed catalogue too.
 
         An implied branch that is described becomes a tag of its own. An `owner` alone writes at and below the tag from
@@ -294,16 +285,7 @@ class Population(Protocol):
         """
 
     def edit_tag(
-        self,
-        tag: TagPath,
-        origin: Origin,
-        *,
-        to: TagPath | None = None,
-        description: str | None = None,
-        exclusive: bool | None = None,
-        owner: str | None = None,
-        ttl_seconds: int | None = None,
-        expires_at: Moment | None = None,
+        self, tag: TagPath, origin: Origin, *, to: TagPath | None = None, **fields: Unpack[TagFields]
     ) -> Receipt:
         """Renames a tag to `to` and sets fields of it as `put_tag` does, all as one version or not at all.
 

@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, Unpack
 
 import msgspec
 
 from tagloom import limits, problems, refusals, tags
-from tagloom.expiry import Moment, end_of, moment_now
+from tagloom.expiry import end_of, moment_now
 from tagloom.model import (
     Done,
     Foreseen,
@@ -19,6 +19,7 @@ from tagloom.model import (
     Person,
     Receipt,
     Rejected,
+    TagFields,
     Version,
 )
 from tagloom.rules import Definition
@@ -262,75 +263,41 @@ class MemoryPopulation(Answers):
             draft.forget_ends()
             return self._commit(draft, "erase", origin, is_final=True).receipt()
 
-    def put_tag(
-        self,
-        tag: TagPath,
-        origin: Origin,
-        *,
-        description: str | None = None,
-        exclusive: bool | None = None,
-        owner: str | None = None,
-        ttl_seconds: int | None = None,
-        expires_at: Moment | None = None,
-    ) -> Receipt:
+    def put_tag(self, tag: TagPath, origin: Origin, **fields: Unpack[TagFields]) -> Receipt:
         with self._lock:
-            draft = self._described(
-                self._state,
-                tag,
-                description=description,
-                exclusive=exclusive,
-                owner=owner,
-                ttl_seconds=ttl_seconds,
-                expires_at=expires_at,
-            )
+            draft = self._described(self._state, tag, fields)
             draft.refuse_several()
             action = "describe tag" if self._state.is_live(tag) else "create tag"
             return self._commit(draft, action, origin).receipt()
 
     def edit_tag(
-        self,
-        tag: TagPath,
-        origin: Origin,
-        *,
-        to: TagPath | None = None,
-        description: str | None = None,
-        exclusive: bool | None = None,
-        owner: str | None = None,
-        ttl_seconds: int | None = None,
-        expires_at: Moment | None = None,
+        self, tag: TagPath, origin: Origin, *, to: TagPath | None = None, **fields: Unpack[TagFields]
     ) -> Receipt:
         with self._lock:
             if not self._state.live_numbers(tag):
                 raise not_found(self._state, tag)
-            fields: dict[str, Any] = {
-                "description": description,
-                "exclusive": exclusive,
-                "owner": owner,
-                "ttl_seconds": ttl_seconds,
-                "expires_at": expires_at,
-            }
             if to in (None, tag):
                 return self.put_tag(tag, origin, **fields)
             draft = self._state
-            if owner == "":
+            if fields.get("owner") == "":
                 draft = draft.copy()
                 draft.release(tag)
             draft = moved(draft, tag, to)
             if any(value is not None for value in fields.values()):
-                draft = self._described(draft, to, **fields)
+                draft = self._described(draft, to, fields)
             draft.refuse_several()
             return self._commit(draft, "move tag", origin).receipt()
 
     @staticmethod
-    def _described(state: State, tag: TagPath, *, owner: str | None, **fields: Any) -> State:
+    def _described(state: State, tag: TagPath, fields: TagFields) -> State:
         """The state in which a tag is there and has these fields."""
         if state.resolve(tag) != tag:
             raise not_found(state, tag)
-        if owner:
+        if owner := fields.get("owner"):
             state.refuse_owned(tag, owner)
         draft = state.copy()
         number = draft.create_tag(tag)
-        changed = {name: value for name, value in {**fields, "owner": owner}.items() if value is not None}
+        changed = {name: value for name, value in fields.items() if value is not None}
         draft.entries[number] = msgspec.structs.replace(draft.entries[number], **changed)
         return draft
 
