@@ -309,5 +309,5 @@ def test_decimals_are_written_plainly_and_nothing_is_made_up(tmp_path: Path) -> 
 
     assert beginning is not None
     rows = [dict(zip(beginning.names, row.cells, strict=True)) for row in beginning.rows]
-    assert [rows[0][name] for name in ("id", "score", "zero", "flag")] == ["u1", "0.00005", "0", "true"]
+    assert [str(rows[0][name]) for name in ("id", "score", "zero", "flag")] == ["u1", "0.00005", "0", "true"]
     assert (rows[1]["id"], rows[1]["score"]) == ("1001", "12")

@@ -416,7 +416,7 @@ def test_a_field_that_comes_twice_rejects_its_line(tmp_path: Path, line: str) ->
 def test_values_of_json_are_plain_decimals(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text(
-        '{"id":"a","score":0.00005}\n{"id":"b","score":1e2}\n{"id":"c","score":0E-7}\n{"id":"d","score":1e-99}\n'
+        '{"id":"a","score":0.00005}\n{"id":"b","score":1e2}\n{"id":"c","score":0E-7}\n{"id":"d","score":1e-999}\n'
     )
     bands = BandsColumn(column="score", bands=(Band(to=1, tag="low"), Band(tag="high")))
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tagloom.cells import Cell
+from tagloom import cells
+from tagloom.cells import VALUES, Cell, OddCell
 
 WHOLE_MAX: Final = 2**53 - 1  # Beyond it programs that read numbers as doubles take two for one.
 DIGITS_MAX: Final = 40  # A number of more digits, before the point or behind it, is a mistake of whoever wrote it.
@@ -60,42 +61,14 @@ def _whole(value: int | Decimal) -> str:
 
 
 def cell_of(value: Any) -> Cell:
-    """A cell: text, or several texts. Null is an empty text, numbers are written without an exponent. Raises: Unfit."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value) if abs(value) < 10**DIGITS_MAX else _too_long()
-        case Decimal():
-            return _plain(value)
-        case list() | tuple():
-            return tuple(text for each in value for text in _texts(each))
-        case _:
-            raise Unfit("is an object; map a path to what is in it")
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, list | tuple):
-        raise Unfit("is a list of lists; export a list of texts")
-    cell = cell_of(value)
-    return (cell,) if isinstance(cell, str) else cell
-
-
-def _plain(value: Decimal) -> str:
-    if not value.is_finite() or abs(value.adjusted()) > DIGITS_MAX:
-        return _too_long()
-    if value == value.to_integral_value():
-        return str(int(value))
-    text = f"{value:f}"
-    return text.rstrip("0") if "." in text else text
-
-
-def _too_long() -> str:
-    raise Unfit(f"is a number of more than {DIGITS_MAX} digits; export it as text")
+    """A cell by the one table of cells, see `tagloom.cells`. Raises: Unfit: nothing may be read from the value."""
+    if isinstance(value, dict):
+        raise Unfit("is an object; map a path to what is in it")
+    found = cells.cell_of(value)
+    for each in (found,) if isinstance(found, str) else found:
+        if isinstance(each, OddCell) and each.found not in VALUES:
+            raise Unfit(f"holds {each.found}; export it as text")
+    return found
 
 
 # Paths into objects.
