@@ -101,7 +101,8 @@ def test_each_mode_does_what_it_says(load: Loader) -> None:
 def test_an_empty_mirror_takes_everything_only_when_that_is_allowed(load: Loader) -> None:
     load("user,tag\nu1,a\n")
 
-    assert load("user,tag\n", "--mode", "mirror").code == 1
+    refused = load("user,tag\n", "--mode", "mirror")
+    assert (refused.code, "--allow-empty" in refused.err, "allow_empty" in refused.err) == (1, True, False), refused
     assert load.tags("u1") == ["a"]
     assert load("user,tag\n", "--mode", "mirror", "--allow-empty").code == 0
     assert load.tags("u1") == []

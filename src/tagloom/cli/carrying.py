@@ -182,7 +182,7 @@ def _through(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
             case "held", hold:
                 site.ask_import(id, "cancel")
                 if hold == "source-empty":
-                    raise problems.MirrorEmpty(run["detail"])
+                    raise problems.MirrorEmpty(f"{run['detail']} Here that is --allow-empty. Nothing was applied.")
                 remedy = " Here that is --allow-unreadable." if hold == "lines-unreadable" else ""
                 raise problems.ImportHeld(f"{run['detail']}{remedy} Nothing was applied.")
             case _:
