@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from tagloom import problems
 out = Console(highlight=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
+SECONDS_BETWEEN_LINES = 5.0
 _GAP = "  "  # Between two columns.
 _WRAPPED_MIN = 12  # Characters that a wrapped column keeps in the narrowest terminal.
 
@@ -32,16 +34,47 @@ def tell(text: str) -> None:
     out.print(text, markup=False)
 
 
+def warn(text: str) -> None:
+    """One line for people on standard error, exactly as it is."""
+    err.print(text, markup=False)
+
+
 def say_json(value: Any) -> None:
     """One value for programs, on one line."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
+class ProgressLines:
+    """How far something has come, as lines on standard error for who reads them later: one in some seconds at most.
+
+    What ends sooner says nothing. `now` tells seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
+        self._said_at = now()
+
+    def show(self, what: str, done: int, total: int | None, unit: str) -> None:
+        """Says so, unless it was said lately."""
+        if self._now() - self._said_at < SECONDS_BETWEEN_LINES:
+            return
+        self._said_at = self._now()
+        of = "" if total is None else f" of {total:,} ({100 * done // max(total, 1)} %)"
+        warn(f"{what}: {done:,}{of} {unit}".rstrip())
+
+
 @contextmanager
 def progress(what: str, *, is_shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error with the time left, when somebody looks; it is told how many are done, of how many."""
+    """A bar on standard error with the time left, or lines where that is no terminal.
+
+    What it gives is told how many are done, of how many.
+    """
+    if not err.is_terminal:
+        lines = ProgressLines()
+        yield (lambda done, total: lines.show(what, done, total, "")) if is_shown else (lambda done, total: None)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, disable=not (is_shown and err.is_terminal), transient=True) as bar:
+    with Progress(*columns, console=err, disable=not is_shown, transient=True) as bar:
         task = bar.add_task(what)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -113,8 +146,8 @@ def complain_of_fault(frames: Sequence[str]) -> None:
         err.print(escape(frame), highlight=False, soft_wrap=True)
 
 
-def say_receipt(receipt: Mapping[str, Any], *, title: str) -> None:
-    """A receipt as a table, with the first rejected lines under it."""
+def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool = False) -> None:
+    """A receipt as a table, with the first rejected lines under it. `title` says so where no line was taken."""
     verb = "would " if receipt.get("dry_run") else ""
     rows = [
         (f"{verb}add", receipt["added"]),
@@ -134,7 +167,8 @@ def say_receipt(receipt: Mapping[str, Any], *, title: str) -> None:
     is_idle = not any(
         receipt.get(field) for field in ("added", "removed", "renewed", "new_people", "new_tags", "people_removed")
     )
-    say(f"[bold]{escape(title)}[/]  {'nothing changed, ' if is_idle else ''}version {receipt['version']:,}")
+    idle = "nothing changed, " if is_idle and not is_all_rejected else ""
+    say(f"[bold]{escape(title)}[/]  {idle}version {receipt['version']:,}")
     say_table(("", "count"), rows, numbers=(1,))
     for old, new in receipt.get("aliases", {}).items():
         tell(f"'{old}' was renamed: it counts as '{new}'. Send the new name.")
