@@ -23,7 +23,7 @@ VARIABLES_PER_EXAMINATION_MAX = 16  # 65,536 combinations as bits of one number:
 
 PEOPLE_PER_ENVIRONMENT_MAX = 4_294_967_295  # Ordinals are uint32.
 ORDINALS_PER_CHUNK = 65_536  # One roaring container.
-TAGS_PER_ENVIRONMENT_MAX = 1_000_000  # The catalogue lives in memory: about 200 bytes a tag.
+TAGS_PER_ENVIRONMENT_MAX = 1_000_000  # The catalogue lives in memory: about 600 bytes a tag.
 TTL_DAYS_MAX = 3_650  # Ten years: what is to last longer has no end.
 ENDS_PER_SWEEP_MAX = 10_000  # Ends that one batch of a sweep takes: some hundred milliseconds of other writers' time.
 SWEEP_SECONDS_BETWEEN_LOOKS = 5  # How often a server looks for what has ended; so late a tagging ends at most.

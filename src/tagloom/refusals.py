@@ -38,6 +38,20 @@ def mirror_unreadable(lines: int, first: int, under: str | None) -> MirrorUnread
     )
 
 
+def mirror_empty(under: str | None, rejected_count: int) -> problems.MirrorEmpty:
+    """The problem of a body without a line that counts. An import is held instead, and approved or cancelled."""
+    return problems.MirrorEmpty(
+        f"{says_mirror_empty(under)} To do that all the same, send the body with allow_empty=true.",
+        rejected_count=rejected_count,
+    )
+
+
+def says_mirror_empty(under: str | None) -> str:
+    """What a mirror would do of which no line counts; what to do about it depends on where it waits."""
+    where = f" at or below '{under}'" if under else ""
+    return f"No line can be taken, so the mirror would remove every tag{where} from everybody."
+
+
 def outside_under(path: TagPath, under: TagPath) -> problems.TagOutsideUnder:
     """Both are the paths that they stand for today."""
     return problems.TagOutsideUnder(

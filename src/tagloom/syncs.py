@@ -20,13 +20,13 @@ class SqlSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The rows of a query. `secret` names what holds the SQLAlchemy URL; it is read when it is used, never stored.
 
     With `cursor` the query is asked for what is new: it says `:cursor`, which stands for the greatest value of that
-    column in the rows read so far, and for `cursor_start` the first time.
+    column in the rows read so far, and for `cursor_start` the first time. A whole number there is taken as its text.
     """
 
     secret: str
     query: str
     cursor: str | None = None
-    cursor_start: str = ""
+    cursor_start: str | int = ""
 
 
 class FilesSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="files"):

@@ -7,10 +7,13 @@ otherwise nothing here costs anything. No span has the id of a person.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    # Commands on a directory serve nothing, and do not pay for the web framework.
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Protocol = Literal["http/protobuf", "grpc"]
 
@@ -70,10 +73,10 @@ def span(name: str, **attributes: str | int) -> Iterator[None]:
 class Traced:
     """Gives each request a span, below that of its caller when the request names one (W3C `traceparent`)."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: "ASGIApp") -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Passes the request on."""
         if scope["type"] != "http" or _tracer is None:
             await self._app(scope, receive, send)
@@ -87,7 +90,7 @@ class Traced:
             found.set_attribute("http.request.method", method)
             found.set_attribute("url.scheme", scope["scheme"])
 
-            async def send_on(message: Message) -> None:
+            async def send_on(message: "Message") -> None:
                 if message["type"] == "http.response.start":
                     status: int = message["status"]
                     found.set_attribute("http.response.status_code", status)

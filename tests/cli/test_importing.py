@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -17,6 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tagloom import limits
+from tagloom.cli.carrying import Wanted, carried
+from tagloom.cli.options import at_site
+from tagloom.cli.stopping import how_to_go_on
 from tagloom.importing.shelf import Mappings
 from tagloom.mappings import parse_mapping
 from tagloom.settings import read_settings
@@ -101,7 +105,8 @@ def test_each_mode_does_what_it_says(load: Loader) -> None:
 def test_an_empty_mirror_takes_everything_only_when_that_is_allowed(load: Loader) -> None:
     load("user,tag\nu1,a\n")
 
-    assert load("user,tag\n", "--mode", "mirror").code == 1
+    refused = load("user,tag\n", "--mode", "mirror")
+    assert (refused.code, "--allow-empty" in refused.err, "allow_empty" in refused.err) == (1, True, False), refused
     assert load.tags("u1") == ["a"]
     assert load("user,tag\n", "--mode", "mirror", "--allow-empty").code == 0
     assert load.tags("u1") == []
@@ -316,6 +321,112 @@ def test_an_import_that_is_interrupted_ends_behind_its_step_and_never_goes_on(lo
     (run,) = load.imports() or [None]
     assert run is None or (run.state, run.has_file) == ("cancelled", False)
     assert list((load.data / "uploads").iterdir()) == []
+
+
+@pytest.mark.parametrize("versions", [0, 2])
+def test_an_interrupted_import_says_what_it_applied(
+    load: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, versions: int
+) -> None:
+    monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 10)
+    monkeypatch.setattr("tagloom.intake.delimited.ROWS_PER_PART", 10)
+    file = write(tmp_path / "people.csv", "user,tag\n" + "".join(f"u{n},a\n" for n in range(20_000)))
+
+    with at_site(load.data, None, None, "main", "production") as site:
+
+        def interrupt(rows: int, total: int | None) -> None:
+            if site.version() >= versions:
+                raise KeyboardInterrupt
+
+        wanted = Wanted(file=file, format="csv")
+        with pytest.raises(KeyboardInterrupt), carried(site, wanted, lambda count: None, interrupt):
+            pass
+        added = site.history(person=None, tag=None, after=None, limit=2_000)
+
+    said = how_to_go_on()
+    assert said.startswith("Stopped. Applied before, and still there: " if added else "Stopped. Nothing was applied.")
+    if added:
+        steps = f"{len(added):,} steps, {sum(each['added'] for each in added):,} taggings added, 0 removed."
+        assert f"{steps} Versions: 1, 2" in said
+    assert bool(added) or versions == 0
+
+
+def test_a_file_on_standard_input_is_imported_when_its_format_is_named(load: Loader) -> None:
+    text = b"user,tag\nu1,a\nu2,b\n"
+
+    said = run("import", "-", "--format", "csv", "--data", load.data, typed=text)
+    assert (said.code, said.out.splitlines()[0]) == (0, "standard input imported (add)  version 1"), said
+    assert load.tags("u2") == ["b"]
+    unnamed = run("import", "-", "--data", load.data, typed=text)
+    assert (unnamed.code, "name its --format" in unnamed.err) == (2, True)
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_a_file_of_which_no_line_was_taken_is_not_called_imported(load: Loader, options: tuple[str, ...]) -> None:
+    said = load("user,tag\nu1,A\nu2,B B\n", *options, name="own.csv")
+
+    assert said.code == 3
+    would = "would not be" if options else "was not"
+    assert said.out.splitlines()[0] == f"own.csv {would} imported: every line was rejected  version 0"
+    assert "suggest" not in said.err
+
+
+CRM = "customer_id,Plan,Country,Email,Newsletter\n1001,Gold,DE,ada@example.com,yes\n1002,Silver,US,bob@example.com,no\n"
+
+
+def commands_in(said: str) -> list[list[str]]:
+    """The commands that a text names, each as its words."""
+    return [shlex.split(line) for line in said.splitlines() if line.startswith("  tagloom ")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("crm.csv", CRM),
+        ("crm.ndjson", '{"customer_id":"1001","Plan":"Gold","Country":"DE","Email":"a@b.co","Newsletter":true}\n'),
+        ("crm.json", '[{"customer_id":"1001","Plan":"Gold","Country":"DE","Email":"a@b.co","Newsletter":true}]'),
+    ],
+)
+def test_a_file_without_the_plain_columns_is_told_the_mapping_and_the_commands_that_apply_it(
+    load: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text(text)
+    said = run("import", name, "--data", load.data, "--normalize", "lowercase")
+
+    assert said.code == (1 if name == "crm.csv" else 3)
+    shown = [
+        line.split(maxsplit=1) for line in said.err.splitlines() if line.startswith("  ") and "tagloom" not in line
+    ]
+    assert shown == [
+        ["customer_id", "the user's id"],
+        ["Plan", "tags plan/…, such as plan/gold"],
+        ["Country", "tags country/…, such as country/de"],
+        ["Email", "left out"],
+        ["Newsletter", "the tag newsletter"],
+    ]
+    propose, apply, *others = commands_in(said.err)
+    assert propose == ["tagloom", "mapping", "propose", name, ">", "mapping.json"]
+    (tmp_path / "mapping.json").write_text(run(*propose[1:4]).out)
+    assert run(*apply[1:]).code == 0
+    assert load.tags("1001") == ["country/de", "newsletter", "plan/gold"]
+    assert [words[-2] for words in others] == (["--tag-column", "--tag"] if name == "crm.csv" else [])
+    if others:
+        assert run(*others[1][1:-1], "seen/crm").code == 0
+        assert "seen/crm" in load.tags("1002")
+
+
+def test_a_mapping_is_proposed_without_a_server(tmp_path: Path) -> None:
+    file = write(tmp_path / "crm.csv", CRM)
+
+    assert run("mapping", "propose", file).json["user"] == "customer_id"
+    assert run("mapping", "propose", file, "--user-column", "Email", "--prefix", "crm").json["user"] == "Email"
+    piped = run("mapping", "propose", "-", "--format", "csv", "--json", typed=CRM.encode())
+    assert [each["column"] for each in piped.json["columns"]] == CRM.splitlines()[0].split(",")
+    draft = write(tmp_path / "draft.json", '{"source":{"type":"files","glob":"*.csv"},"mapping":"crm"}')
+    refused = run("mapping", "propose", draft)
+    assert (refused.code, "give --url" in refused.err) == (2, True)
+    named = run("mapping", "propose", file, "--user-column", "Mail")
+    assert (named.code, "'Mail'" in named.err) == (1, True)
 
 
 def test_a_file_may_be_compressed(load: Loader, tmp_path: Path) -> None:

@@ -1,16 +1,21 @@
 """init, serve, token, check, backup: the commands of those who run an installation."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 
+from tagloom.cli.options import installed
+from tagloom.loom import make_loom
 from tagloom_client import Tagloom
 from tests.cli.running import PATIENCE_SECONDS, TAGLOOM, ask, run, run_process, write
 from tests.ports import free_port
@@ -89,6 +94,60 @@ def test_a_backup_put_in_a_new_directory_is_the_installation(tmp_path: Path, dat
     assert run("check", "--data", restored).out == "ok\n"
     assert ask("show", "u1", "--data", restored)["tags"] == ["a/b"]
     assert ask("tag", "u1", "c", "--data", restored)["version"] == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="File modes are POSIX's.")
+def test_only_the_owner_may_read_what_an_installation_writes(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        data, copied = tmp_path / "data", tmp_path / "copied.sqlite"
+        with installed(data, create=True) as installation:
+            # While it is open the two small files are there.
+            kept = {path.name: path for path in data.iterdir()}
+            assert set(kept) >= {"tagloom.sqlite", "tagloom.sqlite-wal", "tagloom.sqlite-shm"}
+            file = tmp_path / "people.csv"
+            file.write_text("user,tag\nu1,a\n")
+            loom = make_loom(installation)
+            environment = installation.control.get_environment("main", "production")
+            loom.imports.bring_file(environment, iter([file.read_bytes()]), name="people.csv", by="tester")
+            assert run("backup", tmp_path / "backup.sqlite", "--data", data).code == 0
+            written = [path for path in data.rglob("*") if path.is_file()]
+            modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (*written, tmp_path / "backup.sqlite")}
+            folders = {oct(path.stat().st_mode & 0o777) for path in data.rglob("*") if path.is_dir()}
+        assert run("copy", "--from", f"sqlite:///{data}/tagloom.sqlite", "--to", f"sqlite:///{copied}").code == 0
+        modes[copied.name] = oct(copied.stat().st_mode & 0o777)
+    finally:
+        os.umask(before)
+
+    assert len(modes) >= 6, modes
+    assert set(modes.values()) == {"0o600"}, modes
+    assert folders == {"0o700"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Signals are POSIX's.")
+def test_a_killed_process_leaves_files_that_the_next_one_takes_up(tmp_path: Path, data: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from tagloom.settings import read_settings\n"
+        "from tagloom.wiring import open_installation\n"
+        "from tagloom.cli.site import LocalSite\n"
+        "from tagloom.model import Person\n"
+        "site = LocalSite(open_installation(read_settings(Path(sys.argv[1]))), 'main', 'production')\n"
+        "site.change_tags(Person('user', 'u1'), 'add', ['a'], expires_at=None, ttl=None)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, data], check=False)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert {path.name for path in data.glob("tagloom.*")} == {
+        "tagloom.sqlite",
+        "tagloom.sqlite-wal",
+        "tagloom.sqlite-shm",
+    }
+    assert ask("show", "u1", "--data", data)["tags"] == ["a"]
+    assert run("check", "--data", data).out == "ok\n"
+    assert {path.name for path in data.glob("tagloom.*")} == {"tagloom.sqlite"}
 
 
 def test_a_backup_never_overwrites(tmp_path: Path, data: Path) -> None:

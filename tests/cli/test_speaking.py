@@ -2,9 +2,13 @@
 
 import os
 import subprocess
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from tagloom.cli import speaking
@@ -53,6 +57,67 @@ def test_a_terminal_wraps_only_the_columns_that_may(
     assert max(map(len, lines)) <= width
     assert lines[1].startswith("1,000  alice  word word")
     assert sum(line.count("word") for line in lines) == 30
+
+
+def shown_at(width: int, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> list[str]:
+    """The lines of a command on a terminal of this width."""
+    told = StringIO()
+    terminal = Console(
+        width=width, force_terminal=True, color_system=None, highlight=False, soft_wrap=True, file=told, emoji=False
+    )
+    monkeypatch.setattr(speaking, "out", terminal)
+    assert run(*arguments).code == 0
+    return told.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_no_line_of_a_listing_is_wider_than_the_terminal(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    name = "the nightly export of the customer relations system of the whole of europe.csv"
+    ask("import", write(tmp_path / name, f"user,tag\nu1,{LONG}\n"), "--data", data)
+    ask("tribe", "create", "Everybody with a very long name", f'{{"type":"tag","tag":"{LONG}"}}', "--data", data)
+    ask("token", "create", "--scopes", "tags:read,tags:write,people:read,tribes:read,decisions", "--data", data)
+
+    for command in (("history",), ("history", "--person", "u1"), ("tribe", "list"), ("token", "list")):
+        lines = shown_at(width, monkeypatch, *command, "--data", data)
+        assert max(map(len, lines)) <= width, lines
+        assert "…" not in "".join(lines)
+    shown = "\n".join(shown_at(width, monkeypatch, "history", "--data", data))
+    assert [word for word in name.split() if word not in shown] == []
+
+
+TEXTS = st.text(st.sampled_from("xb 日本é-/[]"), max_size=60)
+
+
+@given(st.lists(st.lists(TEXTS, min_size=5, max_size=5), min_size=1, max_size=4), st.sampled_from([30, 60, 80]))
+def test_a_table_fits_its_terminal_and_loses_no_letter(rows: list[list[str]], width: int) -> None:
+    told = StringIO()
+    terminal = Console(
+        width=width, force_terminal=True, color_system=None, highlight=False, soft_wrap=True, file=told, emoji=False
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(speaking, "out", terminal)
+        speaking.say_table(("name", "what", "who", "why", "where"), rows, wraps=(3,))
+
+    lines = told.getvalue().splitlines()
+    assert all(cell_len(line) <= width for line in lines), lines
+    for letter in "xb日本é/[]":
+        wanted = sum(cell.count(letter) for row in rows for cell in row)
+        assert told.getvalue().count(letter) == wanted
+
+
+def test_progress_elsewhere_than_on_a_terminal_is_a_line_in_some_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = iter([0.0, 1.0, 6.0, 6.0, 7.0, 12.0, 12.0])
+    lines = speaking.ProgressLines(lambda: next(clock))
+
+    for rows in (1_000, 2_000, 3_000, 4_000):
+        lines.show("reading p.csv", rows, 8_000 if rows > 2_000 else None, "rows")
+
+    assert capsys.readouterr().err.splitlines() == [
+        "reading p.csv: 2,000 rows",
+        "reading p.csv: 4,000 of 8,000 (50 %) rows",
+    ]
 
 
 def test_a_word_longer_than_its_column_is_folded_and_not_cut(

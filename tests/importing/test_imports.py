@@ -338,6 +338,10 @@ def test_a_source_that_came_back_empty_is_held(desk: Desk) -> None:
     desk.run(people(10, "crm/a"))
     held = desk.run(b"user,tag\n", mode="mirror", under="crm", share_removed_max=None)
     assert (held.state, held.hold, desk.tags("u1")) == ("held", "source-empty", ("crm/a",))
+    assert held.detail == (
+        "No line can be taken, so the mirror would remove every tag at or below 'crm' from everybody. "
+        "Approve the run if that is meant, or cancel it."
+    )
 
     desk.imports.approve(desk.environment, held.id)
     desk.work()

@@ -1,18 +1,30 @@
 """A mapping is proposed from the first rows of a file, whole or cut off, and reads them as it says."""
 
+import csv
 import gzip
+from datetime import date
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tagloom import limits, problems
 from tagloom.importing.folder import compression_of
-from tagloom.importing.proposing import Proposal, beginning_of, propose, proposed_mapping, rows_read
+from tagloom.importing.proposing import (
+    Beginning,
+    FirstRow,
+    Proposal,
+    beginning_of,
+    propose,
+    proposed_mapping,
+    rows_read,
+)
 from tagloom.intake.mapped import read_mapped
 from tagloom.mappings import (
     BandsColumn,
@@ -45,8 +57,8 @@ def column_for(name: str, *cells: str) -> Column | None:
 def test_each_kind_of_column_is_told_by_its_name_and_its_cells(tmp_path: Path) -> None:
     found = proposed(
         tmp_path,
-        b"user_id,Plan Name,Interests,Newsletter,note\n"
-        b"ada,Gold Plan,football; opera,yes,likes it here\nbob,None,,no,called twice\ncyd,Trial,opera,yes,\n",
+        b"user_id,Plan Name,Interests,Newsletter,stage\n"
+        b"ada,Gold Plan,football; opera,yes,in talks\nbob,None,,no,won\ncyd,Trial,opera,yes,\n",
     )
 
     assert found.mapping == Mapping(
@@ -55,13 +67,13 @@ def test_each_kind_of_column_is_told_by_its_name_and_its_cells(tmp_path: Path) -
             ValueColumn(column="Plan Name", branch="plan-name", values={"None": ""}),
             ListColumn(column="Interests", separator=";"),
             FlagColumn(column="Newsletter", yes="newsletter"),
-            ValueColumn(column="note", branch="note"),
+            ValueColumn(column="stage", branch="stage"),
         ),
     )
-    assert [each.column for each in found.columns] == ["user_id", "Plan Name", "Interests", "Newsletter", "note"]
+    assert [each.column for each in found.columns] == ["user_id", "Plan Name", "Interests", "Newsletter", "stage"]
     assert found.columns[1].samples == ("Gold Plan", "None", "Trial")
     assert (found.rows[0].line, found.rows[0].user) == (2, "ada")
-    assert found.rows[0].tags == ("plan-name/gold-plan", "football", "opera", "newsletter", "note/likes-it-here")
+    assert found.rows[0].tags == ("plan-name/gold-plan", "football", "opera", "newsletter", "stage/in-talks")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +99,92 @@ def test_each_kind_of_column_is_told_by_its_name_and_its_cells(tmp_path: Path) -
 )
 def test_a_column_is_proposed_for_what_it_looks_like(name: str, cells: tuple[str, ...], column: Column | None) -> None:
     assert column_for(name, *cells) == column
+
+
+WHO = {
+    "email": st.emails(),
+    "Contact": st.emails().map(lambda text: f"Ada <{text}>"),
+    "First Name": st.sampled_from(["Ada", "Bob", "Cyd", "Ada Maria"]),
+    "lastname": st.sampled_from(["Lovelace", "O'Brien", "Müller"]),
+    "Company Name": st.sampled_from(["Acme", "Globex"]),
+    "Owner": st.sampled_from(["Maria Lopez", "Jo Smith"]),
+    "created_at": st.datetimes().map(str),
+    "Signed": st.dates().map(lambda date: date.isoformat()),
+    "Closed": st.dates(min_value=date(1990, 1, 1)).map(lambda date: f"{date:%d.%m.%Y}"),
+    "Renewal": st.dates(min_value=date(1990, 1, 1)).map(lambda date: f"{date:%b %d, %Y}"),
+    "Day": st.dates(min_value=date(1990, 1, 1), max_value=date(2099, 12, 31)).map(lambda date: f"{date:%Y%m%d}"),
+    "account_id": st.integers(1, 3).map(str),
+    "Reference": st.uuids().map(str),
+    "Salesforce": st.uuids().map(lambda id: id.hex),
+    "Phone": st.sampled_from(["+49 170 1234567", "(555) 123-4567"]),
+    "Reach by": st.sampled_from(["+49 170 1234567", "(555) 123-4567", "030/123 45 67"]),
+    "Website": st.sampled_from(["https://a.example", "https://b.example/x"]),
+    "IP": st.ip_addresses().map(str),
+    "Notes": st.sampled_from(["called", "likes it"]),
+    "What next": st.sampled_from(["She asked for a call back on Monday", "Sent the offer.\nWaits."]),
+}
+
+
+@given(st.data(), st.integers(1, 12), st.sampled_from([",", ";"]))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_tags_are_proposed_of_addresses_names_dates_ids_or_free_text(
+    data: st.DataObject, count: int, delimiter: str
+) -> None:
+    row = st.fixed_dictionaries(
+        {**WHO, "Plan": st.sampled_from(["Gold", "Free trial"]), "Newsletter": st.sampled_from(["yes", "no"])}
+    )
+    rows = data.draw(st.lists(row, min_size=count, max_size=count))
+    body = StringIO()
+    writer = csv.DictWriter(body, ["customer_id", *rows[0]], delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows({"customer_id": f"C-{number:05}", **row} for number, row in enumerate(rows))
+
+    with TemporaryDirectory() as folder:
+        found = proposed(Path(folder), body.getvalue().encode()).mapping
+
+    assert (found.user, found.visitor) == ("customer_id", None)
+    assert {column.column for column in found.columns} == {"Plan", "Newsletter"}
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("Manager", ("Maria Lopez", "Jo van Smith", "Lopez, Maria")),
+        ("Account", ("100234", "100235", "100299")),
+        ("Contract", ("A-1001", "A-1002", "A-1003")),
+        ("Since when", ("unknown", "2026-03-01", "1/4/2026 9:30 PM")),
+        ("tags", ("ada@example.com", "bob@example.com", "ada@example.com")),
+        ("updated_on", ("x", "y", "x")),
+    ],
+)
+def test_a_column_of_people_is_told_by_its_cells(name: str, cells: tuple[str, ...]) -> None:
+    assert column_for(name, *cells) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("Plan Name", ("Gold", "Silver", "Gold")),
+        ("city", ("New York", "San Jose", "New York")),
+        ("country", ("DE", "US", "DE")),
+        ("product_code", ("A1", "B2", "A1")),
+        ("year", ("2024", "2025", "2026")),
+        ("email_opt_in", ("yes", "no", "yes")),
+        ("revenue", tuple(str(1_000 * n + 7) for n in range(1, 60))),
+    ],
+)
+def test_what_people_are_like_stays_a_column_of_tags(name: str, cells: tuple[str, ...]) -> None:
+    assert column_for(name, *cells) is not None
+
+
+def test_the_column_of_users_may_be_named() -> None:
+    beginning = Beginning(("id", "member", "plan"), [FirstRow(2, ("1", "ada", "Gold"), None)])
+
+    assert propose(beginning, user="member").mapping == Mapping(
+        user="member", columns=(ValueColumn(column="plan", branch="plan"),)
+    )
+    with pytest.raises(problems.ColumnsInvalid, match="'members'"):
+        propose(beginning, user="members")
 
 
 def test_numbers_become_bands_at_their_quarters() -> None:

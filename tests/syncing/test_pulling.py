@@ -16,6 +16,7 @@ from tagloom.importing.proposing import Beginning
 from tagloom.intake.mapped import read_mapped
 from tagloom.mappings import Mapping, ValueColumn
 from tagloom.sources import Remote
+from tagloom.syncing.keeping import parse_draft
 from tagloom.syncing.pulling import Fetch, Pulled, begin, pull
 from tagloom.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
 
@@ -92,12 +93,30 @@ def test_a_cursor_reads_what_is_new_and_moves_to_the_greatest_value(crm: str, tm
     assert again == Pulled(format="parquet", rows=0, cursor="2026-05")
 
 
+def test_a_cursor_may_begin_at_a_whole_number(crm: str, tmp_path: Path) -> None:
+    query = b"SELECT id, changed_at FROM customer WHERE changed_at > :cursor"
+    source = b'{"type":"sql","secret":"crm","cursor":"changed_at","cursor_start":0,"query":"%b"}' % query
+    draft = parse_draft(b'{"source":%b,"mapping":"customers","mode":"add"}' % source)
+    assert isinstance(draft.source, SqlSource)
+
+    found, _ = pulled(draft.source, tmp_path, url=crm)
+    assert (found.rows, found.cursor) == (5, "2026-05")
+
+
+def test_a_field_of_another_type_is_refused_by_its_name() -> None:
+    body = b'{"source":{"type":"sql","secret":"crm","query":"SELECT 1","cursor_start":true},"mapping":"customers"}'
+
+    with pytest.raises(problems.SyncInvalid, match=r"\$\.source\.cursor_start: Expected `int | str`") as caught:
+        parse_draft(body)
+    assert caught.value.members["field"] == "$.source.cursor_start"
+
+
 @pytest.mark.parametrize(
     ("url", "query", "says"),
     [
         ("postgresql://ada:hush-hush@127.0.0.1:1/crm", "SELECT 1", "The database says"),
         ("hush-hush", "SELECT 1", "The database says"),
-        ("nosuchdb://ada:hush-hush@host/crm", "SELECT 1", "The database says"),
+        ("nosuchdb://ada:hush-hush@host/crm", "SELECT 1", "The driver of 'nosuchdb' is not installed"),
         ("", "SELECT plan FROM nowhere", "no such table"),
     ],
 )

@@ -10,7 +10,7 @@ from tagloom import limits, problems
 from tagloom.fetching.remotes import Remotes
 from tagloom.importing.proposing import Beginning
 from tagloom.syncing.pulling import begin
-from tagloom.syncing.querying import check_reads, queried
+from tagloom.syncing.querying import address_of, check_reads, queried
 from tagloom.syncing.reach import Reach
 from tagloom.syncing.secrets import Secrets
 from tagloom.syncing.sources import Sources, TooManyBeginnings
@@ -211,3 +211,44 @@ def test_a_look_at_the_first_rows_changes_nothing(crm: str) -> None:
         )
 
     assert tables(crm) == ["customer"]
+
+
+@pytest.mark.parametrize(
+    ("address", "extra", "begins"),
+    [
+        ("mysql+mysqldb://u:hunter2@h/d", "mysql", "mysql://"),
+        ("mariadb+mysqlconnector://u:hunter2@h/d", "mysql", "mariadb://"),
+        ("mssql+pymssql://u:hunter2@h/d", "odbc", "mssql+pyodbc://"),
+    ],
+)
+def test_a_database_without_its_driver_says_which_extra_to_install(address: str, extra: str, begins: str) -> None:
+    with (
+        pytest.raises(problems.SourceUnreadable) as caught,
+        queried("SELECT 1", address, {}, rows_at_once=1, seconds=1),
+    ):
+        pass
+
+    assert f'pip install "tagloom[{extra}]"' in caught.value.detail
+    assert caught.value.detail.endswith(f"begin the address with {begins}")
+    assert "hunter2" not in caught.value.detail
+
+
+@pytest.mark.parametrize("address", ["oracle://h/d", "nosuchdb://h/d"])
+def test_a_driver_that_no_extra_installs_is_named(address: str) -> None:
+    with (
+        pytest.raises(problems.SourceUnreadable, match="is not installed where Tagloom runs"),
+        queried("SELECT 1", address, {}, rows_at_once=1, seconds=1),
+    ):
+        pass
+
+
+def test_an_address_of_mysql_means_the_driver_of_the_extra() -> None:
+    pytest.importorskip("pymysql")
+    assert address_of("mysql://u:p@h/d").drivername == "mysql+pymysql"
+    assert address_of("mariadb://u:p@h/d").drivername == "mariadb+pymysql"
+    assert address_of("mysql+mysqldb://u:p@h/d").drivername == "mysql+mysqldb"
+    with (
+        pytest.raises(problems.SourceUnreadable, match=r"The database says: .*127\.0\.0\.1"),
+        queried("SELECT 1", "mysql://u:p@127.0.0.1:1/d", {}, rows_at_once=1, seconds=1),
+    ):
+        pass

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tagloom import problems
-from tagloom.syncing.schedules import check_schedule, next_after
+from tagloom.syncing.schedules import check_schedule, in_words, next_after
 from tagloom.syncs import Schedule
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -26,10 +26,19 @@ def following(cron: str, *moment: int) -> str:
         # 2:30 does not exist on 29 March 2026, and exists twice on 25 October.
         ("30 2 * * *", (2026, 3, 28, 12, 0), "29 03:00"),
         ("30 2 * * *", (2026, 10, 24, 12, 0), "25 02:30"),
+        ("@hourly", (2026, 3, 1, 9, 5), "01 10:00"),
+        ("@daily", (2026, 3, 1, 9, 0), "02 00:00"),
+        ("@midnight", (2026, 3, 1, 9, 0), "02 00:00"),
+        ("@Weekly ", (2026, 3, 3, 9, 0), "08 00:00"),
+        ("@monthly", (2026, 3, 3, 9, 0), "01 00:00"),
+        ("@yearly", (2026, 3, 3, 9, 0), "01 00:00"),
+        ("@annually", (2026, 3, 3, 9, 0), "01 00:00"),
     ],
 )
 def test_the_next_time_is_that_of_the_clock_on_the_wall(cron: str, moment: tuple[int, ...], comes: str) -> None:
+    check_schedule(Schedule(cron=cron))
     assert following(cron, *moment) == comes
+    assert in_words(Schedule(cron=cron))
 
 
 def test_a_time_that_comes_twice_runs_once() -> None:
@@ -39,7 +48,7 @@ def test_a_time_that_comes_twice_runs_once() -> None:
     assert datetime.fromtimestamp(next_after(schedule, first), BERLIN).day == 26
 
 
-@pytest.mark.parametrize("cron", ["", "every day", "61 * * * *", "* * * *", "0 0 31 2 *"])
+@pytest.mark.parametrize("cron", ["", "every day", "61 * * * *", "* * * *", "0 0 31 2 *", "@reboot"])
 def test_what_is_no_schedule_is_refused(cron: str) -> None:
     with pytest.raises(problems.SyncInvalid) as caught:
         check_schedule(Schedule(cron=cron))

@@ -1,7 +1,8 @@
 """A file of the command line on its way through an import: brought, planned or run, and asked how far it is."""
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from tagloom import limits, problems
 from tagloom.cli.site import Bringing, OnRows, Plain, Site
-from tagloom.cli.stopping import going_on
+from tagloom.cli.stopping import going_on, say_when_stopped
 from tagloom.importing.folder import chunks_of, compression_at
 from tagloom.importing.imports import import_format_of
 from tagloom.intake import ids_mapping, plain_mapping
@@ -32,6 +33,8 @@ from tagloom.tags import parse_tag
 
 FileFormat = Literal["csv", "ndjson", "parquet", "json"]
 OnBytes = Callable[[int], None]
+STANDARD_INPUT = Path("-")
+_NAMES = {STANDARD_INPUT: "standard input"}
 _HOW_TO_GO_ON = (
     "Stopped. Steps that were applied stay. Run the same command again to go on: nothing is applied twice. "
     "`tagloom history` lists the versions, and `tagloom undo` takes them back."
@@ -80,29 +83,34 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[int, ...]
     plan: Plain | None
     warnings: tuple[str, ...] = ()
+    # Whether the file has rows, and not one of them can be taken.
+    is_all_rejected: bool = False
 
 
 def name_of(file: Path | Remote) -> str:
     """The name of a file, or of what an address leads to. Raises: AddressRefused."""
     if isinstance(file, Path):
-        return file.name
+        return _NAMES.get(file, file.name)
     address = parse_address(file.url)
     return address.name or address.host
 
 
-def file_format(file: Path, named: str | None) -> FileFormat:
-    """The format that was named, or that the file's name ends with. Raises: ParameterInvalid."""
+def file_format(file: Path | Remote, named: str | None) -> FileFormat:
+    """The format that was named, or that the file's name ends with. Raises: AddressRefused, ParameterInvalid."""
     if named is not None:
         for known in get_args(FileFormat):
             if named == known:
                 return known  # type: ignore[no-any-return]  # One of its own values.
         raise problems.ParameterInvalid(f"--format is one of {', '.join(get_args(FileFormat))}, not '{named}'.")
-    if file.suffix.lower() == ".json":
+    name = name_of(file)
+    if file == STANDARD_INPUT:
+        raise problems.ParameterInvalid("Standard input has no name that tells its format; name its --format.")
+    if name.lower().endswith(".json"):
         return "json"
-    if file.suffix.lower() == ".txt":
-        raise problems.ParameterInvalid(f"'{file.name}' does not say what it is; name its --format.")
+    if name.lower().endswith(".txt"):
+        raise problems.ParameterInvalid(f"'{name}' does not say what it is; name its --format.")
     try:
-        return import_format_of(file.name)
+        return import_format_of(name)
     except problems.BodyInvalid as problem:
         raise problems.ParameterInvalid(f"{problem.detail.rstrip('.')}; name its --format.") from problem
 
@@ -119,9 +127,8 @@ def carried(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> I
     if isinstance(wanted.file, Remote):
         id, rows = _fetched(site, wanted, wanted.file, on_bytes), None
     else:
-        with _regular(wanted.file) as path:
-            expected = _Expected(path, wanted.format, on_bytes)
-            id = str(site.bring_file(_bringing(wanted, path), expected.chunks())["id"])
+        expected = _Expected(wanted.file, wanted.format, on_bytes)
+        id = str(site.bring_file(_bringing(wanted, wanted.file), expected.chunks())["id"])
         rows = expected.rows
     with going_on(_HOW_TO_GO_ON, lambda: site.give_up_import(id)):
         is_kept = False
@@ -131,6 +138,7 @@ def carried(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> I
             yield _carried(site, wanted, run), id
         except KeyboardInterrupt:
             site.ask_import(id, "cancel")
+            say_when_stopped(_says_applied(site.wait_for_import(id, lambda rows, total: None)["tally"]))
             raise
         finally:
             if is_kept or _has_applied(site, id):
@@ -158,6 +166,19 @@ def _fetched(site: Site, wanted: Wanted, remote: Remote, on_bytes: OnBytes) -> s
     return str(run["id"])
 
 
+def _says_applied(tally: Plain) -> str:
+    """What is said of an import that was interrupted, by what its steps did."""
+    steps, versions = tally["steps"], tally["versions"]
+    if not steps:
+        return "Stopped. Nothing was applied. Run the same command again to import the file."
+    named = ", ".join(f"{version:,}" for version in versions) or "none, since nothing changed"
+    return (
+        f"Stopped. Applied before, and still there: {steps:,} {'step' if steps == 1 else 'steps'}, {tally['added']:,} "
+        f"taggings added, {tally['removed']:,} removed. Versions: {named}. Run the same command again to go on: "
+        "nothing is applied twice. `tagloom undo` takes versions back."
+    )
+
+
 def _has_applied(site: Site, id: str) -> bool:
     run = site.wait_for_import(id, lambda rows, total: None)
     return bool(run["tally"]["steps"])
@@ -182,7 +203,7 @@ def _through(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
             case "held", hold:
                 site.ask_import(id, "cancel")
                 if hold == "source-empty":
-                    raise problems.MirrorEmpty(run["detail"])
+                    raise problems.MirrorEmpty(f"{run['detail']} Here that is --allow-empty. Nothing was applied.")
                 remedy = " Here that is --allow-unreadable." if hold == "lines-unreadable" else ""
                 raise problems.ImportHeld(f"{run['detail']}{remedy} Nothing was applied.")
             case _:
@@ -200,17 +221,30 @@ def _problem_of(run: Plain) -> problems.Problem:
 
 def _carried(site: Site, wanted: Wanted, run: Plain) -> Carried:
     warnings = tuple((run["plan"] or {}).get("warnings", ()))
+    rows = run["rows_total"]
     rejected = tuple(islice(site.list_rejected(str(run["id"])), limits.REJECTED_PER_RECEIPT_MAX))
     if wanted.is_trial:
         receipt = msgspec.convert(run["plan"]["foreseen"]["receipt"], Receipt)
         receipt = msgspec.structs.replace(receipt, dry_run=True, rejected=rejected)
-        return Carried(receipt=receipt, versions=(), plan=run["plan"], warnings=warnings)
+        return Carried(
+            receipt=receipt,
+            versions=(),
+            plan=run["plan"],
+            warnings=warnings,
+            is_all_rejected=receipt.rejected_count == rows != 0,
+        )
     tally = run["tally"]
     versions = tuple(tally["versions"])
     counted = {name: tally[name] for name in tally if name in Receipt.__struct_fields__}
     version = versions[-1] if versions else site.version()
     receipt = Receipt(version=version, rejected=rejected, **counted)
-    return Carried(receipt=receipt, versions=versions, plan=None, warnings=warnings)
+    return Carried(
+        receipt=receipt,
+        versions=versions,
+        plan=None,
+        warnings=warnings,
+        is_all_rejected=receipt.rejected_count == rows != 0,
+    )
 
 
 def written_rejected(site: Site, id: str) -> Iterator[list[Rejected]]:
@@ -224,17 +258,28 @@ def written_rejected(site: Site, id: str) -> Iterator[list[Rejected]]:
 
 
 @contextmanager
-def _regular(file: Path) -> Iterator[Path]:
-    """The file itself, or a copy of what comes through a pipe, which can be read once."""
-    if file.is_file():
+def regular_file(file: Path) -> Iterator[Path]:
+    """The file itself, or a copy of what comes through a pipe or standard input, which can be read once."""
+    if file != STANDARD_INPUT and file.is_file():
         yield file
         return
     with TemporaryDirectory(prefix="tagloom-import-") as folder:
-        copy = Path(folder, "file")
-        with file.open("rb") as source, copy.open("wb") as target:
+        copy = Path(folder, name_of(file))
+        reading = nullcontext(sys.stdin.buffer) if file == STANDARD_INPUT else file.open("rb")
+        with reading as source, copy.open("wb") as target:
             while chunk := source.read(limits.UPLOAD_CHUNK_BYTES):
                 target.write(chunk)
         yield copy
+
+
+@contextmanager
+def read_once(wanted: Wanted) -> Iterator[Wanted]:
+    """The same with a file that can be read several times, which is there as long as the block lasts."""
+    if isinstance(wanted.file, Remote):
+        yield wanted
+        return
+    with regular_file(wanted.file) as path:
+        yield replace(wanted, file=path)
 
 
 class _Expected:

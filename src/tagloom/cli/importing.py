@@ -22,7 +22,17 @@ from rich.progress import (
 from rich.text import Text
 
 from tagloom import problems
-from tagloom.cli.carrying import Carried, OnBytes, Wanted, carried, file_format, name_of, written_rejected
+from tagloom.cli.carrying import (
+    STANDARD_INPUT,
+    Carried,
+    OnBytes,
+    Wanted,
+    carried,
+    file_format,
+    name_of,
+    read_once,
+    written_rejected,
+)
 from tagloom.cli.options import (
     AllowEmptyOption,
     AllowUnreadableOption,
@@ -43,7 +53,8 @@ from tagloom.cli.options import (
     at_site,
 )
 from tagloom.cli.site import OnRows, Plain, Site
-from tagloom.cli.speaking import err, say, say_json, say_receipt, say_table, tell
+from tagloom.cli.speaking import ProgressLines, err, say, say_json, say_receipt, say_table, tell, warn
+from tagloom.cli.suggesting import explained, suggestions
 from tagloom.mappings import Encoding
 from tagloom.model import Mode, Rejected
 from tagloom.sources import Remote
@@ -52,12 +63,22 @@ app = typer.Typer()
 
 TAGS_SHOWN = 20
 
+FileArgument = Annotated[
+    str,
+    typer.Argument(help="A CSV, NDJSON, JSON or Parquet file, an address such as s3://…, or - for standard input."),
+]
+MappingOption = Annotated[
+    str | None, typer.Option(help="How columns become tags: a TOML or JSON file, or a mapping that is kept.")
+]
+SecretOption = Annotated[
+    str | None, typer.Option(help="The secret of the installation that opens the address, by its name.")
+]
+
 
 @app.command("import")
 def import_file(
-    file: Annotated[
-        str, typer.Argument(help="A CSV, NDJSON, JSON or Parquet file, or an address: https://…, s3://…, sftp://…")
-    ],
+    context: typer.Context,
+    file: FileArgument,
     data: DataOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
@@ -77,12 +98,8 @@ def import_file(
     tag_column: Annotated[str, typer.Option(help="The column of tags.")] = "tag",
     tag: TagForAllOption = None,
     encoding: EncodingOption = "utf-8",
-    mapping: Annotated[
-        str | None, typer.Option(help="How columns become tags: a TOML or JSON file, or a mapping that is kept.")
-    ] = None,
-    secret: Annotated[
-        str | None, typer.Option(help="The secret of the installation that opens the address, by its name.")
-    ] = None,
+    mapping: MappingOption = None,
+    secret: SecretOption = None,
     rejected: RejectedOption = None,
     rejected_rows: RejectedRowsOption = None,
     ttl: TtlOption = None,
@@ -93,7 +110,7 @@ def import_file(
     source = _source(file, secret)
     wanted = Wanted(
         file=source,
-        format=file_format(Path(name_of(source)), format),
+        format=file_format(source, format),
         mode=_mode(mode),
         under=under,
         lowercase=_is_lowered(normalize),
@@ -112,16 +129,21 @@ def import_file(
     )
     _check_writable(rejected, rejected_rows)
     with (
+        read_once(wanted) as wanted,
+        explained(wanted, context),
         at_site(data, url, token, space, environment) as site,
-        bars(source, is_shown=not as_json and err.is_terminal) as (on_bytes, on_rows),
+        bars(wanted.file, is_shown=not as_json) as (on_bytes, on_rows),
         carried(site, wanted, on_bytes, on_rows) as (found, id),
     ):
         listed = 0 if rejected is None else write_rejected(rejected, site, id)
         _write_rows(rejected_rows, site, id)
+        hints = suggestions(wanted, context, is_rejected=True) if found.is_all_rejected and not as_json else []
     _say(wanted, found, is_plan=plan, as_json=as_json)
     count = found.receipt.rejected_count
     if not as_json:
         _tell_rejected(count, rejected, listed, rejected_rows)
+    for hint in hints:
+        warn(hint)
     if count:
         raise typer.Exit(3)
 
@@ -156,6 +178,8 @@ def _source(text: str, secret: str | None) -> Path | Remote:
     """What is meant by FILE. Raises: BadParameter, ParameterInvalid."""
     if "://" in text:
         return Remote(url=text, secret=secret)
+    if text == "-":
+        return STANDARD_INPUT
     path = Path(text)
     if secret is not None:
         raise problems.ParameterInvalid("--secret opens an address; a file needs none.", parameter="secret")
@@ -184,7 +208,7 @@ def _say(wanted: Wanted, found: Carried, *, is_plan: bool, as_json: bool) -> Non
     if as_json:
         say_json({"receipt": receipt, "plan": found.plan} if is_plan else {**receipt, "versions": found.versions})
         return
-    say_receipt(receipt, title=f"{wanted.name} {'would be ' if wanted.is_trial else ''}imported ({wanted.mode})")
+    say_receipt(receipt, title=_title(wanted, found), is_all_rejected=found.is_all_rejected)
     for warning in found.warnings:
         tell(warning)
     if len(found.versions) > 1:
@@ -194,6 +218,12 @@ def _say(wanted: Wanted, found: Carried, *, is_plan: bool, as_json: bool) -> Non
         say(f"{count:,} {'path was' if count == 1 else 'paths were'} lower-cased.")
     if is_plan and found.plan is not None:
         _say_plan(wanted, found.plan)
+
+
+def _title(wanted: Wanted, found: Carried) -> str:
+    if found.is_all_rejected:
+        return f"{wanted.name} {'would not be' if wanted.is_trial else 'was not'} imported: every line was rejected"
+    return f"{wanted.name} {'would be ' if wanted.is_trial else ''}imported ({wanted.mode})"
 
 
 def _say_plan(wanted: Wanted, plan: Plain) -> None:
@@ -227,43 +257,55 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def bars(file: Path | Remote, *, is_shown: bool) -> Iterator[tuple[OnBytes, OnRows]]:
-    """Two bars on standard error, one after the other, when somebody looks: the file being brought, its rows read."""
-    sending = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=err,
-        disable=not is_shown,
-        transient=True,
-    )
-    reading = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        console=err,
-        disable=not is_shown,
-        transient=True,
-    )
+    """Says on standard error how much of the file was brought, and then how many of its rows were read.
+
+    Two bars on a terminal, one after the other; lines elsewhere.
+    """
     name, size = name_of(file), file.stat().st_size if isinstance(file, Path) else None
-    sent = sending.add_task(f"{'fetching' if size is None else 'bringing'} {name}", total=size)
-    read = reading.add_task(f"reading {name}", total=None)
-    sending.start()
+    bringing, reading = f"{'fetching' if size is None else 'bringing'} {name}", f"reading {name}"
+    if err.is_terminal or not is_shown:
+        with _two_bars(bringing, reading, size, is_shown=is_shown) as shown:
+            yield shown
+        return
+    lines, done = ProgressLines(), 0
+
+    def on_bytes(count: int) -> None:
+        nonlocal done
+        done += count
+        lines.show(bringing, done, size, "bytes")
+
+    yield on_bytes, lambda rows, total: lines.show(reading, rows, total, "rows")
+
+
+@contextmanager
+def _two_bars(bringing: str, reading: str, size: int | None, *, is_shown: bool) -> Iterator[tuple[OnBytes, OnRows]]:
+    columns = (TextColumn("{task.description}"), BarColumn())
+    first = Progress(
+        *(*columns, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()),
+        console=err,
+        disable=not is_shown,
+        transient=True,
+    )
+    second = Progress(
+        *(*columns, MofNCompleteColumn(), _Rate(), TimeRemainingColumn()),
+        console=err,
+        disable=not is_shown,
+        transient=True,
+    )
+    sent, read = first.add_task(bringing, total=size), second.add_task(reading, total=None)
+    first.start()
 
     def on_rows(rows: int, total: int | None) -> None:
-        if not sending.finished or not reading.live.is_started:
-            sending.stop()
-            reading.start()
-        reading.update(read, completed=rows, total=total)
+        if not first.finished or not second.live.is_started:
+            first.stop()
+            second.start()
+        second.update(read, completed=rows, total=total)
 
     try:
-        yield lambda count: sending.advance(sent, count), on_rows
+        yield lambda count: first.advance(sent, count), on_rows
     finally:
-        sending.stop()
-        reading.stop()
+        first.stop()
+        second.stop()
 
 
 def write_rejected(file: Path, site: Site, id: str) -> int:

@@ -6,11 +6,13 @@ from typing import Annotated
 import msgspec
 import typer
 
-from tagloom.cli.carrying import read_mapping
-from tagloom.cli.options import EnvironmentOption, JsonOption, SpaceOption, TokenOption
-from tagloom.cli.speaking import say_json, say_table, tell
+from tagloom import problems
+from tagloom.cli.carrying import file_format, read_mapping, regular_file
+from tagloom.cli.options import EnvironmentOption, FormatOption, JsonOption, SpaceOption, TokenOption
+from tagloom.cli.options import UrlOption as AnyUrlOption
+from tagloom.cli.speaking import say_json, say_table, tell, warn
+from tagloom.cli.suggesting import proposal_for
 from tagloom.cli.syncing import UrlOption, server_at
-from tagloom.importing.imports import format_of
 from tagloom.syncing.keeping import parse_draft
 
 app = typer.Typer()
@@ -72,23 +74,46 @@ def put_mapping(
 
 @mapping_app.command("propose")
 def propose_mapping(
-    file: Annotated[Path, typer.Argument(help="A CSV, NDJSON or Parquet file; or a sync's draft, as .json.")],
-    url: UrlOption,
+    file: Annotated[Path, typer.Argument(help="A CSV, NDJSON, JSON or Parquet file; or a sync's draft, as .json.")],
+    url: AnyUrlOption = None,
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
     prefix: Annotated[str, typer.Option(help="In front of every tag.")] = "",
+    user_column: Annotated[
+        str | None, typer.Option(help="The column of user ids; found by its name or its cells unless named.")
+    ] = None,
+    format: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a mapping that the first rows suggest, in the form that `mapping put` takes; with --json also the rows."""
-    with server_at(url, token, space, environment) as client:
-        if file.suffix == ".json":
-            source = parse_draft(file.read_bytes()).source
-            proposal = client.propose_source_mapping(msgspec.to_builtins(source))
-        else:
-            proposal = client.propose_mapping(file, format=format_of(file.name))
-    mapping = proposal.mapping | ({"prefix": prefix} if prefix else {})
-    say_json(msgspec.to_builtins(proposal) | {"mapping": mapping} if as_json else mapping)
+    """Print a mapping that the first rows suggest, in the form that `mapping put` takes; with --json also the rows.
+
+    A file is read here. The source of a sync is read by the server of --url.
+    """
+    if _is_draft(file):
+        if url is None:
+            raise problems.ParameterInvalid(f"'{file}' is a sync's draft, whose source a server reads: give --url.")
+        with server_at(url, token, space, environment) as client:
+            draft = parse_draft(file.read_bytes())
+            proposal = msgspec.to_builtins(client.propose_source_mapping(msgspec.to_builtins(draft.source)))
+    else:
+        with regular_file(file) as path:
+            found = proposal_for(path, file_format(file, format), user=user_column)
+        if not found.mapping.columns:
+            warn("No column of it looks like tags. Write the columns of the mapping yourself.")
+        proposal = msgspec.to_builtins(found)
+    mapping = proposal["mapping"] | ({"prefix": prefix} if prefix else {})
+    say_json(proposal | {"mapping": mapping} if as_json else mapping)
+
+
+def _is_draft(file: Path) -> bool:
+    """Whether a file is a sync's draft: one JSON object with a source, and no list of records."""
+    if file.suffix.lower() != ".json":
+        return False
+    try:
+        return "source" in msgspec.json.decode(file.read_bytes(), type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return False
 
 
 @mapping_app.command("drop")

@@ -39,8 +39,19 @@ def going_on(says: str, note: Callable[[], None] = lambda: None) -> Iterator[Non
     _ending.says, _ending.note = says, note
     try:
         yield
-    finally:
+    except KeyboardInterrupt:
+        # The command ends, and its last word is still to be said.
+        _ending.note = before[1]
+        raise
+    except BaseException:
         _ending.says, _ending.note = before
+        raise
+    _ending.says, _ending.note = before
+
+
+def say_when_stopped(says: str) -> None:
+    """Within `going_on`: what to say instead, once it is known what the interrupted command has done."""
+    _ending.says = says
 
 
 @contextmanager

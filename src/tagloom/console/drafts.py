@@ -97,7 +97,7 @@ def _shown_source(source: SyncSource) -> dict[str, str]:
                 "secret": source.secret,
                 "query": source.query,
                 "cursor": source.cursor or "",
-                "cursor_start": source.cursor_start,
+                "cursor_start": str(source.cursor_start),
             }
         case FilesSource():
             return {"kind": "files", "glob": source.glob}

@@ -582,15 +582,6 @@ def _check_mirror(asked: Asked, request: Request) -> None:
     if request.mode != "mirror":
         return
     if not asked.accepted_lines and not request.allow_empty:
-        raise _mirror_empty(asked, request)
+        raise refusals.mirror_empty(request.under, asked.rejected_count)
     if asked.doubtful.unknown_lines and not request.allow_unreadable:
         raise refusals.mirror_unreadable(asked.doubtful.unknown_lines, asked.doubtful.first, request.under)
-
-
-def _mirror_empty(asked: Asked, request: Request) -> problems.MirrorEmpty:
-    where = f" at or below '{request.under}'" if request.under else ""
-    return problems.MirrorEmpty(
-        f"The body has no line that can be taken, so the mirror would take every tag{where} from everybody. "
-        "Ask for that with allow_empty=true.",
-        rejected_count=asked.rejected_count,
-    )

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from tagloom import limits, problems
 from tagloom.cells import Cell
 from tagloom.importing.folder import compression_at
+from tagloom.importing.personal_data import EMAIL, are_personal, is_id_name, is_personal_name
 from tagloom.intake.headers import USER_NAMES, snake
 from tagloom.intake.looking import bytes_of_beginning, read_records
 from tagloom.intake.oddities import OddIds
@@ -54,8 +55,6 @@ TAG_NAMES = ("tag", "tag_path", "segment")
 LIST_NAMES = ("tags", "segments", "interests", "labels")
 # What the objects of a list call what they are; the list's own name says more.
 GENERIC_NAMES = ("id", "name", "value", "key", "title", "slug")
-# Numbers that measure nothing.
-CODE_NAMES = ("id", "zip", "zip_code", "postcode", "postal_code", "phone", "telephone", "mobile")
 NOTHING = ("no", "none", "n/a", "na", "null", "nan", "-")
 SEPARATORS = ";|,"
 # More different cells than this are measurements or names, which make no tags.
@@ -191,9 +190,14 @@ def beginning_in(chunks: Iterable[bytes], format: ImportFormat) -> Beginning:
         return beginning_of(path, format, compression_at(path))
 
 
-def propose(beginning: Beginning) -> Proposal:
-    """A mapping for a file that begins so. It has no columns when none looks like tags."""
-    mapping = proposed_mapping(beginning.names, [row.cells for row in beginning.rows if row.fault is None])
+def propose(beginning: Beginning, *, user: str | None = None) -> Proposal:
+    """A mapping for a file that begins so, with `user` as the column of users where it is known.
+
+    It has no columns when none looks like tags. Raises: ColumnsInvalid: the file has no column `user`.
+    """
+    if user is not None and user not in beginning.names:
+        raise columns_missing(beginning.names, [[user]])
+    mapping = proposed_mapping(beginning.names, [row.cells for row in beginning.rows if row.fault is None], user=user)
     mapping = replace(mapping, encoding=beginning.encoding)
     return Proposal(
         mapping=mapping,
@@ -256,10 +260,10 @@ def _ends_openly(path: Path, compression: Compression) -> bool:
 # What a column looks like.
 
 
-def proposed_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Mapping:
+def proposed_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]], *, user: str | None = None) -> Mapping:
     """What these rows of these columns look like: pure, and the same each time."""
     columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
-    user, visitor = _people(columns)
+    user, visitor = _people(columns) if user is None else (user, None)
     branches = dict(zip(names, levels_of(names), strict=True))
     found: list[Column] = []
     for name, cells in columns.items():
@@ -277,25 +281,30 @@ def _people(columns: dict[str, list[Cell]]) -> tuple[str | None, str | None]:
     user = next((by_name[name] for name in USER_NAMES if name in by_name), None)
     visitor = next((by_name[name] for name in VISITOR_NAMES if name in by_name), None)
     if user is None and visitor is None:
-        is_key = (name for name, cells in columns.items() if all(cells) and len(set(cells)) == len(cells))
-        user = next(is_key, next(iter(columns)))
+        keys = [name for name, cells in columns.items() if all(cells) and len(set(cells)) == len(cells)]
+        user = next((name for name in keys if is_id_name(snake(name))), next(iter(keys), next(iter(columns))))
     return user, visitor
 
 
 def _proposed_column(name: str, branch: str, cells: Sequence[Cell]) -> Column | None:
     title, texts = _title(name), _texts(cells)
-    if not texts:
+    if not texts or is_id_name(title):
         return None
     is_divided = any(isinstance(cell, tuple) for cell in cells)
-    if title in TAG_NAMES and not is_divided and len(texts) == len(cells):
-        return TagColumn(column=name, steps=_steps(texts))
-    if title in (*TAG_NAMES, *LIST_NAMES):
-        return _proposed_list(name, separator_of(texts), texts)
     distinct = set(texts)
+    if title in (*TAG_NAMES, *LIST_NAMES):
+        # Whoever calls them tags says what they are; an e-mail address is none all the same.
+        if any(EMAIL.search(text) for text in distinct):
+            return None
+        if title in TAG_NAMES and not is_divided and len(texts) == len(cells):
+            return TagColumn(column=name, steps=_steps(texts))
+        return _proposed_list(name, separator_of(texts), texts)
     if {text.strip().casefold() for text in distinct} <= {*TRUE, *FALSE}:
         return FlagColumn(column=name, yes=branch)
+    if is_personal_name(title) or are_personal(texts):
+        return None
     if all(NUMBER.fullmatch(text.strip()) for text in distinct):
-        return _proposed_numbers(name, title, branch, texts)
+        return _proposed_numbers(name, branch, texts)
     separator = separator_of(texts)
     if not is_divided and _is_list(texts, separator):
         return _proposed_list(name, separator, texts)
@@ -307,9 +316,8 @@ def _proposed_list(name: str, separator: str, texts: Sequence[str]) -> ListColum
     return ListColumn(column=name, separator=separator, steps=_steps(parts))
 
 
-def _proposed_numbers(name: str, title: str, branch: str, texts: Sequence[str]) -> Column | None:
-    is_code = title in CODE_NAMES or title.endswith("_id")
-    if is_code or any(re.match(r"0\d", text.strip()) for text in texts):
+def _proposed_numbers(name: str, branch: str, texts: Sequence[str]) -> Column | None:
+    if any(re.match(r"0\d", text.strip()) for text in texts):
         return None
     if len(set(texts)) <= VALUES_MAX:
         return ValueColumn(column=name, branch=branch)

@@ -14,7 +14,7 @@ from contextlib import closing, suppress
 import structlog
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom import limits, problems, refusals
 from tagloom.expiry import stored_said
 from tagloom.foresight import Foresight
 from tagloom.importing.imports import Imports, tally_of
@@ -212,8 +212,8 @@ class Worker:
         unreadable: str | None = None
         try:
             plan = self._plan(environment, run)
-        except problems.MirrorEmpty as problem:
-            self._hold(run, "source-empty", problem.detail, None)
+        except problems.MirrorEmpty:
+            self._hold(run, "source-empty", _says_empty(run), None)
             return
         except MirrorUnreadable as problem:
             unreadable = problem.detail
@@ -295,8 +295,8 @@ class Worker:
                     return
             else:
                 self._apply(environment, run, None)
-        except problems.MirrorEmpty as problem:
-            self._hold(run, "source-empty", problem.detail, None)
+        except problems.MirrorEmpty:
+            self._hold(run, "source-empty", _says_empty(run), None)
             return
         except MirrorUnreadable as problem:
             self._hold(run, "lines-unreadable", problem.detail, run.plan)
@@ -350,6 +350,10 @@ class Worker:
 
     def _say(self, run: Import, receipt: Receipt) -> None:
         log.debug("import.step", run=run.id, version=receipt.version, added=receipt.added, removed=receipt.removed)
+
+
+def _says_empty(run: Import) -> str:
+    return f"{refusals.says_mirror_empty(run.under)} Approve the run if that is meant, or cancel it."
 
 
 def _request(run: Import, rejected_max: int) -> Request:

@@ -220,4 +220,5 @@ def parse_draft(body: bytes) -> SyncDraft:
         return msgspec.json.decode(body, type=SyncDraft)
     except msgspec.DecodeError as error:
         says, _, place = str(error).partition(" - at `")
-        raise problems.SyncInvalid(f"{says}.", field=place.rstrip("`") or "$") from error
+        field = place.rstrip("`") or "$"
+        raise problems.SyncInvalid(f"{field}: {says}.", field=field) from error

@@ -128,7 +128,7 @@ def _queried(
     source: SqlSource, url: str, cursor: str | None, rows_at_once: int, seconds: int, is_over: IsOver
 ) -> AbstractContextManager[sql.CursorResult[Any]]:
     """What the database answers, some rows at a time, while the block lasts. Raises: SourceUnreadable."""
-    given = {} if source.cursor is None else {"cursor": cursor if cursor is not None else source.cursor_start}
+    given = {} if source.cursor is None else {"cursor": cursor if cursor is not None else str(source.cursor_start)}
     return queried(source.query, url, given, rows_at_once=rows_at_once, seconds=seconds, is_over=is_over)
 
 

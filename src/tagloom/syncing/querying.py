@@ -39,6 +39,12 @@ _WRITES = re.compile(
     r"\b(insert|update|delete|merge|into|create|drop|alter|truncate|grant|revoke|call|exec|execute|copy|attach|vacuum)\b",
     re.IGNORECASE,
 )
+# The drivers that Tagloom's extras install, by the database: the extra, and the address that means its driver.
+_EXTRAS: Mapping[str, tuple[str, str]] = {
+    "mysql": ("mysql", "mysql://"),
+    "mariadb": ("mysql", "mariadb://"),
+    "mssql": ("odbc", "mssql+pyodbc://"),
+}
 _GUARDED = frozenset({"sqlite", "postgresql"})
 _MAY = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 
@@ -58,7 +64,7 @@ def queried(
     `seconds`, or `is_over` says so.
     """
     with _translated(url):
-        place = sql.make_url(url)
+        place = address_of(url)
         check_reads(query, place.get_backend_name())
         engine = _engine_of(place, seconds)
         is_postgres = place.get_backend_name() == "postgresql"
@@ -98,7 +104,38 @@ def check_reads(query: str, backend: str) -> None:
         )
 
 
+def address_of(url: str) -> sql.URL:
+    """Returns the parsed address of a database. One of MySQL or MariaDB without a driver means the extra's, PyMySQL."""
+    place = sql.make_url(url)
+    return place.set(drivername=f"{place.drivername}+pymysql") if place.drivername in ("mysql", "mariadb") else place
+
+
 def _engine_of(place: sql.URL, seconds: int) -> sql.Engine:
+    """Returns an engine that opens a connection for each use. Raises: SourceUnreadable: its driver is missing."""
+    try:
+        return _created(place, seconds)
+    except (ImportError, sql.exc.NoSuchModuleError) as error:
+        raise _driver_missing(place, error) from error
+
+
+def _driver_missing(place: sql.URL, error: Exception) -> problems.SourceUnreadable:
+    name, backend = printable(place.drivername), place.drivername.partition("+")[0]
+    if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
+        # The package is there, and a library of the system that it needs is not: pyodbc without unixODBC.
+        return problems.SourceUnreadable(
+            f"The driver of '{name}' cannot be loaded: {printable(str(error))}. Install that library of the system."
+        )
+    says = f"The driver of '{name}' is not installed where Tagloom runs."
+    extra, address = ("odbc", f"{backend}+pyodbc://") if "pyodbc" in name else _EXTRAS.get(backend, ("", ""))
+    if not extra:
+        return problems.SourceUnreadable(f"{says} Install the Python package that brings it, as SQLAlchemy names it.")
+    return problems.SourceUnreadable(
+        f'{says} Install the extra: pip install "tagloom[{extra}]", and begin the address with {address}',
+        suggestion=f"tagloom[{extra}]",
+    )
+
+
+def _created(place: sql.URL, seconds: int) -> sql.Engine:
     backend, driver = place.get_backend_name(), place.get_driver_name()
     if backend == "sqlite":
         return sql.create_engine(place, poolclass=sql.NullPool, creator=lambda: _open_file(place))

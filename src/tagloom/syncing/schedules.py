@@ -1,5 +1,6 @@
 """When a sync runs by itself: a cron expression in a time zone."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,6 +11,17 @@ from tagloom import problems
 from tagloom.syncs import Schedule
 from tagloom.tags import printable
 
+# What cron itself takes in place of the five fields.
+NICKNAMES: Mapping[str, str] = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+
 
 def check_schedule(schedule: Schedule) -> Schedule:
     """The schedule itself, when it has a next time.
@@ -18,13 +30,14 @@ def check_schedule(schedule: Schedule) -> Schedule:
     """
     _zone(schedule.zone)
     try:
-        next(CronSim(schedule.cron, datetime(2024, 1, 1, tzinfo=UTC)))
+        next(CronSim(_fields(schedule), datetime(2024, 1, 1, tzinfo=UTC)))
     except CronSimError as error:
         raise problems.SyncInvalid(
             f"'{printable(schedule.cron)}' is no cron expression: {error}.",
             field="$.schedule.cron",
             value=printable(schedule.cron),
-            rule="minute, hour, day of the month, month, day of the week, such as 0 6 * * 1-5",
+            rule="minute, hour, day of the month, month, day of the week, such as 0 6 * * 1-5, or "
+            f"{', '.join(NICKNAMES)}",
         ) from error
     except StopIteration as error:
         raise problems.SyncInvalid(
@@ -42,7 +55,7 @@ def next_after(schedule: Schedule, seconds: float) -> float:
     1764048600.0
     """
     start = datetime.fromtimestamp(seconds, _zone(schedule.zone))
-    return next(CronSim(schedule.cron, start)).timestamp()
+    return next(CronSim(_fields(schedule), start)).timestamp()
 
 
 def in_words(schedule: Schedule) -> str:
@@ -51,7 +64,12 @@ def in_words(schedule: Schedule) -> str:
     >>> in_words(Schedule(cron="30 6 * * 1-5"))
     'At 06:30 on Monday through Friday'
     """
-    return str(CronSim(schedule.cron, datetime(2024, 1, 1, tzinfo=UTC)).explain())
+    return str(CronSim(_fields(schedule), datetime(2024, 1, 1, tzinfo=UTC)).explain())
+
+
+def _fields(schedule: Schedule) -> str:
+    """The five fields of an expression, also when it is a nickname such as `@daily`."""
+    return NICKNAMES.get(schedule.cron.strip().lower(), schedule.cron)
 
 
 @lru_cache(maxsize=64)

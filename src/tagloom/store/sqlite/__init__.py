@@ -194,7 +194,8 @@ class SqliteDatabase:
         return SqliteStorage(self, environment)
 
     def backup(self, target: Path) -> None:
-        """A consistent copy of the file as of now, while others go on writing."""
+        """A consistent copy of the file as of now, while others go on writing. Only this user can read it."""
+        target.touch(mode=0o600, exist_ok=False)
         with _translated(), sqlite3.connect(target) as copy:
             self.reader().backup(copy, pages=4_096)
         copy.close()
