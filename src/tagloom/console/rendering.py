@@ -13,6 +13,7 @@ import msgspec
 from markupsafe import Markup
 
 from tagloom import problems
+from tagloom.console.editing import opened
 from tagloom.retention import retention_text
 from tagloom.rules import Rule
 from tagloom.syncs import sync_named
@@ -71,6 +72,9 @@ class Renderer:
             day=day,
             moment=moment,
             rule_text=rule_text,
+            opened=opened,
+            capitalize_first=capitalize_first,
+            event_detail=event_detail,
             browser=browser,
             plural=plural,
             sync_named=sync_named,
@@ -157,6 +161,29 @@ def initials(name: str) -> str:
     """
     words = [word for word in name.replace("@", " @").split() if word[0].isalnum()]
     return "".join(word[0].upper() for word in (words[:1] + words[1:][-1:])) or "?"
+
+
+def capitalize_first(text: str) -> str:
+    """A sentence whose first letter is a capital; all others stay as they are.
+
+    >>> capitalize_first("renamed from “VIP”")
+    'Renamed from “VIP”'
+    """
+    return text[:1].upper() + text[1:]
+
+
+def event_detail(name: str, value: Any) -> str:
+    """One thing that an event tells beside its subject, in words.
+
+    >>> event_detail("invited_by", "ada@example.org"), event_detail("scopes", ["tags:read", "tags:write"])
+    ('invited by ada@example.org', 'scopes tags:read, tags:write')
+    >>> event_detail("expires_at", "2027-11-29T10:00:00Z")
+    'expires on 29 Nov 2027'
+    """
+    if isinstance(value, str) and name.endswith("_at"):
+        return f"{name.removesuffix('_at')} on {day(value)}"
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return f"{name.replace('_', ' ')} {text}"
 
 
 def levels(path: str) -> list[str]:
