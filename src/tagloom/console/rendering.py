@@ -1,6 +1,7 @@
 """Templates become HTML. Everything that is shown is escaped; nothing here decides anything."""
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -73,6 +74,7 @@ class Renderer:
             moment=moment,
             rule_text=rule_text,
             opened=opened,
+            plain=plain,
             capitalize_first=capitalize_first,
             event_detail=event_detail,
             browser=browser,
@@ -184,6 +186,26 @@ def event_detail(name: str, value: Any) -> str:
         return f"{name.removesuffix('_at')} on {day(value)}"
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return f"{name.replace('_', ' ')} {text}"
+
+
+# A parameter of the API, such as `allow_empty=true`, and a place in a body, such as `at $.from`.
+_PARAMETER = re.compile(r"\b[a-z]+(_[a-z]+)*=[a-z]+\b")
+_PLACE = re.compile(r",? at \$[\w.\[\]]*")
+_SENTENCE_END = re.compile(r"(?<=[.?]) (?=[A-Z])")
+
+
+def plain(detail: str) -> str:
+    """What a problem or a hold says, without the sentences that only tell what to send to the API.
+
+    The page has a button in their place.
+
+    >>> plain("Nothing would be left. Ask for that with allow_empty=true.")
+    'Nothing would be left.'
+    >>> plain("'x' is no time, at $.from.")
+    "'x' is no time."
+    """
+    said = _SENTENCE_END.split(_PLACE.sub("", detail))
+    return " ".join(each for each in said if not _PARAMETER.search(each)) or detail
 
 
 def levels(path: str) -> list[str]:
