@@ -19,7 +19,7 @@ def parse_id(text: str, *, field: str = "id") -> str:
         raise _refused(f"has {len(text)} characters; at most {limits.CHARACTERS_PER_ID_MAX} are allowed", text, field)
     for position, character in enumerate(text):
         if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
-            raise _refused(f"has the control character U+{ord(character):04X} at position {position}", text, field)
+            raise _refused(f"has the control character U+{ord(character):04X} at character {position + 1}", text, field)
     return text
 
 

@@ -37,7 +37,7 @@ def parse_tag(text: str) -> TagPath:
     for position, character in enumerate(path):
         if character.isupper() or character.istitle():
             raise _refused(
-                problems.TagHasCapital, path, position, f"has a capital at position {position}", "lower case"
+                problems.TagHasCapital, path, position, f"has a capital at character {position + 1}", "lower case"
             )
         if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
             code = f"U+{ord(character):04X}"
@@ -45,7 +45,7 @@ def parse_tag(text: str) -> TagPath:
                 problems.TagHasControl,
                 path,
                 position,
-                f"has the control character {code} at position {position}",
+                f"has the control character {code} at character {position + 1}",
                 "no controls",
             )
     levels = path.split("/")
@@ -76,11 +76,11 @@ def _check_level(path: str, level: str, position: int) -> None:
             problems.TagHasEmptyLevel,
             path,
             position,
-            f"has an empty level at position {position}",
+            f"has an empty level at character {position + 1}",
             "no empty level",
         )
     if len(level) > limits.CHARACTERS_PER_LEVEL_MAX:
-        detail = f"has a level of {len(level)} characters at position {position}"
+        detail = f"has a level of {len(level)} characters at character {position + 1}"
         raise _refused(problems.TagLevelTooLong, path, position, detail, "at most 64 characters a level")
     for offset, character in enumerate(level):
         if character.isspace() and (offset in (0, len(level) - 1) or level[offset - 1].isspace()):
@@ -89,7 +89,7 @@ def _check_level(path: str, level: str, position: int) -> None:
                 problems.TagHasStraySpace,
                 path,
                 where,
-                f"has a stray space at position {where}",
+                f"has a stray space at character {where + 1}",
                 "single inner spaces",
             )
 

@@ -36,13 +36,13 @@ def test_all_problems_are_listed_the_base_first() -> None:
 
 
 def test_the_document_says_type_title_status_and_detail_before_its_members() -> None:
-    problem = problems.TagHasCapital("'A' has a capital at position 0.", value="A", position=0, suggestion="a")
+    problem = problems.TagHasCapital("'A' has a capital at character 1.", value="A", position=0, suggestion="a")
 
     assert list(problem.document().items()) == [
         ("type", "/problems/tag-has-capital"),
         ("title", "A tag must not contain capital letters."),
         ("status", 422),
-        ("detail", "'A' has a capital at position 0."),
+        ("detail", "'A' has a capital at character 1."),
         ("value", "A"),
         ("position", 0),
         ("suggestion", "a"),

@@ -8,7 +8,17 @@ import msgspec
 
 from tagloom import problems
 from tagloom.importing.proposing import Beginning, bands_at, bounds_of, levels_of, rows_read, separator_of
-from tagloom.mappings import NUMBER, BandsColumn, Column, FlagColumn, ListColumn, TagColumn, ValueColumn, Way
+from tagloom.mappings import (
+    NUMBER,
+    BandsColumn,
+    Column,
+    Encoding,
+    FlagColumn,
+    ListColumn,
+    TagColumn,
+    ValueColumn,
+    Way,
+)
 from tagloom.mappings import Mapping as Meaning
 
 ROWS_SHOWN = 5
@@ -127,8 +137,15 @@ def read_fields(form: Mapping[str, Sequence[str]]) -> tuple[ColumnFields, ...]:
     return found
 
 
-def mapping_of(fields: Sequence[ColumnFields], *, prefix: str, base: Meaning) -> Meaning:
-    """What the fields mean; all that they do not say is as in `base`.
+def mapping_of(
+    fields: Sequence[ColumnFields],
+    *,
+    prefix: str,
+    base: Meaning,
+    tags: tuple[str, ...] | None = None,
+    encoding: Encoding | None = None,
+) -> Meaning:
+    """What the fields mean; all that they do not say, and what is None, is as in `base`.
 
     Raises: MappingInvalid: two columns name the users, or a bound is no number.
     """
@@ -144,9 +161,9 @@ def mapping_of(fields: Sequence[ColumnFields], *, prefix: str, base: Meaning) ->
         visitor=people.get("visitor"),
         columns=tuple(_columns(fields)),
         prefix=prefix,
-        tags=base.tags,
+        tags=base.tags if tags is None else tags,
         unnamed=base.unnamed,
-        encoding=base.encoding,
+        encoding=base.encoding if encoding is None else encoding,
         header=base.header,
         ignore=base.ignore,
     )

@@ -5,7 +5,7 @@ Every button of the builder is a step, which the server carries out; so the buil
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, get_args
+from typing import Literal, assert_never, get_args
 
 import msgspec
 
@@ -189,6 +189,35 @@ def stepped(group: Group, step: Step, at: Place) -> Group:
         return (*rest[:to], of[index], *rest[to:])
 
     return _changed(group, tuple(above), moved)
+
+
+def focus_after(group: Group, step: Step, at: Place) -> str:
+    """Where the focus belongs in the tree after a step: the name of a field, or the step of a button.
+
+    That is the field of what was added, the same button of what was moved, and else the button that adds to the group.
+    """
+    match step:
+        case "add-tag" | "add-tribe" | "add-group":
+            inner = (*at, len(_group_at(group, at).of) - 1)
+            return f"value:{name_of((*inner, 0) if step == 'add-group' else inner)}"
+        case "up" | "down":
+            last = len(_group_at(group, at[:-1]).of) - 1
+            index = max(0, at[-1] - 1) if step == "up" else min(last, at[-1] + 1)
+            # At an end the button is off, and the one of the other direction is at hand.
+            end, other = (0, "down") if step == "up" else (last, "up")
+            return f"{other if index == end else step}:{name_of((*at[:-1], index))}"
+        case "remove" | "ungroup":
+            return f"add-tag:{name_of(at[:-1])}"
+        case _:
+            assert_never(step)
+
+
+def _group_at(group: Group, at: Place) -> Group:
+    for index in at:
+        part = group.of[index]
+        assert isinstance(part, Group), "a step was taken in it"
+        group = part
+    return group
 
 
 def _changed(group: Group, at: Place, change: Change) -> Group:

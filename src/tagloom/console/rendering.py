@@ -1,6 +1,7 @@
 """Templates become HTML. Everything that is shown is escaped; nothing here decides anything."""
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import msgspec
 from markupsafe import Markup
 
 from tagloom import problems
+from tagloom.console.editing import opened
 from tagloom.retention import retention_text
 from tagloom.rules import Rule
 from tagloom.syncs import sync_named
@@ -71,6 +73,10 @@ class Renderer:
             day=day,
             moment=moment,
             rule_text=rule_text,
+            opened=opened,
+            plain=plain,
+            capitalize_first=capitalize_first,
+            event_detail=event_detail,
             browser=browser,
             plural=plural,
             sync_named=sync_named,
@@ -157,6 +163,49 @@ def initials(name: str) -> str:
     """
     words = [word for word in name.replace("@", " @").split() if word[0].isalnum()]
     return "".join(word[0].upper() for word in (words[:1] + words[1:][-1:])) or "?"
+
+
+def capitalize_first(text: str) -> str:
+    """A sentence whose first letter is a capital; all others stay as they are.
+
+    >>> capitalize_first("renamed from “VIP”")
+    'Renamed from “VIP”'
+    """
+    return text[:1].upper() + text[1:]
+
+
+def event_detail(name: str, value: Any) -> str:
+    """One thing that an event tells beside its subject, in words.
+
+    >>> event_detail("invited_by", "ada@example.org"), event_detail("scopes", ["tags:read", "tags:write"])
+    ('invited by ada@example.org', 'scopes tags:read, tags:write')
+    >>> event_detail("expires_at", "2027-11-29T10:00:00Z")
+    'expires on 29 Nov 2027'
+    """
+    if isinstance(value, str) and name.endswith("_at"):
+        return f"{name.removesuffix('_at')} on {day(value)}"
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return f"{name.replace('_', ' ')} {text}"
+
+
+# A parameter of the API, such as `allow_empty=true`, and a place in a body, such as `at $.from`.
+_PARAMETER = re.compile(r"\b[a-z]+(_[a-z]+)*=[a-z]+\b")
+_PLACE = re.compile(r",? at \$[\w.\[\]]*")
+_SENTENCE_END = re.compile(r"(?<=[.?]) (?=[A-Z])")
+
+
+def plain(detail: str) -> str:
+    """What a problem or a hold says, without the sentences that only tell what to send to the API.
+
+    The page has a button in their place.
+
+    >>> plain("Nothing would be left. Ask for that with allow_empty=true.")
+    'Nothing would be left.'
+    >>> plain("'x' is no time, at $.from.")
+    "'x' is no time."
+    """
+    said = _SENTENCE_END.split(_PLACE.sub("", detail))
+    return " ".join(each for each in said if not _PARAMETER.search(each)) or detail
 
 
 def levels(path: str) -> list[str]:

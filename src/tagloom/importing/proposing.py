@@ -96,6 +96,10 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+# The column of a file that is nothing but ids.
+IDS_COLUMN = "user"
+
+
 class FirstRow(NamedTuple):
     """One of the first rows; `fault` says why it cannot be understood."""
 
@@ -137,6 +141,18 @@ def beginning_of(path: Path, format: ImportFormat, compression: Compression) -> 
     if format == "parquet" or _is_utf8(path, compression):
         return _beginning(path, format, compression, "utf-8")
     return _beginning(path, format, compression, "windows-1252")
+
+
+def without_header(beginning: Beginning) -> Beginning:
+    """The same when its only line of a name may be an id: a CSV of one column that is not called as ids are.
+
+    Its column is `IDS_COLUMN` then, and what stood in the place of the header is the first of its rows. A mapping whose
+    header is `if-any` reads it so, and says itself when the first line is no id.
+    """
+    if len(beginning.names) != 1 or snake(beginning.names[0]) in USER_NAMES:
+        return beginning
+    (first,) = beginning.names
+    return beginning._replace(names=(IDS_COLUMN,), rows=[FirstRow(1, [first], None), *beginning.rows])
 
 
 def _is_utf8(path: Path, compression: Compression) -> bool:

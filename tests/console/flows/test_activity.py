@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from tagloom.console.views import activity
 from tagloom.model import Origin, Person
 from tagloom.store.port import Request
+from tagloom.tags import parse_tag
 from tests.bodies import Line, part
 from tests.console.conftest import Open
 from tests.console.flows.seen import tags_of, toast
@@ -42,6 +43,16 @@ def test_activity_is_filtered_and_a_batch_is_undone_from_it(open_page: Open, ser
     assert tags_of(served, "new") == ()
 
 
+def test_a_toast_of_an_undo_says_nothing_of_what_it_did_not_do(open_page: Open, served: Served) -> None:
+    environment = served.loom.installation.control.get_environment("main", "production")
+    receipt = served.loom.catalogue.put_tag(environment, parse_tag("new/tag"), Origin("bob"), description="")
+    page = open_page("developer")
+    page.goto(f"{PLACE}/activity/batch?version={receipt.version}")
+    page.get_by_role("button", name="Undo this version").click()
+
+    expect(toast(page)).to_have_text(re.compile(rf"^\s*Version {receipt.version} was undone\.\s"))
+
+
 def test_the_undo_of_a_large_batch_is_counted_after_the_page_is_there(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,5 +77,5 @@ def test_the_undo_of_all_from_a_source_is_counted_after_the_page_is_there(
 
     expect(page.locator("#effect .effect")).to_contain_text("−77,091")
     page.get_by_role("button", name="Undo them").click()
-    expect(toast(page)).to_contain_text("77,091 removed")
+    expect(toast(page)).to_contain_text("77,091 taggings removed")
     assert tags_of(served, CUSTOMER) == ()

@@ -41,6 +41,7 @@ def test_a_file_is_dropped_mapped_looked_at_applied_mended_and_undone(
     page.get_by_role("button", name="Read the first rows").click()
     expect(page.locator("tr", has_text="new-1")).to_contain_text("crm/score/up-to-5")
     expect(page.locator("tr", has_text="is neither yes nor no")).to_be_visible()
+    page.get_by_text("More: an end").click()
     page.get_by_label("Keep this mapping as").fill("customers")
     page.get_by_role("button", name="See what it would do").click()
 
@@ -83,12 +84,68 @@ def test_a_file_is_dropped_mapped_looked_at_applied_mended_and_undone(
     expect(page.locator("tbody tr").nth(1)).to_contain_text("applied and undone")
 
 
+def test_a_list_of_ids_gives_everybody_in_it_one_tag(open_page: Open, served: Served, tmp_path: Path) -> None:
+    file = tmp_path / "ids.csv"
+    file.write_text(f"{CUSTOMER}\nnew-1\n")
+    page = open_page("developer")
+    upload(page, file)
+    expect(page.get_by_label("What user means")).to_have_value("user")
+    page.get_by_label("One tag for everybody in this file").fill("campaigns/spring")
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.locator(".effect")).to_contain_text("campaigns/spring")
+    page.get_by_role("button", name="Apply to production").click()
+    expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
+
+    # The first line is a person too.
+    assert "campaigns/spring" in tags_of(served, CUSTOMER)
+    assert tags_of(served, "new-1") == ("campaigns/spring",)
+
+
+def test_what_looks_wrong_in_a_file_is_said_before_it_runs(open_page: Open, tmp_path: Path) -> None:
+    file = tmp_path / "odd.csv"
+    file.write_bytes("user,city\nNULL,Köln\nnew-1,Bonn\n".encode("windows-1252"))
+    page = open_page("developer")
+    upload(page, file)
+    expect(page.get_by_text("such as NULL or N/A")).to_be_visible()
+    expect(page.get_by_label("How its text is written")).to_have_value("windows-1252")
+    page.get_by_role("button", name="See what it would do").click()
+
+    expect(page.get_by_role("button", name="Apply to production")).to_be_visible()
+    expect(page.locator(".note", has_text="such as NULL or N/A").first).to_be_visible()
+    expect(page.locator(".effect")).to_contain_text("city/köln")
+
+
+def test_a_mirror_with_unreadable_lines_says_so_and_has_its_next_step_as_a_button(
+    open_page: Open, served: Served, tmp_path: Path
+) -> None:
+    environment = served.loom.installation.control.get_environment("main", "production")
+    lines = [Line(Person("user", f"crm-{n}"), ("crm/a",)) for n in range(3)]
+    served.loom.population(environment).apply([part(lines)], Request(mode="add", origin=Origin("night-job")))
+    file = tmp_path / "crm.csv"
+    file.write_text("user,tag\ncrm-0,crm/a\ncrm-1,crm/a\n,x,y,z\n")
+    page = open_page("developer")
+    upload(page, file)
+    page.get_by_label("What tag means").select_option("tag")
+    page.get_by_label("What to do").select_option("mirror")
+    page.get_by_label("Only at or below").fill("crm")
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.locator(".note", has_text="It was not applied")).to_contain_text("Correct the file.")
+    expect(page.locator("main")).not_to_contain_text("allow_unreadable")
+    expect(page.get_by_role("link", name="See these lines with their reasons")).to_be_visible()
+    page.get_by_role("button", name="Apply without these lines").click()
+    expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
+
+    assert tags_of(served, "crm-2") == ()
+    assert tags_of(served, "crm-1") == ("crm/a",)
+
+
 def test_what_a_file_gives_can_end_by_itself(open_page: Open, served: Served, tmp_path: Path) -> None:
     file = tmp_path / "trial.csv"
     file.write_text("user,tag\nnew-1,trial\n")
     page = open_page("developer")
     upload(page, file)
     lasts, until = page.get_by_label("What is given lasts"), page.get_by_label("Or until (UTC)")
+    page.get_by_text("More: an end").click()
     lasts.fill("a while")
     page.get_by_role("button", name="See what it would do").click()
     expect(page.get_by_text("'a while' is no ttl")).to_be_visible()

@@ -69,6 +69,56 @@ def test_a_person_is_found_and_their_tags_are_changed_by_hand(open_page: Open, s
     expect(page).not_to_have_url(re.compile("user="))
 
 
+def test_tag_after_tag_is_added_without_a_click_between(open_page: Open, served: Served) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?user={CUSTOMER}")
+    entry = page.get_by_label("Add a tag")
+
+    entry.fill("tier/gold")
+    page.get_by_role("button", name="Add tag").click()
+    expect(page.locator(".person-tags .chips")).to_contain_text("tier/gold")
+    expect(entry).to_be_focused()
+    page.keyboard.type("beta")
+    page.keyboard.press("Enter")
+    expect(page.locator(".person-tags .chips")).to_contain_text("beta")
+    expect(entry).to_be_focused()
+
+    assert {"tier/gold", "beta"} <= set(tags_of(served, CUSTOMER))
+
+
+def test_the_row_whose_panel_is_open_is_marked_until_it_closes(open_page: Open) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?search={CUSTOMER[:2]}")
+    row = page.get_by_role("link", name=CUSTOMER)
+    row.click()
+    expect(row).to_have_attribute("aria-current", "true")
+    expect(page.locator("[data-opens][aria-current]")).to_have_count(1)
+    page.reload()
+    expect(page.locator("[data-opens][aria-current]")).to_have_text(CUSTOMER)
+
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-opens][aria-current]")).to_have_count(0)
+
+
+def test_a_panel_has_one_scroll(open_page: Open, served: Served) -> None:
+    environment = served.loom.installation.control.get_environment("main", "production")
+    tags = [f"many/t{n}" for n in range(80)]
+    served.loom.population(environment).apply(
+        [part([user(CUSTOMER, *tags)])], Request(mode="add", origin=Origin("bob"))
+    )
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?user={CUSTOMER}")
+    expect(page.locator(".person-tags .chips")).to_contain_text("t79")
+
+    scrolls = page.evaluate(
+        """() => [...document.querySelectorAll("#panel, #panel *")]
+        .filter((each) => each.scrollHeight > each.clientHeight + 1
+          && ["auto", "scroll"].includes(getComputedStyle(each).overflowY)).map((each) => each.id)"""
+    )
+
+    assert scrolls == ["panel"]
+
+
 def test_the_panel_looks_back_at_the_tags_of_an_earlier_time(open_page: Open, served: Served) -> None:
     environment = served.loom.installation.control.get_environment("main", "production")
     population, before = served.loom.population(environment), tags_of(served, CUSTOMER)

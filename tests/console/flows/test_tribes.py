@@ -8,7 +8,9 @@ import pyarrow.parquet as pq
 from playwright.sync_api import Page, expect
 
 from tagloom.model import Origin
+from tagloom.rules import HasTag, Not
 from tagloom.tags import TagPath
+from tagloom.tribes import Draft
 from tests.console.conftest import Open
 from tests.console.flows.seen import toast
 from tests.console.serving import CUSTOMER, EMAILS, PLACE, Served
@@ -25,7 +27,7 @@ def add_filter(page: Page, tag: str, operator: str = "is at or below") -> None:
 
 
 def test_a_tribe_is_made_with_its_count_before_it_is_saved(open_page: Open, served: Served) -> None:
-    page = open_page("tribes")
+    page = open_page("developer")
     page.goto(f"{PLACE}/tribes")
     page.get_by_role("link", name="New tribe").click()
     page.get_by_label("Name", exact=True).fill("Fibre without support")
@@ -46,8 +48,49 @@ def test_a_tribe_is_made_with_its_count_before_it_is_saved(open_page: Open, serv
     expect(page.locator("article", has_text="Fibre without support")).to_contain_text("2,230")
 
 
-def test_saving_a_changed_rule_shows_who_enters_and_who_leaves(open_page: Open) -> None:
+def test_filter_after_filter_is_added_without_a_click_between(open_page: Open) -> None:
     page = open_page("tribes")
+    page.goto(f"{PLACE}/tribes/new")
+    page.get_by_role("button", name="Tag", exact=True).click()
+    fields = page.get_by_role("combobox", name="Tag", exact=True)
+    expect(fields.first).to_be_focused()
+    page.keyboard.type("churn/left")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Tag", exact=True).click()
+    expect(fields.nth(1)).to_be_focused()
+    page.keyboard.type("senior")
+    page.keyboard.press("Escape")
+
+    page.get_by_role("button", name="Move filter 2 up").click()
+    expect(fields.first).to_have_value("senior")
+    expect(page.get_by_role("button", name="Move filter 1 down")).to_be_focused()
+    page.get_by_role("button", name="Remove filter 1").click()
+    expect(page.get_by_role("button", name="Tag", exact=True)).to_be_focused()
+    page.get_by_role("button", name="Group", exact=True).click()
+    expect(fields.nth(1)).to_be_focused()
+
+
+def test_a_tribes_history_is_told_in_sentences_with_json_on_demand(open_page: Open, served: Served) -> None:
+    tribes, origin = served.loom.tribes, Origin("bob", "night-job")
+    tribe = tribes.get_tribe("main", "streamers")
+    draft = Draft(name="Watchers", rule=Not(HasTag(TagPath("churn/left"))), category=tribe.category)
+    tribes.put_tribe("main", tribe.id, draft, revision=tribe.revision, origin=origin)
+    page = open_page("developer")
+    page.goto(f"{PLACE}/activity?shows=tribes")
+    row = page.locator("#activity-rows tr").first
+    expect(row).to_contain_text("Renamed from “Streamers”")
+    expect(row.locator("pre").first).to_be_hidden()
+    row.get_by_text("Rule before and after").click()
+
+    expect(row).to_contain_text("Users who match all of: tag is at or below services/streaming")
+    expect(row).to_contain_text("tag is not at or below churn/left")
+    expect(row.locator("pre").first).to_be_hidden()
+    row.get_by_text("As JSON").last.click()
+    expect(row.locator("pre").last).to_contain_text('"not"')
+
+
+def test_saving_a_changed_rule_shows_who_enters_and_who_leaves(open_page: Open) -> None:
+    page = open_page("developer")
     page.goto(f"{PLACE}/tribe/streamers")
     row = page.locator(".filter").first
     row.get_by_role("combobox", name="Tag", exact=True).fill("services/streaming/tv")
@@ -63,7 +106,7 @@ def test_saving_a_changed_rule_shows_who_enters_and_who_leaves(open_page: Open) 
     expect(toast(page)).to_contain_text("Streamers")
     expect(page.locator("#finding .figure-number")).to_have_text("2,707")
     page.goto(f"{PLACE}/activity?shows=tribes")
-    expect(page.locator("tbody tr").first).to_contain_text(EMAILS["tribes"])
+    expect(page.locator("tbody tr").first).to_contain_text(EMAILS["developer"])
 
 
 def test_a_rule_that_can_never_match_is_pointed_out(open_page: Open) -> None:
@@ -135,7 +178,7 @@ def test_who_was_in_a_tribe_at_an_earlier_time(open_page: Open, served: Served, 
     population, was = served.loom.population(environment), served.loom.targeting.count(environment, "at-risk").count
     version = population.version()
     population.drop_tag(TagPath("contract/month-to-month"), Origin("bob", "test"))
-    page = open_page("tribes")
+    page = open_page("developer")
     page.goto(f"{PLACE}/tribe/at-risk")
     page.get_by_label("Time (UTC)").fill("2020-01-01T00:00")
     page.get_by_role("button", name="Look back").click()
@@ -151,7 +194,7 @@ def test_who_was_in_a_tribe_at_an_earlier_time(open_page: Open, served: Served, 
 
 
 def test_members_are_exported_in_each_format(open_page: Open, tmp_path: Path) -> None:
-    page = open_page("tribes")
+    page = open_page("developer")
     page.goto(f"{PLACE}/tribe/at-risk")
     for name, ending in (("CSV", "csv"), ("NDJSON", "ndjson"), ("Parquet", "parquet")):
         page.get_by_text("Export").click()

@@ -6,6 +6,7 @@ import { watchEntries } from "./scripts/entry.js";
 import { watchFrame } from "./scripts/frame.js";
 import { watchLive } from "./scripts/live.js";
 import { watchPalette } from "./scripts/palette.js";
+import { watchTables } from "./scripts/tables.js";
 import { watchTree } from "./scripts/tree.js";
 import { watchUploads } from "./scripts/upload.js";
 
@@ -14,5 +15,6 @@ watchPalette(htmx);
 watchEntries(htmx);
 watchLive(htmx);
 watchDrag(htmx);
+watchTables(htmx);
 watchTree(htmx);
 watchUploads(htmx);

@@ -3,8 +3,9 @@
 from typing import Any
 
 from tagloom import problems
+from tagloom.console.rendering import plural
 from tagloom.console.visit import Answer, Html, Redirect, Visit, told
-from tagloom.model import Change
+from tagloom.model import Change, Receipt
 from tagloom.tags import parse_tag
 
 CHANGES_PER_PAGE = 50
@@ -75,7 +76,12 @@ def _tribe_changes(visit: Visit) -> dict[str, Any]:
         before=visit.integer("before") if visit.text("before") else None,
         limit=CHANGES_PER_PAGE + 1,
     )
-    return {"changes": changes[:CHANGES_PER_PAGE], "has_more": len(changes) > CHANGES_PER_PAGE, "problem": None}
+    return {
+        "changes": changes[:CHANGES_PER_PAGE],
+        "has_more": len(changes) > CHANGES_PER_PAGE,
+        "problem": None,
+        "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
+    }
 
 
 def batch(visit: Visit) -> Answer:
@@ -113,10 +119,21 @@ def undo(visit: Visit) -> Answer:
     """Takes a version back, as a new version."""
     version = visit.integer("version")
     receipt = visit.population.undo(version, visit.origin)
-    text = f"Version {version:,} was undone: {receipt.added:,} taggings added, {receipt.removed:,} removed."
-    if receipt.left_alone:
-        text += f" {receipt.left_alone:,} that were touched since are left alone."
+    text = f"Version {version:,} was undone{effect_said(receipt)}"
     return Redirect(_back(visit), told(receipt, text))
+
+
+def effect_said(receipt: Receipt) -> str:
+    """The end of a sentence about an undo: what it did to taggings; of what it did not do it says nothing."""
+    done = []
+    if receipt.added:
+        done.append(f"{plural(receipt.added, 'tagging')} added")
+    if receipt.removed:
+        done.append(f"{receipt.removed:,} removed" if done else f"{plural(receipt.removed, 'tagging')} removed")
+    said = f": {', '.join(done)}." if done else "."
+    if receipt.left_alone:
+        said += f" {plural(receipt.left_alone, 'tagging')} that others touched since stayed."
+    return said
 
 
 def _back(visit: Visit) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tagloom import problems
-from tagloom.console.views.activity import is_foreseen
+from tagloom.console.rendering import plural
+from tagloom.console.views.activity import effect_said, is_foreseen
 from tagloom.console.visit import Answer, Html, Redirect, Visit, told
 from tagloom.model import Version
 from tagloom.retention import HistoryCompacted
@@ -54,7 +55,5 @@ def undo_all(visit: Visit) -> Answer:
         raise problems.ParameterInvalid("The versions are whole numbers.", parameter="versions")
     versions = chosen_versions(visit.population, Chosen(versions=tuple(map(int, texts))))
     receipt = visit.population.undo_all(versions, visit.origin, override=visit.text("override") == "yes")
-    text = f"{len(versions):,} versions were undone: {receipt.added:,} taggings added, {receipt.removed:,} removed."
-    if receipt.left_alone:
-        text += f" {receipt.left_alone:,} that others touched since are left alone."
+    text = f"{plural(len(versions), 'version was', 'versions were')} undone{effect_said(receipt)}"
     return Redirect(visit.to("activity"), told(receipt, text))

@@ -13,11 +13,11 @@ from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
 from tagloom.expiry import ExpiryInvalid, kept_said
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT
 from tagloom.importing.imports import How
-from tagloom.importing.proposing import Beginning, propose, rows_read
-from tagloom.mappings import Mapping, check_mapping
+from tagloom.importing.proposing import IDS_COLUMN, Beginning, propose, rows_read, without_header
+from tagloom.mappings import Encoding, Mapping, check_mapping
 from tagloom.model import Mode
 from tagloom.sources import Remote
-from tagloom.store.imports_port import ENDED, WORKED_ON, Import, ImportFormat, ImportState
+from tagloom.store.imports_port import ENDED, WORKED_ON, Hold, Import, ImportFormat, ImportState
 from tagloom.tags import parse_tag
 from tagloom.times import seconds_of
 
@@ -40,6 +40,17 @@ STATES: dict[ImportState, str] = {
     "cancelled": "cancelled",
     "done": "applied",
     "failed": "failed",
+}
+HOLDS: dict[Hold, str] = {
+    "removes-much": "Apply all the same",
+    "source-empty": "Apply the empty file",
+    "plan-changed": "Apply what it would do now",
+    "lines-unreadable": "Apply without these lines",
+}
+ENCODINGS: dict[Encoding, str] = {
+    "windows-1252": "Windows-1252, from Excel",
+    "utf-8": "UTF-8; a line that is none is rejected",
+    "utf-16": "UTF-16",
 }
 FORMATS: dict[ImportFormat, str] = {"csv": "CSV", "ndjson": "NDJSON", "parquet": "Parquet"}
 # In these it can be said anew how the file is read, as long as nothing of it was applied.
@@ -122,7 +133,7 @@ def show(visit: Visit) -> Answer:
     context = _context(visit, run)
     if context["is_open"]:
         try:
-            beginning = visit.loom.imports.beginning(visit.environment, run.id)
+            beginning = _beginning(visit, run)
         except (problems.BodyInvalid, problems.ColumnsInvalid) as problem:
             # It was fetched and is no such file: what is wrong is said where it can be removed.
             return Html("import.html", context | {"is_open": False, "problem": problem})
@@ -134,11 +145,30 @@ def _run(visit: Visit) -> Import:
     return visit.loom.imports.get(visit.environment, visit.values["import"])
 
 
-def _mapping(visit: Visit, run: Import, beginning: Beginning) -> Mapping:
-    """The one to begin with: a kept one that was asked for, the import's own, or one that is proposed."""
+def _beginning(visit: Visit, run: Import) -> Beginning:
+    """The columns and first rows; a file of bare ids has one column of users. Raises: as reading it."""
+    found = visit.loom.imports.beginning(visit.environment, run.id)
+    said = _said_mapping(visit, run)
+    if run.format == "csv" and (said is None or said.header == "if-any"):
+        return without_header(found)
+    return found
+
+
+def _said_mapping(visit: Visit, run: Import) -> Mapping | None:
+    """A kept mapping that was asked for, or the import's own."""
     if name := visit.text("mapping"):
         return visit.loom.mappings.get_mapping(visit.space.id, name).mapping
-    return run.mapping or propose(beginning).mapping
+    return run.mapping
+
+
+def _mapping(visit: Visit, run: Import, beginning: Beginning) -> Mapping:
+    """The one to begin with: one that was said, or else one that is proposed."""
+    said = _said_mapping(visit, run)
+    if said is not None:
+        return said
+    proposed = propose(beginning).mapping
+    is_ids = run.format == "csv" and beginning.names == (IDS_COLUMN,)
+    return msgspec.structs.replace(proposed, header="if-any") if is_ids else proposed
 
 
 def _context(visit: Visit, run: Import) -> dict[str, Any]:
@@ -154,6 +184,7 @@ def _context(visit: Visit, run: Import) -> dict[str, Any]:
         "has_ended": run.state in ENDED,
         "states": STATES,
         "modes": MODES,
+        "holds": HOLDS,
         "pace": _pace(visit, run),
         "ends": _ends(run),
         "rejected": rejected,
@@ -171,13 +202,18 @@ def _pace(visit: Visit, run: Import) -> Pace:
 
 
 def _meaning(visit: Visit, beginning: Beginning, mapping: Mapping) -> dict[str, Any]:
-    return {**shown_meaning(mapping, beginning), "kept": visit.loom.mappings.list_mappings(visit.space.id)}
+    return {
+        **shown_meaning(mapping, beginning),
+        "kept": visit.loom.mappings.list_mappings(visit.space.id),
+        "warnings": propose(beginning).warnings,
+        "encodings": ENCODINGS if {mapping.encoding, beginning.encoding} != {"utf-8"} else {},
+    }
 
 
 def plan(visit: Visit) -> Answer:
     """Takes what the columns mean, keeps it when that was asked, and has it computed what applying would do."""
     found = _run(visit)
-    beginning = visit.loom.imports.beginning(visit.environment, found.id)
+    beginning = _beginning(visit, found)
     fields, base = read_fields(visit.form), _mapping(visit, found, beginning)
     wanted = msgspec.structs.replace(
         found,
@@ -190,7 +226,11 @@ def plan(visit: Visit) -> Answer:
         # An end that stays is not held against the clock again.
         is_new = typed != _ends(found)
         end = kept_said(visit.moment("expires_at"), typed["ttl"] or None, visit.loom.now()) if is_new else None
-        mapping = check_mapping(mapping_of(fields, prefix=visit.text("prefix").strip(), base=base))
+        mapping = check_mapping(
+            mapping_of(
+                fields, prefix=visit.text("prefix").strip(), base=base, tags=_tags(visit), encoding=_encoding(visit)
+            )
+        )
         rows_read(beginning, mapping)
         if visit.text("then") != "look":
             _plan(visit, wanted, mapping, end)
@@ -206,6 +246,16 @@ def plan(visit: Visit) -> Answer:
         shown = {**_meaning(visit, beginning, base), "columns": fields, "read": (), "ends": typed, "problem": problem}
         return Html("import.html", _context(visit, wanted) | shown, status=problem.status)
     return Html("import.html", _context(visit, wanted) | _meaning(visit, beginning, mapping) | {"ends": typed})
+
+
+def _tags(visit: Visit) -> tuple[str, ...]:
+    """What everybody in the file gets: one tag, or several divided by semicolons."""
+    return tuple(tag for each in visit.text("tags").split(";") if (tag := each.strip()))
+
+
+def _encoding(visit: Visit) -> Encoding | None:
+    """How the text is to be read, where that was asked."""
+    return next((each for each in ENCODINGS if each == visit.text("encoding")), None)
 
 
 def _ends(run: Import) -> dict[str, str]:

@@ -122,6 +122,7 @@ def panel_context(visit: Visit, person: Person | None, **more: Any) -> dict[str,
         "spans": SPANS,
         "span": "",
         "last_day": "",
+        "is_written": False,
         "closes": visit.to("people", **_kept(visit)),
     }
     return context | more
@@ -191,7 +192,7 @@ def change_tags(visit: Visit) -> Answer:
         )
     except (problems.TagProblem, problems.UnknownTag, problems.LineInvalid, ExpiryInvalid) as problem:
         asked: dict[str, Any] = {"entry": typed, "span": visit.text("span"), "last_day": visit.text("last-day")}
-        return panel_answer(visit, person, **asked, entry_problem=problem)
+        return panel_answer(visit, person, **asked, entry_problem=problem, is_written=True)
     done = receipt.removed if is_removal else receipt.added
     if receipt.renewed:
         text = f"{person.id} bears {tag} until another time now."
@@ -202,7 +203,7 @@ def change_tags(visit: Visit) -> Answer:
     toast = told(receipt, text)
     if visit.target is None:
         return Redirect(visit.to("people", **{person.kind: person.id}, **_list_of(visit)), toast)
-    return panel_answer(visit, person, toast)
+    return panel_answer(visit, person, toast, is_written=True)
 
 
 def _said_end(visit: Visit) -> Said:

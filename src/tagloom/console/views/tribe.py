@@ -87,6 +87,7 @@ def _context(visit: Visit, tribe: Tribe, edit: Edit, **more: Any) -> dict[str, A
         "json_problem": None,
         "confirming": False,
         "conflict": None,
+        "focus": "",
     } | more
 
 
@@ -150,8 +151,11 @@ def edit(visit: Visit) -> Answer:
     known = editing.STEPS.get(step)
     if known is None:
         raise problems.ParameterInvalid("The form asks for a step that there is not.", parameter="do")
-    group = editing.stepped(read.group, known, editing.place_of(name))
-    return _builder(visit, tribe, msgspec.structs.replace(read, group=group))
+    at = editing.place_of(name)
+    group = editing.stepped(read.group, known, at)
+    return _builder(
+        visit, tribe, msgspec.structs.replace(read, group=group), focus=editing.focus_after(group, known, at)
+    )
 
 
 def _edited(visit: Visit) -> Tribe:

@@ -70,11 +70,13 @@ function prepare(box) {
     timer = setTimeout(ask, PAUSE_MS);
   });
   input.addEventListener("focus", () => { if (!options().length) ask(); });
+  input.addEventListener("click", () => { if (list.hidden) ask(); });
   input.addEventListener("blur", () => setTimeout(close, 120));
   input.addEventListener("keydown", (event) => {
     const all = options();
     const at = all.indexOf(selected());
-    if ((event.key === "ArrowDown" || event.key === "ArrowUp") && all.length) {
+    if (event.key === "ArrowDown" && !all.length) ask();
+    else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && all.length) {
       event.preventDefault();
       list.hidden = false;
       input.setAttribute("aria-expanded", "true");

@@ -11,12 +11,25 @@ export function watchFrame(htmx) {
   document.addEventListener("htmx:afterSwap", (event) => {
     const target = event.detail.target;
     if (target.id === "dialog" && target.childElementCount) openDialog(target);
-    if (target.id === "panel" && target.childElementCount) target.querySelector("[data-first-focus]")?.focus();
+    if (target.id === "panel") {
+      (target.querySelector("[autofocus]") ?? target.querySelector("[data-first-focus]"))?.focus();
+      markOpen();
+    }
   });
   document.addEventListener("htmx:sendError", () => say("The server cannot be reached. Nothing was changed."));
 }
 
+// The row is marked whose panel is open, also where the list was drawn anew since.
+function markOpen() {
+  const open = document.querySelector("#panel [data-open]")?.dataset.open;
+  for (const link of document.querySelectorAll("[data-opens]")) {
+    if (link.dataset.opens === open) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
 function prepare(root) {
+  if (root.matches?.("body, [data-opens]") || root.querySelector?.("[data-opens]")) markOpen();
   for (const toast of root.querySelectorAll?.("[data-toast]") ?? []) expire(toast);
   if (root.matches?.("[data-toast]")) expire(root);
   for (const box of root.querySelectorAll?.("textarea[data-grows]") ?? []) box.rows = Math.max(3, box.value.split("\n").length);
