@@ -296,6 +296,27 @@ def reasons(rule: Rule, facts: Facts, tribes: Mapping[str, Definition], pointer:
             assert_never(rule)
 
 
+def is_refused(rule: Rule, pointer: str, tribes: Mapping[str, Rule]) -> bool:
+    """Whether the rule asks that the node of a reason does not hold: an odd number of `not` stands above it.
+
+    >>> is_refused(All((HasTag("a"), Not(HasTag("b")))), "/of/1/of", {})
+    True
+    """
+    refused = False
+    steps = iter(pointer.split("/")[1:])
+    for step in steps:
+        match rule:
+            case Not(of=part):
+                refused, rule = not refused, part
+            case All(of=parts) | AnyOf(of=parts):
+                rule = parts[int(next(steps))]
+            case InTribe():
+                rule = tribes[step.removeprefix("tribe:")]
+            case HasTag():
+                raise AssertionError("a pointer ends at a tag")
+    return refused
+
+
 def rule_json(rule: Rule) -> Any:
     """The rule as plain JSON values."""
     return msgspec.to_builtins(rule)

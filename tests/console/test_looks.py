@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Page, expect
 
+from tagloom.console.rendering import HUES
 from tests.console.conftest import Open
 from tests.console.flows.seen import put_crm, upload
 from tests.console.serving import CUSTOMER, PLACE, Served
@@ -94,6 +95,69 @@ def overhang(page: Page) -> list[str]:
     return found
 
 
+def too_small(page: Page) -> list[str]:
+    """Texts of less than 12 px, and what is pressed and is lower or narrower than 24 px."""
+    found: list[str] = page.evaluate(
+        """() => {
+        const shown = (each) => each.checkVisibility({visibilityProperty: true}) && !each.closest(".visually-hidden");
+        const line = (each, size) => `${size} px: ${each.outerHTML.slice(0, 120)}`;
+        const texts = [...document.querySelectorAll("body *")].filter((each) => shown(each)
+          && [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())
+          && parseFloat(getComputedStyle(each).fontSize) < 12);
+        const kinds = "button, summary, select, input, textarea, a.button, label.check";
+        const pressed = [...document.querySelectorAll(kinds)]
+          .filter((each) => shown(each) && each.type !== "hidden" && !["checkbox", "radio"].includes(each.type))
+          .filter((each) => Math.min(each.offsetWidth, each.offsetHeight) < 24 && each.offsetWidth > 1);
+        return [...texts.map((each) => line(each, getComputedStyle(each).fontSize)),
+          ...pressed.map((each) => line(each, Math.min(each.offsetWidth, each.offsetHeight)))];
+        }"""
+    )
+    return found
+
+
+def untold_cells(page: Page) -> list[str]:
+    """Cells of cards on a phone that are left out, or do not say what they are, or are a few letters wide."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll("table.table:not(.figures) > tbody > tr > td")]
+        .filter((each) => each.closest("table").checkVisibility() && !each.hasAttribute("data-empty"))
+        .filter((each) => {
+          const head = each.closest("table").tHead.rows[0].cells[each.cellIndex];
+          const is_named = each.colSpan > 1 || head.querySelector(".visually-hidden")
+            || each.dataset.label === head.textContent.trim();
+          return !is_named || each.offsetWidth < 150;
+        }).map((each) => each.outerHTML.slice(0, 120))"""
+    )
+    return found
+
+
+def test_headings_stand_at_one_height_on_every_page(open_page: Open) -> None:
+    page = open_page("administrator", width=1440)
+    heights = {}
+    for name in (
+        "overview",
+        "tribes",
+        "tags-list",
+        "people",
+        "imports",
+        "activity",
+        "settings",
+        "teammates",
+        "account",
+    ):
+        page.goto(PAGES[name])
+        heights[name] = page.locator("h1").first.bounding_box()["y"]  # type: ignore[index]
+
+    assert set(heights.values()) == {heights["overview"]}, heights
+
+
+def test_hues_of_tags_are_none_of_a_state() -> None:
+    styles = (ROOT / "src/tagloom/console/assets/styles/tokens.css").read_text(encoding="utf-8")
+    hues = [int(hue) for hue in re.findall(r"\.hue-\d+ { --hue: (\d+); }", styles)]
+    # Red is 25, amber 70 to 85, green 152, of 360.
+    assert len(hues) == HUES
+    assert all(190 < hue < 345 for hue in hues)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", [*PAGES, *STRANGERS_PAGES])
 def test_a_page_is_accessible_and_fits_wide_screens_and_phones(open_page: Open, name: str, theme: Theme) -> None:
@@ -114,6 +178,8 @@ def look_at(page: Page, name: str) -> None:
 
         assert violations(page) == []
         assert overhang(page) == []
+        assert too_small(page) == []
+    assert untold_cells(page) == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, assert_never
 import msgspec
 
 from tagloom import problems
+from tagloom.console.moments import read_moment
 from tagloom.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.model import Mode
 from tagloom.sources import AddressRefused, ExtraMissing
@@ -123,7 +124,8 @@ def _shown_end(draft: SyncDraft) -> str:
 
 def read_draft(text: Callable[[str], str]) -> DraftFields:
     """The fields as they were typed, by the name of each."""
-    return DraftFields(**{name: text(name).strip() for name in DraftFields.__struct_fields__})
+    typed = {name: text(name).strip() for name in DraftFields.__struct_fields__}
+    return DraftFields(**typed | {"expires_at": read_moment(typed["expires_at"])})
 
 
 def source_of(fields: DraftFields) -> SyncSource:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from tagloom import problems
 from tagloom.console.editing import opened
+from tagloom.console.moments import shown_day, shown_moment
 from tagloom.retention import retention_text
 from tagloom.rules import Rule
 from tagloom.syncs import sync_named
@@ -75,6 +76,8 @@ class Renderer:
             rule_text=rule_text,
             opened=opened,
             plain=plain,
+            shown_moment=shown_moment,
+            shown_day=shown_day,
             capitalize_first=capitalize_first,
             event_detail=event_detail,
             browser=browser,
@@ -190,7 +193,7 @@ def event_detail(name: str, value: Any) -> str:
 
 # A parameter of the API, such as `allow_empty=true`, and a place in a body, such as `at $.from`.
 _PARAMETER = re.compile(r"\b[a-z]+(_[a-z]+)*=[a-z]+\b")
-_PLACE = re.compile(r",? at \$[\w.\[\]]*")
+_PLACE = re.compile(r",? at \$(?:\.\w+|\[\d+\])*")
 _SENTENCE_END = re.compile(r"(?<=[.?]) (?=[A-Z])")
 
 

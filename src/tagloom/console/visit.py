@@ -11,6 +11,7 @@ import msgspec
 from starlette.datastructures import UploadFile
 
 from tagloom import problems
+from tagloom.console.moments import read_moment
 from tagloom.console.rendering import segment
 from tagloom.loom import Loom
 from tagloom.model import ENVIRONMENT_NAMES, Environment, Organization, Origin, Permission, Receipt, Space
@@ -189,8 +190,8 @@ class Visit:
         return self.form.get(name, self.query_all.get(name, ()))
 
     def moment(self, name: str) -> str | None:
-        """The time in a browser's field, which has no zone and is meant in UTC; None when it is empty."""
-        typed = self.text(name).strip()
+        """The time in a field, which has no zone and is meant in UTC; None when it is empty."""
+        typed = read_moment(self.text(name).strip())
         return f"{typed}Z" if typed else None
 
     def integer(self, name: str) -> int:

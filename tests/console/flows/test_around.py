@@ -26,6 +26,20 @@ def test_a_teammate_signs_in_looks_around_and_signs_out(open_page: Open) -> None
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_a_new_space_says_what_to_do_first_until_it_is_done(open_page: Open) -> None:
+    page = open_page()
+    page.goto(f"{PLACE}/settings")
+    page.locator("#new-space").fill("Shop")
+    page.get_by_role("button", name="Create space").click()
+    expect(page.get_by_role("heading", name="What to do first")).to_be_visible()
+    page.get_by_role("link", name="Import a file").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Imports")
+
+    page.goto(f"{PLACE}/overview")
+    expect(page.get_by_role("heading", name="Largest tribes")).to_be_visible()
+    expect(page.get_by_role("heading", name="What to do first")).to_have_count(0)
+
+
 def test_the_environment_is_always_visible_and_switched_in_place(open_page: Open) -> None:
     page = open_page()
     page.goto(f"{PLACE}/tags")

@@ -87,13 +87,16 @@ def test_when_a_tag_ends_is_set_on_its_page_and_a_wrong_span_is_said(open_page: 
     expect(lasts).to_have_value("soon")
     lasts.fill("14d")
     end = (datetime.now(UTC) + timedelta(days=30)).replace(minute=0, second=0, microsecond=0)
-    taken.fill(f"{end:%Y-%m-%dT%H:%M}")
+    taken.fill(f"{end.day} {end:%b %Y, %H:%M}")
     save.click()
 
     expect(page.locator("#toasts .toast").last).to_contain_text("When “senior” ends was saved.")
     expect(page.locator(".page-head")).to_contain_text("What is given of it lasts 2 weeks.")
     tag = population.get_tag(TagPath("senior"))
     assert (tag.ttl, tag.expires_at) == ("2w", f"{end:%Y-%m-%dT%H:%M:%SZ}")
+    # The field shows it in the form in which the page says it.
+    expect(taken).to_have_value(f"{end.day} {end:%b %Y, %H:%M}")
+    expect(page.locator(".page-head")).to_contain_text(f"on {end.day} {end:%b %Y, %H:%M} UTC")
     # What was there stays when only the other one is changed.
     lasts.fill("")
     save.click()
@@ -145,6 +148,6 @@ def test_ends_are_accessible_and_fit_wide_screens_and_phones(
     look_at(page, f"person-ends-{theme}")
     # The panel scrolls by itself: what is too wide for it does not make the page wider.
     assert page.locator("#panel").evaluate("panel => panel.scrollWidth <= panel.clientWidth")
-    assert page.locator("#panel form").last.evaluate("form => form.scrollWidth <= form.clientWidth")
+    assert page.locator(".person-tags > form").evaluate("form => form.scrollWidth <= form.clientWidth")
     settled(page, f"{PLACE}/tag?tag=senior")
     look_at(page, f"tag-ends-{theme}")

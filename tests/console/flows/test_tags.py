@@ -174,6 +174,7 @@ def test_two_tags_are_merged_and_one_is_deleted_each_with_its_exact_effect(open_
 def test_a_tag_is_described(open_page: Open) -> None:
     page = open_page("developer")
     page.goto(f"{PLACE}/tag?tag=senior")
+    page.get_by_text("Describe it").click()
     page.locator("#description").fill("Aged 65 or older, says the CRM.")
     page.get_by_role("button", name="Save description").click()
 

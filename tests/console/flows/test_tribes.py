@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from playwright.sync_api import Page, expect
 
 from tagloom.model import Origin
-from tagloom.rules import HasTag, Not
+from tagloom.rules import All, HasTag, Not
 from tagloom.tags import TagPath
 from tagloom.tribes import Draft
 from tests.console.conftest import Open
@@ -87,6 +87,18 @@ def test_a_tribes_history_is_told_in_sentences_with_json_on_demand(open_page: Op
     expect(row.locator("pre").first).to_be_hidden()
     row.get_by_text("As JSON").last.click()
     expect(row.locator("pre").last).to_contain_text('"not"')
+
+
+def test_why_says_of_what_was_asked_not_to_be_that_it_is_as_asked(open_page: Open, served: Served) -> None:
+    page = open_page("developer")
+    draft = Draft(name="Stayed", rule=All((HasTag(TagPath("contract")), Not(HasTag(TagPath("churn/left"))))))
+    served.loom.tribes.create_tribe("main", draft, origin=Origin("bob"))
+    page.goto(f"{PLACE}/tribe/stayed/why?kind=user&person={CUSTOMER}")
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text("tag is not at or below churn/left")
+
+    expect(rows.locator(".badge.good")).to_have_text(["as asked", "as asked"])
 
 
 def test_saving_a_changed_rule_shows_who_enters_and_who_leaves(open_page: Open) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from tagloom import limits, problems
 from tagloom.console.columns import mapping_of, read_fields, shown_meaning
+from tagloom.console.moments import read_moment
 from tagloom.console.views.activity import is_foreseen
 from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
 from tagloom.expiry import ExpiryInvalid, kept_said
@@ -221,7 +222,7 @@ def plan(visit: Visit) -> Answer:
         under=visit.text("under").strip(),
         share_removed_max=float(visit.integer("share")) if visit.text("share") else None,
     )
-    typed = {"ttl": visit.text("ttl").strip(), "expires_at": visit.text("expires_at").strip()}
+    typed = {"ttl": visit.text("ttl").strip(), "expires_at": read_moment(visit.text("expires_at").strip())}
     try:
         # An end that stays is not held against the clock again.
         is_new = typed != _ends(found)

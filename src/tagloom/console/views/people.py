@@ -7,6 +7,7 @@ import msgspec
 
 from tagloom import problems
 from tagloom.bulk import check_single, submit_tags
+from tagloom.console.moments import read_moment
 from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit, told
 from tagloom.expiry import ExpiryInvalid, Said, said_of
 from tagloom.model import Change, Decision, Horizon, Kind, Person, PersonRecord
@@ -211,9 +212,9 @@ def _said_end(visit: Visit) -> Said:
     span = visit.text("span")
     if span != "date":
         return said_of(None, span or None, visit.loom.now())
-    last_day = visit.text("last-day")
+    last_day = visit.text("last-day").strip()
     try:
-        end = date.fromisoformat(last_day) + timedelta(days=1)
+        end = date.fromisoformat(read_moment(last_day)[:10]) + timedelta(days=1)
     except (ValueError, OverflowError) as error:
         raise ExpiryInvalid("Choose the last day on which the person bears the tag.", value=last_day) from error
     return said_of(f"{end.isoformat()}T00:00:00Z", None, visit.loom.now())

@@ -7,6 +7,7 @@ import msgspec
 from tagloom import problems
 from tagloom.as_of import version_as_of
 from tagloom.console.charts import Spark, Tile, line_charts, spark, treemap
+from tagloom.console.moments import read_moment
 from tagloom.console.rendering import day
 from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit, told
 from tagloom.expiry import ExpiryInvalid, parse_expires_at, parse_ttl
@@ -208,7 +209,7 @@ def describe(visit: Visit) -> Answer:
 
 def put_ends(visit: Visit) -> Answer:
     """How long what is given of the tag lasts, and when the tag is taken from everybody; empty for never."""
-    tag, ttl, expires_at = visit.tag(), visit.text("ttl").strip(), visit.text("expires_at").strip()
+    tag, ttl, expires_at = visit.tag(), visit.text("ttl").strip(), read_moment(visit.text("expires_at").strip())
     moment = visit.moment("expires_at")
     found = visit.loom.catalogue.get_tag(visit.environment, tag)
     # A moment that stays is not held against the clock again.

@@ -14,7 +14,7 @@ from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
 from tagloom.exports import CONTENT_TYPE_OF_FORMAT, encode_people
 from tagloom.model import Audience, Kind, Person, Tribe
 from tagloom.people import parse_id
-from tagloom.rules import Definition, parse_rule
+from tagloom.rules import Definition, is_refused, parse_rule
 from tagloom.targeting import Comparison
 from tagloom.tribes import Draft, check
 
@@ -269,13 +269,16 @@ def why(visit: Visit) -> Answer:
     tribe = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
     kind: Kind = "visitor" if visit.text("kind") == "visitor" else "user"
     person = Person(kind, parse_id(visit.text("person").strip(), field="person"))
+    found = visit.loom.targeting.why(visit.environment, tribe.id, person)
+    rules = {each.id: each.rule for each in visit.loom.tribes.list_tribes(visit.space.id)}
     return Html(
         "tribe_why.html",
         _about(visit, tribe)
         | {
             "person": person,
             "record": visit.population.find_person(person),
-            "why": visit.loom.targeting.why(visit.environment, tribe.id, person),
+            "why": found,
+            "refused": {each.node for each in found.because if is_refused(tribe.rule, each.node, rules)},
             "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
         },
     )
