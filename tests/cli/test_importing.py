@@ -241,8 +241,8 @@ def test_a_plan_says_tag_by_tag_what_would_happen_and_nothing_of_it_stays(load: 
         ["crm/b", "0", "1"],
         ["crm/c", "1", "0"],
     ]
-    assert "Nobody would bear any more: crm/b." in said.out
-    assert "66.7 % of 3 taggings would go." in said.out
+    assert "Nobody would have these tags any more: crm/b." in said.out
+    assert "66.7 % of 3 taggings would be removed." in said.out
     assert (as_json["receipt"]["removed"], as_json["plan"]["taggings"]) == (2, 3)
     assert load.tags("u3") == ["crm/b"]
     assert len(load.imports()) == 1
@@ -258,7 +258,7 @@ def test_an_import_that_would_take_too_much_is_not_applied(load: Loader) -> None
     assert (held.code, held.out) == (1, "")
     assert "3 of the 10 taggings" in held.err
     assert load.tags("u9") == ["crm/a"]
-    assert "more than the 20 % that it may" in load(text, *mirror, 20, "--plan").out
+    assert "more than the 20 % allowed" in load(text, *mirror, 20, "--plan").out
     assert load(text, *mirror, 30).code == 0
     assert load.tags("u9") == []
 
@@ -274,7 +274,7 @@ def test_rejected_rows_are_mended_and_imported_in_the_same_way(load: Loader, tmp
     said = load(text, "--rejected-rows", rows, name=name)
 
     assert said.code == 3
-    assert f"Mend the rows in {rows}" in said.out
+    assert f"Correct the rows in {rows}" in said.out
     assert load(rows.read_text().replace("B", "b"), name=rows.name).code == 0
     assert load.tags("u2") == ["b"]
 

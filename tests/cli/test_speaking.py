@@ -144,9 +144,9 @@ def test_what_users_wrote_is_shown_as_they_wrote_it(data: Path) -> None:
         f"user {person}  as of version 1",
         f"tags    {tag}",
         "tribes  all",
-        f"  all: bears {tag}  [{tag} since version 1 (command line)]",
+        f"  all: has {tag}  [{tag} since version 1 (command line)]",
     ]
-    assert f"Tags given to {person}" in run("tag", person, tag, "--data", data).out
+    assert f"Tags added to {person}" in run("tag", person, tag, "--data", data).out
     assert f"+{tag}" in run("history", "--person", person, "--data", data).out
     assert tag.upper() in run("tag", person, tag.upper(), "--data", data).out
 
@@ -158,10 +158,10 @@ def test_a_receipt_says_what_was_done(data: Path) -> None:
     dry = run("undo", "2", "--dry-run", "--data", data)
     undone = run("undo", "2", "--data", data)
 
-    assert given.out.splitlines()[0] == "Tags given to u1  version 1"
+    assert given.out.splitlines()[0] == "Tags added to u1  version 1"
     assert [line.split() for line in given.out.splitlines()[2:4]] == [["add", "2"], ["remove", "0"]]
-    assert again.out.splitlines()[0] == "Tags given to u1  nothing changed, version 1"
-    assert taken.out.splitlines()[0] == "Tags taken from u1  version 2"
+    assert again.out.splitlines()[0] == "Tags added to u1  nothing changed, version 1"
+    assert taken.out.splitlines()[0] == "Tags removed from u1  version 2"
     assert dry.out.splitlines()[0] == "Version 2 would be undone  version 2"
     assert undone.out.splitlines()[0] == "Version 2 undone  version 3"
     assert run("history", "--data", data).out.splitlines()[-1].split()[3:6] == ["undo", "of", "2"]

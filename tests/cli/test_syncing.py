@@ -61,7 +61,7 @@ def test_mappings_are_kept_in_versions_shown_and_forgotten(where: tuple[str, ...
     assert "plans" in run("mapping", "list", *where).out
     assert json.loads(run("mapping", "show", "plans", "--version", 1, *where).out) == shown
 
-    assert run("mapping", "drop", "plans", *where).out == "Mapping plans is forgotten.\n"
+    assert run("mapping", "drop", "plans", *where).out == "Mapping plans is deleted.\n"
     assert ask("mapping", "list", *where) == []
     assert run("mapping", "show", "plans", *where).code == 1
 
@@ -138,7 +138,7 @@ def test_a_sync_is_listed_and_forgotten(client: Tagloom, where: tuple[str, ...])
     push(client, 1, "done")
     assert [(each["id"], each["newest_run"]["state"]) for each in ask("sync", "list", *where)] == [("crm", "done")]
     assert [each["rows"] for each in ask("sync", "runs", "crm", *where)] == [1]
-    assert run("sync", "drop", "crm", *where).out == "Sync crm is forgotten.\n"
+    assert run("sync", "drop", "crm", *where).out == "Sync crm is deleted.\n"
     assert ask("sync", "list", *where) == []
 
 

@@ -88,6 +88,10 @@ def test_the_settings_documented_are_those_that_are_read() -> None:
 def test_every_problem_is_documented_with_its_status_and_title() -> None:
     rows = [row for row in table_rows((DOCS / "problems.md").read_text(encoding="utf-8")) if row[0].startswith("`")]
     documented = {row[0].strip("`"): (row[1], row[2]) for row in rows}
+    for module in pkgutil.walk_packages(tagloom.__path__, "tagloom."):
+        # A problem is known once its module is imported, whichever tests ran before.
+        if ".migrations." not in module.name:
+            import_module(module.name)
     known = [each for each in problems.all_problems() if each.__module__.startswith("tagloom.")]
     assert documented == {each.slug(): (str(each.status), each.title()) for each in known}
     assert len(rows) == len(documented)

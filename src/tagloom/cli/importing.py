@@ -68,11 +68,10 @@ FileArgument = Annotated[
     typer.Argument(help="A CSV, NDJSON, JSON or Parquet file, an address such as s3://…, or - for standard input."),
 ]
 MappingOption = Annotated[
-    str | None, typer.Option(help="How columns become tags: a TOML or JSON file, or a mapping that is kept.")
+    str | None,
+    typer.Option(help="How columns become tags: a TOML or JSON file, or the name of a mapping of the space."),
 ]
-SecretOption = Annotated[
-    str | None, typer.Option(help="The secret of the installation that opens the address, by its name.")
-]
+SecretOption = Annotated[str | None, typer.Option(help="The name of the installation's secret that opens the address.")]
 
 
 @app.command("import")
@@ -88,7 +87,9 @@ def import_file(
     under: Annotated[str | None, typer.Option(help="Only tags at or below this prefix.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="As --dry-run, tag by tag and tribe by tribe.")] = False,
-    normalize: Annotated[str | None, typer.Option(help="lowercase: fold capitals instead of refusing them.")] = None,
+    normalize: Annotated[
+        str | None, typer.Option(help="lowercase: turn capitals into small letters instead of rejecting the line.")
+    ] = None,
     allow_empty: AllowEmptyOption = False,
     allow_unreadable: AllowUnreadableOption = False,
     share_removed_max: ShareRemovedOption = None,
@@ -171,7 +172,7 @@ def _tell_rejected(count: int, reasons: Path | None, listed: int, rows: Path | N
     if reasons is not None:
         tell(f"{listed:,} of {count:,} rejected lines are listed in {reasons}.")
     if rows is not None and count:
-        tell(f"Mend the rows in {rows}, and import that file in the same way.")
+        tell(f"Correct the rows in {rows}, and import that file with the same options.")
 
 
 def _source(text: str, secret: str | None) -> Path | Remote:
@@ -236,7 +237,7 @@ def _say_plan(wanted: Wanted, plan: Plain) -> None:
         if more > 0:
             say(f"… and {more:,} more tags.")
     if plan["emptied_tags"]:
-        tell(f"Nobody would bear any more: {', '.join(plan['emptied_tags'])}.")
+        tell(f"Nobody would have these tags any more: {', '.join(plan['emptied_tags'])}.")
     if foreseen["tribes"]:
         say("")
         tribes = [(each["tribe"], each["entered"], each["left"], each["after"]) for each in foreseen["tribes"]]
@@ -244,8 +245,8 @@ def _say_plan(wanted: Wanted, plan: Plain) -> None:
     if foreseen["receipt"]["removed"]:
         limit = wanted.share_removed_max
         is_held = limit is not None and plan["share_removed"] > limit
-        held = f", which is more than the {limit} % that it may" if is_held else ""
-        say(f"{plan['share_removed']:.1f} % of {plan['taggings']:,} taggings would go{held}.")
+        held = f", which is more than the {limit} % allowed" if is_held else ""
+        say(f"{plan['share_removed']:.1f} % of {plan['taggings']:,} taggings would be removed{held}.")
 
 
 class _Rate(ProgressColumn):

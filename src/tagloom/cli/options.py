@@ -22,39 +22,46 @@ SpaceOption = Annotated[str, typer.Option("--space", help="The space.")]
 EnvironmentOption = Annotated[str, typer.Option("--environment", help="development, staging or production.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value, for programs.")]
 AsOfOption = Annotated[
-    str | None, typer.Option("--as-of", help="How it was at this version, or at a time such as 2026-03-01T09:00:00Z.")
+    str | None, typer.Option("--as-of", help="Answer for this version, or for a time such as 2026-03-01T09:00:00Z.")
 ]
 TtlOption = Annotated[
-    str | None, typer.Option("--ttl", help="After how long the tags end that are given, such as 14d (m, h, d, w or y).")
+    str | None, typer.Option("--ttl", help="How long the added tags last, such as 14d (m, h, d, w or y).")
 ]
 ExpiresAtOption = Annotated[
-    str | None, typer.Option("--expires-at", help="When they end instead: a time such as 2026-12-24T18:00:00Z.")
+    str | None,
+    typer.Option(
+        "--expires-at", help="When the added tags expire, instead of --ttl: a time such as 2026-12-24T18:00:00Z."
+    ),
 ]
-AllowEmptyOption = Annotated[bool, typer.Option("--allow-empty", help="Let an empty mirror take every tag.")]
+AllowEmptyOption = Annotated[bool, typer.Option("--allow-empty", help="Let an empty mirror remove every tag.")]
 AllowUnreadableOption = Annotated[
-    bool, typer.Option("--allow-unreadable", help="Mirror although unreadable lines name nobody known.")
+    bool, typer.Option("--allow-unreadable", help="Apply a mirror although unreadable lines name nobody who is known.")
 ]
 RejectedOption = Annotated[
     Path | None, typer.Option("--rejected", help="Write why lines were rejected to this CSV or NDJSON.")
 ]
 RejectedRowsOption = Annotated[
     Path | None,
-    typer.Option("--rejected-rows", help="Write the rejected rows to this file, to be mended and imported."),
+    typer.Option("--rejected-rows", help="Write the rejected rows to this file, to be corrected and imported."),
 ]
 ShareRemovedOption = Annotated[
     int | None,
     typer.Option(
-        "--share-removed-max", min=0, max=100, help="Apply nothing if more than this percent of taggings would go."
+        "--share-removed-max",
+        min=0,
+        max=100,
+        help="Apply nothing if more than this percent of taggings would be removed.",
     ),
 ]
 FormatOption = Annotated[
     str | None, typer.Option("--format", help="csv, ndjson, json or parquet, when the name does not say.")
 ]
 TagForAllOption = Annotated[
-    str | None, typer.Option("--tag", help="Give everybody in the file this tag; it may be nothing but ids.")
+    str | None, typer.Option("--tag", help="Add this tag to everybody in the file; a column of ids is enough.")
 ]
 EncodingOption = Annotated[
-    str, typer.Option("--encoding", help="utf-8, utf-16 or windows-1252, where the text does not say it itself.")
+    str,
+    typer.Option("--encoding", help="utf-8, utf-16 or windows-1252, where the file does not tell its own encoding."),
 ]
 VisitorOption = Annotated[bool, typer.Option("--visitor", help="The id is a visitor's, not a user's.")]
 

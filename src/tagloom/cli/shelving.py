@@ -124,7 +124,7 @@ def drop_mapping(
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
 ) -> None:
-    """Forget a mapping with all its versions."""
+    """Delete a mapping with all its versions."""
     with server_at(url, token, space, environment) as client:
         client.drop_mapping(name)
-    tell(f"Mapping {name} is forgotten.")
+    tell(f"Mapping {name} is deleted.")

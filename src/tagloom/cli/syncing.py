@@ -32,7 +32,7 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 UrlOption = Annotated[str, typer.Option("--url", help="The server.")]
 SyncArgument = Annotated[str, typer.Argument(help="The id of the sync.")]
 AskFirstOption = Annotated[
-    bool, typer.Option("--ask-first", help="Hold it once its plan is made, until it is approved.")
+    bool, typer.Option("--ask-first", help="Hold the run when its plan is made, until it is approved.")
 ]
 
 
@@ -196,7 +196,7 @@ def drop_sync(
     """Forget a sync and its runs; what they wrote stays."""
     with server_at(url, token, space, environment) as client:
         client.drop_sync(sync)
-    tell(f"Sync {sync} is forgotten.")
+    tell(f"Sync {sync} is deleted.")
 
 
 @sync_app.command("singer")

@@ -62,7 +62,7 @@ def show_person(
     tell("tribes  " + (", ".join(decision["tribes"]) or "none"))
     for tribe, reasons in decision["because"].items():
         for reason in reasons:
-            verb = "bears" if reason["holds"] else "does not bear"
+            verb = "has" if reason["holds"] else "does not have"
             given = "; ".join(f"{by['tag']} since version {by['version']:,} ({by['actor']})" for by in reason["by"])
             tell(f"  {tribe}: {verb} {reason['tag']}{f'  [{given}]' if given else ''}")
 
@@ -166,8 +166,8 @@ def tag_members(
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
-    remove: Annotated[bool, typer.Option("--remove", help="Take the tag instead of giving it.")] = False,
-    freeze: Annotated[bool, typer.Option("--freeze", help="Also take it from everybody else.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the tag instead of adding it.")] = False,
+    freeze: Annotated[bool, typer.Option("--freeze", help="Also remove it from everybody else.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -29,14 +29,14 @@ app = typer.Typer()
 @app.command("tag")
 def tag_person(
     person: Annotated[str, typer.Argument(help="The user id (or visitor id with --visitor).")],
-    tags: Annotated[list[str], typer.Argument(help="Tags to give.")],
+    tags: Annotated[list[str], typer.Argument(help="The tags to add.")],
     data: DataOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
     visitor: VisitorOption = False,
-    remove: Annotated[bool, typer.Option("--remove", help="Take the tags instead of giving them.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the tags instead of adding them.")] = False,
     ttl: TtlOption = None,
     expires_at: ExpiresAtOption = None,
     as_json: JsonOption = False,
@@ -50,7 +50,7 @@ def tag_person(
     if as_json:
         say_json(receipt)
     else:
-        say_receipt(receipt, title=f"Tags {'taken from' if remove else 'given to'} {person}")
+        say_receipt(receipt, title=f"Tags {'removed from' if remove else 'added to'} {person}")
     if receipt["rejected_count"]:
         raise typer.Exit(1)
 
@@ -68,7 +68,7 @@ def show_history(
     after: Annotated[
         int | None, typer.Option(min=0, help="The first versions above this one, instead of the newest ones.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many versions to list at most.")] = 100,
     as_json: JsonOption = False,
 ) -> None:
     """List the latest versions: time, actor, source and effect."""
@@ -135,4 +135,5 @@ def undo_versions(
     what = f"Version {receipt['undoes']:,}" if receipt["undoes"] else f"{receipt['undoes_count']:,} versions"
     say_receipt(receipt, title=f"{what} {'would be ' if dry_run else ''}undone")
     if receipt["touched_by"]:
-        tell(f"Left alone for versions {', '.join(map(str, receipt['touched_by']))}; --override takes these too.")
+        named = ", ".join(map(str, receipt["touched_by"]))
+        tell(f"Skipped because of versions {named}; --override changes these taggings too.")
