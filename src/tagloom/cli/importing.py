@@ -140,7 +140,13 @@ def import_file(
         _write_rows(rejected_rows, site, id)
         hints = suggestions(wanted, context, is_rejected=True) if found.is_all_rejected and not as_json else []
     _say(wanted, found, is_plan=plan, as_json=as_json)
-    count = found.receipt.rejected_count
+    _end(found.receipt.rejected_count, rejected, listed, rejected_rows, hints, as_json=as_json)
+
+
+def _end(
+    count: int, rejected: Path | None, listed: int, rejected_rows: Path | None, hints: list[str], *, as_json: bool
+) -> None:
+    """Says where rejected lines are and what to try; ends with exit code 3 when there are any."""
     if not as_json:
         _tell_rejected(count, rejected, listed, rejected_rows)
     for hint in hints:
