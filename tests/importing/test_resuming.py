@@ -143,9 +143,9 @@ def test_what_was_applied_is_not_understood_again(desk: Desk, monkeypatch: pytes
     desk.now.seconds += limits.IMPORT_LEASE_SECONDS + 1
     sizes = list[int]()
 
-    def watched(path: Path, run: Import) -> Any:
+    def watched(path: Path, run: Import, remark: Any = None) -> Any:
         sizes.append(path.stat().st_size)
-        return parts_of(path, run)
+        return parts_of(path, run, remark)
 
     monkeypatch.setattr("tagloom.importing.worker.parts_of", watched)
     desk.work()
