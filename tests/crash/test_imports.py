@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 120
 # Steps of a hundred rows and leases of a second, so that kills come within steps and are soon made up for.
 BEGINNING = (
     "from tagloom import limits; limits.IMPORT_ROWS_PER_STEP = 1; limits.IMPORT_LEASE_SECONDS = 1; "
-    "import tagloom.intake.mapped as mapped; mapped.ROWS_PER_PART = 100; "
+    "import tagloom.intake.delimited as delimited; delimited.ROWS_PER_PART = 100; "
 )
 SLOWLY = Mapping(user="user", columns=(ListColumn(column="tags"),))
 

@@ -44,7 +44,7 @@ HURRIED = (
     "from tagloom import limits; limits.IMPORT_ROWS_PER_STEP = 1; limits.IMPORT_LEASE_SECONDS = 1; "
     "limits.IMPORT_SECONDS_BETWEEN_LOOKS = 0.05; limits.SYNC_SECONDS_BETWEEN_LOOKS = 0.05; "
     "limits.SYNC_HELD_SECONDS = 1; limits.SWEEP_SECONDS_BETWEEN_LOOKS = 0.05; "
-    "import tagloom.intake.mapped as mapped; mapped.ROWS_PER_PART = {rows_per_step}; "
+    "import tagloom.intake.delimited as delimited; delimited.ROWS_PER_PART = {rows_per_step}; "
 )
 Intent = Literal["run", "pause", "undo"]
 # What is answered when the state of an import has changed by itself, or a run has not ended.

@@ -286,6 +286,8 @@ class Worker:
 
     def _run(self, environment: Environment, run: Import) -> None:
         population = self._population_of(environment)
+        # An import whose last step was committed before its process died is not read again.
+        self._rows = run.rows_read
         try:
             if run.plan is not None and not run.is_approved and not population.steps(run.id):
                 if (detail := self._too_much(run, run.plan)) is not None:
@@ -302,7 +304,8 @@ class Worker:
             self._hold(run, "lines-unreadable", problem.detail, run.plan)
             return
         tally = tally_of(population.steps(run.id))
-        self._put(run, "done", tally=tally, rows_total=self._rows)
+        # What was told last may be older: nothing is told while a commit is under way.
+        self._put(run, "done", tally=tally, rows_read=self._rows, rows_total=self._rows)
 
     def _run_as_planned(self, environment: Environment, run: Import, plan: Plan) -> bool:
         """Applies what was planned, or, when another version made it mean something else, holds the import."""

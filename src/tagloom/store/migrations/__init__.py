@@ -6,13 +6,12 @@ import sqlalchemy as sql
 
 from tagloom import problems
 
-_FOLDER = Path(__file__).parent
 SCHEMA_QUERY = "SELECT version_num FROM alembic_version"
 
 
 def newest_schema() -> str:
     """Returns the revision that this release writes: that of the last migration, by the name of its file."""
-    return max(file.name for file in _FOLDER.glob("versions/v*.py"))[1:5]
+    return max(file.name for file in Path(__file__).parent.glob("versions/v*.py"))[1:5]
 
 
 def check_schema(revision: str, known: str) -> None:
@@ -40,7 +39,7 @@ def upgrade(connection: sql.Connection, revision: str = "head") -> None:
     from alembic.util import CommandError
 
     config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
+    config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, revision)
