@@ -11,7 +11,7 @@ from tagloom.http.addresses import ORGANIZATION, SPACE, V2, E
 from tagloom.http.import_routes import IMPORTS, MAPPINGS
 from tagloom.http.parameters import AS_OF, AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, USER, VISITOR, Parameter
 from tagloom.http.people_routes import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, SEARCH_MATCH, search_for
-from tagloom.http.routing import Route
+from tagloom.http.routing import Handler, Route
 from tagloom.http.shapes import (
     AliasesPage,
     ChangesPage,
@@ -45,7 +45,7 @@ from tagloom.http.shapes import (
     UndoBody,
 )
 from tagloom.http.sync_routes import SYNCS
-from tagloom.model import Change, Count, Decision, Receipt, Space, Tribe
+from tagloom.model import Change, Count, Decision, Kind, Receipt, Space, Tribe
 from tagloom.targeting import Preview, Why
 
 UNDER = Parameter(name="under", description="Only tags at or below this one.")
@@ -340,6 +340,21 @@ RULE_PROBLEMS: tuple[type[problems.Problem], ...] = (
     problems.TagProblem,
 )
 
+
+def _membership(kind: Kind, handler: Handler) -> Route:
+    return Route(
+        method="GET",
+        path=f"{E}/tribes/{{tribe}}/{kind}s/{{id}}",
+        handler=handler,
+        group="Tribes",
+        summary=f"Whether a {kind} is in a tribe",
+        scopes=("tribes:read", "people:read"),
+        parameters=(AT_LEAST,),
+        answer=MembershipAnswer,
+        problems=(problems.TribeNotFound, problems.PersonIdInvalid),
+    )
+
+
 TRIBES: tuple[Route, ...] = (
     Route(
         method="GET",
@@ -449,28 +464,8 @@ TRIBES: tuple[Route, ...] = (
             problems.CursorInvalid,
         ),
     ),
-    Route(
-        method="GET",
-        path=f"{E}/tribes/{{tribe}}/users/{{id}}",
-        handler=tribes.get_membership_of_user,
-        group="Tribes",
-        summary="Whether a user is in a tribe",
-        scopes=("tribes:read", "people:read"),
-        parameters=(AT_LEAST,),
-        answer=MembershipAnswer,
-        problems=(problems.TribeNotFound, problems.PersonIdInvalid),
-    ),
-    Route(
-        method="GET",
-        path=f"{E}/tribes/{{tribe}}/visitors/{{id}}",
-        handler=tribes.get_membership_of_visitor,
-        group="Tribes",
-        summary="Whether a visitor is in a tribe",
-        scopes=("tribes:read", "people:read"),
-        parameters=(AT_LEAST,),
-        answer=MembershipAnswer,
-        problems=(problems.TribeNotFound, problems.PersonIdInvalid),
-    ),
+    _membership("user", tribes.get_membership_of_user),
+    _membership("visitor", tribes.get_membership_of_visitor),
     Route(
         method="GET",
         path=f"{E}/tribes/{{tribe}}/why",
