@@ -109,6 +109,7 @@ BODY_SECONDS_SPARE = 60  # A body may be slower than the least rate for so long 
 BODY_BYTES_PER_SECOND_MIN = 8_192  # The least rate of a body; the worst mobile networks are faster.
 THREADS_AT_ONCE_MAX = 64  # Requests that compute or wait for the database in one process; further ones wait their turn.
 THREADS_PER_ORGANIZATION_MAX = 16  # Of these, so that one organization's wait is never everybody's.
+REQUESTS_PER_RUN_MAX = 64  # Small requests for one environment that one thread answers together; some milliseconds.
 UPLOADS_AT_ONCE_MAX = 12  # Bulk bodies read at the same moment by one process; further ones wait their turn.
 UPLOADS_PER_ORGANIZATION_MAX = 4  # Of these; the others stay for other organizations.
 UPLOADS_PER_TOKEN_MAX = 3  # Of these; one job leaves room for another of its organization.

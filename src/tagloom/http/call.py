@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -17,6 +17,7 @@ from tagloom.catalogue import Catalogue
 from tagloom.compaction import Compactor, Retentions
 from tagloom.expiry import Said, said_of
 from tagloom.http.arrivals import Arrivals
+from tagloom.http.coalescing import Coalescer
 from tagloom.http.metrics import Metrics
 from tagloom.http.parameters import Value
 from tagloom.http.probing import Probe
@@ -27,7 +28,7 @@ from tagloom.importing.fetching import Fetcher
 from tagloom.importing.imports import Imports
 from tagloom.importing.shelf import Mappings
 from tagloom.loom import Installation
-from tagloom.model import Environment, Kind, Origin, Person, Receipt, Version
+from tagloom.model import Decision, Environment, Kind, Origin, Person, Receipt, Version
 from tagloom.pacing import Paces, watch_for_end
 from tagloom.people import parse_id
 from tagloom.places import Places
@@ -40,6 +41,8 @@ from tagloom.targeting import Targeting
 from tagloom.tribes import Tribes
 
 Result = TypeVar("Result")
+
+Submit = Callable[[], "Future[Receipt]"]
 
 DOOR = "api"  # The source of a write that names none.
 
@@ -75,6 +78,8 @@ class Doors:
     openapi: bytes
     reference: bytes
     _arrivals: dict[asyncio.AbstractEventLoop, Arrivals] = field(default_factory=dict)
+    _decisions: dict[asyncio.AbstractEventLoop, Coalescer[Person, Decision]] = field(default_factory=dict)
+    _submissions: dict[asyncio.AbstractEventLoop, Coalescer[Submit, Future[Receipt]]] = field(default_factory=dict)
     _watches: dict[asyncio.AbstractEventLoop, Watches] = field(default_factory=dict)
 
     def arrivals(self) -> Arrivals:
@@ -84,6 +89,38 @@ class Doors:
         if found is None:
             found = self._arrivals[loop] = Arrivals()
         return found
+
+    async def decide(self, environment: Environment, person: Person, *, because: bool, organization: str) -> Decision:
+        """The tribes of one person, together with others of the environment that are asked for at the same time."""
+        loop = asyncio.get_running_loop()
+        decisions = self._decisions.get(loop)
+        if decisions is None:
+            decisions = self._decisions[loop] = Coalescer(self.threads)
+        return await decisions.run(
+            (environment.key, because),
+            person,
+            lambda people: self._decided(environment, people, because=because),
+            organization=organization,
+        )
+
+    def _decided(
+        self, environment: Environment, people: Sequence[Person], *, because: bool
+    ) -> Sequence[Decision | Exception]:
+        try:
+            return self.targeting.decide_many(environment, people, because=because)[1]
+        except problems.Problem as problem:
+            if len(people) == 1:
+                return [problem]
+            # One person's fault is not the others'.
+            return [self._decided(environment, [person], because=because)[0] for person in people]
+
+    async def submit(self, environment: Environment, submit: Submit, *, organization: str) -> "Future[Receipt]":
+        """Hands a small write to the committer. Writes that come at the same time are looked up in one thread."""
+        loop = asyncio.get_running_loop()
+        submissions = self._submissions.get(loop)
+        if submissions is None:
+            submissions = self._submissions[loop] = Coalescer(self.threads)
+        return await submissions.run(environment.key, submit, _submitted, organization=organization)
 
     def watches(self) -> Watches:
         """Those of the running loop."""
@@ -97,6 +134,17 @@ class Doors:
         """Lets go of everybody who watches something."""
         for watches in self._watches.values():
             watches.close()
+
+
+def _submitted(submits: Sequence[Submit]) -> Sequence["Future[Receipt] | Exception"]:
+    """Each write is submitted once, whatever becomes of the others."""
+    found: list[Future[Receipt] | Exception] = []
+    for submit in submits:
+        try:
+            found.append(submit())
+        except Exception as error:
+            found.append(error)
+    return found
 
 
 class Answer(msgspec.Struct, frozen=True):

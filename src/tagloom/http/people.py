@@ -80,7 +80,11 @@ class PeopleDoor:
     async def _changed(self, call: Call, person: Person, tags: Sequence[str], mode: Mode, said: Said) -> Receipt:
         """The receipt of a write. Tags and ids are looked up in a thread; the commit is waited for without one."""
         population, origin = call.population, call.origin
-        future = await call.in_thread(lambda: submit_tags(population, person, tags, mode, origin, said))
+        future = await call.doors.submit(
+            call.environment,
+            lambda: submit_tags(population, person, tags, mode, origin, said),
+            organization=call.principal.organization,
+        )
         return check_single(await call.written(future))
 
     async def _record(self, call: Call) -> PersonRecord:
