@@ -15,13 +15,13 @@ import numpy as np
 from bench.http import served
 from bench.product import ORIGIN
 from bench.run import Run
-from tagloom.accounts import Accounts
-from tagloom.intake import read_parts
-from tagloom.rules import All, HasTag, Not
+from tagloom.accounts.accounts import Accounts
+from tagloom.bootstrap import open_installation
+from tagloom.files import read_parts
+from tagloom.ports.population import Request
 from tagloom.settings import Settings
-from tagloom.store.port import Request
-from tagloom.tribes import Draft, Tribes
-from tagloom.wiring import open_installation
+from tagloom.tribes.definitions import Draft, Tribes
+from tagloom.words.rules import All, HasTag, Not
 
 TRIBES = 30
 TAGS_A_PERSON = 6

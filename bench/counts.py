@@ -11,9 +11,9 @@ from pyroaring import BitMap
 from bench.product import ORIGIN, Tagloom
 from bench.report import Contender
 from bench.run import Run
-from tagloom.model import Person
-from tagloom.rules import All, AnyOf, Definition, HasTag, Not
-from tagloom.store.port import Part, Request
+from tagloom.ports.population import Part, Request
+from tagloom.words.model import Person
+from tagloom.words.rules import All, AnyOf, Definition, HasTag, Not
 
 PEOPLE_PER_PART = 1_000_000
 SHARES = (0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from bench.data import TAGGINGS_PER_PERSON, tag_paths
 from bench.product import ORIGIN, Tagloom
 from bench.run import Run
-from tagloom.model import Person
-from tagloom.rules import Definition, HasTag
-from tagloom.store.port import Part, Population, Request
+from tagloom.ports.population import Part, Population, Request
+from tagloom.words.model import Person
+from tagloom.words.rules import Definition, HasTag
 
 LOADS = 6  # The first gives ten tags to everybody; each further one changes some eighteen of everybody's.
 NIGHTS = 100

@@ -16,11 +16,11 @@ import msgspec
 from bench.counts import TRIBES, bearers, parts, tribe_of
 from bench.product import ORIGIN
 from bench.run import Run
-from tagloom.access import Access
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import open_installation
+from tagloom.ports.population import Request
 from tagloom.settings import Settings
-from tagloom.store.port import Request
-from tagloom.tribes import Draft, Tribes
-from tagloom.wiring import open_installation
+from tagloom.tribes.definitions import Draft, Tribes
 
 CONNECTIONS = 64
 SECONDS = 5

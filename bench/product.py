@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.data import Population
-from tagloom.bulk import Order, import_body
+from tagloom.bootstrap import Installation, open_installation
 from tagloom.engine.population import BitmapPopulation
-from tagloom.model import Mode, Origin, Receipt
-from tagloom.rules import All, Definition, HasTag
 from tagloom.settings import Settings
-from tagloom.tags import TagPath
-from tagloom.wiring import Installation, open_installation
+from tagloom.tagging.bulk import Order, import_body
+from tagloom.words.model import Mode, Origin, Receipt
+from tagloom.words.rules import All, Definition, HasTag
+from tagloom.words.tags import TagPath
 
 ORIGIN = Origin("bench", "bench")
 CHUNK_BYTES = 1 << 20

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from tagloom.model import Organization, Space
+from tagloom.bootstrap import open_installation
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.schema import metadata
-from tagloom.wiring import open_installation
+from tagloom.stores.schema import metadata
+from tagloom.words.model import Organization, Space
 
 URL = os.environ.get("TAGLOOM_TEST_CITUS_URL", "")
 NUMBERS = count(1)

@@ -11,18 +11,18 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
 from tagloom import problems
-from tagloom.access import Access
-from tagloom.accounts import Accounts
-from tagloom.model import Origin, Person
+from tagloom.accounts.access_tokens import Access
+from tagloom.accounts.accounts import Accounts
+from tagloom.bootstrap import check, open_installation
+from tagloom.ports.population import Request
 from tagloom.settings import Settings
-from tagloom.store.migrations import upgrade
-from tagloom.store.migrations.versions import v0001_first, v0002_accounts, v0014_plain
-from tagloom.store.port import Request
-from tagloom.store.postgres import open_engine as open_postgres
-from tagloom.store.schema import metadata
-from tagloom.store.sqlite import SqliteDatabase, open_engine
-from tagloom.tags import TagPath
-from tagloom.wiring import check, open_installation
+from tagloom.stores.migrations import upgrade
+from tagloom.stores.migrations.versions import v0001_first, v0002_accounts, v0014_plain
+from tagloom.stores.postgres import open_engine as open_postgres
+from tagloom.stores.schema import metadata
+from tagloom.stores.sqlite import SqliteDatabase, open_engine
+from tagloom.words.model import Origin, Person
+from tagloom.words.tags import TagPath
 from tests.bodies import part, user
 from tests.postgres import server
 

@@ -10,9 +10,9 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from tagloom import limits, problems
-from tagloom.emails import MailServer
-from tagloom.sources import SCHEMES, SCHEMES_DEFAULT, Scheme
-from tagloom.tags import printable
+from tagloom.words.emails import MailServer
+from tagloom.words.source_addresses import SCHEMES, SCHEMES_DEFAULT, Scheme
+from tagloom.words.tags import printable
 
 DATABASE_FILE = "tagloom.sqlite"
 TracingProtocol: TypeAlias = Literal["http/protobuf", "grpc"]

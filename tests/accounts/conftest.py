@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
-from tagloom.access import Access
-from tagloom.accounts import Accounts, Visitor
-from tagloom.attempts import Attempts
-from tagloom.model import Organization, Permission, Space
-from tagloom.passwords import Passwords
-from tagloom.sessions import Opened, Sessions, SignedIn
-from tagloom.store.port import Control
-from tagloom.teammates import Teammates
+from tagloom.accounts.access_tokens import Access
+from tagloom.accounts.accounts import Accounts, Visitor
+from tagloom.accounts.login_throttle import Attempts
+from tagloom.accounts.passwords import Passwords
+from tagloom.accounts.sessions import Opened, Sessions, SignedIn
+from tagloom.accounts.teammates import Teammates
+from tagloom.ports.population import Control
+from tagloom.words.model import Organization, Permission, Space
 from tests.contract.conftest import ADAPTERS, make_control
 
 HERE = Visitor("192.0.2.1", "Fox")

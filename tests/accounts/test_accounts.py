@@ -6,11 +6,11 @@ import pytest
 from argon2 import PasswordHasher
 
 from tagloom import limits, problems
-from tagloom.accounts import Accounts, Visitor
-from tagloom.attempts import Attempts
-from tagloom.passwords import Passwords
-from tagloom.sessions import Opened, SignedIn
-from tagloom.teammates import Operator
+from tagloom.accounts.accounts import Accounts, Visitor
+from tagloom.accounts.login_throttle import Attempts
+from tagloom.accounts.passwords import Passwords
+from tagloom.accounts.sessions import Opened, SignedIn
+from tagloom.accounts.teammates import Operator
 from tests.accounts.conftest import HERE, OTHER_PASSWORD, PASSWORD, Clock, House
 
 ELSEWHERE = Visitor("2001:db8::1")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagloom import limits, problems
-from tagloom.passwords import Passwords
+from tagloom.accounts.passwords import Passwords
 
 EMAIL, NAME = "grace.hopper@navy.example", "Grace Hopper"
 QUICK = Passwords(PasswordHasher(1, 8, 1))

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from tagloom import limits, problems
-from tagloom.access import SCOPES_PERMITTED
-from tagloom.accounts import Visitor
-from tagloom.model import SCOPES, Permission, Scope
-from tagloom.sessions import SignedIn
-from tagloom.teammates import Operator
+from tagloom.accounts.access_tokens import SCOPES_PERMITTED
+from tagloom.accounts.accounts import Visitor
+from tagloom.accounts.sessions import SignedIn
+from tagloom.accounts.teammates import Operator
+from tagloom.words.model import SCOPES, Permission, Scope
 from tests.accounts.conftest import HERE, OTHER_PASSWORD, PASSWORD, House
 
 # Sessions.

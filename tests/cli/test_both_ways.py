@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tagloom.importing.shelf import Mappings
-from tagloom.mappings import parse_mapping
+from tagloom.imports.saved_mappings import Mappings
+from tagloom.words.mappings import parse_mapping
 from tests.cli.conftest import Twins
 from tests.cli.running import Said, run, write
 

@@ -18,14 +18,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from tagloom import limits
-from tagloom.cli.carrying import Wanted, carried
+from tagloom.bootstrap import open_installation
+from tagloom.cli.import_progress import Wanted, carried
+from tagloom.cli.interrupts import how_to_go_on
 from tagloom.cli.options import at_site
-from tagloom.cli.stopping import how_to_go_on
-from tagloom.importing.shelf import Mappings
-from tagloom.mappings import parse_mapping
+from tagloom.imports.saved_mappings import Mappings
+from tagloom.ports.imports import Import
 from tagloom.settings import read_settings
-from tagloom.store.imports_port import Import
-from tagloom.wiring import open_installation
+from tagloom.words.mappings import parse_mapping
 from tests.cli.running import PATIENCE_SECONDS, TAGLOOM, Said, ask, run, write
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "telco"
@@ -283,7 +283,7 @@ def test_a_large_file_is_applied_in_steps_of_which_each_is_a_version(
     load: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 10)
-    monkeypatch.setattr("tagloom.intake.delimited.ROWS_PER_PART", 10)
+    monkeypatch.setattr("tagloom.files.delimited.ROWS_PER_PART", 10)
     write(load.data / "plans.json", PLANS)
     text = "id,plan\n" + "".join(f"u{n},Plan {n}\n" for n in range(25))
 
@@ -328,7 +328,7 @@ def test_an_interrupted_import_says_what_it_applied(
     load: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, versions: int
 ) -> None:
     monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 10)
-    monkeypatch.setattr("tagloom.intake.delimited.ROWS_PER_PART", 10)
+    monkeypatch.setattr("tagloom.files.delimited.ROWS_PER_PART", 10)
     file = write(tmp_path / "people.csv", "user,tag\n" + "".join(f"u{n},a\n" for n in range(20_000)))
 
     with at_site(load.data, None, None, "main", "production") as site:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tagloom.cli.options import installed
-from tagloom.loom import make_loom
+from tagloom.services import make_loom
 from tagloom_client import Tagloom
 from tests.cli.running import PATIENCE_SECONDS, TAGLOOM, ask, run, run_process, write
 from tests.ports import free_port
@@ -130,9 +130,9 @@ def test_a_killed_process_leaves_files_that_the_next_one_takes_up(tmp_path: Path
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from tagloom.settings import read_settings\n"
-        "from tagloom.wiring import open_installation\n"
+        "from tagloom.bootstrap import open_installation\n"
         "from tagloom.cli.site import LocalSite\n"
-        "from tagloom.model import Person\n"
+        "from tagloom.words.model import Person\n"
         "site = LocalSite(open_installation(read_settings(Path(sys.argv[1]))), 'main', 'production')\n"
         "site.change_tags(Person('user', 'u1'), 'add', ['a'], expires_at=None, ttl=None)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tagloom import problems
-from tagloom.accounts import Accounts, Visitor
+from tagloom.accounts.accounts import Accounts, Visitor
+from tagloom.bootstrap import Installation, open_installation
 from tagloom.cli.options import installed
 from tagloom.settings import OidcSettings, read_settings
-from tagloom.wiring import Installation, open_installation
 from tests.cli.running import ask, run
 
 HERE = Visitor("192.0.2.1")

@@ -4,10 +4,10 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tagloom.model import Origin
+from tagloom.bootstrap import open_installation
+from tagloom.ports.population import Request
 from tagloom.settings import read_settings
-from tagloom.store.port import Request
-from tagloom.wiring import open_installation
+from tagloom.words.model import Origin
 from tests.bodies import part, user
 from tests.cli.conftest import Twins
 from tests.cli.running import ask, run

@@ -10,7 +10,7 @@ import pytest
 from tagloom_client import Tagloom
 from tests.cli.conftest import Twins
 from tests.cli.running import ask, run, write
-from tests.fetching.places import web
+from tests.egress.places import web
 
 PLANS = """
 user = "id"

@@ -10,15 +10,15 @@ from typing import Any, Literal
 import httpx
 from argon2 import PasswordHasher
 
-from tagloom.accounts import Visitor
-from tagloom.cli.demonstration import EMAIL
+from tagloom.accounts.accounts import Visitor
+from tagloom.accounts.passwords import Passwords
+from tagloom.bootstrap import open_installation
+from tagloom.cli.demo import EMAIL
 from tagloom.console.app import console_routes
 from tagloom.http.app import create_app
-from tagloom.loom import Loom, make_loom
-from tagloom.model import Permission
-from tagloom.passwords import Passwords
+from tagloom.services import Loom, make_loom
 from tagloom.settings import Settings
-from tagloom.wiring import open_installation
+from tagloom.words.model import Permission
 from tests.cli.running import run
 from tests.http.serving import FETCHING, serve_app
 

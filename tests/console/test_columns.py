@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 
 from tagloom import problems
-from tagloom.console.columns import NAMES, ColumnFields, fields_of, mapping_of, read_fields
-from tagloom.importing.proposing import Beginning, FirstRow
-from tagloom.mappings import Band, BandsColumn, Column, FlagColumn, Mapping, TagColumn, ValueColumn
-from tests.intake.test_mapped import mappings
+from tagloom.console.forms.mapping_form import NAMES, ColumnFields, fields_of, mapping_of, read_fields
+from tagloom.imports.mapping_inference import Beginning, FirstRow
+from tagloom.words.mappings import Band, BandsColumn, Column, FlagColumn, Mapping, TagColumn, ValueColumn
+from tests.files.test_mapped import mappings
 
 BEGINNING = Beginning(("user", "a", "b"), [FirstRow(n, (f"u{n}", str(n), "x;y"), None) for n in range(2, 40)])
 

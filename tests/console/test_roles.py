@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from tagloom import limits
-from tagloom.access import scopes_of
+from tagloom.accounts.access_tokens import scopes_of
+from tagloom.console.framework.role_table import Page
 from tagloom.console.routes import PAGES, PLACE
-from tagloom.console.table import Page
-from tagloom.http.addresses import E
+from tagloom.http.framework.addresses import E
 from tagloom.http.routes import ROUTES
 from tests.console.serving import CUSTOMER, EMAILS, PASSWORD, Role, Served
 

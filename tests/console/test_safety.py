@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tagloom import limits
-from tagloom.model import Origin, Person
-from tagloom.store.port import Request
+from tagloom.ports.population import Request
+from tagloom.words.model import Origin, Person
 from tests.bodies import Line, part
 from tests.console.serving import CUSTOMER, PLACE, Served
 

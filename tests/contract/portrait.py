@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tagloom import problems
-from tagloom.model import Kind, Person
-from tagloom.rules import All, AnyOf, Definition, HasTag, InTribe, Not
-from tagloom.store.port import Population
-from tagloom.tags import TagPath
+from tagloom.ports.population import Population
+from tagloom.words.model import Kind, Person
+from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not
+from tagloom.words.tags import TagPath
 
 PEOPLE = [
     Person("user", "u1"),

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tagloom.model import Mode, Origin, Person, Receipt
-from tagloom.rules import Definition, Rule
-from tagloom.store.port import Population, Request
-from tagloom.tags import TagPath
+from tagloom.ports.population import Population, Request
+from tagloom.words.model import Mode, Origin, Person, Receipt
+from tagloom.words.rules import Definition, Rule
+from tagloom.words.tags import TagPath
 from tests.bodies import Line, part
 
 ADA = Origin("ada", "crm.csv")

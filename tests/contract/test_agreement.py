@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 
 from tagloom import limits
 from tagloom.limits import ORDINALS_PER_CHUNK
-from tagloom.model import Mode, Origin, Person, TribeMode
-from tagloom.store.port import Population, Request, TagTribe, UndoAll
-from tagloom.tags import TagPath
+from tagloom.ports.population import Population, Request, TagTribe, UndoAll
+from tagloom.words.model import Mode, Origin, Person, TribeMode
+from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, parts, user
 from tests.contract.conftest import ADAPTERS, Clock, Subject, make_population
 from tests.contract.portrait import PEOPLE, TAGS, TRIBES, comparisons, current, earlier, outcome, portrait, sums

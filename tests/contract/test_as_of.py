@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from tagloom import problems
-from tagloom.model import Count
-from tagloom.rules import HasTag, InTribe, Not
-from tagloom.store.port import Population
+from tagloom.ports.population import Population
+from tagloom.words.model import Count
+from tagloom.words.rules import HasTag, InTribe, Not
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, definition, path, user_of

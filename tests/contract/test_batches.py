@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tagloom import limits, problems
-from tagloom.model import Mode, Rejected
-from tagloom.refusals import MirrorUnreadable
-from tagloom.store.port import Part, Population, Request
+from tagloom.ports.population import Part, Population, Request
+from tagloom.words.model import Mode, Rejected
+from tagloom.words.rejections import MirrorUnreadable
 from tests.bodies import Line, doubtful, part, parts, unreadable, user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, catalogue, path, people, tags_of, user_of, visitor_of

@@ -3,10 +3,10 @@
 import pytest
 
 from tagloom import problems
-from tagloom.bulk import Order
-from tagloom.model import Receipt, TribeMode
-from tagloom.rules import All, Definition, HasTag, InTribe, Not
-from tagloom.store.port import Population, Request, TagTribe
+from tagloom.ports.population import Population, Request, TagTribe
+from tagloom.tagging.bulk import Order
+from tagloom.words.model import Receipt, TribeMode
+from tagloom.words.rules import All, Definition, HasTag, InTribe, Not
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, path, tags_of

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tagloom import problems
-from tagloom.model import Tag
-from tagloom.store.port import Population
+from tagloom.ports.population import Population
+from tagloom.words.model import Tag
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, catalogue, implied, path, tags_of

@@ -13,15 +13,15 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tagloom import problems
-from tagloom.engine.chunks import from_bytes
+from tagloom.bootstrap import Installation, check, open_installation
+from tagloom.engine.bitmaps import from_bytes
 from tagloom.engine.population import BitmapPopulation
 from tagloom.limits import ORDINALS_PER_CHUNK
-from tagloom.model import Origin, Person
+from tagloom.ports.population import Request
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.port import Request
-from tagloom.store.postgres import PostgresDatabase, cluster
-from tagloom.store.postgres.connecting import Question, Wire
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.stores.postgres import PostgresDatabase, cluster
+from tagloom.stores.postgres.connections import Question, Wire
+from tagloom.words.model import Origin, Person
 from tests import citus
 from tests.bodies import part, user
 

@@ -3,9 +3,9 @@
 import pytest
 
 from tagloom import problems
-from tagloom.model import Organization, Space, Token, Tribe, TribeChange
-from tagloom.rules import AnyOf, HasTag, InTribe, Not
-from tagloom.store.port import Control
+from tagloom.ports.population import Control
+from tagloom.words.model import Organization, Space, Token, Tribe, TribeChange
+from tagloom.words.rules import AnyOf, HasTag, InTribe, Not
 from tests.contract.steps import ADA, BOB
 
 ACME = Organization("acme", "Acme Ltd")

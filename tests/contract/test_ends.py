@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from tagloom import limits
-from tagloom.expiry import moment_text
-from tagloom.model import Origin
-from tagloom.rules import Definition, HasTag
-from tagloom.store.port import Apply, Population, Request, TagTribe
+from tagloom.ports.population import Apply, Population, Request, TagTribe
+from tagloom.words.expiry import moment_text
+from tagloom.words.model import Origin
+from tagloom.words.rules import Definition, HasTag
 from tests.bodies import part, user
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, BOB, apply, path, tags_of, user_of

@@ -3,7 +3,7 @@
 import pytest
 
 from tagloom import problems
-from tagloom.store.port import Population
+from tagloom.ports.population import Population
 from tests.bodies import user
 from tests.contract.steps import ADA, apply, path, tags_of
 

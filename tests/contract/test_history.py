@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from tagloom import problems
-from tagloom.model import Change
-from tagloom.store.port import Population
+from tagloom.ports.population import Population
+from tagloom.words.model import Change
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, BOB, apply, catalogue, path, people, tags_of, user_of

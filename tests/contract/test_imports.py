@@ -4,10 +4,10 @@ import pytest
 from msgspec.structs import replace
 
 from tagloom import limits, problems
-from tagloom.mappings import Mapping, TagColumn
-from tagloom.model import Organization, Space
-from tagloom.store.imports_port import Import, ImportState, KeptMapping
-from tagloom.store.port import Control
+from tagloom.ports.imports import Import, ImportState, KeptMapping
+from tagloom.ports.population import Control
+from tagloom.words.mappings import Mapping, TagColumn
+from tagloom.words.model import Organization, Space
 
 AT = "2026-03-01T09:00:00Z"
 LATER = "2026-03-01T09:01:00Z"

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tagloom import problems
-from tagloom.model import Mode, Receipt
-from tagloom.store.port import Part, Population, Request
-from tagloom.tags import TagPath
+from tagloom.ports.population import Part, Population, Request
+from tagloom.words.model import Mode, Receipt
+from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, user
 from tests.contract.portrait import outcome
 from tests.contract.steps import ADA, BOB, apply, tags_of, user_of

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tagloom import problems
-from tagloom.model import Mode, Receipt
-from tagloom.rules import Definition, HasTag
-from tagloom.store.port import Population, Request, TagTribe
+from tagloom.ports.population import Population, Request, TagTribe
+from tagloom.words.model import Mode, Receipt
+from tagloom.words.rules import Definition, HasTag
 from tests.bodies import Line, part, user
 from tests.contract.steps import ADA, BOB, apply, path, tags_of
 

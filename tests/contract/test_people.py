@@ -3,8 +3,8 @@
 import pytest
 
 from tagloom import problems
-from tagloom.model import PersonRecord
-from tagloom.store.port import Population
+from tagloom.ports.population import Population
+from tagloom.words.model import PersonRecord
 from tests.bodies import unreadable, user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, catalogue, path, people, tags_of, user_of, visitor_of

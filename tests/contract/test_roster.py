@@ -12,9 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec.structs import replace
 
 from tagloom import limits, problems
-from tagloom.model import Account, Event, Invitation, Membership, Organization, Reset, Session, Space, Token
-from tagloom.store.memory import MemoryControl
-from tagloom.store.port import Control
+from tagloom.ports.population import Control
+from tagloom.stores.memory import MemoryControl
+from tagloom.words.model import Account, Event, Invitation, Membership, Organization, Reset, Session, Space, Token
 from tests.contract.conftest import make_control
 
 NOW = "2026-03-01T09:00:00Z"

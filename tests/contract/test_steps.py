@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagloom import problems
-from tagloom.model import Done, Receipt
-from tagloom.store.memory import MemoryPopulation
-from tagloom.store.port import Population, Request, Step
+from tagloom.ports.population import Population, Request, Step
+from tagloom.stores.memory import MemoryPopulation
+from tagloom.words.model import Done, Receipt
 from tests.bodies import part, unreadable, user
 from tests.contract.conftest import Clock, Subject, make_population
 from tests.contract.steps import ADA, apply, tags_of

@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from tagloom import limits, problems
-from tagloom.model import Event, Organization, Space
-from tagloom.store.port import Control
-from tagloom.store.syncs_port import OpenRun
-from tagloom.syncs import FilesSource, Schedule, Sync, SyncDraft, SyncRun
+from tagloom.ports.population import Control
+from tagloom.ports.syncs import OpenRun
+from tagloom.words.model import Event, Organization, Space
+from tagloom.words.syncs import FilesSource, Schedule, Sync, SyncDraft, SyncRun
 from tests.contract.conftest import ADAPTERS, make_control
 
 NIGHT, MORNING, NOON = "2026-03-01T02:00:00Z", "2026-03-01T06:00:00Z", "2026-03-01T12:00:00Z"

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tagloom.rules import HasTag
+from tagloom.words.rules import HasTag
 from tests.bodies import user
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, definition, path

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from tagloom.model import Because, Count, Given
-from tagloom.rules import All, AnyOf, Definition, HasTag, InTribe, Not
-from tagloom.store.port import Population
+from tagloom.ports.population import Population
+from tagloom.words.model import Because, Count, Given
+from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import (

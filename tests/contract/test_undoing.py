@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tagloom import problems
-from tagloom.store.port import Population, UndoAll
+from tagloom.ports.population import Population, UndoAll
 from tests.bodies import user
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, BOB, apply, catalogue, path, people, tags_of, user_of

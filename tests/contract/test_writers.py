@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tagloom.model import Mode, Origin, Person, Receipt, Version
-from tagloom.store.port import Population, Request, TagTribe
-from tagloom.tags import TagPath
+from tagloom.ports.population import Population, Request, TagTribe
+from tagloom.words.model import Mode, Origin, Person, Receipt, Version
+from tagloom.words.tags import TagPath
 from tests.bodies import Line, parts
 from tests.contract.conftest import ADAPTERS, Subject, make_population
 from tests.contract.portrait import PEOPLE, TAGS, TRIBES, outcome, portrait, streamed, sums

@@ -8,12 +8,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tagloom.model import Change, Done, Environment, Origin, Receipt
-from tagloom.store.imports_port import Import
-from tagloom.store.memory import MemoryPopulation
-from tagloom.store.port import Population, Request
-from tagloom.tags import TagPath, parse_tag
-from tagloom.wiring import Installation
+from tagloom.bootstrap import Installation
+from tagloom.ports.imports import Import
+from tagloom.ports.population import Population, Request
+from tagloom.stores.memory import MemoryPopulation
+from tagloom.words.model import Change, Done, Environment, Origin, Receipt
+from tagloom.words.tags import TagPath, parse_tag
 from tests.bodies import Line, part, user
 
 OWNER = "sync "

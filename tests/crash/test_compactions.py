@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tagloom.access import Access
-from tagloom.model import Decision, Origin, Person
-from tagloom.rules import Definition, HasTag
-from tagloom.store.port import Request
-from tagloom.wiring import check, open_installation
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import check, open_installation
+from tagloom.ports.population import Request
+from tagloom.words.model import Decision, Origin, Person
+from tagloom.words.rules import Definition, HasTag
 from tagloom_client import Tagloom
 from tagloom_client.models import Receipt
 from tests.bodies import part, user

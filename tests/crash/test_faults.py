@@ -17,9 +17,9 @@ import psycopg
 import pytest
 
 from tagloom import problems
-from tagloom.model import Origin
-from tagloom.store.port import Request
-from tagloom.wiring import check
+from tagloom.bootstrap import check
+from tagloom.ports.population import Request
+from tagloom.words.model import Origin
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
 from tagloom_client.problems import Unavailable

@@ -11,7 +11,7 @@ from tagloom_client import Tagloom
 from tagloom_client.models import Import
 from tests.cli.running import ask
 from tests.crash.test_kill import server
-from tests.fetching.places import web
+from tests.egress.places import web
 
 FILE = b"user,tag\n" + b"".join(b"u%d,crm/gold\n" % number for number in range(1_000))
 ENVIRON = {"TAGLOOM_SOURCE_SCHEMES": "http", "TAGLOOM_SOURCE_HOSTS": "localhost"}

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from tagloom.access import Access
-from tagloom.bulk import submit_tags
-from tagloom.model import Origin, Person
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import ORGANIZATION, Installation, check, open_installation
 from tagloom.settings import read_settings
-from tagloom.store.control import SqlControl
-from tagloom.store.sqlite import SqliteDatabase
-from tagloom.wiring import ORGANIZATION, Installation, check, open_installation
+from tagloom.stores.sql import SqlControl
+from tagloom.stores.sqlite import SqliteDatabase
+from tagloom.tagging.bulk import submit_tags
+from tagloom.words.model import Origin, Person
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
 from tests.ports import free_port
@@ -248,10 +248,10 @@ import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from pathlib import Path
 from tagloom import problems
-from tagloom.model import Origin, Person
+from tagloom.words.model import Origin, Person
 from tagloom.settings import read_settings
-from tagloom.wiring import check, open_installation
-from tagloom.bulk import Order, import_body, submit_tags
+from tagloom.bootstrap import check, open_installation
+from tagloom.tagging.bulk import Order, import_body, submit_tags
 
 data, file = Path(sys.argv[1]), Path(sys.argv[2])
 installation = open_installation(read_settings(data))

@@ -18,16 +18,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tagloom.access import Access
-from tagloom.importing.imports import Imports
-from tagloom.mappings import ListColumn, Mapping
-from tagloom.model import Origin
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import Installation, check, open_installation
+from tagloom.imports.lifecycle import Imports
+from tagloom.ports.imports import KeptMapping
+from tagloom.ports.population import Request
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.imports_port import KeptMapping
-from tagloom.store.port import Request
-from tagloom.syncing.keeping import Syncs
-from tagloom.syncs import FilesSource, SyncDraft
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.syncs.definitions import Syncs
+from tagloom.words.mappings import ListColumn, Mapping
+from tagloom.words.model import Origin
+from tagloom.words.syncs import FilesSource, SyncDraft
 from tagloom_client import ProblemError, Retries, Tagloom, TagloomError
 from tagloom_client.models import Import
 from tests.bodies import Line, part, user
@@ -44,7 +44,7 @@ HURRIED = (
     "from tagloom import limits; limits.IMPORT_ROWS_PER_STEP = 1; limits.IMPORT_LEASE_SECONDS = 1; "
     "limits.IMPORT_SECONDS_BETWEEN_LOOKS = 0.05; limits.SYNC_SECONDS_BETWEEN_LOOKS = 0.05; "
     "limits.SYNC_HELD_SECONDS = 1; limits.SWEEP_SECONDS_BETWEEN_LOOKS = 0.05; "
-    "import tagloom.intake.delimited as delimited; delimited.ROWS_PER_PART = {rows_per_step}; "
+    "import tagloom.files.delimited as delimited; delimited.ROWS_PER_PART = {rows_per_step}; "
 )
 Intent = Literal["run", "pause", "undo"]
 # What is answered when the state of an import has changed by itself, or a run has not ended.

@@ -16,9 +16,9 @@ import httpx
 import psycopg
 import pytest
 
-from tagloom.access import Access
-from tagloom.store import migrations
-from tagloom.store.migrations import newest_schema
+from tagloom.accounts.access_tokens import Access
+from tagloom.stores import migrations
+from tagloom.stores.migrations import newest_schema
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.problems import Unavailable
 from tests.crash.between import Balancer, status_of
@@ -148,7 +148,7 @@ def test_an_older_process_reads_on_and_writes_no_more_once_a_newer_one_migrates(
     next_release = tmp_path / "migrations"
     shutil.copytree(Path(migrations.__file__).parent, next_release)
     (next_release / "versions" / "v9999_next.py").write_text(NEXT_RELEASE.format(before=newest))
-    beginning = f"import tagloom.store.migrations as m; m.__file__ = {str(next_release / '__init__.py')!r}; "
+    beginning = f"import tagloom.stores.migrations as m; m.__file__ = {str(next_release / '__init__.py')!r}; "
 
     with ExitStack() as stack, closing(Balancer()) as balancer:
         old, process = stack.enter_context(server(None, environ))

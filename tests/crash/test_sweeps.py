@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tagloom.access import Access
-from tagloom.model import Origin, Person
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import Installation, check, open_installation
+from tagloom.ports.population import Request
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.port import Request
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.words.model import Origin, Person
 from tagloom_client import Tagloom
 from tagloom_client.models import Receipt
 from tests.bodies import part, user

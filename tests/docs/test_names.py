@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 import tagloom
-from tagloom import cli, limits, model, problems
-from tagloom.http.addresses import ORGANIZATION, SPACE, E
+from tagloom import cli, limits, problems
+from tagloom.http.framework.addresses import ORGANIZATION, SPACE, E
 from tagloom.http.routes import ROUTES
-from tagloom.store import port, roster_port
+from tagloom.ports import accounts, population
+from tagloom.words import model
 from tests.docs.pages import DOCS, ROOT, pages, prose, sections, table_rows
 
 HERE = Path(__file__).parent
@@ -124,7 +125,7 @@ def test_the_glossary_has_every_word_of_the_model_and_the_ports() -> None:
     }
     classes = [
         name
-        for module in (model, port, roster_port)
+        for module in (model, population, accounts)
         for name, each in inspect.getmembers(module, inspect.isclass)
         if each.__module__ == module.__name__
     ]

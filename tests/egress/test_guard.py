@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tagloom import problems
 from tagloom.egress.guard import Guard, is_public
-from tagloom.sources import SCHEMES, AddressRefused, parse_address
+from tagloom.words.source_addresses import SCHEMES, AddressRefused, parse_address
 
 PRIVATE = [
     *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "0.0.0.0", "255.255.255.255", "169.254.169.254"),

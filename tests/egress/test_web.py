@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from tagloom import limits, problems
+from tagloom.accounts.identity_provider import IdentityProvider
+from tagloom.accounts.openid import OpenId
 from tagloom.egress.guard import Guard
-from tagloom.egress.web import Egress, NoAnswer
-from tagloom.identity_provider import IdentityProvider
-from tagloom.openid import OpenId
-from tests.fetching.places import Web, web
+from tagloom.egress.http import Egress, NoAnswer
+from tests.egress.places import Web, web
 
 ANYWHERE = Guard(lets_all_through=True)
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from tagloom import problems
-from tagloom.engine.knowing import Near
-from tagloom.model import Origin, Person
+from tagloom.bootstrap import open_installation
+from tagloom.engine.write.lookups import Near
+from tagloom.ports.population import Request
 from tagloom.settings import Settings
-from tagloom.store.port import Request
-from tagloom.tags import TagPath
-from tagloom.wiring import open_installation
+from tagloom.words.model import Origin, Person
+from tagloom.words.tags import TagPath
 from tests.bodies import part, user
 
 ADD = Request(mode="add", origin=Origin("ada", "test"), idempotency_key="once", fingerprint=b"1")

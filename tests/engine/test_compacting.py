@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from tagloom import limits, problems
-from tagloom.engine import compacting
+from tagloom.bootstrap import Installation, check, copy_installation, open_installation
+from tagloom.engine.history import compaction
 from tagloom.engine.population import BitmapPopulation
-from tagloom.model import Horizon, Origin, Person
-from tagloom.retention import HistoryCompacted
-from tagloom.rules import Definition, HasTag
+from tagloom.ports.population import Request
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.port import Request
-from tagloom.tags import TagPath
-from tagloom.wiring import Installation, check, copy_installation, open_installation
+from tagloom.words.model import Horizon, Origin, Person
+from tagloom.words.retention import HistoryCompacted
+from tagloom.words.rules import Definition, HasTag
+from tagloom.words.tags import TagPath
 from tests import citus
 from tests.bodies import part, user
 from tests.contract.conftest import Clock
@@ -91,7 +91,7 @@ def test_a_chunk_of_many_changes_is_compacted_by_parts_and_each_leaves_a_sound_l
     given_and_taken(population, 40, 5)
     before = because(population, 5)
     # Five people leave five changes of a chunk at most: there is always something to do among so many.
-    monkeypatch.setattr(compacting, "_CHANGES_OF_CHUNK_MAX", 8)
+    monkeypatch.setattr(compaction, "_CHANGES_OF_CHUNK_MAX", 8)
     monkeypatch.setattr(limits, "COMPACTION_CHANGES_MAX", 1)
 
     population.raise_horizon(population.version() - 3)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.engine.population import BitmapPopulation
-from tagloom.expiry import moment_text
-from tagloom.model import Mode, Origin, Person
+from tagloom.ports.population import Request
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.port import Request
-from tagloom.store.postgres.writing import PostgresTransaction
-from tagloom.tags import TagPath
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.stores.postgres.writes import PostgresTransaction
+from tagloom.words.expiry import moment_text
+from tagloom.words.model import Mode, Origin, Person
+from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, user
 from tests.contract.conftest import Clock
 from tests.postgres import new_installation

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tagloom.engine import decider
-from tagloom.model import Origin, Person
-from tagloom.rules import All, Definition, HasTag, Not
+from tagloom.bootstrap import Installation, check, open_installation
+from tagloom.engine.read import decisions
+from tagloom.ports.population import Request
 from tagloom.settings import Settings
-from tagloom.store.port import Request
-from tagloom.tags import TagPath
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.words.model import Origin, Person
+from tagloom.words.rules import All, Definition, HasTag, Not
+from tagloom.words.tags import TagPath
 from tests.bodies import part, user, visitor
 
 ADA = Origin("ada", "test")
@@ -68,7 +68,7 @@ def test_a_slab_answers_as_the_bitmaps_do_while_people_are_written(tmp_path: Pat
     population.apply([part([user(f"u{n}", f"a/{n % 5}", f"b/{n % 7}") for n in range(3_000)])], ADD)
     tribes = {f"t{n}": Definition("users", All((HasTag(f"a/{n % 5}"), Not(HasTag(f"b/{n % 7}"))))) for n in range(20)}
     somebody = [Person("user", f"u{n}") for n in range(0, 3_000, 37)]
-    decider.ASKED_BEFORE_SLAB = 10
+    decisions.ASKED_BEFORE_SLAB = 10
     for round_number in range(4):
         for person in (*somebody, *somebody):
             fresh = population.find_person(person)
@@ -86,11 +86,11 @@ def test_a_slab_answers_as_the_bitmaps_do_while_people_are_written(tmp_path: Pat
 
 
 def test_what_is_laid_out_follows_while_the_catalogue_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decider, "ASKED_BEFORE_SLAB", 0)
+    monkeypatch.setattr(decisions, "ASKED_BEFORE_SLAB", 0)
     laid_out: list[int] = []
-    lay_out = decider.Decider._lay_out  # Counted, not changed.
+    lay_out = decisions.Decider._lay_out  # Counted, not changed.
     monkeypatch.setattr(
-        decider.Decider, "_lay_out", lambda self, bucket: (laid_out.append(bucket), lay_out(self, bucket))[1]
+        decisions.Decider, "_lay_out", lambda self, bucket: (laid_out.append(bucket), lay_out(self, bucket))[1]
     )
     installation = opened(tmp_path)
     environment = installation.control.get_environment("main", "production")
@@ -132,7 +132,7 @@ def test_what_is_laid_out_follows_while_the_catalogue_grows(tmp_path: Path, monk
 def test_what_is_laid_out_is_laid_out_again_when_the_store_is_read_from_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decider, "ASKED_BEFORE_SLAB", 0)
+    monkeypatch.setattr(decisions, "ASKED_BEFORE_SLAB", 0)
     ours, theirs = opened(tmp_path), opened(tmp_path)
     here, there = (each.population(each.control.get_environment("main", "production")) for each in (ours, theirs))
     tribes = {"gold": Definition("users", HasTag("gold"))}

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tagloom.bootstrap import open_installation
 from tagloom.engine.storage import Touched
+from tagloom.ports.population import Request
 from tagloom.settings import Settings
-from tagloom.store.port import Request
-from tagloom.store.sqlite import SqliteDatabase
-from tagloom.wiring import open_installation
+from tagloom.stores.sqlite import SqliteDatabase
 from tests.bodies import part, user
 from tests.contract.steps import ADA
 

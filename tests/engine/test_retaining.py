@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tagloom.compaction import Compactor
-from tagloom.expiry import DAY
-from tagloom.loom import Loom, make_loom
-from tagloom.model import Environment, Origin
-from tagloom.retention import RetentionForgets, RetentionInvalid, parse_retention
+from tagloom.bootstrap import Installation, check, open_installation
+from tagloom.history.compaction import Compactor
+from tagloom.ports.population import Population, Request
+from tagloom.services import Loom, make_loom
 from tagloom.settings import Settings
-from tagloom.store.port import Population, Request
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.words.expiry import DAY
+from tagloom.words.model import Environment, Origin
+from tagloom.words.retention import RetentionForgets, RetentionInvalid, parse_retention
 from tests.bodies import part, user
 from tests.contract.conftest import Clock
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tagloom import limits, problems
-from tagloom.model import Environment, Origin
+from tagloom.bootstrap import Installation, check, open_installation
+from tagloom.ports.population import Request
 from tagloom.settings import Settings
-from tagloom.store.port import Request
-from tagloom.sweeping import Sweeper
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.tagging.expiry_job import Sweeper
+from tagloom.words.model import Environment, Origin
 from tests.bodies import part, user
 from tests.contract.conftest import Clock
 

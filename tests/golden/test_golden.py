@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from tagloom import problems, rules, tags
-from tagloom.rules import Definition, Facts
+from tagloom import problems
+from tagloom.words import rules, tags
+from tagloom.words.rules import Definition, Facts
 
 HERE = Path(__file__).parent
 RULES: list[dict[str, Any]] = json.loads((HERE / "rules.json").read_text("utf-8"))["cases"]

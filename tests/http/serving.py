@@ -15,16 +15,16 @@ import httpx
 from argon2 import PasswordHasher
 from granian.server.embed import Server
 
-from tagloom.access import Access
+from tagloom.accounts.access_tokens import Access
+from tagloom.accounts.passwords import Passwords
+from tagloom.base.counters import Standings, Vitals
+from tagloom.bootstrap import open_installation
+from tagloom.egress.policy import Reach
 from tagloom.http.app import Installation, create_app
-from tagloom.measures import Standings, Vitals
-from tagloom.model import Environment, Scope
-from tagloom.passwords import Passwords
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.sources import SCHEMES
-from tagloom.store.memory import MemoryControl, MemoryPopulation
-from tagloom.syncing.reach import Reach
-from tagloom.wiring import open_installation
+from tagloom.stores.memory import MemoryControl, MemoryPopulation
+from tagloom.words.model import Environment, Scope
+from tagloom.words.source_addresses import SCHEMES
 from tests.ports import free_port
 from tests.postgres import new_installation
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tagloom import limits, problems
-from tagloom.http.coalescing import Coalescer
-from tagloom.places import Places
+from tagloom.http.framework.coalescing import Coalescer
+from tagloom.http.framework.thread_limits import Places
 from tests.http.serving import Served
 
 PEOPLE = 40

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tagloom.access import Access
-from tagloom.mappings import REASON_COLUMNS, REASON_FIELD
+from tagloom.accounts.access_tokens import Access
+from tagloom.words.mappings import REASON_COLUMNS, REASON_FIELD
 from tagloom_client import Tagloom
 from tests.docs.pages import DOCS, name_of, pages
 from tests.http.serving import INSTALLATIONS, serve

@@ -8,8 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from tagloom import problems
-from tagloom.access import Access
-from tagloom.model import Environment, Organization, Space
+from tagloom.accounts.access_tokens import Access
+from tagloom.words.model import Environment, Organization, Space
 from tagloom_client import Tagloom
 from tests.http.serving import MemoryInstallation, Served, serve
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagloom import limits, problems
-from tagloom.http.multipart import read_form
+from tagloom.http.framework.multipart import read_form
 from tagloom_client import Tagloom
 from tests.cli.running import ask
 from tests.crash.test_kill import server

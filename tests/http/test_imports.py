@@ -8,7 +8,7 @@ import pytest
 from tagloom import limits
 from tagloom_client import ProblemError, Retries, Tagloom
 from tagloom_client.models import Import
-from tests.fetching.places import web
+from tests.egress.places import web
 from tests.http.serving import Served
 
 PLANS: dict[str, Any] = {

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tagloom import limits
-from tagloom.access import Access
-from tagloom.model import Organization
-from tagloom.syncing.reach import Reach
-from tagloom.syncing.secrets import Secrets
+from tagloom.accounts.access_tokens import Access
+from tagloom.egress.policy import Reach
+from tagloom.egress.secrets import Secrets
+from tagloom.words.model import Organization
 from tests.http.serving import ORGANIZATION, MemoryInstallation, Served, serve
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"

@@ -6,10 +6,10 @@ import time
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from tagloom.measures import Following
-from tagloom.model import Origin
-from tagloom.tags import TagPath
-from tagloom.wiring import Installation
+from tagloom.base.counters import Following
+from tagloom.bootstrap import Installation
+from tagloom.words.model import Origin
+from tagloom.words.tags import TagPath
 from tagloom_client import Tagloom
 from tests.crash.test_postgres import opened
 from tests.docs.pages import DOCS, sections, table_rows

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tagloom.access import Access
-from tagloom.http.addresses import ORGANIZATION, SPACE, E
+from tagloom.accounts.access_tokens import Access
+from tagloom.http.framework.addresses import ORGANIZATION, SPACE, E
 from tagloom.http.routes import ROUTES
-from tagloom.model import Organization, Space
+from tagloom.words.model import Organization, Space
 from tagloom_client import Tagloom, rules
 from tests.http.serving import INSTALLATIONS, serve
 

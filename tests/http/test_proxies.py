@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from tagloom import problems
-from tagloom.http.proxies import BehindProxies, PathPrefixUnsupported
+from tagloom.http.framework.proxies import BehindProxies, PathPrefixUnsupported
 from tagloom.settings import read_settings
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("::1/128"))

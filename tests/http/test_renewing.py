@@ -6,12 +6,12 @@ import threading
 import pytest
 
 from tagloom import problems
-from tagloom.http import renewing
-from tagloom.http.renewing import Renewals
+from tagloom.http.framework import cache_refresh
+from tagloom.http.framework.cache_refresh import Renewals
 
 
 def test_each_thing_is_read_again_once_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(renewing, "SECONDS", 0.05)
+    monkeypatch.setattr(cache_refresh, "SECONDS", 0.05)
     read: list[tuple[str, bool]] = []
 
     def note(key: str) -> None:

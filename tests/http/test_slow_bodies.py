@@ -9,10 +9,10 @@ import pytest
 from starlette.types import Message
 
 from tagloom import limits
-from tagloom.access import Access
+from tagloom.accounts.access_tokens import Access
 from tagloom.http.app import create_app
-from tagloom.model import Organization
-from tagloom.pacing import Paces
+from tagloom.http.framework.body_pace import Paces
+from tagloom.words.model import Organization
 from tests.http.serving import ORGANIZATION, STRANGERS, MemoryInstallation, Served, serve_app
 
 FAR_AWAY = 600.0

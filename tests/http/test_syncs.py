@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tagloom.mappings import Mapping, ValueColumn
-from tagloom.store.imports_port import KeptMapping
+from tagloom.ports.imports import KeptMapping
+from tagloom.words.mappings import Mapping, ValueColumn
 from tagloom_client import ProblemError, Retries, Tagloom
-from tests.fetching.places import web
+from tests.egress.places import web
 from tests.http.serving import Served
 
 DRAFT: dict[str, Any] = {"source": {"type": "push"}, "mapping": "plans", "under": "crm"}

@@ -3,9 +3,9 @@
 import pytest
 
 from tagloom import problems as refused
-from tagloom.access import Access
-from tagloom.model import Organization, Space
-from tagloom.store.memory import MemoryControl
+from tagloom.accounts.access_tokens import Access
+from tagloom.stores.memory import MemoryControl
+from tagloom.words.model import Organization, Space
 from tagloom_client import Retries, Tagloom, problems
 from tests.http.serving import ORGANIZATION, STRANGERS, Served
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from tagloom.engine.population import BitmapPopulation
+from tagloom.http.framework.routing import Route
 from tagloom.http.routes import ROUTES
-from tagloom.http.routing import Route
 from tests.http.serving import STRANGERS, Served
 
 DECISIONS_AT_ONCE = 100

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagloom import limits
-from tagloom.expiry import (
+from tagloom.words.expiry import (
     DAY,
     HOUR,
     MINUTE,

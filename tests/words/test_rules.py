@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits, problems, rules
-from tagloom.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Not, Rule
-from tagloom.tags import TagPath
+from tagloom import limits, problems
+from tagloom.words import rules
+from tagloom.words.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Not, Rule
+from tagloom.words.tags import TagPath
 
 PATHS = [TagPath(path) for path in ("a", "a/b", "a/b/c", "ab", "b", "b/c")]
 paths = st.sampled_from(PATHS)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits, problems, tags
-from tagloom.tags import TagPath, is_at_or_below, is_tag, lowercased, parse_tag, printable, resolve, suggest
+from tagloom import limits, problems
+from tagloom.words import tags
+from tagloom.words.tags import TagPath, is_at_or_below, is_tag, lowercased, parse_tag, printable, resolve, suggest
 
 # Letters that fold in odd ways, spaces, controls, marks that compose, and a lone surrogate.
 CHARACTERS = "ab1/ \t\u00a0\u3000\x00\x85\ud800\u2028\u0301\u0345AÉéßİ\u0131ǅǆΣ\u03c3ςⒶ\U0001d400日\u200b…-_."

@@ -12,9 +12,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tagloom import __version__, problems
-from tagloom.cli.speaking import complain, complain_of_fault, complain_of_files, complain_of_usage, err
-from tagloom.cli.stopping import EXIT_CODE, how_to_go_on, stoppable
-from tagloom.tracebacks import frames_of
+from tagloom.base.tracebacks import frames_of
+from tagloom.cli.interrupts import EXIT_CODE, how_to_go_on, stoppable
+from tagloom.cli.output import complain, complain_of_fault, complain_of_files, complain_of_usage, err
 
 # Typer gives no name to the class above this one; every complaint about the arguments is one.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]

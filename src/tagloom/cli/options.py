@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from tagloom import problems
+from tagloom.bootstrap import Installation, open_installation
 from tagloom.cli.site import LocalSite, Site
-from tagloom.model import Kind, Person
 from tagloom.settings import read_settings, read_token
-from tagloom.wiring import Installation, open_installation
+from tagloom.words.model import Kind, Person
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Data directory of an installation (or set TAGLOOM_DATABASE_URL).")

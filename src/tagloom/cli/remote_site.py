@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-from tagloom import exports, problems
+from tagloom import problems
 from tagloom.cli.site import Bringing, ExportKind, OnRows, Plain, TribeDraft, Verb, plain
-from tagloom.model import Mode, Person, Rejected, TribeMode
-from tagloom.sources import Remote
-from tagloom.store.imports_port import FETCHED, WORKED_ON
-from tagloom.undos import Chosen
+from tagloom.people import export as exports
+from tagloom.ports.imports import FETCHED, WORKED_ON
+from tagloom.tagging.undo import Chosen
+from tagloom.words.model import Mode, Person, Rejected, TribeMode
+from tagloom.words.source_addresses import Remote
 from tagloom_client import ProblemError, Tagloom, TagloomError
 
 _SECONDS_BETWEEN_LOOKS = 0.1

@@ -12,23 +12,24 @@ from typing import Any, Literal, Protocol, assert_never
 
 import msgspec
 
-from tagloom import exports, problems
-from tagloom.as_of import version_as_of
-from tagloom.bulk import submit_tags
-from tagloom.expiry import said_of
-from tagloom.importing.imports import How
-from tagloom.loom import make_loom
-from tagloom.mappings import Mapping
-from tagloom.model import Audience, Mode, Origin, Person, Rejected, TribeMode
-from tagloom.retention import retention_text
-from tagloom.rules import parse_rule
-from tagloom.sources import Remote
-from tagloom.store.imports_port import FETCHED, WORKED_ON, ImportFormat
-from tagloom.tags import parse_tag
-from tagloom.tribe_tagging import tag_tribe
-from tagloom.tribes import Draft
-from tagloom.undos import Chosen, chosen_versions
-from tagloom.wiring import Installation
+from tagloom import problems
+from tagloom.bootstrap import Installation
+from tagloom.history.as_of import version_as_of
+from tagloom.imports.lifecycle import How
+from tagloom.people import export as exports
+from tagloom.ports.imports import FETCHED, WORKED_ON, ImportFormat
+from tagloom.services import make_loom
+from tagloom.tagging.bulk import submit_tags
+from tagloom.tagging.tribe_tagging import tag_tribe
+from tagloom.tagging.undo import Chosen, chosen_versions
+from tagloom.tribes.definitions import Draft
+from tagloom.words.expiry import said_of
+from tagloom.words.mappings import Mapping
+from tagloom.words.model import Audience, Mode, Origin, Person, Rejected, TribeMode
+from tagloom.words.retention import retention_text
+from tagloom.words.rules import parse_rule
+from tagloom.words.source_addresses import Remote
+from tagloom.words.tags import parse_tag
 
 Plain = dict[str, Any]
 OnRows = Callable[[int, int | None], None]

@@ -7,10 +7,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from tagloom import problems
-from tagloom.console.door import Door, PageRoute
-from tagloom.console.rendering import Renderer
+from tagloom.console.framework.handlers import Door, PageRoute
+from tagloom.console.framework.rendering import Renderer
 from tagloom.console.routes import PAGES
-from tagloom.loom import Loom
+from tagloom.services import Loom
 
 
 class Assets(StaticFiles):

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from tagloom import limits, problems
-from tagloom.sources import AddressRefused
-from tagloom.tags import printable
+from tagloom.words.source_addresses import AddressRefused
+from tagloom.words.tags import printable
 
 IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -7,12 +7,10 @@ import msgspec
 import numpy as np
 
 from tagloom import problems
-from tagloom.engine.batch import as_today, row_state
-from tagloom.engine.chunks import BitMap, bitmap_of, from_bytes
-from tagloom.engine.dictionary import FACTS
-from tagloom.engine.directory import unpack_keys, unpack_page
-from tagloom.engine.exclusive import broken_branches
-from tagloom.engine.keys import KeyHash
+from tagloom.engine.bitmaps import BitMap, bitmap_of, from_bytes
+from tagloom.engine.keys.directory import unpack_keys, unpack_page
+from tagloom.engine.keys.hashing import KeyHash
+from tagloom.engine.state.dictionary import FACTS
 from tagloom.engine.storage import (
     ChunkChange,
     Compacted,
@@ -24,9 +22,11 @@ from tagloom.engine.storage import (
     Span,
     place_numbers,
 )
+from tagloom.engine.write.draft import as_today, row_state
+from tagloom.engine.write.exclusive_branches import broken_branches
 from tagloom.limits import ORDINALS_PER_CHUNK
-from tagloom.model import Receipt
-from tagloom.tags import branches_above, parse_tag
+from tagloom.words.model import Receipt
+from tagloom.words.tags import branches_above, parse_tag
 
 
 def broken_invariants(snapshot: Snapshot) -> Iterator[str]:

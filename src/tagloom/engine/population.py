@@ -11,22 +11,40 @@ from typing import NamedTuple, Unpack
 import msgspec
 import numpy as np
 
-from tagloom import limits, problems, refusals
-from tagloom.engine import as_of as earlier
-from tagloom.engine import bulk, catalogue, compacting, history, past, reads, steps, sweeping
-from tagloom.engine.batch import PEOPLE_SHARED_MAX, View
-from tagloom.engine.committer import Committer, Job
-from tagloom.engine.decider import Decider
-from tagloom.engine.effects import Effect, effect_of, receipt_of
-from tagloom.engine.foreseeing import foreseen
-from tagloom.engine.gather import Asked, Gathering, Knowledge
-from tagloom.engine.gather_few import are_few, gather_few
-from tagloom.engine.keys import binary_array, key_of
-from tagloom.engine.knowing import Far, Near, Within, holds
-from tagloom.engine.standing import Standing
+from tagloom import limits, problems
+from tagloom.base.times import with_milliseconds
+from tagloom.engine.history import compaction, log
+from tagloom.engine.keys.hashing import binary_array, key_of
+from tagloom.engine.read import queries, trends
+from tagloom.engine.read import time_travel as earlier
+from tagloom.engine.read.decisions import Decider
+from tagloom.engine.state.environment import Standing
 from tagloom.engine.storage import Replay, Span
-from tagloom.engine.undoing import check_versions, undo_effect
-from tagloom.model import (
+from tagloom.engine.write import catalogue, expire, import_steps, tribe_tagging
+from tagloom.engine.write.aggregate import Asked, Gathering, Knowledge
+from tagloom.engine.write.aggregate_few import are_few, gather_few
+from tagloom.engine.write.committer import Committer, Job
+from tagloom.engine.write.diff import Effect, effect_of, receipt_of
+from tagloom.engine.write.draft import PEOPLE_SHARED_MAX, View
+from tagloom.engine.write.lookups import Far, Near, Within, holds
+from tagloom.engine.write.preview import foreseen
+from tagloom.engine.write.undo import check_versions, undo_effect
+from tagloom.ports.population import (
+    Apply,
+    DropTag,
+    ErasePerson,
+    MergeTags,
+    MoveTag,
+    Page,
+    Part,
+    Request,
+    TagTribe,
+    Undo,
+    UndoAll,
+    Write,
+)
+from tagloom.words import rejections
+from tagloom.words.model import (
     Branch,
     Change,
     Count,
@@ -50,23 +68,8 @@ from tagloom.model import (
     TagFields,
     Version,
 )
-from tagloom.rules import Definition
-from tagloom.store.port import (
-    Apply,
-    DropTag,
-    ErasePerson,
-    MergeTags,
-    MoveTag,
-    Page,
-    Part,
-    Request,
-    TagTribe,
-    Undo,
-    UndoAll,
-    Write,
-)
-from tagloom.tags import TagPath
-from tagloom.times import with_milliseconds
+from tagloom.words.rules import Definition
+from tagloom.words.tags import TagPath
 
 _NOBODY = Origin("")  # What is foreseen is nobody's doing.
 _CHANGE = Request(mode="change", origin=_NOBODY)
@@ -81,7 +84,7 @@ class Gathered(NamedTuple):
 
 
 class BitmapPopulation:
-    """Implements `tagloom.store.port.Population`."""
+    """Implements `tagloom.ports.population.Population`."""
 
     def __init__(self, standing: Standing, committer: Committer, now: Callable[[], datetime]) -> None:
         self._standing = standing
@@ -117,7 +120,7 @@ class BitmapPopulation:
         try:
             if isinstance(parts, Sequence) and are_few(parts):
                 asked = self._standing.read(lambda: gather_few(parts, request, self._near))
-                through = max(map(steps.through_of, parts), default=0)
+                through = max(map(import_steps.through_of, parts), default=0)
                 lines = sum(len(part.lines) for part in parts)
                 return self._hand_over(Gathered(asked, lines, through), parts, request)
             return self._hand_over(self._gather(parts, request, self._far), parts, request)
@@ -132,7 +135,7 @@ class BitmapPopulation:
         for part in parts:
             gathering.add(part)
             lines += len(part.lines)
-            through = max(through, steps.through_of(part))
+            through = max(through, import_steps.through_of(part))
         return Gathered(gathering.finish(), lines, through)
 
     def _asked(self, gathered: Gathered, parts: Iterable[Part], request: Request, view: View) -> Asked:
@@ -167,7 +170,7 @@ class BitmapPopulation:
         step = None if request.dry_run else request.step
         replayed = self._replayed(request, view)
         if replayed is None and step is not None:
-            replayed = steps.committed_before(step, through, view.tx)
+            replayed = import_steps.committed_before(step, through, view.tx)
         if replayed is not None:
             return replayed
         if request.only_at is not None and view.state.version != request.only_at:
@@ -183,7 +186,7 @@ class BitmapPopulation:
         receipt = receipt_of(effect, version, asked)
         self._remember(request, receipt, view)
         if step is not None:
-            steps.note(step, through, None if effect.draft.is_empty() else version, receipt, view.tx)
+            import_steps.note(step, through, None if effect.draft.is_empty() else version, receipt, view.tx)
         return receipt
 
     def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:
@@ -191,7 +194,7 @@ class BitmapPopulation:
         changing = msgspec.structs.replace(request, mode="change")
 
         def run(view: View) -> Receipt:
-            return self._carry_out(lambda: bulk.asked_of(wanted, tribes, view), changing, view)
+            return self._carry_out(lambda: tribe_tagging.asked_of(wanted, tribes, view), changing, view)
 
         return self._alone(run, is_trial=request.dry_run)
 
@@ -217,7 +220,7 @@ class BitmapPopulation:
 
     def seal(self, run: str) -> tuple[Done, ...]:
         """See the port."""
-        return self._committer.submit(Job(self._standing, lambda view: steps.seal(run, view.tx))).result()
+        return self._committer.submit(Job(self._standing, lambda view: import_steps.seal(run, view.tx))).result()
 
     def _alone(self, run: Callable[[View], Receipt], *, is_trial: bool = False) -> Receipt:
         return self._committer.submit(Job(self._standing, run, is_trial=is_trial)).result()
@@ -259,7 +262,7 @@ class BitmapPopulation:
 
     def sweep(self) -> Receipt:
         """See the port."""
-        return self._alone(lambda view: sweeping.sweep(view, self._now()))
+        return self._alone(lambda view: expire.sweep(view, self._now()))
 
     def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
         """See the port."""
@@ -303,7 +306,7 @@ class BitmapPopulation:
                     receipt = _undo_receipt(effect, view.state.version, undone, dry_run=True)
                     return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
                 case TagTribe():
-                    tagged = bulk.asked_of(write, tribes, view)
+                    tagged = tribe_tagging.asked_of(write, tribes, view)
                     effect = effect_of(tagged, _CHANGE, view, self._now().timestamp())
                     receipt = receipt_of(effect, view.state.version, tagged)
                     return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
@@ -326,13 +329,13 @@ class BitmapPopulation:
     def steps(self, run: str) -> tuple[Done, ...]:
         """See the port."""
         with self._standing.reading() as snapshot:
-            return steps.steps(run, snapshot)
+            return import_steps.steps(run, snapshot)
 
     def rejected_in(self, run: str) -> Iterator[Rejected]:
         """See the port."""
         for done in self.steps(run):
             with self._standing.reading() as snapshot:
-                found = tuple(steps.rejected_in(run, done.number, snapshot))
+                found = tuple(import_steps.rejected_in(run, done.number, snapshot))
             yield from found
 
     def version_at(self, moment: str) -> Version:
@@ -343,7 +346,7 @@ class BitmapPopulation:
         """See the port."""
         if as_of is not None:
             return self._standing.read(lambda: earlier.find_person(self._standing, person, as_of))
-        return self._standing.read(lambda: reads.find_person(self._standing, person))
+        return self._standing.read(lambda: queries.find_person(self._standing, person))
 
     def list_people(
         self,
@@ -360,7 +363,7 @@ class BitmapPopulation:
     ) -> Page[PersonRecord]:
         """See the port."""
         return self._standing.read(
-            lambda: reads.list_people(
+            lambda: queries.list_people(
                 self._standing,
                 kind=kind,
                 search=search,
@@ -379,24 +382,24 @@ class BitmapPopulation:
     ) -> Page[Tag]:
         """See the port."""
         return self._standing.read(
-            lambda: reads.list_tags(self._standing, search=search, under=under, limit=limit, cursor=cursor)
+            lambda: queries.list_tags(self._standing, search=search, under=under, limit=limit, cursor=cursor)
         )
 
     def children(self, under: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
         """See the port."""
-        return self._standing.read(lambda: reads.children(self._standing, under, limit, cursor))
+        return self._standing.read(lambda: queries.children(self._standing, under, limit, cursor))
 
     def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int | None, ...]]:
         """See the port."""
-        return self._standing.read(lambda: past.users_at(self._standing, tags, moments))
+        return self._standing.read(lambda: trends.users_at(self._standing, tags, moments))
 
     def sources(self, tag: TagPath, *, limit: int) -> tuple[Source, ...]:
         """See the port."""
-        return self._standing.read(lambda: history.sources(self._standing, tag, limit))
+        return self._standing.read(lambda: log.sources(self._standing, tag, limit))
 
     def get_tag(self, tag: TagPath) -> Tag:
         """See the port."""
-        return self._standing.read(lambda: reads.get_tag(self._standing, tag))
+        return self._standing.read(lambda: queries.get_tag(self._standing, tag))
 
     def resolve(self, tag: TagPath) -> TagPath:
         """See the port."""
@@ -414,7 +417,7 @@ class BitmapPopulation:
         """See the port."""
         if as_of is not None:
             return self._standing.read(lambda: earlier.count(self._standing, tribe, tribes, as_of))
-        return self._standing.read(lambda: reads.count(self._standing, tribe, tribes))
+        return self._standing.read(lambda: queries.count(self._standing, tribe, tribes))
 
     def sample(
         self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None
@@ -422,7 +425,7 @@ class BitmapPopulation:
         """See the port."""
         if as_of is not None:
             return self._standing.read(lambda: earlier.sample(self._standing, tribe, tribes, as_of, limit))
-        return self._standing.read(lambda: reads.sample(self._standing, tribe, tribes, limit))
+        return self._standing.read(lambda: queries.sample(self._standing, tribe, tribes, limit))
 
     def members(
         self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None
@@ -430,7 +433,7 @@ class BitmapPopulation:
         """See the port."""
         if as_of is not None:
             return earlier.stream_members(self._standing, tribe, tribes, as_of)
-        return reads.stream_members(self._standing, tribe, tribes)
+        return queries.stream_members(self._standing, tribe, tribes)
 
     def bearers(
         self, tag: TagPath, match: Match, *, as_of: Version | None = None
@@ -438,33 +441,33 @@ class BitmapPopulation:
         """See the port."""
         if as_of is not None:
             return earlier.stream_bearers(self._standing, tag, match, as_of)
-        return reads.stream_bearers(self._standing, tag, match)
+        return queries.stream_bearers(self._standing, tag, match)
 
     def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
         """See the port."""
-        return reads.stream_taggings(self._standing)
+        return queries.stream_taggings(self._standing)
 
     def overlap(
         self, chosen: Sequence[str], tribes: Mapping[str, Definition]
     ) -> tuple[Version, tuple[OverlapRegion, ...]]:
         """See the port."""
-        return self._standing.read(lambda: reads.overlap(self._standing, chosen, tribes))
+        return self._standing.read(lambda: queries.overlap(self._standing, chosen, tribes))
 
     def compare(
         self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
     ) -> Difference:
         """See the port."""
-        return self._standing.read(lambda: reads.compare(self._standing, wanted, saved, tribes, limit))
+        return self._standing.read(lambda: queries.compare(self._standing, wanted, saved, tribes, limit))
 
     def make_up(self, wanted: Definition, tribes: Mapping[str, Definition], *, limit: int) -> MakeUp:
         """See the port."""
-        return self._standing.read(lambda: reads.make_up(self._standing, wanted, tribes, limit))
+        return self._standing.read(lambda: queries.make_up(self._standing, wanted, tribes, limit))
 
     def trend(
         self, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
     ) -> tuple[tuple[int | None, ...], ...]:
         """See the port."""
-        return self._standing.read(lambda: past.trend(self._standing, wanted, tribes, moments))
+        return self._standing.read(lambda: trends.trend(self._standing, wanted, tribes, moments))
 
     def owned_branch(self, tag: TagPath) -> tuple[TagPath, str] | None:
         """See the port."""
@@ -508,7 +511,7 @@ class BitmapPopulation:
     ) -> tuple[Change, ...]:
         """See the port."""
         span = Span(limit, after, before, newest_first, actor, source, action)
-        return self._standing.read(lambda: history.list_changes(self._standing, person=person, tag=tag, span=span))
+        return self._standing.read(lambda: log.list_changes(self._standing, person=person, tag=tag, span=span))
 
     def find_versions(
         self,
@@ -521,40 +524,38 @@ class BitmapPopulation:
     ) -> tuple[Version, ...]:
         """See the port."""
         return self._standing.read(
-            lambda: history.find_versions(
-                self._standing, actor=actor, source=source, since=since, until=until, limit=limit
-            )
+            lambda: log.find_versions(self._standing, actor=actor, source=source, since=since, until=until, limit=limit)
         )
 
     def get_change(self, version: Version) -> Change:
         """See the port."""
-        return self._standing.read(lambda: history.get_change(self._standing, version))
+        return self._standing.read(lambda: log.get_change(self._standing, version))
 
     # How long history is kept.
 
     def horizon(self) -> Horizon:
         """See the port."""
         with self._standing.reading() as snapshot:
-            return compacting.horizon_of(snapshot)
+            return compaction.horizon_of(snapshot)
 
     def raise_horizon(self, version: Version) -> bool:
         """See the port."""
         if 0 <= version <= self.horizon().version:
             return False
-        job = Job(self._standing, lambda view: compacting.raise_horizon(version, view.tx))
+        job = Job(self._standing, lambda view: compaction.raise_horizon(version, view.tx))
         return self._committer.submit(job).result()
 
     def compact(self) -> Freed:
         """See the port."""
         with self._standing.reading() as snapshot:
             if snapshot.compacted().version >= snapshot.state().horizon:
-                return Freed(horizon=compacting.horizon_of(snapshot))
-        return self._committer.submit(Job(self._standing, lambda view: compacting.step(view.tx))).result()
+                return Freed(horizon=compaction.horizon_of(snapshot))
+        return self._committer.submit(Job(self._standing, lambda view: compaction.step(view.tx))).result()
 
     def foresee_compaction(self, version: Version) -> Freed:
         """See the port."""
         with self._standing.reading() as snapshot:
-            return compacting.foresee(version, snapshot)
+            return compaction.foresee(version, snapshot)
 
 
 def _given(fields: TagFields) -> dict[str, object]:
@@ -582,6 +583,6 @@ def _check_mirror(asked: Asked, request: Request) -> None:
     if request.mode != "mirror":
         return
     if not asked.accepted_lines and not request.allow_empty:
-        raise refusals.mirror_empty(request.under, asked.rejected_count)
+        raise rejections.mirror_empty(request.under, asked.rejected_count)
     if asked.doubtful.unknown_lines and not request.allow_unreadable:
-        raise refusals.mirror_unreadable(asked.doubtful.unknown_lines, asked.doubtful.first, request.under)
+        raise rejections.mirror_unreadable(asked.doubtful.unknown_lines, asked.doubtful.first, request.under)

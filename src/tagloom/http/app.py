@@ -9,21 +9,21 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tagloom import limits
-from tagloom.http.call import Doors
-from tagloom.http.decision_api import DecisionDoor
-from tagloom.http.edge import Edge
-from tagloom.http.metrics import Metrics
-from tagloom.http.openapi import openapi_document
-from tagloom.http.platform_api import PlatformApi
-from tagloom.http.probing import Probe
-from tagloom.http.proxies import BehindProxies, IpNetwork
-from tagloom.http.readiness import Readiness
-from tagloom.http.reference import reference_page
+from tagloom.http.decisions import DecisionDoor
+from tagloom.http.framework.body_pace import Paces
+from tagloom.http.framework.context import Doors
+from tagloom.http.framework.dispatch import PlatformApi
+from tagloom.http.framework.health_checks import Probe
+from tagloom.http.framework.metrics import Metrics
+from tagloom.http.framework.middleware import Edge
+from tagloom.http.framework.openapi import openapi_document
+from tagloom.http.framework.proxies import BehindProxies, IpNetwork
+from tagloom.http.framework.readiness import Readiness
+from tagloom.http.framework.reference import reference_page
+from tagloom.http.framework.store_metrics import stored
+from tagloom.http.framework.thread_limits import Places
 from tagloom.http.routes import ROUTES
-from tagloom.http.vitals import stored
-from tagloom.loom import Installation, Loom, make_loom
-from tagloom.pacing import Paces
-from tagloom.places import Places
+from tagloom.services import Installation, Loom, make_loom
 
 __all__ = ["Installation", "create_app"]
 

@@ -3,13 +3,13 @@
 from msgspec import UNSET
 
 from tagloom import problems
-from tagloom.http.bodies import read_json
-from tagloom.http.call import Answer, Call
-from tagloom.http.paging import read_cursor, write_cursor
-from tagloom.http.shapes import ChangesPage, UndoBody
-from tagloom.model import Receipt
-from tagloom.tags import printable
-from tagloom.undos import Chosen, chosen_versions
+from tagloom.http.framework.bodies import read_json
+from tagloom.http.framework.context import Answer, Call
+from tagloom.http.framework.paging import read_cursor, write_cursor
+from tagloom.http.framework.schemas import ChangesPage, UndoBody
+from tagloom.tagging.undo import Chosen, chosen_versions
+from tagloom.words.model import Receipt
+from tagloom.words.tags import printable
 
 VERSION_DIGITS_MAX = 18  # Versions are 64-bit numbers.
 

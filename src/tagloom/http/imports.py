@@ -6,16 +6,16 @@ from typing import Any
 import msgspec
 
 from tagloom import limits
-from tagloom.exports import CONTENT_TYPE_OF_FORMAT
-from tagloom.http.bodies import read_json, received
-from tagloom.http.bringing import OCTETS, format_of_body
-from tagloom.http.call import Answer, Call, Events, Stream
-from tagloom.http.shapes import ImportsPage, MappingsPage
-from tagloom.importing.imports import Imports
-from tagloom.importing.proposing import Proposal, beginning_in, propose
-from tagloom.mappings import Mapping
-from tagloom.model import Environment, Rejected
-from tagloom.store.imports_port import Import
+from tagloom.http.framework.bodies import read_json, received
+from tagloom.http.framework.context import Answer, Call, Events, Stream
+from tagloom.http.framework.schemas import ImportsPage, MappingsPage
+from tagloom.http.uploads import OCTETS, format_of_body
+from tagloom.imports.lifecycle import Imports
+from tagloom.imports.mapping_inference import Proposal, beginning_in, propose
+from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
+from tagloom.ports.imports import Import
+from tagloom.words.mappings import Mapping
+from tagloom.words.model import Environment, Rejected
 
 _LINES_AT_ONCE = 1_000
 _ENCODER = msgspec.json.Encoder()

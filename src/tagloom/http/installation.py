@@ -5,11 +5,11 @@ from contextlib import suppress
 import anyio.to_thread
 
 from tagloom import limits, problems
-from tagloom.http.call import Answer, Call
-from tagloom.http.metrics import CONTENT_TYPE
-from tagloom.http.shapes import Health
-from tagloom.http.vitals import of_compactions, of_process, of_store
-from tagloom.listening import FINGERPRINT_HEADER
+from tagloom.http.framework.context import Answer, Call
+from tagloom.http.framework.metrics import CONTENT_TYPE
+from tagloom.http.framework.schemas import Health
+from tagloom.http.framework.store_metrics import of_compactions, of_process, of_store
+from tagloom.sockets import FINGERPRINT_HEADER
 
 
 async def healthz(call: Call) -> Answer:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import msgspec
 
 from tagloom import problems
-from tagloom.bulk import check_single, submit_tags
-from tagloom.expiry import Said
-from tagloom.http.bodies import read_json
-from tagloom.http.call import Answer, Call
-from tagloom.http.shapes import PeoplePage, PersonBody, PersonTags, TagsBody
-from tagloom.model import Kind, Match, Mode, Person, PersonRecord, Receipt
+from tagloom.http.framework.bodies import read_json
+from tagloom.http.framework.context import Answer, Call
+from tagloom.http.framework.schemas import PeoplePage, PersonBody, PersonTags, TagsBody
+from tagloom.tagging.bulk import check_single, submit_tags
+from tagloom.words.expiry import Said
+from tagloom.words.model import Kind, Match, Mode, Person, PersonRecord, Receipt
 
 
 class PeopleDoor:

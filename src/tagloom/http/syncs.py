@@ -1,13 +1,13 @@
 """Syncs of an environment, and their runs."""
 
 from tagloom import limits, problems
-from tagloom.http.bodies import read_json, received
-from tagloom.http.call import Answer, Call
-from tagloom.http.etags import etag, expected_revision, if_match
-from tagloom.http.paging import page_of
-from tagloom.http.shapes import NewSync, SourceOfSync, SyncRunsPage, SyncsPage
-from tagloom.importing.proposing import propose
-from tagloom.syncs import SyncDraft
+from tagloom.http.framework.bodies import read_json, received
+from tagloom.http.framework.context import Answer, Call
+from tagloom.http.framework.etags import etag, expected_revision, if_match
+from tagloom.http.framework.paging import page_of
+from tagloom.http.framework.schemas import NewSync, SourceOfSync, SyncRunsPage, SyncsPage
+from tagloom.imports.mapping_inference import propose
+from tagloom.words.syncs import SyncDraft
 
 
 async def list_syncs(call: Call) -> Answer:

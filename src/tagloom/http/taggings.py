@@ -5,15 +5,15 @@ from email.message import EmailMessage
 import msgspec
 
 from tagloom import limits, problems
-from tagloom.bulk import FORMAT_OF_CONTENT_TYPE, Order, import_body
-from tagloom.exports import encode_taggings
-from tagloom.http.bodies import content_type, received
-from tagloom.http.call import Answer, Call, Stream
-from tagloom.http.streams import export_format, export_stream
-from tagloom.intake.opening import COMPRESSIONS
-from tagloom.mappings import Encoding
-from tagloom.model import Mode
-from tagloom.tags import printable
+from tagloom.files.decoding import COMPRESSIONS
+from tagloom.http.framework.bodies import content_type, received
+from tagloom.http.framework.context import Answer, Call, Stream
+from tagloom.http.framework.streams import export_format, export_stream
+from tagloom.people.export import encode_taggings
+from tagloom.tagging.bulk import FORMAT_OF_CONTENT_TYPE, Order, import_body
+from tagloom.words.mappings import Encoding
+from tagloom.words.model import Mode
+from tagloom.words.tags import printable
 
 # As browsers have it, Latin-1 is what Windows makes of it.
 _ENCODING_OF_CHARSET: dict[str, Encoding] = {

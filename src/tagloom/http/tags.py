@@ -4,14 +4,14 @@ import msgspec
 from msgspec import UNSET
 
 from tagloom import problems
-from tagloom.exports import encode_people
-from tagloom.http.bodies import read_json
-from tagloom.http.call import Answer, Call, Stream
-from tagloom.http.paging import page_of
-from tagloom.http.shapes import AliasesPage, AliasItem, MergeBody, TagAnswer, TagBody, TagPatch, TagsPage
-from tagloom.http.streams import export_format, export_stream
-from tagloom.model import Match
-from tagloom.tags import TagPath, parse_tag
+from tagloom.http.framework.bodies import read_json
+from tagloom.http.framework.context import Answer, Call, Stream
+from tagloom.http.framework.paging import page_of
+from tagloom.http.framework.schemas import AliasesPage, AliasItem, MergeBody, TagAnswer, TagBody, TagPatch, TagsPage
+from tagloom.http.framework.streams import export_format, export_stream
+from tagloom.people.export import encode_people
+from tagloom.words.model import Match
+from tagloom.words.tags import TagPath, parse_tag
 
 
 async def list_tags(call: Call) -> Answer:

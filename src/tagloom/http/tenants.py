@@ -3,10 +3,10 @@
 import msgspec
 from msgspec import UNSET
 
-from tagloom.http.bodies import read_json
-from tagloom.http.call import Answer, Call
-from tagloom.http.paging import page_of
-from tagloom.http.shapes import (
+from tagloom.http.framework.bodies import read_json
+from tagloom.http.framework.context import Answer, Call
+from tagloom.http.framework.paging import page_of
+from tagloom.http.framework.schemas import (
     EnvironmentAnswer,
     EnvironmentItem,
     EnvironmentPatch,
@@ -19,8 +19,8 @@ from tagloom.http.shapes import (
     TokenItem,
     TokensPage,
 )
-from tagloom.model import Environment, Freed
-from tagloom.retention import retention_text
+from tagloom.words.model import Environment, Freed
+from tagloom.words.retention import retention_text
 
 
 async def list_organizations(call: Call) -> Answer:

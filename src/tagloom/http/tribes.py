@@ -4,13 +4,12 @@ import msgspec
 from msgspec import UNSET
 
 from tagloom import limits, problems
-from tagloom.exports import encode_people
-from tagloom.http.bodies import read_json
-from tagloom.http.call import Answer, Call, Stream
-from tagloom.http.decision_api import id_of
-from tagloom.http.etags import etag, expected_revision, if_match
-from tagloom.http.paging import page_of
-from tagloom.http.shapes import (
+from tagloom.http.decisions import id_of
+from tagloom.http.framework.bodies import read_json
+from tagloom.http.framework.context import Answer, Call, Stream
+from tagloom.http.framework.etags import etag, expected_revision, if_match
+from tagloom.http.framework.paging import page_of
+from tagloom.http.framework.schemas import (
     Member,
     MembershipAnswer,
     MembersPage,
@@ -22,12 +21,13 @@ from tagloom.http.shapes import (
     TribesPage,
     TribeTagBody,
 )
-from tagloom.http.streams import export_format, export_stream
-from tagloom.model import Kind, Person, Tribe, TribeMode
-from tagloom.rules import Definition
-from tagloom.tags import parse_tag
-from tagloom.tribe_tagging import tag_tribe
-from tagloom.tribes import Draft
+from tagloom.http.framework.streams import export_format, export_stream
+from tagloom.people.export import encode_people
+from tagloom.tagging.tribe_tagging import tag_tribe
+from tagloom.tribes.definitions import Draft
+from tagloom.words.model import Kind, Person, Tribe, TribeMode
+from tagloom.words.rules import Definition
+from tagloom.words.tags import parse_tag
 
 
 async def list_tribes(call: Call) -> Answer:

@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Browser, Page, expect
 
-from tagloom.cli.demonstration import EMAIL
-from tagloom.loom import make_loom
+from tagloom.bootstrap import open_installation
+from tagloom.cli.demo import EMAIL
+from tagloom.services import make_loom
 from tagloom.settings import Settings
-from tagloom.wiring import open_installation
 from tests.console.conftest import Open
 from tests.console.serving import EMAILS, HERE, PASSWORD, PLACE, Role, Served, serving_empty
 

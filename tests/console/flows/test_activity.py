@@ -6,10 +6,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tagloom.console.views import activity
-from tagloom.model import Origin, Person
-from tagloom.store.port import Request
-from tagloom.tags import parse_tag
+from tagloom.console.views import history
+from tagloom.ports.population import Request
+from tagloom.words.model import Origin, Person
+from tagloom.words.tags import parse_tag
 from tests.bodies import Line, part
 from tests.console.conftest import Open
 from tests.console.flows.seen import tags_of, toast
@@ -56,7 +56,7 @@ def test_a_toast_of_an_undo_says_nothing_of_what_it_did_not_do(open_page: Open, 
 def test_the_undo_of_a_large_batch_is_counted_after_the_page_is_there(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(activity, "TAGGINGS_FORESEEN_AT_ONCE", 1_000)
+    monkeypatch.setattr(history, "TAGGINGS_FORESEEN_AT_ONCE", 1_000)
     page = open_page("developer")
     page.goto(f"{PLACE}/activity/batch?version=1")
 
@@ -69,7 +69,7 @@ def test_the_undo_of_all_from_a_source_is_counted_after_the_page_is_there(
 ) -> None:
     control = served.loom.installation.control
     source = served.loom.population(control.get_environment("main", "production")).get_change(1).source
-    monkeypatch.setattr(activity, "TAGGINGS_FORESEEN_AT_ONCE", 1_000)
+    monkeypatch.setattr(history, "TAGGINGS_FORESEEN_AT_ONCE", 1_000)
     page = open_page("developer")
     page.goto(f"{PLACE}/activity/undo")
     page.get_by_label("From", exact=True).fill(source)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from tagloom.model import Origin, Person
-from tagloom.store.port import Population, Request
-from tagloom.tags import TagPath
+from tagloom.ports.population import Population, Request
+from tagloom.words.model import Origin, Person
+from tagloom.words.tags import TagPath
 from tests.bodies import part, user
 from tests.console.conftest import Open
 from tests.console.serving import CUSTOMER, PLACE, Served

@@ -10,13 +10,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tagloom import limits
-from tagloom.model import Origin, Person
-from tagloom.store.port import Request
+from tagloom.ports.population import Request
+from tagloom.words.model import Origin, Person
 from tests.bodies import Line, part
 from tests.console.conftest import Open
 from tests.console.flows.seen import tags_of, toast, upload
 from tests.console.serving import CUSTOMER, PLACE, Served
-from tests.fetching.places import web
+from tests.egress.places import web
 
 
 def test_a_file_is_dropped_mapped_looked_at_applied_mended_and_undone(

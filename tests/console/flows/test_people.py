@@ -5,8 +5,8 @@ import re
 
 from playwright.sync_api import expect
 
-from tagloom.model import Origin
-from tagloom.store.port import Request
+from tagloom.ports.population import Request
+from tagloom.words.model import Origin
 from tests.bodies import part, user
 from tests.console.conftest import Open
 from tests.console.flows.seen import tags_of, toast

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tagloom.model import Horizon, Origin
+from tagloom.bootstrap import open_installation
+from tagloom.ports.population import Population, Request
 from tagloom.settings import Settings
-from tagloom.store.port import Population, Request
-from tagloom.wiring import open_installation
+from tagloom.words.model import Horizon, Origin
 from tests.bodies import part, user
 from tests.console.conftest import Open
 from tests.console.flows.seen import toast

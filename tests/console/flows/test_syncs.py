@@ -5,8 +5,8 @@ import re
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
-from tagloom.mappings import Mapping, ValueColumn
-from tagloom.syncs import FilesSource, PushSource, SyncDraft
+from tagloom.words.mappings import Mapping, ValueColumn
+from tagloom.words.syncs import FilesSource, PushSource, SyncDraft
 from tests.console.conftest import Open
 from tests.console.flows.seen import put_crm, tags_of, toast
 from tests.console.serving import PLACE, Served

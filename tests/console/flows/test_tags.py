@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tagloom import problems
-from tagloom.model import Origin
-from tagloom.tags import TagPath, parse_tag
+from tagloom.words.model import Origin
+from tagloom.words.tags import TagPath, parse_tag
 from tests.console.conftest import Open
 from tests.console.flows.seen import toast
 from tests.console.serving import PLACE, Served

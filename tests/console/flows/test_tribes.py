@@ -7,10 +7,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from playwright.sync_api import Page, expect
 
-from tagloom.model import Origin
-from tagloom.rules import All, HasTag, Not
-from tagloom.tags import TagPath
-from tagloom.tribes import Draft
+from tagloom.tribes.definitions import Draft
+from tagloom.words.model import Origin
+from tagloom.words.rules import All, HasTag, Not
+from tagloom.words.tags import TagPath
 from tests.console.conftest import Open
 from tests.console.flows.seen import toast
 from tests.console.serving import CUSTOMER, EMAILS, PLACE, Served

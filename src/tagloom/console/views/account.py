@@ -3,9 +3,9 @@
 from typing import Any
 
 from tagloom import limits, problems
-from tagloom.console.views.entrance import start_of, visitor_of
-from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit
-from tagloom.model import SCOPES, Scope
+from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit
+from tagloom.console.views.sign_in import start_of, visitor_of
+from tagloom.words.model import SCOPES, Scope
 
 DAYS = (7, 30, 90, 365)
 DAYS_PROPOSED = 90

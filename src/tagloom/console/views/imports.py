@@ -7,20 +7,20 @@ from typing import Any
 import msgspec
 
 from tagloom import limits, problems
-from tagloom.console.columns import mapping_of, read_fields, shown_meaning
-from tagloom.console.moments import read_moment
-from tagloom.console.views.activity import is_foreseen
-from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
-from tagloom.expiry import ExpiryInvalid, kept_said
-from tagloom.exports import CONTENT_TYPE_OF_FORMAT
-from tagloom.importing.imports import How
-from tagloom.importing.proposing import IDS_COLUMN, Beginning, propose, rows_read, without_header
-from tagloom.mappings import Encoding, Mapping, check_mapping
-from tagloom.model import Mode
-from tagloom.sources import Remote
-from tagloom.store.imports_port import ENDED, WORKED_ON, Hold, Import, ImportFormat, ImportState
-from tagloom.tags import parse_tag
-from tagloom.times import seconds_of
+from tagloom.base.times import seconds_of
+from tagloom.console.forms.mapping_form import mapping_of, read_fields, shown_meaning
+from tagloom.console.forms.times import read_moment
+from tagloom.console.framework.context import Answer, Download, Html, Redirect, Toast, Visit
+from tagloom.console.views.history import is_foreseen
+from tagloom.imports.lifecycle import How
+from tagloom.imports.mapping_inference import IDS_COLUMN, Beginning, propose, rows_read, without_header
+from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
+from tagloom.ports.imports import ENDED, WORKED_ON, Hold, Import, ImportFormat, ImportState
+from tagloom.words.expiry import ExpiryInvalid, kept_said
+from tagloom.words.mappings import Encoding, Mapping, check_mapping
+from tagloom.words.model import Mode
+from tagloom.words.source_addresses import Remote
+from tagloom.words.tags import parse_tag
 
 REJECTED_SHOWN = 20
 IMPORTS_PER_PAGE = 50

@@ -1,9 +1,9 @@
 """How tribes overlap, as an UpSet picture: each region of people, and the tribes that make it."""
 
 from tagloom import problems
+from tagloom.console.framework.context import Answer, Html, Visit
 from tagloom.console.views.tribes import colour_of
-from tagloom.console.visit import Answer, Html, Visit
-from tagloom.model import OverlapRegion
+from tagloom.words.model import OverlapRegion
 
 TRIBES_MAX = 5  # A picture of more regions than 2**5 is read by nobody.
 

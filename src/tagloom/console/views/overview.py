@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 
 from tagloom import problems
-from tagloom.console.charts import line_charts
-from tagloom.console.frame import frame_of
-from tagloom.console.rendering import day
+from tagloom.console.framework.charts import line_charts
+from tagloom.console.framework.context import Answer, Html, Visit
+from tagloom.console.framework.page_frame import frame_of
+from tagloom.console.framework.rendering import day
 from tagloom.console.views.tribes import colour_of
-from tagloom.console.visit import Answer, Html, Visit
-from tagloom.model import Kind, Person
-from tagloom.people import parse_id
-from tagloom.rules import All, Definition
+from tagloom.words.model import Kind, Person
+from tagloom.words.person_ids import parse_id
+from tagloom.words.rules import All, Definition
 
 CHANGES_SHOWN = 6
 TRIBES_SHOWN = 6

@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 
 from tagloom import problems
-from tagloom.bulk import check_single, submit_tags
-from tagloom.console.moments import read_moment
-from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit, told
-from tagloom.expiry import ExpiryInvalid, Said, said_of
-from tagloom.model import Change, Decision, Horizon, Kind, Person, PersonRecord
-from tagloom.people import parse_id
-from tagloom.tags import TagPath, parse_tag
+from tagloom.console.forms.times import read_moment
+from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit, told
+from tagloom.tagging.bulk import check_single, submit_tags
+from tagloom.words.expiry import ExpiryInvalid, Said, said_of
+from tagloom.words.model import Change, Decision, Horizon, Kind, Person, PersonRecord
+from tagloom.words.person_ids import parse_id
+from tagloom.words.tags import TagPath, parse_tag
 
 PEOPLE_PER_PAGE = 50
 CHANGES_SHOWN = 8

@@ -3,9 +3,9 @@
 from typing import Any
 
 from tagloom import problems
-from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit
-from tagloom.model import ENVIRONMENT_NAMES, Environment
-from tagloom.retention import RetentionForgets, RetentionInvalid
+from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit
+from tagloom.words.model import ENVIRONMENT_NAMES, Environment
+from tagloom.words.retention import RetentionForgets, RetentionInvalid
 
 
 def _environment(visit: Visit) -> Environment:

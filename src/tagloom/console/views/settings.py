@@ -3,8 +3,8 @@
 from typing import Any, Literal
 
 from tagloom import problems
-from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit, place_address
-from tagloom.model import ENVIRONMENT_NAMES
+from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit, place_address
+from tagloom.words.model import ENVIRONMENT_NAMES
 
 EVENTS_PER_PAGE = 30
 CATALOGUES: tuple[Literal["open", "closed"], ...] = ("open", "closed")

@@ -5,8 +5,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from tagloom import problems
-from tagloom.console.columns import STEPS, USES, mapping_of, read_fields, shown_meaning
-from tagloom.console.drafts import (
+from tagloom.console.forms.mapping_form import STEPS, USES, mapping_of, read_fields, shown_meaning
+from tagloom.console.forms.sync_form import (
     SOURCE_KINDS,
     SYNC_MODES,
     DraftFields,
@@ -16,12 +16,12 @@ from tagloom.console.drafts import (
     shown_draft,
     source_of,
 )
+from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit
 from tagloom.console.views.imports import FORMATS
-from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit
-from tagloom.importing.proposing import Beginning, beginning_in, propose
-from tagloom.mappings import Mapping, check_mapping
-from tagloom.syncing.secrets import variable_of
-from tagloom.syncs import Sync
+from tagloom.egress.secrets import variable_of
+from tagloom.imports.mapping_inference import Beginning, beginning_in, propose
+from tagloom.words.mappings import Mapping, check_mapping
+from tagloom.words.syncs import Sync
 
 NO_MEANING: dict[str, Any] = {"columns": (), "samples": {}, "mapping": None, "read": (), "uses": USES, "steps": STEPS}
 

@@ -6,13 +6,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from tagloom import problems
-from tagloom.console.drafts import SOURCE_KINDS, SYNC_MODES, shown_draft
-from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit
-from tagloom.model import ENVIRONMENT_NAMES
-from tagloom.store.imports_port import ASKING, Import
-from tagloom.syncing.schedules import in_words
-from tagloom.syncs import OPEN, RunState, Sync, SyncRun
-from tagloom.tags import parse_tag
+from tagloom.console.forms.sync_form import SOURCE_KINDS, SYNC_MODES, shown_draft
+from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit
+from tagloom.ports.imports import ASKING, Import
+from tagloom.syncs.schedules import in_words
+from tagloom.words.model import ENVIRONMENT_NAMES
+from tagloom.words.syncs import OPEN, RunState, Sync, SyncRun
+from tagloom.words.tags import parse_tag
 
 RUNS_PER_PAGE = 20
 RUN_STATES: dict[RunState, str] = {

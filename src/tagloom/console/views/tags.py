@@ -5,15 +5,15 @@ from typing import Any
 import msgspec
 
 from tagloom import problems
-from tagloom.as_of import version_as_of
-from tagloom.console.charts import Spark, Tile, line_charts, spark, treemap
-from tagloom.console.moments import read_moment
-from tagloom.console.rendering import day
-from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit, told
-from tagloom.expiry import ExpiryInvalid, parse_expires_at, parse_ttl
-from tagloom.exports import CONTENT_TYPE_OF_FORMAT, encode_people
-from tagloom.model import Tag
-from tagloom.tags import TagPath, branches_above, parse_tag
+from tagloom.console.forms.times import read_moment
+from tagloom.console.framework.charts import Spark, Tile, line_charts, spark, treemap
+from tagloom.console.framework.context import Answer, Download, Html, Redirect, Toast, Visit, told
+from tagloom.console.framework.rendering import day
+from tagloom.history.as_of import version_as_of
+from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
+from tagloom.words.expiry import ExpiryInvalid, parse_expires_at, parse_ttl
+from tagloom.words.model import Tag
+from tagloom.words.tags import TagPath, branches_above, parse_tag
 
 TAGS_PER_PAGE = 50
 BRANCHES_PER_PAGE = 200

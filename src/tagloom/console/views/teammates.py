@@ -3,9 +3,9 @@
 from typing import Any, Literal
 
 from tagloom import limits, problems
-from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit
-from tagloom.model import PERMISSIONS, Permission, Teammate
-from tagloom.teammates import InviteOutcome
+from tagloom.accounts.teammates import InviteOutcome
+from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit
+from tagloom.words.model import PERMISSIONS, Permission, Teammate
 
 Shows = Literal["active", "invited", "inactive"]
 SHOWS: tuple[Shows, ...] = ("active", "invited", "inactive")

@@ -5,21 +5,21 @@ from typing import Any
 import msgspec
 
 from tagloom import problems
-from tagloom.as_of import version_as_of
-from tagloom.console import editing
-from tagloom.console.charts import line_charts
-from tagloom.console.rendering import day, rule_text
+from tagloom.console.forms import rule_editor
+from tagloom.console.framework.charts import line_charts
+from tagloom.console.framework.context import Answer, Download, Html, Redirect, Toast, Visit
+from tagloom.console.framework.rendering import day, rule_text
 from tagloom.console.views.tribes import colour_of
-from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
-from tagloom.exports import CONTENT_TYPE_OF_FORMAT, encode_people
-from tagloom.model import Audience, Kind, Person, Tribe
-from tagloom.people import parse_id
-from tagloom.rules import Definition, is_refused, parse_rule
-from tagloom.targeting import Comparison
-from tagloom.tribes import Draft, check
+from tagloom.history.as_of import version_as_of
+from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
+from tagloom.tribes.audiences import Comparison
+from tagloom.tribes.definitions import Draft, check
+from tagloom.words.model import Audience, Kind, Person, Tribe
+from tagloom.words.person_ids import parse_id
+from tagloom.words.rules import Definition, is_refused, parse_rule
 
 AUDIENCES: tuple[Audience, ...] = ("users", "visitors", "everyone")
-NEW = Tribe(id="", name="", rule=editing.closed(editing.Group()), audience="users", revision=0)
+NEW = Tribe(id="", name="", rule=rule_editor.closed(rule_editor.Group()), audience="users", revision=0)
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     category: str
     audience: Audience
-    group: editing.Group
+    group: rule_editor.Group
     revision: int
 
 
@@ -59,7 +59,7 @@ def _edit_of(tribe: Tribe, category: str = "") -> Edit:
         description=tribe.description,
         category=tribe.category or category,
         audience=tribe.audience,
-        group=editing.opened(tribe.rule),
+        group=rule_editor.opened(tribe.rule),
         revision=tribe.revision,
     )
 
@@ -81,7 +81,7 @@ def _context(visit: Visit, tribe: Tribe, edit: Edit, **more: Any) -> dict[str, A
         "audiences": AUDIENCES,
         "finding": find(visit, tribe, edit),
         "may_edit": visit.may("tribes"),
-        "shape": editing.shape_json(edit.group),
+        "shape": rule_editor.shape_json(edit.group),
         "json_of": _json_of,
         "json": None,
         "json_problem": None,
@@ -91,10 +91,10 @@ def _context(visit: Visit, tribe: Tribe, edit: Edit, **more: Any) -> dict[str, A
     } | more
 
 
-def _json_of(group: editing.Group) -> str:
+def _json_of(group: rule_editor.Group) -> str:
     """The rule as JSON to edit; nothing while it is incomplete."""
     try:
-        return rule_text(editing.closed(group))
+        return rule_text(rule_editor.closed(group))
     except (problems.RuleInvalid, problems.TagProblem):
         return ""
 
@@ -105,7 +105,7 @@ def _json_of(group: editing.Group) -> str:
 def find(visit: Visit, tribe: Tribe, edit: Edit) -> Finding:
     """Counts the rule in the form against the saved one. Costs two counts and two samples."""
     try:
-        rule = editing.closed(edit.group)
+        rule = rule_editor.closed(edit.group)
         others = {each.id: each.rule for each in visit.loom.tribes.list_tribes(visit.space.id) if each.id != tribe.id}
         check(rule, others, tribe=tribe.id)
         wanted = Definition(edit.audience, rule)
@@ -148,13 +148,13 @@ def edit(visit: Visit) -> Answer:
             return _save(visit, tribe, seen, is_confirmed=True)
         case "use-json":
             return _use_json(visit, tribe, read)
-    known = editing.STEPS.get(step)
+    known = rule_editor.STEPS.get(step)
     if known is None:
         raise problems.ParameterInvalid("The form asks for a step that there is not.", parameter="do")
-    at = editing.place_of(name)
-    group = editing.stepped(read.group, known, at)
+    at = rule_editor.place_of(name)
+    group = rule_editor.stepped(read.group, known, at)
     return _builder(
-        visit, tribe, msgspec.structs.replace(read, group=group), focus=editing.focus_after(group, known, at)
+        visit, tribe, msgspec.structs.replace(read, group=group), focus=rule_editor.focus_after(group, known, at)
     )
 
 
@@ -172,7 +172,7 @@ def _read(visit: Visit) -> Edit:
         description=visit.text("description").strip(),
         category=visit.text("category").strip(),
         audience=audience,
-        group=editing.read(visit.form),
+        group=rule_editor.read(visit.form),
         revision=visit.integer("revision"),
     )
 
@@ -185,7 +185,7 @@ def _builder(visit: Visit, tribe: Tribe, read: Edit, **more: Any) -> Html:
 def _use_json(visit: Visit, tribe: Tribe, read: Edit) -> Html:
     text = visit.text("json")
     try:
-        group = editing.opened(parse_rule(text))
+        group = rule_editor.opened(parse_rule(text))
     except (problems.RuleInvalid, problems.TagProblem) as problem:
         return _builder(visit, tribe, read, json=text, json_problem=problem)
     return _builder(visit, tribe, msgspec.structs.replace(read, group=group))
@@ -194,7 +194,7 @@ def _use_json(visit: Visit, tribe: Tribe, read: Edit) -> Html:
 def _save(visit: Visit, tribe: Tribe, read: Edit, *, is_confirmed: bool) -> Answer:
     draft = Draft(
         name=read.name,
-        rule=editing.closed(read.group),
+        rule=rule_editor.closed(read.group),
         description=read.description,
         category=read.category,
         audience=read.audience,
@@ -224,7 +224,7 @@ def _last_change(visit: Visit, tribe: Tribe) -> dict[str, Any]:
     changes = visit.loom.tribes.list_changes(visit.space.id, tribe=tribe.id, limit=1)
     return {
         "saved": tribe,
-        "saved_group": editing.opened(tribe.rule),
+        "saved_group": rule_editor.opened(tribe.rule),
         "change": changes[0] if changes else None,
     }
 

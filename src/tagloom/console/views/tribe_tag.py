@@ -3,10 +3,10 @@
 from typing import Any, get_args
 
 from tagloom import problems
-from tagloom.console.visit import Answer, Html, Redirect, Visit, told
-from tagloom.model import TribeMode
-from tagloom.tags import parse_tag
-from tagloom.tribe_tagging import tag_tribe
+from tagloom.console.framework.context import Answer, Html, Redirect, Visit, told
+from tagloom.tagging.tribe_tagging import tag_tribe
+from tagloom.words.model import TribeMode
+from tagloom.words.tags import parse_tag
 
 WORDS: dict[TribeMode, str] = {
     "add": "Give it to them",

@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 
 from tagloom import problems
-from tagloom.boards import COLOURS
-from tagloom.console.rendering import hue
-from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit
-from tagloom.model import Count, Tribe
-from tagloom.tribes import Draft
+from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit
+from tagloom.console.framework.rendering import hue
+from tagloom.tribes.boards import COLOURS
+from tagloom.tribes.definitions import Draft
+from tagloom.words.model import Count, Tribe
 
 
 class Card(msgspec.Struct, frozen=True):

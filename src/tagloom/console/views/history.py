@@ -1,0 +1,142 @@
+"""Activity: every version of the environment and every change of a tribe, who made it, and its undo."""
+
+from typing import Any
+
+from tagloom import problems
+from tagloom.console.framework.context import Answer, Html, Redirect, Visit, told
+from tagloom.console.framework.rendering import plural
+from tagloom.words.model import Change, Receipt
+from tagloom.words.tags import parse_tag
+
+CHANGES_PER_PAGE = 50
+ACTIONS = (
+    "tagging",
+    "tag tribe",
+    "import",
+    "person",
+    "create tag",
+    "describe tag",
+    "move tag",
+    "merge tags",
+    "drop alias",
+    "drop tag",
+    "undo",
+    "erase",
+    "expiry",
+)
+# Foreseeing what an undo does takes 0.15 us a tagging: up to here it is no wait.
+TAGGINGS_FORESEEN_AT_ONCE = 25_000  # What a page waits for; the effect of more is asked for by the page itself.
+FINAL = frozenset({"erase"})
+
+
+def activity(visit: Visit) -> Answer:
+    """What happened in this environment, the newest first, as the filters say."""
+    context = {
+        "title": "Activity",
+        "breadcrumb": [(visit.space.name, visit.to("overview")), ("Activity", None)],
+        "shows": "tribes" if visit.text("shows") == "tribes" else "batches",
+        **_filters(visit),
+    }
+    if context["shows"] == "tribes":
+        context |= _tribe_changes(visit)
+    else:
+        context |= _changes(visit)
+    template = {"activity": "activity_part.html", "activity-rows": "activity_rows.html"}.get(visit.target or "")
+    return Html(template or "activity.html", context)
+
+
+def _filters(visit: Visit) -> dict[str, Any]:
+    asked = {name: visit.text(name).strip() for name in ("actor", "source", "action", "tag")}
+    return {"asked": asked, "actions": ACTIONS}
+
+
+def _changes(visit: Visit) -> dict[str, Any]:
+    asked = _filters(visit)["asked"]
+    changes: tuple[Change, ...] = ()
+    problem: problems.Problem | None = None
+    try:
+        changes = visit.population.list_changes(
+            tag=parse_tag(asked["tag"]) if asked["tag"] else None,
+            actor=asked["actor"] or None,
+            source=asked["source"] or None,
+            action=asked["action"] or None,
+            newest_first=True,
+            before=visit.integer("before") if visit.text("before") else None,
+            limit=CHANGES_PER_PAGE + 1,
+        )
+    except problems.TagProblem as refused:
+        problem = refused
+    return {"changes": changes[:CHANGES_PER_PAGE], "has_more": len(changes) > CHANGES_PER_PAGE, "problem": problem}
+
+
+def _tribe_changes(visit: Visit) -> dict[str, Any]:
+    changes = visit.loom.tribes.list_changes(
+        visit.space.id,
+        tribe=visit.text("tribe") or None,
+        before=visit.integer("before") if visit.text("before") else None,
+        limit=CHANGES_PER_PAGE + 1,
+    )
+    return {
+        "changes": changes[:CHANGES_PER_PAGE],
+        "has_more": len(changes) > CHANGES_PER_PAGE,
+        "problem": None,
+        "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
+    }
+
+
+def batch(visit: Visit) -> Answer:
+    """One version: what it did, and what undoing it would do; for a large one that is asked for by the page itself."""
+    change = visit.population.get_change(visit.integer("version"))
+    foreseen, problem = None, None
+    is_open = change.undone_by is None and change.action not in FINAL and not change.is_compacted
+    can_be_undone = is_open and visit.may("developer")
+    if can_be_undone and is_foreseen(visit, change.added + change.removed):
+        try:
+            foreseen = visit.loom.foresight.undo(visit.environment, change.version)
+        except problems.UndoConflict as refused:
+            problem = refused
+    return Html(
+        "batch_undo.html" if visit.target == "undo" else "batch.html",
+        {
+            "title": f"Version {change.version:,}",
+            "breadcrumb": [("Activity", visit.to("activity")), (f"Version {change.version:,}", None)],
+            "change": change,
+            "is_final": change.action in FINAL,
+            "can_be_undone": can_be_undone,
+            "foreseen": foreseen,
+            "problem": problem,
+            "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
+        },
+    )
+
+
+def is_foreseen(visit: Visit, taggings: int) -> bool:
+    """Whether the effect of taking back so many is worked out at once: they are few, or the page itself asks for it."""
+    return taggings <= TAGGINGS_FORESEEN_AT_ONCE or visit.text("effect") == "shown"
+
+
+def undo(visit: Visit) -> Answer:
+    """Takes a version back, as a new version."""
+    version = visit.integer("version")
+    receipt = visit.population.undo(version, visit.origin)
+    text = f"Version {version:,} was undone{effect_said(receipt)}"
+    return Redirect(_back(visit), told(receipt, text))
+
+
+def effect_said(receipt: Receipt) -> str:
+    """The end of a sentence about an undo: what it did to taggings; of what it did not do it says nothing."""
+    done = []
+    if receipt.added:
+        done.append(f"{plural(receipt.added, 'tagging')} added")
+    if receipt.removed:
+        done.append(f"{receipt.removed:,} removed" if done else f"{plural(receipt.removed, 'tagging')} removed")
+    said = f": {', '.join(done)}." if done else "."
+    if receipt.left_alone:
+        said += f" {plural(receipt.left_alone, 'tagging')} that others touched since stayed."
+    return said
+
+
+def _back(visit: Visit) -> str:
+    """Where the undo was asked for, when that is a page of this place."""
+    back = visit.text("back")
+    return back if back.startswith(visit.to("")) else visit.to("activity")
