@@ -10,11 +10,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
-from tagloom import problems
 from tagloom.accounts.access_tokens import Access
 from tagloom.accounts.accounts import Accounts
 from tagloom.bootstrap import check, open_installation
 from tagloom.ports.population import Request
+from tagloom.ports.problems import SchemaChanged, StoreUnavailable
 from tagloom.settings import Settings
 from tagloom.stores.migrations import upgrade
 from tagloom.stores.migrations.versions import v0001_first, v0002_accounts, v0014_plain
@@ -61,7 +61,7 @@ def test_a_database_of_a_newer_release_is_refused_and_left_as_it_is(tmp_path: Pa
         connection.execute(sql.text("UPDATE alembic_version SET version_num='9999'"))
     database.close()
 
-    with pytest.raises(problems.StoreUnavailable, match="another release"):
+    with pytest.raises(StoreUnavailable, match="another release"):
         SqliteDatabase(path)
 
 
@@ -176,7 +176,7 @@ def test_a_file_that_a_newer_release_migrates_is_read_on_and_not_written(tmp_pat
         lambda: population.put_tag(TagPath("after"), Origin("ada", "test")),
         lambda: Access(installation.control).create_token("main", "app", ("admin",), days=1),
     ):
-        with pytest.raises(problems.SchemaChanged, match="9999"):
+        with pytest.raises(SchemaChanged, match="9999"):
             attempt()
     assert population.get_tag(TagPath("before")).users == 0
     assert installation.control.list_tokens("main") == ()

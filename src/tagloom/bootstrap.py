@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tagloom import problems
 from tagloom.accounts.accounts import Accounts
 from tagloom.accounts.identity_provider import IdentityProvider
 from tagloom.accounts.passwords import Passwords
 from tagloom.base.counters import Standings, Vitals
+from tagloom.base.problems import ParameterInvalid
 from tagloom.egress.policy import Reach
 from tagloom.egress.secrets import Secrets
 from tagloom.engine.check import broken_invariants
@@ -20,6 +20,7 @@ from tagloom.engine.population import BitmapPopulation
 from tagloom.engine.state.environment import Standing
 from tagloom.engine.storage import Moved
 from tagloom.engine.write.committer import Committer
+from tagloom.ports.problems import InstallationMissing, StoreUnavailable
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.copy import Copied, copy
 from tagloom.stores.sql import SqlControl
@@ -197,9 +198,9 @@ def _open_database(
 
         return PostgresDatabase(where.text, create=create, distribute=distribute)
     if distribute:
-        raise problems.ParameterInvalid("Only a PostgreSQL database with Citus can be distributed; this is SQLite.")
+        raise ParameterInvalid("Only a PostgreSQL database with Citus can be distributed; this is SQLite.")
     if not create and not where.exists():
-        raise problems.InstallationMissing(
+        raise InstallationMissing(
             f"There is no installation at '{where.parent}'. Create one with: tagloom init --data {where.parent}"
         )
     where.parent.mkdir(parents=True, exist_ok=True)
@@ -219,7 +220,7 @@ def copy_installation(
     Raises: InstallationMissing: the source holds none; ParameterInvalid; StoreCorrupt: the two differ in the end.
     """
     if source == target:
-        raise problems.ParameterInvalid("An installation is not copied onto itself.")
+        raise ParameterInvalid("An installation is not copied onto itself.")
     with (
         closing(_open_database(Settings(database=source), create=False)) as ours,
         closing(_open_database(Settings(database=target), create=True, distribute=distribute)) as theirs,
@@ -236,7 +237,7 @@ def check(installation: Installation) -> Iterator[str]:
             for space in installation.control.list_spaces(organization.id):
                 for environment in installation.control.list_environments(space.id):
                     yield from (f"{space.id}/{environment.name}: {text}" for text in _broken(installation, environment))
-    except problems.StoreUnavailable as problem:
+    except StoreUnavailable as problem:
         yield f"file: the rest cannot be read: {problem.detail}"
 
 
@@ -256,9 +257,9 @@ def backup(installation: Installation, target: Path) -> None:
         ParameterInvalid: the target exists already, or the database is PostgreSQL, which has tools of its own.
     """
     if not isinstance(installation.database, SqliteDatabase):
-        raise problems.ParameterInvalid(
+        raise ParameterInvalid(
             "A PostgreSQL database is backed up by its own tools: pg_dump --format=custom, or a base backup."
         )
     if target.exists():
-        raise problems.ParameterInvalid(f"'{target}' exists already; a backup never overwrites.")
+        raise ParameterInvalid(f"'{target}' exists already; a backup never overwrites.")
     installation.database.backup(target)

@@ -18,14 +18,15 @@ from granian._granian import SocketHolder
 from granian.server.embed import Server
 from starlette.types import ASGIApp
 
-from tagloom import limits, problems
+from tagloom.base import limits
 from tagloom.base.tracing import Traced, start_tracing
 from tagloom.bootstrap import Installation
 from tagloom.console.app import console_routes
 from tagloom.http.app import create_app
-from tagloom.http.framework.body_pace import Paces
+from tagloom.ports.problems import StoreUnavailable
+from tagloom.server.body_pace import Paces
+from tagloom.server.sockets import BACKLOG
 from tagloom.settings import Settings
-from tagloom.sockets import BACKLOG
 
 # The committing thread gives up the interpreter at every statement; with Python's 5 ms it would wait as long to get it
 # back while requests keep the event loop busy, and each commit of 64 writers took 150 ms instead of 20. While nothing
@@ -58,7 +59,7 @@ def _warm(installation: Installation) -> None:
     began = time.monotonic()
     try:
         installation.warm()
-    except problems.StoreUnavailable as problem:
+    except StoreUnavailable as problem:
         log.warning("serving.not_warm", reason=problem.detail)
     else:
         log.info("serving.warm", seconds=round(time.monotonic() - began, 3))

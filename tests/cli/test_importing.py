@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tagloom import limits
 from tagloom.bootstrap import open_installation
 from tagloom.cli.import_progress import Wanted, carried
 from tagloom.cli.interrupts import how_to_go_on
 from tagloom.cli.options import at_site
+from tagloom.imports import limits
 from tagloom.imports.saved_mappings import Mappings
 from tagloom.ports.imports import Import
 from tagloom.settings import read_settings

@@ -7,7 +7,7 @@ from contextlib import closing
 import httpx
 import pytest
 
-from tagloom import limits
+from tagloom.accounts import limits
 from tagloom.accounts.access_tokens import scopes_of
 from tagloom.console.framework.role_table import Page
 from tagloom.console.routes import PAGES, PLACE

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tagloom import limits
+from tagloom.console import limits
 from tagloom.ports.population import Request
 from tagloom.words.model import Origin, Person
 from tests.bodies import Line, part

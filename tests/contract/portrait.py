@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from tagloom import problems
+from tagloom.base.problems import Problem
 from tagloom.ports.population import Population
 from tagloom.words.model import Kind, Person
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not
@@ -54,7 +54,7 @@ def outcome(ask: Callable[..., Any], *values: Any, **named: Any) -> Any:
     """The answer, or the class of the problem instead of one."""
     try:
         return ask(*values, **named)
-    except problems.Problem as problem:
+    except Problem as problem:
         return type(problem)
 
 

@@ -19,8 +19,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tagloom import limits
-from tagloom.limits import ORDINALS_PER_CHUNK
+from tagloom.engine import limits
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.ports.population import Population, Request, TagTribe, UndoAll
 from tagloom.words.model import Mode, Origin, Person, TribeMode
 from tagloom.words.tags import TagPath

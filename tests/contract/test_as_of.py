@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tagloom import problems
 from tagloom.ports.population import Population
+from tagloom.ports.problems import ChangeNotFound, TagNotFound
 from tagloom.words.model import Count
 from tagloom.words.rules import HasTag, InTribe, Not
 from tests.bodies import user, visitor
@@ -81,14 +81,14 @@ def test_who_was_erased_since_is_counted_and_not_named(grown: Population) -> Non
 
 
 def test_a_tag_that_never_was_and_a_version_that_is_not_there_are_not_found(grown: Population) -> None:
-    with pytest.raises(problems.TagNotFound):
+    with pytest.raises(TagNotFound):
         grown.bearers(path("ghost"), "exact", as_of=1)
     for version in (-1, 4):
-        with pytest.raises(problems.ChangeNotFound):
+        with pytest.raises(ChangeNotFound):
             grown.count(SPORTS, {}, as_of=version)
-        with pytest.raises(problems.ChangeNotFound):
+        with pytest.raises(ChangeNotFound):
             grown.members(SPORTS, {}, as_of=version)
-        with pytest.raises(problems.ChangeNotFound):
+        with pytest.raises(ChangeNotFound):
             grown.find_person(user_of("u1"), as_of=version)
 
 

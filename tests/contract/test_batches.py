@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tagloom import limits, problems
+from tagloom.base.problems import BodyTruncated
+from tagloom.ports import limits
 from tagloom.ports.population import Part, Population, Request
+from tagloom.ports.problems import IdempotencyKeyReused
 from tagloom.words.model import Mode, Rejected
+from tagloom.words.problems import MirrorEmpty, TagHasCapital
 from tagloom.words.rejections import MirrorUnreadable
 from tests.bodies import Line, doubtful, part, parts, unreadable, user, visitor
 from tests.contract.conftest import Subject
@@ -145,7 +148,7 @@ def test_mirror_under_a_prefix_leaves_what_lies_elsewhere(population: Population
 def test_an_empty_mirror_is_refused_unless_it_is_meant(population: Population) -> None:
     apply(population, "add", user("u1", "a"))
 
-    with pytest.raises(problems.MirrorEmpty):
+    with pytest.raises(MirrorEmpty):
         apply(population, "mirror")
 
     assert tags_of(population, "u1") == ("a",)
@@ -155,7 +158,7 @@ def test_an_empty_mirror_is_refused_unless_it_is_meant(population: Population) -
 def test_a_mirror_whose_lines_are_all_rejected_counts_as_empty(population: Population) -> None:
     apply(population, "add", user("u1", "a"))
 
-    with pytest.raises(problems.MirrorEmpty):
+    with pytest.raises(MirrorEmpty):
         apply(population, "mirror", user("u2", "A"), unreadable())
 
     assert population.version() == 1
@@ -293,7 +296,7 @@ def test_a_tag_outside_under_rejects_its_line_in_every_mode(population: Populati
 
 
 def test_under_that_is_no_tag_is_refused_before_anything_is_applied(population: Population) -> None:
-    with pytest.raises(problems.TagHasCapital):
+    with pytest.raises(TagHasCapital):
         apply(population, "set", user("u1", "a"), under="CRM")
 
     assert population.version() == 0
@@ -361,7 +364,7 @@ def test_a_dry_run_counts_as_if_and_changes_nothing(population: Population) -> N
 
 
 def test_a_dry_run_of_an_empty_mirror_is_refused_too(population: Population) -> None:
-    with pytest.raises(problems.MirrorEmpty):
+    with pytest.raises(MirrorEmpty):
         apply(population, "mirror", dry_run=True)
 
 
@@ -385,9 +388,9 @@ def test_contradictions_are_found_across_parts(population: Population) -> None:
 def test_a_body_that_breaks_off_applies_none_of_its_parts(population: Population) -> None:
     def breaking_off() -> Iterator[Part]:
         yield part([user("u1", "a")])
-        raise problems.BodyTruncated("The body ended early.")
+        raise BodyTruncated("The body ended early.")
 
-    with pytest.raises(problems.BodyTruncated):
+    with pytest.raises(BodyTruncated):
         population.apply(breaking_off(), Request(mode="add", origin=ADA))
 
     assert population.version() == 0
@@ -409,7 +412,7 @@ def test_submit_promises_the_receipt_that_apply_gives(population: Population) ->
 def test_submit_fails_as_apply_raises(population: Population) -> None:
     future = population.submit([part([])], Request(mode="mirror", origin=ADA))
 
-    with pytest.raises(problems.MirrorEmpty):
+    with pytest.raises(MirrorEmpty):
         future.result(timeout=30)
 
 
@@ -435,7 +438,7 @@ def test_a_replay_gives_the_first_receipt_again_and_applies_nothing(population: 
 def test_a_key_used_with_another_request_is_refused(population: Population) -> None:
     keyed(population, user("u1", "a"), "f")
 
-    with pytest.raises(problems.IdempotencyKeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         keyed(population, user("u1", "b"), "g")
 
     assert tags_of(population, "u1") == ("a",)

@@ -2,10 +2,11 @@
 
 import pytest
 
-from tagloom import problems
 from tagloom.ports.population import Population, Request, TagTribe
+from tagloom.ports.problems import IdempotencyKeyReused, TagNotFound
 from tagloom.tagging.bulk import Order
 from tagloom.words.model import Receipt, TribeMode
+from tagloom.words.problems import UnknownTag
 from tagloom.words.rules import All, Definition, HasTag, InTribe, Not
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
@@ -85,7 +86,7 @@ def test_tagging_a_tribe_is_undone_like_any_batch(crowd: Population) -> None:
 
     crowd.undo(2, ADA)
 
-    with pytest.raises(problems.TagNotFound):
+    with pytest.raises(TagNotFound):
         crowd.get_tag(path("new"))
 
 
@@ -109,7 +110,7 @@ def test_an_exclusive_branch_takes_the_members_other_tags(crowd: Population) -> 
 def test_a_closed_catalogue_refuses_an_unknown_tag(subject: Subject, crowd: Population) -> None:
     subject.close_catalogue(True)
 
-    with pytest.raises(problems.UnknownTag) as refused:
+    with pytest.raises(UnknownTag) as refused:
         tag_fans(crowd, "vipp")
 
     assert refused.value.members["suggestion"] == "vip"
@@ -128,7 +129,7 @@ def test_a_repeated_key_gives_the_first_receipt_again(crowd: Population) -> None
     apply(crowd, "add", user("u9", "sports"))
 
     assert tag_fans(crowd, "vip", idempotency_key="k", fingerprint="f") == first
-    with pytest.raises(problems.IdempotencyKeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         tag_fans(crowd, "vip", idempotency_key="k", fingerprint="other")
 
 

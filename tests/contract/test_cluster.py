@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tagloom import problems
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.engine.bitmaps import from_bytes
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.population import BitmapPopulation
-from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.ports.population import Request
+from tagloom.ports.problems import StoreCorrupt, StoreUnavailable
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.postgres import PostgresDatabase, cluster
 from tagloom.stores.postgres.connections import Question, Wire
@@ -102,10 +102,10 @@ def test_a_node_that_has_another_state_is_not_read(
 
     with a_node(url) as (node, mark):
         node.execute(f"UPDATE {mark} SET writer=writer+1 WHERE environment={key}".encode())
-        with pytest.raises(problems.StoreUnavailable, match="not at one state"), storage.reading():
+        with pytest.raises(StoreUnavailable, match="not at one state"), storage.reading():
             pass
         with (
-            pytest.raises(problems.StoreCorrupt, match="does not hold the newest commit"),
+            pytest.raises(StoreCorrupt, match="does not hold the newest commit"),
             database_of(installation).writing() as bind,
         ):
             bind(key)
@@ -218,7 +218,7 @@ def test_shards_that_move_while_one_reads_are_noticed(
     reading = storage.reading()
     assert reading.__enter__().state().version == 1
     move_a_shard(url)
-    with pytest.raises(problems.StoreUnavailable, match="were moved"):
+    with pytest.raises(StoreUnavailable, match="were moved"):
         reading.__exit__(None, None, None)
     with storage.reading() as snapshot:
         assert snapshot.state().version == 1

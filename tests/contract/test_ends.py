@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tagloom import limits
+from tagloom.ports import limits
 from tagloom.ports.population import Apply, Population, Request, TagTribe
 from tagloom.words.expiry import moment_text
 from tagloom.words.model import Origin

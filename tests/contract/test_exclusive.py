@@ -2,8 +2,9 @@
 
 import pytest
 
-from tagloom import problems
 from tagloom.ports.population import Population
+from tagloom.ports.problems import UndoConflict
+from tagloom.words.problems import ExclusiveBranch
 from tests.bodies import user
 from tests.contract.steps import ADA, apply, path, tags_of
 
@@ -59,7 +60,7 @@ def test_a_branch_of_which_somebody_has_two_tags_does_not_become_exclusive(popul
     lines = user("u1", "tier/gold", "tier/silver"), user("u2", "tier", "tier/gold"), user("u3", "tier")
     apply(population, "add", *lines)
 
-    with pytest.raises(problems.ExclusiveBranch) as refused:
+    with pytest.raises(ExclusiveBranch) as refused:
         population.put_tag(path("tier"), ADA, exclusive=True)
 
     assert (refused.value.members["branch"], refused.value.members["people"]) == ("tier", 2)
@@ -71,7 +72,7 @@ def test_a_branch_of_which_somebody_has_two_tags_does_not_become_exclusive(popul
 def test_a_tag_is_not_moved_into_a_branch_where_it_would_be_the_second(tiers: Population) -> None:
     apply(tiers, "add", user("u1", "vip"), user("u2", "vip"))
 
-    with pytest.raises(problems.ExclusiveBranch):
+    with pytest.raises(ExclusiveBranch):
         tiers.move_tag(path("vip"), path("tier/vip"), ADA)
 
     apply(tiers, "remove", user("u1", "vip"))
@@ -82,7 +83,7 @@ def test_a_tag_is_not_moved_into_a_branch_where_it_would_be_the_second(tiers: Po
 def test_a_tag_is_not_merged_into_a_branch_where_it_would_be_the_second(tiers: Population) -> None:
     apply(tiers, "add", user("u1", "vip"))
 
-    with pytest.raises(problems.ExclusiveBranch):
+    with pytest.raises(ExclusiveBranch):
         tiers.merge_tags(path("vip"), path("tier/gold"), ADA)
 
     tiers.merge_tags(path("vip"), path("tier/bronze"), ADA)
@@ -93,7 +94,7 @@ def test_an_undo_that_makes_a_branch_exclusive_again_is_refused_when_somebody_ha
     tiers.put_tag(path("tier"), ADA, exclusive=False)
     apply(tiers, "add", user("u1", "tier/gold"))
 
-    with pytest.raises(problems.UndoConflict, match="more than one tag"):
+    with pytest.raises(UndoConflict, match="more than one tag"):
         tiers.undo(5, ADA)
 
     apply(tiers, "remove", user("u1", "tier/bronze"))
@@ -105,7 +106,7 @@ def test_an_undo_that_moves_a_tag_back_into_the_branch_is_refused_when_somebody_
     tiers.move_tag(path("tier/bronze"), path("metal"), ADA)
     apply(tiers, "add", user("u1", "tier/gold"))
 
-    with pytest.raises(problems.UndoConflict, match="more than one tag"):
+    with pytest.raises(UndoConflict, match="more than one tag"):
         tiers.undo(5, ADA)
 
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tagloom import problems
 from tagloom.ports.population import Population
+from tagloom.ports.problems import ChangeNotFound, UndoConflict
 from tagloom.words.model import Change
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
@@ -43,9 +43,9 @@ def test_versions_count_from_one_and_a_no_op_makes_none(population: Population) 
 def test_a_version_that_is_not_there_is_not_found(population: Population, version: int) -> None:
     apply(population, "add", user("u1", "a"))
 
-    with pytest.raises(problems.ChangeNotFound):
+    with pytest.raises(ChangeNotFound):
         population.get_change(version)
-    with pytest.raises(problems.ChangeNotFound):
+    with pytest.raises(ChangeNotFound):
         population.undo(version, ADA)
 
 
@@ -348,9 +348,9 @@ def test_an_erasure_cannot_be_undone(population: Population) -> None:
     apply(population, "add", user("u1", "a"))
     population.erase_person(user_of("u1"), ADA)
 
-    with pytest.raises(problems.UndoConflict):
+    with pytest.raises(UndoConflict):
         population.undo(2, ADA)
-    with pytest.raises(problems.UndoConflict):
+    with pytest.raises(UndoConflict):
         population.undo(2, ADA, dry_run=True)
 
 
@@ -419,7 +419,7 @@ def test_undo_of_a_drop_is_refused_when_the_path_is_taken(population: Population
     population.drop_tag(path("a"), ADA)
     population.move_tag(path("b"), path("a"), ADA)
 
-    with pytest.raises(problems.UndoConflict):
+    with pytest.raises(UndoConflict):
         population.undo(2, ADA)
 
     assert tags_of(population, "u1") == ("a",)
@@ -430,7 +430,7 @@ def test_undo_of_a_drop_is_refused_when_the_tag_lives_again(population: Populati
     population.drop_tag(path("a"), ADA)
     apply(population, "add", user("u2", "a"))
 
-    with pytest.raises(problems.UndoConflict):
+    with pytest.raises(UndoConflict):
         population.undo(2, ADA)
 
 
@@ -439,7 +439,7 @@ def test_undo_of_a_description_is_refused_when_it_was_changed_since(population: 
     population.put_tag(path("a"), ADA, description="two")
     population.put_tag(path("a"), ADA, description="three")
 
-    with pytest.raises(problems.UndoConflict):
+    with pytest.raises(UndoConflict):
         population.undo(2, ADA)
 
 
@@ -448,7 +448,7 @@ def test_undo_of_a_drop_is_refused_below_what_is_an_alias_now(population: Popula
     population.drop_tag(path("a/x"), ADA)
     population.move_tag(path("a"), path("b"), ADA)
 
-    with pytest.raises(problems.UndoConflict):
+    with pytest.raises(UndoConflict):
         population.undo(2, ADA)
 
     assert catalogue(population) == {"b": (0, 1), "b/y": (1, 1)}
@@ -460,7 +460,7 @@ def test_undo_of_a_dropped_alias_is_refused_when_the_path_is_a_tag(population: P
     population.drop_tag(path("a"), ADA)
     population.put_tag(path("a/x"), ADA)
 
-    with pytest.raises(problems.UndoConflict):
+    with pytest.raises(UndoConflict):
         population.undo(3, ADA)
 
 
@@ -480,7 +480,7 @@ def test_a_refused_undo_leaves_nothing_behind(subject: Subject) -> None:
     population.put_tag(path("a"), ADA, description="x")
     before = (population.list_tags(limit=9), tags_of(population, "u1"), population.version())
 
-    with pytest.raises(problems.UndoConflict):
+    with pytest.raises(UndoConflict):
         population.undo(1, ADA)
 
     assert (population.list_tags(limit=9), tags_of(population, "u1"), population.version()) == before

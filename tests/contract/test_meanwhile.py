@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tagloom import problems
+from tagloom.base.problems import Problem
 from tagloom.ports.population import Part, Population, Request
+from tagloom.ports.problems import BodyOutdated
 from tagloom.words.model import Mode, Receipt
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, user
@@ -89,14 +90,12 @@ def test_a_body_counts_as_it_is_meant_when_it_is_applied_or_not_at_all(
         happens(population)
         yield part(lines[1:], first_line=2)
 
-    def applied(happens: Callable[[Population], object]) -> Receipt | type[problems.Problem]:
-        answer: Receipt | type[problems.Problem] = outcome(
-            population.apply, told(happens), Request(mode="add", origin=ADA)
-        )
+    def applied(happens: Callable[[Population], object]) -> Receipt | type[Problem]:
+        answer: Receipt | type[Problem] = outcome(population.apply, told(happens), Request(mode="add", origin=ADA))
         return answer
 
     first = applied(MEANWHILE[happening])
-    if first is problems.BodyOutdated:
+    if first is BodyOutdated:
         assert population.version() == 2, "nothing of it was applied"
         first = applied(lambda population: None)
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from tagloom import problems
 from tagloom.ports.population import Population, Request, TagTribe
+from tagloom.ports.problems import TagExists
 from tagloom.words.model import Mode, Receipt
+from tagloom.words.problems import MirrorEmpty, TagOwned
 from tagloom.words.rules import Definition, HasTag
 from tests.bodies import Line, part, user
 from tests.contract.steps import ADA, BOB, apply, path, tags_of
@@ -77,7 +78,7 @@ def test_a_mirror_of_the_owner_takes_what_it_does_not_name(owned: Population) ->
 
 
 def test_a_mirror_below_an_owned_branch_is_rejected_line_by_line(owned: Population) -> None:
-    with pytest.raises(problems.MirrorEmpty):
+    with pytest.raises(MirrorEmpty):
         apply(owned, "mirror", user("u1", "crm/gold"), under="crm")
     assert tags_of(owned, "u2") == ("crm/trial",)
 
@@ -85,9 +86,9 @@ def test_a_mirror_below_an_owned_branch_is_rejected_line_by_line(owned: Populati
 @pytest.mark.parametrize("mode", ["add", "remove", "freeze"])
 def test_a_tribe_is_not_tagged_with_it(owned: Population, mode: Any) -> None:
     fans = Definition("everyone", HasTag("fan"))
-    with pytest.raises(problems.TagOwned):
+    with pytest.raises(TagOwned):
         owned.tag_tribe(TagTribe(fans, path("crm/gold"), mode), {}, Request(mode="change", origin=ADA))
-    with pytest.raises(problems.TagOwned):
+    with pytest.raises(TagOwned):
         owned.foresee(TagTribe(fans, path("crm/gold"), mode), {})
 
 
@@ -107,7 +108,7 @@ WRITES: dict[str, Callable[[Population], Receipt]] = {
 @pytest.mark.parametrize("name", WRITES)
 def test_the_catalogue_there_is_left_to_the_owner(owned: Population, name: str) -> None:
     before = owned.version()
-    with pytest.raises(problems.TagOwned) as raised:
+    with pytest.raises(TagOwned) as raised:
         WRITES[name](owned)
     assert raised.value.members["owner"] == CRM
     assert owned.version() == before
@@ -116,7 +117,7 @@ def test_the_catalogue_there_is_left_to_the_owner(owned: Population, name: str) 
 def test_what_lies_above_an_owned_branch_is_not_moved_or_taken_either(population: Population) -> None:
     population.put_tag(path("crm/plan"), ADA, owner=CRM)
     for write in (WRITES["move"], WRITES["drop all"], WRITES["take over"]):
-        with pytest.raises(problems.TagOwned):
+        with pytest.raises(TagOwned):
             write(population)
 
 
@@ -188,7 +189,7 @@ def test_a_move_that_is_refused_leaves_the_owner(population: Population) -> None
     apply(population, "add", user("u1", "crm", "sales"))
     population.put_tag(path("crm"), ADA, owner="sync crm")
 
-    with pytest.raises(problems.TagExists):
+    with pytest.raises(TagExists):
         population.edit_tag(path("crm"), BOB, to=path("sales"), owner="")
 
     assert (population.version(), population.get_tag(path("crm")).owner) == (2, "sync crm")
@@ -199,5 +200,5 @@ def test_a_release_below_a_branch_of_another_owner_does_not_open_the_way_out_of_
     for tag in ("crm", "crm/gold"):
         population.put_tag(path(tag), ADA, owner="sync crm")
 
-    with pytest.raises(problems.TagOwned):
+    with pytest.raises(TagOwned):
         population.edit_tag(path("crm/gold"), BOB, to=path("gold"), owner="")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tagloom import problems
 from tagloom.ports.population import Population
+from tagloom.ports.problems import CursorInvalid, PersonNotFound
 from tagloom.words.model import PersonRecord
 from tests.bodies import unreadable, user, visitor
 from tests.contract.conftest import Subject
@@ -66,10 +66,10 @@ def test_erasing_takes_the_person_and_all_their_tags(population: Population) -> 
 def test_erasing_whom_nobody_knows_is_refused(population: Population) -> None:
     apply(population, "add", visitor("u1", "a"))
 
-    with pytest.raises(problems.PersonNotFound):
+    with pytest.raises(PersonNotFound):
         population.erase_person(user_of("u1"), ADA)
     population.erase_person(visitor_of("u1"), ADA)
-    with pytest.raises(problems.PersonNotFound):
+    with pytest.raises(PersonNotFound):
         population.erase_person(visitor_of("u1"), ADA)
 
 
@@ -136,7 +136,7 @@ def test_the_last_page_of_people_says_so_when_it_is_full(population: Population)
 
 
 def test_a_cursor_that_the_list_did_not_give_is_refused(population: Population) -> None:
-    with pytest.raises(problems.CursorInvalid):
+    with pytest.raises(CursorInvalid):
         population.list_people(kind="user", limit=2, cursor="not a cursor")
 
 

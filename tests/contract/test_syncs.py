@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom.ports import limits
 from tagloom.ports.population import Control
+from tagloom.ports.problems import SyncChanged, SyncExists, SyncNotFound, TooManySyncs
 from tagloom.ports.syncs import OpenRun
 from tagloom.words.model import Event, Organization, Space
 from tagloom.words.syncs import FilesSource, Schedule, Sync, SyncDraft, SyncRun
@@ -49,9 +50,9 @@ def test_a_sync_is_kept_as_it_was_given_and_listed_by_id(control: Control, key: 
     assert [sync.id for sync in control.list_syncs(key)] == ["billing", "crm"]
     assert control.list_syncs(control.get_environment("shop", "staging").key) == ()
     assert [each.action for each in control.list_events("acme", limit=9)] == ["sync created"]
-    with pytest.raises(problems.SyncExists):
+    with pytest.raises(SyncExists):
         control.add_sync(key, CRM)
-    with pytest.raises(problems.SyncNotFound):
+    with pytest.raises(SyncNotFound):
         control.get_sync(key, "erp")
 
 
@@ -63,9 +64,9 @@ def test_saving_needs_the_stored_revision_and_leaves_the_cursor(control: Control
     control.put_sync(key, changed, revision=1)
 
     assert control.get_sync(key, "crm") == replace(changed, cursor="17")
-    with pytest.raises(problems.SyncChanged):
+    with pytest.raises(SyncChanged):
         control.put_sync(key, changed, revision=1)
-    with pytest.raises(problems.SyncNotFound):
+    with pytest.raises(SyncNotFound):
         control.put_sync(key, replace(changed, id="erp"), revision=1)
 
 
@@ -153,9 +154,9 @@ def test_a_sync_that_is_dropped_takes_its_runs_with_it(control: Control, key: in
     assert control.list_open_runs() == ()
     assert not control.put_run(seen, seen.run, held_until=NOON)
     control.put_cursor(key, "crm", "17")
-    with pytest.raises(problems.SyncNotFound):
+    with pytest.raises(SyncNotFound):
         control.drop_sync(key, "crm")
-    with pytest.raises(problems.SyncNotFound):
+    with pytest.raises(SyncNotFound):
         begin(control, key, due_at=None)
 
 
@@ -163,5 +164,5 @@ def test_an_environment_has_so_many_syncs(control: Control, key: int, monkeypatc
     monkeypatch.setattr(limits, "SYNCS_PER_ENVIRONMENT_MAX", 1)
     control.add_sync(key, CRM)
 
-    with pytest.raises(problems.TooManySyncs):
+    with pytest.raises(TooManySyncs):
         control.add_sync(key, replace(CRM, id="erp"))

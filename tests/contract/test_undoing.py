@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tagloom import problems
 from tagloom.ports.population import Population, UndoAll
+from tagloom.ports.problems import ChangeNotFound, UndoConflict
 from tests.bodies import user
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, BOB, apply, catalogue, path, people, tags_of, user_of
@@ -110,7 +110,7 @@ def test_an_entry_that_another_version_changed_in_between_is_a_conflict(populati
     population.put_tag(path("a"), ADA, description="two")
     population.put_tag(path("a"), ADA, description="three")
 
-    with pytest.raises(problems.UndoConflict):
+    with pytest.raises(UndoConflict):
         population.undo_all([1, 3], ADA)
     assert population.undo_all([2, 3], ADA).version == 4
     assert population.get_tag(path("a")).description == "one"
@@ -120,7 +120,7 @@ def test_an_erasure_among_them_is_a_conflict(population: Population) -> None:
     apply(population, "add", user("u1", "a"), user("u2", "a"))
     population.erase_person(user_of("u1"), ADA)
 
-    with pytest.raises(problems.UndoConflict):
+    with pytest.raises(UndoConflict):
         population.undo_all([1, 2], ADA)
     assert population.undo_all([1], ADA, override=True).removed == 1
 
@@ -129,7 +129,7 @@ def test_an_erasure_among_them_is_a_conflict(population: Population) -> None:
 def test_a_version_that_is_not_there_undoes_none_of_them(population: Population, version: int) -> None:
     apply(population, "add", user("u1", "a"))
 
-    with pytest.raises(problems.ChangeNotFound):
+    with pytest.raises(ChangeNotFound):
         population.undo_all([1, version], ADA)
     assert tags_of(population, "u1") == ("a",)
 

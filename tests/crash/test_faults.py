@@ -16,9 +16,9 @@ import httpx
 import psycopg
 import pytest
 
-from tagloom import problems
 from tagloom.bootstrap import check
 from tagloom.ports.population import Request
+from tagloom.ports.problems import StoreUnavailable
 from tagloom.words.model import Origin
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
@@ -334,7 +334,7 @@ def test_a_commit_that_waits_for_no_standby_any_more_is_no_receipt(database: Ser
             waits = "FROM pg_stat_activity WHERE datname=%s AND wait_event='SyncRep'"
             wait_for(lambda: watching.execute(f"SELECT pid {waits}", [name]).fetchone() is not None)
             watching.execute(f"SELECT pg_cancel_backend(pid) {waits}", [name])
-            with pytest.raises(problems.StoreUnavailable, match="not confirmed"):
+            with pytest.raises(StoreUnavailable, match="not confirmed"):
                 written.result(PATIENCE_SECONDS)
         finally:
             database.do("ALTER SYSTEM RESET synchronous_standby_names")

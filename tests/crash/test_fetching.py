@@ -16,7 +16,7 @@ from tests.egress.places import web
 FILE = b"user,tag\n" + b"".join(b"u%d,crm/gold\n" % number for number in range(1_000))
 ENVIRON = {"TAGLOOM_SOURCE_SCHEMES": "http", "TAGLOOM_SOURCE_HOSTS": "localhost"}
 # Leases of a second, so that what was lost is soon found.
-BEGINNING = "from tagloom import limits; limits.IMPORT_LEASE_SECONDS = 1; "
+BEGINNING = "from tagloom.imports import limits; limits.IMPORT_LEASE_SECONDS = 1; "
 PATIENCE_SECONDS = 30
 
 

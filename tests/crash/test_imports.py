@@ -23,7 +23,7 @@ ROWS = 3_000
 PATIENCE_SECONDS = 120
 # Steps of a hundred rows and leases of a second, so that kills come within steps and are soon made up for.
 BEGINNING = (
-    "from tagloom import limits; limits.IMPORT_ROWS_PER_STEP = 1; limits.IMPORT_LEASE_SECONDS = 1; "
+    "from tagloom.imports import limits; limits.IMPORT_ROWS_PER_STEP = 1; limits.IMPORT_LEASE_SECONDS = 1; "
     "import tagloom.files.delimited as delimited; delimited.ROWS_PER_PART = 100; "
 )
 SLOWLY = Mapping(user="user", columns=(ListColumn(column="tags"),))

@@ -247,7 +247,7 @@ LIMITED = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from pathlib import Path
-from tagloom import problems
+from tagloom.ports.problems import StoreUnavailable
 from tagloom.words.model import Origin, Person
 from tagloom.settings import read_settings
 from tagloom.bootstrap import check, open_installation
@@ -264,7 +264,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, hard))
 for _ in range(3):
     try:
         import_body(population, iter([file.read_bytes()]), Order(format="csv", mode="add", origin=origin))
-    except problems.StoreUnavailable as problem:
+    except StoreUnavailable as problem:
         print("refused:", problem.detail)
     assert population.version() == 1
     assert population.find_person(Person("user", "r0u1")) is None

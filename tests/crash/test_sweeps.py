@@ -25,7 +25,10 @@ from tests.postgres import Server
 KILLS = 10
 ENDS_PER_ROUND = 120
 # A sweep takes one end here, so that a kill falls between the sweeps of what ended together, or into one.
-HURRIED = "from tagloom import limits; limits.SWEEP_SECONDS_BETWEEN_LOOKS = 0.01; limits.ENDS_PER_SWEEP_MAX = 1; "
+HURRIED = (
+    "from tagloom.tagging import limits; limits.SWEEP_SECONDS_BETWEEN_LOOKS = 0.01; "
+    "from tagloom.ports import limits; limits.ENDS_PER_SWEEP_MAX = 1; "
+)
 
 
 class Place(NamedTuple):

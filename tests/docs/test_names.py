@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 import tagloom
-from tagloom import cli, limits, problems
+from tagloom import cli
+from tagloom.base.problems import all_problems
 from tagloom.http.framework.addresses import ORGANIZATION, SPACE, E
 from tagloom.http.routes import ROUTES
 from tagloom.ports import accounts, population
+from tagloom.registry import all_limits
 from tagloom.words import model
 from tests.docs.pages import DOCS, ROOT, pages, prose, sections, table_rows
 
@@ -93,7 +95,7 @@ def test_every_problem_is_documented_with_its_status_and_title() -> None:
         # A problem is known once its module is imported, whichever tests ran before.
         if ".migrations." not in module.name:
             import_module(module.name)
-    known = [each for each in problems.all_problems() if each.__module__.startswith("tagloom.")]
+    known = [each for each in all_problems() if each.__module__.startswith("tagloom.")]
     assert documented == {each.slug(): (str(each.status), each.title()) for each in known}
     assert len(rows) == len(documented)
     assert all(len(row) == 5 and row[3] for row in rows)
@@ -105,11 +107,11 @@ def test_every_limit_is_documented_with_its_value() -> None:
         for row in table_rows(sections(DOCS / "operations.md", 2)["Limits"])
         if row[0].startswith("`")
     }
-    assert documented == {name: f"{value:,}" for name, value in limits.all_limits().items()}
+    assert documented == {name: f"{value:,}" for name, value in all_limits().items()}
 
 
 def test_limits_named_elsewhere_have_their_value() -> None:
-    known = limits.all_limits()
+    known = all_limits()
     for page in pages():
         for row in table_rows(page.read_text(encoding="utf-8")):
             name = row[0].strip("`")

@@ -8,10 +8,10 @@ import pytest
 import s3fs
 from moto.server import ThreadedMotoServer
 
-from tagloom import problems
 from tagloom.egress import object_stores
 from tagloom.egress.credentials import AzureKey, GcsKey, S3Key
 from tagloom.egress.guard import Guard
+from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remotes import Remotes
 from tagloom.words.source_addresses import AddressRefused, Remote, parse_address
 from tests.egress.conftest import Allowed, fetched
@@ -68,7 +68,7 @@ def test_an_object_that_changes_while_it_is_read_is_not_taken(s3: s3fs.S3FileSys
     with bucket.open("main", Remote(url="s3://exports/turning.csv", secret="exports")) as opened:
         next(opened.chunks)
         s3.pipe("exports/turning.csv", b"b" * 20_000_000)
-        with pytest.raises(problems.SourceUnreadable, match="turning"):
+        with pytest.raises(SourceUnreadable, match="turning"):
             list(opened.chunks)
 
 
@@ -81,17 +81,17 @@ def test_a_pattern_stands_for_objects_in_order_of_their_names(s3: s3fs.S3FileSys
 
     assert [each.url.rpartition("/")[2] for each in found] == ["a.csv", "b.csv", "c%20d.csv"]
     assert all(fetched(bucket, each.url, each.secret) == FILE for each in found)
-    with pytest.raises(problems.SourceUnreadable, match="matches 0 files"):
+    with pytest.raises(SourceUnreadable, match="matches 0 files"):
         bucket.list("main", Remote(url="s3://exports/none/*.csv", secret="exports"))
 
 
 def test_what_s3_refuses_is_said_without_the_key(s3: s3fs.S3FileSystem, bucket: Remotes, allowed: Allowed) -> None:
-    with pytest.raises(problems.SourceUnreadable, match="no file at s3://exports/none"):
+    with pytest.raises(SourceUnreadable, match="no file at s3://exports/none"):
         fetched(bucket, "s3://exports/none.csv", "exports")
     with pytest.raises(AddressRefused, match="is not for"):
         fetched(bucket, "s3://others/a.csv", "exports")
     away = {"for": "s3://exports/", "key": "ada", "secret": "sesame", "endpoint_url": "http://127.0.0.1:1"}
-    with pytest.raises(problems.SourceUnreadable) as caught:
+    with pytest.raises(SourceUnreadable) as caught:
         fetched(allowed(secrets={"exports": away}), "s3://exports/a.csv", "exports")
     assert "sesame" not in caught.value.detail
 
@@ -183,7 +183,7 @@ def test_sftp_goes_to_no_other_host_and_no_private_one(sftp: SftpServer, allowed
         "bad": sftp_key(sftp, password=None, private_key="-----BEGIN sesame"),
     }
 
-    with pytest.raises(problems.SourceUnreadable, match="another key"):
+    with pytest.raises(SourceUnreadable, match="another key"):
         fetched(allowed(secrets=secrets), url, "other")
     assert sftp.logins == []
     with pytest.raises(AddressRefused, match="ssh-keyscan"):
@@ -194,10 +194,10 @@ def test_sftp_goes_to_no_other_host_and_no_private_one(sftp: SftpServer, allowed
         fetched(allowed(secrets=secrets, hosts=()), url, "right")
     with pytest.raises(AddressRefused, match="private_key"):
         fetched(allowed(secrets=secrets), url, "bad")
-    with pytest.raises(problems.SourceUnreadable) as caught:
+    with pytest.raises(SourceUnreadable) as caught:
         fetched(allowed(secrets=secrets), url, "wrong")
     assert "guess1234" not in caught.value.detail
-    with pytest.raises(problems.SourceUnreadable, match="no file"):
+    with pytest.raises(SourceUnreadable, match="no file"):
         fetched(allowed(secrets=secrets), url.replace("a.csv", "none.csv"), "right")
     assert fetched(allowed(secrets=secrets), url, "right") == FILE
 

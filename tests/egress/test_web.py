@@ -8,9 +8,10 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from tagloom import limits, problems
 from tagloom.accounts.identity_provider import IdentityProvider
 from tagloom.accounts.openid import OpenId
+from tagloom.accounts.problems import ProviderUnavailable
+from tagloom.egress import limits
 from tagloom.egress.guard import Guard
 from tagloom.egress.http import Egress, NoAnswer
 from tests.egress.places import Web, web
@@ -142,7 +143,7 @@ def test_sign_ins_at_a_provider_that_hangs_are_told_so_without_a_thread_each(han
     def begin() -> None:
         try:
             openid.begin("http://localhost/back")
-        except problems.ProviderUnavailable as problem:
+        except ProviderUnavailable as problem:
             told.append(type(problem))
 
     callers = [threading.Thread(target=begin) for _ in range(30)]
@@ -153,4 +154,4 @@ def test_sign_ins_at_a_provider_that_hangs_are_told_so_without_a_thread_each(han
     for thread in callers:
         thread.join()
 
-    assert told == [problems.ProviderUnavailable] * len(callers)
+    assert told == [ProviderUnavailable] * len(callers)

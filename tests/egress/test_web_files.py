@@ -5,7 +5,10 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from tagloom import limits, problems
+from tagloom.base.problems import BodyTooLarge, Problem
+from tagloom.egress import limits as egress_limits
+from tagloom.egress.problems import SourceUnreadable
+from tagloom.ports import limits as ports_limits
 from tagloom.words.source_addresses import AddressRefused, ExtraMissing, Remote
 from tests.egress.conftest import Allowed, fetched
 from tests.egress.places import Web
@@ -29,7 +32,7 @@ def test_a_certificate_of_somebody_else_is_refused(secure: Web, allowed: Allowed
     remotes = allowed()
     remotes._tls = None
 
-    with pytest.raises(problems.SourceUnreadable, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(SourceUnreadable, match="CERTIFICATE_VERIFY_FAILED"):
         fetched(remotes, url)
     assert secure.asked == []
 
@@ -45,7 +48,7 @@ def test_a_host_of_the_own_network_is_refused_before_it_is_called(secure: Web, a
 
 def test_a_redirect_is_followed_and_each_step_is_checked(secure: Web, plain: Web, allowed: Allowed) -> None:
     there = plain.serve("/inner", b"secret of the network")
-    for number in range(limits.FETCH_REDIRECTS_MAX + 2):
+    for number in range(egress_limits.FETCH_REDIRECTS_MAX + 2):
         secure.lead(f"/turn{number}", f"turn{number + 1}")
     signed = secure.serve("/signed", FILE)
     # Where a redirect leads is stored nowhere, so it may be signed.
@@ -59,7 +62,7 @@ def test_a_redirect_is_followed_and_each_step_is_checked(secure: Web, plain: Web
         fetched(allowed(), secure.lead("/d", "file:///etc/passwd"))
     with pytest.raises(AddressRefused):
         fetched(allowed(), secure.lead("/e", "http://[fd00:ec2::254]/latest/meta-data"))
-    with pytest.raises(problems.SourceUnreadable, match="more than 5 times"):
+    with pytest.raises(SourceUnreadable, match="more than 5 times"):
         fetched(allowed(), secure.url + "/turn0")
     assert plain.asked == []
 
@@ -79,7 +82,7 @@ def test_what_a_name_resolved_to_is_what_is_called(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (number, secure.port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", turning)
-    monkeypatch.setattr(limits, "FETCH_CONNECT_SECONDS_MAX", 1)
+    monkeypatch.setattr(egress_limits, "FETCH_CONNECT_SECONDS_MAX", 1)
     called = list[object]()
     connect = socket.create_connection
     monkeypatch.setattr(
@@ -87,7 +90,7 @@ def test_what_a_name_resolved_to_is_what_is_called(
     )
     monkeypatch.setattr("tagloom.egress.guard.is_public", lambda address: str(address) == "203.0.113.7")
 
-    with pytest.raises(problems.SourceUnreadable, match="does not answer"):
+    with pytest.raises(SourceUnreadable, match="does not answer"):
         fetched(allowed(hosts=()), url.replace("localhost", "turning.example.com"))
 
     assert asked == ["turning.example.com"]
@@ -109,7 +112,7 @@ def test_a_key_goes_only_where_it_is_for(secure: Web, plain: Web, allowed: Allow
         fetched(remotes, outside, "crm")
     with pytest.raises(AddressRefused, match="is not for"):
         fetched(remotes, plain.serve("/exports/a.csv", FILE), "crm")
-    with pytest.raises(problems.SourceUnreadable, match="TAGLOOM_SECRET_MAIN__OTHER"):
+    with pytest.raises(SourceUnreadable, match="TAGLOOM_SECRET_MAIN__OTHER"):
         fetched(remotes, inside, "other")
 
     told = [(path, headers.get("Authorization")) for path, headers in secure.asked]
@@ -126,7 +129,7 @@ def test_a_key_goes_only_where_it_is_for(secure: Web, plain: Web, allowed: Allow
     ["postgresql://ada:sesame@db/crm", {"headers": {"A": "sesame"}}, {"for": "https://localhost", "x": "sesame"}],
 )
 def test_a_secret_that_is_none_for_an_address_is_never_shown(secure: Web, allowed: Allowed, secret: object) -> None:
-    with pytest.raises(problems.Problem) as caught:
+    with pytest.raises(Problem) as caught:
         fetched(allowed(secrets={"crm": secret}), secure.url + "/a.csv", "crm")
 
     assert "sesame" not in str(caught.value.document())
@@ -137,7 +140,7 @@ def test_a_header_that_is_none_is_not_repeated_in_the_problem(secure: Web, allow
     url = secure.serve("/a.csv", FILE)
     remotes = allowed(secrets={"crm": {"for": url, "headers": {"Authorization": header}}})
 
-    with pytest.raises(problems.SourceUnreadable) as caught:
+    with pytest.raises(SourceUnreadable) as caught:
         fetched(remotes, url, "crm")
 
     assert "sesame" not in caught.value.detail
@@ -151,8 +154,8 @@ def test_letters_beyond_ascii_are_escaped_once(secure: Web, allowed: Allowed) ->
 
 
 def test_what_drips_for_ever_is_given_up(secure: Web, allowed: Allowed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "FETCH_SECONDS_MAX", -1)
-    with pytest.raises(problems.SourceUnreadable, match="took longer"):
+    monkeypatch.setattr(egress_limits, "FETCH_SECONDS_MAX", -1)
+    with pytest.raises(SourceUnreadable, match="took longer"):
         fetched(allowed(), secure.serve("/a.csv", FILE))
 
 
@@ -171,7 +174,7 @@ def test_what_goes_wrong_on_the_way_is_said_without_the_query(secure: Web, allow
         secure.url.replace(str(secure.port), "1") + "/x": "does not answer",
     }
     for url, says in cases.items():
-        with pytest.raises(problems.SourceUnreadable, match=says) as caught:
+        with pytest.raises(SourceUnreadable, match=says) as caught:
             fetched(remotes, f"{url}?page=sesame")
         assert "sesame" not in caught.value.detail
         assert url in caught.value.detail
@@ -180,8 +183,8 @@ def test_what_goes_wrong_on_the_way_is_said_without_the_query(secure: Web, allow
 def test_a_file_that_is_too_large_is_refused_before_it_comes(
     secure: Web, allowed: Allowed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "IMPORT_BYTES_MAX", 10)
-    with pytest.raises(problems.BodyTooLarge):
+    monkeypatch.setattr(ports_limits, "IMPORT_BYTES_MAX", 10)
+    with pytest.raises(BodyTooLarge):
         fetched(allowed(), secure.serve("/a.csv", FILE))
 
 

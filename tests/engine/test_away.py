@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tagloom import problems
 from tagloom.bootstrap import open_installation
 from tagloom.engine.write.lookups import Near
 from tagloom.ports.population import Request
+from tagloom.ports.problems import StoreUnavailable
 from tagloom.settings import Settings
 from tagloom.words.model import Origin, Person
 from tagloom.words.tags import TagPath
@@ -25,13 +25,13 @@ def test_a_database_that_is_away_ends_the_batch_and_is_no_fault_of_its_lines(
     body = [part([user(f"u{number}", "gone") for number in range(lines)])]
 
     def away(_near: Near, _path: TagPath) -> tuple[TagPath, bool, tuple[TagPath, ...]]:
-        raise problems.StoreUnavailable("PostgreSQL is away.", retry_after=1)
+        raise StoreUnavailable("PostgreSQL is away.", retry_after=1)
 
     with monkeypatch.context() as patch:
         patch.setattr(Near, "understand", away)
-        with pytest.raises(problems.StoreUnavailable):
+        with pytest.raises(StoreUnavailable):
             population.apply(body, ADD)
-        with pytest.raises(problems.StoreUnavailable):
+        with pytest.raises(StoreUnavailable):
             population.submit(body, ADD).result()
 
     assert population.version() == 0

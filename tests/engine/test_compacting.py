@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from tagloom import limits, problems
 from tagloom.bootstrap import Installation, check, copy_installation, open_installation
+from tagloom.engine import limits
 from tagloom.engine.history import compaction
 from tagloom.engine.population import BitmapPopulation
 from tagloom.ports.population import Request
+from tagloom.ports.problems import ChangeNotFound
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.words.model import Horizon, Origin, Person
 from tagloom.words.retention import HistoryCompacted
@@ -224,7 +225,7 @@ def test_a_horizon_never_falls(population: BitmapPopulation) -> None:
     assert population.raise_horizon(2)
     assert not population.raise_horizon(1)
     assert population.horizon() == Horizon(version=2, at=population.get_change(2).at)
-    with pytest.raises(problems.ChangeNotFound):
+    with pytest.raises(ChangeNotFound):
         population.raise_horizon(3)
 
 

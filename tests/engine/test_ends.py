@@ -136,7 +136,7 @@ def test_ends_that_are_over_are_in_nobodys_memory_and_count_as_no_tags(
     open_another: Callable[[], Installation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = open_another()
-    monkeypatch.setattr("tagloom.limits.TAGS_PER_ENVIRONMENT_MAX", 2)
+    monkeypatch.setattr("tagloom.ports.limits.TAGS_PER_ENVIRONMENT_MAX", 2)
     for minute in range(1, 30):
         give(production(writer), user("u1", "a", "b"), end=BEGIN + minute)
 

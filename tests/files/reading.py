@@ -6,9 +6,10 @@ from typing import Literal, NamedTuple
 
 import pytest
 
-from tagloom import limits
 from tagloom.files import Line, read_parts
+from tagloom.files import limits as files_limits
 from tagloom.ports.population import Part
+from tagloom.words import limits as words_limits
 from tagloom.words.model import Rejected
 
 Format = Literal["json", "ndjson", "csv", "parquet"]
@@ -82,8 +83,8 @@ def chunked(body: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
 def small_limits(*, line_bytes: int = 24, part_bytes: int = 96) -> Iterator[None]:
     """Bounds so small that a short body meets every one of them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limits, "LINE_BYTES_MAX", line_bytes)
-        patch.setattr(limits, "PART_BYTES", part_bytes)
+        patch.setattr(words_limits, "LINE_BYTES_MAX", line_bytes)
+        patch.setattr(files_limits, "PART_BYTES", part_bytes)
         patch.setattr("tagloom.files.delimited._WINDOW_BYTES_AFTER_BROKEN", part_bytes // 4)
         patch.setattr("tagloom.files.delimited._RECORDS_AFTER_BROKEN", 2)
         patch.setattr("tagloom.files.delimited.REJECTED_PER_PART_MAX", 3)

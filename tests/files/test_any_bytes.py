@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import problems
+from tagloom.base.problems import Problem
 from tagloom.files import ids_mapping, plain_mapping, read_parts, read_text
 from tagloom.files.doubtful_people import keys_in_object, keys_in_row
 from tagloom.files.mapped import read_mapped
@@ -33,6 +33,7 @@ from tagloom.words.mappings import (
     ValueColumn,
 )
 from tagloom.words.person_ids import parse_id
+from tagloom.words.problems import PersonIdInvalid
 from tests.files.reading import Said, chunked, said_by, small_limits
 from tests.files.test_mapped import meant, said
 from tests.files.workbooks import workbook
@@ -88,7 +89,7 @@ def check_only_problems(body: bytes) -> None:
     for way in every_way(body):
         try:
             way()
-        except problems.Problem:
+        except Problem:
             continue
     with TemporaryDirectory() as folder:
         path = Path(folder, "file")
@@ -96,7 +97,7 @@ def check_only_problems(body: bytes) -> None:
         for format in ("csv", "ndjson"):
             try:
                 propose(beginning_of(path, format, "none"))  # type: ignore[arg-type]  # One of the two.
-            except problems.Problem:
+            except Problem:
                 continue
 
 
@@ -159,7 +160,7 @@ def outcome(ask: Callable[[], object]) -> object:
     """What is said, or the class of the problem."""
     try:
         return ask()
-    except problems.Problem as problem:
+    except Problem as problem:
         return type(problem)
 
 
@@ -195,7 +196,7 @@ def by_meaning(body: bytes, mapping: Mapping) -> dict[int, tuple[str, tuple[str,
 def is_id(text: str) -> bool:
     try:
         parse_id(text)
-    except problems.PersonIdInvalid:
+    except PersonIdInvalid:
         return False
     return True
 
@@ -293,5 +294,5 @@ def test_nothing_but_problems_comes_of_any_bytes_in_any_encoding(
 ) -> None:
     mapping = Mapping(user="user", columns=(ListColumn(column="2"),), encoding=encoding, header=header)
 
-    with suppress(problems.Problem):
+    with suppress(Problem):
         said_by(read_text(iter([body]), "csv", mapping))

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits, problems
 from tagloom.files.parquet_rows import CellsWriter, parquet_cells
+from tagloom.words import limits
 from tagloom.words.cells import VALUES, Cell, OddCell, cell_of, text_of_name, text_of_value
 from tagloom.words.mappings import (
     Band,
@@ -26,6 +26,7 @@ from tagloom.words.mappings import (
     cell_tags,
     record_person,
 )
+from tagloom.words.problems import LineInvalid
 
 SOME_UUID = UUID("0b5d1c3a-2f6e-4d1b-9a53-7f1f8b2f4c11")
 
@@ -73,9 +74,9 @@ def test_booleans_fractions_and_dates_are_values_and_neither_ids_nor_tags(value:
 
     assert cell_tags(ValueColumn(column="a", values={text: "x"}), cell) == ("x",)
     for column in (TagColumn(column="a"), ListColumn(column="a")):
-        with pytest.raises(problems.LineInvalid, match="Export the column as text"):
+        with pytest.raises(LineInvalid, match="Export the column as text"):
             cell_tags(column, cell)
-    with pytest.raises(problems.LineInvalid, match="Column 'user' holds a"):
+    with pytest.raises(LineInvalid, match="Column 'user' holds a"):
         record_person(Mapping(user="user", tags=("x",)), {"user": cell})
 
 
@@ -99,12 +100,12 @@ def test_booleans_fractions_and_dates_are_values_and_neither_ids_nor_tags(value:
 def test_anything_else_rejects_its_row_and_says_what_it_is(value: Any, found: str) -> None:
     cell = cell_of(value)
 
-    with pytest.raises(problems.LineInvalid) as caught:
+    with pytest.raises(LineInvalid) as caught:
         cell_tags(ValueColumn(column="a"), cell)
     assert f"Column 'a' holds {found}" in caught.value.detail
     assert len(caught.value.detail) < 500
     if isinstance(cell, str):
-        with pytest.raises(problems.LineInvalid):
+        with pytest.raises(LineInvalid):
             record_person(Mapping(user="user", tags=("x",)), {"user": cell})
 
 

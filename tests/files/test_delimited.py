@@ -8,9 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import ContentTypeUnsupported
 from tagloom.files import Line, read_parts
+from tagloom.files.problems import ColumnsInvalid
+from tagloom.words import limits as words_limits
 from tagloom.words.person_ids import parse_id
+from tagloom.words.problems import PersonIdInvalid
 from tests.files.reading import Said, read, rejections, small_limits
 
 HEADER = b"user,tag\n"
@@ -31,7 +35,7 @@ def slow_record(data: bytes, begin: int, *, delimiter: bytes, quote: bytes) -> S
     """A record by the rules as they are written in `tagloom.files.delimited_records`, without any thought of speed."""
     newline = data.find(b"\n", begin)
     next_line = len(data) if newline < 0 else newline + 1
-    bound = begin + limits.LINE_BYTES_MAX + 2
+    bound = begin + words_limits.LINE_BYTES_MAX + 2
     cells: list[bytes] = []
     at = begin
     while True:
@@ -42,7 +46,7 @@ def slow_record(data: bytes, begin: int, *, delimiter: bytes, quote: bytes) -> S
             while True:
                 if at >= len(data) or at >= bound:
                     first_line = data[begin:next_line].removesuffix(b"\n")
-                    is_long = len(first_line) > limits.LINE_BYTES_MAX + 1
+                    is_long = len(first_line) > words_limits.LINE_BYTES_MAX + 1
                     return Slow(cells, next_line, "line-too-long" if is_long else "line-invalid")
                 if data[at : at + 2] == quote * 2 and at + 1 < bound:
                     cell += quote
@@ -74,7 +78,7 @@ def slow_record(data: bytes, begin: int, *, delimiter: bytes, quote: bytes) -> S
         elif cell.endswith(b"\r"):
             cell, end = cell[:-1], end - 1
         cells.append(cell)
-        if end - begin > limits.LINE_BYTES_MAX:
+        if end - begin > words_limits.LINE_BYTES_MAX:
             return Slow(cells[:-1], next_line, "line-too-long")
         return Slow(cells, min(at + 1, len(data)))
 
@@ -114,7 +118,7 @@ def slow_csv(
         for kind, id in named:
             try:
                 keys.append(slow_key(kind, id))
-            except (problems.PersonIdInvalid, UnicodeDecodeError):
+            except (PersonIdInvalid, UnicodeDecodeError):
                 continue
         if not problem and not keys:
             problem = "person-id-invalid"
@@ -295,7 +299,7 @@ def test_a_nul_or_a_control_in_a_tag_is_left_to_the_rules_of_tags() -> None:
 
 
 def test_a_line_too_long_is_rejected_alone_and_its_person_held() -> None:
-    body = HEADER + b"before,a\nu1," + b"x" * limits.LINE_BYTES_MAX + b"\nafter,b\n"
+    body = HEADER + b"before,a\nu1," + b"x" * words_limits.LINE_BYTES_MAX + b"\nafter,b\n"
 
     found = read(body, "csv")
 
@@ -311,7 +315,7 @@ def test_a_line_of_ten_megabytes_is_never_held_whole() -> None:
 
     assert [line for part in parts for line in part.lines.tolist()] == [2, 4]
     assert [(each.line, each.problem) for part in parts for each in part.rejected] == [(3, "line-too-long")]
-    assert all(len(each.value) <= limits.VALUE_CHARACTERS_MAX for part in parts for each in part.rejected)
+    assert all(len(each.value) <= base_limits.VALUE_CHARACTERS_MAX for part in parts for each in part.rejected)
 
 
 def test_a_user_and_a_visitor_in_one_row_reject_it() -> None:
@@ -356,7 +360,7 @@ def test_single_quotes_are_quotes_when_the_header_has_them() -> None:
 
 
 def test_missing_columns_are_named_with_those_found_and_the_nearest() -> None:
-    with pytest.raises(problems.ColumnsInvalid) as caught:
+    with pytest.raises(ColumnsInvalid) as caught:
         list(read_parts(iter([b"User;Tags;when\nu1;a;1\n"]), "csv"))
 
     assert caught.value.members["found"] == ["User", "Tags", "when"]
@@ -379,7 +383,7 @@ def test_missing_columns_are_named_with_those_found_and_the_nearest() -> None:
     ],
 )
 def test_a_body_without_the_columns_is_refused(body: bytes) -> None:
-    with pytest.raises(problems.ColumnsInvalid):
+    with pytest.raises(ColumnsInvalid):
         list(read_parts(iter([body]), "csv"))
 
 
@@ -395,7 +399,7 @@ def test_nothing_but_bad_lines_makes_small_parts() -> None:
 
 
 def test_mode_change_has_no_rows() -> None:
-    with pytest.raises(problems.ContentTypeUnsupported):
+    with pytest.raises(ContentTypeUnsupported):
         read_parts(iter([HEADER]), "csv", allow_change=True)
 
 
@@ -412,7 +416,7 @@ def test_a_quote_that_swallows_rows_holds_the_people_in_them() -> None:
 def test_a_line_of_which_only_the_beginning_is_seen_may_name_somebody_behind_it(
     format: Literal["csv", "ndjson"], start: bytes
 ) -> None:
-    parts = list(read_parts(iter([start + b'"known",' + b"x" * limits.LINE_BYTES_MAX + b",u1\n"]), format))
+    parts = list(read_parts(iter([start + b'"known",' + b"x" * words_limits.LINE_BYTES_MAX + b",u1\n"]), format))
 
     doubts = [doubt.keys for part in parts for doubt in part.doubts]
     assert b"uknown" in doubts[0]

@@ -7,9 +7,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid, BodyTooLarge
 from tagloom.files import Line, read_parts
+from tagloom.files import limits as files_limits
+from tagloom.words import limits as words_limits
 from tagloom.words.person_ids import parse_id
+from tagloom.words.problems import PersonIdInvalid
 from tests.files.reading import Said, chunked, read, rejections, said_by, small_limits
 
 # The slow twin: one line after another, by the standard library.
@@ -21,7 +25,7 @@ class Refused(Exception):
 
 def slow_line(text: bytes, number: int, *, allow_change: bool) -> Line:
     """Raises: Refused."""
-    if len(text) > limits.LINE_BYTES_MAX:
+    if len(text) > words_limits.LINE_BYTES_MAX:
         raise Refused("line-too-long")
     try:
         pairs = json.loads(text.decode("utf-8"), object_pairs_hook=Pairs, parse_constant=refuse_constant)
@@ -47,11 +51,11 @@ def slow_line(text: bytes, number: int, *, allow_change: bool) -> Line:
         fields["tags"] = [fields["tag"]]
     try:
         key = kind[0].encode() + parse_id(id).encode()
-    except problems.PersonIdInvalid as problem:
+    except PersonIdInvalid as problem:
         raise Refused(problem.slug()) from problem
     for name in lists:
         tags = fields.get(name, [])
-        if not isinstance(tags, list) or isinstance(tags, Pairs) or len(tags) > limits.TAGS_PER_LINE_MAX:
+        if not isinstance(tags, list) or isinstance(tags, Pairs) or len(tags) > files_limits.TAGS_PER_LINE_MAX:
             raise Refused("line-invalid")
         for tag in tags:
             if not isinstance(tag, str):
@@ -194,12 +198,12 @@ def one_rejected(line: bytes, *, allow_change: bool = False) -> tuple[str, str, 
     assert [each.number for each in said.lines] == [1, 3]
     (rejected,) = rejections(body, "ndjson", allow_change=allow_change)
     assert rejected.line == 2
-    assert len(rejected.value) <= limits.VALUE_CHARACTERS_MAX
+    assert len(rejected.value) <= base_limits.VALUE_CHARACTERS_MAX
     if not allow_change:
         as_json = b'{"taggings":[' + body.strip().replace(b"\n", b",") + b"]}"
         try:
             assert read(as_json, "json") == said
-        except problems.BodyInvalid:
+        except BodyInvalid:
             # What is no JSON value at all ends the whole body.
             assert "not JSON" in rejected.detail
     return rejected.problem, rejected.detail, said.held
@@ -275,7 +279,7 @@ def test_a_raw_nul_rejects_the_line() -> None:
 
 
 def test_too_many_tags_reject_the_line() -> None:
-    many = b",".join([b'"a"'] * (limits.TAGS_PER_LINE_MAX + 1))
+    many = b",".join([b'"a"'] * (files_limits.TAGS_PER_LINE_MAX + 1))
 
     assert one_rejected(b'{"user":"u1","tags":[' + many + b"]}")[::2] == ("line-invalid", [b"uu1"])
 
@@ -346,7 +350,7 @@ def test_nothing_but_bad_lines_makes_small_parts() -> None:
     ],
 )
 def test_a_json_body_of_another_form_is_refused_whole(body: bytes) -> None:
-    with pytest.raises(problems.BodyInvalid):
+    with pytest.raises(BodyInvalid):
         list(read_parts(iter([body]), "json"))
 
 
@@ -372,9 +376,9 @@ def test_a_json_body_over_its_bound_is_refused_before_it_is_held() -> None:
             given_chunks.append(1)
             yield b" " * 1_048_576
 
-    with pytest.raises(problems.BodyTooLarge):
+    with pytest.raises(BodyTooLarge):
         list(read_parts(endless(), "json"))
-    assert len(given_chunks) <= 1 + limits.JSON_BODY_BYTES_MAX // 1_048_576
+    assert len(given_chunks) <= 1 + files_limits.JSON_BODY_BYTES_MAX // 1_048_576
 
 
 def test_chunks_may_be_empty() -> None:

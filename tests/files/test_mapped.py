@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import problems
+from tagloom.base.problems import BodyInvalid
 from tagloom.files import ids_mapping
 from tagloom.files.mapped import read_mapped
+from tagloom.files.problems import ColumnsInvalid
 from tagloom.files.record_reader import read_records
 from tagloom.ports.population import Part
 from tagloom.words.mappings import (
@@ -30,6 +31,7 @@ from tagloom.words.mappings import (
     record_person,
     record_tags,
 )
+from tagloom.words.problems import LineInvalid, MappingInvalid, PersonIdInvalid
 
 NAMES = ("user", "a", "b")
 cells = st.sampled_from(["", " ", "1", "2.5", "9", "yes", "no", "x", "X y", "a/b", "p;q", "p; ;q", "N/A", "é"])
@@ -85,7 +87,7 @@ def meant(mapping: Mapping, lines: dict[int, dict[str, Cell]]) -> dict[int, tupl
         try:
             _, person = record_person(mapping, record)
             tags = record_tags(mapping, record)
-        except (problems.LineInvalid, problems.PersonIdInvalid):
+        except (LineInvalid, PersonIdInvalid):
             person, tags = "", ("",)
         found[number] = ("", ()) if "" in tags else (person, tuple(sorted(tags)))
     return found
@@ -155,7 +157,7 @@ def test_a_column_that_is_not_named_is_refused_where_that_was_asked(tmp_path: Pa
     path.write_text("user,a,b\nu1,x,y\n")
     mapping = Mapping(user="user", columns=(ValueColumn(column="a", branch="a"),), unnamed="refuse")
 
-    with pytest.raises(problems.ColumnsInvalid, match="'b' that the mapping does not name"):
+    with pytest.raises(ColumnsInvalid, match="'b' that the mapping does not name"):
         list(read_mapped(path, "csv", "none", mapping))
 
 
@@ -232,7 +234,7 @@ def test_a_row_that_cannot_be_understood_is_rejected_alone_and_says_why(tmp_path
     ],
 )
 def test_header_and_mapping_must_name_the_same_columns(tmp_path: Path, header: str, says: str) -> None:
-    with pytest.raises(problems.BodyInvalid, match=says):
+    with pytest.raises(BodyInvalid, match=says):
         read_small(tmp_path, f"{header}\n")
 
 
@@ -274,7 +276,7 @@ def test_a_text_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"PAR1 not really")
 
-    with pytest.raises(problems.BodyInvalid, match="Parquet"):
+    with pytest.raises(BodyInvalid, match="Parquet"):
         list(read_mapped(path, "parquet", "none", Mapping(user="user", tags=("a",))))
 
 
@@ -319,7 +321,7 @@ def test_the_first_toml_form_rejects_what_it_does_not_name() -> None:
 
     assert (mapping.unnamed, mapping.ignore) == ("refuse", ("x",))
     assert record_tags(mapping, {"id": "u", "plan": "Pro", "tags": "a|b"}) == ("plan/pro", "a", "b")
-    with pytest.raises(problems.LineInvalid, match="has no entry"):
+    with pytest.raises(LineInvalid, match="has no entry"):
         record_tags(mapping, {"id": "u", "plan": "pro", "tags": ""})
 
 
@@ -344,7 +346,7 @@ def test_the_first_toml_form_rejects_what_it_does_not_name() -> None:
     ],
 )
 def test_a_mapping_that_cannot_be_carried_out_is_refused(form: str, says: str) -> None:
-    with pytest.raises(problems.MappingInvalid, match=says):
+    with pytest.raises(MappingInvalid, match=says):
         parse_mapping(form)
 
 
@@ -370,7 +372,7 @@ def test_a_mapping_that_cannot_be_carried_out_is_refused(form: str, says: str) -
     ],
 )
 def test_a_mapping_of_toml_that_cannot_be_used_says_why(text: str, says: str) -> None:
-    with pytest.raises(problems.MappingInvalid) as caught:
+    with pytest.raises(MappingInvalid) as caught:
         parse_mapping_toml(text, "mapping.toml")
 
     assert says in caught.value.detail

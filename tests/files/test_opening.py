@@ -7,11 +7,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tagloom import problems
+from tagloom.base.problems import BodyInvalid, BodyTooLarge, BodyTruncated, Problem
 from tagloom.files import Line, ids_mapping, read_parts, read_text
 from tagloom.files.decoding import opened
 from tagloom.files.headers import open_table
 from tagloom.files.mapped import read_mapped
+from tagloom.files.problems import ColumnsInvalid
 from tagloom.words.mappings import Encoding, Mapping, TagColumn
 from tests.files.reading import read, said_by
 from tests.files.workbooks import workbook
@@ -127,22 +128,20 @@ def _far_apart() -> bytes:
 @pytest.mark.parametrize(
     ("body", "problem", "says"),
     [
-        (lambda: workbook([("user", "tag")])[:-30], problems.BodyInvalid, "not whole"),
-        (lambda: b"PK\x03\x04" + b"x" * 100, problems.BodyInvalid, "not whole"),
-        (_far_apart, problems.BodyTooLarge, "Save the sheet as CSV"),
-        (lambda: b"\xd0\xcf\x11\xe0" + b"\0" * 600, problems.BodyInvalid, "old Excel file"),
-        (lambda: b"PAR1" + b"\0" * 100, problems.BodyInvalid, "Parquet"),
-        (lambda: "user,tag\n".encode("utf-32"), problems.BodyInvalid, "UTF-32"),
-        (lambda: gzip.compress(BODY.encode())[:-9], problems.BodyInvalid, "no whole gzip"),
-        (lambda: b"\x1f\x8b" + b"x" * 40, problems.BodyInvalid, "no whole gzip"),
-        (lambda: zstd(BODY.encode())[:-3], problems.BodyInvalid, "no whole zstd"),
-        (lambda: b"k\xfcnde,tag\n", problems.ColumnsInvalid, "not UTF-8"),
-        (lambda: "user,tag\n".encode("utf-16-le"), problems.BodyInvalid, "name its encoding: utf-16"),
+        (lambda: workbook([("user", "tag")])[:-30], BodyInvalid, "not whole"),
+        (lambda: b"PK\x03\x04" + b"x" * 100, BodyInvalid, "not whole"),
+        (_far_apart, BodyTooLarge, "Save the sheet as CSV"),
+        (lambda: b"\xd0\xcf\x11\xe0" + b"\0" * 600, BodyInvalid, "old Excel file"),
+        (lambda: b"PAR1" + b"\0" * 100, BodyInvalid, "Parquet"),
+        (lambda: "user,tag\n".encode("utf-32"), BodyInvalid, "UTF-32"),
+        (lambda: gzip.compress(BODY.encode())[:-9], BodyInvalid, "no whole gzip"),
+        (lambda: b"\x1f\x8b" + b"x" * 40, BodyInvalid, "no whole gzip"),
+        (lambda: zstd(BODY.encode())[:-3], BodyInvalid, "no whole zstd"),
+        (lambda: b"k\xfcnde,tag\n", ColumnsInvalid, "not UTF-8"),
+        (lambda: "user,tag\n".encode("utf-16-le"), BodyInvalid, "name its encoding: utf-16"),
     ],
 )
-def test_what_is_no_text_is_refused_in_a_sentence(
-    body: Callable[[], bytes], problem: type[problems.Problem], says: str
-) -> None:
+def test_what_is_no_text_is_refused_in_a_sentence(body: Callable[[], bytes], problem: type[Problem], says: str) -> None:
     with pytest.raises(problem, match=says):
         list(read_parts(iter([body()]), "csv"))
 
@@ -150,16 +149,16 @@ def test_what_is_no_text_is_refused_in_a_sentence(
 def test_a_body_that_grows_beyond_measure_is_refused_before_it_is_read() -> None:
     bomb = gzip.compress(b"user,tag\n" + b"\n" * 100_000_000)
 
-    with pytest.raises(problems.BodyTooLarge, match="decompressed"):
+    with pytest.raises(BodyTooLarge, match="decompressed"):
         list(read_parts(iter([bomb]), "csv"))
 
 
 def test_an_error_of_the_source_is_the_callers_to_meet_through_a_decompression() -> None:
     def broken():  # type: ignore[no-untyped-def]  # What it yields does not matter.
         yield gzip.compress(BODY.encode())[:20]
-        raise problems.BodyTruncated("The connection ended.")
+        raise BodyTruncated("The connection ended.")
 
-    with pytest.raises(problems.BodyTruncated):
+    with pytest.raises(BodyTruncated):
         list(read_parts(broken(), "csv"))
 
 
@@ -174,7 +173,7 @@ def test_a_header_of_very_many_columns_is_read_like_any_other(columns: int) -> N
 
 
 def test_columns_that_are_not_there_are_told_however_many_there_are() -> None:
-    with pytest.raises(problems.ColumnsInvalid, match="and 39,980 more"):
+    with pytest.raises(ColumnsInvalid, match="and 39,980 more"):
         list(read_parts(iter([",".join(f"column {n}" for n in range(40_000)).encode()]), "csv"))
 
 
@@ -214,7 +213,7 @@ def test_everybody_in_a_file_of_json_gets_the_tag(body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"Kundennummer\n1001\n", b"E-Mail\nanna@example.com\n", b"a,b\nc,d\n"])
 def test_a_header_that_is_not_known_does_not_become_a_person(body: bytes) -> None:
-    with pytest.raises(problems.BodyInvalid):
+    with pytest.raises(BodyInvalid):
         list(read_text(iter([body]), "csv", ids_mapping("a")))
 
 

@@ -17,13 +17,18 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid, Problem
 from tagloom.files import Line, read_parts
+from tagloom.files import limits as files_limits
 from tagloom.files.mapped import read_mapped
+from tagloom.files.problems import ColumnsInvalid
 from tagloom.imports.mapping_inference import beginning_of, propose
 from tagloom.ports.population import Part
+from tagloom.words import limits as words_limits
 from tagloom.words.mappings import Band, BandsColumn, FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
 from tagloom.words.person_ids import parse_id
+from tagloom.words.problems import PersonIdInvalid
 from tests.files.reading import read, rejections
 
 TEXT_TYPES = [
@@ -60,7 +65,7 @@ def slow_row(
     for kind, id in people or [("u", "")]:
         try:
             key = kind.encode() + parse_id(id).encode()
-        except problems.PersonIdInvalid:
+        except PersonIdInvalid:
             return "person-id-invalid"
     if len(people) > 1 or named is None:
         return "line-invalid"
@@ -124,7 +129,7 @@ def test_bytes_that_are_not_utf8_reject_their_row_only() -> None:
 
 
 def test_too_many_tags_reject_the_row_and_hold_its_person() -> None:
-    body = file_of([USER, TAGS], ["u1", "u2"], [["a"] * (limits.TAGS_PER_LINE_MAX + 1), ["a"]])
+    body = file_of([USER, TAGS], ["u1", "u2"], [["a"] * (files_limits.TAGS_PER_LINE_MAX + 1), ["a"]])
 
     found = read(body, "parquet")
 
@@ -168,7 +173,7 @@ def test_a_text_that_a_million_rows_share_is_held_once() -> None:
 )
 def test_wrong_columns_are_refused_by_name(fields: list[pa.Field], says: str) -> None:
     columns: list[list[Any]] = [[]] * len(fields)
-    with pytest.raises(problems.ColumnsInvalid) as caught:
+    with pytest.raises(ColumnsInvalid) as caught:
         read(file_of(fields, *columns), "parquet")
     assert says in caught.value.detail
 
@@ -177,7 +182,7 @@ def test_wrong_columns_are_refused_by_name(fields: list[pa.Field], says: str) ->
 def test_a_truncated_file_is_refused(kept: int) -> None:
     body = file_of([USER, TAG], [f"u{number}" for number in range(200_000)], ["a"] * 200_000)
 
-    with pytest.raises(problems.BodyInvalid):
+    with pytest.raises(BodyInvalid):
         read(body[:kept], "parquet")
 
 
@@ -185,12 +190,12 @@ def test_a_file_with_a_broken_middle_is_refused() -> None:
     body = bytearray(file_of([USER, TAG], [f"u{number}" for number in range(200_000)], ["a"] * 200_000))
     body[5_000:6_000] = b"\xff" * 1_000
 
-    with pytest.raises(problems.BodyInvalid):
+    with pytest.raises(BodyInvalid):
         read(bytes(body), "parquet")
 
 
 def test_what_is_no_parquet_is_refused() -> None:
-    with pytest.raises(problems.BodyInvalid):
+    with pytest.raises(BodyInvalid):
         read(b"user,tag\nu1,a\n" * 100, "parquet")
 
 
@@ -309,9 +314,9 @@ def test_a_name_of_a_column_that_is_not_utf8_is_a_problem(tmp_path: Path) -> Non
     body = file_of([USER, TAG, pa.field("uxer", pa.string())], ["u1"], ["a"], [""], store_schema=False)
     broken = body.replace(b"uxer", b"u\xffer")
 
-    with pytest.raises(problems.BodyInvalid, match="not UTF-8"):
+    with pytest.raises(BodyInvalid, match="not UTF-8"):
         read(broken, "parquet")
-    with pytest.raises(problems.BodyInvalid, match="not UTF-8"):
+    with pytest.raises(BodyInvalid, match="not UTF-8"):
         mapped(broken, tmp_path, PLAN)
 
 
@@ -346,23 +351,23 @@ def peak_bytes(path: Path, mapping: Mapping) -> int:
 
 def test_a_page_of_hundreds_of_megabytes_is_refused_by_its_header(tmp_path: Path) -> None:
     file = io.BytesIO()
-    big = pa.array(["x" * (limits.PARQUET_PAGE_BYTES_MAX + 1)])
+    big = pa.array(["x" * (files_limits.PARQUET_PAGE_BYTES_MAX + 1)])
     table = pa.table({"user": ["u1"], "plan": big, "tag": big})
     pq.write_table(table, file, compression="zstd", use_dictionary=False, write_statistics=False)
     del table, big
     assert len(file.getvalue()) < 100_000
     before = pa.default_memory_pool().bytes_allocated()
 
-    with pytest.raises(problems.BodyInvalid, match="The column 'plan' has a page of"):
+    with pytest.raises(BodyInvalid, match="The column 'plan' has a page of"):
         mapped(file.getvalue(), tmp_path, PLAN)
-    with pytest.raises(problems.BodyInvalid, match="The column 'tag' has a page of"):
+    with pytest.raises(BodyInvalid, match="The column 'tag' has a page of"):
         read(file.getvalue(), "parquet")
 
     assert pa.default_memory_pool().bytes_allocated() - before < 1_000_000
 
 
 def test_a_cell_longer_than_a_line_may_be_rejects_its_row(tmp_path: Path) -> None:
-    long = "x" * (limits.LINE_BYTES_MAX + 1)
+    long = "x" * (words_limits.LINE_BYTES_MAX + 1)
     body = file_of([USER, TAG], ["u1", long, "u3"], [long, "a", "a"])
     other = file_of([USER, pa.field("plan", pa.string())], ["u1", long, "u3"], [long, "a", "a"])
 
@@ -372,7 +377,7 @@ def test_a_cell_longer_than_a_line_may_be_rejects_its_row(tmp_path: Path) -> Non
     assert (found.held, [line.key for line in found.lines]) == ([b"uu1"], [b"uu3"])
     (part,) = mapped(other, tmp_path, PLAN)
     assert [(each.line, each.problem) for each in part.rejected] == [(1, "line-too-long"), (2, "line-too-long")]
-    assert all(len(each.value) <= limits.VALUE_CHARACTERS_MAX for each in part.rejected)
+    assert all(len(each.value) <= base_limits.VALUE_CHARACTERS_MAX for each in part.rejected)
 
 
 def test_tags_longer_than_a_line_together_reject_their_row() -> None:
@@ -390,7 +395,7 @@ def test_a_page_whose_bytes_were_changed_is_noticed_by_its_checksum() -> None:
     at = body.index(b"someone")
     body[at] ^= 1
 
-    with pytest.raises(problems.BodyInvalid):
+    with pytest.raises(BodyInvalid):
         read(bytes(body), "parquet")
 
 
@@ -467,7 +472,7 @@ def any_array(kind: pa.DataType, rows: int, random: Random) -> pa.Array:
 
 def read_every_way(body: bytes, rows: int | None = None) -> None:
     """Reads a file by every reader there is; each gives rows or a problem, and nothing else."""
-    with suppress(problems.Problem):
+    with suppress(Problem):
         read(body, "parquet")
     with TemporaryDirectory() as folder:
         for columns in (
@@ -476,11 +481,11 @@ def read_every_way(body: bytes, rows: int | None = None) -> None:
             (ValueColumn(column="tag", branch="b"),),
             (FlagColumn(column="tag", yes="y"), BandsColumn(column="tag", bands=(Band(tag="any"),))),
         ):
-            with suppress(problems.Problem):
+            with suppress(Problem):
                 parts = mapped(body, Path(folder), Mapping(user="user", columns=columns))
                 if rows is not None:
                     assert sum(len(part.lines) + len(part.rejected) for part in parts) == rows
-        with suppress(problems.Problem):
+        with suppress(Problem):
             propose(beginning_of(Path(folder, "file"), "parquet", "none"))
 
 

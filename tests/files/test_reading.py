@@ -8,8 +8,9 @@ from itertools import repeat
 import pyarrow as pa
 import pytest
 
-from tagloom import limits, problems
-from tagloom.files import Line, key_of, lines_part, read_parts
+from tagloom.base.problems import BodyTruncated
+from tagloom.files import Line, key_of, limits, lines_part, read_parts
+from tagloom.words.problems import PersonIdInvalid
 from tests.files.reading import Format, lines_of
 
 BODIES: dict[Format, tuple[bytes, bytes]] = {
@@ -86,9 +87,9 @@ def test_no_more_parts_than_the_bound_are_read_ahead() -> None:
 def test_an_error_of_the_source_reaches_the_caller(chunks_before: int) -> None:
     def broken() -> Iterator[bytes]:
         yield from Source("csv", chunks_before)
-        raise problems.BodyTruncated("The body ended early.")
+        raise BodyTruncated("The body ended early.")
 
-    with pytest.raises(problems.BodyTruncated):
+    with pytest.raises(BodyTruncated):
         for _ in read_parts(broken(), "csv"):
             pass
 
@@ -122,5 +123,5 @@ def test_lines_that_remove_nothing_say_so() -> None:
 
 
 def test_a_key_is_of_a_valid_id_only() -> None:
-    with pytest.raises(problems.PersonIdInvalid):
+    with pytest.raises(PersonIdInvalid):
         key_of("user", "")

@@ -201,7 +201,7 @@ def test_both_clients_have_every_request_as_a_method() -> None:
 
 
 def test_every_problem_status_has_its_exception() -> None:
-    from tagloom.problems import all_problems
+    from tagloom.base.problems import all_problems
 
     own = {problem.status for problem in all_problems()} - {400, 500}
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
-from tagloom import limits, problems
+from tagloom.http import limits
 from tagloom.http.framework.coalescing import Coalescer
-from tagloom.http.framework.thread_limits import Places
+from tagloom.ports.problems import PersonNotFound, StoreUnavailable
+from tagloom.server.thread_limits import Places
 from tests.http.serving import Served
 
 PEOPLE = 40
@@ -65,22 +66,22 @@ async def test_a_key_that_waits_does_not_hold_up_another() -> None:
 
 async def test_an_item_fails_alone() -> None:
     def work(items: Sequence[int]) -> list[int | Exception]:
-        return [problems.PersonNotFound("No such person.") if item == 3 else item for item in items]
+        return [PersonNotFound("No such person.") if item == 3 else item for item in items]
 
     coalescer = Coalescer[int, int](places())
     asked = [coalescer.run("a", item, work, organization="o") for item in range(5)]
     found = await asyncio.gather(*asked, return_exceptions=True)
 
     assert [each for each in found if not isinstance(each, Exception)] == [0, 1, 2, 4]
-    assert isinstance(found[3], problems.PersonNotFound)
+    assert isinstance(found[3], PersonNotFound)
 
 
 async def test_a_run_that_raises_fails_its_items_and_the_next_run_works() -> None:
     def fail(items: Sequence[int]) -> list[int]:
-        raise problems.StoreUnavailable("The store does not answer.")
+        raise StoreUnavailable("The store does not answer.")
 
     coalescer = Coalescer[int, int](places())
-    with pytest.raises(problems.StoreUnavailable):
+    with pytest.raises(StoreUnavailable):
         await coalescer.run("a", 1, fail, organization="o")
     assert await coalescer.run("a", 2, lambda items: items, organization="o") == 2
 

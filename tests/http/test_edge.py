@@ -7,8 +7,8 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from tagloom import problems
 from tagloom.accounts.access_tokens import Access
+from tagloom.ports.problems import StoreUnavailable
 from tagloom.words.model import Environment, Organization, Space
 from tagloom_client import Tagloom
 from tests.http.serving import MemoryInstallation, Served, serve
@@ -119,7 +119,7 @@ class AwayInstallation(MemoryInstallation):
 
     def check_ready(self) -> None:
         if self.is_away:
-            raise problems.StoreUnavailable("The database is away.")
+            raise StoreUnavailable("The database is away.")
 
 
 @pytest.mark.usefixtures("talkative")

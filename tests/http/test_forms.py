@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits, problems
+from tagloom.base.problems import BodyInvalid, BodyTruncated
+from tagloom.http import limits
 from tagloom.http.framework.multipart import read_form
 from tagloom_client import Tagloom
 from tests.cli.running import ask
@@ -205,7 +206,7 @@ def test_a_form_reads_the_same_however_it_is_cut(
 
     assert (form.fields, form.file, form.name) == (fields, data, "a.csv")
     for end in (len(body) // 2, len(body) - 9):
-        with pytest.raises(problems.BodyTruncated):
+        with pytest.raises(BodyTruncated):
             read_form(iter([body[:end]]), boundary, b"".join)
 
 
@@ -214,5 +215,5 @@ def test_a_form_reads_the_same_however_it_is_cut(
 )
 def test_the_headers_of_a_part_are_bounded(header: bytes) -> None:
     body = b'--end\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n%s\r\n\r\ndata\r\n--end--\r\n'
-    with pytest.raises(problems.BodyInvalid, match=r"headers of a part|no form"):
+    with pytest.raises(BodyInvalid, match=r"headers of a part|no form"):
         read_form(iter([body % header]), b"end", b"".join)

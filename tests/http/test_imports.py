@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tagloom import limits
+from tagloom.http import limits
 from tagloom_client import ProblemError, Retries, Tagloom
 from tagloom_client.models import Import
 from tests.egress.places import web

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tagloom import limits
 from tagloom.accounts.access_tokens import Access
 from tagloom.egress.policy import Reach
 from tagloom.egress.secrets import Secrets
+from tagloom.syncs import limits
 from tagloom.words.model import Organization
 from tests.http.serving import ORGANIZATION, MemoryInstallation, Served, serve
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from tagloom import problems
+from tagloom.accounts.problems import NotSignedIn
 from tagloom.http.framework import cache_refresh
 from tagloom.http.framework.cache_refresh import Renewals
 
@@ -33,7 +33,7 @@ def test_each_thing_is_read_again_once_however_many_ask(monkeypatch: pytest.Monk
 
 def test_what_cannot_be_read_again_is_left_for_the_next_request(caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> None:
-        raise problems.NotSignedIn("The token was revoked.")
+        raise NotSignedIn("The token was revoked.")
 
     async def ask() -> None:
         renewals = Renewals()

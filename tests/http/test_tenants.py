@@ -2,8 +2,8 @@
 
 import pytest
 
-from tagloom import problems as refused
 from tagloom.accounts.access_tokens import Access
+from tagloom.accounts.problems import NotSignedIn
 from tagloom.stores.memory import MemoryControl
 from tagloom.words.model import Organization, Space
 from tagloom_client import Retries, Tagloom, problems
@@ -90,9 +90,9 @@ def test_a_token_ends_at_its_expiry_even_while_it_is_remembered(control: MemoryC
 
     clock.seconds += 1
 
-    with pytest.raises(refused.NotSignedIn):
+    with pytest.raises(NotSignedIn):
         access.find_principal(secret)
-    with pytest.raises(refused.NotSignedIn):
+    with pytest.raises(NotSignedIn):
         access.authenticate(secret)
 
 
@@ -106,7 +106,7 @@ def test_a_token_revoked_elsewhere_stops_within_two_seconds(control: MemoryContr
     assert here.authenticate(secret).token == token.id
     clock.seconds += 2
 
-    with pytest.raises(refused.NotSignedIn):
+    with pytest.raises(NotSignedIn):
         here.authenticate(secret)
 
 

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tagloom import limits, problems
+from tagloom.base.problems import BodyInvalid
 from tagloom.egress.policy import Reach
+from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remotes import Remotes
 from tagloom.egress.secrets import Secrets
+from tagloom.imports import limits
 from tagloom.imports.fetch import Fetcher
 from tagloom.imports.lifecycle import How
+from tagloom.imports.problems import ImportFileGone, ImportStateWrong
 from tagloom.ports.imports import Import
+from tagloom.words.problems import TagProblem
 from tagloom.words.source_addresses import SCHEMES, AddressRefused, Remote
 from tests.egress.places import Web, web
 from tests.imports.conftest import Desk
@@ -47,7 +51,7 @@ def test_a_file_is_fetched_and_then_waits_as_one_that_was_sent(desk: Desk, place
     coming = brought(desk, by, f"{url}?page=2")
     assert (coming.state, coming.name, coming.format) == ("fetching", "crm.csv.gz", "csv")
     assert not desk.worker.work_once()
-    with pytest.raises(problems.ImportStateWrong):
+    with pytest.raises(ImportStateWrong):
         desk.imports.run(desk.environment, coming.id)
     assert by.work_once()
     assert not by.work_once()
@@ -94,7 +98,7 @@ def test_a_file_that_cannot_be_had_ends_the_import_with_what_is_wrong(desk: Desk
         assert says in (failed.detail or "")
         assert "sesame" not in json.dumps([failed.detail, failed.remote.url if failed.remote else ""])
         assert not desk.imports.folder.path(coming.id).parent.exists()
-        with pytest.raises(problems.ImportFileGone):
+        with pytest.raises(ImportFileGone):
             desk.imports.run(desk.environment, coming.id)
         desk.imports.drop(desk.environment, coming.id)
 
@@ -102,13 +106,13 @@ def test_a_file_that_cannot_be_had_ends_the_import_with_what_is_wrong(desk: Desk
 def test_what_can_be_said_at_once_is_said_before_anything_is_stored(desk: Desk, place: Web) -> None:
     url = place.serve("/export", FILE)
 
-    with pytest.raises(problems.BodyInvalid, match=r"\.csv"):
+    with pytest.raises(BodyInvalid, match=r"\.csv"):
         brought(desk, fetcher(desk), url)
     with pytest.raises(AddressRefused, match="TAGLOOM_SOURCE_SCHEMES"):
         brought(desk, fetcher(desk, schemes=("https",)), url, format="csv")
-    with pytest.raises(problems.SourceUnreadable, match="secret"):
+    with pytest.raises(SourceUnreadable, match="secret"):
         brought(desk, fetcher(desk), url, "crm", format="csv")
-    with pytest.raises(problems.TagProblem):
+    with pytest.raises(TagProblem):
         brought(desk, fetcher(desk), url, format="csv", under="CRM")
     assert desk.imports.list(desk.environment, limit=9) == ()
     assert brought(desk, fetcher(desk), url, format="csv", name="from there").name == "from there"

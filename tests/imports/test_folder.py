@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tagloom import problems
 from tagloom.base.durable_files import DiskFull, new_file, told_when_full
 from tagloom.imports.folder import Folder, ImportFileDamaged
+from tagloom.imports.problems import ImportFileGone
 from tests.imports.conftest import Desk
 
 BODY = b"user,tag\n" + b"".join(b"u%d,crm/gold\n" % number for number in range(100))
@@ -157,7 +157,7 @@ def test_an_import_without_a_hash_is_checked_by_its_length(desk: Desk) -> None:
     folder.check(brought.id, brought.size_bytes, "")
     with pytest.raises(ImportFileDamaged):
         folder.check(brought.id, brought.size_bytes + 1, "")
-    with pytest.raises(problems.ImportFileGone):
+    with pytest.raises(ImportFileGone):
         folder.check("e" * 24, 1, "")
 
 

@@ -10,12 +10,15 @@ import pyarrow as pa
 import pytest
 from structlog.testing import capture_logs
 
-from tagloom import limits, problems
+from tagloom.base.problems import Problem
 from tagloom.base.times import rfc3339
+from tagloom.imports import limits
 from tagloom.imports.lifecycle import Imports
 from tagloom.imports.parts import parts_of
+from tagloom.imports.problems import ImportStateWrong
 from tagloom.ports.imports import Import
 from tagloom.ports.population import Part, Population, Request
+from tagloom.ports.problems import IdempotencyKeyReused
 from tagloom.tribes.definitions import Draft, Tribes
 from tagloom.words.mappings import FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
 from tagloom.words.model import Origin, Person
@@ -93,7 +96,7 @@ def test_nothing_is_left_of_a_file_that_is_not_taken(desk: Desk) -> None:
         (BODY, "crm.csv", {"mapping": Mapping()}),
         (gzip.compress(b"PAR1"), "crm.parquet", {}),
     ):
-        with pytest.raises(problems.Problem):
+        with pytest.raises(Problem):
             desk.bring(body, name, **how)
     assert desk.imports.list(desk.environment, limit=9) == ()
     assert list(desk.installation.uploads.glob("*")) == []
@@ -247,7 +250,7 @@ def test_a_cancelled_import_never_runs_again(desk: Desk) -> None:
 
     desk.work()
     assert desk.population.version() == 0
-    with pytest.raises(problems.ImportStateWrong):
+    with pytest.raises(ImportStateWrong):
         desk.imports.run(desk.environment, brought.id)
 
 
@@ -578,7 +581,7 @@ def test_the_same_key_gives_the_same_import_and_nothing_twice(desk: Desk) -> Non
     assert (again.id, again.state, again.tally.added) == (first.id, "done", 1)
     assert other.id != first.id
     for wrong in ({"body": b"user,tag\nu2,a\n"}, {"body": body, "mode": "remove"}, {"body": body, "under": "a"}):
-        with pytest.raises(problems.IdempotencyKeyReused):
+        with pytest.raises(IdempotencyKeyReused):
             desk.bring(wrong.pop("body"), key="load 1", **wrong)  # type: ignore[arg-type]
     assert {each.name for each in desk.imports.folder.path("x").parent.parent.iterdir()} == {first.id, other.id}
     # Elsewhere the key is another's, and once the import is forgotten it is nobody's.
@@ -600,9 +603,9 @@ def test_a_key_knows_the_end_that_was_said_however_that_is_rounded_by_now(desk: 
     again = desk.bring(body, key="load 1", expires_at=said)
 
     assert (again.id, again.expires_at) == (first.id, first.expires_at)
-    with pytest.raises(problems.IdempotencyKeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         desk.bring(body, key="load 1", expires_at=rfc3339(desk.now() + 3_600))
-    with pytest.raises(problems.IdempotencyKeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         desk.bring(body, key="load 1", ttl="1h")
 
 

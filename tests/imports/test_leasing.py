@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tagloom import limits, problems
 from tagloom.base.durable_files import locked
+from tagloom.files import limits as files_limits
+from tagloom.imports import limits as imports_limits
 from tagloom.ports.population import Part, Request
+from tagloom.ports.problems import BodyOutdated, StoreUnavailable
 from tests.imports.conftest import Desk
 
 BODY = b"user,tag\n" + b"".join(b"u%d,gold\n" % number for number in range(40))
@@ -21,8 +23,8 @@ BODY = b"user,tag\n" + b"".join(b"u%d,gold\n" % number for number in range(40))
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps of ten rows."""
-    monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 10)
-    monkeypatch.setattr(limits, "PART_BYTES", 400)
+    monkeypatch.setattr(imports_limits, "IMPORT_ROWS_PER_STEP", 10)
+    monkeypatch.setattr(files_limits, "PART_BYTES", 400)
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_a_lease_that_another_took_for_lost_is_taken_back_by_the_process_that_li
     def overtaken(population: object, parts: Iterator[Part], request: Request) -> object:
         receipt = submit(population, parts, request)  # type: ignore[arg-type]
         # While the step is committed the lease runs out, and another process takes it and lets it go again.
-        desk.now.seconds += limits.IMPORT_LEASE_SECONDS + 1
+        desk.now.seconds += imports_limits.IMPORT_LEASE_SECONDS + 1
         control, at = desk.installation.control, "9999-01-01T00:00:00Z"
         if control.lease_import("another", now=at, until=at, only=brought.id) is not None:
             control.release_import(brought.id, "another")
@@ -94,7 +96,7 @@ def test_a_commit_that_outlasts_the_lease_ends_in_one_reading_of_the_file(
     desk: Desk, small_steps: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other processes find the lease run out all the time, and the store away; the import goes on all the same."""
-    monkeypatch.setattr(limits, "IMPORT_LEASE_SECONDS", 0.06)
+    monkeypatch.setattr(imports_limits, "IMPORT_LEASE_SECONDS", 0.06)
     brought = desk.bring(BODY)
     desk.imports.run(desk.environment, brought.id)
     submit, control = type(desk.population).submit, desk.installation.control
@@ -110,7 +112,7 @@ def test_a_commit_that_outlasts_the_lease_ends_in_one_reading_of_the_file(
 
     def away(*arguments: object, **named: object) -> object:
         if readings and len(readings) % 2:
-            raise problems.StoreUnavailable("The database is locked.")
+            raise StoreUnavailable("The database is locked.")
         return tell(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(desk.population), "submit", slow)
@@ -123,12 +125,12 @@ def test_a_commit_that_outlasts_the_lease_ends_in_one_reading_of_the_file(
 
 @pytest.mark.usefixtures("talkative")
 def test_an_import_that_comes_no_further_ends_and_says_why(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "IMPORT_ATTEMPTS_MAX", 3)
+    monkeypatch.setattr(imports_limits, "IMPORT_ATTEMPTS_MAX", 3)
     brought = desk.bring(BODY)
     desk.imports.run(desk.environment, brought.id)
 
     def outdated(*_: object) -> object:
-        raise problems.BodyOutdated("A tag was renamed meanwhile.")
+        raise BodyOutdated("A tag was renamed meanwhile.")
 
     monkeypatch.setattr(type(desk.population), "submit", outdated)
     monkeypatch.setattr("tagloom.imports.worker._SECONDS_BETWEEN_TRIES_MAX", 0.0)
@@ -144,7 +146,7 @@ def test_an_import_that_comes_no_further_ends_and_says_why(desk: Desk, monkeypat
 def test_attempts_are_counted_anew_behind_each_step(
     desk: Desk, small_steps: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "IMPORT_ATTEMPTS_MAX", 2)
+    monkeypatch.setattr(imports_limits, "IMPORT_ATTEMPTS_MAX", 2)
     brought = desk.bring(BODY)
     desk.imports.run(desk.environment, brought.id)
     submit, calls = type(desk.population).submit, list[int]()
@@ -152,7 +154,7 @@ def test_attempts_are_counted_anew_behind_each_step(
     def every_other(population: object, parts: Iterator[Part], request: Request) -> object:
         calls.append(request.step.number if request.step else 0)
         if len(calls) % 2:
-            raise problems.BodyOutdated("A tag was renamed meanwhile.")
+            raise BodyOutdated("A tag was renamed meanwhile.")
         return submit(population, parts, request)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(desk.population), "submit", every_other)
@@ -164,7 +166,7 @@ def test_attempts_are_counted_anew_behind_each_step(
 def test_a_worker_that_stops_does_not_wait_to_tell_a_database_that_is_locked(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "IMPORT_LEASE_SECONDS", 0.03)
+    monkeypatch.setattr(imports_limits, "IMPORT_LEASE_SECONDS", 0.03)
     brought = desk.bring(BODY)
     desk.imports.run(desk.environment, brought.id)
     control, may_end, is_told = desk.installation.control, threading.Event(), threading.Event()
@@ -213,7 +215,7 @@ def test_an_import_that_was_given_up_is_ended_by_the_next_worker(
     with pytest.raises(KeyboardInterrupt):
         desk.new_worker().work_once()
     monkeypatch.setattr(type(desk.population), "submit", submit)
-    desk.now.seconds += limits.IMPORT_LEASE_SECONDS + 1
+    desk.now.seconds += imports_limits.IMPORT_LEASE_SECONDS + 1
     folder.give_up(brought.id)
 
     desk.work()

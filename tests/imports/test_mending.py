@@ -13,9 +13,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tagloom import limits, problems
+from tagloom.base.problems import BodyInvalid
+from tagloom.imports import limits as imports_limits
+from tagloom.imports.problems import ImportFileGone
 from tagloom.imports.rejected_rows import rows_to_mend
 from tagloom.ports.imports import Import
+from tagloom.words import limits as words_limits
 from tagloom.words.mappings import ListColumn, Mapping, TagColumn, ValueColumn
 from tagloom.words.model import Rejected
 from tests.files.test_parquet import KINDS, any_array
@@ -109,7 +112,7 @@ def test_a_row_that_cannot_be_cut_into_cells_is_one_cell_and_harms_no_other(desk
 
 
 def test_a_line_that_is_too_long_is_passed_over_with_its_beginning(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "LINE_BYTES_MAX", 40)
+    monkeypatch.setattr(words_limits, "LINE_BYTES_MAX", 40)
     monkeypatch.setattr("tagloom.imports.rejected_rows._PIECE_BYTES", 42)
     run = desk.run(b"user,tag\nu1," + b"x" * 200 + b"\nu2,B\n")
 
@@ -174,7 +177,7 @@ def test_parquet_comes_back_with_its_types_from_just_the_groups_that_have_any(de
 
 
 def test_the_rows_of_all_steps_come_in_order(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 10)
+    monkeypatch.setattr(imports_limits, "IMPORT_ROWS_PER_STEP", 10)
     monkeypatch.setattr("tagloom.files.delimited.ROWS_PER_PART", 10)
     body = b"id,plan\n" + b"".join(b"u%d,%s\n" % (n, b"No" if n % 7 else b"Gold") for n in range(100))
     run = desk.run(body, mapping=WIDE.__class__(user="id", columns=WIDE.columns))
@@ -199,7 +202,7 @@ def test_a_file_that_was_forgotten_has_no_rows_any_more(desk: Desk) -> None:
     run = desk.run(b"user,tag\nu1,A\n")
     desk.imports.folder.drop(run.id)
 
-    with pytest.raises(problems.ImportFileGone):
+    with pytest.raises(ImportFileGone):
         rows_of(desk, run)
 
 
@@ -236,7 +239,7 @@ def test_rows_of_columns_of_any_type_come_back(
     except pa.ArrowException:
         assume(False)  # Arrow cannot write it, so nobody can bring it.
 
-    with suppress(problems.BodyInvalid):
+    with suppress(BodyInvalid):
         rows = b"".join(
             rows_to_mend(path, a_run("parquet", None), iter([Rejected(2, "", "line-invalid", "No.", None)]))
         )

@@ -14,8 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tagloom import limits, problems
+from tagloom.base.problems import BodyInvalid
 from tagloom.files.mapped import read_mapped
+from tagloom.files.problems import ColumnsInvalid
+from tagloom.imports import limits
 from tagloom.imports.folder import compression_of
 from tagloom.imports.mapping_inference import (
     Beginning,
@@ -183,7 +185,7 @@ def test_the_column_of_users_may_be_named() -> None:
     assert propose(beginning, user="member").mapping == Mapping(
         user="member", columns=(ValueColumn(column="plan", branch="plan"),)
     )
-    with pytest.raises(problems.ColumnsInvalid, match="'members'"):
+    with pytest.raises(ColumnsInvalid, match="'members'"):
         propose(beginning, user="members")
 
 
@@ -267,7 +269,7 @@ def test_a_row_that_would_be_rejected_says_why(tmp_path: Path) -> None:
     beginning = beginning_of(tmp_path / "file", "csv", "none")
     (row, *_) = rows_read(beginning, Mapping(user="user", columns=(TagColumn(column="tag"),), prefix="Crm"))
     assert (row.problem, row.suggestion) == ("tag-has-capital", "crm/a")
-    with pytest.raises(problems.ColumnsInvalid, match="'id'"):
+    with pytest.raises(ColumnsInvalid, match="'id'"):
         rows_read(beginning, Mapping(user="id", tags=("a",)))
 
 
@@ -298,12 +300,12 @@ def test_a_compressed_beginning_is_read_as_far_as_it_goes(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"a,a\n1,2\n", b"\xd0\xcf\x11\xe0 an old workbook"])
 def test_what_cannot_be_read_at_all_is_refused(tmp_path: Path, body: bytes) -> None:
-    with pytest.raises(problems.BodyInvalid):
+    with pytest.raises(BodyInvalid):
         proposed(tmp_path, body)
 
 
 def test_a_parquet_file_has_to_be_whole(tmp_path: Path) -> None:
-    with pytest.raises(problems.BodyInvalid, match="Parquet"):
+    with pytest.raises(BodyInvalid, match="Parquet"):
         proposed(tmp_path, b"PAR1 not really", "parquet")
 
 

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tagloom import limits
+from tagloom.files import limits as files_limits
 from tagloom.files import read_parts
+from tagloom.imports import limits as imports_limits
 from tagloom.imports.parts import parts_of
 from tagloom.imports.resume import rest_of, shifted
 from tagloom.ports.imports import Import
@@ -123,8 +124,8 @@ def test_parquet_goes_on_behind_any_row(
 
 
 def test_what_was_applied_is_not_understood_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 100)
-    monkeypatch.setattr(limits, "PART_BYTES", 1_600)
+    monkeypatch.setattr(imports_limits, "IMPORT_ROWS_PER_STEP", 100)
+    monkeypatch.setattr(files_limits, "PART_BYTES", 1_600)
     body = b"user,tag\n" + b"".join(b"user-%06d,gold\n" % number for number in range(1_000))
     brought = desk.bring(body)
     desk.imports.run(desk.environment, brought.id)
@@ -140,7 +141,7 @@ def test_what_was_applied_is_not_understood_again(desk: Desk, monkeypatch: pytes
     with pytest.raises(KeyboardInterrupt):
         desk.new_worker().work_once()
     monkeypatch.setattr(type(desk.population), "submit", submit)
-    desk.now.seconds += limits.IMPORT_LEASE_SECONDS + 1
+    desk.now.seconds += imports_limits.IMPORT_LEASE_SECONDS + 1
     sizes = list[int]()
 
     def watched(path: Path, run: Import, remark: Any = None) -> Any:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tagloom import problems
 from tagloom.accounts.access_tokens import Access
+from tagloom.base.problems import ParameterInvalid
 from tagloom.bootstrap import Installation, check, copy_installation, open_installation
 from tagloom.ports.population import Request
+from tagloom.ports.problems import InstallationMissing, StoreCorrupt, StoreUnavailable
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores import copy
 from tagloom.tribes.definitions import Draft, Tribes
@@ -164,11 +165,11 @@ def test_a_target_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
     before = told(other)
     other.close()
 
-    with pytest.raises(problems.ParameterInvalid, match="another installation"):
+    with pytest.raises(ParameterInvalid, match="another installation"):
         copy_installation(where, there, silent)
-    with pytest.raises(problems.ParameterInvalid, match="onto itself"):
+    with pytest.raises(ParameterInvalid, match="onto itself"):
         copy_installation(where, where, silent)
-    with pytest.raises(problems.InstallationMissing):
+    with pytest.raises(InstallationMissing):
         copy_installation(tmp_path / "nowhere" / "tagloom.sqlite", there, silent)
 
     after = opened(there)
@@ -182,7 +183,7 @@ def test_a_difference_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     whole: Callable[..., object] = copy._in_parts
     monkeypatch.setattr(copy, "_in_parts", lambda rows: (each[:-1] if len(each) > 30 else each for each in whole(rows)))
 
-    with pytest.raises((problems.StoreCorrupt, problems.StoreUnavailable, Exception), match="same on both sides"):
+    with pytest.raises((StoreCorrupt, StoreUnavailable, Exception), match="same on both sides"):
         copy_installation(where, there, silent)
 
 

@@ -11,10 +11,13 @@ import pytest
 import sqlalchemy as sql
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom.egress.problems import SourceUnreadable
 from tagloom.files.mapped import read_mapped
+from tagloom.imports import limits as imports_limits
 from tagloom.imports.mapping_inference import Beginning
+from tagloom.syncs import limits as syncs_limits
 from tagloom.syncs.definitions import parse_draft
+from tagloom.syncs.problems import SyncInvalid
 from tagloom.syncs.pull import Fetch, Pulled, begin, pull
 from tagloom.words.mappings import Mapping, ValueColumn
 from tagloom.words.source_addresses import Remote
@@ -106,7 +109,7 @@ def test_a_cursor_may_begin_at_a_whole_number(crm: str, tmp_path: Path) -> None:
 def test_a_field_of_another_type_is_refused_by_its_name() -> None:
     body = b'{"source":{"type":"sql","secret":"crm","query":"SELECT 1","cursor_start":true},"mapping":"customers"}'
 
-    with pytest.raises(problems.SyncInvalid, match=r"\$\.source\.cursor_start: Expected `int | str`") as caught:
+    with pytest.raises(SyncInvalid, match=r"\$\.source\.cursor_start: Expected `int | str`") as caught:
         parse_draft(body)
     assert caught.value.members["field"] == "$.source.cursor_start"
 
@@ -123,7 +126,7 @@ def test_a_field_of_another_type_is_refused_by_its_name() -> None:
 def test_what_cannot_be_read_says_why_and_tells_no_secret(
     crm: str, tmp_path: Path, url: str, query: str, says: str
 ) -> None:
-    with pytest.raises(problems.SourceUnreadable, match=says) as caught:
+    with pytest.raises(SourceUnreadable, match=says) as caught:
         pulled(SqlSource(secret="crm", query=query), tmp_path, url=url or crm)
 
     assert "hush" not in caught.value.detail
@@ -132,7 +135,7 @@ def test_what_cannot_be_read_says_why_and_tells_no_secret(
 def test_a_cursor_that_the_query_does_not_give_is_told_with_what_it_gives(crm: str, tmp_path: Path) -> None:
     source = SqlSource(secret="crm", query="SELECT id FROM customer WHERE changed_at > :cursor", cursor="changed_at")
 
-    with pytest.raises(problems.SourceUnreadable, match="has no column 'changed_at' for its cursor; it has id"):
+    with pytest.raises(SourceUnreadable, match="has no column 'changed_at' for its cursor; it has id"):
         pulled(source, tmp_path, url=crm)
 
 
@@ -175,7 +178,7 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path: Path, files: dict[
     for name, content in files.items():
         (inbox / name).write_bytes(content)
 
-    with pytest.raises(problems.SourceUnreadable, match=says):
+    with pytest.raises(SourceUnreadable, match=says):
         pulled(FilesSource(glob="*"), tmp_path, inbox=inbox)
 
 
@@ -190,14 +193,14 @@ def test_a_file_outside_the_folders_is_not_read_whatever_link_leads_there(tmp_pa
         ("*.csv", "outside the folder"),
         ("../outside.csv", "outside the folder"),
     ):
-        with pytest.raises(problems.SourceUnreadable, match=says):
+        with pytest.raises(SourceUnreadable, match=says):
             pulled(FilesSource(glob=glob), tmp_path, inbox=inbox)
-    with pytest.raises(problems.SourceUnreadable, match="TAGLOOM_FILES_FOLDER"):
+    with pytest.raises(SourceUnreadable, match="TAGLOOM_FILES_FOLDER"):
         pulled(FilesSource(glob="*.csv"), tmp_path)
 
 
 def test_pushes_have_nothing_to_read(tmp_path: Path) -> None:
-    with pytest.raises(problems.SyncInvalid):
+    with pytest.raises(SyncInvalid):
         pulled(PushSource(), tmp_path)
 
 
@@ -239,7 +242,7 @@ def test_the_files_of_an_address_are_joined_as_those_of_a_folder(tmp_path: Path)
         ((("a.csv", one), ("b.csv", b"id,tier\nu2,1\n")), "another header"),
         ((("export", one),), "ends with none"),
     ):
-        with pytest.raises(problems.SourceUnreadable, match=says):
+        with pytest.raises(SourceUnreadable, match=says):
             pulled(source, tmp_path, fetch=fetching(*wrong))
 
 
@@ -251,13 +254,13 @@ def begun(source: SyncSource, inbox: Path | None = None, url: str = "", fetch: F
 def test_the_beginning_of_a_query_is_its_columns_and_as_many_rows_as_a_proposal_looks_at(
     crm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "PROPOSAL_ROWS_MAX", 2)
+    monkeypatch.setattr(imports_limits, "PROPOSAL_ROWS_MAX", 2)
 
     found = begun(SqlSource(secret="crm", query=QUERY, cursor="changed_at", cursor_start="2026-02"), url=crm)
 
     assert found.names == ("id", "plan", "is_trial", "changed_at")
     assert [row.cells for row in found.rows] == [["c2", "Gold", "0", "2026-03"], ["c3", "Gold", "0", "2026-04"]]
-    with pytest.raises(problems.SourceUnreadable, match="no such table"):
+    with pytest.raises(SourceUnreadable, match="no such table"):
         begun(SqlSource(secret="crm", query="SELECT plan FROM nowhere"), url=crm)
 
 
@@ -271,7 +274,7 @@ def test_the_beginning_of_files_is_that_of_the_first_one(tmp_path: Path) -> None
 
 
 def test_of_an_address_no_more_is_fetched_than_a_proposal_looks_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "PROPOSAL_BYTES_MAX", 20)
+    monkeypatch.setattr(syncs_limits, "PROPOSAL_BYTES_MAX", 20)
     asked, is_closed = 0, False
 
     def fetch(remote: Remote) -> Generator[tuple[str, Iterator[bytes]], None, None]:
@@ -292,12 +295,12 @@ def test_of_an_address_no_more_is_fetched_than_a_proposal_looks_at(monkeypatch: 
 
     assert [row.cells for row in found.rows] == [["u1", "Gold"], ["u2", "Gold"]]
     assert (asked, is_closed) == (4, True)
-    with pytest.raises(problems.SourceUnreadable, match="too large to be looked at"):
+    with pytest.raises(SourceUnreadable, match="too large to be looked at"):
         begun(UrlSource(url="https://example.com/customers", format="parquet"), fetch=fetch)
 
 
 def test_what_comes_by_itself_has_no_beginning() -> None:
-    with pytest.raises(problems.SyncInvalid, match="by themselves"):
+    with pytest.raises(SyncInvalid, match="by themselves"):
         begun(PushSource())
 
 
@@ -353,7 +356,7 @@ def test_files_that_divide_their_cells_otherwise_are_not_joined(tmp_path: Path) 
     (tmp_path / "a.csv").write_bytes(b"user,tag\nu1,a\n")
     (tmp_path / "b.csv").write_bytes(b"user;tag\nu2;b\n")
 
-    with pytest.raises(problems.SourceUnreadable, match=r"'b\.csv' divides its cells otherwise"):
+    with pytest.raises(SourceUnreadable, match=r"'b\.csv' divides its cells otherwise"):
         pulled(FilesSource(glob="*.csv"), tmp_path, inbox=tmp_path)
 
 
@@ -384,5 +387,5 @@ def test_parquet_files_that_do_not_agree_say_how(tmp_path: Path, other: dict[str
     parquet(tmp_path / "a.parquet", {"id": pa.array([2**60]), "n": pa.array([1])})
     parquet(tmp_path / "b.parquet", other)
 
-    with pytest.raises(problems.SourceUnreadable, match=says):
+    with pytest.raises(SourceUnreadable, match=says):
         pulled(FilesSource(glob="*.parquet"), tmp_path, inbox=tmp_path)

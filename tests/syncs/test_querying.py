@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sql
 
-from tagloom import limits, problems
 from tagloom.egress.policy import Reach
+from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remotes import Remotes
 from tagloom.egress.secrets import Secrets
 from tagloom.imports.mapping_inference import Beginning
+from tagloom.syncs import limits
 from tagloom.syncs.pull import begin
 from tagloom.syncs.queries import address_of, check_reads, queried
 from tagloom.syncs.sources import Sources, TooManyBeginnings
@@ -81,7 +82,7 @@ def tables(url: str) -> list[str]:
 def test_a_query_that_writes_is_refused_and_nothing_is_written(crm: str, tmp_path: Path, query: str) -> None:
     before = tables(crm), rows(crm, "SELECT id FROM customer"), sorted(tmp_path.iterdir())
 
-    with pytest.raises(problems.SourceUnreadable):
+    with pytest.raises(SourceUnreadable):
         rows(crm, query.format(folder=tmp_path))
 
     assert (tables(crm), rows(crm, "SELECT id FROM customer"), sorted(tmp_path.iterdir())) == before
@@ -106,7 +107,7 @@ def test_a_query_that_reads_is_answered(crm: str, query: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(problems.SourceUnreadable, match="unable to open"):
+    with pytest.raises(SourceUnreadable, match="unable to open"):
         rows(f"sqlite:///{tmp_path}/none.sqlite", "SELECT 1")
 
     assert list(tmp_path.iterdir()) == []
@@ -126,16 +127,16 @@ def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     ],
 )
 def test_where_no_session_is_read_only_the_text_of_a_query_tells(backend: str, query: str) -> None:
-    with pytest.raises(problems.SourceUnreadable):
+    with pytest.raises(SourceUnreadable):
         check_reads(query, backend)
 
 
 def test_what_a_database_takes_for_code_is_no_comment_and_no_text() -> None:
     for query in ("SELECT 1 /*! INTO OUTFILE '/tmp/x' */", "SELECT 1 --1; DROP TABLE customer"):
-        with pytest.raises(problems.SourceUnreadable):
+        with pytest.raises(SourceUnreadable):
             check_reads(query, "mysql")
     for backend in ("mssql", "oracle", "postgresql"):
-        with pytest.raises(problems.SourceUnreadable):
+        with pytest.raises(SourceUnreadable):
             check_reads("SELECT 'a\\'; DROP TABLE customer; -- '", backend)
 
 
@@ -146,7 +147,7 @@ def test_words_within_texts_and_names_are_no_commands(backend: str) -> None:
 
 
 def test_an_endless_query_ends_at_its_limit(crm: str) -> None:
-    with pytest.raises(problems.SourceUnreadable, match=r"longer than 1 seconds|statement timeout"):
+    with pytest.raises(SourceUnreadable, match=r"longer than 1 seconds|statement timeout"):
         rows(crm, ENDLESS[crm.partition(":")[0].partition("+")[0]], seconds=1)
 
 
@@ -155,7 +156,7 @@ def test_an_endless_query_ends_when_nobody_wants_its_rows(crm: str) -> None:
     threading.Timer(0.3, has_left.set).start()
 
     with (
-        pytest.raises(problems.SourceUnreadable, match="nobody wanted its rows"),
+        pytest.raises(SourceUnreadable, match="nobody wanted its rows"),
         queried(
             ENDLESS[crm.partition(":")[0].partition("+")[0]],
             crm,
@@ -181,7 +182,7 @@ def test_what_one_organization_looks_at_leaves_places_for_others(tmp_path: Path)
     def look() -> None:
         try:
             sources.begin("a", endless, is_over=is_over.is_set)
-        except problems.SourceUnreadable as problem:
+        except SourceUnreadable as problem:
             ended.append(problem)
 
     looking = [threading.Thread(target=look) for _ in range(limits.BEGINNINGS_PER_ORGANIZATION_MAX)]
@@ -202,7 +203,7 @@ def test_what_one_organization_looks_at_leaves_places_for_others(tmp_path: Path)
 
 
 def test_a_look_at_the_first_rows_changes_nothing(crm: str) -> None:
-    with pytest.raises(problems.SourceUnreadable):
+    with pytest.raises(SourceUnreadable):
         begin(
             SqlSource(secret="crm", query="CREATE TABLE made (a TEXT)"),
             read_secret=lambda name: crm,
@@ -223,7 +224,7 @@ def test_a_look_at_the_first_rows_changes_nothing(crm: str) -> None:
 )
 def test_a_database_without_its_driver_says_which_extra_to_install(address: str, extra: str, begins: str) -> None:
     with (
-        pytest.raises(problems.SourceUnreadable) as caught,
+        pytest.raises(SourceUnreadable) as caught,
         queried("SELECT 1", address, {}, rows_at_once=1, seconds=1),
     ):
         pass
@@ -236,7 +237,7 @@ def test_a_database_without_its_driver_says_which_extra_to_install(address: str,
 @pytest.mark.parametrize("address", ["oracle://h/d", "nosuchdb://h/d"])
 def test_a_driver_that_no_extra_installs_is_named(address: str) -> None:
     with (
-        pytest.raises(problems.SourceUnreadable, match="is not installed where Tagloom runs"),
+        pytest.raises(SourceUnreadable, match="is not installed where Tagloom runs"),
         queried("SELECT 1", address, {}, rows_at_once=1, seconds=1),
     ):
         pass
@@ -248,7 +249,7 @@ def test_an_address_of_mysql_means_the_driver_of_the_extra() -> None:
     assert address_of("mariadb://u:p@h/d").drivername == "mariadb+pymysql"
     assert address_of("mysql+mysqldb://u:p@h/d").drivername == "mysql+mysqldb"
     with (
-        pytest.raises(problems.SourceUnreadable, match=r"The database says: .*127\.0\.0\.1"),
+        pytest.raises(SourceUnreadable, match=r"The database says: .*127\.0\.0\.1"),
         queried("SELECT 1", "mysql://u:p@127.0.0.1:1/d", {}, rows_at_once=1, seconds=1),
     ):
         pass

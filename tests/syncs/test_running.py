@@ -8,7 +8,6 @@ import pytest
 import sqlalchemy as sql
 from msgspec.structs import replace
 
-from tagloom import limits, problems
 from tagloom.base.times import rfc3339, seconds_of
 from tagloom.bootstrap import check, open_installation
 from tagloom.egress.policy import Reach
@@ -17,9 +16,12 @@ from tagloom.egress.secrets import Secrets
 from tagloom.imports.lifecycle import Imports
 from tagloom.imports.worker import Worker
 from tagloom.ports.imports import Import, KeptMapping
+from tagloom.ports.problems import MappingNotFound, SyncChanged
 from tagloom.settings import Settings
+from tagloom.syncs import limits
 from tagloom.syncs.alerts import Alert, Alerting
 from tagloom.syncs.definitions import Syncs
+from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.runner import Runner
 from tagloom.syncs.sources import Sources
 from tagloom.tagging.preview import Foresight
@@ -152,7 +154,7 @@ def test_one_whose_mapping_and_end_are_gone_can_still_be_paused_and_resumed(worl
     assert (paused.draft.is_paused, paused.next_run_at) == (True, None)
     world.work()
     assert world.runs() == []
-    with pytest.raises(problems.MappingNotFound):
+    with pytest.raises(MappingNotFound):
         world.syncs.put_sync(world.environment, "crm", replace(draft, share_removed_max=5), revision=2, by="ada")
     resumed = world.syncs.put_sync(world.environment, "crm", draft, revision=2, by="ada")
     assert (resumed.draft, resumed.next_run_at) == (draft, "2026-03-04T06:00:00Z")
@@ -163,7 +165,7 @@ def test_a_call_runs_it_at_once_and_two_runs_never_meet(world: World) -> None:
     world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")
 
     world.syncs.run_sync(world.environment, "crm", by="bob")
-    with pytest.raises(problems.SyncBusy):
+    with pytest.raises(SyncBusy):
         world.syncs.run_sync(world.environment, "crm", by="eve")
     world.work()
 
@@ -220,7 +222,7 @@ def test_a_run_that_asks_first_is_held_with_its_plan_and_does_just_that(world: W
     brought = world.imports().get(world.environment, run.import_id or "")
     assert brought.plan is not None
     assert brought.plan.foreseen.receipt.added == 2
-    with pytest.raises(problems.SyncBusy):
+    with pytest.raises(SyncBusy):
         world.syncs.run_sync(world.environment, "crm", by="eve")
 
     world.imports().approve(world.environment, brought.id)
@@ -373,7 +375,7 @@ def test_records_that_are_pushed_become_an_import(world: World) -> None:
     assert run.state == "importing"
     assert [(each.state, each.trigger) for each in world.runs()] == [("done", "push")]
     assert world.tags("u1") == ("crm/plan/gold",)
-    with pytest.raises(problems.SyncInvalid):
+    with pytest.raises(SyncInvalid):
         world.syncs.run_sync(world.environment, "crm", by="ada")
 
 
@@ -511,7 +513,7 @@ def test_a_sync_that_says_no_end_that_can_be_is_refused(world: World, ends: dict
     ],
 )
 def test_what_could_not_run_is_refused_with_its_field(world: World, draft: SyncDraft, field: str) -> None:
-    with pytest.raises(problems.SyncInvalid) as caught:
+    with pytest.raises(SyncInvalid) as caught:
         world.syncs.create_sync(world.environment, "crm", draft, by="ada")
     assert caught.value.members["field"] == field
 
@@ -523,6 +525,6 @@ def test_changing_a_sync_sets_its_next_time_and_pausing_takes_it(world: World) -
     put = world.syncs.put_sync(world.environment, "crm", paused, revision=made.revision, by="ada")
 
     assert (put.revision, put.next_run_at) == (2, None)
-    with pytest.raises(problems.SyncChanged):
+    with pytest.raises(SyncChanged):
         world.syncs.put_sync(world.environment, "crm", CRM, revision=1, by="bob")
     assert world.syncs.put_sync(world.environment, "crm", CRM, revision=None, by="bob").next_run_at is not None

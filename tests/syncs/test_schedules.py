@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tagloom import problems
+from tagloom.syncs.problems import SyncInvalid
 from tagloom.syncs.schedules import check_schedule, in_words, next_after
 from tagloom.words.syncs import Schedule
 
@@ -50,13 +50,13 @@ def test_a_time_that_comes_twice_runs_once() -> None:
 
 @pytest.mark.parametrize("cron", ["", "every day", "61 * * * *", "* * * *", "0 0 31 2 *", "@reboot"])
 def test_what_is_no_schedule_is_refused(cron: str) -> None:
-    with pytest.raises(problems.SyncInvalid) as caught:
+    with pytest.raises(SyncInvalid) as caught:
         check_schedule(Schedule(cron=cron))
     assert caught.value.members["field"] == "$.schedule.cron"
 
 
 @pytest.mark.parametrize("zone", ["", "Berlin", "../etc/passwd", "Europe/\x00"])
 def test_what_is_no_time_zone_is_refused(zone: str) -> None:
-    with pytest.raises(problems.SyncInvalid) as caught:
+    with pytest.raises(SyncInvalid) as caught:
         check_schedule(Schedule(cron="0 6 * * *", zone=zone))
     assert caught.value.members["field"] == "$.schedule.zone"

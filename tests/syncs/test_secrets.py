@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tagloom import problems
+from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.secrets import Secrets
 
 
@@ -24,13 +24,13 @@ def test_no_name_leads_to_another_organization_or_to_a_variable_that_is_no_secre
     (tmp_path / "main" / "crm").write_text("hush")
     secrets = Secrets(tmp_path, {"TAGLOOM_SECRET_MAIN__CRM": "hush", "TAGLOOM_DATABASE_URL": "hush", "CRM": "hush"})
 
-    with pytest.raises(problems.SourceUnreadable) as caught:
+    with pytest.raises(SourceUnreadable) as caught:
         secrets.read("other", name)
     assert "hush" not in caught.value.detail
 
 
 def test_a_secret_that_is_not_there_says_where_it_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(problems.SourceUnreadable, match="TAGLOOM_SECRET_ACME_SHOP__CRM, nor a file"):
+    with pytest.raises(SourceUnreadable, match="TAGLOOM_SECRET_ACME_SHOP__CRM, nor a file"):
         Secrets(tmp_path, {}).read("acme-shop", "crm")
 
 
@@ -38,5 +38,5 @@ def test_no_two_organizations_share_a_variable() -> None:
     secrets = Secrets(None, {"TAGLOOM_SECRET_A__B__C": "of a--b"})
 
     for organization, name in (("a", "b--c"), ("a--b", "c"), ("a", "b-c"), ("a-b", "c")):
-        with pytest.raises(problems.SourceUnreadable):
+        with pytest.raises(SourceUnreadable):
             secrets.read(organization, name)

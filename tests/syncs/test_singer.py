@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tagloom import problems
+from tagloom.base.problems import BodyInvalid
 from tagloom.syncs.singer import Tap
 
 CONTACTS = {"type": "SCHEMA", "stream": "contacts", "schema": {}, "key_properties": ["id"]}
@@ -52,13 +52,13 @@ def test_of_several_streams_the_one_that_is_named_is_taken() -> None:
 
 
 def test_several_streams_of_which_none_is_named_are_refused() -> None:
-    with pytest.raises(problems.BodyInvalid, match="'deals' and of 'contacts'"):
+    with pytest.raises(BodyInvalid, match="'deals' and of 'contacts'"):
         Tap(lines(record("deals", id="d1"), record("contacts", id="c1"))).read()
 
 
 @pytest.mark.parametrize("line", [b"INFO starting\n", b"[]\n", b"{}\n", b'{"type": 7}\n', b"\xff\n"])
 def test_what_is_no_message_is_told_with_its_line(line: bytes) -> None:
-    with pytest.raises(problems.BodyInvalid) as caught:
+    with pytest.raises(BodyInvalid) as caught:
         Tap([*lines(record("contacts", id="c1")), line]).read()
     assert caught.value.members["line"] == 2
 

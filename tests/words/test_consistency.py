@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits
+from tagloom.words import limits
 from tagloom.words.rule_lints import KINDS, Hint, examine
 from tagloom.words.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Not, Rule, is_member, matches, takes
 from tagloom.words.tags import TagPath

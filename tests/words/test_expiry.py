@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits
+from tagloom.words import limits
 from tagloom.words.expiry import (
     DAY,
     HOUR,

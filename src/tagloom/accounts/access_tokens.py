@@ -6,14 +6,19 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.accounts import limits
+from tagloom.accounts.problems import NotAllowed, NotSignedIn, TooManyTokens
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid
 from tagloom.base.secrets import hashed, new_id, new_secret
 from tagloom.base.slugs import free_slug, parse_name, parse_slug
+from tagloom.base.text import printable
 from tagloom.base.times import rfc3339, seconds_of
+from tagloom.ports import limits as ports_limits
 from tagloom.ports.population import Control
+from tagloom.ports.problems import EnvironmentNotFound, OrganizationNotFound, SpaceExists, SpaceNotFound
 from tagloom.words.model import SCOPES, Environment, Event, Organization, Permission, Scope, Space, Token
 from tagloom.words.retention import retention_text
-from tagloom.words.tags import printable
 
 SECRET_PREFIX = "tagloom_"
 DAY_SECONDS = 86_400
@@ -56,7 +61,7 @@ class Principal(msgspec.Struct, frozen=True):
         given = self.scopes if space is None else self.scopes_in(space)
         missing = [scope for scope in scopes if scope not in given]
         if missing:
-            raise problems.NotAllowed(
+            raise NotAllowed(
                 f"This needs the scope {' and '.join(missing)}, which the token '{self.name}' does not have"
                 f"{' in this space' if set(missing) <= self.scopes else ''}.",
                 scopes=list[str](missing),
@@ -128,13 +133,13 @@ class Access:
         token = self._control.find_token(digest)
         if token is None:
             self._known.pop(digest, None)
-            raise problems.NotSignedIn("The access token is not known; it may have been revoked.")
+            raise NotSignedIn("The access token is not known; it may have been revoked.")
         expires = seconds_of(token.expires_at)
         if now >= expires:
             raise _expired(token.name)
         try:
             principal = self._principal(token)
-        except problems.NotSignedIn:
+        except NotSignedIn:
             self._known.pop(digest, None)
             raise
         if len(self._known) >= limits.TOKENS_CACHED_MAX:
@@ -150,7 +155,7 @@ class Access:
             return Principal(token.id, token.name, token.organization, scopes)
         membership = self._control.find_membership(token.organization, token.account)
         if membership is None or membership.state != "active":
-            raise problems.NotSignedIn(f"The teammate whose token '{token.name}' is, is not active any more.")
+            raise NotSignedIn(f"The teammate whose token '{token.name}' is, is not active any more.")
         if membership.is_administrator:
             return Principal(token.id, token.name, token.organization, scopes, token.account)
         spaces = {space: scopes & scopes_of(names) for space, names in membership.permissions.items()}
@@ -180,16 +185,16 @@ class Access:
         One with an account never may more than its teammate; whether the teammate may have it, the caller knows.
         Raises: BodyInvalid, TooManyTokens.
         """
-        parse_name(name, field="$.name", characters_max=limits.CHARACTERS_PER_NAME_MAX)
+        parse_name(name, field="$.name", characters_max=base_limits.CHARACTERS_PER_NAME_MAX)
         wanted = frozenset(scopes)
         if not wanted:
-            raise problems.BodyInvalid("A token needs at least one scope.", field="$.scopes")
+            raise BodyInvalid("A token needs at least one scope.", field="$.scopes")
         if not 1 <= days <= limits.TOKEN_DAYS_MAX:
-            raise problems.BodyInvalid(
+            raise BodyInvalid(
                 f"A token lasts 1 to {limits.TOKEN_DAYS_MAX} days, not {days}.", field="$.expires_in_days"
             )
         if len(self._control.list_tokens(organization)) >= limits.TOKENS_PER_ORGANIZATION_MAX:
-            raise problems.TooManyTokens(
+            raise TooManyTokens(
                 f"The organization has {limits.TOKENS_PER_ORGANIZATION_MAX} tokens; revoke one first.",
                 tokens_max=limits.TOKENS_PER_ORGANIZATION_MAX,
             )
@@ -257,7 +262,7 @@ class Access:
         for found in self._control.list_organizations():
             if found.id == organization == principal.organization:
                 return found
-        raise problems.OrganizationNotFound(f"No organization '{printable(organization)}' is known.")
+        raise OrganizationNotFound(f"No organization '{printable(organization)}' is known.")
 
     def list_spaces(self, organization: str, principal: Principal | None = None) -> tuple[Space, ...]:
         """By id; only those that exist for the principal, when one asks."""
@@ -272,7 +277,7 @@ class Access:
         An id is the whole installation's. One that another organization has is not free; nothing more is said of it.
         Raises: BodyInvalid, SpaceExists.
         """
-        parse_name(name, field="$.name", characters_max=limits.CHARACTERS_PER_NAME_MAX)
+        parse_name(name, field="$.name", characters_max=base_limits.CHARACTERS_PER_NAME_MAX)
         own = {known.id for known in self._control.list_spaces(organization)}
         others = [each.id for each in self._control.list_organizations() if each.id != organization]
         taken = own | {known.id for other in others for known in self._control.list_spaces(other)}
@@ -281,10 +286,10 @@ class Access:
         told = self._event(organization, actor, "space created", chosen, {"name": name}, space=chosen)
         try:
             self._control.put_space(created, [told])
-        except problems.SpaceExists as problem:
+        except SpaceExists as problem:
             if chosen in own:
                 raise
-            raise problems.SpaceExists(
+            raise SpaceExists(
                 f"The id '{chosen}' is not free. Choose another, or leave it out.", value=chosen
             ) from problem
         return created
@@ -293,10 +298,10 @@ class Access:
         """Raises: SpaceNotFound, also when it is another organization's, or one that the token does not see."""
         try:
             found = self._control.get_space(space)
-        except problems.SpaceNotFound:
+        except SpaceNotFound:
             found = None
         if found is None or found.organization != principal.organization or not principal.sees(space):
-            raise problems.SpaceNotFound(f"No space '{printable(space)}' is known.")
+            raise SpaceNotFound(f"No space '{printable(space)}' is known.")
         return found
 
     def list_environments(self, space: str) -> tuple[Environment, ...]:
@@ -309,10 +314,10 @@ class Access:
         Raises: SpaceNotFound, when it is another organization's, or one that the token does not see.
         """
         place, read = self._places.get((space, environment), (None, 0.0))
-        if place is None or not 0 <= self._now() - read < limits.SECONDS_BETWEEN_READS_OF_TRIBES:
+        if place is None or not 0 <= self._now() - read < ports_limits.SECONDS_BETWEEN_READS_OF_TRIBES:
             return None
         if place.space.organization != principal.organization or not principal.sees(space):
-            raise problems.SpaceNotFound(f"No space '{printable(space)}' is known.")
+            raise SpaceNotFound(f"No space '{printable(space)}' is known.")
         return place
 
     def get_place(self, principal: Principal, space: str, environment: str) -> Place:
@@ -324,8 +329,8 @@ class Access:
         found = self.get_space(principal, space)
         try:
             place = Place(found, self._control.get_environment(space, environment))
-        except problems.EnvironmentNotFound as problem:
-            raise problems.EnvironmentNotFound(
+        except EnvironmentNotFound as problem:
+            raise EnvironmentNotFound(
                 f"The space '{found.id}' has no environment '{printable(environment)}'."
             ) from problem
         if len(self._places) >= limits.TOKENS_CACHED_MAX:
@@ -360,5 +365,5 @@ def scopes_of(permissions: Iterable[Permission]) -> frozenset[Scope]:
     return frozenset[Scope]().union(*(SCOPES_PERMITTED[each] for each in permissions))
 
 
-def _expired(name: str) -> problems.NotSignedIn:
-    return problems.NotSignedIn(f"The access token '{name}' has expired.")
+def _expired(name: str) -> NotSignedIn:
+    return NotSignedIn(f"The access token '{name}' has expired.")

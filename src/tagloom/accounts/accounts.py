@@ -12,18 +12,28 @@ from contextlib import suppress
 import msgspec
 from msgspec.structs import replace
 
-from tagloom import limits, problems
 from tagloom.accounts.access_tokens import COMMAND_LINE
 from tagloom.accounts.login_throttle import UNKNOWN, Attempts, network_of
 from tagloom.accounts.passwords import Passwords
+from tagloom.accounts.problems import SignInFailed, SignInNeeded, TooManyAttempts
 from tagloom.accounts.sessions import Opened, Sessions, SignedIn
+from tagloom.base import limits
 from tagloom.base.secrets import hashed, new_id, new_secret
 from tagloom.base.slugs import parse_name
+from tagloom.base.text import printable
 from tagloom.base.times import rfc3339
 from tagloom.ports.population import Control
+from tagloom.ports.problems import (
+    IdentityRefused,
+    InvitationNotFound,
+    ResetNotFound,
+    SetUpCodeWrong,
+    SetUpDone,
+    TeammateExists,
+)
 from tagloom.words.emails import email_key, parse_email
 from tagloom.words.model import Account, Event, Invitation, Membership, Organization
-from tagloom.words.tags import printable
+from tagloom.words.problems import EmailInvalid
 
 NO_EMAIL = "none"
 
@@ -76,7 +86,7 @@ class Accounts:
         code = new_secret(self._random_bytes)
         try:
             self._control.put_set_up_code(hashed(code))
-        except problems.SetUpDone:
+        except SetUpDone:
             return None
         return code
 
@@ -85,11 +95,9 @@ class Accounts:
         # Asked for first: where somebody sets up at this moment, the code is used up, and there is an account.
         is_right = self._control.is_set_up_code(hashed(code))
         if self._control.has_accounts():
-            raise problems.SetUpDone("Somebody has an account here already. Sign in, or ask for an invitation.")
+            raise SetUpDone("Somebody has an account here already. Sign in, or ask for an invitation.")
         if not is_right:
-            raise problems.SetUpCodeWrong(
-                "The server prints an address with a new code at each start; use the newest one."
-            )
+            raise SetUpCodeWrong("The server prints an address with a new code at each start; use the newest one.")
 
     def set_up(
         self, code: str, *, email: str, name: str, password: str, organization: str, space: str, visitor: Visitor
@@ -150,23 +158,23 @@ class Accounts:
     def _linked(self, issuer: str, subject: str, email: str | None, name: str) -> Account:
         """The account of a verified e-mail, made for its invitations when there is none. Raises: IdentityRefused."""
         if email is None:
-            raise problems.IdentityRefused("The provider does not say that the e-mail is verified. Ask its operator.")
+            raise IdentityRefused("The provider does not say that the e-mail is verified. Ask its operator.")
         account = self._control.find_account_of(parse_email(email))
         now = rfc3339(self._now())
         pending = [each for each in self._control.list_invitations_to(email) if each.expires_at > now]
         if account is None and not pending:
-            raise problems.IdentityRefused(
+            raise IdentityRefused(
                 f"Nobody has invited '{printable(email)}'. Ask an administrator for an invitation.", value=email
             )
         if account is None:
             account = self._new_account(email, name.strip() or email.partition("@")[0], has_password=False)
         for invitation in pending:
             # Used, revoked or replaced at this moment: what is left of it decides whether the account may come in.
-            with suppress(problems.InvitationNotFound, problems.TeammateExists):
+            with suppress(InvitationNotFound, TeammateExists):
                 self._accept(invitation, account, None)
         found = self._control.find_account_of(email)
         if found is None:
-            raise problems.IdentityRefused("The invitation was revoked at this moment.")
+            raise IdentityRefused("The invitation was revoked at this moment.")
         linked = [
             self._event(each.organization, found.email, "identity linked", found.email, {"issuer": issuer})
             for each in self._control.list_memberships(found.id)
@@ -180,7 +188,7 @@ class Accounts:
         """What the link of an invitation leads to. Raises: InvitationNotFound: wrong, used, revoked or expired."""
         invitation = self._control.find_invitation(hashed(secret))
         if invitation is None or invitation.expires_at <= rfc3339(self._now()):
-            raise problems.InvitationNotFound("Ask who has invited you for a new link.")
+            raise InvitationNotFound("Ask who has invited you for a new link.")
         organizations = {each.id: each for each in self._control.list_organizations()}
         return Invited(invitation, organizations[invitation.organization])
 
@@ -210,7 +218,7 @@ class Accounts:
         """
         invitation = self.get_invitation(secret).invitation
         if email_key(invitation.email) != email_key(by.account.email):
-            raise problems.InvitationNotFound(f"This invitation is not for {by.account.email}.")
+            raise InvitationNotFound(f"This invitation is not for {by.account.email}.")
         self._accept(invitation, by.account, None)
         return self._sessions.switch(by, invitation.organization)
 
@@ -231,7 +239,7 @@ class Accounts:
         """
         account = self._control.find_account(by.account.id)
         if account is None:
-            raise problems.SignInNeeded("The account is gone.")
+            raise SignInNeeded("The account is gone.")
         self._check_password(new, account)
         if account.has_password:
             self._verified(account.email, current, visitor)
@@ -252,7 +260,7 @@ class Accounts:
         if reset is not None and reset.expires_at > rfc3339(self._now()):
             account = self._control.find_account(reset.account)
         if account is None:
-            raise problems.ResetNotFound("Ask an administrator for a new link.")
+            raise ResetNotFound("Ask an administrator for a new link.")
         return account
 
     def reset_password(self, secret: str, password: str) -> Account:
@@ -311,7 +319,7 @@ class Accounts:
         """The account of an e-mail and its password. Raises: SignInFailed, TooManyAttempts."""
         try:
             key = email_key(parse_email(email))
-        except problems.EmailInvalid:
+        except EmailInvalid:
             key = NO_EMAIL  # Nobody has it, and it is refused like every other that nobody has.
         # The same questions and the same hashing, whether there is an account or not.
         account = self._control.find_account_of(key)
@@ -322,11 +330,11 @@ class Accounts:
         password_hash = self._control.find_password_hash("" if account is None else account.id)
         try:
             is_right = self._passwords.verify(password, password_hash)
-        except problems.TooManyAttempts:
+        except TooManyAttempts:
             self._attempts.withdraw(key, visitor.address, is_familiar=is_familiar)
             raise
         if account is None or password_hash is None or not is_right:
-            raise problems.SignInFailed("The e-mail and the password do not belong together.")
+            raise SignInFailed("The e-mail and the password do not belong together.")
         self._attempts.succeed(key, visitor.address, is_familiar=is_familiar)
         if self._passwords.is_outdated(password_hash):
             self._control.replace_password_hash(account.id, password_hash, self._passwords.hash(password))

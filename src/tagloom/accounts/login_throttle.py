@@ -11,7 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tagloom import limits, problems
+from tagloom.accounts import limits
+from tagloom.accounts.problems import TooManyAttempts
 
 Key = tuple[str, str]
 UNKNOWN = ""
@@ -102,14 +103,14 @@ class Attempts:
             self._windows.popitem(last=False)
 
 
-def _refused(seconds: float) -> problems.TooManyAttempts:
+def _refused(seconds: float) -> TooManyAttempts:
     wait = max(1, round(seconds))
     if wait < 60:
         said = f"{wait} second{'s' if wait > 1 else ''}"
     else:
         minutes = -(-wait // 60)
         said = f"{minutes} minute{'s' if minutes > 1 else ''}"
-    return problems.TooManyAttempts(f"Try again in {said}.", retry_after=wait)
+    return TooManyAttempts(f"Try again in {said}.", retry_after=wait)
 
 
 def _keys(account: str, network: str, *, is_familiar: bool) -> tuple[Key, ...]:

@@ -19,11 +19,15 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
-from tagloom import limits, problems
+from tagloom.accounts import limits
 from tagloom.accounts.identity_provider import IdentityProvider
+from tagloom.accounts.problems import ProviderUnavailable
+from tagloom.base import limits as base_limits
+from tagloom.base.text import printable
 from tagloom.egress.http import Answer, Egress, NoAnswer
+from tagloom.egress.problems import SourceUnreadable
+from tagloom.ports.problems import IdentityRefused
 from tagloom.words.source_addresses import AddressRefused
-from tagloom.words.tags import printable
 
 # Signatures by the provider's own key: neither none, nor those whose key the client secret would be.
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
@@ -93,7 +97,7 @@ class OpenId:
     def finish(self, ticket: Ticket | None, *, state: str, code: str, redirect_uri: str) -> Identity:
         """Who came back. Raises: IdentityRefused: without the ticket, or what the provider says does not hold."""
         if ticket is None or not hmac.compare_digest(ticket.state.encode(), state.encode()):
-            raise problems.IdentityRefused("This sign-in was not begun in this browser, or too long ago. Begin again.")
+            raise IdentityRefused("This sign-in was not begun in this browser, or too long ago. Begin again.")
         metadata, keys = self._description()
         form = {
             "grant_type": "authorization_code",
@@ -112,10 +116,10 @@ class OpenId:
             urlencode(form).encode("ascii"),
         )
         if answer.status in (400, 401):
-            raise problems.IdentityRefused("The provider refused the sign-in. Begin again.")
+            raise IdentityRefused("The provider refused the sign-in. Begin again.")
         token = _json_of(answer).get("id_token")
         if not isinstance(token, str):
-            raise problems.ProviderUnavailable("The identity provider sent no ID token.")
+            raise ProviderUnavailable("The identity provider sent no ID token.")
         claims = self._claims(token, keys, ticket.nonce)
         email = claims.get("email")
         return Identity(
@@ -124,7 +128,7 @@ class OpenId:
             email=email if isinstance(email, str) else None,
             # Some providers send the word instead of the value.
             email_verified=claims.get("email_verified") in (True, "true"),
-            name=printable(str(claims.get("name") or ""))[: limits.CHARACTERS_PER_NAME_MAX],
+            name=printable(str(claims.get("name") or ""))[: base_limits.CHARACTERS_PER_NAME_MAX],
         )
 
     def _claims(self, token: str, keys: dict[str, Any], nonce: str) -> dict[str, Any]:
@@ -145,7 +149,7 @@ class OpenId:
             )
             claims.validate(now=int(self._now()), leeway=LEEWAY_SECONDS)
         except (JoseError, ValueError) as error:
-            raise problems.IdentityRefused(
+            raise IdentityRefused(
                 f"What the provider says about you does not hold: {printable(str(error))}."
             ) from error
         return dict(claims)
@@ -160,9 +164,9 @@ class OpenId:
             document = _json_of(self._fetched("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration"))
             metadata = msgspec.convert(document, _Metadata)
         except msgspec.ValidationError as error:
-            raise problems.ProviderUnavailable("The identity provider's description lacks an address.") from error
+            raise ProviderUnavailable("The identity provider's description lacks an address.") from error
         if metadata.issuer != issuer:
-            raise problems.ProviderUnavailable("The identity provider calls itself by another issuer.")
+            raise ProviderUnavailable("The identity provider calls itself by another issuer.")
         keys = _json_of(self._fetched("GET", metadata.jwks_uri))
         with self._lock:
             self._known = (self._now(), metadata, keys)
@@ -176,8 +180,8 @@ class OpenId:
             return self._egress.call(
                 method, address, headers={"Accept": "application/json", **(headers or {})}, content=content
             )
-        except (NoAnswer, AddressRefused, problems.SourceUnreadable) as error:
-            raise problems.ProviderUnavailable("The identity provider does not answer.") from error
+        except (NoAnswer, AddressRefused, SourceUnreadable) as error:
+            raise ProviderUnavailable("The identity provider does not answer.") from error
 
 
 def _decoded(token: str, keys: dict[str, Any]) -> jwt.Token:
@@ -187,8 +191,8 @@ def _decoded(token: str, keys: dict[str, Any]) -> jwt.Token:
 
 def _json_of(answer: Answer) -> dict[str, Any]:
     if answer.status != 200:
-        raise problems.ProviderUnavailable(f"The identity provider answered {answer.status}.")
+        raise ProviderUnavailable(f"The identity provider answered {answer.status}.")
     try:
         return msgspec.json.decode(answer.body, type=dict[str, Any])
     except msgspec.DecodeError as error:
-        raise problems.ProviderUnavailable("The identity provider's answer is no JSON.") from error
+        raise ProviderUnavailable("The identity provider's answer is no JSON.") from error

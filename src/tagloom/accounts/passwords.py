@@ -12,7 +12,9 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
-from tagloom import limits, problems
+from tagloom.accounts import limits
+from tagloom.accounts.problems import PasswordInvalid, PasswordTooEasy, TooManyAttempts
+from tagloom.ports.problems import StoreCorrupt
 
 # Words of the passwords that people choose most often, beyond the English ones that the estimator knows.
 _WORDS = (
@@ -56,18 +58,18 @@ class Passwords:
         """
         shortest, longest = limits.CHARACTERS_PER_PASSWORD_MIN, limits.CHARACTERS_PER_PASSWORD_MAX
         if not shortest <= len(password) <= longest:
-            raise problems.PasswordInvalid(
+            raise PasswordInvalid(
                 f"A password has {shortest} to {longest} characters; this one has {len(password)}.",
                 field="$.password",
                 characters_min=shortest,
                 characters_max=longest,
             )
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in password):
-            raise problems.PasswordInvalid("The password has a control character.", field="$.password")
+            raise PasswordInvalid("The password has a control character.", field="$.password")
         own = _own_words(email, name, *organizations)
         reason = _easy(_normal(password), own)
         if reason is not None:
-            raise problems.PasswordTooEasy(f"This password is easy to guess. {reason}")
+            raise PasswordTooEasy(f"This password is easy to guess. {reason}")
 
     def hash(self, password: str) -> str:
         """The hash with its parameters and salt. Raises: TooManyAttempts, when too many wait for theirs."""
@@ -88,7 +90,7 @@ class Passwords:
             except VerifyMismatchError:
                 return False
             except (InvalidHashError, VerificationError) as error:
-                raise problems.StoreCorrupt("The hash of a password cannot be read.") from error
+                raise StoreCorrupt("The hash of a password cannot be read.") from error
         return is_bounded and password_hash is not None
 
     def is_outdated(self, password_hash: str) -> bool:
@@ -98,7 +100,7 @@ class Passwords:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         if not self._waiting.acquire(blocking=False):
-            raise problems.TooManyAttempts("Too many people sign in at this moment.", retry_after=1)
+            raise TooManyAttempts("Too many people sign in at this moment.", retry_after=1)
         try:
             with self._working:
                 yield

@@ -8,13 +8,15 @@ from contextlib import suppress
 import msgspec
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom.accounts import limits
 from tagloom.accounts.access_tokens import scopes_of
+from tagloom.accounts.problems import NoOrganization, NotPermitted, SignInNeeded
 from tagloom.base.secrets import hashed, new_id, new_secret
+from tagloom.base.text import printable
 from tagloom.base.times import rfc3339, seconds_of
 from tagloom.ports.population import Control
+from tagloom.ports.problems import OrganizationNotFound, SessionNotFound, SpaceNotFound
 from tagloom.words.model import SCOPES, Account, Event, Membership, Organization, Permission, Scope, Session, Space
-from tagloom.words.tags import printable
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -54,16 +56,16 @@ class SignedIn(msgspec.Struct, frozen=True):
             if each.id == space:
                 if self.may(space, permission):
                     return each
-                raise problems.NotPermitted(
+                raise NotPermitted(
                     f"This needs the permission {permission} in '{each.name}'. An administrator can give it.",
                     permission=permission,
                 )
-        raise problems.SpaceNotFound(f"No space '{printable(space)}' is known.")
+        raise SpaceNotFound(f"No space '{printable(space)}' is known.")
 
     def require_administrator(self) -> None:
         """Raises: NotPermitted."""
         if not self.is_administrator:
-            raise problems.NotPermitted("Only an administrator may do this.", permission="administrator")
+            raise NotPermitted("Only an administrator may do this.", permission="administrator")
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -111,7 +113,7 @@ class Sessions:
         """`find`, for pages that nobody sees unless signed in. Raises: SignInNeeded."""
         found = self.find(secret) if secret else None
         if found is None:
-            raise problems.SignInNeeded("There is no session, or it has ended.")
+            raise SignInNeeded("There is no session, or it has ended.")
         return found
 
     def open(
@@ -130,7 +132,7 @@ class Sessions:
         """
         active = self._active(account.id)
         if not active:
-            raise problems.NoOrganization(
+            raise NoOrganization(
                 "This account is not active in any organization. An administrator can invite or reactivate it."
             )
         now = self._now()
@@ -159,14 +161,14 @@ class Sessions:
         self._control.touch_session(session, session.created_at)
         found = self._signed_in(session)
         if found is None:
-            raise problems.NoOrganization("This account was deactivated at this moment.")
+            raise NoOrganization("This account was deactivated at this moment.")
         return Opened(found, secret)
 
     def end(self, secret: str) -> None:
         """Signs out. An unknown secret is no problem."""
         session = self._control.find_session(hashed(secret))
         if session is not None:
-            with suppress(problems.SessionNotFound):  # Somebody else has just ended it.
+            with suppress(SessionNotFound):  # Somebody else has just ended it.
                 self._control.drop_session(session.account, session.id)
 
     def list_own(self, by: SignedIn) -> tuple[Session, ...]:
@@ -191,7 +193,7 @@ class Sessions:
     def switch(self, by: SignedIn, organization: str) -> SignedIn:
         """Chooses another organization for this session. Raises: OrganizationNotFound, also when it is not theirs."""
         if all(each.organization != organization for each in self._active(by.account.id)):
-            raise problems.OrganizationNotFound(f"No organization '{printable(organization)}' is known.")
+            raise OrganizationNotFound(f"No organization '{printable(organization)}' is known.")
         self._control.put_session_organization(by.session.id, organization)
         return self.renewed(by, organization)
 
@@ -201,7 +203,7 @@ class Sessions:
         session = by.session if organization is None else replace(by.session, organization=organization)
         found = None if account is None else self._signed_in(session)
         if found is None:
-            raise problems.SignInNeeded("The session has ended.")
+            raise SignInNeeded("The session has ended.")
         return found
 
     def _active(self, account: str) -> list[Membership]:

@@ -8,13 +8,25 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom.accounts import limits
 from tagloom.accounts.access_tokens import COMMAND_LINE, DAY_SECONDS, Access, scopes_of
+from tagloom.accounts.problems import NotPermitted
 from tagloom.accounts.sessions import SignedIn
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid
 from tagloom.base.secrets import hashed, new_id, new_secret
 from tagloom.base.slugs import free_slug, parse_name
+from tagloom.base.text import printable
 from tagloom.base.times import rfc3339
 from tagloom.ports.population import Control
+from tagloom.ports.problems import (
+    InvitationNotFound,
+    SpaceNotFound,
+    TeammateExists,
+    TeammateNotFound,
+    TokenNotFound,
+    TooManyTeammates,
+)
 from tagloom.words.emails import email_key, parse_email, split_emails
 from tagloom.words.model import (
     PERMISSIONS,
@@ -30,7 +42,7 @@ from tagloom.words.model import (
     Teammate,
     Token,
 )
-from tagloom.words.tags import printable
+from tagloom.words.problems import EmailInvalid
 
 
 class Operator(msgspec.Struct, frozen=True):
@@ -109,7 +121,7 @@ class Teammates:
         wanted = {} if space is None else {self._space(by, space).id: _closed(permissions)}
         emails = split_emails(addresses)
         if not 1 <= len(emails) <= limits.INVITATIONS_PER_REQUEST_MAX:
-            raise problems.BodyInvalid(
+            raise BodyInvalid(
                 f"Name 1 to {limits.INVITATIONS_PER_REQUEST_MAX} e-mail addresses, not {len(emails)}.",
                 field="$.addresses",
             )
@@ -143,11 +155,11 @@ class Teammates:
             detail = _permissions_told(permissions) | ({"administrator": "yes"} if is_administrator else {})
             told = self._event(by, "invited again" if is_again else "invited", invitation.email, detail)
             self._control.put_invitation(invitation, hashed(secret), [told])
-        except problems.EmailInvalid:
+        except EmailInvalid:
             return InviteOutcome(printable(text), "not an e-mail")
-        except problems.TooManyTeammates:
+        except TooManyTeammates:
             return InviteOutcome(text, "too many")
-        except problems.TeammateExists:
+        except TeammateExists:
             account = self._control.find_account_of(text)
             member = None if account is None else self._control.find_membership(by.organization.id, account.id)
             is_inactive = member is not None and member.state == "inactive"
@@ -170,7 +182,7 @@ class Teammates:
         for each in self._control.list_invitations(by.organization.id):
             if each.id == invitation:
                 return each
-        raise problems.InvitationNotFound("It was accepted, revoked or sent again meanwhile.")
+        raise InvitationNotFound("It was accepted, revoked or sent again meanwhile.")
 
     # What a teammate may. For administrators. All raise TeammateNotFound.
 
@@ -180,7 +192,7 @@ class Teammates:
         membership = self._control.find_membership(by.organization.id, account)
         found = None if membership is None else self._control.find_account(account)
         if membership is None or found is None:
-            raise problems.TeammateNotFound("There is no such teammate.", value=printable(account))
+            raise TeammateNotFound("There is no such teammate.", value=printable(account))
         return Teammate(found, membership)
 
     def set_permissions(self, by: By, account: str, space: str, permissions: Iterable[Permission]) -> Teammate:
@@ -220,7 +232,7 @@ class Teammates:
         """
         teammate = self.get_teammate(by, account)
         if len(self._control.list_memberships(account)) > 1 and not isinstance(by, Operator):
-            raise problems.NotPermitted(
+            raise NotPermitted(
                 "This account belongs to other organizations too. Who runs Tagloom can make the link: "
                 "tagloom teammate reset."
             )
@@ -250,7 +262,7 @@ class Teammates:
         wanted, allowed = frozenset(scopes), self.scopes_allowed(by)
         beyond = [scope for scope in SCOPES if scope in wanted and scope not in allowed]
         if beyond:
-            raise problems.NotPermitted(
+            raise NotPermitted(
                 f"Your permissions do not allow a token with {' and '.join(beyond)}.", scopes=list[str](beyond)
             )
         return self._access.create_token(
@@ -278,7 +290,7 @@ class Teammates:
         """An own one; administrators anybody's. Raises: TokenNotFound."""
         is_bound = isinstance(by, SignedIn) and not by.is_administrator
         if is_bound and all(each.id != token for each in self.list_own_tokens(by)):
-            raise problems.TokenNotFound(f"There is no token '{printable(token)}' of yours.", value=printable(token))
+            raise TokenNotFound(f"There is no token '{printable(token)}' of yours.", value=printable(token))
         self._access.drop_token(by.organization.id, token, actor=by.actor)
 
     # The organization. For administrators.
@@ -336,7 +348,12 @@ class Teammates:
         return self._access.put_catalogue(found, catalogue, actor=by.actor)
 
     def list_events(
-        self, by: By, *, space: str | None = None, before: int | None = None, limit: int = limits.PAGE_ITEMS_DEFAULT
+        self,
+        by: By,
+        *,
+        space: str | None = None,
+        before: int | None = None,
+        limit: int = base_limits.PAGE_ITEMS_DEFAULT,
     ) -> tuple[Event, ...]:
         """What was done to the organization, the newest first; only a space's, only those below the id `before`.
 
@@ -346,7 +363,7 @@ class Teammates:
             by.require_administrator()
         else:
             by.require(space)
-        wanted = max(1, min(limit, limits.PAGE_ITEMS_MAX))
+        wanted = max(1, min(limit, base_limits.PAGE_ITEMS_MAX))
         return self._control.list_events(by.organization.id, space=space, before=before, limit=wanted)
 
     def _space(self, by: By, space: str) -> Space:
@@ -354,7 +371,7 @@ class Teammates:
         for each in self._control.list_spaces(by.organization.id):
             if each.id == space:
                 return each
-        raise problems.SpaceNotFound(f"No space '{printable(space)}' is known.")
+        raise SpaceNotFound(f"No space '{printable(space)}' is known.")
 
     def _event(
         self, by: By, action: str, subject: str, detail: dict[str, str] | None = None, *, space: str | None = None
@@ -375,7 +392,7 @@ def _closed(permissions: Iterable[Permission]) -> tuple[Permission, ...]:
     wanted = set(permissions)
     unknown = sorted(wanted - set(PERMISSIONS))
     if unknown:
-        raise problems.BodyInvalid(f"There is no permission '{printable(unknown[0])}'.", field="$.permissions")
+        raise BodyInvalid(f"There is no permission '{printable(unknown[0])}'.", field="$.permissions")
     return tuple(each for each in PERMISSIONS if each in wanted or (wanted and each == "view"))
 
 
@@ -384,4 +401,4 @@ def _permissions_told(permissions: dict[str, tuple[Permission, ...]]) -> dict[st
 
 
 def _parse_name(name: str) -> str:
-    return parse_name(name, field="$.name", characters_max=limits.CHARACTERS_PER_NAME_MAX)
+    return parse_name(name, field="$.name", characters_max=base_limits.CHARACTERS_PER_NAME_MAX)

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from tagloom import problems
+from tagloom.base.problems import Problem
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class DiskFull(problems.Problem):
+class DiskFull(Problem):
     """The server's disk has no room for the file."""
 
     status = 507

@@ -4,8 +4,9 @@ import re
 import unicodedata
 from collections.abc import Container
 
-from tagloom import limits, problems
-from tagloom.words.tags import printable
+from tagloom.base import limits
+from tagloom.base.problems import BodyInvalid
+from tagloom.base.text import printable
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
@@ -18,7 +19,7 @@ def parse_slug(text: str) -> str:
     """
     if len(text) <= limits.CHARACTERS_PER_SLUG_MAX and SLUG.fullmatch(text):
         return text
-    raise problems.BodyInvalid(
+    raise BodyInvalid(
         f"The id '{printable(text)}' is not 1 to {limits.CHARACTERS_PER_SLUG_MAX} lower-case letters, digits "
         "and inner hyphens.",
         field="$.id",
@@ -59,15 +60,13 @@ def parse_name(text: str, *, field: str, characters_max: int, empty: bool = Fals
     label = "The " + field.rpartition(".")[2].replace("_", " ")
     blank = not text.strip()
     if blank and not empty:
-        raise problems.BodyInvalid(f"{label} must not be blank.", field=field, value=printable(text))
+        raise BodyInvalid(f"{label} must not be blank.", field=field, value=printable(text))
     if len(text) > characters_max:
-        raise problems.BodyInvalid(
+        raise BodyInvalid(
             f"{label} has {len(text)} characters; at most {characters_max} are allowed.",
             field=field,
             value=printable(text),
         )
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
-        raise problems.BodyInvalid(
-            f"{label} has a control character.", field=field, value=printable(text), rule="no controls"
-        )
+        raise BodyInvalid(f"{label} has a control character.", field=field, value=printable(text), rule="no controls")
     return text

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tagloom import problems
-from tagloom.words.tags import printable
+from tagloom.base.problems import BodyInvalid
+from tagloom.base.text import printable
 
 
 def rfc3339(seconds: float) -> str:
@@ -45,7 +45,7 @@ def moment_of(text: str, *, field: str) -> str:
     try:
         return with_milliseconds(utc_of(text))
     except (ValueError, OverflowError) as error:
-        raise problems.BodyInvalid(
+        raise BodyInvalid(
             f"'{printable(text)}' is no time such as 2026-03-01T09:00:00Z, at {field}.", field=field
         ) from error
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from tagloom import problems
 from tagloom.accounts.access_tokens import Access
 from tagloom.accounts.accounts import Accounts
+from tagloom.base.problems import ParameterInvalid
 from tagloom.bootstrap import ORGANIZATION, SPACE, Installation
 from tagloom.cli.import_progress import Wanted, carried, file_format, read_mapping
 from tagloom.cli.installation import administrator_token
@@ -18,7 +18,7 @@ from tagloom.cli.options import installed
 from tagloom.cli.output import say, say_receipt, say_table, tell
 from tagloom.cli.site import LocalSite, TribeDraft
 from tagloom.imports.saved_mappings import Mappings
-from tagloom.sockets import check_free, listening
+from tagloom.server.sockets import check_free, listening
 
 app = typer.Typer()
 
@@ -77,12 +77,12 @@ def demo(
 ) -> None:
     """Load a sample of customers with tags and tribes, and serve it."""
     if (customers is None) != (mapping is None):
-        raise problems.ParameterInvalid("Name both --customers and --mapping, or neither.")
+        raise ParameterInvalid("Name both --customers and --mapping, or neither.")
     customers = customers or example_folder() / "telco" / "telco-customer-churn.csv"
     mapping = mapping or example_folder() / "telco" / "mapping.toml"
     for file in (customers, mapping):
         if not file.exists():
-            raise problems.ParameterInvalid(f"There is no file '{file}'.")
+            raise ParameterInvalid(f"There is no file '{file}'.")
     if serves:
         check_free(host, port)
     with installed(data, create=True) as installation:

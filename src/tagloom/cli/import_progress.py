@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem, all_problems
 from tagloom.cli.interrupts import going_on, say_when_stopped
 from tagloom.cli.site import Bringing, OnRows, Plain, Site
 from tagloom.files import ids_mapping, plain_mapping
@@ -25,9 +26,12 @@ from tagloom.files.json_body import lines_of_json
 from tagloom.files.record_reader import read_records
 from tagloom.imports.folder import chunks_of, compression_at
 from tagloom.imports.lifecycle import import_format_of
+from tagloom.imports.problems import ImportHeld, ImportStateWrong
+from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import ImportFormat
 from tagloom.words.mappings import Encoding, ListColumn, Mapping, TagColumn, parse_mapping, parse_mapping_toml
 from tagloom.words.model import Mode, Receipt, Rejected
+from tagloom.words.problems import MappingInvalid, MirrorEmpty
 from tagloom.words.source_addresses import Remote, parse_address
 from tagloom.words.tags import parse_tag
 
@@ -101,18 +105,18 @@ def file_format(file: Path | Remote, named: str | None) -> FileFormat:
         for known in get_args(FileFormat):
             if named == known:
                 return known  # type: ignore[no-any-return]  # One of its own values.
-        raise problems.ParameterInvalid(f"--format is one of {', '.join(get_args(FileFormat))}, not '{named}'.")
+        raise ParameterInvalid(f"--format is one of {', '.join(get_args(FileFormat))}, not '{named}'.")
     name = name_of(file)
     if file == STANDARD_INPUT:
-        raise problems.ParameterInvalid("Standard input has no name that tells its format; name its --format.")
+        raise ParameterInvalid("Standard input has no name that tells its format; name its --format.")
     if name.lower().endswith(".json"):
         return "json"
     if name.lower().endswith(".txt"):
-        raise problems.ParameterInvalid(f"'{name}' does not say what it is; name its --format.")
+        raise ParameterInvalid(f"'{name}' does not say what it is; name its --format.")
     try:
         return import_format_of(name)
-    except problems.BodyInvalid as problem:
-        raise problems.ParameterInvalid(f"{problem.detail.rstrip('.')}; name its --format.") from problem
+    except BodyInvalid as problem:
+        raise ParameterInvalid(f"{problem.detail.rstrip('.')}; name its --format.") from problem
 
 
 @contextmanager
@@ -150,7 +154,7 @@ def carried(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> I
 def _fetched(site: Site, wanted: Wanted, remote: Remote, on_bytes: OnBytes) -> str:
     """The id of an import whose file has been fetched. Raises: what fetching raises; then nothing is left."""
     if (wanted.user_column, wanted.visitor_column, wanted.tag_column) != _PLAIN_COLUMNS and wanted.mapping is None:
-        raise problems.ParameterInvalid("Of an address the columns are named by a --mapping.", parameter="mapping")
+        raise ParameterInvalid("Of an address the columns are named by a --mapping.", parameter="mapping")
     seen = 0
 
     def on_size(size: int) -> None:
@@ -203,26 +207,26 @@ def _through(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
             case "held", hold:
                 site.ask_import(id, "cancel")
                 if hold == "source-empty":
-                    raise problems.MirrorEmpty(f"{run['detail']} Here that is --allow-empty. Nothing was applied.")
+                    raise MirrorEmpty(f"{run['detail']} Here that is --allow-empty. Nothing was applied.")
                 remedy = " Here that is --allow-unreadable." if hold == "lines-unreadable" else ""
-                raise problems.ImportHeld(f"{run['detail']}{remedy} Nothing was applied.")
+                raise ImportHeld(f"{run['detail']}{remedy} Nothing was applied.")
             case _:
                 raise _problem_of(run)
 
 
-def _problem_of(run: Plain) -> problems.Problem:
+def _problem_of(run: Plain) -> Problem:
     """Why an import did not get to its end."""
     versions = run["tally"]["versions"]
     stays = f" Applied before, and still there: versions {', '.join(map(str, versions))}." if versions else ""
     detail = (run["detail"] or f"The import is {run['state']}.") + stays
-    known = {each.slug(): each for each in problems.all_problems()}
-    return known.get(run["problem"] or "", problems.ImportStateWrong)(detail)
+    known = {each.slug(): each for each in all_problems()}
+    return known.get(run["problem"] or "", ImportStateWrong)(detail)
 
 
 def _carried(site: Site, wanted: Wanted, run: Plain) -> Carried:
     warnings = tuple((run["plan"] or {}).get("warnings", ()))
     rows = run["rows_total"]
-    rejected = tuple(islice(site.list_rejected(str(run["id"])), limits.REJECTED_PER_RECEIPT_MAX))
+    rejected = tuple(islice(site.list_rejected(str(run["id"])), ports_limits.REJECTED_PER_RECEIPT_MAX))
     if wanted.is_trial:
         receipt = msgspec.convert(run["plan"]["foreseen"]["receipt"], Receipt)
         receipt = msgspec.structs.replace(receipt, dry_run=True, rejected=rejected)
@@ -250,7 +254,7 @@ def _carried(site: Site, wanted: Wanted, run: Plain) -> Carried:
 def written_rejected(site: Site, id: str) -> Iterator[list[Rejected]]:
     """All rejected lines of an import, some at a time."""
     lines = site.list_rejected(id)
-    while some := list(islice(lines, limits.REJECTED_PER_RECEIPT_MAX)):
+    while some := list(islice(lines, ports_limits.REJECTED_PER_RECEIPT_MAX)):
         yield some
 
 
@@ -267,7 +271,7 @@ def regular_file(file: Path) -> Iterator[Path]:
         copy = Path(folder, name_of(file))
         reading = nullcontext(sys.stdin.buffer) if file == STANDARD_INPUT else file.open("rb")
         with reading as source, copy.open("wb") as target:
-            while chunk := source.read(limits.UPLOAD_CHUNK_BYTES):
+            while chunk := source.read(base_limits.UPLOAD_CHUNK_BYTES):
                 target.write(chunk)
         yield copy
 
@@ -318,7 +322,7 @@ def _bringing(wanted: Wanted, path: Path | None) -> Bringing:
     mapping, kept = None, None
     if wanted.tag is not None:
         if wanted.mapping is not None:
-            raise problems.ParameterInvalid("Name a --mapping or a --tag, not both.", parameter="tag")
+            raise ParameterInvalid("Name a --mapping or a --tag, not both.", parameter="tag")
         mapping = replace(
             ids_mapping(parse_tag(wanted.tag), wanted.user_column, wanted.visitor_column), encoding=wanted.encoding
         )
@@ -329,7 +333,7 @@ def _bringing(wanted: Wanted, path: Path | None) -> Bringing:
     else:
         kept = wanted.mapping
     return Bringing(
-        name=wanted.name[: limits.CHARACTERS_PER_SOURCE_MAX],
+        name=wanted.name[: base_limits.CHARACTERS_PER_SOURCE_MAX],
         format=format,
         mode=wanted.mode,
         under=wanted.under or "",
@@ -348,7 +352,7 @@ def read_mapping(file: Path) -> Mapping:
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise problems.MappingInvalid(f"{file.name} is no text in UTF-8.", value=file.name) from error
+        raise MappingInvalid(f"{file.name} is no text in UTF-8.", value=file.name) from error
     return parse_mapping(text) if file.suffix.lower() == ".json" else parse_mapping_toml(text, file.name)
 
 

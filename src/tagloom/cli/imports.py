@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
 from tagloom.cli.import_progress import (
     STANDARD_INPUT,
     Carried,
@@ -157,7 +157,7 @@ def _end(
 
 def _is_lowered(normalize: str | None) -> bool:
     if normalize not in (None, "lowercase"):
-        raise problems.ParameterInvalid(f"--normalize takes only 'lowercase', not '{normalize}'.")
+        raise ParameterInvalid(f"--normalize takes only 'lowercase', not '{normalize}'.")
     return normalize == "lowercase"
 
 
@@ -189,7 +189,7 @@ def _source(text: str, secret: str | None) -> Path | Remote:
         return STANDARD_INPUT
     path = Path(text)
     if secret is not None:
-        raise problems.ParameterInvalid("--secret opens an address; a file needs none.", parameter="secret")
+        raise ParameterInvalid("--secret opens an address; a file needs none.", parameter="secret")
     if not path.exists() or path.is_dir():
         says = "is a directory" if path.is_dir() else "does not exist"
         raise typer.BadParameter(f"File '{text}' {says}.", param_hint="'FILE'")
@@ -200,14 +200,14 @@ def _mode(text: str) -> Mode:
     for mode in get_args(Mode):
         if text == mode:
             return mode  # type: ignore[no-any-return]  # One of its own values.
-    raise problems.ParameterInvalid(f"--mode is one of {', '.join(get_args(Mode))}, not '{text}'.")
+    raise ParameterInvalid(f"--mode is one of {', '.join(get_args(Mode))}, not '{text}'.")
 
 
 def _encoding(text: str) -> Encoding:
     for encoding in get_args(Encoding):
         if text.lower().replace("cp1252", "windows-1252") == encoding:
             return encoding  # type: ignore[no-any-return]  # One of its own values.
-    raise problems.ParameterInvalid(f"--encoding is one of {', '.join(get_args(Encoding))}, not '{text}'.")
+    raise ParameterInvalid(f"--encoding is one of {', '.join(get_args(Encoding))}, not '{text}'.")
 
 
 def _say(wanted: Wanted, found: Carried, *, is_plan: bool, as_json: bool) -> None:

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from tagloom import problems
 from tagloom.accounts.access_tokens import Access
+from tagloom.base.problems import ParameterInvalid
 from tagloom.bootstrap import ORGANIZATION, SPACE, Installation, backup, check, copy_installation
 from tagloom.cli.options import DataOption, JsonOption, installed
 from tagloom.cli.output import progress, say, say_json, say_table, tell
+from tagloom.server.sockets import check_free, check_neighbour, listening
 from tagloom.services import make_loom
 from tagloom.settings import parse_database_url
-from tagloom.sockets import check_free, check_neighbour, listening
 from tagloom.words.expiry import DAY, span_seconds
 from tagloom.words.model import SCOPES, Scope, Token
 
@@ -89,7 +89,7 @@ def parse_days(text: str) -> int:
     """`90d` or `90`: a number of days."""
     seconds = span_seconds(f"{text}d" if text.isdigit() else text)
     if seconds is None or seconds % DAY:
-        raise problems.ParameterInvalid(f"--expires is a number of days such as 90d, not '{text}'.")
+        raise ParameterInvalid(f"--expires is a number of days such as 90d, not '{text}'.")
     return seconds // DAY
 
 
@@ -98,7 +98,7 @@ def parse_scopes(text: str) -> tuple[Scope, ...]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in SCOPES]
     if unknown or not names:
-        raise problems.ParameterInvalid(
+        raise ParameterInvalid(
             f"--scopes takes some of {', '.join(SCOPES)}; unknown: {', '.join(unknown) or 'none given'}."
         )
     return tuple(scope for scope in SCOPES if scope in names)

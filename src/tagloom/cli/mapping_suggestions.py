@@ -8,14 +8,15 @@ from typing import Any, assert_never
 
 import typer
 
-from tagloom import problems
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
 from tagloom.cli.import_progress import FileFormat, Wanted
 from tagloom.cli.output import complain, warn
 from tagloom.files.json_body import lines_of_json
+from tagloom.files.problems import ColumnsInvalid
 from tagloom.imports.folder import chunks_of, compression_at
 from tagloom.imports.mapping_inference import Proposal, ReadRow, beginning_in, beginning_of, propose
 from tagloom.words.mappings import BandsColumn, Column, FlagColumn, ListColumn, TagColumn, ValueColumn
-from tagloom.words.tags import printable
 
 _PLAIN = "user"
 # What a mapping says by itself, and the token, which is not repeated on a screen.
@@ -36,7 +37,7 @@ def explained(wanted: Wanted, context: typer.Context) -> Iterator[None]:
     """While the block lasts, a file without the plain columns ends the command with what could read it."""
     try:
         yield
-    except problems.ColumnsInvalid as problem:
+    except ColumnsInvalid as problem:
         lines = suggestions(wanted, context)
         if not lines:
             raise
@@ -56,7 +57,7 @@ def suggestions(wanted: Wanted, context: typer.Context, *, is_rejected: bool = F
     user = None if wanted.user_column == _PLAIN else wanted.user_column
     try:
         proposal = proposal_for(wanted.file, wanted.format, user=user)
-    except problems.Problem:
+    except Problem:
         # What is wrong with the file is said by whoever imported it.
         return []
     if is_rejected and not _lacks_plain_columns(seen.column for seen in proposal.columns):

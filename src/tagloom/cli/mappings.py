@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
 from tagloom.cli.import_progress import file_format, read_mapping, regular_file
 from tagloom.cli.mapping_suggestions import proposal_for
 from tagloom.cli.options import EnvironmentOption, FormatOption, JsonOption, SpaceOption, TokenOption
@@ -92,7 +92,7 @@ def propose_mapping(
     """
     if _is_draft(file):
         if url is None:
-            raise problems.ParameterInvalid(f"'{file}' is a sync's draft, whose source a server reads: give --url.")
+            raise ParameterInvalid(f"'{file}' is a sync's draft, whose source a server reads: give --url.")
         with server_at(url, token, space, environment) as client:
             draft = parse_draft(file.read_bytes())
             proposal = msgspec.to_builtins(client.propose_source_mapping(msgspec.to_builtins(draft.source)))

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tagloom import problems
+from tagloom.base.problems import Problem
 
 out = Console(highlight=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
@@ -148,7 +148,7 @@ def _wrapped(text: str, width: int) -> list[str]:
     return [part for line in lines for part in (chop_cells(line, width) if cell_len(line) > width else [line])]
 
 
-def complain(problem: problems.Problem) -> None:
+def complain(problem: Problem) -> None:
     """What went wrong, and the remedy where there is one."""
     err.print(f"[bold red]{escape(problem.title())}[/] {escape(problem.detail)}")
     suggestion = problem.members.get("suggestion")

@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-from tagloom import problems
+from tagloom.base.problems import Problem
 from tagloom.cli.site import Bringing, ExportKind, OnRows, Plain, TribeDraft, Verb, plain
 from tagloom.people import export as exports
 from tagloom.ports.imports import FETCHED, WORKED_ON
 from tagloom.tagging.undo import Chosen
 from tagloom.words.model import Mode, Person, Rejected, TribeMode
+from tagloom.words.problems import RuleInvalid
 from tagloom.words.source_addresses import Remote
 from tagloom_client import ProblemError, Tagloom, TagloomError
 
@@ -160,7 +161,7 @@ class RemoteSite:
         try:
             rule = msgspec.json.decode(draft.rule)
         except msgspec.DecodeError as error:
-            raise problems.RuleInvalid(f"The rule is not JSON: {error}.") from error
+            raise RuleInvalid(f"The rule is not JSON: {error}.") from error
         with told():
             made = self._client.create_tribe(
                 draft.name,
@@ -210,7 +211,7 @@ class RemoteSite:
         return {name: shown[name] for name in ("retention", "horizon", "forgets")}
 
 
-class ServerRefused(problems.Problem):
+class ServerRefused(Problem):
     """The server refused."""
 
     def __init__(self, error: ProblemError) -> None:
@@ -218,7 +219,7 @@ class ServerRefused(problems.Problem):
         super().__init__(error.detail or str(error), **members)
 
 
-class ServerUnreachable(problems.Problem):
+class ServerUnreachable(Problem):
     """The server does not answer."""
 
     status = 503

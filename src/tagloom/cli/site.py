@@ -12,10 +12,10 @@ from typing import Any, Literal, Protocol, assert_never
 
 import msgspec
 
-from tagloom import problems
 from tagloom.bootstrap import Installation
 from tagloom.history.as_of import version_as_of
 from tagloom.imports.lifecycle import How
+from tagloom.imports.problems import ImportStateWrong
 from tagloom.people import export as exports
 from tagloom.ports.imports import FETCHED, WORKED_ON, ImportFormat
 from tagloom.services import make_loom
@@ -131,7 +131,7 @@ class LocalSite:
                     time.sleep(_SECONDS_BETWEEN_LOOKS if is_done else 0)
             except BaseException:
                 loom.fetcher.stop()
-                with suppress(problems.ImportStateWrong):
+                with suppress(ImportStateWrong):
                     loom.imports.cancel(environment, run.id, by=_ACTOR)
                 loom.imports.drop(environment, run.id)
                 raise

@@ -10,12 +10,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from tagloom import problems
+from tagloom.base.problems import BodyInvalid
 from tagloom.cli.options import EnvironmentOption, JsonOption, SpaceOption, TokenOption, token_for
 from tagloom.cli.output import err, say_json, say_table, tell
 from tagloom.cli.remote_site import told
 from tagloom.ports.imports import ASKING
 from tagloom.syncs.definitions import parse_draft
+from tagloom.syncs.problems import SyncInvalid
 from tagloom.syncs.singer import Tap
 from tagloom_client import Tagloom
 from tagloom_client.models import Import, Sync, SyncRun
@@ -221,9 +222,7 @@ def push_singer(
         for name, count in tap.passed_over.items():
             err.print(f"{count:,} records of '{name}' were passed over.", markup=False)
         if not tap.records_count:
-            raise problems.BodyInvalid(
-                "The tap gave no record, so nothing was pushed. Look at what it wrote to standard error."
-            )
+            raise BodyInvalid("The tap gave no record, so nothing was pushed. Look at what it wrote to standard error.")
         doubt = _doubt(tap) if client.get_sync(sync).draft.get("mode", "mirror") == "mirror" else None
         run = client.push_records(sync, tap.records(), asks_first=asks_first or doubt is not None)
     err.print(f"Run {run.id} of {sync} has begun with {tap.records_count:,} records.", markup=False)
@@ -277,7 +276,7 @@ def _held(client: Tagloom, sync: str) -> SyncRun:
     """The newest run, which waits to be approved. Raises: SyncInvalid."""
     run = next(iter(client.list_sync_runs(sync, limit=1)), None)
     if run is None or run.state != "held" or run.import_id is None:
-        raise problems.SyncInvalid(f"No run of '{sync}' is held.")
+        raise SyncInvalid(f"No run of '{sync}' is held.")
     return run
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
 from tagloom.cli.options import (
     DataOption,
     EnvironmentOption,
@@ -44,7 +44,7 @@ def tag_person(
     """Add tags to a person, or remove them."""
     mode: Mode = "remove" if remove else "add"
     if remove and (ttl or expires_at):
-        raise problems.ParameterInvalid("--ttl and --expires-at are for tags that are given.")
+        raise ParameterInvalid("--ttl and --expires-at are for tags that are given.")
     with at_site(data, url, token, space, environment) as site:
         receipt = site.change_tags(person_of(person, is_visitor=visitor), mode, tags, expires_at=expires_at, ttl=ttl)
     if as_json:
@@ -126,7 +126,7 @@ def undo_versions(
     """Undo versions as one new version; what others changed since is left alone."""
     chosen = Chosen(versions=versions or None, actor=actor, source=source, since=since, until=until)
     if (versions and (actor or source or since or until)) or not (versions or actor or source):
-        raise problems.ParameterInvalid("Name versions; or --actor or --source, and --from and --until if you like.")
+        raise ParameterInvalid("Name versions; or --actor or --source, and --from and --until if you like.")
     with at_site(data, url, token, space, environment) as site:
         receipt = site.undo(chosen, dry_run=dry_run, override=override)
     if as_json:

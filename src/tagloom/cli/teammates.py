@@ -5,13 +5,15 @@ from typing import Annotated, Any, get_args
 import msgspec
 import typer
 
-from tagloom import problems
 from tagloom.accounts.access_tokens import Access
 from tagloom.accounts.teammates import InviteOutcome, Operator, Teammates
+from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.bootstrap import ORGANIZATION, SPACE, Installation
 from tagloom.cli.options import DataOption, JsonOption, installed
 from tagloom.cli.output import say, say_json, say_table
+from tagloom.ports.problems import OrganizationNotFound, TeammateExists, TeammateNotFound, TooManyTeammates
 from tagloom.words.model import PERMISSIONS, Permission, Teammate
+from tagloom.words.problems import EmailInvalid
 
 app = typer.Typer()
 teammate_app = typer.Typer(help="Teammates: list, invite, reset a password.", no_args_is_help=True)
@@ -25,14 +27,14 @@ def acting(installation: Installation, organization: str) -> tuple[Teammates, Op
     for each in installation.control.list_organizations():
         if each.id == organization:
             return Teammates(installation.control, Access(installation.control)), Operator(each)
-    raise problems.OrganizationNotFound(f"There is no organization '{organization}'.", value=organization)
+    raise OrganizationNotFound(f"There is no organization '{organization}'.", value=organization)
 
 
 def parse_permissions(names: list[str] | None) -> tuple[Permission, ...]:
     """Those that --permission names; view, when it names none."""
     unknown = [name for name in names or () if name not in get_args(Permission)]
     if unknown:
-        raise problems.ParameterInvalid(f"--permission is one of {', '.join(PERMISSIONS)}, not '{unknown[0]}'.")
+        raise ParameterInvalid(f"--permission is one of {', '.join(PERMISSIONS)}, not '{unknown[0]}'.")
     return tuple(each for each in PERMISSIONS if each in (names or ["view"]))
 
 
@@ -107,14 +109,14 @@ def invite(
     say(f"  <the console's address>{path}")
 
 
-def _refused(outcome: InviteOutcome) -> problems.Problem:
+def _refused(outcome: InviteOutcome) -> Problem:
     match outcome.outcome:
         case "not an e-mail":
-            return problems.EmailInvalid(f"'{outcome.email}' is not an e-mail address.")
+            return EmailInvalid(f"'{outcome.email}' is not an e-mail address.")
         case "too many":
-            return problems.TooManyTeammates("The organization is full.")
+            return TooManyTeammates("The organization is full.")
         case _:
-            return problems.TeammateExists(f"'{outcome.email}' is an {outcome.outcome}.")
+            return TeammateExists(f"'{outcome.email}' is an {outcome.outcome}.")
 
 
 @teammate_app.command("reset")
@@ -129,7 +131,7 @@ def reset(
         teammates, operator = acting(installation, organization)
         account = installation.control.find_account_of(email)
         if account is None:
-            raise problems.TeammateNotFound(f"Nobody here has the e-mail '{email}'.", value=email)
+            raise TeammateNotFound(f"Nobody here has the e-mail '{email}'.", value=email)
         secret = teammates.new_reset(operator, account.id)
     path = f"/reset?link={secret}"
     if as_json:

@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 import typer
 from rich.markup import escape
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
 from tagloom.cli.options import (
     AsOfOption,
     DataOption,
@@ -24,6 +24,7 @@ from tagloom.cli.options import (
 from tagloom.cli.output import say, say_json, say_receipt, say_table, tell
 from tagloom.cli.site import ExportKind, TribeDraft
 from tagloom.people.export import ExportFormat
+from tagloom.ports.problems import PersonNotFound
 from tagloom.words.model import Audience, TribeMode
 
 app = typer.Typer()
@@ -49,7 +50,7 @@ def show_person(
         found = site.find_person(who, as_of=as_of)
         decision = site.decide(who) if found and as_of is None else None
     if found is None:
-        raise problems.PersonNotFound(f"There is no {who.kind} '{person}' in {space}/{environment}.")
+        raise PersonNotFound(f"There is no {who.kind} '{person}' in {space}/{environment}.")
     if as_json:
         say_json(found if decision is None else found | {name: decision[name] for name in ("tribes", "because")})
         return
@@ -125,7 +126,7 @@ def create_tribe(
 ) -> None:
     """Create a tribe."""
     if audience not in get_args(Audience):
-        raise problems.ParameterInvalid(f"--audience is one of {', '.join(get_args(Audience))}, not '{audience}'.")
+        raise ParameterInvalid(f"--audience is one of {', '.join(get_args(Audience))}, not '{audience}'.")
     draft = TribeDraft(
         name=name,
         rule=rule,
@@ -173,7 +174,7 @@ def tag_members(
 ) -> None:
     """Give everybody in a tribe a tag as one batch, take it, or freeze the tribe as a tag."""
     if remove and freeze:
-        raise problems.ParameterInvalid("Name --remove or --freeze, not both.")
+        raise ParameterInvalid("Name --remove or --freeze, not both.")
     mode: TribeMode = "remove" if remove else "freeze" if freeze else "add"
     with at_site(data, url, token, space, environment) as site:
         receipt = site.tag_tribe(tribe, tag, mode, dry_run=dry_run)
@@ -198,11 +199,11 @@ def export(
 ) -> None:
     """Write the people of a tribe or tag, or every tagging."""
     if kind not in get_args(ExportKind) or format not in get_args(ExportFormat):
-        raise problems.ParameterInvalid("Export a tribe, a tag or taggings, as csv, ndjson or parquet.")
+        raise ParameterInvalid("Export a tribe, a tag or taggings, as csv, ndjson or parquet.")
     if (name is None) != (kind == "taggings"):
-        raise problems.ParameterInvalid("A tribe or a tag needs its name, and taggings have none.")
+        raise ParameterInvalid("A tribe or a tag needs its name, and taggings have none.")
     if as_of is not None and kind == "taggings":
-        raise problems.ParameterInvalid("Taggings are exported as they are now; --as-of is for a tribe or a tag.")
+        raise ParameterInvalid("Taggings are exported as they are now; --as-of is for a tribe or a tag.")
     with at_site(data, url, token, space, environment) as site:
         chunks = site.export(kind, name or "", format, as_of=as_of)  # type: ignore[arg-type]  # Checked above.
         if out is None:

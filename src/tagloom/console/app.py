@@ -6,10 +6,10 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from tagloom import problems
 from tagloom.console.framework.handlers import Door, PageRoute
 from tagloom.console.framework.rendering import Renderer
 from tagloom.console.routes import PAGES
+from tagloom.server.problems import RouteNotFound
 from tagloom.services import Loom
 
 
@@ -28,7 +28,7 @@ class Assets(StaticFiles):
         try:
             return await super().get_response(path, scope)
         except HTTPException as error:
-            raise problems.RouteNotFound("There is no such asset.") from error
+            raise RouteNotFound("There is no such asset.") from error
 
 
 def console_routes(loom: Loom, *, public_url: str | None = None) -> list[BaseRoute]:

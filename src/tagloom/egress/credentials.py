@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tagloom import problems
+from tagloom.egress.problems import SourceUnreadable
 from tagloom.words.source_addresses import Address, AddressRefused, Scheme, parse_address
 
 
@@ -92,11 +92,11 @@ def parse_key(text: str, name: str, address: Address) -> AnyKey:
         key = msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError as error:
         field = str(error).partition(" - at `")[2].rstrip("`") or "$"
-        raise problems.SourceUnreadable(
+        raise SourceUnreadable(
             f"The secret '{name}' is none for {address.scheme}://, at {field}; see docs/sources.md.", value=name
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise problems.SourceUnreadable(f"The secret '{name}' is no JSON object.", value=name) from None
+        raise SourceUnreadable(f"The secret '{name}' is no JSON object.", value=name) from None
     if not key.place or not address.lies_in(parse_address(key.place)):
         raise AddressRefused(
             f"The secret '{name}' is not for {address.shown}; it says itself what it is `for`.", value=name

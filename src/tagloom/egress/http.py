@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from tagloom import limits, problems
 from tagloom.base.tracing import span
+from tagloom.egress import limits
 from tagloom.egress.guard import Guard
+from tagloom.egress.problems import SourceUnreadable
 
 Headers = Mapping[str, str]
 
@@ -138,7 +139,7 @@ class Egress:
                     raise NoAnswer(destination.failure)
                 try:
                     return self._called(method, url, headers, content, seconds, bytes_max)
-                except (NoAnswer, problems.SourceUnreadable) as error:
+                except (NoAnswer, SourceUnreadable) as error:
                     destination.failure = str(error)
                     destination.failed_until = monotonic() + limits.EGRESS_FAILURE_SECONDS
                     raise

@@ -6,12 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
+from tagloom.egress import limits
 from tagloom.egress.credentials import AnyKey, AzureKey, GcsKey, S3Key, SftpKey, of_kind, shown_values
 from tagloom.egress.guard import Guard
+from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remote_file import Opened, moment_of
 from tagloom.words.source_addresses import Address, AddressRefused, ExtraMissing, Scheme
-from tagloom.words.tags import printable
 
 # The extra of the package that each scheme needs, and the module by which it is known to be there.
 EXTRAS: dict[Scheme, str] = {"s3": "s3", "gs": "gcs", "az": "azure", "abfs": "azure", "sftp": "sftp"}
@@ -204,14 +207,14 @@ def _chunks(
                 # that nothing is left asking when nobody reads on.
                 asked = place + _AHEAD_BYTES
                 file.prefetch(min(asked, before[2]))
-            chunk = file.read(limits.UPLOAD_CHUNK_BYTES)
+            chunk = file.read(base_limits.UPLOAD_CHUNK_BYTES)
             if not chunk:
                 break
             place += len(chunk)
             yield chunk
         after = _facts(filesystem, path)
     if after != before:
-        raise problems.SourceUnreadable(f"{address.shown} changed while it was read; fetch it again.")
+        raise SourceUnreadable(f"{address.shown} changed while it was read; fetch it again.")
 
 
 @contextmanager
@@ -219,16 +222,14 @@ def translated(address: Address, key: AnyKey | None) -> Iterator[None]:
     """What a library says of a place as a problem, without what a key holds and without any query."""
     try:
         yield
-    except (problems.Problem, GeneratorExit):
+    except (Problem, GeneratorExit):
         raise
     except FileNotFoundError as error:
-        raise problems.SourceUnreadable(f"There is no file at {address.shown}.") from error
+        raise SourceUnreadable(f"There is no file at {address.shown}.") from error
     except Exception as error:
         # Each library has errors of its own, and an install need not have the library.
         said = (str(error).strip().splitlines() or [""])[0]
         for value in shown_values(key):
             said = said.replace(value, "…")
-        said = re.sub(r"\?\S+", "?…", said)[: limits.VALUE_CHARACTERS_MAX]
-        raise problems.SourceUnreadable(
-            f"{address.shown} cannot be read: {type(error).__name__}: {printable(said)}"
-        ) from None
+        said = re.sub(r"\?\S+", "?…", said)[: base_limits.VALUE_CHARACTERS_MAX]
+        raise SourceUnreadable(f"{address.shown} cannot be read: {type(error).__name__}: {printable(said)}") from None

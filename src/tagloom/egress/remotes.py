@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from tagloom import limits, problems
+from tagloom.base.problems import BodyTooLarge
+from tagloom.egress import limits
 from tagloom.egress.credentials import AnyKey, WebKey, of_kind, parse_key
 from tagloom.egress.guard import Guard
 from tagloom.egress.object_stores import filesystem_class, list_objects, open_object, path_of
 from tagloom.egress.policy import Reach
+from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remote_file import Opened
 from tagloom.egress.web_files import open_web
+from tagloom.ports import limits as ports_limits
 from tagloom.words.source_addresses import WEB, Address, AddressRefused, Remote, parse_address
 
 
@@ -56,10 +59,10 @@ class Remotes:
             else open_object(address, key, self._guard, self._home(organization))
         )
         with opening as opened:
-            if opened.size is not None and opened.size > limits.IMPORT_BYTES_MAX:
-                raise problems.BodyTooLarge(
-                    f"A file has {limits.IMPORT_BYTES_MAX:,} bytes at most, and {address.shown} has {opened.size:,}.",
-                    bytes_max=limits.IMPORT_BYTES_MAX,
+            if opened.size is not None and opened.size > ports_limits.IMPORT_BYTES_MAX:
+                raise BodyTooLarge(
+                    f"{address.shown} has {opened.size:,} bytes; {ports_limits.IMPORT_BYTES_MAX:,} are allowed.",
+                    bytes_max=ports_limits.IMPORT_BYTES_MAX,
                 )
             yield opened._replace(chunks=_in_time(address, opened.chunks))
 
@@ -74,7 +77,7 @@ class Remotes:
         key = self._key(organization, remote, address)
         found = list_objects(address, key, self._guard, self._home(organization))
         if not 0 < len(found) <= limits.URL_FILES_MAX:
-            raise problems.SourceUnreadable(
+            raise SourceUnreadable(
                 f"{address.shown} matches {len(found):,} files; 1 to {limits.URL_FILES_MAX:,} are read at once."
             )
         return tuple(Remote(url=_url(address, each), secret=remote.secret) for each in found)
@@ -99,9 +102,7 @@ def _in_time(address: Address, chunks: Iterator[bytes]) -> Iterator[bytes]:
     began = time.monotonic()
     for chunk in chunks:
         if time.monotonic() - began > limits.FETCH_SECONDS_MAX:
-            raise problems.SourceUnreadable(
-                f"{address.shown} took longer than {limits.FETCH_SECONDS_MAX:,} seconds to come."
-            )
+            raise SourceUnreadable(f"{address.shown} took longer than {limits.FETCH_SECONDS_MAX:,} seconds to come.")
         yield chunk
 
 

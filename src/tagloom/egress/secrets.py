@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from tagloom import problems
-from tagloom.words.tags import printable
+from tagloom.base.text import printable
+from tagloom.egress.problems import SourceUnreadable
 
 # No hyphen follows another, so that no two pairs of names have one variable.
 NAME = re.compile(r"(?=.{1,64}$)[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -25,7 +25,7 @@ class Secrets:
         Raises: SourceUnreadable, which names the places and not the secret.
         """
         if not NAME.fullmatch(name):
-            raise problems.SourceUnreadable(
+            raise SourceUnreadable(
                 f"'{printable(name)}' names no secret.",
                 value=printable(name),
                 rule="lower-case letters, digits, hyphens",
@@ -39,9 +39,9 @@ class Secrets:
                 with file.open(encoding="utf-8") as opened:
                     return opened.read(_BYTES_MAX).strip()
             except (OSError, UnicodeDecodeError) as error:
-                raise problems.SourceUnreadable(f"The file of the secret '{name}' cannot be read.") from error
+                raise SourceUnreadable(f"The file of the secret '{name}' cannot be read.") from error
         places = variable if file is None else f"{variable}, nor a file {file}"
-        raise problems.SourceUnreadable(f"The server has no variable {places} for the secret '{name}'.", value=name)
+        raise SourceUnreadable(f"The server has no variable {places} for the secret '{name}'.", value=name)
 
 
 def variable_of(organization: str, name: str) -> str:

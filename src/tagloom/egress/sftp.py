@@ -7,7 +7,7 @@ from typing import Any
 
 import paramiko
 
-from tagloom import limits
+from tagloom.egress import limits
 from tagloom.egress.credentials import SftpKey
 from tagloom.egress.guard import Guard
 from tagloom.words.source_addresses import Address, AddressRefused

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from urllib.parse import quote, urlencode, urljoin
 
-from tagloom import limits, problems
+from tagloom.egress import limits
 from tagloom.egress.credentials import WebKey
 from tagloom.egress.guard import Guard
 from tagloom.egress.http import Connections, NoAnswer, Response
+from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remote_file import Opened, moment_of
 from tagloom.words.source_addresses import WEB, Address, AddressRefused, Scheme, parse_address
 
@@ -34,7 +35,7 @@ def open_web(
                     yield _opened(address, response)
                     return
                 url = urljoin(url, _location(response)).partition("#")[0]
-    raise problems.SourceUnreadable(f"{address.shown} leads on more than {limits.FETCH_REDIRECTS_MAX} times.")
+    raise SourceUnreadable(f"{address.shown} leads on more than {limits.FETCH_REDIRECTS_MAX} times.")
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def _asked(connections: Connections, address: Address, url: str, key: WebKey) ->
 
 def _opened(address: Address, response: Response) -> Opened:
     if response.status != 200:
-        raise problems.SourceUnreadable(f"{address.shown} answers {response.status}.", value=str(response.status))
+        raise SourceUnreadable(f"{address.shown} answers {response.status}.", value=str(response.status))
     length = response.headers.get("content-length", "")
     return Opened(
         etag=response.headers.get("etag"),
@@ -79,4 +80,4 @@ def _translated(address: Address) -> Iterator[None]:
     try:
         yield
     except NoAnswer as error:
-        raise problems.SourceUnreadable(f"{address.shown} {error}.") from error
+        raise SourceUnreadable(f"{address.shown} {error}.") from error

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from tagloom.limits import ORDINALS_PER_CHUNK
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
 
 __all__ = [
     "BitMap",

@@ -6,10 +6,10 @@ from itertools import groupby
 import msgspec
 import numpy as np
 
-from tagloom import problems
 from tagloom.engine.bitmaps import BitMap, bitmap_of, from_bytes
 from tagloom.engine.keys.directory import unpack_keys, unpack_page
 from tagloom.engine.keys.hashing import KeyHash
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.state.dictionary import FACTS
 from tagloom.engine.storage import (
     ChunkChange,
@@ -24,8 +24,8 @@ from tagloom.engine.storage import (
 )
 from tagloom.engine.write.draft import as_today, row_state
 from tagloom.engine.write.exclusive_branches import broken_branches
-from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.words.model import Receipt
+from tagloom.words.problems import TagProblem
 from tagloom.words.tags import branches_above, parse_tag
 
 
@@ -187,7 +187,7 @@ def _dictionary_is_the_fold_of_its_entries(snapshot: Snapshot, rows: dict[int, R
         try:
             if parse_tag(row.path) != row.path:
                 yield f"the path '{row.path}' is not in form NFC"
-        except problems.TagProblem as problem:
+        except TagProblem as problem:
             yield f"the path of tag {row.id} is none: {problem.detail}"
         for prefix in (row.path, *branches_above(row.path)):
             if prefix in aliases:

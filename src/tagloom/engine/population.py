@@ -11,7 +11,7 @@ from typing import NamedTuple, Unpack
 import msgspec
 import numpy as np
 
-from tagloom import limits, problems
+from tagloom.base.problems import Problem
 from tagloom.base.times import with_milliseconds
 from tagloom.engine.history import compaction, log
 from tagloom.engine.keys.hashing import binary_array, key_of
@@ -29,6 +29,7 @@ from tagloom.engine.write.draft import PEOPLE_SHARED_MAX, View
 from tagloom.engine.write.lookups import Far, Near, Within, holds
 from tagloom.engine.write.preview import foreseen
 from tagloom.engine.write.undo import check_versions, undo_effect
+from tagloom.ports import limits
 from tagloom.ports.population import (
     Apply,
     DropTag,
@@ -43,6 +44,7 @@ from tagloom.ports.population import (
     UndoAll,
     Write,
 )
+from tagloom.ports.problems import BodyOutdated, IdempotencyKeyReused, PlanOutdated
 from tagloom.words import rejections
 from tagloom.words.model import (
     Branch,
@@ -124,7 +126,7 @@ class BitmapPopulation:
                 lines = sum(len(part.lines) for part in parts)
                 return self._hand_over(Gathered(asked, lines, through), parts, request)
             return self._hand_over(self._gather(parts, request, self._far), parts, request)
-        except problems.Problem as problem:
+        except Problem as problem:
             failed: Future[Receipt] = Future()
             failed.set_exception(problem)
             return failed
@@ -143,7 +145,7 @@ class BitmapPopulation:
         if holds(gathered.asked, view):
             return gathered.asked
         if not isinstance(parts, Sequence):
-            raise problems.BodyOutdated(
+            raise BodyOutdated(
                 "While the body was read a tag in it was renamed, taken over or made exclusive, or a person erased.",
                 retry_after=1,
             )
@@ -206,7 +208,7 @@ class BitmapPopulation:
         if used is None:
             return None
         if used.fingerprint != request.fingerprint:
-            raise problems.IdempotencyKeyReused(
+            raise IdempotencyKeyReused(
                 f"The idempotency key '{request.idempotency_key}' came before, with another body or other parameters.",
                 value=request.idempotency_key,
             )
@@ -574,8 +576,8 @@ def _as_dry(receipt: Receipt, view: View) -> Receipt:
     return msgspec.structs.replace(receipt, version=view.state.version - len(view.drafts), dry_run=True)
 
 
-def _outdated(newest: Version, expected: Version) -> problems.PlanOutdated:
-    return problems.PlanOutdated(f"The plan is of version {expected}, and the newest is {newest}.", version=newest)
+def _outdated(newest: Version, expected: Version) -> PlanOutdated:
+    return PlanOutdated(f"The plan is of version {expected}, and the newest is {newest}.", version=newest)
 
 
 def _check_mirror(asked: Asked, request: Request) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from tagloom.limits import ORDINALS_PER_CHUNK
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
 
 
 class Moved(Exception):

@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 from functools import partial
 from typing import Literal, TypeAlias, assert_never
 
-from tagloom import problems
+from tagloom.base.problems import ContentTypeUnsupported
 from tagloom.files.decoding import Remark, decompressed, opened
 from tagloom.files.delimited import read_delimited
 from tagloom.files.headers import Selection
@@ -51,7 +51,7 @@ def read_parts(
     """
     now = time.time() if now is None else now
     if format in ("csv", "parquet") and allow_change:
-        raise problems.ContentTypeUnsupported(
+        raise ContentTypeUnsupported(
             "Mode 'change' needs lines with 'add' and 'remove', which JSON and NDJSON have.", rule="JSON or NDJSON"
         )
     text = opened(source, encoding=encoding, compression=compression, remark=remark)

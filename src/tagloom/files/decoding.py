@@ -11,11 +11,13 @@ from typing import Final
 
 import pyarrow as pa
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid, BodyTooLarge
+from tagloom.base.text import printable
+from tagloom.files import limits
 from tagloom.files.sliding_buffer import BYTE_ORDER_MARK
 from tagloom.files.workbook import ZIP_MAGIC, workbook_lines
 from tagloom.words.mappings import Encoding
-from tagloom.words.tags import printable
 
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 COMPRESSIONS: Final = tuple(_MAGIC.values())
@@ -69,7 +71,7 @@ def decompressed(
     found = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
     if found is None:
         if named is not None and head:
-            raise problems.BodyInvalid(
+            raise BodyInvalid(
                 f"The body is announced as {named} and is not; send it without Content-Encoding.", rule=named
             )
         yield from _joined(head, rest)
@@ -80,14 +82,14 @@ def decompressed(
     size = 0
     try:
         with pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), found) as file:
-            while chunk := file.read(limits.UPLOAD_CHUNK_BYTES):
+            while chunk := file.read(base_limits.UPLOAD_CHUNK_BYTES):
                 size += len(chunk)
                 _check_growth(size, raw.size)
                 yield chunk
     except (pa.ArrowException, OSError) as error:
         if raw.error is not None:
             raise raw.error from None
-        raise problems.BodyInvalid(
+        raise BodyInvalid(
             f"The body is no whole {found}: {printable(str(error))}.", rule="a whole body", value=found
         ) from error
 
@@ -96,7 +98,7 @@ def _check_growth(size: int, compressed: int) -> None:
     """Raises: BodyTooLarge."""
     is_bomb = size > _WITHOUT_QUESTION_BYTES and size > compressed * limits.DECOMPRESSED_PER_BYTE_MAX
     if is_bomb or size > limits.BULK_BODY_BYTES_MAX:
-        raise problems.BodyTooLarge(
+        raise BodyTooLarge(
             f"The body grows to more than {limits.DECOMPRESSED_PER_BYTE_MAX} times its size when it is decompressed. "
             "Send it uncompressed.",
             rule=f"at most {limits.DECOMPRESSED_PER_BYTE_MAX} times its size",
@@ -165,13 +167,13 @@ def _joined(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 def _refuse_binary(head: bytes) -> None:
     """Raises: BodyInvalid: no text begins so."""
     if head.startswith(_OLD_EXCEL):
-        raise problems.BodyInvalid(
+        raise BodyInvalid(
             "This is an old Excel file (.xls). Open it in Excel and save it as CSV UTF-8 or as .xlsx.", rule="a text"
         )
     if head.startswith(_PARQUET):
-        raise problems.BodyInvalid("This is a Parquet file; name its format, or call it .parquet.", rule="a text")
+        raise BodyInvalid("This is a Parquet file; name its format, or call it .parquet.", rule="a text")
     if head.startswith(_UTF32):
-        raise problems.BodyInvalid("The text is UTF-32. Save it as UTF-8.", rule="UTF-8")
+        raise BodyInvalid("The text is UTF-32. Save it as UTF-8.", rule="UTF-8")
 
 
 def _decoded(head: bytes, rest: Iterator[bytes], encoding: Encoding, tell: Remark) -> tuple[Iterator[bytes], bytes]:

@@ -7,12 +7,13 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import pyarrow as pa
 
-from tagloom import limits, problems
+from tagloom.base import limits
+from tagloom.base.problems import BodyInvalid
+from tagloom.base.text import printable
 from tagloom.files.parquet_file import ParquetFile
 from tagloom.files.parquet_rows import KIND_PREFIX, parquet_cells, parquet_names
 from tagloom.files.parquet_texts import is_text
 from tagloom.words.cells import Cell
-from tagloom.words.tags import printable
 
 FileFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
 Squeezed: TypeAlias = Literal["none", "gzip", "zstd"]
@@ -55,9 +56,9 @@ def read_bytes(path: Path, squeezed: Squeezed) -> Generator[bytes, None, None]:
         raise _damaged(squeezed, error) from error
 
 
-def _damaged(squeezed: Squeezed, error: Exception) -> problems.BodyInvalid:
+def _damaged(squeezed: Squeezed, error: Exception) -> BodyInvalid:
     said = printable(str(error))
-    return problems.BodyInvalid(f"The file cannot be read: {said}.", rule="a whole file", value=squeezed)
+    return BodyInvalid(f"The file cannot be read: {said}.", rule="a whole file", value=squeezed)
 
 
 # Parquet.

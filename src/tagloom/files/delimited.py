@@ -16,7 +16,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tagloom import limits, problems
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
+from tagloom.files import limits
 from tagloom.files.delimited_records import Broken, Record, read_record
 from tagloom.files.doubtful_people import keys_in_row
 from tagloom.files.headers import Selection, Table, open_table
@@ -24,8 +26,9 @@ from tagloom.files.mapped_values import ColumnMeaning, Meaning, key_of_record
 from tagloom.files.part_columns import REJECTED_PER_PART_MAX, Building, Line, LineFault, Mask, key_of, merged
 from tagloom.files.scanner import Cut, Places, Rows, cut
 from tagloom.ports.population import Part
+from tagloom.words import limits as words_limits
 from tagloom.words.model import Kind
-from tagloom.words.tags import printable
+from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid
 
 # The arrays of a window of 4 MiB come from memory used before; those of 16 MiB are mapped anew: 75 ns a row, or 110.
 _WINDOWS_PER_PART = 4
@@ -160,11 +163,11 @@ class _Reader:
         found = [meaning.find(cell) for cell in cells.dictionary.cast(pa.string()).to_pylist()]
         # Those that hold a line end are looked at, too: see `_take`.
         is_faulty = np.fromiter(
-            (isinstance(each, problems.Problem) or any(map(_holds_line_end, each)) for each in found),
+            (isinstance(each, Problem) or any(map(_holds_line_end, each)) for each in found),
             np.bool_,
             len(found),
         )
-        tags: list[Sequence[str]] = [() if isinstance(each, problems.Problem) else each for each in found]
+        tags: list[Sequence[str]] = [() if isinstance(each, Problem) else each for each in found]
         lengths = np.fromiter(map(len, tags), np.int64, len(tags))
         flat = [texts.setdefault(tag, len(texts)) for each in tags for tag in each]
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
@@ -228,7 +231,7 @@ class _Reader:
         form, cells = self._form, record.cells
         if isinstance(record, Broken):
             says = record.says
-            if record.problem is problems.LineInvalid:
+            if record.problem is LineInvalid:
                 # The cells before it were read, so it is the one behind them.
                 says += f"{self._named_place(len(cells))}; write a quote within a quoted cell twice"
             raise self._fault(record.problem, line, says, cells, begin, end)
@@ -237,14 +240,14 @@ class _Reader:
         except UnicodeDecodeError as error:
             remedy = "save the file as UTF-8, or name its encoding"
             says = f"is not UTF-8 at byte {error.start}{self._column_of_fault(cells)}; {remedy}"
-            raise self._fault(problems.LineInvalid, line, says, cells, begin, end) from error
+            raise self._fault(LineInvalid, line, says, cells, begin, end) from error
         if self._table.is_header(cells):
             # It names nobody, and nobody is meant.
             says = f"Line {line} repeats the header, as files that were joined do."
-            raise LineFault(problems.LineInvalid(says), self._head(begin, end))
+            raise LineFault(LineInvalid(says), self._head(begin, end))
         if len(cells) != form.width:
             says = f"has {len(cells)} cells, and the header names {form.width} columns"
-            raise self._fault(problems.LineInvalid, line, says, cells, begin, end)
+            raise self._fault(LineInvalid, line, says, cells, begin, end)
         people: dict[Kind, str] = {}
         for kind, place in self._people():
             people[kind] = cells[place].decode()
@@ -278,24 +281,24 @@ class _Reader:
         return ""
 
     def _fault(
-        self, problem: type[problems.LineInvalid], line: int, says: str, cells: list[bytes], begin: int, end: int
+        self, problem: type[LineInvalid], line: int, says: str, cells: list[bytes], begin: int, end: int
     ) -> LineFault:
         """Why a record cannot be read; the people in its cells are held when they could be."""
         held = []
         for kind, place in self._people():
             if place < len(cells) and cells[place]:
-                with suppress(problems.PersonIdInvalid, UnicodeDecodeError):
+                with suppress(PersonIdInvalid, UnicodeDecodeError):
                     held.append(key_of(kind, cells[place].decode("utf-8")))
         return LineFault(
             problem(f"Line {line} {says}."),
             self._head(begin, end),
             held,
             self._suspects(cells, begin, end),
-            is_cut=problem is problems.LineTooLong,
+            is_cut=problem is LineTooLong,
         )
 
     def _suspects(self, cells: Sequence[bytes], begin: int, end: int) -> tuple[bytes, ...]:
-        text = bytes(self._stream.buffer[begin : min(end, begin + limits.LINE_BYTES_MAX)])
+        text = bytes(self._stream.buffer[begin : min(end, begin + words_limits.LINE_BYTES_MAX)])
         return keys_in_row(text, cells, self._form.delimiter, self._form.kinds)
 
     def _head(self, begin: int, end: int) -> str:

@@ -9,9 +9,12 @@ is broken: then its first line alone is left out, and reading goes on with the l
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tagloom import limits, problems
+from tagloom.base.text import printable
+from tagloom.files.problems import ColumnsInvalid
+from tagloom.words import limits
 from tagloom.words.model import Kind
-from tagloom.words.tags import nearest, printable
+from tagloom.words.problems import LineInvalid, LineTooLong
+from tagloom.words.tags import nearest
 
 DELIMITERS = b",;\t|"
 QUOTES = b"\"'"
@@ -55,7 +58,7 @@ class Broken(NamedTuple):
     """A record that cannot be read: the cells before the fault, and the problem."""
 
     cells: list[bytes]
-    problem: type[problems.LineInvalid]
+    problem: type[LineInvalid]
     says: str
 
 
@@ -94,12 +97,12 @@ def read_record(data: bytearray, at: int, stop: int, form: Form, *, is_whole: bo
                 if at == reach and not (is_whole and reach == stop):
                     return _unfinished(data, begin, reach, stop, cells, is_whole=is_whole, in_quotes=False)
             if at < reach and data[at] != _NEWLINE:
-                return Broken(cells, problems.LineInvalid, "has text behind a closing quote")
+                return Broken(cells, LineInvalid, "has text behind a closing quote")
         elif cell.endswith(b"\r"):
             cell = cell[:-1]
             line_end -= 1
         if line_end - begin > limits.LINE_BYTES_MAX:
-            return Broken(cells, problems.LineTooLong, f"has more than {limits.LINE_BYTES_MAX} bytes")
+            return Broken(cells, LineTooLong, f"has more than {limits.LINE_BYTES_MAX} bytes")
         cells.append(cell)
         return Record(cells, min(at + 1, stop))
 
@@ -123,14 +126,14 @@ def _unfinished(
     newline = data.find(_NEWLINE, begin, reach)
     first_line = (reach if newline < 0 else newline) - begin
     if first_line > limits.LINE_BYTES_MAX + 1 or not in_quotes:
-        return Broken(cells, problems.LineTooLong, f"has more than {limits.LINE_BYTES_MAX} bytes")
-    return Broken(cells, problems.LineInvalid, "has a quote that is never closed")
+        return Broken(cells, LineTooLong, f"has more than {limits.LINE_BYTES_MAX} bytes")
+    return Broken(cells, LineInvalid, "has a quote that is never closed")
 
 
 # Columns that are not there.
 
 
-def columns_missing(found: Sequence[str], wanted: Sequence[Sequence[str]]) -> problems.ColumnsInvalid:
+def columns_missing(found: Sequence[str], wanted: Sequence[Sequence[str]]) -> ColumnsInvalid:
     """The problem of a file that has these columns only; of each of the wanted ones any name would do."""
     here = set(found)
     compared = {
@@ -146,7 +149,7 @@ def columns_missing(found: Sequence[str], wanted: Sequence[Sequence[str]]) -> pr
     more = f" and {len(found) - _COLUMNS_SHOWN:,} more" if len(found) > _COLUMNS_SHOWN else ""
     listed = ", ".join(f"'{name}'" for name in near)
     remedy = f" Nearest: {listed}." if near else ""
-    return problems.ColumnsInvalid(
+    return ColumnsInvalid(
         f"The file has no column {' and none '.join(missing)}; its columns are {shown}{more}.{remedy}",
         line=1,
         found=[printable(name) for name in found[:_COLUMNS_SHOWN]],
@@ -156,6 +159,6 @@ def columns_missing(found: Sequence[str], wanted: Sequence[Sequence[str]]) -> pr
     )
 
 
-def columns_invalid(found: Sequence[str], *, user: str, visitor: str, tags: list[str]) -> problems.ColumnsInvalid:
+def columns_invalid(found: Sequence[str], *, user: str, visitor: str, tags: list[str]) -> ColumnsInvalid:
     """The problem of a file of the plain form with these columns only."""
     return columns_missing(found, [[user, visitor], tags])

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from tagloom import limits
+from tagloom.words import limits
 from tagloom.words.model import Kind
 
 KINDS: tuple[Kind, Kind] = ("user", "visitor")

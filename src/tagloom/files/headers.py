@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tagloom import problems
+from tagloom.base.problems import BodyInvalid
+from tagloom.base.text import printable
 from tagloom.files.delimited_records import DELIMITERS, QUOTES, Broken, Form, Record, columns_missing, read_record
+from tagloom.files.problems import ColumnsInvalid
 from tagloom.files.sliding_buffer import Stream
 from tagloom.words.mappings import REASON_PREFIX, Mapping
-from tagloom.words.tags import printable
 
 # Names of columns in snake case, the likeliest first.
 USER_NAMES = (
@@ -35,7 +36,7 @@ class Selection(NamedTuple):
             return bool(people & found) and all(column.column in found for column in mapping.columns)
         return found.issuperset(mapping.names())
 
-    def missing(self, names: Sequence[str]) -> problems.ColumnsInvalid:
+    def missing(self, names: Sequence[str]) -> ColumnsInvalid:
         """The problem of a file with these columns, which do not meet it."""
         mapping = self.mapping
         if self.is_plain or mapping.header == "if-any":
@@ -49,7 +50,7 @@ class Selection(NamedTuple):
         for name in mapping.names():
             if counts[name] > 1:
                 shown = printable(name)
-                raise problems.ColumnsInvalid(
+                raise ColumnsInvalid(
                     f"The header names two columns '{shown}'. Rename one of them.",
                     line=1,
                     value=shown,
@@ -65,7 +66,7 @@ def check_unnamed(names: Sequence[str], mapping: Mapping) -> None:
     for name in names:
         if name not in known and not name.startswith(REASON_PREFIX):
             shown = printable(name)
-            raise problems.ColumnsInvalid(
+            raise ColumnsInvalid(
                 f"The file has a column '{shown}' that the mapping does not name. Map or ignore it.",
                 value=shown,
                 rule="every column mapped or ignored",
@@ -120,7 +121,7 @@ def open_table(source: Iterator[bytes], selection: Selection | None) -> Table:
         stream.begin = said.end()
         line = _skip_blank(stream, line + 1)
     if stream.buffer.find(b"\0", stream.begin, min(stream.end, stream.begin + _HEAD_BYTES)) >= 0:
-        raise problems.BodyInvalid(
+        raise BodyInvalid(
             "The text begins with NUL bytes. If it is UTF-16 without a byte order mark, name its encoding: utf-16.",
             line=line,
             rule="a text",
@@ -153,22 +154,22 @@ def _skip_blank(stream: Stream, line: int) -> int:
     return line
 
 
-def _tries(stream: Stream, delimiters: bytes) -> tuple[list[_Try], problems.ColumnsInvalid | None]:
+def _tries(stream: Stream, delimiters: bytes) -> tuple[list[_Try], ColumnsInvalid | None]:
     """The readings of the first record, and why there is none."""
     found: list[_Try] = []
-    why: problems.ColumnsInvalid | None = None
+    why: ColumnsInvalid | None = None
     for quote in QUOTES:
         for delimiter in delimiters:
             form = Form(delimiter, quote, 0, None, None, ())
             record = read_record(stream.buffer, stream.begin, stream.end, form, is_whole=stream.is_whole)
             if isinstance(record, Broken):
-                why = why or problems.ColumnsInvalid(f"The header {record.says}.", line=1, rule="a header")
+                why = why or ColumnsInvalid(f"The header {record.says}.", line=1, rule="a header")
             if not isinstance(record, Record):
                 continue
             try:
                 names = [cell.decode("utf-8") for cell in record.cells]
             except UnicodeDecodeError:
-                why = problems.ColumnsInvalid(
+                why = ColumnsInvalid(
                     "The header is not UTF-8. Save the file as CSV UTF-8, or name its encoding: windows-1252 is what "
                     "Excel writes on Windows.",
                     line=1,
@@ -189,11 +190,11 @@ def _best(tries: Sequence[_Try]) -> _Try:
     return max(tries, key=_Try.score)
 
 
-def _no_header(selection: Selection | None) -> problems.BodyInvalid:
+def _no_header(selection: Selection | None) -> BodyInvalid:
     says, rule = "The file has no header.", "a header with a name for each column"
     if selection is not None and selection.is_plain:
         return selection.missing([])
-    return problems.BodyInvalid(says, line=1, rule=rule)
+    return BodyInvalid(says, line=1, rule=rule)
 
 
 def _names_people(found: _Try, selection: Selection | None, stream: Stream) -> bool:
@@ -210,7 +211,7 @@ def _names_people(found: _Try, selection: Selection | None, stream: Stream) -> b
     second = read_record(stream.buffer, found.record.end, stream.end, form, is_whole=stream.is_whole)
     if isinstance(second, Record) and second.cells and _differs(found.record.cells[0], second.cells[0]):
         shown = printable(name)
-        raise problems.BodyInvalid(
+        raise BodyInvalid(
             f"The first line '{shown}' looks like the name of a column and not like an id. Name it as the column of "
             "users, or take the line out.",
             line=1,

@@ -5,11 +5,12 @@ import re
 from collections.abc import Generator, Iterator
 from typing import Protocol
 
-from tagloom import limits, problems
+from tagloom.base.problems import BodyInvalid, BodyTooLarge
+from tagloom.base.text import printable
+from tagloom.files import limits
 from tagloom.files.part_columns import Building, Line, LineFault
 from tagloom.files.sliding_buffer import BYTE_ORDER_MARK
 from tagloom.ports.population import Part
-from tagloom.words.tags import printable
 
 _ITEMS_PER_PART = 50_000
 _BEFORE = re.compile(r'[ \t\r\n]*(\{[ \t\r\n]*"taggings"[ \t\r\n]*:[ \t\r\n]*)?\[[ \t\r\n]*')
@@ -68,7 +69,7 @@ def _whole(source: Iterator[bytes]) -> bytes:
     for chunk in source:
         body += chunk
         if len(body) > limits.JSON_BODY_BYTES_MAX:
-            raise problems.BodyTooLarge(
+            raise BodyTooLarge(
                 f"A JSON body has at most {limits.JSON_BODY_BYTES_MAX} bytes. Send a larger one as NDJSON.",
                 rule=f"at most {limits.JSON_BODY_BYTES_MAX} bytes",
             )
@@ -101,9 +102,9 @@ def _items(text: str) -> Iterator[str]:
         raise _refused(text, behind.end(), "behind its end it goes on")
 
 
-def _refused(text: str, at: int, where: str) -> problems.BodyInvalid:
+def _refused(text: str, at: int, where: str) -> BodyInvalid:
     shown = printable(text[at : at + 40])
-    return problems.BodyInvalid(
+    return BodyInvalid(
         f"The body must be JSON of the form {{\"taggings\": [...]}} or a list, and {where} with '{shown}'.",
         value=shown,
         position=at,

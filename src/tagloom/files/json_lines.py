@@ -12,14 +12,17 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tagloom import limits, problems
+from tagloom.base.text import printable
+from tagloom.files import limits
 from tagloom.files.doubtful_people import keys_in_object
 from tagloom.files.json_values import DIGITS_MAX, Unfit, decimal_of, id_of
 from tagloom.files.part_columns import Line, LineFault, key_of
+from tagloom.words import limits as words_limits
 from tagloom.words.expiry import ExpiryInvalid, Said, said_of
 from tagloom.words.mappings import REASON_FIELD
 from tagloom.words.model import Kind
-from tagloom.words.tags import nearest, parse_tag, printable
+from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid, TagProblem
+from tagloom.words.tags import nearest, parse_tag
 
 _VALUE_BYTES = 1_000  # More than VALUE_CHARACTERS_MAX of any script.
 FIELD = re.compile(rb'"\s*:')
@@ -77,7 +80,7 @@ class LineReader:
 
     def line(self, text: bytes, number: int) -> Line:
         """What the line says. Raises: LineFault."""
-        if len(text) > limits.LINE_BYTES_MAX:
+        if len(text) > words_limits.LINE_BYTES_MAX:
             raise too_long(text, number)
         try:
             decoded = self.decoder.decode(text)
@@ -181,7 +184,7 @@ class _Said(NamedTuple):
                 with suppress(LineFault, Unfit):
                     held.append(_key("user" if kind == "user" else "visitor", id_of(_value(id))))
         shown = head(self.text) if value is None else value if isinstance(value, str) else _shown(value)
-        problem = problems.LineInvalid(f"Line {self.number} {says}.", **members)
+        problem = LineInvalid(f"Line {self.number} {says}.", **members)
         # Who names nobody may still mean somebody.
         return LineFault(problem, shown, held, None if held else keys_in_object(self.text))
 
@@ -239,20 +242,20 @@ def _check_tags(said: _Said, name: str, tags: object) -> None:
         if _SURROGATE.search(tag):
             try:
                 parse_tag(tag)
-            except problems.TagProblem as problem:
+            except TagProblem as problem:
                 raise LineFault(problem, tag, said.fault("", None).held) from problem
 
 
 def too_long(text: bytes, number: int) -> LineFault:
     """Why a line is left out that has more than LINE_BYTES_MAX, of which these are the first bytes."""
-    says = f"Line {number} has more than {limits.LINE_BYTES_MAX} bytes."
+    says = f"Line {number} has more than {words_limits.LINE_BYTES_MAX} bytes."
     held, suspects = _keys_named_in(text), keys_in_object(text)
-    return LineFault(problems.LineTooLong(says), head(text), held, suspects, is_cut=True)
+    return LineFault(LineTooLong(says), head(text), held, suspects, is_cut=True)
 
 
 def line_fault(text: bytes, number: int, says: str) -> LineFault:
     """Why a line is left out that cannot be read."""
-    problem = problems.LineInvalid(f"Line {number} {says}.")
+    problem = LineInvalid(f"Line {number} {says}.")
     return LineFault(problem, head(text), _keys_named_in(text), keys_in_object(text))
 
 
@@ -269,7 +272,7 @@ def _key(kind: Kind, id: str) -> bytes:
     """Raises: LineFault."""
     try:
         return key_of(kind, id)
-    except problems.PersonIdInvalid as problem:
+    except PersonIdInvalid as problem:
         raise LineFault(problem, id) from problem
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base.text import printable
 from tagloom.files.doubtful_people import keys_in_object
 from tagloom.files.json_lines import DECODE_ERRORS, FIELD, HALF, head, line_fault, pairs_of, too_long
 from tagloom.files.json_values import Unfit, cell_of, decoder, finder_of, id_of
@@ -16,10 +16,11 @@ from tagloom.files.ndjson import lines_in
 from tagloom.files.part_columns import Building, Line, LineFault
 from tagloom.files.sliding_buffer import Stream
 from tagloom.ports.population import Part
+from tagloom.words import limits
 from tagloom.words.cells import Cell
 from tagloom.words.mappings import Mapping
 from tagloom.words.model import Kind
-from tagloom.words.tags import printable
+from tagloom.words.problems import LineInvalid
 
 _LINES_PER_PART = 65_536
 
@@ -82,7 +83,7 @@ class ObjectReader:
             return of(value)
         except Unfit as unfit:
             shown = printable(name)
-            problem = problems.LineInvalid(f"Line {number}: column '{shown}' {unfit}.", column=shown)
+            problem = LineInvalid(f"Line {number}: column '{shown}' {unfit}.", column=shown)
             raise LineFault(problem, _shown(value)) from unfit
 
 

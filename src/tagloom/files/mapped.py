@@ -11,17 +11,19 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
-from tagloom import problems
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
 from tagloom.files import read_parts, read_text
 from tagloom.files.decoding import Remark
 from tagloom.files.decompression import FileFormat, Row, Squeezed, holds_texts, read_bytes
 from tagloom.files.part_columns import Building, Line, LineFault, key_of
+from tagloom.files.problems import ColumnsInvalid
 from tagloom.files.record_reader import read_records
 from tagloom.ports.population import Part
 from tagloom.words.cells import Cell, OddCell, shown_cells
 from tagloom.words.mappings import REASON_PREFIX, Column, Mapping, TagColumn, cell_tags, record_person
 from tagloom.words.model import Kind
-from tagloom.words.tags import printable
+from tagloom.words.problems import LineInvalid, PersonIdInvalid
 
 ROWS_PER_PART = 65_536
 CELLS_KNOWN_MAX = 65_536  # Different cells of a column that are remembered; more are ids or free text.
@@ -70,12 +72,12 @@ def _check_names(found: Sequence[str], mapping: Mapping) -> None:
     for name in mapping.names():
         if name not in found:
             shown = printable(name)
-            raise problems.ColumnsInvalid(f"The file has no column '{shown}'.", value=shown, rule="every mapped column")
+            raise ColumnsInvalid(f"The file has no column '{shown}'.", value=shown, rule="every mapped column")
     known = {*mapping.names(), *mapping.ignore}
     for name in found if mapping.unnamed == "refuse" else ():
         if name not in known and not name.startswith(REASON_PREFIX):
             shown = printable(name)
-            raise problems.ColumnsInvalid(
+            raise ColumnsInvalid(
                 f"The file has a column '{shown}' that the mapping does not name. Map or ignore it.",
                 value=shown,
                 rule="every column mapped or ignored",
@@ -172,7 +174,7 @@ class _Reader:
         """One record. Raises: LineFault."""
         cells = row.cells
         if row.fault is not None:
-            raise LineFault(problems.LineInvalid(row.fault), self._shown(cells), self._held(cells))
+            raise LineFault(LineInvalid(row.fault), self._shown(cells), self._held(cells))
         tags = list(self._constant)
         try:
             kind, id = record_person(self._mapping, dict(zip(self._names, cells, strict=True)))
@@ -183,7 +185,7 @@ class _Reader:
                 if found is None:
                     found = self._understood(column, cell, known)
                 tags.extend(found)
-        except problems.Problem as problem:
+        except Problem as problem:
             raise LineFault(problem, self._shown(cells), self._held(cells)) from problem
         return Line(row.number, key, tuple(dict.fromkeys(tags)))
 
@@ -201,7 +203,7 @@ class _Reader:
             if isinstance(cell, str) and cell and not isinstance(cell, OddCell):
                 try:
                     held.append(key_of(kind, cell))
-                except problems.PersonIdInvalid:
+                except PersonIdInvalid:
                     continue
         return tuple(held)
 

@@ -6,12 +6,13 @@ The meaning itself is `tagloom.words.mappings`; this is what readers of text sha
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as ByName
 
-from tagloom import problems
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
 from tagloom.files.part_columns import Line, LineFault, key_of
 from tagloom.words.cells import Cell
 from tagloom.words.mappings import Column, Mapping, TagColumn, cell_tags
 from tagloom.words.model import Kind
-from tagloom.words.tags import printable
+from tagloom.words.problems import LineInvalid, PersonIdInvalid, TagIsEmpty
 
 CELLS_KNOWN_MAX = 65_536  # Different cells of a column that are remembered; more are ids or free text.
 
@@ -24,14 +25,14 @@ class ColumnMeaning:
     def __init__(self, column: Column, mapping: Mapping) -> None:
         self._column = column
         self._mapping = mapping
-        self._known: dict[Cell, Tags | problems.Problem] = {}
+        self._known: dict[Cell, Tags | Problem] = {}
 
     @property
     def name(self) -> str:
         """The name of the column."""
         return self._column.column
 
-    def find(self, cell: Cell) -> Tags | problems.Problem:
+    def find(self, cell: Cell) -> Tags | Problem:
         """The tags of a cell, or why it has none."""
         found = self._known.get(cell)
         if found is None:
@@ -40,13 +41,13 @@ class ColumnMeaning:
             found = self._known[cell] = self._understood(cell)
         return found
 
-    def _understood(self, cell: Cell) -> Tags | problems.Problem:
+    def _understood(self, cell: Cell) -> Tags | Problem:
         try:
             tags = cell_tags(self._column, cell)
-        except problems.LineInvalid as problem:
+        except LineInvalid as problem:
             return problem
         if isinstance(self._column, TagColumn) and not all(tags):
-            return problems.TagIsEmpty(
+            return TagIsEmpty(
                 f"The tag in column '{printable(self.name)}' is empty.",
                 value="",
                 rule="not empty",
@@ -68,8 +69,8 @@ class Meaning:
         tags = list(self.constant)
         for column, cell in zip(self.columns, cells, strict=True):
             found = column.find(cell)
-            if isinstance(found, problems.Problem):
-                raise LineFault(found, "" if isinstance(found, problems.TagIsEmpty) else shown(), [key])
+            if isinstance(found, Problem):
+                raise LineFault(found, "" if isinstance(found, TagIsEmpty) else shown(), [key])
             tags.extend(found)
         return Line(number, key, tuple(dict.fromkeys(tags)))
 
@@ -85,13 +86,13 @@ def key_of_record(number: int, people: ByName[Kind, str], shown: Callable[[], st
         for kind, id in named:
             try:
                 held.append(key_of(kind, id))
-            except problems.PersonIdInvalid:
+            except PersonIdInvalid:
                 continue
-        raise LineFault(problems.LineInvalid(f"Line {number} names both a user and a visitor."), shown(), held)
+        raise LineFault(LineInvalid(f"Line {number} names both a user and a visitor."), shown(), held)
     if not named:
-        raise LineFault(problems.PersonIdInvalid(f"Line {number} names no person."), "", suspects=())
+        raise LineFault(PersonIdInvalid(f"Line {number} names no person."), "", suspects=())
     ((kind, id),) = named
     try:
         return key_of(kind, id)
-    except problems.PersonIdInvalid as problem:
+    except PersonIdInvalid as problem:
         raise LineFault(problem, id, suspects=()) from problem

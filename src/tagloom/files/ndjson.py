@@ -11,12 +11,13 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from tagloom import limits
+from tagloom.files import limits
 from tagloom.files.json_lines import DECODE_ERRORS, Changed, Decoded, Id, LineReader, Tagged, Text, too_long
 from tagloom.files.json_values import WHOLE_MAX
 from tagloom.files.part_columns import Building, LineFault, Mask, Positions, doubtful_ids, keys_of, merged
 from tagloom.files.sliding_buffer import Stream
 from tagloom.ports.population import Part
+from tagloom.words import limits as words_limits
 from tagloom.words.expiry import ExpiryInvalid
 
 # Decoded lines are Python objects of ten times their bytes, so a part of them is smaller than one of columns.
@@ -39,7 +40,7 @@ def read_ndjson(source: Iterator[bytes], *, allow_change: bool, now: float) -> I
         lines = _find_lines(stream)
         if lines is None:
             building = Building()
-            head = bytes(stream.buffer[stream.begin : stream.begin + limits.LINE_BYTES_MAX])
+            head = bytes(stream.buffer[stream.begin : stream.begin + words_limits.LINE_BYTES_MAX])
             building.reject(line, too_long(head, line))
             stream.skip_line()
             line += 1
@@ -60,7 +61,7 @@ def lines_in(stream: Stream) -> Iterator[tuple[int, bytes]]:
             return
         lines = _find_lines(stream)
         if lines is None:
-            yield line, bytes(stream.buffer[stream.begin : stream.begin + limits.LINE_BYTES_MAX + 1])
+            yield line, bytes(stream.buffer[stream.begin : stream.begin + words_limits.LINE_BYTES_MAX + 1])
             stream.skip_line()
             line += 1
             continue
@@ -80,7 +81,7 @@ class _Lines(NamedTuple):
 
 def _find_lines(stream: Stream) -> _Lines | None:
     """The lines of the next window; None when the first of them has no end and is too long."""
-    stop = min(stream.end, stream.begin + max(limits.PART_BYTES // _WINDOWS_PER_PART, limits.LINE_BYTES_MAX + 2))
+    stop = min(stream.end, stream.begin + max(limits.PART_BYTES // _WINDOWS_PER_PART, words_limits.LINE_BYTES_MAX + 2))
     window = np.frombuffer(stream.buffer, np.uint8)[stream.begin : stop]
     ends = np.flatnonzero(window == _NEWLINE) + stream.begin
     if stream.is_whole and stop == stream.end and (not len(ends) or ends[-1] != stop - 1):
@@ -155,7 +156,7 @@ def _decoded(buffer: bytearray, begin: Positions, end: Positions, reader: LineRe
     lengths = end - begin
     first = data[np.minimum(begin, len(data) - 1)]
     is_blank = (lengths == 0) | ((lengths == 1) & (first == ord("\r")))
-    if lengths.max() > limits.LINE_BYTES_MAX or not ((first == ord("{")) | is_blank).all():
+    if lengths.max() > words_limits.LINE_BYTES_MAX or not ((first == ord("{")) | is_blank).all():
         return None
     text = bytes(buffer[begin[0] : end[-1]])
     try:

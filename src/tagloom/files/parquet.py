@@ -8,8 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tagloom import limits, problems
 from tagloom.base.durable_files import told_when_full
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
+from tagloom.files import limits
 from tagloom.files.delimited_records import columns_invalid
 from tagloom.files.parquet_file import ParquetFile
 from tagloom.files.parquet_texts import Indices, Texts, is_list, list_lengths, may_name, texts_of
@@ -23,10 +25,12 @@ from tagloom.files.part_columns import (
     merged,
     offsets_and_data,
 )
+from tagloom.files.problems import ColumnsInvalid
 from tagloom.ports.population import Part
+from tagloom.words import limits as words_limits
 from tagloom.words.cells import refused
 from tagloom.words.model import Kind
-from tagloom.words.tags import printable
+from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid, TagIsEmpty
 
 
 def read_parquet(source: Iterator[bytes], *, user: str, visitor: str, tag: str) -> Iterator[Part]:
@@ -75,7 +79,7 @@ def _find_columns(file: ParquetFile, names: _Names) -> list[str]:
         kind = file.kind(name)
         if not (may_name(kind) or (name == tag and is_list(kind) and may_name(kind.value_type))):
             shown, expected = printable(name), "text or a list of text" if name == tag else "text"
-            raise problems.ColumnsInvalid(
+            raise ColumnsInvalid(
                 f"The column '{shown}' holds {printable(str(kind))}; it must hold {expected}. Whole numbers are taken "
                 "as text; export anything else as text, such as CAST(column AS VARCHAR).",
                 value=shown,
@@ -94,7 +98,7 @@ class _People:
         is_empty = _is_empty(texts.values) & ~is_odd
         self.is_named = (texts.number >= 0) & ~texts.where(is_empty)
         # Each value is judged once, however many rows have it and however long it is.
-        self._problems: dict[int, tuple[problems.Problem, str]] = {
+        self._problems: dict[int, tuple[Problem, str]] = {
             number: (refused(cell.found, str(cell), column, "text or a whole number"), str(cell))
             for number, cell in texts.odd.items()
         }
@@ -102,7 +106,7 @@ class _People:
             value = (texts.of(number) or b"").decode("utf-8")
             try:
                 key_of(kind, value)
-            except problems.PersonIdInvalid as problem:
+            except PersonIdInvalid as problem:
                 self._problems[number] = problem, value
         is_faulty = np.zeros(len(texts.values), np.bool_)
         is_faulty[list(self._problems)] = True
@@ -112,7 +116,7 @@ class _People:
         """The key of a row. Raises: LineFault."""
         number = int(self.texts.number[at])
         if not self.is_named[at]:
-            raise LineFault(problems.PersonIdInvalid(f"Row {line} names nobody."), "")
+            raise LineFault(PersonIdInvalid(f"Row {line} names nobody."), "")
         if number in self._problems:
             raise LineFault(*self._problems[number])
         return self.kind[0].encode("ascii") + (self.texts.of(number) or b"")
@@ -157,7 +161,7 @@ class _Batch:
         if not self._is_list:
             is_bad_tag |= self._tags.where(_is_empty(self._tags.values))
         is_odd[row[is_bad_tag]] = True
-        is_odd |= self._sizes > limits.LINE_BYTES_MAX
+        is_odd |= self._sizes > words_limits.LINE_BYTES_MAX
         named = np.zeros(count, np.int64)
         for people in self._people:
             named += people.is_named
@@ -214,8 +218,8 @@ class _Batch:
         if length > limits.TAGS_PER_LINE_MAX:
             says = f"has {length} tags; at most {limits.TAGS_PER_LINE_MAX} are allowed"
             raise _fault(line, says, "", held)
-        if self._sizes[at] > limits.LINE_BYTES_MAX:
-            problem = problems.LineTooLong(f"Row {line} has tags of {int(self._sizes[at]):,} bytes.")
+        if self._sizes[at] > words_limits.LINE_BYTES_MAX:
+            problem = LineTooLong(f"Row {line} has tags of {int(self._sizes[at]):,} bytes.")
             raise LineFault(problem, "", held)
         for number in self._tags.number[self._starts[at] : self._starts[at + 1]].tolist():
             if (cell := self._tags.odd.get(number)) is not None:
@@ -224,7 +228,7 @@ class _Batch:
             if tag is None and self._is_list:
                 raise _fault(line, "has a null among its tags", "", held)
             if not tag and not self._is_list:
-                raise LineFault(problems.TagIsEmpty("The tag is empty.", value="", rule="not empty"), "", held)
+                raise LineFault(TagIsEmpty("The tag is empty.", value="", rule="not empty"), "", held)
 
 
 def _is_empty(values: pa.BinaryArray) -> Mask:
@@ -233,4 +237,4 @@ def _is_empty(values: pa.BinaryArray) -> Mask:
 
 
 def _fault(line: int, says: str, value: str, held: list[bytes]) -> LineFault:
-    return LineFault(problems.LineInvalid(f"Row {line} {says}."), value, held)
+    return LineFault(LineInvalid(f"Row {line} {says}."), value, held)

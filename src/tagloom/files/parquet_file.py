@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tagloom import limits, problems
+from tagloom.base.problems import BodyInvalid
+from tagloom.base.text import printable
+from tagloom.files import limits
 from tagloom.files.parquet_pages import (
     DELTA_BYTE_ARRAY,
     DELTA_LENGTH_BYTE_ARRAY,
@@ -24,7 +26,9 @@ from tagloom.files.parquet_pages import (
     read_groups,
 )
 from tagloom.files.parquet_texts import is_text
-from tagloom.words.tags import nearest, printable
+from tagloom.files.problems import ColumnsInvalid
+from tagloom.words import limits as words_limits
+from tagloom.words.tags import nearest
 
 ROWS_PER_BATCH = 65_536
 _READ_BYTES = 1_048_576  # Of each column at once, however large its row groups are.
@@ -163,10 +167,10 @@ def _lies_in(path: str, wanted: set[str]) -> bool:
 
 def _check_page(path: str, page: int) -> None:
     if page > limits.PARQUET_PAGE_BYTES_MAX:
-        raise problems.BodyInvalid(
+        raise BodyInvalid(
             f"The column '{printable(path)}' has a page of {page:,} bytes; at most {limits.PARQUET_PAGE_BYTES_MAX:,} "
-            f"are read at once, and a cell has at most {limits.LINE_BYTES_MAX:,}. Write the file with shorter cells or "
-            "smaller pages.",
+            f"are read at once, and a cell has at most {words_limits.LINE_BYTES_MAX:,}. Write the file with shorter "
+            "cells or smaller pages.",
             rule="pages of a bounded size",
         )
 
@@ -175,15 +179,15 @@ def _rows_of(bytes_max: int, size: int, share: int) -> int:
     return max(_ROWS_MIN, min(ROWS_PER_BATCH, bytes_max * share // max(1, size)))
 
 
-def _wrong(name: str, count: int, found: Sequence[str]) -> problems.ColumnsInvalid:
+def _wrong(name: str, count: int, found: Sequence[str]) -> ColumnsInvalid:
     shown = printable(name)
     if count:
-        return problems.ColumnsInvalid(f"The file has two columns '{shown}'.", value=shown, rule="each column once")
+        return ColumnsInvalid(f"The file has two columns '{shown}'.", value=shown, rule="each column once")
     listed = [printable(each) for each in dict.fromkeys(found)]
-    near = nearest(shown, listed[: limits.COLUMNS_PER_MAPPING_MAX])
+    near = nearest(shown, listed[: words_limits.COLUMNS_PER_MAPPING_MAX])
     columns = ", ".join(f"'{each}'" for each in listed[:_COLUMNS_SHOWN]) or "none"
     remedy = f" Nearest: {', '.join(repr(each) for each in near)}." if near else ""
-    return problems.ColumnsInvalid(
+    return ColumnsInvalid(
         f"The file has no column '{shown}'; its columns are {columns}.{remedy}",
         value=shown,
         found=listed[:_COLUMNS_SHOWN],
@@ -205,10 +209,10 @@ def translated() -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise problems.BodyInvalid(
+        raise BodyInvalid(
             "The name of a column is not UTF-8. Write the file with names in UTF-8.", rule="names in UTF-8"
         ) from error
     except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError, OverflowError) as error:
-        raise problems.BodyInvalid(
+        raise BodyInvalid(
             f"The body is no whole Parquet file: {printable(str(error))}.", rule="a Parquet file"
         ) from error

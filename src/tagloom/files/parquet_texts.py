@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tagloom import limits
+from tagloom.base import limits as base_limits
+from tagloom.files import limits
 from tagloom.files.part_columns import Mask, is_utf8, offsets_and_data
+from tagloom.words import limits as words_limits
 from tagloom.words.cells import (
     BOOLEAN,
     DATE,
@@ -118,7 +120,7 @@ def _lists(items: Sequence[str], sizes: NDArray[np.int32], lengths: Sequence[int
         size = int(sums[at + length] - sums[at])
         if length > limits.TAGS_PER_LINE_MAX:
             yield OddCell("", f"a list of {length:,} items, and {limits.TAGS_PER_LINE_MAX:,} are allowed")
-        elif size > limits.LINE_BYTES_MAX:
+        elif size > words_limits.LINE_BYTES_MAX:
             yield cut(items[at])
         else:
             yield tuple(items[at : at + length])
@@ -186,7 +188,7 @@ def _plain(column: pa.Array) -> Texts:
         column = column.cast(pa.large_binary() if is_wide else pa.binary())
     number, values = _numbered(column.dictionary_encode())
     odd: dict[int, OddCell] = {}
-    is_long = pc.greater(pc.binary_length(values), limits.LINE_BYTES_MAX)
+    is_long = pc.greater(pc.binary_length(values), words_limits.LINE_BYTES_MAX)
     if pc.any(is_long).as_py():
         for each in np.flatnonzero(is_long.to_numpy(zero_copy_only=False)).tolist():
             odd[each] = cut(_beginning(values[each]))
@@ -207,7 +209,7 @@ def _binary_like(kind: pa.DataType) -> pa.DataType:
 
 def _beginning(value: pa.Scalar) -> str:
     buffer = value.as_buffer()
-    return bytes(memoryview(buffer)[: limits.VALUE_CHARACTERS_MAX]).decode("utf-8", "replace")
+    return bytes(memoryview(buffer)[: base_limits.VALUE_CHARACTERS_MAX]).decode("utf-8", "replace")
 
 
 def _without_foreign(values: pa.BinaryArray, odd: dict[int, OddCell]) -> pa.BinaryArray:

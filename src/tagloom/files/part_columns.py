@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tagloom import limits, problems
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
 from tagloom.ports.population import Doubt, Part
+from tagloom.words import limits
 from tagloom.words.expiry import Said
 from tagloom.words.model import Kind, Rejected
 from tagloom.words.person_ids import parse_id
-from tagloom.words.tags import printable
 
 Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]
@@ -46,7 +47,7 @@ class LineFault(Exception):
 
     def __init__(
         self,
-        problem: problems.Problem,
+        problem: Problem,
         value: str,
         held: Iterable[bytes] = (),
         suspects: Iterable[bytes] | None = None,

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from queue import SimpleQueue
 
-from tagloom import limits
+from tagloom.files import limits
 from tagloom.ports.population import Part
 
 

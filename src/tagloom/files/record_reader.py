@@ -9,7 +9,8 @@ from typing import assert_never
 
 import pyarrow as pa
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid
 from tagloom.files.decoding import Remark, opened
 from tagloom.files.decompression import FileFormat, Records, Row, Squeezed, open_plain, parquet_records, read_bytes
 from tagloom.files.delimited_records import Record, columns_missing, read_record
@@ -18,7 +19,9 @@ from tagloom.files.json_objects import object_of
 from tagloom.files.json_values import Unfit, cell_of, decoder, finder_of, paths_in
 from tagloom.files.ndjson import lines_in
 from tagloom.files.part_columns import LineFault
+from tagloom.files.problems import ColumnsInvalid
 from tagloom.files.sliding_buffer import Stream
+from tagloom.words import limits as words_limits
 from tagloom.words.cells import Cell
 from tagloom.words.mappings import Encoding
 
@@ -85,7 +88,7 @@ def _table_records(text: Generator[bytes, None, None], names: Sequence[str] | No
     # A column that has no name, or the name of another, cannot be mapped, and need not be.
     shown = [name for name in table.names if name.strip() and counts[name] == 1] if names is None else list(names)
     if not shown:
-        raise problems.ColumnsInvalid(
+        raise ColumnsInvalid(
             "No column of the file has a name of its own. Give each column a name in the header.",
             line=1,
             rule="each column once",
@@ -145,15 +148,15 @@ def _names_seen(text: Iterator[bytes]) -> list[str]:
     """The paths to texts, numbers and lists in the first objects of a file."""
     seen: dict[str, None] = {}
     reader = decoder()
-    for number, line in islice(lines_in(Stream(text)), limits.PAGE_ITEMS_DEFAULT):
+    for number, line in islice(lines_in(Stream(text)), base_limits.PAGE_ITEMS_DEFAULT):
         try:
             found = object_of(line, number, reader) if line.strip() else {}
         except LineFault:
             continue
-        seen.update(dict.fromkeys(islice(paths_in(found), limits.COLUMNS_PER_MAPPING_MAX)))
+        seen.update(dict.fromkeys(islice(paths_in(found), words_limits.COLUMNS_PER_MAPPING_MAX)))
     if not seen:
-        raise problems.BodyInvalid("No line of the file is an object.", line=1, rule="an object on each line")
-    return list(seen)[: limits.COLUMNS_PER_MAPPING_MAX]
+        raise BodyInvalid("No line of the file is an object.", line=1, rule="an object on each line")
+    return list(seen)[: words_limits.COLUMNS_PER_MAPPING_MAX]
 
 
 def _object_rows(text: Generator[bytes, None, None], names: Sequence[str]) -> Generator[Row, None, None]:

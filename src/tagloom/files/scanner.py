@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tagloom import limits
 from tagloom.files.delimited_records import Form
 from tagloom.files.part_columns import Mask, Positions, high_controls, is_utf8
+from tagloom.words import limits
 
 NEWLINE, RETURN = 10, 13
 

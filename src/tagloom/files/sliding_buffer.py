@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from tagloom import limits
+from tagloom.files import limits
+from tagloom.words import limits as words_limits
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FIRST_BYTES = 65_536  # Most bodies are small; the whole buffer is made for those that are not.
@@ -18,7 +19,7 @@ class Stream:
     def __init__(self, source: Iterator[bytes]) -> None:
         self._source = source
         self._chunk = memoryview(b"")
-        self._capacity = max(limits.PART_BYTES, 2 * (limits.LINE_BYTES_MAX + 2)) + 1
+        self._capacity = max(limits.PART_BYTES, 2 * (words_limits.LINE_BYTES_MAX + 2)) + 1
         self.buffer = bytearray(min(_FIRST_BYTES, self._capacity))
         self.begin = self.end = 1
         self.is_whole = False
@@ -60,7 +61,7 @@ class Stream:
 
     def top_up(self) -> None:
         """Fills the buffer when it might not hold the whole of the next line."""
-        if not self.is_whole and len(self) < limits.LINE_BYTES_MAX + 2:
+        if not self.is_whole and len(self) < words_limits.LINE_BYTES_MAX + 2:
             self.fill()
 
     def skip_line(self) -> None:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import IO, Any
 
-from tagloom import limits, problems
-from tagloom.words.tags import printable
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid, BodyTooLarge
+from tagloom.base.text import printable
+from tagloom.files import limits
 
 ZIP_MAGIC = b"PK\x03\x04"
 _SHEETS = "xl/worksheets/"
@@ -47,7 +49,7 @@ def _check(spool: IO[bytes]) -> None:
         with zipfile.ZipFile(spool) as archive:
             entries = archive.infolist()
             if not any(entry.filename.startswith(_SHEETS) for entry in entries):
-                raise problems.BodyInvalid(
+                raise BodyInvalid(
                     "This is a ZIP archive and no Excel workbook. Unpack it, and import the files in it.", rule="a text"
                 )
             if sum(entry.file_size for entry in entries) > limits.WORKBOOK_UNPACKED_BYTES_MAX:
@@ -56,7 +58,7 @@ def _check(spool: IO[bytes]) -> None:
                 with archive.open(entry) as file:
                     _check_entry(file)
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError) as error:
-        raise problems.BodyInvalid(
+        raise BodyInvalid(
             "This is a ZIP archive that is not whole or has a password. Save the table as CSV UTF-8.", rule="a text"
         ) from error
 
@@ -65,7 +67,7 @@ def _check_entry(file: IO[bytes]) -> None:
     """Raises: BodyTooLarge: two cells of a sheet lie so far apart that what is between them would fill the memory."""
     rows = columns = 0
     tail = b""
-    while chunk := file.read(limits.UPLOAD_CHUNK_BYTES):
+    while chunk := file.read(base_limits.UPLOAD_CHUNK_BYTES):
         for letters, digits in _PLACE.findall(tail + chunk):
             rows, columns = max(rows, int(digits)), max(columns, _column(letters))
         if rows * columns > limits.WORKBOOK_CELLS_MAX:
@@ -81,8 +83,8 @@ def _column(letters: bytes) -> int:
     return number
 
 
-def _too_large() -> problems.BodyTooLarge:
-    return problems.BodyTooLarge(
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(
         f"An Excel workbook has at most {limits.WORKBOOK_BYTES_MAX:,} bytes, and unpacked "
         f"{limits.WORKBOOK_UNPACKED_BYTES_MAX:,}. Save the sheet as CSV UTF-8.",
         rule=f"at most {limits.WORKBOOK_BYTES_MAX} bytes",
@@ -97,7 +99,7 @@ def _lines(spool: IO[bytes], tell: Callable[[str], None]) -> Iterator[bytes]:
         book = python_calamine.load_workbook(spool)
         names = book.sheet_names
         if not names:
-            raise problems.BodyInvalid("The Excel workbook has no sheet.", rule="a sheet")
+            raise BodyInvalid("The Excel workbook has no sheet.", rule="a sheet")
         more = f" of {len(names)}" if len(names) > 1 else ""
         tell(f"It is an Excel workbook, of which the first sheet{more} is read: '{printable(names[0])}'.")
         sheet = book.get_sheet_by_name(names[0])
@@ -110,7 +112,7 @@ def _lines(spool: IO[bytes], tell: Callable[[str], None]) -> Iterator[bytes]:
         yield text.getvalue().encode("utf-8", "surrogatepass")
     except (python_calamine.CalamineError, OSError, ValueError) as error:
         says = printable(str(error))
-        raise problems.BodyInvalid(
+        raise BodyInvalid(
             f"The Excel workbook cannot be read: {says}. Save the sheet as CSV UTF-8.", rule="a whole workbook"
         ) from error
 

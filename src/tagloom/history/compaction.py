@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import structlog
 
-from tagloom import limits
 from tagloom.accounts.access_tokens import Access
 from tagloom.base.counters import Compactions
 from tagloom.base.times import seconds_of, with_milliseconds
+from tagloom.history import limits
 from tagloom.jobs.loop import Looking
 from tagloom.ports.population import Population
 from tagloom.words.model import Environment, Freed, Version

@@ -8,9 +8,8 @@ import msgspec
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tagloom import limits
+from tagloom.http import limits
 from tagloom.http.decisions import DecisionDoor
-from tagloom.http.framework.body_pace import Paces
 from tagloom.http.framework.context import Doors
 from tagloom.http.framework.dispatch import PlatformApi
 from tagloom.http.framework.health_checks import Probe
@@ -21,8 +20,10 @@ from tagloom.http.framework.proxies import BehindProxies, IpNetwork
 from tagloom.http.framework.readiness import Readiness
 from tagloom.http.framework.reference import reference_page
 from tagloom.http.framework.store_metrics import stored
-from tagloom.http.framework.thread_limits import Places
 from tagloom.http.routes import ROUTES
+from tagloom.server import limits as server_limits
+from tagloom.server.body_pace import Paces
+from tagloom.server.thread_limits import Places
 from tagloom.services import Installation, Loom, make_loom
 
 __all__ = ["Installation", "create_app"]
@@ -115,7 +116,7 @@ def _doors(
         is_draining=is_draining,
         now=now,
         paces=paces,
-        threads=Places(limits.THREADS_AT_ONCE_MAX, organization=limits.THREADS_PER_ORGANIZATION_MAX),
+        threads=Places(server_limits.THREADS_AT_ONCE_MAX, organization=server_limits.THREADS_PER_ORGANIZATION_MAX),
         uploads=Places(
             limits.UPLOADS_AT_ONCE_MAX,
             wait_seconds=limits.UPLOAD_SECONDS_WAITING_MAX,

@@ -14,10 +14,11 @@ import msgspec
 from msgspec import UNSET
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tagloom import limits, problems
+from tagloom.accounts import limits as accounts_limits
 from tagloom.accounts.access_tokens import Place, Principal
+from tagloom.base.problems import BodyInvalid, Problem
+from tagloom.http import limits
 from tagloom.http.framework.bodies import decode, read_json
-from tagloom.http.framework.body_pace import BodyTooSlow, ServerStops
 from tagloom.http.framework.cache_refresh import Renewals
 from tagloom.http.framework.context import Answer, Call, Doors
 from tagloom.http.framework.middleware import last_on_connection
@@ -28,6 +29,7 @@ from tagloom.http.framework.schemas import (
     PersonDecision,
     PersonNamed,
 )
+from tagloom.server.body_pace import BodyTooSlow, ServerStops
 from tagloom.words.model import Person
 from tagloom.words.person_ids import parse_id
 
@@ -72,7 +74,7 @@ def person_of(body: DecisionBody | PersonNamed, *, at: str = "$") -> Person:
         return Person("user", parse_id(body.user, field=f"{at}.user"))
     if body.visitor is not UNSET and body.user is UNSET:
         return Person("visitor", parse_id(body.visitor, field=f"{at}.visitor"))
-    raise problems.BodyInvalid("Give user or visitor, one of the two.", field=f"{at}.user")
+    raise BodyInvalid("Give user or visitor, one of the two.", field=f"{at}.user")
 
 
 class DecisionDoor:
@@ -128,7 +130,7 @@ class DecisionDoor:
             if principal is None or "decisions" not in principal.scopes_in(names[0]):
                 return None
             place = access.find_place(principal, names[0], names[1])
-        except problems.Problem:
+        except Problem:
             return None
         if place is not None:
             self._renewals.soon((raw_path, secret), lambda: self._renew(principal, bearer, place))
@@ -174,7 +176,7 @@ class DecisionDoor:
         if not (parts[3].isascii() and parts[5].isascii()) or b"%" in raw_path:
             return None
         names = (parts[3].decode("ascii"), parts[5].decode("ascii"))
-        if len(self._names) < limits.TOKENS_CACHED_MAX:
+        if len(self._names) < accounts_limits.TOKENS_CACHED_MAX:
             self._names[raw_path] = names
         return names
 

@@ -2,14 +2,15 @@
 
 from msgspec import UNSET
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
+from tagloom.base.text import printable
 from tagloom.http.framework.bodies import read_json
 from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.paging import read_cursor, write_cursor
 from tagloom.http.framework.schemas import ChangesPage, UndoBody
+from tagloom.ports.problems import CursorInvalid
 from tagloom.tagging.undo import Chosen, chosen_versions
 from tagloom.words.model import Receipt
-from tagloom.words.tags import printable
 
 VERSION_DIGITS_MAX = 18  # Versions are 64-bit numbers.
 
@@ -67,7 +68,7 @@ def _version(call: Call) -> int:
     text = call.values["version"]
     if text.isascii() and text.isdecimal() and len(text) <= VERSION_DIGITS_MAX:
         return int(text)
-    raise problems.ParameterInvalid(
+    raise ParameterInvalid(
         f"A version is a whole number, not '{printable(text)}'.", parameter="version", value=printable(text)
     )
 
@@ -75,5 +76,5 @@ def _version(call: Call) -> int:
 def _read_version(cursor: str) -> int:
     name, _, number = read_cursor(cursor).partition(" ")
     if name != "version" or not number.isdecimal() or len(number) > VERSION_DIGITS_MAX:
-        raise problems.CursorInvalid("The cursor is not one that this list gave.", value=printable(cursor))
+        raise CursorInvalid("The cursor is not one that this list gave.", value=printable(cursor))
     return int(number)

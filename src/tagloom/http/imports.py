@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from tagloom import limits
 from tagloom.http.framework.bodies import read_json, received
 from tagloom.http.framework.context import Answer, Call, Events, Stream
 from tagloom.http.framework.schemas import ImportsPage, MappingsPage
@@ -14,6 +13,7 @@ from tagloom.imports.lifecycle import Imports
 from tagloom.imports.mapping_inference import Proposal, beginning_in, propose
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
 from tagloom.ports.imports import Import
+from tagloom.syncs import limits
 from tagloom.words.mappings import Mapping
 from tagloom.words.model import Environment, Rejected
 

@@ -4,12 +4,13 @@ from contextlib import suppress
 
 import anyio.to_thread
 
-from tagloom import limits, problems
 from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.metrics import CONTENT_TYPE
 from tagloom.http.framework.schemas import Health
 from tagloom.http.framework.store_metrics import of_compactions, of_process, of_store
-from tagloom.sockets import FINGERPRINT_HEADER
+from tagloom.ports.problems import StoreUnavailable
+from tagloom.registry import all_limits
+from tagloom.server.sockets import FINGERPRINT_HEADER
 
 
 async def healthz(call: Call) -> Answer:
@@ -28,7 +29,7 @@ async def metrics(call: Call) -> Answer:
     """For Prometheus."""
     doors, found = call.doors, None
     # A database that is away is what metrics must tell, not what they may fail at.
-    with suppress(problems.StoreUnavailable):
+    with suppress(StoreUnavailable):
         found = await doors.stored.answer()
     now = doors.now()
     families = [
@@ -42,7 +43,7 @@ async def metrics(call: Call) -> Answer:
 
 async def get_limits(call: Call) -> Answer:
     """Every bound by name."""
-    return Answer(limits.all_limits())
+    return Answer(all_limits())
 
 
 async def get_openapi(call: Call) -> Answer:

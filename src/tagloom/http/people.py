@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tagloom import problems
 from tagloom.http.framework.bodies import read_json
 from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.schemas import PeoplePage, PersonBody, PersonTags, TagsBody
+from tagloom.ports.problems import PersonNotFound
 from tagloom.tagging.bulk import check_single, submit_tags
 from tagloom.words.expiry import Said
 from tagloom.words.model import Kind, Match, Mode, Person, PersonRecord, Receipt
@@ -91,7 +91,7 @@ class PeopleDoor:
         person, population = call.person(self.kind), call.population
         found = await call.in_thread(lambda: population.find_person(person, as_of=call.find_version()))
         if found is None:
-            raise problems.PersonNotFound(f"No such {self.kind} is known in this environment.")
+            raise PersonNotFound(f"No such {self.kind} is known in this environment.")
         return found
 
 

@@ -1,12 +1,14 @@
 """Syncs of an environment, and their runs."""
 
-from tagloom import limits, problems
+from tagloom.files import limits
 from tagloom.http.framework.bodies import read_json, received
 from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.etags import etag, expected_revision, if_match
 from tagloom.http.framework.paging import page_of
 from tagloom.http.framework.schemas import NewSync, SourceOfSync, SyncRunsPage, SyncsPage
+from tagloom.http.problems import PreconditionRequired
 from tagloom.imports.mapping_inference import propose
+from tagloom.ports.problems import SyncChanged
 from tagloom.words.syncs import SyncDraft
 
 
@@ -50,12 +52,12 @@ async def put_sync(call: Call) -> Answer:
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
     expected = if_match(call)
     if expected is None:
-        raise problems.PreconditionRequired(
+        raise PreconditionRequired(
             "Give the ETag of the sync as you read it in If-Match, or * to replace it whatever it is now."
         )
     draft = await read_json(call, SyncDraft)
     stored = await call.in_thread(lambda: call.doors.syncs.get_sync(environment, sync))
-    revision = expected_revision(stored.revision, expected, problems.SyncChanged, f"The sync '{sync}'")
+    revision = expected_revision(stored.revision, expected, SyncChanged, f"The sync '{sync}'")
     changed = await call.in_thread(
         lambda: call.doors.syncs.put_sync(environment, sync, draft, revision=revision, by=by)
     )

@@ -4,7 +4,9 @@ from email.message import EmailMessage
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base.problems import ContentTypeUnsupported
+from tagloom.base.text import printable
+from tagloom.files import limits
 from tagloom.files.decoding import COMPRESSIONS
 from tagloom.http.framework.bodies import content_type, received
 from tagloom.http.framework.context import Answer, Call, Stream
@@ -13,7 +15,6 @@ from tagloom.people.export import encode_taggings
 from tagloom.tagging.bulk import FORMAT_OF_CONTENT_TYPE, Order, import_body
 from tagloom.words.mappings import Encoding
 from tagloom.words.model import Mode
-from tagloom.words.tags import printable
 
 # As browsers have it, Latin-1 is what Windows makes of it.
 _ENCODING_OF_CHARSET: dict[str, Encoding] = {
@@ -42,7 +43,7 @@ async def post_taggings(call: Call) -> Answer:
 def _order(call: Call) -> Order:
     format = FORMAT_OF_CONTENT_TYPE.get(content_type(call))
     if format is None:
-        raise problems.ContentTypeUnsupported(
+        raise ContentTypeUnsupported(
             f"The body must be one of {', '.join(FORMAT_OF_CONTENT_TYPE)}, not '{printable(content_type(call))}'.",
             supported=list(FORMAT_OF_CONTENT_TYPE),
         )
@@ -74,7 +75,7 @@ def _encoding(call: Call) -> Encoding:
     message["Content-Type"] = (call.header(b"content-type") or "").replace("\n", " ").replace("\r", " ")
     charset = str(message.get_param("charset", "utf-8")).lower()
     if charset not in _ENCODING_OF_CHARSET:
-        raise problems.ContentTypeUnsupported(
+        raise ContentTypeUnsupported(
             f"A text is in utf-8, utf-16 or windows-1252, not in '{printable(charset)}'.",
             supported=["utf-8", "utf-16", "windows-1252"],
         )
@@ -87,7 +88,7 @@ def _compression(call: Call) -> str | None:
     if said in ("", "identity"):
         return None
     if said not in COMPRESSIONS:
-        raise problems.ContentTypeUnsupported(
+        raise ContentTypeUnsupported(
             f"The body may be compressed by {' or '.join(COMPRESSIONS)}, not by '{printable(said)}'.",
             supported=list(COMPRESSIONS),
         )

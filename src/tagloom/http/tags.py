@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import UNSET
 
-from tagloom import problems
+from tagloom.base.problems import BodyInvalid
 from tagloom.http.framework.bodies import read_json
 from tagloom.http.framework.context import Answer, Call, Stream
 from tagloom.http.framework.paging import page_of
@@ -11,6 +11,7 @@ from tagloom.http.framework.schemas import AliasesPage, AliasItem, MergeBody, Ta
 from tagloom.http.framework.streams import export_format, export_stream
 from tagloom.people.export import encode_people
 from tagloom.words.model import Match
+from tagloom.words.problems import TagProblem
 from tagloom.words.tags import TagPath, parse_tag
 
 
@@ -74,7 +75,7 @@ async def patch_tag(call: Call) -> Answer:
     owner = "" if body.owner is None else None
     ttl_seconds, expires_at = body.ttl_seconds(), body.moment(call.doors.now())
     if all(given is None for given in (to, description, exclusive, owner, ttl_seconds, expires_at)):
-        raise problems.BodyInvalid("Give tag, description, exclusive, ttl, expires_at or owner.", field="$")
+        raise BodyInvalid("Give tag, description, exclusive, ttl, expires_at or owner.", field="$")
     return Answer(
         await call.in_thread(
             lambda: call.doors.catalogue.edit_tag(
@@ -132,6 +133,6 @@ async def list_aliases(call: Call) -> Answer:
 def _parsed(text: str, field: str) -> TagPath:
     try:
         return parse_tag(text)
-    except problems.TagProblem as problem:
+    except TagProblem as problem:
         problem.members["field"] = field
         raise

@@ -3,7 +3,8 @@
 import msgspec
 from msgspec import UNSET
 
-from tagloom import limits, problems
+from tagloom.base import limits
+from tagloom.base.problems import BodyInvalid, ParameterInvalid
 from tagloom.http.decisions import id_of
 from tagloom.http.framework.bodies import read_json
 from tagloom.http.framework.context import Answer, Call, Stream
@@ -22,7 +23,9 @@ from tagloom.http.framework.schemas import (
     TribeTagBody,
 )
 from tagloom.http.framework.streams import export_format, export_stream
+from tagloom.http.problems import PreconditionRequired
 from tagloom.people.export import encode_people
+from tagloom.ports.problems import TribeChanged
 from tagloom.tagging.tribe_tagging import tag_tribe
 from tagloom.tribes.definitions import Draft
 from tagloom.words.model import Kind, Person, Tribe, TribeMode
@@ -60,7 +63,7 @@ async def put_tribe(call: Call) -> Answer:
     space, tribe, origin = call.values["space"], call.values["tribe"], call.origin
     expected = if_match(call)
     if expected is None:
-        raise problems.PreconditionRequired(
+        raise PreconditionRequired(
             "Give the ETag of the tribe as you read it in If-Match, or * to replace it whatever it is now."
         )
     body = await read_json(call, TribeBody, is_rule=True)
@@ -105,7 +108,7 @@ async def list_members(call: Call) -> Answer | Stream:
         return await _export_members(call)
     environment, tribe = call.environment, call.values["tribe"]
     if call.find_text("as_of") is not None:
-        raise problems.ParameterInvalid(
+        raise ParameterInvalid(
             "A page holds for now: leave out as_of, or limit, cursor, search and include.", parameter="as_of"
         )
     has_tags = call.find_text("include") == "tags"
@@ -167,7 +170,7 @@ async def why(call: Call) -> Answer:
     """Whether one person is in it, and why."""
     environment, tribe, person = call.environment, call.values["tribe"], call.find_person()
     if person is None:
-        raise problems.ParameterInvalid("Give user or visitor.", parameter="user")
+        raise ParameterInvalid("Give user or visitor.", parameter="user")
     return Answer(await call.in_thread(lambda: call.doors.targeting.why(environment, tribe, person)))
 
 
@@ -178,7 +181,7 @@ async def tag_members(call: Call) -> Answer:
     asked = msgspec.to_builtins(body)
     ends = {name: asked.pop(name, None) for name in ("expires_at", "ttl")}
     if len(asked) != 1:
-        raise problems.BodyInvalid("Give add, remove or freeze, one of the three.", field="$")
+        raise BodyInvalid("Give add, remove or freeze, one of the three.", field="$")
     ((name, text),) = asked.items()
     mode, tag = msgspec.convert(name, TribeMode), parse_tag(text)
     origin, dry_run, key = call.origin, call.flag("dry_run"), call.idempotency_key()
@@ -212,4 +215,4 @@ def _draft(body: TribeBody) -> Draft:
 
 
 def _revision(stored: Tribe, expected: list[str]) -> int | None:
-    return expected_revision(stored.revision, expected, problems.TribeChanged, f"The tribe '{stored.id}'")
+    return expected_revision(stored.revision, expected, TribeChanged, f"The tribe '{stored.id}'")

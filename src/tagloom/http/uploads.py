@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base.problems import BodyInvalid, ContentTypeUnsupported, ParameterInvalid
+from tagloom.base.text import printable
 from tagloom.files import ids_mapping
 from tagloom.http.framework.bodies import JSON, content_type, decode, read_body, received
 from tagloom.http.framework.context import Answer, Call
@@ -14,10 +15,11 @@ from tagloom.http.framework.schemas import ImportOptions, UrlImport
 from tagloom.imports.folder import Stored
 from tagloom.imports.lifecycle import How
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
+from tagloom.ports import limits
 from tagloom.ports.imports import Import, ImportFormat
 from tagloom.words.mappings import Mapping
 from tagloom.words.source_addresses import Remote
-from tagloom.words.tags import parse_tag, printable
+from tagloom.words.tags import parse_tag
 
 Options = TypeVar("Options", bound=ImportOptions)
 FORMATS: dict[str, ImportFormat] = {content_type: format for format, content_type in CONTENT_TYPE_OF_FORMAT.items()}
@@ -58,13 +60,13 @@ def format_of_body(call: Call, *others: str) -> ImportFormat:
     if content_type(call) == OCTETS and OCTETS in others:
         named = call.find_text("format")
         if named is None:
-            raise problems.ParameterInvalid(f"A body of {OCTETS} needs the parameter format.", parameter="format")
+            raise ParameterInvalid(f"A body of {OCTETS} needs the parameter format.", parameter="format")
         wanted: ImportFormat = msgspec.convert(named, ImportFormat)
         return wanted
     format = FORMATS.get(content_type(call))
     if format is None:
         supported = [*FORMATS, *others]
-        raise problems.ContentTypeUnsupported(
+        raise ContentTypeUnsupported(
             f"The body must be one of {', '.join(supported)}, not '{printable(content_type(call))}'.",
             supported=supported,
         )
@@ -82,7 +84,7 @@ def _merged(kind: type[Options], *given: dict[str, Any], is_text: bool = False) 
     except msgspec.ValidationError as error:
         says, _, place = str(error).partition(" - at `")
         field = place.rstrip("`") or "$"
-        raise problems.BodyInvalid(f"{says}, at {field}.", field=field) from error
+        raise BodyInvalid(f"{says}, at {field}.", field=field) from error
 
 
 def _bring_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, options: ImportOptions) -> Import:
@@ -153,7 +155,7 @@ def _kept_mapping(call: Call, options: ImportOptions) -> tuple[str | None, Mappi
     """The mapping that the options name, and how the import tells of it. Raises: MappingNotFound."""
     if options.tag is not None:
         if options.mapping is not None:
-            raise problems.ParameterInvalid("A file has a mapping or one tag, not both.", parameter="tag")
+            raise ParameterInvalid("A file has a mapping or one tag, not both.", parameter="tag")
         return None, ids_mapping(parse_tag(options.tag))
     if options.mapping is None:
         return None, None

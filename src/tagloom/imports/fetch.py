@@ -13,15 +13,18 @@ from typing import Unpack
 import structlog
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom.base.problems import Problem
 from tagloom.base.times import rfc3339
+from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remote_file import Opened
 from tagloom.egress.remotes import Remotes
+from tagloom.imports import limits
 from tagloom.imports.folder import Stored
 from tagloom.imports.lease import Leases, Lost, keep_working
 from tagloom.imports.lifecycle import How, Imports, check_file
 from tagloom.ports.imports import FETCHED, Import
 from tagloom.ports.population import Control
+from tagloom.ports.problems import ImportChanged, ImportNotFound, StoreUnavailable
 from tagloom.words.model import Environment
 from tagloom.words.source_addresses import Remote
 
@@ -97,13 +100,13 @@ class Fetcher:
         with leases.keeping(run):
             try:
                 self._fetch(environment, run, run.remote, leases)
-            except (Lost, problems.ImportChanged, problems.ImportNotFound):
+            except (Lost, ImportChanged, ImportNotFound):
                 # It was cancelled, this process ends, or another one has it: then the file is not ours to take away.
                 leases.release(run)
-            except problems.StoreUnavailable:
+            except StoreUnavailable:
                 leases.release(run)
                 raise
-            except problems.Problem as problem:
+            except Problem as problem:
                 self._fail(run, problem.slug(), problem.detail)
             except Exception as error:
                 # As text, since a renderer of exceptions would show the local variables, and in them a key.
@@ -117,7 +120,7 @@ class Fetcher:
         with self._remotes.open(self._organization(environment), remote) as opened:
             stored = self._imports.folder.fill(run.id, self._watched(opened, run, leases))
             if opened.size is not None and stored.size != opened.size:
-                raise problems.SourceUnreadable(
+                raise SourceUnreadable(
                     f"{stored.size:,} of {opened.size:,} bytes came; the rest did not.", received=stored.size
                 )
             leases.tell(run)
@@ -147,7 +150,7 @@ class Fetcher:
         failed = replace(run, state="failed", problem=problem, detail=detail, ended_at=ended, has_file=False)
         try:
             self._put(run, replace(failed, remote=remote))
-        except problems.ImportChanged:
+        except ImportChanged:
             log.info("fetch.passed_over", run=run.id)
 
 

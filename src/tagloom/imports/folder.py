@@ -11,9 +11,13 @@ from typing import BinaryIO, NamedTuple
 
 import structlog
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
 from tagloom.base.durable_files import is_being_written, locked, make_folder, new_file, sync_folder, told_when_full
+from tagloom.base.problems import BodyTooLarge, Problem
+from tagloom.imports.problems import ImportFileGone
+from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import Compression
+from tagloom.ports.problems import ImportChanged
 
 ID = re.compile(r"[0-9a-f]{24}")
 _PART = "part-"
@@ -24,7 +28,7 @@ _MAGIC: tuple[tuple[bytes, Compression], ...] = ((b"\x1f\x8b", "gzip"), (b"\x28\
 log = structlog.get_logger()
 
 
-class ImportFileDamaged(problems.Problem):
+class ImportFileDamaged(Problem):
     """The file of the import is not as it was brought."""
 
     status = 409
@@ -93,7 +97,7 @@ class Folder:
             sync_folder(path.parent)
             sync_folder(self._place)
         except FileNotFoundError as error:
-            raise problems.ImportChanged("Somebody else fetches the file, or dropped it.") from error
+            raise ImportChanged("Somebody else fetches the file, or dropped it.") from error
         return Stored(run, size, compression, digest)
 
     def check(self, run: str, size: int, digest: str, on_chunk: Callable[[], None] = lambda: None) -> None:
@@ -116,7 +120,7 @@ class Folder:
         try:
             found = self.path(run).stat().st_size
         except FileNotFoundError as error:
-            raise problems.ImportFileGone("The file is not here; bring it again.") from error
+            raise ImportFileGone("The file is not here; bring it again.") from error
         if found != size:
             raise ImportFileDamaged(
                 f"The file has {found:,} bytes here, and {size:,} were brought. Bring it again.", received=found
@@ -197,7 +201,7 @@ def compression_at(path: Path) -> Compression:
 def chunks_of(path: Path) -> Iterator[bytes]:
     """A file in chunks."""
     with path.open("rb") as file:
-        while chunk := file.read(limits.UPLOAD_CHUNK_BYTES):
+        while chunk := file.read(base_limits.UPLOAD_CHUNK_BYTES):
             yield chunk
 
 
@@ -206,9 +210,9 @@ def _written(file: BinaryIO, chunks: Iterable[bytes]) -> tuple[int, str]:
     size, hash = 0, hashlib.blake2b(digest_size=32)
     for chunk in chunks:
         size += len(chunk)
-        if size > limits.IMPORT_BYTES_MAX:
-            raise problems.BodyTooLarge(
-                f"A file has {limits.IMPORT_BYTES_MAX:,} bytes at most.", bytes_max=limits.IMPORT_BYTES_MAX
+        if size > ports_limits.IMPORT_BYTES_MAX:
+            raise BodyTooLarge(
+                f"A file has {ports_limits.IMPORT_BYTES_MAX:,} bytes at most.", bytes_max=ports_limits.IMPORT_BYTES_MAX
             )
         file.write(chunk)
         hash.update(chunk)

@@ -8,11 +8,12 @@ from typing import BinaryIO
 
 import structlog
 
-from tagloom import limits, problems
 from tagloom.base.times import rfc3339
+from tagloom.imports import limits
 from tagloom.imports.folder import Folder
 from tagloom.ports.imports import Import, ImportState
 from tagloom.ports.population import Control
+from tagloom.ports.problems import ImportNotFound, StoreUnavailable
 
 _SECONDS_TO_STOP = 1.0
 
@@ -64,12 +65,12 @@ class Leases:
             state = self._control.tell_progress(run.id, self._owner, rows_read=rows, until=self._until())
             if state is None and self._lock is not None:
                 state = self._taken_back(run)
-        except problems.StoreUnavailable as problem:
+        except StoreUnavailable as problem:
             if self._lock is None:
                 raise
             log.warning("import.lease_not_kept", run=run.id, detail=problem.detail)
             return
-        except problems.ImportNotFound as problem:
+        except ImportNotFound as problem:
             raise Lost from problem
         if state != run.state:
             self._is_lost.set()
@@ -89,7 +90,7 @@ class Leases:
         """Whether it is still to be worked on, without a write, which may have to wait. Raises: Lost."""
         try:
             found = self._control.get_import(run.id)
-        except problems.ImportNotFound as problem:
+        except ImportNotFound as problem:
             raise Lost from problem
         if self._is_lost.is_set() or (found.state, found.revision) != (run.state, run.revision):
             self._is_lost.set()
@@ -110,7 +111,7 @@ class Leases:
                     self.tell(run)
                 except Lost:
                     return
-                except problems.StoreUnavailable as problem:
+                except StoreUnavailable as problem:
                     log.warning("import.lease_not_kept", run=run.id, detail=problem.detail)
 
         thread = threading.Thread(target=keep, name="tagloom-import-lease", daemon=True)
@@ -159,6 +160,6 @@ def keep_working(
         try:
             if work_once():
                 continue
-        except problems.StoreUnavailable as problem:
+        except StoreUnavailable as problem:
             log.error(trouble, detail=problem.detail)
         has_work.wait(limits.IMPORT_SECONDS_BETWEEN_LOOKS)

@@ -14,13 +14,18 @@ from typing import Required, TypedDict, Unpack
 import msgspec
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid, ContentTypeUnsupported, ParameterInvalid
 from tagloom.base.times import rfc3339, rfc3339_of
+from tagloom.imports import limits
 from tagloom.imports.folder import Folder, ImportFileDamaged, Stored, chunks_of
 from tagloom.imports.mapping_inference import Beginning, beginning_of
+from tagloom.imports.problems import ImportFileGone, ImportStateWrong, TooManyImports
 from tagloom.imports.rejected_rows import rows_to_mend
+from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import ASKING, ENDED, WORKED_ON, Import, ImportFormat, ImportState, Tally
 from tagloom.ports.population import Control, Population
+from tagloom.ports.problems import IdempotencyKeyReused, ImportChanged, ImportNotFound
 from tagloom.words.expiry import kept_said
 from tagloom.words.mappings import Mapping, check_mapping
 from tagloom.words.model import Done, Environment, Mode, Origin, Rejected, Version
@@ -106,7 +111,7 @@ class Imports:
             self._check_room(environment)
             try:
                 self._control.add_import(replace(draft, id=id, fingerprint=fingerprint))
-            except problems.ImportChanged:
+            except ImportChanged:
                 # The same was asked for at the same moment.
                 self._find_repeated(environment, id, fingerprint)
         return self.get(environment, id)
@@ -123,7 +128,7 @@ class Imports:
             id="",
             space=environment.space,
             environment=environment.name,
-            name=name[: limits.CHARACTERS_PER_SOURCE_MAX],
+            name=name[: base_limits.CHARACTERS_PER_SOURCE_MAX],
             format=how.get("format") or import_format_of(name),
             compression="none",
             size_bytes=0,
@@ -134,7 +139,7 @@ class Imports:
             lowercase=how.get("lowercase", False),
             mapping=how.get("mapping"),
             mapping_name=how.get("mapping_name"),
-            share_removed_max=how.get("share_removed_max", limits.IMPORT_SHARE_REMOVED_DEFAULT),
+            share_removed_max=how.get("share_removed_max", ports_limits.IMPORT_SHARE_REMOVED_DEFAULT),
             owner=how.get("owner", ""),
             allows_empty=how.get("allow_empty", False),
             expires_at=ends_at,
@@ -153,10 +158,10 @@ class Imports:
 
     def _check_room(self, environment: Environment) -> None:
         self._forget_old()
-        listed = self._control.list_imports(environment.space, environment.name, limit=limits.PAGE_ITEMS_MAX)
+        listed = self._control.list_imports(environment.space, environment.name, limit=base_limits.PAGE_ITEMS_MAX)
         kept = [run for run in listed if run.has_file]
         if len(kept) >= limits.UPLOADS_KEPT_MAX:
-            raise problems.TooManyImports(
+            raise TooManyImports(
                 f"{limits.UPLOADS_KEPT_MAX} files are kept; drop one first.", files_max=limits.UPLOADS_KEPT_MAX
             )
 
@@ -188,7 +193,7 @@ class Imports:
             if found is None:
                 try:
                     self._control.add_import(run)
-                except problems.ImportChanged:
+                except ImportChanged:
                     # The same was brought at the same moment.
                     found = self._find_repeated(environment, id, fingerprint)
             if found is None or (found.has_file and not self._is_whole(found)):
@@ -202,7 +207,7 @@ class Imports:
         """Whether the file of an import is here as it was brought."""
         try:
             self.folder.check(run.id, run.size_bytes, run.digest)
-        except (problems.ImportFileGone, ImportFileDamaged):
+        except (ImportFileGone, ImportFileDamaged):
             return False
         return True
 
@@ -210,10 +215,10 @@ class Imports:
         """The import of a key that comes again. Raises: IdempotencyKeyReused: with something else."""
         try:
             found = self.get(environment, id)
-        except problems.ImportNotFound:
+        except ImportNotFound:
             return None
         if found.fingerprint != fingerprint:
-            raise problems.IdempotencyKeyReused("This key brought another file, or the same to be applied otherwise.")
+            raise IdempotencyKeyReused("This key brought another file, or the same to be applied otherwise.")
         return found
 
     def configure(
@@ -226,7 +231,7 @@ class Imports:
         mode: Mode,
         under: str = "",
         lowercase: bool = False,
-        share_removed_max: float | None = limits.IMPORT_SHARE_REMOVED_DEFAULT,
+        share_removed_max: float | None = ports_limits.IMPORT_SHARE_REMOVED_DEFAULT,
         end: tuple[str, str] | None = None,
     ) -> Import:
         """Says anew how the file is to be applied, before anything of it was.
@@ -261,7 +266,7 @@ class Imports:
         """One import, with what its steps did so far."""
         run = self._control.get_import(id)
         if (run.space, run.environment) != (environment.space, environment.name):
-            raise problems.ImportNotFound("There is no such import here.", value=id[:64])
+            raise ImportNotFound("There is no such import here.", value=id[:64])
         return self._told(environment, run)
 
     def list(self, environment: Environment, *, limit: int, before: str | None = None) -> tuple[Import, ...]:
@@ -277,7 +282,7 @@ class Imports:
     def _path(self, run: Import) -> Path:
         path = self.folder.path(run.id)
         if not run.has_file or not path.exists():
-            raise problems.ImportFileGone("The file is not here any more.")
+            raise ImportFileGone("The file is not here any more.")
         self.folder.check_length(run.id, run.size_bytes)
         return path
 
@@ -440,20 +445,20 @@ class Imports:
         for _ in range(_TRIES):
             run = self.get(environment, id)
             if run.state not in states:
-                raise problems.ImportStateWrong(
+                raise ImportStateWrong(
                     f"The import is {run.state}; this asks for {' or '.join(states)}.", state=run.state
                 )
             if needs_file and not run.has_file:
-                raise problems.ImportFileGone("The file was forgotten; bring it again.")
+                raise ImportFileGone("The file was forgotten; bring it again.")
             if is_untouched and self._population_of(environment).steps(id):
-                raise problems.ImportStateWrong("Some of it was applied already.", state=run.state)
+                raise ImportStateWrong("Some of it was applied already.", state=run.state)
             try:
                 put = self._control.put_import(changed(run))
-            except problems.ImportChanged:
+            except ImportChanged:
                 continue
             self.has_work.set()
             return self._told(environment, put)
-        raise problems.ImportChanged("Others change this import all the time.")
+        raise ImportChanged("Others change this import all the time.")
 
     def _forget_old(self) -> None:
         """Forgets files that lie here for too long, and what is left of uploads whose process was killed.
@@ -463,7 +468,7 @@ class Imports:
         for id in self.folder.left_unfinished(self._now() - _SECONDS_TO_BEGIN):
             try:
                 self._control.get_import(id)
-            except problems.ImportNotFound:
+            except ImportNotFound:
                 self.folder.drop(id)
         for id in self.folder.older_than(self._now() - limits.UPLOAD_DAYS_KEPT * 86_400):
             try:
@@ -471,10 +476,10 @@ class Imports:
                 if run.state in WORKED_ON:
                     continue
                 self._control.put_import(replace(run, has_file=False))
-            except problems.ImportNotFound:
+            except ImportNotFound:
                 # A process was killed between storing the file and telling of it.
                 pass
-            except problems.ImportChanged:
+            except ImportChanged:
                 continue
             self.folder.drop(id)
 
@@ -497,7 +502,7 @@ def format_of(name: str) -> ImportFormat:
             return "ndjson"
         case "parquet":
             return "parquet"
-    raise problems.BodyInvalid(
+    raise BodyInvalid(
         f"'{name[:100]}' ends with none of .csv, .ndjson and .parquet.", rule="a CSV, NDJSON or Parquet file"
     )
 
@@ -520,9 +525,9 @@ def _fingerprint(draft: Import, how: How, digest: str) -> str:
 def check_file(run: Import) -> None:
     """Raises: BodyInvalid: the file is empty, or compressed as its format never is."""
     if not run.size_bytes and run.format != "ndjson":
-        raise problems.BodyInvalid("The file is empty.")
+        raise BodyInvalid("The file is empty.")
     if run.format == "parquet" and run.compression != "none":
-        raise problems.BodyInvalid("A Parquet file is compressed inside; bring it as it is.")
+        raise BodyInvalid("A Parquet file is compressed inside; bring it as it is.")
 
 
 def tally_of(done: Iterable[Done]) -> Tally:
@@ -562,9 +567,9 @@ def _check(run: Import) -> None:
     if run.mapping is not None:
         check_mapping(run.mapping)
     if run.mode == "change" and (run.mapping is not None or run.format != "ndjson"):
-        raise problems.ContentTypeUnsupported(
+        raise ContentTypeUnsupported(
             "Mode 'change' needs lines with 'add' and 'remove', which NDJSON of the plain form has.", rule="NDJSON"
         )
     share = run.share_removed_max
     if share is not None and not 0 <= share <= 100:
-        raise problems.ParameterInvalid("A share is a number of percent from 0 to 100.", parameter="share_removed_max")
+        raise ParameterInvalid("A share is a number of percent from 0 to 100.", parameter="share_removed_max")

@@ -17,16 +17,19 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom.base.problems import BodyInvalid, Problem
+from tagloom.base.text import printable
 from tagloom.files.decoding import KNOWN_BEGINNINGS
 from tagloom.files.decompression import read_bytes
 from tagloom.files.delimited_records import columns_missing
 from tagloom.files.headers import USER_NAMES, snake
 from tagloom.files.record_reader import bytes_of_beginning, read_records
 from tagloom.files.suspicious_ids import OddIds
+from tagloom.imports import limits
 from tagloom.imports.folder import compression_at
 from tagloom.imports.personal_data import EMAIL, are_personal, is_id_name, is_personal_name
 from tagloom.ports.imports import Compression, ImportFormat
+from tagloom.words import limits as words_limits
 from tagloom.words.cells import Cell
 from tagloom.words.mappings import (
     FALSE,
@@ -48,7 +51,8 @@ from tagloom.words.mappings import (
     record_tags,
     stepped,
 )
-from tagloom.words.tags import parse_tag, printable
+from tagloom.words.problems import LineInvalid, TagProblem
+from tagloom.words.tags import parse_tag
 
 VISITOR_NAMES = ("visitor", "visitor_id", "visitorid", "anonymous_id", "anonymousid", "cookie_id")
 TAG_NAMES = ("tag", "tag_path", "segment")
@@ -184,7 +188,7 @@ def _beginning(path: Path, format: ImportFormat, compression: Compression, encod
         try:
             for row in islice(records.rows, limits.PROPOSAL_ROWS_MAX):
                 rows.append(FirstRow(row.number, row.cells, row.fault))
-        except problems.BodyInvalid:
+        except BodyInvalid:
             # The file is damaged behind rows that say enough.
             if not rows:
                 raise
@@ -246,11 +250,11 @@ def rows_read(beginning: Beginning, mapping: Mapping) -> tuple[ReadRow, ...]:
 def _row_read(names: Sequence[str], row: FirstRow, mapping: Mapping) -> ReadRow:
     try:
         if row.fault is not None:
-            raise problems.LineInvalid(row.fault)
+            raise LineInvalid(row.fault)
         record = dict(zip(names, row.cells, strict=True))
         kind, id = record_person(mapping, record)
         tags = tuple(map(parse_tag, record_tags(mapping, record)))
-    except problems.Problem as problem:
+    except Problem as problem:
         suggestion = problem.members.get("suggestion")
         return ReadRow(
             line=row.line,
@@ -268,7 +272,7 @@ def _ends_openly(path: Path, compression: Compression) -> bool:
     try:
         for chunk in read_bytes(path, compression):
             last = chunk
-    except problems.BodyInvalid:
+    except BodyInvalid:
         return True
     return not last.endswith((b"\n", b"\n\x00", b"\r"))
 
@@ -284,7 +288,7 @@ def proposed_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]], *, us
     found: list[Column] = []
     for name, cells in columns.items():
         is_own = name not in (user, visitor) and not name.startswith(REASON_PREFIX)
-        if is_own and len(found) < limits.COLUMNS_PER_MAPPING_MAX:
+        if is_own and len(found) < words_limits.COLUMNS_PER_MAPPING_MAX:
             column = _proposed_column(name, branches[name], cells)
             if column is not None:
                 found.append(column)
@@ -362,7 +366,7 @@ def bands_at(branch: str, bounds: Sequence[Decimal]) -> tuple[Band, ...]:
 def _proposed_values(name: str, branch: str, texts: Sequence[str]) -> ValueColumn | None:
     distinct = set(texts)
     is_free_text = len(texts) > 4 and len(distinct) == len(texts)
-    if len(distinct) > VALUES_MAX or is_free_text or max(map(len, distinct)) > limits.CHARACTERS_PER_LEVEL_MAX:
+    if len(distinct) > VALUES_MAX or is_free_text or max(map(len, distinct)) > words_limits.CHARACTERS_PER_LEVEL_MAX:
         return None
     nothing = sorted(text for text in distinct if text.strip().casefold() in NOTHING)
     return ValueColumn(column=name, branch=branch, values=dict.fromkeys(nothing, ""))
@@ -396,7 +400,7 @@ def _steps(texts: Sequence[str]) -> tuple[Way, ...]:
 def _is_tag(text: str) -> bool:
     try:
         parse_tag(text)
-    except problems.TagProblem:
+    except TagProblem:
         return False
     return True
 

@@ -4,12 +4,12 @@ from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
-from tagloom import problems
 from tagloom.base.times import seconds_of
 from tagloom.files import read_parts
 from tagloom.files.decoding import Remark
 from tagloom.files.decompression import read_bytes
 from tagloom.files.mapped import read_mapped
+from tagloom.imports.problems import ImportFileGone
 from tagloom.ports.imports import Import
 from tagloom.ports.population import Part
 
@@ -21,7 +21,7 @@ def parts_of(path: Path, run: Import, remark: Remark | None = None) -> Generator
     folder.
     """
     if not path.exists():
-        raise problems.ImportFileGone("The file is not here; bring it again.")
+        raise ImportFileGone("The file is not here; bring it again.")
     if run.mapping is not None:
         yield from read_mapped(path, run.format, run.compression, run.mapping, remark)
         return

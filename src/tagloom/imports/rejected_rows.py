@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tagloom import limits
+from tagloom.base import limits as base_limits
 from tagloom.files import plain_mapping
 from tagloom.files.decoding import opened
 from tagloom.files.decompression import read_bytes
@@ -29,10 +29,11 @@ from tagloom.files.part_columns import LineFault
 from tagloom.files.sliding_buffer import BYTE_ORDER_MARK, Stream
 from tagloom.people.export import Sink
 from tagloom.ports.imports import Import
+from tagloom.words import limits as words_limits
 from tagloom.words.mappings import REASON_COLUMNS, REASON_FIELD, REASON_PREFIX
 from tagloom.words.model import Rejected
 
-_PIECE_BYTES = limits.LINE_BYTES_MAX + 2
+_PIECE_BYTES = words_limits.LINE_BYTES_MAX + 2
 _NEWLINE = b"\n"
 
 
@@ -59,7 +60,7 @@ def _together(lines: Iterator[bytes]) -> Iterator[bytes]:
     for line in lines:
         waiting.append(line)
         size += len(line)
-        if size >= limits.UPLOAD_CHUNK_BYTES:
+        if size >= base_limits.UPLOAD_CHUNK_BYTES:
             yield b"".join(waiting)
             waiting, size = [], 0
     yield b"".join(waiting)
@@ -165,7 +166,7 @@ def _with_reasons(line: bytes, why: Rejected, reader: "msgspec.json.Decoder[Any]
     reasons = msgspec.json.encode(
         {"line": why.line, "problem": why.problem, "detail": why.detail, "suggestion": why.suggestion}
     )
-    if len(line) > limits.LINE_BYTES_MAX:
+    if len(line) > words_limits.LINE_BYTES_MAX:
         # Whoever mends it looks it up by its number.
         return b'{"%s":%s}\n' % (REASON_FIELD.encode(), reasons)
     plain = line.strip()

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec.structs import replace
 
-from tagloom import limits
 from tagloom.base.durable_files import DiskFull, told_when_full
 from tagloom.files.decompression import read_bytes
 from tagloom.files.parquet_file import ParquetFile, in_kind
 from tagloom.ports.imports import Compression, Import
 from tagloom.ports.population import Part
+from tagloom.words import limits
 from tagloom.words.model import Rejected
 
 # Of UTF-16 and of a workbook, whose bytes between two line ends are no line.

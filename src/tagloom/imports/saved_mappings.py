@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 
-from tagloom import problems
 from tagloom.base.slugs import parse_slug
 from tagloom.base.times import rfc3339
 from tagloom.ports.imports import KeptMapping
 from tagloom.ports.population import Control
+from tagloom.ports.problems import MappingChanged, MappingNotFound
 from tagloom.words.mappings import Mapping, check_mapping
 
 
@@ -36,7 +36,7 @@ class Mappings:
         check_mapping(mapping)
         newest = self._newest(space, parse_slug(name))
         if version is not None and version != newest:
-            raise problems.MappingChanged(f"The mapping '{name}' is at version {newest} now.", version=newest)
+            raise MappingChanged(f"The mapping '{name}' is at version {newest} now.", version=newest)
         kept = KeptMapping(name=name, version=newest + 1, at=rfc3339(self._now()), by=by, mapping=mapping)
         self._control.put_mapping(space, kept)
         return kept
@@ -48,5 +48,5 @@ class Mappings:
     def _newest(self, space: str, name: str) -> int:
         try:
             return self._control.get_mapping(space, name).version
-        except problems.MappingNotFound:
+        except MappingNotFound:
             return 0

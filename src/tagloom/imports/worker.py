@@ -14,27 +14,45 @@ from contextlib import closing, suppress
 import structlog
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import Problem
 from tagloom.base.times import rfc3339
 from tagloom.files.decoding import Remark
 from tagloom.files.suspicious_ids import OddIds
+from tagloom.imports import limits
 from tagloom.imports.lease import Attempts, Leases, Lost, keep_working
 from tagloom.imports.lifecycle import Imports, tally_of
 from tagloom.imports.parts import parts_of
 from tagloom.imports.resume import rest_of, shifted
+from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import APPLIED, Hold, Import, ImportState, Plan
 from tagloom.ports.population import Control, Part, Population, Request, Step
+from tagloom.ports.problems import (
+    BodyOutdated,
+    ImportChanged,
+    ImportNotFound,
+    ImportSealed,
+    PlanOutdated,
+    StepTaken,
+    StoreUnavailable,
+)
 from tagloom.tagging.preview import Foresight
 from tagloom.words import rejections
 from tagloom.words.expiry import stored_said
 from tagloom.words.model import Environment, Foreseen, Mode, Origin, Receipt
+from tagloom.words.problems import MirrorEmpty
 from tagloom.words.rejections import MirrorUnreadable
 from tagloom.words.tags import is_at_or_below, parse_tag
 
 # In these a person's lines must meet, so the file is one step.
 WHOLE_MODES: tuple[Mode, ...] = ("set", "mirror")
 # What another writer makes of a step that was read for the state before.
-_OVERTAKEN = (problems.ImportSealed, problems.StepTaken, problems.ImportChanged, problems.BodyOutdated)
+_OVERTAKEN = (
+    ImportSealed,
+    StepTaken,
+    ImportChanged,
+    BodyOutdated,
+)
 _SECONDS_BETWEEN_TELLING = 0.5
 _SECONDS_BETWEEN_TRIES_MAX = 10.0
 
@@ -105,17 +123,17 @@ class Worker:
             except Lost:
                 self._leases.release(run)
             except (
-                problems.ImportSealed,
-                problems.StepTaken,
-                problems.ImportChanged,
-                problems.BodyOutdated,
+                ImportSealed,
+                StepTaken,
+                ImportChanged,
+                BodyOutdated,
             ) as problem:
                 # It is read again from behind the last step, and means what it means then.
                 self._try_again(environment, run, problem)
-            except problems.StoreUnavailable as problem:
+            except StoreUnavailable as problem:
                 self._try_again(environment, run, problem)
                 raise
-            except problems.Problem as problem:
+            except Problem as problem:
                 self._fail(environment, run, problem.slug(), problem.detail)
             except Exception as error:
                 log.error("import.failed", run=run.id, exc_info=True)
@@ -124,9 +142,9 @@ class Worker:
                 self._attempts.forget(run)
         return True
 
-    def _try_again(self, environment: Environment, run: Import, problem: problems.Problem) -> None:
+    def _try_again(self, environment: Environment, run: Import, problem: Problem) -> None:
         """Lets the import go on later, or ends it when that was tried too often in a row without a further step."""
-        with suppress(problems.ImportNotFound):
+        with suppress(ImportNotFound):
             if self._control.get_import(run.id).revision != run.revision:
                 # Somebody paused, cancelled or went on with it.
                 self._leases.release(run)
@@ -148,7 +166,7 @@ class Worker:
         """The import in another state, unless somebody changed it meanwhile. Raises: ImportChanged."""
         stored = self._control.get_import(run.id)
         if stored.revision != run.revision:
-            raise problems.ImportChanged("The import was changed at the same moment.")
+            raise ImportChanged("The import was changed at the same moment.")
         ended = {"ended_at": rfc3339(self._now())} if state in ("done", "failed") else {}
         put = self._control.put_import(replace(stored, state=state, **ended, **more))
         log.info(f"import.{state}", run=run.id, space=run.space, environment=run.environment, rows=put.rows_read)
@@ -158,7 +176,7 @@ class Worker:
         tally = tally_of(self._population_of(environment).steps(run.id))
         try:
             self._put(run, "failed", problem=problem, detail=detail, tally=tally)
-        except problems.ImportChanged:
+        except ImportChanged:
             self._leases.release(run)
 
     # Reading.
@@ -213,7 +231,7 @@ class Worker:
         unreadable: str | None = None
         try:
             plan = self._plan(environment, run)
-        except problems.MirrorEmpty:
+        except MirrorEmpty:
             self._hold(run, "source-empty", _says_empty(run), None)
             return
         except MirrorUnreadable as problem:
@@ -247,7 +265,7 @@ class Worker:
 
     def _plan(self, environment: Environment, run: Import) -> Plan:
         """What the import would do now. Raises: MirrorEmpty, and what reading the file raises."""
-        request = _request(run, limits.REJECTED_PER_RECEIPT_MAX)
+        request = _request(run, ports_limits.REJECTED_PER_RECEIPT_MAX)
         remarks, odd = list[str](), OddIds()
         parts = (_counted(part, odd) for part in self._parts(run, remarks.append))
         foreseen = self._foresight.apply(environment, parts, request)
@@ -268,7 +286,7 @@ class Worker:
         under = parse_tag(run.under) if run.under else None
         population, cursor, count = self._population_of(environment), None, 0
         while True:
-            page = population.list_tags(under=under, limit=limits.PAGE_ITEMS_MAX, cursor=cursor)
+            page = population.list_tags(under=under, limit=base_limits.PAGE_ITEMS_MAX, cursor=cursor)
             count += sum(tag.users for tag in page.items if under is None or is_at_or_below(tag.tag, under))
             cursor = page.next_cursor
             if cursor is None:
@@ -298,7 +316,7 @@ class Worker:
                     return
             else:
                 self._apply(environment, run, None)
-        except problems.MirrorEmpty:
+        except MirrorEmpty:
             self._hold(run, "source-empty", _says_empty(run), None)
             return
         except MirrorUnreadable as problem:
@@ -313,7 +331,7 @@ class Worker:
         for _ in range(limits.IMPORT_PLANS_IN_A_ROW_MAX):
             try:
                 self._apply(environment, run, plan.version)
-            except problems.PlanOutdated:
+            except PlanOutdated:
                 again = self._plan(environment, run)
                 if _effect(again) != _effect(plan):
                     detail = f"Since version {plan.version} others wrote, and the import would do something else now."

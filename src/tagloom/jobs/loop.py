@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from tagloom import problems
+from tagloom.ports.problems import StoreUnavailable
 
 log = structlog.get_logger("tagloom.jobs.loop")
 
@@ -39,5 +39,5 @@ class Looking:
         while not self._is_stopped.wait(self._seconds):
             try:
                 self._look()
-            except problems.StoreUnavailable as problem:
+            except StoreUnavailable as problem:
                 log.warning(self._trouble, detail=problem.detail)

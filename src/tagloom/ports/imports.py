@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from tagloom import limits
+from tagloom.ports import limits
 from tagloom.words.mappings import Mapping
 from tagloom.words.model import Foreseen, Mode, Version
 from tagloom.words.source_addresses import Remote

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tagloom import limits
+from tagloom.ports import limits
 from tagloom.ports.accounts import Roster
 from tagloom.ports.imports import ImportBook
 from tagloom.ports.syncs import SyncBook

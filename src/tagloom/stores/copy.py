@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sql
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
+from tagloom.ports.problems import StoreCorrupt
 from tagloom.stores import schema
 
 Values = dict[str, Any]
@@ -92,7 +93,7 @@ def _check_same(reading: sql.Connection, target: sql.Engine) -> None:
         logged = {key for (key,) in connection.execute(sql.select(schema.batch.c.environment).distinct())}
     ours = {key: bytes(secret) for key, secret in _pairs(reading, schema.environment, "key", "secret")}
     if any(ours.get(key) != secret for key, secret in held.items()) or not logged <= ours.keys():
-        raise problems.ParameterInvalid("The target holds another installation; copy into an empty database.")
+        raise ParameterInvalid("The target holds another installation; copy into an empty database.")
 
 
 def _put_ground(reading: sql.Connection, writing: sql.Connection) -> None:
@@ -113,7 +114,7 @@ def _copy_log(reading: sql.Connection, target: sql.Engine, key: int, newest: int
         after = connection.execute(sql.select(sql.func.max(batch.c.version)).where(batch.c.environment == key)).scalar()
     after = after or 0
     if after > newest:
-        raise problems.ParameterInvalid("The target's history is longer than the source's; it was written to.")
+        raise ParameterInvalid("The target's history is longer than the source's; it was written to.")
     yield after, 0
     while after < newest:
         until = _until(reading, key, after)
@@ -221,7 +222,7 @@ def _compare(reading: sql.Connection, target: sql.Engine) -> int:
             pairs = zip_longest(_comparable(reading, table), _comparable(copied, table))
             for number, (ours, theirs) in enumerate(pairs, 1):
                 if ours != theirs:
-                    raise problems.StoreCorrupt(f"Row {number} of {table.name} is not the same on both sides.")
+                    raise StoreCorrupt(f"Row {number} of {table.name} is not the same on both sides.")
                 compared += 1
     return compared
 

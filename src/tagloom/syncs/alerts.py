@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 import structlog
 
-from tagloom import limits
 from tagloom.egress.http import Egress, NoAnswer
+from tagloom.syncs import limits
 from tagloom.words.emails import MailServer
 from tagloom.words.syncs import Alerts
 

@@ -8,11 +8,13 @@ from typing import BinaryIO, Literal, NamedTuple, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.text import printable
+from tagloom.egress.problems import SourceUnreadable
 from tagloom.files.delimited_records import DELIMITERS, QUOTES, Form, Record, read_record
 from tagloom.files.parquet_file import ParquetFile, in_kind
 from tagloom.files.sliding_buffer import BYTE_ORDER_MARK
-from tagloom.words.tags import printable
+from tagloom.words import limits as words_limits
 
 FileFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
 _BLANK = (b"\n", b"\r\n")
@@ -30,9 +32,11 @@ def join(paths: Sequence[Path], format: FileFormat, target: Path) -> None:
     with target.open("xb") as joined:
         for path in paths:
             with pa.input_stream(str(path), compression="detect") as stream:
-                chunk: bytes = stream.read(limits.UPLOAD_CHUNK_BYTES)
+                chunk: bytes = stream.read(base_limits.UPLOAD_CHUNK_BYTES)
                 if format == "csv":
-                    while len(chunk) < limits.LINE_BYTES_MAX and (more := stream.read(limits.UPLOAD_CHUNK_BYTES)):
+                    while len(chunk) < words_limits.LINE_BYTES_MAX and (
+                        more := stream.read(base_limits.UPLOAD_CHUNK_BYTES)
+                    ):
                         chunk += more
                     header = _header_of(chunk)
                     if first is None:
@@ -42,7 +46,7 @@ def join(paths: Sequence[Path], format: FileFormat, target: Path) -> None:
                     chunk = chunk[header.end :]
                 while chunk:
                     joined.write(chunk)
-                    chunk = stream.read(limits.UPLOAD_CHUNK_BYTES)
+                    chunk = stream.read(base_limits.UPLOAD_CHUNK_BYTES)
             _end_line(joined)
 
 
@@ -146,6 +150,6 @@ def _common(name: str, paths: Sequence[Path], schemas: Sequence[pa.Schema]) -> p
     return field
 
 
-def _unlike(path: Path, says: str) -> problems.SourceUnreadable:
+def _unlike(path: Path, says: str) -> SourceUnreadable:
     shown = printable(path.name)
-    return problems.SourceUnreadable(f"'{shown}' {says}.", value=shown)
+    return SourceUnreadable(f"'{shown}' {says}.", value=shown)

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 import msgspec
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import Problem
 from tagloom.base.slugs import parse_slug
 from tagloom.base.times import rfc3339
 from tagloom.ports.population import Control, Population
+from tagloom.syncs import limits
+from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.schedules import check_schedule, next_after
 from tagloom.syncs.sources import check_source, invalid
 from tagloom.words.emails import parse_email
@@ -89,11 +92,11 @@ class Syncs:
         """
         stored = self.get_sync(environment, sync)
         if isinstance(stored.draft.source, PushSource):
-            raise problems.SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
+            raise SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
         run = SyncRun(sync=sync, trigger="call", by=by, began_at=rfc3339(self._now()), asks_first=asks_first)
         begun = self._control.begin_run(environment.key, run, due_at=None, next_run_at=stored.next_run_at)
         if begun is None:
-            raise problems.SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")
+            raise SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")
         return begun
 
     def newest_runs(self, environment: Environment) -> dict[str, SyncRun]:
@@ -106,7 +109,7 @@ class Syncs:
         sync: str,
         *,
         before: int | None = None,
-        limit: int = limits.PAGE_ITEMS_DEFAULT,
+        limit: int = base_limits.PAGE_ITEMS_DEFAULT,
     ) -> tuple[SyncRun, ...]:
         """The newest first, of ids below `before`."""
         self.get_sync(environment, sync)
@@ -128,7 +131,7 @@ class Syncs:
         population.put_tag(branch, Origin(by, owner), owner=owner)
         try:
             yield
-        except problems.Problem:
+        except Problem:
             if not was_its_own:
                 self._give_branch_back(environment, sync, by)
             raise
@@ -221,4 +224,4 @@ def parse_draft(body: bytes) -> SyncDraft:
     except msgspec.DecodeError as error:
         says, _, place = str(error).partition(" - at `")
         field = place.rstrip("`") or "$"
-        raise problems.SyncInvalid(f"{field}: {says}.", field=field) from error
+        raise SyncInvalid(f"{field}: {says}.", field=field) from error

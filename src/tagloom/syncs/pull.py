@@ -12,16 +12,21 @@ import msgspec
 import pyarrow as pa
 import sqlalchemy as sql
 
-from tagloom import limits, problems
+from tagloom.base.problems import BodyInvalid
+from tagloom.base.text import printable
+from tagloom.egress.problems import SourceUnreadable
 from tagloom.files.parquet_rows import CellsWriter
+from tagloom.imports import limits as imports_limits
 from tagloom.imports.folder import compression_at
 from tagloom.imports.mapping_inference import Beginning, FirstRow, beginning_in, beginning_of
+from tagloom.ports import limits as ports_limits
+from tagloom.syncs import limits
 from tagloom.syncs.concatenation import FileFormat, join
+from tagloom.syncs.problems import SyncInvalid
 from tagloom.syncs.queries import IsOver, never, queried
 from tagloom.words.cells import cell_of
 from tagloom.words.source_addresses import Remote
 from tagloom.words.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
-from tagloom.words.tags import printable
 
 OnRows = Callable[[int], None]
 # The names and the chunks of the files that an address stands for, each while it is its turn.
@@ -71,7 +76,7 @@ def pull(
         case UrlSource():
             return _pull_addresses(source, target, fetch, on_rows)
         case PushSource():
-            raise problems.SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
+            raise SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
         case _:
             assert_never(source)
 
@@ -97,7 +102,7 @@ def begin(
         case UrlSource():
             return _begin_address(source, fetch)
         case PushSource():
-            raise problems.SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
+            raise SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
         case _:
             assert_never(source)
 
@@ -115,11 +120,11 @@ def _pull_query(
 
 
 def _begin_query(source: SqlSource, url: str, is_over: IsOver) -> Beginning:
-    with _queried(source, url, None, limits.PROPOSAL_ROWS_MAX, limits.BEGINNING_SECONDS_MAX, is_over) as found:
+    with _queried(source, url, None, imports_limits.PROPOSAL_ROWS_MAX, limits.BEGINNING_SECONDS_MAX, is_over) as found:
         names = list(found.keys())
         if source.cursor is not None:
             _place_of(source.cursor, names)
-        rows = found.fetchmany(limits.PROPOSAL_ROWS_MAX)
+        rows = found.fetchmany(imports_limits.PROPOSAL_ROWS_MAX)
     cells = ([cell_of(cell) for cell in row] for row in rows)
     return Beginning(tuple(names), [FirstRow(line, each, None) for line, each in enumerate(cells, 1)])
 
@@ -134,7 +139,7 @@ def _queried(
 
 def _place_of(cursor: str, names: Sequence[str]) -> int:
     if cursor not in names:
-        raise problems.SourceUnreadable(
+        raise SourceUnreadable(
             f"The query has no column '{printable(cursor)}' for its cursor; it has {', '.join(map(printable, names))}.",
             value=printable(cursor),
         )
@@ -188,20 +193,20 @@ def _pull_files(source: FilesSource, target: Path, folder: Path | None) -> Pulle
 def _matched(source: FilesSource, folder: Path | None) -> list[Path]:
     """The files of a source, one at least, in order of their names. Raises: SourceUnreadable."""
     if folder is None:
-        raise problems.SourceUnreadable("The server keeps no files for syncs; see TAGLOOM_FILES_FOLDER.")
+        raise SourceUnreadable("The server keeps no files for syncs; see TAGLOOM_FILES_FOLDER.")
     home = folder.resolve()
     try:
         paths = sorted(path for path in home.glob(source.glob) if path.is_file())
     except (ValueError, NotImplementedError) as error:
-        raise problems.SourceUnreadable(f"'{printable(source.glob)}' is no glob: {error}.") from error
+        raise SourceUnreadable(f"'{printable(source.glob)}' is no glob: {error}.") from error
     for path in paths:
         # What a link or a way upwards leads to counts, not how it is written.
         if not path.resolve().is_relative_to(home):
-            raise problems.SourceUnreadable(
+            raise SourceUnreadable(
                 f"'{printable(path.name)}' lies outside the folder of the organization.", value=printable(path.name)
             )
     if not paths:
-        raise problems.SourceUnreadable(f"No file matches '{printable(source.glob)}'.", value=printable(source.glob))
+        raise SourceUnreadable(f"No file matches '{printable(source.glob)}'.", value=printable(source.glob))
     return paths
 
 
@@ -217,8 +222,8 @@ def _pull_addresses(source: UrlSource, target: Path, fetch: Fetch, on_rows: OnRo
                     # Nothing is counted yet; whoever keeps the run says whether it is still this process's.
                     on_rows(0)
                     size += file.write(chunk)
-                    if size > limits.IMPORT_BYTES_MAX:
-                        raise problems.SourceUnreadable(f"The files have more than {limits.IMPORT_BYTES_MAX:,} bytes.")
+                    if size > ports_limits.IMPORT_BYTES_MAX:
+                        raise SourceUnreadable(f"The files have more than {ports_limits.IMPORT_BYTES_MAX:,} bytes.")
             paths.append(_named_by_content(path))
         return _joined(paths, formats, target)
 
@@ -236,7 +241,7 @@ def _first_chunks(chunks: Iterable[bytes], name: str, format: FileFormat) -> Ite
     for chunk in chunks:
         if size >= limits.PROPOSAL_BYTES_MAX or monotonic() > until:
             if format == "parquet":
-                raise problems.SourceUnreadable(
+                raise SourceUnreadable(
                     f"The columns of a Parquet file stand at its end, and '{printable(name)}' is too large to be "
                     "looked at ahead. Name a mapping that the space keeps."
                 )
@@ -256,14 +261,14 @@ def _named_by_content(path: Path) -> Path:
 def _joined(paths: Sequence[Path], formats: Collection[FileFormat], target: Path) -> Pulled:
     """Several files of one format as one. Raises: SourceUnreadable."""
     if len(formats) > 1:
-        raise problems.SourceUnreadable(f"The files are of several formats: {', '.join(sorted(formats))}.")
+        raise SourceUnreadable(f"The files are of several formats: {', '.join(sorted(formats))}.")
     (format,) = formats
     try:
         join(paths, format, target)
     except (OSError, pa.ArrowException) as error:
-        raise problems.SourceUnreadable(f"The files cannot be read: {printable(str(error))}.") from error
-    except problems.BodyInvalid as problem:
-        raise problems.SourceUnreadable(f"The files cannot be read: {problem.detail}") from problem
+        raise SourceUnreadable(f"The files cannot be read: {printable(str(error))}.") from error
+    except BodyInvalid as problem:
+        raise SourceUnreadable(f"The files cannot be read: {problem.detail}") from problem
     return Pulled(format=format)
 
 
@@ -273,7 +278,7 @@ def _format_of(path: Path) -> FileFormat:
         suffixes.pop()
     found = FORMATS.get(suffixes[-1]) if suffixes else None
     if found is None:
-        raise problems.SourceUnreadable(
+        raise SourceUnreadable(
             f"'{printable(path.name)}' ends with none of {', '.join(FORMATS)}.", value=printable(path.name)
         )
     return found

@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 import sqlalchemy as sql
 
-from tagloom import limits, problems
-from tagloom.words.tags import printable
+from tagloom.base.text import printable
+from tagloom.egress import limits
+from tagloom.egress.problems import SourceUnreadable
 
 IsOver: TypeAlias = Callable[[], bool]
 """Whether nobody wants the rows any more."""
@@ -77,7 +78,7 @@ def queried(
                     yield connection.execute(sql.text(query), given, execution_options=few)
                 except sql.exc.DBAPIError:
                     if watch.has_cancelled:
-                        raise problems.SourceUnreadable(
+                        raise SourceUnreadable(
                             f"The query was cancelled: it took longer than {seconds:,} seconds, or nobody wanted its "
                             "rows any more."
                         ) from None
@@ -94,14 +95,12 @@ def check_reads(query: str, backend: str) -> None:
     """
     outside = _QUOTED.get(backend, _OTHERWISE).sub(" ", query).strip().removesuffix(";")
     if ";" in outside or "'" in outside or "/*" in outside:
-        raise problems.SourceUnreadable("A query is one statement, whose quotes and comments end.")
+        raise SourceUnreadable("A query is one statement, whose quotes and comments end.")
     if _BEGINNING.match(outside) is None:
-        raise problems.SourceUnreadable("A query only reads: it begins with SELECT, WITH, VALUES or TABLE.")
+        raise SourceUnreadable("A query only reads: it begins with SELECT, WITH, VALUES or TABLE.")
     found = None if backend in _GUARDED else _WRITES.search(outside)
     if found is not None:
-        raise problems.SourceUnreadable(
-            f"A query only reads, and '{found[0]}' writes. Quote it where it is a column's name."
-        )
+        raise SourceUnreadable(f"A query only reads, and '{found[0]}' writes. Quote it where it is a column's name.")
 
 
 def address_of(url: str) -> sql.URL:
@@ -118,18 +117,18 @@ def _engine_of(place: sql.URL, seconds: int) -> sql.Engine:
         raise _driver_missing(place, error) from error
 
 
-def _driver_missing(place: sql.URL, error: Exception) -> problems.SourceUnreadable:
+def _driver_missing(place: sql.URL, error: Exception) -> SourceUnreadable:
     name, backend = printable(place.drivername), place.drivername.partition("+")[0]
     if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
         # The package is there, and a library of the system that it needs is not: pyodbc without unixODBC.
-        return problems.SourceUnreadable(
+        return SourceUnreadable(
             f"The driver of '{name}' cannot be loaded: {printable(str(error))}. Install that library of the system."
         )
     says = f"The driver of '{name}' is not installed where Tagloom runs."
     extra, address = ("odbc", f"{backend}+pyodbc://") if "pyodbc" in name else _EXTRAS.get(backend, ("", ""))
     if not extra:
-        return problems.SourceUnreadable(f"{says} Install the Python package that brings it, as SQLAlchemy names it.")
-    return problems.SourceUnreadable(
+        return SourceUnreadable(f"{says} Install the Python package that brings it, as SQLAlchemy names it.")
+    return SourceUnreadable(
         f'{says} Install the extra: pip install "tagloom[{extra}]", and begin the address with {address}',
         suggestion=f"tagloom[{extra}]",
     )
@@ -234,7 +233,7 @@ def _translated(url: str) -> Iterator[None]:
         said = (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]
         for secret in _secrets_of(url):
             said = said.replace(secret, "…")
-        raise problems.SourceUnreadable(f"The database says: {printable(said)}") from None
+        raise SourceUnreadable(f"The database says: {printable(said)}") from None
 
 
 def _secrets_of(url: str) -> list[str]:

@@ -15,15 +15,21 @@ from pathlib import Path
 import structlog
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import Problem
 from tagloom.base.times import rfc3339, seconds_of
 from tagloom.base.tracing import span
 from tagloom.imports.lifecycle import Imports
+from tagloom.imports.problems import ImportStateWrong
 from tagloom.jobs.loop import Looking
+from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import Import, ImportFormat
 from tagloom.ports.population import Control
+from tagloom.ports.problems import ImportChanged, ImportNotFound, SyncNotFound
 from tagloom.ports.syncs import Due, OpenRun
+from tagloom.syncs import limits
 from tagloom.syncs.alerts import Alert, Alerting, AlertKind
+from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.pull import Pulled
 from tagloom.syncs.schedules import next_after
 from tagloom.syncs.sources import Sources
@@ -79,7 +85,7 @@ class Runner:
 
     def work_once(self, *, waits: bool = False) -> None:
         """Takes up what is due and follows what is under way; with `waits` until what it reads has been read."""
-        for due in self._control.list_due(rfc3339(self._now()), limits.SYNCS_PER_ENVIRONMENT_MAX):
+        for due in self._control.list_due(rfc3339(self._now()), ports_limits.SYNCS_PER_ENVIRONMENT_MAX):
             self._begin(due)
         for keeping, _ in self._reading.values():
             keeping.renew()
@@ -104,22 +110,22 @@ class Runner:
         """
         stored = self._control.get_sync(environment.key, sync)
         if not isinstance(stored.draft.source, PushSource):
-            raise problems.SyncInvalid(f"The sync '{sync}' reads its source itself.")
+            raise SyncInvalid(f"The sync '{sync}' reads its source itself.")
         run = SyncRun(sync=sync, trigger="push", by=by, began_at=rfc3339(self._now()), asks_first=asks_first)
         begun = self._control.begin_run(environment.key, run, due_at=None, next_run_at=None)
         if begun is None:
-            raise problems.SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")
+            raise SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")
         seen = OpenRun(environment.space, environment.name, begun, begun.began_at)
         held = self._put(seen, begun, self._until())
         if held is None:
-            raise problems.SyncBusy(f"Another process took the run of '{sync}'.")
+            raise SyncBusy(f"Another process took the run of '{sync}'.")
         try:
             brought = self._bring(environment, stored, chunks, "ndjson", by)
         except BaseException as error:
             self._end(held, "failed", getattr(error, "detail", type(error).__name__))
             raise
         if not self._hand_over(environment, held, replace(begun, state="importing", import_id=brought.id)):
-            raise problems.SyncBusy(f"The records took longer than {limits.SYNC_HELD_SECONDS} s to come; send again.")
+            raise SyncBusy(f"The records took longer than {limits.SYNC_HELD_SECONDS} s to come; send again.")
         return replace(begun, state="importing", import_id=brought.id)
 
     # Steps.
@@ -168,7 +174,7 @@ class Runner:
                 brought = self._bring(environment, sync, target, pulled.format, f"sync {sync.id}")
         except _Lost:
             return
-        except problems.Problem as problem:
+        except Problem as problem:
             if keeping.is_over():
                 return
             log.warning("sync.failed", sync=held.run.sync, problem=problem.slug())
@@ -187,13 +193,13 @@ class Runner:
 
         A sync has one run at a time, and the one that is read has no import yet.
         """
-        for left in self._imports.list(environment, limit=limits.PAGE_ITEMS_MAX):
+        for left in self._imports.list(environment, limit=base_limits.PAGE_ITEMS_MAX):
             if left.owner == owner_name(sync.id) and left.state == "waiting":
                 self._drop(environment, left.id)
 
     def _drop(self, environment: Environment, import_id: str) -> None:
         # Another process may have forgotten it at the same moment.
-        with suppress(problems.ImportNotFound):
+        with suppress(ImportNotFound):
             self._imports.drop(environment, import_id)
 
     def _bring(
@@ -229,7 +235,7 @@ class Runner:
 
     def _begin_import(self, environment: Environment, import_id: str, *, asks_first: bool) -> None:
         # Whoever follows the run begins it when it waits: its own process, unless that was lost, or another one first.
-        with suppress(problems.ImportStateWrong, problems.ImportChanged):
+        with suppress(ImportStateWrong, ImportChanged):
             if asks_first:
                 self._imports.plan(environment, import_id)
             else:
@@ -240,7 +246,7 @@ class Runner:
         environment = self._control.get_environment(seen.space, seen.environment)
         try:
             found = self._imports.get(environment, seen.run.import_id or "")
-        except problems.ImportNotFound:
+        except ImportNotFound:
             self._end(seen, "cancelled", None)
             return
         state = STATES.get(found.state, "importing")
@@ -270,7 +276,7 @@ class Runner:
             return False
         try:
             alerts = self._control.get_sync(environment.key, run.sync).draft.alerts
-        except problems.SyncNotFound:
+        except SyncNotFound:
             return False
         return self._now() - seconds_of(run.began_at) >= alerts.late_minutes * 60
 
@@ -305,7 +311,7 @@ class Runner:
         environment = self._control.get_environment(seen.space, seen.environment)
         try:
             to = self._control.get_sync(environment.key, seen.run.sync).draft.alerts
-        except problems.SyncNotFound:
+        except SyncNotFound:
             return
         alert = Alert(
             kind=kind,

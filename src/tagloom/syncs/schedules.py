@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
-from tagloom import problems
+from tagloom.base.text import printable
+from tagloom.syncs.problems import SyncInvalid
 from tagloom.words.syncs import Schedule
-from tagloom.words.tags import printable
 
 # What cron itself takes in place of the five fields.
 NICKNAMES: Mapping[str, str] = {
@@ -32,7 +32,7 @@ def check_schedule(schedule: Schedule) -> Schedule:
     try:
         next(CronSim(_fields(schedule), datetime(2024, 1, 1, tzinfo=UTC)))
     except CronSimError as error:
-        raise problems.SyncInvalid(
+        raise SyncInvalid(
             f"'{printable(schedule.cron)}' is no cron expression: {error}.",
             field="$.schedule.cron",
             value=printable(schedule.cron),
@@ -40,7 +40,7 @@ def check_schedule(schedule: Schedule) -> Schedule:
             f"{', '.join(NICKNAMES)}",
         ) from error
     except StopIteration as error:
-        raise problems.SyncInvalid(
+        raise SyncInvalid(
             f"'{printable(schedule.cron)}' never comes.", field="$.schedule.cron", value=printable(schedule.cron)
         ) from error
     return schedule
@@ -77,7 +77,7 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise problems.SyncInvalid(
+        raise SyncInvalid(
             f"No time zone is called '{printable(name)}'.",
             field="$.schedule.zone",
             value=printable(name),

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from tagloom import limits, problems
-from tagloom.words.tags import printable
+from tagloom.base.problems import BodyInvalid
+from tagloom.base.text import printable
+from tagloom.words import limits
 
 _DELETED_AT = "_sdc_deleted_at"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -75,13 +76,13 @@ class Tap:
         decoder = msgspec.json.Decoder(_Message)
         for number, line in enumerate(self._lines, 1):
             if len(line) > limits.LINE_BYTES_MAX:
-                raise problems.BodyInvalid(f"Line {number} has more than {limits.LINE_BYTES_MAX:,} bytes.", line=number)
+                raise BodyInvalid(f"Line {number} has more than {limits.LINE_BYTES_MAX:,} bytes.", line=number)
             if not line.strip():
                 continue
             try:
                 message = decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise problems.BodyInvalid(
+                raise BodyInvalid(
                     f"Line {number} is no Singer message: {error}.", line=number, rule="a JSON object with a type"
                 ) from error
             match message.type:
@@ -101,7 +102,7 @@ class Tap:
     def _is_meant(self, stream: str, line: int) -> bool:
         """Whether records of this stream are taken. Raises: BodyInvalid: nobody said which of several."""
         if self._stream is None and self._only is not None and stream != self._only:
-            raise problems.BodyInvalid(
+            raise BodyInvalid(
                 f"The tap gives records of '{printable(self._only)}' and of '{printable(stream)}'. Say in the "
                 "sync's source which stream is meant.",
                 line=line,

@@ -7,18 +7,20 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from tagloom import limits, problems
+from tagloom.base.problems import Problem
 from tagloom.egress.policy import Reach
 from tagloom.egress.remotes import Remotes
 from tagloom.egress.secrets import NAME
 from tagloom.imports.mapping_inference import Beginning
+from tagloom.syncs import limits
+from tagloom.syncs.problems import SyncInvalid
 from tagloom.syncs.pull import OnRows, Pulled, begin, pull
 from tagloom.syncs.queries import IsOver, never
 from tagloom.words.source_addresses import AddressRefused, parse_address
 from tagloom.words.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
 
 
-class TooManyBeginnings(problems.Problem):
+class TooManyBeginnings(Problem):
     """So many sources are looked at that no further one can be at this moment."""
 
     status = 503
@@ -117,6 +119,6 @@ def _check_secret(name: str) -> None:
         raise invalid("A secret's name has lower-case letters, digits and hyphens.", field="$.source.secret")
 
 
-def invalid(says: str, *, field: str, rule: str | None = None) -> problems.SyncInvalid:
+def invalid(says: str, *, field: str, rule: str | None = None) -> SyncInvalid:
     """What is wrong with a field of a draft."""
-    return problems.SyncInvalid(says, field=field, **({} if rule is None else {"rule": rule}))
+    return SyncInvalid(says, field=field, **({} if rule is None else {"rule": rule}))

@@ -8,12 +8,16 @@ from concurrent.futures import Future
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import ContentTypeUnsupported, all_problems
 from tagloom.files import Format, Line, ids_mapping, key_of, lines_part, read_parts, read_text
+from tagloom.files import limits as files_limits
+from tagloom.ports import limits as ports_limits
 from tagloom.ports.population import Part, Population, Request
 from tagloom.words.expiry import Said, said_of
 from tagloom.words.mappings import Encoding
 from tagloom.words.model import Mode, Origin, Person, Receipt
+from tagloom.words.problems import LineInvalid
 from tagloom.words.tags import TagPath
 
 FORMAT_OF_CONTENT_TYPE: dict[str, Format] = {
@@ -45,7 +49,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     user_column: str = "user"
     visitor_column: str = "visitor"
     tag_column: str = "tag"
-    rejected_max: int = limits.REJECTED_PER_RECEIPT_MAX
+    rejected_max: int = ports_limits.REJECTED_PER_RECEIPT_MAX
     expires_at: str | None = None
     ttl: str | None = None
     allow_unreadable: bool = False
@@ -95,13 +99,13 @@ def import_body(
     """
     if order.idempotency_key is None:
         return _applied(population, body, order, "", now())
-    with tempfile.SpooledTemporaryFile(max_size=limits.PART_BYTES) as spool:
+    with tempfile.SpooledTemporaryFile(max_size=files_limits.PART_BYTES) as spool:
         digest = hashlib.blake2b(order.digest(), digest_size=32)
         for chunk in body:
             digest.update(chunk)
             spool.write(chunk)
         spool.seek(0)
-        chunks = iter(lambda: spool.read(limits.UPLOAD_CHUNK_BYTES), b"")
+        chunks = iter(lambda: spool.read(base_limits.UPLOAD_CHUNK_BYTES), b"")
         return _applied(population, chunks, order, digest.hexdigest(), now())
 
 
@@ -127,7 +131,7 @@ def _applied(population: Population, body: Iterator[bytes], order: Order, finger
 def _parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Generator[Part, None, None]:
     """The parts of a body that names people only. Raises: ContentTypeUnsupported, at once; as `read_parts`."""
     if order.format == "parquet" or order.mode == "change":
-        raise problems.ContentTypeUnsupported(
+        raise ContentTypeUnsupported(
             "With 'tag' a body is CSV, NDJSON or JSON, and its mode is not 'change'.", rule="CSV, NDJSON or JSON"
         )
     people = ids_mapping(tag, order.user_column, order.visitor_column)
@@ -149,8 +153,8 @@ def check_single(receipt: Receipt) -> Receipt:
     Raises: the problem of the rejected line.
     """
     for rejected in receipt.rejected:
-        for problem in problems.all_problems():
+        for problem in all_problems():
             if problem.slug() == rejected.problem:
                 raise problem(rejected.detail, value=rejected.value, suggestion=rejected.suggestion)
-        raise problems.LineInvalid(rejected.detail, value=rejected.value, suggestion=rejected.suggestion)
+        raise LineInvalid(rejected.detail, value=rejected.value, suggestion=rejected.suggestion)
     return receipt

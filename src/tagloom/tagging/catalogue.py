@@ -6,10 +6,13 @@ from typing import Unpack
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import ParameterInvalid
 from tagloom.base.times import day_ends, rfc3339
 from tagloom.ports.imports import KeptMapping
 from tagloom.ports.population import Page, Population
+from tagloom.tagging.problems import TagInUse
+from tagloom.tribes import limits as tribes_limits
 from tagloom.tribes.definitions import Tribes, check_description
 from tagloom.words.mappings import touches
 from tagloom.words.model import Branch, Environment, Match, Origin, Receipt, Source, Tag, TagFields
@@ -82,7 +85,7 @@ class Catalogue:
         *,
         search: str = "",
         under: TagPath | None = None,
-        limit: int = limits.PAGE_ITEMS_DEFAULT,
+        limit: int = base_limits.PAGE_ITEMS_DEFAULT,
         cursor: str | None = None,
     ) -> Page[Tag]:
         """A page of the catalogue in code point order, each tag with the tribes that use it."""
@@ -97,7 +100,7 @@ class Catalogue:
         environment: Environment,
         under: TagPath | None,
         *,
-        limit: int = limits.PAGE_ITEMS_DEFAULT,
+        limit: int = base_limits.PAGE_ITEMS_DEFAULT,
         cursor: str | None = None,
     ) -> Page[Branch]:
         """A page of what lies one level below a branch, or of the first level, each with the tribes that use it."""
@@ -118,8 +121,8 @@ class Catalogue:
         Days before the horizon are left out. Raises: ParameterInvalid.
         """
         _check_days(days)
-        if len(tags) > limits.PAGE_ITEMS_MAX:
-            raise problems.ParameterInvalid(f"At most {limits.PAGE_ITEMS_MAX} tags are asked for at once.")
+        if len(tags) > base_limits.PAGE_ITEMS_MAX:
+            raise ParameterInvalid(f"At most {base_limits.PAGE_ITEMS_MAX} tags are asked for at once.")
         found = self._population_of(environment).users_at(tags, day_ends(self._now(), days))
         return {tag: tuple(count for count in counts if count is not None) for tag, counts in found.items()}
 
@@ -141,7 +144,7 @@ class Catalogue:
         )
 
     def sources(
-        self, environment: Environment, tag: TagPath, *, limit: int = limits.PAGE_ITEMS_DEFAULT
+        self, environment: Environment, tag: TagPath, *, limit: int = base_limits.PAGE_ITEMS_DEFAULT
     ) -> tuple[Source, ...]:
         """Which actors gave and took the tag and what is below it, and from what: the last to do so first."""
         return self._population_of(environment).sources(tag, limit=limit)
@@ -196,7 +199,7 @@ class Catalogue:
         tribes = self._usage(environment, population).tribes_of(tag)
         if tribes and not force and population.resolve(tag) == tag:
             population.get_tag(tag)
-            raise problems.TagInUse(
+            raise TagInUse(
                 f"The tag '{tag}', or a tag below it, is used by these tribes: {', '.join(tribes)}. "
                 "Change their rules first, or force the deletion.",
                 tribes=list(tribes),
@@ -208,8 +211,8 @@ class Catalogue:
 
 
 def _check_days(days: int) -> None:
-    if not 1 <= days <= limits.DAYS_PER_TREND_MAX:
-        raise problems.ParameterInvalid(f"days must lie between 1 and {limits.DAYS_PER_TREND_MAX}.", parameter="days")
+    if not 1 <= days <= tribes_limits.DAYS_PER_TREND_MAX:
+        raise ParameterInvalid(f"days must lie between 1 and {tribes_limits.DAYS_PER_TREND_MAX}.", parameter="days")
 
 
 def _usage_of(definitions: Mapping[str, Definition], population: Population) -> Usage:

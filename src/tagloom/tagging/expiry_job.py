@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from tagloom import limits
 from tagloom.jobs.loop import Looking
 from tagloom.ports.population import Population
+from tagloom.tagging import limits
 from tagloom.words.expiry import Moment, moment_now
 from tagloom.words.model import Environment, Receipt
 

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base.problems import BodyInvalid
 from tagloom.base.times import moment_of
 from tagloom.ports.population import Population
+from tagloom.tagging import limits
+from tagloom.tagging.problems import UndoTooLarge
 from tagloom.words.model import Version
 
 
@@ -27,7 +29,7 @@ def chosen_versions(population: Population, chosen: Chosen) -> tuple[Version, ..
     """
     is_by_writer = chosen.actor is not None or chosen.source is not None
     if (chosen.versions is not None) == is_by_writer or ((chosen.since or chosen.until) and not is_by_writer):
-        raise problems.BodyInvalid("Give versions; or actor or source, and from and until if you like.", field="$")
+        raise BodyInvalid("Give versions; or actor or source, and from and until if you like.", field="$")
     if chosen.versions is not None:
         found = tuple(sorted(set(chosen.versions)))
     else:
@@ -39,7 +41,7 @@ def chosen_versions(population: Population, chosen: Chosen) -> tuple[Version, ..
             limit=limits.VERSIONS_PER_UNDO_MAX + 1,
         )
     if len(found) > limits.VERSIONS_PER_UNDO_MAX:
-        raise problems.UndoTooLarge(
+        raise UndoTooLarge(
             f"At most {limits.VERSIONS_PER_UNDO_MAX} versions are undone at once; choose a shorter span.",
             versions_max=limits.VERSIONS_PER_UNDO_MAX,
         )

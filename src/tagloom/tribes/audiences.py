@@ -5,9 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid, ParameterInvalid
+from tagloom.base.text import printable
 from tagloom.base.times import day_ends, rfc3339
 from tagloom.ports.population import Page, Population
+from tagloom.ports.problems import TagNotFound
+from tagloom.tribes import limits
 from tagloom.tribes.definitions import Tribes, check
 from tagloom.words import rule_lints
 from tagloom.words.model import (
@@ -23,7 +27,6 @@ from tagloom.words.model import (
 )
 from tagloom.words.rule_lints import Hint
 from tagloom.words.rules import Definition, Not, Rule, resolved, tags_named, tribes_named
-from tagloom.words.tags import printable
 
 
 class UnknownInRule(msgspec.Struct, frozen=True):
@@ -122,7 +125,7 @@ class Targeting:
         return Comparison(**msgspec.structs.asdict(found), unknown_tags=_unknown_tags(wanted.rule, population))
 
     def make_up(
-        self, environment: Environment, wanted: Definition, *, limit: int = limits.PAGE_ITEMS_DEFAULT
+        self, environment: Environment, wanted: Definition, *, limit: int = base_limits.PAGE_ITEMS_DEFAULT
     ) -> MakeUp:
         """The tags that the people whom a rule finds bear most.
 
@@ -187,7 +190,7 @@ class Targeting:
         *,
         search: str = "",
         search_match: str = "substring",
-        limit: int = limits.PAGE_ITEMS_DEFAULT,
+        limit: int = base_limits.PAGE_ITEMS_DEFAULT,
         cursor: str | None = None,
     ) -> Page[PersonRecord]:
         """A page of the members with their tags, in the order they came, whose id contains `search`.
@@ -213,7 +216,7 @@ class Targeting:
     def overlap(self, environment: Environment, chosen: Sequence[str]) -> tuple[Version, tuple[OverlapRegion, ...]]:
         """How many people are in exactly which of the chosen tribes. Raises: BodyInvalid, TribeNotFound."""
         if not 1 <= len(chosen) <= limits.TRIBES_PER_OVERLAP_MAX or len(set(chosen)) < len(chosen):
-            raise problems.BodyInvalid(
+            raise BodyInvalid(
                 f"An overlap is of 1 to {limits.TRIBES_PER_OVERLAP_MAX} different tribes.", field="$.tribes"
             )
         for tribe in chosen:
@@ -232,7 +235,7 @@ class Targeting:
         most = limits.DECISIONS_WITH_REASONS_MAX if because else limits.DECISIONS_PER_REQUEST_MAX
         if not 1 <= len(people) <= most:
             reasons = " with reasons" if because else ""
-            raise problems.BodyInvalid(f"A request decides for 1 to {most:,} people{reasons}.", field="$.people")
+            raise BodyInvalid(f"A request decides for 1 to {most:,} people{reasons}.", field="$.people")
         definitions = self._tribes.definitions(environment.space)
         return self._population_of(environment).decide_many(people, definitions, because=because)
 
@@ -260,7 +263,7 @@ class Targeting:
 
 def _check_between(number: int, most: int, parameter: str) -> None:
     if not 1 <= number <= most:
-        raise problems.ParameterInvalid(f"{parameter} must lie between 1 and {most}.", parameter=parameter)
+        raise ParameterInvalid(f"{parameter} must lie between 1 and {most}.", parameter=parameter)
 
 
 def _today(tribe: Definition, population: Population) -> Definition:
@@ -283,6 +286,6 @@ def _unknown_tags(rule: Rule, population: Population) -> tuple[UnknownInRule, ..
     for tag in sorted(tags_named(rule)):
         try:
             population.get_tag(population.resolve(tag))
-        except problems.TagNotFound:
+        except TagNotFound:
             unknown.append(UnknownInRule(printable(tag), tuple(population.nearest(tag))))
     return tuple(unknown)

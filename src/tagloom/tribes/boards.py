@@ -5,9 +5,11 @@ A tribe's category is the tribe's own; the board only keeps order and colour, so
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base.problems import ParameterInvalid
+from tagloom.ports import limits
 from tagloom.ports.population import Control
 from tagloom.tribes.definitions import Draft, Tribes
+from tagloom.tribes.problems import CategoryNotFound
 from tagloom.words.model import Board, Origin, Tribe
 
 COLOURS = 24
@@ -78,7 +80,7 @@ class Boards:
         """Puts a category in front of another one, or at the end. Raises: CategoryNotFound."""
         named = [group.name for group in self.categories(space)]
         if category not in named:
-            raise problems.CategoryNotFound(f"There is no category '{category}'.", value=category)
+            raise CategoryNotFound(f"There is no category '{category}'.", value=category)
         named.remove(category)
         named.insert(named.index(before) if before in named else len(named), category)
         self._put(space, self.get_board(space), categories=tuple(named))
@@ -87,7 +89,7 @@ class Boards:
         """Gives a card a colour: the number of a hue. Raises: TribeNotFound, ParameterInvalid."""
         self._tribes.get_tribe(space, tribe)
         if not 0 <= colour < COLOURS:
-            raise problems.ParameterInvalid(f"A colour is a number from 0 to {COLOURS - 1}.", parameter="colour")
+            raise ParameterInvalid(f"A colour is a number from 0 to {COLOURS - 1}.", parameter="colour")
         board = self.get_board(space)
         self._put(space, board, colours=board.colours | {tribe: colour})
 

@@ -7,13 +7,19 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
 from tagloom.base.slugs import free_slug, parse_name, parse_slug
+from tagloom.base.text import printable
 from tagloom.base.times import rfc3339
+from tagloom.ports import limits as ports_limits
 from tagloom.ports.population import Control
+from tagloom.ports.problems import StoreCorrupt, TribeExists, TribeNotFound
+from tagloom.tribes import limits
+from tagloom.tribes.problems import TribeInUse
+from tagloom.words import limits as words_limits
 from tagloom.words.model import Audience, Origin, Tribe, TribeChange
+from tagloom.words.problems import RuleTooLarge
 from tagloom.words.rules import Definition, Rule, check_rule, check_tribes, tribes_named
-from tagloom.words.tags import printable
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +72,7 @@ class Tribes:
             others = {each.id: each.rule for each in self._control.list_tribes(space)}
             chosen = free_slug(draft.name, others, otherwise="tribe") if tribe is None else parse_slug(tribe)
             if chosen in others:
-                raise problems.TribeExists(f"There is a tribe '{chosen}' already.", value=chosen)
+                raise TribeExists(f"There is a tribe '{chosen}' already.", value=chosen)
             check(draft.rule, others, tribe=chosen)
             created = _tribe(chosen, draft, revision=1)
             self._control.add_tribe(space, created, origin, rfc3339(self._clock()))
@@ -95,9 +101,7 @@ class Tribes:
             self._control.get_tribe(space, tribe)
             users = self.users_of(space, tribe)
             if users:
-                raise problems.TribeInUse(
-                    f"The tribe '{tribe}' is named by the rule of {', '.join(users)}.", tribes=list(users)
-                )
+                raise TribeInUse(f"The tribe '{tribe}' is named by the rule of {', '.join(users)}.", tribes=list(users))
             self._control.drop_tribe(space, tribe, origin, rfc3339(self._clock()), revision=revision)
             self._forget(space)
 
@@ -111,7 +115,7 @@ class Tribes:
         *,
         tribe: str | None = None,
         before: int | None = None,
-        limit: int = limits.PAGE_ITEMS_DEFAULT,
+        limit: int = base_limits.PAGE_ITEMS_DEFAULT,
     ) -> tuple[TribeChange, ...]:
         """What was done to the tribes of a space, or to one, the newest first, of ids below `before`."""
         return self._control.list_tribe_changes(space, tribe=tribe, before=before, limit=limit)
@@ -119,7 +123,7 @@ class Tribes:
     def find_definitions(self, space: str) -> Mapping[str, Definition] | None:
         """What `definitions` would give, when that was read within the last second. Costs no query."""
         read = self._read.get(space)
-        if read is None or self._now() - read.at >= limits.SECONDS_BETWEEN_READS_OF_TRIBES:
+        if read is None or self._now() - read.at >= ports_limits.SECONDS_BETWEEN_READS_OF_TRIBES:
             return None
         return read.definitions
 
@@ -154,7 +158,7 @@ class Tribes:
         """Raises: TribeNotFound."""
         found = self.definitions(space).get(tribe)
         if found is None:
-            raise problems.TribeNotFound(f"There is no tribe '{printable(tribe)}'.", value=printable(tribe))
+            raise TribeNotFound(f"There is no tribe '{printable(tribe)}'.", value=printable(tribe))
         return found
 
     def _forget(self, space: str) -> None:
@@ -169,16 +173,16 @@ def check(rule: Rule, others: Mapping[str, Rule], *, tribe: str = "") -> None:
     Raises: RuleInvalid and its kinds, TagProblem.
     """
     check_rule(rule)
-    if len(msgspec.json.encode(rule)) > limits.RULE_BYTES_MAX:
-        raise problems.RuleTooLarge(
-            f"The rule has more than {limits.RULE_BYTES_MAX} bytes.", bytes_max=limits.RULE_BYTES_MAX
+    if len(msgspec.json.encode(rule)) > words_limits.RULE_BYTES_MAX:
+        raise RuleTooLarge(
+            f"The rule has more than {words_limits.RULE_BYTES_MAX} bytes.", bytes_max=words_limits.RULE_BYTES_MAX
         )
     check_tribes(tribe, rule, others)
 
 
 def _check_words(draft: Draft) -> None:
-    parse_name(draft.name, field="$.name", characters_max=limits.CHARACTERS_PER_NAME_MAX)
-    parse_name(draft.category, field="$.category", characters_max=limits.CHARACTERS_PER_NAME_MAX, empty=True)
+    parse_name(draft.name, field="$.name", characters_max=base_limits.CHARACTERS_PER_NAME_MAX)
+    parse_name(draft.category, field="$.category", characters_max=base_limits.CHARACTERS_PER_NAME_MAX, empty=True)
     check_description(draft.description)
 
 
@@ -207,9 +211,9 @@ def _check_all(definitions: Mapping[str, Definition]) -> None:
     for tribe, named in graph.items():
         if not named <= graph.keys():
             gone = ", ".join(sorted(named - graph.keys()))
-            raise problems.StoreCorrupt(f"The stored rule of the tribe '{tribe}' names {gone}, which does not exist.")
+            raise StoreCorrupt(f"The stored rule of the tribe '{tribe}' names {gone}, which does not exist.")
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
         circle = " -> ".join(error.args[1])
-        raise problems.StoreCorrupt(f"Stored tribes name each other in a circle: {circle}.") from error
+        raise StoreCorrupt(f"Stored tribes name each other in a circle: {circle}.") from error

@@ -21,8 +21,10 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
-from tagloom import limits, problems
-from tagloom.words.tags import printable
+from tagloom.base import limits as base_limits
+from tagloom.base.text import printable
+from tagloom.words import limits
+from tagloom.words.problems import LineInvalid, LineTooLong
 
 FLOAT_EXACT_BELOW: Final = 2**53
 FLOAT32_EXACT_BELOW: Final = 2**24
@@ -82,17 +84,15 @@ def text_of_name(cell: str, column: str) -> str:
     return cell
 
 
-def refused(found: str, text: str, column: str, rule: str = "text or a plain value") -> problems.LineInvalid:
+def refused(found: str, text: str, column: str, rule: str = "text or a plain value") -> LineInvalid:
     """The problem of a cell that cannot be read, with the column, the value and the remedy."""
     shown = printable(text)
     says = f"holds {found}" + (f", {shown}" if shown else "")
     if found == TOO_LONG:
-        return problems.LineTooLong(
+        return LineTooLong(
             f"Column '{printable(column)}' holds {found}.", column=column, value=shown, rule="shorter cells"
         )
-    return problems.LineInvalid(
-        f"Column '{printable(column)}' {says}. {_REMEDY}.", column=column, value=shown, rule=rule
-    )
+    return LineInvalid(f"Column '{printable(column)}' {says}. {_REMEDY}.", column=column, value=shown, rule=rule)
 
 
 def cell_of(value: Any) -> Cell:
@@ -142,7 +142,7 @@ def _text_of(value: Any) -> str:
 
 def cut(text: str) -> OddCell:
     """What is shown of a text that is too long to be a cell."""
-    return OddCell(text[: limits.VALUE_CHARACTERS_MAX], TOO_LONG)
+    return OddCell(text[: base_limits.VALUE_CHARACTERS_MAX], TOO_LONG)
 
 
 def bytes_text(value: bytes) -> str:
@@ -150,7 +150,7 @@ def bytes_text(value: bytes) -> str:
     try:
         return _text_of(value.decode("utf-8"))
     except UnicodeDecodeError:
-        return OddCell(value[: limits.VALUE_CHARACTERS_MAX].decode("utf-8", "replace"), NOT_UTF8)
+        return OddCell(value[: base_limits.VALUE_CHARACTERS_MAX].decode("utf-8", "replace"), NOT_UTF8)
 
 
 def float_text(value: float, exact_below: int, digits: str | None = None) -> str:
@@ -184,9 +184,9 @@ def shown_cells(cells: Sequence[Cell]) -> str:
     """The beginning of some cells, as a rejected row shows itself."""
     shown, size = list[str](), 0
     for cell in cells:
-        texts = (cell,) if isinstance(cell, str) else cell[: limits.VALUE_CHARACTERS_MAX]
-        shown.append(";".join(str(text[: limits.VALUE_CHARACTERS_MAX]) for text in texts))
+        texts = (cell,) if isinstance(cell, str) else cell[: base_limits.VALUE_CHARACTERS_MAX]
+        shown.append(";".join(str(text[: base_limits.VALUE_CHARACTERS_MAX]) for text in texts))
         size += len(shown[-1]) + 1
-        if size > limits.VALUE_CHARACTERS_MAX:
+        if size > base_limits.VALUE_CHARACTERS_MAX:
             break
-    return ",".join(shown)[: limits.VALUE_CHARACTERS_MAX]
+    return ",".join(shown)[: base_limits.VALUE_CHARACTERS_MAX]

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tagloom import limits, problems
-from tagloom.words.tags import printable
+from tagloom.base.text import printable
+from tagloom.words import limits
+from tagloom.words.problems import EmailInvalid
 
 # What every mail server takes. Quoted local parts exist in the RFC and nowhere else.
 _EMAIL = re.compile(r"[^\s@,;<>()\[\]\\\":\x00-\x1f\x7f]+@[^\s@,;<>()\[\]\\\":\x00-\x1f\x7f]+")
@@ -29,9 +30,7 @@ def parse_email(text: str) -> str:
         and not any(unicodedata.category(character)[0] == "C" for character in email)
     )
     if not is_plausible:
-        raise problems.EmailInvalid(
-            f"'{printable(email)}' is not an e-mail address.", field="$.email", value=printable(email)
-        )
+        raise EmailInvalid(f"'{printable(email)}' is not an e-mail address.", field="$.email", value=printable(email))
     return email
 
 

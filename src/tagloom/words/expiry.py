@@ -8,10 +8,10 @@ import math
 import re
 from typing import TypeAlias
 
-from tagloom import limits
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
 from tagloom.base.times import rfc3339, seconds_of, utc_of
-from tagloom.problems import Problem
-from tagloom.words.tags import printable
+from tagloom.words import limits
 
 Moment: TypeAlias = int
 Said: TypeAlias = int

@@ -15,10 +15,12 @@ from typing import Any, Literal, NoReturn, TypeAlias, assert_never
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base.text import printable
+from tagloom.words import limits
 from tagloom.words.cells import Cell, OddCell, text_of_name, text_of_value
 from tagloom.words.model import Kind
-from tagloom.words.tags import is_at_or_below, parse_tag, printable
+from tagloom.words.problems import LineInvalid, MappingInvalid, PersonIdInvalid, TagProblem
+from tagloom.words.tags import is_at_or_below, parse_tag
 
 Way = Literal["trim", "lowercase", "slug"]
 Encoding = Literal["utf-8", "utf-16", "windows-1252"]
@@ -184,13 +186,13 @@ def record_person(mapping: Mapping, record: ByName[str, Cell]) -> tuple[Kind, st
     places: tuple[tuple[Kind, str | None], ...] = (("user", mapping.user), ("visitor", mapping.visitor))
     named = [(kind, name, record[name]) for kind, name in places if name and _is_there(record[name])]
     if not named:
-        raise problems.PersonIdInvalid("The row names no person.", rule="a user id or a visitor id")
+        raise PersonIdInvalid("The row names no person.", rule="a user id or a visitor id")
     if len(named) == 1:
         kind, name, cell = named[0]
         if isinstance(cell, str):
             return kind, text_of_name(cell, name)
     says = "names a user and a visitor; it must be one of them" if len(named) > 1 else "has a list for its person"
-    raise problems.LineInvalid(f"The row {says}.", rule="a user id or a visitor id")
+    raise LineInvalid(f"The row {says}.", rule="a user id or a visitor id")
 
 
 def _is_there(cell: Cell) -> bool:
@@ -239,7 +241,7 @@ def _band_tag(column: BandsColumn, cell: str) -> str:
 
 def _refuse_cell(column: str, cell: str, says: str, rule: str) -> NoReturn:
     shown = printable(cell)
-    raise problems.LineInvalid(f"Column '{column}': '{shown}' {says}.", column=column, value=shown, rule=rule)
+    raise LineInvalid(f"Column '{column}': '{shown}' {says}.", column=column, value=shown, rule=rule)
 
 
 # Reading and checking a mapping.
@@ -250,7 +252,7 @@ def parse_mapping(body: bytes | str) -> Mapping:
     try:
         return check_mapping(msgspec.json.decode(body, type=Mapping))
     except msgspec.DecodeError as error:
-        raise problems.MappingInvalid(f"The mapping is not one: {error}.", rule="the form of a mapping") from error
+        raise MappingInvalid(f"The mapping is not one: {error}.", rule="the form of a mapping") from error
 
 
 def parse_mapping_toml(text: str, name: str) -> Mapping:
@@ -265,9 +267,9 @@ def parse_mapping_toml(text: str, name: str) -> Mapping:
         columns = [_typed(column, table, name) for column, table in tables.items()]
         return check_mapping(msgspec.convert({"unnamed": "refuse", **document, "columns": columns}, Mapping))
     except (tomllib.TOMLDecodeError, AttributeError, TypeError) as error:
-        raise problems.MappingInvalid(f"{name} is no TOML file of a mapping: {error}.", value=name) from error
+        raise MappingInvalid(f"{name} is no TOML file of a mapping: {error}.", value=name) from error
     except msgspec.ValidationError as error:
-        raise problems.MappingInvalid(f"{name}: {error}.", value=name, rule="the form of a mapping") from error
+        raise MappingInvalid(f"{name}: {error}.", value=name, rule="the form of a mapping") from error
 
 
 def _typed(column: str, table: dict[str, Any], name: str) -> dict[str, Any]:
@@ -346,7 +348,7 @@ def _named_tags(column: Column) -> Iterator[str]:
 def _check_tag(tag: str, where: str) -> None:
     try:
         valid = parse_tag(tag)
-    except problems.TagProblem as problem:
+    except TagProblem as problem:
         _refuse(f"{where}: {problem.detail.rstrip('.')}", tag, problem.title())
     if valid != tag:
         _refuse(f"{where}: '{tag}' is not in NFC", tag, "NFC")
@@ -366,4 +368,4 @@ def _check_bands(column: BandsColumn) -> None:
 
 
 def _refuse(says: str, value: str, rule: str) -> NoReturn:
-    raise problems.MappingInvalid(f"{says}.", value=value, rule=rule)
+    raise MappingInvalid(f"{says}.", value=value, rule=rule)

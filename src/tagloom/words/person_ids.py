@@ -2,8 +2,9 @@
 
 import unicodedata
 
-from tagloom import limits, problems
-from tagloom.words.tags import printable
+from tagloom.base.text import printable
+from tagloom.words import limits
+from tagloom.words.problems import PersonIdInvalid
 
 
 def parse_id(text: str, *, field: str = "id") -> str:
@@ -23,8 +24,8 @@ def parse_id(text: str, *, field: str = "id") -> str:
     return text
 
 
-def _refused(says: str, text: str, field: str) -> problems.PersonIdInvalid:
+def _refused(says: str, text: str, field: str) -> PersonIdInvalid:
     shown = printable(text)
-    return problems.PersonIdInvalid(
+    return PersonIdInvalid(
         f"The id '{shown}' {says}.", field=field, value=shown, rule="1 to 256 characters without controls"
     )

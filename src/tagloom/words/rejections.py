@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from tagloom import problems
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
 from tagloom.words.model import Rejected
-from tagloom.words.tags import TagPath, printable
+from tagloom.words.problems import AddedAndRemoved, ExclusiveBranch, MirrorEmpty, TagOutsideUnder, TagOwned, UnknownTag
+from tagloom.words.tags import TagPath
 
 
-def rejected(line: int, text: str, problem: problems.Problem) -> Rejected:
+def rejected(line: int, text: str, problem: Problem) -> Rejected:
     """The entry of the receipt for a line that the tag `text`, as it was written, made bad."""
     suggestion = problem.members.get("suggestion")
     return Rejected(
@@ -19,7 +21,7 @@ def rejected(line: int, text: str, problem: problems.Problem) -> Rejected:
     )
 
 
-class MirrorUnreadable(problems.Problem):
+class MirrorUnreadable(Problem):
     """A mirror has lines that do not say whom they are about."""
 
     status = 422
@@ -38,9 +40,9 @@ def mirror_unreadable(lines: int, first: int, under: str | None) -> MirrorUnread
     )
 
 
-def mirror_empty(under: str | None, rejected_count: int) -> problems.MirrorEmpty:
+def mirror_empty(under: str | None, rejected_count: int) -> MirrorEmpty:
     """The problem of a body without a line that counts. An import is held instead, and approved or cancelled."""
-    return problems.MirrorEmpty(
+    return MirrorEmpty(
         f"{says_mirror_empty(under)} To do that all the same, send the body with allow_empty=true.",
         rejected_count=rejected_count,
     )
@@ -52,28 +54,28 @@ def says_mirror_empty(under: str | None) -> str:
     return f"No line can be taken, so the mirror would remove every tag{where} from everybody."
 
 
-def outside_under(path: TagPath, under: TagPath) -> problems.TagOutsideUnder:
+def outside_under(path: TagPath, under: TagPath) -> TagOutsideUnder:
     """Both are the paths that they stand for today."""
-    return problems.TagOutsideUnder(
+    return TagOutsideUnder(
         f"'{printable(path)}' does not lie at or below '{printable(under)}'.",
         value=printable(path),
         under=printable(under),
     )
 
 
-def unknown_tag(path: TagPath, nearest: Sequence[str]) -> problems.UnknownTag:
+def unknown_tag(path: TagPath, nearest: Sequence[str]) -> UnknownTag:
     """`nearest` are the known tags that look like it, the likest first."""
     remedy = f" Did you mean '{printable(nearest[0])}'?" if nearest else ""
-    return problems.UnknownTag(
+    return UnknownTag(
         f"The catalogue is closed and has no tag '{printable(path)}'.{remedy}",
         value=printable(path),
         suggestion=nearest[0] if nearest else None,
     )
 
 
-def owned(path: TagPath, branch: TagPath, owner: str) -> problems.TagOwned:
+def owned(path: TagPath, branch: TagPath, owner: str) -> TagOwned:
     """`branch` lies at or above the tag, or below it."""
-    return problems.TagOwned(
+    return TagOwned(
         f"'{printable(branch)}' belongs to the {printable(owner)}, which alone gives and takes tags there.",
         value=printable(path),
         branch=printable(branch),
@@ -81,16 +83,14 @@ def owned(path: TagPath, branch: TagPath, owner: str) -> problems.TagOwned:
     )
 
 
-def added_and_removed(path: TagPath) -> problems.AddedAndRemoved:
+def added_and_removed(path: TagPath) -> AddedAndRemoved:
     """The other of the two is in this line or in an earlier one."""
-    return problems.AddedAndRemoved(
-        f"'{printable(path)}' is both added and removed for the same person.", value=printable(path)
-    )
+    return AddedAndRemoved(f"'{printable(path)}' is both added and removed for the same person.", value=printable(path))
 
 
-def second_of_branch(path: TagPath, branch: TagPath, other: TagPath) -> problems.ExclusiveBranch:
+def second_of_branch(path: TagPath, branch: TagPath, other: TagPath) -> ExclusiveBranch:
     """`other` is the tag that the person is given already, in this line or in an earlier one."""
-    return problems.ExclusiveBranch(
+    return ExclusiveBranch(
         f"The person is given both '{printable(other)}' and '{printable(path)}', and '{printable(branch)}' allows one.",
         value=printable(path),
         branch=printable(branch),
@@ -98,10 +98,10 @@ def second_of_branch(path: TagPath, branch: TagPath, other: TagPath) -> problems
     )
 
 
-def several_of_branch(branch: TagPath, people: int) -> problems.ExclusiveBranch:
+def several_of_branch(branch: TagPath, people: int) -> ExclusiveBranch:
     """`people` have more than one tag at or below a branch that is to be exclusive."""
     who = "1 person would have" if people == 1 else f"{people:,} people would have"
-    return problems.ExclusiveBranch(
+    return ExclusiveBranch(
         f"{who} more than one tag at or below '{printable(branch)}', which allows one. Remove the others first.",
         value=printable(branch),
         branch=printable(branch),

@@ -1,9 +1,9 @@
 """How long history is kept: how that is said, and what is refused because of it."""
 
-from tagloom import limits
-from tagloom.problems import Problem
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
+from tagloom.words import limits
 from tagloom.words.expiry import DAY, span_seconds, span_text
-from tagloom.words.tags import printable
 
 FOR_EVER = "forever"
 RETENTION_PATTERN = "^(forever|[0-9]{1,9}[mhdwy])$"

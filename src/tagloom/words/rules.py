@@ -9,7 +9,8 @@ from typing import Any, Literal, assert_never
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.words import limits
+from tagloom.words.problems import RuleInvalid, RuleTooDeep, RuleTooLarge, TagProblem, TribeCycle, TribeUnknown
 from tagloom.words.tags import TagPath, is_at_or_below, parse_tag
 
 
@@ -102,14 +103,14 @@ def parse_rule(body: bytes | str) -> Rule:
     """
     data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
     if len(data) > limits.RULE_BYTES_MAX:
-        raise problems.RuleTooLarge(f"The rule has {len(data)} bytes; at most {limits.RULE_BYTES_MAX} are allowed.")
+        raise RuleTooLarge(f"The rule has {len(data)} bytes; at most {limits.RULE_BYTES_MAX} are allowed.")
     check_depth(data)
     try:
         rule: Rule = msgspec.json.decode(data, type=Rule)
     except msgspec.ValidationError as error:
-        raise problems.RuleInvalid(f"The rule cannot be read: {error}.") from error
+        raise RuleInvalid(f"The rule cannot be read: {error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise problems.RuleInvalid(f"The rule is not JSON: {error}.") from error
+        raise RuleInvalid(f"The rule is not JSON: {error}.") from error
     check_rule(rule)
     return rule
 
@@ -132,7 +133,7 @@ def check_depth(data: bytes) -> None:
         elif byte in b"{[":
             depth += 1
             if depth > most:
-                raise problems.RuleTooDeep(
+                raise RuleTooDeep(
                     f"The rule is nested deeper than {limits.LEVELS_PER_RULE_MAX} levels.",
                     levels_max=limits.LEVELS_PER_RULE_MAX,
                 )
@@ -144,24 +145,24 @@ def check_rule(rule: Rule) -> None:
     """Holds a rule against the limits and its tags against the tag rules."""
     for count, (node, pointer, level) in enumerate(walk(rule), 1):
         if level > limits.LEVELS_PER_RULE_MAX:
-            raise problems.RuleTooDeep(
+            raise RuleTooDeep(
                 f"The rule is nested deeper than {limits.LEVELS_PER_RULE_MAX} levels.",
                 node=pointer,
                 levels_max=limits.LEVELS_PER_RULE_MAX,
             )
         if count > limits.NODES_PER_RULE_MAX:
-            raise problems.RuleTooLarge(
+            raise RuleTooLarge(
                 f"The rule has more than {limits.NODES_PER_RULE_MAX} nodes.",
                 nodes_max=limits.NODES_PER_RULE_MAX,
             )
         if isinstance(node, HasTag):
             try:
                 canonical = parse_tag(node.tag)
-            except problems.TagProblem as problem:
+            except TagProblem as problem:
                 problem.members["node"] = pointer
                 raise
             if canonical != node.tag:
-                raise problems.RuleInvalid(
+                raise RuleInvalid(
                     f"The tag '{node.tag}' is not in Unicode form NFC.", node=pointer, suggestion=canonical
                 )
 
@@ -211,12 +212,12 @@ def check_tribes(tribe: str, rule: Rule, others: Mapping[str, Rule]) -> None:
     reached: dict[str, int] = {}
     depth = _longest_chain(tribe, below, (), reached)
     for unknown in sorted(reached.keys() - known.keys()):
-        raise problems.TribeUnknown(f"The rule names the tribe '{unknown}', which does not exist.", tribe=unknown)
+        raise TribeUnknown(f"The rule names the tribe '{unknown}', which does not exist.", tribe=unknown)
     if depth + _longest_chain(tribe, above, (), {}) > limits.REFERENCES_DEEP_MAX:
         raise _references_too_deep()
     for name, nodes in _reached_nodes(known, below).items():
         if nodes > limits.NODES_REACHED_MAX:
-            raise problems.RuleTooLarge(
+            raise RuleTooLarge(
                 f"With all that it refers to, the tribe '{name}' would have {nodes} nodes; at most "
                 f"{limits.NODES_REACHED_MAX} are allowed.",
                 nodes_max=limits.NODES_REACHED_MAX,
@@ -243,9 +244,7 @@ def _longest_chain(name: str, edges: Mapping[str, Sequence[str]], trail: tuple[s
     """How many references deep the longest chain from a tribe is; looks no deeper than the limit, and once at each."""
     if name in trail:
         circle = list(trail[trail.index(name) :])
-        raise problems.TribeCycle(
-            f"The tribes name each other in a circle: {' -> '.join([*circle, name])}.", tribes=circle
-        )
+        raise TribeCycle(f"The tribes name each other in a circle: {' -> '.join([*circle, name])}.", tribes=circle)
     if len(trail) > limits.REFERENCES_DEEP_MAX:
         raise _references_too_deep()
     if name not in found:
@@ -254,8 +253,8 @@ def _longest_chain(name: str, edges: Mapping[str, Sequence[str]], trail: tuple[s
     return found[name]
 
 
-def _references_too_deep() -> problems.RuleTooDeep:
-    return problems.RuleTooDeep(
+def _references_too_deep() -> RuleTooDeep:
+    return RuleTooDeep(
         f"Tribes refer to tribes more than {limits.REFERENCES_DEEP_MAX} deep.",
         references_max=limits.REFERENCES_DEEP_MAX,
     )
@@ -334,7 +333,7 @@ def resolved(rule: Rule, resolve: Callable[[TagPath], TagPath]) -> Rule:
         case HasTag(tag=tag, match=match):
             try:
                 return HasTag(resolve(TagPath(tag)), match)
-            except problems.TagProblem:
+            except TagProblem:
                 # What an alias leads out of the tags is borne by nobody; the rule keeps its meaning.
                 return rule
         case InTribe():

@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from tagloom import limits, problems
-from tagloom.words.tags import printable
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
+from tagloom.words import limits
 
 Scheme: TypeAlias = Literal["file", "https", "http", "s3", "gs", "az", "abfs", "sftp"]
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
@@ -29,13 +30,13 @@ _OPENING = re.compile(
 )
 
 
-class AddressRefused(problems.Problem):
+class AddressRefused(Problem):
     """The address is not one that the server may fetch."""
 
     status = 422
 
 
-class ExtraMissing(problems.Problem):
+class ExtraMissing(Problem):
     """The server has not installed what this kind of address needs."""
 
     status = 422

@@ -6,7 +6,20 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import NewType
 
-from tagloom import limits, problems
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
+from tagloom.words import limits
+from tagloom.words.problems import (
+    TagHasCapital,
+    TagHasControl,
+    TagHasEmptyLevel,
+    TagHasStraySpace,
+    TagHasTooManyLevels,
+    TagIsAlias,
+    TagIsEmpty,
+    TagLevelTooLong,
+    TagProblem,
+)
 
 # Most tags there are; each of them keeps every rule. What does not match is looked at character by character.
 _PLAIN = re.compile(r"[a-z0-9_.-]{1,64}(?:/[a-z0-9_.-]{1,64}){0,2}")
@@ -33,16 +46,14 @@ def parse_tag(text: str) -> TagPath:
         raise _endless(text)
     path = unicodedata.normalize("NFC", text)
     if not path:
-        raise problems.TagIsEmpty("The tag is empty.", value="", rule="not empty", position=0)
+        raise TagIsEmpty("The tag is empty.", value="", rule="not empty", position=0)
     for position, character in enumerate(path):
         if character.isupper() or character.istitle():
-            raise _refused(
-                problems.TagHasCapital, path, position, f"has a capital at character {position + 1}", "lower case"
-            )
+            raise _refused(TagHasCapital, path, position, f"has a capital at character {position + 1}", "lower case")
         if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
             code = f"U+{ord(character):04X}"
             raise _refused(
-                problems.TagHasControl,
+                TagHasControl,
                 path,
                 position,
                 f"has the control character {code} at character {position + 1}",
@@ -51,7 +62,7 @@ def parse_tag(text: str) -> TagPath:
     levels = path.split("/")
     if len(levels) > limits.LEVELS_PER_TAG_MAX:
         at = len("/".join(levels[: limits.LEVELS_PER_TAG_MAX]))
-        raise _refused(problems.TagHasTooManyLevels, path, at, f"has {len(levels)} levels", "one to three levels")
+        raise _refused(TagHasTooManyLevels, path, at, f"has {len(levels)} levels", "one to three levels")
     position = 0
     for level in levels:
         _check_level(path, level, position)
@@ -59,21 +70,21 @@ def parse_tag(text: str) -> TagPath:
     return TagPath(path)
 
 
-def _endless(text: str) -> problems.TagProblem:
+def _endless(text: str) -> TagProblem:
     """The problem of a text that is too long to be looked at character by character."""
     shown = printable(text)
     count = text.count("/") + 1
     if count > limits.LEVELS_PER_TAG_MAX:
         says = f"'{shown}' has {count} levels."
-        return problems.TagHasTooManyLevels(says, value=shown, rule="one to three levels", position=0)
+        return TagHasTooManyLevels(says, value=shown, rule="one to three levels", position=0)
     says = f"'{shown}' has {len(text)} characters; a level has at most {limits.CHARACTERS_PER_LEVEL_MAX}."
-    return problems.TagLevelTooLong(says, value=shown, rule="at most 64 characters a level", position=0)
+    return TagLevelTooLong(says, value=shown, rule="at most 64 characters a level", position=0)
 
 
 def _check_level(path: str, level: str, position: int) -> None:
     if not level:
         raise _refused(
-            problems.TagHasEmptyLevel,
+            TagHasEmptyLevel,
             path,
             position,
             f"has an empty level at character {position + 1}",
@@ -81,12 +92,12 @@ def _check_level(path: str, level: str, position: int) -> None:
         )
     if len(level) > limits.CHARACTERS_PER_LEVEL_MAX:
         detail = f"has a level of {len(level)} characters at character {position + 1}"
-        raise _refused(problems.TagLevelTooLong, path, position, detail, "at most 64 characters a level")
+        raise _refused(TagLevelTooLong, path, position, detail, "at most 64 characters a level")
     for offset, character in enumerate(level):
         if character.isspace() and (offset in (0, len(level) - 1) or level[offset - 1].isspace()):
             where = position + offset
             raise _refused(
-                problems.TagHasStraySpace,
+                TagHasStraySpace,
                 path,
                 where,
                 f"has a stray space at character {where + 1}",
@@ -94,17 +105,11 @@ def _check_level(path: str, level: str, position: int) -> None:
             )
 
 
-def _refused(problem: type[problems.Problem], path: str, position: int, says: str, rule: str) -> problems.Problem:
+def _refused(problem: type[Problem], path: str, position: int, says: str, rule: str) -> Problem:
     shown = printable(path)
     suggestion = suggest(path)
     remedy = f" Use '{suggestion}'." if suggestion else ""
     return problem(f"'{shown}' {says}.{remedy}", value=shown, rule=rule, position=position, suggestion=suggestion)
-
-
-def printable(text: str) -> str:
-    """`text` as a problem may show it: bounded, with controls and lone surrogates escaped."""
-    bounded = text if len(text) <= limits.VALUE_CHARACTERS_MAX else text[: limits.VALUE_CHARACTERS_MAX - 1] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in bounded)
 
 
 def suggest(text: str) -> TagPath | None:
@@ -126,7 +131,7 @@ def is_tag(text: str) -> bool:
     """Whether `parse_tag` takes it."""
     try:
         parse_tag(text)
-    except problems.TagProblem:
+    except TagProblem:
         return False
     return True
 
@@ -166,14 +171,14 @@ def resolve(path: TagPath, *, is_live: Callable[[TagPath], bool], aliases: Mappi
                 break
         else:
             return path
-    raise problems.TagIsAlias(f"'{start}' was renamed too often to be followed; name the tag it is now.", value=start)
+    raise TagIsAlias(f"'{start}' was renamed too often to be followed; name the tag it is now.", value=start)
 
 
 def _below(target: TagPath, rest: str, *, written: TagPath) -> TagPath:
     path = target + rest
     levels = path.count("/") + 1
     if levels > limits.LEVELS_PER_TAG_MAX:
-        raise problems.TagHasTooManyLevels(
+        raise TagHasTooManyLevels(
             f"'{written}' stands for '{path}' today, since its branch was renamed, and that has {levels} levels.",
             value=written,
             rule="one to three levels",

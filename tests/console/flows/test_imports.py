@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tagloom import limits
+from tagloom.imports import limits
 from tagloom.ports.population import Request
 from tagloom.words.model import Origin, Person
 from tests.bodies import Line, part

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tagloom import problems
+from tagloom.ports.problems import TagNotFound
 from tagloom.words.model import Origin
 from tagloom.words.tags import TagPath, parse_tag
 from tests.console.conftest import Open
@@ -139,7 +139,7 @@ def test_a_tribe_is_tagged_after_its_effect_was_shown_and_undone(open_page: Open
     assert population.get_tag(parse_tag("campaigns/spring")).users == members.count
     toast(page).get_by_role("button", name="Undo").click()
     expect(toast(page)).to_contain_text("was undone")
-    with pytest.raises(problems.TagNotFound):
+    with pytest.raises(TagNotFound):
         population.get_tag(parse_tag("campaigns/spring"))
 
 

@@ -6,7 +6,8 @@ from typing import Any, Literal, assert_never, get_args
 
 import msgspec
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
+from tagloom.files.problems import ColumnsInvalid
 from tagloom.imports.mapping_inference import Beginning, bands_at, bounds_of, levels_of, rows_read, separator_of
 from tagloom.words.mappings import (
     NUMBER,
@@ -20,6 +21,7 @@ from tagloom.words.mappings import (
     Way,
 )
 from tagloom.words.mappings import Mapping as Meaning
+from tagloom.words.problems import MappingInvalid
 
 ROWS_SHOWN = 5
 Use = Literal["ignore", "user", "visitor", "tag", "list", "value", "flag", "bands"]
@@ -86,7 +88,7 @@ def shown_meaning(mapping: Meaning, beginning: Beginning) -> dict[str, Any]:
     """What a page shows of a mapping: its fields, what stands in the columns, and the first rows as it reads them."""
     try:
         read = rows_read(beginning, mapping)[:ROWS_SHOWN]
-    except problems.ColumnsInvalid:
+    except ColumnsInvalid:
         read = ()
     return {
         "columns": fields_of(mapping, beginning),
@@ -133,7 +135,7 @@ def read_fields(form: Mapping[str, Sequence[str]]) -> tuple[ColumnFields, ...]:
     found = tuple(ColumnFields(**dict(zip(NAMES, column, strict=True))) for column in columns)
     for each in found:
         if each.use not in get_args(Use):
-            raise problems.ParameterInvalid("A column has a use that there is not.", parameter="use")
+            raise ParameterInvalid("A column has a use that there is not.", parameter="use")
     return found
 
 
@@ -154,7 +156,7 @@ def mapping_of(
         if each.use in ("user", "visitor"):
             if each.use in people:
                 both = f"{people[each.use]} and {each.column}"
-                raise problems.MappingInvalid(f"Only one column can be {USES[each.use]}; {both} are.", value=both)
+                raise MappingInvalid(f"Only one column can be {USES[each.use]}; {both} are.", value=both)
             people[each.use] = each.column
     return Meaning(
         user=people.get("user"),
@@ -186,7 +188,7 @@ def _kept(fields: ColumnFields) -> Column | None:
     try:
         return msgspec.json.decode(fields.kept, type=Column)  # type: ignore[no-any-return]  # A union of structs.
     except msgspec.DecodeError as error:
-        raise problems.ParameterInvalid("A column was kept in no form of ours.", parameter="kept") from error
+        raise ParameterInvalid("A column was kept in no form of ours.", parameter="kept") from error
 
 
 def _made(fields: ColumnFields, kept: Column | None) -> Column:
@@ -219,7 +221,7 @@ def _steps(text: str) -> tuple[Way, ...]:
     ways = [way for way in text.split(",") if way]
     found = tuple(known for way in ways for known in get_args(Way) if known == way)
     if len(found) != len(ways):
-        raise problems.ParameterInvalid("Tags are changed in a way that there is not.", parameter="steps")
+        raise ParameterInvalid("Tags are changed in a way that there is not.", parameter="steps")
     return found
 
 
@@ -227,7 +229,7 @@ def _bounds(fields: ColumnFields) -> list[Decimal]:
     texts = [text for text in fields.bounds.replace(",", " ").replace(";", " ").split() if text]
     for text in texts:
         if not NUMBER.fullmatch(text):
-            raise problems.MappingInvalid(f"Column '{fields.column}': the bound '{text}' is no number.", value=text)
+            raise MappingInvalid(f"Column '{fields.column}': the bound '{text}' is no number.", value=text)
     if not texts:
-        raise problems.MappingInvalid(f"Column '{fields.column}' needs a bound for its bands.", value=fields.column)
+        raise MappingInvalid(f"Column '{fields.column}' needs a bound for its bands.", value=fields.column)
     return [Decimal(text) for text in texts]

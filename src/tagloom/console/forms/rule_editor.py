@@ -9,7 +9,8 @@ from typing import Literal, assert_never, get_args
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.words import limits
+from tagloom.words.problems import RuleInvalid, RuleTooLarge, TagProblem
 from tagloom.words.rules import All, AnyOf, HasTag, InTribe, Not, Rule, check_depth
 from tagloom.words.tags import parse_tag
 
@@ -81,11 +82,11 @@ def _closed(node: Node, place: Place) -> Rule:
             rule = All(rules) if join == "all" else AnyOf(rules)
         case Filter(value=""):
             what = "a tag" if node.subject == "tag" else "a tribe"
-            raise problems.RuleInvalid(f"Choose {what}, or remove the line.", node=name_of(place))
+            raise RuleInvalid(f"Choose {what}, or remove the line.", node=name_of(place))
         case Filter(subject="tag"):
             try:
                 rule = HasTag(parse_tag(node.value), node.match)
-            except problems.TagProblem as problem:
+            except TagProblem as problem:
                 problem.members["node"] = name_of(place)
                 raise
         case Filter():
@@ -106,7 +107,7 @@ def place_of(name: str) -> Place:
     """The place that a name tells. Raises: RuleInvalid."""
     parts = name.split(".") if name else []
     if len(parts) > limits.LEVELS_PER_RULE_MAX or not all(part.isascii() and part.isdigit() for part in parts):
-        raise problems.RuleInvalid("The form names a line that there is not.")
+        raise RuleInvalid("The form names a line that there is not.")
     return tuple(int(part[:6]) for part in parts)
 
 
@@ -125,9 +126,9 @@ def read(fields: Mapping[str, Sequence[str]]) -> Group:
     try:
         shape = msgspec.json.decode(shape_text, type=Group)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise problems.RuleInvalid("The form does not hold a rule.") from error
+        raise RuleInvalid("The form does not hold a rule.") from error
     if sum(1 for _ in walk(shape)) > limits.NODES_PER_RULE_MAX:
-        raise problems.RuleTooLarge(
+        raise RuleTooLarge(
             f"A rule has at most {limits.NODES_PER_RULE_MAX} filters and groups.", nodes_max=limits.NODES_PER_RULE_MAX
         )
     return _filled(shape, (), fields)
@@ -173,12 +174,12 @@ def stepped(group: Group, step: Step, at: Place) -> Group:
         case "add-group":
             return _changed(group, at, lambda of: (*of, Group("any", (Filter("tag"),))))
     if not at:
-        raise problems.RuleInvalid("The outermost group stays where it is.")
+        raise RuleInvalid("The outermost group stays where it is.")
     *above, index = at
 
     def moved(of: tuple[Node, ...]) -> tuple[Node, ...]:
         if index >= len(of):
-            raise problems.RuleInvalid("The form names a line that there is not.")
+            raise RuleInvalid("The form names a line that there is not.")
         rest = (*of[:index], *of[index + 1 :])
         if step == "remove":
             return rest
@@ -226,7 +227,7 @@ def _changed(group: Group, at: Place, change: Change) -> Group:
     index, *rest = at
     inner = group.of[index] if index < len(group.of) else None
     if not isinstance(inner, Group):
-        raise problems.RuleInvalid("The form names a group that there is not.")
+        raise RuleInvalid("The form names a group that there is not.")
     changed = _changed(inner, tuple(rest), change)
     return msgspec.structs.replace(group, of=(*group.of[:index], changed, *group.of[index + 1 :]))
 

@@ -6,11 +6,15 @@ from typing import Literal, TypeAlias, assert_never
 
 import msgspec
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.console.forms.times import read_moment
+from tagloom.egress.problems import SourceUnreadable
+from tagloom.ports.problems import MappingNotFound, SyncExists
+from tagloom.syncs.problems import SyncInvalid
 from tagloom.syncs.sources import TooManyBeginnings
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.model import Mode
+from tagloom.words.problems import EmailInvalid, MappingInvalid, TagOwned, TagProblem
 from tagloom.words.source_addresses import AddressRefused, ExtraMissing
 from tagloom.words.syncs import Alerts, FilesSource, PushSource, Schedule, SqlSource, SyncDraft, SyncSource, UrlSource
 
@@ -27,16 +31,16 @@ SYNC_MODES: dict[Mode, str] = {
     "add": "Add these tags",
     "remove": "Remove these tags",
 }
-PLACES: dict[type[problems.Problem], str] = {
-    problems.SyncExists: "id",
-    problems.TagProblem: "under",
-    problems.TagOwned: "under",
-    problems.EmailInvalid: "emails",
+PLACES: dict[type[Problem], str] = {
+    SyncExists: "id",
+    TagProblem: "under",
+    TagOwned: "under",
+    EmailInvalid: "emails",
     ExpiryPast: "expires_at",
     ExpiryInvalid: "ttl",
-    problems.MappingNotFound: "mapping",
-    problems.MappingInvalid: "columns",
-    problems.SourceUnreadable: "source",
+    MappingNotFound: "mapping",
+    MappingInvalid: "columns",
+    SourceUnreadable: "source",
     TooManyBeginnings: "source",
     AddressRefused: "source",
     ExtraMissing: "source",
@@ -146,14 +150,14 @@ def source_of(fields: DraftFields) -> SyncSource:
         case "push":
             return PushSource(stream=fields.stream or None)
         case _:
-            raise problems.ParameterInvalid("A source is of a kind that there is not.", parameter="kind")
+            raise ParameterInvalid("A source is of a kind that there is not.", parameter="kind")
 
 
 def draft_of(fields: DraftFields, mapping: str, base: SyncDraft | None) -> SyncDraft:
     """What the fields mean; whether it is paused is as in `base`. Raises: ParameterInvalid, SyncInvalid."""
     mode: Mode | None = next((each for each in SYNC_MODES if each == fields.mode), None)
     if mode is None:
-        raise problems.ParameterInvalid(f"The mode is one of {', '.join(SYNC_MODES)}.", parameter="mode")
+        raise ParameterInvalid(f"The mode is one of {', '.join(SYNC_MODES)}.", parameter="mode")
     return SyncDraft(
         source=source_of(fields),
         mapping=mapping,
@@ -181,11 +185,11 @@ def _end(typed: str, base: SyncDraft | None) -> str:
 
 def _number(text: str, field: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise problems.SyncInvalid("Type a whole number.", field=f"$.{field}")
+        raise SyncInvalid("Type a whole number.", field=f"$.{field}")
     return int(text)
 
 
-def place_of(problem: problems.Problem, fields: DraftFields) -> str:
+def place_of(problem: Problem, fields: DraftFields) -> str:
     """The field of the form that a problem is about; empty for the form as a whole."""
     field = problem.members.get("field")
     if isinstance(field, str):

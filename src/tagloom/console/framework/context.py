@@ -10,14 +10,16 @@ from urllib.parse import urlencode
 import msgspec
 from starlette.datastructures import UploadFile
 
-from tagloom import problems
 from tagloom.accounts.sessions import SignedIn
+from tagloom.base.problems import ParameterInvalid
+from tagloom.base.text import printable
 from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.rendering import segment
 from tagloom.ports.population import Population
+from tagloom.ports.problems import EnvironmentNotFound
 from tagloom.services import Loom
 from tagloom.words.model import ENVIRONMENT_NAMES, Environment, Organization, Origin, Permission, Receipt, Space
-from tagloom.words.tags import TagPath, parse_tag, printable
+from tagloom.words.tags import TagPath, parse_tag
 
 # Who may open a page: anyone at all, whoever is signed in, whoever has a permission in the space that the address
 # names, or an administrator of the organization.
@@ -117,7 +119,7 @@ class Visit:
             space = self.signed.require(self.values["space"], permission)
             name = self.values["environment"]
             if name not in ENVIRONMENT_NAMES:
-                raise problems.EnvironmentNotFound(f"No environment '{printable(name)}' is known.")
+                raise EnvironmentNotFound(f"No environment '{printable(name)}' is known.")
             self.found_place = (space, self.loom.installation.control.get_environment(space.id, name))
         if role == "administrator":
             self.signed.require_administrator()
@@ -198,7 +200,7 @@ class Visit:
         """A whole number. Raises: ParameterInvalid."""
         text = self.text(name)
         if not (text.isascii() and text.isdigit() and len(text) <= 18):
-            raise problems.ParameterInvalid(f"'{name}' must be a whole number.", parameter=name)
+            raise ParameterInvalid(f"'{name}' must be a whole number.", parameter=name)
         return int(text)
 
     def tag(self, name: str = "tag") -> TagPath:

@@ -21,15 +21,20 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from tagloom import limits, problems
+from tagloom.accounts import limits as accounts_limits
+from tagloom.base.problems import BodyInvalid, BodyTooLarge, BodyTruncated, InternalFault, Problem
+from tagloom.base.text import printable
+from tagloom.console import limits
 from tagloom.console.framework.context import Answer, Data, Download, Html, Redirect, Toast, Visit
 from tagloom.console.framework.page_frame import frame_of, theme_of
 from tagloom.console.framework.rendering import Renderer
 from tagloom.console.framework.role_table import Page
-from tagloom.http.framework.body_pace import watch_for_end
-from tagloom.http.framework.thread_limits import Places
+from tagloom.console.problems import OriginRefused
+from tagloom.server import limits as server_limits
+from tagloom.server.body_pace import watch_for_end
+from tagloom.server.problems import MethodNotAllowed, RouteNotFound
+from tagloom.server.thread_limits import Places
 from tagloom.services import Loom
-from tagloom.words.tags import printable
 
 log = structlog.get_logger("tagloom.console")
 
@@ -56,7 +61,7 @@ class PageRoute(Route):
         """Answers a request. Raises: MethodNotAllowed."""
         allowed = sorted(self.methods or ())
         if scope["method"] not in allowed:
-            raise problems.MethodNotAllowed(
+            raise MethodNotAllowed(
                 f"This address takes {', '.join(allowed)}.", method=printable(scope["method"]), allowed=allowed
             )
         await self.app(scope, receive, send)
@@ -69,7 +74,7 @@ class Door:
         self._loom = loom
         self._renderer = renderer
         self._public_url = public_url
-        self._threads = Places(limits.THREADS_AT_ONCE_MAX, owner=limits.THREADS_PER_ORGANIZATION_MAX)
+        self._threads = Places(server_limits.THREADS_AT_ONCE_MAX, owner=server_limits.THREADS_PER_ORGANIZATION_MAX)
         self._is_secure = public_url is not None and public_url.startswith("https://")
         # The prefix makes the browser refuse the cookie from anywhere but this host, over TLS.
         prefix = "__Host-" if self._is_secure else ""
@@ -99,14 +104,14 @@ class Door:
                 return await self._visited(page, visit)
             finally:
                 watching.cancel()
-        except problems.Problem as error:
+        except Problem as error:
             problem = error
             return await self._threads.run(lambda: self._problem_page(problem, visit), owner=_owner(visit))
         except Exception:
             # As text, since a renderer of exceptions would show the local variables, and in them the ids of people.
             request_id = request.scope.get("tagloom.request_id", "")
             log.error("request.failed", request_id=request_id, route=page.path, traceback=traceback.format_exc())
-            fault = problems.InternalFault(
+            fault = InternalFault(
                 f"Tagloom failed at this page. Its log has the reason under the id {request_id}.", request_id=request_id
             )
             return await self._threads.run(lambda: self._problem_page(fault, visit), owner=_owner(visit))
@@ -117,16 +122,16 @@ class Door:
         if visit.found is None:
             return self._redirect(Redirect("/sign-in"), visit)
         try:
-            async with _bounded(request).form(max_files=1, max_fields=limits.UPLOAD_FIELDS_MAX) as form:
+            async with _bounded(request).form(max_files=1, max_fields=server_limits.UPLOAD_FIELDS_MAX) as form:
                 visit.form = {name: [value] for name, value in form.items() if isinstance(value, str)}
                 visit.file = next((value for value in form.values() if isinstance(value, UploadFile)), None)
                 return await self._visited(page, visit)
         except (MultiPartException, HTTPException, ClientDisconnect) as error:
-            raise problems.BodyInvalid("The upload ended early, or is no form with a file.") from error
+            raise BodyInvalid("The upload ended early, or is no form with a file.") from error
 
     async def nowhere(self, request: Request) -> Response:
         """The answer of an address that is no page. Raises: RouteNotFound, for whoever does not ask for a page."""
-        problem = problems.RouteNotFound("There is nothing at this address.")
+        problem = RouteNotFound("There is nothing at this address.")
         if "text/html" not in request.headers.get("accept", ""):
             raise problem
         visit = self._begin(request)
@@ -147,7 +152,7 @@ class Door:
             address=quote(shown.path, safe="/%") + (f"?{shown.query}" if shown.query else ""),
             cookies=request.cookies,
             client=request.client.host if request.client else "",
-            agent=request.headers.get("user-agent", "")[: limits.CHARACTERS_PER_AGENT_MAX],
+            agent=request.headers.get("user-agent", "")[: accounts_limits.CHARACTERS_PER_AGENT_MAX],
             secret=request.cookies.get(self.session_cookie, ""),
             ticket=request.cookies.get(self.ticket_cookie, ""),
             public_url=self._public_url or f"{request.url.scheme}://{request.headers.get('host', '')}",
@@ -162,7 +167,7 @@ class Door:
                 allowed.add(urlsplit(self._public_url).netloc.lower())
             if urlsplit(origin).netloc.lower() in allowed:
                 return
-        raise problems.OriginRefused("The request came from another site; open the console and do it there.")
+        raise OriginRefused("The request came from another site; open the console and do it there.")
 
     async def _visited(self, page: Page, visit: Visit) -> Response:
         """Who visits, whether they may, what the view says, as HTML."""
@@ -226,7 +231,7 @@ class Door:
             text = base64.urlsafe_b64encode(msgspec.json.encode(answer.toast)).decode("ascii")
             self._set_cookie(response, TOAST_COOKIE, text, seconds=60)
         for name, value, seconds in (
-            (self.session_cookie, answer.session, limits.SESSION_SECONDS_MAX),
+            (self.session_cookie, answer.session, accounts_limits.SESSION_SECONDS_MAX),
             (self.ticket_cookie, answer.ticket, limits.TICKET_SECONDS_MAX),
         ):
             if value is not None:
@@ -238,7 +243,7 @@ class Door:
             name, value, max_age=seconds, path="/", secure=self._is_secure, httponly=True, samesite="lax"
         )
 
-    def _problem_page(self, problem: problems.Problem, visit: Visit) -> Response:
+    def _problem_page(self, problem: Problem, visit: Visit) -> Response:
         context: dict[str, Any] = {
             "title": problem.title().removesuffix("."),
             "problem": problem,
@@ -283,7 +288,7 @@ def _bounded(request: Request) -> Request:
         message = await request.receive()
         received += len(message.get("body", b""))
         if received > limits.UPLOAD_BYTES_MAX + limits.FORM_BYTES_MAX:
-            raise problems.BodyTooLarge(
+            raise BodyTooLarge(
                 f"The console takes files of up to {limits.UPLOAD_BYTES_MAX:,} bytes.",
                 bytes_max=limits.UPLOAD_BYTES_MAX,
             )
@@ -299,15 +304,15 @@ async def _read_form(request: Request) -> Mapping[str, Sequence[str]]:
         async for chunk in request.stream():
             body += chunk
             if len(body) > limits.FORM_BYTES_MAX:
-                raise problems.BodyTooLarge(
+                raise BodyTooLarge(
                     f"A form has at most {limits.FORM_BYTES_MAX} bytes.", bytes_max=limits.FORM_BYTES_MAX
                 )
     except ClientDisconnect as error:
-        raise problems.BodyTruncated("The form ended early.") from error
+        raise BodyTruncated("The form ended early.") from error
     try:
         return _fields(body.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise problems.BodyInvalid("The form is no UTF-8.") from error
+        raise BodyInvalid("The form is no UTF-8.") from error
 
 
 def _fields(text: str) -> Mapping[str, Sequence[str]]:
@@ -315,7 +320,7 @@ def _fields(text: str) -> Mapping[str, Sequence[str]]:
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=limits.FORM_FIELDS_MAX)
     except ValueError as error:
-        raise problems.BodyInvalid(f"A form has at most {limits.FORM_FIELDS_MAX} fields.") from error
+        raise BodyInvalid(f"A form has at most {limits.FORM_FIELDS_MAX} fields.") from error
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
         fields.setdefault(name, []).append(value)

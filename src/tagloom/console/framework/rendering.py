@@ -13,13 +13,13 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from tagloom import problems
+from tagloom.base.text import printable
 from tagloom.console.forms.rule_editor import opened
 from tagloom.console.forms.times import shown_day, shown_moment
+from tagloom.console.problems import AssetsMissing
 from tagloom.words.retention import retention_text
 from tagloom.words.rules import Rule
 from tagloom.words.syncs import sync_named
-from tagloom.words.tags import printable
 
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
@@ -49,7 +49,7 @@ class Renderer:
         try:
             self._assets: Mapping[str, str] = json.loads((static / "manifest.json").read_text("utf-8"))
         except FileNotFoundError as error:
-            raise problems.AssetsMissing(
+            raise AssetsMissing(
                 f"The console's scripts and styles are not in '{static}'. Build them with: make setup"
             ) from error
         self._templates = jinja2.Environment(

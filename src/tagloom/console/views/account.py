@@ -2,9 +2,19 @@
 
 from typing import Any
 
-from tagloom import limits, problems
+from tagloom.accounts import limits
+from tagloom.accounts.problems import (
+    NotPermitted,
+    PasswordInvalid,
+    PasswordTooEasy,
+    SignInFailed,
+    TooManyAttempts,
+    TooManyTokens,
+)
+from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem
 from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit
 from tagloom.console.views.sign_in import start_of, visitor_of
+from tagloom.ports.problems import LastAdministrator, TokenNotFound
 from tagloom.words.model import SCOPES, Scope
 
 DAYS = (7, 30, 90, 365)
@@ -26,7 +36,7 @@ def account(visit: Visit) -> Answer:
     return _page(visit)
 
 
-def _page(visit: Visit, problem: problems.Problem | None = None, at: str = "") -> Html:
+def _page(visit: Visit, problem: Problem | None = None, at: str = "") -> Html:
     """`problem` is said beside the form `at`."""
     signed = visit.signed
     context: dict[str, Any] = {
@@ -47,7 +57,7 @@ def rename(visit: Visit) -> Answer:
     """Changes the visitor's name."""
     try:
         visit.loom.accounts.rename(visit.signed, visit.text("name").strip())
-    except problems.BodyInvalid as problem:
+    except BodyInvalid as problem:
         return _page(visit, problem, "name")
     return Redirect("/account", Toast("Your name was changed."))
 
@@ -59,10 +69,10 @@ def change_password(visit: Visit) -> Answer:
             visit.signed, current=visit.text("current"), new=visit.text("new"), visitor=visitor_of(visit)
         )
     except (
-        problems.SignInFailed,
-        problems.TooManyAttempts,
-        problems.PasswordInvalid,
-        problems.PasswordTooEasy,
+        SignInFailed,
+        TooManyAttempts,
+        PasswordInvalid,
+        PasswordTooEasy,
     ) as problem:
         return _page(visit, problem, "password")
     return Redirect(
@@ -90,9 +100,7 @@ def ask_token(visit: Visit) -> Answer:
     return _token_form(visit, "", (), DAYS_PROPOSED)
 
 
-def _token_form(
-    visit: Visit, name: str, scopes: tuple[Scope, ...], days: int, problem: problems.Problem | None = None
-) -> Html:
+def _token_form(visit: Visit, name: str, scopes: tuple[Scope, ...], days: int, problem: Problem | None = None) -> Html:
     context = {
         "title": "New token",
         "breadcrumb": [("Account", "/account"), ("New token", None)],
@@ -113,9 +121,9 @@ def create_token(visit: Visit) -> Answer:
     days = visit.integer("days")
     try:
         if not scopes:
-            raise problems.BodyInvalid("Choose at least one thing that the token allows.", field="$.scopes")
+            raise BodyInvalid("Choose at least one thing that the token allows.", field="$.scopes")
         token, secret = visit.loom.teammates.create_token(visit.signed, name, scopes, days=days)
-    except (problems.BodyInvalid, problems.TooManyTokens, problems.NotPermitted) as problem:
+    except (BodyInvalid, TooManyTokens, NotPermitted) as problem:
         form = _token_form(visit, name, scopes, days, problem)
         # In the dialog the form itself is shown again, with what is wrong.
         return Html(form.template, form.context) if visit.target is not None else form
@@ -135,7 +143,7 @@ def revoke_token(visit: Visit) -> Answer:
     """Ends one of the visitor's tokens; it works no more within seconds."""
     token = visit.text("token")
     if all(token != each.id for each in visit.loom.teammates.list_own_tokens(visit.signed)):
-        raise problems.TokenNotFound("No such token is yours.")
+        raise TokenNotFound("No such token is yours.")
     visit.loom.teammates.revoke_token(visit.signed, token)
     return Redirect("/account", Toast("The token was revoked."))
 
@@ -149,7 +157,7 @@ def create_organization(visit: Visit) -> Answer:
         made = visit.loom.teammates.create_organization(
             visit.signed, visit.text("organization").strip(), visit.text("space").strip()
         )
-    except problems.BodyInvalid as problem:
+    except BodyInvalid as problem:
         return _page(visit, problem, "organization")
     signed = visit.loom.sessions.switch(visit.signed, made.id)
     return Redirect(start_of(signed), Toast(f"The organization “{made.name}” was created."))
@@ -159,9 +167,9 @@ def leave(visit: Visit) -> Answer:
     """Leaves the organization that the visitor is in."""
     name = visit.signed.organization.name
     if visit.text("organization") != visit.signed.organization.id:
-        raise problems.ParameterInvalid("You are in another organization now. Look at the account again.")
+        raise ParameterInvalid("You are in another organization now. Look at the account again.")
     try:
         visit.loom.teammates.leave(visit.signed)
-    except problems.LastAdministrator as problem:
+    except LastAdministrator as problem:
         return _page(visit, problem, "leave")
     return Redirect("/", Toast(f"You left “{name}”."))

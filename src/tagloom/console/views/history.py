@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from tagloom import problems
+from tagloom.base.problems import Problem
 from tagloom.console.framework.context import Answer, Html, Redirect, Visit, told
 from tagloom.console.framework.rendering import plural
+from tagloom.ports.problems import UndoConflict
 from tagloom.words.model import Change, Receipt
+from tagloom.words.problems import TagProblem
 from tagloom.words.tags import parse_tag
 
 CHANGES_PER_PAGE = 50
@@ -53,7 +55,7 @@ def _filters(visit: Visit) -> dict[str, Any]:
 def _changes(visit: Visit) -> dict[str, Any]:
     asked = _filters(visit)["asked"]
     changes: tuple[Change, ...] = ()
-    problem: problems.Problem | None = None
+    problem: Problem | None = None
     try:
         changes = visit.population.list_changes(
             tag=parse_tag(asked["tag"]) if asked["tag"] else None,
@@ -64,7 +66,7 @@ def _changes(visit: Visit) -> dict[str, Any]:
             before=visit.integer("before") if visit.text("before") else None,
             limit=CHANGES_PER_PAGE + 1,
         )
-    except problems.TagProblem as refused:
+    except TagProblem as refused:
         problem = refused
     return {"changes": changes[:CHANGES_PER_PAGE], "has_more": len(changes) > CHANGES_PER_PAGE, "problem": problem}
 
@@ -93,7 +95,7 @@ def batch(visit: Visit) -> Answer:
     if can_be_undone and is_foreseen(visit, change.added + change.removed):
         try:
             foreseen = visit.loom.foresight.undo(visit.environment, change.version)
-        except problems.UndoConflict as refused:
+        except UndoConflict as refused:
             problem = refused
     return Html(
         "batch_undo.html" if visit.target == "undo" else "batch.html",

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tagloom import problems
+from tagloom.base.problems import BodyInvalid, ParameterInvalid
 from tagloom.console.framework.context import Answer, Html, Redirect, Visit, told
 from tagloom.console.framework.rendering import plural
 from tagloom.console.views.history import effect_said, is_foreseen
+from tagloom.ports.problems import UndoConflict
+from tagloom.tagging.problems import UndoTooLarge
 from tagloom.tagging.undo import Chosen, chosen_versions
 from tagloom.words.model import Version
 from tagloom.words.retention import HistoryCompacted
@@ -38,7 +40,12 @@ def ask(visit: Visit) -> Answer:
             if versions and is_foreseen(visit, _taggings(visit, versions)):
                 override = context["override"]
                 context["foreseen"] = visit.loom.foresight.undo_all(visit.environment, versions, override=override)
-        except (problems.BodyInvalid, problems.UndoTooLarge, problems.UndoConflict, HistoryCompacted) as problem:
+        except (
+            BodyInvalid,
+            UndoTooLarge,
+            UndoConflict,
+            HistoryCompacted,
+        ) as problem:
             context["problem"] = problem
     return Html("activity_undo_effect.html" if visit.target == "effect" else "activity_undo.html", context)
 
@@ -52,7 +59,7 @@ def undo_all(visit: Visit) -> Answer:
     """Takes back just the versions that were shown."""
     texts = visit.text("versions").split()
     if not texts or not all(text.isascii() and text.isdecimal() and len(text) <= 18 for text in texts):
-        raise problems.ParameterInvalid("The versions are whole numbers.", parameter="versions")
+        raise ParameterInvalid("The versions are whole numbers.", parameter="versions")
     versions = chosen_versions(visit.population, Chosen(versions=tuple(map(int, texts))))
     receipt = visit.population.undo_all(versions, visit.origin, override=visit.text("override") == "yes")
     text = f"{plural(len(versions), 'version was', 'versions were')} undone{effect_said(receipt)}"

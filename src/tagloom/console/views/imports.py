@@ -6,19 +6,24 @@ from typing import Any
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem
 from tagloom.base.times import seconds_of
+from tagloom.console import limits
 from tagloom.console.forms.mapping_form import mapping_of, read_fields, shown_meaning
 from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.context import Answer, Download, Html, Redirect, Toast, Visit
 from tagloom.console.views.history import is_foreseen
+from tagloom.files.problems import ColumnsInvalid
 from tagloom.imports.lifecycle import How
 from tagloom.imports.mapping_inference import IDS_COLUMN, Beginning, propose, rows_read, without_header
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
 from tagloom.ports.imports import ENDED, WORKED_ON, Hold, Import, ImportFormat, ImportState
+from tagloom.ports.problems import UndoConflict
 from tagloom.words.expiry import ExpiryInvalid, kept_said
 from tagloom.words.mappings import Encoding, Mapping, check_mapping
 from tagloom.words.model import Mode
+from tagloom.words.problems import MappingInvalid, TagProblem
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
 
@@ -90,18 +95,18 @@ def _listed(visit: Visit) -> dict[str, Any]:
 def bring(visit: Visit) -> Answer:
     """Takes a file in and goes on to its columns."""
     if visit.file is None or not visit.file.filename:
-        raise problems.BodyInvalid("Choose a CSV, NDJSON or Parquet file.")
+        raise BodyInvalid("Choose a CSV, NDJSON or Parquet file.")
     source = visit.file.file
 
     def chunks() -> Iterator[bytes]:
-        while chunk := source.read(limits.UPLOAD_CHUNK_BYTES):
+        while chunk := source.read(base_limits.UPLOAD_CHUNK_BYTES):
             yield chunk
 
     book, environment = visit.loom.imports, visit.environment
     run = book.bring_file(environment, chunks(), name=visit.file.filename, by=visit.signed.actor)
     try:
         book.beginning(environment, run.id)
-    except problems.Problem:
+    except Problem:
         # Of a file that cannot even be begun there is nothing to show.
         book.drop(environment, run.id)
         raise
@@ -114,7 +119,7 @@ def fetch(visit: Visit) -> Answer:
     try:
         how: How = {"name": "", "by": visit.signed.actor, "format": _format(visit)}
         run = visit.loom.fetcher.bring_address(visit.environment, Remote(url=url, secret=secret), **how)
-    except problems.Problem as problem:
+    except Problem as problem:
         # What was typed stays, beside what is wrong with it.
         return Html("imports.html", _listed(visit) | {"problem": problem}, status=problem.status)
     return Redirect(visit.to(f"import/{run.id}"))
@@ -135,7 +140,7 @@ def show(visit: Visit) -> Answer:
     if context["is_open"]:
         try:
             beginning = _beginning(visit, run)
-        except (problems.BodyInvalid, problems.ColumnsInvalid) as problem:
+        except (BodyInvalid, ColumnsInvalid) as problem:
             # It was fetched and is no such file: what is wrong is said where it can be removed.
             return Html("import.html", context | {"is_open": False, "problem": problem})
         context |= _meaning(visit, beginning, _mapping(visit, run, beginning))
@@ -237,10 +242,10 @@ def plan(visit: Visit) -> Answer:
             _plan(visit, wanted, mapping, end)
             return Redirect(visit.to(f"import/{found.id}"))
     except (
-        problems.BodyInvalid,
-        problems.MappingInvalid,
-        problems.TagProblem,
-        problems.ParameterInvalid,
+        BodyInvalid,
+        MappingInvalid,
+        TagProblem,
+        ParameterInvalid,
         ExpiryInvalid,
     ) as problem:
         # What was typed stays, beside what is wrong with it.
@@ -289,7 +294,7 @@ def _mode(visit: Visit) -> Mode:
     for mode in MODES:
         if text == mode:
             return mode
-    raise problems.ParameterInvalid(f"The mode is one of {', '.join(MODES)}.", parameter="mode")
+    raise ParameterInvalid(f"The mode is one of {', '.join(MODES)}.", parameter="mode")
 
 
 def progress(visit: Visit) -> Answer:
@@ -359,7 +364,7 @@ def ask_undo(visit: Visit) -> Answer:
     if versions and is_foreseen(visit, found.tally.added + found.tally.removed):
         try:
             context["foreseen"] = visit.loom.foresight.undo_all(visit.environment, versions)
-        except problems.UndoConflict as problem:
+        except UndoConflict as problem:
             context["problem"] = problem
     return Html("import_undo_effect.html" if visit.target == "effect" else "import_undo.html", context)
 

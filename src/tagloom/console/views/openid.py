@@ -4,10 +4,13 @@ import base64
 
 import msgspec
 
-from tagloom import problems
 from tagloom.accounts.openid import OpenId, Ticket
+from tagloom.accounts.problems import NoOrganization
 from tagloom.console.framework.context import Answer, Html, Redirect, Visit
 from tagloom.console.views.sign_in import come_in, start_of, visitor_of, wanted_next
+from tagloom.ports.problems import IdentityRefused
+from tagloom.server.problems import RouteNotFound
+from tagloom.words.problems import EmailInvalid
 
 CALLBACK = "/sign-in/identity/callback"
 
@@ -23,7 +26,7 @@ def finish(visit: Visit) -> Answer:
     openid, ticket = _openid(visit), _ticket(visit.ticket)
     try:
         if visit.text("error"):
-            raise problems.IdentityRefused("The provider did not sign you in.")
+            raise IdentityRefused("The provider did not sign you in.")
         identity = openid.finish(
             ticket, state=visit.text("state"), code=visit.text("code"), redirect_uri=visit.public_url + CALLBACK
         )
@@ -35,7 +38,7 @@ def finish(visit: Visit) -> Answer:
             name=identity.name,
             visitor=visitor_of(visit),
         )
-    except (problems.IdentityRefused, problems.NoOrganization, problems.EmailInvalid) as problem:
+    except (IdentityRefused, NoOrganization, EmailInvalid) as problem:
         context = {
             "title": "Sign in",
             "email": "",
@@ -50,7 +53,7 @@ def finish(visit: Visit) -> Answer:
 
 def _openid(visit: Visit) -> OpenId:
     if visit.loom.openid is None:
-        raise problems.RouteNotFound("No identity provider is set up here.")
+        raise RouteNotFound("No identity provider is set up here.")
     return visit.loom.openid
 
 

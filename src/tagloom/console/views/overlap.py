@@ -1,6 +1,6 @@
 """How tribes overlap, as an UpSet picture: each region of people, and the tribes that make it."""
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
 from tagloom.console.framework.context import Answer, Html, Visit
 from tagloom.console.views.tribes import colour_of
 from tagloom.words.model import OverlapRegion
@@ -14,7 +14,7 @@ def overlap(visit: Visit) -> Answer:
     colours = visit.loom.boards.get_board(visit.space.id).colours
     chosen = [each for each in tribes if each.id in visit.texts("tribe")]
     if len(chosen) > TRIBES_MAX:
-        raise problems.ParameterInvalid(f"An overlap shows {TRIBES_MAX} tribes at most.", parameter="tribe")
+        raise ParameterInvalid(f"An overlap shows {TRIBES_MAX} tribes at most.", parameter="tribe")
     version, regions = 0, tuple[OverlapRegion, ...]()
     if len(chosen) > 1:
         version, regions = visit.loom.targeting.overlap(visit.environment, [each.id for each in chosen])

@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 
-from tagloom import problems
 from tagloom.console.framework.charts import line_charts
 from tagloom.console.framework.context import Answer, Html, Visit
 from tagloom.console.framework.page_frame import frame_of
@@ -12,6 +11,7 @@ from tagloom.console.framework.rendering import day
 from tagloom.console.views.tribes import colour_of
 from tagloom.words.model import Kind, Person
 from tagloom.words.person_ids import parse_id
+from tagloom.words.problems import PersonIdInvalid
 from tagloom.words.rules import All, Definition
 
 CHANGES_SHOWN = 6
@@ -99,7 +99,7 @@ def _people(visit: Visit, text: str) -> list[Hit]:
     for kind in kinds:
         try:
             person = Person(kind, parse_id(text))
-        except problems.PersonIdInvalid:
+        except PersonIdInvalid:
             continue
         page = visit.population.list_people(kind=kind, search=person.id, search_match="prefix", limit=3)
         symbol = "user" if kind == "user" else "venetian-mask"

@@ -5,13 +5,15 @@ from typing import Any
 
 import msgspec
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit, told
+from tagloom.ports.problems import PersonNotFound, TagNotFound
 from tagloom.tagging.bulk import check_single, submit_tags
 from tagloom.words.expiry import ExpiryInvalid, Said, said_of
 from tagloom.words.model import Change, Decision, Horizon, Kind, Person, PersonRecord
 from tagloom.words.person_ids import parse_id
+from tagloom.words.problems import LineInvalid, TagIsAlias, TagProblem, UnknownTag
 from tagloom.words.tags import TagPath, parse_tag
 
 PEOPLE_PER_PAGE = 50
@@ -56,7 +58,7 @@ def _list_context(visit: Visit) -> dict[str, Any]:
     kind: Kind = "visitor" if visit.text("kind") == "visitor" else "user"
     match = visit.text("match") if visit.text("match") in MATCHES else "substring"
     search, tag = visit.text("search").strip(), visit.text("tag").strip()
-    problem: problems.Problem | None = None
+    problem: Problem | None = None
     found: tuple[PersonRecord, ...] = ()
     next_cursor: str | None = None
     try:
@@ -69,7 +71,7 @@ def _list_context(visit: Visit) -> dict[str, Any]:
             cursor=visit.text("cursor") or None,
         )
         found, next_cursor = page.items, page.next_cursor
-    except (problems.TagProblem, problems.TagNotFound) as refused:
+    except (TagProblem, TagNotFound) as refused:
         problem = refused
     asked = {"kind": kind, "search": search, "match": match if match != "substring" else None, "tag": tag}
     # An id that nobody has yet may be made known here; one of the other kind is probably the one that is looked for.
@@ -108,7 +110,7 @@ def asked_person(visit: Visit) -> Person:
     """The person whom the form names. Raises: PersonIdInvalid, ParameterInvalid."""
     person = named_person(visit)
     if person is None:
-        raise problems.ParameterInvalid("Name a user or a visitor.", parameter="user")
+        raise ParameterInvalid("Name a user or a visitor.", parameter="user")
     return person
 
 
@@ -191,7 +193,7 @@ def change_tags(visit: Visit) -> Answer:
         receipt = check_single(
             submit_tags(visit.population, person, [tag], "remove" if is_removal else "add", visit.origin, end).result()
         )
-    except (problems.TagProblem, problems.UnknownTag, problems.LineInvalid, ExpiryInvalid) as problem:
+    except (TagProblem, UnknownTag, LineInvalid, ExpiryInvalid) as problem:
         asked: dict[str, Any] = {"entry": typed, "span": visit.text("span"), "last_day": visit.text("last-day")}
         return panel_answer(visit, person, **asked, entry_problem=problem, is_written=True)
     done = receipt.removed if is_removal else receipt.added
@@ -239,10 +241,10 @@ def ask_erase(visit: Visit) -> Answer:
     return _erase_form(visit, asked_person(visit))
 
 
-def _erase_form(visit: Visit, person: Person, problem: problems.Problem | None = None) -> Html:
+def _erase_form(visit: Visit, person: Person, problem: Problem | None = None) -> Html:
     record = visit.population.find_person(person)
     if record is None:
-        raise problems.PersonNotFound(f"No {person.kind} '{person.id}' is known.", value=person.id)
+        raise PersonNotFound(f"No {person.kind} '{person.id}' is known.", value=person.id)
     return Html(
         "person_erase.html",
         {
@@ -260,7 +262,7 @@ def erase(visit: Visit) -> Answer:
     """Erases the person whose id was typed."""
     person = asked_person(visit)
     if visit.text("typed") != person.id:
-        refused = problems.ParameterInvalid("What was typed is not the id of this person.", parameter="typed")
+        refused = ParameterInvalid("What was typed is not the id of this person.", parameter="typed")
         return _erase_form(visit, person, refused)
     visit.population.erase_person(person, visit.origin)
     return Redirect(visit.to("people", kind=person.kind), Toast(f"The {person.kind} was erased, with every tag."))
@@ -289,12 +291,12 @@ def _said(visit: Visit, text: str) -> dict[str, Any]:
     try:
         tag = parse_tag(text)
         visit.population.get_tag(tag)
-    except problems.TagNotFound:
+    except TagNotFound:
         said["is_new"] = True
         said["is_closed"] = visit.environment.catalogue == "closed"
-    except problems.TagIsAlias:
+    except TagIsAlias:
         said["alias_of"] = visit.population.resolve(TagPath(text))
-    except problems.TagProblem as problem:
+    except TagProblem as problem:
         said["problem"] = problem
     return said
 
@@ -302,6 +304,6 @@ def _said(visit: Visit, text: str) -> dict[str, Any]:
 def _is_tag(text: str) -> bool:
     try:
         parse_tag(text)
-    except problems.TagProblem:
+    except TagProblem:
         return False
     return True

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit
 from tagloom.words.model import ENVIRONMENT_NAMES, Environment
 from tagloom.words.retention import RetentionForgets, RetentionInvalid
@@ -11,7 +11,7 @@ from tagloom.words.retention import RetentionForgets, RetentionInvalid
 def _environment(visit: Visit) -> Environment:
     name = visit.text("of")
     if name not in ENVIRONMENT_NAMES:
-        raise problems.ParameterInvalid("There is no such environment.", parameter="of")
+        raise ParameterInvalid("There is no such environment.", parameter="of")
     return visit.loom.installation.control.get_environment(visit.space.id, name)
 
 
@@ -20,7 +20,7 @@ def ask(visit: Visit) -> Answer:
     return _page(visit, _environment(visit), visit.text("retention").strip())
 
 
-def _page(visit: Visit, environment: Environment, wanted: str, problem: problems.Problem | None = None) -> Html:
+def _page(visit: Visit, environment: Environment, wanted: str, problem: Problem | None = None) -> Html:
     freed = None
     try:
         _, freed = visit.loom.retentions.put(environment, wanted, dry_run=True, actor=visit.origin.actor)

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from tagloom import problems
+from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem
 from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit, place_address
 from tagloom.words.model import ENVIRONMENT_NAMES
 
@@ -15,7 +15,7 @@ def settings(visit: Visit) -> Answer:
     return _page(visit)
 
 
-def _page(visit: Visit, problem: problems.Problem | None = None, at: str = "") -> Html:
+def _page(visit: Visit, problem: Problem | None = None, at: str = "") -> Html:
     loom, signed = visit.loom, visit.signed
     control = loom.installation.control
     environments = [control.get_environment(visit.space.id, name) for name in ENVIRONMENT_NAMES]
@@ -52,7 +52,7 @@ def rename_space(visit: Visit) -> Answer:
     """Another name for the space; its id stays."""
     try:
         renamed = visit.loom.teammates.rename_space(visit.signed, visit.space.id, visit.text("name").strip())
-    except problems.BodyInvalid as problem:
+    except BodyInvalid as problem:
         return _page(visit, problem, "space")
     return Redirect(visit.to("settings"), Toast(f"The space is called “{renamed.name}” now."))
 
@@ -61,7 +61,7 @@ def rename_organization(visit: Visit) -> Answer:
     """Another name for the organization."""
     try:
         renamed = visit.loom.teammates.rename_organization(visit.signed, visit.text("name").strip())
-    except problems.BodyInvalid as problem:
+    except BodyInvalid as problem:
         return _page(visit, problem, "organization")
     return Redirect(visit.to("settings"), Toast(f"The organization is called “{renamed.name}” now."))
 
@@ -70,7 +70,7 @@ def create_space(visit: Visit) -> Answer:
     """Another space of the organization."""
     try:
         made = visit.loom.teammates.create_space(visit.signed, visit.text("name").strip())
-    except problems.BodyInvalid as problem:
+    except BodyInvalid as problem:
         return _page(visit, problem, "new-space")
     to = place_address(made.id, visit.environment.name, "overview")
     return Redirect(to, Toast(f"The space “{made.name}” was created."))
@@ -81,7 +81,7 @@ def put_catalogue(visit: Visit) -> Answer:
     wanted = next((each for each in CATALOGUES if each == visit.text("catalogue")), None)
     name = visit.text("of")
     if wanted is None or name not in ENVIRONMENT_NAMES:
-        raise problems.ParameterInvalid("The catalogue of an environment is open or closed.", parameter="catalogue")
+        raise ParameterInvalid("The catalogue of an environment is open or closed.", parameter="catalogue")
     visit.loom.teammates.put_catalogue(visit.signed, visit.space.id, name, wanted)
     return Redirect(visit.to("settings"), Toast(f"The catalogue of {name} is {wanted} now."))
 

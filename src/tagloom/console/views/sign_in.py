@@ -3,10 +3,11 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from tagloom import problems
 from tagloom.accounts.accounts import Visitor
 from tagloom.accounts.sessions import Opened, SignedIn
+from tagloom.base.problems import Problem
 from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit, place_address
+from tagloom.ports.problems import InvitationNotFound, ResetNotFound, SetUpDone
 
 FIRST_ENVIRONMENT = "production"
 
@@ -32,7 +33,7 @@ def show_set_up(visit: Visit) -> Answer:
     return _set_up_form(visit, {})
 
 
-def _set_up_form(visit: Visit, fields: dict[str, str], problem: problems.Problem | None = None) -> Html:
+def _set_up_form(visit: Visit, fields: dict[str, str], problem: Problem | None = None) -> Html:
     context = {
         "title": "Set up Tagloom",
         "code": visit.text("code"),
@@ -49,9 +50,9 @@ def set_up(visit: Visit) -> Answer:
         opened = visit.loom.accounts.set_up(
             visit.text("code").strip(), **fields, password=visit.text("password"), visitor=visitor_of(visit)
         )
-    except problems.SetUpDone:
+    except SetUpDone:
         return Redirect("/sign-in")
-    except problems.Problem as problem:
+    except Problem as problem:
         return _set_up_form(visit, fields, problem)
     return come_in(opened, start_of(opened.signed_in))
 
@@ -65,7 +66,7 @@ def show_sign_in(visit: Visit) -> Answer:
     return _sign_in_form(visit)
 
 
-def _sign_in_form(visit: Visit, problem: problems.Problem | None = None) -> Html:
+def _sign_in_form(visit: Visit, problem: Problem | None = None) -> Html:
     context = {
         "title": "Sign in",
         "email": visit.text("email"),
@@ -80,7 +81,7 @@ def sign_in(visit: Visit) -> Answer:
     """Opens a session, or says that the e-mail or the password is wrong, never which."""
     try:
         opened = visit.loom.accounts.sign_in(visit.text("email").strip(), visit.text("password"), visitor_of(visit))
-    except problems.Problem as problem:
+    except Problem as problem:
         return _sign_in_form(visit, problem)
     return come_in(opened, wanted_next(visit) or start_of(opened.signed_in))
 
@@ -102,7 +103,7 @@ def show_invitation(visit: Visit) -> Answer:
     return _invitation_form(visit)
 
 
-def _invitation_form(visit: Visit, problem: problems.Problem | None = None) -> Html:
+def _invitation_form(visit: Visit, problem: Problem | None = None) -> Html:
     invited = visit.loom.accounts.get_invitation(visit.text("invitation"))
     context: dict[str, Any] = {
         "title": f"Join {invited.organization.name}",
@@ -123,9 +124,9 @@ def join(visit: Visit) -> Answer:
         opened = visit.loom.accounts.join(
             secret, name=visit.text("name").strip(), password=visit.text("password"), visitor=visitor_of(visit)
         )
-    except problems.InvitationNotFound:
+    except InvitationNotFound:
         raise
-    except problems.Problem as problem:
+    except Problem as problem:
         return _invitation_form(visit, problem)
     return come_in(opened, start_of(opened.signed_in))
 
@@ -135,7 +136,7 @@ def show_reset(visit: Visit) -> Answer:
     return _reset_form(visit)
 
 
-def _reset_form(visit: Visit, problem: problems.Problem | None = None) -> Html:
+def _reset_form(visit: Visit, problem: Problem | None = None) -> Html:
     account = visit.loom.accounts.check_reset(visit.text("link"))
     context = {"title": "Set a new password", "account": account, "problem": problem}
     return Html("reset.html", context, status=200 if problem is None else problem.status)
@@ -145,9 +146,9 @@ def reset(visit: Visit) -> Answer:
     """Sets the password; every session of the account ends."""
     try:
         visit.loom.accounts.reset_password(visit.text("link"), visit.text("password"))
-    except problems.ResetNotFound:
+    except ResetNotFound:
         raise
-    except problems.Problem as problem:
+    except Problem as problem:
         return _reset_form(visit, problem)
     return Redirect("/sign-in", Toast("The password was changed. Sign in with it."))
 

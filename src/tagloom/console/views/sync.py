@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tagloom import problems
+from tagloom.base.problems import Problem
 from tagloom.console.forms.mapping_form import STEPS, USES, mapping_of, read_fields, shown_meaning
 from tagloom.console.forms.sync_form import (
     SOURCE_KINDS,
@@ -20,6 +20,7 @@ from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Vis
 from tagloom.console.views.imports import FORMATS
 from tagloom.egress.secrets import variable_of
 from tagloom.imports.mapping_inference import Beginning, beginning_in, propose
+from tagloom.syncs.problems import SyncInvalid
 from tagloom.words.mappings import Mapping, check_mapping
 from tagloom.words.syncs import Sync
 
@@ -55,7 +56,7 @@ def _edited(visit: Visit, stored: Sync | None) -> Answer:
         if is_looking:
             return _form(visit, stored, fields, _looked(visit, fields))
         saved = _saved(visit, stored, fields)
-    except problems.Problem as problem:
+    except Problem as problem:
         # What was typed stays, beside what is wrong with it.
         place = place_of(problem, fields) or ("source" if is_looking else "")
         return _form(visit, stored, fields, _typed(visit), problem, place)
@@ -68,7 +69,7 @@ def _form(
     stored: Sync | None,
     fields: DraftFields,
     meaning: dict[str, Any] | None = None,
-    problem: problems.Problem | None = None,
+    problem: Problem | None = None,
     problem_at: str = "",
 ) -> Answer:
     here = "Edit" if stored else "New sync"
@@ -109,7 +110,7 @@ def _beginning(visit: Visit, fields: DraftFields) -> Beginning:
         return visit.loom.sources.begin(visit.signed.organization.id, source_of(fields), is_over=visit.has_left.is_set)
     records = visit.text("records").strip()
     if not records:
-        raise problems.SyncInvalid(
+        raise SyncInvalid(
             "Paste a record or two, as they will be pushed, or choose a mapping that is kept.", field="$.records"
         )
     return beginning_in([f"{records}\n".encode()], "ndjson")

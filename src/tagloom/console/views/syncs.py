@@ -5,12 +5,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tagloom import problems
 from tagloom.console.forms.sync_form import SOURCE_KINDS, SYNC_MODES, shown_draft
 from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit
 from tagloom.ports.imports import ASKING, Import
+from tagloom.ports.problems import ImportNotFound, TagNotFound
 from tagloom.syncs.schedules import in_words
 from tagloom.words.model import ENVIRONMENT_NAMES
+from tagloom.words.problems import TagIsAlias
 from tagloom.words.syncs import OPEN, RunState, Sync, SyncRun
 from tagloom.words.tags import parse_tag
 
@@ -110,7 +111,7 @@ def _import_of(visit: Visit, run: SyncRun) -> Import | None:
         return None
     try:
         return visit.loom.imports.get(visit.environment, run.import_id)
-    except problems.ImportNotFound:
+    except ImportNotFound:
         return None
 
 
@@ -168,7 +169,7 @@ def _bearers(visit: Visit, branch: str) -> int:
         return 0
     try:
         return visit.population.get_tag(parse_tag(branch)).subtree_users
-    except (problems.TagNotFound, problems.TagIsAlias):
+    except (TagNotFound, TagIsAlias):
         return 0
 
 

@@ -4,15 +4,17 @@ from typing import Any
 
 import msgspec
 
-from tagloom import problems
+from tagloom.base.problems import Problem
 from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.charts import Spark, Tile, line_charts, spark, treemap
 from tagloom.console.framework.context import Answer, Download, Html, Redirect, Toast, Visit, told
 from tagloom.console.framework.rendering import day
 from tagloom.history.as_of import version_as_of
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
+from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound
 from tagloom.words.expiry import ExpiryInvalid, parse_expires_at, parse_ttl
 from tagloom.words.model import Tag
+from tagloom.words.problems import ExclusiveBranch, TagIsAlias, TagOwned, TagProblem
 from tagloom.words.tags import TagPath, branches_above, parse_tag
 
 TAGS_PER_PAGE = 50
@@ -118,7 +120,7 @@ def show(visit: Visit) -> Answer:
     tag = visit.tag()
     try:
         found = visit.loom.catalogue.get_tag(visit.environment, tag)
-    except problems.TagIsAlias:
+    except TagIsAlias:
         today = visit.population.resolve(tag)
         return Redirect(visit.to("tag", tag=today), Toast(f"“{tag}” is called “{today}” now."))
     return Html("tag.html", tag_context(visit, found))
@@ -169,7 +171,7 @@ def new(visit: Visit) -> Answer:
     return _new_form(visit)
 
 
-def _new_form(visit: Visit, problem: problems.Problem | None = None) -> Html:
+def _new_form(visit: Visit, problem: Problem | None = None) -> Html:
     return Html(
         "tag_new.html",
         {
@@ -186,7 +188,7 @@ def create(visit: Visit) -> Answer:
     """A tag that nobody bears yet."""
     try:
         tag = visit.tag()
-    except problems.TagProblem as problem:
+    except TagProblem as problem:
         return _new_form(visit, problem)
     receipt = visit.loom.catalogue.put_tag(
         visit.environment, tag, visit.origin, description=visit.text("description").strip()
@@ -269,12 +271,12 @@ def _asked(visit: Visit, action: str, verb: str) -> Answer:
         try:
             context["foreseen"] = _foreseen(visit, action, tag, typed)
         except (
-            problems.ExclusiveBranch,
-            problems.TagProblem,
-            problems.TagMoveInvalid,
-            problems.TagExists,
-            problems.TagNotFound,
-            problems.TagOwned,
+            ExclusiveBranch,
+            TagProblem,
+            TagMoveInvalid,
+            TagExists,
+            TagNotFound,
+            TagOwned,
         ) as problem:
             context["problem"] = problem
     return Html("tag_effect.html" if visit.target == "effect" else "tag_change.html", context)

@@ -2,9 +2,11 @@
 
 from typing import Any, Literal
 
-from tagloom import limits, problems
+from tagloom.accounts import limits
 from tagloom.accounts.teammates import InviteOutcome
+from tagloom.base.problems import BodyInvalid, Problem
 from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit
+from tagloom.ports.problems import LastAdministrator
 from tagloom.words.model import PERMISSIONS, Permission, Teammate
 
 Shows = Literal["active", "invited", "inactive"]
@@ -22,7 +24,7 @@ def teammates(visit: Visit) -> Answer:
     return _page(visit, member)
 
 
-def _page(visit: Visit, member: str, problem: problems.Problem | None = None) -> Html:
+def _page(visit: Visit, member: str, problem: Problem | None = None) -> Html:
     everybody = visit.loom.teammates.list_teammates(visit.signed)
     invitations = visit.loom.teammates.list_invitations(visit.signed)
     shows = next((each for each in SHOWS if each == visit.text("shows")), "active")
@@ -45,7 +47,7 @@ def _page(visit: Visit, member: str, problem: problems.Problem | None = None) ->
     return Html("teammates.html", context, status=200 if problem is None else problem.status)
 
 
-def _panel(visit: Visit, member: str, problem: problems.Problem | None = None) -> dict[str, Any]:
+def _panel(visit: Visit, member: str, problem: Problem | None = None) -> dict[str, Any]:
     found = visit.loom.teammates.get_teammate(visit.signed, member)
     return {
         "title": found.account.name,
@@ -71,7 +73,7 @@ def ask_invite(visit: Visit) -> Answer:
     return _invite_form(visit)
 
 
-def _invite_form(visit: Visit, problem: problems.Problem | None = None) -> Html:
+def _invite_form(visit: Visit, problem: Problem | None = None) -> Html:
     context = {
         "title": "Invite teammates",
         "breadcrumb": [("Teammates", "/teammates"), ("Invite", None)],
@@ -96,7 +98,7 @@ def invite(visit: Visit) -> Answer:
             permissions=_permissions(visit),
             is_administrator=visit.text("administrator") == "yes",
         )
-    except problems.BodyInvalid as problem:
+    except BodyInvalid as problem:
         return _invite_form(visit, problem)
     return _invited(visit, outcomes)
 
@@ -147,7 +149,7 @@ def set_administrator(visit: Visit) -> Answer:
     becomes = visit.text("becomes") == "administrator"
     try:
         found = visit.loom.teammates.set_administrator(visit.signed, visit.text("member"), becomes)
-    except problems.LastAdministrator as problem:
+    except LastAdministrator as problem:
         return _page(visit, visit.text("member"), problem)
     return _changed(found, f"{found.account.name} is {'an administrator' if becomes else 'a teammate'} now.")
 
@@ -156,7 +158,7 @@ def deactivate(visit: Visit) -> Answer:
     """Shuts somebody out at once; everything they did stays, and they can come back."""
     try:
         found = visit.loom.teammates.deactivate(visit.signed, visit.text("member"))
-    except problems.LastAdministrator as problem:
+    except LastAdministrator as problem:
         return _page(visit, visit.text("member"), problem)
     return _changed(found, f"{found.account.name} is out. Their sessions and tokens work no more.")
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
 from tagloom.console.framework.context import Answer, Html, Visit
 from tagloom.console.views.people import asked_person
 from tagloom.history.as_of import version_as_of
+from tagloom.ports.problems import ChangeNotFound
 from tagloom.words.model import Change, Version
 from tagloom.words.retention import HistoryCompacted
 from tagloom.words.rules import Definition, HasTag
@@ -94,6 +95,6 @@ def _looked(visit: Visit, template: str, context: dict[str, Any], look: Callable
     try:
         then = _then(visit)
         seen = look(then)
-    except (problems.ParameterInvalid, problems.ChangeNotFound, HistoryCompacted) as problem:
+    except (ParameterInvalid, ChangeNotFound, HistoryCompacted) as problem:
         return Html(template, context | {"problem": problem})
     return Html(template, context | seen | {"problem": None, "then": then})

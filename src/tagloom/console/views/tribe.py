@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.console.forms import rule_editor
 from tagloom.console.framework.charts import line_charts
 from tagloom.console.framework.context import Answer, Download, Html, Redirect, Toast, Visit
@@ -12,10 +12,12 @@ from tagloom.console.framework.rendering import day, rule_text
 from tagloom.console.views.tribes import colour_of
 from tagloom.history.as_of import version_as_of
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
+from tagloom.ports.problems import TribeChanged
 from tagloom.tribes.audiences import Comparison
 from tagloom.tribes.definitions import Draft, check
 from tagloom.words.model import Audience, Kind, Person, Tribe
 from tagloom.words.person_ids import parse_id
+from tagloom.words.problems import RuleInvalid, TagProblem
 from tagloom.words.rules import Definition, is_refused, parse_rule
 
 AUDIENCES: tuple[Audience, ...] = ("users", "visitors", "everyone")
@@ -37,7 +39,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What the rule in the form would find; or why that cannot be said yet."""
 
     comparison: Comparison | None = None
-    problem: problems.Problem | None = None
+    problem: Problem | None = None
     hints: tuple[str, ...] = ()
 
 
@@ -95,7 +97,7 @@ def _json_of(group: rule_editor.Group) -> str:
     """The rule as JSON to edit; nothing while it is incomplete."""
     try:
         return rule_text(rule_editor.closed(group))
-    except (problems.RuleInvalid, problems.TagProblem):
+    except (RuleInvalid, TagProblem):
         return ""
 
 
@@ -110,7 +112,7 @@ def find(visit: Visit, tribe: Tribe, edit: Edit) -> Finding:
         check(rule, others, tribe=tribe.id)
         wanted = Definition(edit.audience, rule)
         comparison = visit.loom.targeting.compare(visit.environment, wanted, tribe.id or None)
-    except (problems.RuleInvalid, problems.TagProblem) as problem:
+    except (RuleInvalid, TagProblem) as problem:
         return Finding(problem=problem)
     return Finding(comparison=comparison, hints=hints(visit, tribe, wanted, comparison))
 
@@ -150,7 +152,7 @@ def edit(visit: Visit) -> Answer:
             return _use_json(visit, tribe, read)
     known = rule_editor.STEPS.get(step)
     if known is None:
-        raise problems.ParameterInvalid("The form asks for a step that there is not.", parameter="do")
+        raise ParameterInvalid("The form asks for a step that there is not.", parameter="do")
     at = rule_editor.place_of(name)
     group = rule_editor.stepped(read.group, known, at)
     return _builder(
@@ -166,7 +168,7 @@ def _edited(visit: Visit) -> Tribe:
 def _read(visit: Visit) -> Edit:
     audience = visit.text("audience", "users")
     if audience not in AUDIENCES:
-        raise problems.ParameterInvalid("The audience is users, visitors or everyone.", parameter="audience")
+        raise ParameterInvalid("The audience is users, visitors or everyone.", parameter="audience")
     return Edit(
         name=visit.text("name").strip(),
         description=visit.text("description").strip(),
@@ -186,7 +188,7 @@ def _use_json(visit: Visit, tribe: Tribe, read: Edit) -> Html:
     text = visit.text("json")
     try:
         group = rule_editor.opened(parse_rule(text))
-    except (problems.RuleInvalid, problems.TagProblem) as problem:
+    except (RuleInvalid, TagProblem) as problem:
         return _builder(visit, tribe, read, json=text, json_problem=problem)
     return _builder(visit, tribe, msgspec.structs.replace(read, group=group))
 
@@ -213,7 +215,7 @@ def _save(visit: Visit, tribe: Tribe, read: Edit, *, is_confirmed: bool) -> Answ
         saved = visit.loom.tribes.put_tribe(
             visit.space.id, tribe.id, draft, revision=read.revision, origin=visit.origin
         )
-    except problems.TribeChanged:
+    except TribeChanged:
         now = visit.loom.tribes.get_tribe(visit.space.id, tribe.id)
         return _asks(visit, "tribe_conflict.html", _context(visit, now, read, conflict=_last_change(visit, now)))
     return Redirect(visit.to(f"tribe/{tribe.id}"), Toast(f"The tribe “{saved.name}” was saved."))
@@ -290,7 +292,7 @@ def export(visit: Visit) -> Answer:
     wanted = visit.text("format", "csv")
     format = next((each for each in CONTENT_TYPE_OF_FORMAT if each == wanted), None)
     if format is None:
-        raise problems.ParameterInvalid("The format is csv, ndjson or parquet.", parameter="format")
+        raise ParameterInvalid("The format is csv, ndjson or parquet.", parameter="format")
     as_of = version_as_of(visit.population, visit.text("as_of") or None)
     version, chunks = visit.loom.targeting.members(visit.environment, tribe, as_of=as_of)
     name = f"{tribe}-{visit.environment.name}-v{version}.{format}"

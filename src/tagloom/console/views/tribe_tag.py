@@ -2,10 +2,12 @@
 
 from typing import Any, get_args
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
 from tagloom.console.framework.context import Answer, Html, Redirect, Visit, told
+from tagloom.ports.problems import TooManyTags
 from tagloom.tagging.tribe_tagging import tag_tribe
 from tagloom.words.model import TribeMode
+from tagloom.words.problems import TagProblem, UnknownTag
 from tagloom.words.tags import parse_tag
 
 WORDS: dict[TribeMode, str] = {
@@ -33,7 +35,7 @@ def ask(visit: Visit) -> Answer:
     if typed:
         try:
             context["foreseen"] = visit.loom.foresight.tag_tribe(visit.environment, tribe.id, parse_tag(typed), mode)
-        except (problems.TagProblem, problems.UnknownTag, problems.TooManyTags) as problem:
+        except (TagProblem, UnknownTag, TooManyTags) as problem:
             context["problem"] = problem
     return Html("tag_effect.html" if visit.target == "effect" else "tribe_tag.html", context)
 
@@ -51,5 +53,5 @@ def _mode(visit: Visit) -> TribeMode:
     typed = visit.text("mode", "add")
     found: TribeMode | None = next((each for each in get_args(TribeMode) if each == typed), None)
     if found is None:
-        raise problems.ParameterInvalid("The mode is add, remove or freeze.", parameter="mode")
+        raise ParameterInvalid("The mode is add, remove or freeze.", parameter="mode")
     return found

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from tagloom import problems
 from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit
 from tagloom.console.framework.rendering import hue
 from tagloom.tribes.boards import COLOURS
 from tagloom.tribes.definitions import Draft
 from tagloom.words.model import Count, Tribe
+from tagloom.words.problems import RuleInvalid
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ def colour_of(tribe: Tribe, chosen: int | None) -> int:
 def _card(visit: Visit, tribe: Tribe, chosen: int | None) -> Card:
     try:
         counted = visit.loom.targeting.count(visit.environment, tribe.id)
-    except problems.RuleInvalid as problem:
+    except RuleInvalid as problem:
         return Card(tribe, colour_of(tribe, chosen), None, problem.detail)
     return Card(tribe, colour_of(tribe, chosen), counted, None)
 

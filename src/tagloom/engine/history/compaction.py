@@ -7,8 +7,9 @@ next one, in this process or another, after a crash or not, goes on from there. 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tagloom import limits, problems
+from tagloom.engine import limits
 from tagloom.engine.bitmaps import BitMap, from_bytes, to_bytes
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.storage import (
     AFTER_ROWS,
     BatchRecord,
@@ -21,7 +22,7 @@ from tagloom.engine.storage import (
     Transaction,
     place_numbers,
 )
-from tagloom.limits import ORDINALS_PER_CHUNK
+from tagloom.ports.problems import ChangeNotFound
 from tagloom.words.model import Freed, Horizon, Version
 from tagloom.words.retention import HistoryCompacted
 
@@ -58,7 +59,7 @@ def raise_horizon(version: Version, tx: Transaction) -> bool:
     """Has readers refuse what is older from now on; whether that is news. Raises: ChangeNotFound."""
     state = tx.state()
     if not 0 <= version <= state.version:
-        raise problems.ChangeNotFound(f"There is no version {version}; the newest is {state.version}.", version=version)
+        raise ChangeNotFound(f"There is no version {version}; the newest is {state.version}.", version=version)
     if version <= state.horizon:
         return False
     # What was being compacted goes on up to the new horizon, from the first chunk on.
@@ -190,7 +191,7 @@ def foresee(version: Version, snapshot: Snapshot) -> Freed:
     state, done = snapshot.state(), snapshot.compacted().version
     batch: BatchRecord | None = snapshot.batch(version) if version else None
     if version > state.version or version < 0:
-        raise problems.ChangeNotFound(f"There is no version {version}; the newest is {state.version}.", version=version)
+        raise ChangeNotFound(f"There is no version {version}; the newest is {state.version}.", version=version)
     if version <= state.horizon or batch is None:
         return Freed(horizon=horizon_of(snapshot))
     read = changes = size = 0

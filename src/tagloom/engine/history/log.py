@@ -3,13 +3,13 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from tagloom import problems
 from tagloom.engine.bitmaps import holding, holds
 from tagloom.engine.keys.hashing import key_of
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read.trends import versions_before
 from tagloom.engine.state.environment import Standing
 from tagloom.engine.storage import BatchRecord, ChunkChange, Span
-from tagloom.limits import ORDINALS_PER_CHUNK
+from tagloom.ports.problems import ChangeNotFound, StoreCorrupt, TagNotFound
 from tagloom.words.model import Change, Given, Person, Source, Version
 from tagloom.words.tags import TagPath, is_at_or_below
 
@@ -21,7 +21,7 @@ def get_change(standing: Standing, version: Version) -> Change:
     """One version."""
     batch = standing.snapshot().batch(version) if version > 0 else None
     if batch is None:
-        raise problems.ChangeNotFound(f"There is no version {version}.", version=version)
+        raise ChangeNotFound(f"There is no version {version}.", version=version)
     return _change(batch, standing.snapshot().state().horizon)
 
 
@@ -131,13 +131,13 @@ def given(standing: Standing, tag: TagPath, ordinal: int) -> Given:
     """The batch that gave a tag which the person bears. Costs one test a change of the chunk, from the newest on."""
     row = standing.dictionary.live(tag)
     if row is None:
-        raise problems.TagNotFound(f"There is no tag '{tag}'.", value=tag)
+        raise TagNotFound(f"There is no tag '{tag}'.", value=tag)
     for change in standing.snapshot().changes_of(row.id, ordinal // ORDINALS_PER_CHUNK):
         if holds(change.added, ordinal):
             batch = standing.snapshot().batch(change.version)
             if batch is not None:
                 return Given(tag=tag, version=batch.version, at=batch.at, actor=batch.actor, source=batch.source)
-    raise problems.StoreCorrupt(f"No change gave '{tag}', which is borne.", value=tag)
+    raise StoreCorrupt(f"No change gave '{tag}', which is borne.", value=tag)
 
 
 def _change(

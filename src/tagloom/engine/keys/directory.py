@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tagloom import limits
+from tagloom.engine import limits
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, Ordinals
 from tagloom.engine.storage import Run, Segment, Snapshot, Transaction
 

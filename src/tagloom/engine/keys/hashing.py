@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tagloom import limits
+from tagloom.words import limits
 from tagloom.words.model import Person
 
 Hashes = NDArray[np.uint64]

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, ordinals_of
 from tagloom.engine.history import log
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.read.queries import find_ordinal
 from tagloom.engine.state.environment import Standing
-from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.words.model import Because, Decision, Match, Person
 from tagloom.words.rules import Definition, Facts, HasTag, is_member, reasons, resolved, walk
 from tagloom.words.tags import TagPath, is_at_or_below

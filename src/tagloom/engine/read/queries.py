@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tagloom import problems
 from tagloom.engine.bitmaps import BitMap, bitmap_of, buckets_of, chunk_of, ordinals_of
 from tagloom.engine.keys.hashing import key_of, person_of
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.environment import Standing
 from tagloom.engine.storage import Segment
 from tagloom.engine.write.catalogue import not_found
-from tagloom.limits import ORDINALS_PER_CHUNK
 from tagloom.ports.population import Page
+from tagloom.ports.problems import CursorInvalid
 from tagloom.words.expiry import moment_text, span_text
 from tagloom.words.model import (
     KINDS,
@@ -142,7 +142,7 @@ def _cursor(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 10):
-        raise problems.CursorInvalid("The cursor is not one that this list gave.")
+        raise CursorInvalid("The cursor is not one that this list gave.")
     return int(cursor)
 
 

@@ -5,7 +5,6 @@ Call it inside `Standing.read`. It costs the changes since, of the rows that are
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tagloom import problems
 from tagloom.engine.bitmaps import BitMap, holds
 from tagloom.engine.history import log
 from tagloom.engine.history.compaction import compacted, horizon_of
@@ -16,6 +15,7 @@ from tagloom.engine.read.trends import Leaf, Past, leaves_of, names_of_today, ro
 from tagloom.engine.state.environment import Standing
 from tagloom.engine.storage import Span
 from tagloom.engine.write.catalogue import not_found
+from tagloom.ports.problems import ChangeNotFound
 from tagloom.words.model import Count, Match, Person, PersonRecord, Version
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
@@ -37,9 +37,7 @@ def check_version(standing: Standing, version: Version) -> None:
     Raises: ChangeNotFound; HistoryCompacted: it lies below the horizon.
     """
     if not 0 <= version <= standing.stamp.version:
-        raise problems.ChangeNotFound(
-            f"There is no version {version}; the newest is {standing.stamp.version}.", version=version
-        )
+        raise ChangeNotFound(f"There is no version {version}; the newest is {standing.stamp.version}.", version=version)
     # The horizon of just the log that is about to be read.
     horizon = horizon_of(standing.snapshot())
     if version < horizon.version:

@@ -6,13 +6,13 @@ Call it inside `Standing.read`. The walk goes bucket by bucket, so that one chun
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from tagloom import problems
 from tagloom.engine.bitmaps import BitMap, chunk_of, from_bytes
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.state.environment import Standing
 from tagloom.engine.storage import ChunkChange, Snapshot
 from tagloom.words.model import Version
+from tagloom.words.problems import TagProblem
 from tagloom.words.rules import Definition, HasTag, Rule, tribes_named, walk
 from tagloom.words.tags import TagPath, is_at_or_below
 
@@ -61,7 +61,7 @@ def _today(dictionary: Dictionary, path: str) -> TagPath:
     """What a path stands for; itself, when a renamed branch above it would lead too deep."""
     try:
         return dictionary.resolve(TagPath(path))
-    except problems.TagProblem:
+    except TagProblem:
         return TagPath(path)
 
 

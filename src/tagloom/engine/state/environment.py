@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from tagloom import limits, problems
+from tagloom.engine import limits
 from tagloom.engine.bitmaps import BitMap, buckets_of, from_bytes, holding
 from tagloom.engine.keys.directory import Directory
 from tagloom.engine.keys.hashing import KeyHash
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.state.bitmap_cache import Index
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.storage import Moved, Row, Snapshot, Stamp, State, Storage, Transaction
 from tagloom.engine.write.draft import View
-from tagloom.limits import ORDINALS_PER_CHUNK
+from tagloom.ports.problems import StoreUnavailable
+from tagloom.words.problems import TagProblem
 from tagloom.words.tags import TagPath, branches_above
 
 Answer = TypeVar("Answer")
@@ -87,7 +89,7 @@ class Standing:
                         self._published.wait(_PUBLISHED_SECONDS)
                 finally:
                     self._close_snapshot()
-        raise problems.StoreUnavailable("The store changes faster than it can be read.", retry_after=1)
+        raise StoreUnavailable("The store changes faster than it can be read.", retry_after=1)
 
     def find(self, answer: Callable[[], Answer]) -> Answer | None:
         """What `read` gives, when it can be told at once; None when another thread has the lock or the store is needed.
@@ -261,7 +263,7 @@ class Standing:
             return held
         try:
             today = self.dictionary.resolve(TagPath(path))
-        except problems.TagProblem:
+        except TagProblem:
             # What an alias leads out of the tags is borne by nobody; a rule that names it still has its meaning.
             return BitMap()
         if match == "exact":

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tagloom import problems
+from tagloom.base.problems import Problem
 from tagloom.engine.bitmaps import BitMap, bitmap_of, per_tag
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, KeyTable, binary_array
 from tagloom.engine.storage import State
@@ -21,6 +21,7 @@ from tagloom.ports.population import Doubt, Part, Request
 from tagloom.words import rejections
 from tagloom.words.expiry import Said
 from tagloom.words.model import Rejected
+from tagloom.words.problems import FAULTS_OF_A_TEXT, TagProblem
 from tagloom.words.tags import TagPath, is_at_or_below, lowercased, parse_tag
 
 _TAGGINGS_PER_FOLD = 4_000_000  # 32 MB of columns wait at most before they become bitmaps, and as many are made such.
@@ -114,7 +115,7 @@ class Texts:
         self._path_numbers: dict[TagPath, int] = {}
         self.paths: list[TagPath] = []
         self.branches: list[tuple[TagPath, ...]] = []
-        self.faults: list[tuple[str, problems.Problem]] = []
+        self.faults: list[tuple[str, Problem]] = []
         self.lowered: set[str] = set()
         self.aliases: dict[str, str] = {}
 
@@ -128,7 +129,7 @@ class Texts:
     def _meaning(self, path: TagPath) -> Meaning:
         try:
             meaning = self.meanings[path] = self._knowledge.understand(path)
-        except problems.TagProblem as problem:
+        except TagProblem as problem:
             self.meanings[path] = problem.detail
             raise
         return meaning
@@ -145,7 +146,7 @@ class Texts:
                 raise rejections.unknown_tag(today, self._knowledge.nearest(today))
             if owned and owned[1] != self._request.owner:
                 raise rejections.owned(today, *owned)
-        except problems.FAULTS_OF_A_TEXT as problem:
+        except FAULTS_OF_A_TEXT as problem:
             self.faults.append((text, problem))
             return -len(self.faults)
         if today != path:
@@ -446,7 +447,7 @@ class _Columns(NamedTuple):
 
 def _contradictions(
     columns: _Columns, branches: Sequence[tuple[TagPath, ...]], paths: Sequence[TagPath]
-) -> Mapping[int, tuple[int, problems.Problem]]:
+) -> Mapping[int, tuple[int, Problem]]:
     """The lines that contradict themselves or an earlier taken one of the same person, each with tag and problem."""
     suspects = _suspects(columns, branches)
     if not len(suspects):
@@ -465,12 +466,12 @@ def decide_in_order(
     lines: Mapping[int, Sequence[tuple[int, int, bool]]],
     branches: Sequence[tuple[TagPath, ...]],
     paths: Sequence[TagPath],
-) -> dict[int, tuple[int, problems.Problem]]:
+) -> dict[int, tuple[int, Problem]]:
     """Of lines of taggings (ordinal, tag number, is removal), those that contradict themselves or one taken before."""
     # What each person was given or spared so far: by tag, whether it is taken; by exclusive branch, which tag.
     taken: dict[tuple[int, int], bool] = {}
     chosen: dict[tuple[int, TagPath], int] = {}
-    rejected: dict[int, tuple[int, problems.Problem]] = {}
+    rejected: dict[int, tuple[int, Problem]] = {}
     for line in sorted(lines):
         here_taken: dict[tuple[int, int], bool] = {}
         here_chosen: dict[tuple[int, TagPath], int] = {}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tagloom import limits, problems
+from tagloom.base.problems import Problem
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.keys.directory import Page, pack_keys, pack_page, unpack_keys, unpack_page
 from tagloom.engine.keys.hashing import KeyHash, key_of
@@ -14,8 +14,10 @@ from tagloom.engine.write.diff import Effect, receipt_of
 from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.exclusive_branches import refuse_several
 from tagloom.engine.write.expiry_rows import merge_ends, settle
-from tagloom.words import rejections
+from tagloom.ports.problems import PersonNotFound, TagExists, TagMoveInvalid, TagNotFound
+from tagloom.words import limits, rejections
 from tagloom.words.model import Origin, Person, Receipt
+from tagloom.words.problems import TagIsAlias
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below
 
 
@@ -23,7 +25,7 @@ def put(tag: TagPath, view: View, origin: Origin, at: str, told: Mapping[str, An
     """Creates or describes a tag, or says whose it is and when it ends: `told` are fields of its row by name."""
     today = view.dictionary.resolve(tag)
     if today != tag:
-        raise problems.TagIsAlias(f"'{tag}' was renamed; it is '{today}' now.", value=tag, suggestion=today)
+        raise TagIsAlias(f"'{tag}' was renamed; it is '{today}' now.", value=tag, suggestion=today)
     if owner := told.get("owner"):
         _refuse_owned(tag, view, owner)
     draft = Draft()
@@ -69,15 +71,15 @@ def _move(tag: TagPath, to: TagPath, view: View, draft: Draft, told: Mapping[str
     _refuse_owned(tag, view, is_released=told.get("owner") == "")
     _refuse_owned(to, view)
     if is_at_or_below(to, tag):
-        raise problems.TagMoveInvalid(f"'{tag}' cannot be moved to '{to}', which lies at or below it.", value=to)
+        raise TagMoveInvalid(f"'{tag}' cannot be moved to '{to}', which lies at or below it.", value=to)
     targets = {row.id: _moved(row.path, tag, to) for row in rows}
     for branch in branches_above(to):
         if branch in view.dictionary.aliases:
-            raise problems.TagMoveInvalid(f"'{branch}' is an alias; drop it first.", value=to)
+            raise TagMoveInvalid(f"'{branch}' is an alias; drop it first.", value=to)
     for target in targets.values():
         standing = view.live(target)
         if standing is not None and standing.id not in targets:
-            raise problems.TagExists(f"'{target}' exists already. Merge the two instead.", value=target)
+            raise TagExists(f"'{target}' exists already. Merge the two instead.", value=target)
     for row in rows:
         fields = told if row.path == tag else {}
         view.put_row(row._replace(**{**fields, "path": targets[row.id]}), draft)
@@ -91,7 +93,7 @@ def merge(tag: TagPath, into: TagPath, view: View, origin: Origin, at: str) -> R
     _refuse_owned(tag, view)
     _refuse_owned(into, view)
     if is_at_or_below(into, tag):
-        raise problems.TagMoveInvalid(f"'{tag}' cannot be merged into '{into}', which lies at or below it.", value=into)
+        raise TagMoveInvalid(f"'{tag}' cannot be merged into '{into}', which lies at or below it.", value=into)
     targets = {row.id: _moved(row.path, tag, into) for row in rows}
     draft = Draft()
     new_tags = 0
@@ -156,18 +158,18 @@ def _rows_at_or_below(tag: TagPath, view: View) -> list[Row]:
     return view.subtree(tag)
 
 
-def not_found(tag: TagPath, today: TagPath, near: list[str]) -> problems.Problem:
+def not_found(tag: TagPath, today: TagPath, near: list[str]) -> Problem:
     """Why a path is no tag: it was renamed, or never was."""
     if today != tag:
-        return problems.TagIsAlias(f"'{tag}' was renamed; it is '{today}' now.", value=tag, suggestion=today)
+        return TagIsAlias(f"'{tag}' was renamed; it is '{today}' now.", value=tag, suggestion=today)
     hint = f" The nearest known tags are: {', '.join(near)}." if near else ""
-    return problems.TagNotFound(f"There is no tag '{tag}'.{hint}", value=tag, nearest=near)
+    return TagNotFound(f"There is no tag '{tag}'.{hint}", value=tag, nearest=near)
 
 
 def _moved(path: str, tag: TagPath, to: TagPath) -> TagPath:
     target = to + path[len(tag) :]
     if target.count("/") >= limits.LEVELS_PER_TAG_MAX:
-        raise problems.TagMoveInvalid(
+        raise TagMoveInvalid(
             f"'{path}' would become '{target}', and a tag has at most {limits.LEVELS_PER_TAG_MAX} levels.", value=target
         )
     return TagPath(target)
@@ -178,7 +180,7 @@ def erase(person: Person, view: View, key_hash: KeyHash, origin: Origin, at: str
     high, low = key_hash.one(key_of(person))
     ordinal = view.find_hash(high, low)
     if ordinal is None or ordinal not in view.near(view.fact("everyone"), BitMap([ordinal])):
-        raise problems.PersonNotFound(f"There is no {person.kind} of that id.")
+        raise PersonNotFound(f"There is no {person.kind} of that id.")
     alone, draft = BitMap([ordinal]), Draft()
     for row in view.dictionary.rows.values():
         if row.path != "erased" or row.kind == "tag":

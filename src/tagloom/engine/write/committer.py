@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Generic, Protocol, TypeVar
 
-from tagloom import limits, problems
 from tagloom.base.counters import Commits
+from tagloom.base.problems import Problem
+from tagloom.engine import limits
 from tagloom.engine.storage import Database, Transaction, Undone
 from tagloom.engine.write.draft import View
+from tagloom.ports.problems import StoreUnavailable
 
 Result = TypeVar("Result")
 
@@ -77,9 +79,9 @@ class Committer:
             StoreUnavailable: too many wait already, or the installation is closing.
         """
         if self._is_closed:
-            raise problems.StoreUnavailable("The installation is closing.")
+            raise StoreUnavailable("The installation is closing.")
         if self._jobs.qsize() >= limits.WRITERS_WAITING_MAX:
-            raise problems.StoreUnavailable(f"{limits.WRITERS_WAITING_MAX} writers wait already.", retry_after=1)
+            raise StoreUnavailable(f"{limits.WRITERS_WAITING_MAX} writers wait already.", retry_after=1)
         self._jobs.put(job)  # type: ignore[arg-type]  # A job of any result is a job of object to the thread.
         return job.future
 
@@ -148,7 +150,7 @@ class Committer:
                             view = views[job.owner.key] = job.owner.view(bind(job.owner.key), loads_rows=job.is_shared)
                         try:
                             results.append(job.run(view))
-                        except problems.Problem as problem:
+                        except Problem as problem:
                             failed = job
                             job.future.set_exception(problem)
                             raise _RolledBack from problem
@@ -177,7 +179,7 @@ class Committer:
                 self.commits.failed += 1
                 for job in group:
                     job.future.set_exception(
-                        problems.StoreUnavailable(f"The database undid this {_TRIES} times: {error}", retry_after=1)
+                        StoreUnavailable(f"The database undid this {_TRIES} times: {error}", retry_after=1)
                     )
                 return
             except BaseException as error:

@@ -14,11 +14,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tagloom import limits, problems
+from tagloom.engine import limits
 from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, from_bytes, to_bytes
 from tagloom.engine.keys.directory import Growth, add_keys
 from tagloom.engine.keys.hashing import Hashed, Keyed
 from tagloom.engine.storage import BatchRecord, ChunkChange, Entry, Row, RowTotal, State, Touched, Transaction
+from tagloom.ports import limits as ports_limits
+from tagloom.ports.problems import StoreUnavailable, TooManyTags
 from tagloom.words.model import Origin
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below
 
@@ -319,7 +321,7 @@ class View:
         """Gives ordinals to keys that have none, in order; returns the first."""
         first = self.state.next_ordinal
         if first + len(new.keys) > limits.PEOPLE_PER_ENVIRONMENT_MAX:
-            raise problems.StoreUnavailable("The environment holds as many people as it can.")
+            raise StoreUnavailable("The environment holds as many people as it can.")
         self._new.append(new)
         if len(new.keys) <= PEOPLE_SHARED_MAX:
             pairs = zip(new.hashes.high.tolist(), new.hashes.low.tolist(), strict=True)
@@ -343,8 +345,8 @@ class View:
         if row is not None:
             return row
         dropped = self.dictionary.dropped(path)
-        if dropped is None and len(self.dictionary) + len(self._made) >= limits.TAGS_PER_ENVIRONMENT_MAX:
-            raise problems.TooManyTags(f"At most {limits.TAGS_PER_ENVIRONMENT_MAX} tags fit in one environment.")
+        if dropped is None and len(self.dictionary) + len(self._made) >= ports_limits.TAGS_PER_ENVIRONMENT_MAX:
+            raise TooManyTags(f"At most {ports_limits.TAGS_PER_ENVIRONMENT_MAX} tags fit in one environment.")
         said = path, True, description, exclusive, owner, ttl_seconds, expires_at
         if dropped is not None:
             row = Row(dropped.id, "tag", *said)

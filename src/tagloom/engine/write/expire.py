@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from tagloom import limits
 from tagloom.base.times import with_milliseconds
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.write import expiry_rows
 from tagloom.engine.write.diff import Effect, receipt_of
 from tagloom.engine.write.draft import Draft, View
+from tagloom.ports import limits
 from tagloom.words.expiry import moment_now
 from tagloom.words.model import Origin, Receipt
 from tagloom.words.tags import TagPath

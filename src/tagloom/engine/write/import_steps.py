@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import pyarrow as pa
 
-from tagloom import problems
 from tagloom.engine.storage import Snapshot, StepRecord, Transaction
 from tagloom.ports.population import Part, Step
+from tagloom.ports.problems import ImportSealed, StepTaken
 from tagloom.words.model import Done, Receipt, Rejected, Version
 
 SEAL = 0  # The number of the step that lets no further one come.
@@ -26,14 +26,12 @@ def committed_before(step: Step, through: int, snapshot: Snapshot) -> Receipt | 
     """
     found = {record.number: record for record in snapshot.steps(step.run)}
     if SEAL in found:
-        raise problems.ImportSealed("The import was cancelled; nothing more of it is applied.")
+        raise ImportSealed("The import was cancelled; nothing more of it is applied.")
     record = found.get(step.number)
     if record is not None and record.through == through:
         return msgspec.json.decode(record.receipt, type=Receipt)
     if record is not None or step.number != len(found) + 1:
-        raise problems.StepTaken(
-            f"{len(found)} steps of the import are committed; this one is not the next.", steps=len(found)
-        )
+        raise StepTaken(f"{len(found)} steps of the import are committed; this one is not the next.", steps=len(found))
     return None
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tagloom import problems
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.keys.hashing import Hashed, KeyHash
 from tagloom.engine.state.dictionary import Dictionary
@@ -17,6 +16,7 @@ from tagloom.engine.state.environment import Standing
 from tagloom.engine.storage import Row, State
 from tagloom.engine.write.aggregate import Asked, Meaning
 from tagloom.engine.write.draft import View
+from tagloom.words.problems import TagProblem
 from tagloom.words.tags import TagPath
 
 
@@ -137,7 +137,7 @@ def _understood(path: TagPath, view: View) -> Meaning:
 def _understood_or_why_not(path: TagPath, view: View) -> Meaning | str:
     try:
         return _understood(path, view)
-    except problems.TagProblem as problem:
+    except TagProblem as problem:
         return problem.detail
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from tagloom import limits, problems
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.write.draft import Draft, View
+from tagloom.ports import limits
 from tagloom.words.model import Foreseen, Receipt, TagEffect, TribeEffect
+from tagloom.words.problems import TagProblem
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
 
@@ -51,7 +52,7 @@ class Side:
     def _rows_of(self, path: str, match: str) -> list[int]:
         try:
             today = self.dictionary.resolve(TagPath(path))
-        except problems.TagProblem:
+        except TagProblem:
             return []  # What an alias leads out of the tags is borne by nobody.
         if match == "exact":
             live = self.dictionary.live(today)

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, groupby
 from typing import NamedTuple
 
-from tagloom import limits, problems
 from tagloom.engine.bitmaps import BitMap, from_bytes
 from tagloom.engine.history.compaction import compacted, horizon_of
 from tagloom.engine.storage import ChunkChange, Entry, Row
@@ -13,6 +12,8 @@ from tagloom.engine.write.draft import Draft, View, as_today, row_from, row_stat
 from tagloom.engine.write.exclusive_branches import spare_several
 from tagloom.engine.write.expire import ACTION as SWEEP
 from tagloom.engine.write.expiry_rows import set_end
+from tagloom.ports import limits
+from tagloom.ports.problems import ChangeNotFound, UndoConflict
 from tagloom.words import rejections
 from tagloom.words.tags import TagPath, branches_above
 
@@ -49,13 +50,13 @@ def check_versions(versions: Sequence[int], view: View) -> None:
     for version in versions:
         batch = view.tx.batch(version)
         if batch is None:
-            raise problems.ChangeNotFound(f"There is no version {version}.", version=version)
+            raise ChangeNotFound(f"There is no version {version}.", version=version)
         if batch.is_final:
             finals.append(version)
     if versions and versions[0] <= view.tx.state().horizon:
         raise compacted(versions[0], horizon_of(view.tx))
     if finals:
-        raise problems.UndoConflict(f"Version {finals[0]} erased a person, for good.", version=finals[0])
+        raise UndoConflict(f"Version {finals[0]} erased a person, for good.", version=finals[0])
 
 
 def undo_effect(versions: Collection[int], view: View, *, override: bool = False) -> Effect:
@@ -103,7 +104,7 @@ def undo_effect(versions: Collection[int], view: View, *, override: bool = False
                 _put_end_back(row, end, people & bearing, moments[end], view, draft)
     spared, broken = spare_several(draft, _rows_after(back, born, view, draft), view)
     if broken is not None:
-        raise problems.UndoConflict(f"This cannot be undone: {rejections.several_of_branch(*broken).detail}")
+        raise UndoConflict(f"This cannot be undone: {rejections.several_of_branch(*broken).detail}")
     left_alone += spared
     _put_entries_back(entries, back, born, view, draft)
     _send_away(candidates, view, draft)
@@ -230,11 +231,11 @@ def _is_live(kind: str, state: str) -> bool:
     return kind == "tag" and state != "" and row_from(0, state).is_live
 
 
-def _changed_since(entry: Entry, view: View) -> problems.UndoConflict:
+def _changed_since(entry: Entry, view: View) -> UndoConflict:
     if entry.kind == "alias":
-        return problems.UndoConflict(f"The alias '{entry.name}' was changed since.", value=entry.name)
+        return UndoConflict(f"The alias '{entry.name}' was changed since.", value=entry.name)
     path = view.dictionary.rows[int(entry.name)].path
-    return problems.UndoConflict(f"The tag '{path}' was changed since.", value=path)
+    return UndoConflict(f"The tag '{path}' was changed since.", value=path)
 
 
 def _rows_back(entries: dict[tuple[str, str], _Origin], view: View) -> tuple[dict[int, Row], dict[int, Row]]:
@@ -293,7 +294,7 @@ def _put_entries_back(
         shadow = next((path for path in (row.path, *branches_above(row.path)) if path in aliases), None)
         if row.path in paths or shadow is not None:
             wrong = f"'{shadow}' is an alias by now" if shadow else f"the path '{row.path}' is another tag by now"
-            raise problems.UndoConflict(f"This cannot be undone: {wrong}.", value=row.path)
+            raise UndoConflict(f"This cannot be undone: {wrong}.", value=row.path)
         paths.add(row.path)
 
 

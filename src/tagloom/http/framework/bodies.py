@@ -10,10 +10,14 @@ import anyio.to_thread
 import msgspec
 from starlette.types import Receive
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid, BodyTooLarge, BodyTruncated, ContentTypeUnsupported, Problem
+from tagloom.base.text import printable
+from tagloom.files import limits as files_limits
+from tagloom.http import limits
 from tagloom.http.framework.context import Call
+from tagloom.words.problems import RuleInvalid
 from tagloom.words.rules import check_depth
-from tagloom.words.tags import printable
 
 Body = TypeVar("Body")
 Result = TypeVar("Result")
@@ -32,7 +36,7 @@ def announced_bytes(call: Call) -> int | None:
     return int(text) if text is not None and text.isdecimal() else None
 
 
-async def read_body(call: Call, bytes_max: int = limits.JSON_BODY_BYTES_MAX) -> bytes:
+async def read_body(call: Call, bytes_max: int = files_limits.JSON_BODY_BYTES_MAX) -> bytes:
     """The whole body.
 
     Raises: BodyTooLarge, BodyTruncated.
@@ -62,7 +66,7 @@ async def read_json(call: Call, type: type[Body], *, is_rule: bool = False, defa
     if not body and default is not None:
         return decode(default, type)
     if content_type(call) != JSON:
-        raise problems.ContentTypeUnsupported(
+        raise ContentTypeUnsupported(
             f"The body must be {JSON}, not '{printable(content_type(call))}'.", supported=[JSON]
         )
     if is_rule:
@@ -80,13 +84,13 @@ def decode(body: bytes, type: type[Body]) -> Body:
     except msgspec.ValidationError as error:
         says, _, place = str(error).partition(" - at `")
         field = place.rstrip("`") or "$"
-        kind = problems.RuleInvalid if field.startswith("$.rule") else problems.BodyInvalid
+        kind = RuleInvalid if field.startswith("$.rule") else BodyInvalid
         raise kind(f"{says}, at {field}.", field=field) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         says = "it is empty" if not body else str(error)
-        raise problems.BodyInvalid(f"The body is not JSON: {says}.", field="$") from error
+        raise BodyInvalid(f"The body is not JSON: {says}.", field="$") from error
     except RecursionError as error:
-        raise problems.BodyInvalid("The body is nested too deeply.", field="$") from error
+        raise BodyInvalid("The body is nested too deeply.", field="$") from error
 
 
 class Upload:
@@ -96,11 +100,11 @@ class Upload:
     before its time ends the reading with BodyTruncated.
     """
 
-    def __init__(self, call: Call, bytes_max: int = limits.BULK_BODY_BYTES_MAX) -> None:
+    def __init__(self, call: Call, bytes_max: int = files_limits.BULK_BODY_BYTES_MAX) -> None:
         self._receive: Receive = call.receive
         self._announced = announced_bytes(call)
         self._bytes_max = bytes_max
-        self._held: queue.Queue[bytes | problems.Problem | None] = queue.Queue(limits.UPLOAD_CHUNKS_HELD_MAX)
+        self._held: queue.Queue[bytes | Problem | None] = queue.Queue(limits.UPLOAD_CHUNKS_HELD_MAX)
         self._room = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         _check_size(self._announced or 0, bytes_max)
@@ -113,7 +117,7 @@ class Upload:
                 self._loop.call_soon_threadsafe(self._room.set)
             if chunk is None:
                 return
-            if isinstance(chunk, problems.Problem):
+            if isinstance(chunk, Problem):
                 raise chunk
             yield chunk
 
@@ -132,13 +136,13 @@ class Upload:
                 size += len(chunk)
                 _check_size(size, self._bytes_max)
                 is_more = message.get("more_body", False)
-                if waiting_bytes >= limits.UPLOAD_CHUNK_BYTES or (waiting_bytes and not is_more):
+                if waiting_bytes >= base_limits.UPLOAD_CHUNK_BYTES or (waiting_bytes and not is_more):
                     await self._hold(b"".join(waiting))
                     waiting, waiting_bytes = [], 0
             if self._announced is not None and size < self._announced:
                 raise _truncated(size, self._announced)
             await self._hold(None)
-        except problems.Problem as problem:
+        except Problem as problem:
             self._fail(problem)
         except BaseException:
             self._fail(_truncated(size, self._announced))
@@ -153,7 +157,7 @@ class Upload:
                 self._room.clear()
                 await self._room.wait()
 
-    def _fail(self, problem: problems.Problem) -> None:
+    def _fail(self, problem: Problem) -> None:
         """Lets the reader learn of the end before anything that still waits."""
         with contextlib.suppress(queue.Empty):
             while True:
@@ -180,9 +184,9 @@ async def received(call: Call, bytes_max: int, take: Callable[[Iterator[bytes]],
 
 def _check_size(size: int, bytes_max: int) -> None:
     if size > bytes_max:
-        raise problems.BodyTooLarge(f"The body has more than {bytes_max} bytes.", bytes_max=bytes_max)
+        raise BodyTooLarge(f"The body has more than {bytes_max} bytes.", bytes_max=bytes_max)
 
 
-def _truncated(size: int, announced: int | None) -> problems.BodyTruncated:
+def _truncated(size: int, announced: int | None) -> BodyTruncated:
     of = "" if announced is None else f" of {announced}"
-    return problems.BodyTruncated(f"The body ended after {size}{of} bytes; nothing was applied.", received=size)
+    return BodyTruncated(f"The body ended after {size}{of} bytes; nothing was applied.", received=size)

@@ -7,9 +7,11 @@ from contextlib import suppress
 
 import anyio.to_thread
 
-from tagloom import limits, problems
+from tagloom.accounts import limits as accounts_limits
+from tagloom.base.problems import Problem
+from tagloom.ports import limits as ports_limits
 
-SECONDS = limits.SECONDS_BETWEEN_READS_OF_TRIBES / 2
+SECONDS = ports_limits.SECONDS_BETWEEN_READS_OF_TRIBES / 2
 
 
 class Renewals:
@@ -24,7 +26,7 @@ class Renewals:
         now = time.monotonic()
         if now < self._due.get(key, 0.0):
             return
-        if len(self._due) >= limits.TOKENS_CACHED_MAX:
+        if len(self._due) >= accounts_limits.TOKENS_CACHED_MAX:
             self._due.clear()
         self._due[key] = now + SECONDS
         task = asyncio.get_running_loop().create_task(_beside(renew))
@@ -34,5 +36,5 @@ class Renewals:
 
 async def _beside(renew: Callable[[], None]) -> None:
     # A token that was revoked, or a store that does not answer, is what the next request will meet and tell.
-    with suppress(problems.Problem):
+    with suppress(Problem):
         await anyio.to_thread.run_sync(renew)

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from tagloom import limits
-from tagloom.http.framework.thread_limits import Places
+from tagloom.http import limits
+from tagloom.server.thread_limits import Places
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -10,11 +10,12 @@ from typing import TypeVar
 import msgspec
 from starlette.types import Receive, Scope
 
-from tagloom import limits, problems
 from tagloom.accounts.access_tokens import Access, Place, Principal
+from tagloom.base.problems import ParameterInvalid, Problem
+from tagloom.base.text import printable
 from tagloom.history.as_of import version_as_of
 from tagloom.history.compaction import Compactor, Retentions
-from tagloom.http.framework.body_pace import Paces, watch_for_end
+from tagloom.http import limits
 from tagloom.http.framework.coalescing import Coalescer
 from tagloom.http.framework.commit_waiters import Arrivals
 from tagloom.http.framework.health_checks import Probe
@@ -23,11 +24,13 @@ from tagloom.http.framework.metrics import Metrics
 from tagloom.http.framework.parameters import Value
 from tagloom.http.framework.readiness import Readiness
 from tagloom.http.framework.store_metrics import Stored
-from tagloom.http.framework.thread_limits import Places
+from tagloom.http.problems import VersionNotReached
 from tagloom.imports.fetch import Fetcher
 from tagloom.imports.lifecycle import Imports
 from tagloom.imports.saved_mappings import Mappings
 from tagloom.ports.population import Population
+from tagloom.server.body_pace import Paces, watch_for_end
+from tagloom.server.thread_limits import Places
 from tagloom.services import Installation
 from tagloom.syncs.definitions import Syncs
 from tagloom.syncs.runner import Runner
@@ -38,7 +41,8 @@ from tagloom.tribes.definitions import Tribes
 from tagloom.words.expiry import Said, said_of
 from tagloom.words.model import Decision, Environment, Kind, Origin, Person, Receipt, Version
 from tagloom.words.person_ids import parse_id
-from tagloom.words.tags import TagPath, parse_tag, printable
+from tagloom.words.problems import TagProblem
+from tagloom.words.tags import TagPath, parse_tag
 
 Result = TypeVar("Result")
 
@@ -108,7 +112,7 @@ class Doors:
     ) -> Sequence[Decision | Exception]:
         try:
             return self.targeting.decide_many(environment, people, because=because)[1]
-        except problems.Problem as problem:
+        except Problem as problem:
             if len(people) == 1:
                 return [problem]
             # One person's fault is not the others'.
@@ -237,7 +241,7 @@ class Call:
         if key is None:
             return None
         if not 1 <= len(key) <= limits.IDEMPOTENCY_KEY_CHARACTERS_MAX or not (key.isascii() and key.isprintable()):
-            raise problems.ParameterInvalid(
+            raise ParameterInvalid(
                 f"Idempotency-Key must have 1 to {limits.IDEMPOTENCY_KEY_CHARACTERS_MAX} printable ASCII characters.",
                 parameter="Idempotency-Key",
                 value=printable(key),
@@ -259,7 +263,7 @@ class Call:
             return None
         try:
             return parse_tag(text)
-        except problems.TagProblem as problem:
+        except TagProblem as problem:
             problem.members["parameter"] = name
             raise
 
@@ -267,7 +271,7 @@ class Call:
         """The person in `user` or `visitor`. Raises: ParameterInvalid, PersonIdInvalid."""
         user, visitor = self.find_text("user"), self.find_text("visitor")
         if user is not None and visitor is not None:
-            raise problems.ParameterInvalid("Give user or visitor, not both.", parameter="visitor")
+            raise ParameterInvalid("Give user or visitor, not both.", parameter="visitor")
         if user is not None:
             return Person("user", parse_id(user, field="user"))
         return None if visitor is None else Person("visitor", parse_id(visitor, field="visitor"))
@@ -330,7 +334,7 @@ class Call:
         population, pause, waited = self.population, 0.002, 0.0
         while (reached := await self.in_thread(population.version)) < version:
             if waited >= self.doors.wait_seconds:
-                raise problems.VersionNotReached(
+                raise VersionNotReached(
                     f"This process is at version {reached}, not yet at {version}.", version=reached, retry_after=1
                 )
             await asyncio.sleep(pause)

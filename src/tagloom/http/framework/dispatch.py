@@ -9,13 +9,15 @@ import anyio.to_thread
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tagloom import limits, problems
 from tagloom.accounts.access_tokens import Principal
+from tagloom.accounts.problems import NotAllowed, NotSignedIn
+from tagloom.http import limits
 from tagloom.http.framework.cache_refresh import Renewals
 from tagloom.http.framework.context import Answer, Call, Doors, Events, Stream
 from tagloom.http.framework.parameters import read_query
 from tagloom.http.framework.routing import Found, Route, Tree
 from tagloom.ports.population import Population
+from tagloom.server.problems import RouteNotFound
 from tagloom.words.model import Environment
 
 ENCODER = msgspec.json.Encoder()
@@ -38,7 +40,7 @@ class PlatformApi:
             if self._otherwise is not None:
                 await self._otherwise(scope, receive, send)
                 return
-            raise problems.RouteNotFound(
+            raise RouteNotFound(
                 "There is nothing at this address. A slash inside an id is written %2F; /docs lists every address."
             )
         scope["tagloom.route"] = found.route.path
@@ -87,7 +89,7 @@ class PlatformApi:
 def _secret(authorization: str | None) -> str:
     """The token in an Authorization header. Raises: NotSignedIn."""
     if authorization is None or authorization[: len(BEARER)].lower() != BEARER:
-        raise problems.NotSignedIn("Send the header: Authorization: Bearer <access token>.")
+        raise NotSignedIn("Send the header: Authorization: Bearer <access token>.")
     return authorization[len(BEARER) :].strip()
 
 
@@ -189,7 +191,7 @@ async def _send_events(call: Call, route: Route, answer: Events, receive: Receiv
             await asyncio.wait((gone, coming), timeout=watch.seconds_left, return_when=asyncio.FIRST_COMPLETED)
             try:
                 await watch.check()
-            except (problems.NotSignedIn, problems.NotAllowed):
+            except (NotSignedIn, NotAllowed):
                 break
             if not coming.done():
                 continue

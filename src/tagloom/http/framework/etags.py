@@ -2,9 +2,9 @@
 
 import re
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid, Problem
+from tagloom.base.text import printable
 from tagloom.http.framework.context import Call
-from tagloom.words.tags import printable
 
 ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 
@@ -23,7 +23,7 @@ def if_match(call: Call) -> list[str] | None:
         return []
     found = ETAG.findall(text)
     if not found:
-        raise problems.ParameterInvalid(
+        raise ParameterInvalid(
             "If-Match must be an ETag in double quotes, several of them, or *.",
             parameter="If-Match",
             value=printable(text),
@@ -31,7 +31,7 @@ def if_match(call: Call) -> list[str] | None:
     return list(found)
 
 
-def expected_revision(stored: int, expected: list[str], changed: type[problems.Problem], what: str) -> int | None:
+def expected_revision(stored: int, expected: list[str], changed: type[Problem], what: str) -> int | None:
     """The revision to insist on. Raises: `changed`, when the stored one is none of the expected."""
     if not expected:
         return None

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import anyio
 import anyio.to_thread
 
-from tagloom import problems
+from tagloom.ports.problems import StoreUnavailable
 
 Result = TypeVar("Result")
 
@@ -32,7 +32,7 @@ class Probe(Generic[Result]):
             self._asking = asking
         done, _ = await asyncio.wait([asking], timeout=self._seconds)
         if not done:
-            raise problems.StoreUnavailable(f"The database gave no answer within {self._seconds} s.", retry_after=1)
+            raise StoreUnavailable(f"The database gave no answer within {self._seconds} s.", retry_after=1)
         return asking.result()
 
     async def _in_thread(self) -> Result:

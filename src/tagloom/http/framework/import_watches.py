@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import anyio.to_thread
 
-from tagloom import limits, problems
+from tagloom.base.problems import Problem
+from tagloom.http import limits
+from tagloom.http.problems import TooManyWatchers
 from tagloom.ports.imports import ENDED, Import
 from tagloom.words.model import Environment
 
@@ -60,9 +62,7 @@ class Watches:
         Ends with the import, or after EVENT_STREAM_SECONDS_MAX. Raises: TooManyWatchers, at once.
         """
         if self._count >= limits.EVENT_STREAMS_AT_ONCE_MAX:
-            raise problems.TooManyWatchers(
-                f"{limits.EVENT_STREAMS_AT_ONCE_MAX} callers watch imports already.", retry_after=5
-            )
+            raise TooManyWatchers(f"{limits.EVENT_STREAMS_AT_ONCE_MAX} callers watch imports already.", retry_after=5)
         return self._watched(environment, run)
 
     async def _watched(self, environment: Environment, run: Import) -> AsyncGenerator[Import, None]:
@@ -98,7 +98,7 @@ class Watches:
             await asyncio.sleep(limits.EVENT_SECONDS_BETWEEN_LOOKS)
             try:
                 run = await anyio.to_thread.run_sync(self._look, environment, watch.seen.id)
-            except problems.Problem:
+            except Problem:
                 # It was dropped, or the store is away: whoever asks again is told which.
                 watch.end()
                 return

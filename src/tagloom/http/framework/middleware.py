@@ -8,17 +8,19 @@ from random import getrandbits
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tagloom import limits, problems
-from tagloom.http.framework.body_pace import ServerStops
+from tagloom.base.problems import Problem
+from tagloom.http import limits
 from tagloom.http.framework.metrics import Metrics
 from tagloom.http.framework.problem_responses import internal_fault, render
-from tagloom.http.framework.thread_limits import TooManyAtOnce
+from tagloom.http.problems import AddressTooLong, HeadersTooLarge, TooManyWatchers, VersionNotReached
+from tagloom.server.body_pace import ServerStops
+from tagloom.server.thread_limits import TooManyAtOnce
 from tagloom.syncs.sources import TooManyBeginnings
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # The caller asks for what is not there yet, or for more than its share: it is told when to come again.
-NO_FAULTS = (problems.VersionNotReached, problems.TooManyWatchers, TooManyAtOnce, TooManyBeginnings, ServerStops)
+NO_FAULTS = (VersionNotReached, TooManyWatchers, TooManyAtOnce, TooManyBeginnings, ServerStops)
 SLOW_SECONDS = 1.0  # A request that took so long is named in the log at info.
 READINESS = "/readyz"  # Its refusals are states, which it logs itself when they change.
 QUIET = frozenset({"/healthz", READINESS, "/metrics"})
@@ -57,7 +59,7 @@ class Edge:
         try:
             _check_bounds(scope)
             await self._app(scope, receive, send_on)
-        except problems.Problem as problem:
+        except Problem as problem:
             if status:
                 raise
             status = await _answer(problem, request_id, send)
@@ -108,7 +110,7 @@ def last_on_connection(send: Send) -> Send:
     return send_last
 
 
-async def _answer(problem: problems.Problem, request_id: str, send: Send) -> int:
+async def _answer(problem: Problem, request_id: str, send: Send) -> int:
     status, headers, body = render(problem, request_id)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -124,10 +126,10 @@ def _request_id(scope: Scope) -> str:
 
 def _check_bounds(scope: Scope) -> None:
     if len(scope["raw_path"]) + len(scope["query_string"]) > limits.ADDRESS_BYTES_MAX:
-        raise problems.AddressTooLong(
+        raise AddressTooLong(
             f"The address has more than {limits.ADDRESS_BYTES_MAX} bytes.", bytes_max=limits.ADDRESS_BYTES_MAX
         )
     if sum(len(key) + len(value) for key, value in scope["headers"]) > limits.HEADER_BYTES_MAX:
-        raise problems.HeadersTooLarge(
+        raise HeadersTooLarge(
             f"The headers have more than {limits.HEADER_BYTES_MAX} bytes.", bytes_max=limits.HEADER_BYTES_MAX
         )

@@ -8,8 +8,10 @@ from typing import Generic, TypeVar
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from tagloom import limits, problems
-from tagloom.words.tags import printable
+from tagloom.base.problems import BodyInvalid, BodyTruncated
+from tagloom.base.text import printable
+from tagloom.http import limits
+from tagloom.server import limits as server_limits
 
 Kept = TypeVar("Kept")
 MULTIPART = "multipart/form-data"
@@ -49,7 +51,7 @@ def boundary_of(content_type: str | None) -> bytes:
     """What separates the parts. Raises: BodyInvalid."""
     boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
     if not boundary:
-        raise problems.BodyInvalid("The content type of a form names its boundary.", rule="a boundary")
+        raise BodyInvalid("The content type of a form names its boundary.", rule="a boundary")
     return boundary
 
 
@@ -99,18 +101,19 @@ class _Reader:
             assert isinstance(part, _Part), "data belongs to a part"
             name, file_name = part.name, part.file_name
             if file_name is None:
-                if name in fields or len(fields) >= limits.UPLOAD_FIELDS_MAX:
-                    raise problems.BodyInvalid(
-                        f"A form has each field once, and {limits.UPLOAD_FIELDS_MAX} at most.", value=printable(name)
+                if name in fields or len(fields) >= server_limits.UPLOAD_FIELDS_MAX:
+                    raise BodyInvalid(
+                        f"A form has each field once, and {server_limits.UPLOAD_FIELDS_MAX} at most.",
+                        value=printable(name),
                     )
                 fields[name] = self._text(name)
             elif found is not None:
-                raise problems.BodyInvalid("A form brings one file; send each by itself.", value=printable(file_name))
+                raise BodyInvalid("A form brings one file; send each by itself.", value=printable(file_name))
             else:
                 content_type = part.headers.get(b"content-type", b"").decode("latin-1")
                 found = Form(fields, file_name, content_type, keep(self._data()))
         if found is None:
-            raise problems.BodyInvalid(
+            raise BodyInvalid(
                 "The form has no file. With curl: -F file=@customers.csv, with the @.", rule="a part with a file name"
             )
         return found
@@ -121,7 +124,7 @@ class _Reader:
             pieces.append(piece)
             size += len(piece)
             if size > limits.UPLOAD_FIELD_BYTES_MAX:
-                raise problems.BodyInvalid(
+                raise BodyInvalid(
                     f"The field '{printable(name)}' has more than {limits.UPLOAD_FIELD_BYTES_MAX:,} bytes; "
                     "a file is a part with a file name.",
                     value=printable(name),
@@ -129,7 +132,7 @@ class _Reader:
         try:
             return b"".join(pieces).decode("utf-8")
         except UnicodeDecodeError as error:
-            raise problems.BodyInvalid(f"The field '{printable(name)}' is not UTF-8.", value=printable(name)) from error
+            raise BodyInvalid(f"The field '{printable(name)}' is not UTF-8.", value=printable(name)) from error
 
     def _data(self) -> Iterator[bytes]:
         """The bytes of the part that has begun."""
@@ -141,7 +144,7 @@ class _Reader:
         while not self._events and not self._has_ended:
             chunk = next(self._chunks, None)
             if chunk is None:
-                raise problems.BodyTruncated(
+                raise BodyTruncated(
                     f"The form ended after {self._size} bytes, before its last boundary; nothing was taken.",
                     received=self._size,
                 )
@@ -173,7 +176,7 @@ class _Reader:
     def _count_header(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > limits.HEADER_BYTES_MAX:
-            raise problems.BodyInvalid(f"The headers of a part have more than {limits.HEADER_BYTES_MAX:,} bytes.")
+            raise BodyInvalid(f"The headers of a part have more than {limits.HEADER_BYTES_MAX:,} bytes.")
 
     def _header_end(self) -> None:
         name, value = self._header
@@ -184,5 +187,5 @@ class _Reader:
         self._has_ended = True
 
 
-def _no_form(error: FormParserError) -> problems.BodyInvalid:
-    return problems.BodyInvalid(f"The body is no form: {printable(str(error))}.", rule="multipart/form-data")
+def _no_form(error: FormParserError) -> BodyInvalid:
+    return BodyInvalid(f"The body is no form: {printable(str(error))}.", rule="multipart/form-data")

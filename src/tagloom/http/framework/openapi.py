@@ -6,11 +6,23 @@ from typing import Any
 
 import msgspec
 
-from tagloom import __version__, problems
+from tagloom import __version__
+from tagloom.accounts.problems import NotAllowed, NotSignedIn
+from tagloom.base.problems import (
+    BodyInvalid,
+    BodyTooLarge,
+    BodyTruncated,
+    ContentTypeUnsupported,
+    InternalFault,
+    ParameterInvalid,
+    Problem,
+)
 from tagloom.http.framework.multipart import MULTIPART
 from tagloom.http.framework.parameters import AT_LEAST, Parameter
 from tagloom.http.framework.routing import TAG, Route
 from tagloom.http.framework.schemas import ImportOptions, TaggingLine, TaggingsBody
+from tagloom.http.problems import AddressTooLong, HeadersTooLarge, VersionNotReached
+from tagloom.ports.problems import EnvironmentNotFound, OrganizationNotFound, SpaceNotFound, StoreUnavailable
 from tagloom.words.model import ENVIRONMENT_NAMES, Tribe
 
 Json = dict[str, Any]
@@ -268,35 +280,39 @@ def _responses(route: Route, named: dict[Any, Json]) -> Json:
     return responses
 
 
-def problems_of(route: Route) -> list[type[problems.Problem]]:
+def problems_of(route: Route) -> list[type[Problem]]:
     """Every problem that the route may answer: its own, and those of all routes of its kind."""
-    found: list[type[problems.Problem]] = [problems.ParameterInvalid, problems.AddressTooLong, problems.HeadersTooLarge]
+    found: list[type[Problem]] = [
+        ParameterInvalid,
+        AddressTooLong,
+        HeadersTooLarge,
+    ]
     if route.scopes is not None:
-        found.append(problems.NotSignedIn)
+        found.append(NotSignedIn)
     if route.scopes:
-        found.append(problems.NotAllowed)
+        found.append(NotAllowed)
     names = route.path_names()
     if "organization" in names:
-        found.append(problems.OrganizationNotFound)
+        found.append(OrganizationNotFound)
     if "space" in names:
-        found.append(problems.SpaceNotFound)
+        found.append(SpaceNotFound)
     if "environment" in names:
-        found.append(problems.EnvironmentNotFound)
+        found.append(EnvironmentNotFound)
     if route.body is not None or route.bulk:
         found += [
-            problems.BodyInvalid,
-            problems.BodyTruncated,
-            problems.BodyTooLarge,
-            problems.ContentTypeUnsupported,
+            BodyInvalid,
+            BodyTruncated,
+            BodyTooLarge,
+            ContentTypeUnsupported,
         ]
     if AT_LEAST in route.parameters:
-        found.append(problems.VersionNotReached)
-    found += [problems.StoreUnavailable, problems.InternalFault, *route.problems]
+        found.append(VersionNotReached)
+    found += [StoreUnavailable, InternalFault, *route.problems]
     return list(dict.fromkeys(found))
 
 
-def _by_status(classes: Iterable[type[problems.Problem]]) -> dict[int, list[type[problems.Problem]]]:
-    found: dict[int, list[type[problems.Problem]]] = {}
+def _by_status(classes: Iterable[type[Problem]]) -> dict[int, list[type[Problem]]]:
+    found: dict[int, list[type[Problem]]] = {}
     for each in classes:
         found.setdefault(each.status, []).append(each)
     return found

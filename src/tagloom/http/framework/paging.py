@@ -5,9 +5,9 @@ import binascii
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from tagloom import problems
+from tagloom.base.text import printable
 from tagloom.http.framework.context import Call
-from tagloom.words.tags import printable
+from tagloom.ports.problems import CursorInvalid
 
 Item = TypeVar("Item")
 
@@ -37,5 +37,5 @@ def read_cursor(cursor: str) -> str:
     except (binascii.Error, UnicodeError):
         last = ""
     if not last:
-        raise problems.CursorInvalid("The cursor is not one that this list gave.", value=printable(cursor))
+        raise CursorInvalid("The cursor is not one that this list gave.", value=printable(cursor))
     return last

@@ -7,9 +7,12 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import ParameterInvalid
+from tagloom.base.text import printable
+from tagloom.http import limits
+from tagloom.words import limits as words_limits
 from tagloom.words.expiry import SPAN_PATTERN
-from tagloom.words.tags import printable
 
 Value = str | int | bool
 INTEGER = re.compile(r"[0-9]{1,18}")
@@ -26,7 +29,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     default: Value | None = None
     least: int = 0
     most: int = 999_999_999_999_999_999
-    characters_max: int = limits.CHARACTERS_PER_ID_MAX  # No tag has more either.
+    characters_max: int = words_limits.CHARACTERS_PER_ID_MAX  # No tag has more either.
     is_required: bool = False
     pattern: str = ""  # What the text looks like, for who reads the description; who takes it says what is wrong.
 
@@ -51,8 +54,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
                     raise self._refused(text, f"must have at most {self.characters_max} characters")
                 return text
 
-    def _refused(self, text: str, rule: str) -> problems.ParameterInvalid:
-        return problems.ParameterInvalid(
+    def _refused(self, text: str, rule: str) -> ParameterInvalid:
+        return ParameterInvalid(
             f"{self.name} {rule}, not '{printable(text)}'.", parameter=self.name, value=printable(text), rule=rule
         )
 
@@ -81,20 +84,20 @@ def read_query(query: bytes, known: Mapping[str, Parameter]) -> dict[str, Value]
     for name, text in _pairs(query) if query else ():
         parameter = known.get(name)
         if parameter is None:
-            raise problems.ParameterInvalid(
+            raise ParameterInvalid(
                 f"There is no parameter '{printable(name)}' here; known are: {', '.join(known) or 'none'}.",
                 parameter=printable(name),
                 known=list(known),
             )
         if name in values:
-            raise problems.ParameterInvalid(f"{name} is given twice.", parameter=name)
+            raise ParameterInvalid(f"{name} is given twice.", parameter=name)
         values[name] = parameter.read(text)
     for name, parameter in known.items():
         if name not in values:
             if parameter.default is not None:
                 values[name] = parameter.default
             elif parameter.is_required:
-                raise problems.ParameterInvalid(f"{name} is missing.", parameter=name)
+                raise ParameterInvalid(f"{name} is missing.", parameter=name)
     return values
 
 
@@ -102,18 +105,18 @@ def _pairs(query: bytes) -> Sequence[tuple[str, str]]:
     try:
         return parse_qsl(query.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)
     except UnicodeDecodeError as error:
-        raise problems.ParameterInvalid("The query is not UTF-8.", rule="percent-encoded UTF-8") from error
+        raise ParameterInvalid("The query is not UTF-8.", rule="percent-encoded UTF-8") from error
     except ValueError as error:
-        raise problems.ParameterInvalid(f"The query has more than {FIELDS_MAX} parameters.") from error
+        raise ParameterInvalid(f"The query has more than {FIELDS_MAX} parameters.") from error
 
 
 LIMIT = Parameter(
     name="limit",
     description="How many items a page has at most.",
     kind="integer",
-    default=limits.PAGE_ITEMS_DEFAULT,
+    default=base_limits.PAGE_ITEMS_DEFAULT,
     least=1,
-    most=limits.PAGE_ITEMS_MAX,
+    most=base_limits.PAGE_ITEMS_MAX,
 )
 CURSOR = Parameter(
     name="cursor",

@@ -2,15 +2,16 @@
 
 import msgspec
 
-from tagloom import problems
-from tagloom.words.tags import printable
+from tagloom.base.problems import BodyTruncated, InternalFault, Problem
+from tagloom.base.text import printable
+from tagloom.server.problems import MethodNotAllowed
 
 Headers = list[tuple[bytes, bytes]]
 
 RETRY_AFTER_SECONDS = 1
 
 
-def render(problem: problems.Problem, request_id: str) -> tuple[int, Headers, bytes]:
+def render(problem: Problem, request_id: str) -> tuple[int, Headers, bytes]:
     """Status, headers and body. Text that is no UTF-8 is shown escaped."""
     document = problem.document()
     try:
@@ -28,16 +29,16 @@ def render(problem: problems.Problem, request_id: str) -> tuple[int, Headers, by
         seconds = problem.members.get("retry_after", RETRY_AFTER_SECONDS)
         headers.append((b"retry-after", str(seconds).encode("ascii")))
     allowed = problem.members.get("allowed")
-    if isinstance(problem, problems.MethodNotAllowed) and isinstance(allowed, list):
+    if isinstance(problem, MethodNotAllowed) and isinstance(allowed, list):
         headers.append((b"allow", ", ".join(str(each) for each in allowed).encode("ascii")))
-    if problem.status in (408, 413, 431) or isinstance(problem, problems.BodyTruncated):
+    if problem.status in (408, 413, 431) or isinstance(problem, BodyTruncated):
         headers.append((b"connection", b"close"))
     return problem.status, headers, body
 
 
-def internal_fault(request_id: str) -> problems.InternalFault:
+def internal_fault(request_id: str) -> InternalFault:
     """What the caller of a request that failed by our fault learns: the id under which the log tells the rest."""
-    return problems.InternalFault(
+    return InternalFault(
         f"Tagloom failed at this request. Its log has the reason under the id {request_id}.", request_id=request_id
     )
 

@@ -9,9 +9,9 @@ import ipaddress
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tagloom import problems
 from tagloom.accounts.login_throttle import UNKNOWN
-from tagloom.words.tags import printable
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
 
 log = structlog.get_logger("tagloom.http")
 
@@ -19,7 +19,7 @@ IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 
 
-class PathPrefixUnsupported(problems.Problem):
+class PathPrefixUnsupported(Problem):
     """The console cannot be served below a path."""
 
 

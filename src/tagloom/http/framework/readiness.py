@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import structlog
 
-from tagloom import limits, problems
+from tagloom.base.problems import Problem
+from tagloom.http import limits
 from tagloom.http.framework.health_checks import Probe
+from tagloom.http.problems import Draining
 
 log = structlog.get_logger("tagloom.http")
 
@@ -22,9 +24,9 @@ class Readiness:
         """New requests are welcome. Raises: Draining, SchemaChanged, StoreUnavailable."""
         try:
             if self._is_draining():
-                raise problems.Draining("This process ends when the requests under way are answered.", retry_after=1)
+                raise Draining("This process ends when the requests under way are answered.", retry_after=1)
             await self._probe.answer()
-        except problems.Problem as problem:
+        except Problem as problem:
             if problem.slug() != self._told:
                 self._told = problem.slug()
                 log.warning("readiness.lost", problem=self._told, detail=problem.detail)

@@ -12,9 +12,10 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.http.framework.context import Answer, Call, Events, Stream
 from tagloom.http.framework.parameters import Parameter
-from tagloom.problems import MethodNotAllowed, ParameterInvalid, Problem
+from tagloom.server.problems import MethodNotAllowed
 from tagloom.words.model import Scope
 
 Handler = Callable[[Call], Awaitable[Answer | Stream | Events]]

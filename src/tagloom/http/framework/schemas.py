@@ -5,9 +5,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from tagloom import limits
+from tagloom.accounts import limits as accounts_limits
+from tagloom.base import limits as base_limits
+from tagloom.files import limits as files_limits
+from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import Import, ImportFormat, KeptMapping
+from tagloom.tagging import limits as tagging_limits
 from tagloom.tagging.catalogue import TagDetails
+from tagloom.tribes import limits as tribes_limits
+from tagloom.words import limits as words_limits
 from tagloom.words.expiry import SPAN_PATTERN, Moment, Said, parse_expires_at, parse_ttl, said_of
 from tagloom.words.model import (
     SCOPES,
@@ -72,18 +78,18 @@ NameText = Annotated[
     str,
     Meta(
         description="One line.",
-        extra_json_schema={"minLength": 1, "maxLength": limits.CHARACTERS_PER_NAME_MAX},
+        extra_json_schema={"minLength": 1, "maxLength": base_limits.CHARACTERS_PER_NAME_MAX},
     ),
 ]
 CategoryText = Annotated[
     str,
     Meta(
         description="One line, or nothing.",
-        extra_json_schema={"maxLength": limits.CHARACTERS_PER_NAME_MAX},
+        extra_json_schema={"maxLength": base_limits.CHARACTERS_PER_NAME_MAX},
     ),
 ]
 DescriptionText = Annotated[
-    str, Meta(description="A paragraph.", extra_json_schema={"maxLength": limits.CHARACTERS_PER_DESCRIPTION_MAX})
+    str, Meta(description="A paragraph.", extra_json_schema={"maxLength": tribes_limits.CHARACTERS_PER_DESCRIPTION_MAX})
 ]
 Cursor = Annotated[str | None, Meta(description="Where the next page begins; null on the last one.")]
 
@@ -98,7 +104,7 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class TagsBody(_Body, frozen=True, kw_only=True):
     """The tags that one person is to have. All of them end at `expires_at`, or after `ttl`, as those of a line do."""
 
-    tags: Annotated[list[TagText], Meta(max_length=limits.TAGS_PER_LINE_MAX)]
+    tags: Annotated[list[TagText], Meta(max_length=files_limits.TAGS_PER_LINE_MAX)]
     expires_at: TimeText | UnsetType = UNSET
     ttl: TtlText | UnsetType = UNSET
 
@@ -217,7 +223,7 @@ class OverlapBody(_Body, frozen=True, kw_only=True):
 
     tribes: Annotated[
         list[str],
-        Meta(min_length=1, max_length=limits.TRIBES_PER_OVERLAP_MAX, extra_json_schema={"uniqueItems": True}),
+        Meta(min_length=1, max_length=tribes_limits.TRIBES_PER_OVERLAP_MAX, extra_json_schema={"uniqueItems": True}),
     ]
 
 
@@ -227,9 +233,9 @@ class UndoBody(_Body, frozen=True, kw_only=True):
     `from` is in the span, `until` behind it. Erasures are not among what is found by actor or source.
     """
 
-    versions: Annotated[list[Annotated[int, Meta(ge=1)]], Meta(max_length=limits.VERSIONS_PER_UNDO_MAX)] | UnsetType = (
-        UNSET
-    )
+    versions: (
+        Annotated[list[Annotated[int, Meta(ge=1)]], Meta(max_length=tagging_limits.VERSIONS_PER_UNDO_MAX)] | UnsetType
+    ) = UNSET
     actor: str | UnsetType = UNSET
     source: str | UnsetType = UNSET
     since: TimeText | UnsetType = msgspec.field(name="from", default=UNSET)
@@ -254,7 +260,7 @@ class PersonNamed(_Body, frozen=True, kw_only=True):
 class ManyDecisionsBody(_Body, frozen=True, kw_only=True):
     """The people to decide for. With `because` each decision says why; then fewer people fit in one request."""
 
-    people: Annotated[list[PersonNamed], Meta(min_length=1, max_length=limits.DECISIONS_PER_REQUEST_MAX)]
+    people: Annotated[list[PersonNamed], Meta(min_length=1, max_length=tribes_limits.DECISIONS_PER_REQUEST_MAX)]
     because: bool = False
 
 
@@ -277,7 +283,7 @@ class NewToken(_Body, frozen=True, kw_only=True):
 
     name: NameText
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=len(SCOPES))]
-    expires_in_days: Annotated[int, Meta(ge=1, le=limits.TOKEN_DAYS_MAX)] = 90
+    expires_in_days: Annotated[int, Meta(ge=1, le=accounts_limits.TOKEN_DAYS_MAX)] = 90
 
 
 # Answers. Each about a population says the version that it holds for, or a later one.
@@ -435,17 +441,17 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     A file that names people only, or is nothing but ids, gives everybody `tag`; then it has no mapping.
     """
 
-    name: Annotated[str, Meta(max_length=limits.CHARACTERS_PER_ID_MAX)] = ""
+    name: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] = ""
     format: ImportFormat | None = None
     mode: Mode = "add"
-    under: Annotated[str, Meta(max_length=limits.CHARACTERS_PER_ID_MAX)] = ""
+    under: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] = ""
     normalize: Literal["lowercase"] | None = None
-    mapping: Annotated[str, Meta(max_length=limits.CHARACTERS_PER_ID_MAX)] | None = None
-    share_removed_max: Annotated[int, Meta(ge=0, le=100)] = limits.IMPORT_SHARE_REMOVED_DEFAULT
+    mapping: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] | None = None
+    share_removed_max: Annotated[int, Meta(ge=0, le=100)] = ports_limits.IMPORT_SHARE_REMOVED_DEFAULT
     allow_empty: bool = False
     expires_at: Annotated[str, Meta(max_length=64)] | None = None
     ttl: Annotated[str, Meta(max_length=16)] | None = None
-    tag: Annotated[str, Meta(max_length=limits.CHARACTERS_PER_ID_MAX)] | None = None
+    tag: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] | None = None
 
 
 class UrlImport(ImportOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -454,7 +460,7 @@ class UrlImport(ImportOptions, frozen=True, kw_only=True, forbid_unknown_fields=
     `url` is of https, s3, gs, az, abfs, sftp or file, and never holds credentials; `secret` names what holds them.
     """
 
-    url: Annotated[str, Meta(min_length=1, max_length=limits.URL_CHARACTERS_MAX)]
+    url: Annotated[str, Meta(min_length=1, max_length=words_limits.URL_CHARACTERS_MAX)]
     secret: Annotated[str, Meta(max_length=64)] | None = None
 
 

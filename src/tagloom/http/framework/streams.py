@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from tagloom import problems
+from tagloom.base.text import printable
 from tagloom.http.framework.context import Call, Stream
+from tagloom.http.problems import NotAcceptable
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, ExportFormat
 from tagloom.words.model import Version
-from tagloom.words.tags import printable
 
 Item = TypeVar("Item")
 
@@ -24,7 +24,7 @@ def export_format(call: Call) -> ExportFormat:
         if quality > 0 and (best is None or quality > best[0]):
             best = (quality, format)
     if best is None:
-        raise problems.NotAcceptable(
+        raise NotAcceptable(
             f"This can be served as {', '.join(CONTENT_TYPE_OF_FORMAT.values())}, not as '{printable(wanted)}'.",
             supported=list(CONTENT_TYPE_OF_FORMAT.values()),
         )

@@ -4,7 +4,9 @@ from typing import Any
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.accounts.problems import TooManyTokens
+from tagloom.base import limits
+from tagloom.base.problems import Problem
 from tagloom.http import decisions, history, installation, tags, tenants, tribes
 from tagloom.http.framework.addresses import ORGANIZATION, SPACE, V2, E
 from tagloom.http.framework.parameters import AS_OF, AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, USER, VISITOR, Parameter
@@ -41,12 +43,43 @@ from tagloom.http.framework.schemas import (
     TribeTagBody,
     UndoBody,
 )
+from tagloom.http.problems import NotAcceptable, PreconditionRequired
 from tagloom.http.routes.imports import IMPORTS, MAPPINGS
 from tagloom.http.routes.people import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, SEARCH_MATCH, search_for
 from tagloom.http.routes.syncs import SYNCS
+from tagloom.ports.problems import (
+    ChangeNotFound,
+    CursorInvalid,
+    IdempotencyKeyReused,
+    OrganizationNotFound,
+    SpaceExists,
+    TagExists,
+    TagMoveInvalid,
+    TagNotFound,
+    TokenNotFound,
+    TooManyTags,
+    TooManyTribes,
+    TribeChanged,
+    TribeExists,
+    TribeNotFound,
+    UndoConflict,
+)
+from tagloom.tagging.problems import TagInUse, UndoTooLarge
 from tagloom.tribes.audiences import Preview, Why
+from tagloom.tribes.problems import TribeInUse
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.model import Change, Count, Decision, Kind, Receipt, Space, Tribe
+from tagloom.words.problems import (
+    PersonIdInvalid,
+    RuleInvalid,
+    RuleTooDeep,
+    RuleTooLarge,
+    TagIsAlias,
+    TagProblem,
+    TribeCycle,
+    TribeUnknown,
+    UnknownTag,
+)
 
 UNDER = Parameter(name="under", description="Only tags at or below this one.")
 TAG_FILTER = Parameter(name="tag", description="Only what concerns this tag.")
@@ -119,7 +152,7 @@ TENANTS: tuple[Route, ...] = (
         scopes=(),
         parameters=(LIMIT, CURSOR),
         answer=OrganizationsPage,
-        problems=(problems.OrganizationNotFound,),
+        problems=(OrganizationNotFound,),
     ),
     Route(
         method="GET",
@@ -141,7 +174,7 @@ TENANTS: tuple[Route, ...] = (
         body=NewSpace,
         answer=Space,
         status=201,
-        problems=(problems.SpaceExists,),
+        problems=(SpaceExists,),
     ),
     Route(
         method="GET",
@@ -199,7 +232,7 @@ TENANTS: tuple[Route, ...] = (
         body=NewToken,
         answer=NewTokenAnswer,
         status=201,
-        problems=(problems.TooManyTokens,),
+        problems=(TooManyTokens,),
     ),
     Route(
         method="DELETE",
@@ -209,7 +242,7 @@ TENANTS: tuple[Route, ...] = (
         summary="Revoke a token",
         scopes=("admin",),
         status=204,
-        problems=(problems.TokenNotFound,),
+        problems=(TokenNotFound,),
     ),
 )
 
@@ -224,7 +257,7 @@ TAGS: tuple[Route, ...] = (
         scopes=("tags:read",),
         parameters=(search_for("tags"), UNDER, LIMIT, CURSOR, AT_LEAST),
         answer=TagsPage,
-        problems=(problems.TagProblem, problems.CursorInvalid),
+        problems=(TagProblem, CursorInvalid),
     ),
     Route(
         method="GET",
@@ -235,7 +268,7 @@ TAGS: tuple[Route, ...] = (
         scopes=("tags:read",),
         parameters=(AT_LEAST,),
         answer=TagAnswer,
-        problems=(problems.TagProblem, problems.TagNotFound, problems.TagIsAlias),
+        problems=(TagProblem, TagNotFound, TagIsAlias),
     ),
     Route(
         method="PUT",
@@ -248,7 +281,13 @@ TAGS: tuple[Route, ...] = (
         body=TagBody,
         is_body_required=False,
         answer=Receipt,
-        problems=(problems.TagProblem, problems.TagIsAlias, problems.TooManyTags, ExpiryInvalid, ExpiryPast),
+        problems=(
+            TagProblem,
+            TagIsAlias,
+            TooManyTags,
+            ExpiryInvalid,
+            ExpiryPast,
+        ),
     ),
     Route(
         method="PATCH",
@@ -263,12 +302,12 @@ TAGS: tuple[Route, ...] = (
         problems=(
             ExpiryInvalid,
             ExpiryPast,
-            problems.TagProblem,
-            problems.TagNotFound,
-            problems.TagExists,
-            problems.TagIsAlias,
-            problems.TagMoveInvalid,
-            problems.TooManyTags,
+            TagProblem,
+            TagNotFound,
+            TagExists,
+            TagIsAlias,
+            TagMoveInvalid,
+            TooManyTags,
         ),
     ),
     Route(
@@ -280,7 +319,12 @@ TAGS: tuple[Route, ...] = (
         scopes=("tags:write",),
         parameters=(Parameter(name="force", description="Also when a tribe uses it.", kind="flag", default=False),),
         answer=Receipt,
-        problems=(problems.TagProblem, problems.TagNotFound, problems.TagInUse, problems.TagIsAlias),
+        problems=(
+            TagProblem,
+            TagNotFound,
+            TagInUse,
+            TagIsAlias,
+        ),
     ),
     Route(
         method="GET",
@@ -294,11 +338,11 @@ TAGS: tuple[Route, ...] = (
         parameters=(MATCH, AS_OF, AT_LEAST),
         answer_types=EXPORTS,
         problems=(
-            problems.ChangeNotFound,
-            problems.TagProblem,
-            problems.TagNotFound,
-            problems.TagIsAlias,
-            problems.NotAcceptable,
+            ChangeNotFound,
+            TagProblem,
+            TagNotFound,
+            TagIsAlias,
+            NotAcceptable,
         ),
     ),
     Route(
@@ -312,12 +356,12 @@ TAGS: tuple[Route, ...] = (
         body=MergeBody,
         answer=Receipt,
         problems=(
-            problems.TagProblem,
-            problems.TagNotFound,
-            problems.TagMoveInvalid,
-            problems.TagIsAlias,
-            problems.TagExists,
-            problems.TooManyTags,
+            TagProblem,
+            TagNotFound,
+            TagMoveInvalid,
+            TagIsAlias,
+            TagExists,
+            TooManyTags,
         ),
     ),
     Route(
@@ -332,12 +376,12 @@ TAGS: tuple[Route, ...] = (
     ),
 )
 
-RULE_PROBLEMS: tuple[type[problems.Problem], ...] = (
-    problems.RuleInvalid,
-    problems.RuleTooDeep,
-    problems.RuleTooLarge,
-    problems.TribeUnknown,
-    problems.TagProblem,
+RULE_PROBLEMS: tuple[type[Problem], ...] = (
+    RuleInvalid,
+    RuleTooDeep,
+    RuleTooLarge,
+    TribeUnknown,
+    TagProblem,
 )
 
 
@@ -351,7 +395,7 @@ def _membership(kind: Kind, handler: Handler) -> Route:
         scopes=("tribes:read", "people:read"),
         parameters=(AT_LEAST,),
         answer=MembershipAnswer,
-        problems=(problems.TribeNotFound, problems.PersonIdInvalid),
+        problems=(TribeNotFound, PersonIdInvalid),
     )
 
 
@@ -376,7 +420,7 @@ TRIBES: tuple[Route, ...] = (
         body=NewTribe,
         answer=Tribe,
         status=201,
-        problems=(*RULE_PROBLEMS, problems.TribeExists, problems.TribeCycle, problems.TooManyTribes),
+        problems=(*RULE_PROBLEMS, TribeExists, TribeCycle, TooManyTribes),
     ),
     Route(
         method="GET",
@@ -386,7 +430,7 @@ TRIBES: tuple[Route, ...] = (
         summary="Read a tribe; its ETag is for If-Match",
         scopes=("tribes:read",),
         answer=Tribe,
-        problems=(problems.TribeNotFound,),
+        problems=(TribeNotFound,),
     ),
     Route(
         method="PUT",
@@ -400,10 +444,10 @@ TRIBES: tuple[Route, ...] = (
         answer=Tribe,
         problems=(
             *RULE_PROBLEMS,
-            problems.TribeNotFound,
-            problems.TribeCycle,
-            problems.TribeChanged,
-            problems.PreconditionRequired,
+            TribeNotFound,
+            TribeCycle,
+            TribeChanged,
+            PreconditionRequired,
         ),
     ),
     Route(
@@ -415,7 +459,7 @@ TRIBES: tuple[Route, ...] = (
         scopes=("tribes:write",),
         headers=(IF_MATCH,),
         status=204,
-        problems=(problems.TribeNotFound, problems.TribeInUse, problems.TribeChanged),
+        problems=(TribeNotFound, TribeInUse, TribeChanged),
     ),
     Route(
         method="GET",
@@ -427,8 +471,8 @@ TRIBES: tuple[Route, ...] = (
         parameters=(AS_OF, AT_LEAST),
         answer=Count,
         problems=(
-            problems.ChangeNotFound,
-            problems.TribeNotFound,
+            ChangeNotFound,
+            TribeNotFound,
         ),
     ),
     Route(
@@ -458,10 +502,10 @@ TRIBES: tuple[Route, ...] = (
         answer=MembersPage,
         answer_types=EXPORTS,
         problems=(
-            problems.ChangeNotFound,
-            problems.TribeNotFound,
-            problems.NotAcceptable,
-            problems.CursorInvalid,
+            ChangeNotFound,
+            TribeNotFound,
+            NotAcceptable,
+            CursorInvalid,
         ),
     ),
     _membership("user", tribes.get_membership_of_user),
@@ -475,7 +519,7 @@ TRIBES: tuple[Route, ...] = (
         scopes=("tribes:read", "people:read"),
         parameters=(USER, VISITOR, AT_LEAST),
         answer=Why,
-        problems=(problems.TribeNotFound, problems.PersonIdInvalid),
+        problems=(TribeNotFound, PersonIdInvalid),
     ),
     Route(
         method="POST",
@@ -487,7 +531,7 @@ TRIBES: tuple[Route, ...] = (
         parameters=(AS_OF, AT_LEAST),
         body=PreviewBody,
         answer=Preview,
-        problems=(*RULE_PROBLEMS, problems.ChangeNotFound),
+        problems=(*RULE_PROBLEMS, ChangeNotFound),
     ),
     Route(
         method="POST",
@@ -499,7 +543,7 @@ TRIBES: tuple[Route, ...] = (
         parameters=(AT_LEAST,),
         body=OverlapBody,
         answer=OverlapAnswer,
-        problems=(problems.TribeNotFound,),
+        problems=(TribeNotFound,),
     ),
     Route(
         method="POST",
@@ -515,12 +559,12 @@ TRIBES: tuple[Route, ...] = (
         body=TribeTagBody,
         answer=Receipt,
         problems=(
-            problems.TribeNotFound,
-            problems.TagProblem,
-            problems.UnknownTag,
-            problems.TagIsAlias,
-            problems.TooManyTags,
-            problems.IdempotencyKeyReused,
+            TribeNotFound,
+            TagProblem,
+            UnknownTag,
+            TagIsAlias,
+            TooManyTags,
+            IdempotencyKeyReused,
             ExpiryInvalid,
             ExpiryPast,
         ),
@@ -539,7 +583,7 @@ DECISIONS: tuple[Route, ...] = (
         parameters=(AT_LEAST,),
         body=DecisionBody,
         answer=Decision,
-        problems=(problems.PersonIdInvalid,),
+        problems=(PersonIdInvalid,),
     ),
     Route(
         method="POST",
@@ -552,7 +596,7 @@ DECISIONS: tuple[Route, ...] = (
         parameters=(AT_LEAST,),
         body=ManyDecisionsBody,
         answer=ManyDecisionsAnswer,
-        problems=(problems.PersonIdInvalid,),
+        problems=(PersonIdInvalid,),
     ),
 )
 
@@ -575,7 +619,7 @@ HISTORY: tuple[Route, ...] = (
             AT_LEAST,
         ),
         answer=ChangesPage,
-        problems=(problems.TagProblem, problems.PersonIdInvalid, problems.CursorInvalid),
+        problems=(TagProblem, PersonIdInvalid, CursorInvalid),
     ),
     Route(
         method="GET",
@@ -586,7 +630,7 @@ HISTORY: tuple[Route, ...] = (
         scopes=("tags:read",),
         parameters=(AT_LEAST,),
         answer=Change,
-        problems=(problems.ChangeNotFound,),
+        problems=(ChangeNotFound,),
     ),
     Route(
         method="POST",
@@ -597,7 +641,7 @@ HISTORY: tuple[Route, ...] = (
         scopes=("tags:write",),
         parameters=(DRY_RUN,),
         answer=Receipt,
-        problems=(problems.ChangeNotFound, problems.UndoConflict, problems.TooManyTags),
+        problems=(ChangeNotFound, UndoConflict, TooManyTags),
     ),
     Route(
         method="POST",
@@ -619,7 +663,12 @@ HISTORY: tuple[Route, ...] = (
         ),
         body=UndoBody,
         answer=Receipt,
-        problems=(problems.ChangeNotFound, problems.UndoConflict, problems.UndoTooLarge, problems.TooManyTags),
+        problems=(
+            ChangeNotFound,
+            UndoConflict,
+            UndoTooLarge,
+            TooManyTags,
+        ),
     ),
 )
 

@@ -2,25 +2,39 @@
 
 from typing import Any
 
-from tagloom import limits, problems
-from tagloom.http import imports, uploads
+from tagloom.base.problems import BodyTooLarge, BodyTruncated, ContentTypeUnsupported, Problem
+from tagloom.egress.problems import SourceUnreadable
+from tagloom.files.problems import ColumnsInvalid
+from tagloom.http import imports, limits, uploads
 from tagloom.http.framework.addresses import SPACE, E
 from tagloom.http.framework.multipart import MULTIPART
 from tagloom.http.framework.parameters import EXPIRES_AT, LIMIT, MODE, NORMALIZE, TTL, Parameter
 from tagloom.http.framework.routing import Handler, Route
 from tagloom.http.framework.schemas import ImportsPage, MappingsPage, UrlImport
+from tagloom.http.problems import TooManyWatchers
 from tagloom.imports.mapping_inference import Proposal
+from tagloom.imports.problems import ImportFileGone, ImportStateWrong, TooManyImports
 from tagloom.ports.imports import Import, KeptMapping
+from tagloom.ports.problems import (
+    IdempotencyKeyReused,
+    ImportChanged,
+    ImportNotFound,
+    MappingChanged,
+    MappingNotFound,
+    TooManyMappings,
+    UndoConflict,
+)
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.mappings import Mapping
+from tagloom.words.problems import MappingInvalid, TagProblem
 from tagloom.words.source_addresses import AddressRefused, ExtraMissing
 
 WRITE: dict[str, Any] = {"scopes": ("tags:write", "people:write")}
-ASKING: tuple[type[problems.Problem], ...] = (
-    problems.ImportNotFound,
-    problems.ImportStateWrong,
-    problems.ImportChanged,
-    problems.ImportFileGone,
+ASKING: tuple[type[Problem], ...] = (
+    ImportNotFound,
+    ImportStateWrong,
+    ImportChanged,
+    ImportFileGone,
 )
 
 
@@ -30,7 +44,7 @@ def _ask(
     summary: str,
     *,
     parameters: tuple[Parameter, ...] = (),
-    more: tuple[type[problems.Problem], ...] = (),
+    more: tuple[type[Problem], ...] = (),
 ) -> Route:
     return Route(
         method="POST",
@@ -61,7 +75,7 @@ IMPORTS: tuple[Route, ...] = (
         scopes=("tags:read",),
         parameters=(Parameter(name="before", description="Only those behind the import of this id."), LIMIT),
         answer=ImportsPage,
-        problems=(problems.ImportNotFound,),
+        problems=(ImportNotFound,),
     ),
     Route(
         method="POST",
@@ -97,19 +111,19 @@ IMPORTS: tuple[Route, ...] = (
         answer=Import,
         status=201,
         problems=(
-            problems.BodyTooLarge,
-            problems.BodyTruncated,
-            problems.ContentTypeUnsupported,
-            problems.MappingInvalid,
-            problems.MappingNotFound,
-            problems.TagProblem,
-            problems.TooManyImports,
+            BodyTooLarge,
+            BodyTruncated,
+            ContentTypeUnsupported,
+            MappingInvalid,
+            MappingNotFound,
+            TagProblem,
+            TooManyImports,
             ExpiryInvalid,
             ExpiryPast,
             AddressRefused,
             ExtraMissing,
-            problems.IdempotencyKeyReused,
-            problems.SourceUnreadable,
+            IdempotencyKeyReused,
+            SourceUnreadable,
         ),
         **WRITE,
     ),
@@ -121,7 +135,7 @@ IMPORTS: tuple[Route, ...] = (
         summary="Read an import: its state, plan, progress, and what it did",
         scopes=("tags:read",),
         answer=Import,
-        problems=(problems.ImportNotFound,),
+        problems=(ImportNotFound,),
     ),
     Route(
         method="GET",
@@ -133,7 +147,7 @@ IMPORTS: tuple[Route, ...] = (
         f"after {limits.EVENT_STREAM_SECONDS_MAX} seconds; then ask again.",
         scopes=("tags:read",),
         answer_types=("text/event-stream",),
-        problems=(problems.ImportNotFound, problems.TooManyWatchers),
+        problems=(ImportNotFound, TooManyWatchers),
     ),
     Route(
         method="DELETE",
@@ -163,7 +177,12 @@ IMPORTS: tuple[Route, ...] = (
         summary="Say by which mapping its file is read, before anything of it was applied",
         body=Mapping,
         answer=Import,
-        problems=(*ASKING, problems.MappingInvalid, problems.TagProblem, problems.ContentTypeUnsupported),
+        problems=(
+            *ASKING,
+            MappingInvalid,
+            TagProblem,
+            ContentTypeUnsupported,
+        ),
         **WRITE,
     ),
     _ask("plan", imports.plan_import, "Have it computed what the import would do"),
@@ -185,9 +204,9 @@ IMPORTS: tuple[Route, ...] = (
         parameters=(
             Parameter(name="undo", description="Also take back what was applied.", kind="flag", default=False),
         ),
-        more=(problems.UndoConflict,),
+        more=(UndoConflict,),
     ),
-    _ask("undo", imports.undo_import, "Take back what an ended import did", more=(problems.UndoConflict,)),
+    _ask("undo", imports.undo_import, "Take back what an ended import did", more=(UndoConflict,)),
     Route(
         method="GET",
         path=f"{E}/imports/{{import}}/rejected",
@@ -201,7 +220,7 @@ IMPORTS: tuple[Route, ...] = (
             Parameter(name="shape", description="What is sent.", choices=("reasons", "rows"), default="reasons"),
         ),
         answer_types=tuple(uploads.FORMATS),
-        problems=(problems.ImportNotFound, problems.ImportFileGone),
+        problems=(ImportNotFound, ImportFileGone),
     ),
 )
 
@@ -226,10 +245,10 @@ MAPPINGS: tuple[Route, ...] = (
         bulk=(*uploads.FORMATS, uploads.OCTETS),
         answer=Proposal,
         problems=(
-            problems.BodyTooLarge,
-            problems.BodyTruncated,
-            problems.ContentTypeUnsupported,
-            problems.ColumnsInvalid,
+            BodyTooLarge,
+            BodyTruncated,
+            ContentTypeUnsupported,
+            ColumnsInvalid,
         ),
     ),
     Route(
@@ -250,7 +269,7 @@ MAPPINGS: tuple[Route, ...] = (
         scopes=("tags:read",),
         parameters=(VERSION,),
         answer=KeptMapping,
-        problems=(problems.MappingNotFound,),
+        problems=(MappingNotFound,),
     ),
     Route(
         method="PUT",
@@ -263,7 +282,12 @@ MAPPINGS: tuple[Route, ...] = (
         parameters=(Parameter(name="version", description="The form that it replaces.", kind="integer"),),
         body=Mapping,
         answer=KeptMapping,
-        problems=(problems.MappingInvalid, problems.MappingChanged, problems.TooManyMappings, problems.TagProblem),
+        problems=(
+            MappingInvalid,
+            MappingChanged,
+            TooManyMappings,
+            TagProblem,
+        ),
     ),
     Route(
         method="DELETE",
@@ -273,6 +297,6 @@ MAPPINGS: tuple[Route, ...] = (
         summary="Forget a mapping; what was imported by it stays",
         scopes=("tags:write",),
         status=204,
-        problems=(problems.MappingNotFound,),
+        problems=(MappingNotFound,),
     ),
 )

@@ -1,7 +1,9 @@
 """The part of the route table that is about people, one by one and in bulk."""
 
-from tagloom import limits, problems
-from tagloom.http import taggings
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import Problem
+from tagloom.files.problems import ColumnsInvalid
+from tagloom.http import limits, taggings
 from tagloom.http.framework.addresses import E
 from tagloom.http.framework.parameters import (
     AS_OF,
@@ -19,10 +21,21 @@ from tagloom.http.framework.parameters import (
 from tagloom.http.framework.routing import Route
 from tagloom.http.framework.schemas import PeoplePage, PersonBody, PersonTags, TagsBody
 from tagloom.http.people import USERS, VISITORS, PeopleDoor
+from tagloom.http.problems import NotAcceptable
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
+from tagloom.ports import limits as ports_limits
+from tagloom.ports.problems import (
+    ChangeNotFound,
+    CursorInvalid,
+    IdempotencyKeyReused,
+    PersonNotFound,
+    TagNotFound,
+    TooManyTags,
+)
 from tagloom.tagging.bulk import FORMAT_OF_CONTENT_TYPE
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.model import PersonRecord, Receipt
+from tagloom.words.problems import ExclusiveBranch, MirrorEmpty, PersonIdInvalid, TagIsAlias, TagProblem, UnknownTag
 from tagloom.words.rejections import MirrorUnreadable
 
 EXPORTS = tuple(CONTENT_TYPE_OF_FORMAT.values())
@@ -31,12 +44,12 @@ EXPORTS = tuple(CONTENT_TYPE_OF_FORMAT.values())
 SOURCE = Parameter(
     name="source",
     description="What the batch comes from, for the history: a file's or a job's name.",
-    characters_max=limits.CHARACTERS_PER_SOURCE_MAX,
+    characters_max=base_limits.CHARACTERS_PER_SOURCE_MAX,
 )
 IDEMPOTENCY_KEY = Parameter(
     name="Idempotency-Key",
     description="Any text of your choice: the same key with the same body and parameters, "
-    f"within {limits.IDEMPOTENCY_DAYS} days, gives the first receipt again and changes nothing.",
+    f"within {ports_limits.IDEMPOTENCY_DAYS} days, gives the first receipt again and changes nothing.",
     characters_max=limits.IDEMPOTENCY_KEY_CHARACTERS_MAX,
 )
 
@@ -79,15 +92,20 @@ def _listing(door: PeopleDoor) -> Route:
             AT_LEAST,
         ),
         answer=PeoplePage,
-        problems=(problems.TagProblem, problems.CursorInvalid, problems.TagIsAlias, problems.TagNotFound),
+        problems=(
+            TagProblem,
+            CursorInvalid,
+            TagIsAlias,
+            TagNotFound,
+        ),
     )
 
 
 def _people(door: PeopleDoor) -> tuple[Route, ...]:
     kind = door.kind
     one = f"{E}/{kind}s/{{id}}"
-    other: tuple[type[problems.Problem], ...] = (problems.PersonIdInvalid,)
-    unknown = (*other, problems.PersonNotFound)
+    other: tuple[type[Problem], ...] = (PersonIdInvalid,)
+    unknown = (*other, PersonNotFound)
     return (
         _listing(door),
         Route(
@@ -99,7 +117,7 @@ def _people(door: PeopleDoor) -> tuple[Route, ...]:
             scopes=("people:read",),
             parameters=(AS_OF, AT_LEAST),
             answer=PersonRecord,
-            problems=(*unknown, problems.ChangeNotFound),
+            problems=(*unknown, ChangeNotFound),
         ),
         Route(
             method="PUT",
@@ -130,14 +148,14 @@ def _tags_of_person(door: PeopleDoor) -> tuple[Route, ...]:
     kind = door.kind
     tags = f"{E}/{kind}s/{{id}}/tags"
     one_tag = f"{tags}/{{tag}}"
-    other: tuple[type[problems.Problem], ...] = (problems.PersonIdInvalid,)
+    other: tuple[type[Problem], ...] = (PersonIdInvalid,)
     refused = (
         *other,
-        problems.TagProblem,
-        problems.UnknownTag,
-        problems.ExclusiveBranch,
-        problems.TagIsAlias,
-        problems.TooManyTags,
+        TagProblem,
+        UnknownTag,
+        ExclusiveBranch,
+        TagIsAlias,
+        TooManyTags,
     )
     return (
         Route(
@@ -149,7 +167,7 @@ def _tags_of_person(door: PeopleDoor) -> tuple[Route, ...]:
             scopes=("tags:read",),
             parameters=(AS_OF, AT_LEAST),
             answer=PersonTags,
-            problems=(*other, problems.PersonNotFound, problems.ChangeNotFound),
+            problems=(*other, PersonNotFound, ChangeNotFound),
         ),
         Route(
             method="PUT",
@@ -184,7 +202,7 @@ def _tags_of_person(door: PeopleDoor) -> tuple[Route, ...]:
             summary=f"Take one tag from a {kind}",
             scopes=("tags:write",),
             answer=Receipt,
-            problems=(*other, problems.TagProblem, problems.UnknownTag, problems.TagIsAlias),
+            problems=(*other, TagProblem, UnknownTag, TagIsAlias),
         ),
     )
 
@@ -237,13 +255,13 @@ TAGGINGS: tuple[Route, ...] = (
         bulk=tuple(FORMAT_OF_CONTENT_TYPE),
         answer=Receipt,
         problems=(
-            problems.TagProblem,
-            problems.ColumnsInvalid,
-            problems.MirrorEmpty,
+            TagProblem,
+            ColumnsInvalid,
+            MirrorEmpty,
             MirrorUnreadable,
-            problems.IdempotencyKeyReused,
-            problems.TagIsAlias,
-            problems.TooManyTags,
+            IdempotencyKeyReused,
+            TagIsAlias,
+            TooManyTags,
             ExpiryInvalid,
             ExpiryPast,
         ),
@@ -257,7 +275,7 @@ TAGGINGS: tuple[Route, ...] = (
         scopes=("tags:read", "people:read"),
         parameters=(AT_LEAST,),
         answer_types=EXPORTS,
-        problems=(problems.NotAcceptable,),
+        problems=(NotAcceptable,),
     ),
 )
 

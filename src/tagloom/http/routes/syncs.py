@@ -1,15 +1,22 @@
 """The part of the route table that is about syncs."""
 
-from tagloom import problems
+from tagloom.base.problems import BodyTooLarge, BodyTruncated, Problem
+from tagloom.egress.problems import SourceUnreadable
+from tagloom.files.problems import ColumnsInvalid
 from tagloom.http import syncs
 from tagloom.http.framework.addresses import E
 from tagloom.http.framework.parameters import CURSOR, LIMIT, Parameter
 from tagloom.http.framework.routing import Route
 from tagloom.http.framework.schemas import NewSync, SourceOfSync, SyncRunsPage, SyncsPage
+from tagloom.http.problems import PreconditionRequired
 from tagloom.http.uploads import OCTETS
 from tagloom.imports.mapping_inference import Proposal
+from tagloom.imports.problems import TooManyImports
+from tagloom.ports.problems import MappingNotFound, SyncChanged, SyncExists, SyncNotFound, TooManySyncs
+from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.sources import TooManyBeginnings
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
+from tagloom.words.problems import EmailInvalid, TagProblem
 from tagloom.words.source_addresses import AddressRefused, ExtraMissing
 from tagloom.words.syncs import Sync, SyncDraft, SyncRun
 
@@ -20,13 +27,13 @@ ASKS_FIRST = Parameter(
     kind="flag",
     default=False,
 )
-SYNC_PROBLEMS: tuple[type[problems.Problem], ...] = (
-    problems.SyncInvalid,
+SYNC_PROBLEMS: tuple[type[Problem], ...] = (
+    SyncInvalid,
     ExpiryInvalid,
     ExpiryPast,
-    problems.TagProblem,
-    problems.EmailInvalid,
-    problems.MappingNotFound,
+    TagProblem,
+    EmailInvalid,
+    MappingNotFound,
 )
 
 SYNCS: tuple[Route, ...] = (
@@ -51,7 +58,7 @@ SYNCS: tuple[Route, ...] = (
         body=NewSync,
         answer=Sync,
         status=201,
-        problems=(*SYNC_PROBLEMS, problems.SyncExists, problems.TooManySyncs),
+        problems=(*SYNC_PROBLEMS, SyncExists, TooManySyncs),
     ),
     Route(
         method="POST",
@@ -65,13 +72,13 @@ SYNCS: tuple[Route, ...] = (
         body=SourceOfSync,
         answer=Proposal,
         problems=(
-            problems.SyncInvalid,
-            problems.SourceUnreadable,
+            SyncInvalid,
+            SourceUnreadable,
             TooManyBeginnings,
-            problems.ColumnsInvalid,
+            ColumnsInvalid,
             AddressRefused,
             ExtraMissing,
-            problems.BodyTooLarge,
+            BodyTooLarge,
         ),
     ),
     Route(
@@ -82,7 +89,7 @@ SYNCS: tuple[Route, ...] = (
         summary="Read a sync; its ETag is for If-Match",
         scopes=("tags:read",),
         answer=Sync,
-        problems=(problems.SyncNotFound,),
+        problems=(SyncNotFound,),
     ),
     Route(
         method="PUT",
@@ -95,7 +102,12 @@ SYNCS: tuple[Route, ...] = (
         headers=(IF_MATCH,),
         body=SyncDraft,
         answer=Sync,
-        problems=(*SYNC_PROBLEMS, problems.SyncNotFound, problems.SyncChanged, problems.PreconditionRequired),
+        problems=(
+            *SYNC_PROBLEMS,
+            SyncNotFound,
+            SyncChanged,
+            PreconditionRequired,
+        ),
     ),
     Route(
         method="DELETE",
@@ -105,7 +117,7 @@ SYNCS: tuple[Route, ...] = (
         summary="Forget a sync and its runs; what they wrote stays",
         scopes=("admin",),
         status=204,
-        problems=(problems.SyncNotFound,),
+        problems=(SyncNotFound,),
     ),
     Route(
         method="POST",
@@ -117,7 +129,7 @@ SYNCS: tuple[Route, ...] = (
         parameters=(ASKS_FIRST,),
         answer=SyncRun,
         status=202,
-        problems=(problems.SyncNotFound, problems.SyncInvalid, problems.SyncBusy),
+        problems=(SyncNotFound, SyncInvalid, SyncBusy),
     ),
     Route(
         method="POST",
@@ -132,13 +144,13 @@ SYNCS: tuple[Route, ...] = (
         answer=SyncRun,
         status=202,
         problems=(
-            problems.SyncNotFound,
-            problems.SyncInvalid,
-            problems.SyncBusy,
+            SyncNotFound,
+            SyncInvalid,
+            SyncBusy,
             ExpiryPast,
-            problems.BodyTooLarge,
-            problems.BodyTruncated,
-            problems.TooManyImports,
+            BodyTooLarge,
+            BodyTruncated,
+            TooManyImports,
         ),
     ),
     Route(
@@ -150,6 +162,6 @@ SYNCS: tuple[Route, ...] = (
         scopes=("tags:read",),
         parameters=(Parameter(name="before", description="Only runs of lower ids.", kind="integer"), LIMIT),
         answer=SyncRunsPage,
-        problems=(problems.SyncNotFound,),
+        problems=(SyncNotFound,),
     ),
 )

@@ -6,7 +6,22 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom.ports import limits
+from tagloom.ports.problems import (
+    AccountExists,
+    IdentityRefused,
+    InvitationNotFound,
+    LastAdministrator,
+    ResetNotFound,
+    SessionNotFound,
+    SetUpCodeWrong,
+    SetUpDone,
+    SpaceExists,
+    SpaceNotFound,
+    TeammateExists,
+    TeammateNotFound,
+    TooManyTeammates,
+)
 from tagloom.words.emails import email_key
 from tagloom.words.model import (
     Account,
@@ -77,14 +92,14 @@ class MemoryRoster:
         with self._lock:
             self._check_not_set_up()
             if code_hash != self._set_up_code:
-                raise problems.SetUpCodeWrong("This is not the newest code.")
+                raise SetUpCodeWrong("This is not the newest code.")
             self._organizations[organization.id] = organization
             self._spaces[space.id] = space
             self.add_account(account, password_hash, membership, events)
 
     def _check_not_set_up(self) -> None:
         if self._accounts:
-            raise problems.SetUpDone("There is an account already.")
+            raise SetUpDone("There is an account already.")
 
     # Accounts.
 
@@ -98,7 +113,7 @@ class MemoryRoster:
 
     def _create_account(self, account: Account, password_hash: str | None) -> None:
         if self.find_account_of(account.email) is not None:
-            raise problems.AccountExists("There is an account of this e-mail already.", value=account.email)
+            raise AccountExists("There is an account of this e-mail already.", value=account.email)
         self._set_up_code = None
         self._accounts[account.id] = account
         if password_hash is not None:
@@ -166,7 +181,7 @@ class MemoryRoster:
         with self._lock:
             reset = self._resets.get(secret_hash)
             if reset is None or reset.expires_at <= at:
-                raise problems.ResetNotFound("There is no such link.")
+                raise ResetNotFound("There is no such link.")
             self._set_password(reset.account, password_hash)
             self._tell(events)
 
@@ -180,7 +195,7 @@ class MemoryRoster:
             if known == account:
                 return
             if known is not None:
-                raise problems.IdentityRefused("This identity belongs to another account.")
+                raise IdentityRefused("This identity belongs to another account.")
             if account not in self._identities.values():
                 self._set_password(account, None)
             self._identities[issuer, subject] = account
@@ -210,7 +225,7 @@ class MemoryRoster:
     def _membership(self, organization: str, account: str) -> Membership:
         found = self._memberships.get((organization, account))
         if found is None:
-            raise problems.TeammateNotFound("There is no such teammate.", value=account)
+            raise TeammateNotFound("There is no such teammate.", value=account)
         return found
 
     def _put_membership(self, before: Membership, after: Membership | None, events: Sequence[Event]) -> None:
@@ -220,7 +235,7 @@ class MemoryRoster:
             each.is_administrator and each.state == "active" and each.organization == before.organization
             for each in (*left, *([] if after is None else [after]))
         ):
-            raise problems.LastAdministrator("This is the last active administrator.")
+            raise LastAdministrator("This is the last active administrator.")
         del self._memberships[before.organization, before.account]
         if after is not None:
             self._memberships[after.organization, after.account] = _bare(after)
@@ -244,7 +259,7 @@ class MemoryRoster:
             before = self._membership(organization, account)
             known = self._spaces.get(space)
             if known is None or known.organization != organization:
-                raise problems.SpaceNotFound(f"There is no space '{space}'.", value=space)
+                raise SpaceNotFound(f"There is no space '{space}'.", value=space)
             self._put_membership(before, replace(before, permissions=before.permissions | {space: permissions}), events)
 
     def put_administrator(
@@ -275,7 +290,7 @@ class MemoryRoster:
     ) -> None:
         with self._lock:
             if organization.id in self._organizations or space.id in self._spaces:
-                raise problems.SpaceExists("One of the ids is taken.", value=space.id)
+                raise SpaceExists("One of the ids is taken.", value=space.id)
             self._organizations[organization.id] = organization
             self._create_space(space)
             self._memberships[membership.organization, membership.account] = _bare(membership)
@@ -287,7 +302,7 @@ class MemoryRoster:
         with self._lock:
             account = self.find_account_of(invitation.email)
             if account is not None and (invitation.organization, account.id) in self._memberships:
-                raise problems.TeammateExists("This is a teammate already.", value=invitation.email)
+                raise TeammateExists("This is a teammate already.", value=invitation.email)
             others = {
                 known: each
                 for known, each in self._invitations.items()
@@ -296,7 +311,7 @@ class MemoryRoster:
             taken = [each.organization for each in others.values()]
             taken += [each.organization for each in self._memberships.values()]
             if taken.count(invitation.organization) >= limits.TEAMMATES_PER_ORGANIZATION_MAX:
-                raise problems.TooManyTeammates("The organization is full.")
+                raise TooManyTeammates("The organization is full.")
             self._invitations = others | {secret_hash: invitation}
             self._tell(events)
 
@@ -321,7 +336,7 @@ class MemoryRoster:
                     del self._invitations[known]
                     self._tell(events)
                     return
-            raise problems.InvitationNotFound("There is no such invitation.")
+            raise InvitationNotFound("There is no such invitation.")
 
     def accept_invitation(
         self,
@@ -334,10 +349,10 @@ class MemoryRoster:
         with self._lock:
             found = [pair for pair in self._invitations.items() if pair[1].id == invitation and pair[1].expires_at > at]
             if not found:
-                raise problems.InvitationNotFound("There is no such invitation.")
+                raise InvitationNotFound("There is no such invitation.")
             known, each = found[0]
             if (each.organization, account.id) in self._memberships:
-                raise problems.TeammateExists("This is a teammate already.", value=account.email)
+                raise TeammateExists("This is a teammate already.", value=account.email)
             if account.id not in self._accounts:
                 self._create_account(account, password_hash)
             del self._invitations[known]
@@ -403,7 +418,7 @@ class MemoryRoster:
                 if (each.account, each.id) == (account, session):
                     del self._sessions[known]
                     return
-            raise problems.SessionNotFound("There is no such session.", value=session)
+            raise SessionNotFound("There is no such session.", value=session)
 
     def drop_sessions(self, account: str, *, keeps: str | None = None) -> None:
         with self._lock:

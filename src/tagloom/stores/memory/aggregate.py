@@ -2,12 +2,13 @@
 
 from typing import NamedTuple
 
-from tagloom import problems
+from tagloom.base.problems import Problem
 from tagloom.ports.population import Part, Request
 from tagloom.stores.memory.state import State
 from tagloom.words import rejections, tags
 from tagloom.words.expiry import Said, end_of
 from tagloom.words.model import Person, Rejected
+from tagloom.words.problems import FAULTS_OF_A_TEXT
 from tagloom.words.tags import TagPath, is_at_or_below
 
 
@@ -51,7 +52,7 @@ class Batch:
         self._request = request
         self._is_closed = is_closed
         self.under = state.resolve(tags.parse_tag(request.under)) if request.under is not None else None
-        self._understood: dict[str, TagPath | problems.Problem] = {}
+        self._understood: dict[str, TagPath | Problem] = {}
         self._lowered: set[str] = set()
         self.aliases: dict[str, str] = {}
         self.rejected: list[Rejected] = []
@@ -86,15 +87,15 @@ class Batch:
                 self.rejected.append(rejections.rejected(number, *refused))
                 self.held.add(person)
 
-    def _accept(self, person: Person, wishes: list[Wish], end: Said) -> tuple[str, problems.Problem] | None:
+    def _accept(self, person: Person, wishes: list[Wish], end: Said) -> tuple[str, Problem] | None:
         """Adds a line to those accepted, or says which tag is wrong and why."""
         meant = [(wish, self._understand(wish.text)) for wish in wishes]
         adds, removes = set(self.adds.get(person, ())), set(self.removes.get(person, ()))
         for wish, path in meant:
-            if isinstance(path, problems.Problem):
+            if isinstance(path, Problem):
                 return wish.text, path
         for wish, path in meant:
-            assert not isinstance(path, problems.Problem)
+            assert not isinstance(path, Problem)
             if path in (adds if wish.is_removal else removes):
                 return path, rejections.added_and_removed(path)
             for branch in () if wish.is_removal else self._state.exclusive_branches(path):
@@ -105,17 +106,17 @@ class Batch:
         self.accepted += 1
         self.adds[person], self.removes[person] = adds, removes
         for wish, path in meant:
-            if not wish.is_removal and not isinstance(path, problems.Problem):
+            if not wish.is_removal and not isinstance(path, Problem):
                 self.ends[person, path] = end
         if self._request.mode != "remove" and not (wishes and all(wish.is_removal for wish in wishes)):
             self.creating.add(person)
         return None
 
-    def _understand(self, text: str) -> TagPath | problems.Problem:
+    def _understand(self, text: str) -> TagPath | Problem:
         if text not in self._understood:
             try:
                 self._understood[text] = self._path(text)
-            except problems.FAULTS_OF_A_TEXT as problem:
+            except FAULTS_OF_A_TEXT as problem:
                 self._understood[text] = problem
         return self._understood[text]
 

@@ -5,27 +5,32 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
+from tagloom.ports import limits as ports_limits
+from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound, UndoConflict
 from tagloom.stores.memory.state import Effect, Entry, Number, Record, State, Tagging
+from tagloom.words import limits as words_limits
 from tagloom.words import rejections, tags
 from tagloom.words.expiry import Moment
 from tagloom.words.model import Ordinal, TribeMode, Version
+from tagloom.words.problems import TagIsAlias
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Name = TypeVar("Name", Number, TagPath)
 Form = TypeVar("Form", Entry, TagPath)
 
 
-def not_found(state: State, tag: TagPath) -> problems.Problem:
+def not_found(state: State, tag: TagPath) -> Problem:
     """The problem of a tag that is not there: it was renamed, or never was, with what looks like it."""
     now = state.resolve(tag)
     if now != tag:
-        return problems.TagIsAlias(f"'{tag}' was renamed; it is '{now}' now.", value=tag, suggestion=now)
+        return TagIsAlias(f"'{tag}' was renamed; it is '{now}' now.", value=tag, suggestion=now)
     near = tags.nearest(tag, state.live_paths())
     remedy = f" Did you mean '{near[0]}'?" if near else ""
-    return problems.TagNotFound(
-        f"There is no tag '{tags.printable(tag)}' here.{remedy}",
-        value=tags.printable(tag),
+    return TagNotFound(
+        f"There is no tag '{printable(tag)}' here.{remedy}",
+        value=printable(tag),
         nearest=near,
         suggestion=near[0] if near else None,
     )
@@ -42,10 +47,10 @@ def new_paths(state: State, tag: TagPath, to: TagPath) -> dict[Number, TagPath]:
     state.refuse_owned(tag)
     state.refuse_owned(to)
     if is_at_or_below(to, tag):
-        raise problems.TagMoveInvalid(f"'{to}' is '{tag}' itself, or lies below it.", value=to)
+        raise TagMoveInvalid(f"'{to}' is '{tag}' itself, or lies below it.", value=to)
     for path in sorted(paths.values()):
-        if path.count("/") >= limits.LEVELS_PER_TAG_MAX:
-            raise problems.TagMoveInvalid(f"'{path}' would have more than three levels.", value=path)
+        if path.count("/") >= words_limits.LEVELS_PER_TAG_MAX:
+            raise TagMoveInvalid(f"'{path}' would have more than three levels.", value=path)
     return paths
 
 
@@ -54,10 +59,10 @@ def moved(state: State, tag: TagPath, to: TagPath) -> State:
     paths = new_paths(state, tag, to)
     for branch in tags.branches_above(to):
         if branch in state.aliases:
-            raise problems.TagMoveInvalid(f"'{branch}' is an alias; drop it first.", value=to)
+            raise TagMoveInvalid(f"'{branch}' is an alias; drop it first.", value=to)
     others = {entry.path for number, entry in state.entries.items() if entry.is_live and number not in paths}
     for path in sorted(others.intersection(paths.values())):
-        raise problems.TagExists(f"There is a tag '{path}' already; merge the two instead.", value=path)
+        raise TagExists(f"There is a tag '{path}' already; merge the two instead.", value=path)
     draft = state.copy()
     for number, path in paths.items():
         draft.entries[number] = msgspec.structs.replace(state.entries[number], path=path)
@@ -114,7 +119,7 @@ def swept(state: State, moment: Moment) -> State:
     ends = [(at, state.entries[n].path, True, n) for at, n in {(at, n) for (_, n), at in state.ends.items()}]
     draft = state.copy()
     due = sorted(each for each in (*tags, *ends) if each[0] <= moment)
-    for at, path, is_end, number in due[: limits.ENDS_PER_SWEEP_MAX]:
+    for at, path, is_end, number in due[: ports_limits.ENDS_PER_SWEEP_MAX]:
         if not is_end:
             draft.entries[number] = msgspec.structs.replace(state.entries[number], expires_at=0)
         gone = {number} if is_end else set(state.live_numbers(path))
@@ -170,7 +175,7 @@ def undone(
     wanted = frozenset(versions)
     for record in history:
         if record.version in wanted and record.is_final:
-            raise problems.UndoConflict(f"Version {record.version} erased a person, which is for good.")
+            raise UndoConflict(f"Version {record.version} erased a person, which is for good.")
     entries = _composed([(r.version in wanted, r.effect.entries) for r in history], dict(state.entries))
     entries = _without_swept_ends(entries, [r for r in history if r.version in wanted])
     aliases = _composed([(r.version in wanted, r.effect.aliases) for r in history], dict(state.aliases))
@@ -227,8 +232,8 @@ def undone(
     draft.forget_ends()
     wrong = draft.contradiction()
     if wrong:
-        raise problems.UndoConflict(f"This cannot be undone: {wrong}.")
-    return draft, left_alone, tuple(sorted(touched_by)[: limits.VERSIONS_NAMED_MAX])
+        raise UndoConflict(f"This cannot be undone: {wrong}.")
+    return draft, left_alone, tuple(sorted(touched_by)[: ports_limits.VERSIONS_NAMED_MAX])
 
 
 def _spare_several(draft: State, before: State, born: Mapping[Number, Entry]) -> int:
@@ -249,9 +254,7 @@ def _spare_several(draft: State, before: State, born: Mapping[Number, Entry]) ->
                 draft.bears[ordinal] = numbers - given
                 spared += len(given)
         if several := draft.people_with_several(inside):
-            raise problems.UndoConflict(
-                f"This cannot be undone: {rejections.several_of_branch(branch, several).detail}"
-            )
+            raise UndoConflict(f"This cannot be undone: {rejections.several_of_branch(branch, several).detail}")
     return spared
 
 
@@ -316,9 +319,9 @@ def _composed(
     for is_undone, effect in effects:
         for name, (before, after) in effect.items() if is_undone else ():
             if name in chains and chains[name][-1] != before:
-                raise problems.UndoConflict(f"'{name}' was changed by others.")
+                raise UndoConflict(f"'{name}' was changed by others.")
             chains.setdefault(name, [before]).append(after)
     for name, chain in chains.items():
         if now.get(name) != chain[-1]:
-            raise problems.UndoConflict(f"'{name}' was changed since.")
+            raise UndoConflict(f"'{name}' was changed since.")
     return {name: chain for name, chain in chains.items() if chain[0] != chain[-1]}

@@ -4,8 +4,16 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from tagloom import limits, problems
+from tagloom.ports import limits
 from tagloom.ports.imports import APPLIED, Import, ImportCount, ImportState, KeptMapping
+from tagloom.ports.problems import (
+    ImportChanged,
+    ImportNotFound,
+    MappingChanged,
+    MappingNotFound,
+    SpaceNotFound,
+    TooManyMappings,
+)
 from tagloom.stores.memory.accounts import MemoryRoster
 from tagloom.words.model import Environment
 
@@ -26,13 +34,13 @@ class MemoryImportBook(MemoryRoster):
         with self._lock:
             self.get_environment(run.space, run.environment)
             if run.id in self._imports:
-                raise problems.ImportChanged("There is an import of this id already.")
+                raise ImportChanged("There is an import of this id already.")
             self._imports[run.id] = replace(run, revision=0)
 
     def get_import(self, id: str) -> Import:
         with self._lock:
             if id not in self._imports:
-                raise problems.ImportNotFound("There is no such import.", value=id[:64])
+                raise ImportNotFound("There is no such import.", value=id[:64])
             return self._imports[id]
 
     def list_imports(
@@ -56,7 +64,7 @@ class MemoryImportBook(MemoryRoster):
     def put_import(self, run: Import) -> Import:
         with self._lock:
             if self.get_import(run.id).revision != run.revision:
-                raise problems.ImportChanged("The import was changed at the same moment; look at it again.")
+                raise ImportChanged("The import was changed at the same moment; look at it again.")
             self._imports[run.id] = replace(run, revision=run.revision + 1)
             self._leases.pop(run.id, None)
             return self._imports[run.id]
@@ -96,21 +104,21 @@ class MemoryImportBook(MemoryRoster):
     def put_mapping(self, space: str, kept: KeptMapping) -> None:
         with self._lock:
             if space not in self._spaces:
-                raise problems.SpaceNotFound(f"There is no space '{space}'.", value=space)
+                raise SpaceNotFound(f"There is no space '{space}'.", value=space)
             versions = self._mappings.get((space, kept.name), [])
             if not versions and len(self.list_mappings(space)) >= limits.MAPPINGS_PER_SPACE_MAX:
-                raise problems.TooManyMappings(f"A space keeps {limits.MAPPINGS_PER_SPACE_MAX} mappings.")
+                raise TooManyMappings(f"A space keeps {limits.MAPPINGS_PER_SPACE_MAX} mappings.")
             if kept.version != len(versions) + 1:
-                raise problems.MappingChanged(f"The mapping is at version {len(versions)}.", version=len(versions))
+                raise MappingChanged(f"The mapping is at version {len(versions)}.", version=len(versions))
             if kept.version > limits.VERSIONS_PER_MAPPING_MAX:
-                raise problems.TooManyMappings(f"A mapping has {limits.VERSIONS_PER_MAPPING_MAX} versions at most.")
+                raise TooManyMappings(f"A mapping has {limits.VERSIONS_PER_MAPPING_MAX} versions at most.")
             self._mappings[space, kept.name] = [*versions, kept]
 
     def get_mapping(self, space: str, name: str, *, version: int | None = None) -> KeptMapping:
         with self._lock:
             versions = self._mappings.get((space, name), [])
             if not versions or not 1 <= (version or 1) <= len(versions):
-                raise problems.MappingNotFound("There is no such mapping here.", value=name[:64])
+                raise MappingNotFound("There is no such mapping here.", value=name[:64])
             return versions[-1 if version is None else version - 1]
 
     def list_mappings(self, space: str) -> tuple[KeptMapping, ...]:

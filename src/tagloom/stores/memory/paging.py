@@ -5,8 +5,9 @@ import binascii
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from tagloom import limits, problems
-from tagloom.words import tags
+from tagloom.base.text import printable
+from tagloom.ports import limits
+from tagloom.ports.problems import CursorInvalid
 
 Item = TypeVar("Item")
 
@@ -28,5 +29,5 @@ def read_cursor(list_name: str, cursor: str) -> str:
         text = ""
     name, _, last = text.partition(":")
     if name != list_name or not last or (list_name == "people" and not last.isdecimal()):
-        raise problems.CursorInvalid("The cursor is not one that this list gave.", value=tags.printable(cursor))
+        raise CursorInvalid("The cursor is not one that this list gave.", value=printable(cursor))
     return last

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar, Unpack
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.ports import limits
 from tagloom.ports.population import (
     Apply,
     DropTag,
@@ -23,6 +23,15 @@ from tagloom.ports.population import (
     UndoAll,
     Write,
 )
+from tagloom.ports.problems import (
+    ChangeNotFound,
+    IdempotencyKeyReused,
+    ImportSealed,
+    PersonNotFound,
+    PlanOutdated,
+    StepTaken,
+    TooManyTags,
+)
 from tagloom.stores.memory.aggregate import Batch
 from tagloom.stores.memory.drafts import dropped, merged, moved, not_found, swept, tribe_tagged, undone
 from tagloom.stores.memory.preview import foreseen
@@ -31,6 +40,7 @@ from tagloom.stores.memory.state import Effect, Record, State, difference, forgo
 from tagloom.words import rejections, tags
 from tagloom.words.expiry import end_of, moment_now
 from tagloom.words.model import Done, Foreseen, Freed, Horizon, Origin, Person, Receipt, Rejected, TagFields, Version
+from tagloom.words.problems import MirrorEmpty
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
 
@@ -86,7 +96,7 @@ class MemoryPopulation(Answers):
     ) -> Committed:
         effect = difference(self._state, draft)
         if len(draft.live_paths()) > limits.TAGS_PER_ENVIRONMENT_MAX:
-            raise problems.TooManyTags(
+            raise TooManyTags(
                 f"At most {limits.TAGS_PER_ENVIRONMENT_MAX} tags are allowed.",
                 tags_max=limits.TAGS_PER_ENVIRONMENT_MAX,
             )
@@ -134,12 +144,12 @@ class MemoryPopulation(Answers):
                 if committed is not None:
                     return committed
             if request.only_at is not None and request.only_at != self._state.version:
-                raise problems.PlanOutdated(
+                raise PlanOutdated(
                     f"The plan is of version {request.only_at}, and the newest is {self._state.version}.",
                     version=self._state.version,
                 )
             if request.mode == "mirror" and not batch.accepted and not request.allow_empty:
-                raise problems.MirrorEmpty("No line of the mirror was accepted; say allow_empty if that is meant.")
+                raise MirrorEmpty("No line of the mirror was accepted; say allow_empty if that is meant.")
             if request.mode == "mirror" and batch.unknown_lines and not request.allow_unreadable:
                 raise rejections.mirror_unreadable(len(batch.unknown_lines), min(batch.unknown_lines), request.under)
             done = self._commit(
@@ -165,13 +175,13 @@ class MemoryPopulation(Answers):
     def _find_step(self, step: Step, through: int) -> Receipt | None:
         """The receipt of the step, when it was committed. Raises: ImportSealed, StepTaken."""
         if step.run in self._sealed:
-            raise problems.ImportSealed("The import was cancelled; nothing more of it is applied.")
+            raise ImportSealed("The import was cancelled; nothing more of it is applied.")
         steps = self.steps(step.run)
         for done in steps:
             if (done.number, done.through) == (step.number, through):
                 return done.receipt
         if step.number != len(steps) + 1:
-            raise problems.StepTaken(
+            raise StepTaken(
                 f"{len(steps)} steps of the import are committed; this one is not the next.", steps=len(steps)
             )
         return None
@@ -198,7 +208,7 @@ class MemoryPopulation(Answers):
         if self._now() - at > timedelta(days=limits.IDEMPOTENCY_DAYS):
             return None
         if fingerprint != request.fingerprint:
-            raise problems.IdempotencyKeyReused(
+            raise IdempotencyKeyReused(
                 f"The idempotency key '{request.idempotency_key}' was used with another request."
             )
         return receipt
@@ -246,7 +256,7 @@ class MemoryPopulation(Answers):
     def erase_person(self, person: Person, origin: Origin) -> Receipt:
         with self._lock:
             if not self._state.is_known(person):
-                raise problems.PersonNotFound(f"There is no such {person.kind} here.")
+                raise PersonNotFound(f"There is no such {person.kind} here.")
             draft = self._state.copy()
             ordinal = draft.ordinals.pop(person)
             del draft.people[ordinal], draft.bears[ordinal]
@@ -358,7 +368,7 @@ class MemoryPopulation(Answers):
     def raise_horizon(self, version: Version) -> bool:
         with self._lock:
             if not 0 <= version <= self._state.version:
-                raise problems.ChangeNotFound(f"There is no version {version} here.", version=version)
+                raise ChangeNotFound(f"There is no version {version} here.", version=version)
             if version <= self._horizon:
                 return False
             self._horizon = version

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from tagloom import limits
+from tagloom.ports import limits
 from tagloom.stores.memory.state import State, difference
 from tagloom.words.model import Foreseen, Receipt, TagEffect, TribeEffect
 from tagloom.words.rules import Definition

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
-from tagloom import problems
 from tagloom.ports.population import Page
+from tagloom.ports.problems import ChangeNotFound, TagNotFound
 from tagloom.stores.memory.drafts import not_found
 from tagloom.stores.memory.paging import chunks_of, cursor_of, read_cursor
 from tagloom.stores.memory.state import Entry, Number, Record, State, Tagging, seen_today
@@ -75,7 +75,7 @@ class Answers:
         if version is None:
             return now
         if not 0 <= version <= now.version:
-            raise problems.ChangeNotFound(f"There is no version {version} here.", version=version)
+            raise ChangeNotFound(f"There is no version {version} here.", version=version)
         if version < self._horizon:
             raise self._too_old(version)
         return seen_today(self._states[version], now)
@@ -147,7 +147,7 @@ class Answers:
             named = state.name_today(tag)
             ever = seen_today(now, now)
             if not any(is_at_or_below(entry.path, named) for entry in ever.entries.values()):
-                raise problems.TagNotFound(f"No tag was ever called '{named}' here.", value=named)
+                raise TagNotFound(f"No tag was ever called '{named}' here.", value=named)
         return state.version, chunks_of(self._named(state.bearers(named, match)))
 
     def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
@@ -342,7 +342,7 @@ class Answers:
 
     def _get_record(self, version: Version) -> Record:
         if not 1 <= version <= len(self._history):
-            raise problems.ChangeNotFound(f"There is no version {version} here.", version=version)
+            raise ChangeNotFound(f"There is no version {version} here.", version=version)
         return self._history[version - 1]
 
     def _change(

@@ -6,10 +6,10 @@ from typing import TypeAlias
 
 import msgspec
 
-from tagloom import problems
 from tagloom.words import rejections, tags
 from tagloom.words.expiry import Moment
 from tagloom.words.model import Kind, Match, Ordinal, Origin, Person, Version
+from tagloom.words.problems import TagProblem
 from tagloom.words.rules import Definition, Facts, is_member, resolved
 from tagloom.words.tags import TagPath, is_at_or_below
 
@@ -214,7 +214,7 @@ class State:
         """What a path stands for today; itself, when a renamed branch above it would lead too deep."""
         try:
             return self.words.resolve(path)
-        except problems.TagProblem:
+        except TagProblem:
             return path
 
     def today(self, tribe: Definition) -> Definition:

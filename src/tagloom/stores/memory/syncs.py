@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.ports import limits
+from tagloom.ports.problems import SyncChanged, SyncExists, SyncNotFound, TooManySyncs
 from tagloom.ports.syncs import Due, OpenRun
 from tagloom.stores.memory.accounts import MemoryRoster
 from tagloom.words.model import Event
@@ -31,15 +32,15 @@ class MemorySyncBook(MemoryRoster):
     def get_sync(self, environment: int, sync: str) -> Sync:
         with self._lock:
             if (environment, sync) not in self._syncs:
-                raise problems.SyncNotFound(f"There is no sync '{sync}'.", value=sync)
+                raise SyncNotFound(f"There is no sync '{sync}'.", value=sync)
             return self._syncs[environment, sync]
 
     def add_sync(self, environment: int, sync: Sync, events: Sequence[Event] = ()) -> None:
         with self._lock:
             if len(self.list_syncs(environment)) >= limits.SYNCS_PER_ENVIRONMENT_MAX:
-                raise problems.TooManySyncs("Too many syncs.", syncs_max=limits.SYNCS_PER_ENVIRONMENT_MAX)
+                raise TooManySyncs("Too many syncs.", syncs_max=limits.SYNCS_PER_ENVIRONMENT_MAX)
             if (environment, sync.id) in self._syncs:
-                raise problems.SyncExists(f"There is a sync '{sync.id}' already.", value=sync.id)
+                raise SyncExists(f"There is a sync '{sync.id}' already.", value=sync.id)
             self._syncs[environment, sync.id] = sync
             self._tell(events)
 
@@ -47,7 +48,7 @@ class MemorySyncBook(MemoryRoster):
         with self._lock:
             stored = self.get_sync(environment, sync.id)
             if stored.revision != revision:
-                raise problems.SyncChanged(f"The sync '{sync.id}' was changed since revision {revision}.")
+                raise SyncChanged(f"The sync '{sync.id}' was changed since revision {revision}.")
             self._syncs[environment, sync.id] = msgspec.structs.replace(sync, cursor=stored.cursor)
             self._tell(events)
 

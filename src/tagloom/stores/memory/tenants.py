@@ -4,7 +4,19 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tagloom import limits, problems
+from tagloom.base.text import printable
+from tagloom.ports import limits
+from tagloom.ports.problems import (
+    EnvironmentNotFound,
+    OrganizationNotFound,
+    SpaceExists,
+    SpaceNotFound,
+    TokenNotFound,
+    TooManyTribes,
+    TribeChanged,
+    TribeExists,
+    TribeNotFound,
+)
 from tagloom.stores.memory.imports import MemoryImportBook
 from tagloom.stores.memory.syncs import MemorySyncBook
 from tagloom.words.model import (
@@ -19,7 +31,6 @@ from tagloom.words.model import (
     Tribe,
     TribeChange,
 )
-from tagloom.words.tags import printable
 
 
 class MemoryControl(MemoryImportBook, MemorySyncBook):
@@ -46,11 +57,11 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
     def put_space(self, space: Space, events: Sequence[Event] = ()) -> None:
         with self._lock:
             if space.organization not in self._organizations:
-                raise problems.OrganizationNotFound(
+                raise OrganizationNotFound(
                     f"There is no organization '{printable(space.organization)}'.", value=printable(space.organization)
                 )
             if space.id in self._spaces:
-                raise problems.SpaceExists(f"There is a space '{space.id}' already.", value=space.id)
+                raise SpaceExists(f"There is a space '{space.id}' already.", value=space.id)
             self._create_space(space)
             self._tell(events)
 
@@ -76,7 +87,7 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
     def get_space(self, space: str) -> Space:
         with self._lock:
             if space not in self._spaces:
-                raise problems.SpaceNotFound(f"There is no space '{printable(space)}'.", value=printable(space))
+                raise SpaceNotFound(f"There is no space '{printable(space)}'.", value=printable(space))
             return self._spaces[space]
 
     def list_environments(self, space: str) -> tuple[Environment, ...]:
@@ -88,7 +99,7 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
         with self._lock:
             self.get_space(space)
             if (space, name) not in self._environments:
-                raise problems.EnvironmentNotFound(
+                raise EnvironmentNotFound(
                     f"The space '{space}' has no environment '{printable(name)}'.", value=printable(name)
                 )
             return self._environments[space, name]
@@ -141,7 +152,7 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
                     del self._tokens[secret_hash]
                     self._tell(events)
                     return
-            raise problems.TokenNotFound(f"There is no token '{printable(token)}'.", value=printable(token))
+            raise TokenNotFound(f"There is no token '{printable(token)}'.", value=printable(token))
 
     # Tribes.
 
@@ -152,7 +163,7 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
     def get_tribe(self, space: str, tribe: str) -> Tribe:
         with self._lock:
             if (space, tribe) not in self._tribes:
-                raise problems.TribeNotFound(f"There is no tribe '{printable(tribe)}'.", value=printable(tribe))
+                raise TribeNotFound(f"There is no tribe '{printable(tribe)}'.", value=printable(tribe))
             return self._tribes[space, tribe]
 
     def add_tribe(self, space: str, tribe: Tribe, origin: Origin, at: str) -> None:
@@ -160,9 +171,9 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
             self.get_space(space)
             present = self.list_tribes(space)
             if (space, tribe.id) in self._tribes:
-                raise problems.TribeExists(f"There is a tribe '{tribe.id}' already.", value=tribe.id)
+                raise TribeExists(f"There is a tribe '{tribe.id}' already.", value=tribe.id)
             if len(present) >= limits.TRIBES_PER_SPACE_MAX:
-                raise problems.TooManyTribes(
+                raise TooManyTribes(
                     f"The space holds {limits.TRIBES_PER_SPACE_MAX} tribes already.",
                     tribes_max=limits.TRIBES_PER_SPACE_MAX,
                 )
@@ -212,7 +223,7 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
 
     def _check_revision(self, stored: Tribe, revision: int) -> None:
         if stored.revision != revision:
-            raise problems.TribeChanged(
+            raise TribeChanged(
                 f"The tribe '{stored.id}' is at revision {stored.revision}, not {revision}.", revision=stored.revision
             )
 

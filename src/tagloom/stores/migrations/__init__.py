@@ -4,7 +4,7 @@ from pathlib import Path
 
 import sqlalchemy as sql
 
-from tagloom import problems
+from tagloom.ports.problems import SchemaChanged, StoreUnavailable
 
 SCHEMA_QUERY = "SELECT version_num FROM alembic_version"
 
@@ -21,7 +21,7 @@ def check_schema(revision: str, known: str) -> None:
         SchemaChanged: it is not the `known` one. A release writes what its own tables need, and knows no others.
     """
     if revision != known:
-        raise problems.SchemaChanged(
+        raise SchemaChanged(
             f"Another release brought the database to schema {revision}; this process writes schema {known} only.",
             retry_after=1,
         )
@@ -44,6 +44,6 @@ def upgrade(connection: sql.Connection, revision: str = "head") -> None:
     try:
         command.upgrade(config, revision)
     except CommandError as error:
-        raise problems.StoreUnavailable(
+        raise StoreUnavailable(
             f"The database was made by another release of Tagloom, whose schema this one does not know: {error}."
         ) from error

@@ -13,9 +13,11 @@ import sqlalchemy as sql
 from psycopg.pq import TransactionStatus
 from sqlalchemy import event
 
-from tagloom import limits, problems
 from tagloom.base.counters import Times
+from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.engine.storage import Snapshot, Stamp, State, Transaction, Undone
+from tagloom.ports import limits
+from tagloom.ports.problems import InstallationMissing, SchemaChanged, StoreUnavailable
 from tagloom.stores.migrations import SCHEMA_QUERY, check_schema, newest_schema, upgrade
 from tagloom.stores.postgres.cluster import Cluster
 from tagloom.stores.postgres.connections import Connection, Connections, Wire, connect_deaf, is_undone, unavailable
@@ -68,8 +70,8 @@ class PostgresDatabase:
             is_spread = self._migrate(create, distribute)
         except sql.exc.DBAPIError as error:
             self.engine.dispose()
-            raise problems.StoreUnavailable(f"PostgreSQL says: {_first_line(error.orig)}", retry_after=1) from error
-        except problems.Problem:
+            raise StoreUnavailable(f"PostgreSQL says: {_first_line(error.orig)}", retry_after=1) from error
+        except Problem:
             self.engine.dispose()
             raise
         self.cluster = Cluster(url) if is_spread else None
@@ -85,17 +87,15 @@ class PostgresDatabase:
         with self.engine.begin() as connection:
             version: int = connection.exec_driver_sql("SELECT current_setting('server_version_num')::int").scalar_one()
             if version < _SERVER_VERSION_MIN:
-                raise problems.StoreUnavailable(f"PostgreSQL 15 or later is needed; this is {version // 10_000}.")
+                raise StoreUnavailable(f"PostgreSQL 15 or later is needed; this is {version // 10_000}.")
             is_there = connection.exec_driver_sql("SELECT to_regclass('alembic_version') IS NOT NULL").scalar_one()
             if not is_there and not create:
-                raise problems.InstallationMissing(
-                    "There is no installation in this database. Create one with: tagloom init"
-                )
+                raise InstallationMissing("There is no installation in this database. Create one with: tagloom init")
             is_spread = is_there and is_distributed(connection)
             if distribute and not is_spread:
                 check_cluster(connection)
             if is_there and distribute and not is_spread:
-                raise problems.ParameterInvalid(
+                raise ParameterInvalid(
                     "The installation in this database is not distributed, and other processes may be at work on it. "
                     "Create a distributed one in another database, and bring this one there with: tagloom copy"
                 )
@@ -144,7 +144,7 @@ class PostgresDatabase:
                 check_schema(connection.exec_driver_sql(SCHEMA_QUERY).scalar_one(), self._schema)
         except (sql.exc.DBAPIError, sql.exc.TimeoutError) as error:
             said = _first_line(getattr(error, "orig", error))
-            raise problems.StoreUnavailable(f"PostgreSQL says: {said}", retry_after=1) from error
+            raise StoreUnavailable(f"PostgreSQL says: {said}", retry_after=1) from error
 
     def _is_away(self) -> bool:
         return self._is_open and self.stamps.is_away
@@ -195,7 +195,7 @@ class PostgresDatabase:
             except psycopg.Error as error:
                 if is_committing:
                     connection.close()
-                    raise problems.StoreUnavailable(
+                    raise StoreUnavailable(
                         "A commit was not confirmed: what was written may be there, or not. Ask again with the same "
                         "idempotency key.",
                         retry_after=1,
@@ -343,12 +343,12 @@ def open_engine(
 def _hold_schema(connection: sql.Connection) -> None:
     """Keeps the schema as it is until the transaction ends. Raises: SchemaChanged: it is being migrated."""
     if not connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock_shared({_MIGRATING})").scalar_one():
-        raise problems.SchemaChanged("The database is being migrated.", retry_after=1)
+        raise SchemaChanged("The database is being migrated.", retry_after=1)
 
 
 def _for_sqlalchemy(url: str, is_away: Callable[[], bool]) -> Connection:
     if is_away():
-        raise problems.StoreUnavailable("PostgreSQL is away.", retry_after=1)
+        raise StoreUnavailable("PostgreSQL is away.", retry_after=1)
     connection = connect_deaf(url)
     connection.autocommit = False
     return connection

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from tagloom import problems
+from tagloom.ports.problems import StoreCorrupt, StoreUnavailable
 from tagloom.stores.postgres.connections import Connection, Question, Wire, connect
 from tagloom.stores.postgres.distribution import PLACES_REACHED
 from tagloom.stores.postgres.reads import STATE_QUERY
@@ -127,7 +127,7 @@ class Cluster:
                 return found
             wire.later("ROLLBACK")
             if time.monotonic() - began > _AGREE_SECONDS:
-                raise problems.StoreUnavailable(
+                raise StoreUnavailable(
                     "The nodes of the cluster are not at one state: a commit waits for its recovery.", retry_after=1
                 )
             time.sleep(min(0.001 * 2**attempt, 0.05))
@@ -154,7 +154,7 @@ class Cluster:
             cursor = connection.execute(_LAYOUT, binary=True)
         if cursor.fetchone() != layout.generation:
             self._layout = None
-            raise problems.StoreUnavailable("Shards of the cluster were moved during a read.", retry_after=1)
+            raise StoreUnavailable("Shards of the cluster were moved during a read.", retry_after=1)
 
     def begin_writing(self, wire: Wire, lock_seconds: int) -> None:
         """Settings of a transaction that writes, behind its BEGIN."""
@@ -179,7 +179,7 @@ class Cluster:
             theirs = wire.ask_all(layout.questions(environment))
         marks = [answer[1:] for rows in theirs for answer in rows]
         if marks != [ours] * layout.answers:
-            raise problems.StoreCorrupt(
+            raise StoreCorrupt(
                 "A node of the cluster does not hold the newest commit of this environment, which it had confirmed. "
                 "Nothing is written until all nodes are restored to one moment."
             )
@@ -210,7 +210,7 @@ class Cluster:
                 return
             connection.rollback()
             if time.monotonic() - began > _AGREE_SECONDS:
-                raise problems.StoreUnavailable("The nodes of the cluster are not at one state.", retry_after=1)
+                raise StoreUnavailable("The nodes of the cluster are not at one state.", retry_after=1)
             time.sleep(0.005)
 
     def _read_layout(self, wire: Wire) -> Layout:
@@ -227,7 +227,7 @@ class Cluster:
             if some:
                 places.append((reach, some))
         if wanted:
-            raise problems.StoreUnavailable(f"No row reaches the nodes of the groups {sorted(wanted)}.")
+            raise StoreUnavailable(f"No row reaches the nodes of the groups {sorted(wanted)}.")
         self._layout = Layout(generation[0], tuple(places))
         return self._layout
 

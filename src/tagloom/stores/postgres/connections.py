@@ -11,8 +11,8 @@ from psycopg.abc import RV, PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
-from tagloom import problems
 from tagloom.base.counters import Pooled
+from tagloom.ports.problems import StoreUnavailable
 
 CONNECTIONS_MAX = 16  # Each environment that is asked holds one, the writer one; further ones wait their turn.
 _IDLE_MAX = 8  # What lies about for the next moment of load; the rest is given back to the server.
@@ -73,10 +73,10 @@ def is_undone(error: psycopg.Error, connection: Connection) -> bool:
     return connection.closed or error.sqlstate in _UNDOING
 
 
-def unavailable(error: psycopg.Error) -> problems.StoreUnavailable:
+def unavailable(error: psycopg.Error) -> StoreUnavailable:
     """The problem that a driver's error is for callers."""
     said = str(error).strip().splitlines() or [type(error).__name__]
-    return problems.StoreUnavailable(f"PostgreSQL says: {said[0]}", retry_after=1)
+    return StoreUnavailable(f"PostgreSQL says: {said[0]}", retry_after=1)
 
 
 class Connections:
@@ -103,7 +103,7 @@ class Connections:
         """
         began = time.monotonic()
         if not self._places.acquire(timeout=_WAIT_SECONDS):
-            raise problems.StoreUnavailable(f"All {CONNECTIONS_MAX} connections are in use.", retry_after=1)
+            raise StoreUnavailable(f"All {CONNECTIONS_MAX} connections are in use.", retry_after=1)
         waited = time.monotonic() - began
         connection: Connection | None = None
         try:

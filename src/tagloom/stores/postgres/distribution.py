@@ -2,7 +2,7 @@
 
 import sqlalchemy as sql
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
 
 # The first release whose nodes begin their part of a transaction as it began on the coordinator.
 _RELEASE_MIN = (11, 2)
@@ -40,19 +40,19 @@ def check_cluster(connection: sql.Connection) -> None:
     """Raises: ParameterInvalid: the database is not the coordinator of a cluster that an installation may go to."""
     found = connection.exec_driver_sql("SELECT extversion FROM pg_extension WHERE extname='citus'").scalar()
     if found is None:
-        raise problems.ParameterInvalid(
+        raise ParameterInvalid(
             "--distributed needs Citus, which this database has not: CREATE EXTENSION citus, here and on each node."
         )
     if tuple(map(int, found.split("-")[0].split("."))) < _RELEASE_MIN:
-        raise problems.ParameterInvalid(f"Citus 11.2 or later is needed; this is {found}.")
+        raise ParameterInvalid(f"Citus 11.2 or later is needed; this is {found}.")
     if connection.exec_driver_sql("SELECT groupid FROM pg_dist_local_group").scalar_one() != 0:
-        raise problems.ParameterInvalid("This database is a node of a cluster; name its coordinator's.")
+        raise ParameterInvalid("This database is a node of a cluster; name its coordinator's.")
     is_added, nodes = connection.exec_driver_sql(
         "SELECT count(*) FILTER (WHERE groupid=0), count(*) FILTER (WHERE isactive AND shouldhaveshards) "
         "FROM pg_dist_node WHERE noderole='primary'"
     ).one()
     if not is_added or not nodes:
-        raise problems.ParameterInvalid(
+        raise ParameterInvalid(
             "The cluster has no nodes yet: SELECT citus_set_coordinator_host(…), and SELECT citus_add_node(…) for each."
         )
 

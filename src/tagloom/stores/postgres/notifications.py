@@ -7,9 +7,9 @@ import uuid
 import psycopg
 import structlog
 
-from tagloom import problems
 from tagloom.base.counters import Following, Times
 from tagloom.engine.storage import Stamp
+from tagloom.ports.problems import StoreUnavailable
 from tagloom.stores.postgres.connections import Connection, Connections, connect, unavailable
 
 log = structlog.get_logger("tagloom.stores")
@@ -60,7 +60,7 @@ class Stamps:
             return found
         known = self._known.get(environment)
         if self.is_away:
-            raise problems.StoreUnavailable("PostgreSQL is away.", retry_after=1)
+            raise StoreUnavailable("PostgreSQL is away.", retry_after=1)
         if known is None:
             self._known.setdefault(environment, Stamp(-1, -1, -1))
         with self._connections.one(_LOOK_SECONDS_MAX) as connection:

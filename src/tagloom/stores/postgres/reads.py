@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tagloom import problems
 from tagloom.engine.storage import (
     BatchRecord,
     ChunkChange,
@@ -22,6 +21,7 @@ from tagloom.engine.storage import (
     Touched,
     place_numbers,
 )
+from tagloom.ports.problems import EnvironmentNotFound
 from tagloom.stores.postgres.compaction import CompactingReads
 from tagloom.stores.postgres.connections import Wire
 from tagloom.stores.postgres.paging import ROWS_AT_FIRST, paged
@@ -51,7 +51,7 @@ class PostgresSnapshot(CompactingReads):
         self._environment = environment
         self._end_of_changes = first_change_id(environment + 1)
         if not found:
-            raise problems.EnvironmentNotFound(f"The store holds no environment {environment}.")
+            raise EnvironmentNotFound(f"The store holds no environment {environment}.")
         self._state = State._make(found[0])
 
     def state(self) -> State:

@@ -7,7 +7,18 @@ import msgspec
 import sqlalchemy as sql
 from sqlalchemy import exc
 
-from tagloom import limits, problems
+from tagloom.ports import limits
+from tagloom.ports.problems import (
+    EnvironmentNotFound,
+    OrganizationNotFound,
+    SpaceExists,
+    SpaceNotFound,
+    TokenNotFound,
+    TooManyTribes,
+    TribeChanged,
+    TribeExists,
+    TribeNotFound,
+)
 from tagloom.stores import schema
 from tagloom.stores.sql.accounts import SqlRoster
 from tagloom.stores.sql.imports import SqlImportBook
@@ -56,15 +67,15 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
                 insert_space(connection, space)
         except exc.IntegrityError as error:
             if any(each.id == space.organization for each in self.list_organizations()):
-                raise problems.SpaceExists(f"A space '{space.id}' exists already.", value=space.id) from error
-            raise problems.OrganizationNotFound(f"There is no organization '{space.organization}'.") from error
+                raise SpaceExists(f"A space '{space.id}' exists already.", value=space.id) from error
+            raise OrganizationNotFound(f"There is no organization '{space.organization}'.") from error
 
     def rename_space(self, space: str, name: str, events: Sequence[Event] = ()) -> None:
         """See the port."""
         table = schema.space
         with self._writing(events) as connection:
             if connection.execute(sql.update(table).where(table.c.id == space).values(name=name)).rowcount == 0:
-                raise problems.SpaceNotFound(f"There is no space '{space}'.", value=space)
+                raise SpaceNotFound(f"There is no space '{space}'.", value=space)
 
     def list_spaces(self, organization: str) -> tuple[Space, ...]:
         """See the port."""
@@ -81,7 +92,7 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
         table = schema.space
         found = self._run(sql.select(table.c.id, table.c.organization, table.c.name).where(table.c.id == space))
         if not found:
-            raise problems.SpaceNotFound(f"There is no space '{space}'.", value=space)
+            raise SpaceNotFound(f"There is no space '{space}'.", value=space)
         return Space(*found[0])
 
     def _environments(self, *conditions: Any) -> tuple[Environment, ...]:
@@ -109,7 +120,7 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
         found = self._environments(schema.environment.c.space == space, schema.environment.c.name == name)
         if not found:
             self.get_space(space)
-            raise problems.EnvironmentNotFound(
+            raise EnvironmentNotFound(
                 f"The space '{space}' has no environment '{name}'; it has {', '.join(ENVIRONMENT_NAMES)}.", value=name
             )
         return found[0]
@@ -194,7 +205,7 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
         dropping = sql.delete(table).where(table.c.organization == organization, table.c.id == token)
         with self._writing(events) as connection:
             if connection.execute(dropping).rowcount == 0:
-                raise problems.TokenNotFound(f"There is no token '{token}'.", value=token)
+                raise TokenNotFound(f"There is no token '{token}'.", value=token)
 
     def list_tribes(self, space: str) -> tuple[Tribe, ...]:
         """See the port."""
@@ -206,7 +217,7 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
         table = schema.tribe
         found = self._run(sql.select(table).where(table.c.space == space, table.c.id == tribe))
         if not found:
-            raise problems.TribeNotFound(f"There is no tribe '{tribe}'.", value=tribe)
+            raise TribeNotFound(f"There is no tribe '{tribe}'.", value=tribe)
         return _tribe(found[0])
 
     def add_tribe(self, space: str, tribe: Tribe, origin: Origin, at: str) -> None:
@@ -216,12 +227,12 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
         try:
             with self._writing() as connection:
                 if connection.execute(count).scalar_one() >= limits.TRIBES_PER_SPACE_MAX:
-                    raise problems.TooManyTribes(f"A space holds at most {limits.TRIBES_PER_SPACE_MAX} tribes.")
+                    raise TooManyTribes(f"A space holds at most {limits.TRIBES_PER_SPACE_MAX} tribes.")
                 connection.execute(sql.insert(table).values(space=space, **_columns(tribe)))
                 _note(connection, space, None, tribe, origin, at)
         except exc.IntegrityError as error:
             self.get_space(space)
-            raise problems.TribeExists(f"A tribe '{tribe.id}' exists already.", value=tribe.id) from error
+            raise TribeExists(f"A tribe '{tribe.id}' exists already.", value=tribe.id) from error
 
     def put_tribe(self, space: str, tribe: Tribe, origin: Origin, at: str, *, revision: int) -> None:
         """See the port."""
@@ -292,9 +303,9 @@ def _locked(connection: sql.Connection, space: str, tribe: str, revision: int | 
         sql.select(table).where(table.c.space == space, table.c.id == tribe).with_for_update()
     ).first()
     if found is None:
-        raise problems.TribeNotFound(f"There is no tribe '{tribe}'.", value=tribe)
+        raise TribeNotFound(f"There is no tribe '{tribe}'.", value=tribe)
     if revision is not None and found.revision != revision:
-        raise problems.TribeChanged(
+        raise TribeChanged(
             f"The tribe '{tribe}' was changed; its revision is {found.revision} now.", revision=found.revision
         )
     return _tribe(found)

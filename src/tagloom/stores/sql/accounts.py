@@ -11,7 +11,19 @@ import msgspec
 import sqlalchemy as sql
 from sqlalchemy import exc
 
-from tagloom import limits, problems
+from tagloom.ports import limits
+from tagloom.ports.problems import (
+    AccountExists,
+    InvitationNotFound,
+    LastAdministrator,
+    SetUpCodeWrong,
+    SetUpDone,
+    SpaceExists,
+    SpaceNotFound,
+    TeammateExists,
+    TeammateNotFound,
+    TooManyTeammates,
+)
 from tagloom.stores import schema
 from tagloom.stores.sql.sessions import SqlSignIn
 from tagloom.stores.sql.transactions import insert_space
@@ -66,7 +78,7 @@ class SqlRoster(SqlSignIn):
             used = connection.execute(sql.update(schema.set_up).where(code == code_hash).values(code_hash=None))
             _check_not_set_up(connection)
             if used.rowcount == 0:
-                raise problems.SetUpCodeWrong("This is not the set-up code that the server printed last.")
+                raise SetUpCodeWrong("This is not the set-up code that the server printed last.")
             for table, named in ((schema.organization, organization), (schema.space, space)):
                 connection.execute(sql.update(table).where(table.c.id == named.id).values(name=named.name))
             _insert_account(connection, account, password_hash)
@@ -166,7 +178,7 @@ class SqlRoster(SqlSignIn):
                 schema.space.c.id == space, schema.space.c.organization == organization
             )
             if connection.execute(there).first() is None:
-                raise problems.SpaceNotFound(f"There is no space '{space}'.", value=space)
+                raise SpaceNotFound(f"There is no space '{space}'.", value=space)
             connection.execute(
                 sql.delete(table).where(
                     table.c.organization == organization, table.c.account == account, table.c.space == space
@@ -215,7 +227,7 @@ class SqlRoster(SqlSignIn):
                 insert_space(connection, space)
                 _insert_membership(connection, membership)
         except exc.IntegrityError as error:
-            raise problems.SpaceExists(
+            raise SpaceExists(
                 f"The organization '{organization.id}' or the space '{space.id}' exists already.", value=space.id
             ) from error
 
@@ -231,7 +243,7 @@ class SqlRoster(SqlSignIn):
             there = sql.select(members.c.account).select_from(joined)
             own = members.c.organization == invitation.organization
             if connection.execute(there.where(own, accounts.c.email_key == key)).first() is not None:
-                raise problems.TeammateExists(f"'{invitation.email}' is a teammate already.", value=invitation.email)
+                raise TeammateExists(f"'{invitation.email}' is a teammate already.", value=invitation.email)
             of_organization = table.c.organization == invitation.organization
             connection.execute(sql.delete(table).where(of_organization, table.c.email_key == key))
             many = sum(
@@ -239,7 +251,7 @@ class SqlRoster(SqlSignIn):
                 for each, condition in ((members, own), (table, of_organization))
             )
             if many >= limits.TEAMMATES_PER_ORGANIZATION_MAX:
-                raise problems.TooManyTeammates(
+                raise TooManyTeammates(
                     f"The organization has {limits.TEAMMATES_PER_ORGANIZATION_MAX} teammates and invitations.",
                     teammates_max=limits.TEAMMATES_PER_ORGANIZATION_MAX,
                 )
@@ -274,7 +286,7 @@ class SqlRoster(SqlSignIn):
         dropping = sql.delete(table).where(table.c.organization == organization, table.c.id == invitation)
         with self._writing(events) as connection:
             if connection.execute(dropping).rowcount == 0:
-                raise problems.InvitationNotFound("There is no such invitation.")
+                raise InvitationNotFound("There is no such invitation.")
 
     def accept_invitation(
         self,
@@ -290,7 +302,7 @@ class SqlRoster(SqlSignIn):
         with self._writing(events) as connection:
             accepted = connection.execute(accepting).first()
             if accepted is None:
-                raise problems.InvitationNotFound("The invitation was used, revoked, or has expired.")
+                raise InvitationNotFound("The invitation was used, revoked, or has expired.")
             _insert_account_unless_known(connection, account, password_hash)
             membership = Membership(
                 organization=accepted.organization,
@@ -303,9 +315,7 @@ class SqlRoster(SqlSignIn):
             try:
                 _insert_membership(connection, membership)
             except exc.IntegrityError as error:
-                raise problems.TeammateExists(
-                    f"'{account.email}' is a teammate already.", value=account.email
-                ) from error
+                raise TeammateExists(f"'{account.email}' is a teammate already.", value=account.email) from error
 
     # Events.
 
@@ -337,7 +347,7 @@ class SqlRoster(SqlSignIn):
 
 def _check_not_set_up(connection: sql.Connection) -> None:
     if connection.execute(sql.select(schema.account.c.id).limit(1)).first() is not None:
-        raise problems.SetUpDone("Somebody has an account here already. Sign in, or ask for an invitation.")
+        raise SetUpDone("Somebody has an account here already. Sign in, or ask for an invitation.")
 
 
 def _lock(connection: sql.Connection, organization: str, account: str | None = None) -> Any:
@@ -350,7 +360,7 @@ def _lock(connection: sql.Connection, organization: str, account: str | None = N
         sql.select(members).where(members.c.organization == organization, members.c.account == account)
     ).first()
     if found is None:
-        raise problems.TeammateNotFound("There is no such teammate.", value=account)
+        raise TeammateNotFound("There is no such teammate.", value=account)
     return found
 
 
@@ -363,9 +373,7 @@ def _check_administrators(connection: sql.Connection, before: Any) -> None:
         table.c.organization == before.organization, table.c.is_administrator, table.c.state == "active"
     )
     if connection.execute(left.limit(1)).first() is None:
-        raise problems.LastAdministrator(
-            "This is the organization's last active administrator. Make somebody else one first."
-        )
+        raise LastAdministrator("This is the organization's last active administrator. Make somebody else one first.")
 
 
 def _update(organization: str, account: str) -> Any:
@@ -429,8 +437,8 @@ def _insert_permissions(
         connection.execute(sql.insert(schema.permission), rows)
 
 
-def _account_exists(account: Account) -> problems.AccountExists:
-    return problems.AccountExists(f"There is an account of '{account.email}' already.", value=account.email)
+def _account_exists(account: Account) -> AccountExists:
+    return AccountExists(f"There is an account of '{account.email}' already.", value=account.email)
 
 
 def _account(found: Any) -> Account:

@@ -7,8 +7,17 @@ import msgspec
 import sqlalchemy as sql
 from sqlalchemy import exc
 
-from tagloom import limits, problems
+from tagloom.ports import limits
 from tagloom.ports.imports import APPLIED, Import, ImportCount, ImportState, KeptMapping
+from tagloom.ports.problems import (
+    EnvironmentNotFound,
+    ImportChanged,
+    ImportNotFound,
+    MappingChanged,
+    MappingNotFound,
+    SpaceNotFound,
+    TooManyMappings,
+)
 from tagloom.stores import schema
 from tagloom.stores.sql.transactions import SqlConnecting
 from tagloom.words.mappings import Mapping
@@ -30,18 +39,18 @@ class SqlImportBook(SqlConnecting):
             with self._writing() as connection:
                 key = connection.execute(query).scalar()
                 if key is None:
-                    raise problems.EnvironmentNotFound(f"The space '{run.space}' has no such environment.")
+                    raise EnvironmentNotFound(f"The space '{run.space}' has no such environment.")
                 connection.execute(
                     sql.insert(schema.import_).values(id=run.id, environment=key, created_at=run.created_at, **values)
                 )
         except exc.IntegrityError as error:
-            raise problems.ImportChanged("There is an import of this id already.") from error
+            raise ImportChanged("There is an import of this id already.") from error
 
     def get_import(self, id: str) -> Import:
         """See the port."""
         found = self._run(_READ.where(_IMPORT.id == id))
         if not found:
-            raise problems.ImportNotFound("There is no such import.", value=id[:64])
+            raise ImportNotFound("There is no such import.", value=id[:64])
         return _import(found[0])
 
     def list_imports(
@@ -78,13 +87,13 @@ class SqlImportBook(SqlConnecting):
         )
         if self._run(statement) == [0]:
             self.get_import(run.id)
-            raise problems.ImportChanged("The import was changed at the same moment; look at it again.")
+            raise ImportChanged("The import was changed at the same moment; look at it again.")
         return put
 
     def drop_import(self, id: str) -> None:
         """See the port."""
         if self._run(sql.delete(schema.import_).where(_IMPORT.id == id)) == [0]:
-            raise problems.ImportNotFound("There is no such import.", value=id[:64])
+            raise ImportNotFound("There is no such import.", value=id[:64])
 
     def lease_import(
         self, owner: str, *, now: str, until: str, only: str | None = None, states: Sequence[ImportState] = APPLIED
@@ -130,11 +139,11 @@ class SqlImportBook(SqlConnecting):
                     sql.select(sql.func.count(sql.distinct(_MAPPING.name))).where(here)
                 ).scalar_one()
                 if newest is None and count >= limits.MAPPINGS_PER_SPACE_MAX:
-                    raise problems.TooManyMappings(f"A space keeps {limits.MAPPINGS_PER_SPACE_MAX} mappings.")
+                    raise TooManyMappings(f"A space keeps {limits.MAPPINGS_PER_SPACE_MAX} mappings.")
                 if kept.version != (newest or 0) + 1:
-                    raise problems.MappingChanged(f"The mapping is at version {newest or 0}.", version=newest or 0)
+                    raise MappingChanged(f"The mapping is at version {newest or 0}.", version=newest or 0)
                 if kept.version > limits.VERSIONS_PER_MAPPING_MAX:
-                    raise problems.TooManyMappings(f"A mapping has {limits.VERSIONS_PER_MAPPING_MAX} versions at most.")
+                    raise TooManyMappings(f"A mapping has {limits.VERSIONS_PER_MAPPING_MAX} versions at most.")
                 connection.execute(
                     sql.insert(schema.mapping).values(
                         space=space,
@@ -147,8 +156,8 @@ class SqlImportBook(SqlConnecting):
                 )
         except exc.IntegrityError as error:
             if not self._run(sql.select(schema.space.c.id).where(schema.space.c.id == space)):
-                raise problems.SpaceNotFound(f"There is no space '{space}'.", value=space) from error
-            raise problems.MappingChanged("Somebody else saved this mapping at the same moment.") from error
+                raise SpaceNotFound(f"There is no space '{space}'.", value=space) from error
+            raise MappingChanged("Somebody else saved this mapping at the same moment.") from error
 
     def get_mapping(self, space: str, name: str, *, version: int | None = None) -> KeptMapping:
         """See the port."""
@@ -157,7 +166,7 @@ class SqlImportBook(SqlConnecting):
             query = query.where(_MAPPING.version == version)
         found = self._run(query.order_by(_MAPPING.version.desc()).limit(1))
         if not found:
-            raise problems.MappingNotFound("There is no such mapping here.", value=name[:64])
+            raise MappingNotFound("There is no such mapping here.", value=name[:64])
         return _kept(found[0])
 
     def list_mappings(self, space: str) -> tuple[KeptMapping, ...]:
@@ -180,7 +189,7 @@ class SqlImportBook(SqlConnecting):
         """See the port."""
         statement = sql.delete(schema.mapping).where(_MAPPING.space == space, _MAPPING.name == name)
         if self._run(statement) == [0]:
-            raise problems.MappingNotFound("There is no such mapping here.", value=name[:64])
+            raise MappingNotFound("There is no such mapping here.", value=name[:64])
 
 
 _READ = sql.select(_IMPORT.record, _IMPORT.rows_read)

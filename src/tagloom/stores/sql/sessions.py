@@ -6,7 +6,8 @@ from typing import Any
 import sqlalchemy as sql
 from sqlalchemy import exc
 
-from tagloom import limits, problems
+from tagloom.ports import limits
+from tagloom.ports.problems import IdentityRefused, ResetNotFound, SessionNotFound
 from tagloom.stores import schema
 from tagloom.stores.sql.transactions import SqlConnecting
 from tagloom.words.model import Event, Reset, Session
@@ -68,7 +69,7 @@ class SqlSignIn(SqlConnecting):
         with self._writing(events) as connection:
             used = connection.execute(using.returning(table.c.account)).first()
             if used is None:
-                raise problems.ResetNotFound("The link was used, replaced by a newer one, or has expired.")
+                raise ResetNotFound("The link was used, replaced by a newer one, or has expired.")
             _set_password(connection, used.account, password_hash)
 
     # Identities.
@@ -92,7 +93,7 @@ class SqlSignIn(SqlConnecting):
                     _set_password(connection, account, None)
         except exc.IntegrityError as error:
             if self.find_identity(issuer, subject) != account:
-                raise problems.IdentityRefused("This identity belongs to another account.") from error
+                raise IdentityRefused("This identity belongs to another account.") from error
 
     # Sessions.
 
@@ -145,7 +146,7 @@ class SqlSignIn(SqlConnecting):
         """See the port."""
         table = schema.session
         if self._run(sql.delete(table).where(table.c.account == account, table.c.id == session)) == [0]:
-            raise problems.SessionNotFound("There is no such session; it may have ended.", value=session)
+            raise SessionNotFound("There is no such session; it may have ended.", value=session)
 
     def drop_sessions(self, account: str, *, keeps: str | None = None) -> None:
         """See the port."""

@@ -7,7 +7,8 @@ import msgspec
 import sqlalchemy as sql
 from sqlalchemy import exc
 
-from tagloom import limits, problems
+from tagloom.ports import limits
+from tagloom.ports.problems import SyncChanged, SyncExists, SyncNotFound, TooManySyncs
 from tagloom.ports.syncs import Due, OpenRun
 from tagloom.stores import schema
 from tagloom.stores.sql.transactions import SqlConnecting
@@ -40,7 +41,7 @@ class SqlSyncBook(SqlConnecting):
         try:
             with self._writing(events) as connection:
                 if connection.execute(counted).scalar_one() >= limits.SYNCS_PER_ENVIRONMENT_MAX:
-                    raise problems.TooManySyncs(
+                    raise TooManySyncs(
                         f"An environment has at most {limits.SYNCS_PER_ENVIRONMENT_MAX} syncs.",
                         syncs_max=limits.SYNCS_PER_ENVIRONMENT_MAX,
                     )
@@ -48,7 +49,7 @@ class SqlSyncBook(SqlConnecting):
                     sql.insert(_SYNC).values(environment=environment, cursor=sync.cursor, **_values(sync))
                 )
         except exc.IntegrityError as error:
-            raise problems.SyncExists(f"There is a sync '{sync.id}' already.", value=sync.id) from error
+            raise SyncExists(f"There is a sync '{sync.id}' already.", value=sync.id) from error
 
     def put_sync(self, environment: int, sync: Sync, *, revision: int, events: Sequence[Event] = ()) -> None:
         """See the port."""
@@ -58,7 +59,7 @@ class SqlSyncBook(SqlConnecting):
                 return
             if connection.execute(sql.select(_SYNC.c.id).where(*_is(environment, sync.id))).first() is None:
                 raise _not_found(sync.id)
-            raise problems.SyncChanged(f"The sync '{sync.id}' was changed since revision {revision}.")
+            raise SyncChanged(f"The sync '{sync.id}' was changed since revision {revision}.")
 
     def put_cursor(self, environment: int, sync: str, cursor: str | None) -> None:
         """See the port."""
@@ -152,8 +153,8 @@ def _is(environment: int, sync: str) -> tuple[sql.ColumnElement[bool], sql.Colum
     return _SYNC.c.environment == environment, _SYNC.c.id == sync
 
 
-def _not_found(sync: str) -> problems.SyncNotFound:
-    return problems.SyncNotFound(f"There is no sync '{sync}'.", value=sync)
+def _not_found(sync: str) -> SyncNotFound:
+    return SyncNotFound(f"There is no sync '{sync}'.", value=sync)
 
 
 def _values(sync: Sync) -> dict[str, Any]:

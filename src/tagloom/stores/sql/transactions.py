@@ -9,8 +9,9 @@ import msgspec
 import sqlalchemy as sql
 from sqlalchemy import exc
 
-from tagloom import limits, problems
 from tagloom.engine.state.dictionary import FACTS
+from tagloom.ports import limits
+from tagloom.ports.problems import StoreUnavailable
 from tagloom.stores import schema
 from tagloom.words.model import ENVIRONMENT_NAMES, Event, Space
 
@@ -44,9 +45,9 @@ def _translated() -> Iterator[None]:
     except exc.IntegrityError:
         raise
     except exc.DBAPIError as error:
-        raise problems.StoreUnavailable(f"The database says: {error.orig}.", retry_after=1) from error
+        raise StoreUnavailable(f"The database says: {error.orig}.", retry_after=1) from error
     except exc.TimeoutError as error:
-        raise problems.StoreUnavailable("All connections of the control plane are in use.", retry_after=1) from error
+        raise StoreUnavailable("All connections of the control plane are in use.", retry_after=1) from error
 
 
 def _event_row(event: Event) -> dict[str, Any]:

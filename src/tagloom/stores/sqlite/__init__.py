@@ -10,7 +10,6 @@ from pathlib import Path
 import sqlalchemy as sql
 from sqlalchemy import event
 
-from tagloom import problems
 from tagloom.base.counters import Times
 from tagloom.engine.storage import (
     BatchRecord,
@@ -32,6 +31,7 @@ from tagloom.engine.storage import (
     Transaction,
     place_numbers,
 )
+from tagloom.ports.problems import EnvironmentNotFound, StoreUnavailable
 from tagloom.stores.migrations import SCHEMA_QUERY, check_schema, newest_schema, upgrade
 from tagloom.stores.sqlite.checkpoints import Folder
 from tagloom.stores.sqlite.compaction import CompactingReads, CompactingWrites
@@ -61,9 +61,9 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise problems.StoreUnavailable(f"SQLite says: {error}.") from error
+        raise StoreUnavailable(f"SQLite says: {error}.") from error
     except sql.exc.DBAPIError as error:
-        raise problems.StoreUnavailable(f"SQLite says: {error.orig}.") from error
+        raise StoreUnavailable(f"SQLite says: {error.orig}.") from error
 
 
 def connect(path: Path, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connection:
@@ -312,7 +312,7 @@ class _SqliteSnapshot(CompactingReads):
         )
         found = self._connection.execute(query, (self._environment,)).fetchone()
         if found is None:
-            raise problems.EnvironmentNotFound(f"The store holds no environment {self._environment}.")
+            raise EnvironmentNotFound(f"The store holds no environment {self._environment}.")
         return State._make((*found[:5], bool(found[5]), found[6]))
 
     def rows(self) -> list[Row]:

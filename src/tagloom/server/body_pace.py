@@ -6,18 +6,19 @@ from time import monotonic
 
 from starlette.types import Message, Receive
 
-from tagloom import limits, problems
+from tagloom.base.problems import Problem
+from tagloom.server import limits
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 
 
-class BodyTooSlow(problems.Problem):
+class BodyTooSlow(Problem):
     """The body came too slowly."""
 
     status = 408
 
 
-class ServerStops(problems.Problem):
+class ServerStops(Problem):
     """The server stops, and has waited for the rest of this body for long enough."""
 
     status = 503
@@ -82,7 +83,7 @@ class Pace:
         self._receive = receive
         self._seconds_left = float(limits.BODY_SECONDS_SPARE)
         self._has_body = True
-        self._failure: problems.Problem | None = None
+        self._failure: Problem | None = None
         self._task: asyncio.Task[object] | None = None
 
     async def receive(self) -> Message:
@@ -118,7 +119,7 @@ class Pace:
         if self._failure is not None:
             raise self._failure
 
-    def fail(self, problem: problems.Problem) -> None:
+    def fail(self, problem: Problem) -> None:
         """Ends a body that is waited for: whoever waits gets the problem."""
         if self._failure is None and self._task is not None:
             self._failure = problem

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid, Problem
 
 BACKLOG = 1_024  # Connections that wait to be accepted.
 FINGERPRINT_HEADER = "tagloom-installation"
@@ -13,7 +13,7 @@ _NEIGHBOUR_SECONDS = 5
 _ANSWER_BYTES_MAX = 65_536
 
 
-class AddressInUse(problems.Problem):
+class AddressInUse(Problem):
     """The address is in use."""
 
     status = 409
@@ -30,7 +30,7 @@ def listening(host: str, port: int, *, share_port: bool = False) -> Iterator[soc
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server((str(address[0]), port), family=family, backlog=BACKLOG, reuse_port=share_port)
     except socket.gaierror as error:
-        raise problems.ParameterInvalid(f"There is no address '{host}' to listen on.") from error
+        raise ParameterInvalid(f"There is no address '{host}' to listen on.") from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise AddressInUse(

@@ -8,12 +8,12 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from tagloom import problems
+from tagloom.base.problems import Problem
 
 Result = TypeVar("Result")
 
 
-class TooManyAtOnce(problems.Problem):
+class TooManyAtOnce(Problem):
     """Too much of this kind is under way, and no place became free in time."""
 
     status = 503
