@@ -1,52 +1,104 @@
-"""The migrations make just the tables that the code speaks to."""
+"""The baseline makes just the tables that the code speaks to, in both stores."""
 
-import hashlib
-import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sql
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
 
-from tagloom import problems
-from tagloom.access import Access
-from tagloom.accounts import Accounts
-from tagloom.model import Origin, Person
-from tagloom.settings import Settings
 from tagloom.store.migrations import upgrade
-from tagloom.store.migrations.versions import v0001_first, v0002_accounts, v0014_plain
-from tagloom.store.port import Request
+from tagloom.store.migrations.versions import v0100_baseline
+from tagloom.store.postgres import PostgresDatabase
 from tagloom.store.postgres import open_engine as open_postgres
-from tagloom.store.schema import metadata
-from tagloom.store.sqlite import SqliteDatabase, open_engine
-from tagloom.tags import TagPath
-from tagloom.wiring import check, open_installation
-from tests.bodies import part, user
-from tests.postgres import server
+from tagloom.store.schema import metadata, postgres_chunk
+from tagloom.store.sqlite import SqliteDatabase
+from tagloom.store.sqlite import open_engine as open_sqlite
+from tests.postgres import new_installation, server
 
-FIRST_RELEASE = (
-    "INSERT INTO organization (id, name) VALUES ('main', 'Acme')",
-    "INSERT INTO space (id, organization, name) VALUES ('main', 'main', 'Main')",
-    "INSERT INTO token (id, organization, name, scopes, secret_hash, created_at, expires_at) VALUES ('t1', 'main', "
-    f"'app', 'decisions', X'{hashlib.sha256(b'secret').hexdigest()}', '2026-01-01T00:00:00Z', '2999-01-01T00:00:00Z')",
-    "INSERT INTO tribe (space, id, name, description, category, audience, rule, revision) VALUES "
-    "('main', 'all', 'All', '', '', 'everyone', '{\"type\":\"all\",\"of\":[]}', 1)",
+OF_POSTGRES = (
+    "SELECT relname, attnum, attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid) "
+    "FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid "
+    "LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum "
+    "WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'S') AND attnum > 0",
+    "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+    "WHERE connamespace = current_schema()::regnamespace",
+    "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()",
 )
-
-PROGRESS = ("bucket", "row", "touched")
-
-
-def test_the_migrations_make_the_schema_that_is_described(tmp_path: Path) -> None:
-    database = SqliteDatabase(tmp_path / "tagloom.sqlite")
-    with database.engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), metadata)
-    database.close()
-    assert differences == []
+OF_SQLITE = ("SELECT tbl_name, type, name, sql FROM sqlite_master",)
 
 
-def test_opening_a_database_again_changes_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def engines() -> Iterator[list[sql.Engine]]:
+    """What a test opens, closed at its end."""
+    opened: list[sql.Engine] = []
+    yield opened
+    for engine in opened:
+        engine.dispose()
+
+
+def described(connection: sql.Connection, queries: tuple[str, ...]) -> set[tuple[object, ...]]:
+    """Everything that a database says about its tables, each line of it once; Alembic's own table left out."""
+    found = [tuple(row) for query in queries for row in connection.exec_driver_sql(query)]
+    return {
+        tuple(" ".join(value.split()) if isinstance(value, str) else value for value in row)
+        for row in found
+        if row[0] != "alembic_version"
+    }
+
+
+def create_from_code(connection: sql.Connection) -> None:
+    """Makes the tables that the code describes."""
+    if connection.dialect.name == "postgresql":
+        postgres_chunk.create(connection)
+        metadata.create_all(connection, [table for table in metadata.sorted_tables if table.name != "chunk"])
+    else:
+        metadata.create_all(connection)
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_the_baseline_makes_just_the_schema_that_the_code_describes(
+    store: str, tmp_path: Path, engines: list[sql.Engine]
+) -> None:
+    makers: tuple[Callable[[sql.Connection], None], ...] = (create_from_code, upgrade)
+    found = []
+    for number, make in enumerate(makers):
+        engine = (
+            open_sqlite(tmp_path / f"{number}.sqlite")
+            if store == "sqlite"
+            else open_postgres(server().new_database(), lambda: None)
+        )
+        engines.append(engine)
+        with engine.begin() as connection:
+            make(connection)
+            found.append(described(connection, OF_SQLITE if store == "sqlite" else OF_POSTGRES))
+
+    assert len(found[0]) > len(metadata.tables)
+    assert found[1] == found[0]
+
+
+def test_every_text_in_postgresql_is_compared_by_its_bytes(engines: list[sql.Engine]) -> None:
+    engines.append(open_postgres(new_installation(), lambda: None))
+    query = (
+        "SELECT DISTINCT collation_name FROM information_schema.columns WHERE table_schema = current_schema() "
+        "AND data_type = 'text'"
+    )
+    with engines[0].begin() as connection:
+        assert connection.exec_driver_sql(query).scalars().all() == ["C"]
+
+
+def test_postgresql_stores_what_is_packed_as_it_is(engines: list[sql.Engine]) -> None:
+    engines.append(open_postgres(new_installation(), lambda: None))
+    query = (
+        "SELECT relname, attname, attstorage FROM pg_attribute JOIN pg_class ON pg_class.oid=attrelid "
+        "JOIN pg_type ON pg_type.oid=atttypid WHERE relkind='r' AND attnum > 0 AND typname='bytea'"
+    )
+    with engines[0].begin() as connection:
+        found = {(table, name): storage for table, name, storage in connection.exec_driver_sql(query)}
+    packed = {(table, name) for table, names in v0100_baseline.PACKED.items() for name in names}
+    assert {place for place, storage in found.items() if storage == "e"} == packed
+
+
+def test_opening_a_file_again_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "tagloom.sqlite"
     SqliteDatabase(path).close()
     before = path.read_bytes()
@@ -54,95 +106,15 @@ def test_opening_a_database_again_changes_nothing(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_database_of_a_newer_release_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "tagloom.sqlite"
-    database = SqliteDatabase(path)
-    with database.engine.begin() as connection:
-        connection.execute(sql.text("UPDATE alembic_version SET version_num='9999'"))
-    database.close()
-
-    with pytest.raises(problems.StoreUnavailable, match="another release"):
-        SqliteDatabase(path)
-
-
-def test_a_database_of_the_first_release_is_brought_up_to_date_with_all_that_is_in_it(tmp_path: Path) -> None:
-    path = tmp_path / "tagloom.sqlite"
-    engine = open_engine(path)
-    with engine.begin() as connection:
-        upgrade(connection, "0001")
-        for statement in FIRST_RELEASE:
-            connection.execute(sql.text(statement))
-    engine.dispose()
-
-    installation = open_installation(Settings(database=path), create=True)
-    access = Access(installation.control)
-
-    assert [each.name for each in installation.control.list_organizations()] == ["Acme"]
-    assert [(each.id, each.account) for each in installation.control.list_tokens("main")] == [("t1", None)]
-    assert access.authenticate("secret").scopes == {"decisions"}
-    accounts = Accounts(installation.control, installation.passwords)
-    code = accounts.new_set_up_code()
-    assert code is not None
-    accounts.begin_set_up(code)
-    assert list(check(installation)) == []
-    installation.close()
-
-
-def test_an_upgrade_that_is_interrupted_leaves_the_old_schema(tmp_path: Path) -> None:
-    path = tmp_path / "tagloom.sqlite"
-    engine = open_engine(path)
-    with engine.begin() as connection:
-        upgrade(connection, "0001")
-    before = sorted(sql.inspect(engine).get_table_names())
-
-    with engine.connect() as connection, connection.begin() as transaction:
-        upgrade(connection)
-        transaction.rollback()
-
-    assert sorted(sql.inspect(engine).get_table_names()) == before
-    engine.dispose()
-    SqliteDatabase(path).close()
-
-
-def test_the_migrations_can_be_written_for_postgresql() -> None:
-    said = io.StringIO()
-    context = MigrationContext.configure(
-        dialect_name="postgresql", opts={"as_sql": True, "output_buffer": said, "transactional_ddl": True}
-    )
-    with Operations.context(context):
-        v0001_first.upgrade()
-        v0002_accounts.upgrade()
-
-    assert "ALTER TABLE token ADD COLUMN account TEXT REFERENCES account (id)" in said.getvalue()
-    assert "id BIGSERIAL" in said.getvalue()
-
-
-def test_chunks_of_an_earlier_release_in_postgresql_name_their_bucket_and_keep_their_place() -> None:
+def test_opening_a_postgresql_database_again_changes_nothing(engines: list[sql.Engine]) -> None:
     url = server().new_database()
-    engine = open_postgres(url, lambda: None)
-    with engine.begin() as connection:
-        upgrade(connection, "0010")
-        connection.execute(sql.text("INSERT INTO chunk VALUES (65537, 'x'), (131071, 'y')"))
-    with engine.begin() as connection:
-        upgrade(connection)
-        connection.execute(sql.text("INSERT INTO chunk (place, bucket, bearers) VALUES (131072, 0, 'z')"))
-        found = connection.execute(sql.text("SELECT place, bucket FROM chunk ORDER BY place")).all()
-    engine.dispose()
-    assert [tuple(each) for each in found] == [(65537, 1), (131071, 65535), (131072, 0)]
-
-
-def test_postgresql_stores_what_is_packed_as_it_is() -> None:
-    engine = open_postgres(server().new_database(), lambda: None)
-    query = (
-        "SELECT relname, attname, attstorage FROM pg_attribute JOIN pg_class ON pg_class.oid=attrelid "
-        "JOIN pg_type ON pg_type.oid=atttypid WHERE relkind='r' AND attnum > 0 AND typname='bytea'"
-    )
-    with engine.begin() as connection:
-        upgrade(connection)
-        found = {(table, name): storage for table, name, storage in connection.exec_driver_sql(query)}
-    engine.dispose()
-    packed = {(table, name) for table, names in v0014_plain.PACKED.items() for name in names}
-    assert {place for place, storage in found.items() if storage == "e"} == packed
+    found = []
+    for _ in range(2):
+        PostgresDatabase(url).close()
+        engines.append(open_postgres(url, lambda: None))
+        with engines[-1].begin() as connection:
+            found.append(described(connection, OF_POSTGRES))
+    assert found[1] == found[0]
 
 
 def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
@@ -158,48 +130,3 @@ def test_the_file_is_in_wal_mode_and_syncs_fully(tmp_path: Path) -> None:
         assert connection.execute(sql.text("PRAGMA synchronous")).scalar() == 2
     assert database.reader().execute("PRAGMA synchronous").fetchone() == (2,)
     database.close()
-
-
-def test_a_file_that_a_newer_release_migrates_is_read_on_and_not_written(tmp_path: Path) -> None:
-    path = tmp_path / "tagloom.sqlite"
-    installation = open_installation(Settings(database=path), create=True)
-    population = installation.population(installation.control.get_environment("main", "production"))
-    population.put_tag(TagPath("before"), Origin("ada", "test"))
-    installation.check_ready()
-    engine = open_engine(path)
-    with engine.begin() as connection:
-        connection.execute(sql.text("UPDATE alembic_version SET version_num='9999'"))
-    engine.dispose()
-
-    for attempt in (
-        installation.check_ready,
-        lambda: population.put_tag(TagPath("after"), Origin("ada", "test")),
-        lambda: Access(installation.control).create_token("main", "app", ("admin",), days=1),
-    ):
-        with pytest.raises(problems.SchemaChanged, match="9999"):
-            attempt()
-    assert population.get_tag(TagPath("before")).users == 0
-    assert installation.control.list_tokens("main") == ()
-    installation.close()
-
-
-def test_a_log_of_an_earlier_release_finds_whom_its_versions_touched(tmp_path: Path) -> None:
-    path = tmp_path / "tagloom.sqlite"
-    installation = open_installation(Settings(database=path), create=True)
-    population = installation.population(installation.control.get_environment("main", "production"))
-    crowd = [user(f"u{number}", "a", f"n/{number % 7}") for number in range(70_000)]
-    population.apply([part(crowd)], Request(mode="add", origin=Origin("ada")))
-    population.apply([part([user("u3", "b"), user("u69999", "b")])], Request(mode="set", origin=Origin("ada")))
-    told = [population.list_changes(person=Person("user", id), limit=9) for id in ("u3", "u4", "u69999")]
-    with installation.database.engine.begin() as connection:
-        connection.execute(sql.text("DROP TABLE batch_bucket"))
-        for name in ("retention_seconds", "horizon", "compacted", *(f"compacting_{of}" for of in PROGRESS)):
-            connection.execute(sql.text(f"ALTER TABLE environment DROP COLUMN {name}"))
-        connection.execute(sql.text("UPDATE alembic_version SET version_num='0009'"))
-    installation.close()
-
-    upgraded = open_installation(Settings(database=path))
-    population = upgraded.population(upgraded.control.get_environment("main", "production"))
-    assert [population.list_changes(person=Person("user", id), limit=9) for id in ("u3", "u4", "u69999")] == told
-    assert list(check(upgraded)) == []
-    upgraded.close()

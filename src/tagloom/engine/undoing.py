@@ -5,7 +5,7 @@ from itertools import chain, groupby
 from typing import NamedTuple
 
 from tagloom import limits, problems, refusals
-from tagloom.engine.batch import Draft, View, as_today, row_from, row_state
+from tagloom.engine.batch import Draft, View, row_from, row_state
 from tagloom.engine.chunks import BitMap, from_bytes
 from tagloom.engine.compacting import compacted, horizon_of
 from tagloom.engine.effects import Effect
@@ -199,7 +199,7 @@ def _composed(versions: Sequence[int], sweeps: frozenset[int], view: View) -> di
     """
     found: dict[tuple[str, str], _Origin] = {}
     for version in versions:
-        for entry in map(as_today, view.tx.entries(version)):
+        for entry in view.tx.entries(version):
             place = entry.kind, entry.name
             known = found.get(place)
             if known is not None and known.after != entry.before:
