@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from tagloom.engine.write.committer import Committer
 from tagloom.ports.problems import InstallationMissing, StoreUnavailable
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.copy import Copied, copy
+from tagloom.stores.migrations import VERSIONS
 from tagloom.stores.sql import SqlControl
 from tagloom.stores.sqlite import SqliteDatabase
 from tagloom.words.expiry import Moment
@@ -50,10 +51,11 @@ class Installation:
         *,
         create: bool = True,
         distribute: bool = False,
+        versions: Sequence[Path] = VERSIONS,
     ) -> None:
         self.settings = settings
         self.now = now
-        self.database = _open_database(settings, create=create, distribute=distribute)
+        self.database = _open_database(settings, create=create, distribute=distribute, versions=versions)
         self.control = SqlControl(self.database.engine)
         self.committer = Committer(self.database)
         # Hashes passwords for the whole process, which it bounds.
@@ -166,8 +168,11 @@ def open_installation(
     distribute: bool = False,
     is_server: bool = False,
     now: Callable[[], datetime] = now_utc,
+    versions: Sequence[Path] = VERSIONS,
 ) -> Installation:
-    """Opens what the settings name, bringing its schema up to date; a new one may be spread over a Citus cluster.
+    """Opens what the settings name; a new one may be spread over a Citus cluster.
+
+    The migrations in the folders `versions` bring its schema up to date.
 
     A server's has a new `set_up_code` while nobody has an account; the codes of earlier starts work no more.
 
@@ -175,7 +180,7 @@ def open_installation(
         InstallationMissing: there is none, and `create` is not asked for.
         ParameterInvalid: it is to be distributed, and cannot be.
     """
-    installation = Installation(settings, now, create=create, distribute=distribute)
+    installation = Installation(settings, now, create=create, distribute=distribute, versions=versions)
     if create:
         with installation.database.setting_up():
             # Each by itself: an earlier start may have been killed between the two.
@@ -189,14 +194,14 @@ def open_installation(
 
 
 def _open_database(
-    settings: Settings, *, create: bool, distribute: bool = False
+    settings: Settings, *, create: bool, distribute: bool = False, versions: Sequence[Path] = VERSIONS
 ) -> "SqliteDatabase | PostgresDatabase":
     where = settings.database
     if isinstance(where, PostgresUrl):
         # The driver is imported where it is used: it costs every command a tenth of a second.
         from tagloom.stores.postgres import PostgresDatabase
 
-        return PostgresDatabase(where.text, create=create, distribute=distribute)
+        return PostgresDatabase(where.text, create=create, distribute=distribute, versions=versions)
     if distribute:
         raise ParameterInvalid("Only a PostgreSQL database with Citus can be distributed; this is SQLite.")
     if not create and not where.exists():
@@ -204,7 +209,7 @@ def _open_database(
             f"There is no installation at '{where.parent}'. Create one with: tagloom init --data {where.parent}"
         )
     where.parent.mkdir(parents=True, exist_ok=True)
-    return SqliteDatabase(where)
+    return SqliteDatabase(where, versions)
 
 
 def copy_installation(

@@ -4,6 +4,7 @@ import re
 import time
 
 import httpx
+import psycopg
 from prometheus_client.parser import text_string_to_metric_families
 
 from tagloom.base.counters import Following
@@ -95,3 +96,18 @@ def test_what_another_process_commits_is_told_of_and_its_lag_measured() -> None:
         assert following(reading).notified > 0
         assert following(writing).notified == 0
         assert not following(reading).is_away
+
+
+def test_notifications_that_somebody_else_sends_do_not_end_the_following() -> None:
+    url = new_installation()
+    with opened(url) as reading, psycopg.connect(url, autocommit=True) as stranger:
+        deadline = time.monotonic() + 30
+        for payload in ("", "by hand", "x 1e"):
+            before = following(reading).notified
+            stranger.execute("SELECT pg_notify('tagloom', %s)", [payload])
+            while following(reading).notified == before:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+
+        assert not following(reading).is_away
+        assert sum(following(reading).lag.counts) == 0

@@ -150,15 +150,17 @@ def test_only_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
         pass
 
 
-def test_an_import_without_a_hash_is_checked_by_its_length(desk: Desk) -> None:
+def test_a_file_is_checked_by_its_length_and_by_its_hash(desk: Desk) -> None:
     brought = desk.bring(BODY)
     folder = desk.imports.folder
 
-    folder.check(brought.id, brought.size_bytes, "")
-    with pytest.raises(ImportFileDamaged):
-        folder.check(brought.id, brought.size_bytes + 1, "")
+    folder.check(brought.id, brought.size_bytes, brought.digest)
+    with pytest.raises(ImportFileDamaged, match="bytes here"):
+        folder.check(brought.id, brought.size_bytes + 1, brought.digest)
+    with pytest.raises(ImportFileDamaged, match="not those"):
+        folder.check(brought.id, brought.size_bytes, "")
     with pytest.raises(ImportFileGone):
-        folder.check("e" * 24, 1, "")
+        folder.check("e" * 24, 1, brought.digest)
 
 
 def test_the_same_file_brought_again_takes_the_place_of_a_damaged_one(desk: Desk) -> None:

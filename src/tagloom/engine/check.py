@@ -14,7 +14,6 @@ from tagloom.engine.state.dictionary import FACTS
 from tagloom.engine.storage import (
     ChunkChange,
     Compacted,
-    Entry,
     Moved,
     Row,
     RowTotal,
@@ -22,7 +21,7 @@ from tagloom.engine.storage import (
     Span,
     place_numbers,
 )
-from tagloom.engine.write.draft import as_today, row_state
+from tagloom.engine.write.draft import row_state
 from tagloom.engine.write.exclusive_branches import broken_branches
 from tagloom.words.model import Receipt
 from tagloom.words.problems import TagProblem
@@ -163,7 +162,7 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
 def _dictionary_is_the_fold_of_its_entries(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:
     states: dict[tuple[str, str], str] = {}
     for version in range(1, snapshot.state().version + 1):
-        for entry in map(_readable, snapshot.entries(version)):
+        for entry in snapshot.entries(version):
             if states.get((entry.kind, entry.name), "") != entry.before:
                 yield f"version {version} changes the {entry.kind} {entry.name} from a state that it was not in"
             states[entry.kind, entry.name] = entry.after
@@ -192,14 +191,6 @@ def _dictionary_is_the_fold_of_its_entries(snapshot: Snapshot, rows: dict[int, R
         for prefix in (row.path, *branches_above(row.path)):
             if prefix in aliases:
                 yield f"'{prefix}' is an alias and a tag"
-
-
-def _readable(entry: Entry) -> Entry:
-    """The entry in the form of today; as it is, when it is no state at all, which is then no state that was before."""
-    try:
-        return as_today(entry)
-    except msgspec.DecodeError:
-        return entry
 
 
 def _everyone_is_users_and_visitors(

@@ -40,7 +40,7 @@ class Stored(NamedTuple):
     id: str
     size: int
     compression: Compression
-    digest: str = ""
+    digest: str
 
 
 class Folder:
@@ -101,13 +101,11 @@ class Folder:
         return Stored(run, size, compression, digest)
 
     def check(self, run: str, size: int, digest: str, on_chunk: Callable[[], None] = lambda: None) -> None:
-        """Whether a file is the one that was stored, by its length and its hash; without a hash by its length.
+        """Whether a file is the one that was stored, by its length and its hash.
 
         Costs a second a gigabyte. Raises: ImportFileGone; ImportFileDamaged; what `on_chunk` raises.
         """
         self.check_length(run, size)
-        if not digest:
-            return
         hash = hashlib.blake2b(digest_size=32)
         for chunk in chunks_of(self.path(run)):
             on_chunk()

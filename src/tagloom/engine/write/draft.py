@@ -44,9 +44,9 @@ class RowState(msgspec.Struct, frozen=True):
     is_live: bool
     description: str
     exclusive: bool
-    owner: str = ""
-    ttl_seconds: int = 0
-    expires_at: int = 0
+    owner: str
+    ttl_seconds: int
+    expires_at: int
 
 
 def row_state(row: Row) -> str:
@@ -60,14 +60,6 @@ def row_from(identity: int, state: str) -> Row:
     kept = msgspec.json.decode(state, type=RowState)
     said = kept.path, kept.is_live, kept.description, kept.exclusive, kept.owner, kept.ttl_seconds, kept.expires_at
     return Row(identity, "tag", *said)
-
-
-def as_today(entry: Entry) -> Entry:
-    """An entry with its states in the form of today: older logs lack the fields that came since."""
-    if entry.kind != "tag":
-        return entry
-    before, after = (row_state(row_from(0, state)) if state else "" for state in (entry.before, entry.after))
-    return entry._replace(before=before, after=after)
 
 
 class Shift(NamedTuple):

@@ -8,7 +8,7 @@ from tagloom.engine.bitmaps import BitMap, from_bytes
 from tagloom.engine.history.compaction import compacted, horizon_of
 from tagloom.engine.storage import ChunkChange, Entry, Row
 from tagloom.engine.write.diff import Effect
-from tagloom.engine.write.draft import Draft, View, as_today, row_from, row_state
+from tagloom.engine.write.draft import Draft, View, row_from, row_state
 from tagloom.engine.write.exclusive_branches import spare_several
 from tagloom.engine.write.expire import ACTION as SWEEP
 from tagloom.engine.write.expiry_rows import set_end
@@ -201,7 +201,7 @@ def _composed(versions: Sequence[int], sweeps: frozenset[int], view: View) -> di
     """
     found: dict[tuple[str, str], _Origin] = {}
     for version in versions:
-        for entry in map(as_today, view.tx.entries(version)):
+        for entry in view.tx.entries(version):
             place = entry.kind, entry.name
             known = found.get(place)
             if known is not None and known.after != entry.before:

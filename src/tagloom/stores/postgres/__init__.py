@@ -5,8 +5,9 @@ of the commits, and nothing that it reads changes under it, though every stateme
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import psycopg
 import sqlalchemy as sql
@@ -18,7 +19,7 @@ from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.engine.storage import Snapshot, Stamp, State, Transaction, Undone
 from tagloom.ports import limits
 from tagloom.ports.problems import InstallationMissing, SchemaChanged, StoreUnavailable
-from tagloom.stores.migrations import SCHEMA_QUERY, check_schema, newest_schema, upgrade
+from tagloom.stores.migrations import SCHEMA_QUERY, VERSIONS, check_schema, newest_schema, upgrade
 from tagloom.stores.postgres.cluster import Cluster
 from tagloom.stores.postgres.connections import Connection, Connections, Wire, connect_deaf, is_undone, unavailable
 from tagloom.stores.postgres.distribution import check_cluster, is_distributed, spread
@@ -58,16 +59,18 @@ _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class PostgresDatabase:
-    """The database of an installation: migrated when opened, then read and written."""
+    """The database of an installation: migrated by the files in `versions` when opened, then read and written."""
 
-    def __init__(self, url: str, *, create: bool = True, distribute: bool = False) -> None:
+    def __init__(
+        self, url: str, *, create: bool = True, distribute: bool = False, versions: Sequence[Path] = VERSIONS
+    ) -> None:
         self.url = url
         self._is_open = False
-        self._schema = newest_schema()
+        self._schema = newest_schema(versions)
         self.engine = open_engine(url, self._control_wrote, self._check_writer, self._is_away)
         self._reading = self.engine.execution_options(reads=True)
         try:
-            is_spread = self._migrate(create, distribute)
+            is_spread = self._migrate(create, distribute, versions)
         except sql.exc.DBAPIError as error:
             self.engine.dispose()
             raise StoreUnavailable(f"PostgreSQL says: {_first_line(error.orig)}", retry_after=1) from error
@@ -82,7 +85,7 @@ class PostgresDatabase:
         self.lock_times = Times()
         self._is_open = True
 
-    def _migrate(self, create: bool, distribute: bool) -> bool:
+    def _migrate(self, create: bool, distribute: bool, versions: Sequence[Path]) -> bool:
         """Whether it is spread over a cluster."""
         with self.engine.begin() as connection:
             version: int = connection.exec_driver_sql("SELECT current_setting('server_version_num')::int").scalar_one()
@@ -106,7 +109,7 @@ class PostgresDatabase:
             # Processes that start at once migrate one after another; the later ones find nothing to do.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
             is_new = connection.exec_driver_sql("SELECT to_regclass('alembic_version') IS NULL").scalar_one()
-            upgrade(connection)
+            upgrade(connection, versions)
             _compare_bytewise(connection)
             if distribute and is_new:
                 spread(connection)

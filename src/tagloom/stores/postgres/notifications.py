@@ -144,6 +144,8 @@ class Stamps:
 
 
 def _time_in(payload: str) -> float | None:
-    """When the commit was done that a notification tells of; earlier releases do not say."""
-    _, _, seconds = payload.partition(" ")
-    return float(seconds) if seconds else None
+    """When the commit was done, by the server's clock; None when something else than Tagloom sent the notification."""
+    try:
+        return float(payload.partition(" ")[2])
+    except ValueError:
+        return None

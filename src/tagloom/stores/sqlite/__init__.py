@@ -32,7 +32,7 @@ from tagloom.engine.storage import (
     place_numbers,
 )
 from tagloom.ports.problems import EnvironmentNotFound, StoreUnavailable
-from tagloom.stores.migrations import SCHEMA_QUERY, check_schema, newest_schema, upgrade
+from tagloom.stores.migrations import SCHEMA_QUERY, VERSIONS, check_schema, newest_schema, upgrade
 from tagloom.stores.sqlite.checkpoints import Folder
 from tagloom.stores.sqlite.compaction import CompactingReads, CompactingWrites
 
@@ -105,18 +105,18 @@ def open_engine(path: Path, writes: Callable[[sql.Connection], None] = lambda co
 
 
 class SqliteDatabase:
-    """The file of an installation: migrated when opened, then read and written."""
+    """The file of an installation: migrated by the files in `versions` when opened, then read and written."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, versions: Sequence[Path] = VERSIONS) -> None:
         self.path = path
         # Ids of people and hashes of tokens are nobody else's business; the WAL takes the file's permissions.
         path.touch(mode=0o600, exist_ok=True)
-        self._schema, self._is_open = newest_schema(), False
+        self._schema, self._is_open = newest_schema(versions), False
         with _translated():
             self.engine = open_engine(path, self._check_writer)
             if not self._is_migrated():
                 with self.engine.begin() as connection:
-                    upgrade(connection)
+                    upgrade(connection, versions)
             self._writer = connect(path)
             # Folding the WAL in a commit's way made one commit in twenty wait for 20 ms; a thread of its own does it.
             self._writer.execute("PRAGMA wal_autocheckpoint=0")
