@@ -11,15 +11,15 @@ import sqlalchemy as sql
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from tagloom.access import Access
+from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import Installation, check, copy_installation, open_installation
-from tagloom.model import Origin
 from tagloom.ports.population import Request
 from tagloom.ports.problems import SchemaChanged, StoreUnavailable
-from tagloom.rules import Definition, HasTag
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.migrations import DEVELOPMENT_REVISIONS, SCHEMA_QUERY, VERSIONS, SchemaUnknown, newest_schema
-from tagloom.tags import TagPath
+from tagloom.words.model import Origin
+from tagloom.words.rules import Definition, HasTag
+from tagloom.words.tags import TagPath
 from tests.bodies import part, user, visitor
 from tests.contract.portrait import comparisons, earlier, portrait, sums
 from tests.postgres import new_installation, server
