@@ -43,7 +43,7 @@ PAGES = (
     "tags?search=t77",
     "tags?view=tree",
     "tags?view=map",
-    "tags/branch?under=b1",
+    "tags/branch?prefix=b1",
     "tags/new",
     "tag?tag=b1",
     "tag/move?tag=b1&to=b999",

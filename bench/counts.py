@@ -31,7 +31,7 @@ def tags_of(shares: tuple[float, ...] = SHARES) -> list[str]:
     return [f"share/{round(100 * share)}-percent" for share in shares]
 
 
-def bearers(people: int) -> list[BitMap]:
+def people_with(people: int) -> list[BitMap]:
     """Who bears each tag, drawn once for a size."""
     rng = np.random.default_rng(people)
     return [BitMap.deserialize(_dense(rng.random(people, np.float32) < share)) for share in SHARES]
@@ -81,7 +81,7 @@ def tribe_of(number: int) -> Definition:
 
 def measure_at(run: Run, people: int) -> None:
     """Everything at one size."""
-    drawn = bearers(people)
+    drawn = people_with(people)
     taggings = sum(map(len, drawn))
     product = Tagloom(run.workdir)
     data = f"{people:,} people, {taggings:,} taggings"
@@ -133,7 +133,7 @@ def measure_at(run: Run, people: int) -> None:
     )
     run.report.compare(
         "Delete the tag that half of the people bear",
-        [Contender(product.name, partial(product.drop, tags[0]))],
+        [Contender(product.name, partial(product.delete, tags[0]))],
         data=f"{data}; {len(a):,} bear it",
         rounds=1,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.counts import TRIBES, bearers, parts, tribe_of
+from bench.counts import TRIBES, parts, people_with, tribe_of
 from bench.product import ORIGIN
 from bench.run import Run
 from tagloom.accounts.access_tokens import Access
@@ -86,7 +86,7 @@ def _fill(folder: Path, people: int) -> str:
     installation = open_installation(Settings(database=folder / "tagloom.sqlite"), create=True)
     environment = installation.control.get_environment("main", "production")
     population = installation.population(environment)
-    population.apply(parts(people, bearers(people)), Request(mode="add", origin=ORIGIN))
+    population.apply(parts(people, people_with(people)), Request(mode="add", origin=ORIGIN))
     tribes = Tribes(installation.control)
     for number in range(TRIBES):
         definition = tribe_of(number)

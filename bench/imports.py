@@ -105,7 +105,7 @@ class Desk:
         brought = self.client.bring_file(population.csv_path, format="csv", mode="mirror")
         self.client.ask_import(brought.id, "plan")
         planned = self._ended(brought, "planned")
-        receipt = (planned.plan or {})["foreseen"]["receipt"]
+        receipt = (planned.plan or {})["preview"]["receipt"]
         expect(receipt["unchanged"], population.taggings)
         expect(receipt["removed"], 0)
 

@@ -200,7 +200,7 @@ def _measure_following(run: Run, product: OnPostgres) -> None:
         Client(other, token) as reader,
     ):
         for number in range(commits):
-            receipt = writer.give_tag("followed", user=f"somebody-{number}")
+            receipt = writer.add_tag("followed", user=f"somebody-{number}")
             began = time.perf_counter()
             # The lightest question there is: what is timed is the following.
             reader.get_change(receipt.version, at_least=receipt.version)

@@ -57,8 +57,8 @@ class Tagloom:
     def rename(self, tag: str, to: str) -> None:
         self.people.move_tag(TagPath(tag), TagPath(to), ORIGIN)
 
-    def drop(self, tag: str) -> None:
-        self.people.drop_tag(TagPath(tag), ORIGIN)
+    def delete(self, tag: str) -> None:
+        self.people.delete_tag(TagPath(tag), ORIGIN)
 
     def undo(self, version: int) -> Receipt:
         """Takes a version back."""

@@ -57,7 +57,7 @@ def new_database(*, knows_nodes: bool = True) -> str:
     for host, port, *_ in everywhere:
         do(url_of("postgres", host, port), f"CREATE DATABASE {name}")
         do(url_of(name, host, port), "CREATE EXTENSION citus")
-    atexit.register(_drop, name, everywhere)
+    atexit.register(_delete, name, everywhere)
     with psycopg.connect(url_of(name), autocommit=True) as connection:
         for host, port, is_coordinator, has_shards in everywhere if knows_nodes else ():
             function = "citus_set_coordinator_host" if is_coordinator else "citus_add_node"
@@ -67,7 +67,7 @@ def new_database(*, knows_nodes: bool = True) -> str:
     return url_of(name)
 
 
-def _drop(name: str, everywhere: Iterable[tuple[str, int, bool, bool]]) -> None:
+def _delete(name: str, everywhere: Iterable[tuple[str, int, bool, bool]]) -> None:
     for host, port, *_ in everywhere:
         do(url_of("postgres", host, port), f"DROP DATABASE IF EXISTS {name} (FORCE)")
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from tagloom.accounts.accounts import Accounts
 from tagloom.accounts.identity_provider import IdentityProvider
 from tagloom.accounts.passwords import Passwords
-from tagloom.base.counters import Standings, Vitals
+from tagloom.base.counters import Counters, Standings
 from tagloom.base.problems import ParameterInvalid
-from tagloom.egress.policy import Reach
+from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.secrets import Secrets
 from tagloom.engine.check import broken_invariants
 from tagloom.engine.population import BitmapPopulation
-from tagloom.engine.state.environment import Standing
+from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Moved
 from tagloom.engine.write.committer import Committer
 from tagloom.ports.problems import InstallationMissing, StoreUnavailable
@@ -74,10 +74,10 @@ class Installation:
         return beside.parent / "uploads" if isinstance(beside, Path) else Path("tagloom-uploads")
 
     @property
-    def reach(self) -> Reach:
+    def egress_policy(self) -> EgressPolicy:
         """What syncs may reach outside of this installation."""
         settings = self.settings
-        return Reach(
+        return EgressPolicy(
             secrets=Secrets(settings.secrets_folder, settings.secrets.values),
             files=settings.files_folder,
             mail=settings.mail,
@@ -101,8 +101,8 @@ class Installation:
             found = self._populations.get(environment.key)
             if found is None:
                 storage = self.database.storage(environment.key)
-                standing = Standing(environment.key, storage, self.settings.index_bytes_max)
-                found = environment, BitmapPopulation(standing, self.committer, self.now)
+                state = EnvironmentState(environment.key, storage, self.settings.index_bytes_max)
+                found = environment, BitmapPopulation(state, self.committer, self.now)
                 self._populations[environment.key] = found
         return found[1]
 
@@ -133,10 +133,10 @@ class Installation:
             secret = snapshot.state().secret
         return hashlib.sha256(b"tagloom installation " + self.database.place() + secret).hexdigest()[:32]
 
-    def vitals(self) -> Vitals:
+    def counters(self) -> Counters:
         """What it tells of itself. Waits for nobody, and asks no database."""
         database = self.database
-        return Vitals(
+        return Counters(
             populations=tuple(
                 Standings(where.space, where.name, population.version_held(), population.index_bytes())
                 for where, population in list(self._populations.values())

@@ -12,10 +12,10 @@ from tagloom.accounts.identity_provider import IdentityProvider
 from tagloom.accounts.passwords import Passwords
 from tagloom.accounts.sessions import Sessions
 from tagloom.accounts.teammates import Teammates
-from tagloom.base.counters import Vitals
+from tagloom.base.counters import Counters
 from tagloom.egress.guard import Guard
 from tagloom.egress.http import Egress
-from tagloom.egress.policy import Reach
+from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.remotes import Remotes
 from tagloom.history.compaction import Compactor, Retentions
 from tagloom.imports.fetch import Fetcher
@@ -29,7 +29,7 @@ from tagloom.syncs.runner import Runner
 from tagloom.syncs.sources import Sources
 from tagloom.tagging.catalogue import Catalogue
 from tagloom.tagging.expiry_job import Sweeper
-from tagloom.tagging.preview import Foresight
+from tagloom.tagging.preview import Previews
 from tagloom.tribes.audiences import Targeting
 from tagloom.tribes.boards import Boards
 from tagloom.tribes.definitions import Tribes
@@ -61,7 +61,7 @@ class Installation(Protocol):
     def identity_provider(self) -> IdentityProvider | None: ...
 
     @property
-    def reach(self) -> Reach:
+    def egress_policy(self) -> EgressPolicy:
         """What syncs may reach outside."""
         ...
 
@@ -74,7 +74,7 @@ class Installation(Protocol):
         """The environments in which a tagging or a tag ends at a moment or before it."""
         ...
 
-    def vitals(self) -> Vitals:
+    def counters(self) -> Counters:
         """What it tells of itself. Waits for nobody, and asks no database."""
         ...
 
@@ -86,7 +86,7 @@ class Installation(Protocol):
 
 
 @dataclass(frozen=True)
-class Loom:
+class Services:
     """What every door opens onto. What one door changes, the others see at once."""
 
     installation: Installation
@@ -95,7 +95,7 @@ class Loom:
     targeting: Targeting
     catalogue: Catalogue
     boards: Boards
-    foresight: Foresight
+    previews: Previews
     imports: Imports
     worker: Worker
     fetcher: Fetcher
@@ -118,18 +118,18 @@ class Loom:
         return self.installation.population(environment)
 
 
-def make_loom(installation: Installation, now: Callable[[], float] = time.time) -> Loom:
+def make_services(installation: Installation, now: Callable[[], float] = time.time) -> Services:
     """The use cases of an installation. `now` tells Unix seconds."""
     control = installation.control
     tribes, access = Tribes(control, clock=now), Access(control, now)
-    foresight = Foresight(tribes, installation.population)
+    previews = Previews(tribes, installation.population)
     imports = Imports(control, installation.uploads, installation.population, now)
-    provider, reach = installation.identity_provider, installation.reach
-    remotes = Remotes(reach)
-    sources = Sources(reach, remotes)
-    alerting = Alerting(reach.mail, reach.egress())
+    provider, egress_policy = installation.identity_provider, installation.egress_policy
+    remotes = Remotes(egress_policy)
+    sources = Sources(egress_policy, remotes)
+    alerting = Alerting(egress_policy.mail, egress_policy.egress())
     compactor = Compactor(control.list_retained, installation.population, now)
-    return Loom(
+    return Services(
         installation=installation,
         access=access,
         tribes=tribes,
@@ -142,9 +142,9 @@ def make_loom(installation: Installation, now: Callable[[], float] = time.time) 
             list_syncs=control.list_syncs,
         ),
         boards=Boards(control, tribes),
-        foresight=foresight,
+        previews=previews,
         imports=imports,
-        worker=Worker(imports, control, foresight, installation.population, now),
+        worker=Worker(imports, control, previews, installation.population, now),
         fetcher=Fetcher(imports, control, remotes, now),
         accounts=Accounts(control, installation.passwords, now=now),
         sessions=Sessions(control, now),

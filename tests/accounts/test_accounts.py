@@ -7,7 +7,7 @@ from argon2 import PasswordHasher
 
 from tagloom.accounts import limits
 from tagloom.accounts.accounts import Accounts, Visitor
-from tagloom.accounts.login_throttle import Attempts
+from tagloom.accounts.login_throttle import LoginThrottle
 from tagloom.accounts.passwords import Passwords
 from tagloom.accounts.problems import NotPermitted, PasswordInvalid, SignInFailed, TooManyAttempts
 from tagloom.accounts.sessions import Opened, SignedIn
@@ -122,7 +122,7 @@ def test_a_password_is_verified_for_an_unknown_e_mail_too(house: House, ada: Sig
             return super().verify(hash, password)
 
     house.accounts = Accounts(
-        house.control, Passwords(Counting(1, 8, 1)), attempts=Attempts(house.clock), now=house.clock
+        house.control, Passwords(Counting(1, 8, 1)), throttle=LoginThrottle(house.clock), now=house.clock
     )
     for email in ("ada@example.com", "nobody@example.com"):
         with pytest.raises(SignInFailed):
@@ -400,43 +400,43 @@ def test_the_demonstrations_administrator_is_made_once_and_mended_later(house: H
 
 
 def test_attempts_of_an_ipv6_caller_are_counted_by_their_network(clock: Clock) -> None:
-    attempts = Attempts(clock)
+    throttle = LoginThrottle(clock)
     for number in range(limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX):
-        attempts.begin("ada", f"2001:db8::{number:x}")
+        throttle.begin("ada", f"2001:db8::{number:x}")
 
     with pytest.raises(TooManyAttempts):
-        attempts.begin("ada", "2001:db8::ffff")
-    attempts.begin("ada", "2001:db8:0:1::1")
+        throttle.begin("ada", "2001:db8::ffff")
+    throttle.begin("ada", "2001:db8:0:1::1")
 
 
 def test_attempts_are_bounded_by_account_by_address_and_in_memory(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attempts = Attempts(clock)
+    throttle = LoginThrottle(clock)
     for number in range(limits.ATTEMPTS_PER_ACCOUNT_MAX):
-        attempts.begin("ada", f"192.0.2.{number}")
+        throttle.begin("ada", f"192.0.2.{number}")
     for number in range(limits.ATTEMPTS_PER_ADDRESS_MAX):
-        attempts.begin(f"u{number}", "198.51.100.1")
+        throttle.begin(f"u{number}", "198.51.100.1")
     for account, address in (("ada", "192.0.2.200"), ("eve", "198.51.100.1")):
         with pytest.raises(TooManyAttempts):
-            attempts.begin(account, address)
+            throttle.begin(account, address)
 
     monkeypatch.setattr(limits, "ATTEMPTS_REMEMBERED_MAX", 10)
     for number in range(50):
-        attempts.begin(f"v{number}", f"203.0.113.{number}")
-    assert len(attempts._windows) <= 12
+        throttle.begin(f"v{number}", f"203.0.113.{number}")
+    assert len(throttle._windows) <= 12
 
 
 def test_who_is_right_has_a_clean_sheet_and_the_address_keeps_its_own(clock: Clock) -> None:
-    attempts = Attempts(clock)
+    throttle = LoginThrottle(clock)
     for _ in range(limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX - 1):
-        attempts.begin("ada", "192.0.2.1")
-    attempts.succeed("ada", "192.0.2.1")
+        throttle.begin("ada", "192.0.2.1")
+    throttle.succeed("ada", "192.0.2.1")
 
     for _ in range(limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX):
-        attempts.begin("ada", "192.0.2.1")
+        throttle.begin("ada", "192.0.2.1")
     with pytest.raises(TooManyAttempts):
-        attempts.begin("ada", "192.0.2.1")
+        throttle.begin("ada", "192.0.2.1")
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_permissions_come_with_view(
     changed = house.teammates.set_permissions(ada, bob.account.id, "main", given)
 
     assert changed.membership.permissions == ({"main": closed} if closed else {})
-    told = house.teammates.list_events(ada, space="main", limit=1)[0]
+    told = house.teammates.list_audit_log(ada, space="main", limit=1)[0]
     assert (told.action, told.subject) == ("permissions changed", "bob@example.com")
     assert told.detail == {"before": "view", "after": " ".join(closed)}
 
@@ -175,7 +175,7 @@ def test_only_administrators_administer(house: House, ada: SignedIn) -> None:
     invited = house.teammates.invite(ada, "eve@example.com", space=None)[0].invitation
     assert invited is not None
     of = house.teammates
-    attempts: list[Callable[[], object]] = [
+    throttle: list[Callable[[], object]] = [
         lambda: of.list_teammates(bob),
         lambda: of.list_invitations(bob),
         lambda: of.invite(bob, "x@y.z", space=None, is_administrator=True),
@@ -193,17 +193,17 @@ def test_only_administrators_administer(house: House, ada: SignedIn) -> None:
         lambda: of.create_space(bob, "Mine"),
         lambda: of.rename_space(bob, "main", "Mine"),
         lambda: of.put_catalogue(bob, "main", "staging", "closed"),
-        lambda: of.list_events(bob),
+        lambda: of.list_audit_log(bob),
     ]
     told = house.actions(ada)
-    for attempt in attempts:
+    for attempt in throttle:
         with pytest.raises(NotPermitted):
             attempt()
 
     assert house.actions(ada) == told
-    assert of.list_events(bob, space="main") == ()
+    assert of.list_audit_log(bob, space="main") == ()
     with pytest.raises(SpaceNotFound):
-        of.list_events(bob, space="ghost")
+        of.list_audit_log(bob, space="ghost")
 
 
 def test_administrators_reach_nothing_of_other_organizations(house: House, ada: SignedIn) -> None:
@@ -381,7 +381,7 @@ def test_tokens_are_listed_and_revoked_by_their_teammate_and_by_administrators(h
     house.teammates.revoke_token(bob, theirs.id)
     house.teammates.revoke_token(ada, nobodys.id)
     assert house.teammates.list_all_tokens(ada) == (mine,)
-    told = house.teammates.list_events(ada, limit=2)
+    told = house.teammates.list_audit_log(ada, limit=2)
     assert [(each.actor, each.action) for each in told] == [
         ("Ada@Example.com", "token revoked"),
         ("bob@example.com", "token revoked"),
@@ -423,6 +423,6 @@ def test_everything_that_is_done_to_the_organization_is_told(house: House, ada: 
     ]
     assert house.control.list_organizations()[0].name == "Acme & Co"
     assert house.control.get_space("main").name == "Store"
-    first, second = (house.teammates.list_events(ada, limit=n) for n in (3, 100))
-    rest = house.teammates.list_events(ada, before=first[-1].id)
+    first, second = (house.teammates.list_audit_log(ada, limit=n) for n in (3, 100))
+    rest = house.teammates.list_audit_log(ada, before=first[-1].id)
     assert tuple(itertools.chain(first, rest)) == second

@@ -37,10 +37,10 @@ def test_what_is_too_old_goes_when_somebody_says_so_and_compacts(tmp_path: Path)
     assert (refused.code, "3 versions" in refused.err) == (1, True)
     assert "3 versions can no longer be undone" in run("retention", "7d", "--dry-run", "--data", tmp_path).out
     assert ask("retention", "7d", "--forget", "--data", tmp_path)["forgets"]["versions"] == 3
-    (foreseen,) = ask("compact", "--dry-run", "--data", tmp_path)
+    (preview,) = ask("compact", "--dry-run", "--data", tmp_path)
     (done,) = ask("compact", "--data", tmp_path)
 
-    assert done == foreseen
+    assert done == preview
     assert (done["environment"], done["versions"], done["horizon"]["version"]) == ("production", 3, 3)
     assert done["changes"] == 2
     assert "from version 3 on" in run("retention", "--data", tmp_path).out

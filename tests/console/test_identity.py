@@ -70,8 +70,8 @@ def test_an_identity_is_known_again_whatever_its_email_is_then(served: Served, p
 
 
 def test_an_invited_newcomer_joins_by_signing_in(served: Served, provider: Provider) -> None:
-    by = served.loom.accounts.sign_in(EMAILS["administrator"], PASSWORD, HERE).signed_in
-    served.loom.teammates.invite(by, "fresh@example.com", space="main", permissions=("tribes",))
+    by = served.services.accounts.sign_in(EMAILS["administrator"], PASSWORD, HERE).signed_in
+    served.services.teammates.invite(by, "fresh@example.com", space="main", permissions=("tribes",))
     provider.email, provider.subject = "fresh@example.com", "subject-2"
 
     assert "fresh@example.com" in sign_in(served).extensions["account"]

@@ -72,14 +72,14 @@ def test_a_page_opens_for_its_role_and_for_no_other(visitors: Visitors, page: Pa
 
 @pytest.mark.parametrize("role", ["outsider", "administrator"])
 def test_another_organizations_space_is_not_there(served: Served, visitors: Visitors, role: Role) -> None:
-    loom = served.loom
-    by = loom.sessions.get(visitors("administrator").cookies["tagloom"])
-    loom.teammates.create_organization(by, "Strangers", f"Secret of {role}")
+    services = served.services
+    by = services.sessions.get(visitors("administrator").cookies["tagloom"])
+    services.teammates.create_organization(by, "Strangers", f"Secret of {role}")
     hidden = [
         space
-        for org in loom.installation.control.list_organizations()
+        for org in services.installation.control.list_organizations()
         if org.name == "Strangers"
-        for space in loom.installation.control.list_spaces(org.id)
+        for space in services.installation.control.list_spaces(org.id)
     ]
 
     for space in hidden:

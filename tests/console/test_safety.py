@@ -72,9 +72,9 @@ def test_an_id_stands_once_on_a_page(admin: httpx.Client, address: str) -> None:
 
 
 def test_hostile_ids_tags_and_names_are_shown_as_they_are_and_do_nothing(served: Served, admin: httpx.Client) -> None:
-    loom = served.loom
-    environment = loom.installation.control.get_environment("main", "production")
-    population = loom.population(environment)
+    services = served.services
+    environment = services.installation.control.get_environment("main", "production")
+    population = services.population(environment)
     person = Person("user", HOSTILE)
     receipt = population.apply(
         iter([part([Line(person, (HOSTILE_TAG,))])]), Request(mode="add", origin=Origin("<i>actor</i>", HOSTILE))
@@ -90,7 +90,7 @@ def test_hostile_ids_tags_and_names_are_shown_as_they_are_and_do_nothing(served:
     }
     shape = '{"join":"all","of":[]}'
     saved = admin.post(f"{PLACE}/tribes/new", data=form | {"shape": shape})
-    tribes = [each for each in loom.tribes.list_tribes("main") if each.name == HOSTILE]
+    tribes = [each for each in services.tribes.list_tribes("main") if each.name == HOSTILE]
     assert tribes, saved.text
     by = {"tag": HOSTILE_TAG}
     places = [

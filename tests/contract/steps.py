@@ -26,10 +26,10 @@ def visitor_of(id: str) -> Person:
     return Person("visitor", id)
 
 
-def apply(population: Population, mode: Mode, *lines: Line, under: str | None = None, **asked: Any) -> Receipt:
+def apply(population: Population, mode: Mode, *lines: Line, prefix: str | None = None, **asked: Any) -> Receipt:
     """Applies the lines as one part."""
-    prefix = None if under is None else TagPath(under)
-    request = Request(**{"mode": mode, "origin": ADA, "under": prefix} | asked)
+    prefix = None if prefix is None else TagPath(prefix)
+    request = Request(**{"mode": mode, "origin": ADA, "prefix": prefix} | asked)
     return population.apply([part(lines)], request)
 
 

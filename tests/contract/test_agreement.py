@@ -99,9 +99,9 @@ class Agreement(RuleBasedStateMachine):
             self.put_tag(exclusive, Origin("ada"), None, True)
         self.apply_good(lines, "add", None)
 
-    @rule(lines=good_bodies, mode=modes, under=st.sampled_from([None, None, None, TagPath("a"), TagPath("b")]))
-    def apply_good(self, lines: Sequence[Line], mode: Mode, under: TagPath | None) -> None:
-        request = Request(mode=mode, origin=Origin("ada", "crm.csv"), under=under)
+    @rule(lines=good_bodies, mode=modes, prefix=st.sampled_from([None, None, None, TagPath("a"), TagPath("b")]))
+    def apply_good(self, lines: Sequence[Line], mode: Mode, prefix: TagPath | None) -> None:
+        request = Request(mode=mode, origin=Origin("ada", "crm.csv"), prefix=prefix)
         self._both(lambda population: population.apply([part(lines)], request))
 
     @rule(
@@ -124,7 +124,7 @@ class Agreement(RuleBasedStateMachine):
     @rule(
         mode=modes,
         lines=bodies,
-        under=st.sampled_from([None, None, None, TagPath("a"), TagPath("a/b"), TagPath("c")]),
+        prefix=st.sampled_from([None, None, None, TagPath("a"), TagPath("a/b"), TagPath("c")]),
         lowercase=st.booleans(),
         dry_run=rarely,
         allow_empty=rarely,
@@ -142,7 +142,7 @@ class Agreement(RuleBasedStateMachine):
         self,
         mode: Mode,
         lines: Sequence[Line],
-        under: TagPath | None,
+        prefix: TagPath | None,
         lowercase: bool,
         dry_run: bool,
         allow_empty: bool,
@@ -160,7 +160,7 @@ class Agreement(RuleBasedStateMachine):
         request = Request(
             mode=mode,
             origin=origin,
-            under=under,
+            prefix=prefix,
             lowercase=lowercase,
             dry_run=dry_run,
             allow_empty=allow_empty,
@@ -184,18 +184,18 @@ class Agreement(RuleBasedStateMachine):
         mode=st.sampled_from(get_args(TribeMode)),
         dry_run=rarely,
         key=keys,
-        is_foreseen=st.booleans(),
+        is_previewed=st.booleans(),
         end=ends,
     )
     def tag_tribe(
-        self, tribe: str, tag: TagPath, mode: TribeMode, dry_run: bool, key: str | None, is_foreseen: bool, end: int
+        self, tribe: str, tag: TagPath, mode: TribeMode, dry_run: bool, key: str | None, is_previewed: bool, end: int
     ) -> None:
         wanted = TagTribe(TRIBES[tribe], tag, mode)
         request = Request(
             mode="change", origin=Origin("ada"), dry_run=dry_run, idempotency_key=key, fingerprint="f", end=end
         )
-        if is_foreseen:
-            self._both(lambda population: population.foresee(wanted, TRIBES))
+        if is_previewed:
+            self._both(lambda population: population.preview(wanted, TRIBES))
         self._both(lambda population: population.tag_tribe(wanted, TRIBES, request))
 
     # People.
@@ -284,15 +284,15 @@ class Agreement(RuleBasedStateMachine):
         self._both(lambda population: population.merge_tags(tag, into, origin))
 
     @rule(place=places, origin=origins)
-    def drop_tag(self, place: int, origin: Origin) -> None:
+    def delete_tag(self, place: int, origin: Origin) -> None:
         tag = self._some_tag(place)
-        self._both(lambda population: population.drop_tag(tag, origin))
+        self._both(lambda population: population.delete_tag(tag, origin))
 
     @precondition(lambda self: self._oracle.population.aliases())
     @rule(place=places)
     def drop_alias(self, place: int) -> None:
         known = sorted(self._oracle.population.aliases())
-        self._both(lambda population: population.drop_tag(known[place % len(known)], Origin("bob")))
+        self._both(lambda population: population.delete_tag(known[place % len(known)], Origin("bob")))
 
     # The past.
 
@@ -312,18 +312,18 @@ class Agreement(RuleBasedStateMachine):
         is_run=st.booleans(),
         override=st.booleans(),
         dry_run=rarely,
-        is_foreseen=rarely,
+        is_previewed=rarely,
     )
     def undo_all(
-        self, steps_back: Sequence[int], is_run: bool, override: bool, dry_run: bool, is_foreseen: bool
+        self, steps_back: Sequence[int], is_run: bool, override: bool, dry_run: bool, is_previewed: bool
     ) -> None:
         """Some versions, or a run of them."""
         newest = self._oracle.population.version()
         versions = tuple(newest - back % (newest + 1) for back in steps_back)
         if is_run and versions:
             versions = tuple(range(max(1, min(versions)), max(versions) + 1))
-        if is_foreseen:
-            self._both(lambda population: population.foresee(UndoAll(versions, override), TRIBES))
+        if is_previewed:
+            self._both(lambda population: population.preview(UndoAll(versions, override), TRIBES))
         self._both(lambda population: population.undo_all(versions, Origin("bob"), dry_run=dry_run, override=override))
 
     @rule(steps_back=st.one_of(st.integers(0, 4), st.integers(0, 40)), changes=st.sampled_from([1, 3, 4_000]))
@@ -333,7 +333,7 @@ class Agreement(RuleBasedStateMachine):
         version = newest - steps_back % (newest + 1)
         population = self._subject.population
         before = current(population)
-        foreseen = population.foresee_compaction(version)
+        preview = population.preview_compaction(version)
         self._both(lambda population: population.raise_horizon(version))
         limit, limits.COMPACTION_CHANGES_MAX = limits.COMPACTION_CHANGES_MAX, changes
         try:
@@ -345,7 +345,7 @@ class Agreement(RuleBasedStateMachine):
             limits.COMPACTION_CHANGES_MAX = limit
         assert current(population) == before
         if self.adapter != "memory":
-            assert sum(each.changes for each in freed) == foreseen.changes
+            assert sum(each.changes for each in freed) == preview.changes
         assert population.horizon() == self._oracle.population.horizon()
 
     # What happens from outside.

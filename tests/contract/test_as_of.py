@@ -30,7 +30,7 @@ def tags_at(population: Population, id: str, version: int) -> tuple[str, ...] | 
 
 
 def named(population: Population, tag: str, version: int) -> list[str]:
-    return [person.id for chunk in population.bearers(path(tag), "subtree", as_of=version)[1] for person in chunk]
+    return [person.id for chunk in population.people_with(path(tag), "subtree", as_of=version)[1] for person in chunk]
 
 
 def test_a_tribe_is_counted_as_it_was(grown: Population) -> None:
@@ -62,7 +62,7 @@ def test_a_person_bore_the_tags_of_then(grown: Population) -> None:
 
 def test_tags_of_then_have_their_names_of_today(grown: Population) -> None:
     grown.move_tag(path("sports"), path("leisure"), ADA)
-    grown.drop_tag(path("vip"), ADA)
+    grown.delete_tag(path("vip"), ADA)
 
     assert tags_at(grown, "u2", 1) == ("leisure", "vip")
     assert named(grown, "leisure", 1) == named(grown, "sports", 1) == ["u1", "u2"]
@@ -82,7 +82,7 @@ def test_who_was_erased_since_is_counted_and_not_named(grown: Population) -> Non
 
 def test_a_tag_that_never_was_and_a_version_that_is_not_there_are_not_found(grown: Population) -> None:
     with pytest.raises(TagNotFound):
-        grown.bearers(path("ghost"), "exact", as_of=1)
+        grown.people_with(path("ghost"), "exact", as_of=1)
     for version in (-1, 4):
         with pytest.raises(ChangeNotFound):
             grown.count(SPORTS, {}, as_of=version)

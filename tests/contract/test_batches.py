@@ -121,7 +121,7 @@ def test_set_without_tags_takes_all_of_a_persons_tags(population: Population) ->
 def test_set_under_a_prefix_leaves_what_lies_elsewhere(population: Population) -> None:
     apply(population, "add", user("u1", "crm", "crm/a", "crm/b", "crmx", "other"))
 
-    receipt = apply(population, "set", user("u1", "crm/b"), under="crm")
+    receipt = apply(population, "set", user("u1", "crm/b"), prefix="crm")
 
     assert (receipt.added, receipt.removed, receipt.unchanged) == (0, 2, 1)
     assert tags_of(population, "u1") == ("crm/b", "crmx", "other")
@@ -139,7 +139,7 @@ def test_mirror_takes_the_tags_of_people_it_does_not_name(population: Population
 def test_mirror_under_a_prefix_leaves_what_lies_elsewhere(population: Population) -> None:
     apply(population, "add", user("u1", "crm/a", "x"), user("u2", "crm/a", "x"))
 
-    receipt = apply(population, "mirror", user("u1", "crm/b"), under="crm")
+    receipt = apply(population, "mirror", user("u1", "crm/b"), prefix="crm")
 
     assert (receipt.added, receipt.removed) == (1, 2)
     assert [tags_of(population, id) for id in ("u1", "u2")] == [("crm/b", "x"), ("x",)]
@@ -191,7 +191,7 @@ def test_a_bad_line_is_rejected_alone_with_its_number_problem_and_suggestion(pop
 
 
 def test_the_first_problem_in_the_lines_order_decides(population: Population) -> None:
-    receipt = apply(population, "add", user("u1", "out", "A", "crm/a"), user("u2", "A", "out"), under="crm")
+    receipt = apply(population, "add", user("u1", "out", "A", "crm/a"), user("u2", "A", "out"), prefix="crm")
 
     assert [(each.line, each.problem, each.value) for each in receipt.rejected] == [
         (1, "tag-outside-under", "out"),
@@ -289,7 +289,7 @@ def test_who_came_while_a_body_was_read_is_held_by_its_unreadable_lines(populati
 def test_a_tag_outside_under_rejects_its_line_in_every_mode(population: Population, mode: Mode) -> None:
     apply(population, "add", user("u1", "x", "crmx"))
 
-    receipt = apply(population, mode, user("u1", "crm/a", "crmx"), user("u2", "crm"), under="crm")
+    receipt = apply(population, mode, user("u1", "crm/a", "crmx"), user("u2", "crm"), prefix="crm")
 
     assert [(each.line, each.problem) for each in receipt.rejected] == [(1, "tag-outside-under")]
     assert tags_of(population, "u1") == ("crmx", "x")
@@ -297,7 +297,7 @@ def test_a_tag_outside_under_rejects_its_line_in_every_mode(population: Populati
 
 def test_under_that_is_no_tag_is_refused_before_anything_is_applied(population: Population) -> None:
     with pytest.raises(TagHasCapital):
-        apply(population, "set", user("u1", "a"), under="CRM")
+        apply(population, "set", user("u1", "a"), prefix="CRM")
 
     assert population.version() == 0
 
@@ -478,7 +478,7 @@ def test_a_replay_survives_a_crash(subject: Subject) -> None:
 def test_a_mirror_is_replayed_even_when_it_would_be_refused_today(subject: Subject) -> None:
     asked = {"idempotency_key": "k", "fingerprint": "f"}
     first = apply(subject.population, "mirror", user("u1", "a"), **asked)
-    subject.population.drop_tag(path("a"), ADA)
+    subject.population.delete_tag(path("a"), ADA)
     subject.close_catalogue(True)
 
     assert apply(subject.population, "mirror", user("u1", "a"), **asked) == first
@@ -574,7 +574,7 @@ def test_changing_from_one_tag_of_an_exclusive_branch_to_another_is_no_contradic
 def test_an_exclusive_branch_takes_tags_outside_under_as_well(plans: Population) -> None:
     apply(plans, "add", user("u1", "plan/free", "plan/crm/a"))
 
-    apply(plans, "set", user("u1", "plan/crm/b"), under="plan/crm")
+    apply(plans, "set", user("u1", "plan/crm/b"), prefix="plan/crm")
 
     assert tags_of(plans, "u1") == ("plan/crm/b",)
 

@@ -28,7 +28,7 @@ def test_an_order_without_an_end_is_told_apart_by_what_it_always_was() -> None:
     """Or a key that was used before an upgrade would be refused behind it."""
     order = Order(format="csv", mode="add", origin=ADA)
     before = (
-        b'{"format":"csv","mode":"add","origin":{"actor":"ada","source":"crm.csv"},"under":null,"lowercase":false,'
+        b'{"format":"csv","mode":"add","origin":{"actor":"ada","source":"crm.csv"},"prefix":null,"lowercase":false,'
         b'"dry_run":false,"allow_empty":false,"idempotency_key":null,"user_column":"user","visitor_column":"visitor",'
         b'"tag_column":"tag","rejected_max":1000}'
     )
@@ -42,7 +42,7 @@ def tag_fans(population: Population, tag: str, mode: TribeMode = "add", **asked:
     return population.tag_tribe(TagTribe(FANS, path(tag), mode), TRIBES, request)
 
 
-def bearers(population: Population, tag: str) -> int:
+def people_with(population: Population, tag: str) -> int:
     return population.get_tag(path(tag)).users
 
 
@@ -50,7 +50,7 @@ def test_everybody_in_a_tribe_is_given_a_tag_as_one_version(crowd: Population) -
     receipt = tag_fans(crowd, "vip")
 
     assert (receipt.version, receipt.added, receipt.removed, receipt.unchanged) == (2, 2, 0, 1)
-    assert bearers(crowd, "vip") == 4
+    assert people_with(crowd, "vip") == 4
     assert crowd.get_change(2).action == "tag tribe"
 
 
@@ -62,11 +62,11 @@ def test_everybody_in_a_tribe_loses_a_tag(crowd: Population) -> None:
 
 
 def test_a_frozen_tribe_is_a_tag_that_nobody_else_bears(crowd: Population) -> None:
-    receipt = tag_fans(crowd, "vip", "freeze")
+    receipt = tag_fans(crowd, "vip", "snapshot")
 
     assert (receipt.added, receipt.removed, receipt.unchanged) == (2, 1, 1)
     assert tags_of(crowd, "u3") == ()
-    assert bearers(crowd, "vip") == 3
+    assert people_with(crowd, "vip") == 3
 
 
 def test_taking_the_tag_that_makes_the_tribe_takes_it_from_all_of_them(crowd: Population) -> None:
@@ -82,7 +82,7 @@ def test_a_tribe_that_names_another_is_tagged_too(crowd: Population) -> None:
 
 
 def test_tagging_a_tribe_is_undone_like_any_batch(crowd: Population) -> None:
-    tag_fans(crowd, "new", "freeze")
+    tag_fans(crowd, "new", "snapshot")
 
     crowd.undo(2, ADA)
 
@@ -95,7 +95,7 @@ def test_a_tribe_without_members_makes_no_tag_and_no_version(population: Populat
 
     assert tag_fans(population, "new").version == 1
     assert [tag.tag for tag in population.list_tags(limit=9).items] == ["vip"]
-    assert tag_fans(population, "vip", "freeze").removed == 1, "a frozen tribe without members is borne by nobody"
+    assert tag_fans(population, "vip", "snapshot").removed == 1, "a frozen tribe without members is borne by nobody"
 
 
 def test_an_exclusive_branch_takes_the_members_other_tags(crowd: Population) -> None:
@@ -121,7 +121,7 @@ def test_an_alias_is_tagged_as_what_it_stands_for(crowd: Population) -> None:
     crowd.move_tag(path("vip"), path("very-important"), ADA)
 
     assert tag_fans(crowd, "vip").aliases == {"vip": "very-important"}
-    assert bearers(crowd, "very-important") == 4
+    assert people_with(crowd, "very-important") == 4
 
 
 def test_a_repeated_key_gives_the_first_receipt_again(crowd: Population) -> None:
@@ -135,11 +135,11 @@ def test_a_repeated_key_gives_the_first_receipt_again(crowd: Population) -> None
 
 def test_a_dry_run_and_foresight_say_what_would_be_done(crowd: Population) -> None:
     tried = tag_fans(crowd, "sports", "remove", dry_run=True)
-    foreseen = crowd.foresee(TagTribe(FANS, path("sports"), "remove"), TRIBES)
+    preview = crowd.preview(TagTribe(FANS, path("sports"), "remove"), TRIBES)
 
     assert (tried.version, tried.removed, tried.dry_run) == (1, 2, True)
-    assert foreseen.receipt == tried
-    assert [(each.tribe, each.before, each.after) for each in foreseen.tribes] == [("fans", 3, 1), ("others", 1, 2)]
+    assert preview.receipt == tried
+    assert [(each.tribe, each.before, each.after) for each in preview.tribes] == [("fans", 3, 1), ("others", 1, 2)]
     assert crowd.version() == 1
 
 

@@ -70,7 +70,7 @@ def test_an_implied_branch_that_is_described_becomes_a_tag_of_its_own(population
     assert receipt.new_tags == 1
     assert implied(population) == set()
     apply(population, "remove", user("u1", "sports/golf"))
-    population.drop_tag(path("sports/golf"), ADA)
+    population.delete_tag(path("sports/golf"), ADA)
     assert set(catalogue(population)) == {"sports"}
 
 
@@ -158,7 +158,7 @@ def test_under_stands_for_what_it_was_renamed_to(population: Population) -> None
     apply(population, "add", user("u1", "crm/a", "crm/b"))
     move(population, "crm", "sales")
 
-    receipt = apply(population, "set", user("u1", "crm/a"), under="crm")
+    receipt = apply(population, "set", user("u1", "crm/a"), prefix="crm")
 
     assert (receipt.removed, receipt.unchanged, receipt.rejected_count) == (1, 1, 0)
     assert tags_of(population, "u1") == ("sales/a",)
@@ -168,7 +168,7 @@ def test_a_tag_that_was_moved_out_of_under_is_outside_it(population: Population)
     apply(population, "add", user("u1", "crm/a", "crm/b"))
     move(population, "crm/a", "sales")
 
-    receipt = apply(population, "add", user("u2", "crm/a"), under="crm")
+    receipt = apply(population, "add", user("u2", "crm/a"), prefix="crm")
 
     assert [each.problem for each in receipt.rejected] == ["tag-outside-under"]
 
@@ -208,7 +208,7 @@ def test_a_move_onto_an_implied_branch_joins_it(population: Population) -> None:
 
 def test_a_move_onto_a_dropped_tag_is_allowed(population: Population) -> None:
     apply(population, "add", user("u1", "a", "b"))
-    population.drop_tag(path("b"), ADA)
+    population.delete_tag(path("b"), ADA)
 
     move(population, "a", "b")
 
@@ -254,9 +254,9 @@ def test_what_is_no_tag_cannot_be_moved_merged_or_dropped(population: Population
     for refused in (
         lambda tag: population.move_tag(tag, path("c"), ADA),
         lambda tag: population.merge_tags(tag, path("b"), ADA),
-        lambda tag: population.drop_tag(tag, ADA),
+        lambda tag: population.delete_tag(tag, ADA),
         population.get_tag,
-        lambda tag: population.bearers(tag, "subtree"),
+        lambda tag: population.people_with(tag, "subtree"),
     ):
         with pytest.raises(TagNotFound) as caught:
             refused(path("gold"))
@@ -272,7 +272,7 @@ def test_what_was_renamed_cannot_be_moved_or_merged_by_its_old_name(population: 
     with pytest.raises(TagIsAlias):
         merge(population, "a", "c")
     with pytest.raises(TagIsAlias):
-        population.drop_tag(path("a/x"), ADA)
+        population.delete_tag(path("a/x"), ADA)
 
 
 # Merged.
@@ -358,7 +358,7 @@ def test_a_merge_that_would_get_too_deep_is_refused(population: Population) -> N
 def test_dropping_a_tag_takes_it_and_all_below_from_everybody(population: Population) -> None:
     apply(population, "add", user("u1", "a", "a/x", "ab"), user("u2", "a/x/y"))
 
-    receipt = population.drop_tag(path("a"), ADA)
+    receipt = population.delete_tag(path("a"), ADA)
 
     assert (receipt.version, receipt.removed, receipt.added) == (2, 3, 0)
     assert catalogue(population) == {"ab": (1, 1)}
@@ -368,7 +368,7 @@ def test_dropping_a_tag_takes_it_and_all_below_from_everybody(population: Popula
 def test_an_implied_branch_can_be_dropped(population: Population) -> None:
     apply(population, "add", user("u1", "a/x"))
 
-    assert population.drop_tag(path("a"), ADA).removed == 1
+    assert population.delete_tag(path("a"), ADA).removed == 1
     assert catalogue(population) == {}
 
 
@@ -376,7 +376,7 @@ def test_dropping_an_alias_leaves_the_tag_and_frees_the_path(population: Populat
     apply(population, "add", user("u1", "a"))
     move(population, "a", "b")
 
-    receipt = population.drop_tag(path("a"), ADA)
+    receipt = population.delete_tag(path("a"), ADA)
 
     assert (receipt.version, receipt.removed) == (3, 0)
     assert population.aliases() == {}
@@ -387,7 +387,7 @@ def test_dropping_an_alias_leaves_the_tag_and_frees_the_path(population: Populat
 def test_a_dropped_tag_that_is_given_again_is_live_and_bare(population: Population) -> None:
     apply(population, "add", user("u1", "a"), user("u2", "a"))
     population.put_tag(path("a"), ADA, description="Old.", exclusive=True)
-    population.drop_tag(path("a"), ADA)
+    population.delete_tag(path("a"), ADA)
 
     receipt = apply(population, "add", user("u1", "a"))
 
@@ -420,7 +420,7 @@ def test_the_last_page_of_the_catalogue_says_so_when_it_is_full(population: Popu
 
 
 @pytest.mark.parametrize(
-    ("search", "under", "found"),
+    ("search", "prefix", "found"),
     [
         ("golf", None, ["golf", "sports/golf", "sports/golf/open"]),
         ("s/g", None, ["sports/golf", "sports/golf/open"]),
@@ -431,21 +431,21 @@ def test_the_last_page_of_the_catalogue_says_so_when_it_is_full(population: Popu
     ],
 )
 def test_the_catalogue_is_searched_by_substring_and_branch(
-    population: Population, search: str, under: str | None, found: list[str]
+    population: Population, search: str, prefix: str | None, found: list[str]
 ) -> None:
     apply(population, "add", user("u1", "golf", "sports/golf/open", "sportswear", "sports-x"))
-    prefix = None if under is None else path(under)
+    prefix = None if prefix is None else path(prefix)
 
-    pages = [population.list_tags(search=search, under=prefix, limit=1)]
+    pages = [population.list_tags(search=search, prefix=prefix, limit=1)]
     while pages[-1].next_cursor is not None:
-        pages.append(population.list_tags(search=search, under=prefix, limit=1, cursor=pages[-1].next_cursor))
+        pages.append(population.list_tags(search=search, prefix=prefix, limit=1, cursor=pages[-1].next_cursor))
 
     assert [tag.tag for page in pages for tag in page.items] == found
 
 
 def test_the_nearest_tags_are_live_ones(population: Population) -> None:
     apply(population, "add", user("u1", "golf", "gold", "wolf"))
-    population.drop_tag(path("gold"), ADA)
+    population.delete_tag(path("gold"), ADA)
 
     assert population.nearest("golf") == ["golf", "wolf"]
 

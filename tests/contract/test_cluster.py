@@ -167,7 +167,7 @@ def pass_on(population: BitmapPopulation, number: int) -> int:
     """One version that takes a tag from somebody and gives it to somebody whose chunk lies on another shard."""
     bears, bears_not = (f"u{(1 + (number + more) % 2) * ORDINALS_PER_CHUNK}" for more in (0, 1))
     lines = [user(bears, "odd"), user(bears_not)]
-    version = population.apply([part(lines)], Request(mode="set", origin=ADA, under="odd")).version
+    version = population.apply([part(lines)], Request(mode="set", origin=ADA, prefix="odd")).version
     assert version is not None
     return version
 
@@ -313,7 +313,7 @@ def test_a_small_write_is_one_commit_in_two_phases_on_every_node(url: str, monke
 # Statements.
 
 
-class Asked:
+class ResolvedBatch:
     """Every statement that was sent, with its values, the first of each form."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,14 +344,14 @@ def live(population: BitmapPopulation) -> None:
     population.move_tag("c", "moved", ADA)
     population.undo(2, ADA)
     population.undo(5, ADA)
-    population.drop_tag("moved", ADA)
-    population.list_tags(search="", under=None, limit=9)
+    population.delete_tag("moved", ADA)
+    population.list_tags(search="", prefix=None, limit=9)
 
 
 def test_statements_go_to_one_shard_or_to_each_with_no_data_between_them(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = Asked(monkeypatch)
+    asked = ResolvedBatch(monkeypatch)
     space = citus.new_space(url)
     with opened(url) as installation:
         live(installation.population(installation.control.get_environment(space, "production")))

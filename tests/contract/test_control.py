@@ -160,12 +160,12 @@ def test_a_revoked_token_is_not_found_any_more(tenant: Control) -> None:
     tenant.add_token(token("t1"), b"1" * 32)
 
     with pytest.raises(TokenNotFound):
-        tenant.drop_token("zeta", "t1")
-    tenant.drop_token("acme", "t1")
+        tenant.revoke_token("zeta", "t1")
+    tenant.revoke_token("acme", "t1")
 
     assert tenant.find_token(b"1" * 32) is None
     with pytest.raises(TokenNotFound):
-        tenant.drop_token("acme", "t1")
+        tenant.revoke_token("acme", "t1")
 
 
 def test_tribes_are_kept_whole_and_listed_by_id(tenant: Control) -> None:
@@ -218,9 +218,9 @@ def test_a_tribe_is_dropped_at_its_revision_or_at_any(tenant: Control) -> None:
     tenant.add_tribe("main", tribe("b"), ADA, AT)
 
     with pytest.raises(TribeChanged):
-        tenant.drop_tribe("main", "a", ADA, AT, revision=2)
-    tenant.drop_tribe("main", "a", ADA, AT, revision=1)
-    tenant.drop_tribe("main", "b", ADA, AT, revision=None)
+        tenant.delete_tribe("main", "a", ADA, AT, revision=2)
+    tenant.delete_tribe("main", "a", ADA, AT, revision=1)
+    tenant.delete_tribe("main", "b", ADA, AT, revision=None)
 
     assert tenant.list_tribes("main") == ()
 
@@ -229,14 +229,14 @@ def test_a_tribe_that_is_not_there_is_neither_replaced_nor_dropped(tenant: Contr
     with pytest.raises(TribeNotFound):
         tenant.put_tribe("main", tribe("ghost"), ADA, AT, revision=1)
     with pytest.raises(TribeNotFound):
-        tenant.drop_tribe("main", "ghost", ADA, AT, revision=None)
+        tenant.delete_tribe("main", "ghost", ADA, AT, revision=None)
 
 
 def test_what_is_done_to_a_tribe_is_noted_with_its_forms_before_and_after(tenant: Control) -> None:
     first, second = tribe("a"), tribe("a", name="Players", revision=2)
     tenant.add_tribe("main", first, ADA, AT)
     tenant.put_tribe("main", second, BOB, "2026-03-02T09:00:00Z", revision=1)
-    tenant.drop_tribe("main", "a", BOB, "2026-03-03T09:00:00Z", revision=None)
+    tenant.delete_tribe("main", "a", BOB, "2026-03-03T09:00:00Z", revision=None)
 
     changes = tenant.list_tribe_changes("main", limit=9)
 
@@ -262,7 +262,7 @@ def test_changes_of_tribes_are_listed_of_one_of_them_and_page_by_page(tenant: Co
     tenant.put_space(Space("other", "acme", "Other"))
     for id in "abab":
         if id in {each.id for each in tenant.list_tribes("main")}:
-            tenant.drop_tribe("main", id, ADA, AT, revision=None)
+            tenant.delete_tribe("main", id, ADA, AT, revision=None)
         else:
             tenant.add_tribe("main", tribe(id), ADA, AT)
     tenant.add_tribe("other", tribe("a"), ADA, AT)

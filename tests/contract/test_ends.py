@@ -229,7 +229,7 @@ def test_undo_leaves_alone_whose_end_a_later_version_moved(subject: Subject) -> 
 
     receipt = subject.population.undo(1, ADA)
 
-    assert (receipt.removed, receipt.left_alone, receipt.touched_by) == (1, 1, (2,))
+    assert (receipt.removed, receipt.skipped, receipt.conflicts) == (1, 1, (2,))
     assert sorted(ends(subject.population, "u1")) == ["a"]
 
 
@@ -275,7 +275,7 @@ def test_what_is_foreseen_of_a_renewal_is_what_it_does(subject: Subject) -> None
     apply(subject.population, "add", user("u1", "a"))
     request = Request(mode="add", origin=Origin("ada"), end=-60)
 
-    foreseen = subject.population.foresee(Apply([part([user("u1", "a")])], request), {})
+    preview = subject.population.preview(Apply([part([user("u1", "a")])], request), {})
 
-    assert (foreseen.receipt.renewed, foreseen.receipt.unchanged, foreseen.people) == (1, 1, 0)
+    assert (preview.receipt.renewed, preview.receipt.unchanged, preview.people) == (1, 1, 0)
     assert ends(subject.population, "u1") == {}

@@ -22,14 +22,14 @@ def test_an_undo_leaves_alone_what_would_be_a_second_tag(tiers: Population) -> N
     receipt = tiers.undo(3, ADA)
 
     # Silver was removed by version 4, so that is left alone as well.
-    assert (receipt.added, receipt.left_alone) == (0, 2)
+    assert (receipt.added, receipt.skipped) == (0, 2)
     assert tags_of(tiers, "u1") == ("tier/bronze",)
 
 
 def test_a_dry_run_of_that_undo_says_the_same(tiers: Population) -> None:
     dry, real = tiers.undo(3, ADA, dry_run=True), tiers.undo(3, ADA)
 
-    assert (dry.added, dry.removed, dry.left_alone) == (real.added, real.removed, real.left_alone)
+    assert (dry.added, dry.removed, dry.skipped) == (real.added, real.removed, real.skipped)
 
 
 def test_an_undo_that_overrides_others_keeps_the_branch_exclusive(tiers: Population) -> None:
@@ -52,7 +52,7 @@ def test_people_without_a_conflict_get_their_tag_back_all_the_same(population: P
 
     receipt = population.undo(3, ADA)
 
-    assert (receipt.added, receipt.removed, receipt.left_alone) == (1, 1, 2)
+    assert (receipt.added, receipt.removed, receipt.skipped) == (1, 1, 2)
     assert (tags_of(population, "u1"), tags_of(population, "u2")) == (("tier/bronze",), ("tier/gold",))
 
 
@@ -112,10 +112,10 @@ def test_an_undo_that_moves_a_tag_back_into_the_branch_is_refused_when_somebody_
 
 def test_a_deleted_tag_comes_back_only_to_people_who_have_no_other_of_the_branch(tiers: Population) -> None:
     apply(tiers, "add", user("u2", "tier/bronze"))
-    tiers.drop_tag(path("tier/bronze"), ADA)
+    tiers.delete_tag(path("tier/bronze"), ADA)
     apply(tiers, "add", user("u1", "tier/gold"))
 
     receipt = tiers.undo(6, ADA)
 
-    assert (receipt.added, receipt.left_alone) == (1, 1)
+    assert (receipt.added, receipt.skipped) == (1, 1)
     assert (tags_of(tiers, "u1"), tags_of(tiers, "u2")) == (("tier/gold",), ("tier/bronze",))

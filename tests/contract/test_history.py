@@ -65,8 +65,8 @@ def test_every_write_is_named_by_what_it_did(population: Population) -> None:
     population.move_tag(path("a"), path("b"), ADA)
     population.put_tag(path("c"), ADA)
     population.merge_tags(path("c"), path("b"), ADA)
-    population.drop_tag(path("c"), ADA)
-    population.drop_tag(path("b"), ADA)
+    population.delete_tag(path("c"), ADA)
+    population.delete_tag(path("b"), ADA)
     population.undo(8, ADA)
     population.erase_person(user_of("u1"), ADA)
 
@@ -87,7 +87,7 @@ def test_every_write_is_named_by_what_it_did(population: Population) -> None:
 def test_a_persons_changes_name_their_tags_only(population: Population) -> None:
     apply(population, "add", user("u1", "b", "a"), user("u2", "c"))
     apply(population, "add", user("u2", "a"))
-    population.drop_tag(path("a"), BOB)
+    population.delete_tag(path("a"), BOB)
 
     found = population.list_changes(person=user_of("u1"), limit=9)
 
@@ -146,7 +146,7 @@ def test_a_tags_changes_are_found_by_its_new_name_and_by_its_old_one(population:
 
 def test_the_changes_of_a_dropped_tag_can_still_be_read(population: Population) -> None:
     apply(population, "add", user("u1", "a/x"))
-    population.drop_tag(path("a"), ADA)
+    population.delete_tag(path("a"), ADA)
 
     assert [change.version for change in population.list_changes(tag=path("a"), limit=9)] == [1, 2]
     assert population.list_changes(person=user_of("u1"), limit=9)[0].tags_added == ("a/x",)
@@ -183,7 +183,7 @@ def test_undo_takes_back_what_was_given_and_gives_back_what_was_taken(population
     receipt = population.undo(2, BOB)
 
     assert (receipt.version, receipt.added, receipt.removed, receipt.undoes) == (3, 1, 1, 2)
-    assert (receipt.left_alone, receipt.people_removed, receipt.unchanged) == (0, 0, 0)
+    assert (receipt.skipped, receipt.people_removed, receipt.unchanged) == (0, 0, 0)
     assert tags_of(population, "u1") == ("a", "b")
     change = population.get_change(3)
     assert (change.action, change.actor, change.undoes) == ("undo", "bob", 2)
@@ -207,7 +207,7 @@ def test_undo_leaves_alone_and_counts_what_a_later_version_touched(population: P
 
     receipt = population.undo(1, ADA)
 
-    assert (receipt.removed, receipt.left_alone) == (2, 1)
+    assert (receipt.removed, receipt.skipped) == (2, 1)
     assert tags_of(population, "u1") == ("a",)
 
 
@@ -273,7 +273,7 @@ def test_undoing_twice_changes_nothing_the_second_time(population: Population) -
 
     again = population.undo(2, ADA)
 
-    assert (again.version, again.removed, again.people_removed, again.left_alone) == (3, 0, 0, 2)
+    assert (again.version, again.removed, again.people_removed, again.skipped) == (3, 0, 0, 2)
     assert again.undoes == 2
 
 
@@ -312,11 +312,11 @@ def test_what_was_taken_by_a_displacement_comes_back(population: Population) -> 
 def test_a_tagging_whose_tag_was_dropped_since_is_left_alone(population: Population) -> None:
     apply(population, "add", user("u1", "a"), user("u2", "a"))
     apply(population, "remove", user("u1", "a"))
-    population.drop_tag(path("a"), ADA)
+    population.delete_tag(path("a"), ADA)
 
     receipt = population.undo(2, ADA)
 
-    assert (receipt.version, receipt.added, receipt.left_alone) == (3, 0, 1)
+    assert (receipt.version, receipt.added, receipt.skipped) == (3, 0, 1)
     assert tags_of(population, "u1") == ()
 
 
@@ -328,14 +328,14 @@ def test_a_tagging_whose_person_was_erased_since_is_left_alone(population: Popul
 
     receipt = population.undo(2, ADA)
 
-    assert (receipt.added, receipt.left_alone) == (1, 1)
+    assert (receipt.added, receipt.skipped) == (1, 1)
     assert tags_of(population, "u1") == ("b",), "a new person of an old id is given nothing"
 
 
 def test_a_person_who_left_by_undo_is_there_again_when_a_tag_is_given_back(population: Population) -> None:
     apply(population, "add", user("u1", "a"), user("u2", "a"))
     apply(population, "remove", user("u1", "a"))
-    assert population.undo(1, ADA).left_alone == 1
+    assert population.undo(1, ADA).skipped == 1
     population.put_tag(path("a"), ADA)
 
     receipt = population.undo(2, ADA)
@@ -385,7 +385,7 @@ def test_undo_of_a_merge_parts_the_tags_again(population: Population) -> None:
 
     receipt = population.undo(3, ADA)
 
-    assert (receipt.added, receipt.removed, receipt.left_alone) == (2, 1, 0)
+    assert (receipt.added, receipt.removed, receipt.skipped) == (2, 1, 0)
     assert tags_of(population, "u1") == ("a", "a/x")
     assert tags_of(population, "u3") == ("a", "b")
     assert population.get_tag(path("a")).description == "As"
@@ -395,7 +395,7 @@ def test_undo_of_a_merge_parts_the_tags_again(population: Population) -> None:
 def test_undo_of_a_drop_gives_tag_and_taggings_back(population: Population) -> None:
     apply(population, "add", user("u1", "a"), user("u2", "a/x"))
     population.put_tag(path("a"), ADA, description="As", exclusive=True)
-    population.drop_tag(path("a"), ADA)
+    population.delete_tag(path("a"), ADA)
 
     receipt = population.undo(3, ADA)
 
@@ -407,7 +407,7 @@ def test_undo_of_a_drop_gives_tag_and_taggings_back(population: Population) -> N
 def test_undo_of_a_dropped_alias_sets_it_again(population: Population) -> None:
     population.put_tag(path("a"), ADA)
     population.move_tag(path("a"), path("b"), ADA)
-    population.drop_tag(path("a"), ADA)
+    population.delete_tag(path("a"), ADA)
 
     population.undo(3, ADA)
 
@@ -416,7 +416,7 @@ def test_undo_of_a_dropped_alias_sets_it_again(population: Population) -> None:
 
 def test_undo_of_a_drop_is_refused_when_the_path_is_taken(population: Population) -> None:
     apply(population, "add", user("u1", "a", "b"))
-    population.drop_tag(path("a"), ADA)
+    population.delete_tag(path("a"), ADA)
     population.move_tag(path("b"), path("a"), ADA)
 
     with pytest.raises(UndoConflict):
@@ -427,7 +427,7 @@ def test_undo_of_a_drop_is_refused_when_the_path_is_taken(population: Population
 
 def test_undo_of_a_drop_is_refused_when_the_tag_lives_again(population: Population) -> None:
     apply(population, "add", user("u1", "a"))
-    population.drop_tag(path("a"), ADA)
+    population.delete_tag(path("a"), ADA)
     apply(population, "add", user("u2", "a"))
 
     with pytest.raises(UndoConflict):
@@ -445,7 +445,7 @@ def test_undo_of_a_description_is_refused_when_it_was_changed_since(population: 
 
 def test_undo_of_a_drop_is_refused_below_what_is_an_alias_now(population: Population) -> None:
     apply(population, "add", user("u1", "a/x", "a/y"))
-    population.drop_tag(path("a/x"), ADA)
+    population.delete_tag(path("a/x"), ADA)
     population.move_tag(path("a"), path("b"), ADA)
 
     with pytest.raises(UndoConflict):
@@ -457,7 +457,7 @@ def test_undo_of_a_drop_is_refused_below_what_is_an_alias_now(population: Popula
 def test_undo_of_a_dropped_alias_is_refused_when_the_path_is_a_tag(population: Population) -> None:
     population.put_tag(path("a"), ADA)
     population.move_tag(path("a"), path("b"), ADA)
-    population.drop_tag(path("a"), ADA)
+    population.delete_tag(path("a"), ADA)
     population.put_tag(path("a/x"), ADA)
 
     with pytest.raises(UndoConflict):

@@ -95,11 +95,11 @@ def test_of_two_changes_at_the_same_revision_the_second_is_refused(tenant: Contr
 def test_an_import_that_is_dropped_is_gone(tenant: Control) -> None:
     tenant.add_import(run("r1"))
 
-    tenant.drop_import("r1")
+    tenant.delete_import("r1")
 
     assert tenant.list_imports("main", "production", limit=9) == ()
     with pytest.raises(ImportNotFound):
-        tenant.drop_import("r1")
+        tenant.delete_import("r1")
 
 
 def test_the_oldest_import_to_be_worked_on_goes_to_one_owner(tenant: Control) -> None:
@@ -188,13 +188,13 @@ def test_a_version_that_is_not_the_next_is_refused(tenant: Control) -> None:
 
 def test_a_mapping_that_is_not_there_is_not_found(tenant: Control) -> None:
     tenant.put_mapping("main", kept("crm", 1))
-    tenant.drop_mapping("main", "crm")
+    tenant.delete_mapping("main", "crm")
 
     for version in (None, 1):
         with pytest.raises(MappingNotFound):
             tenant.get_mapping("main", "crm", version=version)
     with pytest.raises(MappingNotFound):
-        tenant.drop_mapping("main", "crm")
+        tenant.delete_mapping("main", "crm")
     with pytest.raises(SpaceNotFound):
         tenant.put_mapping("nowhere", kept("crm", 1))
 

@@ -71,7 +71,7 @@ def test_what_takes_everything_else_leaves_an_owned_branch_alone(owned: Populati
 
 
 def test_a_mirror_of_the_owner_takes_what_it_does_not_name(owned: Population) -> None:
-    apply(owned, "mirror", user("u1", "crm/silver"), under="crm", owner=CRM)
+    apply(owned, "mirror", user("u1", "crm/silver"), prefix="crm", owner=CRM)
 
     assert tags_of(owned, "u1") == ("crm/silver", "fan")
     assert tags_of(owned, "u2") == ()
@@ -79,17 +79,17 @@ def test_a_mirror_of_the_owner_takes_what_it_does_not_name(owned: Population) ->
 
 def test_a_mirror_below_an_owned_branch_is_rejected_line_by_line(owned: Population) -> None:
     with pytest.raises(MirrorEmpty):
-        apply(owned, "mirror", user("u1", "crm/gold"), under="crm")
+        apply(owned, "mirror", user("u1", "crm/gold"), prefix="crm")
     assert tags_of(owned, "u2") == ("crm/trial",)
 
 
-@pytest.mark.parametrize("mode", ["add", "remove", "freeze"])
+@pytest.mark.parametrize("mode", ["add", "remove", "snapshot"])
 def test_a_tribe_is_not_tagged_with_it(owned: Population, mode: Any) -> None:
     fans = Definition("everyone", HasTag("fan"))
     with pytest.raises(TagOwned):
         owned.tag_tribe(TagTribe(fans, path("crm/gold"), mode), {}, Request(mode="change", origin=ADA))
     with pytest.raises(TagOwned):
-        owned.foresee(TagTribe(fans, path("crm/gold"), mode), {})
+        owned.preview(TagTribe(fans, path("crm/gold"), mode), {})
 
 
 WRITES: dict[str, Callable[[Population], Receipt]] = {
@@ -98,8 +98,8 @@ WRITES: dict[str, Callable[[Population], Receipt]] = {
     "move into": lambda population: population.move_tag(path("fan"), path("crm/fan"), ADA),
     "merge": lambda population: population.merge_tags(path("crm/gold"), path("fan"), ADA),
     "merge into": lambda population: population.merge_tags(path("fan"), path("crm/gold"), ADA),
-    "drop": lambda population: population.drop_tag(path("crm/trial"), ADA),
-    "drop all": lambda population: population.drop_tag(path("crm"), ADA),
+    "delete": lambda population: population.delete_tag(path("crm/trial"), ADA),
+    "drop all": lambda population: population.delete_tag(path("crm"), ADA),
     "take over": lambda population: population.put_tag(path("crm"), ADA, owner="sync erp"),
     "take a part": lambda population: population.put_tag(path("crm/gold"), ADA, owner="sync erp"),
 }

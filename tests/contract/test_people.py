@@ -206,17 +206,17 @@ def test_search_and_tag_narrow_a_list_together_page_by_page(population: Populati
 def test_the_bearers_of_a_tag_come_in_the_order_they_came(population: Population) -> None:
     apply(population, "add", user("b", "a/x"), visitor("v", "a"), user("a", "a/x", "a"), user("c", "ab"))
 
-    version, chunks = population.bearers(path("a"), "subtree")
+    version, chunks = population.people_with(path("a"), "subtree")
 
     assert version == 1
     assert [person for chunk in chunks for person in chunk] == [user_of("b"), visitor_of("v"), user_of("a")]
-    exactly = population.bearers(path("a"), "exact")[1]
+    exactly = population.people_with(path("a"), "exact")[1]
     assert [person for chunk in exactly for person in chunk] == [visitor_of("v"), user_of("a")]
 
 
 def test_a_stream_stays_true_for_its_version_while_others_write(population: Population) -> None:
     apply(population, "add", user("u1", "a"), user("u2", "a"))
-    version, chunks = population.bearers(path("a"), "exact")
+    version, chunks = population.people_with(path("a"), "exact")
     _, taggings = population.taggings()
 
     apply(population, "set", user("u1"), user("u3", "a"))

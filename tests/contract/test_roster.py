@@ -30,7 +30,7 @@ from tagloom.ports.problems import (
     TooManyTeammates,
 )
 from tagloom.stores.memory import MemoryControl
-from tagloom.words.model import Account, Event, Invitation, Membership, Organization, Reset, Session, Space, Token
+from tagloom.words.model import Account, AuditEntry, Invitation, Membership, Organization, Reset, Session, Space, Token
 from tests.contract.conftest import make_control
 
 NOW = "2026-03-01T09:00:00Z"
@@ -48,8 +48,8 @@ def membership(account: str, organization: str = "acme", *, is_administrator: bo
     )
 
 
-def event(action: str, organization: str = "acme", space: str | None = None) -> Event:
-    return Event(
+def event(action: str, organization: str = "acme", space: str | None = None) -> AuditEntry:
+    return AuditEntry(
         organization=organization, space=space, at=NOW, actor="ada", action=action, subject="bob", detail={"a": "b"}
     )
 
@@ -91,7 +91,7 @@ def roster(control: Control) -> Control:
 
 
 def actions(control: Control, organization: str = "acme") -> list[str]:
-    return [each.action for each in control.list_events(organization, limit=100)]
+    return [each.action for each in control.list_audit_log(organization, limit=100)]
 
 
 # The first run.
@@ -105,7 +105,7 @@ def set_up(control: Control, name: str, code: bytes) -> None:
         membership(name, is_administrator=True),
         organization=Organization("acme", f"Acme of {name}"),
         space=Space("main", "acme", f"Main of {name}"),
-        events=[event(f"set up by {name}")],
+        audit=[event(f"set up by {name}")],
     )
 
 
@@ -203,7 +203,7 @@ def test_a_password_ends_the_other_sessions_and_the_reset_and_renews_one(roster:
     roster.add_session(session("s3", "bob"), secret(3))
     roster.put_reset("ada", secret(9), LATER)
 
-    roster.put_password("ada", "new", keeps="s1", secret_hash=secret(7), events=[event("password changed")])
+    roster.put_password("ada", "new", keeps="s1", secret_hash=secret(7), audit=[event("password changed")])
 
     assert roster.find_password_hash("ada") == "new"
     assert [each.id for each in roster.list_sessions("ada")] == ["s1"]
@@ -293,7 +293,7 @@ def test_the_last_active_administrator_stays(roster: Control, change: str) -> No
     changes: dict[str, Callable[[], None]] = {
         "demote": lambda: roster.put_administrator("acme", "ada", False, [event("no")]),
         "deactivate": lambda: roster.put_state("acme", "ada", "inactive", [event("no")]),
-        "leave": lambda: roster.drop_membership("acme", "ada", [event("no")]),
+        "leave": lambda: roster.delete_membership("acme", "ada", [event("no")]),
     }
     roster.add_session(session("s1"), secret(1))
     roster.put_administrator("acme", "bob", True)
@@ -348,14 +348,14 @@ def test_who_leaves_takes_permissions_and_tokens_along(roster: Control) -> None:
         assert roster.find_token(secret(number)) == token
     roster.add_session(session("s1", "bob"), secret(1))
 
-    roster.drop_membership("acme", "bob")
+    roster.delete_membership("acme", "bob")
 
     assert roster.find_membership("acme", "bob") is None
     assert [each.account for each in roster.list_tokens("acme")] == ["ada", None]
     assert roster.find_session(secret(1)) is None
     assert roster.find_account("bob") is not None
     with pytest.raises(TeammateNotFound):
-        roster.drop_membership("acme", "bob")
+        roster.delete_membership("acme", "bob")
 
 
 def test_an_organization_comes_with_its_space_and_administrator(roster: Control) -> None:
@@ -453,8 +453,8 @@ def test_an_invitation_is_revoked_by_its_organization(roster: Control) -> None:
     roster.put_invitation(invitation("i1"), secret(1))
 
     with pytest.raises(InvitationNotFound):
-        roster.drop_invitation("zeta", "i1", [event("no", "zeta")])
-    roster.drop_invitation("acme", "i1", [event("revoked")])
+        roster.revoke_invitation("zeta", "i1", [event("no", "zeta")])
+    roster.revoke_invitation("acme", "i1", [event("revoked")])
 
     assert roster.list_invitations("acme") == ()
     assert (actions(roster), actions(roster, "zeta")) == (["revoked"], [])
@@ -475,7 +475,7 @@ def test_an_organization_holds_so_many_and_no_more(roster: Control, monkeypatch:
 
 
 def test_a_session_is_found_seen_and_ended(roster: Control) -> None:
-    roster.add_session(session("s1"), secret(1), events=[event("signed in by password")])
+    roster.add_session(session("s1"), secret(1), audit=[event("signed in by password")])
     found = roster.find_account("ada")
     assert found is not None
     assert found.last_signed_in_at == NOW
@@ -489,11 +489,11 @@ def test_a_session_is_found_seen_and_ended(roster: Control) -> None:
     assert seen is not None
     assert seen.last_seen_at == LATER
     with pytest.raises(SessionNotFound):
-        roster.drop_session("bob", "s1")
-    roster.drop_session("ada", "s1")
+        roster.end_session("bob", "s1")
+    roster.end_session("ada", "s1")
     assert roster.find_session(secret(1)) is None
     with pytest.raises(SessionNotFound):
-        roster.drop_session("ada", "s1")
+        roster.end_session("ada", "s1")
 
 
 def test_a_session_takes_the_place_of_another_and_expired_ones_go(roster: Control) -> None:
@@ -507,9 +507,9 @@ def test_a_session_takes_the_place_of_another_and_expired_ones_go(roster: Contro
 
     assert [each.id for each in roster.list_sessions("ada")] == ["s5", "s4"]
     assert roster.list_sessions("bob") == ()
-    roster.drop_sessions("ada", keeps="s4")
+    roster.end_sessions("ada", keeps="s4")
     assert [each.id for each in roster.list_sessions("ada")] == ["s4"]
-    roster.drop_sessions("ada")
+    roster.end_sessions("ada")
     assert roster.list_sessions("ada") == ()
 
 
@@ -532,13 +532,17 @@ def test_events_are_told_the_newest_first_by_pages_and_spaces(roster: Control) -
     roster.put_catalogue("main", "staging", "closed", [event("fifth", space="main")])
     token = Token(id="t", organization="acme", name="t", scopes=(), created_at=NOW, expires_at=LATER)
     roster.add_token(token, secret(1), [event("sixth")])
-    roster.drop_token("acme", "t", [event("seventh")])
+    roster.revoke_token("acme", "t", [event("seventh")])
 
-    page = roster.list_events("acme", limit=3)
+    page = roster.list_audit_log("acme", limit=3)
     assert [each.action for each in page] == ["seventh", "sixth", "fifth"]
-    rest = roster.list_events("acme", before=page[-1].id, limit=10)
+    rest = roster.list_audit_log("acme", before=page[-1].id, limit=10)
     assert [each.action for each in rest] == ["fourth", "third", "second", "first"]
-    assert [each.action for each in roster.list_events("acme", space="main", limit=10)] == ["fifth", "fourth", "second"]
+    assert [each.action for each in roster.list_audit_log("acme", space="main", limit=10)] == [
+        "fifth",
+        "fourth",
+        "second",
+    ]
     assert replace(rest[-1], id=0) == event("first")
     assert actions(roster, "zeta") == []
     assert roster.get_space("main").name == "Home"
@@ -548,7 +552,7 @@ def test_what_fails_tells_nothing(roster: Control) -> None:
     for attempt in (
         lambda: roster.put_space(Space("main", "acme", "Again"), [event("no")]),
         lambda: roster.rename_space("ghost", "Ghost", [event("no")]),
-        lambda: roster.drop_token("acme", "ghost", [event("no")]),
+        lambda: roster.revoke_token("acme", "ghost", [event("no")]),
     ):
         with pytest.raises(Problem):
             attempt()
@@ -594,7 +598,7 @@ class Mutiny(RuleBasedStateMachine):
 
     @rule(who=st.sampled_from(people))
     def leave(self, who: str) -> None:
-        self.same(lambda control: control.drop_membership("acme", who, [event("l")]))
+        self.same(lambda control: control.delete_membership("acme", who, [event("l")]))
 
     @rule(who=st.sampled_from(people), is_administrator=st.booleans())
     def invite_and_join(self, who: str, is_administrator: bool) -> None:
@@ -610,7 +614,7 @@ class Mutiny(RuleBasedStateMachine):
             each.membership.is_administrator and each.membership.state == "active"
             for each in control.list_teammates("acme")
         )
-        assert control.list_events("acme", limit=100) == oracle.list_events("acme", limit=100)
+        assert control.list_audit_log("acme", limit=100) == oracle.list_audit_log("acme", limit=100)
 
 
 def test_an_organization_can_always_be_administered(adapter: str, tmp_path: Path) -> None:

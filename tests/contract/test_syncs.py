@@ -9,12 +9,14 @@ from tagloom.ports import limits
 from tagloom.ports.population import Control
 from tagloom.ports.problems import SyncChanged, SyncExists, SyncNotFound, TooManySyncs
 from tagloom.ports.syncs import OpenRun
-from tagloom.words.model import Event, Organization, Space
+from tagloom.words.model import AuditEntry, Organization, Space
 from tagloom.words.syncs import FilesSource, Schedule, Sync, SyncDraft, SyncRun
 from tests.contract.conftest import ADAPTERS, make_control
 
 NIGHT, MORNING, NOON = "2026-03-01T02:00:00Z", "2026-03-01T06:00:00Z", "2026-03-01T12:00:00Z"
-DRAFT = SyncDraft(source=FilesSource(glob="crm/*.csv"), mapping="crm", under="crm", schedule=Schedule(cron="0 6 * * *"))
+DRAFT = SyncDraft(
+    source=FilesSource(glob="crm/*.csv"), mapping="crm", prefix="crm", schedule=Schedule(cron="0 6 * * *")
+)
 CRM = Sync(id="crm", draft=DRAFT, next_run_at=MORNING)
 RUN = SyncRun(sync="crm", trigger="schedule", by="schedule", began_at=MORNING)
 
@@ -42,14 +44,14 @@ def the_open_run(control: Control) -> OpenRun:
 
 
 def test_a_sync_is_kept_as_it_was_given_and_listed_by_id(control: Control, key: int) -> None:
-    event = Event(organization="acme", at=NIGHT, actor="ada", action="sync created", subject="crm")
+    event = AuditEntry(organization="acme", at=NIGHT, actor="ada", action="sync created", subject="crm")
     control.add_sync(key, CRM, [event])
     control.add_sync(key, replace(CRM, id="billing", next_run_at=None))
 
     assert control.get_sync(key, "crm") == CRM
     assert [sync.id for sync in control.list_syncs(key)] == ["billing", "crm"]
     assert control.list_syncs(control.get_environment("shop", "staging").key) == ()
-    assert [each.action for each in control.list_events("acme", limit=9)] == ["sync created"]
+    assert [each.action for each in control.list_audit_log("acme", limit=9)] == ["sync created"]
     with pytest.raises(SyncExists):
         control.add_sync(key, CRM)
     with pytest.raises(SyncNotFound):
@@ -124,7 +126,7 @@ def test_the_newest_run_of_each_sync_is_listed(control: Control, key: int) -> No
         run.id: run for run in (newest, elsewhere) if run is not None
     }
     assert (control.list_newest_runs(key), control.list_newest_runs(other)) == ((newest,), (elsewhere,))
-    control.drop_sync(key, "crm")
+    control.delete_sync(key, "crm")
     assert control.list_newest_runs() == (elsewhere,)
 
 
@@ -149,13 +151,13 @@ def test_a_sync_that_is_dropped_takes_its_runs_with_it(control: Control, key: in
     begin(control, key)
     seen = the_open_run(control)
 
-    control.drop_sync(key, "crm")
+    control.delete_sync(key, "crm")
 
     assert control.list_open_runs() == ()
     assert not control.put_run(seen, seen.run, held_until=NOON)
     control.put_cursor(key, "crm", "17")
     with pytest.raises(SyncNotFound):
-        control.drop_sync(key, "crm")
+        control.delete_sync(key, "crm")
     with pytest.raises(SyncNotFound):
         begin(control, key, due_at=None)
 

@@ -13,7 +13,7 @@ def test_a_dropped_tag_that_would_be_too_deep_today_is_still_found_by_the_path_i
     apply(population, "add", user("u1", "b/c"), user("u2", "c/d"))
     subject.clock.advance(timedelta(seconds=1))
     between = f"{subject.clock():%Y-%m-%dT%H:%M:%S}.000Z"
-    population.drop_tag(path("b/c"), ADA)
+    population.delete_tag(path("b/c"), ADA)
     population.put_tag(path("b"), ADA)
     # Now b/c would be c/d/e/c, of four levels.
     population.move_tag(path("b"), path("c/d/e"), ADA)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tagloom.ports.population import Population
-from tagloom.words.model import Because, Count, Given
+from tagloom.words.model import Because, Count, Provenance
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
@@ -95,7 +95,7 @@ def test_counts_follow_every_kind_of_write(crowd: Population) -> None:
     assert (count(crowd, vip), count(crowd, All(()))) == (2, 6)
     crowd.undo(2, ADA)
     assert (count(crowd, vip), count(crowd, All(()))) == (1, 5)
-    crowd.drop_tag(path("vip"), ADA)
+    crowd.delete_tag(path("vip"), ADA)
     assert count(crowd, vip) == 0
     crowd.put_person(visitor_of("v3"), ADA)
     assert count(crowd, Not(vip), "visitors") == 3
@@ -239,14 +239,14 @@ def test_because_names_the_batch_that_gave_each_tag(subject: Subject) -> None:
             match="subtree",
             holds=True,
             by=(
-                Given(
+                Provenance(
                     tag=path("sports/chess"),
                     version=2,
                     at="2026-03-01T09:01:00.000Z",
                     actor="bob",
                     source="console",
                 ),
-                Given(
+                Provenance(
                     tag=path("sports/golf"),
                     version=1,
                     at="2026-03-01T09:00:00.000Z",
@@ -299,7 +299,7 @@ def test_decisions_follow_what_happens_between_them(crowd: Population) -> None:
     apply(crowd, "add", user("u4", "sports/new/club"))
     assert crowd.decide(user_of("u4"), tribes, because=False).tribes == ("s",)
 
-    crowd.drop_tag(path("sports/new"), ADA)
+    crowd.delete_tag(path("sports/new"), ADA)
     assert crowd.decide(user_of("u4"), tribes, because=False).tribes == ()
 
     changed = {"s": definition(Not(HasTag("sports")))}

@@ -19,7 +19,7 @@ def test_several_versions_are_undone_as_one(population: Population) -> None:
     receipt = population.undo_all([3, 2, 2], BOB)
 
     assert (receipt.version, receipt.added, receipt.removed, receipt.people_removed) == (4, 1, 3, 1)
-    assert (receipt.undoes, receipt.undoes_count, receipt.left_alone, receipt.touched_by) == (None, 2, 0, ())
+    assert (receipt.undoes, receipt.undoes_count, receipt.skipped, receipt.conflicts) == (None, 2, 0, ())
     assert (tags_of(population, "u1"), people(population), catalogue(population)) == (("a",), ["u1"], {"a": (1, 1)})
     change = population.get_change(4)
     assert (change.action, change.actor, change.undoes, change.undoes_count) == ("undo", "bob", None, 2)
@@ -55,7 +55,7 @@ def test_what_another_version_touched_since_is_left_alone_and_the_version_named(
     receipt = population.undo_all([1, 3], ADA)
 
     # Of u1's a, version 3 goes back to where version 2 left it; what version 1 did is the other's affair.
-    assert (receipt.removed, receipt.left_alone, receipt.touched_by) == (3, 1, (2,))
+    assert (receipt.removed, receipt.skipped, receipt.conflicts) == (3, 1, (2,))
     assert tags_of(population, "u1") is None
 
 
@@ -64,11 +64,11 @@ def test_override_takes_back_what_others_touched_too(population: Population) -> 
     apply(population, "add", user("u1", "a", "keep"))
     apply(population, "remove", user("u1", "a"))
     apply(population, "add", user("u1", "a"))
-    assert population.undo_all([3], ADA, dry_run=True).touched_by == (4,)
+    assert population.undo_all([3], ADA, dry_run=True).conflicts == (4,)
 
     receipt = population.undo_all([2], ADA, override=True)
 
-    assert (receipt.removed, receipt.left_alone, receipt.touched_by) == (2, 0, ())
+    assert (receipt.removed, receipt.skipped, receipt.conflicts) == (2, 0, ())
     assert population.undo_all([3], ADA, override=True).added == 1
     assert tags_of(population, "u1") == ("a",)
 
@@ -77,21 +77,21 @@ def test_a_tag_made_and_dropped_by_the_same_set_goes_without_a_trace(population:
     apply(population, "add", user("u1", "a"))
     population.put_tag(path("b"), ADA)
     apply(population, "add", user("u1", "b"))
-    population.drop_tag(path("b"), ADA)
+    population.delete_tag(path("b"), ADA)
 
     receipt = population.undo_all([2, 3, 4], ADA)
 
-    assert (receipt.version, receipt.added, receipt.removed, receipt.left_alone) == (4, 0, 0, 0)
+    assert (receipt.version, receipt.added, receipt.removed, receipt.skipped) == (4, 0, 0, 0)
 
 
 def test_a_dropped_tag_that_others_had_given_lives_again(population: Population) -> None:
     apply(population, "add", user("u1", "a"))
     apply(population, "add", user("u2", "a"))
-    population.drop_tag(path("a"), ADA)
+    population.delete_tag(path("a"), ADA)
 
     receipt = population.undo_all([1, 3], ADA)
 
-    assert (receipt.added, receipt.left_alone) == (1, 0)
+    assert (receipt.added, receipt.skipped) == (1, 0)
     assert (tags_of(population, "u2"), catalogue(population)) == (("a",), {"a": (1, 1)})
 
 
@@ -160,10 +160,10 @@ def test_the_undo_of_several_is_foreseen(population: Population) -> None:
     apply(population, "add", user("u1", "a"))
     apply(population, "add", user("u1", "b"))
 
-    foreseen = population.foresee(UndoAll((1, 2)), {})
+    preview = population.preview(UndoAll((1, 2)), {})
 
-    assert (foreseen.receipt.removed, foreseen.people, foreseen.removed_tags) == (2, 1, ("a", "b"))
-    assert foreseen.receipt == population.undo_all([1, 2], ADA, dry_run=True)
+    assert (preview.receipt.removed, preview.people, preview.removed_tags) == (2, 1, ("a", "b"))
+    assert preview.receipt == population.undo_all([1, 2], ADA, dry_run=True)
 
 
 def test_who_undid_what_survives_a_crash(subject: Subject) -> None:

@@ -34,7 +34,7 @@ def test_answers_are_the_same_cold_and_warm(subject: Subject) -> None:
     lines = [user(f"u{n}", f"tier/{tiers[n % 3]}", f"n/{n % 11}", "sports/golf") for n in range(90)]
     apply(subject.population, "add", *lines, visitor("v", "sports"))
     apply(subject.population, "remove", *[user(f"u{n}", "sports/golf") for n in range(0, 90, 2)])
-    subject.population.drop_tag(path("n/3"), ADA)
+    subject.population.delete_tag(path("n/3"), ADA)
     told = answers(subject)
 
     subject.reopen()

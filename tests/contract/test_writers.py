@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier, Event
+from threading import AuditEntry, Barrier
 from typing import Any, NamedTuple
 
 import pytest
@@ -77,11 +77,11 @@ def body(chance: random.Random, sizes: Sequence[int]) -> Act:
         tags = chance.sample(TAGS, chance.randrange(1, 4))
         removed = chance.sample(TAGS, 1) if mode == "change" and chance.random() < 0.5 else []
         lines.append(Line(person_of(chance, crowd), tags, [tag for tag in removed if tag not in tags]))
-    under = {"mirror": TagPath("b"), "set": chance.choice([None, None, TagPath("a")])}.get(mode)
+    prefix = {"mirror": TagPath("b"), "set": chance.choice([None, None, TagPath("a")])}.get(mode)
     lines_per_part, is_submitted = chance.choice([10_000, 50]), chance.random() < 0.5
 
     def act(population: Population, origin: Origin) -> Receipt:
-        request = Request(mode=mode, origin=origin, under=under, allow_empty=True)
+        request = Request(mode=mode, origin=origin, prefix=prefix, allow_empty=True)
         cut = list(parts(lines, lines_per_part=lines_per_part))
         return population.submit(cut, request).result() if is_submitted else population.apply(cut, request)
 
@@ -117,13 +117,13 @@ def any_write(chance: random.Random) -> Act:
         lambda population, origin: population.put_tag(tag, origin, owner=""),
         lambda population, origin: population.move_tag(tag, other, origin),
         lambda population, origin: population.merge_tags(tag, other, origin),
-        lambda population, origin: population.drop_tag(tag, origin),
+        lambda population, origin: population.delete_tag(tag, origin),
         lambda population, origin: population.erase_person(person, origin),
         lambda population, origin: population.undo(back, origin),
         lambda population, origin: population.undo_all((back, back + 1), origin),
         lambda population, origin: population.undo_all(tuple(range(1, back)), origin, override=True),
         lambda population, origin: population.tag_tribe(
-            TagTribe(TRIBES["nested"], tag, "freeze"), TRIBES, Request(mode="change", origin=origin)
+            TagTribe(TRIBES["nested"], tag, "snapshot"), TRIBES, Request(mode="change", origin=origin)
         ),
     ]
     return chance.choice([*acts, *[body(chance, (1, 1, 3, 8))] * len(acts)])
@@ -155,12 +155,12 @@ def question(chance: random.Random) -> Callable[[Population], Any]:
             lambda population: population.count(tribe, TRIBES),
             lambda population: population.find_person(person),
             lambda population: streamed(population.members, tribe, TRIBES),
-            lambda population: streamed(population.bearers, tag, "subtree"),
+            lambda population: streamed(population.people_with, tag, "subtree"),
         ]
     )
 
 
-def read(population: Population, chance: random.Random, is_over: Event) -> list[Read]:
+def read(population: Population, chance: random.Random, is_over: AuditEntry) -> list[Read]:
     """What a reader is told while others write, but for what is not there: that names no version."""
     told = list[Read]()
     while not is_over.is_set() and len(told) < READS_MAX:
@@ -178,7 +178,7 @@ def done_at_once(
     populations: Sequence[Population], seed: int, kind: Callable[[random.Random], Iterator[Act]]
 ) -> tuple[list[Done], list[Read]]:
     """What the writers did, all beginning at the same moment, and what a reader of each process was told meanwhile."""
-    begin, is_over = Barrier(WRITERS), Event()
+    begin, is_over = Barrier(WRITERS), AuditEntry()
 
     def versions() -> list[Version]:
         return [each.version() for each in populations]

@@ -102,7 +102,7 @@ class Replay:
             mode=run.mode,
             origin=origin,
             action="import",
-            under=parse_tag(run.under) if run.under else None,
+            prefix=parse_tag(run.prefix) if run.prefix else None,
             owner=run.owner,
             allow_empty=True,
         )

@@ -188,7 +188,7 @@ def test_a_network_that_stands_still_is_told_of_and_what_was_under_way_is_done_o
             writing([address], token, 4) as writers,
         ):
             wait_for(lambda: len(acknowledged_by(writers)) > 20)
-            cable.freeze()
+            cable.snapshot()
             wait_for(lambda: watching.get("/readyz").status_code == 503)
             assert watching.get("/readyz").json()["type"] == "/problems/store-unavailable"
             # Readers hear of it soon, and whoever looks after the process is answered meanwhile.
@@ -277,7 +277,7 @@ def test_the_promotion_of_a_synchronous_standby_loses_no_receipt_and_applies_non
         with writing(served, token, 8) as writers:
             time.sleep(2)
             # What is committed from here on, the standby never has.
-            cable.freeze()
+            cable.snapshot()
             time.sleep(0.5)
             primary.kill()
             before = len(acknowledged_by(writers))

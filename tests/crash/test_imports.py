@@ -55,7 +55,7 @@ def bring(installation: Installation, folder: Path, environment: Environment, nu
         mapping=SLOWLY,
         mode="mirror" if is_mirror(number) else "add",
         # A mirror's file is the whole truth about a branch that no other one writes.
-        under=tag_of(number) if is_mirror(number) else "",
+        prefix=tag_of(number) if is_mirror(number) else "",
         share_removed_max=None,
     )
     return imports.run(environment, brought.id)

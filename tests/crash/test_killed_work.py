@@ -78,7 +78,7 @@ class World:
         for name, share in (("crm", 99), ("erp", 5)):
             control.put_mapping("main", kept(name, Mapping(user="user", columns=(tags,), prefix=name)))
             draft = SyncDraft(
-                source=FilesSource(glob=f"{name}/*.csv"), mapping=name, under=name, share_removed_max=share
+                source=FilesSource(glob=f"{name}/*.csv"), mapping=name, prefix=name, share_removed_max=share
             )
             syncs.create_sync(self.environment, name, draft, by="ada")
 
@@ -187,14 +187,14 @@ class Driver(threading.Thread):
     def _further(self, job: Job) -> bool:
         """Asks for what comes next of one; True when nothing does."""
         if job.id is None:
-            under = f"load/i{job.number:02}" if job.mode == "mirror" else None
+            prefix = f"load/i{job.number:02}" if job.mode == "mirror" else None
             # A share makes a mirror look before it runs.
             job.id = self._client.bring_file(
                 job.body,
                 format="csv",
                 name=f"{job.number}.csv",
                 mode=job.mode,
-                under=under,
+                prefix=prefix,
                 mapping="plain",
                 share_removed_max=90,
                 idempotency_key=job.key,

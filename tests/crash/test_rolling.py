@@ -87,7 +87,7 @@ def test_a_rolling_restart_loses_no_request_of_those_who_ask_readyz(database: Se
             address, process = serving.pop(0)
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE_SECONDS) == 0
-            balancer.drop(address)
+            balancer.delete(address)
             serving.append(stack.enter_context(server(None, environ)))
             balancer.add(serving[-1][0])
         stop.set()

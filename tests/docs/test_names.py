@@ -34,7 +34,7 @@ DESIGNED = {
 }
 
 # What architecture pages name that is SQLite's, a field's or a table's, and no function or class of ours.
-WORDS_OF_OTHERS = {"journal_mode", "page_size", "left_alone", "at_least", "Makefile", "intersection_cardinality"}
+WORDS_OF_OTHERS = {"journal_mode", "page_size", "skipped", "at_least", "Makefile", "intersection_cardinality"}
 # And PostgreSQL's or the kernel's.
 WORDS_OF_OTHERS |= {"synchronous_commit", "statement_timeout", "tcp_user_timeout"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tagloom.egress.policy import Reach
+from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.remotes import Remotes
 from tagloom.egress.secrets import Secrets, variable_of
 from tagloom.words.source_addresses import SCHEMES, Remote
@@ -40,11 +40,11 @@ def plain() -> Iterator[Web]:
 def allowed(certificate: tuple[Path, Path], tmp_path: Path) -> Allowed:
     """Makes what fetches, for a server that allows this much; secrets are JSON values by their name."""
 
-    def make(*, secrets: dict[str, object] | None = None, **reach: object) -> Remotes:
+    def make(*, secrets: dict[str, object] | None = None, **egress_policy: object) -> Remotes:
         held = {variable_of("main", name): json.dumps(value) for name, value in (secrets or {}).items()}
-        settings = {"hosts": ("localhost",), "schemes": SCHEMES, "files": tmp_path / "files", **reach}
+        settings = {"hosts": ("localhost",), "schemes": SCHEMES, "files": tmp_path / "files", **egress_policy}
         return Remotes(
-            Reach(secrets=Secrets(None, held), **settings),  # type: ignore[arg-type]
+            EgressPolicy(secrets=Secrets(None, held), **settings),  # type: ignore[arg-type]
             ssl.create_default_context(cafile=str(certificate[0])),
         )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tagloom.bootstrap import open_installation
-from tagloom.engine.write.lookups import Near
+from tagloom.engine.write.lookups import StateLookups
 from tagloom.ports.population import Request
 from tagloom.ports.problems import StoreUnavailable
 from tagloom.settings import Settings
@@ -24,11 +24,11 @@ def test_a_database_that_is_away_ends_the_batch_and_is_no_fault_of_its_lines(
     population = installation.population(installation.control.get_environment("main", "production"))
     body = [part([user(f"u{number}", "gone") for number in range(lines)])]
 
-    def away(_near: Near, _path: TagPath) -> tuple[TagPath, bool, tuple[TagPath, ...]]:
+    def away(_state_lookups: StateLookups, _path: TagPath) -> tuple[TagPath, bool, tuple[TagPath, ...]]:
         raise StoreUnavailable("PostgreSQL is away.", retry_after=1)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Near, "understand", away)
+        patch.setattr(StateLookups, "understand", away)
         with pytest.raises(StoreUnavailable):
             population.apply(body, ADD)
         with pytest.raises(StoreUnavailable):

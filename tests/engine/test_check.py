@@ -38,7 +38,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     installation = open_installation(read_settings(data))
     population = installation.population(installation.control.get_environment("main", "production"))
     population.move_tag(TagPath("old"), TagPath("new"), Origin("test", "test"))
-    population.drop_tag(TagPath("gone"), Origin("test", "test"))
+    population.delete_tag(TagPath("gone"), Origin("test", "test"))
     installation.close()
     ask("import", write(folder / "b.csv", "visitor,tag\nv1,plan/p0\nv2,new\n"), "--data", data)
     installation = open_installation(read_settings(data))
@@ -80,8 +80,8 @@ def end_of(db: sqlite3.Connection, moment: int) -> str:
 def change_chunk(db: sqlite3.Connection, path: str, change: Callable[[BitMap], BitMap]) -> None:
     """Puts another bitmap in place of the first chunk of a row."""
     place = row_of(db, path) << 16
-    (data,) = db.execute("SELECT bearers FROM chunk WHERE place=?", (place,)).fetchone()
-    db.execute("UPDATE chunk SET bearers=? WHERE place=?", (to_bytes(change(from_bytes(data))), place))
+    (data,) = db.execute("SELECT people FROM chunk WHERE place=?", (place,)).fetchone()
+    db.execute("UPDATE chunk SET people=? WHERE place=?", (to_bytes(change(from_bytes(data))), place))
 
 
 def drop_path_index(db: sqlite3.Connection) -> None:
@@ -116,7 +116,7 @@ def disorder_a_page(db: sqlite3.Connection) -> None:
 
 
 def revive_chunk(db: sqlite3.Connection) -> None:
-    db.execute("INSERT INTO chunk (place, bearers) VALUES (?, ?)", (row_of(db, "gone") << 16, to_bytes(BitMap([1]))))
+    db.execute("INSERT INTO chunk (place, people) VALUES (?, ?)", (row_of(db, "gone") << 16, to_bytes(BitMap([1]))))
 
 
 def sql_text(*statements: str) -> Spoil:
@@ -173,12 +173,12 @@ CASES: list[tuple[str, Spoil, str]] = [
     ),
     (
         "a chunk of nobody",
-        lambda db: db.execute("UPDATE chunk SET bearers=x'' WHERE place=?", (row_of(db, "plan/p1") << 16,)),
+        lambda db: db.execute("UPDATE chunk SET people=x'' WHERE place=?", (row_of(db, "plan/p1") << 16,)),
         "chunk 0 of 'plan/p1' is stored though nobody is in it",
     ),
     (
         "a chunk made from nothing",
-        lambda db: db.execute("INSERT INTO chunk SELECT place | 7, bearers FROM chunk WHERE place & 65535 = 0 LIMIT 1"),
+        lambda db: db.execute("INSERT INTO chunk SELECT place | 7, people FROM chunk WHERE place & 65535 = 0 LIMIT 1"),
         "1 chunks have no change that made them",
     ),
     (
@@ -306,7 +306,7 @@ CASES: list[tuple[str, Spoil, str]] = [
     (
         "somebody erased and known",
         lambda db: db.execute(
-            "INSERT INTO chunk (place, bearers) VALUES (?, ?)", (row_of(db, "erased") << 16, to_bytes(BitMap([0])))
+            "INSERT INTO chunk (place, people) VALUES (?, ?)", (row_of(db, "erased") << 16, to_bytes(BitMap([0])))
         ),
         "1 erased people are still known",
     ),
@@ -346,7 +346,7 @@ CASES: list[tuple[str, Spoil, str]] = [
     ),
     (
         "bytes that are no bitmap",
-        lambda db: db.execute("UPDATE chunk SET bearers=x'0102030405' WHERE place=?", (row_of(db, "plan/p1") << 16,)),
+        lambda db: db.execute("UPDATE chunk SET people=x'0102030405' WHERE place=?", (row_of(db, "plan/p1") << 16,)),
         "main/production: the rest cannot be read",
     ),
     (

@@ -136,7 +136,7 @@ def test_another_process_goes_on_where_one_was_lost(
     settings: Settings, installation: Installation, population: BitmapPopulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given_and_taken(population, 20, 5)
-    expected = population.foresee_compaction(population.version())
+    expected = population.preview_compaction(population.version())
     monkeypatch.setattr(limits, "COMPACTION_CHANGES_MAX", 7)
     population.raise_horizon(population.version())
     first = population.compact()
@@ -157,12 +157,12 @@ def test_a_horizon_that_rises_during_a_compaction_is_reached_too(
     population.raise_horizon(population.version() // 2)
     for _ in range(3):
         population.compact()
-    expected = population.foresee_compaction(population.version())
+    expected = population.preview_compaction(population.version())
 
     compact_all(population, population.version())
 
     assert expected.changes
-    assert population.foresee_compaction(population.version()).changes == 0
+    assert population.preview_compaction(population.version()).changes == 0
     assert population.horizon().version == population.version()
 
 
@@ -176,7 +176,7 @@ def test_a_process_behind_the_horizon_starts_from_the_store_and_one_ahead_of_it_
         assert stale.count(PRO, {}).count == 4
         assert stale.find_person(Person("user", "u1")) is not None
         # All that was seen there is taken by versions that a compaction forgets, and other things given.
-        population.drop_tag(TAG, ADA)
+        population.delete_tag(TAG, ADA)
         clock.advance(timedelta(minutes=6))
         population.sweep()
         give(population, range(2, 4), TAG)
@@ -207,7 +207,7 @@ def test_every_process_refuses_what_is_older_as_soon_as_the_horizon_rises(
             lambda: other.count(PRO, {}, as_of=4),
             lambda: other.find_person(Person("user", "u1"), as_of=4),
             lambda: other.members(PRO, {}, as_of=4),
-            lambda: other.bearers(TAG, "exact", as_of=4),
+            lambda: other.people_with(TAG, "exact", as_of=4),
             lambda: other.undo(5, ADA, dry_run=True),
             lambda: other.undo_all([newest, 5], ADA),
         ):

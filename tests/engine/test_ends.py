@@ -143,7 +143,7 @@ def test_ends_that_are_over_are_in_nobodys_memory_and_count_as_no_tags(
     opened = production(open_another())
     opened.version()
 
-    dictionary = opened._standing.dictionary
+    dictionary = opened._environment.dictionary
     assert sum(map(len, dictionary.ends.values())) == 2
     assert len(dictionary.rows) == 6, "two tags and four facts"
     assert [tag.tag for tag in opened.list_tags(limit=10).items] == ["a", "b"]
@@ -154,7 +154,7 @@ def test_an_end_that_comes_again_has_its_row_again(open_another: Callable[[], In
     for end in (BEGIN + 1, BEGIN + 2) * 5:
         give(population, user("u1", "a"), end=end)
 
-    with population._standing.reading() as snapshot:
+    with population._environment.reading() as snapshot:
         assert len(snapshot.ends()) == 2
 
 
@@ -164,8 +164,8 @@ def test_writes_of_tags_without_ends_store_none(open_another: Callable[[], Insta
     give(population, user("u1", "a"), end=BEGIN + 5)
     give(population, user("u1", "b"), mode="change")
 
-    with population._standing.reading() as snapshot:
-        assert [row.tag for row in snapshot.ends()] == [population._standing.dictionary.live("a").id]  # type: ignore[union-attr]
+    with population._environment.reading() as snapshot:
+        assert [row.tag for row in snapshot.ends()] == [population._environment.dictionary.live("a").id]  # type: ignore[union-attr]
 
 
 def test_what_was_logged_before_there_were_ends_can_still_be_undone(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_everybody_is_found_by_their_key_and_named_by_their_ordinal_after_many_s
         assert found is not None
         assert found.tags == ("a", f"b/{number % 3}")
     assert population.find_person(Person("visitor", "u1")) is None
-    listed = [person.id for chunk in population.bearers("a", "exact")[1] for person in chunk]  # type: ignore[arg-type]
+    listed = [person.id for chunk in population.people_with("a", "exact")[1] for person in chunk]  # type: ignore[arg-type]
     assert listed == [f"u{number}" for number in range(come)]
     installation.close()
 
@@ -140,7 +140,7 @@ def test_what_is_laid_out_is_laid_out_again_when_the_store_is_read_from_the_star
     assert here.decide(Person("user", "u1"), tribes, because=False).tribes == ()
     there.apply([part([user("u1", "gold")])], ADD)
     # As after a commit of which nobody knows whether it was made.
-    here._standing.forget()
+    here._environment.forget()
     assert here.decide(Person("user", "u1"), tribes, because=False).tribes == ("gold",)
     ours.close()
     theirs.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tagloom.bootstrap import open_installation
-from tagloom.engine.storage import Touched
+from tagloom.engine.storage import Footprint
 from tagloom.ports.population import Request
 from tagloom.settings import Settings
 from tagloom.stores.sqlite import SqliteDatabase
@@ -37,7 +37,7 @@ def test_changes_that_are_named_by_their_ids_are_looked_up_by_them(tmp_path: Pat
         "places_of": (2,),
         "changes_after": (2,),
         "changes_at": (2, 0, places),
-        "changes_placed": (0, [Touched(2, 0, b"", places)]),
+        "changes_placed": (0, [Footprint(2, 0, b"", places)]),
     }
     said: list[str] = []
     with database.storage(key).reading() as snapshot:

@@ -19,7 +19,7 @@ from tagloom.files import ids_mapping, plain_mapping, read_parts, read_text
 from tagloom.files.doubtful_people import keys_in_object, keys_in_row
 from tagloom.files.mapped import read_mapped
 from tagloom.files.record_reader import read_records
-from tagloom.imports.mapping_inference import beginning_of, propose
+from tagloom.imports.mapping_inference import beginning_of, infer
 from tagloom.ports.population import Part
 from tagloom.words.mappings import (
     Band,
@@ -96,7 +96,7 @@ def check_only_problems(body: bytes) -> None:
         path.write_bytes(body)
         for format in ("csv", "ndjson"):
             try:
-                propose(beginning_of(path, format, "none"))  # type: ignore[arg-type]  # One of the two.
+                infer(beginning_of(path, format, "none"))  # type: ignore[arg-type]  # One of the two.
             except Problem:
                 continue
 
@@ -146,7 +146,7 @@ def test_objects_in_objects_without_end_are_rejected_lines(tmp_path: Path, depth
     path.write_bytes(b'{"user":"u1","plan":"Gold"}\n' + b'{"a":' * depth + b"1" + b"}" * depth + b"\n")
     mapping = Mapping(user="user", columns=(ListColumn(column="plan"),))
 
-    found = propose(beginning_of(path, "ndjson", "none"))
+    found = infer(beginning_of(path, "ndjson", "none"))
     said = said_by(read_mapped(path, "ndjson", "none", mapping))
 
     assert found.mapping.user == "user"

@@ -23,7 +23,7 @@ from tagloom.files import Line, read_parts
 from tagloom.files import limits as files_limits
 from tagloom.files.mapped import read_mapped
 from tagloom.files.problems import ColumnsInvalid
-from tagloom.imports.mapping_inference import beginning_of, propose
+from tagloom.imports.mapping_inference import beginning_of, infer
 from tagloom.ports.population import Part
 from tagloom.words import limits as words_limits
 from tagloom.words.mappings import Band, BandsColumn, FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
@@ -486,7 +486,7 @@ def read_every_way(body: bytes, rows: int | None = None) -> None:
                 if rows is not None:
                     assert sum(len(part.lines) + len(part.rejected) for part in parts) == rows
         with suppress(Problem):
-            propose(beginning_of(Path(folder, "file"), "parquet", "none"))
+            infer(beginning_of(Path(folder, "file"), "parquet", "none"))
 
 
 BODIES = [

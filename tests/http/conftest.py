@@ -37,7 +37,7 @@ def client(served: Served) -> Iterator[Tagloom]:
 
 
 @pytest.fixture
-def loom(served: Served, client: Tagloom) -> Tagloom:
+def tagloom(served: Served, client: Tagloom) -> Tagloom:
     """The client at an empty space of its own."""
     return client.at(space=served.new_space())
 

@@ -40,21 +40,21 @@ def test_the_metrics_documented_are_those_that_are_served(http: httpx.Client, se
         if row[0].startswith("`tagloom_")
     }
 
-    if served.installation.vitals().following is None:
+    if served.installation.counters().following is None:
         documented = {name for name in documented if not OF_POSTGRES.match(name)}
     assert names == documented
     assert "process_resident_memory_bytes" in text
 
 
-def test_a_write_is_seen_in_the_metrics_of_its_commit(http: httpx.Client, served: Served, loom: Tagloom) -> None:
+def test_a_write_is_seen_in_the_metrics_of_its_commit(http: httpx.Client, served: Served, tagloom: Tagloom) -> None:
     before = read(http)
-    loom.give_tag("a", user="u1")
+    tagloom.add_tag("a", user="u1")
     after = read(http)
 
     assert after["tagloom_store_up"] == 1
-    assert after[f"tagloom_version production {loom.place.space}"] == 1
-    assert f"tagloom_index_bytes production {loom.place.space}" in after
-    if served.installation.vitals().commits.batches:
+    assert after[f"tagloom_version production {tagloom.place.space}"] == 1
+    assert f"tagloom_index_bytes production {tagloom.place.space}" in after
+    if served.installation.counters().commits.batches:
         for name in ("tagloom_commit_seconds_count", "tagloom_committed_writes_total"):
             assert after[name] == before[name] + 1
         assert after["tagloom_write_lock_seconds_count"] > before["tagloom_write_lock_seconds_count"]
@@ -74,7 +74,7 @@ def test_imports_and_syncs_are_counted_by_state(http: httpx.Client) -> None:
 
 
 def following(installation: Installation) -> Following:
-    found = installation.vitals().following
+    found = installation.counters().following
     assert found is not None
     return found
 

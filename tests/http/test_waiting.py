@@ -45,7 +45,7 @@ def held(served: Served, space: str) -> Iterator[None]:
     is_held, is_over = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with population._standing.lock:
+        with population._environment.lock:
             is_held.set()
             is_over.wait()
 

@@ -10,7 +10,7 @@ from tagloom.imports.lifecycle import Imports
 from tagloom.imports.worker import Worker
 from tagloom.ports.imports import Import
 from tagloom.ports.population import Population
-from tagloom.services import Installation, make_loom
+from tagloom.services import Installation, make_services
 from tagloom.words.model import Environment, Organization, Space
 from tests.http.serving import INSTALLATIONS, MemoryInstallation
 
@@ -72,12 +72,12 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
         installation.control.put_organization(Organization("main", "Main"))
         installation.control.put_space(Space("main", "main", "Main"))
     now = Now()
-    loom = make_loom(installation, now)
+    services = make_services(installation, now)
     environment = installation.control.get_environment("main", "production")
 
     def new_worker() -> Worker:
-        return Worker(loom.imports, installation.control, loom.foresight, installation.population, now)
+        return Worker(services.imports, installation.control, services.previews, installation.population, now)
 
     population = installation.population(environment)
-    yield Desk(installation, now, loom.imports, loom.worker, new_worker, environment, population)
+    yield Desk(installation, now, services.imports, services.worker, new_worker, environment, population)
     installation.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tagloom.base.problems import BodyInvalid
-from tagloom.egress.policy import Reach
+from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remotes import Remotes
 from tagloom.egress.secrets import Secrets
@@ -33,9 +33,9 @@ def place() -> Web:  # type: ignore[misc]  # A generator, as every fixture with 
         yield found
 
 
-def fetcher(desk: Desk, **reach: object) -> Fetcher:
+def fetcher(desk: Desk, **egress_policy: object) -> Fetcher:
     """One that may call this machine."""
-    allowed = Reach(**{"schemes": SCHEMES, "hosts": ("localhost",), **reach})  # type: ignore[arg-type]
+    allowed = EgressPolicy(**{"schemes": SCHEMES, "hosts": ("localhost",), **egress_policy})  # type: ignore[arg-type]
     return Fetcher(desk.imports, desk.installation.control, Remotes(allowed), desk.now)
 
 
@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_had_ends_the_import_with_what_is_wrong(desk: Desk
         assert not desk.imports.folder.path(coming.id).parent.exists()
         with pytest.raises(ImportFileGone):
             desk.imports.run(desk.environment, coming.id)
-        desk.imports.drop(desk.environment, coming.id)
+        desk.imports.delete(desk.environment, coming.id)
 
 
 def test_what_can_be_said_at_once_is_said_before_anything_is_stored(desk: Desk, place: Web) -> None:
@@ -113,7 +113,7 @@ def test_what_can_be_said_at_once_is_said_before_anything_is_stored(desk: Desk, 
     with pytest.raises(SourceUnreadable, match="secret"):
         brought(desk, fetcher(desk), url, "crm", format="csv")
     with pytest.raises(TagProblem):
-        brought(desk, fetcher(desk), url, format="csv", under="CRM")
+        brought(desk, fetcher(desk), url, format="csv", prefix="CRM")
     assert desk.imports.list(desk.environment, limit=9) == ()
     assert brought(desk, fetcher(desk), url, format="csv", name="from there").name == "from there"
     assert place.asked == []

@@ -17,7 +17,7 @@ from tagloom.imports.problems import ImportFileGone
 from tests.imports.conftest import Desk
 
 BODY = b"user,tag\n" + b"".join(b"u%d,crm/gold\n" % number for number in range(100))
-MIRROR = {"mode": "mirror", "under": "crm", "share_removed_max": None}
+MIRROR = {"mode": "mirror", "prefix": "crm", "share_removed_max": None}
 
 
 def test_a_file_that_was_cut_is_refused_and_takes_nobodys_tags(desk: Desk) -> None:
@@ -115,7 +115,7 @@ def test_what_a_killed_upload_leaves_is_dropped_and_what_is_being_written_is_not
     process.stdout.close()
 
     (left,) = folder.left_unfinished(later)
-    folder.drop(left)
+    folder.delete(left)
     assert list(place.iterdir()) == []
 
 

@@ -91,7 +91,7 @@ def test_nothing_is_left_of_a_file_that_is_not_taken(desk: Desk) -> None:
     for body, name, how in (
         (b"", "crm.csv", {}),
         (BODY, "crm.pdf", {}),
-        (BODY, "crm.csv", {"under": "CRM"}),
+        (BODY, "crm.csv", {"prefix": "CRM"}),
         (BODY, "crm.csv", {"mode": "change"}),
         (BODY, "crm.csv", {"mapping": Mapping()}),
         (gzip.compress(b"PAR1"), "crm.parquet", {}),
@@ -294,7 +294,7 @@ def test_a_file_that_means_something_else_by_now_is_read_again(desk: Desk, monke
 def test_a_plan_says_exactly_what_the_run_does(desk: Desk) -> None:
     desk.run(b"user,tag\nada,crm/old\nbob,crm/kept\ncyd,crm/kept\ndan,crm/kept\neve,crm/kept\nada,other\n")
     brought = desk.bring(
-        b"user,tag\nbob,crm/kept\ncyd,crm/kept\ndan,crm/kept\neve,crm/kept\nzoe,crm/new\n", mode="mirror", under="crm"
+        b"user,tag\nbob,crm/kept\ncyd,crm/kept\ndan,crm/kept\neve,crm/kept\nzoe,crm/new\n", mode="mirror", prefix="crm"
     )
 
     desk.imports.plan(desk.environment, brought.id)
@@ -305,19 +305,19 @@ def test_a_plan_says_exactly_what_the_run_does(desk: Desk) -> None:
     assert planned.plan is not None
     assert (planned.plan.version, planned.plan.taggings, planned.plan.share_removed) == (1, 5, 20.0)
     assert planned.plan.emptied_tags == ("crm/old",)
-    assert planned.plan.foreseen.new_tags == ("crm/new",)
+    assert planned.plan.preview.new_tags == ("crm/new",)
 
     desk.imports.run(desk.environment, brought.id)
     desk.work()
     done = desk.get(brought)
-    foreseen = planned.plan.foreseen.receipt
-    assert (done.state, done.tally.added, done.tally.removed) == ("done", foreseen.added, foreseen.removed)
+    preview = planned.plan.preview.receipt
+    assert (done.state, done.tally.added, done.tally.removed) == ("done", preview.added, preview.removed)
     assert (desk.tags("ada"), desk.tags("zoe")) == (("other",), ("crm/new",))
 
 
 def test_a_run_that_would_remove_too_much_is_held_until_it_is_approved(desk: Desk) -> None:
     desk.run(people(10, "crm/a"))
-    held = desk.run(people(7, "crm/a"), mode="mirror", under="crm")
+    held = desk.run(people(7, "crm/a"), mode="mirror", prefix="crm")
 
     assert (held.state, held.hold, desk.population.version()) == ("held", "removes-much", 1)
     assert held.detail is not None
@@ -334,12 +334,12 @@ def test_a_run_that_would_remove_too_much_is_held_until_it_is_approved(desk: Des
 def test_the_share_that_may_be_removed_is_the_imports_own(desk: Desk, share: float | None, state: str) -> None:
     desk.run(people(10, "crm/a"))
 
-    assert desk.run(people(7, "crm/a"), mode="mirror", under="crm", share_removed_max=share).state == state
+    assert desk.run(people(7, "crm/a"), mode="mirror", prefix="crm", share_removed_max=share).state == state
 
 
 def test_a_source_that_came_back_empty_is_held(desk: Desk) -> None:
     desk.run(people(10, "crm/a"))
-    held = desk.run(b"user,tag\n", mode="mirror", under="crm", share_removed_max=None)
+    held = desk.run(b"user,tag\n", mode="mirror", prefix="crm", share_removed_max=None)
     assert (held.state, held.hold, desk.tags("u1")) == ("held", "source-empty", ("crm/a",))
     assert held.detail == (
         "No line can be taken, so the mirror would remove every tag at or below 'crm' from everybody. "
@@ -353,7 +353,7 @@ def test_a_source_that_came_back_empty_is_held(desk: Desk) -> None:
 
 def test_a_plan_that_others_overtook_without_effect_still_holds(desk: Desk) -> None:
     desk.run(people(10, "crm/a"))
-    brought = desk.bring(people(9, "crm/a"), mode="mirror", under="crm")
+    brought = desk.bring(people(9, "crm/a"), mode="mirror", prefix="crm")
     desk.imports.plan(desk.environment, brought.id)
     desk.work()
     desk.population.apply([part([user("x", "elsewhere")])], Request(mode="add", origin=Origin("bob")))
@@ -366,7 +366,7 @@ def test_a_plan_that_others_overtook_without_effect_still_holds(desk: Desk) -> N
 
 def test_a_planned_import_that_is_approved_does_just_that_however_much_it_takes(desk: Desk) -> None:
     desk.run(people(10, "crm/a"))
-    brought = desk.bring(people(1, "crm/a"), mode="mirror", under="crm")
+    brought = desk.bring(people(1, "crm/a"), mode="mirror", prefix="crm")
     desk.imports.plan(desk.environment, brought.id)
     desk.work()
     desk.population.apply([part([user("x", "crm/a")])], Request(mode="add", origin=Origin("bob")))
@@ -386,12 +386,12 @@ def test_a_plan_stays_the_same_when_a_tribe_that_it_moves_grows_by_others(desk: 
     desk.run(people(10, "crm/a"))
     either = AnyOf((HasTag("crm/a"), HasTag("vip")))
     Tribes(desk.installation.control).create_tribe("main", Draft(name="Either", rule=either), origin=Origin("ada"))
-    brought = desk.bring(people(9, "crm/a"), mode="mirror", under="crm")
+    brought = desk.bring(people(9, "crm/a"), mode="mirror", prefix="crm")
     desk.imports.plan(desk.environment, brought.id)
     desk.work()
     planned = desk.get(brought).plan
     assert planned is not None
-    assert [(tribe.before, tribe.left) for tribe in planned.foreseen.tribes] == [(10, 1)]
+    assert [(tribe.before, tribe.left) for tribe in planned.preview.tribes] == [(10, 1)]
     # They enter the tribe, and are not below the prefix of the mirror.
     desk.population.apply([part([user("x", "vip")])], Request(mode="add", origin=Origin("bob")))
 
@@ -403,7 +403,7 @@ def test_a_plan_stays_the_same_when_a_tribe_that_it_moves_grows_by_others(desk: 
 
 def test_a_plan_that_holds_no_more_is_made_again_and_says_so(desk: Desk) -> None:
     desk.run(people(10, "crm/a"))
-    brought = desk.bring(people(9, "crm/a"), mode="mirror", under="crm")
+    brought = desk.bring(people(9, "crm/a"), mode="mirror", prefix="crm")
     desk.imports.plan(desk.environment, brought.id)
     desk.work()
     before = desk.get(brought).plan
@@ -415,7 +415,7 @@ def test_a_plan_that_holds_no_more_is_made_again_and_says_so(desk: Desk) -> None
     assert (held.state, held.hold) == ("held", "plan-changed")
     assert before is not None
     assert held.plan is not None
-    assert (before.foreseen.receipt.removed, held.plan.foreseen.receipt.removed) == (1, 2)
+    assert (before.preview.receipt.removed, held.plan.preview.receipt.removed) == (1, 2)
     assert held.plan.id != before.id
 
     desk.imports.approve(desk.environment, held.id)
@@ -425,7 +425,7 @@ def test_a_plan_that_holds_no_more_is_made_again_and_says_so(desk: Desk) -> None
 
 def test_a_run_that_is_told_to_go_on_asks_nobody(desk: Desk) -> None:
     desk.run(people(10, "crm/a"))
-    brought = desk.bring(people(1, "crm/a"), mode="mirror", under="crm")
+    brought = desk.bring(people(1, "crm/a"), mode="mirror", prefix="crm")
 
     desk.imports.run(desk.environment, brought.id, goes_on=True)
     desk.work()
@@ -473,7 +473,7 @@ def test_a_mirror_with_a_line_that_cannot_be_read_takes_nothing_from_whom_it_may
         bad = good.replace('x"}', 'x",}', 1)
     desk.run(good.encode(), name, mapping=mapping)
 
-    done = desk.run(bad.encode(), name, mapping=mapping, mode="mirror", under="crm")
+    done = desk.run(bad.encode(), name, mapping=mapping, mode="mirror", prefix="crm")
 
     assert (done.state, done.tally.removed, done.tally.rejected_count) == ("done", 0, 1)
     assert [desk.tags(id) for id in "ab"] == [("crm/x",)] * 2
@@ -499,7 +499,7 @@ def test_a_mirror_keeps_the_tags_of_whom_a_line_of_json_names_whatever_is_wrong_
     mapping = Mapping(user="id", columns=(TagColumn(column="p"),), prefix="crm")
     desk.run(b'{"id":"a","p":"x"}\n{"id":"b","p":"x"}\n', "crm.ndjson", mapping=mapping)
 
-    run = desk.run(line + b'\n{"id":"b","p":"x"}\n', "crm.ndjson", mapping=mapping, mode="mirror", under="crm")
+    run = desk.run(line + b'\n{"id":"b","p":"x"}\n', "crm.ndjson", mapping=mapping, mode="mirror", prefix="crm")
 
     # Of a line that is too long not all of it was seen, so somebody is asked.
     assert run.state == ("held" if len(line) > 1_048_576 else "done")
@@ -524,18 +524,18 @@ def test_ids_that_look_wrong_are_counted_before_the_run(desk: Desk) -> None:
         "1 of the ids are formulas",
         "2 of the ids begin or end with a space.",
     ]
-    assert plan.foreseen.receipt.new_people == len(ids)
+    assert plan.preview.receipt.new_people == len(ids)
 
 
 def test_a_mirror_with_a_line_that_names_nobody_known_waits_for_an_approval(desk: Desk) -> None:
     desk.run(b"user,tag\nu1,crm/a\nu2,crm/a\n")
     body = b'user,tag\nu1,crm/a\n"damag\xff\n'
 
-    held = desk.run(body, mode="mirror", under="crm", share_removed_max=60)
+    held = desk.run(body, mode="mirror", prefix="crm", share_removed_max=60)
 
     assert (held.state, held.hold) == ("held", "lines-unreadable")
     assert held.plan is not None
-    assert held.plan.foreseen.receipt.removed == 1
+    assert held.plan.preview.receipt.removed == 1
     assert "Line 3 cannot be read and names nobody who is known" in (held.detail or "")
     desk.imports.approve(desk.environment, held.id)
     desk.work()
@@ -580,16 +580,16 @@ def test_the_same_key_gives_the_same_import_and_nothing_twice(desk: Desk) -> Non
 
     assert (again.id, again.state, again.tally.added) == (first.id, "done", 1)
     assert other.id != first.id
-    for wrong in ({"body": b"user,tag\nu2,a\n"}, {"body": body, "mode": "remove"}, {"body": body, "under": "a"}):
+    for wrong in ({"body": b"user,tag\nu2,a\n"}, {"body": body, "mode": "remove"}, {"body": body, "prefix": "a"}):
         with pytest.raises(IdempotencyKeyReused):
             desk.bring(wrong.pop("body"), key="load 1", **wrong)  # type: ignore[arg-type]
     assert {each.name for each in desk.imports.folder.path("x").parent.parent.iterdir()} == {first.id, other.id}
     # Elsewhere the key is another's, and once the import is forgotten it is nobody's.
     elsewhere = desk.installation.control.get_environment("main", "staging")
     assert desk.imports.bring_file(elsewhere, [body], name="a.csv", by="ada", key="load 1").id != first.id
-    desk.imports.drop_file(desk.environment, first.id)
+    desk.imports.delete_file(desk.environment, first.id)
     assert desk.bring(body, key="load 1").has_file is False
-    desk.imports.drop(desk.environment, first.id)
+    desk.imports.delete(desk.environment, first.id)
     assert desk.bring(body, key="load 1").state == "waiting"
 
 
@@ -612,7 +612,7 @@ def test_a_key_knows_the_end_that_was_said_however_that_is_rounded_by_now(desk: 
 def test_a_file_that_was_lost_between_the_row_and_its_place_is_brought_by_the_next_try(desk: Desk) -> None:
     body = b"user,tag\nu1,a\n"
     first = desk.bring(body, key="load 1")
-    desk.imports.folder.drop(first.id)
+    desk.imports.folder.delete(first.id)
 
     again = desk.bring(body, key="load 1")
     desk.imports.run(desk.environment, again.id)
@@ -629,8 +629,8 @@ def test_a_file_that_cannot_be_dropped_is_told_and_one_that_is_gone_is_not(desk:
     (tmp_path / "uploads" / stuck).write_bytes(b"")
 
     with capture_logs() as entries:
-        desk.imports.folder.drop(stuck)
-        desk.imports.folder.drop("e" * 24)
+        desk.imports.folder.delete(stuck)
+        desk.imports.folder.delete("e" * 24)
 
     (told,) = entries
     assert (told["event"], told["log_level"], told["run"]) == ("import.file_not_dropped", "error", stuck)

@@ -200,7 +200,7 @@ def test_before_anything_is_applied_the_plan_says_which_rows_would_be_rejected(d
 
 def test_a_file_that_was_forgotten_has_no_rows_any_more(desk: Desk) -> None:
     run = desk.run(b"user,tag\nu1,A\n")
-    desk.imports.folder.drop(run.id)
+    desk.imports.folder.delete(run.id)
 
     with pytest.raises(ImportFileGone):
         rows_of(desk, run)

@@ -22,10 +22,10 @@ from tagloom.imports.folder import compression_of
 from tagloom.imports.mapping_inference import (
     Beginning,
     FirstRow,
-    Proposal,
+    InferredMapping,
     beginning_of,
-    propose,
-    proposed_mapping,
+    infer,
+    inferred_mapping,
     rows_read,
 )
 from tagloom.ports.imports import ImportFormat
@@ -43,21 +43,21 @@ from tagloom.words.mappings import (
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "telco"
 
 
-def proposed(tmp_path: Path, body: bytes, format: ImportFormat = "csv") -> Proposal:
+def inferred(tmp_path: Path, body: bytes, format: ImportFormat = "csv") -> InferredMapping:
     """What is proposed for a file."""
     path = tmp_path / "file"
     path.write_bytes(body)
-    return propose(beginning_of(path, format, compression_of(body[:4])))
+    return infer(beginning_of(path, format, compression_of(body[:4])))
 
 
 def column_for(name: str, *cells: str) -> Column | None:
     """What is proposed for one column beside the people's."""
-    mapping = proposed_mapping(("user", name), [(f"u{number}", cell) for number, cell in enumerate(cells)])
+    mapping = inferred_mapping(("user", name), [(f"u{number}", cell) for number, cell in enumerate(cells)])
     return mapping.columns[0] if mapping.columns else None
 
 
 def test_each_kind_of_column_is_told_by_its_name_and_its_cells(tmp_path: Path) -> None:
-    found = proposed(
+    found = inferred(
         tmp_path,
         b"user_id,Plan Name,Interests,Newsletter,stage\n"
         b"ada,Gold Plan,football; opera,yes,in talks\nbob,None,,no,won\ncyd,Trial,opera,yes,\n",
@@ -142,7 +142,7 @@ def test_no_tags_are_proposed_of_addresses_names_dates_ids_or_free_text(
     writer.writerows({"customer_id": f"C-{number:05}", **row} for number, row in enumerate(rows))
 
     with TemporaryDirectory() as folder:
-        found = proposed(Path(folder), body.getvalue().encode()).mapping
+        found = inferred(Path(folder), body.getvalue().encode()).mapping
 
     assert (found.user, found.visitor) == ("customer_id", None)
     assert {column.column for column in found.columns} == {"Plan", "Newsletter"}
@@ -182,11 +182,11 @@ def test_what_people_are_like_stays_a_column_of_tags(name: str, cells: tuple[str
 def test_the_column_of_users_may_be_named() -> None:
     beginning = Beginning(("id", "member", "plan"), [FirstRow(2, ("1", "ada", "Gold"), None)])
 
-    assert propose(beginning, user="member").mapping == Mapping(
+    assert infer(beginning, user="member").mapping == Mapping(
         user="member", columns=(ValueColumn(column="plan", branch="plan"),)
     )
     with pytest.raises(ColumnsInvalid, match="'members'"):
-        propose(beginning, user="members")
+        infer(beginning, user="members")
 
 
 def test_numbers_become_bands_at_their_quarters() -> None:
@@ -215,7 +215,7 @@ def test_numbers_become_bands_at_their_quarters() -> None:
 def test_the_people_are_found_by_name_or_as_what_differs_in_every_row(
     names: tuple[str, ...], user: str | None, visitor: str | None
 ) -> None:
-    mapping = proposed_mapping(names, [("x", "1"), ("x", "2")])
+    mapping = inferred_mapping(names, [("x", "1"), ("x", "2")])
 
     assert (mapping.user, mapping.visitor) == (user, visitor)
 
@@ -225,7 +225,7 @@ def test_nested_objects_are_proposed_by_their_paths(tmp_path: Path) -> None:
         b'{"profile": {"id": "a", "plan": "Pro"}, "segments": [{"name": "Golf"}, {"name": "Tennis"}], "likes": ["x"]}\n'
     )
 
-    found = proposed(tmp_path, body, "ndjson")
+    found = inferred(tmp_path, body, "ndjson")
 
     assert found.mapping.user == "profile.id"
     assert found.mapping.columns == (
@@ -237,7 +237,7 @@ def test_nested_objects_are_proposed_by_their_paths(tmp_path: Path) -> None:
 
 
 def test_the_plain_form_is_proposed_as_what_it_is(tmp_path: Path) -> None:
-    found = proposed(tmp_path, b'{"user": "u1", "tags": ["a/b", "c"]}\n', "ndjson")
+    found = inferred(tmp_path, b'{"user": "u1", "tags": ["a/b", "c"]}\n', "ndjson")
 
     assert found.mapping == Mapping(user="user", columns=(ListColumn(column="tags"),))
     assert found.rows[0].tags == ("a/b", "c")
@@ -254,7 +254,7 @@ def test_parquet_is_looked_at_by_its_types(tmp_path: Path) -> None:
     )
     pq.write_table(table, tmp_path / "file")
 
-    found = propose(beginning_of(tmp_path / "file", "parquet", "none"))
+    found = infer(beginning_of(tmp_path / "file", "parquet", "none"))
 
     assert [type(column) for column in found.mapping.columns] == [FlagColumn, BandsColumn]
     assert len(found.rows) == limits.PROPOSAL_ROWS_READ
@@ -262,7 +262,7 @@ def test_parquet_is_looked_at_by_its_types(tmp_path: Path) -> None:
 
 
 def test_a_row_that_would_be_rejected_says_why(tmp_path: Path) -> None:
-    found = proposed(tmp_path, b"user,tag\nu1,a\n,b\nu3,a,b\n")
+    found = inferred(tmp_path, b"user,tag\nu1,a\n,b\nu3,a,b\n")
 
     assert [each.problem for each in found.rows] == [None, "person-id-invalid", "line-invalid"]
     assert found.rows[2].detail == "Line 4 has 3 cells, and the header names 2 columns."
@@ -278,22 +278,22 @@ BODY = "user,plan,note\n" + "".join(f'u{n},Plan {n % 3},"two\nlines"\n' for n in
 
 @pytest.mark.parametrize("cut", [0, 1, 2, 5, 9, 12, 17])
 def test_a_beginning_may_end_anywhere(tmp_path: Path, cut: int) -> None:
-    whole = proposed(tmp_path, BODY.encode())
-    found = proposed(tmp_path, BODY[: len(BODY) // 2 - cut].encode())
+    whole = inferred(tmp_path, BODY.encode())
+    found = inferred(tmp_path, BODY[: len(BODY) // 2 - cut].encode())
 
     assert (found.mapping, found.rows) == (whole.mapping, whole.rows)
 
 
 def test_a_last_line_without_its_end_is_left_out_unless_it_is_the_only_one(tmp_path: Path) -> None:
-    assert [row.tags for row in proposed(tmp_path, b"user,tag\nu1,golf\nu2,gol").rows] == [("golf",)]
-    assert [row.tags for row in proposed(tmp_path, b"user,tag\nu1,golf").rows] == [("golf",)]
+    assert [row.tags for row in inferred(tmp_path, b"user,tag\nu1,golf\nu2,gol").rows] == [("golf",)]
+    assert [row.tags for row in inferred(tmp_path, b"user,tag\nu1,golf").rows] == [("golf",)]
 
 
 def test_a_compressed_beginning_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     body = "user,tag\n" + "".join(f"u{n * 7919 % 100_003},branch/{n % 9}\n" for n in range(50_000))
     packed = gzip.compress(body.encode())
 
-    found = proposed(tmp_path, packed[: len(packed) // 2])
+    found = inferred(tmp_path, packed[: len(packed) // 2])
 
     assert found.mapping == Mapping(user="user", columns=(TagColumn(column="tag"),))
 
@@ -301,23 +301,23 @@ def test_a_compressed_beginning_is_read_as_far_as_it_goes(tmp_path: Path) -> Non
 @pytest.mark.parametrize("body", [b"", b"\n", b"a,a\n1,2\n", b"\xd0\xcf\x11\xe0 an old workbook"])
 def test_what_cannot_be_read_at_all_is_refused(tmp_path: Path, body: bytes) -> None:
     with pytest.raises(BodyInvalid):
-        proposed(tmp_path, body)
+        inferred(tmp_path, body)
 
 
 def test_a_parquet_file_has_to_be_whole(tmp_path: Path) -> None:
     with pytest.raises(BodyInvalid, match="Parquet"):
-        proposed(tmp_path, b"PAR1 not really", "parquet")
+        inferred(tmp_path, b"PAR1 not really", "parquet")
 
 
 def test_a_file_of_nothing_but_ids_has_no_columns_to_propose(tmp_path: Path) -> None:
-    found = proposed(tmp_path, b"user\nu1\nu2\n")
+    found = inferred(tmp_path, b"user\nu1\nu2\n")
 
     assert found.mapping == Mapping(user="user")
     assert found.rows[0].user == "u1"
 
 
 def test_the_telecoms_customers_are_understood_without_a_word() -> None:
-    found = propose(beginning_of(EXAMPLES / "telco-customer-churn.csv", "csv", "none"))
+    found = infer(beginning_of(EXAMPLES / "telco-customer-churn.csv", "csv", "none"))
 
     kinds = {column.column: type(column) for column in found.mapping.columns}
     assert found.mapping.user == "customerID"
@@ -335,9 +335,9 @@ cell = st.one_of(st.text(max_size=8), st.sampled_from(["", "yes", "0", "1.5", "-
 def test_a_proposal_with_columns_can_always_be_carried_out(data: st.DataObject, names: list[str]) -> None:
     rows = data.draw(st.lists(st.tuples(*[cell] * len(names)), max_size=30))
 
-    mapping = proposed_mapping(names, rows)
+    mapping = inferred_mapping(names, rows)
 
-    assert mapping == proposed_mapping(names, rows)
+    assert mapping == inferred_mapping(names, rows)
     if mapping.columns:
         assert check_mapping(mapping) == mapping
 
@@ -345,7 +345,7 @@ def test_a_proposal_with_columns_can_always_be_carried_out(data: st.DataObject, 
 def test_the_rows_are_read_as_an_import_reads_them(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("user,plan,seats\nu1,Gold,3\nu2,,x\nu3,Free,1\nu4,Free,3\n")
-    found = propose(beginning_of(path, "csv", "none"))
+    found = infer(beginning_of(path, "csv", "none"))
 
     (part,) = read_mapped(path, "csv", "none", found.mapping)
 
@@ -359,7 +359,7 @@ def test_the_rows_are_read_as_an_import_reads_them(tmp_path: Path) -> None:
 def test_a_text_that_is_no_utf8_is_proposed_as_windows_1252_and_says_so(tmp_path: Path) -> None:
     body = "user,Kategorie\n" + "".join(f"u{n},{'Süß' if n % 2 else 'Salzig'}\n" for n in range(20))
 
-    found = proposed(tmp_path, body.encode("windows-1252"))
+    found = inferred(tmp_path, body.encode("windows-1252"))
 
     assert found.mapping.encoding == "windows-1252"
     assert found.rows[1].tags == ("kategorie/süß",)
@@ -367,20 +367,20 @@ def test_a_text_that_is_no_utf8_is_proposed_as_windows_1252_and_says_so(tmp_path
 
 
 def test_a_text_in_utf_16_is_proposed_as_what_it_is_and_says_so(tmp_path: Path) -> None:
-    found = proposed(tmp_path, "user,tag\nu1,süß\n".encode("utf-16"))
+    found = inferred(tmp_path, "user,tag\nu1,süß\n".encode("utf-16"))
 
     assert (found.mapping.encoding, found.rows[0].tags) == ("utf-8", ("süß",))
     assert found.warnings[0].startswith("It is UTF-16")
 
 
 def test_ids_that_look_wrong_are_told_with_the_proposal(tmp_path: Path) -> None:
-    found = proposed(tmp_path, b"user,tag\n1.58292E+18,a\nNULL,b\nu1,c\n")
+    found = inferred(tmp_path, b"user,tag\n1.58292E+18,a\nNULL,b\nu1,c\n")
 
     assert [each[:12] for each in found.warnings] == ["1 of the ids"] * 2
 
 
 def test_columns_of_one_name_or_of_none_are_left_out(tmp_path: Path) -> None:
-    found = proposed(tmp_path, b"user,tag,,,note,note\nu1,a,,,x,y\nu2,b,,,x,y\n")
+    found = inferred(tmp_path, b"user,tag,,,note,note\nu1,a,,,x,y\nu2,b,,,x,y\n")
 
     assert [each.column for each in found.columns] == ["user", "tag"]
     assert [row.tags for row in found.rows] == [("a",), ("b",)]
@@ -397,7 +397,7 @@ def test_columns_of_one_name_or_of_none_are_left_out(tmp_path: Path) -> None:
 def test_the_delimiter_and_the_quote_are_those_that_make_sense_of_the_header(
     tmp_path: Path, body: bytes, names: list[str]
 ) -> None:
-    assert [each.column for each in proposed(tmp_path, body).columns] == names
+    assert [each.column for each in inferred(tmp_path, body).columns] == names
 
 
 def test_decimals_are_written_plainly_and_nothing_is_made_up(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def live(installation: Installation, seed: int, batches: int) -> None:
             population.undo(population.version(), Origin("bob"))
     production = installation.population(environments[0])
     production.move_tag(f"a/b{seed % 6}", f"moved/b{seed}", Origin("ada"))
-    production.drop_tag(f"c{seed % 4}", Origin("ada"))
+    production.delete_tag(f"c{seed % 4}", Origin("ada"))
 
 
 def told(installation: Installation) -> list[object]:
@@ -70,7 +70,7 @@ def told(installation: Installation) -> list[object]:
         population = installation.population(installation.control.get_environment("main", name))
         found.append(population.version())
         found.append(population.list_changes(limit=1_000))
-        found.append(population.list_tags(search="", under=None, limit=200).items)
+        found.append(population.list_tags(search="", prefix=None, limit=200).items)
         found.append(dict(population.aliases()))
         found.append(
             [population.find_person(Person(kind, f"p{n}")) for n in range(0, 400, 7) for kind in ("user", "visitor")]

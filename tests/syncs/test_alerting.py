@@ -12,7 +12,7 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from tagloom.egress.policy import Reach
+from tagloom.egress.policy import EgressPolicy
 from tagloom.syncs import alerts
 from tagloom.syncs.alerts import Alert, Alerting
 from tagloom.words.emails import MailServer
@@ -31,8 +31,8 @@ ALERT = Alert(
 )
 
 
-ANYWHERE = Reach(private_addresses=True)
-PUBLIC = Reach()
+ANYWHERE = EgressPolicy(private_addresses=True)
+PUBLIC = EgressPolicy()
 
 
 class Hook(BaseHTTPRequestHandler):

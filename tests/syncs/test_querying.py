@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sql
 
-from tagloom.egress.policy import Reach
+from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remotes import Remotes
 from tagloom.egress.secrets import Secrets
@@ -175,8 +175,8 @@ def test_what_one_organization_looks_at_leaves_places_for_others(tmp_path: Path)
     with engine.begin() as connection:
         connection.execute(sql.text("CREATE TABLE customer (id TEXT)"))
     engine.dispose()
-    reach = Reach(secrets=Secrets(None, {"TAGLOOM_SECRET_A__CRM": url, "TAGLOOM_SECRET_B__CRM": url}))
-    sources, is_over, ended = Sources(reach, Remotes(reach)), threading.Event(), list[Exception]()
+    egress_policy = EgressPolicy(secrets=Secrets(None, {"TAGLOOM_SECRET_A__CRM": url, "TAGLOOM_SECRET_B__CRM": url}))
+    sources, is_over, ended = Sources(egress_policy, Remotes(egress_policy)), threading.Event(), list[Exception]()
     endless = SqlSource(secret="crm", query=ENDLESS["sqlite"])
 
     def look() -> None:

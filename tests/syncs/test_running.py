@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tagloom.base.times import rfc3339, seconds_of
 from tagloom.bootstrap import check, open_installation
-from tagloom.egress.policy import Reach
+from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.remotes import Remotes
 from tagloom.egress.secrets import Secrets
 from tagloom.imports.lifecycle import Imports
@@ -24,7 +24,7 @@ from tagloom.syncs.definitions import Syncs
 from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.runner import Runner
 from tagloom.syncs.sources import Sources
-from tagloom.tagging.preview import Foresight
+from tagloom.tagging.preview import Previews
 from tagloom.tribes.definitions import Tribes
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.mappings import Mapping, ValueColumn
@@ -38,7 +38,7 @@ QUERY = "SELECT id, plan FROM customer ORDER BY id"
 CRM = SyncDraft(
     source=SqlSource(secret="crm", query=QUERY),
     mapping="plans",
-    under="crm",
+    prefix="crm",
     schedule=Schedule(cron="0 6 * * *"),
     share_removed_max=60,
 )
@@ -79,10 +79,12 @@ class World:
         control, population_of = self.installation.control, self.installation.population
         imports = Imports(control, self.folder / "uploads", population_of, lambda: self.now)
         secrets = Secrets(None, {"TAGLOOM_SECRET_MAIN__CRM": self.url})
-        reach = Reach(files=self.folder / "files", schemes=SCHEMES, hosts=("localhost",), secrets=secrets)
-        runner = Runner(control, imports, self.told, Sources(reach, Remotes(reach)), lambda: self.now)
-        foresight = Foresight(Tribes(control), population_of)
-        return runner, Worker(imports, control, foresight, population_of, lambda: self.now)
+        egress_policy = EgressPolicy(
+            files=self.folder / "files", schemes=SCHEMES, hosts=("localhost",), secrets=secrets
+        )
+        runner = Runner(control, imports, self.told, Sources(egress_policy, Remotes(egress_policy)), lambda: self.now)
+        previews = Previews(Tribes(control), population_of)
+        return runner, Worker(imports, control, previews, population_of, lambda: self.now)
 
     def put_customers(self, **plans: str) -> None:
         """What the CRM holds from now on."""
@@ -148,7 +150,7 @@ def test_one_whose_mapping_and_end_are_gone_can_still_be_paused_and_resumed(worl
     draft = replace(CRM, expires_at="2026-03-01T07:00:00Z")
     world.syncs.create_sync(world.environment, "crm", draft, by="ada")
     world.now += 2 * DAY
-    world.installation.control.drop_mapping("main", "plans")
+    world.installation.control.delete_mapping("main", "plans")
 
     paused = world.syncs.put_sync(world.environment, "crm", replace(draft, is_paused=True), revision=1, by="ada")
     assert (paused.draft.is_paused, paused.next_run_at) == (True, None)
@@ -221,7 +223,7 @@ def test_a_run_that_asks_first_is_held_with_its_plan_and_does_just_that(world: W
     assert (run.state, world.tags("u1"), world.told.alerts) == ("held", (), [])
     brought = world.imports().get(world.environment, run.import_id or "")
     assert brought.plan is not None
-    assert brought.plan.foreseen.receipt.added == 2
+    assert brought.plan.preview.receipt.added == 2
     with pytest.raises(SyncBusy):
         world.syncs.run_sync(world.environment, "crm", by="eve")
 
@@ -496,8 +498,8 @@ def test_a_sync_that_says_no_end_that_can_be_is_refused(world: World, ends: dict
 @pytest.mark.parametrize(
     ("draft", "field"),
     [
-        (replace(CRM, under="erp"), "$.under"),
-        (replace(CRM, under=""), "$.under"),
+        (replace(CRM, prefix="erp"), "$.under"),
+        (replace(CRM, prefix=""), "$.under"),
         (replace(CRM, schedule=Schedule(cron="daily")), "$.schedule.cron"),
         (replace(CRM, share_removed_max=101), "$.share_removed_max"),
         (replace(CRM, source=SqlSource(secret="../x", query="SELECT 1")), "$.source.secret"),

@@ -17,7 +17,7 @@ from tagloom.base.times import rfc3339, seconds_of
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.population import Control
 from tagloom.ports.problems import EnvironmentNotFound, OrganizationNotFound, SpaceExists, SpaceNotFound
-from tagloom.words.model import SCOPES, Environment, Event, Organization, Permission, Scope, Space, Token
+from tagloom.words.model import SCOPES, AuditEntry, Environment, Organization, Permission, Scope, Space, Token
 from tagloom.words.retention import retention_text
 
 SECRET_PREFIX = "tagloom_"
@@ -223,9 +223,9 @@ class Access:
         accounts = (self._control.find_account(each) for each in {token.account for token in tokens} if each)
         return {account.id: account.email for account in accounts if account is not None}
 
-    def drop_token(self, organization: str, token: str, *, actor: str = COMMAND_LINE) -> None:
+    def revoke_token(self, organization: str, token: str, *, actor: str = COMMAND_LINE) -> None:
         """Revokes it: in this process at once, in others within TOKEN_SECONDS_CACHED_MAX. Raises: TokenNotFound."""
-        self._control.drop_token(organization, token, [self._event(organization, actor, "token revoked", token)])
+        self._control.revoke_token(organization, token, [self._event(organization, actor, "token revoked", token)])
         for digest, known in list(self._known.items()):
             if known.principal.token == token:
                 self._known.pop(digest, None)
@@ -244,8 +244,8 @@ class Access:
         subject: str,
         detail: dict[str, str] | None = None,
         space: str | None = None,
-    ) -> Event:
-        return Event(
+    ) -> AuditEntry:
+        return AuditEntry(
             organization=organization,
             space=space,
             at=rfc3339(self._now()),

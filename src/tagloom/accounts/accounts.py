@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tagloom.accounts.access_tokens import COMMAND_LINE
-from tagloom.accounts.login_throttle import UNKNOWN, Attempts, network_of
+from tagloom.accounts.login_throttle import UNKNOWN, LoginThrottle, network_of
 from tagloom.accounts.passwords import Passwords
 from tagloom.accounts.problems import SignInFailed, SignInNeeded, TooManyAttempts
 from tagloom.accounts.sessions import Opened, Sessions, SignedIn
@@ -32,7 +32,7 @@ from tagloom.ports.problems import (
     TeammateExists,
 )
 from tagloom.words.emails import email_key, parse_email
-from tagloom.words.model import Account, Event, Invitation, Membership, Organization
+from tagloom.words.model import Account, AuditEntry, Invitation, Membership, Organization
 from tagloom.words.problems import EmailInvalid
 
 NO_EMAIL = "none"
@@ -64,13 +64,13 @@ class Accounts:
         control: Control,
         passwords: Passwords,
         *,
-        attempts: Attempts | None = None,
+        throttle: LoginThrottle | None = None,
         now: Callable[[], float] = time.time,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._control = control
         self._passwords = passwords
-        self._attempts = attempts or Attempts(now)
+        self._throttle = throttle or LoginThrottle(now)
         self._sessions = Sessions(control, now, random_bytes)
         self._now = now
         self._random_bytes = random_bytes
@@ -128,7 +128,7 @@ class Accounts:
             membership,
             organization=replace(home, name=organization),
             space=replace(first, name=space),
-            events=[self._event(home.id, account.email, "set up", organization, {"space": space})],
+            audit=[self._event(home.id, account.email, "set up", organization, {"space": space})],
         )
         return self._open(account, "password", visitor)
 
@@ -249,7 +249,7 @@ class Accounts:
             self._passwords.hash(new),
             keeps=by.session.id,
             secret_hash=hashed(secret),
-            events=self._events(account, "password changed", by.actor),
+            audit=self._audit(account, "password changed", by.actor),
         )
         return Opened(self._sessions.renewed(by), secret)
 
@@ -270,7 +270,7 @@ class Accounts:
         """
         account = self.check_reset(secret)
         self._check_password(password, account)
-        told = self._events(account, "password reset", account.email)
+        told = self._audit(account, "password reset", account.email)
         self._control.use_reset(hashed(secret), self._passwords.hash(password), rfc3339(self._now()), told)
         return account
 
@@ -301,8 +301,8 @@ class Accounts:
             made = self._event(organization, COMMAND_LINE, "administrator made", account.email)
             self._control.add_account(account, password_hash, membership, [made])
             return account
-        changed = self._events(account, "password changed", COMMAND_LINE)
-        self._control.put_password(account.id, password_hash, events=changed)
+        changed = self._audit(account, "password changed", COMMAND_LINE)
+        self._control.put_password(account.id, password_hash, audit=changed)
         self._control.put_administrator(organization, account.id, True)
         self._control.put_state(organization, account.id, "active")
         return account
@@ -326,16 +326,16 @@ class Accounts:
         known = self._control.list_sessions("" if account is None else account.id)
         network = network_of(visitor.address)
         is_familiar = network != UNKNOWN and any(network_of(each.address) == network for each in known)
-        self._attempts.begin(key, visitor.address, is_familiar=is_familiar)
+        self._throttle.begin(key, visitor.address, is_familiar=is_familiar)
         password_hash = self._control.find_password_hash("" if account is None else account.id)
         try:
             is_right = self._passwords.verify(password, password_hash)
         except TooManyAttempts:
-            self._attempts.withdraw(key, visitor.address, is_familiar=is_familiar)
+            self._throttle.withdraw(key, visitor.address, is_familiar=is_familiar)
             raise
         if account is None or password_hash is None or not is_right:
             raise SignInFailed("The e-mail and the password do not belong together.")
-        self._attempts.succeed(key, visitor.address, is_familiar=is_familiar)
+        self._throttle.succeed(key, visitor.address, is_familiar=is_familiar)
         if self._passwords.is_outdated(password_hash):
             self._control.replace_password_hash(account.id, password_hash, self._passwords.hash(password))
         return account
@@ -359,16 +359,18 @@ class Accounts:
             has_password=has_password,
         )
 
-    def _events(self, account: Account, action: str, actor: str) -> list[Event]:
+    def _audit(self, account: Account, action: str, actor: str) -> list[AuditEntry]:
         """What happened to an account, told in each of its organizations."""
         memberships = self._control.list_memberships(account.id)
         return [self._event(each.organization, actor, action, account.email) for each in memberships]
 
     def _event(
         self, organization: str, actor: str, action: str, subject: str, detail: dict[str, str] | None = None
-    ) -> Event:
+    ) -> AuditEntry:
         at = rfc3339(self._now())
-        return Event(organization=organization, at=at, actor=actor, action=action, subject=subject, detail=detail or {})
+        return AuditEntry(
+            organization=organization, at=at, actor=actor, action=action, subject=subject, detail=detail or {}
+        )
 
 
 def _parse_person_name(name: str) -> str:

@@ -27,7 +27,7 @@ class _Window(NamedTuple):
     last: float
 
 
-class Attempts:
+class LoginThrottle:
     """Failures of the last ATTEMPT_WINDOW_SECONDS. `now` tells Unix seconds. Safe to share between threads."""
 
     def __init__(self, now: Callable[[], float]) -> None:

@@ -16,7 +16,7 @@ from tagloom.base.text import printable
 from tagloom.base.times import rfc3339, seconds_of
 from tagloom.ports.population import Control
 from tagloom.ports.problems import OrganizationNotFound, SessionNotFound, SpaceNotFound
-from tagloom.words.model import SCOPES, Account, Event, Membership, Organization, Permission, Scope, Session, Space
+from tagloom.words.model import SCOPES, Account, AuditEntry, Membership, Organization, Permission, Scope, Session, Space
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -148,7 +148,7 @@ class Sessions:
             agent=printable(agent)[: limits.CHARACTERS_PER_AGENT_MAX],
         )
         secret = new_secret(self._random_bytes)
-        told = Event(
+        told = AuditEntry(
             organization=chosen.organization,
             at=session.created_at,
             actor=account.email,
@@ -157,7 +157,7 @@ class Sessions:
             detail={"address": session.address},
         )
         replaces = None if previous is None else hashed(previous)
-        self._control.add_session(session, hashed(secret), replaces=replaces, events=[told])
+        self._control.add_session(session, hashed(secret), replaces=replaces, audit=[told])
         self._control.touch_session(session, session.created_at)
         found = self._signed_in(session)
         if found is None:
@@ -169,7 +169,7 @@ class Sessions:
         session = self._control.find_session(hashed(secret))
         if session is not None:
             with suppress(SessionNotFound):  # Somebody else has just ended it.
-                self._control.drop_session(session.account, session.id)
+                self._control.end_session(session.account, session.id)
 
     def list_own(self, by: SignedIn) -> tuple[Session, ...]:
         """The account's sessions, the one seen last first."""
@@ -178,11 +178,11 @@ class Sessions:
 
     def end_own(self, by: SignedIn, session: str) -> None:
         """Ends one of the account's sessions, by its id. Raises: SessionNotFound."""
-        self._control.drop_session(by.account.id, session)
+        self._control.end_session(by.account.id, session)
 
     def end_others(self, by: SignedIn) -> None:
         """Ends every session of the account but this one."""
-        self._control.drop_sessions(by.account.id, keeps=by.session.id)
+        self._control.end_sessions(by.account.id, keeps=by.session.id)
 
     def list_organizations(self, by: SignedIn) -> tuple[Organization, ...]:
         """Those in which the account is active, by name: the switcher."""

@@ -31,8 +31,8 @@ from tagloom.words.emails import email_key, parse_email, split_emails
 from tagloom.words.model import (
     PERMISSIONS,
     SCOPES,
+    AuditEntry,
     Environment,
-    Event,
     Invitation,
     Membership,
     Organization,
@@ -175,7 +175,7 @@ class Teammates:
         """Its link does not work any more. Raises: InvitationNotFound."""
         found = self._invitation(by, invitation)
         told = self._event(by, "invitation revoked", found.email)
-        self._control.drop_invitation(by.organization.id, found.id, [told])
+        self._control.revoke_invitation(by.organization.id, found.id, [told])
 
     def _invitation(self, by: By, invitation: str) -> Invitation:
         by.require_administrator()
@@ -245,7 +245,7 @@ class Teammates:
     def leave(self, by: SignedIn) -> None:
         """Leaves the organization, with the own tokens of it. Raises: LastAdministrator."""
         told = self._event(by, "left", by.account.email)
-        self._control.drop_membership(by.organization.id, by.account.id, [told])
+        self._control.delete_membership(by.organization.id, by.account.id, [told])
         self._access.forget_account(by.account.id)
 
     def _changed(self, by: By, account: str) -> Teammate:
@@ -291,7 +291,7 @@ class Teammates:
         is_bound = isinstance(by, SignedIn) and not by.is_administrator
         if is_bound and all(each.id != token for each in self.list_own_tokens(by)):
             raise TokenNotFound(f"There is no token '{printable(token)}' of yours.", value=printable(token))
-        self._access.drop_token(by.organization.id, token, actor=by.actor)
+        self._access.revoke_token(by.organization.id, token, actor=by.actor)
 
     # The organization. For administrators.
 
@@ -347,14 +347,14 @@ class Teammates:
         found = self._control.get_environment(self._space(by, space).id, environment)
         return self._access.put_catalogue(found, catalogue, actor=by.actor)
 
-    def list_events(
+    def list_audit_log(
         self,
         by: By,
         *,
         space: str | None = None,
         before: int | None = None,
         limit: int = base_limits.PAGE_ITEMS_DEFAULT,
-    ) -> tuple[Event, ...]:
+    ) -> tuple[AuditEntry, ...]:
         """What was done to the organization, the newest first; only a space's, only those below the id `before`.
 
         Those of a space are for everybody who sees the space, all others for administrators.
@@ -364,7 +364,7 @@ class Teammates:
         else:
             by.require(space)
         wanted = max(1, min(limit, base_limits.PAGE_ITEMS_MAX))
-        return self._control.list_events(by.organization.id, space=space, before=before, limit=wanted)
+        return self._control.list_audit_log(by.organization.id, space=space, before=before, limit=wanted)
 
     def _space(self, by: By, space: str) -> Space:
         """A space of the organization. Raises: SpaceNotFound."""
@@ -375,8 +375,8 @@ class Teammates:
 
     def _event(
         self, by: By, action: str, subject: str, detail: dict[str, str] | None = None, *, space: str | None = None
-    ) -> Event:
-        return Event(
+    ) -> AuditEntry:
+        return AuditEntry(
             organization=by.organization.id,
             space=space,
             at=rfc3339(self._now()),

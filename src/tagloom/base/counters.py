@@ -74,7 +74,7 @@ class Standings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vitals:
+class Counters:
     """What an installation tells of itself without asking its database. None is what its store does not have."""
 
     populations: tuple[Standings, ...] = ()

@@ -135,7 +135,7 @@ def demonstration_token(installation: Installation) -> str:
     access = Access(installation.control)
     for token in access.list_tokens(ORGANIZATION.id):
         if token.name == TOKEN_NAME:
-            access.drop_token(ORGANIZATION.id, token.id)
+            access.revoke_token(ORGANIZATION.id, token.id)
     return administrator_token(installation, TOKEN_NAME)
 
 

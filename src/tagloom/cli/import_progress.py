@@ -57,7 +57,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     file: Path | Remote
     format: FileFormat
     mode: Mode = "add"
-    under: str | None = None
+    prefix: str | None = None
     lowercase: bool = False
     allow_empty: bool = False
     allow_unreadable: bool = False
@@ -67,7 +67,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     mapping: str | None = None
     share_removed_max: int | None = None
     # Nothing is applied; what would be is computed.
-    is_trial: bool = False
+    is_dry_run: bool = False
     expires_at: str | None = None
     ttl: str | None = None
     # The file names people only, and everybody gets it.
@@ -138,7 +138,7 @@ def carried(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> I
         is_kept = False
         try:
             run = _through(site, wanted, id, lambda read, total: on_rows(read, total or rows))
-            is_kept = not wanted.is_trial
+            is_kept = not wanted.is_dry_run
             yield _carried(site, wanted, run), id
         except KeyboardInterrupt:
             site.ask_import(id, "cancel")
@@ -146,9 +146,9 @@ def carried(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> I
             raise
         finally:
             if is_kept or _has_applied(site, id):
-                site.drop_import_file(id)
+                site.delete_import_file(id)
             else:
-                site.drop_import(id)
+                site.delete_import(id)
 
 
 def _fetched(site: Site, wanted: Wanted, remote: Remote, on_bytes: OnBytes) -> str:
@@ -164,7 +164,7 @@ def _fetched(site: Site, wanted: Wanted, remote: Remote, on_bytes: OnBytes) -> s
 
     run = site.bring_address(_bringing(wanted, None), remote, on_size)
     if run["state"] != "waiting":
-        site.drop_import(str(run["id"]))
+        site.delete_import(str(run["id"]))
         raise _problem_of(run)
     on_size(int(run["size_bytes"]))
     return str(run["id"])
@@ -190,7 +190,7 @@ def _has_applied(site: Site, id: str) -> bool:
 
 def _through(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
     """The import once it has ended, or was planned."""
-    site.ask_import(id, "plan" if wanted.is_trial else "run")
+    site.ask_import(id, "plan" if wanted.is_dry_run else "run")
     while True:
         run = site.wait_for_import(id, on_rows)
         match run["state"], run["hold"]:
@@ -199,7 +199,7 @@ def _through(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
             case "held", "plan-changed" if wanted.share_removed_max is None:
                 # Nobody asked to be asked; others wrote meanwhile, and it does what it does now.
                 site.ask_import(id, "approve")
-            case "held", "lines-unreadable" if wanted.allow_unreadable and wanted.is_trial:
+            case "held", "lines-unreadable" if wanted.allow_unreadable and wanted.is_dry_run:
                 # It was planned before it was held.
                 return run
             case "held", "lines-unreadable" if wanted.allow_unreadable:
@@ -227,8 +227,8 @@ def _carried(site: Site, wanted: Wanted, run: Plain) -> Carried:
     warnings = tuple((run["plan"] or {}).get("warnings", ()))
     rows = run["rows_total"]
     rejected = tuple(islice(site.list_rejected(str(run["id"])), ports_limits.REJECTED_PER_RECEIPT_MAX))
-    if wanted.is_trial:
-        receipt = msgspec.convert(run["plan"]["foreseen"]["receipt"], Receipt)
+    if wanted.is_dry_run:
+        receipt = msgspec.convert(run["plan"]["preview"]["receipt"], Receipt)
         receipt = msgspec.structs.replace(receipt, dry_run=True, rejected=rejected)
         return Carried(
             receipt=receipt,
@@ -336,7 +336,7 @@ def _bringing(wanted: Wanted, path: Path | None) -> Bringing:
         name=wanted.name[: base_limits.CHARACTERS_PER_SOURCE_MAX],
         format=format,
         mode=wanted.mode,
-        under=wanted.under or "",
+        prefix=wanted.prefix or "",
         lowercase=wanted.lowercase,
         allow_empty=wanted.allow_empty,
         share_removed_max=100 if wanted.share_removed_max is None else wanted.share_removed_max,

@@ -84,7 +84,7 @@ def import_file(
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
     mode: Annotated[str, typer.Option(help="add, remove, change, set or mirror.")] = "add",
-    under: Annotated[str | None, typer.Option(help="Only tags at or below this prefix.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="Only tags at or below this prefix.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="As --dry-run, tag by tag and tribe by tribe.")] = False,
     normalize: Annotated[
@@ -113,7 +113,7 @@ def import_file(
         file=source,
         format=file_format(source, format),
         mode=_mode(mode),
-        under=under,
+        prefix=prefix,
         lowercase=_is_lowered(normalize),
         allow_empty=allow_empty,
         allow_unreadable=allow_unreadable,
@@ -124,7 +124,7 @@ def import_file(
         tag=tag,
         encoding=_encoding(encoding),
         share_removed_max=share_removed_max,
-        is_trial=dry_run or plan,
+        is_dry_run=dry_run or plan,
         expires_at=expires_at,
         ttl=ttl,
     )
@@ -229,26 +229,26 @@ def _say(wanted: Wanted, found: Carried, *, is_plan: bool, as_json: bool) -> Non
 
 def _title(wanted: Wanted, found: Carried) -> str:
     if found.is_all_rejected:
-        return f"{wanted.name} {'would not be' if wanted.is_trial else 'was not'} imported: every line was rejected"
-    return f"{wanted.name} {'would be ' if wanted.is_trial else ''}imported ({wanted.mode})"
+        return f"{wanted.name} {'would not be' if wanted.is_dry_run else 'was not'} imported: every line was rejected"
+    return f"{wanted.name} {'would be ' if wanted.is_dry_run else ''}imported ({wanted.mode})"
 
 
 def _say_plan(wanted: Wanted, plan: Plain) -> None:
-    foreseen = plan["foreseen"]
-    if foreseen["by_tag"]:
+    preview = plan["preview"]
+    if preview["by_tag"]:
         say("")
-        rows = [(each["tag"], each["added"], each["removed"]) for each in foreseen["by_tag"][:TAGS_SHOWN]]
+        rows = [(each["tag"], each["added"], each["removed"]) for each in preview["by_tag"][:TAGS_SHOWN]]
         say_table(("tag", "add", "remove"), rows, numbers=(1, 2))
-        more = foreseen["tags_touched"] - len(rows)
+        more = preview["tags_changed"] - len(rows)
         if more > 0:
             say(f"… and {more:,} more tags.")
     if plan["emptied_tags"]:
         tell(f"Nobody would have these tags any more: {', '.join(plan['emptied_tags'])}.")
-    if foreseen["tribes"]:
+    if preview["tribes"]:
         say("")
-        tribes = [(each["tribe"], each["entered"], each["left"], each["after"]) for each in foreseen["tribes"]]
+        tribes = [(each["tribe"], each["entered"], each["left"], each["after"]) for each in preview["tribes"]]
         say_table(("tribe", "enter", "leave", "then"), tribes, numbers=(1, 2, 3))
-    if foreseen["receipt"]["removed"]:
+    if preview["receipt"]["removed"]:
         limit = wanted.share_removed_max
         is_held = limit is not None and plan["share_removed"] > limit
         held = f", which is more than the {limit} % allowed" if is_held else ""

@@ -12,7 +12,7 @@ from tagloom.bootstrap import ORGANIZATION, SPACE, Installation, backup, check, 
 from tagloom.cli.options import DataOption, JsonOption, installed
 from tagloom.cli.output import progress, say, say_json, say_table, tell
 from tagloom.server.sockets import check_free, check_neighbour, listening
-from tagloom.services import make_loom
+from tagloom.services import make_services
 from tagloom.settings import parse_database_url
 from tagloom.words.expiry import DAY, span_seconds
 from tagloom.words.model import SCOPES, Scope, Token
@@ -153,7 +153,7 @@ def revoke_token(
 ) -> None:
     """Revoke a token: it stops working within two seconds."""
     with installed(data) as installation:
-        Access(installation.control).drop_token(organization, token)
+        Access(installation.control).revoke_token(organization, token)
     tell(f"Token {token} is revoked.")
 
 
@@ -175,7 +175,7 @@ def check_installation(data: DataOption = None, as_json: JsonOption = False) -> 
 def sweep_installation(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Remove every tagging that has expired, where no server does."""
     with installed(data) as installation:
-        swept = make_loom(installation).sweeper.sweep()
+        swept = make_services(installation).sweeper.sweep()
     if as_json:
         say_json(
             [

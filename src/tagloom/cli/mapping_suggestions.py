@@ -15,7 +15,7 @@ from tagloom.cli.output import complain, warn
 from tagloom.files.json_body import lines_of_json
 from tagloom.files.problems import ColumnsInvalid
 from tagloom.imports.folder import chunks_of, compression_at
-from tagloom.imports.mapping_inference import Proposal, ReadRow, beginning_in, beginning_of, propose
+from tagloom.imports.mapping_inference import InferredMapping, ReadRow, beginning_in, beginning_of, infer
 from tagloom.words.mappings import BandsColumn, Column, FlagColumn, ListColumn, TagColumn, ValueColumn
 
 _PLAIN = "user"
@@ -25,11 +25,11 @@ _NOT_REPEATED = frozenset(
 )
 
 
-def proposal_for(file: Path, format: FileFormat, *, user: str | None = None) -> Proposal:
+def inferred_mapping_for(file: Path, format: FileFormat, *, user: str | None = None) -> InferredMapping:
     """Returns the mapping that the first rows of a file suggest. Raises: BodyInvalid, ColumnsInvalid."""
     if format == "json":
-        return propose(beginning_in(lines_of_json(chunks_of(file)), "ndjson"), user=user)
-    return propose(beginning_of(file, format, compression_at(file)), user=user)
+        return infer(beginning_in(lines_of_json(chunks_of(file)), "ndjson"), user=user)
+    return infer(beginning_of(file, format, compression_at(file)), user=user)
 
 
 @contextmanager
@@ -56,13 +56,13 @@ def suggestions(wanted: Wanted, context: typer.Context, *, is_rejected: bool = F
         return []
     user = None if wanted.user_column == _PLAIN else wanted.user_column
     try:
-        proposal = proposal_for(wanted.file, wanted.format, user=user)
+        inferred = inferred_mapping_for(wanted.file, wanted.format, user=user)
     except Problem:
         # What is wrong with the file is said by whoever imported it.
         return []
-    if is_rejected and not _lacks_plain_columns(seen.column for seen in proposal.columns):
+    if is_rejected and not _lacks_plain_columns(seen.column for seen in inferred.columns):
         return []
-    return [*_columns(proposal), *_commands(wanted, proposal, context, user)]
+    return [*_columns(inferred), *_commands(wanted, inferred, context, user)]
 
 
 def _lacks_plain_columns(names: Iterable[str]) -> bool:
@@ -70,16 +70,16 @@ def _lacks_plain_columns(names: Iterable[str]) -> bool:
     return known.isdisjoint(("user", "visitor")) or known.isdisjoint(("tag", "tags", "add", "remove"))
 
 
-def _columns(proposal: Proposal) -> Iterator[str]:
-    mapping = proposal.mapping
+def _columns(inferred: InferredMapping) -> Iterator[str]:
+    mapping = inferred.mapping
     columns = {column.column: column for column in mapping.columns}
-    width = max(len(printable(seen.column)) for seen in proposal.columns)
+    width = max(len(printable(seen.column)) for seen in inferred.columns)
     yield "Its first rows suggest this mapping:"
-    for seen in proposal.columns:
+    for seen in inferred.columns:
         if seen.column in (mapping.user, mapping.visitor):
             says = "the user's id" if seen.column == mapping.user else "the visitor's id"
         elif seen.column in columns:
-            says = _says(columns[seen.column], proposal.rows)
+            says = _says(columns[seen.column], inferred.rows)
         else:
             says = "left out"
         yield f"  {printable(seen.column):<{width}}  {says}"
@@ -103,21 +103,21 @@ def _says(column: Column, rows: Iterable[ReadRow]) -> str:
             assert_never(column)
 
 
-def _commands(wanted: Wanted, proposal: Proposal, context: typer.Context, user: str | None) -> Iterator[str]:
+def _commands(wanted: Wanted, inferred: InferredMapping, context: typer.Context, user: str | None) -> Iterator[str]:
     file = context.params["file"]
     name = "FILE" if file == "-" else file
     named = () if user is None else ("--user-column", user)
     options = list(_options(context.command.params, context.params))
     form = ("--format", wanted.format) if "--format" in options else ()
-    if proposal.mapping.columns:
-        propose_it = shlex.join(["tagloom", "mapping", "propose", name, *form, *named])
+    if inferred.mapping.columns:
+        propose_it = shlex.join(["tagloom", "mapping", "infer", name, *form, *named])
         yield "Look at the mapping, change what is wrong, and apply it:"
         yield f"  {propose_it} > mapping.json"
         yield "  " + shlex.join(["tagloom", "import", name, *options, "--mapping", "mapping.json"])
     else:
         yield "No column of it looks like tags."
-    person = proposal.mapping.user or proposal.mapping.visitor or "…"
-    kind = "--visitor-column" if proposal.mapping.user is None else "--user-column"
+    person = inferred.mapping.user or inferred.mapping.visitor or "…"
+    kind = "--visitor-column" if inferred.mapping.user is None else "--user-column"
     if wanted.format in ("csv", "parquet"):
         both = shlex.join(["tagloom", "import", name, *options, kind, person])
         yield "Where one column holds whole tags, name it:"

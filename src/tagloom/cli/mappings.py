@@ -8,7 +8,7 @@ import typer
 
 from tagloom.base.problems import ParameterInvalid
 from tagloom.cli.import_progress import file_format, read_mapping, regular_file
-from tagloom.cli.mapping_suggestions import proposal_for
+from tagloom.cli.mapping_suggestions import inferred_mapping_for
 from tagloom.cli.options import EnvironmentOption, FormatOption, JsonOption, SpaceOption, TokenOption
 from tagloom.cli.options import UrlOption as AnyUrlOption
 from tagloom.cli.output import say_json, say_table, tell, warn
@@ -72,8 +72,8 @@ def put_mapping(
     tell(f"Mapping {kept.name} is at version {kept.version}.")
 
 
-@mapping_app.command("propose")
-def propose_mapping(
+@mapping_app.command("infer")
+def infer_mapping(
     file: Annotated[Path, typer.Argument(help="A CSV, NDJSON, JSON or Parquet file; or a sync's draft, as .json.")],
     url: AnyUrlOption = None,
     token: TokenOption = None,
@@ -95,15 +95,15 @@ def propose_mapping(
             raise ParameterInvalid(f"'{file}' is a sync's draft, whose source a server reads: give --url.")
         with server_at(url, token, space, environment) as client:
             draft = parse_draft(file.read_bytes())
-            proposal = msgspec.to_builtins(client.propose_source_mapping(msgspec.to_builtins(draft.source)))
+            inferred = msgspec.to_builtins(client.infer_source_mapping(msgspec.to_builtins(draft.source)))
     else:
         with regular_file(file) as path:
-            found = proposal_for(path, file_format(file, format), user=user_column)
+            found = inferred_mapping_for(path, file_format(file, format), user=user_column)
         if not found.mapping.columns:
             warn("No column of it looks like tags. Write the columns of the mapping yourself.")
-        proposal = msgspec.to_builtins(found)
-    mapping = proposal["mapping"] | ({"prefix": prefix} if prefix else {})
-    say_json(proposal | {"mapping": mapping} if as_json else mapping)
+        inferred = msgspec.to_builtins(found)
+    mapping = inferred["mapping"] | ({"prefix": prefix} if prefix else {})
+    say_json(inferred | {"mapping": mapping} if as_json else mapping)
 
 
 def _is_draft(file: Path) -> bool:
@@ -116,8 +116,8 @@ def _is_draft(file: Path) -> bool:
         return False
 
 
-@mapping_app.command("drop")
-def drop_mapping(
+@mapping_app.command("delete")
+def delete_mapping(
     name: NameArgument,
     url: UrlOption,
     token: TokenOption = None,
@@ -126,5 +126,5 @@ def drop_mapping(
 ) -> None:
     """Delete a mapping with all its versions."""
     with server_at(url, token, space, environment) as client:
-        client.drop_mapping(name)
+        client.delete_mapping(name)
     tell(f"Mapping {name} is deleted.")

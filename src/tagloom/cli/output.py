@@ -194,7 +194,7 @@ def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool
     for label, field in (
         ("renewed", "renewed"),
         ("new tags", "new_tags"),
-        ("left alone", "left_alone"),
+        ("left alone", "skipped"),
         ("people removed", "people_removed"),
     ):
         if receipt.get(field):

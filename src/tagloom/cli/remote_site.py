@@ -51,7 +51,7 @@ class RemoteSite:
                     run = self._client.get_import(run.id)
             except KeyboardInterrupt:
                 self._client.cancel_import(run.id)
-                self._client.drop_import(run.id)
+                self._client.delete_import(run.id)
                 raise
             if bringing.mapping is not None and run.state == "waiting":
                 run = self._client.put_import_mapping(run.id, plain(bringing.mapping))
@@ -88,18 +88,18 @@ class RemoteSite:
         with told():
             yield from self._client.download_rejected(id)
 
-    def drop_import(self, id: str) -> None:
+    def delete_import(self, id: str) -> None:
         """Forgets an import."""
         with told():
-            self._client.drop_import(id)
+            self._client.delete_import(id)
 
     def give_up_import(self, id: str) -> None:
         """Does nothing: the server has been asked to cancel it, and does so behind the step that it applies."""
 
-    def drop_import_file(self, id: str) -> None:
+    def delete_import_file(self, id: str) -> None:
         """Forgets its file."""
         with told():
-            self._client.drop_import_file(id)
+            self._client.delete_import_file(id)
 
     def version(self) -> int:
         """The newest version."""
@@ -115,7 +115,7 @@ class RemoteSite:
                 case "tribe":
                     yield from self._client.download_members(name, format=format, as_of=as_of)
                 case "tag":
-                    yield from self._client.download_bearers(name, format=format, as_of=as_of)
+                    yield from self._client.download_people_with(name, format=format, as_of=as_of)
                 case "taggings":
                     yield from self._client.download_taggings(format=format)
 
@@ -173,10 +173,10 @@ class RemoteSite:
             )
             return plain(made)
 
-    def drop_tribe(self, tribe: str) -> None:
+    def delete_tribe(self, tribe: str) -> None:
         """Deletes it."""
         with told():
-            self._client.drop_tribe(tribe)
+            self._client.delete_tribe(tribe)
 
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
         """Tags its members."""
@@ -248,7 +248,7 @@ def _options(bringing: Bringing) -> dict[str, Any]:
     return {
         "name": bringing.name,
         "mode": bringing.mode,
-        "under": bringing.under or None,
+        "prefix": bringing.prefix or None,
         "mapping": bringing.kept_mapping,
         "normalize": "lowercase" if bringing.lowercase else None,
         "share_removed_max": bringing.share_removed_max,

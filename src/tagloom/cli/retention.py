@@ -16,7 +16,7 @@ from tagloom.cli.options import (
     installed,
 )
 from tagloom.cli.output import say_json, tell
-from tagloom.services import make_loom
+from tagloom.services import make_services
 from tagloom.words.model import Environment, Freed
 
 app = typer.Typer()
@@ -59,10 +59,10 @@ def compact(
     """Delete the history that is older than its retention, where no server does."""
     found: list[tuple[Environment, Freed]] = []
     with installed(data) as installation:
-        compactor = make_loom(installation).compactor
+        compactor = make_services(installation).compactor
         for environment in installation.control.list_retained():
             if dry_run:
-                found.append((environment, compactor.foresee(environment, environment.retention_seconds)))
+                found.append((environment, compactor.preview(environment, environment.retention_seconds)))
             else:
                 due = compactor.horizon_due(environment, environment.retention_seconds)
                 found.append((environment, compactor.compact(environment, due)))

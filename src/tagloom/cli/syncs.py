@@ -186,8 +186,8 @@ def list_runs(
     say_table(("run", "began", "by", "rows", "state", "problem"), rows, numbers=(0, 3), wraps=(5,))
 
 
-@sync_app.command("drop")
-def drop_sync(
+@sync_app.command("delete")
+def delete_sync(
     sync: SyncArgument,
     url: UrlOption,
     token: TokenOption = None,
@@ -196,7 +196,7 @@ def drop_sync(
 ) -> None:
     """Forget a sync and its runs; what they wrote stays."""
     with server_at(url, token, space, environment) as client:
-        client.drop_sync(sync)
+        client.delete_sync(sync)
     tell(f"Sync {sync} is deleted.")
 
 
@@ -316,8 +316,8 @@ def _why_held(brought: Import) -> str | None:
     """What stopped it; of one that was only looked at, what it would do."""
     if brought.state != "planned" or brought.plan is None:
         return brought.detail
-    foreseen = brought.plan["foreseen"]["receipt"]
-    return f"It would add {foreseen['added']:,} taggings and remove {foreseen['removed']:,}."
+    preview = brought.plan["preview"]["receipt"]
+    return f"It would add {preview['added']:,} taggings and remove {preview['removed']:,}."
 
 
 def _versions(versions: Sequence[int]) -> str:

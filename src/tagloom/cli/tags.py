@@ -134,6 +134,6 @@ def undo_versions(
         return
     what = f"Version {receipt['undoes']:,}" if receipt["undoes"] else f"{receipt['undoes_count']:,} versions"
     say_receipt(receipt, title=f"{what} {'would be ' if dry_run else ''}undone")
-    if receipt["touched_by"]:
-        named = ", ".join(map(str, receipt["touched_by"]))
+    if receipt["conflicts"]:
+        named = ", ".join(map(str, receipt["conflicts"]))
         tell(f"Skipped because of versions {named}; --override changes these taggings too.")

@@ -154,7 +154,7 @@ def delete_tribe(
 ) -> None:
     """Delete a tribe."""
     with at_site(data, url, token, space, environment) as site:
-        site.drop_tribe(tribe)
+        site.delete_tribe(tribe)
     tell(f"Tribe {tribe} is deleted.")
 
 
@@ -168,14 +168,14 @@ def tag_members(
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
     remove: Annotated[bool, typer.Option("--remove", help="Remove the tag instead of adding it.")] = False,
-    freeze: Annotated[bool, typer.Option("--freeze", help="Also remove it from everybody else.")] = False,
+    snapshot: Annotated[bool, typer.Option("--freeze", help="Also remove it from everybody else.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Give everybody in a tribe a tag as one batch, take it, or freeze the tribe as a tag."""
-    if remove and freeze:
+    if remove and snapshot:
         raise ParameterInvalid("Name --remove or --freeze, not both.")
-    mode: TribeMode = "remove" if remove else "freeze" if freeze else "add"
+    mode: TribeMode = "remove" if remove else "snapshot" if snapshot else "add"
     with at_site(data, url, token, space, environment) as site:
         receipt = site.tag_tribe(tribe, tag, mode, dry_run=dry_run)
     if as_json:

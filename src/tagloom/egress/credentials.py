@@ -113,16 +113,16 @@ def shown_values(key: AnyKey | None) -> list[str]:
     """Every text of a key that must not be shown, the longest first."""
     found: list[str] = []
 
-    def gather(value: Any) -> None:
+    def aggregate(value: Any) -> None:
         match value:
             case str() if len(value) > 3:
                 found.append(value)
             case dict():
                 for each in value.values():
-                    gather(each)
+                    aggregate(each)
 
     if key is not None:
         for name, value in msgspec.structs.asdict(key).items():
             if name not in ("place", "endpoint_url", "region", "account_name"):
-                gather(value)
+                aggregate(value)
     return sorted(found, key=len, reverse=True)

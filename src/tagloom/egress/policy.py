@@ -11,7 +11,7 @@ from tagloom.words.emails import MailServer
 from tagloom.words.source_addresses import SCHEMES_DEFAULT, Scheme
 
 
-class Reach(msgspec.Struct, frozen=True, kw_only=True):
+class EgressPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """`files` has a folder for each organization. `private_addresses` lets webhooks call hosts of one's own network.
 
     `schemes` are those of addresses that files are fetched from, and `hosts` those of one's own network among them.

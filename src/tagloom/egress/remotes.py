@@ -12,7 +12,7 @@ from tagloom.egress import limits
 from tagloom.egress.credentials import AnyKey, WebKey, of_kind, parse_key
 from tagloom.egress.guard import Guard
 from tagloom.egress.object_stores import filesystem_class, list_objects, open_object, path_of
-from tagloom.egress.policy import Reach
+from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remote_file import Opened
 from tagloom.egress.web_files import open_web
@@ -23,9 +23,9 @@ from tagloom.words.source_addresses import WEB, Address, AddressRefused, Remote,
 class Remotes:
     """The files of other machines. Each method is for one organization, whose secrets and folder are its own."""
 
-    def __init__(self, reach: Reach, tls: ssl.SSLContext | None = None) -> None:
-        self._reach = reach
-        self._guard = Guard(reach.hosts)
+    def __init__(self, egress_policy: EgressPolicy, tls: ssl.SSLContext | None = None) -> None:
+        self._egress_policy = egress_policy
+        self._guard = Guard(egress_policy.hosts)
         self._tls = tls
 
     def check(self, organization: str, remote: Remote) -> Address:
@@ -35,12 +35,12 @@ class Remotes:
         SourceUnreadable: there is no such secret.
         """
         address = parse_address(remote.url)
-        if address.scheme not in self._reach.schemes:
+        if address.scheme not in self._egress_policy.schemes:
             raise AddressRefused(
                 f"The server fetches nothing by {address.scheme}://; the operator may allow it by "
                 "TAGLOOM_SOURCE_SCHEMES.",
                 value=address.scheme,
-                rule=", ".join(self._reach.schemes),
+                rule=", ".join(self._egress_policy.schemes),
             )
         self._key(organization, remote, address)
         if address.scheme not in WEB:
@@ -54,7 +54,7 @@ class Remotes:
         address = self.check(organization, remote)
         key = self._key(organization, remote, address)
         opening = (
-            open_web(remote.url, of_kind(key, WebKey), self._guard, self._reach.schemes, self._tls)
+            open_web(remote.url, of_kind(key, WebKey), self._guard, self._egress_policy.schemes, self._tls)
             if address.scheme in WEB
             else open_object(address, key, self._guard, self._home(organization))
         )
@@ -91,10 +91,10 @@ class Remotes:
     def _key(self, organization: str, remote: Remote, address: Address) -> AnyKey | None:
         if remote.secret is None:
             return None
-        return parse_key(self._reach.secrets.read(organization, remote.secret), remote.secret, address)
+        return parse_key(self._egress_policy.secrets.read(organization, remote.secret), remote.secret, address)
 
     def _home(self, organization: str) -> Path | None:
-        return None if self._reach.files is None else self._reach.files / organization
+        return None if self._egress_policy.files is None else self._egress_policy.files / organization
 
 
 def _in_time(address: Address, chunks: Iterator[bytes]) -> Iterator[bytes]:

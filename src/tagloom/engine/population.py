@@ -18,21 +18,21 @@ from tagloom.engine.keys.hashing import binary_array, key_of
 from tagloom.engine.read import queries, trends
 from tagloom.engine.read import time_travel as earlier
 from tagloom.engine.read.decisions import Decider
-from tagloom.engine.state.environment import Standing
+from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Replay, Span
 from tagloom.engine.write import catalogue, expire, import_steps, tribe_tagging
-from tagloom.engine.write.aggregate import Asked, Gathering, Knowledge
+from tagloom.engine.write.aggregate import Aggregator, Lookups, ResolvedBatch
 from tagloom.engine.write.aggregate_few import are_few, gather_few
 from tagloom.engine.write.committer import Committer, Job
-from tagloom.engine.write.diff import Effect, effect_of, receipt_of
+from tagloom.engine.write.diff import Diff, diff_of, receipt_of
 from tagloom.engine.write.draft import PEOPLE_SHARED_MAX, View
-from tagloom.engine.write.lookups import Far, Near, Within, holds
-from tagloom.engine.write.preview import foreseen
-from tagloom.engine.write.undo import check_versions, undo_effect
+from tagloom.engine.write.lookups import ReadLookups, StateLookups, TransactionLookups, holds
+from tagloom.engine.write.preview import preview_of
+from tagloom.engine.write.undo import check_versions, undo_diff
 from tagloom.ports import limits
 from tagloom.ports.population import (
     Apply,
-    DropTag,
+    DeleteTag,
     ErasePerson,
     MergeTags,
     MoveTag,
@@ -53,7 +53,6 @@ from tagloom.words.model import (
     Decision,
     Difference,
     Done,
-    Foreseen,
     Freed,
     Horizon,
     Kind,
@@ -63,6 +62,7 @@ from tagloom.words.model import (
     OverlapRegion,
     Person,
     PersonRecord,
+    Preview,
     Receipt,
     Rejected,
     Source,
@@ -77,10 +77,10 @@ _NOBODY = Origin("")  # What is foreseen is nobody's doing.
 _CHANGE = Request(mode="change", origin=_NOBODY)
 
 
-class Gathered(NamedTuple):
+class Aggregated(NamedTuple):
     """What a body asks for, its number of lines, and the last line that a step of it covers."""
 
-    asked: Asked
+    asked: ResolvedBatch
     lines: int
     through: int
 
@@ -88,83 +88,83 @@ class Gathered(NamedTuple):
 class BitmapPopulation:
     """Implements `tagloom.ports.population.Population`."""
 
-    def __init__(self, standing: Standing, committer: Committer, now: Callable[[], datetime]) -> None:
-        self._standing = standing
+    def __init__(self, environment: EnvironmentState, committer: Committer, now: Callable[[], datetime]) -> None:
+        self._environment = environment
         self._committer = committer
         self._now = now
-        self._decider = Decider(standing)
-        self._near, self._far = Near(standing), Far(standing)
+        self._decider = Decider(environment)
+        self._state_lookups, self._read_lookups = StateLookups(environment), ReadLookups(environment)
 
     def version(self) -> Version:
         """The newest committed version, followed."""
-        return self._standing.read(lambda: self._standing.stamp.version)
+        return self._environment.read(lambda: self._environment.stamp.version)
 
     def index_bytes(self) -> int:
         """The bytes of the bitmaps that this process holds now. Waits for nobody."""
-        return self._standing.index.bytes_held
+        return self._environment.index.bytes_held
 
     def warm(self) -> int:
         """See the port."""
-        return self._standing.warm()
+        return self._environment.warm()
 
     def version_held(self) -> Version:
         """The version of the last answer, without a look at the store. Waits for nobody."""
-        return max(0, self._standing.stamp.version)
+        return max(0, self._environment.stamp.version)
 
     # Writes.
 
     def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
         """See the port."""
-        return self._hand_over(self._gather(parts, request, self._far), parts, request).result()
+        return self._hand_over(self._aggregate(parts, request, self._read_lookups), parts, request).result()
 
     def submit(self, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
         """See the port."""
         try:
             if isinstance(parts, Sequence) and are_few(parts):
-                asked = self._standing.read(lambda: gather_few(parts, request, self._near))
+                asked = self._environment.read(lambda: gather_few(parts, request, self._state_lookups))
                 through = max(map(import_steps.through_of, parts), default=0)
                 lines = sum(len(part.lines) for part in parts)
-                return self._hand_over(Gathered(asked, lines, through), parts, request)
-            return self._hand_over(self._gather(parts, request, self._far), parts, request)
+                return self._hand_over(Aggregated(asked, lines, through), parts, request)
+            return self._hand_over(self._aggregate(parts, request, self._read_lookups), parts, request)
         except Problem as problem:
             failed: Future[Receipt] = Future()
             failed.set_exception(problem)
             return failed
 
-    def _gather(self, parts: Iterable[Part], request: Request, knowledge: Knowledge) -> Gathered:
+    def _aggregate(self, parts: Iterable[Part], request: Request, lookups: Lookups) -> Aggregated:
         """What all parts ask for."""
-        gathering, lines, through = Gathering(request, knowledge), 0, 0
+        gathering, lines, through = Aggregator(request, lookups), 0, 0
         for part in parts:
             gathering.add(part)
             lines += len(part.lines)
             through = max(through, import_steps.through_of(part))
-        return Gathered(gathering.finish(), lines, through)
+        return Aggregated(gathering.finish(), lines, through)
 
-    def _asked(self, gathered: Gathered, parts: Iterable[Part], request: Request, view: View) -> Asked:
+    def _asked(self, aggregated: Aggregated, parts: Iterable[Part], request: Request, view: View) -> ResolvedBatch:
         """What a body asks for in this transaction. Raises: BodyOutdated."""
-        if holds(gathered.asked, view):
-            return gathered.asked
+        if holds(aggregated.asked, view):
+            return aggregated.asked
         if not isinstance(parts, Sequence):
             raise BodyOutdated(
                 "While the body was read a tag in it was renamed, taken over or made exclusive, or a person erased.",
                 retry_after=1,
             )
-        within = Within(view, self._standing.key_hash)
-        return gather_few(parts, request, within) if are_few(parts) else self._gather(parts, request, within).asked
+        within = TransactionLookups(view, self._environment.key_hash)
+        return gather_few(parts, request, within) if are_few(parts) else self._aggregate(parts, request, within).asked
 
-    def _hand_over(self, gathered: Gathered, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
-        shared = gathered.lines <= PEOPLE_SHARED_MAX and request.mode != "mirror"
+    def _hand_over(self, aggregated: Aggregated, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
+        shared = aggregated.lines <= PEOPLE_SHARED_MAX and request.mode != "mirror"
         job = Job(
-            self._standing,
+            self._environment,
             lambda view: self._carry_out(
-                lambda: self._asked(gathered, parts, request, view), request, view, gathered.through
+                lambda: self._asked(aggregated, parts, request, view), request, view, aggregated.through
             ),
             is_shared=shared,
-            is_trial=request.dry_run,
+            is_dry_run=request.dry_run,
         )
         return self._committer.submit(job)
 
-    def _carry_out(self, ask: Callable[[], Asked], request: Request, view: View, through: int = 0) -> Receipt:
+    def _carry_out(self, ask: Callable[[], ResolvedBatch], request: Request, view: View, through: int = 0) -> Receipt:
         """Applies what is asked for, unless the request is a replay or a step that was committed before.
 
         `through` is the last line that a step covers.
@@ -179,16 +179,16 @@ class BitmapPopulation:
             raise _outdated(view.state.version, request.only_at)
         asked = ask()
         _check_mirror(asked, request)
-        effect = effect_of(asked, request, view, self._now().timestamp())
+        diff = diff_of(asked, request, view, self._now().timestamp())
         version = view.state.version
         if request.dry_run:
-            return receipt_of(effect, version, asked, dry_run=True)
-        if not effect.draft.is_empty():
-            version = view.record(effect.draft, request.origin, request.action, with_milliseconds(self._now()))
-        receipt = receipt_of(effect, version, asked)
+            return receipt_of(diff, version, asked, dry_run=True)
+        if not diff.draft.is_empty():
+            version = view.record(diff.draft, request.origin, request.action, with_milliseconds(self._now()))
+        receipt = receipt_of(diff, version, asked)
         self._remember(request, receipt, view)
         if step is not None:
-            import_steps.note(step, through, None if effect.draft.is_empty() else version, receipt, view.tx)
+            import_steps.note(step, through, None if diff.draft.is_empty() else version, receipt, view.tx)
         return receipt
 
     def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:
@@ -196,9 +196,9 @@ class BitmapPopulation:
         changing = msgspec.structs.replace(request, mode="change")
 
         def run(view: View) -> Receipt:
-            return self._carry_out(lambda: tribe_tagging.asked_of(wanted, tribes, view), changing, view)
+            return self._carry_out(lambda: tribe_tagging.resolved_batch_of(wanted, tribes, view), changing, view)
 
-        return self._alone(run, is_trial=request.dry_run)
+        return self._alone(run, is_dry_run=request.dry_run)
 
     def _replayed(self, request: Request, view: View) -> Receipt | None:
         if request.idempotency_key is None or request.dry_run:
@@ -222,10 +222,10 @@ class BitmapPopulation:
 
     def seal(self, run: str) -> tuple[Done, ...]:
         """See the port."""
-        return self._committer.submit(Job(self._standing, lambda view: import_steps.seal(run, view.tx))).result()
+        return self._committer.submit(Job(self._environment, lambda view: import_steps.seal(run, view.tx))).result()
 
-    def _alone(self, run: Callable[[View], Receipt], *, is_trial: bool = False) -> Receipt:
-        return self._committer.submit(Job(self._standing, run, is_trial=is_trial)).result()
+    def _alone(self, run: Callable[[View], Receipt], *, is_dry_run: bool = False) -> Receipt:
+        return self._committer.submit(Job(self._environment, run, is_dry_run=is_dry_run)).result()
 
     def put_person(self, person: Person, origin: Origin) -> Receipt:
         """See the port."""
@@ -236,7 +236,7 @@ class BitmapPopulation:
 
     def erase_person(self, person: Person, origin: Origin) -> Receipt:
         """See the port."""
-        return self._alone(lambda view: catalogue.erase(person, view, self._standing.key_hash, origin, self._at()))
+        return self._alone(lambda view: catalogue.erase(person, view, self._environment.key_hash, origin, self._at()))
 
     def put_tag(self, tag: TagPath, origin: Origin, **fields: Unpack[TagFields]) -> Receipt:
         """See the port."""
@@ -258,9 +258,9 @@ class BitmapPopulation:
         """See the port."""
         return self._alone(lambda view: catalogue.merge(tag, into, view, origin, self._at()))
 
-    def drop_tag(self, tag: TagPath, origin: Origin) -> Receipt:
+    def delete_tag(self, tag: TagPath, origin: Origin) -> Receipt:
         """See the port."""
-        return self._alone(lambda view: catalogue.drop(tag, view, origin, self._at()))
+        return self._alone(lambda view: catalogue.delete(tag, view, origin, self._at()))
 
     def sweep(self) -> Receipt:
         """See the port."""
@@ -278,50 +278,52 @@ class BitmapPopulation:
 
         def run(view: View) -> Receipt:
             check_versions(undone, view)
-            effect = undo_effect(undone, view, override=override)
+            diff = undo_diff(undone, view, override=override)
             at = view.state.version
-            if not dry_run and not effect.draft.is_empty():
-                at = view.record(effect.draft, origin, "undo", self._at(), undoes=undone)
-            return _undo_receipt(effect, at, undone, dry_run=dry_run)
+            if not dry_run and not diff.draft.is_empty():
+                at = view.record(diff.draft, origin, "undo", self._at(), undoes=undone)
+            return _undo_receipt(diff, at, undone, dry_run=dry_run)
 
-        return self._alone(run, is_trial=dry_run)
+        return self._alone(run, is_dry_run=dry_run)
 
-    def foresee(self, write: Write, tribes: Mapping[str, Definition]) -> Foreseen:
+    def preview(self, write: Write, tribes: Mapping[str, Definition]) -> Preview:
         """See the port."""
-        gathered = self._gather(write.parts, write.request, self._far) if isinstance(write, Apply) else None
+        aggregated = (
+            self._aggregate(write.parts, write.request, self._read_lookups) if isinstance(write, Apply) else None
+        )
 
-        def run(view: View) -> Foreseen:
+        def run(view: View) -> Preview:
             match write:
                 case MoveTag():
                     receipt = catalogue.move(write.tag, write.to, view, _NOBODY, self._at())
                 case MergeTags():
                     receipt = catalogue.merge(write.tag, write.into, view, _NOBODY, self._at())
-                case DropTag():
-                    receipt = catalogue.drop(write.tag, view, _NOBODY, self._at())
+                case DeleteTag():
+                    receipt = catalogue.delete(write.tag, view, _NOBODY, self._at())
                 case ErasePerson():
-                    receipt = catalogue.erase(write.person, view, self._standing.key_hash, _NOBODY, self._at())
+                    receipt = catalogue.erase(write.person, view, self._environment.key_hash, _NOBODY, self._at())
                 case Undo() | UndoAll():
                     override = isinstance(write, UndoAll) and write.override
                     undone = sorted({write.version} if isinstance(write, Undo) else set(write.versions))
                     check_versions(undone, view)
-                    effect = undo_effect(undone, view, override=override)
-                    receipt = _undo_receipt(effect, view.state.version, undone, dry_run=True)
-                    return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
+                    diff = undo_diff(undone, view, override=override)
+                    receipt = _undo_receipt(diff, view.state.version, undone, dry_run=True)
+                    return preview_of(view, [diff.draft], _as_dry(receipt, view), tribes)
                 case TagTribe():
-                    tagged = tribe_tagging.asked_of(write, tribes, view)
-                    effect = effect_of(tagged, _CHANGE, view, self._now().timestamp())
-                    receipt = receipt_of(effect, view.state.version, tagged)
-                    return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
+                    tagged = tribe_tagging.resolved_batch_of(write, tribes, view)
+                    diff = diff_of(tagged, _CHANGE, view, self._now().timestamp())
+                    receipt = receipt_of(diff, view.state.version, tagged)
+                    return preview_of(view, [diff.draft], _as_dry(receipt, view), tribes)
                 case Apply(request=request):
-                    assert gathered is not None, "gathered before"
-                    asked = self._asked(gathered, write.parts, request, view)
+                    assert aggregated is not None, "gathered before"
+                    asked = self._asked(aggregated, write.parts, request, view)
                     _check_mirror(asked, request)
-                    effect = effect_of(asked, request, view, self._now().timestamp())
-                    receipt = receipt_of(effect, view.state.version, asked)
-                    return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
-            return foreseen(view, view.drafts, _as_dry(receipt, view), tribes)
+                    diff = diff_of(asked, request, view, self._now().timestamp())
+                    receipt = receipt_of(diff, view.state.version, asked)
+                    return preview_of(view, [diff.draft], _as_dry(receipt, view), tribes)
+            return preview_of(view, view.drafts, _as_dry(receipt, view), tribes)
 
-        return self._committer.submit(Job(self._standing, run, is_trial=True)).result()
+        return self._committer.submit(Job(self._environment, run, is_dry_run=True)).result()
 
     def _at(self) -> str:
         return with_milliseconds(self._now())
@@ -330,25 +332,25 @@ class BitmapPopulation:
 
     def steps(self, run: str) -> tuple[Done, ...]:
         """See the port."""
-        with self._standing.reading() as snapshot:
+        with self._environment.reading() as snapshot:
             return import_steps.steps(run, snapshot)
 
     def rejected_in(self, run: str) -> Iterator[Rejected]:
         """See the port."""
         for done in self.steps(run):
-            with self._standing.reading() as snapshot:
+            with self._environment.reading() as snapshot:
                 found = tuple(import_steps.rejected_in(run, done.number, snapshot))
             yield from found
 
     def version_at(self, moment: str) -> Version:
         """See the port."""
-        return self._standing.read(lambda: earlier.version_at(self._standing, moment))
+        return self._environment.read(lambda: earlier.version_at(self._environment, moment))
 
     def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
         """See the port."""
         if as_of is not None:
-            return self._standing.read(lambda: earlier.find_person(self._standing, person, as_of))
-        return self._standing.read(lambda: queries.find_person(self._standing, person))
+            return self._environment.read(lambda: earlier.find_person(self._environment, person, as_of))
+        return self._environment.read(lambda: queries.find_person(self._environment, person))
 
     def list_people(
         self,
@@ -364,9 +366,9 @@ class BitmapPopulation:
         cursor: str | None = None,
     ) -> Page[PersonRecord]:
         """See the port."""
-        return self._standing.read(
+        return self._environment.read(
             lambda: queries.list_people(
-                self._standing,
+                self._environment,
                 kind=kind,
                 search=search,
                 search_match=search_match,
@@ -380,104 +382,104 @@ class BitmapPopulation:
         )
 
     def list_tags(
-        self, *, search: str = "", under: TagPath | None = None, limit: int, cursor: str | None = None
+        self, *, search: str = "", prefix: TagPath | None = None, limit: int, cursor: str | None = None
     ) -> Page[Tag]:
         """See the port."""
-        return self._standing.read(
-            lambda: queries.list_tags(self._standing, search=search, under=under, limit=limit, cursor=cursor)
+        return self._environment.read(
+            lambda: queries.list_tags(self._environment, search=search, prefix=prefix, limit=limit, cursor=cursor)
         )
 
-    def children(self, under: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
+    def children(self, prefix: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
         """See the port."""
-        return self._standing.read(lambda: queries.children(self._standing, under, limit, cursor))
+        return self._environment.read(lambda: queries.children(self._environment, prefix, limit, cursor))
 
     def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int | None, ...]]:
         """See the port."""
-        return self._standing.read(lambda: trends.users_at(self._standing, tags, moments))
+        return self._environment.read(lambda: trends.users_at(self._environment, tags, moments))
 
     def sources(self, tag: TagPath, *, limit: int) -> tuple[Source, ...]:
         """See the port."""
-        return self._standing.read(lambda: log.sources(self._standing, tag, limit))
+        return self._environment.read(lambda: log.sources(self._environment, tag, limit))
 
     def get_tag(self, tag: TagPath) -> Tag:
         """See the port."""
-        return self._standing.read(lambda: queries.get_tag(self._standing, tag))
+        return self._environment.read(lambda: queries.get_tag(self._environment, tag))
 
     def resolve(self, tag: TagPath) -> TagPath:
         """See the port."""
-        return self._standing.read(lambda: self._standing.dictionary.resolve(tag))
+        return self._environment.read(lambda: self._environment.dictionary.resolve(tag))
 
     def aliases(self) -> Mapping[TagPath, TagPath]:
         """See the port."""
-        return self._standing.read(lambda: dict(self._standing.dictionary.aliases))
+        return self._environment.read(lambda: dict(self._environment.dictionary.aliases))
 
     def nearest(self, tag: str) -> list[str]:
         """See the port."""
-        return self._standing.read(lambda: self._standing.dictionary.nearest(tag))
+        return self._environment.read(lambda: self._environment.dictionary.nearest(tag))
 
     def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
         """See the port."""
         if as_of is not None:
-            return self._standing.read(lambda: earlier.count(self._standing, tribe, tribes, as_of))
-        return self._standing.read(lambda: queries.count(self._standing, tribe, tribes))
+            return self._environment.read(lambda: earlier.count(self._environment, tribe, tribes, as_of))
+        return self._environment.read(lambda: queries.count(self._environment, tribe, tribes))
 
     def sample(
         self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None
     ) -> tuple[Person, ...]:
         """See the port."""
         if as_of is not None:
-            return self._standing.read(lambda: earlier.sample(self._standing, tribe, tribes, as_of, limit))
-        return self._standing.read(lambda: queries.sample(self._standing, tribe, tribes, limit))
+            return self._environment.read(lambda: earlier.sample(self._environment, tribe, tribes, as_of, limit))
+        return self._environment.read(lambda: queries.sample(self._environment, tribe, tribes, limit))
 
     def members(
         self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
         """See the port."""
         if as_of is not None:
-            return earlier.stream_members(self._standing, tribe, tribes, as_of)
-        return queries.stream_members(self._standing, tribe, tribes)
+            return earlier.stream_members(self._environment, tribe, tribes, as_of)
+        return queries.stream_members(self._environment, tribe, tribes)
 
-    def bearers(
+    def people_with(
         self, tag: TagPath, match: Match, *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
         """See the port."""
         if as_of is not None:
-            return earlier.stream_bearers(self._standing, tag, match, as_of)
-        return queries.stream_bearers(self._standing, tag, match)
+            return earlier.stream_people_with(self._environment, tag, match, as_of)
+        return queries.stream_people_with(self._environment, tag, match)
 
     def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
         """See the port."""
-        return queries.stream_taggings(self._standing)
+        return queries.stream_taggings(self._environment)
 
     def overlap(
         self, chosen: Sequence[str], tribes: Mapping[str, Definition]
     ) -> tuple[Version, tuple[OverlapRegion, ...]]:
         """See the port."""
-        return self._standing.read(lambda: queries.overlap(self._standing, chosen, tribes))
+        return self._environment.read(lambda: queries.overlap(self._environment, chosen, tribes))
 
     def compare(
         self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
     ) -> Difference:
         """See the port."""
-        return self._standing.read(lambda: queries.compare(self._standing, wanted, saved, tribes, limit))
+        return self._environment.read(lambda: queries.compare(self._environment, wanted, saved, tribes, limit))
 
     def make_up(self, wanted: Definition, tribes: Mapping[str, Definition], *, limit: int) -> MakeUp:
         """See the port."""
-        return self._standing.read(lambda: queries.make_up(self._standing, wanted, tribes, limit))
+        return self._environment.read(lambda: queries.make_up(self._environment, wanted, tribes, limit))
 
     def trend(
         self, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
     ) -> tuple[tuple[int | None, ...], ...]:
         """See the port."""
-        return self._standing.read(lambda: trends.trend(self._standing, wanted, tribes, moments))
+        return self._environment.read(lambda: trends.trend(self._environment, wanted, tribes, moments))
 
     def owned_branch(self, tag: TagPath) -> tuple[TagPath, str] | None:
         """See the port."""
-        return self._standing.read(lambda: self._standing.dictionary.owned_branch(tag))
+        return self._environment.read(lambda: self._environment.dictionary.owned_branch(tag))
 
     def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
         """See the port."""
-        return self._standing.read(lambda: self._standing.dictionary.exclusive_branches(tag))
+        return self._environment.read(lambda: self._environment.dictionary.exclusive_branches(tag))
 
     def decide_many(
         self, people: Sequence[Person], tribes: Mapping[str, Definition], *, because: bool
@@ -486,17 +488,17 @@ class BitmapPopulation:
 
         def read() -> tuple[Version, tuple[Decision, ...]]:
             decided = tuple(self._decider.decide(person, tribes, because=because) for person in people)
-            return self._standing.stamp.version, decided
+            return self._environment.stamp.version, decided
 
-        return self._standing.read(read)
+        return self._environment.read(read)
 
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
         """See the port."""
-        return self._standing.read(lambda: self._decider.decide(person, tribes, because=because))
+        return self._environment.read(lambda: self._decider.decide(person, tribes, because=because))
 
     def find_decision(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision | None:
         """See the port."""
-        return self._standing.find(lambda: self._decider.decide(person, tribes, because=because))
+        return self._environment.find(lambda: self._decider.decide(person, tribes, because=because))
 
     def list_changes(
         self,
@@ -513,7 +515,7 @@ class BitmapPopulation:
     ) -> tuple[Change, ...]:
         """See the port."""
         span = Span(limit, after, before, newest_first, actor, source, action)
-        return self._standing.read(lambda: log.list_changes(self._standing, person=person, tag=tag, span=span))
+        return self._environment.read(lambda: log.list_changes(self._environment, person=person, tag=tag, span=span))
 
     def find_versions(
         self,
@@ -525,39 +527,41 @@ class BitmapPopulation:
         limit: int,
     ) -> tuple[Version, ...]:
         """See the port."""
-        return self._standing.read(
-            lambda: log.find_versions(self._standing, actor=actor, source=source, since=since, until=until, limit=limit)
+        return self._environment.read(
+            lambda: log.find_versions(
+                self._environment, actor=actor, source=source, since=since, until=until, limit=limit
+            )
         )
 
     def get_change(self, version: Version) -> Change:
         """See the port."""
-        return self._standing.read(lambda: log.get_change(self._standing, version))
+        return self._environment.read(lambda: log.get_change(self._environment, version))
 
     # How long history is kept.
 
     def horizon(self) -> Horizon:
         """See the port."""
-        with self._standing.reading() as snapshot:
+        with self._environment.reading() as snapshot:
             return compaction.horizon_of(snapshot)
 
     def raise_horizon(self, version: Version) -> bool:
         """See the port."""
         if 0 <= version <= self.horizon().version:
             return False
-        job = Job(self._standing, lambda view: compaction.raise_horizon(version, view.tx))
+        job = Job(self._environment, lambda view: compaction.raise_horizon(version, view.tx))
         return self._committer.submit(job).result()
 
     def compact(self) -> Freed:
         """See the port."""
-        with self._standing.reading() as snapshot:
+        with self._environment.reading() as snapshot:
             if snapshot.compacted().version >= snapshot.state().horizon:
                 return Freed(horizon=compaction.horizon_of(snapshot))
-        return self._committer.submit(Job(self._standing, lambda view: compaction.step(view.tx))).result()
+        return self._committer.submit(Job(self._environment, lambda view: compaction.step(view.tx))).result()
 
-    def foresee_compaction(self, version: Version) -> Freed:
+    def preview_compaction(self, version: Version) -> Freed:
         """See the port."""
-        with self._standing.reading() as snapshot:
-            return compaction.foresee(version, snapshot)
+        with self._environment.reading() as snapshot:
+            return compaction.preview(version, snapshot)
 
 
 def _given(fields: TagFields) -> dict[str, object]:
@@ -565,10 +569,10 @@ def _given(fields: TagFields) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _undo_receipt(effect: Effect, at: Version, undone: Sequence[Version], *, dry_run: bool) -> Receipt:
+def _undo_receipt(diff: Diff, at: Version, undone: Sequence[Version], *, dry_run: bool) -> Receipt:
     """The receipt of an undo: it tells which version was undone, or how many."""
     (one, count) = (undone[0], 0) if len(undone) == 1 else (None, len(undone))
-    return receipt_of(effect, at, undoes=one, undoes_count=count, dry_run=dry_run)
+    return receipt_of(diff, at, undoes=one, undoes_count=count, dry_run=dry_run)
 
 
 def _as_dry(receipt: Receipt, view: View) -> Receipt:
@@ -580,11 +584,11 @@ def _outdated(newest: Version, expected: Version) -> PlanOutdated:
     return PlanOutdated(f"The plan is of version {expected}, and the newest is {newest}.", version=newest)
 
 
-def _check_mirror(asked: Asked, request: Request) -> None:
+def _check_mirror(asked: ResolvedBatch, request: Request) -> None:
     """Raises: MirrorEmpty, MirrorUnreadable."""
     if request.mode != "mirror":
         return
     if not asked.accepted_lines and not request.allow_empty:
-        raise rejections.mirror_empty(request.under, asked.rejected_count)
+        raise rejections.mirror_empty(request.prefix, asked.rejected_count)
     if asked.doubtful.unknown_lines and not request.allow_unreadable:
-        raise rejections.mirror_unreadable(asked.doubtful.unknown_lines, asked.doubtful.first, request.under)
+        raise rejections.mirror_unreadable(asked.doubtful.unknown_lines, asked.doubtful.first, request.prefix)

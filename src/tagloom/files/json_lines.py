@@ -18,7 +18,7 @@ from tagloom.files.doubtful_people import keys_in_object
 from tagloom.files.json_values import DIGITS_MAX, Unfit, decimal_of, id_of
 from tagloom.files.part_columns import Line, LineFault, key_of
 from tagloom.words import limits as words_limits
-from tagloom.words.expiry import ExpiryInvalid, Said, said_of
+from tagloom.words.expiry import ExpiryInvalid, Said, expiry_of
 from tagloom.words.mappings import REASON_FIELD
 from tagloom.words.model import Kind
 from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid, TagProblem
@@ -121,7 +121,7 @@ class LineReader:
         """What a line says of ends. Raises: ExpiryInvalid."""
         if not isinstance(expires_at, str) and not isinstance(ttl, str):
             return 0
-        return said_of(
+        return expiry_of(
             expires_at if isinstance(expires_at, str) else None, ttl if isinstance(ttl, str) else None, self._now
         )
 

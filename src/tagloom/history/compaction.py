@@ -13,7 +13,7 @@ from tagloom.history import limits
 from tagloom.jobs.loop import Looking
 from tagloom.ports.population import Population
 from tagloom.words.model import Environment, Freed, Version
-from tagloom.words.retention import RetentionForgets, parse_retention
+from tagloom.words.retention import RetentionDeletesHistory, parse_retention
 
 log = structlog.get_logger("tagloom.history.compaction")
 
@@ -55,10 +55,10 @@ class Compactor:
         moment = datetime.fromtimestamp(self._now() - retention_seconds, UTC)
         return self._population_of(environment).version_at(with_milliseconds(moment))
 
-    def foresee(self, environment: Environment, retention_seconds: int) -> Freed:
+    def preview(self, environment: Environment, retention_seconds: int) -> Freed:
         """What a retention would give up by now. Raises nothing."""
         due = self.horizon_due(environment, retention_seconds)
-        return self._population_of(environment).foresee_compaction(due)
+        return self._population_of(environment).preview_compaction(due)
 
     def compact_all(self) -> tuple[tuple[Environment, Freed], ...]:
         """Compacts what has become too old, when it is enough; those environments in which something went."""
@@ -122,11 +122,11 @@ class Retentions:
         A dry run only tells. Raises: RetentionInvalid; RetentionForgets: something is given up, and not to `forget`.
         """
         seconds = parse_retention(text)
-        freed = self._compactor.foresee(environment, seconds)
+        freed = self._compactor.preview(environment, seconds)
         if dry_run:
             return environment, freed
         if freed.versions and not forget:
-            raise RetentionForgets(
+            raise RetentionDeletesHistory(
                 f"{freed.versions:,} versions, those up to {freed.horizon.version} of {freed.horizon.at}, are older: "
                 "they could not be undone any more, nor looked back at. Say forget=true if that is meant.",
                 versions=freed.versions,

@@ -9,10 +9,10 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tagloom.http import limits
-from tagloom.http.decisions import DecisionDoor
-from tagloom.http.framework.context import Doors
+from tagloom.http.decisions import DecisionFastPath
+from tagloom.http.framework.context import ApiState
 from tagloom.http.framework.dispatch import PlatformApi
-from tagloom.http.framework.health_checks import Probe
+from tagloom.http.framework.health_checks import HealthCheck
 from tagloom.http.framework.metrics import Metrics
 from tagloom.http.framework.middleware import Edge
 from tagloom.http.framework.openapi import openapi_document
@@ -24,7 +24,7 @@ from tagloom.http.routes import ROUTES
 from tagloom.server import limits as server_limits
 from tagloom.server.body_pace import Paces
 from tagloom.server.thread_limits import Places
-from tagloom.services import Installation, Loom, make_loom
+from tagloom.services import Installation, Services, make_services
 
 __all__ = ["Installation", "create_app"]
 
@@ -32,7 +32,7 @@ __all__ = ["Installation", "create_app"]
 def create_app(
     installation: Installation,
     *,
-    pages: Callable[[Loom], Sequence[BaseRoute]] | None = None,
+    pages: Callable[[Services], Sequence[BaseRoute]] | None = None,
     now: Callable[[], float] = time.time,
     is_draining: Callable[[], bool] = lambda: False,
     wait_seconds: float = limits.WAIT_FOR_VERSION_SECONDS_MAX,
@@ -49,10 +49,10 @@ def create_app(
     `trusted_proxies` say who calls them. At the end of the server's life the
     installation is closed.
     """
-    loom = make_loom(installation, now)
-    doors = _doors(
+    services = make_services(installation, now)
+    state = _state(
         installation,
-        loom,
+        services,
         now=now,
         is_draining=is_draining,
         wait_seconds=wait_seconds,
@@ -60,58 +60,58 @@ def create_app(
         fingerprint=fingerprint,
     )
     if leaving is not None:
-        leaving.append(doors.end_watches)
+        leaving.append(state.end_watches)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        loom.worker.start()
-        loom.fetcher.start()
-        loom.alerting.start()
-        loom.runner.start()
-        loom.sweeper.start()
-        loom.compactor.start()
+        services.worker.start()
+        services.fetcher.start()
+        services.alerting.start()
+        services.runner.start()
+        services.sweeper.start()
+        services.compactor.start()
         yield
-        loom.compactor.stop()
-        loom.sweeper.stop()
-        loom.runner.stop()
-        loom.fetcher.stop()
-        loom.worker.stop()
+        services.compactor.stop()
+        services.sweeper.stop()
+        services.runner.stop()
+        services.fetcher.stop()
+        services.worker.stop()
         installation.close()
 
     # A router without Starlette's own handling of errors, since the edge renders every one.
-    shell = Router(() if pages is None else pages(loom), lifespan=lifespan)
-    api = PlatformApi(doors, ROUTES, None if pages is None else BehindProxies(shell, trusted_proxies))
-    return DecisionDoor(doors, Edge(_Split(api, shell), doors.metrics))
+    shell = Router(() if pages is None else pages(services), lifespan=lifespan)
+    api = PlatformApi(state, ROUTES, None if pages is None else BehindProxies(shell, trusted_proxies))
+    return DecisionFastPath(state, Edge(_Split(api, shell), state.metrics))
 
 
-def _doors(
+def _state(
     installation: Installation,
-    loom: Loom,
+    services: Services,
     *,
     now: Callable[[], float],
     is_draining: Callable[[], bool],
     wait_seconds: float,
     paces: Paces,
     fingerprint: str,
-) -> Doors:
+) -> ApiState:
     """What the handlers of the API share."""
     document = openapi_document(ROUTES)
-    return Doors(
+    return ApiState(
         installation=installation,
-        access=loom.access,
-        tribes=loom.tribes,
-        targeting=loom.targeting,
-        catalogue=loom.catalogue,
-        imports=loom.imports,
-        fetcher=loom.fetcher,
-        mappings=loom.mappings,
-        syncs=loom.syncs,
-        sources=loom.sources,
-        runner=loom.runner,
-        compactor=loom.compactor,
-        retentions=loom.retentions,
+        access=services.access,
+        tribes=services.tribes,
+        targeting=services.targeting,
+        catalogue=services.catalogue,
+        imports=services.imports,
+        fetcher=services.fetcher,
+        mappings=services.mappings,
+        syncs=services.syncs,
+        sources=services.sources,
+        runner=services.runner,
+        compactor=services.compactor,
+        retentions=services.retentions,
         metrics=Metrics(),
-        stored=Probe(lambda: stored(installation.control, now()), limits.PROBE_SECONDS_MAX),
+        stored=HealthCheck(lambda: stored(installation.control, now()), limits.PROBE_SECONDS_MAX),
         readiness=Readiness(installation.check_ready, is_draining=is_draining),
         is_draining=is_draining,
         now=now,

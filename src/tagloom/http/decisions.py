@@ -1,6 +1,6 @@
 """Decisions: the one request that an app makes for each of its visitors, kept off the long road.
 
-`DecisionDoor` stands in front of everything else and answers the plain form in one go, with cached token, place and
+`DecisionFastPath` stands in front of everything else and answers the plain form in one go, with cached token, place and
 tribes. Whatever it does not know at once goes through the route table like every other request, where `decide` answers
 the same.
 """
@@ -20,7 +20,7 @@ from tagloom.base.problems import BodyInvalid, Problem
 from tagloom.http import limits
 from tagloom.http.framework.bodies import decode, read_json
 from tagloom.http.framework.cache_refresh import Renewals
-from tagloom.http.framework.context import Answer, Call, Doors
+from tagloom.http.framework.context import Answer, ApiState, Call
 from tagloom.http.framework.middleware import last_on_connection
 from tagloom.http.framework.schemas import (
     DecisionBody,
@@ -45,7 +45,7 @@ async def decide(call: Call) -> Answer:
     body = await read_json(call, DecisionBody)
     person = person_of(body)
     organization = call.principal.organization
-    return Answer(await call.doors.decide(environment, person, because=body.because, organization=organization))
+    return Answer(await call.state.decide(environment, person, because=body.because, organization=organization))
 
 
 async def decide_many(call: Call) -> Answer:
@@ -54,7 +54,7 @@ async def decide_many(call: Call) -> Answer:
     body = await read_json(call, ManyDecisionsBody)
     people = [person_of(each, at=f"$.people[{place}]") for place, each in enumerate(body.people)]
     version, decided = await call.in_thread(
-        lambda: call.doors.targeting.decide_many(environment, people, because=body.because)
+        lambda: call.state.targeting.decide_many(environment, people, because=body.because)
     )
     decisions = tuple(
         PersonDecision(tribes=each.tribes, because=each.because, **id_of(person))
@@ -77,21 +77,21 @@ def person_of(body: DecisionBody | PersonNamed, *, at: str = "$") -> Person:
     raise BodyInvalid("Give user or visitor, one of the two.", field=f"{at}.user")
 
 
-class DecisionDoor:
+class DecisionFastPath:
     """Answers `POST …/decisions` when nothing has to be read for it; passes the rest on. Costs under 25 us."""
 
-    def __init__(self, doors: Doors, otherwise: ASGIApp) -> None:
-        self._doors = doors
+    def __init__(self, state: ApiState, otherwise: ASGIApp) -> None:
+        self._state = state
         self._otherwise = otherwise
         self._names: dict[bytes, tuple[str, str] | None] = {}
         self._renewals = Renewals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Never answers a problem itself: a request that has one is taken up again from its beginning."""
-        if self._doors.is_draining():
+        if self._state.is_draining():
             send = last_on_connection(send)
         if scope["type"] == "http":
-            receive = self._doors.paces.of(receive).receive
+            receive = self._state.paces.of(receive).receive
         if scope["type"] != "http" or scope["method"] != "POST" or not scope["raw_path"].endswith(b"/decisions"):
             await self._otherwise(scope, receive, send)
             return
@@ -114,7 +114,7 @@ class DecisionDoor:
         headers = [JSON_HEADER, (b"content-length", b"%d" % len(answer)), (b"x-request-id", b"%016x" % getrandbits(64))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
-        self._doors.metrics.requests.answered("POST", ROUTE, 200, time.perf_counter() - started)
+        self._state.metrics.requests.answered("POST", ROUTE, 200, time.perf_counter() - started)
 
     def _known_place(self, raw_path: bytes, secret: bytes) -> Place | None:
         """Where, when the form is plain and the token, its scope and the place are known at once."""
@@ -123,7 +123,7 @@ class DecisionDoor:
             names = self._read_names(raw_path)
             if names is None:
                 return None
-        access = self._doors.access
+        access = self._state.access
         try:
             bearer = secret[7:].decode("latin-1")
             principal = access.find_principal(bearer)
@@ -137,15 +137,15 @@ class DecisionDoor:
         return place
 
     def _renew(self, principal: Principal, bearer: str, place: Place) -> None:
-        self._doors.access.renew(principal, bearer, place.space.id, place.environment.name)
-        self._doors.tribes.renew(place.space.id)
+        self._state.access.renew(principal, bearer, place.space.id, place.environment.name)
+        self._state.tribes.renew(place.space.id)
 
     async def _answer(self, place: Place, body: bytes) -> bytes | None:
         """The answer from a thread, or None for what the long road refuses."""
         try:
             asked = decode(body, DecisionBody)
             person, organization = person_of(asked), place.space.organization
-            decision = await self._doors.decide(
+            decision = await self._state.decide(
                 place.environment, person, because=asked.because, organization=organization
             )
         except Exception:
@@ -155,11 +155,11 @@ class DecisionDoor:
 
     def _find_answer(self, place: Place, body: bytes) -> bytes | None:
         """The answer when it can be told at once."""
-        definitions = self._doors.tribes.find_definitions(place.space.id)
+        definitions = self._state.tribes.find_definitions(place.space.id)
         if definitions is None:
             return None
         try:
-            population = self._doors.installation.find_population(place.environment)
+            population = self._state.installation.find_population(place.environment)
             if population is None:
                 return None
             asked = decode(body, DecisionBody)

@@ -15,29 +15,29 @@ from tagloom.server.sockets import FINGERPRINT_HEADER
 
 async def healthz(call: Call) -> Answer:
     """The process answers. It names its installation, for others that share its port."""
-    header = (FINGERPRINT_HEADER.encode("ascii"), call.doors.fingerprint.encode("ascii"))
-    return Answer(Health("ok"), headers=(header,) if call.doors.fingerprint else ())
+    header = (FINGERPRINT_HEADER.encode("ascii"), call.state.fingerprint.encode("ascii"))
+    return Answer(Health("ok"), headers=(header,) if call.state.fingerprint else ())
 
 
 async def readyz(call: Call) -> Answer:
     """New requests are welcome. Raises: Draining, SchemaChanged, StoreUnavailable."""
-    await call.doors.readiness.check()
+    await call.state.readiness.check()
     return Answer(Health("ready"))
 
 
 async def metrics(call: Call) -> Answer:
     """For Prometheus."""
-    doors, found = call.doors, None
+    state, found = call.state, None
     # A database that is away is what metrics must tell, not what they may fail at.
     with suppress(StoreUnavailable):
-        found = await doors.stored.answer()
-    now = doors.now()
+        found = await state.stored.answer()
+    now = state.now()
     families = [
-        *of_process(doors.installation.vitals()),
-        *of_compactions(doors.compactor.done, now),
+        *of_process(state.installation.counters()),
+        *of_compactions(state.compactor.done, now),
         *of_store(found, now),
     ]
-    text = await anyio.to_thread.run_sync(doors.metrics.text, families, limiter=doors.metrics.writers)
+    text = await anyio.to_thread.run_sync(state.metrics.text, families, limiter=state.metrics.writers)
     return Answer(text, content_type=CONTENT_TYPE)
 
 
@@ -48,7 +48,7 @@ async def get_limits(call: Call) -> Answer:
 
 async def get_openapi(call: Call) -> Answer:
     """The OpenAPI document."""
-    return Answer(call.doors.openapi)
+    return Answer(call.state.openapi)
 
 
 async def get_reference(call: Call) -> Answer:
@@ -57,7 +57,7 @@ async def get_reference(call: Call) -> Answer:
         b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return Answer(
-        call.doors.reference,
+        call.state.reference,
         headers=((b"content-security-policy", policy),),
         content_type=b"text/html; charset=utf-8",
     )

@@ -13,7 +13,7 @@ from tagloom.words.expiry import Said
 from tagloom.words.model import Kind, Match, Mode, Person, PersonRecord, Receipt
 
 
-class PeopleDoor:
+class PeopleHandlers:
     """The handlers for one kind of people: user ids and visitor ids are separate name spaces."""
 
     def __init__(self, kind: Kind) -> None:
@@ -63,14 +63,14 @@ class PeopleDoor:
         """Replaces the person's set."""
         person = call.person(self.kind)
         body = await read_json(call, TagsBody)
-        said = body.said(call.doors.now())
+        said = body.said(call.state.now())
         return Answer(await self._changed(call, person, body.tags, "set", said))
 
     async def put_tag(self, call: Call) -> Answer:
         """Gives one tag."""
         return Answer(await self._change_one(call, "add"))
 
-    async def drop_tag(self, call: Call) -> Answer:
+    async def delete_tag(self, call: Call) -> Answer:
         """Takes one tag."""
         return Answer(await self._change_one(call, "remove"))
 
@@ -80,7 +80,7 @@ class PeopleDoor:
     async def _changed(self, call: Call, person: Person, tags: Sequence[str], mode: Mode, said: Said) -> Receipt:
         """The receipt of a write. Tags and ids are looked up in a thread; the commit is waited for without one."""
         population, origin = call.population, call.origin
-        future = await call.doors.submit(
+        future = await call.state.submit(
             call.environment,
             lambda: submit_tags(population, person, tags, mode, origin, said),
             organization=call.principal.organization,
@@ -95,5 +95,5 @@ class PeopleDoor:
         return found
 
 
-USERS = PeopleDoor("user")
-VISITORS = PeopleDoor("visitor")
+USERS = PeopleHandlers("user")
+VISITORS = PeopleHandlers("visitor")

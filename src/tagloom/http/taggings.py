@@ -34,7 +34,7 @@ async def post_taggings(call: Call) -> Answer:
     """Applies a body as one batch. It is read while it arrives; one that ends early applies nothing."""
     order = _order(call)
     bytes_max = limits.JSON_BODY_BYTES_MAX if order.format == "json" else limits.BULK_BODY_BYTES_MAX
-    population, now = call.population, call.doors.now
+    population, now = call.population, call.state.now
     # What is wrong with it is told before the body comes.
     order.request(now())
     return Answer(await received(call, bytes_max, lambda chunks: import_body(population, chunks, order, now)))
@@ -52,7 +52,7 @@ def _order(call: Call) -> Order:
         format=format,
         mode=mode,
         origin=call.origin,
-        under=call.find_tag("under"),
+        prefix=call.find_tag("prefix"),
         lowercase=call.find_text("normalize") == "lowercase",
         dry_run=call.flag("dry_run"),
         allow_empty=call.flag("allow_empty"),

@@ -89,7 +89,7 @@ def _merged(kind: type[Options], *given: dict[str, Any], is_text: bool = False) 
 
 def _bring_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, options: ImportOptions) -> Import:
     """In a thread: the import of a form's file, by the options that stand before it or behind it."""
-    imports, kept = call.doors.imports, list[Stored]()
+    imports, kept = call.state.imports, list[Stored]()
 
     def keep(file: Iterator[bytes]) -> Stored:
         kept.append(imports.store(call.environment, file))
@@ -100,7 +100,7 @@ def _bring_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, options
         wanted = _options_of(form, options)
     except BaseException:
         for stored in kept:
-            imports.folder.drop(stored.id)
+            imports.folder.delete(stored.id)
         raise
     format = wanted.format or FORMATS.get(form.content_type.partition(";")[0].strip().lower())
     return _bring(call, form.file, wanted, name=wanted.name or form.name, format=format)
@@ -121,16 +121,16 @@ def _bring(
         named, mapping = _kept_mapping(call, options)
     except BaseException:
         if isinstance(source, Stored):
-            call.doors.imports.folder.drop(source.id)
+            call.state.imports.folder.delete(source.id)
         raise
     how: How = {**_how(call, options, named, mapping), "name": name, "format": format}
-    return call.doors.imports.bring_file(call.environment, source, **how)
+    return call.state.imports.bring_file(call.environment, source, **how)
 
 
 def _bring_address(call: Call, asked: UrlImport) -> Import:
     """In a thread: the import of a file that will be fetched."""
     how = _how(call, asked, *_kept_mapping(call, asked))
-    return call.doors.fetcher.bring_address(call.environment, Remote(url=asked.url, secret=asked.secret), **how)
+    return call.state.fetcher.bring_address(call.environment, Remote(url=asked.url, secret=asked.secret), **how)
 
 
 def _how(call: Call, options: ImportOptions, named: str | None, mapping: Mapping | None) -> How:
@@ -140,7 +140,7 @@ def _how(call: Call, options: ImportOptions, named: str | None, mapping: Mapping
         mapping=mapping,
         mapping_name=named,
         mode=options.mode,
-        under=options.under,
+        prefix=options.prefix,
         lowercase=options.normalize == "lowercase",
         format=options.format,
         share_removed_max=options.share_removed_max,
@@ -159,5 +159,5 @@ def _kept_mapping(call: Call, options: ImportOptions) -> tuple[str | None, Mappi
         return None, ids_mapping(parse_tag(options.tag))
     if options.mapping is None:
         return None, None
-    found = call.doors.mappings.get_mapping(call.environment.space, options.mapping)
+    found = call.state.mappings.get_mapping(call.environment.space, options.mapping)
     return f"{found.name}, version {found.version}", found.mapping

@@ -144,7 +144,7 @@ class Fetcher:
         log.info(f"import.{put.state}", run=run.id, space=run.space, environment=run.environment, bytes=put.size_bytes)
 
     def _fail(self, run: Import, problem: str, detail: str) -> None:
-        self._imports.folder.drop(run.id)
+        self._imports.folder.delete(run.id)
         ended = rfc3339(self._now())
         remote = None if run.remote is None else run.remote.without_query()
         failed = replace(run, state="failed", problem=problem, detail=detail, ended_at=ended, has_file=False)

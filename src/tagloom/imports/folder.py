@@ -63,7 +63,7 @@ class Folder:
         try:
             return self.fill(run, chunks)
         except BaseException:
-            self.drop(run)
+            self.delete(run)
             raise
 
     def move(self, run: str, to: str) -> None:
@@ -74,7 +74,7 @@ class Folder:
             self.path(run).replace(target)
             sync_folder(target.parent)
             sync_folder(self._place)
-        self.drop(run)
+        self.delete(run)
 
     def fill(self, run: str, chunks: Iterable[bytes]) -> Stored:
         """Stores the file of an import that is there already; what came of it before is written anew.
@@ -150,7 +150,7 @@ class Folder:
         except FileNotFoundError:
             return 0
 
-    def drop(self, run: str) -> None:
+    def delete(self, run: str) -> None:
         """Forgets a file; does nothing when it is gone.
 
         What cannot be removed is told in the log and no failure of what is done: files that are old are dropped again.

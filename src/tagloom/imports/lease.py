@@ -130,7 +130,7 @@ class Leases:
         return rfc3339(self._now() + limits.IMPORT_LEASE_SECONDS)
 
 
-class Attempts:
+class LoginThrottle:
     """How often in a row a worker tried to go on with an import and came no further."""
 
     def __init__(self) -> None:

@@ -51,7 +51,7 @@ class How(TypedDict, total=False):
     mapping: Mapping | None
     mapping_name: str | None
     mode: Mode
-    under: str
+    prefix: str
     lowercase: bool
     format: ImportFormat | None
     share_removed_max: float | None
@@ -95,7 +95,7 @@ class Imports:
             stored = source if isinstance(source, Stored) else self.store(environment, source)
         except BaseException:
             if isinstance(source, Stored):
-                self.folder.drop(source.id)
+                self.folder.delete(source.id)
             raise
         key = how.get("key")
         if key is None:
@@ -135,7 +135,7 @@ class Imports:
             by=how["by"],
             created_at=rfc3339(self._now()),
             mode=how.get("mode", "add"),
-            under=how.get("under", ""),
+            prefix=how.get("prefix", ""),
             lowercase=how.get("lowercase", False),
             mapping=how.get("mapping"),
             mapping_name=how.get("mapping_name"),
@@ -172,7 +172,7 @@ class Imports:
             check_file(run)
             self._control.add_import(run)
         except BaseException:
-            self.folder.drop(stored.id)
+            self.folder.delete(stored.id)
             raise
         return run
 
@@ -200,7 +200,7 @@ class Imports:
                 # Told of first and moved then: a process that was lost in between is made up for by the next try.
                 self.folder.move(stored.id, id)
         finally:
-            self.folder.drop(stored.id)
+            self.folder.delete(stored.id)
         return self.get(environment, id)
 
     def _is_whole(self, run: Import) -> bool:
@@ -229,7 +229,7 @@ class Imports:
         mapping: Mapping | None,
         mapping_name: str | None = None,
         mode: Mode,
-        under: str = "",
+        prefix: str = "",
         lowercase: bool = False,
         share_removed_max: float | None = ports_limits.IMPORT_SHARE_REMOVED_DEFAULT,
         end: tuple[str, str] | None = None,
@@ -247,7 +247,7 @@ class Imports:
                 mapping=mapping,
                 mapping_name=mapping_name,
                 mode=mode,
-                under=under,
+                prefix=prefix,
                 lowercase=lowercase,
                 share_removed_max=share_removed_max,
                 expires_at=expires_at,
@@ -292,7 +292,7 @@ class Imports:
         population = self._population_of(environment)
         if population.steps(id) or run.plan is None:
             return population.rejected_in(id)
-        return iter(run.plan.foreseen.receipt.rejected)
+        return iter(run.plan.preview.receipt.rejected)
 
     def rejected_rows(self, environment: Environment, id: str) -> Iterator[bytes]:
         """The file again with nothing but its rejected rows, and why behind each; see `rows_to_mend`.
@@ -365,7 +365,7 @@ class Imports:
         states: tuple[ImportState, ...] = ("fetching", "waiting", "looking", "planned", "held", "running", "paused")
         run = self._change(environment, id, states, self._cancelled, needs_file=False)
         if not run.has_file:
-            self.folder.drop(id)
+            self.folder.delete(id)
         done = self._population_of(environment).seal(id)
         run = self._change(
             environment, id, ("cancelled",), lambda run: replace(run, tally=tally_of(done)), needs_file=False
@@ -378,9 +378,9 @@ class Imports:
         One of which nothing was applied is forgotten, too.
         """
         if self.cancel(environment, run.id, by=run.by).tally.steps:
-            self.drop_file(environment, run.id)
+            self.delete_file(environment, run.id)
         else:
-            self.drop(environment, run.id)
+            self.delete(environment, run.id)
 
     def undo(self, environment: Environment, id: str, *, by: str) -> Import:
         """Takes back what an ended import did, all its versions as one; those that were undone already are passed over.
@@ -409,17 +409,17 @@ class Imports:
         versions = [step.version for step in population.steps(id) if step.version is not None]
         return tuple(version for version in versions if population.get_change(version).undone_by is None)
 
-    def drop(self, environment: Environment, id: str) -> None:
+    def delete(self, environment: Environment, id: str) -> None:
         """Forgets the import and its file; what it did stays. Raises: ImportStateWrong."""
         states: tuple[ImportState, ...] = ("waiting", "planned", "held", *ENDED)
         self._change(environment, id, states, lambda run: run, needs_file=False)
-        self._control.drop_import(id)
-        self.folder.drop(id)
+        self._control.delete_import(id)
+        self.folder.delete(id)
 
-    def drop_file(self, environment: Environment, id: str) -> Import:
+    def delete_file(self, environment: Environment, id: str) -> Import:
         """Forgets the file of an import that has ended; what is known of it stays. Raises: ImportStateWrong."""
         run = self._change(environment, id, ENDED, lambda run: replace(run, has_file=False), needs_file=False)
-        self.folder.drop(id)
+        self.folder.delete(id)
         return run
 
     # Within.
@@ -469,7 +469,7 @@ class Imports:
             try:
                 self._control.get_import(id)
             except ImportNotFound:
-                self.folder.drop(id)
+                self.folder.delete(id)
         for id in self.folder.older_than(self._now() - limits.UPLOAD_DAYS_KEPT * 86_400):
             try:
                 run = self._control.get_import(id)
@@ -481,7 +481,7 @@ class Imports:
                 pass
             except ImportChanged:
                 continue
-            self.folder.drop(id)
+            self.folder.delete(id)
 
 
 def import_format_of(name: str) -> ImportFormat:
@@ -562,8 +562,8 @@ def _begun(run: Import) -> Import:
 
 
 def _check(run: Import) -> None:
-    if run.under:
-        parse_tag(run.under)
+    if run.prefix:
+        parse_tag(run.prefix)
     if run.mapping is not None:
         check_mapping(run.mapping)
     if run.mode == "change" and (run.mapping is not None or run.format != "ndjson"):

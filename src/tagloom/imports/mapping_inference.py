@@ -88,7 +88,7 @@ class ReadRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     suggestion: str | None = None
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+class InferredMapping(msgspec.Struct, frozen=True, kw_only=True):
     """A mapping for a file, the file's columns, and its first rows as they would be read.
 
     `warnings` are sentences about the file: what was done to read it, and ids that look wrong.
@@ -210,16 +210,16 @@ def beginning_in(chunks: Iterable[bytes], format: ImportFormat) -> Beginning:
         return beginning_of(path, format, compression_at(path))
 
 
-def propose(beginning: Beginning, *, user: str | None = None) -> Proposal:
+def infer(beginning: Beginning, *, user: str | None = None) -> InferredMapping:
     """A mapping for a file that begins so, with `user` as the column of users where it is known.
 
     It has no columns when none looks like tags. Raises: ColumnsInvalid: the file has no column `user`.
     """
     if user is not None and user not in beginning.names:
         raise columns_missing(beginning.names, [[user]])
-    mapping = proposed_mapping(beginning.names, [row.cells for row in beginning.rows if row.fault is None], user=user)
+    mapping = inferred_mapping(beginning.names, [row.cells for row in beginning.rows if row.fault is None], user=user)
     mapping = replace(mapping, encoding=beginning.encoding)
-    return Proposal(
+    return InferredMapping(
         mapping=mapping,
         columns=beginning.seen(),
         rows=rows_read(beginning, mapping),
@@ -280,7 +280,7 @@ def _ends_openly(path: Path, compression: Compression) -> bool:
 # What a column looks like.
 
 
-def proposed_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]], *, user: str | None = None) -> Mapping:
+def inferred_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]], *, user: str | None = None) -> Mapping:
     """What these rows of these columns look like: pure, and the same each time."""
     columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
     user, visitor = _people(columns) if user is None else (user, None)

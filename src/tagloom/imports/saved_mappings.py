@@ -41,9 +41,9 @@ class Mappings:
         self._control.put_mapping(space, kept)
         return kept
 
-    def drop_mapping(self, space: str, name: str) -> None:
+    def delete_mapping(self, space: str, name: str) -> None:
         """Forgets all its forms; what was imported by it stays. Raises: MappingNotFound."""
-        self._control.drop_mapping(space, name)
+        self._control.delete_mapping(space, name)
 
     def _newest(self, space: str, name: str) -> int:
         try:

@@ -20,7 +20,7 @@ from tagloom.base.times import rfc3339
 from tagloom.files.decoding import Remark
 from tagloom.files.suspicious_ids import OddIds
 from tagloom.imports import limits
-from tagloom.imports.lease import Attempts, Leases, Lost, keep_working
+from tagloom.imports.lease import Leases, LoginThrottle, Lost, keep_working
 from tagloom.imports.lifecycle import Imports, tally_of
 from tagloom.imports.parts import parts_of
 from tagloom.imports.resume import rest_of, shifted
@@ -36,10 +36,10 @@ from tagloom.ports.problems import (
     StepTaken,
     StoreUnavailable,
 )
-from tagloom.tagging.preview import Foresight
+from tagloom.tagging.preview import Previews
 from tagloom.words import rejections
 from tagloom.words.expiry import stored_said
-from tagloom.words.model import Environment, Foreseen, Mode, Origin, Receipt
+from tagloom.words.model import Environment, Mode, Origin, Preview, Receipt
 from tagloom.words.problems import MirrorEmpty
 from tagloom.words.rejections import MirrorUnreadable
 from tagloom.words.tags import is_at_or_below, parse_tag
@@ -66,17 +66,17 @@ class Worker:
         self,
         imports: Imports,
         control: Control,
-        foresight: Foresight,
+        previews: Previews,
         population_of: Callable[[Environment], Population],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._imports = imports
         self._control = control
-        self._foresight = foresight
+        self._previews = previews
         self._population_of = population_of
         self._now = now
         self._leases = Leases(control, now, imports.folder)
-        self._attempts = Attempts()
+        self._throttle = LoginThrottle()
         self._committing: Future[Receipt] | None = None
         self._rows = 0
         self._is_closing = threading.Event()
@@ -139,7 +139,7 @@ class Worker:
                 log.error("import.failed", run=run.id, exc_info=True)
                 self._fail(environment, run, "internal-error", f"Tagloom failed at this file: {type(error).__name__}.")
             else:
-                self._attempts.forget(run)
+                self._throttle.forget(run)
         return True
 
     def _try_again(self, environment: Environment, run: Import, problem: Problem) -> None:
@@ -150,12 +150,12 @@ class Worker:
                 self._leases.release(run)
                 return
         steps = len(self._population_of(environment).steps(run.id))
-        tried = self._attempts.count(run, steps)
+        tried = self._throttle.count(run, steps)
         log.warning(
             "import.broken_off", run=run.id, problem=problem.slug(), detail=problem.detail, steps=steps, tried=tried
         )
         if tried >= limits.IMPORT_ATTEMPTS_MAX:
-            self._attempts.forget(run)
+            self._throttle.forget(run)
             detail = f"It was tried {tried} times behind step {steps} and came no further: {problem.detail}"
             self._fail(environment, run, problem.slug(), detail)
             return
@@ -257,9 +257,9 @@ class Worker:
         """Why a plan has to be approved; None when it has not."""
         if run.is_approved or run.share_removed_max is None or plan.share_removed <= run.share_removed_max:
             return None
-        where = f"under '{run.under}'" if run.under else "of the environment"
+        where = f"under '{run.prefix}'" if run.prefix else "of the environment"
         return (
-            f"It would remove {plan.foreseen.receipt.removed:,} of the {plan.taggings:,} taggings {where}: "
+            f"It would remove {plan.preview.receipt.removed:,} of the {plan.taggings:,} taggings {where}: "
             f"{plan.share_removed:.1f} %, and {run.share_removed_max:g} % is what it may."
         )
 
@@ -268,34 +268,34 @@ class Worker:
         request = _request(run, ports_limits.REJECTED_PER_RECEIPT_MAX)
         remarks, odd = list[str](), OddIds()
         parts = (_counted(part, odd) for part in self._parts(run, remarks.append))
-        foreseen = self._foresight.apply(environment, parts, request)
-        taggings = self._taggings_before(environment, run, foreseen) if foreseen.receipt.removed else 0
+        preview = self._previews.apply(environment, parts, request)
+        taggings = self._taggings_before(environment, run, preview) if preview.receipt.removed else 0
         return Plan(
             id=secrets.token_hex(8),
-            version=foreseen.receipt.version,
+            version=preview.receipt.version,
             at=rfc3339(self._now()),
-            foreseen=foreseen,
+            preview=preview,
             taggings=taggings,
-            share_removed=100 * foreseen.receipt.removed / taggings if taggings else 0.0,
-            emptied_tags=self._emptied(environment, foreseen),
+            share_removed=100 * preview.receipt.removed / taggings if taggings else 0.0,
+            emptied_tags=self._emptied(environment, preview),
             warnings=(*dict.fromkeys(remarks), *odd.sentences()),
         )
 
-    def _taggings_before(self, environment: Environment, run: Import, foreseen: Foreseen) -> int:
+    def _taggings_before(self, environment: Environment, run: Import, preview: Preview) -> int:
         """How many taggings there are at or below the prefix; what is about to be removed is always among them."""
-        under = parse_tag(run.under) if run.under else None
+        prefix = parse_tag(run.prefix) if run.prefix else None
         population, cursor, count = self._population_of(environment), None, 0
         while True:
-            page = population.list_tags(under=under, limit=base_limits.PAGE_ITEMS_MAX, cursor=cursor)
-            count += sum(tag.users for tag in page.items if under is None or is_at_or_below(tag.tag, under))
+            page = population.list_tags(prefix=prefix, limit=base_limits.PAGE_ITEMS_MAX, cursor=cursor)
+            count += sum(tag.users for tag in page.items if prefix is None or is_at_or_below(tag.tag, prefix))
             cursor = page.next_cursor
             if cursor is None:
-                return max(count, foreseen.receipt.removed)
+                return max(count, preview.receipt.removed)
 
-    def _emptied(self, environment: Environment, foreseen: Foreseen) -> tuple[str, ...]:
+    def _emptied(self, environment: Environment, preview: Preview) -> tuple[str, ...]:
         population, found = self._population_of(environment), []
-        for effect in foreseen.by_tag:
-            if effect.removed > effect.added and effect.tag not in foreseen.new_tags:
+        for effect in preview.by_tag:
+            if effect.removed > effect.added and effect.tag not in preview.new_tags:
                 tag = population.get_tag(parse_tag(effect.tag))
                 if tag.users + effect.added == effect.removed:
                     found.append(effect.tag)
@@ -375,7 +375,7 @@ class Worker:
 
 
 def _says_empty(run: Import) -> str:
-    return f"{rejections.says_mirror_empty(run.under)} Approve the run if that is meant, or cancel it."
+    return f"{rejections.says_mirror_empty(run.prefix)} Approve the run if that is meant, or cancel it."
 
 
 def _request(run: Import, rejected_max: int) -> Request:
@@ -383,7 +383,7 @@ def _request(run: Import, rejected_max: int) -> Request:
         mode=run.mode,
         origin=Origin(run.by, run.name),
         action="import",
-        under=parse_tag(run.under) if run.under else None,
+        prefix=parse_tag(run.prefix) if run.prefix else None,
         lowercase=run.lowercase,
         allow_empty=run.is_approved or run.allows_empty,
         allow_unreadable=run.is_approved,
@@ -398,10 +398,10 @@ def _counted(part: Part, odd: OddIds) -> Part:
     return part
 
 
-def _effect(plan: Plan) -> Foreseen:
+def _effect(plan: Plan) -> Preview:
     """What is compared of two plans: not the version that they were made at, nor how large tribes were there."""
-    tribes = tuple(replace(tribe, before=0, after=0) for tribe in plan.foreseen.tribes)
-    return replace(plan.foreseen, receipt=replace(plan.foreseen.receipt, version=0), tribes=tribes)
+    tribes = tuple(replace(tribe, before=0, after=0) for tribe in plan.preview.tribes)
+    return replace(plan.preview, receipt=replace(plan.preview.receipt, version=0), tribes=tribes)
 
 
 def _behind(parts: Iterator[Part], through: int) -> Iterator[Part]:

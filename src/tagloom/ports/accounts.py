@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from tagloom.words.model import (
     Account,
-    Event,
+    AuditEntry,
     Invitation,
     Membership,
     Organization,
@@ -43,7 +43,7 @@ class Roster(Protocol):
         *,
         organization: Organization,
         space: Space,
-        events: Sequence[Event] = (),
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         """The first account, and new names for an organization and a space that are there. Of many at once one wins.
 
@@ -53,7 +53,7 @@ class Roster(Protocol):
     # Accounts. Two spellings of one e-mail are the same account's.
 
     def add_account(
-        self, account: Account, password_hash: str | None, membership: Membership, events: Sequence[Event] = ()
+        self, account: Account, password_hash: str | None, membership: Membership, audit: Sequence[AuditEntry] = ()
     ) -> None:
         """An account with its first membership. Raises: AccountExists."""
 
@@ -76,26 +76,26 @@ class Roster(Protocol):
         *,
         keeps: str | None = None,
         secret_hash: bytes | None = None,
-        events: Sequence[Event] = (),
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         """Sets a password and ends the account's sessions and reset; the session `keeps` gets `secret_hash` instead."""
 
     def replace_password_hash(self, account: str, old: str, new: str) -> None:
         """The same password hashed anew; does nothing when the password was changed meanwhile."""
 
-    def put_reset(self, account: str, secret_hash: bytes, expires_at: str, events: Sequence[Event] = ()) -> None:
+    def put_reset(self, account: str, secret_hash: bytes, expires_at: str, audit: Sequence[AuditEntry] = ()) -> None:
         """A link to a new password, in place of an earlier one."""
 
     def find_reset(self, secret_hash: bytes) -> Reset | None:
         """Expired or not."""
 
-    def use_reset(self, secret_hash: bytes, password_hash: str, at: str, events: Sequence[Event] = ()) -> None:
+    def use_reset(self, secret_hash: bytes, password_hash: str, at: str, audit: Sequence[AuditEntry] = ()) -> None:
         """Sets the password, and ends the reset and the account's sessions. Raises: ResetNotFound: none, or expired."""
 
     def find_identity(self, issuer: str, subject: str) -> str | None:
         """The account's id."""
 
-    def add_identity(self, issuer: str, subject: str, account: str, at: str, events: Sequence[Event] = ()) -> None:
+    def add_identity(self, issuer: str, subject: str, account: str, at: str, audit: Sequence[AuditEntry] = ()) -> None:
         """Links an identity. The account's first one ends its password and sessions: their owner was never verified.
 
         Raises: IdentityRefused, when it was linked to another account meanwhile.
@@ -118,31 +118,31 @@ class Roster(Protocol):
         account: str,
         space: str,
         permissions: tuple[Permission, ...],
-        events: Sequence[Event] = (),
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         """Exactly these; () takes the space away. Raises: TeammateNotFound; SpaceNotFound: not the organization's."""
 
     def put_administrator(
-        self, organization: str, account: str, is_administrator: bool, events: Sequence[Event] = ()
+        self, organization: str, account: str, is_administrator: bool, audit: Sequence[AuditEntry] = ()
     ) -> None:
         """Raises: TeammateNotFound; LastAdministrator: no active one would be left, whoever else writes meanwhile."""
 
     def put_state(
-        self, organization: str, account: str, state: Literal["active", "inactive"], events: Sequence[Event] = ()
+        self, organization: str, account: str, state: Literal["active", "inactive"], audit: Sequence[AuditEntry] = ()
     ) -> None:
         """An inactive one's sessions that have chosen the organization end. Raises: as put_administrator."""
 
-    def drop_membership(self, organization: str, account: str, events: Sequence[Event] = ()) -> None:
+    def delete_membership(self, organization: str, account: str, audit: Sequence[AuditEntry] = ()) -> None:
         """With its permissions, tokens, and the sessions that have chosen it. Raises: as put_administrator."""
 
     def add_organization(
-        self, organization: Organization, space: Space, membership: Membership, events: Sequence[Event] = ()
+        self, organization: Organization, space: Space, membership: Membership, audit: Sequence[AuditEntry] = ()
     ) -> None:
         """An organization with a space and its first member. Raises: SpaceExists: either id is taken."""
 
     # Invitations. An organization has one for an e-mail.
 
-    def put_invitation(self, invitation: Invitation, secret_hash: bytes, events: Sequence[Event] = ()) -> None:
+    def put_invitation(self, invitation: Invitation, secret_hash: bytes, audit: Sequence[AuditEntry] = ()) -> None:
         """In place of an earlier one to the same e-mail. Raises: TeammateExists, active or not; TooManyTeammates."""
 
     def find_invitation(self, secret_hash: bytes) -> Invitation | None:
@@ -154,7 +154,7 @@ class Roster(Protocol):
     def list_invitations_to(self, email: str) -> tuple[Invitation, ...]:
         """Those of all organizations to one e-mail, expired or not, by id."""
 
-    def drop_invitation(self, organization: str, invitation: str, events: Sequence[Event] = ()) -> None:
+    def revoke_invitation(self, organization: str, invitation: str, audit: Sequence[AuditEntry] = ()) -> None:
         """Raises: InvitationNotFound."""
 
     def accept_invitation(
@@ -163,7 +163,7 @@ class Roster(Protocol):
         account: Account,
         password_hash: str | None,
         at: str,
-        events: Sequence[Event] = (),
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         """Turns an invitation into a membership, once. The account is made when its id is not known yet.
 
@@ -175,7 +175,7 @@ class Roster(Protocol):
     # Sessions.
 
     def add_session(
-        self, session: Session, secret_hash: bytes, *, replaces: bytes | None = None, events: Sequence[Event] = ()
+        self, session: Session, secret_hash: bytes, *, replaces: bytes | None = None, audit: Sequence[AuditEntry] = ()
     ) -> None:
         """A session that somebody signed in to; the one with the secret `replaces` ends.
 
@@ -194,15 +194,15 @@ class Roster(Protocol):
     def put_session_organization(self, session: str, organization: str) -> None:
         """Chooses an organization."""
 
-    def drop_session(self, account: str, session: str) -> None:
+    def end_session(self, account: str, session: str) -> None:
         """Raises: SessionNotFound."""
 
-    def drop_sessions(self, account: str, *, keeps: str | None = None) -> None:
+    def end_sessions(self, account: str, *, keeps: str | None = None) -> None:
         """All of the account's but one."""
 
     # Events.
 
-    def list_events(
+    def list_audit_log(
         self, organization: str, *, space: str | None = None, before: int | None = None, limit: int
-    ) -> tuple[Event, ...]:
+    ) -> tuple[AuditEntry, ...]:
         """The newest first: those of a space when one is named, and below the id `before`."""

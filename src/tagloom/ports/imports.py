@@ -7,7 +7,7 @@ import msgspec
 
 from tagloom.ports import limits
 from tagloom.words.mappings import Mapping
-from tagloom.words.model import Foreseen, Mode, Version
+from tagloom.words.model import Mode, Preview, Version
 from tagloom.words.source_addresses import Remote
 
 ImportState: TypeAlias = Literal[
@@ -40,14 +40,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What an import would do, computed at a version.
 
     `share_removed` is how many percent of the `taggings` under its prefix it removes.
-    `emptied_tags` are those of `foreseen.by_tag` that nobody would bear any more. `warnings` are sentences about the
+    `emptied_tags` are those of `preview.by_tag` that nobody would bear any more. `warnings` are sentences about the
     file: what was done to read it, and ids that look wrong.
     """
 
     id: str
     version: Version
     at: str
-    foreseen: Foreseen
+    preview: Preview
     taggings: int
     share_removed: float
     emptied_tags: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 class Import(msgspec.Struct, frozen=True, kw_only=True):
     """A file that is brought into an environment, and how far it has come. Times are RFC 3339 UTC.
 
-    `mapping` says how its records become taggings; without one they are of the plain form. `under`, `mode` and
+    `mapping` says how its records become taggings; without one they are of the plain form. `prefix`, `mode` and
     `lowercase` are those of a batch. A run that would remove more than `share_removed_max` percent of the taggings
     under the prefix is held; None never is. `is_approved` lets the next run pass, and a mirror that `allows_empty` may
     take every tag. `rows_total` is known once the file was read to its end; `began_at` is when it was set to work last.
@@ -94,7 +94,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     created_at: str
     mode: Mode = "add"
-    under: str = ""
+    prefix: str = ""
     lowercase: bool = False
     mapping: Mapping | None = None
     mapping_name: str | None = None
@@ -164,7 +164,7 @@ class ImportBook(Protocol):
         What is stored as `rows_read` is the number given. Raises: ImportNotFound, ImportChanged.
         """
 
-    def drop_import(self, id: str) -> None:
+    def delete_import(self, id: str) -> None:
         """Forgets it. Raises: ImportNotFound."""
 
     def lease_import(
@@ -190,5 +190,5 @@ class ImportBook(Protocol):
     def list_mappings(self, space: str) -> tuple[KeptMapping, ...]:
         """The newest version of each, by name."""
 
-    def drop_mapping(self, space: str, name: str) -> None:
+    def delete_mapping(self, space: str, name: str) -> None:
         """Forgets all its versions. Raises: MappingNotFound."""

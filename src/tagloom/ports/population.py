@@ -19,6 +19,7 @@ from tagloom.ports.imports import ImportBook
 from tagloom.ports.syncs import SyncBook
 from tagloom.words.expiry import Said
 from tagloom.words.model import (
+    AuditEntry,
     Board,
     Branch,
     Change,
@@ -27,8 +28,6 @@ from tagloom.words.model import (
     Difference,
     Done,
     Environment,
-    Event,
-    Foreseen,
     Freed,
     Horizon,
     Kind,
@@ -40,6 +39,7 @@ from tagloom.words.model import (
     OverlapRegion,
     Person,
     PersonRecord,
+    Preview,
     Receipt,
     Rejected,
     Scope,
@@ -125,11 +125,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     add, remove: the taggings of every line; remove never creates a person.
     change: each tagging adds or removes.
-    set: every person named has exactly the taggings of their lines, at or below `under`.
-    mirror: so has everybody, at or below `under`; people not named lose theirs there.
-    In every mode a tag outside `under` rejects its line.
+    set: every person named has exactly the taggings of their lines, at or below `prefix`.
+    mirror: so has everybody, at or below `prefix`; people not named lose theirs there.
+    In every mode a tag outside `prefix` rejects its line.
 
-    A line is rejected whole when any of its tags is: not a tag, outside `under`, unknown to a closed catalogue,
+    A line is rejected whole when any of its tags is: not a tag, outside `prefix`, unknown to a closed catalogue,
     both added and removed for the person, or the second tag of an exclusive branch for the person. For the last
     two, lines count in order: those already accepted win, and a line may not contradict itself.
     In set and mirror, a person named by a rejected line loses nothing (`held`), and nobody does whom a doubtful line
@@ -148,7 +148,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     origin: Origin
     action: str = "tagging"
-    under: TagPath | None = None
+    prefix: TagPath | None = None
     lowercase: bool = False
     dry_run: bool = False
     allow_empty: bool = False
@@ -176,8 +176,8 @@ class MergeTags(msgspec.Struct, frozen=True):
     into: TagPath
 
 
-class DropTag(msgspec.Struct, frozen=True):
-    """`drop_tag`, to be foreseen."""
+class DeleteTag(msgspec.Struct, frozen=True):
+    """`delete_tag`, to be foreseen."""
 
     tag: TagPath
 
@@ -216,7 +216,7 @@ class TagTribe(msgspec.Struct, frozen=True):
     mode: TribeMode = "add"
 
 
-Write = MoveTag | MergeTags | DropTag | ErasePerson | Undo | Apply | TagTribe | UndoAll
+Write = MoveTag | MergeTags | DeleteTag | ErasePerson | Undo | Apply | TagTribe | UndoAll
 
 
 class Population(Protocol):
@@ -243,7 +243,7 @@ class Population(Protocol):
 
         Raises:
             IdempotencyKeyReused, MirrorEmpty (unless allow_empty), MirrorUnreadable (unless allow_unreadable),
-            TagProblem for `under`, StoreUnavailable;
+            TagProblem for `prefix`, StoreUnavailable;
             StepTaken: it was committed with other lines, or one before it was not; ImportSealed; PlanOutdated;
             BodyOutdated: the parts are no sequence, and mean something else than when they were read.
         """
@@ -312,7 +312,7 @@ class Population(Protocol):
         Raises: TagNotFound, TagIsAlias, TagMoveInvalid (into itself or below, or too deep), TagOwned (as in a move).
         """
 
-    def drop_tag(self, tag: TagPath, origin: Origin) -> Receipt:
+    def delete_tag(self, tag: TagPath, origin: Origin) -> Receipt:
         """Takes the tag and everything below it from everybody and out of the catalogue. An alias is merely dropped.
 
         Raises: TagNotFound; TagIsAlias: a branch above it was renamed; TagOwned: somebody owns it, or a branch above or
@@ -329,7 +329,7 @@ class Population(Protocol):
     def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
         """Takes back what one version did, as a new version. Undoing an undo does it again.
 
-        Taggings that a later version touched are left alone and counted (`left_alone`). People whom it created go,
+        Taggings that a later version touched are left alone and counted (`skipped`). People whom it created go,
         unless they bear tags afterwards. Catalogue entries go back; an entry changed since is a conflict.
         Ends go back with their taggings; what a sweep took comes back without one.
         Raises: ChangeNotFound; UndoConflict: a path is taken, an entry was changed since, or a person was erased by it.
@@ -341,7 +341,7 @@ class Population(Protocol):
         """Takes back what several versions did, as one new version.
 
         Each tagging goes back to where it stood before the first of them that touched it after every other version
-        did; those that another version touched since are left alone, and these versions named (`touched_by`). With
+        did; those that another version touched since are left alone, and these versions named (`conflicts`). With
         `override` other versions do not count. Catalogue entries go back as far as the versions' changes follow one
         upon the other. People come and go as in `undo`, which this is when there is one version.
         Raises: ChangeNotFound, UndoConflict, UndoTooLarge.
@@ -361,7 +361,7 @@ class Population(Protocol):
         Times are RFC 3339 UTC with milliseconds. Erasures are left out, since they cannot be undone.
         """
 
-    def foresee(self, write: Write, tribes: Mapping[str, Definition]) -> Foreseen:
+    def preview(self, write: Write, tribes: Mapping[str, Definition]) -> Preview:
         """What a write would do if it were made now, without making it: exactly what the write itself would.
 
         It waits its turn among the writers, is carried out, looked at and rolled back. Raises: as the write does.
@@ -404,14 +404,14 @@ class Population(Protocol):
         """
 
     def list_tags(
-        self, *, search: str = "", under: TagPath | None = None, limit: int, cursor: str | None = None
+        self, *, search: str = "", prefix: TagPath | None = None, limit: int, cursor: str | None = None
     ) -> Page[Tag]:
         """The catalogue in code point order, implied branches included.
 
         `search` is a substring of the path; its capitals do not count.
         """
 
-    def children(self, under: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
+    def children(self, prefix: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
         """The entries one level below a branch (None: the first level) in code point order, with their number.
 
         A branch that is not there has none.
@@ -448,7 +448,7 @@ class Population(Protocol):
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
         """All members in the order they came, a chunk at a time, as of the version given."""
 
-    def bearers(
+    def people_with(
         self, tag: TagPath, match: Match, *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
         """All who bear the tag, a chunk at a time. Raises: TagNotFound; of the past, when no tag was ever called so."""
@@ -546,7 +546,7 @@ class Population(Protocol):
     def compact(self) -> Freed:
         """One short step of the compaction up to the horizon, to be repeated until it `is_all`. Changes no answer."""
 
-    def foresee_compaction(self, version: Version) -> Freed:
+    def preview_compaction(self, version: Version) -> Freed:
         """What a horizon at a version would give up. Holds up nobody, and reads COMPACTION_FORESEEN_MAX changes.
 
         Raises: ChangeNotFound.
@@ -556,16 +556,16 @@ class Population(Protocol):
 class Control(Roster, ImportBook, SyncBook, Protocol):
     """The tenants of an installation, their tokens and their tribes, those who sign in, the imports and the syncs."""
 
-    def put_organization(self, organization: Organization, events: Sequence[Event] = ()) -> None:
+    def put_organization(self, organization: Organization, audit: Sequence[AuditEntry] = ()) -> None:
         """Creates it, or renames it."""
 
     def list_organizations(self) -> tuple[Organization, ...]:
         """All of the installation, by id."""
 
-    def put_space(self, space: Space, events: Sequence[Event] = ()) -> None:
+    def put_space(self, space: Space, audit: Sequence[AuditEntry] = ()) -> None:
         """Creates a space with its three environments. Raises: SpaceExists, OrganizationNotFound."""
 
-    def rename_space(self, space: str, name: str, events: Sequence[Event] = ()) -> None:
+    def rename_space(self, space: str, name: str, audit: Sequence[AuditEntry] = ()) -> None:
         """Raises: SpaceNotFound."""
 
     def list_spaces(self, organization: str) -> tuple[Space, ...]:
@@ -580,16 +580,16 @@ class Control(Roster, ImportBook, SyncBook, Protocol):
     def get_environment(self, space: str, name: str) -> Environment:
         """Raises: SpaceNotFound, EnvironmentNotFound."""
 
-    def put_catalogue(self, space: str, name: str, catalogue: str, events: Sequence[Event] = ()) -> Environment:
+    def put_catalogue(self, space: str, name: str, catalogue: str, audit: Sequence[AuditEntry] = ()) -> Environment:
         """Opens or closes the catalogue of an environment."""
 
-    def put_retention(self, space: str, name: str, seconds: int, events: Sequence[Event] = ()) -> Environment:
+    def put_retention(self, space: str, name: str, seconds: int, audit: Sequence[AuditEntry] = ()) -> Environment:
         """Has an environment keep its history so long, 0 for ever."""
 
     def list_retained(self) -> tuple[Environment, ...]:
         """The environments that have a retention, or of which some is to be compacted still."""
 
-    def add_token(self, token: Token, secret_hash: bytes, events: Sequence[Event] = ()) -> None:
+    def add_token(self, token: Token, secret_hash: bytes, audit: Sequence[AuditEntry] = ()) -> None:
         """Stores a token by the SHA-256 of its secret."""
 
     def find_token(self, secret_hash: bytes) -> Token | None:
@@ -601,7 +601,7 @@ class Control(Roster, ImportBook, SyncBook, Protocol):
     def touch_token(self, token: str, at: str) -> None:
         """Sets the last-used time."""
 
-    def drop_token(self, organization: str, token: str, events: Sequence[Event] = ()) -> None:
+    def revoke_token(self, organization: str, token: str, audit: Sequence[AuditEntry] = ()) -> None:
         """Revokes it. Raises: TokenNotFound."""
 
     def list_tribes(self, space: str) -> tuple[Tribe, ...]:
@@ -619,7 +619,7 @@ class Control(Roster, ImportBook, SyncBook, Protocol):
         Raises: TribeNotFound, TribeChanged.
         """
 
-    def drop_tribe(self, space: str, tribe: str, origin: Origin, at: str, *, revision: int | None) -> None:
+    def delete_tribe(self, space: str, tribe: str, origin: Origin, at: str, *, revision: int | None) -> None:
         """Deletes the tribe and notes the change. Raises: TribeNotFound, TribeChanged."""
 
     def list_tribe_changes(

@@ -7,7 +7,7 @@ whoever finds that changed already comes too late.
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from tagloom.words.model import Event
+from tagloom.words.model import AuditEntry
 from tagloom.words.syncs import Sync, SyncRun
 
 
@@ -37,10 +37,10 @@ class SyncBook(Protocol):
     def get_sync(self, environment: int, sync: str) -> Sync:
         """Raises: SyncNotFound."""
 
-    def add_sync(self, environment: int, sync: Sync, events: Sequence[Event] = ()) -> None:
+    def add_sync(self, environment: int, sync: Sync, audit: Sequence[AuditEntry] = ()) -> None:
         """Stores a new sync. Raises: SyncExists, TooManySyncs."""
 
-    def put_sync(self, environment: int, sync: Sync, *, revision: int, events: Sequence[Event] = ()) -> None:
+    def put_sync(self, environment: int, sync: Sync, *, revision: int, audit: Sequence[AuditEntry] = ()) -> None:
         """Replaces its draft, revision and next time while the stored revision is `revision`; the cursor stays.
 
         Raises: SyncNotFound, SyncChanged.
@@ -49,7 +49,7 @@ class SyncBook(Protocol):
     def put_cursor(self, environment: int, sync: str, cursor: str | None) -> None:
         """Notes how far an incremental source has been applied. Nothing happens when the sync is gone."""
 
-    def drop_sync(self, environment: int, sync: str, events: Sequence[Event] = ()) -> None:
+    def delete_sync(self, environment: int, sync: str, audit: Sequence[AuditEntry] = ()) -> None:
         """Forgets it and its runs; what they wrote stays. Raises: SyncNotFound."""
 
     def list_due(self, now: str, limit: int) -> tuple[Due, ...]:

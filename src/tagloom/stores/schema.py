@@ -146,8 +146,8 @@ set_up = sql.Table(
     sql.Column("code_hash", sql.LargeBinary),
 )
 
-event = sql.Table(
-    "event",
+audit_log = sql.Table(
+    "audit_log",
     metadata,
     sql.Column("id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True),
     sql.Column("organization", sql.Text, sql.ForeignKey("organization.id"), nullable=False),
@@ -159,7 +159,7 @@ event = sql.Table(
     sql.Column("detail", sql.Text, nullable=False),
     sqlite_autoincrement=True,
 )
-sql.Index("event_of_organization", event.c.organization, event.c.id)
+sql.Index("audit_log_of_organization", audit_log.c.organization, audit_log.c.id)
 
 tribe = sql.Table(
     "tribe",
@@ -252,7 +252,7 @@ chunk = sql.Table(
     "chunk",
     metadata,
     sql.Column("place", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=False),
-    sql.Column("bearers", sql.LargeBinary, nullable=False),
+    sql.Column("people", sql.LargeBinary, nullable=False),
 )
 
 # In PostgreSQL a chunk names its bucket beside its place: what a statement can be routed by.
@@ -261,7 +261,7 @@ postgres_chunk = sql.Table(
     sql.MetaData(),
     sql.Column("place", sql.BigInteger, primary_key=True, autoincrement=False),
     sql.Column("bucket", sql.Integer, nullable=False),
-    sql.Column("bearers", sql.LargeBinary, nullable=False),
+    sql.Column("people", sql.LargeBinary, nullable=False),
 )
 
 batch = sql.Table(

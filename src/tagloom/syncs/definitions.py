@@ -17,8 +17,8 @@ from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.schedules import check_schedule, next_after
 from tagloom.syncs.sources import check_source, invalid
 from tagloom.words.emails import parse_email
-from tagloom.words.expiry import said_of
-from tagloom.words.model import Environment, Event, Origin
+from tagloom.words.expiry import expiry_of
+from tagloom.words.model import AuditEntry, Environment, Origin
 from tagloom.words.syncs import PushSource, SqlSource, Sync, SyncDraft, SyncRun, owner_name
 from tagloom.words.tags import TagPath, is_at_or_below, parse_tag
 
@@ -71,7 +71,7 @@ class Syncs:
         put = Sync(id=sync, draft=draft, revision=expected + 1, next_run_at=self._next(draft))
         with self._taking_branch(environment, put, by):
             self._control.put_sync(
-                environment.key, put, revision=expected, events=[self._event(environment, by, "sync changed", sync)]
+                environment.key, put, revision=expected, audit=[self._event(environment, by, "sync changed", sync)]
             )
         if _branch_of(draft) != _branch_of(stored.draft):
             self._give_branch_back(environment, stored, by)
@@ -79,10 +79,10 @@ class Syncs:
             self._control.put_cursor(environment.key, sync, None)
         return self.get_sync(environment, sync)
 
-    def drop_sync(self, environment: Environment, sync: str, *, by: str) -> None:
+    def delete_sync(self, environment: Environment, sync: str, *, by: str) -> None:
         """Forgets it and its runs; what they wrote stays, and its branch belongs to everybody again."""
         stored = self.get_sync(environment, sync)
-        self._control.drop_sync(environment.key, sync, [self._event(environment, by, "sync deleted", sync)])
+        self._control.delete_sync(environment.key, sync, [self._event(environment, by, "sync deleted", sync)])
         self._give_branch_back(environment, stored, by)
 
     def run_sync(self, environment: Environment, sync: str, *, by: str, asks_first: bool = False) -> SyncRun:
@@ -148,8 +148,8 @@ class Syncs:
             return None
         return rfc3339(next_after(draft.schedule, self._now()))
 
-    def _event(self, environment: Environment, by: str, action: str, sync: str) -> Event:
-        return Event(
+    def _event(self, environment: Environment, by: str, action: str, sync: str) -> AuditEntry:
+        return AuditEntry(
             organization=self._control.get_space(environment.space).organization,
             space=environment.space,
             at=rfc3339(self._now()),
@@ -161,14 +161,14 @@ class Syncs:
 
     def _check(self, environment: Environment, draft: SyncDraft) -> None:
         mapping = self._control.get_mapping(environment.space, draft.mapping).mapping
-        if draft.under and not is_at_or_below(TagPath(mapping.prefix), parse_tag(draft.under)):
+        if draft.prefix and not is_at_or_below(TagPath(mapping.prefix), parse_tag(draft.prefix)):
             raise invalid(
                 f"The mapping '{draft.mapping}' gives tags below '{mapping.prefix or '(nothing)'}', and the sync owns "
-                f"'{draft.under}'. Give the mapping that prefix.",
+                f"'{draft.prefix}'. Give the mapping that prefix.",
                 field="$.under",
-                rule="a mapping whose prefix lies at or below `under`",
+                rule="a mapping whose prefix lies at or below `prefix`",
             )
-        if draft.mode in ("mirror", "set") and not draft.under:
+        if draft.mode in ("mirror", "set") and not draft.prefix:
             raise invalid(
                 f"Mode '{draft.mode}' takes what the source does not name, so it needs a branch of its own.",
                 field="$.under",
@@ -176,7 +176,7 @@ class Syncs:
             )
         if not 0 <= draft.share_removed_max <= 100:
             raise invalid("A share is a number of percent from 0 to 100.", field="$.share_removed_max")
-        said_of(draft.expires_at or None, draft.ttl or None, self._now())
+        expiry_of(draft.expires_at or None, draft.ttl or None, self._now())
         if draft.schedule is not None:
             check_schedule(draft.schedule)
         check_source(draft.source)
@@ -210,7 +210,7 @@ def _check_alerts(draft: SyncDraft) -> None:
 
 def _branch_of(draft: SyncDraft) -> TagPath | None:
     """What belongs to the sync."""
-    return parse_tag(draft.under) if draft.under and draft.owns else None
+    return parse_tag(draft.prefix) if draft.prefix and draft.owns else None
 
 
 def _cursor_of(draft: SyncDraft) -> str | None:

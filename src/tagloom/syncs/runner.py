@@ -195,12 +195,12 @@ class Runner:
         """
         for left in self._imports.list(environment, limit=base_limits.PAGE_ITEMS_MAX):
             if left.owner == owner_name(sync.id) and left.state == "waiting":
-                self._drop(environment, left.id)
+                self._delete(environment, left.id)
 
-    def _drop(self, environment: Environment, import_id: str) -> None:
+    def _delete(self, environment: Environment, import_id: str) -> None:
         # Another process may have forgotten it at the same moment.
         with suppress(ImportNotFound):
-            self._imports.drop(environment, import_id)
+            self._imports.delete(environment, import_id)
 
     def _bring(
         self, environment: Environment, sync: Sync, source: Path | Iterable[bytes], format: ImportFormat, by: str
@@ -216,7 +216,7 @@ class Runner:
             mapping=kept.mapping,
             mapping_name=f"{kept.name}, version {kept.version}",
             mode=draft.mode,
-            under=draft.under,
+            prefix=draft.prefix,
             format=format,
             share_removed_max=draft.share_removed_max,
             owner=owner_name(sync.id),
@@ -228,7 +228,7 @@ class Runner:
         """Begins the import of a run, once the run names it: so that no import runs that nobody follows."""
         import_id = run.import_id or ""
         if self._put(held, run, rfc3339(self._now())) is None:
-            self._drop(environment, import_id)
+            self._delete(environment, import_id)
             return False
         self._begin_import(environment, import_id, asks_first=run.asks_first)
         return True

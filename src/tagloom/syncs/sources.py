@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from tagloom.base.problems import Problem
-from tagloom.egress.policy import Reach
+from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.remotes import Remotes
 from tagloom.egress.secrets import NAME
 from tagloom.imports.mapping_inference import Beginning
@@ -29,8 +29,8 @@ class TooManyBeginnings(Problem):
 class Sources:
     """What syncs read. Nobody can name a secret or a file of another organization."""
 
-    def __init__(self, reach: Reach, remotes: Remotes) -> None:
-        self._reach = reach
+    def __init__(self, egress_policy: EgressPolicy, remotes: Remotes) -> None:
+        self._egress_policy = egress_policy
         self._remotes = remotes
         self._lock = threading.Lock()
         self._beginnings = Counter[str]()
@@ -53,7 +53,7 @@ class Sources:
             source,
             target,
             cursor=cursor,
-            read_secret=lambda name: self._reach.secrets.read(organization, name),
+            read_secret=lambda name: self._egress_policy.secrets.read(organization, name),
             folder=self._folder(organization),
             fetch=lambda remote: self._remotes.each(organization, remote),
             on_rows=on_rows,
@@ -75,7 +75,7 @@ class Sources:
         try:
             return begin(
                 source,
-                read_secret=lambda name: self._reach.secrets.read(organization, name),
+                read_secret=lambda name: self._egress_policy.secrets.read(organization, name),
                 folder=self._folder(organization),
                 fetch=lambda remote: self._remotes.each(organization, remote),
                 is_over=is_over,
@@ -86,7 +86,7 @@ class Sources:
                 self._beginnings += Counter()  # Those of nobody go.
 
     def _folder(self, organization: str) -> Path | None:
-        return None if self._reach.files is None else self._reach.files / organization
+        return None if self._egress_policy.files is None else self._egress_policy.files / organization
 
 
 def check_source(source: SyncSource) -> None:

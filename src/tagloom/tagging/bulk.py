@@ -14,7 +14,7 @@ from tagloom.files import Format, Line, ids_mapping, key_of, lines_part, read_pa
 from tagloom.files import limits as files_limits
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.population import Part, Population, Request
-from tagloom.words.expiry import Said, said_of
+from tagloom.words.expiry import Said, expiry_of
 from tagloom.words.mappings import Encoding
 from tagloom.words.model import Mode, Origin, Person, Receipt
 from tagloom.words.problems import LineInvalid
@@ -41,7 +41,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     format: Format
     mode: Mode
     origin: Origin
-    under: TagPath | None = None
+    prefix: TagPath | None = None
     lowercase: bool = False
     dry_run: bool = False
     allow_empty: bool = False
@@ -63,14 +63,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             mode=self.mode,
             origin=self.origin,
             action="import" if self.format != "json" else "tagging",
-            under=self.under,
+            prefix=self.prefix,
             lowercase=self.lowercase,
             dry_run=self.dry_run,
             allow_empty=self.allow_empty,
             idempotency_key=self.idempotency_key,
             fingerprint=fingerprint,
             rejected_max=self.rejected_max,
-            end=said_of(self.expires_at, self.ttl, now),
+            end=expiry_of(self.expires_at, self.ttl, now),
             allow_unreadable=self.allow_unreadable,
         )
 

@@ -84,13 +84,13 @@ class Catalogue:
         environment: Environment,
         *,
         search: str = "",
-        under: TagPath | None = None,
+        prefix: TagPath | None = None,
         limit: int = base_limits.PAGE_ITEMS_DEFAULT,
         cursor: str | None = None,
     ) -> Page[Tag]:
         """A page of the catalogue in code point order, each tag with the tribes that use it."""
         population = self._population_of(environment)
-        page = population.list_tags(search=search, under=under, limit=limit, cursor=cursor)
+        page = population.list_tags(search=search, prefix=prefix, limit=limit, cursor=cursor)
         usage = self._usage(environment, population)
         items = tuple(msgspec.structs.replace(tag, tribes=usage.tribes_of(tag.tag)) for tag in page.items)
         return Page(items, page.next_cursor, page.total)
@@ -98,14 +98,14 @@ class Catalogue:
     def children(
         self,
         environment: Environment,
-        under: TagPath | None,
+        prefix: TagPath | None,
         *,
         limit: int = base_limits.PAGE_ITEMS_DEFAULT,
         cursor: str | None = None,
     ) -> Page[Branch]:
         """A page of what lies one level below a branch, or of the first level, each with the tribes that use it."""
         population = self._population_of(environment)
-        page = population.children(under, limit=limit, cursor=cursor)
+        page = population.children(prefix, limit=limit, cursor=cursor)
         usage = self._usage(environment, population)
         items = tuple(
             Branch(msgspec.structs.replace(each.tag, tribes=usage.tribes_of(each.tag.tag)), each.has_children)
@@ -140,7 +140,7 @@ class Catalogue:
         own, below = population.trend(wanted, {}, moments)
         points = zip((*moments, rfc3339(now)), own, below, strict=True)
         return tuple(
-            TagPoint(at, users, under) for at, users, under in points if users is not None and under is not None
+            TagPoint(at, users, prefix) for at, users, prefix in points if users is not None and prefix is not None
         )
 
     def sources(
@@ -160,7 +160,9 @@ class Catalogue:
             sync.id
             for sync in self._list_syncs(environment.key)
             if sync.draft.mapping in found
-            or (sync.draft.under and (is_at_or_below(sync.draft.under, tag) or is_at_or_below(tag, sync.draft.under)))
+            or (
+                sync.draft.prefix and (is_at_or_below(sync.draft.prefix, tag) or is_at_or_below(tag, sync.draft.prefix))
+            )
         )
         return TagDetails(**fields, mappings=found, syncs=syncs)
 
@@ -190,7 +192,7 @@ class Catalogue:
             check_description(description)
         return self._population_of(environment).edit_tag(tag, origin, to=to, **fields)
 
-    def drop_tag(self, environment: Environment, tag: TagPath, origin: Origin, *, force: bool = False) -> Receipt:
+    def delete_tag(self, environment: Environment, tag: TagPath, origin: Origin, *, force: bool = False) -> Receipt:
         """Takes the tag and what is below it from everybody.
 
         Raises: TagNotFound; TagInUse, unless forced, with the tribes whose rules name it or anything in its branch.
@@ -204,7 +206,7 @@ class Catalogue:
                 "Change their rules first, or force the deletion.",
                 tribes=list(tribes),
             )
-        return population.drop_tag(tag, origin)
+        return population.delete_tag(tag, origin)
 
     def _usage(self, environment: Environment, population: Population) -> Usage:
         return _usage_of(self._tribes.definitions(environment.space), population)

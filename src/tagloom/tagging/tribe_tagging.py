@@ -6,7 +6,7 @@ import msgspec
 
 from tagloom.ports.population import Population, Request, TagTribe
 from tagloom.tribes.definitions import Tribes
-from tagloom.words.expiry import said_of
+from tagloom.words.expiry import expiry_of
 from tagloom.words.model import Environment, Origin, Receipt, TribeMode
 from tagloom.words.tags import TagPath
 
@@ -44,6 +44,6 @@ def tag_tribe(
         dry_run=dry_run,
         idempotency_key=idempotency_key,
         fingerprint=asked.hexdigest(),
-        end=said_of(expires_at, ttl, now),
+        end=expiry_of(expires_at, ttl, now),
     )
     return population.tag_tribe(wanted, tribes.definitions(environment.space), request)

@@ -95,14 +95,14 @@ class Tribes:
             self._forget(space)
         return changed
 
-    def drop_tribe(self, space: str, tribe: str, *, revision: int | None = None, origin: Origin) -> None:
+    def delete_tribe(self, space: str, tribe: str, *, revision: int | None = None, origin: Origin) -> None:
         """Raises: TribeNotFound, TribeChanged; TribeInUse, with the tribes whose rules name it."""
         with self._lock:
             self._control.get_tribe(space, tribe)
             users = self.users_of(space, tribe)
             if users:
                 raise TribeInUse(f"The tribe '{tribe}' is named by the rule of {', '.join(users)}.", tribes=list(users))
-            self._control.drop_tribe(space, tribe, origin, rfc3339(self._clock()), revision=revision)
+            self._control.delete_tribe(space, tribe, origin, rfc3339(self._clock()), revision=revision)
             self._forget(space)
 
     def users_of(self, space: str, tribe: str) -> tuple[str, ...]:

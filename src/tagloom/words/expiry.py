@@ -89,7 +89,7 @@ def parse_expires_at(text: str, now: float) -> Moment:
     return _rounded_up(seconds, MINUTE if seconds - now <= DAY else _FAR_STEP)
 
 
-def said_of(expires_at: str | None, ttl: str | None, now: float) -> Said:
+def expiry_of(expires_at: str | None, ttl: str | None, now: float) -> Said:
     """What a write says that names a time, or a ttl, or neither. Raises: ExpiryInvalid: also for both; ExpiryPast."""
     if expires_at is not None and ttl is not None:
         raise ExpiryInvalid("A tagging ends at a time (expires_at) or after one (ttl), not both.")
@@ -107,7 +107,7 @@ def stored_said(expires_at: str, ttl: str) -> Said:
 
 def kept_said(expires_at: str | None, ttl: str | None, now: float) -> tuple[str, str]:
     """What a write says, as it is kept for later: a rounded time, or a ttl. Raises: ExpiryInvalid, ExpiryPast."""
-    said = said_of(expires_at, ttl, now)
+    said = expiry_of(expires_at, ttl, now)
     return (moment_text(said) if said > 0 else "", ttl or "")
 
 

@@ -12,7 +12,7 @@ KINDS: tuple[Kind, Kind] = ("user", "visitor")
 Mode = Literal["add", "remove", "change", "set", "mirror"]
 Audience = Literal["users", "visitors", "everyone"]
 Match = Literal["subtree", "exact"]
-TribeMode = Literal["add", "remove", "freeze"]
+TribeMode = Literal["add", "remove", "snapshot"]
 Scope = Literal[
     "tags:read",
     "tags:write",
@@ -70,8 +70,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
     `added`, `removed` and `unchanged` count distinct taggings: unchanged ones were asked for and were so already.
     `version` is the batch's own; when nothing changed (or `dry_run`), no version was made and it is the newest one.
-    `people_removed` counts people whom the undo of their first batch took away again. `left_alone` are taggings that an
-    undo spared, `touched_by` the versions for whose sake, the oldest first, up to VERSIONS_NAMED_MAX. `undoes_count`
+    `people_removed` counts people whom the undo of their first batch took away again. `skipped` are taggings that an
+    undo spared, `conflicts` the versions for whose sake, the oldest first, up to VERSIONS_NAMED_MAX. `undoes_count`
     says how many versions were undone at once, where it was not one alone. `renewed` are taggings that were there
     already, and are among those unchanged where they were asked for, of which it changed when they end.
     """
@@ -87,10 +87,10 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     normalized: int = 0
     aliases: dict[str, str] = {}
     people_removed: int = 0
-    left_alone: int = 0
+    skipped: int = 0
     undoes: Version | None = None
     dry_run: bool = False
-    touched_by: tuple[Version, ...] = ()
+    conflicts: tuple[Version, ...] = ()
     undoes_count: int = 0
     renewed: int = 0
 
@@ -245,10 +245,10 @@ class Because(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     match: Match
     holds: bool
-    by: tuple["Given", ...] = ()
+    by: tuple["Provenance", ...] = ()
 
 
-class Given(msgspec.Struct, frozen=True, kw_only=True):
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """A tag that a person bears, and the batch that gave it."""
 
     tag: TagPath
@@ -429,7 +429,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     agent: str = ""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody did to the organization itself. `id` is the store's, and ascends; 0 before it is stored.
 
     `action` is a past-tense word such as `invited`; `subject` whom or what it was done to.
@@ -453,7 +453,7 @@ class Board(msgspec.Struct, frozen=True):
     colours: dict[str, int] = {}
 
 
-class TagEffect(msgspec.Struct, frozen=True):
+class TagDiff(msgspec.Struct, frozen=True):
     """How many taggings of one tag a write adds and removes."""
 
     tag: str
@@ -461,7 +461,7 @@ class TagEffect(msgspec.Struct, frozen=True):
     removed: int
 
 
-class TribeEffect(msgspec.Struct, frozen=True, kw_only=True):
+class TribeDiff(msgspec.Struct, frozen=True, kw_only=True):
     """How a write moves a tribe: how many are in it before and after, how many enter, how many leave."""
 
     tribe: str
@@ -471,20 +471,20 @@ class TribeEffect(msgspec.Struct, frozen=True, kw_only=True):
     left: int
 
 
-class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """What a write would do, exactly, if it were made now: its receipt, and its effect.
 
     `people` counts whoever gains or loses a tag, comes or goes. `by_tag` has the tags with the most changes, of
-    `tags_touched` in all. `renamed` are live paths before and after. `tribes` are those that somebody would enter or
-    leave; `tribes_not_asked` counts those beyond TRIBES_FORESEEN_MAX, about which nothing is said.
+    `tags_changed` in all. `renamed` are live paths before and after. `tribes` are those that somebody would enter or
+    leave; `tribes_not_counted` counts those beyond TRIBES_FORESEEN_MAX, about which nothing is said.
     """
 
     receipt: Receipt
     people: int
-    by_tag: tuple[TagEffect, ...] = ()
-    tags_touched: int = 0
+    by_tag: tuple[TagDiff, ...] = ()
+    tags_changed: int = 0
     new_tags: tuple[str, ...] = ()
     removed_tags: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
-    tribes: tuple[TribeEffect, ...] = ()
-    tribes_not_asked: int = 0
+    tribes: tuple[TribeDiff, ...] = ()
+    tribes_not_counted: int = 0

@@ -55,8 +55,8 @@ class LineTooLong(LineInvalid):
     """A line of the body is too long."""
 
 
-class TagOutsideUnder(Problem):
-    """The tag does not lie at or below `under`."""
+class TagOutsidePrefix(Problem):
+    """The tag does not lie at or below `prefix`."""
 
     status = 422
 
@@ -75,7 +75,7 @@ class TagOwned(Problem):
 
 # What may be wrong with one text of a line. Anything else that comes up while it is looked at, such as a database
 # that is away, is not the fault of the line: it fails the whole batch.
-FAULTS_OF_A_TEXT: Final = (TagProblem, TagOutsideUnder, UnknownTag, TagOwned)
+FAULTS_OF_A_TEXT: Final = (TagProblem, TagOutsidePrefix, UnknownTag, TagOwned)
 
 
 class AddedAndRemoved(Problem):

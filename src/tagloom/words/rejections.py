@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
 from tagloom.words.model import Rejected
-from tagloom.words.problems import AddedAndRemoved, ExclusiveBranch, MirrorEmpty, TagOutsideUnder, TagOwned, UnknownTag
+from tagloom.words.problems import AddedAndRemoved, ExclusiveBranch, MirrorEmpty, TagOutsidePrefix, TagOwned, UnknownTag
 from tagloom.words.tags import TagPath
 
 
@@ -27,9 +27,9 @@ class MirrorUnreadable(Problem):
     status = 422
 
 
-def mirror_unreadable(lines: int, first: int, under: str | None) -> MirrorUnreadable:
+def mirror_unreadable(lines: int, first: int, prefix: str | None) -> MirrorUnreadable:
     """`lines` is how many there are, and `first` the number of the first."""
-    where = f" at or below '{under}'" if under else ""
+    where = f" at or below '{prefix}'" if prefix else ""
     which = f"Line {first} cannot" if lines == 1 else f"{lines:,} lines, the first of them line {first}, cannot"
     return MirrorUnreadable(
         f"{which} be read and name{'s' if lines == 1 else ''} nobody who is known, so the mirror could take every tag"
@@ -40,26 +40,26 @@ def mirror_unreadable(lines: int, first: int, under: str | None) -> MirrorUnread
     )
 
 
-def mirror_empty(under: str | None, rejected_count: int) -> MirrorEmpty:
+def mirror_empty(prefix: str | None, rejected_count: int) -> MirrorEmpty:
     """The problem of a body without a line that counts. An import is held instead, and approved or cancelled."""
     return MirrorEmpty(
-        f"{says_mirror_empty(under)} To do that all the same, send the body with allow_empty=true.",
+        f"{says_mirror_empty(prefix)} To do that all the same, send the body with allow_empty=true.",
         rejected_count=rejected_count,
     )
 
 
-def says_mirror_empty(under: str | None) -> str:
+def says_mirror_empty(prefix: str | None) -> str:
     """What a mirror would do of which no line counts; what to do about it depends on where it waits."""
-    where = f" at or below '{under}'" if under else ""
+    where = f" at or below '{prefix}'" if prefix else ""
     return f"No line can be taken, so the mirror would remove every tag{where} from everybody."
 
 
-def outside_under(path: TagPath, under: TagPath) -> TagOutsideUnder:
+def outside_prefix(path: TagPath, prefix: TagPath) -> TagOutsidePrefix:
     """Both are the paths that they stand for today."""
-    return TagOutsideUnder(
-        f"'{printable(path)}' does not lie at or below '{printable(under)}'.",
+    return TagOutsidePrefix(
+        f"'{printable(path)}' does not lie at or below '{printable(prefix)}'.",
         value=printable(path),
-        under=printable(under),
+        prefix=printable(prefix),
     )
 
 

@@ -15,7 +15,7 @@ class RetentionInvalid(Problem):
     status = 422
 
 
-class RetentionForgets(Problem):
+class RetentionDeletesHistory(Problem):
     """History would be given up for good; say that it may be."""
 
     status = 409

@@ -76,7 +76,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class SyncDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What somebody wants a sync to be.
 
-    `mapping` names one that the space keeps; every tag of it lies at or below `under`. With `owns` that branch belongs
+    `mapping` names one that the space keeps; every tag of it lies at or below `prefix`. With `owns` that branch belongs
     to the source, and nobody else writes there; without, the two share it. A run that would take more than
     `share_removed_max` percent of what is below waits to be approved. With a `ttl` what it gives ends so long after the
     last run that gave it, with `expires_at` at that time, behind which a run fails; of the two, one.
@@ -84,7 +84,7 @@ class SyncDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     source: SyncSource
     mapping: str
-    under: str = ""
+    prefix: str = ""
     mode: Mode = "mirror"
     schedule: Schedule | None = None
     share_removed_max: int = 20

@@ -101,9 +101,9 @@ def test_the_row_whose_panel_is_open_is_marked_until_it_closes(open_page: Open) 
 
 
 def test_a_panel_has_one_scroll(open_page: Open, served: Served) -> None:
-    environment = served.loom.installation.control.get_environment("main", "production")
+    environment = served.services.installation.control.get_environment("main", "production")
     tags = [f"many/t{n}" for n in range(80)]
-    served.loom.population(environment).apply(
+    served.services.population(environment).apply(
         [part([user(CUSTOMER, *tags)])], Request(mode="add", origin=Origin("bob"))
     )
     page = open_page("developer")
@@ -120,8 +120,8 @@ def test_a_panel_has_one_scroll(open_page: Open, served: Served) -> None:
 
 
 def test_the_panel_looks_back_at_the_tags_of_an_earlier_time(open_page: Open, served: Served) -> None:
-    environment = served.loom.installation.control.get_environment("main", "production")
-    population, before = served.loom.population(environment), tags_of(served, CUSTOMER)
+    environment = served.services.installation.control.get_environment("main", "production")
+    population, before = served.services.population(environment), tags_of(served, CUSTOMER)
     version = population.version()
     changed = part([user(CUSTOMER, "tier/gold", remove=before[:1])])
     population.apply([changed], Request(mode="change", origin=Origin("bob")))

@@ -28,7 +28,7 @@ def write_long_ago(data: Path) -> None:
 
 
 def staging(served: Served) -> Population:
-    return served.loom.population(served.loom.installation.control.get_environment("main", "staging"))
+    return served.services.population(served.services.installation.control.get_environment("main", "staging"))
 
 
 def test_history_is_given_up_once_it_was_seen_and_typed(open_page: Open, served: Served, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_history_is_given_up_once_it_was_seen_and_typed(open_page: Open, served:
 
     expect(toast(page)).to_contain_text("The history of staging is kept: 7d.")
     expect(row).to_contain_text("kept for")
-    ((_, freed),) = served.loom.compactor.compact_all()
+    ((_, freed),) = served.services.compactor.compact_all()
     assert (freed.versions, staging(served).horizon().version) == (3, 3)
     page.goto(f"{STAGING}/settings")
     expect(row).to_contain_text("all of it since")

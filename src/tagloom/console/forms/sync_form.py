@@ -33,8 +33,8 @@ SYNC_MODES: dict[Mode, str] = {
 }
 PLACES: dict[type[Problem], str] = {
     SyncExists: "id",
-    TagProblem: "under",
-    TagOwned: "under",
+    TagProblem: "mirror_prefix",
+    TagOwned: "mirror_prefix",
     EmailInvalid: "emails",
     ExpiryPast: "expires_at",
     ExpiryInvalid: "ttl",
@@ -61,7 +61,7 @@ class DraftFields(msgspec.Struct, frozen=True, kw_only=True):
     format: str = ""
     stream: str = ""
     mapping: str = ""
-    under: str = ""
+    mirror_prefix: str = ""
     owns: str = ""
     mode: str = "mirror"
     cron: str = ""
@@ -80,7 +80,7 @@ def shown_draft(draft: SyncDraft) -> DraftFields:
     return DraftFields(
         **_shown_source(draft.source),
         mapping=draft.mapping,
-        under=draft.under,
+        mirror_prefix=draft.prefix,
         owns="yes" if draft.owns else "",
         mode=draft.mode,
         cron=schedule.cron if schedule else "",
@@ -161,7 +161,7 @@ def draft_of(fields: DraftFields, mapping: str, base: SyncDraft | None) -> SyncD
     return SyncDraft(
         source=source_of(fields),
         mapping=mapping,
-        under=fields.under,
+        prefix=fields.mirror_prefix,
         mode=mode,
         schedule=Schedule(cron=fields.cron, zone=fields.zone or "UTC") if fields.cron else None,
         share_removed_max=_number(fields.share_removed_max, "share_removed_max"),

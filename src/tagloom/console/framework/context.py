@@ -17,7 +17,7 @@ from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.rendering import segment
 from tagloom.ports.population import Population
 from tagloom.ports.problems import EnvironmentNotFound
-from tagloom.services import Loom
+from tagloom.services import Services
 from tagloom.words.model import ENVIRONMENT_NAMES, Environment, Organization, Origin, Permission, Receipt, Space
 from tagloom.words.tags import TagPath, parse_tag
 
@@ -80,10 +80,10 @@ Answer: TypeAlias = Html | Redirect | Download | Data
 
 
 @dataclass
-class Visit:
+class PageRequest:
     """What a view may know of its request. The place is the visitor's, and the page's role is theirs."""
 
-    loom: Loom
+    services: Services
     path: str
     query_all: Mapping[str, Sequence[str]]
     form: Mapping[str, Sequence[str]]
@@ -111,7 +111,7 @@ class Visit:
 
         Nobody is signed in afterwards when `found` is None. Raises: SpaceNotFound, EnvironmentNotFound, NotPermitted.
         """
-        self.found = self.loom.sessions.find(self.secret) if self.secret else None
+        self.found = self.services.sessions.find(self.secret) if self.secret else None
         if role == "anyone" or self.found is None:
             return
         if "space" in self.values:
@@ -120,7 +120,7 @@ class Visit:
             name = self.values["environment"]
             if name not in ENVIRONMENT_NAMES:
                 raise EnvironmentNotFound(f"No environment '{printable(name)}' is known.")
-            self.found_place = (space, self.loom.installation.control.get_environment(space.id, name))
+            self.found_place = (space, self.services.installation.control.get_environment(space.id, name))
         if role == "administrator":
             self.signed.require_administrator()
 
@@ -146,7 +146,7 @@ class Visit:
 
     def organizations(self) -> tuple[Organization, ...]:
         """Those that the visitor may switch to."""
-        return self.loom.sessions.list_organizations(self.signed)
+        return self.services.sessions.list_organizations(self.signed)
 
     # Where.
 
@@ -165,7 +165,7 @@ class Visit:
     @property
     def population(self) -> Population:
         """Its population."""
-        return self.loom.population(self.environment)
+        return self.services.population(self.environment)
 
     def page_in_place(self) -> str:
         """The page of the address without its place; empty for a page of no place."""
@@ -177,7 +177,7 @@ class Visit:
 
     def now(self) -> datetime:
         """The time."""
-        return datetime.fromtimestamp(self.loom.now(), UTC)
+        return datetime.fromtimestamp(self.services.now(), UTC)
 
     # What is asked.
 

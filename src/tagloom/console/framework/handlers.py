@@ -25,7 +25,7 @@ from tagloom.accounts import limits as accounts_limits
 from tagloom.base.problems import BodyInvalid, BodyTooLarge, BodyTruncated, InternalFault, Problem
 from tagloom.base.text import printable
 from tagloom.console import limits
-from tagloom.console.framework.context import Answer, Data, Download, Html, Redirect, Toast, Visit
+from tagloom.console.framework.context import Answer, Data, Download, Html, PageRequest, Redirect, Toast
 from tagloom.console.framework.page_frame import frame_of, theme_of
 from tagloom.console.framework.rendering import Renderer
 from tagloom.console.framework.role_table import Page
@@ -34,7 +34,7 @@ from tagloom.server import limits as server_limits
 from tagloom.server.body_pace import watch_for_end
 from tagloom.server.problems import MethodNotAllowed, RouteNotFound
 from tagloom.server.thread_limits import Places
-from tagloom.services import Loom
+from tagloom.services import Services
 
 log = structlog.get_logger("tagloom.console")
 
@@ -67,11 +67,11 @@ class PageRoute(Route):
         await self.app(scope, receive, send)
 
 
-class Door:
+class PageHandlers:
     """Makes an endpoint of each line of the role table."""
 
-    def __init__(self, loom: Loom, renderer: Renderer, public_url: str | None) -> None:
-        self._loom = loom
+    def __init__(self, services: Services, renderer: Renderer, public_url: str | None) -> None:
+        self._services = services
         self._renderer = renderer
         self._public_url = public_url
         self._threads = Places(server_limits.THREADS_AT_ONCE_MAX, owner=server_limits.THREADS_PER_ORGANIZATION_MAX)
@@ -91,22 +91,24 @@ class Door:
         return PageRoute(page.path, endpoint, methods=[page.method])
 
     async def _answer(self, page: Page, request: Request) -> Response:
-        visit = self._begin(request)
+        page_request = self._begin(request)
         try:
-            visit.query_all = _fields(request.url.query)
+            page_request.query_all = _fields(request.url.query)
             if request.method not in SAFE:
                 self._check_origin(request.headers)
                 if page.is_upload:
-                    return await self._uploaded(page, visit, request)
-                visit.form = await _read_form(request)
-            watching = asyncio.create_task(watch_for_end(request.receive, visit.has_left))
+                    return await self._uploaded(page, page_request, request)
+                page_request.form = await _read_form(request)
+            watching = asyncio.create_task(watch_for_end(request.receive, page_request.has_left))
             try:
-                return await self._visited(page, visit)
+                return await self._visited(page, page_request)
             finally:
                 watching.cancel()
         except Problem as error:
             problem = error
-            return await self._threads.run(lambda: self._problem_page(problem, visit), owner=_owner(visit))
+            return await self._threads.run(
+                lambda: self._problem_page(problem, page_request), owner=_owner(page_request)
+            )
         except Exception:
             # As text, since a renderer of exceptions would show the local variables, and in them the ids of people.
             request_id = request.scope.get("tagloom.request_id", "")
@@ -114,18 +116,18 @@ class Door:
             fault = InternalFault(
                 f"Tagloom failed at this page. Its log has the reason under the id {request_id}.", request_id=request_id
             )
-            return await self._threads.run(lambda: self._problem_page(fault, visit), owner=_owner(visit))
+            return await self._threads.run(lambda: self._problem_page(fault, page_request), owner=_owner(page_request))
 
-    async def _uploaded(self, page: Page, visit: Visit, request: Request) -> Response:
+    async def _uploaded(self, page: Page, page_request: PageRequest, request: Request) -> Response:
         """A form with a file, which is spooled to disk; whoever may not send it is refused before it is read."""
-        await self._threads.run(lambda: visit.enter(page.role))
-        if visit.found is None:
-            return self._redirect(Redirect("/sign-in"), visit)
+        await self._threads.run(lambda: page_request.enter(page.role))
+        if page_request.found is None:
+            return self._redirect(Redirect("/sign-in"), page_request)
         try:
             async with _bounded(request).form(max_files=1, max_fields=server_limits.UPLOAD_FIELDS_MAX) as form:
-                visit.form = {name: [value] for name, value in form.items() if isinstance(value, str)}
-                visit.file = next((value for value in form.values() if isinstance(value, UploadFile)), None)
-                return await self._visited(page, visit)
+                page_request.form = {name: [value] for name, value in form.items() if isinstance(value, str)}
+                page_request.file = next((value for value in form.values() if isinstance(value, UploadFile)), None)
+                return await self._visited(page, page_request)
         except (MultiPartException, HTTPException, ClientDisconnect) as error:
             raise BodyInvalid("The upload ended early, or is no form with a file.") from error
 
@@ -134,16 +136,16 @@ class Door:
         problem = RouteNotFound("There is nothing at this address.")
         if "text/html" not in request.headers.get("accept", ""):
             raise problem
-        visit = self._begin(request)
-        await self._threads.run(lambda: visit.enter("teammate"))
-        return await self._threads.run(lambda: self._problem_page(problem, visit), owner=_owner(visit))
+        page_request = self._begin(request)
+        await self._threads.run(lambda: page_request.enter("teammate"))
+        return await self._threads.run(lambda: self._problem_page(problem, page_request), owner=_owner(page_request))
 
-    def _begin(self, request: Request) -> Visit:
+    def _begin(self, request: Request) -> PageRequest:
         is_part = "hx-request" in request.headers and "hx-history-restore-request" not in request.headers
         # A part belongs to the page that asked for it.
         shown = urlsplit(request.headers.get("hx-current-url", "")) if is_part else request.url
-        return Visit(
-            loom=self._loom,
+        return PageRequest(
+            services=self._services,
             path=request.url.path,
             query_all={},
             form={},
@@ -169,21 +171,23 @@ class Door:
                 return
         raise OriginRefused("The request came from another site; open the console and do it there.")
 
-    async def _visited(self, page: Page, visit: Visit) -> Response:
+    async def _visited(self, page: Page, page_request: PageRequest) -> Response:
         """Who visits, whether they may, what the view says, as HTML."""
-        await self._threads.run(lambda: visit.enter(page.role))
-        if page.role != "anyone" and visit.found is None:
-            back = visit.address if visit.path != "/" else ""
+        await self._threads.run(lambda: page_request.enter(page.role))
+        if page.role != "anyone" and page_request.found is None:
+            back = page_request.address if page_request.path != "/" else ""
             to = "/sign-in" + (f"?next={quote(back, safe='')}" if back else "")
-            return self._redirect(Redirect(to), visit)
-        return await self._threads.run(lambda: self._response(page.view(visit), visit), owner=_owner(visit))
+            return self._redirect(Redirect(to), page_request)
+        return await self._threads.run(
+            lambda: self._response(page.view(page_request), page_request), owner=_owner(page_request)
+        )
 
-    def _response(self, answer: Answer, visit: Visit) -> Response:
+    def _response(self, answer: Answer, page_request: PageRequest) -> Response:
         match answer:
             case Html():
-                return self._html(answer, visit)
+                return self._html(answer, page_request)
             case Redirect():
-                return self._redirect(answer, visit)
+                return self._redirect(answer, page_request)
             case Download():
                 name = quote(answer.name, safe="")
                 return StreamingResponse(
@@ -196,34 +200,34 @@ class Door:
                     msgspec.json.encode(answer.value), answer.status, HEADERS, media_type="application/json"
                 )
 
-    def _html(self, answer: Html, visit: Visit) -> Response:
-        toast = answer.toast or (_toast_in(visit.cookies) if visit.target is None else None)
-        context = self._context(answer.context, visit) | {"toast": toast}
+    def _html(self, answer: Html, page_request: PageRequest) -> Response:
+        toast = answer.toast or (_toast_in(page_request.cookies) if page_request.target is None else None)
+        context = self._context(answer.context, page_request) | {"toast": toast}
         html = self._renderer.render(answer.template, context)
-        if answer.toast is not None and visit.target is not None:
+        if answer.toast is not None and page_request.target is not None:
             html += self._renderer.render("toast_part.html", context)
         headers = HEADERS | dict(answer.headers)
-        if answer.address is not None and visit.target is not None:
+        if answer.address is not None and page_request.target is not None:
             headers["hx-push-url"] = answer.address
         response = Response(html, answer.status, headers, media_type="text/html")
-        if visit.target is None and TOAST_COOKIE in visit.cookies:
+        if page_request.target is None and TOAST_COOKIE in page_request.cookies:
             response.delete_cookie(TOAST_COOKIE, path="/")
         return response
 
-    def _context(self, context: Mapping[str, Any], visit: Visit) -> dict[str, Any]:
-        shared: dict[str, Any] = {"visit": visit, "now": visit.now(), "to": None}
-        if visit.found_place is not None:
-            shared["to"] = visit.to
-        if visit.found is not None:
-            shared["frame"] = frame_of(visit)
+    def _context(self, context: Mapping[str, Any], page_request: PageRequest) -> dict[str, Any]:
+        shared: dict[str, Any] = {"request": page_request, "now": page_request.now(), "to": None}
+        if page_request.found_place is not None:
+            shared["to"] = page_request.to
+        if page_request.found is not None:
+            shared["frame"] = frame_of(page_request)
         else:
-            shared["frame"] = {"theme": theme_of(visit)}
+            shared["frame"] = {"theme": theme_of(page_request)}
         return {**shared, **context}
 
-    def _redirect(self, answer: Redirect, visit: Visit) -> Response:
+    def _redirect(self, answer: Redirect, page_request: PageRequest) -> Response:
         # htmx follows a redirect of its own kind, so that the whole page changes and the address with it.
         response: Response
-        if visit.target is not None:
+        if page_request.target is not None:
             response = Response(status_code=204, headers=HEADERS | {"hx-redirect": answer.to})
         else:
             response = RedirectResponse(answer.to, 303, HEADERS)
@@ -243,32 +247,32 @@ class Door:
             name, value, max_age=seconds, path="/", secure=self._is_secure, httponly=True, samesite="lax"
         )
 
-    def _problem_page(self, problem: Problem, visit: Visit) -> Response:
+    def _problem_page(self, problem: Problem, page_request: PageRequest) -> Response:
         context: dict[str, Any] = {
             "title": problem.title().removesuffix("."),
             "problem": problem,
             "suggestion": problem.members.get("suggestion"),
             "breadcrumb": [("Problem", None)],
         }
-        if visit.target is not None:
+        if page_request.target is not None:
             # What was asked for could not be done; what stands on the page stays, and the reason is said beside it.
-            place, swap = PROBLEM_PLACES.get(visit.target, ("#toasts", "beforeend"))
+            place, swap = PROBLEM_PLACES.get(page_request.target, ("#toasts", "beforeend"))
             template = "problem_toast.html" if place == "#toasts" else "problem_part.html"
-            html = self._renderer.render(template, self._context(context, visit) | {"toast": None})
+            html = self._renderer.render(template, self._context(context, page_request) | {"toast": None})
             where = {"hx-reswap": swap, "hx-retarget": place}
             return Response(html, problem.status, HEADERS | where, media_type="text/html")
-        is_inside = visit.found is not None
+        is_inside = page_request.found is not None
         template = "problem.html" if is_inside else "lonely_problem.html"
-        html = self._renderer.render(template, self._context(context, visit) | {"toast": None})
+        html = self._renderer.render(template, self._context(context, page_request) | {"toast": None})
         headers = HEADERS
         if problem.status == 503:
             headers = HEADERS | {"retry-after": str(problem.members.get("retry_after", 1))}
         return Response(html, problem.status, headers, media_type="text/html")
 
 
-def _owner(visit: Visit) -> str:
+def _owner(page_request: PageRequest) -> str:
     """Whose threads a page takes: its organization's; all who are not signed in share those of nobody."""
-    return "" if visit.found is None else visit.found.organization.id
+    return "" if page_request.found is None else page_request.found.organization.id
 
 
 def _toast_in(cookies: Mapping[str, str]) -> Toast | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from tagloom.console.framework.context import Visit, place_address
+from tagloom.console.framework.context import PageRequest, place_address
 
 THEMES = ("light", "dark")
 THEME_COOKIE = "tagloom_theme"
@@ -50,32 +50,32 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     undo: str
 
 
-def theme_of(visit: Visit) -> str:
+def theme_of(request: PageRequest) -> str:
     """The theme that was chosen; empty follows the system."""
-    chosen = visit.cookies.get(THEME_COOKIE, "")
+    chosen = request.cookies.get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else ""
 
 
-def frame_of(visit: Visit) -> Frame:
+def frame_of(request: PageRequest) -> Frame:
     """The frame around this visit's page. Without a place in the address it leads to the visitor's first one."""
-    signed, place = visit.signed, visit.found_place
+    signed, place = request.signed, request.found_place
     spaces = signed.spaces
     space = place[0] if place else (spaces[0] if spaces else None)
     environment = place[1].name if place else ""
-    page = visit.page_in_place()
+    page = request.page_in_place()
 
     def to(target: str, *, in_space: str = "", in_environment: str = "") -> str:
         return place_address(
             in_space or (space.id if space else ""), in_environment or environment or "production", target
         )
 
-    places = _places(visit, space.id, page, to) if space else ()
+    places = _places(request, space.id, page, to) if space else ()
     below = tuple(each for each in places if each.is_below)
     return Frame(
-        theme=theme_of(visit),
-        address=visit.address,
+        theme=theme_of(request),
+        address=request.address,
         teammate=signed.account.name or signed.account.email,
-        role=_role(visit),
+        role=_role(request),
         is_administrator=signed.is_administrator,
         organization_name=signed.organization.name,
         space_name=space.name if space else "No space yet",
@@ -89,7 +89,7 @@ def frame_of(visit: Visit) -> Frame:
             for each in spaces
         ),
         organizations=tuple(
-            Choice(each.id, each.name, "", each.id == signed.organization.id) for each in visit.organizations()
+            Choice(each.id, each.name, "", each.id == signed.organization.id) for each in request.organizations()
         ),
         places=places,
         places_below=below if any(each.is_current for each in below) else (),
@@ -98,17 +98,17 @@ def frame_of(visit: Visit) -> Frame:
     )
 
 
-def _role(visit: Visit) -> str:
-    return "Administrator" if visit.signed.is_administrator else "Teammate"
+def _role(request: PageRequest) -> str:
+    return "Administrator" if request.signed.is_administrator else "Teammate"
 
 
-def _places(visit: Visit, space: str, page: str, to: Any) -> tuple[Place, ...]:
+def _places(request: PageRequest, space: str, page: str, to: Any) -> tuple[Place, ...]:
     first = page.split("/")[0]
     places = [
         Place("Overview", "layout-dashboard", to("overview"), first == "overview"),
         Place("Tribes", "users", to("tribes"), first in ("tribes", "tribe")),
     ]
-    if visit.signed.may(space, "developer"):
+    if request.signed.may(space, "developer"):
         places.append(Place("Developer", "code-xml", to("tags"), False))
         places += [
             Place("User tags", "", to("tags"), first in ("tags", "tag"), is_below=True),

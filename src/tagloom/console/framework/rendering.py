@@ -21,8 +21,8 @@ from tagloom.words.retention import retention_text
 from tagloom.words.rules import Rule
 from tagloom.words.syncs import sync_named
 
-HERE = Path(__file__).resolve().parent
-STATIC = HERE / "static"
+CONSOLE = Path(__file__).resolve().parents[1]
+STATIC = CONSOLE / "static"
 HUES = 24
 MINUS = "\u2212"
 
@@ -53,7 +53,7 @@ class Renderer:
                 f"The console's scripts and styles are not in '{static}'. Build them with: make setup"
             ) from error
         self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(HERE / "templates"),
+            loader=jinja2.FileSystemLoader(CONSOLE / "templates"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,

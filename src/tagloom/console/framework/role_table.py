@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from tagloom.console.framework.context import Answer, Role, Visit
+from tagloom.console.framework.context import Answer, PageRequest, Role
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,16 +13,16 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     method: Literal["GET", "POST"]
     path: str
-    view: Callable[[Visit], Answer]
+    view: Callable[[PageRequest], Answer]
     role: Role
     is_upload: bool = False
 
 
-def get(path: str, view: Callable[[Visit], Answer], role: Role) -> Page:
+def get(path: str, view: Callable[[PageRequest], Answer], role: Role) -> Page:
     """A page that only shows."""
     return Page(method="GET", path=path, view=view, role=role)
 
 
-def post(path: str, view: Callable[[Visit], Answer], role: Role, *, is_upload: bool = False) -> Page:
+def post(path: str, view: Callable[[PageRequest], Answer], role: Role, *, is_upload: bool = False) -> Page:
     """An action."""
     return Page(method="POST", path=path, view=view, role=role, is_upload=is_upload)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tagloom.base.problems import Problem
-from tagloom.console.framework.context import Answer, Html, Redirect, Visit, told
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, told
 from tagloom.console.framework.rendering import plural
 from tagloom.ports.problems import UndoConflict
 from tagloom.words.model import Change, Receipt
@@ -31,39 +31,39 @@ TAGGINGS_FORESEEN_AT_ONCE = 25_000  # What a page waits for; the effect of more 
 FINAL = frozenset({"erase"})
 
 
-def activity(visit: Visit) -> Answer:
+def activity(request: PageRequest) -> Answer:
     """What happened in this environment, the newest first, as the filters say."""
     context = {
         "title": "Activity",
-        "breadcrumb": [(visit.space.name, visit.to("overview")), ("Activity", None)],
-        "shows": "tribes" if visit.text("shows") == "tribes" else "batches",
-        **_filters(visit),
+        "breadcrumb": [(request.space.name, request.to("overview")), ("Activity", None)],
+        "shows": "tribes" if request.text("shows") == "tribes" else "batches",
+        **_filters(request),
     }
     if context["shows"] == "tribes":
-        context |= _tribe_changes(visit)
+        context |= _tribe_changes(request)
     else:
-        context |= _changes(visit)
-    template = {"activity": "activity_part.html", "activity-rows": "activity_rows.html"}.get(visit.target or "")
+        context |= _changes(request)
+    template = {"activity": "activity_part.html", "activity-rows": "activity_rows.html"}.get(request.target or "")
     return Html(template or "activity.html", context)
 
 
-def _filters(visit: Visit) -> dict[str, Any]:
-    asked = {name: visit.text(name).strip() for name in ("actor", "source", "action", "tag")}
+def _filters(request: PageRequest) -> dict[str, Any]:
+    asked = {name: request.text(name).strip() for name in ("actor", "source", "action", "tag")}
     return {"asked": asked, "actions": ACTIONS}
 
 
-def _changes(visit: Visit) -> dict[str, Any]:
-    asked = _filters(visit)["asked"]
+def _changes(request: PageRequest) -> dict[str, Any]:
+    asked = _filters(request)["asked"]
     changes: tuple[Change, ...] = ()
     problem: Problem | None = None
     try:
-        changes = visit.population.list_changes(
+        changes = request.population.list_changes(
             tag=parse_tag(asked["tag"]) if asked["tag"] else None,
             actor=asked["actor"] or None,
             source=asked["source"] or None,
             action=asked["action"] or None,
             newest_first=True,
-            before=visit.integer("before") if visit.text("before") else None,
+            before=request.integer("before") if request.text("before") else None,
             limit=CHANGES_PER_PAGE + 1,
         )
     except TagProblem as refused:
@@ -71,58 +71,58 @@ def _changes(visit: Visit) -> dict[str, Any]:
     return {"changes": changes[:CHANGES_PER_PAGE], "has_more": len(changes) > CHANGES_PER_PAGE, "problem": problem}
 
 
-def _tribe_changes(visit: Visit) -> dict[str, Any]:
-    changes = visit.loom.tribes.list_changes(
-        visit.space.id,
-        tribe=visit.text("tribe") or None,
-        before=visit.integer("before") if visit.text("before") else None,
+def _tribe_changes(request: PageRequest) -> dict[str, Any]:
+    changes = request.services.tribes.list_changes(
+        request.space.id,
+        tribe=request.text("tribe") or None,
+        before=request.integer("before") if request.text("before") else None,
         limit=CHANGES_PER_PAGE + 1,
     )
     return {
         "changes": changes[:CHANGES_PER_PAGE],
         "has_more": len(changes) > CHANGES_PER_PAGE,
         "problem": None,
-        "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
+        "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
     }
 
 
-def batch(visit: Visit) -> Answer:
+def batch(request: PageRequest) -> Answer:
     """One version: what it did, and what undoing it would do; for a large one that is asked for by the page itself."""
-    change = visit.population.get_change(visit.integer("version"))
-    foreseen, problem = None, None
+    change = request.population.get_change(request.integer("version"))
+    preview, problem = None, None
     is_open = change.undone_by is None and change.action not in FINAL and not change.is_compacted
-    can_be_undone = is_open and visit.may("developer")
-    if can_be_undone and is_foreseen(visit, change.added + change.removed):
+    can_be_undone = is_open and request.may("developer")
+    if can_be_undone and is_previewed(request, change.added + change.removed):
         try:
-            foreseen = visit.loom.foresight.undo(visit.environment, change.version)
+            preview = request.services.previews.undo(request.environment, change.version)
         except UndoConflict as refused:
             problem = refused
     return Html(
-        "batch_undo.html" if visit.target == "undo" else "batch.html",
+        "batch_undo.html" if request.target == "undo" else "batch.html",
         {
             "title": f"Version {change.version:,}",
-            "breadcrumb": [("Activity", visit.to("activity")), (f"Version {change.version:,}", None)],
+            "breadcrumb": [("Activity", request.to("activity")), (f"Version {change.version:,}", None)],
             "change": change,
             "is_final": change.action in FINAL,
             "can_be_undone": can_be_undone,
-            "foreseen": foreseen,
+            "preview": preview,
             "problem": problem,
-            "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
+            "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
         },
     )
 
 
-def is_foreseen(visit: Visit, taggings: int) -> bool:
+def is_previewed(request: PageRequest, taggings: int) -> bool:
     """Whether the effect of taking back so many is worked out at once: they are few, or the page itself asks for it."""
-    return taggings <= TAGGINGS_FORESEEN_AT_ONCE or visit.text("effect") == "shown"
+    return taggings <= TAGGINGS_FORESEEN_AT_ONCE or request.text("effect") == "shown"
 
 
-def undo(visit: Visit) -> Answer:
+def undo(request: PageRequest) -> Answer:
     """Takes a version back, as a new version."""
-    version = visit.integer("version")
-    receipt = visit.population.undo(version, visit.origin)
+    version = request.integer("version")
+    receipt = request.population.undo(version, request.origin)
     text = f"Version {version:,} was undone{effect_said(receipt)}"
-    return Redirect(_back(visit), told(receipt, text))
+    return Redirect(_back(request), told(receipt, text))
 
 
 def effect_said(receipt: Receipt) -> str:
@@ -133,12 +133,12 @@ def effect_said(receipt: Receipt) -> str:
     if receipt.removed:
         done.append(f"{receipt.removed:,} removed" if done else f"{plural(receipt.removed, 'tagging')} removed")
     said = f": {', '.join(done)}." if done else "."
-    if receipt.left_alone:
-        said += f" {plural(receipt.left_alone, 'tagging')} that others touched since stayed."
+    if receipt.skipped:
+        said += f" {plural(receipt.skipped, 'tagging')} that others touched since stayed."
     return said
 
 
-def _back(visit: Visit) -> str:
+def _back(request: PageRequest) -> str:
     """Where the undo was asked for, when that is a page of this place."""
-    back = visit.text("back")
-    return back if back.startswith(visit.to("")) else visit.to("activity")
+    back = request.text("back")
+    return back if back.startswith(request.to("")) else request.to("activity")

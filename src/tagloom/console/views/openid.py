@@ -6,7 +6,7 @@ import msgspec
 
 from tagloom.accounts.openid import OpenId, Ticket
 from tagloom.accounts.problems import NoOrganization
-from tagloom.console.framework.context import Answer, Html, Redirect, Visit
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect
 from tagloom.console.views.sign_in import come_in, start_of, visitor_of, wanted_next
 from tagloom.ports.problems import IdentityRefused
 from tagloom.server.problems import RouteNotFound
@@ -15,28 +15,28 @@ from tagloom.words.problems import EmailInvalid
 CALLBACK = "/sign-in/identity/callback"
 
 
-def begin(visit: Visit) -> Answer:
+def begin(request: PageRequest) -> Answer:
     """Sends the browser to the provider. Raises: RouteNotFound: none is set up; ProviderUnavailable."""
-    address, ticket = _openid(visit).begin(visit.public_url + CALLBACK, wanted_next(visit))
+    address, ticket = _openid(request).begin(request.public_url + CALLBACK, wanted_next(request))
     return Redirect(address, ticket=base64.urlsafe_b64encode(msgspec.json.encode(ticket)).decode("ascii"))
 
 
-def finish(visit: Visit) -> Answer:
+def finish(request: PageRequest) -> Answer:
     """Opens the session of whom the provider vouches for, or says why not; the ticket is used up either way."""
-    openid, ticket = _openid(visit), _ticket(visit.ticket)
+    openid, ticket = _openid(request), _ticket(request.ticket)
     try:
-        if visit.text("error"):
+        if request.text("error"):
             raise IdentityRefused("The provider did not sign you in.")
         identity = openid.finish(
-            ticket, state=visit.text("state"), code=visit.text("code"), redirect_uri=visit.public_url + CALLBACK
+            ticket, state=request.text("state"), code=request.text("code"), redirect_uri=request.public_url + CALLBACK
         )
-        opened = visit.loom.accounts.sign_in_by_identity(
+        opened = request.services.accounts.sign_in_by_identity(
             identity.issuer,
             identity.subject,
             email=identity.email,
             email_verified=identity.email_verified,
             name=identity.name,
-            visitor=visitor_of(visit),
+            visitor=visitor_of(request),
         )
     except (IdentityRefused, NoOrganization, EmailInvalid) as problem:
         context = {
@@ -51,10 +51,10 @@ def finish(visit: Visit) -> Answer:
     return msgspec.structs.replace(there, ticket="")
 
 
-def _openid(visit: Visit) -> OpenId:
-    if visit.loom.openid is None:
+def _openid(request: PageRequest) -> OpenId:
+    if request.services.openid is None:
         raise RouteNotFound("No identity provider is set up here.")
-    return visit.loom.openid
+    return request.services.openid
 
 
 def _ticket(text: str) -> Ticket | None:

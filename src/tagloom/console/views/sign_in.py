@@ -6,17 +6,17 @@ from urllib.parse import urlsplit
 from tagloom.accounts.accounts import Visitor
 from tagloom.accounts.sessions import Opened, SignedIn
 from tagloom.base.problems import Problem
-from tagloom.console.framework.context import Answer, Html, Redirect, Toast, Visit, place_address
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast, place_address
 from tagloom.ports.problems import InvitationNotFound, ResetNotFound, SetUpDone
 
 FIRST_ENVIRONMENT = "production"
 
 
-def home(visit: Visit) -> Answer:
+def home(request: PageRequest) -> Answer:
     """The overview of the visitor's first space; set-up or sign-in for whoever has none."""
-    if visit.found is None:
-        return Redirect("/setup" if visit.loom.accounts.needs_set_up() else "/sign-in")
-    return Redirect(start_of(visit.found))
+    if request.found is None:
+        return Redirect("/setup" if request.services.accounts.needs_set_up() else "/sign-in")
+    return Redirect(start_of(request.found))
 
 
 def start_of(signed: SignedIn) -> str:
@@ -26,130 +26,132 @@ def start_of(signed: SignedIn) -> str:
     return place_address(signed.spaces[0].id, FIRST_ENVIRONMENT, "overview")
 
 
-def show_set_up(visit: Visit) -> Answer:
+def show_set_up(request: PageRequest) -> Answer:
     """The form of the first run; it needs the code that the server printed."""
-    if not visit.loom.accounts.needs_set_up():
+    if not request.services.accounts.needs_set_up():
         return Redirect("/sign-in")
-    return _set_up_form(visit, {})
+    return _set_up_form(request, {})
 
 
-def _set_up_form(visit: Visit, fields: dict[str, str], problem: Problem | None = None) -> Html:
+def _set_up_form(request: PageRequest, fields: dict[str, str], problem: Problem | None = None) -> Html:
     context = {
         "title": "Set up Tagloom",
-        "code": visit.text("code"),
+        "code": request.text("code"),
         "fields": {"organization": "", "space": "", "name": "", "email": ""} | fields,
         "problem": problem,
     }
     return Html("setup.html", context, status=200 if problem is None else problem.status)
 
 
-def set_up(visit: Visit) -> Answer:
+def set_up(request: PageRequest) -> Answer:
     """Creates the administrator, the organization and the space."""
-    fields = {name: visit.text(name).strip() for name in ("organization", "space", "name", "email")}
+    fields = {name: request.text(name).strip() for name in ("organization", "space", "name", "email")}
     try:
-        opened = visit.loom.accounts.set_up(
-            visit.text("code").strip(), **fields, password=visit.text("password"), visitor=visitor_of(visit)
+        opened = request.services.accounts.set_up(
+            request.text("code").strip(), **fields, password=request.text("password"), visitor=visitor_of(request)
         )
     except SetUpDone:
         return Redirect("/sign-in")
     except Problem as problem:
-        return _set_up_form(visit, fields, problem)
+        return _set_up_form(request, fields, problem)
     return come_in(opened, start_of(opened.signed_in))
 
 
-def show_sign_in(visit: Visit) -> Answer:
+def show_sign_in(request: PageRequest) -> Answer:
     """The form to sign in."""
-    if visit.found is not None:
-        return Redirect(wanted_next(visit) or start_of(visit.found))
-    if visit.loom.accounts.needs_set_up():
+    if request.found is not None:
+        return Redirect(wanted_next(request) or start_of(request.found))
+    if request.services.accounts.needs_set_up():
         return Redirect("/setup")
-    return _sign_in_form(visit)
+    return _sign_in_form(request)
 
 
-def _sign_in_form(visit: Visit, problem: Problem | None = None) -> Html:
+def _sign_in_form(request: PageRequest, problem: Problem | None = None) -> Html:
     context = {
         "title": "Sign in",
-        "email": visit.text("email"),
-        "next": wanted_next(visit),
+        "email": request.text("email"),
+        "next": wanted_next(request),
         "problem": problem,
-        "has_identity_provider": visit.loom.openid is not None,
+        "has_identity_provider": request.services.openid is not None,
     }
     return Html("sign_in.html", context, status=200 if problem is None else problem.status)
 
 
-def sign_in(visit: Visit) -> Answer:
+def sign_in(request: PageRequest) -> Answer:
     """Opens a session, or says that the e-mail or the password is wrong, never which."""
     try:
-        opened = visit.loom.accounts.sign_in(visit.text("email").strip(), visit.text("password"), visitor_of(visit))
+        opened = request.services.accounts.sign_in(
+            request.text("email").strip(), request.text("password"), visitor_of(request)
+        )
     except Problem as problem:
-        return _sign_in_form(visit, problem)
-    return come_in(opened, wanted_next(visit) or start_of(opened.signed_in))
+        return _sign_in_form(request, problem)
+    return come_in(opened, wanted_next(request) or start_of(opened.signed_in))
 
 
-def sign_out(visit: Visit) -> Answer:
+def sign_out(request: PageRequest) -> Answer:
     """Ends the session."""
-    visit.loom.sessions.end(visit.secret)
+    request.services.sessions.end(request.secret)
     return Redirect("/sign-in", session="")
 
 
-def switch_organization(visit: Visit) -> Answer:
+def switch_organization(request: PageRequest) -> Answer:
     """Goes over to another organization of the visitor's."""
-    signed = visit.loom.sessions.switch(visit.signed, visit.text("organization"))
+    signed = request.services.sessions.switch(request.signed, request.text("organization"))
     return Redirect(start_of(signed))
 
 
-def show_invitation(visit: Visit) -> Answer:
+def show_invitation(request: PageRequest) -> Answer:
     """What an invitation is to, and the form to accept it."""
-    return _invitation_form(visit)
+    return _invitation_form(request)
 
 
-def _invitation_form(visit: Visit, problem: Problem | None = None) -> Html:
-    invited = visit.loom.accounts.get_invitation(visit.text("invitation"))
+def _invitation_form(request: PageRequest, problem: Problem | None = None) -> Html:
+    invited = request.services.accounts.get_invitation(request.text("invitation"))
     context: dict[str, Any] = {
         "title": f"Join {invited.organization.name}",
         "invited": invited,
-        "name": visit.text("name"),
+        "name": request.text("name"),
         "problem": problem,
-        "signed_in": visit.found,
+        "signed_in": request.found,
     }
     return Html("invitation.html", context, status=200 if problem is None else problem.status)
 
 
-def join(visit: Visit) -> Answer:
+def join(request: PageRequest) -> Answer:
     """Accepts an invitation: as who is signed in, or with a password."""
-    secret = visit.text("invitation")
-    if visit.found is not None and visit.text("as") == "me":
-        return Redirect(start_of(visit.loom.accounts.join_as(visit.found, secret)))
+    secret = request.text("invitation")
+    if request.found is not None and request.text("as") == "me":
+        return Redirect(start_of(request.services.accounts.join_as(request.found, secret)))
     try:
-        opened = visit.loom.accounts.join(
-            secret, name=visit.text("name").strip(), password=visit.text("password"), visitor=visitor_of(visit)
+        opened = request.services.accounts.join(
+            secret, name=request.text("name").strip(), password=request.text("password"), visitor=visitor_of(request)
         )
     except InvitationNotFound:
         raise
     except Problem as problem:
-        return _invitation_form(visit, problem)
+        return _invitation_form(request, problem)
     return come_in(opened, start_of(opened.signed_in))
 
 
-def show_reset(visit: Visit) -> Answer:
+def show_reset(request: PageRequest) -> Answer:
     """The form for a new password, behind a link that an administrator made."""
-    return _reset_form(visit)
+    return _reset_form(request)
 
 
-def _reset_form(visit: Visit, problem: Problem | None = None) -> Html:
-    account = visit.loom.accounts.check_reset(visit.text("link"))
+def _reset_form(request: PageRequest, problem: Problem | None = None) -> Html:
+    account = request.services.accounts.check_reset(request.text("link"))
     context = {"title": "Set a new password", "account": account, "problem": problem}
     return Html("reset.html", context, status=200 if problem is None else problem.status)
 
 
-def reset(visit: Visit) -> Answer:
+def reset(request: PageRequest) -> Answer:
     """Sets the password; every session of the account ends."""
     try:
-        visit.loom.accounts.reset_password(visit.text("link"), visit.text("password"))
+        request.services.accounts.reset_password(request.text("link"), request.text("password"))
     except ResetNotFound:
         raise
     except Problem as problem:
-        return _reset_form(visit, problem)
+        return _reset_form(request, problem)
     return Redirect("/sign-in", Toast("The password was changed. Sign in with it."))
 
 
@@ -158,14 +160,14 @@ def come_in(opened: Opened, to: str) -> Redirect:
     return Redirect(to, session=opened.secret)
 
 
-def visitor_of(visit: Visit) -> Visitor:
+def visitor_of(request: PageRequest) -> Visitor:
     """Where the request comes from."""
-    return Visitor(visit.client, visit.agent, visit.secret or None)
+    return Visitor(request.client, request.agent, request.secret or None)
 
 
-def wanted_next(visit: Visit) -> str:
+def wanted_next(request: PageRequest) -> str:
     """Where the visitor wanted to go, when that is a page of this console."""
-    wanted = visit.text("next")
+    wanted = request.text("next")
     parts = urlsplit(wanted)
     is_ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
     return wanted if is_ours and not any(ord(character) < 32 for character in wanted) else ""

@@ -15,10 +15,10 @@ from tagloom.engine.storage import (
     BatchRecord,
     ChunkChange,
     Compacted,
+    Footprint,
     RowTotal,
     Snapshot,
     Span,
-    Touched,
     Transaction,
     place_numbers,
 )
@@ -118,7 +118,7 @@ def step(tx: Transaction) -> Freed:
     while at.version < state.horizon and read < limits.COMPACTION_CHANGES_MAX:
         since = Span(0, after=at.version, before=state.horizon + 1)
         if at.bucket >= state.buckets:
-            tx.drop_ends()
+            tx.delete_expiries()
             at = Compacted(state.horizon)
         elif at.row == AFTER_ROWS:
             looked, at = _rewrite_touched(tx, at, state.horizon)
@@ -159,7 +159,7 @@ def _lost(kept: _Kept) -> RowTotal:
 
 def _rewrite_touched(tx: Transaction, at: Compacted, horizon: int) -> tuple[int, Compacted]:
     """Has some versions of a bucket say whom their changes touch that are left: places read, and how far that is."""
-    some, places = list[Touched](), 0
+    some, places = list[Footprint](), 0
     for each in tx.touched(at.bucket, Span(0, after=at.touched, before=horizon + 1)):
         is_much = len(some) >= _VERSIONS_AT_ONCE or places >= limits.COMPACTION_CHANGES_MAX
         # All parts of a version are rewritten together.
@@ -173,7 +173,7 @@ def _rewrite_touched(tx: Transaction, at: Compacted, horizon: int) -> tuple[int,
         (version, place): from_bytes(added) | from_bytes(removed)
         for version, place, added, removed in tx.changes_placed(at.bucket, some)
     }
-    changed = list[Touched]()
+    changed = list[Footprint]()
     for each in some:
         staying = [place for place in place_numbers(each.places) if (each.version, place) in left]
         touched = BitMap.union(BitMap(), *(left[each.version, place] for place in staying))
@@ -181,11 +181,11 @@ def _rewrite_touched(tx: Transaction, at: Compacted, horizon: int) -> tuple[int,
             continue
         changed.append(each.placed(to_bytes(touched), staying))
     if changed:
-        tx.rewrite_touched(at.bucket, changed)
+        tx.rewrite_footprints(at.bucket, changed)
     return places, at._replace(touched=some[-1].version)
 
 
-def foresee(version: Version, snapshot: Snapshot) -> Freed:
+def preview(version: Version, snapshot: Snapshot) -> Freed:
     """What raising the horizon to a version would come to take from the log. Reads COMPACTION_FORESEEN_MAX changes at
     most; there is more when it is not all. Raises: ChangeNotFound."""
     state, done = snapshot.state(), snapshot.compacted().version

@@ -106,7 +106,7 @@ class Directory:
         newest = growth.runs[-1]
         with self._lock:
             self.runs, self.segments, self.generation = growth.runs, growth.segments, generation
-            gone = {run.id for run in growth.dropped}
+            gone = {run.id for run in growth.deleted}
             for run in gone:
                 self._young.pop(run, None)
             for place in [place for place in self._pages if place[0] in gone]:
@@ -331,7 +331,7 @@ class Growth(NamedTuple):
 
     runs: tuple[Run, ...]
     segments: tuple[Segment, ...]
-    dropped: tuple[Run, ...]
+    deleted: tuple[Run, ...]
     entries: Sequence[Page]
 
 
@@ -344,7 +344,7 @@ def add_keys(directory: Directory, tx: Transaction, first: int, new: Sequence[Ke
         entries.append(Page(block.hashes.high, block.hashes.low, ordinals))
         count += len(block.keys)
     keys = pa.chunked_array([block.keys for block in new], pa.binary())
-    runs, dropped = list(directory.runs), []
+    runs, deleted = list(directory.runs), []
     while True:
         same = [run for run in runs if _tier(run.keys) <= _tier(count)]
         if len(same) < _MERGED_AT_ONCE - 1:
@@ -353,12 +353,12 @@ def add_keys(directory: Directory, tx: Transaction, first: int, new: Sequence[Ke
             pages = [unpack_page(tx.page(run.id, number)) for number in range(run.pages)]
             count += sum(len(page.high) for page in pages)
             entries.extend(pages)
-            tx.drop_run(run.id)
-            dropped.append(run)
+            tx.delete_run(run.id)
+            deleted.append(run)
             runs.remove(run)
     runs.append(tx.add_run(count, _pages_for(count), cut_pages(entries)))
     segments = _add_segments(directory, tx, first, keys)
-    return Growth(tuple(runs), segments, tuple(dropped), entries)
+    return Growth(tuple(runs), segments, tuple(deleted), entries)
 
 
 def _add_segments(directory: Directory, tx: Transaction, first: int, keys: pa.ChunkedArray) -> tuple[Segment, ...]:

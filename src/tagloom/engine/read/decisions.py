@@ -16,7 +16,7 @@ from tagloom.engine.history import log
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.read.queries import find_ordinal
-from tagloom.engine.state.environment import Standing
+from tagloom.engine.state.environment import EnvironmentState
 from tagloom.words.model import Because, Decision, Match, Person
 from tagloom.words.rules import Definition, Facts, HasTag, is_member, reasons, resolved, walk
 from tagloom.words.tags import TagPath, is_at_or_below
@@ -33,11 +33,11 @@ _ANSWERS_MAX = 65_536  # Different combinations of tribes that are kept as tuple
 class Decider:
     """Decides for one person at a time; keeps the tribes compiled while neither they nor the index's rows change.
 
-    Call it inside `Standing.read`; `Standing` tells it of every commit.
+    Call it inside `Standing.read`; `EnvironmentState` tells it of every commit.
     """
 
-    def __init__(self, standing: Standing) -> None:
-        self._standing = standing
+    def __init__(self, environment: EnvironmentState) -> None:
+        self._environment = environment
         self._tribes: Mapping[str, Definition] | None = None
         self._epoch = self._beginnings = -1
         self._names: list[str] = []
@@ -49,25 +49,25 @@ class Decider:
         self._slabs: OrderedDict[int, Slab] = OrderedDict()
         self._answers: dict[bytes, tuple[str, ...]] = {}
         self._unmended = BitMap()
-        standing.watch(self.mend)
+        environment.watch(self.mend)
 
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
         """The tribes of a person. Costs some 2 us, or a third of a microsecond a tribe; with `because` some
         0.1 us more a tag that the rules name, and a look at the log for each reason."""
-        standing = self._standing
-        ordinal = find_ordinal(standing, person)
+        environment = self._environment
+        ordinal = find_ordinal(environment, person)
         if ordinal is None:
             return self._decide_unknown(person, tribes, because=because)
         names = self._tribes_of(ordinal, tribes)
         if not because:
-            return Decision(tribes=names, version=standing.stamp.version)
+            return Decision(tribes=names, version=environment.stamp.version)
         # Only tags that a rule names, or that lie below one, decide anything.
-        tags = frozenset(TagPath(self._paths[row]) for row in standing.borne_by(ordinal, self._paths))
+        tags = frozenset(TagPath(self._paths[row]) for row in environment.rows_of_person(ordinal, self._paths))
         found = self._because(names, Facts(person.kind, tags), tribes, ordinal)
-        return Decision(tribes=names, version=standing.stamp.version, because=found)
+        return Decision(tribes=names, version=environment.stamp.version, because=found)
 
     def _tribes_of(self, ordinal: int, tribes: Mapping[str, Definition]) -> tuple[str, ...]:
-        if self._tribes is not tribes or self._epoch != self._standing.epoch:
+        if self._tribes is not tribes or self._epoch != self._environment.epoch:
             self._prepare(tribes)
         bucket = ordinal // ORDINALS_PER_CHUNK
         slab = self._slabs.get(bucket)
@@ -89,21 +89,21 @@ class Decider:
 
     def _prepare(self, tribes: Mapping[str, Definition]) -> None:
         """Compiles the tribes. What is laid out stays when they mean what they meant, of the same tags."""
-        self._standing.check_may_wait()
-        dictionary = self._standing.dictionary
-        tests = rule_bitmaps.compiled(tribes, self._standing)
+        self._environment.check_may_wait()
+        dictionary = self._environment.dictionary
+        tests = rule_bitmaps.compiled(tribes, self._environment)
         today = {
             name: Definition(each.audience, resolved(each.rule, dictionary.resolve)) for name, each in tribes.items()
         }
         named = {node.tag for each in today.values() for node, _, _ in walk(each.rule) if isinstance(node, HasTag)}
         paths = {row.id: row.path for tag in named for row in dictionary.subtree(tag)}
-        beginnings = self._standing.beginnings
+        beginnings = self._environment.beginnings
         is_same = today == self._today and paths == self._paths and beginnings == self._beginnings
         self._names = sorted(tests)
         self._tests = [tests[name] for name in self._names]
         self._today, self._paths = today, paths
         self._rows = frozenset({*paths, *dictionary.facts.values()})
-        self._tribes, self._epoch, self._beginnings = tribes, self._standing.epoch, beginnings
+        self._tribes, self._epoch, self._beginnings = tribes, self._environment.epoch, beginnings
         unmended, self._unmended = self._unmended, BitMap()
         if is_same:
             self._mend(unmended)
@@ -114,10 +114,10 @@ class Decider:
 
     def _lay_out(self, bucket: int) -> Slab:
         """A bucket's slab. Costs some 50 us a tribe."""
-        self._standing.check_may_wait()
+        self._environment.check_may_wait()
         width = (len(self._names) + 7) // 8
         slab = np.zeros((ORDINALS_PER_CHUNK, max(1, width)), np.uint8)
-        source = _OneBucket(self._standing, bucket)
+        source = _OneBucket(self._environment, bucket)
         for number, name in enumerate(self._names):
             inside = ordinals_of(rule_bitmaps.members(self._today[name], self._today, source)) % ORDINALS_PER_CHUNK
             slab[inside, number >> 3] |= np.uint8(1 << (number & 7))
@@ -132,7 +132,7 @@ class Decider:
         if not self._slabs:
             return
         people = BitMap.union(BitMap(), *(people for row, people in touched.items() if row in self._rows))
-        if self._epoch == self._standing.epoch:
+        if self._epoch == self._environment.epoch:
             self._mend(people)
         else:
             # The tests are of bitmaps that are followed no more; whoever is decided about next compiles them anew.
@@ -157,12 +157,12 @@ class Decider:
         facts = Facts(person.kind, frozenset())
         names = tuple(sorted(name for name, tribe in tribes.items() if is_member(tribe, facts, tribes)))
         reasons_found = self._because(names, facts, tribes, -1) if because else {}
-        return Decision(tribes=names, version=self._standing.stamp.version, because=reasons_found)
+        return Decision(tribes=names, version=self._environment.stamp.version, because=reasons_found)
 
     def _because(
         self, names: tuple[str, ...], facts: Facts, tribes: Mapping[str, Definition], ordinal: int
     ) -> dict[str, tuple[Because, ...]]:
-        if self._tribes is not tribes or self._epoch != self._standing.epoch:
+        if self._tribes is not tribes or self._epoch != self._environment.epoch:
             self._prepare(tribes)
         today = self._today
         found: dict[str, tuple[Because, ...]] = {}
@@ -174,7 +174,7 @@ class Decider:
                     match=reason.asks.match,
                     holds=reason.holds,
                     by=tuple(
-                        log.given(self._standing, tag, ordinal)
+                        log.provenance(self._environment, tag, ordinal)
                         for tag in sorted(facts.tags)
                         if reason.holds and _answers(tag, reason.asks.tag, reason.asks.match)
                     ),
@@ -191,8 +191,8 @@ def _answers(tag: TagPath, asked: str, match: Match) -> bool:
 class _OneBucket:
     """A source of bitmaps that ends at the edges of one bucket."""
 
-    def __init__(self, standing: Standing, bucket: int) -> None:
-        self._standing = standing
+    def __init__(self, environment: EnvironmentState, bucket: int) -> None:
+        self._environment = environment
         self._bucket = bucket
         self._tags: dict[tuple[str, str], BitMap] = {}
         self._facts: dict[str, BitMap] = {}
@@ -201,12 +201,12 @@ class _OneBucket:
         """The bearers in the bucket."""
         found = self._tags.get((path, match))
         if found is None:
-            found = self._tags[path, match] = chunk_of(self._standing.tag(path, match), self._bucket)
+            found = self._tags[path, match] = chunk_of(self._environment.tag(path, match), self._bucket)
         return found
 
     def fact(self, name: str) -> BitMap:
         """Those of the bucket of whom it is so."""
         found = self._facts.get(name)
         if found is None:
-            found = self._facts[name] = chunk_of(self._standing.fact(name), self._bucket)
+            found = self._facts[name] = chunk_of(self._environment.fact(name), self._bucket)
         return found

@@ -12,7 +12,7 @@ from tagloom.engine.bitmaps import BitMap, bitmap_of, buckets_of, chunk_of, ordi
 from tagloom.engine.keys.hashing import key_of, person_of
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read import rule_bitmaps
-from tagloom.engine.state.environment import Standing
+from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Segment
 from tagloom.engine.write.catalogue import not_found
 from tagloom.ports.population import Page
@@ -37,58 +37,58 @@ from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath, is_at_or_below
 
 
-def find_ordinal(standing: Standing, person: Person) -> int | None:
+def find_ordinal(environment: EnvironmentState, person: Person) -> int | None:
     """The ordinal of a person who is known."""
-    ordinal = standing.directory.find(key_of(person), standing.snapshot)
-    return ordinal if ordinal is not None and ordinal in standing.fact("everyone") else None
+    ordinal = environment.directory.find(key_of(person), environment.snapshot)
+    return ordinal if ordinal is not None and ordinal in environment.fact("everyone") else None
 
 
-def tags_of(standing: Standing, people: BitMap) -> dict[int, list[TagPath]]:
+def tags_of(environment: EnvironmentState, people: BitMap) -> dict[int, list[TagPath]]:
     """The tags of each of these ordinals, in alphabetical order. Costs half a microsecond a tag of the catalogue, and
     of one ordinal a tenth of it."""
     tags: dict[int, list[TagPath]] = {ordinal: [] for ordinal in people}
-    rows = standing.dictionary.rows
+    rows = environment.dictionary.rows
     if len(people) == 1:
-        borne = standing.borne_by(people.min(), standing.dictionary.live_rows())
+        borne = environment.rows_of_person(people.min(), environment.dictionary.live_rows())
         return {people.min(): sorted(TagPath(rows[row].path) for row in borne)}
-    paths = {row.id: TagPath(row.path) for row in standing.dictionary.subtree("")}
-    for row, bearers in standing.near([*paths], people):
-        for ordinal in bearers & people:
+    paths = {row.id: TagPath(row.path) for row in environment.dictionary.subtree("")}
+    for row, people_with in environment.near([*paths], people):
+        for ordinal in people_with & people:
             tags[ordinal].append(paths[row])
     return tags
 
 
-def ends_among(standing: Standing, people: BitMap) -> dict[int, dict[TagPath, str]]:
+def ends_among(environment: EnvironmentState, people: BitMap) -> dict[int, dict[TagPath, str]]:
     """When the taggings of each of these ordinals end that do. Costs one look an end."""
     ends: dict[int, dict[TagPath, str]] = {ordinal: {} for ordinal in people}
-    known = standing.dictionary.ends
-    for tag, bearers in standing.near([*known], people):
-        if bearing := bearers & people:
-            path = TagPath(standing.dictionary.rows[tag].path)
+    known = environment.dictionary.ends
+    for tag, people_with in environment.near([*known], people):
+        if bearing := people_with & people:
+            path = TagPath(environment.dictionary.rows[tag].path)
             moments = {row: moment for moment, row in known[tag].items()}
-            for row, ending in standing.near([*moments], bearing):
+            for row, ending in environment.near([*moments], bearing):
                 for ordinal in ending & bearing:
                     ends[ordinal][path] = moment_text(moments[row])
     return ends
 
 
-def find_person(standing: Standing, person: Person) -> PersonRecord | None:
+def find_person(environment: EnvironmentState, person: Person) -> PersonRecord | None:
     """One person."""
-    ordinal = find_ordinal(standing, person)
+    ordinal = find_ordinal(environment, person)
     if ordinal is None:
         return None
     alone = BitMap([ordinal])
     return PersonRecord(
         kind=person.kind,
         id=person.id,
-        tags=tuple(tags_of(standing, alone)[ordinal]),
-        version=standing.stamp.version,
-        expires_at=ends_among(standing, alone)[ordinal],
+        tags=tuple(tags_of(environment, alone)[ordinal]),
+        version=environment.stamp.version,
+        expires_at=ends_among(environment, alone)[ordinal],
     )
 
 
 def list_people(
-    standing: Standing,
+    environment: EnvironmentState,
     *,
     kind: Kind | None,
     search: str,
@@ -101,36 +101,36 @@ def list_people(
     cursor: str | None,
 ) -> Page[PersonRecord]:
     """A page of people in the order they came. A search scans the keys, about 10 ns each, until the page is full."""
-    people = standing.fact("everyone" if kind is None else f"{kind}s")
+    people = environment.fact("everyone" if kind is None else f"{kind}s")
     if tribe is not None:
-        people = people & rule_bitmaps.members(tribe, tribes, standing)
+        people = people & rule_bitmaps.members(tribe, tribes, environment)
     if tag is not None:
-        people = people & standing.tag(standing.dictionary.resolve(tag), match)
+        people = people & environment.tag(environment.dictionary.resolve(tag), match)
     if search_match == "exact":
-        named = (find_ordinal(standing, Person(each, search)) for each in KINDS if kind in (None, each))
+        named = (find_ordinal(environment, Person(each, search)) for each in KINDS if kind in (None, each))
         people = people & BitMap([ordinal for ordinal in named if ordinal is not None])
     start = _cursor(cursor)
     found: list[tuple[int, bytes]] = []
-    for segment in standing.directory.segments:
+    for segment in environment.directory.segments:
         if segment.first + segment.size <= start or len(found) > limit:
             continue
         inside = people & BitMap(range(max(start, segment.first), segment.first + segment.size))
         if not inside:
             continue
-        column = standing.directory.column(segment, standing.snapshot)
+        column = environment.directory.column(segment, environment.snapshot)
         if search and search_match != "exact":
             inside &= _matching(segment, column, search, search_match)
         ordinals = itertools.islice(inside, limit + 1 - len(found))
         found.extend((ordinal, column[ordinal - segment.first].as_py()) for ordinal in ordinals)
     shown = found[:limit]
     people_shown = BitMap([ordinal for ordinal, _ in shown])
-    tags, ends = tags_of(standing, people_shown), ends_among(standing, people_shown)
+    tags, ends = tags_of(environment, people_shown), ends_among(environment, people_shown)
     items = tuple(
         PersonRecord(
             kind=person_of(key).kind,
             id=person_of(key).id,
             tags=tuple(tags[ordinal]),
-            version=standing.stamp.version,
+            version=environment.stamp.version,
             expires_at=ends[ordinal],
         )
         for ordinal, key in shown
@@ -160,52 +160,54 @@ def _matching(segment: Segment, column: pa.BinaryArray, search: str, search_matc
     return bitmap_of((hits + segment.first).astype(np.uint32))
 
 
-def list_tags(standing: Standing, *, search: str, under: TagPath | None, limit: int, cursor: str | None) -> Page[Tag]:
+def list_tags(
+    environment: EnvironmentState, *, search: str, prefix: TagPath | None, limit: int, cursor: str | None
+) -> Page[Tag]:
     """A page of the catalogue in code point order. Tags have no capitals, so those of a search do not count."""
     search = search.lower()
     nodes: Iterable[TagPath]
     if cursor is None:
-        nodes = standing.dictionary.nodes(under or "")
+        nodes = environment.dictionary.nodes(prefix or "")
     else:
-        nodes = standing.dictionary.nodes_after(cursor)
-        if under:
-            # Everything below `under` stands in one range, but the branch itself may stand before others.
-            last = under + "0"
+        nodes = environment.dictionary.nodes_after(cursor)
+        if prefix:
+            # Everything below `prefix` stands in one range, but the branch itself may stand before others.
+            last = prefix + "0"
             nodes = (
-                node for node in itertools.takewhile(lambda node: node < last, nodes) if is_at_or_below(node, under)
+                node for node in itertools.takewhile(lambda node: node < last, nodes) if is_at_or_below(node, prefix)
             )
     found = list(itertools.islice((node for node in nodes if search in node), limit + 1))
-    items = tuple(_tag(standing, node) for node in found[:limit])
+    items = tuple(_tag(environment, node) for node in found[:limit])
     if search:
-        total = sum(1 for node in standing.dictionary.nodes(under or "") if search in node)
+        total = sum(1 for node in environment.dictionary.nodes(prefix or "") if search in node)
     else:
-        total = standing.dictionary.nodes_count(under or "")
+        total = environment.dictionary.nodes_count(prefix or "")
     return Page(items, found[limit - 1] if len(found) > limit else None, total)
 
 
-def children(standing: Standing, under: TagPath | None, limit: int, cursor: str | None) -> Page[Branch]:
+def children(environment: EnvironmentState, prefix: TagPath | None, limit: int, cursor: str | None) -> Page[Branch]:
     """A page of what lies one level below a branch."""
-    below = standing.dictionary.children(under or "", cursor or "")
+    below = environment.dictionary.children(prefix or "", cursor or "")
     found = list(itertools.islice(below, limit + 1))
-    items = tuple(Branch(_tag(standing, node), has_children) for node, has_children in found[:limit])
-    total = sum(1 for _ in standing.dictionary.children(under or ""))
+    items = tuple(Branch(_tag(environment, node), has_children) for node, has_children in found[:limit])
+    total = sum(1 for _ in environment.dictionary.children(prefix or ""))
     return Page(items, found[limit - 1][0] if len(found) > limit else None, total)
 
 
-def get_tag(standing: Standing, tag: TagPath) -> Tag:
+def get_tag(environment: EnvironmentState, tag: TagPath) -> Tag:
     """One entry of the catalogue."""
-    if not standing.dictionary.is_known(tag):
-        raise not_found(tag, standing.dictionary.resolve(tag), standing.dictionary.nearest(tag))
-    return _tag(standing, tag)
+    if not environment.dictionary.is_known(tag):
+        raise not_found(tag, environment.dictionary.resolve(tag), environment.dictionary.nearest(tag))
+    return _tag(environment, tag)
 
 
-def _tag(standing: Standing, path: TagPath) -> Tag:
-    row = standing.dictionary.live(path)
-    rows = standing.dictionary.subtree(path)
-    below = [standing.row(each.id) for each in rows]
+def _tag(environment: EnvironmentState, path: TagPath) -> Tag:
+    row = environment.dictionary.live(path)
+    rows = environment.dictionary.subtree(path)
+    below = [environment.row(each.id) for each in rows]
     return Tag(
         tag=path,
-        users=0 if row is None else len(standing.row(row.id)),
+        users=0 if row is None else len(environment.row(row.id)),
         subtree_users=len(below[0]) if len(below) == 1 else len(BitMap.union(BitMap(), *below)),
         description="" if row is None else row.description,
         exclusive=row is not None and row.exclusive,
@@ -216,51 +218,57 @@ def _tag(standing: Standing, path: TagPath) -> Tag:
     )
 
 
-def count(standing: Standing, tribe: Definition, tribes: Mapping[str, Definition]) -> Count:
+def count(environment: EnvironmentState, tribe: Definition, tribes: Mapping[str, Definition]) -> Count:
     """How many are in a tribe, of how many."""
     return Count(
-        count=rule_bitmaps.count(tribe, tribes, standing),
-        of=len(standing.fact(tribe.audience)),
-        version=standing.stamp.version,
+        count=rule_bitmaps.count(tribe, tribes, environment),
+        of=len(environment.fact(tribe.audience)),
+        version=environment.stamp.version,
     )
 
 
-def sample(standing: Standing, tribe: Definition, tribes: Mapping[str, Definition], limit: int) -> tuple[Person, ...]:
+def sample(
+    environment: EnvironmentState, tribe: Definition, tribes: Mapping[str, Definition], limit: int
+) -> tuple[Person, ...]:
     """Members at even distances."""
-    return some_of(standing, rule_bitmaps.members(tribe, tribes, standing), limit)
+    return some_of(environment, rule_bitmaps.members(tribe, tribes, environment), limit)
 
 
-def some_of(standing: Standing, people: BitMap, limit: int) -> tuple[Person, ...]:
+def some_of(environment: EnvironmentState, people: BitMap, limit: int) -> tuple[Person, ...]:
     """Some of these people, at even distances."""
     if len(people) > limit:
         people = BitMap(people[rank * len(people) // limit] for rank in range(limit))
-    return tuple(_people(standing, people))
+    return tuple(_people(environment, people))
 
 
 def compare(
-    standing: Standing, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], limit: int
+    environment: EnvironmentState,
+    wanted: Definition,
+    saved: Definition | None,
+    tribes: Mapping[str, Definition],
+    limit: int,
 ) -> Difference:
     """Who enters and who leaves when one rule takes another's place."""
-    after = rule_bitmaps.members(wanted, tribes, standing)
-    before = BitMap() if saved is None else rule_bitmaps.members(saved, tribes, standing)
+    after = rule_bitmaps.members(wanted, tribes, environment)
+    before = BitMap() if saved is None else rule_bitmaps.members(saved, tribes, environment)
     entering, leaving = after - before, before - after
     return Difference(
         count=len(after),
-        of=len(standing.fact(wanted.audience)),
-        version=standing.stamp.version,
-        sample=some_of(standing, after, limit),
+        of=len(environment.fact(wanted.audience)),
+        version=environment.stamp.version,
+        sample=some_of(environment, after, limit),
         entered=len(entering),
         left=len(leaving),
-        entering=some_of(standing, entering, limit),
-        leaving=some_of(standing, leaving, limit),
+        entering=some_of(environment, entering, limit),
+        leaving=some_of(environment, leaving, limit),
     )
 
 
-def make_up(standing: Standing, wanted: Definition, tribes: Mapping[str, Definition], limit: int) -> MakeUp:
+def make_up(environment: EnvironmentState, wanted: Definition, tribes: Mapping[str, Definition], limit: int) -> MakeUp:
     """The tags most borne by a tribe's members. A tag with fewer bearers than the last of the best is not looked at."""
-    people, audience = rule_bitmaps.members(wanted, tribes, standing), standing.fact(wanted.audience)
-    rows = [(TagPath(row.path), standing.row(row.id)) for row in standing.dictionary.subtree("")]
-    totals = sorted(((len(bearers), number) for number, (_, bearers) in enumerate(rows)), reverse=True)
+    people, audience = rule_bitmaps.members(wanted, tribes, environment), environment.fact(wanted.audience)
+    rows = [(TagPath(row.path), environment.row(row.id)) for row in environment.dictionary.subtree("")]
+    totals = sorted(((len(people_with), number) for number, (_, people_with) in enumerate(rows)), reverse=True)
     best: list[int] = []
     shares: list[tuple[int, int]] = []
     for total, number in totals:
@@ -278,7 +286,7 @@ def make_up(standing: Standing, wanted: Definition, tribes: Mapping[str, Definit
     return MakeUp(
         of=len(people),
         population=len(audience),
-        version=standing.stamp.version,
+        version=environment.stamp.version,
         tags=tuple(
             TagShare(rows[number][0], count, rows[number][1].intersection_cardinality(audience))
             for count, number in shares[:limit]
@@ -286,50 +294,54 @@ def make_up(standing: Standing, wanted: Definition, tribes: Mapping[str, Definit
     )
 
 
-def _people(standing: Standing, people: BitMap) -> Iterator[Person]:
-    for _, keys in standing.directory.keys_of(ordinals_of(people), standing.snapshot):
+def _people(environment: EnvironmentState, people: BitMap) -> Iterator[Person]:
+    for _, keys in environment.directory.keys_of(ordinals_of(people), environment.snapshot):
         yield from (person_of(key) for key in keys.to_pylist() if key)
 
 
 def stream_members(
-    standing: Standing, tribe: Definition, tribes: Mapping[str, Definition]
+    environment: EnvironmentState, tribe: Definition, tribes: Mapping[str, Definition]
 ) -> tuple[Version, Iterator[Sequence[Person]]]:
     """All members, a chunk at a time. Takes the read lock by itself, for each chunk."""
-    return stream_people(standing, lambda: rule_bitmaps.members(tribe, tribes, standing))
+    return stream_people(environment, lambda: rule_bitmaps.members(tribe, tribes, environment))
 
 
-def stream_bearers(standing: Standing, tag: TagPath, match: Match) -> tuple[Version, Iterator[Sequence[Person]]]:
+def stream_people_with(
+    environment: EnvironmentState, tag: TagPath, match: Match
+) -> tuple[Version, Iterator[Sequence[Person]]]:
     """All who bear a tag, a chunk at a time. Takes the read lock by itself, for each chunk."""
 
     def bearing() -> BitMap:
-        today = standing.dictionary.resolve(tag)
-        if not standing.dictionary.is_known(today):
-            raise not_found(tag, tag, standing.dictionary.nearest(tag))
-        return standing.tag(today, match)
+        today = environment.dictionary.resolve(tag)
+        if not environment.dictionary.is_known(today):
+            raise not_found(tag, tag, environment.dictionary.nearest(tag))
+        return environment.tag(today, match)
 
-    return stream_people(standing, bearing)
+    return stream_people(environment, bearing)
 
 
-def stream_people(standing: Standing, find: Callable[[], BitMap]) -> tuple[Version, Iterator[Sequence[Person]]]:
+def stream_people(
+    environment: EnvironmentState, find: Callable[[], BitMap]
+) -> tuple[Version, Iterator[Sequence[Person]]]:
     """Everybody found, a chunk at a time, as of the version that they were found at."""
-    version, people = standing.read(lambda: (standing.stamp.version, BitMap(find())))
+    version, people = environment.read(lambda: (environment.stamp.version, BitMap(find())))
 
     def chunks() -> Iterator[Sequence[Person]]:
         for bucket in buckets_of(people):
             inside = chunk_of(people, bucket)
-            yield standing.read(lambda inside=inside: list(_people(standing, inside)))  # type: ignore[misc]  # Bound at once.
+            yield environment.read(lambda inside=inside: list(_people(environment, inside)))  # type: ignore[misc]  # Bound at once.
 
     return version, chunks()
 
 
-def stream_taggings(standing: Standing) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
+def stream_taggings(environment: EnvironmentState) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
     """Every tagging, a chunk of people at a time. Takes the read lock by itself, for each chunk."""
 
     def begin() -> tuple[Version, dict[TagPath, BitMap], int]:
-        rows = {TagPath(row.path): BitMap(standing.row(row.id)) for row in standing.dictionary.subtree("")}
-        return standing.stamp.version, rows, standing.state.next_ordinal
+        rows = {TagPath(row.path): BitMap(environment.row(row.id)) for row in environment.dictionary.subtree("")}
+        return environment.stamp.version, rows, environment.state.next_ordinal
 
-    version, rows, end = standing.read(begin)
+    version, rows, end = environment.read(begin)
 
     def chunk(bucket: int) -> list[tuple[Person, TagPath]]:
         tags: dict[int, list[TagPath]] = {}
@@ -338,7 +350,7 @@ def stream_taggings(standing: Standing) -> tuple[Version, Iterator[Sequence[tupl
                 tags.setdefault(ordinal, []).append(path)
         pairs: list[tuple[Person, TagPath]] = []
         ordinals = np.array(sorted(tags), np.uint32)
-        for asked, keys in standing.directory.keys_of(ordinals, standing.snapshot):
+        for asked, keys in environment.directory.keys_of(ordinals, environment.snapshot):
             for ordinal, key in zip(asked.tolist(), keys.to_pylist(), strict=True):
                 if key:
                     person = person_of(key)
@@ -347,20 +359,20 @@ def stream_taggings(standing: Standing) -> tuple[Version, Iterator[Sequence[tupl
 
     def chunks() -> Iterator[Sequence[tuple[Person, TagPath]]]:
         for bucket in range((end + ORDINALS_PER_CHUNK - 1) // ORDINALS_PER_CHUNK):
-            yield standing.read(lambda bucket=bucket: chunk(bucket))  # type: ignore[misc]  # Bound at once.
+            yield environment.read(lambda bucket=bucket: chunk(bucket))  # type: ignore[misc]  # Bound at once.
 
     return version, chunks()
 
 
 def overlap(
-    standing: Standing, chosen: Sequence[str], tribes: Mapping[str, Definition]
+    environment: EnvironmentState, chosen: Sequence[str], tribes: Mapping[str, Definition]
 ) -> tuple[Version, tuple[OverlapRegion, ...]]:
     """The sizes of all regions of the chosen tribes. Costs at most one operation a region and tribe."""
-    sets = [rule_bitmaps.members(tribes[name], tribes, standing) for name in chosen]
+    sets = [rule_bitmaps.members(tribes[name], tribes, environment) for name in chosen]
     regions: list[tuple[tuple[str, ...], BitMap]] = [((), BitMap.union(BitMap(), *sets))]
     for name, people in zip(chosen, sets, strict=True):
         split = [((*names, name), region & people) for names, region in regions]
         split += [(names, region - people) for names, region in regions]
         regions = [(names, region) for names, region in split if region]
     found = (OverlapRegion(tuple(sorted(names)), len(region)) for names, region in regions)
-    return standing.stamp.version, tuple(sorted(found, key=lambda region: (-region.count, region.tribes)))
+    return environment.stamp.version, tuple(sorted(found, key=lambda region: (-region.count, region.tribes)))

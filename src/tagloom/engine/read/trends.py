@@ -9,7 +9,7 @@ from itertools import pairwise
 from tagloom.engine.bitmaps import BitMap, chunk_of, from_bytes
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import Dictionary
-from tagloom.engine.state.environment import Standing
+from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import ChunkChange, Snapshot
 from tagloom.words.model import Version
 from tagloom.words.problems import TagProblem
@@ -66,20 +66,23 @@ def _today(dictionary: Dictionary, path: str) -> TagPath:
 
 
 def trend(
-    standing: Standing, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
+    environment: EnvironmentState,
+    wanted: Sequence[Definition],
+    tribes: Mapping[str, Definition],
+    moments: Sequence[str],
 ) -> tuple[tuple[int | None, ...], ...]:
     """The counts of each rule just before each moment, and now; None of a moment before the horizon."""
-    snapshot = standing.snapshot()
+    snapshot = environment.snapshot()
     horizon = snapshot.state().horizon
-    every = versions_before(snapshot, moments, standing.stamp.version)
+    every = versions_before(snapshot, moments, environment.stamp.version)
     versions = [version for version in every if version >= horizon]
     unknown = (None,) * (len(every) - len(versions))
-    gone = list(names_of_today(standing.dictionary))
-    leaves = {leaf: rows_of(standing.dictionary, *leaf, gone) for leaf in leaves_of(wanted, tribes)}
-    rows = sorted({*standing.dictionary.facts.values(), *(row for found in leaves.values() for row in found)})
+    gone = list(names_of_today(environment.dictionary))
+    leaves = {leaf: rows_of(environment.dictionary, *leaf, gone) for leaf in leaves_of(wanted, tribes)}
+    rows = sorted({*environment.dictionary.facts.values(), *(row for found in leaves.values() for row in found)})
     counts = [[0] * (len(versions) + 1) for _ in wanted]
-    for bucket in range(standing.state.buckets):
-        past = Past(standing, leaves, rows, bucket)
+    for bucket in range(environment.state.buckets):
+        past = Past(environment, leaves, rows, bucket)
         changes = snapshot.changes_of_rows(rows, bucket, versions[0]) if versions else iter(())
         for place, numbers in _walk_back(past, changes, versions, wanted, tribes):
             for number, count in enumerate(numbers):
@@ -127,13 +130,13 @@ class Past:
     """A source of bitmaps of one bucket that goes back in time."""
 
     def __init__(
-        self, standing: Standing, leaves: Mapping[Leaf, Sequence[int]], rows: Collection[int], bucket: int
+        self, environment: EnvironmentState, leaves: Mapping[Leaf, Sequence[int]], rows: Collection[int], bucket: int
     ) -> None:
         self._leaves = leaves
-        self._facts = standing.dictionary.facts
-        known = standing.dictionary.rows
+        self._facts = environment.dictionary.facts
+        known = environment.dictionary.rows
         # Nobody bears a tag that was dropped: there is nothing to load.
-        self._rows = {row: chunk_of(standing.row(row), bucket) if known[row].is_live else BitMap() for row in rows}
+        self._rows = {row: chunk_of(environment.row(row), bucket) if known[row].is_live else BitMap() for row in rows}
         self._unions: dict[Leaf, BitMap] = {}
         self._unions_of: dict[int, list[Leaf]] = {}
         for leaf, found in leaves.items():
@@ -165,31 +168,31 @@ class Past:
 
 
 def users_at(
-    standing: Standing, tags: Sequence[TagPath], moments: Sequence[str]
+    environment: EnvironmentState, tags: Sequence[TagPath], moments: Sequence[str]
 ) -> dict[TagPath, tuple[int | None, ...]]:
     """How many bore each of these tags itself just before each moment, and now; None of a moment before the horizon.
 
     Summed from what each version did to the tag, counted. Only where two rows are one tag today, and people may have
     borne both, bitmaps are asked.
     """
-    snapshot = standing.snapshot()
-    newest, horizon = standing.stamp.version, snapshot.state().horizon
+    snapshot = environment.snapshot()
+    newest, horizon = environment.stamp.version, snapshot.state().horizon
     every = versions_before(snapshot, moments, newest)
     versions = [*(version for version in every if version >= horizon), newest]
     unknown = (None,) * (len(every) + 1 - len(versions))
-    gone = list(names_of_today(standing.dictionary))
-    rows_by_tag = {tag: rows_of(standing.dictionary, tag, "exact", gone) for tag in tags}
+    gone = list(names_of_today(environment.dictionary))
+    rows_by_tag = {tag: rows_of(environment.dictionary, tag, "exact", gone) for tag in tags}
     rows = sorted({row for found in rows_by_tag.values() for row in found})
     grown = [dict(snapshot.growth_of(rows, after, until)) for after, until in pairwise(versions)]
     moved = {row for each in grown for row in each}
     found: dict[TagPath, tuple[int | None, ...]] = {}
     for tag, known in rows_by_tag.items():
         # A dropped tag that no version has touched since was borne by nobody all the time.
-        alive = [row for row in known if row in moved or standing.dictionary.rows[row].is_live]
+        alive = [row for row in known if row in moved or environment.dictionary.rows[row].is_live]
         if len(alive) > 1:
-            (found[tag],) = trend(standing, [Definition("everyone", HasTag(tag, "exact"))], {}, moments)
+            (found[tag],) = trend(environment, [Definition("everyone", HasTag(tag, "exact"))], {}, moments)
             continue
-        count = sum(len(standing.row(row)) for row in alive if standing.dictionary.rows[row].is_live)
+        count = sum(len(environment.row(row)) for row in alive if environment.dictionary.rows[row].is_live)
         counts = [count]
         for each in reversed(grown):
             count -= sum(each.get(row, 0) for row in alive)

@@ -120,7 +120,7 @@ class Dictionary:
         row = self._live.get(TagPath(path))
         return None if row is None else self.rows[row]
 
-    def dropped(self, path: str) -> Row | None:
+    def deleted(self, path: str) -> Row | None:
         """The youngest of the dropped tags of this path, which may live again."""
         row = self._dropped.get(TagPath(path))
         return None if row is None else self.rows[row]

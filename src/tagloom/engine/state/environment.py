@@ -35,7 +35,7 @@ class WouldWait(Exception):
     """What is read at once needs the store, or takes its time."""
 
 
-class Standing:
+class EnvironmentState:
     """The in-memory side of one environment. `lock` guards all of it."""
 
     def __init__(self, key: int, storage: Storage, index_bytes_max: int = limits.INDEX_BYTES_DEFAULT) -> None:
@@ -189,7 +189,7 @@ class Standing:
         """The bearers of a row; not the caller's to change, nor to keep beyond `read`."""
         return self._load(row, lambda: self.snapshot().chunks(row))
 
-    def borne_by(self, ordinal: int, rows: Iterable[int]) -> set[int]:
+    def rows_of_person(self, ordinal: int, rows: Iterable[int]) -> set[int]:
         """Those of these rows that an ordinal bears. Costs 0.1 us a row in memory, and one question for all others.
 
         What is read for it does not fill the index.

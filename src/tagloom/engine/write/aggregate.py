@@ -58,7 +58,7 @@ class Doubtful(NamedTuple):
 NO_DOUBT = Doubtful(Hashed(np.empty(0, np.uint64), np.empty(0, np.uint32)))
 
 
-class Asked(NamedTuple):
+class ResolvedBatch(NamedTuple):
     """What a body asks for. Bitmaps are over ordinals, those of newcomers provisional; `bare` people have no tag.
 
     `ends` are those of the people given a tag whose last line for it says when the tagging ends. `meanings` are those
@@ -92,7 +92,7 @@ class Meaning(NamedTuple):
     owned: tuple[TagPath, str] | None
 
 
-class Knowledge(Protocol):
+class Lookups(Protocol):
     """What gathering asks of the population, each answer consistent in itself."""
 
     @property
@@ -106,11 +106,11 @@ class Knowledge(Protocol):
 class Texts:
     """The texts of a body, understood once each: numbered as they are met, negative when they cannot be taken."""
 
-    def __init__(self, request: Request, knowledge: Knowledge) -> None:
+    def __init__(self, request: Request, lookups: Lookups) -> None:
         self._request = request
-        self._knowledge = knowledge
+        self._lookups = lookups
         self.meanings: dict[TagPath, Meaning | str] = {}
-        self._under = None if request.under is None else self._meaning(parse_tag(request.under)).today
+        self._prefix = None if request.prefix is None else self._meaning(parse_tag(request.prefix)).today
         self._numbers: dict[str, int] = {}
         self._path_numbers: dict[TagPath, int] = {}
         self.paths: list[TagPath] = []
@@ -128,7 +128,7 @@ class Texts:
 
     def _meaning(self, path: TagPath) -> Meaning:
         try:
-            meaning = self.meanings[path] = self._knowledge.understand(path)
+            meaning = self.meanings[path] = self._lookups.understand(path)
         except TagProblem as problem:
             self.meanings[path] = problem.detail
             raise
@@ -140,10 +140,10 @@ class Texts:
             if self._request.lowercase and text.lower() != text:
                 self.lowered.add(text)
             today, is_unknown, branches, owned = self._meaning(path)
-            if self._under and not is_at_or_below(today, self._under):
-                raise rejections.outside_under(today, self._under)
+            if self._prefix and not is_at_or_below(today, self._prefix):
+                raise rejections.outside_prefix(today, self._prefix)
             if is_unknown:
-                raise rejections.unknown_tag(today, self._knowledge.nearest(today))
+                raise rejections.unknown_tag(today, self._lookups.nearest(today))
             if owned and owned[1] != self._request.owner:
                 raise rejections.owned(today, *owned)
         except FAULTS_OF_A_TEXT as problem:
@@ -159,19 +159,19 @@ class Texts:
         return number
 
 
-class Gathering:
+class Aggregator:
     """Takes parts one after another; `finish` tells what they ask for together.
 
     Holds about 2 bytes a tagging, and 100 bytes a newcomer. Lines that might contradict each other
     (mode `change`, exclusive branches) are held as columns until the end: 17 bytes a tagging.
     """
 
-    def __init__(self, request: Request, knowledge: Knowledge) -> None:
+    def __init__(self, request: Request, lookups: Lookups) -> None:
         self._request = request
-        self._knowledge = knowledge
-        self._begun = knowledge.state()
+        self._lookups = lookups
+        self._begun = lookups.state()
         self._base = self._begun.next_ordinal
-        self._texts = Texts(request, knowledge)
+        self._texts = Texts(request, lookups)
         self._table = KeyTable()
         self._new: list[Keyed] = []
         self._new_count = 0
@@ -239,11 +239,11 @@ class Gathering:
         """The ordinal of each key, provisional for a newcomer."""
         if not len(keys):
             return np.empty(0, np.uint32)
-        hashes = self._knowledge.key_hash.many(keys)
+        hashes = self._lookups.key_hash.many(keys)
         slots, fresh = self._table.claim(hashes)
         if len(fresh):
             unmet = Hashed(hashes.high[fresh], hashes.low[fresh])
-            ordinals = self._knowledge.ordinals_of(unmet)
+            ordinals = self._lookups.ordinals_of(unmet)
             # Who came after the body began has an ordinal that may be a newcomer's provisional one: they count as
             # newcomers here, and the commit, which sees that people came, finds them again.
             new = np.flatnonzero((ordinals < 0) | (ordinals >= self._base))
@@ -266,8 +266,8 @@ class Gathering:
         for doubt in doubts:
             for key in doubt.keys:
                 places.setdefault(key, len(places))
-        hashes = self._knowledge.key_hash.many(binary_array(list(places)))
-        ordinals = self._knowledge.ordinals_of(hashes)
+        hashes = self._lookups.key_hash.many(binary_array(list(places)))
+        ordinals = self._lookups.ordinals_of(hashes)
         is_known = (ordinals >= 0) & (ordinals < self._base)
         self._hold(ordinals[is_known].astype(np.uint32))
         self._strangers.append(Hashed(hashes.high[~is_known], hashes.low[~is_known]))
@@ -393,7 +393,7 @@ class Gathering:
                 found.setdefault(self._texts.paths[tag], {})[each] = people
         return found
 
-    def finish(self) -> Asked:
+    def finish(self) -> ResolvedBatch:
         """What all parts ask for together."""
         if self._deferred:
             self._settle()
@@ -402,7 +402,7 @@ class Gathering:
         # People come in the order of the lines that could be read, so those of the others are looked up last.
         self._hold(self._ordinals(binary_array(self._held_keys)))
         rejected = sorted(self._rejected, key=lambda line: line.line)[: self._request.rejected_max]
-        return Asked(
+        return ResolvedBatch(
             gives={self._texts.paths[number]: bitmap for number, bitmap in self._gives.items()},
             takes={self._texts.paths[number]: bitmap for number, bitmap in self._takes.items()},
             bare=self._bare,

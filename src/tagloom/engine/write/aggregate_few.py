@@ -1,4 +1,4 @@
-"""A few lines gathered without arrays: what `Gathering` does, at a twentieth of its cost for a single tag."""
+"""A few lines gathered without arrays: what `Aggregator` does, at a twentieth of its cost for a single tag."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.keys.hashing import Hashed, Keyed, binary_array
-from tagloom.engine.write.aggregate import NO_DOUBT, Asked, Doubtful, Knowledge, Newcomers, Texts, decide_in_order
+from tagloom.engine.write.aggregate import NO_DOUBT, Doubtful, Lookups, Newcomers, ResolvedBatch, Texts, decide_in_order
 from tagloom.ports.population import Part, Request
 from tagloom.words import rejections
 from tagloom.words.expiry import Said
@@ -19,7 +19,7 @@ LINES_MAX = 64  # Beyond it arrays are the faster way.
 TAGGINGS_MAX = 256  # Likewise.
 
 
-class NearKnowledge(Knowledge, Protocol):
+class KeyLookups(Lookups, Protocol):
     """What gathering a few lines asks besides."""
 
     def ordinal_of(self, key: bytes) -> int | None: ...
@@ -38,11 +38,11 @@ def are_few(parts: Sequence[Part]) -> bool:
     return lines <= LINES_MAX and sum(len(part.tagging_line) for part in parts) <= TAGGINGS_MAX
 
 
-def gather_few(parts: Sequence[Part], request: Request, knowledge: NearKnowledge) -> Asked:
+def gather_few(parts: Sequence[Part], request: Request, lookups: KeyLookups) -> ResolvedBatch:
     """What the parts ask for together. Costs some 10 us, and 5 us a tagging."""
-    begun = knowledge.state()
-    people = _People(knowledge, begun.next_ordinal)
-    texts = Texts(request, knowledge)
+    begun = lookups.state()
+    people = _People(lookups, begun.next_ordinal)
+    texts = Texts(request, lookups)
     rejected = [line for part in parts for line in part.rejected]
     held: list[bytes] = [key for part in parts for key in part.held]
     good: dict[int, list[tuple[int, int, bool]]] = {}
@@ -75,9 +75,9 @@ def gather_few(parts: Sequence[Part], request: Request, knowledge: NearKnowledge
             (takes if is_removal else gives)[texts.paths[number]].add(ordinal)
     ends = _ends_said(good, said, texts.paths) if said and request.mode != "remove" else {}
     is_whole = request.mode in ("set", "mirror")
-    known, doubtful = _doubted(parts, knowledge, begun.next_ordinal) if is_whole else (BitMap(), NO_DOUBT)
+    known, doubtful = _doubted(parts, lookups, begun.next_ordinal) if is_whole else (BitMap(), NO_DOUBT)
     rejected.sort(key=_line_number)
-    return Asked(
+    return ResolvedBatch(
         gives=gives,
         takes=takes,
         bare=bare,
@@ -95,11 +95,11 @@ def gather_few(parts: Sequence[Part], request: Request, knowledge: NearKnowledge
     )
 
 
-def _doubted(parts: Sequence[Part], knowledge: NearKnowledge, base: int) -> tuple[BitMap, Doubtful]:
+def _doubted(parts: Sequence[Part], lookups: KeyLookups, base: int) -> tuple[BitMap, Doubtful]:
     """The people known whom doubtful lines may name, and what is to be said of these lines."""
     known, strangers, unknown_lines = BitMap(), dict[bytes, None](), list[int]()
     for doubt in (doubt for part in parts for doubt in part.doubts):
-        found = {key: knowledge.ordinal_of(key) for key in doubt.keys}
+        found = {key: lookups.ordinal_of(key) for key in doubt.keys}
         here = [ordinal for ordinal in found.values() if ordinal is not None and ordinal < base]
         known.update(here)
         strangers |= {key: None for key, ordinal in found.items() if ordinal is None or ordinal >= base}
@@ -107,7 +107,7 @@ def _doubted(parts: Sequence[Part], knowledge: NearKnowledge, base: int) -> tupl
             unknown_lines.append(doubt.line)
     if not (strangers or unknown_lines):
         return known, NO_DOUBT
-    hashes = knowledge.key_hash.many(binary_array(list(strangers)))
+    hashes = lookups.key_hash.many(binary_array(list(strangers)))
     return known, Doubtful(hashes, len(unknown_lines), min(unknown_lines, default=0))
 
 
@@ -143,8 +143,8 @@ def _lines(part: Part, request: Request) -> list[_Line]:
 class _People:
     """Ordinals of keys, provisional for newcomers, in the order of asking."""
 
-    def __init__(self, knowledge: NearKnowledge, base: int) -> None:
-        self._knowledge = knowledge
+    def __init__(self, lookups: KeyLookups, base: int) -> None:
+        self._lookups = lookups
         self._base = base
         self._known: dict[bytes, int] = {}
         self._new: list[bytes] = []
@@ -152,7 +152,7 @@ class _People:
     def ordinal(self, key: bytes) -> int:
         ordinal = self._known.get(key)
         if ordinal is None:
-            ordinal = self._knowledge.ordinal_of(key)
+            ordinal = self._lookups.ordinal_of(key)
             if ordinal is None:
                 ordinal = self._base + len(self._new)
                 self._new.append(key)
@@ -165,7 +165,7 @@ class _People:
     def newcomers(self) -> Newcomers:
         if not self._new:
             return Newcomers(self._base, ())
-        hashes = [self._knowledge.key_hash.one(key) for key in self._new]
+        hashes = [self._lookups.key_hash.one(key) for key in self._new]
         high = np.array([high for high, _ in hashes], np.uint64)
         low = np.array([low for _, low in hashes], np.uint32)
         return Newcomers(self._base, [Keyed(binary_array(self._new), Hashed(high, low))])

@@ -10,7 +10,7 @@ from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.keys.directory import Page, pack_keys, pack_page, unpack_keys, unpack_page
 from tagloom.engine.keys.hashing import KeyHash, key_of
 from tagloom.engine.storage import Row
-from tagloom.engine.write.diff import Effect, receipt_of
+from tagloom.engine.write.diff import Diff, receipt_of
 from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.exclusive_branches import refuse_several
 from tagloom.engine.write.expiry_rows import merge_ends, settle
@@ -77,8 +77,8 @@ def _move(tag: TagPath, to: TagPath, view: View, draft: Draft, told: Mapping[str
         if branch in view.dictionary.aliases:
             raise TagMoveInvalid(f"'{branch}' is an alias; drop it first.", value=to)
     for target in targets.values():
-        standing = view.live(target)
-        if standing is not None and standing.id not in targets:
+        environment = view.live(target)
+        if environment is not None and environment.id not in targets:
             raise TagExists(f"'{target}' exists already. Merge the two instead.", value=target)
     for row in rows:
         fields = told if row.path == tag else {}
@@ -114,7 +114,7 @@ def merge(tag: TagPath, into: TagPath, view: View, origin: Origin, at: str) -> R
     return _done(draft, view, origin, "merge tags", at, new_tags=new_tags)
 
 
-def drop(tag: TagPath, view: View, origin: Origin, at: str) -> Receipt:
+def delete(tag: TagPath, view: View, origin: Origin, at: str) -> Receipt:
     """Takes a tag and what is below it from everybody, or drops an alias."""
     draft = Draft()
     if tag in view.dictionary.aliases:
@@ -212,4 +212,4 @@ def _done(draft: Draft, view: View, origin: Origin, action: str, at: str, *, new
     added = sum(len(people) for row, people in draft.added.items() if row not in facts)
     removed = sum(len(people) for row, people in draft.removed.items() if row not in facts)
     version = view.state.version if draft.is_empty() else view.record(draft, origin, action, at)
-    return receipt_of(Effect(draft, added, removed, 0, new_tags), version)
+    return receipt_of(Diff(draft, added, removed, 0, new_tags), version)

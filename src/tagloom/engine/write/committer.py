@@ -41,12 +41,12 @@ class Job(Generic[Result]):
     """
 
     def __init__(
-        self, owner: Owner, run: Callable[[View], Result], *, is_shared: bool = False, is_trial: bool = False
+        self, owner: Owner, run: Callable[[View], Result], *, is_shared: bool = False, is_dry_run: bool = False
     ) -> None:
         self.owner = owner
         self.run = run
-        self.is_shared = is_shared and not is_trial
-        self.is_trial = is_trial
+        self.is_shared = is_shared and not is_dry_run
+        self.is_dry_run = is_dry_run
         self.future: Future[Result] = Future()
 
 
@@ -110,7 +110,7 @@ class Committer:
         job = self._next()
         while job is not None:
             if job.is_shared:
-                self._gather()
+                self._aggregate()
             group = [job]
             following = job
             while following.is_shared and len(group) < limits.BATCHES_PER_COMMIT_MAX and not self._jobs.empty():
@@ -126,7 +126,7 @@ class Committer:
                 self._carry_out([following])
             job = self._next()
 
-    def _gather(self) -> None:
+    def _aggregate(self) -> None:
         """Waits a little for those who were answered a moment ago: the more share a commit, the fewer are needed.
 
         A writer who is alone waits for nobody.
@@ -154,7 +154,7 @@ class Committer:
                             failed = job
                             job.future.set_exception(problem)
                             raise _RolledBack from problem
-                    if group[0].is_trial:
+                    if group[0].is_dry_run:
                         raise _RolledBack
                     for view in views.values():
                         view.flush()

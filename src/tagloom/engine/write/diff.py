@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tagloom.engine.bitmaps import BitMap, bitmap_of, ordinals_of
 from tagloom.engine.keys.hashing import visitors_among
 from tagloom.engine.write import expiry_rows
-from tagloom.engine.write.aggregate import Asked, Newcomers
+from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports.population import Request
 from tagloom.words.expiry import Said, end_of
@@ -18,7 +18,7 @@ from tagloom.words.tags import TagPath
 _NOBODY_NEW = np.empty(0, np.int64)
 
 
-class Effect(NamedTuple):
+class Diff(NamedTuple):
     """A draft, and the counts of its receipt that are not in it."""
 
     draft: Draft
@@ -26,11 +26,11 @@ class Effect(NamedTuple):
     removed: int
     unchanged: int
     new_tags: int
-    left_alone: int = 0
-    touched_by: tuple[int, ...] = ()
+    skipped: int = 0
+    conflicts: tuple[int, ...] = ()
 
 
-def receipt_of(effect: Effect, version: int, asked: Asked | None = None, **more: object) -> Receipt:
+def receipt_of(diff: Diff, version: int, asked: ResolvedBatch | None = None, **more: object) -> Receipt:
     """The receipt of an effect."""
     told = (
         {}
@@ -44,21 +44,21 @@ def receipt_of(effect: Effect, version: int, asked: Asked | None = None, **more:
     )
     return Receipt(
         version=version,
-        added=effect.added,
-        removed=effect.removed,
-        unchanged=effect.unchanged,
-        new_people=effect.draft.new_people,
-        people_removed=effect.draft.people_removed,
-        new_tags=effect.new_tags,
-        left_alone=effect.left_alone,
-        touched_by=effect.touched_by,
-        renewed=expiry_rows.renewed_count(effect.draft) if effect.draft.ends else 0,
+        added=diff.added,
+        removed=diff.removed,
+        unchanged=diff.unchanged,
+        new_people=diff.draft.new_people,
+        people_removed=diff.draft.people_removed,
+        new_tags=diff.new_tags,
+        skipped=diff.skipped,
+        conflicts=diff.conflicts,
+        renewed=expiry_rows.renewed_count(diff.draft) if diff.draft.ends else 0,
         **told,  # type: ignore[arg-type]  # The values are the fields' own types.
         **more,  # type: ignore[arg-type]  # Likewise.
     )
 
 
-def effect_of(asked: Asked, request: Request, view: View, now: float) -> Effect:
+def diff_of(asked: ResolvedBatch, request: Request, view: View, now: float) -> Diff:
     """What a gathered body does to the population as the view shows it. `now` is in Unix seconds."""
     draft = Draft()
     places = _places(asked, request, view)
@@ -103,7 +103,7 @@ def effect_of(asked: Asked, request: Request, view: View, now: float) -> Effect:
     added = sum(len(people) for row_id, people in draft.added.items() if row_id not in facts)
     removed = sum(len(people) for row_id, people in draft.removed.items() if row_id not in facts)
     new_tags = sum(1 for entry in draft.entries if entry.kind == "tag")
-    return Effect(draft, added, removed, unchanged, new_tags)
+    return Diff(draft, added, removed, unchanged, new_tags)
 
 
 def _ending(
@@ -129,7 +129,7 @@ class _Places:
     `made` are the people whom the batch made known, and `visitors` those of them who are visitors.
     """
 
-    def __init__(self, asked: Asked, final: NDArray[np.int64], made: BitMap, visitors: BitMap) -> None:
+    def __init__(self, asked: ResolvedBatch, final: NDArray[np.int64], made: BitMap, visitors: BitMap) -> None:
         self._base = asked.newcomers.base
         self._final = final
         self.made = made
@@ -145,7 +145,7 @@ class _Places:
         return bitmap_of(np.sort(np.concatenate([ordinals[~new], moved[moved >= 0]])).astype(np.uint32))
 
 
-def _places(asked: Asked, request: Request, view: View) -> _Places:
+def _places(asked: ResolvedBatch, request: Request, view: View) -> _Places:
     """Gives the newcomers who are really given something their ordinals."""
     newcomers, count = asked.newcomers, asked.newcomers.people
     if not count:
@@ -199,7 +199,7 @@ def _create(people: BitMap, places: _Places, view: View, draft: Draft) -> None:
 
 
 def _lose_the_rest(
-    asked: Asked,
+    asked: ResolvedBatch,
     request: Request,
     view: View,
     gives: dict[int, BitMap],
@@ -207,11 +207,11 @@ def _lose_the_rest(
     bare: BitMap,
     places: _Places,
 ) -> None:
-    """What set and mirror take: everything at or below `under` that was not asked for and is nobody else's."""
+    """What set and mirror take: everything at or below `prefix` that was not asked for and is nobody else's."""
     held = places.final(asked.held) | _made_known_since(asked, view)
     named = BitMap.union(bare, *gives.values()) - held
-    under = "" if request.under is None else view.dictionary.resolve(request.under)
-    for row in view.subtree(under):
+    prefix = "" if request.prefix is None else view.dictionary.resolve(request.prefix)
+    for row in view.subtree(prefix):
         owned = view.dictionary.owned_branch(TagPath(row.path))
         if owned and owned[1] != request.owner:
             continue
@@ -222,7 +222,7 @@ def _lose_the_rest(
             losses[row.id] = losses[row.id] | lost if row.id in losses else lost
 
 
-def _made_known_since(asked: Asked, view: View) -> BitMap:
+def _made_known_since(asked: ResolvedBatch, view: View) -> BitMap:
     """Those whom doubtful lines may name and who became known after the body was read."""
     strangers, begun = asked.doubtful.strangers, asked.begun
     if not len(strangers.high) or begun is None or begun.next_ordinal == view.state.next_ordinal:

@@ -18,7 +18,7 @@ from tagloom.engine import limits
 from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, from_bytes, to_bytes
 from tagloom.engine.keys.directory import Growth, add_keys
 from tagloom.engine.keys.hashing import Hashed, Keyed
-from tagloom.engine.storage import BatchRecord, ChunkChange, Entry, Row, RowTotal, State, Touched, Transaction
+from tagloom.engine.storage import BatchRecord, ChunkChange, Entry, Footprint, Row, RowTotal, State, Transaction
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.problems import StoreUnavailable, TooManyTags
 from tagloom.words.model import Origin
@@ -156,7 +156,7 @@ class _Touching:
         found[1].append(self._count)
         self._count += 1
 
-    def rows(self, version: int) -> Iterator[tuple[int, Touched]]:
+    def rows(self, version: int) -> Iterator[tuple[int, Footprint]]:
         """Each bucket with what the log keeps of it."""
         for bucket, (people, places) in self._buckets.items():
             everyone, size = _union(people), len(people)
@@ -164,7 +164,7 @@ class _Touching:
                 size = _CHANGES_PER_PART
             for part, begin in enumerate(range(0, len(people), size)):
                 some = everyone if size == len(people) else _union(people[begin : begin + size])
-                yield bucket, Touched(version, part, to_bytes(some), places[begin : begin + size].tobytes())
+                yield bucket, Footprint(version, part, to_bytes(some), places[begin : begin + size].tobytes())
 
 
 def _union(people: list[BitMap]) -> BitMap:
@@ -202,7 +202,7 @@ class View:
         self.drafts: list[Draft] = []
         self._log: list[tuple[BatchRecord, list[ChunkChange], list[Entry]]] = []
         self._totals: list[RowTotal] = []
-        self._touched: list[tuple[int, Touched]] = []
+        self._touched: list[tuple[int, Footprint]] = []
         self._undone: list[tuple[int, Sequence[int]]] = []
         self.growth: Growth | None = None
         self.rewrote_keys = False
@@ -336,13 +336,13 @@ class View:
         row = self.live(path)
         if row is not None:
             return row
-        dropped = self.dictionary.dropped(path)
-        if dropped is None and len(self.dictionary) + len(self._made) >= ports_limits.TAGS_PER_ENVIRONMENT_MAX:
+        deleted = self.dictionary.deleted(path)
+        if deleted is None and len(self.dictionary) + len(self._made) >= ports_limits.TAGS_PER_ENVIRONMENT_MAX:
             raise TooManyTags(f"At most {ports_limits.TAGS_PER_ENVIRONMENT_MAX} tags fit in one environment.")
         said = path, True, description, exclusive, owner, ttl_seconds, expires_at
-        if dropped is not None:
-            row = Row(dropped.id, "tag", *said)
-            draft.entries.append(Entry("tag", str(row.id), row_state(dropped), row_state(row)))
+        if deleted is not None:
+            row = Row(deleted.id, "tag", *said)
+            draft.entries.append(Entry("tag", str(row.id), row_state(deleted), row_state(row)))
         else:
             row = Row(self.tx.add_row("tag", path), "tag", *said)
             self._new_rows.add(row.id)
@@ -461,7 +461,7 @@ class View:
         if self._totals:
             self.tx.add_totals(self._totals)
         if self._touched:
-            self.tx.add_touched(self._touched)
+            self.tx.add_footprint(self._touched)
         for version, undone in self._undone:
             self.tx.add_undone(version, undone)
         self._settle_ends()

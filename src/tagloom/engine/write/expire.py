@@ -5,7 +5,7 @@ from datetime import datetime
 from tagloom.base.times import with_milliseconds
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.write import expiry_rows
-from tagloom.engine.write.diff import Effect, receipt_of
+from tagloom.engine.write.diff import Diff, receipt_of
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports import limits
 from tagloom.words.expiry import moment_now
@@ -30,7 +30,7 @@ def sweep(view: View, now: datetime) -> Receipt:
     expiry_rows.settle(view, draft)
     removed = sum(map(len, draft.removed.values()))
     version = view.state.version if draft.is_empty() else view.record(draft, ORIGIN, ACTION, with_milliseconds(now))
-    return receipt_of(Effect(draft, 0, removed, 0, 0), version)
+    return receipt_of(Diff(draft, 0, removed, 0, 0), version)
 
 
 def _due(view: View, moment: int) -> list[tuple[int, str, int, int]]:

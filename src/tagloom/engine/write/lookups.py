@@ -12,69 +12,69 @@ from numpy.typing import NDArray
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.keys.hashing import Hashed, KeyHash
 from tagloom.engine.state.dictionary import Dictionary
-from tagloom.engine.state.environment import Standing
+from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Row, State
-from tagloom.engine.write.aggregate import Asked, Meaning
+from tagloom.engine.write.aggregate import Meaning, ResolvedBatch
 from tagloom.engine.write.draft import View
 from tagloom.words.problems import TagProblem
 from tagloom.words.tags import TagPath
 
 
-class Near:
+class StateLookups:
     """Answers inside one `Standing.read`."""
 
-    def __init__(self, standing: Standing) -> None:
-        self._standing = standing
-        self.key_hash: KeyHash = standing.key_hash
+    def __init__(self, environment: EnvironmentState) -> None:
+        self._environment = environment
+        self.key_hash: KeyHash = environment.key_hash
 
     def state(self) -> State:
         """Where the population stands."""
-        return self._standing.state
+        return self._environment.state
 
     def ordinal_of(self, key: bytes) -> int | None:
         """The ordinal of one key."""
-        return self._standing.directory.find(key, self._standing.snapshot)
+        return self._environment.directory.find(key, self._environment.snapshot)
 
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
         """The ordinals of distinct keys, -1 for unknown ones."""
-        return self._standing.directory.find_many(hashes, self._standing.snapshot)
+        return self._environment.directory.find_many(hashes, self._environment.snapshot)
 
     def nearest(self, tag: str) -> list[str]:
         """Known tags that look like this text."""
-        return self._standing.dictionary.nearest(tag)
+        return self._environment.dictionary.nearest(tag)
 
     def understand(self, path: TagPath) -> Meaning:
         """What a written path stands for."""
-        dictionary = self._standing.dictionary
-        return _meaning(path, dictionary, dictionary.live, is_closed=self._standing.state.is_closed)
+        dictionary = self._environment.dictionary
+        return _meaning(path, dictionary, dictionary.live, is_closed=self._environment.state.is_closed)
 
 
-class Far:
+class ReadLookups:
     """Answers from outside, each in a read of its own."""
 
-    def __init__(self, standing: Standing) -> None:
-        self._standing = standing
-        self._near = Near(standing)
-        self.key_hash: KeyHash = standing.key_hash
+    def __init__(self, environment: EnvironmentState) -> None:
+        self._environment = environment
+        self._state_lookups = StateLookups(environment)
+        self.key_hash: KeyHash = environment.key_hash
 
     def state(self) -> State:
         """Where the population stands."""
-        return self._standing.read(self._near.state)
+        return self._environment.read(self._state_lookups.state)
 
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
         """The ordinals of distinct keys, -1 for unknown ones."""
-        return self._standing.read(lambda: self._near.ordinals_of(hashes))
+        return self._environment.read(lambda: self._state_lookups.ordinals_of(hashes))
 
     def nearest(self, tag: str) -> list[str]:
         """Known tags that look like this text."""
-        return self._standing.read(lambda: self._near.nearest(tag))
+        return self._environment.read(lambda: self._state_lookups.nearest(tag))
 
     def understand(self, path: TagPath) -> Meaning:
         """What a written path stands for."""
-        return self._standing.read(lambda: self._near.understand(path))
+        return self._environment.read(lambda: self._state_lookups.understand(path))
 
 
-class Within:
+class TransactionLookups:
     """Answers inside a transaction, as its view shows the population; what is gathered so is what is committed."""
 
     def __init__(self, view: View, key_hash: KeyHash) -> None:
@@ -102,7 +102,7 @@ class Within:
         return _understood(path, self._view)
 
 
-def holds(asked: Asked, view: View) -> bool:
+def holds(asked: ResolvedBatch, view: View) -> bool:
     """Whether what was gathered before a transaction means the same in it.
 
     It does not when a path of it leads elsewhere by now, is unknown to a closed catalogue, lies in another exclusive or
@@ -119,7 +119,7 @@ def holds(asked: Asked, view: View) -> bool:
     return begun.keys_generation == now.keys_generation or not _names_erased(asked, view)
 
 
-def _names_erased(asked: Asked, view: View) -> bool:
+def _names_erased(asked: ResolvedBatch, view: View) -> bool:
     erased = view.committed(view.fact("erased"))
     if not erased:
         return False

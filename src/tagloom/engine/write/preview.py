@@ -7,7 +7,7 @@ from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports import limits
-from tagloom.words.model import Foreseen, Receipt, TagEffect, TribeEffect
+from tagloom.words.model import Preview, Receipt, TagDiff, TribeDiff
 from tagloom.words.problems import TagProblem
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
@@ -60,7 +60,7 @@ class Side:
         return [row.id for row in self.dictionary.subtree(today)]
 
 
-def foreseen(view: View, drafts: Sequence[Draft], receipt: Receipt, tribes: Mapping[str, Definition]) -> Foreseen:
+def preview_of(view: View, drafts: Sequence[Draft], receipt: Receipt, tribes: Mapping[str, Definition]) -> Preview:
     """What these drafts do to what the view's transaction began from. Costs two evaluations a tribe."""
     before = Side(view, view.dictionary, ())
     after = Side(view, _dictionary_after(view), drafts)
@@ -68,16 +68,16 @@ def foreseen(view: View, drafts: Sequence[Draft], receipt: Receipt, tribes: Mapp
     by_tag, people = _by_tag(view, after, drafts)
     was = {row: found for row in view.rows if (found := _live_path(before.dictionary, row)) is not None}
     now = {row: found for row in view.rows if (found := _live_path(after.dictionary, row)) is not None}
-    return Foreseen(
+    return Preview(
         receipt=receipt,
         people=people,
         by_tag=tuple(by_tag[: limits.TAGS_FORESEEN_MAX]),
-        tags_touched=len(by_tag),
+        tags_changed=len(by_tag),
         new_tags=tuple(sorted(path for row, path in now.items() if row not in was)),
         removed_tags=tuple(sorted(path for row, path in was.items() if row not in now)),
         renamed=tuple(sorted((path, now[row]) for row, path in was.items() if row in now and now[row] != path)),
         tribes=tuple(_moving(asked, tribes, before, after)),
-        tribes_not_asked=len(tribes) - len(asked),
+        tribes_not_counted=len(tribes) - len(asked),
     )
 
 
@@ -93,10 +93,10 @@ def _live_path(dictionary: Dictionary, row: int) -> str | None:
     return found.path if found is not None and found.kind == "tag" and found.is_live else None
 
 
-def _by_tag(view: View, after: Side, drafts: Sequence[Draft]) -> tuple[list[TagEffect], int]:
+def _by_tag(view: View, after: Side, drafts: Sequence[Draft]) -> tuple[list[TagDiff], int]:
     """The taggings of each tag, the most changed first, and how many people are touched."""
     facts = set(view.dictionary.facts.values())
-    touched: list[TagEffect] = []
+    touched: list[TagDiff] = []
     everyone = BitMap()
     for draft in drafts:
         for row, added, removed in draft.rows():
@@ -104,20 +104,20 @@ def _by_tag(view: View, after: Side, drafts: Sequence[Draft]) -> tuple[list[TagE
             everyone |= removed
             if row not in facts:
                 path = after.dictionary.rows[row].path
-                touched.append(TagEffect(path, len(added), len(removed)))
+                touched.append(TagDiff(path, len(added), len(removed)))
     return sorted(touched, key=lambda each: (-each.added - each.removed, each.tag)), len(everyone)
 
 
 def _moving(
     asked: Mapping[str, Definition], tribes: Mapping[str, Definition], before: Side, after: Side
-) -> list[TribeEffect]:
+) -> list[TribeDiff]:
     moving = []
     for name, tribe in asked.items():
         was, now = rule_bitmaps.members(tribe, tribes, before), rule_bitmaps.members(tribe, tribes, after)
         stayed = was.intersection_cardinality(now)
         if stayed != len(was) or stayed != len(now):
             moving.append(
-                TribeEffect(
+                TribeDiff(
                     tribe=name, before=len(was), after=len(now), entered=len(now) - stayed, left=len(was) - stayed
                 )
             )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.read import rule_bitmaps
-from tagloom.engine.write.aggregate import Asked, Newcomers
+from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
 from tagloom.engine.write.draft import View
 from tagloom.engine.write.preview import Side
 from tagloom.ports.population import TagTribe
@@ -12,7 +12,7 @@ from tagloom.words import rejections
 from tagloom.words.rules import Definition
 
 
-def asked_of(wanted: TagTribe, tribes: Mapping[str, Definition], view: View) -> Asked:
+def resolved_batch_of(wanted: TagTribe, tribes: Mapping[str, Definition], view: View) -> ResolvedBatch:
     """The members as the view's transaction finds them, and what they are to be given or to lose.
 
     Raises: UnknownTag, TagOwned.
@@ -29,9 +29,9 @@ def asked_of(wanted: TagTribe, tribes: Mapping[str, Definition], view: View) -> 
         gives[tag] = members
     if members and wanted.mode == "remove":
         takes[tag] = members
-    if wanted.mode == "freeze" and row is not None:
+    if wanted.mode == "snapshot" and row is not None:
         takes[tag] = view.whole(row.id) - members
-    return Asked(
+    return ResolvedBatch(
         gives=gives,
         takes=takes,
         bare=BitMap(),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tagloom.engine.bitmaps import BitMap, from_bytes
 from tagloom.engine.history.compaction import compacted, horizon_of
 from tagloom.engine.storage import ChunkChange, Entry, Row
-from tagloom.engine.write.diff import Effect
+from tagloom.engine.write.diff import Diff
 from tagloom.engine.write.draft import Draft, View, row_from, row_state
 from tagloom.engine.write.exclusive_branches import spare_several
 from tagloom.engine.write.expire import ACTION as SWEEP
@@ -59,7 +59,7 @@ def check_versions(versions: Sequence[int], view: View) -> None:
         raise UndoConflict(f"Version {finals[0]} erased a person, for good.", version=finals[0])
 
 
-def undo_effect(versions: Collection[int], view: View, *, override: bool = False) -> Effect:
+def undo_diff(versions: Collection[int], view: View, *, override: bool = False) -> Diff:
     """What takes back these versions, each tagging to where it stood before the first of them that may be undone.
 
     That is the first behind the last version that is not among them and touched the tagging; with `override`, the
@@ -73,15 +73,15 @@ def undo_effect(versions: Collection[int], view: View, *, override: bool = False
     facts = {row: name for name, row in view.dictionary.facts.items()}
     gone = view.whole(view.fact("erased"))
     candidates = BitMap()
-    left_alone = 0
-    touched_by: set[int] = set()
+    skipped = 0
+    conflicts: set[int] = set()
     moments = dict[int, int]()
     for (bucket, row), changes in _changes_by_chunk(undone, view, moments):
         fact = facts.get(row)
         if fact not in (None, "everyone"):
             continue
         # Who else touched people's being known is no news: what they bear decides whether they stay.
-        spoiling = set[int]() if fact else touched_by
+        spoiling = set[int]() if fact else conflicts
         taken = _walk_back(row, changes, undone, sweeps, spoiling, override=override)
         lost, won, held = taken.lost, taken.won, _NOBODY
         if not taken.is_alone:
@@ -93,7 +93,7 @@ def undo_effect(versions: Collection[int], view: View, *, override: bool = False
             continue
         state = back.get(row) or born.get(row) or view.dictionary.rows[row]
         unable = won & gone if state.is_live else won
-        left_alone += len(taken.spared | unable)
+        skipped += len(taken.spared | unable)
         won = won - unable
         draft.remove(row, lost)
         draft.add(row, won)
@@ -105,14 +105,14 @@ def undo_effect(versions: Collection[int], view: View, *, override: bool = False
     spared, broken = spare_several(draft, _rows_after(back, born, view, draft), view)
     if broken is not None:
         raise UndoConflict(f"This cannot be undone: {rejections.several_of_branch(*broken).detail}")
-    left_alone += spared
+    skipped += spared
     _put_entries_back(entries, back, born, view, draft)
     _send_away(candidates, view, draft)
     tags = {row for row in draft.added.keys() | draft.removed.keys() if row not in facts}
     added = sum(len(draft.added[row]) for row in tags if row in draft.added)
     removed = sum(len(draft.removed[row]) for row in tags if row in draft.removed)
-    named = tuple(sorted(touched_by)[: limits.VERSIONS_NAMED_MAX])
-    return Effect(draft, added, removed, 0, 0, left_alone, named)
+    named = tuple(sorted(conflicts)[: limits.VERSIONS_NAMED_MAX])
+    return Diff(draft, added, removed, 0, 0, skipped, named)
 
 
 def _put_end_back(tag: int, end: int, people: BitMap, moment: int, view: View, draft: Draft) -> None:
@@ -156,7 +156,7 @@ def _walk_back(
     changes: Iterator[ChunkChange],
     undone: frozenset[int],
     sweeps: frozenset[int],
-    touched_by: set[int],
+    conflicts: set[int],
     *,
     override: bool,
 ) -> _Taken:
@@ -179,7 +179,7 @@ def _walk_back(
             continue
         if met := touched & others:
             spared |= met
-            touched_by |= {other for other, people in later if other not in touched_by and people & met}
+            conflicts |= {other for other, people in later if other not in conflicts and people & met}
         touched -= others
         given = next((added for changed, added, _ in each if changed == row), BitMap()) & touched
         # Who was not given the tag bore it: they lost it, or only its end moved.

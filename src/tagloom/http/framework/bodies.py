@@ -172,11 +172,11 @@ async def received(call: Call, bytes_max: int, take: Callable[[Iterator[bytes]],
     """
     upload = Upload(call, bytes_max)
     principal = call.principal
-    async with call.doors.uploads.taken(token=principal.token, organization=principal.organization):
+    async with call.state.uploads.taken(token=principal.token, organization=principal.organization):
         feeding = asyncio.create_task(upload.feed())
         try:
-            with call.doors.metrics.uploads.track_inprogress():
-                return await anyio.to_thread.run_sync(lambda: take(upload.chunks()), limiter=call.doors.uploads.threads)
+            with call.state.metrics.uploads.track_inprogress():
+                return await anyio.to_thread.run_sync(lambda: take(upload.chunks()), limiter=call.state.uploads.threads)
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)

@@ -18,7 +18,7 @@ from tagloom.history.compaction import Compactor, Retentions
 from tagloom.http import limits
 from tagloom.http.framework.coalescing import Coalescer
 from tagloom.http.framework.commit_waiters import Arrivals
-from tagloom.http.framework.health_checks import Probe
+from tagloom.http.framework.health_checks import HealthCheck
 from tagloom.http.framework.import_watches import Watches
 from tagloom.http.framework.metrics import Metrics
 from tagloom.http.framework.parameters import Value
@@ -38,7 +38,7 @@ from tagloom.syncs.sources import Sources
 from tagloom.tagging.catalogue import Catalogue
 from tagloom.tribes.audiences import Targeting
 from tagloom.tribes.definitions import Tribes
-from tagloom.words.expiry import Said, said_of
+from tagloom.words.expiry import Said, expiry_of
 from tagloom.words.model import Decision, Environment, Kind, Origin, Person, Receipt, Version
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import TagProblem
@@ -52,7 +52,7 @@ DOOR = "api"  # The source of a write that names none.
 
 
 @dataclass(frozen=True)
-class Doors:
+class ApiState:
     """What all handlers share: the use cases of an installation, and the bounds of this process."""
 
     installation: Installation
@@ -69,7 +69,7 @@ class Doors:
     compactor: Compactor
     retentions: Retentions
     metrics: Metrics
-    stored: Probe[Stored]
+    stored: HealthCheck[Stored]
     readiness: Readiness
     is_draining: Callable[[], bool]
     now: Callable[[], float]
@@ -178,7 +178,6 @@ class Call:
     """What a handler may ask of its request. The principal has the route's scopes, and the place is theirs."""
 
     __slots__ = (
-        "doors",
         "found_place",
         "found_population",
         "found_principal",
@@ -186,11 +185,12 @@ class Call:
         "query",
         "receive",
         "scope",
+        "state",
         "values",
     )
 
-    def __init__(self, doors: Doors, scope: Scope, receive: Receive, values: dict[str, str]) -> None:
-        self.doors = doors
+    def __init__(self, state: ApiState, scope: Scope, receive: Receive, values: dict[str, str]) -> None:
+        self.state = state
         self.scope = scope
         self.receive = receive
         self.values = values
@@ -300,7 +300,7 @@ class Call:
 
     def said(self) -> Said:
         """What `expires_at` or `ttl` say of the end of what is given. Raises: ExpiryInvalid, ExpiryPast."""
-        return said_of(self.find_text("expires_at"), self.find_text("ttl"), self.doors.now())
+        return expiry_of(self.find_text("expires_at"), self.find_text("ttl"), self.state.now())
 
     def find_version(self) -> Version | None:
         """What `as_of` names. Asks the population: call it in a thread. Raises: ParameterInvalid, ChangeNotFound."""
@@ -312,8 +312,8 @@ class Call:
         """Runs in a thread what may wait: for a database, a lock, or its turn among those of its organization."""
         principal = self.found_principal
         if principal is None:
-            return await self.doors.threads.run(work)
-        return await self.doors.threads.run(work, organization=principal.organization)
+            return await self.state.threads.run(work)
+        return await self.state.threads.run(work, organization=principal.organization)
 
     async def in_thread_while_wanted(self, work: Callable[[Callable[[], bool]], Result]) -> Result:
         """As `in_thread`, for what may take long and follows the body: `work` can ask whether the caller has left."""
@@ -326,14 +326,14 @@ class Call:
 
     async def written(self, future: "Future[Receipt]") -> Receipt:
         """The receipt of a write that waits for its commit, counted among those that wait."""
-        with self.doors.metrics.writes_waiting.track_inprogress():
-            return await self.doors.arrivals().wait(future)
+        with self.state.metrics.writes_waiting.track_inprogress():
+            return await self.state.arrivals().wait(future)
 
     async def wait_for_version(self, version: int) -> None:
         """Comes back once the population has this version. Raises: VersionNotReached, after `wait_seconds`."""
         population, pause, waited = self.population, 0.002, 0.0
         while (reached := await self.in_thread(population.version)) < version:
-            if waited >= self.doors.wait_seconds:
+            if waited >= self.state.wait_seconds:
                 raise VersionNotReached(
                     f"This process is at version {reached}, not yet at {version}.", version=reached, retry_after=1
                 )

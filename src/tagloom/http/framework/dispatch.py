@@ -13,7 +13,7 @@ from tagloom.accounts.access_tokens import Principal
 from tagloom.accounts.problems import NotAllowed, NotSignedIn
 from tagloom.http import limits
 from tagloom.http.framework.cache_refresh import Renewals
-from tagloom.http.framework.context import Answer, Call, Doors, Events, Stream
+from tagloom.http.framework.context import Answer, ApiState, Call, Events, Stream
 from tagloom.http.framework.parameters import read_query
 from tagloom.http.framework.routing import Found, Route, Tree
 from tagloom.ports.population import Population
@@ -27,8 +27,8 @@ BEARER = "bearer "
 class PlatformApi:
     """The ASGI application of the route table. Other addresses go to `otherwise`."""
 
-    def __init__(self, doors: Doors, routes: Iterable[Route], otherwise: ASGIApp | None = None) -> None:
-        self._doors = doors
+    def __init__(self, state: ApiState, routes: Iterable[Route], otherwise: ASGIApp | None = None) -> None:
+        self._state = state
         self._tree = Tree(routes)
         self._otherwise = otherwise
         self._renewals = Renewals()
@@ -44,7 +44,7 @@ class PlatformApi:
                 "There is nothing at this address. A slash inside an id is written %2F; /docs lists every address."
             )
         scope["tagloom.route"] = found.route.path
-        call = Call(self._doors, scope, receive, found.values)
+        call = Call(self._state, scope, receive, found.values)
         await self._prepare(call, found)
         answer = await found.route.handler(call)
         if isinstance(answer, Stream):
@@ -60,8 +60,8 @@ class PlatformApi:
         if scopes is None:
             call.query = read_query(call.scope["query_string"], found.known)
             return
-        access, secret = self._doors.access, _secret(call.header(b"authorization"))
-        principal = call.found_principal = await authenticate(self._doors, secret)
+        access, secret = self._state.access, _secret(call.header(b"authorization"))
+        principal = call.found_principal = await authenticate(self._state, secret)
         principal.require(*scopes)
         space, organization = call.values.get("space"), call.values.get("organization")
         environment = call.values.get("environment")
@@ -93,15 +93,15 @@ def _secret(authorization: str | None) -> str:
     return authorization[len(BEARER) :].strip()
 
 
-async def authenticate(doors: Doors, secret: str) -> Principal:
+async def authenticate(state: ApiState, secret: str) -> Principal:
     """The bearer of a token. Raises: NotSignedIn."""
-    found = doors.access.find_principal(secret)
-    return found if found is not None else await doors.threads.run(lambda: doors.access.authenticate(secret))
+    found = state.access.find_principal(secret)
+    return found if found is not None else await state.threads.run(lambda: state.access.authenticate(secret))
 
 
 async def _opened(call: Call, environment: Environment) -> Population:
     """The population of an environment, which is opened in a thread: that reads the store."""
-    installation = call.doors.installation
+    installation = call.state.installation
     found = installation.find_population(environment)
     return found if found is not None else await call.in_thread(lambda: installation.population(environment))
 
@@ -136,7 +136,7 @@ class _Watch:
             return
         self._due = time.monotonic() + limits.STREAM_SECONDS_BETWEEN_CHECKS
         call = self._call
-        principal = await authenticate(call.doors, _secret(call.header(b"authorization")))
+        principal = await authenticate(call.state, _secret(call.header(b"authorization")))
         principal.require(*(self._route.scopes or ()), space=call.values.get("space"))
 
 
@@ -153,11 +153,11 @@ async def _send_stream(call: Call, route: Route, answer: Stream, receive: Receiv
         return
     gone, organization = asyncio.create_task(_until_gone(receive)), call.principal.organization
     try:
-        with call.doors.metrics.exports.track_inprogress():
+        with call.state.metrics.exports.track_inprogress():
             has_started, watch = False, _Watch(call, route)
             while not gone.done():
                 await watch.check()
-                chunk = await call.doors.exports.run(lambda: next(answer.chunks, None), organization=organization)
+                chunk = await call.state.exports.run(lambda: next(answer.chunks, None), organization=organization)
                 if not has_started:
                     await send(start)
                     has_started = True

@@ -12,7 +12,7 @@ from tagloom.ports.problems import StoreUnavailable
 Result = TypeVar("Result")
 
 
-class Probe(Generic[Result]):
+class HealthCheck(Generic[Result]):
     """Asks one question at a time, in a thread of its own, for everybody who wants its answer at that moment.
 
     A database behind a network that stands still holds one thread, however often it is asked for.

@@ -71,7 +71,7 @@ class _Reader:
 
     def __init__(self, chunks: Iterator[bytes], boundary: bytes) -> None:
         self._chunks = chunks
-        self._events: deque[_Part | bytes | None] = deque()
+        self._audit: deque[_Part | bytes | None] = deque()
         self._part = _Part()
         self._header: tuple[bytes, bytes] = (b"", b"")
         self._size = self._header_bytes = 0
@@ -84,9 +84,9 @@ class _Reader:
                     "on_header_field": self._header_field,
                     "on_header_value": self._header_value,
                     "on_header_end": self._header_end,
-                    "on_headers_finished": lambda: self._events.append(self._part),
-                    "on_part_data": lambda data, start, end: self._events.append(data[start:end]),
-                    "on_part_end": lambda: self._events.append(None),
+                    "on_headers_finished": lambda: self._audit.append(self._part),
+                    "on_part_data": lambda data, start, end: self._audit.append(data[start:end]),
+                    "on_part_end": lambda: self._audit.append(None),
                     "on_end": self._end,
                 },
             )
@@ -141,7 +141,7 @@ class _Reader:
 
     def _next(self) -> _Part | bytes | None:
         """What comes next: a part, bytes of it, or its end; at the end of the form None. Raises: BodyTruncated."""
-        while not self._events and not self._has_ended:
+        while not self._audit and not self._has_ended:
             chunk = next(self._chunks, None)
             if chunk is None:
                 raise BodyTruncated(
@@ -153,8 +153,8 @@ class _Reader:
                 self._parser.write(chunk)
             except FormParserError as error:
                 raise _no_form(error) from error
-        if self._events:
-            return self._events.popleft()
+        if self._audit:
+            return self._audit.popleft()
         # Nothing may follow but what ends the body: it is read so that a body that is cut off there is told, too.
         for _ in self._chunks:
             pass

@@ -77,7 +77,7 @@ REFINEMENTS: dict[str, Json] = {
     "PersonNamed": ONE_PERSON,
     "TaggingLine": ONE_PERSON,
     "TagPatch": {"minProperties": 1},
-    "TribeTagBody": {"oneOf": [{"required": [name]} for name in ("add", "remove", "freeze")]},
+    "TribeTagBody": {"oneOf": [{"required": [name]} for name in ("add", "remove", "snapshot")]},
     "UndoBody": {"anyOf": [{"required": [name]} for name in ("versions", "actor", "source")]},
 }
 # Names that a language of a generated client has for something else.

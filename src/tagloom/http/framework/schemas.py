@@ -14,7 +14,7 @@ from tagloom.tagging import limits as tagging_limits
 from tagloom.tagging.catalogue import TagDetails
 from tagloom.tribes import limits as tribes_limits
 from tagloom.words import limits as words_limits
-from tagloom.words.expiry import SPAN_PATTERN, Moment, Said, parse_expires_at, parse_ttl, said_of
+from tagloom.words.expiry import SPAN_PATTERN, Moment, Said, expiry_of, parse_expires_at, parse_ttl
 from tagloom.words.model import (
     SCOPES,
     Audience,
@@ -111,7 +111,7 @@ class TagsBody(_Body, frozen=True, kw_only=True):
     def said(self, now: float) -> Said:
         """What it says of their end. Raises: ExpiryInvalid, ExpiryPast."""
         ends_at = None if self.expires_at is UNSET else self.expires_at
-        return said_of(ends_at, None if self.ttl is UNSET else self.ttl, now)
+        return expiry_of(ends_at, None if self.ttl is UNSET else self.ttl, now)
 
 
 class PersonBody(_Body, frozen=True, kw_only=True):
@@ -213,7 +213,7 @@ class TribeTagBody(_Body, frozen=True, kw_only=True):
 
     add: TagText | UnsetType = UNSET
     remove: TagText | UnsetType = UNSET
-    freeze: TagText | UnsetType = UNSET
+    snapshot: TagText | UnsetType = UNSET
     expires_at: TimeText | UnsetType = UNSET
     ttl: TtlText | UnsetType = UNSET
 
@@ -436,7 +436,7 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """How a file is to be imported. Without a format the file's name tells it.
 
     `name` is the file's name for the history, `mapping` that of a mapping that the space keeps. A run that would take
-    more than `share_removed_max` percent of the taggings at or below `under` is held; an empty mirror is, unless
+    more than `share_removed_max` percent of the taggings at or below `prefix` is held; an empty mirror is, unless
     `allow_empty`. What it gives ends at `expires_at` or after `ttl`, where its lines do not say otherwise.
     A file that names people only, or is nothing but ids, gives everybody `tag`; then it has no mapping.
     """
@@ -444,7 +444,7 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     name: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] = ""
     format: ImportFormat | None = None
     mode: Mode = "add"
-    under: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] = ""
+    prefix: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] = ""
     normalize: Literal["lowercase"] | None = None
     mapping: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] | None = None
     share_removed_max: Annotated[int, Meta(ge=0, le=100)] = ports_limits.IMPORT_SHARE_REMOVED_DEFAULT

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from tagloom.base.counters import Compactions, Following, Pooled, Times, Vitals
+from tagloom.base.counters import Compactions, Counters, Following, Pooled, Times
 from tagloom.base.times import rfc3339, seconds_of
 from tagloom.http.framework.metrics import add_times
 from tagloom.ports.imports import ENDED, IMPORT_STATES, ImportCount
@@ -28,27 +28,27 @@ def stored(control: Control, now: float) -> Stored:
     return Stored(control.count_imports(), control.list_newest_runs(), due[0].sync.next_run_at if due else None)
 
 
-def of_process(vitals: Vitals) -> Iterator[Metric]:
+def of_process(counters: Counters) -> Iterator[Metric]:
     """The families of what an installation tells of this process."""
     places = ["space", "environment"]
     versions = GaugeMetricFamily("tagloom_version", "The version that this process answers from.", labels=places)
     sizes = GaugeMetricFamily("tagloom_index_bytes", "Bitmaps that this process holds.", labels=places)
-    for each in vitals.populations:
+    for each in counters.populations:
         versions.add_metric([each.space, each.environment], each.version)
         sizes.add_metric([each.space, each.environment], each.index_bytes)
     yield versions
     yield sizes
-    yield GaugeMetricFamily("tagloom_writes_queued", "Writes that wait for the committer.", vitals.writes_queued)
-    commits = vitals.commits
+    yield GaugeMetricFamily("tagloom_writes_queued", "Writes that wait for the committer.", counters.writes_queued)
+    commits = counters.commits
     yield _times("tagloom_commit_seconds", "Transactions from their beginning to their commit.", commits.times)
     yield CounterMetricFamily("tagloom_committed_writes", "Writes in these transactions.", commits.batches)
     yield CounterMetricFamily("tagloom_commits_undone", "Transactions that the database undid.", commits.undone)
     yield CounterMetricFamily("tagloom_commits_failed", "Transactions that were given up.", commits.failed)
-    yield _times("tagloom_write_lock_seconds", "Waits of writers for their turn.", vitals.lock_times)
-    if vitals.connections is not None:
-        yield from _of_connections(vitals.connections)
-    if vitals.following is not None:
-        yield from _of_following(vitals.following)
+    yield _times("tagloom_write_lock_seconds", "Waits of writers for their turn.", counters.lock_times)
+    if counters.connections is not None:
+        yield from _of_connections(counters.connections)
+    if counters.following is not None:
+        yield from _of_following(counters.following)
 
 
 def _of_connections(pooled: Pooled) -> Iterator[Metric]:

@@ -81,7 +81,7 @@ from tagloom.words.problems import (
     UnknownTag,
 )
 
-UNDER = Parameter(name="under", description="Only tags at or below this one.")
+PREFIX = Parameter(name="prefix", description="Only tags at or below this one.")
 TAG_FILTER = Parameter(name="tag", description="Only what concerns this tag.")
 IF_MATCH = Parameter(name="If-Match", description="The ETag of the tribe as it was read; * takes any.")
 IF_MATCH_NEEDED = msgspec.structs.replace(IF_MATCH, is_required=True)
@@ -237,7 +237,7 @@ TENANTS: tuple[Route, ...] = (
     Route(
         method="DELETE",
         path=f"{ORGANIZATION}/tokens/{{token}}",
-        handler=tenants.drop_token,
+        handler=tenants.revoke_token,
         group="Tokens",
         summary="Revoke a token",
         scopes=("admin",),
@@ -255,7 +255,7 @@ TAGS: tuple[Route, ...] = (
         group="Tags",
         summary="List the catalogue",
         scopes=("tags:read",),
-        parameters=(search_for("tags"), UNDER, LIMIT, CURSOR, AT_LEAST),
+        parameters=(search_for("tags"), PREFIX, LIMIT, CURSOR, AT_LEAST),
         answer=TagsPage,
         problems=(TagProblem, CursorInvalid),
     ),
@@ -313,7 +313,7 @@ TAGS: tuple[Route, ...] = (
     Route(
         method="DELETE",
         path=f"{E}/tags/{{tag}}",
-        handler=tags.drop_tag,
+        handler=tags.delete_tag,
         group="Tags",
         summary="Take a tag and what is below it from everybody",
         scopes=("tags:write",),
@@ -329,7 +329,7 @@ TAGS: tuple[Route, ...] = (
     Route(
         method="GET",
         path=f"{E}/tags/{{tag}}/users",
-        handler=tags.export_bearers,
+        handler=tags.export_people_with,
         group="Tags",
         summary="Stream the bearers of a tag",
         description="A page of them is at `users?tag=`. A tag whose last level is `users` has its slash encoded: "
@@ -453,7 +453,7 @@ TRIBES: tuple[Route, ...] = (
     Route(
         method="DELETE",
         path=f"{SPACE}/tribes/{{tribe}}",
-        handler=tribes.drop_tribe,
+        handler=tribes.delete_tribe,
         group="Tribes",
         summary="Delete a tribe that no other names",
         scopes=("tribes:write",),
@@ -552,7 +552,7 @@ TRIBES: tuple[Route, ...] = (
         group="Tribes",
         summary="Tag everybody in a tribe as one batch",
         description="`add` gives the tag to whoever is in the tribe at that moment, `remove` takes it from them; "
-        "`freeze` gives it to them and takes it from everybody else.",
+        "`snapshot` gives it to them and takes it from everybody else.",
         scopes=("tribes:read", "tags:write"),
         parameters=(DRY_RUN,),
         headers=(IDEMPOTENCY_KEY,),
@@ -650,7 +650,7 @@ HISTORY: tuple[Route, ...] = (
         group="History",
         summary="Take back what several versions did, as one new version",
         description="Taggings that other versions touched since are left alone; the receipt counts them and names "
-        "these versions in `touched_by`.",
+        "these versions in `conflicts`.",
         scopes=("tags:write",),
         parameters=(
             DRY_RUN,

@@ -12,7 +12,7 @@ from tagloom.http.framework.parameters import EXPIRES_AT, LIMIT, MODE, NORMALIZE
 from tagloom.http.framework.routing import Handler, Route
 from tagloom.http.framework.schemas import ImportsPage, MappingsPage, UrlImport
 from tagloom.http.problems import TooManyWatchers
-from tagloom.imports.mapping_inference import Proposal
+from tagloom.imports.mapping_inference import InferredMapping
 from tagloom.imports.problems import ImportFileGone, ImportStateWrong, TooManyImports
 from tagloom.ports.imports import Import, KeptMapping
 from tagloom.ports.problems import (
@@ -89,7 +89,7 @@ IMPORTS: tuple[Route, ...] = (
         parameters=(
             Parameter(name="name", description="The file's name, for the history."),
             MODE,
-            Parameter(name="under", description="Only tags at or below this one; of what set and mirror take."),
+            Parameter(name="prefix", description="Only tags at or below this one; of what set and mirror take."),
             NORMALIZE,
             Parameter(name="mapping", description="The name of a mapping that the space keeps."),
             Parameter(
@@ -152,7 +152,7 @@ IMPORTS: tuple[Route, ...] = (
     Route(
         method="DELETE",
         path=f"{E}/imports/{{import}}",
-        handler=imports.drop_import,
+        handler=imports.delete_import,
         group="Imports",
         summary="Forget an import and its file; what it did stays",
         status=204,
@@ -162,7 +162,7 @@ IMPORTS: tuple[Route, ...] = (
     Route(
         method="DELETE",
         path=f"{E}/imports/{{import}}/file",
-        handler=imports.drop_import_file,
+        handler=imports.delete_import_file,
         group="Imports",
         summary="Forget the file of an import that has ended; the import itself stays",
         answer=Import,
@@ -229,7 +229,7 @@ MAPPINGS: tuple[Route, ...] = (
     Route(
         method="POST",
         path=f"{E}/mappings/proposals",
-        handler=imports.propose_mapping,
+        handler=imports.infer_mapping,
         group="Imports",
         summary="Propose a mapping for a file, from its first rows",
         description="The body is the file's beginning, plain or compressed by gzip or zstd; of Parquet it is the whole "
@@ -243,7 +243,7 @@ MAPPINGS: tuple[Route, ...] = (
             ),
         ),
         bulk=(*uploads.FORMATS, uploads.OCTETS),
-        answer=Proposal,
+        answer=InferredMapping,
         problems=(
             BodyTooLarge,
             BodyTruncated,
@@ -292,7 +292,7 @@ MAPPINGS: tuple[Route, ...] = (
     Route(
         method="DELETE",
         path=f"{SPACE}/mappings/{{mapping}}",
-        handler=imports.drop_mapping,
+        handler=imports.delete_mapping,
         group="Imports",
         summary="Forget a mapping; what was imported by it stays",
         scopes=("tags:write",),

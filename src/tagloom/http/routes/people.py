@@ -20,7 +20,7 @@ from tagloom.http.framework.parameters import (
 )
 from tagloom.http.framework.routing import Route
 from tagloom.http.framework.schemas import PeoplePage, PersonBody, PersonTags, TagsBody
-from tagloom.http.people import USERS, VISITORS, PeopleDoor
+from tagloom.http.people import USERS, VISITORS, PeopleHandlers
 from tagloom.http.problems import NotAcceptable
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
 from tagloom.ports import limits as ports_limits
@@ -68,7 +68,7 @@ def search_for(what: str) -> Parameter:
     )
 
 
-def _listing(door: PeopleDoor) -> Route:
+def _listing(door: PeopleHandlers) -> Route:
     kind = door.kind
     return Route(
         method="GET",
@@ -101,7 +101,7 @@ def _listing(door: PeopleDoor) -> Route:
     )
 
 
-def _people(door: PeopleDoor) -> tuple[Route, ...]:
+def _people(door: PeopleHandlers) -> tuple[Route, ...]:
     kind = door.kind
     one = f"{E}/{kind}s/{{id}}"
     other: tuple[type[Problem], ...] = (PersonIdInvalid,)
@@ -144,7 +144,7 @@ def _people(door: PeopleDoor) -> tuple[Route, ...]:
     )
 
 
-def _tags_of_person(door: PeopleDoor) -> tuple[Route, ...]:
+def _tags_of_person(door: PeopleHandlers) -> tuple[Route, ...]:
     kind = door.kind
     tags = f"{E}/{kind}s/{{id}}/tags"
     one_tag = f"{tags}/{{tag}}"
@@ -197,7 +197,7 @@ def _tags_of_person(door: PeopleDoor) -> tuple[Route, ...]:
         Route(
             method="DELETE",
             path=one_tag,
-            handler=door.drop_tag,
+            handler=door.delete_tag,
             group="People",
             summary=f"Take one tag from a {kind}",
             scopes=("tags:write",),
@@ -216,7 +216,7 @@ TAGGINGS: tuple[Route, ...] = (
         summary="Apply a body as one batch",
         description=(
             "`add` and `remove` give and take these tags. `change` lines carry `add` and `remove`. `set` gives each "
-            "person named exactly these tags, at or below `under`. `mirror` does so for everybody: people left out "
+            "person named exactly these tags, at or below `prefix`. `mirror` does so for everybody: people left out "
             "lose theirs. A bad line is rejected alone, and listed with its number; the rest goes on. Lines of JSON and"
             " NDJSON may say when what they give ends, by `expires_at` or `ttl`; the parameters of these names do so "
             "for all other lines. A body may be compressed by gzip or zstd, said by `Content-Encoding` or by its first "
@@ -225,7 +225,7 @@ TAGGINGS: tuple[Route, ...] = (
         scopes=("tags:write",),
         parameters=(
             MODE,
-            Parameter(name="under", description="The branch that set and mirror are about; other tags are rejected."),
+            Parameter(name="prefix", description="The branch that set and mirror are about; other tags are rejected."),
             DRY_RUN,
             NORMALIZE,
             Parameter(

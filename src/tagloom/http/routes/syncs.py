@@ -10,7 +10,7 @@ from tagloom.http.framework.routing import Route
 from tagloom.http.framework.schemas import NewSync, SourceOfSync, SyncRunsPage, SyncsPage
 from tagloom.http.problems import PreconditionRequired
 from tagloom.http.uploads import OCTETS
-from tagloom.imports.mapping_inference import Proposal
+from tagloom.imports.mapping_inference import InferredMapping
 from tagloom.imports.problems import TooManyImports
 from tagloom.ports.problems import MappingNotFound, SyncChanged, SyncExists, SyncNotFound, TooManySyncs
 from tagloom.syncs.problems import SyncBusy, SyncInvalid
@@ -63,14 +63,14 @@ SYNCS: tuple[Route, ...] = (
     Route(
         method="POST",
         path=f"{E}/mappings/proposals/source",
-        handler=syncs.propose_source_mapping,
+        handler=syncs.infer_source_mapping,
         group="Syncs",
         summary="Propose a mapping for a source, from its first rows",
         description="The server reads the first rows of the source: those that the query gives first, or the beginning "
         "of the first file. The answer is as for a file.",
         scopes=("admin",),
         body=SourceOfSync,
-        answer=Proposal,
+        answer=InferredMapping,
         problems=(
             SyncInvalid,
             SourceUnreadable,
@@ -112,7 +112,7 @@ SYNCS: tuple[Route, ...] = (
     Route(
         method="DELETE",
         path=f"{E}/syncs/{{sync}}",
-        handler=syncs.drop_sync,
+        handler=syncs.delete_sync,
         group="Syncs",
         summary="Forget a sync and its runs; what they wrote stays",
         scopes=("admin",),

@@ -25,7 +25,7 @@ from tagloom.ports.problems import (
 from tagloom.words.emails import email_key
 from tagloom.words.model import (
     Account,
-    Event,
+    AuditEntry,
     Invitation,
     Membership,
     Organization,
@@ -53,12 +53,12 @@ class MemoryRoster:
         self._sessions: dict[bytes, Session] = {}
         self._resets: dict[bytes, Reset] = {}
         self._identities: dict[tuple[str, str], str] = {}
-        self._events: list[Event] = []
+        self._audit: list[AuditEntry] = []
         self._set_up_code: bytes | None = None
 
-    def _tell(self, events: Sequence[Event]) -> None:
-        for event in events:
-            self._events.append(replace(event, id=len(self._events) + 1))
+    def _tell(self, audit: Sequence[AuditEntry]) -> None:
+        for entry in audit:
+            self._audit.append(replace(entry, id=len(self._audit) + 1))
 
     def _create_space(self, space: Space) -> None:
         raise NotImplementedError
@@ -87,7 +87,7 @@ class MemoryRoster:
         *,
         organization: Organization,
         space: Space,
-        events: Sequence[Event] = (),
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         with self._lock:
             self._check_not_set_up()
@@ -95,7 +95,7 @@ class MemoryRoster:
                 raise SetUpCodeWrong("This is not the newest code.")
             self._organizations[organization.id] = organization
             self._spaces[space.id] = space
-            self.add_account(account, password_hash, membership, events)
+            self.add_account(account, password_hash, membership, audit)
 
     def _check_not_set_up(self) -> None:
         if self._accounts:
@@ -104,12 +104,12 @@ class MemoryRoster:
     # Accounts.
 
     def add_account(
-        self, account: Account, password_hash: str | None, membership: Membership, events: Sequence[Event] = ()
+        self, account: Account, password_hash: str | None, membership: Membership, audit: Sequence[AuditEntry] = ()
     ) -> None:
         with self._lock:
             self._create_account(account, password_hash)
             self._memberships[membership.organization, membership.account] = _bare(membership)
-            self._tell(events)
+            self._tell(audit)
 
     def _create_account(self, account: Account, password_hash: str | None) -> None:
         if self.find_account_of(account.email) is not None:
@@ -146,50 +146,50 @@ class MemoryRoster:
         *,
         keeps: str | None = None,
         secret_hash: bytes | None = None,
-        events: Sequence[Event] = (),
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         with self._lock:
             self._set_password(account, password_hash, keeps=keeps)
             for known, session in list(self._sessions.items()):
                 if session.id == keeps and session.account == account and secret_hash is not None:
                     self._sessions[secret_hash] = self._sessions.pop(known)
-            self._tell(events)
+            self._tell(audit)
 
     def _set_password(self, account: str, password_hash: str | None, *, keeps: str | None = None) -> None:
         self._passwords.pop(account, None)
         if password_hash is not None:
             self._passwords[account] = password_hash
         self._resets = {known: reset for known, reset in self._resets.items() if reset.account != account}
-        self.drop_sessions(account, keeps=keeps)
+        self.end_sessions(account, keeps=keeps)
 
     def replace_password_hash(self, account: str, old: str, new: str) -> None:
         with self._lock:
             if self._passwords.get(account) == old:
                 self._passwords[account] = new
 
-    def put_reset(self, account: str, secret_hash: bytes, expires_at: str, events: Sequence[Event] = ()) -> None:
+    def put_reset(self, account: str, secret_hash: bytes, expires_at: str, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             self._resets = {known: reset for known, reset in self._resets.items() if reset.account != account}
             self._resets[secret_hash] = Reset(account, expires_at)
-            self._tell(events)
+            self._tell(audit)
 
     def find_reset(self, secret_hash: bytes) -> Reset | None:
         with self._lock:
             return self._resets.get(secret_hash)
 
-    def use_reset(self, secret_hash: bytes, password_hash: str, at: str, events: Sequence[Event] = ()) -> None:
+    def use_reset(self, secret_hash: bytes, password_hash: str, at: str, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             reset = self._resets.get(secret_hash)
             if reset is None or reset.expires_at <= at:
                 raise ResetNotFound("There is no such link.")
             self._set_password(reset.account, password_hash)
-            self._tell(events)
+            self._tell(audit)
 
     def find_identity(self, issuer: str, subject: str) -> str | None:
         with self._lock:
             return self._identities.get((issuer, subject))
 
-    def add_identity(self, issuer: str, subject: str, account: str, at: str, events: Sequence[Event] = ()) -> None:
+    def add_identity(self, issuer: str, subject: str, account: str, at: str, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             known = self._identities.get((issuer, subject))
             if known == account:
@@ -199,7 +199,7 @@ class MemoryRoster:
             if account not in self._identities.values():
                 self._set_password(account, None)
             self._identities[issuer, subject] = account
-            self._tell(events)
+            self._tell(audit)
 
     # Memberships.
 
@@ -228,7 +228,7 @@ class MemoryRoster:
             raise TeammateNotFound("There is no such teammate.", value=account)
         return found
 
-    def _put_membership(self, before: Membership, after: Membership | None, events: Sequence[Event]) -> None:
+    def _put_membership(self, before: Membership, after: Membership | None, audit: Sequence[AuditEntry]) -> None:
         left = [each for each in self._memberships.values() if each is not before]
         was = before.is_administrator and before.state == "active"
         if was and not any(
@@ -245,7 +245,7 @@ class MemoryRoster:
                 for known, session in self._sessions.items()
                 if (session.organization, session.account) != (before.organization, before.account)
             }
-        self._tell(events)
+        self._tell(audit)
 
     def put_permissions(
         self,
@@ -253,32 +253,32 @@ class MemoryRoster:
         account: str,
         space: str,
         permissions: tuple[Permission, ...],
-        events: Sequence[Event] = (),
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         with self._lock:
             before = self._membership(organization, account)
             known = self._spaces.get(space)
             if known is None or known.organization != organization:
                 raise SpaceNotFound(f"There is no space '{space}'.", value=space)
-            self._put_membership(before, replace(before, permissions=before.permissions | {space: permissions}), events)
+            self._put_membership(before, replace(before, permissions=before.permissions | {space: permissions}), audit)
 
     def put_administrator(
-        self, organization: str, account: str, is_administrator: bool, events: Sequence[Event] = ()
+        self, organization: str, account: str, is_administrator: bool, audit: Sequence[AuditEntry] = ()
     ) -> None:
         with self._lock:
             before = self._membership(organization, account)
-            self._put_membership(before, replace(before, is_administrator=is_administrator), events)
+            self._put_membership(before, replace(before, is_administrator=is_administrator), audit)
 
     def put_state(
-        self, organization: str, account: str, state: Literal["active", "inactive"], events: Sequence[Event] = ()
+        self, organization: str, account: str, state: Literal["active", "inactive"], audit: Sequence[AuditEntry] = ()
     ) -> None:
         with self._lock:
             before = self._membership(organization, account)
-            self._put_membership(before, replace(before, state=state), events)
+            self._put_membership(before, replace(before, state=state), audit)
 
-    def drop_membership(self, organization: str, account: str, events: Sequence[Event] = ()) -> None:
+    def delete_membership(self, organization: str, account: str, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
-            self._put_membership(self._membership(organization, account), None, events)
+            self._put_membership(self._membership(organization, account), None, audit)
             self._tokens = {
                 known: token
                 for known, token in self._tokens.items()
@@ -286,7 +286,7 @@ class MemoryRoster:
             }
 
     def add_organization(
-        self, organization: Organization, space: Space, membership: Membership, events: Sequence[Event] = ()
+        self, organization: Organization, space: Space, membership: Membership, audit: Sequence[AuditEntry] = ()
     ) -> None:
         with self._lock:
             if organization.id in self._organizations or space.id in self._spaces:
@@ -294,11 +294,11 @@ class MemoryRoster:
             self._organizations[organization.id] = organization
             self._create_space(space)
             self._memberships[membership.organization, membership.account] = _bare(membership)
-            self._tell(events)
+            self._tell(audit)
 
     # Invitations.
 
-    def put_invitation(self, invitation: Invitation, secret_hash: bytes, events: Sequence[Event] = ()) -> None:
+    def put_invitation(self, invitation: Invitation, secret_hash: bytes, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             account = self.find_account_of(invitation.email)
             if account is not None and (invitation.organization, account.id) in self._memberships:
@@ -313,7 +313,7 @@ class MemoryRoster:
             if taken.count(invitation.organization) >= limits.TEAMMATES_PER_ORGANIZATION_MAX:
                 raise TooManyTeammates("The organization is full.")
             self._invitations = others | {secret_hash: invitation}
-            self._tell(events)
+            self._tell(audit)
 
     def find_invitation(self, secret_hash: bytes) -> Invitation | None:
         with self._lock:
@@ -329,12 +329,12 @@ class MemoryRoster:
             found = [each for each in self._invitations.values() if email_key(each.email) == email_key(email)]
             return tuple(sorted(found, key=lambda each: each.id))
 
-    def drop_invitation(self, organization: str, invitation: str, events: Sequence[Event] = ()) -> None:
+    def revoke_invitation(self, organization: str, invitation: str, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             for known, each in self._invitations.items():
                 if (each.organization, each.id) == (organization, invitation):
                     del self._invitations[known]
-                    self._tell(events)
+                    self._tell(audit)
                     return
             raise InvitationNotFound("There is no such invitation.")
 
@@ -344,7 +344,7 @@ class MemoryRoster:
         account: Account,
         password_hash: str | None,
         at: str,
-        events: Sequence[Event] = (),
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         with self._lock:
             found = [pair for pair in self._invitations.items() if pair[1].id == invitation and pair[1].expires_at > at]
@@ -365,12 +365,12 @@ class MemoryRoster:
                 permissions=each.permissions,
             )
             self._memberships[each.organization, account.id] = _bare(joined)
-            self._tell(events)
+            self._tell(audit)
 
     # Sessions.
 
     def add_session(
-        self, session: Session, secret_hash: bytes, *, replaces: bytes | None = None, events: Sequence[Event] = ()
+        self, session: Session, secret_hash: bytes, *, replaces: bytes | None = None, audit: Sequence[AuditEntry] = ()
     ) -> None:
         with self._lock:
             self._sessions.pop(replaces or b"", None)
@@ -385,7 +385,7 @@ class MemoryRoster:
             self._sessions[secret_hash] = session
             account = self._accounts[session.account]
             self._accounts[session.account] = replace(account, last_signed_in_at=session.created_at)
-            self._tell(events)
+            self._tell(audit)
 
     def find_session(self, secret_hash: bytes) -> Session | None:
         with self._lock:
@@ -412,7 +412,7 @@ class MemoryRoster:
                 if each.id == session:
                     self._sessions[known] = replace(each, organization=organization)
 
-    def drop_session(self, account: str, session: str) -> None:
+    def end_session(self, account: str, session: str) -> None:
         with self._lock:
             for known, each in self._sessions.items():
                 if (each.account, each.id) == (account, session):
@@ -420,7 +420,7 @@ class MemoryRoster:
                     return
             raise SessionNotFound("There is no such session.", value=session)
 
-    def drop_sessions(self, account: str, *, keeps: str | None = None) -> None:
+    def end_sessions(self, account: str, *, keeps: str | None = None) -> None:
         with self._lock:
             self._sessions = {
                 known: each for known, each in self._sessions.items() if each.account != account or each.id == keeps
@@ -428,13 +428,13 @@ class MemoryRoster:
 
     # Events.
 
-    def list_events(
+    def list_audit_log(
         self, organization: str, *, space: str | None = None, before: int | None = None, limit: int
-    ) -> tuple[Event, ...]:
+    ) -> tuple[AuditEntry, ...]:
         with self._lock:
             found = [
                 each
-                for each in reversed(self._events)
+                for each in reversed(self._audit)
                 if each.organization == organization
                 and (space is None or each.space == space)
                 and (before is None or each.id < before)

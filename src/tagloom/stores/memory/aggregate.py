@@ -51,7 +51,7 @@ class Batch:
         self._state = state
         self._request = request
         self._is_closed = is_closed
-        self.under = state.resolve(tags.parse_tag(request.under)) if request.under is not None else None
+        self.prefix = state.resolve(tags.parse_tag(request.prefix)) if request.prefix is not None else None
         self._understood: dict[str, TagPath | Problem] = {}
         self._lowered: set[str] = set()
         self.aliases: dict[str, str] = {}
@@ -126,8 +126,8 @@ class Batch:
         if self._request.lowercase and text.lower() != text:
             self._lowered.add(text)
         path = self._state.resolve(written)
-        if self.under is not None and not is_at_or_below(path, self.under):
-            raise rejections.outside_under(path, self.under)
+        if self.prefix is not None and not is_at_or_below(path, self.prefix):
+            raise rejections.outside_prefix(path, self.prefix)
         if self._is_closed and not self._state.is_live(path):
             raise rejections.unknown_tag(path, tags.nearest(path, self._state.live_paths()))
         owned = self._state.owned(path)
@@ -162,7 +162,7 @@ class Batch:
             person = draft.people[ordinal]
             paths = set(draft.tags_of(ordinal))
             if is_whole and person not in self.held:
-                paths = {path for path in paths if not is_at_or_below(path, self.under or "") or self._is_others(path)}
+                paths = {path for path in paths if not is_at_or_below(path, self.prefix or "") or self._is_others(path)}
             paths = (paths | self.adds.get(person, set())) - self.removes.get(person, set())
             for given in self.adds.get(person, ()):
                 for branch in self._state.exclusive_branches(given):

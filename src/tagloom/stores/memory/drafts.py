@@ -67,7 +67,7 @@ def moved(state: State, tag: TagPath, to: TagPath) -> State:
     for number, path in paths.items():
         draft.entries[number] = msgspec.structs.replace(state.entries[number], path=path)
     draft.aliases[tag] = to
-    draft.drop_shadowed_aliases()
+    draft.delete_shadowed_aliases()
     return draft
 
 
@@ -90,11 +90,11 @@ def merged(state: State, tag: TagPath, into: TagPath) -> State:
                 draft.bears[ordinal] = numbers - {number} | {stays[path]}
     draft.forget_ends()
     draft.aliases[tag] = into
-    draft.drop_shadowed_aliases()
+    draft.delete_shadowed_aliases()
     return draft
 
 
-def dropped(state: State, tag: TagPath) -> State:
+def deleted(state: State, tag: TagPath) -> State:
     """The state after a tag, or an alias, was dropped."""
     draft = state.copy()
     if tag in draft.aliases:
@@ -198,14 +198,14 @@ def undone(
     for ordinal, first in first_of_people.items():
         if first is not None and not first.is_added and ordinal in draft.people:
             draft.bears.setdefault(ordinal, frozenset())
-    left_alone, touched_by = 0, set[Version]()
+    skipped, conflicts = 0, set[Version]()
     for tagging in _taggings(history, wanted):
         ordinal, number = tagging
         touches = _touches_of(history, tagging)
         since = next(place for place, touch in enumerate(touches) if touch.version in wanted)
         others = {touch.version for touch in touches[since:]} - wanted
         is_spared = bool(others) and not override
-        touched_by |= others if is_spared else set()
+        conflicts |= others if is_spared else set()
         first = _first(touches, wanted, override=override)
         is_borne = number in state.bears.get(ordinal, ())
         if first is not None and is_borne and not first.is_added:
@@ -219,8 +219,8 @@ def undone(
                 draft.set_end(tagging, first.end_before)
             else:
                 is_spared = True
-        left_alone += is_spared
-    left_alone += _spare_several(draft, state, {number: alive for number, (_, alive) in born.items()})
+        skipped += is_spared
+    skipped += _spare_several(draft, state, {number: alive for number, (_, alive) in born.items()})
     for ordinal, first in first_of_people.items():
         if first is not None and first.is_added and ordinal in draft.bears and not draft.bears[ordinal]:
             del draft.bears[ordinal]
@@ -233,7 +233,7 @@ def undone(
     wrong = draft.contradiction()
     if wrong:
         raise UndoConflict(f"This cannot be undone: {wrong}.")
-    return draft, left_alone, tuple(sorted(touched_by)[: ports_limits.VERSIONS_NAMED_MAX])
+    return draft, skipped, tuple(sorted(conflicts)[: ports_limits.VERSIONS_NAMED_MAX])
 
 
 def _spare_several(draft: State, before: State, born: Mapping[Number, Entry]) -> int:

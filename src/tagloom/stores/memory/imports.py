@@ -69,7 +69,7 @@ class MemoryImportBook(MemoryRoster):
             self._leases.pop(run.id, None)
             return self._imports[run.id]
 
-    def drop_import(self, id: str) -> None:
+    def delete_import(self, id: str) -> None:
         with self._lock:
             self.get_import(id)
             del self._imports[id]
@@ -125,7 +125,7 @@ class MemoryImportBook(MemoryRoster):
         with self._lock:
             return tuple(versions[-1] for (where, _), versions in sorted(self._mappings.items()) if where == space)
 
-    def drop_mapping(self, space: str, name: str) -> None:
+    def delete_mapping(self, space: str, name: str) -> None:
         with self._lock:
             self.get_mapping(space, name)
             del self._mappings[space, name]

@@ -11,7 +11,7 @@ import msgspec
 from tagloom.ports import limits
 from tagloom.ports.population import (
     Apply,
-    DropTag,
+    DeleteTag,
     ErasePerson,
     MergeTags,
     MoveTag,
@@ -33,13 +33,13 @@ from tagloom.ports.problems import (
     TooManyTags,
 )
 from tagloom.stores.memory.aggregate import Batch
-from tagloom.stores.memory.drafts import dropped, merged, moved, not_found, swept, tribe_tagged, undone
-from tagloom.stores.memory.preview import foreseen
+from tagloom.stores.memory.drafts import deleted, merged, moved, not_found, swept, tribe_tagged, undone
+from tagloom.stores.memory.preview import preview_of
 from tagloom.stores.memory.reads import Answers
 from tagloom.stores.memory.state import Effect, Record, State, difference, forgotten
 from tagloom.words import rejections, tags
 from tagloom.words.expiry import end_of, moment_now
-from tagloom.words.model import Done, Foreseen, Freed, Horizon, Origin, Person, Receipt, Rejected, TagFields, Version
+from tagloom.words.model import Done, Freed, Horizon, Origin, Person, Preview, Receipt, Rejected, TagFields, Version
 from tagloom.words.problems import MirrorEmpty
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
@@ -151,7 +151,7 @@ class MemoryPopulation(Answers):
             if request.mode == "mirror" and not batch.accepted and not request.allow_empty:
                 raise MirrorEmpty("No line of the mirror was accepted; say allow_empty if that is meant.")
             if request.mode == "mirror" and batch.unknown_lines and not request.allow_unreadable:
-                raise rejections.mirror_unreadable(len(batch.unknown_lines), min(batch.unknown_lines), request.under)
+                raise rejections.mirror_unreadable(len(batch.unknown_lines), min(batch.unknown_lines), request.prefix)
             done = self._commit(
                 batch.apply(self._now().timestamp()), request.action, request.origin, dry_run=request.dry_run
             )
@@ -225,7 +225,7 @@ class MemoryPopulation(Answers):
             if owned := state.owned(tag):
                 raise rejections.owned(tag, *owned)
             inside = frozenset(state.members(wanted.tribe, tribes))
-            bearing = inside & frozenset(state.bearers(tag, "exact"))
+            bearing = inside & frozenset(state.people_with(tag, "exact"))
             now = self._now().timestamp()
             branches = self.exclusive_branches(tag)
             draft = tribe_tagged(state, inside, tag, wanted.mode, branches, lambda ttl: end_of(request.end, ttl, now))
@@ -315,10 +315,10 @@ class MemoryPopulation(Answers):
             draft.refuse_several()
             return self._commit(draft, "merge tags", origin).receipt()
 
-    def drop_tag(self, tag: TagPath, origin: Origin) -> Receipt:
+    def delete_tag(self, tag: TagPath, origin: Origin) -> Receipt:
         with self._lock:
             action = "drop alias" if tag in self._state.aliases else "drop tag"
-            return self._commit(dropped(self._state, tag), action, origin).receipt()
+            return self._commit(deleted(self._state, tag), action, origin).receipt()
 
     def sweep(self) -> Receipt:
         with self._lock:
@@ -336,13 +336,13 @@ class MemoryPopulation(Answers):
             if chosen and chosen[0] <= self._horizon:
                 raise self._too_old(chosen[0])
             since = chosen[0] - 1 if chosen else len(self._history)
-            draft, left_alone, touched_by = undone(self._state, chosen, self._history[since:], override=override)
+            draft, skipped, conflicts = undone(self._state, chosen, self._history[since:], override=override)
             done = self._commit(draft, "undo", origin, undoes=chosen, dry_run=dry_run)
             return done.receipt(
                 new_tags=0,
                 people_removed=len(done.effect.went),
-                left_alone=left_alone,
-                touched_by=touched_by,
+                skipped=skipped,
+                conflicts=conflicts,
                 undoes=chosen[0] if len(chosen) == 1 else None,
                 undoes_count=0 if len(chosen) == 1 else len(chosen),
                 dry_run=dry_run,
@@ -380,14 +380,14 @@ class MemoryPopulation(Answers):
         # What is given up is forgotten at once.
         return Freed(horizon=self.horizon())
 
-    def foresee_compaction(self, version: Version) -> Freed:
+    def preview_compaction(self, version: Version) -> Freed:
         with self._lock:
             if version <= self._horizon:
                 return Freed(horizon=self.horizon())
             at = self._get_record(version).at
             return Freed(horizon=Horizon(version=version, at=at), versions=version - self._horizon)
 
-    def foresee(self, write: Write, tribes: Mapping[str, Definition]) -> Foreseen:
+    def preview(self, write: Write, tribes: Mapping[str, Definition]) -> Preview:
         with self._lock:
             twin = MemoryPopulation(self._now, closed=self._closed)
             twin._state, twin._history = self._state.copy(), list(self._history)
@@ -398,8 +398,8 @@ class MemoryPopulation(Answers):
                     receipt = twin.move_tag(write.tag, write.to, nobody)
                 case MergeTags():
                     receipt = twin.merge_tags(write.tag, write.into, nobody)
-                case DropTag():
-                    receipt = twin.drop_tag(write.tag, nobody)
+                case DeleteTag():
+                    receipt = twin.delete_tag(write.tag, nobody)
                 case ErasePerson():
                     receipt = twin.erase_person(write.person, nobody)
                 case Undo():
@@ -414,4 +414,4 @@ class MemoryPopulation(Answers):
                     )
                     receipt = twin.apply(write.parts, request)
             receipt = msgspec.structs.replace(receipt, version=self._state.version, dry_run=True)
-            return foreseen(self._state, twin._state, receipt, tribes)
+            return preview_of(self._state, twin._state, receipt, tribes)

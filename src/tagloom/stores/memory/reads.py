@@ -17,7 +17,6 @@ from tagloom.words.model import (
     Count,
     Decision,
     Difference,
-    Given,
     Horizon,
     Kind,
     MakeUp,
@@ -27,6 +26,7 @@ from tagloom.words.model import (
     OverlapRegion,
     Person,
     PersonRecord,
+    Provenance,
     Source,
     Tag,
     TagShare,
@@ -115,7 +115,7 @@ class Answers:
         last = int(read_cursor("people", cursor)) if cursor else -1
         found = []
         inside = None if tribe is None else set(state.members(tribe, tribes))
-        for ordinal in state.everyone() if tag is None else state.bearers(state.resolve(tag), match):
+        for ordinal in state.everyone() if tag is None else state.people_with(state.resolve(tag), match):
             if inside is not None and ordinal not in inside:
                 continue
             id = state.people[ordinal].id
@@ -135,7 +135,7 @@ class Answers:
         """These people, without those who were erased since."""
         return [self._state.people[ordinal] for ordinal in ordinals if ordinal in self._state.people]
 
-    def bearers(
+    def people_with(
         self, tag: TagPath, match: Match, *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
         now, state = self._state, self._as_of(as_of)
@@ -148,7 +148,7 @@ class Answers:
             ever = seen_today(now, now)
             if not any(is_at_or_below(entry.path, named) for entry in ever.entries.values()):
                 raise TagNotFound(f"No tag was ever called '{named}' here.", value=named)
-        return state.version, chunks_of(self._named(state.bearers(named, match)))
+        return state.version, chunks_of(self._named(state.people_with(named, match)))
 
     def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
         state = self._state
@@ -162,8 +162,8 @@ class Answers:
         entry = state.entries[number] if number is not None else Entry(path, is_live=False)
         return Tag(
             tag=path,
-            users=len(state.bearers(path, "exact")),
-            subtree_users=len(state.bearers(path, "subtree")),
+            users=len(state.people_with(path, "exact")),
+            subtree_users=len(state.people_with(path, "subtree")),
             description=entry.description if entry.is_live else "",
             exclusive=entry.is_live and entry.exclusive,
             implied=not entry.is_live,
@@ -173,22 +173,22 @@ class Answers:
         )
 
     def list_tags(
-        self, *, search: str = "", under: TagPath | None = None, limit: int, cursor: str | None = None
+        self, *, search: str = "", prefix: TagPath | None = None, limit: int, cursor: str | None = None
     ) -> Page[Tag]:
         state = self._state
         last = read_cursor("tags", cursor) if cursor else ""
         paths = sorted(state.live_paths() | state.implied_paths())
         search = search.lower()
-        found = [path for path in paths if path > last and search in path and is_at_or_below(path, under or "")]
-        matching = sum(1 for path in paths if search in path and is_at_or_below(path, under or ""))
+        found = [path for path in paths if path > last and search in path and is_at_or_below(path, prefix or "")]
+        matching = sum(1 for path in paths if search in path and is_at_or_below(path, prefix or ""))
         shown = tuple(self._tag(state, path) for path in found[:limit])
         return Page(shown, cursor_of("tags", found[limit - 1]) if len(found) > limit else None, matching)
 
-    def children(self, under: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
+    def children(self, prefix: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
         state = self._state
         last = read_cursor("tags", cursor) if cursor else ""
         paths = sorted(state.live_paths() | state.implied_paths())
-        children = [path for path in paths if (path.rpartition("/")[0] or None) == under]
+        children = [path for path in paths if (path.rpartition("/")[0] or None) == prefix]
         found = [path for path in children if path > last]
         shown = tuple(
             Branch(self._tag(state, path), any(other.startswith(path + "/") for other in paths))
@@ -325,7 +325,7 @@ class Answers:
             why[name] = tuple(found)
         return Decision(tribes=inside, version=state.version, because=why)
 
-    def _given(self, state: State, ordinal: Ordinal | None, asks: HasTag) -> tuple[Given, ...]:
+    def _given(self, state: State, ordinal: Ordinal | None, asks: HasTag) -> tuple[Provenance, ...]:
         """The tags borne that a tag node asks for, each with the version that gave it last."""
         assert ordinal is not None
         found = []
@@ -335,7 +335,7 @@ class Answers:
                 records = (r for r in reversed(self._history[: state.version]) if (ordinal, number) in r.effect.added)
                 record = next(records)
                 actor, source = record.origin.actor, record.origin.source
-                found.append(Given(tag=path, version=record.version, at=record.at, actor=actor, source=source))
+                found.append(Provenance(tag=path, version=record.version, at=record.at, actor=actor, source=source))
         return tuple(sorted(found, key=lambda given: given.tag))
 
     # Reads of the history.

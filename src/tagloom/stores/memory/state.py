@@ -170,7 +170,7 @@ class State:
         """Whoever does not bear a tag has no end of it."""
         self.ends = {(o, n): moment for (o, n), moment in self.ends.items() if n in self.bears.get(o, ())}
 
-    def drop_shadowed_aliases(self) -> None:
+    def delete_shadowed_aliases(self) -> None:
         """A path that is a tag or a branch again is no alias any more."""
         for path in self.live_paths() | self.implied_paths():
             self.aliases.pop(path, None)
@@ -231,7 +231,7 @@ class State:
 
         return [o for o in self.everyone() if is_inside(self.people[o].kind, self.bears[o])]
 
-    def bearers(self, tag: TagPath, match: Match) -> list[Ordinal]:
+    def people_with(self, tag: TagPath, match: Match) -> list[Ordinal]:
         asked = {n for n in self.live_numbers(tag) if match == "subtree" or self.entries[n].path == tag}
         return [ordinal for ordinal in self.everyone() if not asked.isdisjoint(self.bears[ordinal])]
 

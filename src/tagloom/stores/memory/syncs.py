@@ -8,7 +8,7 @@ from tagloom.ports import limits
 from tagloom.ports.problems import SyncChanged, SyncExists, SyncNotFound, TooManySyncs
 from tagloom.ports.syncs import Due, OpenRun
 from tagloom.stores.memory.accounts import MemoryRoster
-from tagloom.words.model import Event
+from tagloom.words.model import AuditEntry
 from tagloom.words.syncs import OPEN, Sync, SyncRun
 
 
@@ -35,22 +35,22 @@ class MemorySyncBook(MemoryRoster):
                 raise SyncNotFound(f"There is no sync '{sync}'.", value=sync)
             return self._syncs[environment, sync]
 
-    def add_sync(self, environment: int, sync: Sync, events: Sequence[Event] = ()) -> None:
+    def add_sync(self, environment: int, sync: Sync, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             if len(self.list_syncs(environment)) >= limits.SYNCS_PER_ENVIRONMENT_MAX:
                 raise TooManySyncs("Too many syncs.", syncs_max=limits.SYNCS_PER_ENVIRONMENT_MAX)
             if (environment, sync.id) in self._syncs:
                 raise SyncExists(f"There is a sync '{sync.id}' already.", value=sync.id)
             self._syncs[environment, sync.id] = sync
-            self._tell(events)
+            self._tell(audit)
 
-    def put_sync(self, environment: int, sync: Sync, *, revision: int, events: Sequence[Event] = ()) -> None:
+    def put_sync(self, environment: int, sync: Sync, *, revision: int, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             stored = self.get_sync(environment, sync.id)
             if stored.revision != revision:
                 raise SyncChanged(f"The sync '{sync.id}' was changed since revision {revision}.")
             self._syncs[environment, sync.id] = msgspec.structs.replace(sync, cursor=stored.cursor)
-            self._tell(events)
+            self._tell(audit)
 
     def put_cursor(self, environment: int, sync: str, cursor: str | None) -> None:
         with self._lock:
@@ -58,14 +58,14 @@ class MemorySyncBook(MemoryRoster):
                 stored = self._syncs[environment, sync]
                 self._syncs[environment, sync] = msgspec.structs.replace(stored, cursor=cursor)
 
-    def drop_sync(self, environment: int, sync: str, events: Sequence[Event] = ()) -> None:
+    def delete_sync(self, environment: int, sync: str, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             self.get_sync(environment, sync)
             del self._syncs[environment, sync]
             self._runs = {
                 key: each for key, each in self._runs.items() if (each[0], each[1].sync) != (environment, sync)
             }
-            self._tell(events)
+            self._tell(audit)
 
     def list_due(self, now: str, limit: int) -> tuple[Due, ...]:
         with self._lock:

@@ -21,9 +21,9 @@ from tagloom.stores.memory.imports import MemoryImportBook
 from tagloom.stores.memory.syncs import MemorySyncBook
 from tagloom.words.model import (
     ENVIRONMENT_NAMES,
+    AuditEntry,
     Board,
     Environment,
-    Event,
     Organization,
     Origin,
     Space,
@@ -45,16 +45,16 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
 
     # Tenants.
 
-    def put_organization(self, organization: Organization, events: Sequence[Event] = ()) -> None:
+    def put_organization(self, organization: Organization, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             self._organizations[organization.id] = organization
-            self._tell(events)
+            self._tell(audit)
 
     def list_organizations(self) -> tuple[Organization, ...]:
         with self._lock:
             return tuple(self._organizations[id] for id in sorted(self._organizations))
 
-    def put_space(self, space: Space, events: Sequence[Event] = ()) -> None:
+    def put_space(self, space: Space, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             if space.organization not in self._organizations:
                 raise OrganizationNotFound(
@@ -63,7 +63,7 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
             if space.id in self._spaces:
                 raise SpaceExists(f"There is a space '{space.id}' already.", value=space.id)
             self._create_space(space)
-            self._tell(events)
+            self._tell(audit)
 
     def _create_space(self, space: Space) -> None:
         self._spaces[space.id] = space
@@ -74,10 +74,10 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
     def _place(self, environment: int) -> tuple[str, str]:
         return next(place for place, known in self._environments.items() if known.key == environment)
 
-    def rename_space(self, space: str, name: str, events: Sequence[Event] = ()) -> None:
+    def rename_space(self, space: str, name: str, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             self._spaces[space] = msgspec.structs.replace(self.get_space(space), name=name)
-            self._tell(events)
+            self._tell(audit)
 
     def list_spaces(self, organization: str) -> tuple[Space, ...]:
         with self._lock:
@@ -104,19 +104,19 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
                 )
             return self._environments[space, name]
 
-    def put_catalogue(self, space: str, name: str, catalogue: str, events: Sequence[Event] = ()) -> Environment:
+    def put_catalogue(self, space: str, name: str, catalogue: str, audit: Sequence[AuditEntry] = ()) -> Environment:
         with self._lock:
             environment = self.get_environment(space, name)
             changed = msgspec.convert(msgspec.to_builtins(environment) | {"catalogue": catalogue}, Environment)
             self._environments[space, name] = changed
-            self._tell(events)
+            self._tell(audit)
             return changed
 
-    def put_retention(self, space: str, name: str, seconds: int, events: Sequence[Event] = ()) -> Environment:
+    def put_retention(self, space: str, name: str, seconds: int, audit: Sequence[AuditEntry] = ()) -> Environment:
         with self._lock:
             changed = msgspec.structs.replace(self.get_environment(space, name), retention_seconds=seconds)
             self._environments[space, name] = changed
-            self._tell(events)
+            self._tell(audit)
             return changed
 
     def list_retained(self) -> tuple[Environment, ...]:
@@ -125,10 +125,10 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
 
     # Tokens.
 
-    def add_token(self, token: Token, secret_hash: bytes, events: Sequence[Event] = ()) -> None:
+    def add_token(self, token: Token, secret_hash: bytes, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             self._tokens[secret_hash] = token
-            self._tell(events)
+            self._tell(audit)
 
     def find_token(self, secret_hash: bytes) -> Token | None:
         with self._lock:
@@ -145,12 +145,12 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
                 if each.id == token:
                     self._tokens[secret_hash] = msgspec.structs.replace(each, last_used_at=at)
 
-    def drop_token(self, organization: str, token: str, events: Sequence[Event] = ()) -> None:
+    def revoke_token(self, organization: str, token: str, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             for secret_hash, each in self._tokens.items():
                 if each.id == token and each.organization == organization:
                     del self._tokens[secret_hash]
-                    self._tell(events)
+                    self._tell(audit)
                     return
             raise TokenNotFound(f"There is no token '{printable(token)}'.", value=printable(token))
 
@@ -187,7 +187,7 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
             self._tribes[space, tribe.id] = msgspec.structs.replace(tribe, revision=revision + 1)
             self._note(space, stored, self._tribes[space, tribe.id], origin, at)
 
-    def drop_tribe(self, space: str, tribe: str, origin: Origin, at: str, *, revision: int | None) -> None:
+    def delete_tribe(self, space: str, tribe: str, origin: Origin, at: str, *, revision: int | None) -> None:
         with self._lock:
             stored = self.get_tribe(space, tribe)
             if revision is not None:

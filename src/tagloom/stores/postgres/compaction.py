@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tagloom.engine.storage import ChunkChange, Compacted, RowTotal, State, Touched, place_numbers
+from tagloom.engine.storage import ChunkChange, Compacted, Footprint, RowTotal, State, place_numbers
 from tagloom.stores.postgres.connections import Wire
 from tagloom.stores.postgres.paging import paged
 
@@ -39,7 +39,7 @@ class CompactingReads:
 
         return map(ChunkChange._make, paged(ask, (0,), lambda found: found[:1]))
 
-    def changes_placed(self, bucket: int, touched: Sequence[Touched]) -> Iterator[tuple[int, int, bytes, bytes]]:
+    def changes_placed(self, bucket: int, touched: Sequence[Footprint]) -> Iterator[tuple[int, int, bytes, bytes]]:
         query = "SELECT version, first_change FROM batch WHERE environment=%s AND version=ANY(%s::int8[])"
         firsts: dict[int, int] = dict(self._all(query, self._environment, [each.version for each in touched]))
         places = [firsts[each.version] + place for each in touched for place in place_numbers(each.places)]
@@ -102,7 +102,7 @@ class CompactingWrites(CompactingReads):
             self._environment,
         )
 
-    def rewrite_touched(self, bucket: int, touched: Sequence[Touched]) -> None:
+    def rewrite_footprints(self, bucket: int, touched: Sequence[Footprint]) -> None:
         place = "environment=%s AND bucket=%s AND batch_bucket.version=new.version AND batch_bucket.part=new.part"
         kept = [each for each in touched if each.places]
         gone = [each[:2] for each in touched if not each.places]
@@ -123,7 +123,7 @@ class CompactingWrites(CompactingReads):
                 bucket,
             )
 
-    def drop_ends(self) -> None:
+    def delete_expiries(self) -> None:
         query = "SELECT id FROM \"row\" WHERE environment=%s AND kind='end' AND NOT is_live"
         ends = {identity for (identity,) in self._all(query, self._environment)}
         if not ends:

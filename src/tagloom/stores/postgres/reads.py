@@ -7,6 +7,7 @@ from tagloom.engine.storage import (
     BatchRecord,
     ChunkChange,
     Entry,
+    Footprint,
     Moved,
     Replay,
     Row,
@@ -18,7 +19,6 @@ from tagloom.engine.storage import (
     Stamp,
     State,
     StepRecord,
-    Touched,
     place_numbers,
 )
 from tagloom.ports.problems import EnvironmentNotFound
@@ -94,22 +94,22 @@ class PostgresSnapshot(CompactingReads):
         return [(path, target) for path, target in found]
 
     def chunk(self, row: int, bucket: int) -> bytes | None:
-        found = self._all("SELECT bearers FROM chunk WHERE place=%s AND bucket=%s", row << 16 | bucket, bucket)
+        found = self._all("SELECT people FROM chunk WHERE place=%s AND bucket=%s", row << 16 | bucket, bucket)
         return found[0][0] if found else None
 
     def chunks(self, row: int) -> list[tuple[int, bytes]]:
-        query = "SELECT (place & 65535)::int, bearers FROM chunk WHERE place BETWEEN %s AND %s ORDER BY place"
+        query = "SELECT (place & 65535)::int, people FROM chunk WHERE place BETWEEN %s AND %s ORDER BY place"
         return [(bucket, data) for bucket, data in self._all(query, row << 16, row << 16 | 0xFFFF)]
 
     def chunks_of(self, rows: Sequence[int]) -> list[tuple[int, bytes]]:
         query = (
-            "SELECT number, bearers FROM unnest(%s::int4[]) AS number "
+            "SELECT number, people FROM unnest(%s::int4[]) AS number "
             "JOIN chunk ON place BETWEEN number::int8 << 16 AND number::int8 << 16 | 65535 ORDER BY place"
         )
         return [(row, data) for row, data in self._all(query, list(rows))]
 
     def chunks_in(self, bucket: int, rows: Sequence[int]) -> list[tuple[int, bytes]]:
-        query = "SELECT (place >> 16)::int4, bearers FROM chunk WHERE place = ANY(%s::int8[]) AND bucket=%s"
+        query = "SELECT (place >> 16)::int4, people FROM chunk WHERE place = ANY(%s::int8[]) AND bucket=%s"
         return [(row, data) for row, data in self._all(query, [row << 16 | bucket for row in rows], bucket)]
 
     def runs(self) -> list[Run]:
@@ -211,7 +211,7 @@ class PostgresSnapshot(CompactingReads):
         found = paged(ask, (_INTEGER_MAX, 0), lambda found: (found[1], found[0]))
         return (ChunkChange._make(each[1:]) for each in found)
 
-    def touched(self, bucket: int, span: Span) -> Iterator[Touched]:
+    def touched(self, bucket: int, span: Span) -> Iterator[Footprint]:
         order, sign = ("DESC", "<") if span.newest_first else ("ASC", ">")
         query = (
             "SELECT version, part, people, places FROM batch_bucket WHERE environment=%s AND bucket=%s AND version>%s "
@@ -223,7 +223,7 @@ class PostgresSnapshot(CompactingReads):
             return self._all(query, self._environment, bucket, span.after, before, *place, limit)
 
         start = (_INTEGER_MAX if span.newest_first else 0, 0)
-        return map(Touched._make, paged(ask, start, lambda found: found[:2]))
+        return map(Footprint._make, paged(ask, start, lambda found: found[:2]))
 
     def changes_at(self, version: int, bucket: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
         first = self._range(version)[0] + 1

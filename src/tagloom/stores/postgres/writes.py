@@ -8,6 +8,7 @@ from tagloom.engine.storage import (
     BatchRecord,
     ChunkChange,
     Entry,
+    Footprint,
     Replay,
     Row,
     RowTotal,
@@ -15,7 +16,6 @@ from tagloom.engine.storage import (
     Segment,
     State,
     StepRecord,
-    Touched,
 )
 from tagloom.stores.migrations import SCHEMA_QUERY, check_schema
 from tagloom.stores.postgres.cluster import Cluster
@@ -102,8 +102,8 @@ class SpreadRows(Rows):
 
 _CHUNKS = Rows(
     "chunk",
-    {"place": "int8", "bucket": "int4", "bearers": "bytea"},
-    " ON CONFLICT (place) DO UPDATE SET bearers=excluded.bearers",
+    {"place": "int8", "bucket": "int4", "people": "bytea"},
+    " ON CONFLICT (place) DO UPDATE SET people=excluded.people",
 )
 _CHANGES = Rows(
     "change",
@@ -170,7 +170,7 @@ class Tables(NamedTuple):
 
 _WHOLE = Tables(_CHUNKS, Rows(_CHUNKS.table, _CHUNKS.columns), _CHANGES, _TOUCHED, _PAGES)
 _SPREAD = Tables(
-    SpreadRows("chunk", _CHUNKS.columns, " ON CONFLICT (place, bucket) DO UPDATE SET bearers=excluded.bearers"),
+    SpreadRows("chunk", _CHUNKS.columns, " ON CONFLICT (place, bucket) DO UPDATE SET people=excluded.people"),
     *(SpreadRows(rows.table, rows.columns) for rows in _WHOLE[1:]),
 )
 _ROWS = Rows(
@@ -335,7 +335,7 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
         inserted = sorted((total.row, total.version, total.added, total.removed) for total in totals)
         _TOTALS.put(self._wire, ((self._environment, *total) for total in inserted))
 
-    def add_touched(self, touched: Sequence[tuple[int, Touched]]) -> None:
+    def add_footprint(self, touched: Sequence[tuple[int, Footprint]]) -> None:
         self._tables.touched.put(self._wire, ((self._environment, bucket, *each) for bucket, each in sorted(touched)))
 
     def add_undone(self, by: int, versions: Sequence[int]) -> None:
@@ -350,7 +350,7 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
         self._tables.pages.put(self._wire, ((identity << 24 | number, page) for number, page in enumerate(entries)))
         return Run(identity, keys, pages)
 
-    def drop_run(self, run: int) -> None:
+    def delete_run(self, run: int) -> None:
         self._wire.later("DELETE FROM page WHERE place BETWEEN %s AND %s", run << 24, run << 24 | 0xFFFFFF)
         self._wire.later("DELETE FROM run WHERE id=%s", run)
 

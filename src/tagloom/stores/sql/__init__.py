@@ -28,9 +28,9 @@ from tagloom.words.expiry import Moment
 from tagloom.words.model import (
     ENVIRONMENT_NAMES,
     SCOPES,
+    AuditEntry,
     Board,
     Environment,
-    Event,
     Organization,
     Origin,
     Space,
@@ -44,10 +44,10 @@ from tagloom.words.rules import Rule, rule_json
 class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
     """Implements `tagloom.ports.population.Control`."""
 
-    def put_organization(self, organization: Organization, events: Sequence[Event] = ()) -> None:
+    def put_organization(self, organization: Organization, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
         table = schema.organization
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             changed = connection.execute(
                 sql.update(table).where(table.c.id == organization.id).values(name=organization.name)
             )
@@ -60,20 +60,20 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
         found = self._run(sql.select(table.c.id, table.c.name).order_by(table.c.id))
         return tuple(Organization(*each) for each in found)
 
-    def put_space(self, space: Space, events: Sequence[Event] = ()) -> None:
+    def put_space(self, space: Space, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
         try:
-            with self._writing(events) as connection:
+            with self._writing(audit) as connection:
                 insert_space(connection, space)
         except exc.IntegrityError as error:
             if any(each.id == space.organization for each in self.list_organizations()):
                 raise SpaceExists(f"A space '{space.id}' exists already.", value=space.id) from error
             raise OrganizationNotFound(f"There is no organization '{space.organization}'.") from error
 
-    def rename_space(self, space: str, name: str, events: Sequence[Event] = ()) -> None:
+    def rename_space(self, space: str, name: str, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
         table = schema.space
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             if connection.execute(sql.update(table).where(table.c.id == space).values(name=name)).rowcount == 0:
                 raise SpaceNotFound(f"There is no space '{space}'.", value=space)
 
@@ -125,12 +125,12 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
             )
         return found[0]
 
-    def put_catalogue(self, space: str, name: str, catalogue: str, events: Sequence[Event] = ()) -> Environment:
+    def put_catalogue(self, space: str, name: str, catalogue: str, audit: Sequence[AuditEntry] = ()) -> Environment:
         """See the port."""
         environment = self.get_environment(space, name)
         table = schema.environment
         # The generation tells every process to read the dictionary, and this, again.
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             connection.execute(
                 sql.update(table)
                 .where(table.c.key == environment.key)
@@ -138,10 +138,10 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
             )
         return self.get_environment(space, name)
 
-    def put_retention(self, space: str, name: str, seconds: int, events: Sequence[Event] = ()) -> Environment:
+    def put_retention(self, space: str, name: str, seconds: int, audit: Sequence[AuditEntry] = ()) -> Environment:
         """See the port."""
         environment, table = self.get_environment(space, name), schema.environment
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             connection.execute(
                 sql.update(table).where(table.c.key == environment.key).values(retention_seconds=seconds)
             )
@@ -152,7 +152,7 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
         table = schema.environment
         return self._environments(sql.or_(table.c.retention_seconds > 0, table.c.compacted < table.c.horizon))
 
-    def add_token(self, token: Token, secret_hash: bytes, events: Sequence[Event] = ()) -> None:
+    def add_token(self, token: Token, secret_hash: bytes, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
         values = {
             "id": token.id,
@@ -165,7 +165,7 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
             "last_used_at": token.last_used_at,
             "account": token.account,
         }
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             connection.execute(sql.insert(schema.token).values(values))
 
     def find_token(self, secret_hash: bytes) -> Token | None:
@@ -199,11 +199,11 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
         """See the port."""
         self._run(sql.update(schema.token).where(schema.token.c.id == token).values(last_used_at=at))
 
-    def drop_token(self, organization: str, token: str, events: Sequence[Event] = ()) -> None:
+    def revoke_token(self, organization: str, token: str, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
         table = schema.token
         dropping = sql.delete(table).where(table.c.organization == organization, table.c.id == token)
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             if connection.execute(dropping).rowcount == 0:
                 raise TokenNotFound(f"There is no token '{token}'.", value=token)
 
@@ -243,7 +243,7 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
             connection.execute(sql.update(table).where(*here).values(_columns(tribe)))
             _note(connection, space, stored, tribe, origin, at)
 
-    def drop_tribe(self, space: str, tribe: str, origin: Origin, at: str, *, revision: int | None) -> None:
+    def delete_tribe(self, space: str, tribe: str, origin: Origin, at: str, *, revision: int | None) -> None:
         """See the port."""
         table = schema.tribe
         with self._writing() as connection:

@@ -31,7 +31,7 @@ from tagloom.words.emails import email_key
 from tagloom.words.model import (
     PERMISSIONS,
     Account,
-    Event,
+    AuditEntry,
     Invitation,
     Membership,
     Organization,
@@ -70,11 +70,11 @@ class SqlRoster(SqlSignIn):
         *,
         organization: Organization,
         space: Space,
-        events: Sequence[Event] = (),
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         """See the port."""
         code = schema.set_up.c.code_hash
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             used = connection.execute(sql.update(schema.set_up).where(code == code_hash).values(code_hash=None))
             _check_not_set_up(connection)
             if used.rowcount == 0:
@@ -87,11 +87,11 @@ class SqlRoster(SqlSignIn):
     # Accounts.
 
     def add_account(
-        self, account: Account, password_hash: str | None, membership: Membership, events: Sequence[Event] = ()
+        self, account: Account, password_hash: str | None, membership: Membership, audit: Sequence[AuditEntry] = ()
     ) -> None:
         """See the port."""
         try:
-            with self._writing(events) as connection:
+            with self._writing(audit) as connection:
                 _insert_account(connection, account, password_hash)
                 _insert_membership(connection, membership)
         except exc.IntegrityError as error:
@@ -168,11 +168,11 @@ class SqlRoster(SqlSignIn):
         account: str,
         space: str,
         permissions: tuple[Permission, ...],
-        events: Sequence[Event] = (),
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         """See the port."""
         table = schema.permission
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             _lock(connection, organization, account)
             there = sql.select(schema.space.c.id).where(
                 schema.space.c.id == space, schema.space.c.organization == organization
@@ -187,28 +187,28 @@ class SqlRoster(SqlSignIn):
             _insert_permissions(connection, organization, account, {space: permissions})
 
     def put_administrator(
-        self, organization: str, account: str, is_administrator: bool, events: Sequence[Event] = ()
+        self, organization: str, account: str, is_administrator: bool, audit: Sequence[AuditEntry] = ()
     ) -> None:
         """See the port."""
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             before = _lock(connection, organization, account)
             connection.execute(_update(organization, account).values(is_administrator=is_administrator))
             _check_administrators(connection, before)
 
     def put_state(
-        self, organization: str, account: str, state: Literal["active", "inactive"], events: Sequence[Event] = ()
+        self, organization: str, account: str, state: Literal["active", "inactive"], audit: Sequence[AuditEntry] = ()
     ) -> None:
         """See the port."""
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             before = _lock(connection, organization, account)
             connection.execute(_update(organization, account).values(state=state))
             _check_administrators(connection, before)
             if state == "inactive":
                 _end_sessions(connection, organization, account)
 
-    def drop_membership(self, organization: str, account: str, events: Sequence[Event] = ()) -> None:
+    def delete_membership(self, organization: str, account: str, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             before = _lock(connection, organization, account)
             for table in (schema.permission, schema.token, schema.membership):
                 connection.execute(
@@ -218,11 +218,11 @@ class SqlRoster(SqlSignIn):
             _check_administrators(connection, before)
 
     def add_organization(
-        self, organization: Organization, space: Space, membership: Membership, events: Sequence[Event] = ()
+        self, organization: Organization, space: Space, membership: Membership, audit: Sequence[AuditEntry] = ()
     ) -> None:
         """See the port."""
         try:
-            with self._writing(events) as connection:
+            with self._writing(audit) as connection:
                 connection.execute(sql.insert(schema.organization).values(id=organization.id, name=organization.name))
                 insert_space(connection, space)
                 _insert_membership(connection, membership)
@@ -233,11 +233,11 @@ class SqlRoster(SqlSignIn):
 
     # Invitations.
 
-    def put_invitation(self, invitation: Invitation, secret_hash: bytes, events: Sequence[Event] = ()) -> None:
+    def put_invitation(self, invitation: Invitation, secret_hash: bytes, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
         table, key = schema.invitation, email_key(invitation.email)
         members, accounts = schema.membership, schema.account
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             _lock(connection, invitation.organization)
             joined = members.join(accounts, accounts.c.id == members.c.account)
             there = sql.select(members.c.account).select_from(joined)
@@ -280,11 +280,11 @@ class SqlRoster(SqlSignIn):
         table = schema.invitation
         return tuple(map(_invitation, self._run(sql.select(table).where(condition).order_by(table.c.email_key))))
 
-    def drop_invitation(self, organization: str, invitation: str, events: Sequence[Event] = ()) -> None:
+    def revoke_invitation(self, organization: str, invitation: str, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
         table = schema.invitation
         dropping = sql.delete(table).where(table.c.organization == organization, table.c.id == invitation)
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             if connection.execute(dropping).rowcount == 0:
                 raise InvitationNotFound("There is no such invitation.")
 
@@ -294,12 +294,12 @@ class SqlRoster(SqlSignIn):
         account: Account,
         password_hash: str | None,
         at: str,
-        events: Sequence[Event] = (),
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         """See the port."""
         table = schema.invitation
         accepting = sql.delete(table).where(table.c.id == invitation, table.c.expires_at > at).returning(table)
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             accepted = connection.execute(accepting).first()
             if accepted is None:
                 raise InvitationNotFound("The invitation was used, revoked, or has expired.")
@@ -319,11 +319,11 @@ class SqlRoster(SqlSignIn):
 
     # Events.
 
-    def list_events(
+    def list_audit_log(
         self, organization: str, *, space: str | None = None, before: int | None = None, limit: int
-    ) -> tuple[Event, ...]:
+    ) -> tuple[AuditEntry, ...]:
         """See the port."""
-        table = schema.event
+        table = schema.audit_log
         conditions = [table.c.organization == organization]
         if space is not None:
             conditions.append(table.c.space == space)
@@ -331,7 +331,7 @@ class SqlRoster(SqlSignIn):
             conditions.append(table.c.id < before)
         found = self._run(sql.select(table).where(*conditions).order_by(table.c.id.desc()).limit(limit))
         return tuple(
-            Event(
+            AuditEntry(
                 id=each.id,
                 organization=each.organization,
                 space=each.space,

@@ -90,7 +90,7 @@ class SqlImportBook(SqlConnecting):
             raise ImportChanged("The import was changed at the same moment; look at it again.")
         return put
 
-    def drop_import(self, id: str) -> None:
+    def delete_import(self, id: str) -> None:
         """See the port."""
         if self._run(sql.delete(schema.import_).where(_IMPORT.id == id)) == [0]:
             raise ImportNotFound("There is no such import.", value=id[:64])
@@ -185,7 +185,7 @@ class SqlImportBook(SqlConnecting):
         # By code point, which is not every database's order of text.
         return tuple(sorted(map(_kept, self._run(query)), key=lambda kept: kept.name))
 
-    def drop_mapping(self, space: str, name: str) -> None:
+    def delete_mapping(self, space: str, name: str) -> None:
         """See the port."""
         statement = sql.delete(schema.mapping).where(_MAPPING.space == space, _MAPPING.name == name)
         if self._run(statement) == [0]:

@@ -10,7 +10,7 @@ from tagloom.ports import limits
 from tagloom.ports.problems import IdentityRefused, ResetNotFound, SessionNotFound
 from tagloom.stores import schema
 from tagloom.stores.sql.transactions import SqlConnecting
-from tagloom.words.model import Event, Reset, Session
+from tagloom.words.model import AuditEntry, Reset, Session
 
 
 class SqlSignIn(SqlConnecting):
@@ -30,10 +30,10 @@ class SqlSignIn(SqlConnecting):
         *,
         keeps: str | None = None,
         secret_hash: bytes | None = None,
-        events: Sequence[Event] = (),
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         """See the port."""
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             _set_password(connection, account, password_hash, keeps=keeps)
             if keeps is not None and secret_hash is not None:
                 table = schema.session
@@ -47,10 +47,10 @@ class SqlSignIn(SqlConnecting):
             sql.update(table).where(table.c.id == account, table.c.password_hash == old).values(password_hash=new)
         )
 
-    def put_reset(self, account: str, secret_hash: bytes, expires_at: str, events: Sequence[Event] = ()) -> None:
+    def put_reset(self, account: str, secret_hash: bytes, expires_at: str, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
         table = schema.reset
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             connection.execute(sql.delete(table).where(table.c.account == account))
             connection.execute(
                 sql.insert(table).values(account=account, secret_hash=secret_hash, expires_at=expires_at)
@@ -62,11 +62,11 @@ class SqlSignIn(SqlConnecting):
         found = self._run(sql.select(table.c.account, table.c.expires_at).where(table.c.secret_hash == secret_hash))
         return Reset(*found[0]) if found else None
 
-    def use_reset(self, secret_hash: bytes, password_hash: str, at: str, events: Sequence[Event] = ()) -> None:
+    def use_reset(self, secret_hash: bytes, password_hash: str, at: str, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
         table = schema.reset
         using = sql.delete(table).where(table.c.secret_hash == secret_hash, table.c.expires_at > at)
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             used = connection.execute(using.returning(table.c.account)).first()
             if used is None:
                 raise ResetNotFound("The link was used, replaced by a newer one, or has expired.")
@@ -80,11 +80,11 @@ class SqlSignIn(SqlConnecting):
         found = self._run(sql.select(table.c.account).where(table.c.issuer == issuer, table.c.subject == subject))
         return found[0][0] if found else None
 
-    def add_identity(self, issuer: str, subject: str, account: str, at: str, events: Sequence[Event] = ()) -> None:
+    def add_identity(self, issuer: str, subject: str, account: str, at: str, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
         table = schema.identity
         try:
-            with self._writing(events) as connection:
+            with self._writing(audit) as connection:
                 is_first = connection.execute(sql.select(table.c.issuer).where(table.c.account == account)).first()
                 connection.execute(
                     sql.insert(table).values(issuer=issuer, subject=subject, account=account, linked_at=at)
@@ -98,7 +98,7 @@ class SqlSignIn(SqlConnecting):
     # Sessions.
 
     def add_session(
-        self, session: Session, secret_hash: bytes, *, replaces: bytes | None = None, events: Sequence[Event] = ()
+        self, session: Session, secret_hash: bytes, *, replaces: bytes | None = None, audit: Sequence[AuditEntry] = ()
     ) -> None:
         """See the port."""
         table, accounts = schema.session, schema.account
@@ -108,7 +108,7 @@ class SqlSignIn(SqlConnecting):
             ended.append(table.c.secret_hash == replaces)
         own = sql.select(table.c.id).where(table.c.account == session.account)
         newest = own.order_by(table.c.created_at.desc(), table.c.id).limit(limits.SESSIONS_PER_ACCOUNT_MAX - 1)
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             connection.execute(sql.delete(table).where(sql.or_(*ended)))
             connection.execute(sql.delete(table).where(table.c.account == session.account, table.c.id.not_in(newest)))
             connection.execute(sql.insert(table).values(values))
@@ -142,13 +142,13 @@ class SqlSignIn(SqlConnecting):
         """See the port."""
         self._run(sql.update(schema.session).where(schema.session.c.id == session).values(organization=organization))
 
-    def drop_session(self, account: str, session: str) -> None:
+    def end_session(self, account: str, session: str) -> None:
         """See the port."""
         table = schema.session
         if self._run(sql.delete(table).where(table.c.account == account, table.c.id == session)) == [0]:
             raise SessionNotFound("There is no such session; it may have ended.", value=session)
 
-    def drop_sessions(self, account: str, *, keeps: str | None = None) -> None:
+    def end_sessions(self, account: str, *, keeps: str | None = None) -> None:
         """See the port."""
         with self._writing() as connection:
             _end_sessions(connection, account, keeps)

@@ -12,7 +12,7 @@ from tagloom.ports.problems import SyncChanged, SyncExists, SyncNotFound, TooMan
 from tagloom.ports.syncs import Due, OpenRun
 from tagloom.stores import schema
 from tagloom.stores.sql.transactions import SqlConnecting
-from tagloom.words.model import Event
+from tagloom.words.model import AuditEntry
 from tagloom.words.syncs import OPEN, Sync, SyncDraft, SyncRun
 
 _SYNC = schema.sync
@@ -35,11 +35,11 @@ class SqlSyncBook(SqlConnecting):
             raise _not_found(sync)
         return _sync(*found[0])
 
-    def add_sync(self, environment: int, sync: Sync, events: Sequence[Event] = ()) -> None:
+    def add_sync(self, environment: int, sync: Sync, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
         counted = sql.select(sql.func.count()).where(_SYNC.c.environment == environment)
         try:
-            with self._writing(events) as connection:
+            with self._writing(audit) as connection:
                 if connection.execute(counted).scalar_one() >= limits.SYNCS_PER_ENVIRONMENT_MAX:
                     raise TooManySyncs(
                         f"An environment has at most {limits.SYNCS_PER_ENVIRONMENT_MAX} syncs.",
@@ -51,10 +51,10 @@ class SqlSyncBook(SqlConnecting):
         except exc.IntegrityError as error:
             raise SyncExists(f"There is a sync '{sync.id}' already.", value=sync.id) from error
 
-    def put_sync(self, environment: int, sync: Sync, *, revision: int, events: Sequence[Event] = ()) -> None:
+    def put_sync(self, environment: int, sync: Sync, *, revision: int, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
         changing = sql.update(_SYNC).where(*_is(environment, sync.id), _SYNC.c.revision == revision)
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             if connection.execute(changing.values(_values(sync))).rowcount:
                 return
             if connection.execute(sql.select(_SYNC.c.id).where(*_is(environment, sync.id))).first() is None:
@@ -65,9 +65,9 @@ class SqlSyncBook(SqlConnecting):
         """See the port."""
         self._run(sql.update(_SYNC).where(*_is(environment, sync)).values(cursor=cursor))
 
-    def drop_sync(self, environment: int, sync: str, events: Sequence[Event] = ()) -> None:
+    def delete_sync(self, environment: int, sync: str, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
-        with self._writing(events) as connection:
+        with self._writing(audit) as connection:
             connection.execute(sql.delete(_RUN).where(_RUN.c.environment == environment, _RUN.c.sync == sync))
             if not connection.execute(sql.delete(_SYNC).where(*_is(environment, sync))).rowcount:
                 raise _not_found(sync)

@@ -13,7 +13,7 @@ from tagloom.engine.state.dictionary import FACTS
 from tagloom.ports import limits
 from tagloom.ports.problems import StoreUnavailable
 from tagloom.stores import schema
-from tagloom.words.model import ENVIRONMENT_NAMES, Event, Space
+from tagloom.words.model import ENVIRONMENT_NAMES, AuditEntry, Space
 
 
 class SqlConnecting:
@@ -30,12 +30,12 @@ class SqlConnecting:
             return list(result.all()) if result.returns_rows else [result.rowcount]
 
     @contextmanager
-    def _writing(self, events: Sequence[Event] = ()) -> Iterator[sql.Connection]:
+    def _writing(self, audit: Sequence[AuditEntry] = ()) -> Iterator[sql.Connection]:
         """One transaction, which stores these events too; an exception takes all of it back."""
         with _translated(), self._engine.begin() as connection:
             yield connection
-            if events:
-                connection.execute(sql.insert(schema.event), [_event_row(event) for event in events])
+            if audit:
+                connection.execute(sql.insert(schema.audit_log), [_audit_row(entry) for entry in audit])
 
 
 @contextmanager
@@ -50,15 +50,15 @@ def _translated() -> Iterator[None]:
         raise StoreUnavailable("All connections of the control plane are in use.", retry_after=1) from error
 
 
-def _event_row(event: Event) -> dict[str, Any]:
+def _audit_row(entry: AuditEntry) -> dict[str, Any]:
     return {
-        "organization": event.organization,
-        "space": event.space,
-        "at": event.at,
-        "actor": event.actor,
-        "action": event.action,
-        "subject": event.subject,
-        "detail": msgspec.json.encode(event.detail).decode(),
+        "organization": entry.organization,
+        "space": entry.space,
+        "at": entry.at,
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject": entry.subject,
+        "detail": msgspec.json.encode(entry.detail).decode(),
     }
 
 

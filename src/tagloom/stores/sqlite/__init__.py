@@ -15,6 +15,7 @@ from tagloom.engine.storage import (
     BatchRecord,
     ChunkChange,
     Entry,
+    Footprint,
     Moved,
     Replay,
     Row,
@@ -27,7 +28,6 @@ from tagloom.engine.storage import (
     Stamp,
     State,
     StepRecord,
-    Touched,
     Transaction,
     place_numbers,
 )
@@ -345,23 +345,23 @@ class _SqliteSnapshot(CompactingReads):
         ).fetchall()
 
     def chunk(self, row: int, bucket: int) -> bytes | None:
-        query = "SELECT bearers FROM chunk WHERE place=?"
+        query = "SELECT people FROM chunk WHERE place=?"
         found = self._connection.execute(query, (row << 16 | bucket,)).fetchone()
         return None if found is None else found[0]
 
     def chunks(self, row: int) -> list[tuple[int, bytes]]:
-        query = "SELECT place & 65535, bearers FROM chunk WHERE place BETWEEN ? AND ? ORDER BY place"
+        query = "SELECT place & 65535, people FROM chunk WHERE place BETWEEN ? AND ? ORDER BY place"
         return self._connection.execute(query, (row << 16, row << 16 | 0xFFFF)).fetchall()
 
     def chunks_of(self, rows: Sequence[int]) -> list[tuple[int, bytes]]:
         query = (
-            "SELECT value, bearers FROM json_each(?) CROSS JOIN chunk "
+            "SELECT value, people FROM json_each(?) CROSS JOIN chunk "
             "ON place BETWEEN value << 16 AND value << 16 | 65535 ORDER BY place"
         )
         return self._connection.execute(query, (_json_of(sorted(rows)),)).fetchall()
 
     def chunks_in(self, bucket: int, rows: Sequence[int]) -> list[tuple[int, bytes]]:
-        query = "SELECT value, bearers FROM json_each(?) CROSS JOIN chunk ON place = value << 16 | ?"
+        query = "SELECT value, people FROM json_each(?) CROSS JOIN chunk ON place = value << 16 | ?"
         return self._connection.execute(query, (_json_of(rows), bucket)).fetchall()
 
     def runs(self) -> list[Run]:
@@ -443,13 +443,13 @@ class _SqliteSnapshot(CompactingReads):
         )
         return self._changes(condition, self._environment, bucket, _json_of(rows), after)
 
-    def touched(self, bucket: int, span: Span) -> Iterator[Touched]:
+    def touched(self, bucket: int, span: Span) -> Iterator[Footprint]:
         query = (
             "SELECT version, part, people, places FROM batch_bucket WHERE environment=? AND bucket=? AND version>? "
             f"AND version<? ORDER BY version {'DESC, part DESC' if span.newest_first else 'ASC, part ASC'}"
         )
         edges = span.after, _INTEGER_MAX if span.before is None else span.before
-        return map(Touched._make, self._connection.execute(query, (self._environment, bucket, *edges)))
+        return map(Footprint._make, self._connection.execute(query, (self._environment, bucket, *edges)))
 
     def changes_at(self, version: int, bucket: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
         first = self._range(version)[0]
@@ -589,7 +589,7 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
 
     def add_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
         values = ((row << 16 | bucket, data) for row, bucket, data in chunks if data)
-        self._connection.executemany("INSERT INTO chunk (place, bearers) VALUES (?, ?)", values)
+        self._connection.executemany("INSERT INTO chunk (place, people) VALUES (?, ?)", values)
 
     def put_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
         kept, emptied = [], []
@@ -599,8 +599,7 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
             else:
                 emptied.append((row << 16 | bucket,))
         self._connection.executemany(
-            "INSERT INTO chunk (place, bearers) VALUES (?, ?) "
-            "ON CONFLICT (place) DO UPDATE SET bearers=excluded.bearers",
+            "INSERT INTO chunk (place, people) VALUES (?, ?) ON CONFLICT (place) DO UPDATE SET people=excluded.people",
             kept,
         )
         if emptied:
@@ -637,7 +636,7 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         values = [(self._environment, *total) for total in sorted(totals, key=lambda total: (total.row, total.version))]
         self._connection.executemany(query, values)
 
-    def add_touched(self, touched: Sequence[tuple[int, Touched]]) -> None:
+    def add_footprint(self, touched: Sequence[tuple[int, Footprint]]) -> None:
         query = (
             "INSERT INTO batch_bucket (environment, bucket, version, part, people, places) VALUES (?, ?, ?, ?, ?, ?)"
         )
@@ -655,7 +654,7 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         self._connection.executemany("INSERT INTO page (place, entries) VALUES (?, ?)", values)
         return Run(identity, keys, pages)
 
-    def drop_run(self, run: int) -> None:
+    def delete_run(self, run: int) -> None:
         self._connection.execute("DELETE FROM page WHERE place BETWEEN ? AND ?", (run << 24, run << 24 | 0xFFFFFF))
         self._connection.execute("DELETE FROM run WHERE id=?", (run,))
 

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from tagloom.engine.storage import ChunkChange, Compacted, RowTotal, Touched, place_numbers
+from tagloom.engine.storage import ChunkChange, Compacted, Footprint, RowTotal, place_numbers
 
 
 class CompactingReads:
@@ -34,7 +34,7 @@ class CompactingReads:
         found = self._connection.execute(query, (self._environment, bucket, row, until))
         return map(ChunkChange._make, found)
 
-    def changes_placed(self, bucket: int, touched: Sequence[Touched]) -> Iterator[tuple[int, int, bytes, bytes]]:
+    def changes_placed(self, bucket: int, touched: Sequence[Footprint]) -> Iterator[tuple[int, int, bytes, bytes]]:
         query = (
             "SELECT version, first_change FROM json_each(?) CROSS JOIN batch ON batch.environment=? AND version=value"
         )
@@ -86,7 +86,7 @@ class CompactingWrites(CompactingReads):
         query = f"DELETE FROM batch_row WHERE {place} AND added=0 AND removed=0"
         self._connection.executemany(query, [value[2:] for value in values])
 
-    def rewrite_touched(self, bucket: int, touched: Sequence[Touched]) -> None:
+    def rewrite_footprints(self, bucket: int, touched: Sequence[Footprint]) -> None:
         place = "environment=? AND bucket=? AND version=? AND part=?"
         key = self._environment
         kept = [(each.people, each.places, key, bucket, each.version, each.part) for each in touched if each.places]
@@ -94,7 +94,7 @@ class CompactingWrites(CompactingReads):
         self._connection.executemany(f"UPDATE batch_bucket SET people=?, places=? WHERE {place}", kept)
         self._connection.executemany(f"DELETE FROM batch_bucket WHERE {place}", gone)
 
-    def drop_ends(self) -> None:
+    def delete_expiries(self) -> None:
         # Each end asks the chunks of each bucket that there is: an end's row has no index by itself.
         query = (
             "DELETE FROM row WHERE environment=? AND kind='end' AND NOT is_live "

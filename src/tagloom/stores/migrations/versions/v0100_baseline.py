@@ -17,7 +17,7 @@ depends_on = None
 BIG_KEY = sql.BigInteger().with_variant(sql.Integer, "sqlite")
 # Columns whose bytes are packed. PostgreSQL would pack them again, which takes time and gains one percent.
 PACKED = {
-    "chunk": ("bearers",),
+    "chunk": ("people",),
     "change": ("added", "removed"),
     "batch_bucket": ("people", "places"),
     "page": ("entries",),
@@ -225,7 +225,7 @@ def create_sign_in() -> None:
 def create_audit() -> None:
     """What teammates did."""
     op.create_table(
-        "event",
+        "audit_log",
         key("id", kind=BIG_KEY),
         column("organization", sql.ForeignKey("organization.id")),
         column("space", nullable=True),
@@ -236,7 +236,7 @@ def create_audit() -> None:
         column("detail"),
         sqlite_autoincrement=True,
     )
-    op.create_index("event_of_organization", "event", ["organization", "id"])
+    op.create_index("audit_log_of_organization", "audit_log", ["organization", "id"])
 
 
 def create_dictionary() -> None:
@@ -270,7 +270,7 @@ def create_dictionary() -> None:
         "chunk",
         key("place", kind=BIG_KEY, autoincrement=False),
         *([column("bucket", kind=sql.Integer)] if is_postgresql() else []),
-        column("bearers", kind=sql.LargeBinary),
+        column("people", kind=sql.LargeBinary),
     )
 
 
