@@ -18,7 +18,7 @@ from bench.run import Run
 from tagloom.accounts.accounts import Accounts
 from tagloom.bootstrap import open_installation
 from tagloom.files import read_parts
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.settings import Settings
 from tagloom.tribes.definitions import Draft, Tribes
 from tagloom.words.rules import All, HasTag, Not

@@ -11,7 +11,7 @@ from pyroaring import BitMap
 from bench.product import ORIGIN, Tagloom
 from bench.report import Contender
 from bench.run import Run
-from tagloom.ports.population import Part, Request
+from tagloom.ports.writes import Part, Request
 from tagloom.words.model import Person
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, Not
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from bench.data import TAGGINGS_PER_PERSON, tag_paths
 from bench.product import ORIGIN, Tagloom
 from bench.run import Run
-from tagloom.ports.population import Part, Population, Request
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Part, Request
 from tagloom.words.model import Person
 from tagloom.words.rules import Definition, HasTag
 

@@ -18,7 +18,7 @@ from bench.product import ORIGIN
 from bench.run import Run
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import open_installation
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.settings import Settings
 from tagloom.tribes.definitions import Draft, Tribes
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from tagloom.ports.population import Doubt, Part
+from tagloom.ports.writes import Doubt, Part
 from tagloom.words.model import Kind, Person, Rejected
 
 

@@ -22,7 +22,8 @@ from tagloom.imports.fetch import Fetcher
 from tagloom.imports.lifecycle import Imports
 from tagloom.imports.saved_mappings import Mappings
 from tagloom.imports.worker import Worker
-from tagloom.ports.population import Control, Population
+from tagloom.ports.control import Control
+from tagloom.ports.population import Population
 from tagloom.syncs.alerts import Alerting
 from tagloom.syncs.definitions import Syncs
 from tagloom.syncs.runner import Runner

@@ -13,7 +13,7 @@ from tagloom.accounts.login_throttle import LoginThrottle
 from tagloom.accounts.passwords import Passwords
 from tagloom.accounts.sessions import Opened, Sessions, SignedIn
 from tagloom.accounts.teammates import Teammates
-from tagloom.ports.population import Control
+from tagloom.ports.control import Control
 from tagloom.words.model import Organization, Permission, Space
 from tests.contract.conftest import ADAPTERS, make_control
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tagloom.bootstrap import open_installation
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.settings import read_settings
 from tagloom.words.model import Origin
 from tests.bodies import part, user

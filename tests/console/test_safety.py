@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tagloom.console import limits
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.words.model import Origin, Person
 from tests.bodies import Line, part
 from tests.console.serving import CUSTOMER, PLACE, Served

@@ -12,7 +12,8 @@ import sqlalchemy as sql
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.engine.check import broken_invariants
 from tagloom.engine.read import decisions
-from tagloom.ports.population import Control, Population
+from tagloom.ports.control import Control
+from tagloom.ports.population import Population
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.memory import MemoryControl, MemoryPopulation
 from tagloom.stores.postgres import open_engine

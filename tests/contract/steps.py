@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tagloom.ports.population import Population, Request
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Request
 from tagloom.words.model import Mode, Origin, Person, Receipt
 from tagloom.words.rules import Definition, Rule
 from tagloom.words.tags import TagPath

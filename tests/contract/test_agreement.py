@@ -21,7 +21,8 @@ from hypothesis.stateful import (
 
 from tagloom.engine import limits
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
-from tagloom.ports.population import Population, Request, TagTribe, UndoAll
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Request, TagTribe, UndoAll
 from tagloom.words.model import Mode, Origin, Person, TribeMode
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, parts, user

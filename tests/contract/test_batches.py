@@ -6,8 +6,9 @@ import pytest
 
 from tagloom.base.problems import BodyTruncated
 from tagloom.ports import limits
-from tagloom.ports.population import Part, Population, Request
+from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused
+from tagloom.ports.writes import Part, Request
 from tagloom.words.model import Mode, Rejected
 from tagloom.words.problems import MirrorEmpty, TagHasCapital
 from tagloom.words.rejections import MirrorUnreadable

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tagloom.ports.population import Population, Request, TagTribe
+from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused, TagNotFound
+from tagloom.ports.writes import Request, TagTribe
 from tagloom.tagging.bulk import Order
 from tagloom.words.model import Receipt, TribeMode
 from tagloom.words.problems import UnknownTag

@@ -16,8 +16,8 @@ from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.engine.bitmaps import from_bytes
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.population import BitmapPopulation
-from tagloom.ports.population import Request
 from tagloom.ports.problems import StoreCorrupt, StoreUnavailable
+from tagloom.ports.writes import Request
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.postgres import PostgresDatabase, cluster
 from tagloom.stores.postgres.connections import Question, Wire

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tagloom.ports.population import Control
+from tagloom.ports.control import Control
 from tagloom.ports.problems import (
     EnvironmentNotFound,
     OrganizationNotFound,

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from tagloom.ports import limits
-from tagloom.ports.population import Apply, Population, Request, TagTribe
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Apply, Request, TagTribe
 from tagloom.words.expiry import moment_text
 from tagloom.words.model import Origin
 from tagloom.words.rules import Definition, HasTag

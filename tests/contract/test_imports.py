@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from tagloom.ports import limits
+from tagloom.ports.control import Control
 from tagloom.ports.imports import Import, ImportState, KeptMapping
-from tagloom.ports.population import Control
 from tagloom.ports.problems import (
     EnvironmentNotFound,
     ImportChanged,

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tagloom.base.problems import Problem
-from tagloom.ports.population import Part, Population, Request
+from tagloom.ports.population import Population
 from tagloom.ports.problems import BodyOutdated
+from tagloom.ports.writes import Part, Request
 from tagloom.words.model import Mode, Receipt
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, user

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tagloom.ports.population import Population, Request, TagTribe
+from tagloom.ports.population import Population
 from tagloom.ports.problems import TagExists
+from tagloom.ports.writes import Request, TagTribe
 from tagloom.words.model import Mode, Receipt
 from tagloom.words.problems import MirrorEmpty, TagOwned
 from tagloom.words.rules import Definition, HasTag

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from tagloom.base.problems import Problem
 from tagloom.ports import limits
-from tagloom.ports.population import Control
+from tagloom.ports.control import Control
 from tagloom.ports.problems import (
     AccountExists,
     IdentityRefused,

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagloom.base.problems import Problem
-from tagloom.ports.population import Population, Request, Step
+from tagloom.ports.population import Population
 from tagloom.ports.problems import ImportSealed, PlanOutdated, StepTaken
+from tagloom.ports.writes import Request, Step
 from tagloom.stores.memory import MemoryPopulation
 from tagloom.words.model import Done, Receipt
 from tests.bodies import part, unreadable, user

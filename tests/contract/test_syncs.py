@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from tagloom.ports import limits
-from tagloom.ports.population import Control
+from tagloom.ports.control import Control
 from tagloom.ports.problems import SyncChanged, SyncExists, SyncNotFound, TooManySyncs
 from tagloom.ports.syncs import OpenRun
 from tagloom.words.model import AuditEntry, Organization, Space

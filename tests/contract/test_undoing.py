@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from tagloom.ports.population import Population, UndoAll
+from tagloom.ports.population import Population
 from tagloom.ports.problems import ChangeNotFound, UndoConflict
+from tagloom.ports.writes import UndoAll
 from tests.bodies import user
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, BOB, apply, catalogue, path, people, tags_of, user_of

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tagloom.ports.population import Population, Request, TagTribe
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Request, TagTribe
 from tagloom.words.model import Mode, Origin, Person, Receipt, Version
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, parts

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from tagloom.bootstrap import Installation
 from tagloom.ports.imports import Import
-from tagloom.ports.population import Population, Request
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Request
 from tagloom.stores.memory import MemoryPopulation
 from tagloom.words.model import Change, Done, Environment, Origin, Receipt
 from tagloom.words.tags import TagPath, parse_tag

@@ -10,7 +10,7 @@ import pytest
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import check, open_installation
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.words.model import Decision, Origin, Person
 from tagloom.words.rules import Definition, HasTag
 from tagloom_client import Tagloom

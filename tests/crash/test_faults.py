@@ -17,8 +17,8 @@ import psycopg
 import pytest
 
 from tagloom.bootstrap import check
-from tagloom.ports.population import Request
 from tagloom.ports.problems import StoreUnavailable
+from tagloom.ports.writes import Request
 from tagloom.words.model import Origin
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt

@@ -22,7 +22,7 @@ from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.imports.lifecycle import Imports
 from tagloom.ports.imports import KeptMapping
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.syncs.definitions import Syncs
 from tagloom.words.mappings import ListColumn, Mapping

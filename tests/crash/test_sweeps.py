@@ -13,7 +13,7 @@ import pytest
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import Installation, check, open_installation
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.words.model import Origin, Person
 from tagloom_client import Tagloom

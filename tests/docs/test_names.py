@@ -14,7 +14,7 @@ from tagloom import cli
 from tagloom.base.problems import all_problems
 from tagloom.http.framework.addresses import ORGANIZATION, SPACE, E
 from tagloom.http.routes import ROUTES
-from tagloom.ports import accounts, population
+from tagloom import ports
 from tagloom.registry import all_limits
 from tagloom.words import model
 from tests.docs.pages import DOCS, ROOT, pages, prose, sections, table_rows
@@ -127,7 +127,7 @@ def test_the_glossary_has_every_word_of_the_model_and_the_ports() -> None:
     }
     classes = [
         name
-        for module in (model, population, accounts)
+        for module in (model, *PORTS)
         for name, each in inspect.getmembers(module, inspect.isclass)
         if each.__module__ == module.__name__
     ]

@@ -6,8 +6,8 @@ import pytest
 
 from tagloom.bootstrap import open_installation
 from tagloom.engine.write.lookups import StateLookups
-from tagloom.ports.population import Request
 from tagloom.ports.problems import StoreUnavailable
+from tagloom.ports.writes import Request
 from tagloom.settings import Settings
 from tagloom.words.model import Origin, Person
 from tagloom.words.tags import TagPath

@@ -10,7 +10,7 @@ import pytest
 from tagloom.bootstrap import open_installation
 from tagloom.engine.bitmaps import BitMap, from_bytes, to_bytes
 from tagloom.engine.keys.directory import pack_keys, pack_page, unpack_keys, unpack_page
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.settings import read_settings
 from tagloom.words.model import Origin
 from tagloom.words.tags import TagPath

@@ -13,8 +13,8 @@ from tagloom.bootstrap import Installation, check, copy_installation, open_insta
 from tagloom.engine import limits
 from tagloom.engine.history import compaction
 from tagloom.engine.population import BitmapPopulation
-from tagloom.ports.population import Request
 from tagloom.ports.problems import ChangeNotFound
+from tagloom.ports.writes import Request
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.words.model import Horizon, Origin, Person
 from tagloom.words.retention import HistoryCompacted

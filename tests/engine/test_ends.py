@@ -11,7 +11,7 @@ import pytest
 
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.engine.population import BitmapPopulation
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.postgres.writes import PostgresTransaction
 from tagloom.words.expiry import moment_text

@@ -6,7 +6,7 @@ import pytest
 
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.engine.read import decisions
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.settings import Settings
 from tagloom.words.model import Origin, Person
 from tagloom.words.rules import All, Definition, HasTag, Not

@@ -6,7 +6,7 @@ import pytest
 
 from tagloom.bootstrap import open_installation
 from tagloom.engine.storage import Footprint
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.settings import Settings
 from tagloom.stores.sqlite import SqliteDatabase
 from tests.bodies import part, user

@@ -9,7 +9,8 @@ import pytest
 
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.history.compaction import Compactor
-from tagloom.ports.population import Population, Request
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Request
 from tagloom.services import Services, make_services
 from tagloom.settings import Settings
 from tagloom.words.expiry import DAY

@@ -10,8 +10,8 @@ import pytest
 
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.ports import limits as ports_limits
-from tagloom.ports.population import Request
 from tagloom.ports.problems import StoreUnavailable
+from tagloom.ports.writes import Request
 from tagloom.settings import Settings
 from tagloom.tagging import limits as tagging_limits
 from tagloom.tagging.expiry_job import Sweeper

@@ -8,7 +8,7 @@ import pytest
 
 from tagloom.files import Line, read_parts
 from tagloom.files import limits as files_limits
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 from tagloom.words import limits as words_limits
 from tagloom.words.model import Rejected
 

@@ -20,7 +20,7 @@ from tagloom.files.doubtful_people import keys_in_object, keys_in_row
 from tagloom.files.mapped import read_mapped
 from tagloom.files.record_reader import read_records
 from tagloom.imports.mapping_inference import beginning_of, infer
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 from tagloom.words.mappings import (
     Band,
     BandsColumn,

@@ -14,7 +14,7 @@ from tagloom.files import ids_mapping
 from tagloom.files.mapped import read_mapped
 from tagloom.files.problems import ColumnsInvalid
 from tagloom.files.record_reader import read_records
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 from tagloom.words.mappings import (
     Band,
     BandsColumn,

@@ -24,7 +24,7 @@ from tagloom.files import limits as files_limits
 from tagloom.files.mapped import read_mapped
 from tagloom.files.problems import ColumnsInvalid
 from tagloom.imports.mapping_inference import beginning_of, infer
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 from tagloom.words import limits as words_limits
 from tagloom.words.mappings import Band, BandsColumn, FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
 from tagloom.words.person_ids import parse_id

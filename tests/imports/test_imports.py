@@ -17,8 +17,9 @@ from tagloom.imports.lifecycle import Imports
 from tagloom.imports.parts import parts_of
 from tagloom.imports.problems import ImportStateWrong
 from tagloom.ports.imports import Import
-from tagloom.ports.population import Part, Population, Request
+from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused
+from tagloom.ports.writes import Part, Request
 from tagloom.tribes.definitions import Draft, Tribes
 from tagloom.words.mappings import FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
 from tagloom.words.model import Origin, Person

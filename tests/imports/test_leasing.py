@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from tagloom.base.durable_files import locked
 from tagloom.files import limits as files_limits
 from tagloom.imports import limits as imports_limits
-from tagloom.ports.population import Part, Request
 from tagloom.ports.problems import BodyOutdated, StoreUnavailable
+from tagloom.ports.writes import Part, Request
 from tests.imports.conftest import Desk
 
 BODY = b"user,tag\n" + b"".join(b"u%d,gold\n" % number for number in range(40))

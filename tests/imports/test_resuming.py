@@ -19,7 +19,7 @@ from tagloom.imports import limits as imports_limits
 from tagloom.imports.parts import parts_of
 from tagloom.imports.resume import rest_of, shifted
 from tagloom.ports.imports import Import
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 from tagloom.words.mappings import ListColumn, Mapping, TagColumn
 from tagloom.words.model import Rejected
 from tests.files.reading import lines_of

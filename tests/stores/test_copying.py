@@ -9,8 +9,8 @@ import pytest
 from tagloom.accounts.access_tokens import Access
 from tagloom.base.problems import ParameterInvalid
 from tagloom.bootstrap import Installation, check, copy_installation, open_installation
-from tagloom.ports.population import Request
 from tagloom.ports.problems import InstallationMissing, StoreCorrupt, StoreUnavailable
+from tagloom.ports.writes import Request
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores import copy
 from tagloom.tribes.definitions import Draft, Tribes

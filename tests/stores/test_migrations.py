@@ -13,8 +13,8 @@ from alembic.script import ScriptDirectory
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import Installation, check, copy_installation, open_installation
-from tagloom.ports.population import Request
 from tagloom.ports.problems import SchemaChanged, StoreUnavailable
+from tagloom.ports.writes import Request
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.migrations import DEVELOPMENT_REVISIONS, SCHEMA_QUERY, VERSIONS, SchemaUnknown, newest_schema
 from tagloom.words.model import Origin

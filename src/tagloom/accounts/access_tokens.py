@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import msgspec
 
@@ -15,8 +16,11 @@ from tagloom.base.slugs import free_slug, parse_name, parse_slug
 from tagloom.base.text import printable
 from tagloom.base.times import rfc3339, seconds_of
 from tagloom.ports import limits as ports_limits
-from tagloom.ports.population import Control
+from tagloom.ports.accounts import AccountStore
 from tagloom.ports.problems import EnvironmentNotFound, OrganizationNotFound, SpaceExists, SpaceNotFound
+from tagloom.ports.teammates import MembershipStore
+from tagloom.ports.tenants import TenantStore
+from tagloom.ports.tokens import TokenStore
 from tagloom.words.model import SCOPES, AuditEntry, Environment, Organization, Permission, Scope, Space, Token
 from tagloom.words.retention import retention_text
 
@@ -81,6 +85,10 @@ class _Known(msgspec.Struct, frozen=True):
     read: float
 
 
+class AccessStores(AccountStore, MembershipStore, TenantStore, TokenStore, Protocol):
+    """What access tokens need of the stores."""
+
+
 class Access:
     """Tokens and tenants of one installation. `now` tells Unix seconds.
 
@@ -89,7 +97,7 @@ class Access:
 
     def __init__(
         self,
-        control: Control,
+        control: AccessStores,
         now: Callable[[], float] = time.time,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -22,7 +23,7 @@ from tagloom.base.secrets import hashed, new_id, new_secret
 from tagloom.base.slugs import parse_name
 from tagloom.base.text import printable
 from tagloom.base.times import rfc3339
-from tagloom.ports.population import Control
+from tagloom.ports.accounts import AccountStore
 from tagloom.ports.problems import (
     IdentityRefused,
     InvitationNotFound,
@@ -31,6 +32,9 @@ from tagloom.ports.problems import (
     SetUpDone,
     TeammateExists,
 )
+from tagloom.ports.sessions import SessionStore
+from tagloom.ports.teammates import InvitationStore, MembershipStore
+from tagloom.ports.tenants import TenantStore
 from tagloom.words.emails import email_key, parse_email
 from tagloom.words.model import Account, AuditEntry, Invitation, Membership, Organization
 from tagloom.words.problems import EmailInvalid
@@ -53,6 +57,10 @@ class Visitor(msgspec.Struct, frozen=True):
     cookie: str | None = None
 
 
+class AccountStores(AccountStore, InvitationStore, MembershipStore, SessionStore, TenantStore, Protocol):
+    """What signing in needs of the stores."""
+
+
 class Accounts:
     """Accounts of one installation. Methods with a password take 0.1 s of a core: call them in a thread.
 
@@ -61,7 +69,7 @@ class Accounts:
 
     def __init__(
         self,
-        control: Control,
+        control: AccountStores,
         passwords: Passwords,
         *,
         throttle: LoginThrottle | None = None,

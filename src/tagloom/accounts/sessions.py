@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -14,8 +15,11 @@ from tagloom.accounts.problems import NoOrganization, NotPermitted, SignInNeeded
 from tagloom.base.secrets import hashed, new_id, new_secret
 from tagloom.base.text import printable
 from tagloom.base.times import rfc3339, seconds_of
-from tagloom.ports.population import Control
+from tagloom.ports.accounts import AccountStore
 from tagloom.ports.problems import OrganizationNotFound, SessionNotFound, SpaceNotFound
+from tagloom.ports.sessions import SessionStore
+from tagloom.ports.teammates import MembershipStore
+from tagloom.ports.tenants import TenantStore
 from tagloom.words.model import SCOPES, Account, AuditEntry, Membership, Organization, Permission, Scope, Session, Space
 
 
@@ -75,6 +79,10 @@ class Opened(msgspec.Struct, frozen=True):
     secret: str
 
 
+class SessionStores(AccountStore, MembershipStore, SessionStore, TenantStore, Protocol):
+    """What sessions need of the stores."""
+
+
 class Sessions:
     """The sessions of an installation. `now` tells Unix seconds. Nothing is cached: who is deactivated is out at once.
 
@@ -83,7 +91,7 @@ class Sessions:
 
     def __init__(
         self,
-        control: Control,
+        control: SessionStores,
         now: Callable[[], float] = time.time,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:

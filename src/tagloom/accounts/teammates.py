@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -18,7 +18,7 @@ from tagloom.base.secrets import hashed, new_id, new_secret
 from tagloom.base.slugs import free_slug, parse_name
 from tagloom.base.text import printable
 from tagloom.base.times import rfc3339
-from tagloom.ports.population import Control
+from tagloom.ports.accounts import AccountStore
 from tagloom.ports.problems import (
     InvitationNotFound,
     SpaceNotFound,
@@ -27,6 +27,8 @@ from tagloom.ports.problems import (
     TokenNotFound,
     TooManyTeammates,
 )
+from tagloom.ports.teammates import AuditLog, InvitationStore, MembershipStore
+from tagloom.ports.tenants import TenantStore
 from tagloom.words.emails import email_key, parse_email, split_emails
 from tagloom.words.model import (
     PERMISSIONS,
@@ -71,6 +73,10 @@ class InviteOutcome(msgspec.Struct, frozen=True):
     secret: str | None = None
 
 
+class TeammateStores(AccountStore, AuditLog, InvitationStore, MembershipStore, TenantStore, Protocol):
+    """What the administration of teammates needs of the stores."""
+
+
 class Teammates:
     """What administrators do to their organization, and teammates to their own part in it.
 
@@ -79,7 +85,7 @@ class Teammates:
 
     def __init__(
         self,
-        control: Control,
+        control: TeammateStores,
         access: Access,
         *,
         now: Callable[[], float] = time.time,

@@ -30,13 +30,14 @@ from tagloom.engine.write.lookups import ReadLookups, StateLookups, TransactionL
 from tagloom.engine.write.preview import preview_of
 from tagloom.engine.write.undo import check_versions, undo_diff
 from tagloom.ports import limits
-from tagloom.ports.population import (
+from tagloom.ports.pages import Page
+from tagloom.ports.problems import BodyOutdated, IdempotencyKeyReused, PlanOutdated
+from tagloom.ports.writes import (
     Apply,
     DeleteTag,
     ErasePerson,
     MergeTags,
     MoveTag,
-    Page,
     Part,
     Request,
     TagTribe,
@@ -44,7 +45,6 @@ from tagloom.ports.population import (
     UndoAll,
     Write,
 )
-from tagloom.ports.problems import BodyOutdated, IdempotencyKeyReused, PlanOutdated
 from tagloom.words import rejections
 from tagloom.words.model import (
     Branch,

@@ -16,7 +16,7 @@ from tagloom.files.ndjson import read_ndjson
 from tagloom.files.parquet import read_parquet
 from tagloom.files.part_columns import Line, key_of, lines_part
 from tagloom.files.prefetch import read_ahead
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 from tagloom.words.mappings import Encoding, Mapping, TagColumn
 
 Format: TypeAlias = Literal["json", "ndjson", "csv", "parquet"]

@@ -25,7 +25,7 @@ from tagloom.files.headers import Selection, Table, open_table
 from tagloom.files.mapped_values import ColumnMeaning, Meaning, key_of_record
 from tagloom.files.part_columns import REJECTED_PER_PART_MAX, Building, Line, LineFault, Mask, key_of, merged
 from tagloom.files.scanner import Cut, Places, Rows, cut
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 from tagloom.words import limits as words_limits
 from tagloom.words.model import Kind
 from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid

@@ -10,7 +10,7 @@ from tagloom.base.text import printable
 from tagloom.files import limits
 from tagloom.files.part_columns import Building, Line, LineFault
 from tagloom.files.sliding_buffer import BYTE_ORDER_MARK
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 
 _ITEMS_PER_PART = 50_000
 _BEFORE = re.compile(r'[ \t\r\n]*(\{[ \t\r\n]*"taggings"[ \t\r\n]*:[ \t\r\n]*)?\[[ \t\r\n]*')

@@ -15,7 +15,7 @@ from tagloom.files.mapped_values import Meaning, key_of_record
 from tagloom.files.ndjson import lines_in
 from tagloom.files.part_columns import Building, Line, LineFault
 from tagloom.files.sliding_buffer import Stream
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 from tagloom.words import limits
 from tagloom.words.cells import Cell
 from tagloom.words.mappings import Mapping

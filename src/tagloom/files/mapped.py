@@ -19,7 +19,7 @@ from tagloom.files.decompression import FileFormat, Row, Squeezed, holds_texts, 
 from tagloom.files.part_columns import Building, Line, LineFault, key_of
 from tagloom.files.problems import ColumnsInvalid
 from tagloom.files.record_reader import read_records
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 from tagloom.words.cells import Cell, OddCell, shown_cells
 from tagloom.words.mappings import REASON_PREFIX, Column, Mapping, TagColumn, cell_tags, record_person
 from tagloom.words.model import Kind

@@ -16,7 +16,7 @@ from tagloom.files.json_lines import DECODE_ERRORS, Changed, Decoded, Id, LineRe
 from tagloom.files.json_values import WHOLE_MAX
 from tagloom.files.part_columns import Building, LineFault, Mask, Positions, doubtful_ids, keys_of, merged
 from tagloom.files.sliding_buffer import Stream
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 from tagloom.words import limits as words_limits
 from tagloom.words.expiry import ExpiryInvalid
 

@@ -26,7 +26,7 @@ from tagloom.files.part_columns import (
     offsets_and_data,
 )
 from tagloom.files.problems import ColumnsInvalid
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 from tagloom.words import limits as words_limits
 from tagloom.words.cells import refused
 from tagloom.words.model import Kind

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
-from tagloom.ports.population import Doubt, Part
+from tagloom.ports.writes import Doubt, Part
 from tagloom.words import limits
 from tagloom.words.expiry import Said
 from tagloom.words.model import Kind, Rejected

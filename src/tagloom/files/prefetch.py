@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterator
 from queue import SimpleQueue
 
 from tagloom.files import limits
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 
 
 def read_ahead(

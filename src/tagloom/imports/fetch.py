@@ -20,10 +20,9 @@ from tagloom.egress.remote_file import Opened
 from tagloom.egress.remotes import Remotes
 from tagloom.imports import limits
 from tagloom.imports.folder import Stored
-from tagloom.imports.lease import Leases, Lost, keep_working
+from tagloom.imports.lease import Leases, Lost, WorkerStores, keep_working
 from tagloom.imports.lifecycle import How, Imports, check_file
 from tagloom.ports.imports import FETCHED, Import
-from tagloom.ports.population import Control
 from tagloom.ports.problems import ImportChanged, ImportNotFound, StoreUnavailable
 from tagloom.words.model import Environment
 from tagloom.words.source_addresses import Remote
@@ -38,7 +37,7 @@ class Fetcher:
     """Brings files by their address, a few at a time, in threads or in the caller's."""
 
     def __init__(
-        self, imports: Imports, control: Control, remotes: Remotes, now: Callable[[], float] = time.time
+        self, imports: Imports, control: WorkerStores, remotes: Remotes, now: Callable[[], float] = time.time
     ) -> None:
         self._imports = imports
         self._control = control

@@ -4,16 +4,16 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import structlog
 
 from tagloom.base.times import rfc3339
 from tagloom.imports import limits
 from tagloom.imports.folder import Folder
-from tagloom.ports.imports import Import, ImportState
-from tagloom.ports.population import Control
+from tagloom.ports.imports import Import, ImportState, ImportStore
 from tagloom.ports.problems import ImportNotFound, StoreUnavailable
+from tagloom.ports.tenants import TenantStore
 
 _SECONDS_TO_STOP = 1.0
 
@@ -24,6 +24,10 @@ class Lost(Exception):
     """The import is not this worker's any more: it was paused or cancelled, or another process has it."""
 
 
+class WorkerStores(ImportStore, TenantStore, Protocol):
+    """What the work on imports needs of the stores."""
+
+
 class Leases:
     """The imports that one worker holds.
 
@@ -32,7 +36,7 @@ class Leases:
     nobody write while a step of ten million rows is committed.
     """
 
-    def __init__(self, control: Control, now: Callable[[], float], folder: Folder | None = None) -> None:
+    def __init__(self, control: ImportStore, now: Callable[[], float], folder: Folder | None = None) -> None:
         """Leases of what is worked on, with a lock in `folder` beside each where one is given."""
         self._control = control
         self._now = now

@@ -23,8 +23,8 @@ from tagloom.imports.mapping_inference import Beginning, beginning_of
 from tagloom.imports.problems import ImportFileGone, ImportStateWrong, TooManyImports
 from tagloom.imports.rejected_rows import rows_to_mend
 from tagloom.ports import limits as ports_limits
-from tagloom.ports.imports import ASKING, ENDED, WORKED_ON, Import, ImportFormat, ImportState, Tally
-from tagloom.ports.population import Control, Population
+from tagloom.ports.imports import ASKING, ENDED, WORKED_ON, Import, ImportFormat, ImportState, ImportStore, Tally
+from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused, ImportChanged, ImportNotFound
 from tagloom.words.expiry import kept_said
 from tagloom.words.mappings import Mapping, check_mapping
@@ -67,7 +67,7 @@ class Imports:
 
     def __init__(
         self,
-        control: Control,
+        control: ImportStore,
         folder: Path,
         population_of: Callable[[Environment], Population],
         now: Callable[[], float] = time.time,

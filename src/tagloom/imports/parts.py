@@ -11,7 +11,7 @@ from tagloom.files.decompression import read_bytes
 from tagloom.files.mapped import read_mapped
 from tagloom.imports.problems import ImportFileGone
 from tagloom.ports.imports import Import
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 
 
 def parts_of(path: Path, run: Import, remark: Remark | None = None) -> Generator[Part, None, None]:

@@ -20,7 +20,7 @@ from tagloom.base.durable_files import DiskFull, told_when_full
 from tagloom.files.decompression import read_bytes
 from tagloom.files.parquet_file import ParquetFile, in_kind
 from tagloom.ports.imports import Compression, Import
-from tagloom.ports.population import Part
+from tagloom.ports.writes import Part
 from tagloom.words import limits
 from tagloom.words.model import Rejected
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 from tagloom.base.slugs import parse_slug
 from tagloom.base.times import rfc3339
-from tagloom.ports.imports import KeptMapping
-from tagloom.ports.population import Control
+from tagloom.ports.imports import KeptMapping, MappingStore
 from tagloom.ports.problems import MappingChanged, MappingNotFound
 from tagloom.words.mappings import Mapping, check_mapping
 
@@ -14,7 +13,7 @@ from tagloom.words.mappings import Mapping, check_mapping
 class Mappings:
     """The kept mappings of an installation."""
 
-    def __init__(self, control: Control, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, control: MappingStore, now: Callable[[], float] = time.time) -> None:
         self._control = control
         self._now = now
 

@@ -20,13 +20,13 @@ from tagloom.base.times import rfc3339
 from tagloom.files.decoding import Remark
 from tagloom.files.suspicious_ids import OddIds
 from tagloom.imports import limits
-from tagloom.imports.lease import Leases, LoginThrottle, Lost, keep_working
+from tagloom.imports.lease import Leases, LoginThrottle, Lost, WorkerStores, keep_working
 from tagloom.imports.lifecycle import Imports, tally_of
 from tagloom.imports.parts import parts_of
 from tagloom.imports.resume import rest_of, shifted
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import APPLIED, Hold, Import, ImportState, Plan
-from tagloom.ports.population import Control, Part, Population, Request, Step
+from tagloom.ports.population import Population
 from tagloom.ports.problems import (
     BodyOutdated,
     ImportChanged,
@@ -36,6 +36,7 @@ from tagloom.ports.problems import (
     StepTaken,
     StoreUnavailable,
 )
+from tagloom.ports.writes import Part, Request, Step
 from tagloom.tagging.preview import Previews
 from tagloom.words import rejections
 from tagloom.words.expiry import stored_said
@@ -65,7 +66,7 @@ class Worker:
     def __init__(
         self,
         imports: Imports,
-        control: Control,
+        control: WorkerStores,
         previews: Previews,
         population_of: Callable[[Environment], Population],
         now: Callable[[], float] = time.time,

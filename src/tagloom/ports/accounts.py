@@ -1,29 +1,23 @@
-"""What the use cases need from a store about those who sign in. `Control` is this too, so that one transaction holds.
+"""Accounts of those who sign in.
 
-Every write takes the events that tell of it; both are stored, or neither. Secrets cross only as SHA-256.
+Every write takes the audit entries that tell of it. Both are stored, or neither. Secrets cross as SHA-256 only.
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 from tagloom.words.model import (
     Account,
     AuditEntry,
-    Invitation,
     Membership,
     Organization,
-    Permission,
     Reset,
-    Session,
     Space,
-    Teammate,
 )
 
 
-class Roster(Protocol):
-    """Accounts, their memberships and sessions, and what was done to the organizations."""
-
-    # The first run.
+class AccountStore(Protocol):
+    """Accounts, their passwords and identities, and the set-up of an installation."""
 
     def has_accounts(self) -> bool:
         """Whether the installation was set up."""
@@ -49,8 +43,6 @@ class Roster(Protocol):
 
         Raises: SetUpDone, when there is an account; SetUpCodeWrong.
         """
-
-    # Accounts. Two spellings of one e-mail are the same account's.
 
     def add_account(
         self, account: Account, password_hash: str | None, membership: Membership, audit: Sequence[AuditEntry] = ()
@@ -100,109 +92,3 @@ class Roster(Protocol):
 
         Raises: IdentityRefused, when it was linked to another account meanwhile.
         """
-
-    # Memberships.
-
-    def find_membership(self, organization: str, account: str) -> Membership | None:
-        """Active or not."""
-
-    def list_memberships(self, account: str) -> tuple[Membership, ...]:
-        """Those of one account, by organization."""
-
-    def list_teammates(self, organization: str) -> tuple[Teammate, ...]:
-        """Those of one organization, by id of the account."""
-
-    def put_permissions(
-        self,
-        organization: str,
-        account: str,
-        space: str,
-        permissions: tuple[Permission, ...],
-        audit: Sequence[AuditEntry] = (),
-    ) -> None:
-        """Exactly these; () takes the space away. Raises: TeammateNotFound; SpaceNotFound: not the organization's."""
-
-    def put_administrator(
-        self, organization: str, account: str, is_administrator: bool, audit: Sequence[AuditEntry] = ()
-    ) -> None:
-        """Raises: TeammateNotFound; LastAdministrator: no active one would be left, whoever else writes meanwhile."""
-
-    def put_state(
-        self, organization: str, account: str, state: Literal["active", "inactive"], audit: Sequence[AuditEntry] = ()
-    ) -> None:
-        """An inactive one's sessions that have chosen the organization end. Raises: as put_administrator."""
-
-    def delete_membership(self, organization: str, account: str, audit: Sequence[AuditEntry] = ()) -> None:
-        """With its permissions, tokens, and the sessions that have chosen it. Raises: as put_administrator."""
-
-    def add_organization(
-        self, organization: Organization, space: Space, membership: Membership, audit: Sequence[AuditEntry] = ()
-    ) -> None:
-        """An organization with a space and its first member. Raises: SpaceExists: either id is taken."""
-
-    # Invitations. An organization has one for an e-mail.
-
-    def put_invitation(self, invitation: Invitation, secret_hash: bytes, audit: Sequence[AuditEntry] = ()) -> None:
-        """In place of an earlier one to the same e-mail. Raises: TeammateExists, active or not; TooManyTeammates."""
-
-    def find_invitation(self, secret_hash: bytes) -> Invitation | None:
-        """Expired or not."""
-
-    def list_invitations(self, organization: str) -> tuple[Invitation, ...]:
-        """Expired or not, by e-mail."""
-
-    def list_invitations_to(self, email: str) -> tuple[Invitation, ...]:
-        """Those of all organizations to one e-mail, expired or not, by id."""
-
-    def revoke_invitation(self, organization: str, invitation: str, audit: Sequence[AuditEntry] = ()) -> None:
-        """Raises: InvitationNotFound."""
-
-    def accept_invitation(
-        self,
-        invitation: str,
-        account: Account,
-        password_hash: str | None,
-        at: str,
-        audit: Sequence[AuditEntry] = (),
-    ) -> None:
-        """Turns an invitation into a membership, once. The account is made when its id is not known yet.
-
-        Raises:
-            InvitationNotFound: it is gone or has expired; TeammateExists;
-            AccountExists: another account has the new one's e-mail.
-        """
-
-    # Sessions.
-
-    def add_session(
-        self, session: Session, secret_hash: bytes, *, replaces: bytes | None = None, audit: Sequence[AuditEntry] = ()
-    ) -> None:
-        """A session that somebody signed in to; the one with the secret `replaces` ends.
-
-        Expired ones are forgotten, and of the account's the oldest beyond SESSIONS_PER_ACCOUNT_MAX.
-        """
-
-    def find_session(self, secret_hash: bytes) -> Session | None:
-        """Expired or not."""
-
-    def list_sessions(self, account: str) -> tuple[Session, ...]:
-        """Expired or not, the one seen last first."""
-
-    def touch_session(self, session: Session, at: str) -> None:
-        """Notes that the session, and the teammate in the organization that it has chosen, were seen."""
-
-    def put_session_organization(self, session: str, organization: str) -> None:
-        """Chooses an organization."""
-
-    def end_session(self, account: str, session: str) -> None:
-        """Raises: SessionNotFound."""
-
-    def end_sessions(self, account: str, *, keeps: str | None = None) -> None:
-        """All of the account's but one."""
-
-    # Events.
-
-    def list_audit_log(
-        self, organization: str, *, space: str | None = None, before: int | None = None, limit: int
-    ) -> tuple[AuditEntry, ...]:
-        """The newest first: those of a space when one is named, and below the id `before`."""

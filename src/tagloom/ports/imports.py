@@ -141,7 +141,7 @@ class ImportCount(NamedTuple):
     oldest_at: str
 
 
-class ImportBook(Protocol):
+class ImportStore(Protocol):
     """The imports of an installation, who works on them, and the mappings that are kept."""
 
     def add_import(self, run: Import) -> None:
@@ -180,6 +180,10 @@ class ImportBook(Protocol):
 
     def release_import(self, id: str, owner: str) -> None:
         """Ends the owner's work, so that another may go on at once; does nothing when it is not the owner's."""
+
+
+class MappingStore(Protocol):
+    """The mappings that a space keeps by name, with every version of each."""
 
     def put_mapping(self, space: str, kept: KeptMapping) -> None:
         """Adds a version: the next one. Raises: MappingChanged: it is not the next; TooManyMappings, SpaceNotFound."""

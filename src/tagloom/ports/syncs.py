@@ -28,7 +28,7 @@ class OpenRun(NamedTuple):
     held_until: str
 
 
-class SyncBook(Protocol):
+class SyncStore(Protocol):
     """The syncs of all environments (by their keys), and their runs."""
 
     def list_syncs(self, environment: int) -> tuple[Sync, ...]:

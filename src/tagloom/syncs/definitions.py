@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -11,7 +12,10 @@ from tagloom.base import limits as base_limits
 from tagloom.base.problems import Problem
 from tagloom.base.slugs import parse_slug
 from tagloom.base.times import rfc3339
-from tagloom.ports.population import Control, Population
+from tagloom.ports.imports import MappingStore
+from tagloom.ports.population import Population
+from tagloom.ports.syncs import SyncStore
+from tagloom.ports.tenants import TenantStore
 from tagloom.syncs import limits
 from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.schedules import check_schedule, next_after
@@ -23,12 +27,16 @@ from tagloom.words.syncs import PushSource, SqlSource, Sync, SyncDraft, SyncRun,
 from tagloom.words.tags import TagPath, is_at_or_below, parse_tag
 
 
+class DefinitionStores(MappingStore, SyncStore, TenantStore, Protocol):
+    """What sync definitions need of the stores."""
+
+
 class Syncs:
     """The syncs of an installation. Every method that names one raises SyncNotFound."""
 
     def __init__(
         self,
-        control: Control,
+        control: DefinitionStores,
         population_of: Callable[[Environment], Population],
         now: Callable[[], float] = time.time,
     ) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 from msgspec.structs import replace
@@ -23,10 +24,10 @@ from tagloom.imports.lifecycle import Imports
 from tagloom.imports.problems import ImportStateWrong
 from tagloom.jobs.loop import Looking
 from tagloom.ports import limits as ports_limits
-from tagloom.ports.imports import Import, ImportFormat
-from tagloom.ports.population import Control
+from tagloom.ports.imports import Import, ImportFormat, MappingStore
 from tagloom.ports.problems import ImportChanged, ImportNotFound, SyncNotFound
-from tagloom.ports.syncs import Due, OpenRun
+from tagloom.ports.syncs import Due, OpenRun, SyncStore
+from tagloom.ports.tenants import TenantStore
 from tagloom.syncs import limits
 from tagloom.syncs.alerts import Alert, Alerting, AlertKind
 from tagloom.syncs.problems import SyncBusy, SyncInvalid
@@ -52,12 +53,16 @@ class _Lost(Exception):
     """The run belongs to another process by now."""
 
 
+class RunnerStores(MappingStore, SyncStore, TenantStore, Protocol):
+    """What a runner of syncs needs of the stores."""
+
+
 class Runner:
     """The syncs of an installation, carried out from one thread and some readers. `now` tells Unix seconds."""
 
     def __init__(
         self,
-        control: Control,
+        control: RunnerStores,
         imports: Imports,
         alerting: Alerting,
         sources: Sources,

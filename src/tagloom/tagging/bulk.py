@@ -13,7 +13,8 @@ from tagloom.base.problems import ContentTypeUnsupported, all_problems
 from tagloom.files import Format, Line, ids_mapping, key_of, lines_part, read_parts, read_text
 from tagloom.files import limits as files_limits
 from tagloom.ports import limits as ports_limits
-from tagloom.ports.population import Part, Population, Request
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Part, Request
 from tagloom.words.expiry import Said, expiry_of
 from tagloom.words.mappings import Encoding
 from tagloom.words.model import Mode, Origin, Person, Receipt

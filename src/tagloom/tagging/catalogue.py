@@ -10,7 +10,8 @@ from tagloom.base import limits as base_limits
 from tagloom.base.problems import ParameterInvalid
 from tagloom.base.times import day_ends, rfc3339
 from tagloom.ports.imports import KeptMapping
-from tagloom.ports.population import Page, Population
+from tagloom.ports.pages import Page
+from tagloom.ports.population import Population
 from tagloom.tagging.problems import TagInUse
 from tagloom.tribes import limits as tribes_limits
 from tagloom.tribes.definitions import Tribes, check_description

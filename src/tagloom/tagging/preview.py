@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from tagloom.ports.population import (
+from tagloom.ports.population import Population
+from tagloom.ports.writes import (
     Apply,
     DeleteTag,
     ErasePerson,
     MergeTags,
     MoveTag,
     Part,
-    Population,
     Request,
     TagTribe,
     Undo,

@@ -4,7 +4,8 @@ import hashlib
 
 import msgspec
 
-from tagloom.ports.population import Population, Request, TagTribe
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Request, TagTribe
 from tagloom.tribes.definitions import Tribes
 from tagloom.words.expiry import expiry_of
 from tagloom.words.model import Environment, Origin, Receipt, TribeMode

@@ -9,7 +9,8 @@ from tagloom.base import limits as base_limits
 from tagloom.base.problems import BodyInvalid, ParameterInvalid
 from tagloom.base.text import printable
 from tagloom.base.times import day_ends, rfc3339
-from tagloom.ports.population import Page, Population
+from tagloom.ports.pages import Page
+from tagloom.ports.population import Population
 from tagloom.ports.problems import TagNotFound
 from tagloom.tribes import limits
 from tagloom.tribes.definitions import Tribes, check

@@ -7,7 +7,7 @@ import msgspec
 
 from tagloom.base.problems import ParameterInvalid
 from tagloom.ports import limits
-from tagloom.ports.population import Control
+from tagloom.ports.tribes import TribeStore
 from tagloom.tribes.definitions import Draft, Tribes
 from tagloom.tribes.problems import CategoryNotFound
 from tagloom.words.model import Board, Origin, Tribe
@@ -25,7 +25,7 @@ class Category(msgspec.Struct, frozen=True):
 class Boards:
     """The boards of an installation."""
 
-    def __init__(self, control: Control, tribes: Tribes) -> None:
+    def __init__(self, control: TribeStore, tribes: Tribes) -> None:
         self._control = control
         self._tribes = tribes
 

@@ -12,8 +12,8 @@ from tagloom.base.slugs import free_slug, parse_name, parse_slug
 from tagloom.base.text import printable
 from tagloom.base.times import rfc3339
 from tagloom.ports import limits as ports_limits
-from tagloom.ports.population import Control
 from tagloom.ports.problems import StoreCorrupt, TribeExists, TribeNotFound
+from tagloom.ports.tribes import TribeStore
 from tagloom.tribes import limits
 from tagloom.tribes.problems import TribeInUse
 from tagloom.words import limits as words_limits
@@ -46,7 +46,7 @@ class Tribes:
     """
 
     def __init__(
-        self, control: Control, now: Callable[[], float] = time.monotonic, *, clock: Callable[[], float] = time.time
+        self, control: TribeStore, now: Callable[[], float] = time.monotonic, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._control = control
         self._now = now

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tagloom.console.views import history
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.words.model import Origin, Person
 from tagloom.words.tags import parse_tag
 from tests.bodies import Line, part

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from tagloom.ports.population import Population, Request
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Request
 from tagloom.words.model import Origin, Person
 from tagloom.words.tags import TagPath
 from tests.bodies import part, user

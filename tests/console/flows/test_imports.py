@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tagloom.imports import limits
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.words.model import Origin, Person
 from tests.bodies import Line, part
 from tests.console.conftest import Open

@@ -5,7 +5,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.words.model import Origin
 from tests.bodies import part, user
 from tests.console.conftest import Open

@@ -7,7 +7,8 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tagloom.bootstrap import open_installation
-from tagloom.ports.population import Population, Request
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Request
 from tagloom.settings import Settings
 from tagloom.words.model import Horizon, Origin
 from tests.bodies import part, user

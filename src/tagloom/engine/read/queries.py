@@ -15,7 +15,7 @@ from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Segment
 from tagloom.engine.write.catalogue import not_found
-from tagloom.ports.population import Page
+from tagloom.ports.pages import Page
 from tagloom.ports.problems import CursorInvalid
 from tagloom.words.expiry import moment_text, span_text
 from tagloom.words.model import (

@@ -17,7 +17,7 @@ from tagloom.base.problems import Problem
 from tagloom.engine.bitmaps import BitMap, bitmap_of, per_tag
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, KeyTable, binary_array
 from tagloom.engine.storage import State
-from tagloom.ports.population import Doubt, Part, Request
+from tagloom.ports.writes import Doubt, Part, Request
 from tagloom.words import rejections
 from tagloom.words.expiry import Said
 from tagloom.words.model import Rejected

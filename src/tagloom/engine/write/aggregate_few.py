@@ -9,7 +9,7 @@ import numpy as np
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.keys.hashing import Hashed, Keyed, binary_array
 from tagloom.engine.write.aggregate import NO_DOUBT, Doubtful, Lookups, Newcomers, ResolvedBatch, Texts, decide_in_order
-from tagloom.ports.population import Part, Request
+from tagloom.ports.writes import Part, Request
 from tagloom.words import rejections
 from tagloom.words.expiry import Said
 from tagloom.words.model import Rejected

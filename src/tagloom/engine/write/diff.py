@@ -10,7 +10,7 @@ from tagloom.engine.keys.hashing import visitors_among
 from tagloom.engine.write import expiry_rows
 from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
 from tagloom.engine.write.draft import Draft, View
-from tagloom.ports.population import Request
+from tagloom.ports.writes import Request
 from tagloom.words.expiry import Said, end_of
 from tagloom.words.model import Receipt
 from tagloom.words.tags import TagPath

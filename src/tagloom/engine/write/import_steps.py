@@ -6,8 +6,8 @@ import msgspec
 import pyarrow as pa
 
 from tagloom.engine.storage import Snapshot, StepRecord, Transaction
-from tagloom.ports.population import Part, Step
 from tagloom.ports.problems import ImportSealed, StepTaken
+from tagloom.ports.writes import Part, Step
 from tagloom.words.model import Done, Receipt, Rejected, Version
 
 SEAL = 0  # The number of the step that lets no further one come.

@@ -7,7 +7,7 @@ from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
 from tagloom.engine.write.draft import View
 from tagloom.engine.write.preview import Side
-from tagloom.ports.population import TagTribe
+from tagloom.ports.writes import TagTribe
 from tagloom.words import rejections
 from tagloom.words.rules import Definition
 

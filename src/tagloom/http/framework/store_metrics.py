@@ -9,8 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from tagloom.base.counters import Compactions, Counters, Following, Pooled, Times
 from tagloom.base.times import rfc3339, seconds_of
 from tagloom.http.framework.metrics import add_times
+from tagloom.ports.control import Control
 from tagloom.ports.imports import ENDED, IMPORT_STATES, ImportCount
-from tagloom.ports.population import Control
 from tagloom.words.syncs import RUN_STATES, SyncRun
 
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from tagloom.base.problems import Problem
-from tagloom.ports.population import Part, Request
+from tagloom.ports.writes import Part, Request
 from tagloom.stores.memory.state import State
 from tagloom.words import rejections, tags
 from tagloom.words.expiry import Said, end_of

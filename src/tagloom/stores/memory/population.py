@@ -9,7 +9,16 @@ from typing import Any, NamedTuple, TypeVar, Unpack
 import msgspec
 
 from tagloom.ports import limits
-from tagloom.ports.population import (
+from tagloom.ports.problems import (
+    ChangeNotFound,
+    IdempotencyKeyReused,
+    ImportSealed,
+    PersonNotFound,
+    PlanOutdated,
+    StepTaken,
+    TooManyTags,
+)
+from tagloom.ports.writes import (
     Apply,
     DeleteTag,
     ErasePerson,
@@ -22,15 +31,6 @@ from tagloom.ports.population import (
     Undo,
     UndoAll,
     Write,
-)
-from tagloom.ports.problems import (
-    ChangeNotFound,
-    IdempotencyKeyReused,
-    ImportSealed,
-    PersonNotFound,
-    PlanOutdated,
-    StepTaken,
-    TooManyTags,
 )
 from tagloom.stores.memory.aggregate import Batch
 from tagloom.stores.memory.drafts import deleted, merged, moved, not_found, swept, tribe_tagged, undone

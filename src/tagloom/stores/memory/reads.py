@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
-from tagloom.ports.population import Page
+from tagloom.ports.pages import Page
 from tagloom.ports.problems import ChangeNotFound, TagNotFound
 from tagloom.stores.memory.drafts import not_found
 from tagloom.stores.memory.paging import chunks_of, cursor_of, read_cursor
