@@ -11,7 +11,7 @@ from pyroaring import BitMap
 from bench.product import ORIGIN, Tagloom
 from bench.report import Contender
 from bench.run import Run
-from tagloom.ports.writes import Part, Request
+from tagloom.ports.writes import Apply, BatchRules, Part, WriteOptions
 from tagloom.words.model import Person
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, Not
 
@@ -89,7 +89,12 @@ def measure_at(run: Run, people: int) -> None:
     _touch(BYTES_PER_PERSON * people)
     run.report.compare(
         "Load people and taggings from memory",
-        [Contender(product.name, lambda: product.people.apply(made, Request(mode="add", origin=ORIGIN)).added)],
+        [
+            Contender(
+                product.name,
+                lambda: product.people.write(Apply(made, BatchRules(mode="add")), WriteOptions(ORIGIN)).added,
+            )
+        ],
         data=data,
         unit="taggings",
         units=taggings,

@@ -9,6 +9,7 @@ from typing import ClassVar
 from bench.data import Population
 from tagloom.bootstrap import Installation, open_installation
 from tagloom.engine.population import BitmapPopulation
+from tagloom.ports.writes import DeleteTag, MoveTag, Undo, WriteOptions
 from tagloom.settings import Settings
 from tagloom.tagging.bulk import Order, import_body
 from tagloom.words.model import Mode, Origin, Receipt
@@ -55,14 +56,14 @@ class Tagloom:
         return self.people.count(Definition("everyone", HasTag(tag, "exact")), {}).count
 
     def rename(self, tag: str, to: str) -> None:
-        self.people.move_tag(TagPath(tag), TagPath(to), ORIGIN)
+        self.people.write(MoveTag(TagPath(tag), TagPath(to)), WriteOptions(ORIGIN))
 
     def delete(self, tag: str) -> None:
-        self.people.delete_tag(TagPath(tag), ORIGIN)
+        self.people.write(DeleteTag(TagPath(tag)), WriteOptions(ORIGIN))
 
     def undo(self, version: int) -> Receipt:
         """Takes a version back."""
-        return self.people.undo(version, ORIGIN)
+        return self.people.write(Undo((version,)), WriteOptions(ORIGIN))
 
     def disk_bytes(self) -> int:
         """All files, after the installation was closed and opened again."""

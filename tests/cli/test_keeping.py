@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tagloom.bootstrap import open_installation
-from tagloom.ports.writes import Request
 from tagloom.settings import read_settings
 from tagloom.words.model import Origin
 from tests.bodies import part, user
 from tests.cli.conftest import Twins
 from tests.cli.running import ask, run
 from tests.cli.test_both_ways import both
+from tests.writing import Batch, write_parts
 
 
 def test_a_retention_says_the_same_on_a_directory_and_on_a_server(twins: Twins) -> None:
@@ -30,7 +30,7 @@ def test_what_is_too_old_goes_when_somebody_says_so_and_compacts(tmp_path: Path)
     with closing(open_installation(read_settings(tmp_path), now=lambda: at)) as installation:
         population = installation.population(installation.control.get_environment("main", "production"))
         for mode in ("add", "remove", "add"):
-            population.apply([part([user("u1", "a")])], Request(mode=mode, origin=Origin("ada")))
+            write_parts(population, [part([user("u1", "a")])], Batch(mode=mode, origin=Origin("ada")))
     assert run("compact", "--data", tmp_path).out == "Every environment keeps its history forever.\n"
 
     refused = run("retention", "7d", "--data", tmp_path)

@@ -18,7 +18,7 @@ PATIENCE_SECONDS = SECONDS_TO_TIDY_UP + 8
 SLOW = """
 import sys, time
 from tagloom.cli import main
-from tagloom.engine import committer
+from tagloom.engine.write import committer
 real = committer.Committer.submit
 def slow(self, job):
     print("committing", flush=True)

@@ -168,7 +168,7 @@ def test_wrong_passwords_and_unknown_people_are_answered_alike_and_then_slowed(s
 COUNTERPARTS = {
     "/tribe/{tribe}/members": ("GET", "/tribes/{tribe}/users"),
     "/tribe/{tribe}/why": ("GET", "/tribes/{tribe}/why"),
-    "/tag/bearers": ("GET", "/tags/{tag}/users"),
+    "/tag/people": ("GET", "/tags/{tag}/users"),
     "/people": ("GET", "/users"),
     "/person/tags": ("PUT", "/users/{id}/tags"),
     "/person/create": ("PUT", "/users/{id}"),

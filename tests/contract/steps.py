@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from tagloom.ports.population import Population
-from tagloom.ports.writes import Request
 from tagloom.words.model import Mode, Origin, Person, Receipt
 from tagloom.words.rules import Definition, Rule
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, part
+from tests.writing import Batch, write_parts
 
 ADA = Origin("ada", "crm.csv")
 BOB = Origin("bob", "console")
@@ -30,8 +30,8 @@ def visitor_of(id: str) -> Person:
 def apply(population: Population, mode: Mode, *lines: Line, prefix: str | None = None, **asked: Any) -> Receipt:
     """Applies the lines as one part."""
     prefix = None if prefix is None else TagPath(prefix)
-    request = Request(**{"mode": mode, "origin": ADA, "prefix": prefix} | asked)
-    return population.apply([part(lines)], request)
+    request = Batch(**{"mode": mode, "origin": ADA, "prefix": prefix} | asked)
+    return write_parts(population, [part(lines)], request)
 
 
 def tags_of(population: Population, id: str) -> tuple[str, ...] | None:

@@ -6,6 +6,7 @@ import pytest
 
 from tagloom.ports.population import Population
 from tagloom.ports.problems import ChangeNotFound, TagNotFound
+from tagloom.ports.writes import DeleteTag, ErasePerson, MoveTag, WriteOptions
 from tagloom.words.model import Count
 from tagloom.words.rules import HasTag, InTribe, Not
 from tests.bodies import user, visitor
@@ -61,8 +62,8 @@ def test_a_person_bore_the_tags_of_then(grown: Population) -> None:
 
 
 def test_tags_of_then_have_their_names_of_today(grown: Population) -> None:
-    grown.move_tag(path("sports"), path("leisure"), ADA)
-    grown.delete_tag(path("vip"), ADA)
+    grown.write(MoveTag(path("sports"), path("leisure")), WriteOptions(ADA))
+    grown.write(DeleteTag(path("vip")), WriteOptions(ADA))
 
     assert tags_at(grown, "u2", 1) == ("leisure", "vip")
     assert named(grown, "leisure", 1) == named(grown, "sports", 1) == ["u1", "u2"]
@@ -71,7 +72,7 @@ def test_tags_of_then_have_their_names_of_today(grown: Population) -> None:
 
 
 def test_who_was_erased_since_is_counted_and_not_named(grown: Population) -> None:
-    grown.erase_person(user_of("u1"), ADA)
+    grown.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
     apply(grown, "add", user("u1", "vip"))
 
     assert grown.count(SPORTS, {}, as_of=1).count == 2

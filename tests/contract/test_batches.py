@@ -8,13 +8,14 @@ from tagloom.base.problems import BodyTruncated
 from tagloom.ports import limits
 from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused
-from tagloom.ports.writes import Part, Request
+from tagloom.ports.writes import DeleteTag, MoveTag, Part, PutTag, WriteOptions
 from tagloom.words.model import Mode, Rejected
 from tagloom.words.problems import MirrorEmpty, TagHasCapital
 from tagloom.words.rejections import MirrorUnreadable
 from tests.bodies import Line, doubtful, part, parts, unreadable, user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, catalogue, path, people, tags_of, user_of, visitor_of
+from tests.writing import Batch, submit_parts, write_parts
 
 # The modes.
 
@@ -212,9 +213,9 @@ def test_lines_the_reader_could_not_read_are_in_the_receipt(population: Populati
 def test_rejected_lines_are_sorted_and_cut_but_counted_exactly(population: Population) -> None:
     most = limits.REJECTED_PER_RECEIPT_MAX
     lines = [user(f"u{number}", "A") if number % 2 else unreadable() for number in range(most + 200)]
-    request = Request(mode="add", origin=ADA)
+    request = Batch(mode="add", origin=ADA)
 
-    receipt = population.apply(parts(lines, lines_per_part=700), request)
+    receipt = write_parts(population, parts(lines, lines_per_part=700), request)
 
     assert receipt.rejected_count == most + 200
     assert [each.line for each in receipt.rejected] == list(range(1, most + 1))
@@ -281,7 +282,7 @@ def test_who_came_while_a_body_was_read_is_held_by_its_unreadable_lines(populati
         yield part([user("first", "a"), doubtful("late")])
         apply(population, "add", user("late", "b"))
 
-    population.apply(body(), Request(mode=mode, origin=ADA, allow_unreadable=True))
+    write_parts(population, body(), Batch(mode=mode, origin=ADA, allow_unreadable=True))
 
     assert tags_of(population, "late") == ("b",)
 
@@ -372,7 +373,7 @@ def test_a_dry_run_of_an_empty_mirror_is_refused_too(population: Population) -> 
 def test_a_body_in_many_parts_is_one_batch(population: Population) -> None:
     lines = [user(f"u{number % 7}", f"t{number % 5}") for number in range(35)]
 
-    receipt = population.apply(parts(lines, lines_per_part=4), Request(mode="set", origin=ADA))
+    receipt = write_parts(population, parts(lines, lines_per_part=4), Batch(mode="set", origin=ADA))
 
     assert (receipt.version, receipt.added, receipt.new_people) == (1, 35, 7)
     assert tags_of(population, "u3") == ("t0", "t1", "t2", "t3", "t4")
@@ -381,7 +382,7 @@ def test_a_body_in_many_parts_is_one_batch(population: Population) -> None:
 def test_contradictions_are_found_across_parts(population: Population) -> None:
     lines = [user("u1", "a"), user("u2", "a"), user("u1", remove=["a"])]
 
-    receipt = population.apply(parts(lines, lines_per_part=1), Request(mode="change", origin=ADA))
+    receipt = write_parts(population, parts(lines, lines_per_part=1), Batch(mode="change", origin=ADA))
 
     assert [each.line for each in receipt.rejected] == [3]
 
@@ -392,15 +393,15 @@ def test_a_body_that_breaks_off_applies_none_of_its_parts(population: Population
         raise BodyTruncated("The body ended early.")
 
     with pytest.raises(BodyTruncated):
-        population.apply(breaking_off(), Request(mode="add", origin=ADA))
+        write_parts(population, breaking_off(), Batch(mode="add", origin=ADA))
 
     assert population.version() == 0
     assert people(population) == []
 
 
 def test_submit_promises_the_receipt_that_apply_gives(population: Population) -> None:
-    request = Request(mode="add", origin=ADA)
-    futures = [population.submit([part([user(f"u{number}", "a")])], request) for number in range(20)]
+    request = Batch(mode="add", origin=ADA)
+    futures = [submit_parts(population, [part([user(f"u{number}", "a")])], request) for number in range(20)]
 
     receipts = [future.result(timeout=30) for future in futures]
 
@@ -411,7 +412,7 @@ def test_submit_promises_the_receipt_that_apply_gives(population: Population) ->
 
 
 def test_submit_fails_as_apply_raises(population: Population) -> None:
-    future = population.submit([part([])], Request(mode="mirror", origin=ADA))
+    future = submit_parts(population, [part([])], Batch(mode="mirror", origin=ADA))
 
     with pytest.raises(MirrorEmpty):
         future.result(timeout=30)
@@ -479,7 +480,7 @@ def test_a_replay_survives_a_crash(subject: Subject) -> None:
 def test_a_mirror_is_replayed_even_when_it_would_be_refused_today(subject: Subject) -> None:
     asked = {"idempotency_key": "k", "fingerprint": "f"}
     first = apply(subject.population, "mirror", user("u1", "a"), **asked)
-    subject.population.delete_tag(path("a"), ADA)
+    subject.population.write(DeleteTag(path("a")), WriteOptions(ADA))
     subject.close_catalogue(True)
 
     assert apply(subject.population, "mirror", user("u1", "a"), **asked) == first
@@ -526,7 +527,7 @@ def test_a_catalogue_that_is_opened_again_takes_new_tags(subject: Subject) -> No
 @pytest.fixture
 def plans(population: Population) -> Population:
     """A population whose branch `plan` allows a person one tag."""
-    population.put_tag(path("plan"), ADA, exclusive=True)
+    population.write(PutTag(tag=path("plan"), exclusive=True), WriteOptions(ADA))
     return population
 
 
@@ -581,7 +582,7 @@ def test_an_exclusive_branch_takes_tags_outside_under_as_well(plans: Population)
 
 
 def test_an_exclusive_branch_inside_a_free_one_leaves_its_siblings(population: Population) -> None:
-    population.put_tag(path("crm/plan"), ADA, exclusive=True)
+    population.write(PutTag(tag=path("crm/plan"), exclusive=True), WriteOptions(ADA))
     apply(population, "add", user("u1", "crm/city", "crm/plan/free"))
 
     apply(population, "add", user("u1", "crm/plan/pro"))
@@ -597,11 +598,11 @@ def test_people_are_known_before_anything_else_names_them(population: Population
 
 def test_an_alias_behind_a_bad_tag_of_the_same_line_is_told_all_the_same(population: Population) -> None:
     apply(population, "add", user("u1", "a"))
-    population.move_tag(path("a"), path("b"), ADA)
-    request = Request(mode="add", origin=ADA)
+    population.write(MoveTag(path("a"), path("b")), WriteOptions(ADA))
+    request = Batch(mode="add", origin=ADA)
 
     for receipt in (
-        population.apply([part([user("u2", "BAD", "a")])], request),
-        population.submit([part([user("u2", "BAD", "a")])], request).result(),
+        write_parts(population, [part([user("u2", "BAD", "a")])], request),
+        submit_parts(population, [part([user("u2", "BAD", "a")])], request).result(),
     ):
         assert (receipt.rejected_count, dict(receipt.aliases)) == (1, {"a": "b"})

@@ -4,7 +4,7 @@ import pytest
 
 from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused, TagNotFound
-from tagloom.ports.writes import Request, TagTribe
+from tagloom.ports.writes import MoveTag, PutTag, TagTribe, Undo, WriteOptions
 from tagloom.tagging.bulk import Order
 from tagloom.words.model import Receipt, TribeMode
 from tagloom.words.problems import UnknownTag
@@ -12,6 +12,7 @@ from tagloom.words.rules import All, Definition, HasTag, InTribe, Not
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, path, tags_of
+from tests.writing import Batch, tag_members
 
 FANS = Definition("everyone", HasTag("sports"))
 TRIBES = {"fans": FANS, "others": Definition("users", Not(InTribe("fans")))}
@@ -39,8 +40,8 @@ def test_an_order_without_an_end_is_told_apart_by_what_it_always_was() -> None:
 
 
 def tag_fans(population: Population, tag: str, mode: TribeMode = "add", **asked: object) -> Receipt:
-    request = Request(mode="change", origin=ADA, action="tag tribe", **asked)  # type: ignore[arg-type]  # Its fields.
-    return population.tag_tribe(TagTribe(FANS, path(tag), mode), TRIBES, request)
+    request = Batch(mode="change", origin=ADA, action="tag tribe", **asked)  # type: ignore[arg-type]  # Its fields.
+    return tag_members(population, TagTribe(FANS, path(tag), mode), TRIBES, request)
 
 
 def people_with(population: Population, tag: str) -> int:
@@ -78,14 +79,14 @@ def test_taking_the_tag_that_makes_the_tribe_takes_it_from_all_of_them(crowd: Po
 def test_a_tribe_that_names_another_is_tagged_too(crowd: Population) -> None:
     wanted = TagTribe(TRIBES["others"], path("quiet"))
 
-    assert crowd.tag_tribe(wanted, TRIBES, Request(mode="change", origin=ADA)).added == 1
+    assert tag_members(crowd, wanted, TRIBES, Batch(mode="change", origin=ADA)).added == 1
     assert tags_of(crowd, "u3") == ("quiet", "vip")
 
 
 def test_tagging_a_tribe_is_undone_like_any_batch(crowd: Population) -> None:
     tag_fans(crowd, "new", "snapshot")
 
-    crowd.undo(2, ADA)
+    crowd.write(Undo((2,)), WriteOptions(ADA))
 
     with pytest.raises(TagNotFound):
         crowd.get_tag(path("new"))
@@ -100,7 +101,7 @@ def test_a_tribe_without_members_makes_no_tag_and_no_version(population: Populat
 
 
 def test_an_exclusive_branch_takes_the_members_other_tags(crowd: Population) -> None:
-    crowd.put_tag(path("tier"), ADA, exclusive=True)
+    crowd.write(PutTag(tag=path("tier"), exclusive=True), WriteOptions(ADA))
     apply(crowd, "add", user("u1", "tier/gold"), user("u3", "tier/gold"))
 
     assert tag_fans(crowd, "tier/silver").removed == 1
@@ -119,7 +120,7 @@ def test_a_closed_catalogue_refuses_an_unknown_tag(subject: Subject, crowd: Popu
 
 
 def test_an_alias_is_tagged_as_what_it_stands_for(crowd: Population) -> None:
-    crowd.move_tag(path("vip"), path("very-important"), ADA)
+    crowd.write(MoveTag(path("vip"), path("very-important")), WriteOptions(ADA))
 
     assert tag_fans(crowd, "vip").aliases == {"vip": "very-important"}
     assert people_with(crowd, "very-important") == 4
@@ -136,7 +137,7 @@ def test_a_repeated_key_gives_the_first_receipt_again(crowd: Population) -> None
 
 def test_a_dry_run_and_foresight_say_what_would_be_done(crowd: Population) -> None:
     tried = tag_fans(crowd, "sports", "remove", dry_run=True)
-    preview = crowd.preview(TagTribe(FANS, path("sports"), "remove"), TRIBES)
+    preview = crowd.preview(TagTribe(FANS, path("sports"), "remove", TRIBES), TRIBES)
 
     assert (tried.version, tried.removed, tried.dry_run) == (1, 2, True)
     assert preview.receipt == tried
@@ -147,4 +148,4 @@ def test_a_dry_run_and_foresight_say_what_would_be_done(crowd: Population) -> No
 def test_everybody_can_be_tagged(crowd: Population) -> None:
     wanted = TagTribe(Definition("everyone", All(())), path("all"))
 
-    assert crowd.tag_tribe(wanted, {}, Request(mode="change", origin=ADA)).added == 4
+    assert tag_members(crowd, wanted, {}, Batch(mode="change", origin=ADA)).added == 4

@@ -4,6 +4,7 @@ import pytest
 
 from tagloom.ports.population import Population
 from tagloom.ports.problems import CursorInvalid, PersonNotFound
+from tagloom.ports.writes import ErasePerson, MoveTag, PutPerson, WriteOptions
 from tagloom.words.model import PersonRecord
 from tests.bodies import unreadable, user, visitor
 from tests.contract.conftest import Subject
@@ -11,7 +12,7 @@ from tests.contract.steps import ADA, apply, catalogue, path, people, tags_of, u
 
 
 def test_a_person_can_be_known_without_tags(population: Population) -> None:
-    receipt = population.put_person(user_of("u1"), ADA)
+    receipt = population.write(PutPerson(user_of("u1")), WriteOptions(ADA))
 
     assert (receipt.version, receipt.new_people, receipt.added) == (1, 1, 0)
     assert population.find_person(user_of("u1")) == PersonRecord(kind="user", id="u1", tags=(), version=1)
@@ -20,7 +21,7 @@ def test_a_person_can_be_known_without_tags(population: Population) -> None:
 def test_making_a_known_person_known_makes_no_version(population: Population) -> None:
     apply(population, "add", user("u1", "a"))
 
-    receipt = population.put_person(user_of("u1"), ADA)
+    receipt = population.write(PutPerson(user_of("u1")), WriteOptions(ADA))
 
     assert (receipt.version, receipt.new_people) == (1, 0)
     assert tags_of(population, "u1") == ("a",)
@@ -55,7 +56,7 @@ def test_an_id_is_kept_as_it_was_written(subject: Subject, id: str) -> None:
 def test_erasing_takes_the_person_and_all_their_tags(population: Population) -> None:
     apply(population, "add", user("u1", "a", "b"), visitor("u1", "a"))
 
-    receipt = population.erase_person(user_of("u1"), ADA)
+    receipt = population.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
 
     assert (receipt.version, receipt.removed, receipt.people_removed) == (2, 2, 0)
     assert population.find_person(user_of("u1")) is None
@@ -67,15 +68,15 @@ def test_erasing_whom_nobody_knows_is_refused(population: Population) -> None:
     apply(population, "add", visitor("u1", "a"))
 
     with pytest.raises(PersonNotFound):
-        population.erase_person(user_of("u1"), ADA)
-    population.erase_person(visitor_of("u1"), ADA)
+        population.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
+    population.write(ErasePerson(visitor_of("u1")), WriteOptions(ADA))
     with pytest.raises(PersonNotFound):
-        population.erase_person(visitor_of("u1"), ADA)
+        population.write(ErasePerson(visitor_of("u1")), WriteOptions(ADA))
 
 
 def test_an_erased_id_comes_again_as_a_new_person(subject: Subject) -> None:
     apply(subject.population, "add", user("u1", "a"), user("u2", "a"))
-    subject.population.erase_person(user_of("u1"), ADA)
+    subject.population.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
     subject.reopen()
 
     receipt = apply(subject.population, "add", user("u1", "b"))
@@ -88,7 +89,7 @@ def test_an_erased_id_comes_again_as_a_new_person(subject: Subject) -> None:
 
 def test_an_erased_persons_history_is_gone_but_its_counts_stay(population: Population) -> None:
     apply(population, "add", user("u1", "a"), user("u2", "a"))
-    population.erase_person(user_of("u1"), ADA)
+    population.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
 
     assert population.list_changes(person=user_of("u1"), limit=9) == ()
     assert population.get_change(1).added == 2
@@ -179,7 +180,7 @@ def test_people_are_listed_by_a_tag_that_they_bear(population: Population) -> No
 
 def test_people_are_listed_by_the_alias_of_a_tag(population: Population) -> None:
     apply(population, "add", user("u1", "a/x"), user("u2"))
-    population.move_tag(path("a"), path("b"), ADA)
+    population.write(MoveTag(path("a"), path("b")), WriteOptions(ADA))
 
     assert [record.id for record in population.list_people(kind="user", tag=path("a"), limit=9).items] == ["u1"]
 

@@ -10,19 +10,20 @@ from hypothesis import strategies as st
 from tagloom.base.problems import Problem
 from tagloom.ports.population import Population
 from tagloom.ports.problems import ImportSealed, PlanOutdated, StepTaken
-from tagloom.ports.writes import Request, Step
+from tagloom.ports.writes import Step
 from tagloom.stores.memory import MemoryPopulation
 from tagloom.words.model import Done, Receipt
 from tests.bodies import part, unreadable, user
 from tests.contract.conftest import Clock, Subject, make_population
 from tests.contract.steps import ADA, apply, tags_of
+from tests.writing import Batch, write_parts
 
 
 def take(population: Population, number: int, first_line: int = 1, *, run: str = "r1", tag: str = "a") -> Receipt:
     """One step of two people and a bad line."""
     lines = [user(f"u{first_line}", tag), user(f"u{first_line + 1}", tag), unreadable()]
-    request = Request(mode="add", origin=ADA, action="import", step=Step(run, number))
-    return population.apply([part(lines, first_line=first_line)], request)
+    request = Batch(mode="add", origin=ADA, action="import", step=Step(run, number))
+    return write_parts(population, [part(lines, first_line=first_line)], request)
 
 
 def test_a_step_is_noted_with_its_last_line_its_version_and_its_receipt(population: Population) -> None:

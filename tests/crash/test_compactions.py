@@ -10,7 +10,6 @@ import pytest
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import check, open_installation
-from tagloom.ports.writes import Request
 from tagloom.words.model import Decision, Origin, Person
 from tagloom.words.rules import Definition, HasTag
 from tagloom_client import Tagloom
@@ -18,6 +17,7 @@ from tagloom_client.models import Receipt
 from tests.bodies import part, user
 from tests.crash.test_kill import PATIENCE_SECONDS, Writer, server
 from tests.crash.test_sweeps import Place, place, postgres
+from tests.writing import Batch, write_parts
 
 __all__ = ["place", "postgres"]
 
@@ -39,7 +39,7 @@ def write_long_ago(place: Place, round_number: int) -> None:
         for _ in range(20):
             lines = [user(f"p{n}", f"old/t{chance.randrange(7)}") for n in chance.sample(range(200), 60)]
             mode = "set" if chance.random() < 0.5 else "add"
-            population.apply([part(lines)], Request(mode=mode, origin=Origin("ada", f"file {round_number}")))  # type: ignore[arg-type]  # One of two modes.
+            write_parts(population, [part(lines)], Batch(mode=mode, origin=Origin("ada", f"file {round_number}")))  # type: ignore[arg-type]  # One of two modes.
 
 
 def decisions(place: Place) -> list[Decision]:

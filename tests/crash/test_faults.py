@@ -18,7 +18,6 @@ import pytest
 
 from tagloom.bootstrap import check
 from tagloom.ports.problems import StoreUnavailable
-from tagloom.ports.writes import Request
 from tagloom.words.model import Origin
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
@@ -29,6 +28,7 @@ from tests.crash.test_kill import crm_file, server
 from tests.crash.test_postgres import Persistent, hold_to_account, opened, token_of
 from tests.ports import free_port
 from tests.postgres import Server, may_mount
+from tests.writing import Batch, submit_parts
 
 PATIENCE_SECONDS = 60
 BALLAST_BYTES_LEFT = 3_000_000
@@ -303,8 +303,8 @@ def test_a_dump_that_is_taken_while_others_write_is_restored_whole(database: Ser
         population = installation.population(installation.control.get_environment("main", "production"))
         version = population.version()
         assert len(before) <= version < len(acknowledged_by(writers))
-        request = Request(mode="add", origin=Origin("ada", "test"))
-        assert population.submit([part([user("u1", "load/new")])], request).result().version == version + 1
+        request = Batch(mode="add", origin=Origin("ada", "test"))
+        assert submit_parts(population, [part([user("u1", "load/new")])], request).result().version == version + 1
         assert list(check(installation)) == []
 
 
@@ -325,12 +325,12 @@ def test_a_commit_that_waits_for_no_standby_any_more_is_no_receipt(database: Ser
     with opened(url) as installation, psycopg.connect(database.url("postgres"), autocommit=True) as watching:
         population = installation.population(installation.control.get_environment("main", "production"))
         body = [part([user("u1", "a")])]
-        once = Request(mode="add", origin=Origin("ada", "test"), idempotency_key="once", fingerprint="1")
+        once = Batch(mode="add", origin=Origin("ada", "test"), idempotency_key="once", fingerprint="1")
         watching.execute(f"ALTER DATABASE {name} SET synchronous_commit = 'on'")
         database.do("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         database.do("SELECT pg_reload_conf()")
         try:
-            written = population.submit(body, once)
+            written = submit_parts(population, body, once)
             waits = "FROM pg_stat_activity WHERE datname=%s AND wait_event='SyncRep'"
             wait_for(lambda: watching.execute(f"SELECT pid {waits}", [name]).fetchone() is not None)
             watching.execute(f"SELECT pg_cancel_backend(pid) {waits}", [name])
@@ -339,5 +339,5 @@ def test_a_commit_that_waits_for_no_standby_any_more_is_no_receipt(database: Ser
         finally:
             database.do("ALTER SYSTEM RESET synchronous_standby_names")
             database.do("SELECT pg_reload_conf()")
-        again = population.submit(body, once).result()
+        again = submit_parts(population, body, once).result()
         assert (again.version, population.version()) == (1, 1)

@@ -22,7 +22,6 @@ from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.imports.lifecycle import Imports
 from tagloom.ports.imports import KeptMapping
-from tagloom.ports.writes import Request
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.syncs.definitions import Syncs
 from tagloom.words.mappings import ListColumn, Mapping
@@ -34,6 +33,7 @@ from tests.bodies import Line, part, user
 from tests.crash.replaying import Replay, all_imports
 from tests.crash.test_kill import PATIENCE_SECONDS, server
 from tests.postgres import Server
+from tests.writing import Batch, write_parts
 
 KILLS = int(os.environ.get("TAGLOOM_TEST_KILLS", "15"))
 SEED = int(os.environ.get("TAGLOOM_TEST_SEED", "23"))
@@ -99,7 +99,7 @@ class World:
         """Taggings that have ended already, by a process of our own."""
         population = self.installation.population(self.environment)
         self.fed[name] = lines
-        population.apply([part(lines)], Request(mode="add", origin=Origin("feeder", name)))
+        write_parts(population, [part(lines)], Batch(mode="add", origin=Origin("feeder", name)))
 
     def has_ended(self) -> bool:
         """Whether something waits to be swept."""

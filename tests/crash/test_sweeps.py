@@ -13,7 +13,6 @@ import pytest
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import Installation, check, open_installation
-from tagloom.ports.writes import Request
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.words.model import Origin, Person
 from tagloom_client import Tagloom
@@ -21,6 +20,7 @@ from tagloom_client.models import Receipt
 from tests.bodies import part, user
 from tests.crash.test_kill import PATIENCE_SECONDS, Writer, server
 from tests.postgres import Server
+from tests.writing import Batch, write_parts
 
 KILLS = 10
 ENDS_PER_ROUND = 120
@@ -76,7 +76,7 @@ def prepare(place: Place, round_number: int) -> dict[str, str]:
     with closing(place.opened()) as installation:
         population = installation.population(installation.control.get_environment("main", "production"))
         lines = [user(id, tag)._replace(end=now - n) for n, (id, tag) in enumerate(given.items())]
-        population.apply([part(lines)], Request(mode="add", origin=Origin("prepared")))
+        write_parts(population, [part(lines)], Batch(mode="add", origin=Origin("prepared")))
     return given
 
 

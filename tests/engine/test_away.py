@@ -7,13 +7,13 @@ import pytest
 from tagloom.bootstrap import open_installation
 from tagloom.engine.write.lookups import StateLookups
 from tagloom.ports.problems import StoreUnavailable
-from tagloom.ports.writes import Request
 from tagloom.settings import Settings
 from tagloom.words.model import Origin, Person
 from tagloom.words.tags import TagPath
 from tests.bodies import part, user
+from tests.writing import Batch, submit_parts, write_parts
 
-ADD = Request(mode="add", origin=Origin("ada", "test"), idempotency_key="once", fingerprint=b"1")
+ADD = Batch(mode="add", origin=Origin("ada", "test"), idempotency_key="once", fingerprint=b"1")
 
 
 @pytest.mark.parametrize("lines", [1, 500])
@@ -30,12 +30,12 @@ def test_a_database_that_is_away_ends_the_batch_and_is_no_fault_of_its_lines(
     with monkeypatch.context() as patch:
         patch.setattr(StateLookups, "understand", away)
         with pytest.raises(StoreUnavailable):
-            population.apply(body, ADD)
+            write_parts(population, body, ADD)
         with pytest.raises(StoreUnavailable):
-            population.submit(body, ADD).result()
+            submit_parts(population, body, ADD).result()
 
     assert population.version() == 0
-    receipt = population.submit(body, ADD).result()
+    receipt = submit_parts(population, body, ADD).result()
     assert (receipt.version, receipt.added, receipt.rejected_count) == (1, lines, 0)
     assert population.find_person(Person("user", "u0")) is not None
     installation.close()

@@ -10,12 +10,13 @@ import pytest
 from tagloom.bootstrap import open_installation
 from tagloom.engine.bitmaps import BitMap, from_bytes, to_bytes
 from tagloom.engine.keys.directory import pack_keys, pack_page, unpack_keys, unpack_page
-from tagloom.ports.writes import Request
+from tagloom.ports.writes import DeleteTag, MoveTag, WriteOptions
 from tagloom.settings import read_settings
 from tagloom.words.model import Origin
 from tagloom.words.tags import TagPath
 from tests.bodies import part, user
 from tests.cli.running import Said, ask, run, write
+from tests.writing import Batch, write_parts
 
 Spoil = Callable[[sqlite3.Connection], object]
 
@@ -37,14 +38,14 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     ask("tag", "u1", "plan/p1", "--remove", "--data", data)
     installation = open_installation(read_settings(data))
     population = installation.population(installation.control.get_environment("main", "production"))
-    population.move_tag(TagPath("old"), TagPath("new"), Origin("test", "test"))
-    population.delete_tag(TagPath("gone"), Origin("test", "test"))
+    population.write(MoveTag(TagPath("old"), TagPath("new")), WriteOptions(Origin("test", "test")))
+    population.write(DeleteTag(TagPath("gone")), WriteOptions(Origin("test", "test")))
     installation.close()
     ask("import", write(folder / "b.csv", "visitor,tag\nv1,plan/p0\nv2,new\n"), "--data", data)
     installation = open_installation(read_settings(data))
     population = installation.population(installation.control.get_environment("main", "production"))
     for id, end in (("u5", FIRST_END), ("u6", SECOND_END)):
-        population.apply([part([user(id, "trial")])], Request(mode="add", origin=Origin("test"), end=end))
+        write_parts(population, [part([user(id, "trial")])], Batch(mode="add", origin=Origin("test"), end=end))
     installation.close()
     assert run("check", "--data", data).out == "ok\n"
     return (data / "tagloom.sqlite").read_bytes()

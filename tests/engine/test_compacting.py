@@ -14,7 +14,7 @@ from tagloom.engine import limits
 from tagloom.engine.history import compaction
 from tagloom.engine.population import BitmapPopulation
 from tagloom.ports.problems import ChangeNotFound
-from tagloom.ports.writes import Request
+from tagloom.ports.writes import DeleteTag, Expire, Undo, WriteOptions
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.words.model import Horizon, Origin, Person
 from tagloom.words.retention import HistoryCompacted
@@ -24,6 +24,7 @@ from tests import citus
 from tests.bodies import part, user
 from tests.contract.conftest import Clock
 from tests.postgres import new_installation, server
+from tests.writing import EXPIRY, Batch, write_parts
 
 ADA = Origin("ada", "crm.csv")
 TAG = TagPath("plan/pro")
@@ -60,7 +61,7 @@ def production(installation: Installation) -> BitmapPopulation:
 
 def give(population: BitmapPopulation, people: Iterable[int], tag: str, *, mode: Any = "add", end: int = 0) -> int:
     lines = [user(f"u{number}", tag) for number in people]
-    return population.apply([part(lines)], Request(mode=mode, origin=ADA, end=end)).version
+    return write_parts(population, [part(lines)], Batch(mode=mode, origin=ADA, end=end)).version
 
 
 def given_and_taken(population: BitmapPopulation, times: int, people: int) -> None:
@@ -114,7 +115,7 @@ def test_versions_that_tell_in_parts_whom_they_touched_are_compacted_part_by_par
     crowd = range(4_500)
     for night in range(3):
         lines = [user(f"u{n}", *(f"n/{(n * by + night * by * by) % 41}" for by in range(1, 5))) for n in crowd]
-        population.apply([part(lines)], Request(mode="set", origin=ADA))
+        write_parts(population, [part(lines)], Batch(mode="set", origin=ADA))
     somebody = [Person("user", f"u{number}") for number in (0, 1, 2_040, 4_499)]
     told = [population.list_changes(person=person, after=2, limit=9) for person in somebody]
 
@@ -176,9 +177,9 @@ def test_a_process_behind_the_horizon_starts_from_the_store_and_one_ahead_of_it_
         assert stale.count(PRO, {}).count == 4
         assert stale.find_person(Person("user", "u1")) is not None
         # All that was seen there is taken by versions that a compaction forgets, and other things given.
-        population.delete_tag(TAG, ADA)
+        population.write(DeleteTag(TAG), WriteOptions(ADA))
         clock.advance(timedelta(minutes=6))
-        population.sweep()
+        population.write(Expire(), EXPIRY)
         give(population, range(2, 4), TAG)
         compact_all(population, population.version())
         give(population, range(9, 10), TAG)
@@ -188,7 +189,7 @@ def test_a_process_behind_the_horizon_starts_from_the_store_and_one_ahead_of_it_
         assert [stale.find_person(Person("user", f"u{n}")) for n in range(10)] == [
             population.find_person(Person("user", f"u{n}")) for n in range(10)
         ]
-        assert stale.sweep().removed == 0
+        assert stale.write(Expire(), EXPIRY).removed == 0
 
 
 def test_every_process_refuses_what_is_older_as_soon_as_the_horizon_rises(
@@ -208,13 +209,13 @@ def test_every_process_refuses_what_is_older_as_soon_as_the_horizon_rises(
             lambda: other.find_person(Person("user", "u1"), as_of=4),
             lambda: other.members(PRO, {}, as_of=4),
             lambda: other.people_with(TAG, "exact", as_of=4),
-            lambda: other.undo(5, ADA, dry_run=True),
-            lambda: other.undo_all([newest, 5], ADA),
+            lambda: other.write(Undo((5,)), WriteOptions(ADA, dry_run=True)),
+            lambda: other.write(Undo((newest, 5)), WriteOptions(ADA)),
         ):
             with pytest.raises(HistoryCompacted) as raised:
                 ask()
             assert raised.value.members["kept_from_version"] == 5
-        assert other.undo(6, ADA, dry_run=True).version == newest
+        assert other.write(Undo((6,)), WriteOptions(ADA, dry_run=True)).version == newest
 
 
 def test_a_horizon_never_falls(population: BitmapPopulation) -> None:
@@ -241,7 +242,7 @@ def test_places_in_the_log_that_were_given_up_are_used_again_without_harm(
     assert list(check(installation)) == []
     (change,) = population.list_changes(person=Person("user", "u1"), tag=TAG, limit=9)
     assert (change.version, change.tags_added) == (3, (TAG,))
-    assert population.undo(3, ADA).removed == 2
+    assert population.write(Undo((3,)), WriteOptions(ADA)).removed == 2
 
 
 def test_ends_that_are_over_leave_the_dictionary(installation: Installation, clock: Clock) -> None:
@@ -250,7 +251,7 @@ def test_ends_that_are_over_leave_the_dictionary(installation: Installation, clo
     give(population, range(3), TAG, end=now + 1)
     give(population, range(1), TAG, end=now + 60)
     clock.advance(timedelta(minutes=2))
-    population.sweep()
+    population.write(Expire(), EXPIRY)
     environment = installation.control.get_environment("main", "production")
 
     def ends() -> int:

@@ -6,11 +6,11 @@ import pytest
 
 from tagloom.bootstrap import open_installation
 from tagloom.engine.storage import Footprint
-from tagloom.ports.writes import Request
 from tagloom.settings import Settings
 from tagloom.stores.sqlite import SqliteDatabase
 from tests.bodies import part, user
 from tests.contract.steps import ADA
+from tests.writing import Batch, write_parts
 
 
 def written(folder: Path) -> tuple[SqliteDatabase, int]:
@@ -19,8 +19,8 @@ def written(folder: Path) -> tuple[SqliteDatabase, int]:
     installation = open_installation(settings, create=True)
     environment = installation.control.get_environment("main", "production")
     for tag in ("a", "b", "c"):
-        request = Request(mode="add", origin=ADA)
-        installation.population(environment).apply([part([user("u1", tag), user("u2", tag)])], request)
+        request = Batch(mode="add", origin=ADA)
+        write_parts(installation.population(environment), [part([user("u1", tag), user("u2", tag)])], request)
     installation.close()
     database = SqliteDatabase(folder / "tagloom.sqlite")
     with database.engine.connect() as connection:

@@ -10,7 +10,6 @@ import pytest
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.history.compaction import Compactor
 from tagloom.ports.population import Population
-from tagloom.ports.writes import Request
 from tagloom.services import Services, make_services
 from tagloom.settings import Settings
 from tagloom.words.expiry import DAY
@@ -18,6 +17,7 @@ from tagloom.words.model import Environment, Origin
 from tagloom.words.retention import RetentionDeletesHistory, RetentionInvalid, parse_retention
 from tests.bodies import part, user
 from tests.contract.conftest import Clock
+from tests.writing import Batch, write_parts
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def write_daily(population: Population, clock: Clock, days: int) -> None:
     """One version a day: a tag given, and taken the day after."""
     for number in range(days):
         mode = "remove" if number % 2 else "add"
-        population.apply([part([user("u1", "a")])], Request(mode=mode, origin=Origin("ada")))  # type: ignore[arg-type]  # One of two modes.
+        write_parts(population, [part([user("u1", "a")])], Batch(mode=mode, origin=Origin("ada")))  # type: ignore[arg-type]  # One of two modes.
         clock.advance(timedelta(days=1))
 
 

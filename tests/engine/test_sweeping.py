@@ -11,13 +11,13 @@ import pytest
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.problems import StoreUnavailable
-from tagloom.ports.writes import Request
 from tagloom.settings import Settings
 from tagloom.tagging import limits as tagging_limits
 from tagloom.tagging.expiry_job import Sweeper
 from tagloom.words.model import Environment, Origin
 from tests.bodies import part, user
 from tests.contract.conftest import Clock
+from tests.writing import Batch, write_parts
 
 CLOCK = Clock()
 
@@ -40,8 +40,8 @@ def environments(installation: Installation) -> tuple[Environment, ...]:
 
 
 def give(installation: Installation, where: Environment, id: str, *, ttl: int) -> None:
-    request = Request(mode="add", origin=Origin("ada"), end=-ttl)
-    installation.population(where).apply([part([user(id, "a")])], request)
+    request = Batch(mode="add", origin=Origin("ada"), end=-ttl)
+    write_parts(installation.population(where), [part([user(id, "a")])], request)
 
 
 def test_every_environment_in_which_something_ended_is_swept_and_no_other_one_opened(

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tagloom.base.counters import Following
 from tagloom.bootstrap import Installation
+from tagloom.ports.writes import PutTag, WriteOptions
 from tagloom.words.model import Origin
 from tagloom.words.tags import TagPath
 from tagloom_client import Tagloom
@@ -88,7 +89,7 @@ def test_what_another_process_commits_is_told_of_and_its_lag_measured() -> None:
         population = writing.population(environment)
         deadline = time.monotonic() + 30
         for number in range(1, 1_000):
-            population.put_tag(TagPath(f"t{number}"), Origin("ada", "test"))
+            population.write(PutTag(tag=TagPath(f"t{number}")), WriteOptions(Origin("ada", "test")))
             if sum(following(reading).lag.counts) or time.monotonic() > deadline:
                 break
 

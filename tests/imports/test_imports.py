@@ -1,7 +1,7 @@
 """What an import does from the file to its end: applied once, in steps, guarded, paused, cancelled and undone."""
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tagloom.imports.problems import ImportStateWrong
 from tagloom.ports.imports import Import
 from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused
-from tagloom.ports.writes import Part, Request
+from tagloom.ports.writes import Apply, ErasePerson, MoveTag, Part, WriteOptions
 from tagloom.tribes.definitions import Draft, Tribes
 from tagloom.words.mappings import FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
 from tagloom.words.model import Origin, Person
@@ -27,6 +27,7 @@ from tagloom.words.rules import AnyOf, HasTag
 from tagloom.words.tags import TagPath
 from tests.bodies import part, user
 from tests.imports.conftest import Desk
+from tests.writing import Batch, write_parts
 
 BODY = b"user,tag\nada,plan/gold\nbob,plan/trial\neve,Plan\n"
 
@@ -114,8 +115,8 @@ def test_a_run_that_was_cut_off_anywhere_goes_on_and_applies_nothing_twice(
     desk.imports.run(desk.environment, brought.id)
     submit = type(desk.population).submit
 
-    def dying(population: object, parts: Sequence[Part], request: Request) -> object:
-        submit(population, parts, request).result()  # type: ignore[arg-type]
+    def dying(population: object, write: Apply, options: WriteOptions) -> object:
+        submit(population, write, options).result()  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     for _ in range(4):
@@ -141,13 +142,13 @@ def test_a_worker_whose_lease_was_taken_away_applies_nothing_twice(desk: Desk, m
     desk.imports.run(desk.environment, brought.id)
     submit = type(desk.population).submit
 
-    def overtaken(population: object, parts: Sequence[Part], request: Request) -> object:
+    def overtaken(population: object, write: Apply, options: WriteOptions) -> object:
         # Just before its second step the worker sleeps for so long that another one does all the rest.
-        if request.step is not None and request.step.number == 2:
+        if write.rules.step is not None and write.rules.step.number == 2:
             monkeypatch.setattr(type(desk.population), "submit", submit)
             desk.now.seconds += limits.IMPORT_LEASE_SECONDS + 1
             assert desk.new_worker().work_once()
-        return submit(population, parts, request)  # type: ignore[arg-type]
+        return submit(population, write, options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(desk.population), "submit", overtaken)
     desk.work()
@@ -163,9 +164,9 @@ def paused(desk: Desk, small_steps: None, monkeypatch: pytest.MonkeyPatch) -> Im
     desk.imports.run(desk.environment, brought.id)
     submit = type(desk.population).submit
 
-    def pausing(population: object, parts: Sequence[Part], request: Request) -> object:
-        receipt = submit(population, parts, request)  # type: ignore[arg-type]
-        if request.step is not None and request.step.number == 2:
+    def pausing(population: object, write: Apply, options: WriteOptions) -> object:
+        receipt = submit(population, write, options)  # type: ignore[arg-type]
+        if write.rules.step is not None and write.rules.step.number == 2:
             desk.imports.pause(desk.environment, brought.id)
             desk.now.seconds += 1
         return receipt
@@ -278,8 +279,8 @@ def test_a_file_that_means_something_else_by_now_is_read_again(desk: Desk, monke
             yield each
             if not happened:
                 happened = True
-                desk.population.move_tag(TagPath("a"), TagPath("z"), Origin("bob"))
-                desk.population.erase_person(Person("user", "ada"), Origin("bob"))
+                desk.population.write(MoveTag(TagPath("a"), TagPath("z")), WriteOptions(Origin("bob")))
+                desk.population.write(ErasePerson(Person("user", "ada")), WriteOptions(Origin("bob")))
 
     monkeypatch.setattr("tagloom.imports.worker.parts_of", parts)
     desk.imports.run(desk.environment, brought.id)
@@ -357,7 +358,7 @@ def test_a_plan_that_others_overtook_without_effect_still_holds(desk: Desk) -> N
     brought = desk.bring(people(9, "crm/a"), mode="mirror", prefix="crm")
     desk.imports.plan(desk.environment, brought.id)
     desk.work()
-    desk.population.apply([part([user("x", "elsewhere")])], Request(mode="add", origin=Origin("bob")))
+    write_parts(desk.population, [part([user("x", "elsewhere")])], Batch(mode="add", origin=Origin("bob")))
 
     desk.imports.run(desk.environment, brought.id)
     desk.work()
@@ -370,7 +371,7 @@ def test_a_planned_import_that_is_approved_does_just_that_however_much_it_takes(
     brought = desk.bring(people(1, "crm/a"), mode="mirror", prefix="crm")
     desk.imports.plan(desk.environment, brought.id)
     desk.work()
-    desk.population.apply([part([user("x", "crm/a")])], Request(mode="add", origin=Origin("bob")))
+    write_parts(desk.population, [part([user("x", "crm/a")])], Batch(mode="add", origin=Origin("bob")))
 
     desk.imports.approve(desk.environment, brought.id)
     desk.work()
@@ -394,7 +395,7 @@ def test_a_plan_stays_the_same_when_a_tribe_that_it_moves_grows_by_others(desk: 
     assert planned is not None
     assert [(tribe.before, tribe.left) for tribe in planned.preview.tribes] == [(10, 1)]
     # They enter the tribe, and are not below the prefix of the mirror.
-    desk.population.apply([part([user("x", "vip")])], Request(mode="add", origin=Origin("bob")))
+    write_parts(desk.population, [part([user("x", "vip")])], Batch(mode="add", origin=Origin("bob")))
 
     desk.imports.run(desk.environment, brought.id)
     desk.work()
@@ -408,7 +409,7 @@ def test_a_plan_that_holds_no_more_is_made_again_and_says_so(desk: Desk) -> None
     desk.imports.plan(desk.environment, brought.id)
     desk.work()
     before = desk.get(brought).plan
-    desk.population.apply([part([user("x", "crm/a")])], Request(mode="add", origin=Origin("bob")))
+    write_parts(desk.population, [part([user("x", "crm/a")])], Batch(mode="add", origin=Origin("bob")))
 
     desk.imports.run(desk.environment, brought.id)
     desk.work()

@@ -14,7 +14,7 @@ from tagloom.base.durable_files import locked
 from tagloom.files import limits as files_limits
 from tagloom.imports import limits as imports_limits
 from tagloom.ports.problems import BodyOutdated, StoreUnavailable
-from tagloom.ports.writes import Part, Request
+from tagloom.ports.writes import Apply, WriteOptions
 from tests.imports.conftest import Desk
 
 BODY = b"user,tag\n" + b"".join(b"u%d,gold\n" % number for number in range(40))
@@ -75,8 +75,8 @@ def test_a_lease_that_another_took_for_lost_is_taken_back_by_the_process_that_li
     desk.imports.run(desk.environment, brought.id)
     submit = type(desk.population).submit
 
-    def overtaken(population: object, parts: Iterator[Part], request: Request) -> object:
-        receipt = submit(population, parts, request)  # type: ignore[arg-type]
+    def overtaken(population: object, write: Apply, options: WriteOptions) -> object:
+        receipt = submit(population, write, options)  # type: ignore[arg-type]
         # While the step is committed the lease runs out, and another process takes it and lets it go again.
         desk.now.seconds += imports_limits.IMPORT_LEASE_SECONDS + 1
         control, at = desk.installation.control, "9999-01-01T00:00:00Z"
@@ -102,9 +102,9 @@ def test_a_commit_that_outlasts_the_lease_ends_in_one_reading_of_the_file(
     submit, control = type(desk.population).submit, desk.installation.control
     tell, readings = type(control).tell_progress, list[int]()
 
-    def slow(population: object, parts: Iterator[Part], request: Request) -> object:
-        readings.append(request.step.number if request.step else 0)
-        receipt = submit(population, parts, request)  # type: ignore[arg-type]
+    def slow(population: object, write: Apply, options: WriteOptions) -> object:
+        readings.append(write.rules.step.number if write.rules.step else 0)
+        receipt = submit(population, write, options)  # type: ignore[arg-type]
         receipt.result()
         desk.now.seconds += 100
         time.sleep(0.2)
@@ -151,11 +151,11 @@ def test_attempts_are_counted_anew_behind_each_step(
     desk.imports.run(desk.environment, brought.id)
     submit, calls = type(desk.population).submit, list[int]()
 
-    def every_other(population: object, parts: Iterator[Part], request: Request) -> object:
-        calls.append(request.step.number if request.step else 0)
+    def every_other(population: object, write: Apply, options: WriteOptions) -> object:
+        calls.append(write.rules.step.number if write.rules.step else 0)
         if len(calls) % 2:
             raise BodyOutdated("A tag was renamed meanwhile.")
-        return submit(population, parts, request)  # type: ignore[arg-type]
+        return submit(population, write, options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(desk.population), "submit", every_other)
     desk.work()
@@ -206,9 +206,9 @@ def test_an_import_that_was_given_up_is_ended_by_the_next_worker(
     desk.imports.run(desk.environment, brought.id)
     submit, folder = type(desk.population).submit, desk.imports.folder
 
-    def killed(population: object, parts: Iterator[Part], request: Request) -> object:
+    def killed(population: object, write: Apply, options: WriteOptions) -> object:
         if has_applied:
-            submit(population, parts, request).result()  # type: ignore[arg-type]
+            submit(population, write, options).result()  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     monkeypatch.setattr(type(desk.population), "submit", killed)

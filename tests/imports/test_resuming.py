@@ -19,7 +19,7 @@ from tagloom.imports import limits as imports_limits
 from tagloom.imports.parts import parts_of
 from tagloom.imports.resume import rest_of, shifted
 from tagloom.ports.imports import Import
-from tagloom.ports.writes import Part
+from tagloom.ports.writes import Apply, Part, WriteOptions
 from tagloom.words.mappings import ListColumn, Mapping, TagColumn
 from tagloom.words.model import Rejected
 from tests.files.reading import lines_of
@@ -131,11 +131,11 @@ def test_what_was_applied_is_not_understood_again(desk: Desk, monkeypatch: pytes
     desk.imports.run(desk.environment, brought.id)
     submit, applied = type(desk.population).submit, list[int]()
 
-    def dying(population: object, parts: Any, request: Any) -> object:
-        if request.step.number == 6:
+    def dying(population: object, write: Apply, options: WriteOptions) -> object:
+        if write.rules.step.number == 6:
             raise KeyboardInterrupt
-        applied.append(request.step.number)
-        return submit(population, parts, request)  # type: ignore[arg-type]
+        applied.append(write.rules.step.number)
+        return submit(population, write, options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(desk.population), "submit", dying)
     with pytest.raises(KeyboardInterrupt):

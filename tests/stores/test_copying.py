@@ -10,7 +10,7 @@ from tagloom.accounts.access_tokens import Access
 from tagloom.base.problems import ParameterInvalid
 from tagloom.bootstrap import Installation, check, copy_installation, open_installation
 from tagloom.ports.problems import InstallationMissing, StoreCorrupt, StoreUnavailable
-from tagloom.ports.writes import Request
+from tagloom.ports.writes import DeleteTag, MoveTag, Undo, WriteOptions
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores import copy
 from tagloom.tribes.definitions import Draft, Tribes
@@ -20,6 +20,7 @@ from tests import citus
 from tests.bodies import Line, part
 from tests.cli.running import run
 from tests.postgres import new_installation, server
+from tests.writing import Batch, write_parts
 
 Where = Path | PostgresUrl
 KINDS = ("sqlite", "postgres", *(["citus"] if citus.URL else []))
@@ -48,17 +49,18 @@ def live(installation: Installation, seed: int, batches: int) -> None:
         lines = [
             Line(person, (f"a/b{chance.randrange(6)}", f"c{chance.randrange(4)}")) for person in dict.fromkeys(people)
         ]
-        population.apply(
+        write_parts(
+            population,
             iter([part(lines)]),
-            Request(
+            Batch(
                 mode="add", origin=Origin("ada", f"file-{number}"), idempotency_key=f"{seed}-{number}", fingerprint="x"
             ),
         )
         if number % 7 == 5:
-            population.undo(population.version(), Origin("bob"))
+            population.write(Undo((population.version(),)), WriteOptions(Origin("bob")))
     production = installation.population(environments[0])
-    production.move_tag(f"a/b{seed % 6}", f"moved/b{seed}", Origin("ada"))
-    production.delete_tag(f"c{seed % 4}", Origin("ada"))
+    production.write(MoveTag(f"a/b{seed % 6}", f"moved/b{seed}"), WriteOptions(Origin("ada")))
+    production.write(DeleteTag(f"c{seed % 4}"), WriteOptions(Origin("ada")))
 
 
 def told(installation: Installation) -> list[object]:
@@ -109,12 +111,13 @@ def test_a_copy_answers_as_its_source_and_goes_on_by_itself(tmp_path: Path, sour
     for each in (ours, theirs):
         live(each, 2, 6)
         population = each.population(each.control.get_environment("main", "production"))
-        replayed = population.apply(
+        replayed = write_parts(
+            population,
             iter([part([Line(Person("user", "other"), ("z",))])]),
-            Request(mode="add", origin=Origin("ada"), idempotency_key="1-0", fingerprint="x"),
+            Batch(mode="add", origin=Origin("ada"), idempotency_key="1-0", fingerprint="x"),
         )
         assert replayed.version == 1
-        population.undo(3, Origin("eve"))
+        population.write(Undo((3,)), WriteOptions(Origin("eve")))
         assert list(check(each)) == []
     strip = [
         [getattr(change, "version", change) for change in answer] if isinstance(answer, tuple) else answer

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import Installation, check, copy_installation, open_installation
 from tagloom.ports.problems import SchemaChanged, StoreUnavailable
-from tagloom.ports.writes import Request
+from tagloom.ports.writes import EditTag, PutTag, Undo, WriteOptions
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.migrations import DEVELOPMENT_REVISIONS, SCHEMA_QUERY, VERSIONS, SchemaUnknown, newest_schema
 from tagloom.words.model import Origin
@@ -23,6 +23,7 @@ from tagloom.words.tags import TagPath
 from tests.bodies import part, user, visitor
 from tests.contract.portrait import comparisons, earlier, portrait, sums
 from tests.postgres import new_installation, server
+from tests.writing import Batch, write_parts
 
 ADA = Origin("ada", "crm.csv")
 # What a next release may need: a table with rows made of those that are there, a column, and an index on it.
@@ -60,13 +61,13 @@ def fill(installation: Installation) -> None:
     """People in two chunks, ends, an alias, an exclusive branch, an undo, a tribe, a token."""
     population = population_of(installation)
     crowd = [user(f"p{number}", "a", f"b/{number % 7}") for number in range(66_000)]
-    population.apply([part(crowd)], Request(mode="add", origin=ADA))
-    population.apply([part([user("u1", "a/b/c", "c"), visitor("v1", "a/d")])], Request(mode="add", origin=ADA))
-    undone = population.apply([part([user("u2", "b/c"), user("p65999", "c")])], Request(mode="set", origin=ADA))
-    population.undo(undone.version, Origin("bob", "test"))
-    population.put_tag(TagPath("t"), ADA, exclusive=True)
-    population.edit_tag(TagPath("a/d"), ADA, to=TagPath("a/e"), ttl_seconds=86_400)
-    population.apply([part([user("u2", "a/e")])], Request(mode="add", origin=ADA))
+    write_parts(population, [part(crowd)], Batch(mode="add", origin=ADA))
+    write_parts(population, [part([user("u1", "a/b/c", "c"), visitor("v1", "a/d")])], Batch(mode="add", origin=ADA))
+    undone = write_parts(population, [part([user("u2", "b/c"), user("p65999", "c")])], Batch(mode="set", origin=ADA))
+    population.write(Undo((undone.version,)), WriteOptions(Origin("bob", "test")))
+    population.write(PutTag(tag=TagPath("t"), exclusive=True), WriteOptions(ADA))
+    population.write(EditTag(tag=TagPath("a/d"), to=TagPath("a/e"), ttl_seconds=86_400), WriteOptions(ADA))
+    write_parts(population, [part([user("u2", "a/e")])], Batch(mode="add", origin=ADA))
     Access(installation.control).create_token("main", "app", ("decisions",), days=1)
 
 
@@ -107,7 +108,7 @@ def test_the_next_release_finds_all_data_and_writes_on(settings: Settings, tmp_p
         assert further == {"a", "a/b/c", "a/e", "c", "t", *(f"b/{number}" for number in range(7))}
         assert colours == ["grey"]
         population = population_of(installation)
-        receipt = population.apply([part([user("u1", "d")])], Request(mode="add", origin=ADA))
+        receipt = write_parts(population, [part([user("u1", "d")])], Batch(mode="add", origin=ADA))
         assert (receipt.version, receipt.added) == (told["version"] + 1, 1)
         assert population.count(Definition("everyone", HasTag("d")), {}).count == 1
         assert list(check(installation)) == []
@@ -145,13 +146,13 @@ def test_processes_that_start_at_once_migrate_once(settings: Settings, tmp_path:
 def test_a_process_of_the_release_before_reads_on_and_writes_no_more(settings: Settings, tmp_path: Path) -> None:
     with closing(open_installation(settings, create=True)) as before:
         population = population_of(before)
-        population.put_tag(TagPath("before"), ADA)
+        population.write(PutTag(tag=TagPath("before")), WriteOptions(ADA))
         before.check_ready()
         open_installation(settings, versions=next_release(tmp_path)).close()
 
         for attempt in (
             before.check_ready,
-            lambda: population.put_tag(TagPath("after"), ADA),
+            lambda: population.write(PutTag(tag=TagPath("after")), WriteOptions(ADA)),
             lambda: Access(before.control).create_token("main", "app", ("admin",), days=1),
         ):
             with pytest.raises(SchemaChanged, match="9999"):

@@ -18,6 +18,7 @@ from tagloom.imports.lifecycle import How
 from tagloom.imports.problems import ImportStateWrong
 from tagloom.people import export as exports
 from tagloom.ports.imports import FETCHED, WORKED_ON, ImportFormat
+from tagloom.ports.writes import Undo, WriteOptions
 from tagloom.services import make_services
 from tagloom.tagging.bulk import submit_tags
 from tagloom.tagging.tribe_tagging import tag_tribe
@@ -292,7 +293,7 @@ class LocalSite:
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
         """Takes versions back."""
         versions, origin = chosen_versions(self._population, chosen), Origin(_ACTOR, "undo")
-        return plain(self._population.undo_all(versions, origin, dry_run=dry_run, override=override))
+        return plain(self._population.write(Undo(tuple(versions), override), WriteOptions(origin, dry_run)))
 
     def retention(self, wanted: str | None, *, forget: bool, dry_run: bool) -> Plain:
         """How long history is kept, and from where on it is; with a wanted one, what that gives up."""

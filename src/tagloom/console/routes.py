@@ -90,7 +90,7 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/tags/new", tags.new, "developer"),
     post(f"{PLACE}/tags/new", tags.create, "developer"),
     get(f"{PLACE}/tag", tags.show, "developer"),
-    get(f"{PLACE}/tag/bearers", tags.people_with, "developer"),
+    get(f"{PLACE}/tag/people", tags.people_with, "developer"),
     get(f"{PLACE}/tag/earlier", time_travel.tag, "developer"),
     post(f"{PLACE}/tag/describe", tags.describe, "developer"),
     post(f"{PLACE}/tag/ends", tags.put_ends, "developer"),

@@ -6,7 +6,7 @@ Writes gather without a lock, then are carried out by the committer; reads answe
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
-from typing import NamedTuple, Unpack
+from typing import NamedTuple, assert_never
 
 import msgspec
 import numpy as np
@@ -20,30 +20,35 @@ from tagloom.engine.read import time_travel as earlier
 from tagloom.engine.read.decisions import Decider
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Replay, Span
-from tagloom.engine.write import catalogue, expire, import_steps, tribe_tagging
+from tagloom.engine.write import catalogue, expire, import_steps
 from tagloom.engine.write.aggregate import Aggregator, Lookups, ResolvedBatch
-from tagloom.engine.write.aggregate_few import are_few, gather_few
+from tagloom.engine.write.aggregate_few import aggregate_few, are_few
 from tagloom.engine.write.committer import Committer, Job
-from tagloom.engine.write.diff import Diff, diff_of, receipt_of
+from tagloom.engine.write.diff import diff_of, receipt_of
 from tagloom.engine.write.draft import PEOPLE_SHARED_MAX, View
 from tagloom.engine.write.lookups import ReadLookups, StateLookups, TransactionLookups, holds
 from tagloom.engine.write.preview import preview_of
+from tagloom.engine.write.tribe_tagging import resolved_batch_of
 from tagloom.engine.write.undo import check_versions, undo_diff
 from tagloom.ports import limits
 from tagloom.ports.pages import Page
 from tagloom.ports.problems import BodyOutdated, IdempotencyKeyReused, PlanOutdated
 from tagloom.ports.writes import (
     Apply,
+    BatchRules,
     DeleteTag,
+    EditTag,
     ErasePerson,
+    Expire,
     MergeTags,
     MoveTag,
     Part,
-    Request,
+    PutPerson,
+    PutTag,
     TagTribe,
     Undo,
-    UndoAll,
     Write,
+    WriteOptions,
 )
 from tagloom.words import rejections
 from tagloom.words.model import (
@@ -67,20 +72,18 @@ from tagloom.words.model import (
     Rejected,
     Source,
     Tag,
-    TagFields,
     Version,
 )
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
 
-_NOBODY = Origin("")  # What is foreseen is nobody's doing.
-_CHANGE = Request(mode="change", origin=_NOBODY)
+_NOBODY = Origin("")  # The origin of a preview.
 
 
 class Aggregated(NamedTuple):
-    """What a body asks for, its number of lines, and the last line that a step of it covers."""
+    """The lines of a batch looked up, their number, and the last line that a step of them covers."""
 
-    asked: ResolvedBatch
+    batch: ResolvedBatch
     lines: int
     through: int
 
@@ -113,217 +116,177 @@ class BitmapPopulation:
 
     # Writes.
 
-    def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
+    def write(self, write: Write, options: WriteOptions) -> Receipt:
         """See the port."""
-        return self._hand_over(self._aggregate(parts, request, self._read_lookups), parts, request).result()
+        return self.submit(write, options).result()
 
-    def submit(self, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
+    def submit(self, write: Write, options: WriteOptions) -> "Future[Receipt]":
         """See the port."""
         try:
-            if isinstance(parts, Sequence) and are_few(parts):
-                asked = self._environment.read(lambda: gather_few(parts, request, self._state_lookups))
-                through = max(map(import_steps.through_of, parts), default=0)
-                lines = sum(len(part.lines) for part in parts)
-                return self._hand_over(Aggregated(asked, lines, through), parts, request)
-            return self._hand_over(self._aggregate(parts, request, self._read_lookups), parts, request)
+            run, is_shared = self._prepared(write, options)
         except Problem as problem:
             failed: Future[Receipt] = Future()
             failed.set_exception(problem)
             return failed
+        return self._committer.submit(Job(self._environment, run, is_shared=is_shared, is_dry_run=options.dry_run))
 
-    def _aggregate(self, parts: Iterable[Part], request: Request, lookups: Lookups) -> Aggregated:
-        """What all parts ask for."""
-        gathering, lines, through = Aggregator(request, lookups), 0, 0
-        for part in parts:
-            gathering.add(part)
-            lines += len(part.lines)
-            through = max(through, import_steps.through_of(part))
-        return Aggregated(gathering.finish(), lines, through)
-
-    def _asked(self, aggregated: Aggregated, parts: Iterable[Part], request: Request, view: View) -> ResolvedBatch:
-        """What a body asks for in this transaction. Raises: BodyOutdated."""
-        if holds(aggregated.asked, view):
-            return aggregated.asked
-        if not isinstance(parts, Sequence):
-            raise BodyOutdated(
-                "While the body was read a tag in it was renamed, taken over or made exclusive, or a person erased.",
-                retry_after=1,
-            )
-        within = TransactionLookups(view, self._environment.key_hash)
-        return gather_few(parts, request, within) if are_few(parts) else self._aggregate(parts, request, within).asked
-
-    def _hand_over(self, aggregated: Aggregated, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
-        shared = aggregated.lines <= PEOPLE_SHARED_MAX and request.mode != "mirror"
-        job = Job(
-            self._environment,
-            lambda view: self._carry_out(
-                lambda: self._asked(aggregated, parts, request, view), request, view, aggregated.through
-            ),
-            is_shared=shared,
-            is_dry_run=request.dry_run,
-        )
-        return self._committer.submit(job)
-
-    def _carry_out(self, ask: Callable[[], ResolvedBatch], request: Request, view: View, through: int = 0) -> Receipt:
-        """Applies what is asked for, unless the request is a replay or a step that was committed before.
-
-        `through` is the last line that a step covers.
-        """
-        step = None if request.dry_run else request.step
-        replayed = self._replayed(request, view)
-        if replayed is None and step is not None:
-            replayed = import_steps.committed_before(step, through, view.tx)
-        if replayed is not None:
-            return replayed
-        if request.only_at is not None and view.state.version != request.only_at:
-            raise _outdated(view.state.version, request.only_at)
-        asked = ask()
-        _check_mirror(asked, request)
-        diff = diff_of(asked, request, view, self._now().timestamp())
-        version = view.state.version
-        if request.dry_run:
-            return receipt_of(diff, version, asked, dry_run=True)
-        if not diff.draft.is_empty():
-            version = view.record(diff.draft, request.origin, request.action, with_milliseconds(self._now()))
-        receipt = receipt_of(diff, version, asked)
-        self._remember(request, receipt, view)
-        if step is not None:
-            import_steps.note(step, through, None if diff.draft.is_empty() else version, receipt, view.tx)
-        return receipt
-
-    def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:
+    def preview(self, write: Write, tribes: Mapping[str, Definition]) -> Preview:
         """See the port."""
-        changing = msgspec.structs.replace(request, mode="change")
+        run, _ = self._prepared(write, WriteOptions(_NOBODY, dry_run=True))
 
-        def run(view: View) -> Receipt:
-            return self._carry_out(lambda: tribe_tagging.resolved_batch_of(wanted, tribes, view), changing, view)
+        def previewed(view: View) -> Preview:
+            receipt = run(view)
+            return preview_of(view, view.drafts, receipt, tribes)
 
-        return self._alone(run, is_dry_run=request.dry_run)
-
-    def _replayed(self, request: Request, view: View) -> Receipt | None:
-        if request.idempotency_key is None or request.dry_run:
-            return None
-        view.tx.forget_replays(with_milliseconds(self._now() - timedelta(days=limits.IDEMPOTENCY_DAYS)))
-        used = view.tx.replay(request.idempotency_key)
-        if used is None:
-            return None
-        if used.fingerprint != request.fingerprint:
-            raise IdempotencyKeyReused(
-                f"The idempotency key '{request.idempotency_key}' came before, with another body or other parameters.",
-                value=request.idempotency_key,
-            )
-        return msgspec.json.decode(used.receipt, type=Receipt)
-
-    def _remember(self, request: Request, receipt: Receipt, view: View) -> None:
-        if request.idempotency_key is None:
-            return
-        replay = Replay(request.fingerprint, msgspec.json.encode(receipt))
-        view.tx.put_replay(request.idempotency_key, replay, with_milliseconds(self._now()))
+        return self._committer.submit(Job(self._environment, previewed, is_dry_run=True)).result()
 
     def seal(self, run: str) -> tuple[Done, ...]:
         """See the port."""
         return self._committer.submit(Job(self._environment, lambda view: import_steps.seal(run, view.tx))).result()
 
-    def _alone(self, run: Callable[[View], Receipt], *, is_dry_run: bool = False) -> Receipt:
-        return self._committer.submit(Job(self._environment, run, is_dry_run=is_dry_run)).result()
+    def _prepared(self, write: Write, options: WriteOptions) -> tuple[Callable[[View], Receipt], bool]:
+        """What carries a write out in its transaction, and whether it may share the transaction with small writes.
 
-    def put_person(self, person: Person, origin: Origin) -> Receipt:
-        """See the port."""
-        line = np.ones(1, np.int64)
-        nothing = np.empty(0, np.int32)
-        part = Part(line, binary_array([key_of(person)]), nothing, nothing, ())
-        return self.submit([part], Request(mode="add", origin=origin, action="person")).result()
-
-    def erase_person(self, person: Person, origin: Origin) -> Receipt:
-        """See the port."""
-        return self._alone(lambda view: catalogue.erase(person, view, self._environment.key_hash, origin, self._at()))
-
-    def put_tag(self, tag: TagPath, origin: Origin, **fields: Unpack[TagFields]) -> Receipt:
-        """See the port."""
-        told = _given(fields)
-        return self._alone(lambda view: catalogue.put(tag, view, origin, self._at(), told))
-
-    def edit_tag(
-        self, tag: TagPath, origin: Origin, *, to: TagPath | None = None, **fields: Unpack[TagFields]
-    ) -> Receipt:
-        """See the port."""
-        told = _given(fields)
-        return self._alone(lambda view: catalogue.edit(tag, to or tag, view, origin, self._at(), told))
-
-    def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
-        """See the port."""
-        return self._alone(lambda view: catalogue.move(tag, to, view, origin, self._at()))
-
-    def merge_tags(self, tag: TagPath, into: TagPath, origin: Origin) -> Receipt:
-        """See the port."""
-        return self._alone(lambda view: catalogue.merge(tag, into, view, origin, self._at()))
-
-    def delete_tag(self, tag: TagPath, origin: Origin) -> Receipt:
-        """See the port."""
-        return self._alone(lambda view: catalogue.delete(tag, view, origin, self._at()))
-
-    def sweep(self) -> Receipt:
-        """See the port."""
-        return self._alone(lambda view: expire.sweep(view, self._now()))
-
-    def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
-        """See the port."""
-        return self.undo_all((version,), origin, dry_run=dry_run)
-
-    def undo_all(
-        self, versions: Sequence[Version], origin: Origin, *, dry_run: bool = False, override: bool = False
-    ) -> Receipt:
-        """See the port."""
-        undone = sorted(set(versions))
+        The lines of a batch are read and looked up here, before the transaction begins.
+        """
+        if isinstance(write, PutPerson):
+            write = Apply([_person_part(write.person)], BatchRules(mode="add"), action="person")
+        aggregated = self._aggregated(write) if isinstance(write, Apply) else None
 
         def run(view: View) -> Receipt:
-            check_versions(undone, view)
-            diff = undo_diff(undone, view, override=override)
-            at = view.state.version
-            if not dry_run and not diff.draft.is_empty():
-                at = view.record(diff.draft, origin, "undo", self._at(), undoes=undone)
-            return _undo_receipt(diff, at, undone, dry_run=dry_run)
+            if not options.dry_run and (replayed := self._replayed(options, view)) is not None:
+                return replayed
+            if isinstance(write, Apply) and aggregated is not None:
+                receipt = self._apply(write, aggregated, options, view)
+            else:
+                receipt = self._execute(write, options.origin, view)
+            if options.dry_run:
+                return msgspec.structs.replace(receipt, dry_run=True)
+            self._remember(options, receipt, view)
+            return receipt
 
-        return self._alone(run, is_dry_run=dry_run)
-
-    def preview(self, write: Write, tribes: Mapping[str, Definition]) -> Preview:
-        """See the port."""
-        aggregated = (
-            self._aggregate(write.parts, write.request, self._read_lookups) if isinstance(write, Apply) else None
+        is_shared = (
+            isinstance(write, Apply)
+            and aggregated is not None
+            and aggregated.lines <= PEOPLE_SHARED_MAX
+            and write.rules.mode != "mirror"
         )
+        return run, is_shared
 
-        def run(view: View) -> Preview:
-            match write:
-                case MoveTag():
-                    receipt = catalogue.move(write.tag, write.to, view, _NOBODY, self._at())
-                case MergeTags():
-                    receipt = catalogue.merge(write.tag, write.into, view, _NOBODY, self._at())
-                case DeleteTag():
-                    receipt = catalogue.delete(write.tag, view, _NOBODY, self._at())
-                case ErasePerson():
-                    receipt = catalogue.erase(write.person, view, self._environment.key_hash, _NOBODY, self._at())
-                case Undo() | UndoAll():
-                    override = isinstance(write, UndoAll) and write.override
-                    undone = sorted({write.version} if isinstance(write, Undo) else set(write.versions))
-                    check_versions(undone, view)
-                    diff = undo_diff(undone, view, override=override)
-                    receipt = _undo_receipt(diff, view.state.version, undone, dry_run=True)
-                    return preview_of(view, [diff.draft], _as_dry(receipt, view), tribes)
-                case TagTribe():
-                    tagged = tribe_tagging.resolved_batch_of(write, tribes, view)
-                    diff = diff_of(tagged, _CHANGE, view, self._now().timestamp())
-                    receipt = receipt_of(diff, view.state.version, tagged)
-                    return preview_of(view, [diff.draft], _as_dry(receipt, view), tribes)
-                case Apply(request=request):
-                    assert aggregated is not None, "gathered before"
-                    asked = self._asked(aggregated, write.parts, request, view)
-                    _check_mirror(asked, request)
-                    diff = diff_of(asked, request, view, self._now().timestamp())
-                    receipt = receipt_of(diff, view.state.version, asked)
-                    return preview_of(view, [diff.draft], _as_dry(receipt, view), tribes)
-            return preview_of(view, view.drafts, _as_dry(receipt, view), tribes)
+    def _execute(self, write: Write, origin: Origin, view: View) -> Receipt:
+        """Carries out a write that names what it changes, and whose lines need no aggregation."""
+        at = self._at()
+        match write:
+            case ErasePerson(person):
+                return catalogue.erase(person, view, self._environment.key_hash, origin, at)
+            case PutTag(tag=tag):
+                return catalogue.put(tag, view, origin, at, write.given())
+            case EditTag(tag=tag, to=to):
+                return catalogue.edit(tag, to or tag, view, origin, at, write.given())
+            case MoveTag(tag, to):
+                return catalogue.move(tag, to, view, origin, at)
+            case MergeTags(tag, into):
+                return catalogue.merge(tag, into, view, origin, at)
+            case DeleteTag(tag):
+                return catalogue.delete(tag, view, origin, at)
+            case Expire():
+                return expire.expire(view, self._now(), origin)
+            case TagTribe(end=end):
+                batch = resolved_batch_of(write, view)
+                return self._record(batch, BatchRules(mode="change", end=end), "tag tribe", origin, view)
+            case Undo(versions, override):
+                undone = sorted(set(versions))
+                check_versions(undone, view)
+                diff = undo_diff(undone, view, override=override)
+                version = view.state.version
+                if not diff.draft.is_empty():
+                    version = view.record(diff.draft, origin, "undo", at, undoes=undone)
+                (one, count) = (undone[0], 0) if len(undone) == 1 else (None, len(undone))
+                return receipt_of(diff, version, undoes=one, undoes_count=count)
+            case Apply() | PutPerson():
+                raise AssertionError("the lines of a batch are aggregated before its transaction")
+            case _:
+                assert_never(write)
 
-        return self._committer.submit(Job(self._environment, run, is_dry_run=True)).result()
+    def _apply(self, write: Apply, aggregated: Aggregated, options: WriteOptions, view: View) -> Receipt:
+        """Applies the lines of a batch, unless they are a step that was committed before."""
+        rules = write.rules
+        step = None if options.dry_run else rules.step
+        if step is not None and (committed := import_steps.committed_before(step, aggregated.through, view.tx)):
+            return committed
+        if rules.only_at is not None and view.state.version != rules.only_at:
+            raise PlanOutdated(
+                f"The plan is of version {rules.only_at}, and the newest is {view.state.version}.",
+                version=view.state.version,
+            )
+        batch = self._revalidated(aggregated, write, view)
+        _check_mirror(batch, rules)
+        before = view.state.version
+        receipt = self._record(batch, rules, write.action, options.origin, view)
+        if step is not None:
+            made = None if view.state.version == before else receipt.version
+            import_steps.note(step, aggregated.through, made, receipt, view.tx)
+        return receipt
+
+    def _record(self, batch: ResolvedBatch, rules: BatchRules, action: str, origin: Origin, view: View) -> Receipt:
+        diff = diff_of(batch, rules, view, self._now().timestamp())
+        version = view.state.version
+        if not diff.draft.is_empty():
+            version = view.record(diff.draft, origin, action, self._at())
+        return receipt_of(diff, version, batch)
+
+    def _aggregated(self, write: Apply) -> Aggregated:
+        """The lines of a batch, read and looked up outside of any transaction."""
+        parts = write.parts
+        if isinstance(parts, Sequence) and are_few(parts):
+            batch = self._environment.read(lambda: aggregate_few(parts, write.rules, self._state_lookups))
+            through = max(map(import_steps.through_of, parts), default=0)
+            return Aggregated(batch, sum(len(part.lines) for part in parts), through)
+        return self._aggregate(parts, write.rules, self._read_lookups)
+
+    def _aggregate(self, parts: Iterable[Part], rules: BatchRules, lookups: Lookups) -> Aggregated:
+        aggregator, lines, through = Aggregator(rules, lookups), 0, 0
+        for part in parts:
+            aggregator.add(part)
+            lines += len(part.lines)
+            through = max(through, import_steps.through_of(part))
+        return Aggregated(aggregator.finish(), lines, through)
+
+    def _revalidated(self, aggregated: Aggregated, write: Apply, view: View) -> ResolvedBatch:
+        """The batch as its tags and people are in this transaction. Raises: BodyOutdated."""
+        parts = write.parts
+        if holds(aggregated.batch, view):
+            return aggregated.batch
+        if not isinstance(parts, Sequence):
+            raise BodyOutdated(
+                "While the body was read, a tag in it was renamed, got an owner or became exclusive, or a person was "
+                "erased.",
+                retry_after=1,
+            )
+        lookups = TransactionLookups(view, self._environment.key_hash)
+        if are_few(parts):
+            return aggregate_few(parts, write.rules, lookups)
+        return self._aggregate(parts, write.rules, lookups).batch
+
+    def _replayed(self, options: WriteOptions, view: View) -> Receipt | None:
+        if options.idempotency_key is None:
+            return None
+        view.tx.forget_replays(with_milliseconds(self._now() - timedelta(days=limits.IDEMPOTENCY_DAYS)))
+        used = view.tx.replay(options.idempotency_key)
+        if used is None:
+            return None
+        if used.fingerprint != options.fingerprint:
+            raise IdempotencyKeyReused(
+                f"The idempotency key '{options.idempotency_key}' was used before, with another body or parameters.",
+                value=options.idempotency_key,
+            )
+        return msgspec.json.decode(used.receipt, type=Receipt)
+
+    def _remember(self, options: WriteOptions, receipt: Receipt, view: View) -> None:
+        if options.idempotency_key is None:
+            return
+        replay = Replay(options.fingerprint, msgspec.json.encode(receipt))
+        view.tx.put_replay(options.idempotency_key, replay, with_milliseconds(self._now()))
 
     def _at(self) -> str:
         return with_milliseconds(self._now())
@@ -564,31 +527,17 @@ class BitmapPopulation:
             return compaction.preview(version, snapshot)
 
 
-def _given(fields: TagFields) -> dict[str, object]:
-    """Returns the fields of a tag's row that are to be set."""
-    return {name: value for name, value in fields.items() if value is not None}
+def _person_part(person: Person) -> Part:
+    """A line that names a person, without tags."""
+    nothing = np.empty(0, np.int32)
+    return Part(np.ones(1, np.int64), binary_array([key_of(person)]), nothing, nothing, ())
 
 
-def _undo_receipt(diff: Diff, at: Version, undone: Sequence[Version], *, dry_run: bool) -> Receipt:
-    """The receipt of an undo: it tells which version was undone, or how many."""
-    (one, count) = (undone[0], 0) if len(undone) == 1 else (None, len(undone))
-    return receipt_of(diff, at, undoes=one, undoes_count=count, dry_run=dry_run)
-
-
-def _as_dry(receipt: Receipt, view: View) -> Receipt:
-    """The receipt of a write that is rolled back: the version stays what it is."""
-    return msgspec.structs.replace(receipt, version=view.state.version - len(view.drafts), dry_run=True)
-
-
-def _outdated(newest: Version, expected: Version) -> PlanOutdated:
-    return PlanOutdated(f"The plan is of version {expected}, and the newest is {newest}.", version=newest)
-
-
-def _check_mirror(asked: ResolvedBatch, request: Request) -> None:
+def _check_mirror(batch: ResolvedBatch, rules: BatchRules) -> None:
     """Raises: MirrorEmpty, MirrorUnreadable."""
-    if request.mode != "mirror":
+    if rules.mode != "mirror":
         return
-    if not asked.accepted_lines and not request.allow_empty:
-        raise rejections.mirror_empty(request.prefix, asked.rejected_count)
-    if asked.doubtful.unknown_lines and not request.allow_unreadable:
-        raise rejections.mirror_unreadable(asked.doubtful.unknown_lines, asked.doubtful.first, request.prefix)
+    if not batch.accepted_lines and not rules.allow_empty:
+        raise rejections.mirror_empty(rules.prefix, batch.rejected_count)
+    if batch.doubtful.unknown_lines and not rules.allow_unreadable:
+        raise rejections.mirror_unreadable(batch.doubtful.unknown_lines, batch.doubtful.first, rules.prefix)

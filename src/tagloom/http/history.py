@@ -9,6 +9,7 @@ from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.paging import read_cursor, write_cursor
 from tagloom.http.framework.schemas import ChangesPage, UndoBody
 from tagloom.ports.problems import CursorInvalid
+from tagloom.ports.writes import Undo, WriteOptions
 from tagloom.tagging.undo import Chosen, chosen_versions
 from tagloom.words.model import Receipt
 
@@ -46,7 +47,7 @@ async def get_change(call: Call) -> Answer:
 async def undo_change(call: Call) -> Answer:
     """Takes back what one version did."""
     population, version, origin, dry_run = call.population, _version(call), call.origin, call.flag("dry_run")
-    return Answer(await call.in_thread(lambda: population.undo(version, origin, dry_run=dry_run)))
+    return Answer(await call.in_thread(lambda: population.write(Undo((version,)), WriteOptions(origin, dry_run))))
 
 
 async def undo_changes(call: Call) -> Answer:
@@ -59,7 +60,7 @@ async def undo_changes(call: Call) -> Answer:
 
     def undo() -> Receipt:
         versions = chosen_versions(population, chosen)
-        return population.undo_all(versions, origin, dry_run=dry_run, override=override)
+        return population.write(Undo(tuple(versions), override), WriteOptions(origin, dry_run))
 
     return Answer(await call.in_thread(undo))
 

@@ -8,6 +8,7 @@ from tagloom.http.framework.bodies import read_json
 from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.schemas import PeoplePage, PersonBody, PersonTags, TagsBody
 from tagloom.ports.problems import PersonNotFound
+from tagloom.ports.writes import ErasePerson, PutPerson, WriteOptions
 from tagloom.tagging.bulk import check_single, submit_tags
 from tagloom.words.expiry import Said
 from tagloom.words.model import Kind, Match, Mode, Person, PersonRecord, Receipt
@@ -47,12 +48,12 @@ class PeopleHandlers:
         """Makes the person known."""
         person, origin, population = call.person(self.kind), call.origin, call.population
         await read_json(call, PersonBody, default=b"{}")
-        return Answer(await call.in_thread(lambda: population.put_person(person, origin)))
+        return Answer(await call.in_thread(lambda: population.write(PutPerson(person), WriteOptions(origin))))
 
     async def erase_person(self, call: Call) -> Answer:
         """Erases the person everywhere."""
         person, origin, population = call.person(self.kind), call.origin, call.population
-        return Answer(await call.in_thread(lambda: population.erase_person(person, origin)))
+        return Answer(await call.in_thread(lambda: population.write(ErasePerson(person), WriteOptions(origin))))
 
     async def get_tags(self, call: Call) -> Answer:
         """The person's tags."""

@@ -36,7 +36,7 @@ async def post_taggings(call: Call) -> Answer:
     bytes_max = limits.JSON_BODY_BYTES_MAX if order.format == "json" else limits.BULK_BODY_BYTES_MAX
     population, now = call.population, call.state.now
     # What is wrong with it is told before the body comes.
-    order.request(now())
+    order.rules(now())
     return Answer(await received(call, bytes_max, lambda chunks: import_body(population, chunks, order, now)))
 
 

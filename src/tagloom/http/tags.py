@@ -10,6 +10,7 @@ from tagloom.http.framework.paging import page_of
 from tagloom.http.framework.schemas import AliasesPage, AliasItem, MergeBody, TagAnswer, TagBody, TagPatch, TagsPage
 from tagloom.http.framework.streams import export_format, export_stream
 from tagloom.people.export import encode_people
+from tagloom.ports.writes import MergeTags, WriteOptions
 from tagloom.words.model import Match
 from tagloom.words.problems import TagProblem
 from tagloom.words.tags import TagPath, parse_tag
@@ -106,7 +107,7 @@ async def merge_tag(call: Call) -> Answer:
     tag, origin, population = call.tag(), call.origin, call.population
     body = await read_json(call, MergeBody)
     into = _parsed(body.into, "$.into")
-    return Answer(await call.in_thread(lambda: population.merge_tags(tag, into, origin)))
+    return Answer(await call.in_thread(lambda: population.write(MergeTags(tag, into), WriteOptions(origin))))
 
 
 async def export_people_with(call: Call) -> Stream:

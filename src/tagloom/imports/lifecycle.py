@@ -26,6 +26,7 @@ from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import ASKING, ENDED, WORKED_ON, Import, ImportFormat, ImportState, ImportStore, Tally
 from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused, ImportChanged, ImportNotFound
+from tagloom.ports.writes import Undo, WriteOptions
 from tagloom.words.expiry import kept_said
 from tagloom.words.mappings import Mapping, check_mapping
 from tagloom.words.model import Done, Environment, Mode, Origin, Rejected, Version
@@ -391,7 +392,7 @@ class Imports:
         population = self._population_of(environment)
         done = population.seal(id)
         if standing := self.standing(environment, id):
-            population.undo_all(standing, Origin(by, f"import {id}"))
+            population.write(Undo(tuple(standing)), WriteOptions(Origin(by, f"import {id}")))
         # As the history has it: a process that was lost behind the undo is made up for by the next try.
         changes = [population.get_change(version) for version in tally_of(done).versions]
         undone = {change.undone_by for change in changes if change.undone_by is not None}

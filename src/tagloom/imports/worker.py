@@ -36,7 +36,7 @@ from tagloom.ports.problems import (
     StepTaken,
     StoreUnavailable,
 )
-from tagloom.ports.writes import Part, Request, Step
+from tagloom.ports.writes import Apply, BatchRules, Part, Step, WriteOptions
 from tagloom.tagging.preview import Previews
 from tagloom.words import rejections
 from tagloom.words.expiry import stored_said
@@ -46,6 +46,7 @@ from tagloom.words.rejections import MirrorUnreadable
 from tagloom.words.tags import is_at_or_below, parse_tag
 
 # In these a person's lines must meet, so the file is one step.
+ACTION = "import"
 WHOLE_MODES: tuple[Mode, ...] = ("set", "mirror")
 # What another writer makes of a step that was read for the state before.
 _OVERTAKEN = (
@@ -266,10 +267,10 @@ class Worker:
 
     def _plan(self, environment: Environment, run: Import) -> Plan:
         """What the import would do now. Raises: MirrorEmpty, and what reading the file raises."""
-        request = _request(run, ports_limits.REJECTED_PER_RECEIPT_MAX)
+        rules = _rules(run, ports_limits.REJECTED_PER_RECEIPT_MAX)
         remarks, odd = list[str](), OddIds()
         parts = (_counted(part, odd) for part in self._parts(run, remarks.append))
-        preview = self._previews.apply(environment, parts, request)
+        preview = self._previews.preview(environment, Apply(parts, rules, ACTION))
         taggings = self._taggings_before(environment, run, preview) if preview.receipt.removed else 0
         return Plan(
             id=secrets.token_hex(8),
@@ -349,19 +350,21 @@ class Worker:
         """Applies whatever steps are missing. Raises: PlanOutdated, before the first."""
         population = self._population_of(environment)
         done = population.steps(run.id)
-        request = _request(run, limits.IMPORT_REJECTED_PER_STEP_MAX)
+        rules = _rules(run, limits.IMPORT_REJECTED_PER_STEP_MAX)
+        options = WriteOptions(Origin(run.by, run.name))
         if run.mode in WHOLE_MODES:
             if not done:
-                whole = replace(request, step=Step(run.id, 1), only_at=only_at)
-                population.apply(self._parts(run), whole)
+                whole = replace(rules, step=Step(run.id, 1), only_at=only_at)
+                population.write(Apply(self._parts(run), whole, ACTION), options)
             return
         through, number = (done[-1].through, len(done)) if done else (0, 0)
         try:
             for group in _grouped(_behind(self._parts(run, through=through), through)):
                 number += 1
-                step = replace(request, step=Step(run.id, number), only_at=only_at if number == 1 else None)
+                step = replace(rules, step=Step(run.id, number), only_at=only_at if number == 1 else None)
                 # It is read and gathered while the one before is committed, and refused if that one was.
-                before, self._committing = self._committing, population.submit(group, step)
+                submitted = population.submit(Apply(group, step, ACTION), options)
+                before, self._committing = self._committing, submitted
                 if before is not None:
                     self._say(run, before.result())
             if self._committing is not None:
@@ -379,11 +382,9 @@ def _says_empty(run: Import) -> str:
     return f"{rejections.says_mirror_empty(run.prefix)} Approve the run if that is meant, or cancel it."
 
 
-def _request(run: Import, rejected_max: int) -> Request:
-    return Request(
+def _rules(run: Import, rejected_max: int) -> BatchRules:
+    return BatchRules(
         mode=run.mode,
-        origin=Origin(run.by, run.name),
-        action="import",
         prefix=parse_tag(run.prefix) if run.prefix else None,
         lowercase=run.lowercase,
         allow_empty=run.is_approved or run.allows_empty,

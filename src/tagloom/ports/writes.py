@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple, Protocol, Unpack
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -19,7 +19,6 @@ from tagloom.words.model import (
     Preview,
     Receipt,
     Rejected,
-    TagFields,
     TribeMode,
     Version,
 )
@@ -77,224 +76,233 @@ class Step(msgspec.Struct, frozen=True):
     number: int
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """How a batch is to be applied.
+class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How the lines of a batch are applied.
 
-    add, remove: the taggings of every line; remove never creates a person.
-    change: each tagging adds or removes.
+    add, remove: the taggings of every line are added or removed. remove never creates a person.
+    change: each tagging is added or removed.
     set: every person named has exactly the taggings of their lines, at or below `prefix`.
-    mirror: so has everybody, at or below `prefix`; people not named lose theirs there.
+    mirror: so has everybody, at or below `prefix`. People who are not named lose their taggings there.
     In every mode a tag outside `prefix` rejects its line.
 
-    A line is rejected whole when any of its tags is: not a tag, outside `prefix`, unknown to a closed catalogue,
-    both added and removed for the person, or the second tag of an exclusive branch for the person. For the last
-    two, lines count in order: those already accepted win, and a line may not contradict itself.
-    In set and mirror, a person named by a rejected line loses nothing (`held`), and nobody does whom a doubtful line
-    may name. A mirror with a doubtful line that names nobody known is refused, unless `allow_unreadable`.
-    Giving a tag of an exclusive branch takes every other tag of that branch (at or below it) from that person.
-    People only named by rejected lines, or by remove, are not created.
-    A tag in a branch that somebody owns rejects its line, unless `owner` is who owns it; set and mirror leave other
-    owners' branches alone. Exclusive branches take from these too.
+    A line is rejected whole when any of its tags is not a tag, is outside `prefix`, is unknown to a closed catalogue,
+    is both added and removed for the person, or is the second tag of an exclusive branch for the person. For the last
+    two, lines count in order: accepted lines win, and a line must not contradict itself.
+    In set and mirror, a person named by a rejected line loses nothing (`held`), and neither does anybody whom a
+    doubtful line may name. A mirror with a doubtful line that names nobody known is refused, unless
+    `allow_unreadable`.
+    Adding a tag of an exclusive branch removes every other tag at or below the branch from that person.
+    People who are named only by rejected lines, or only by remove, are not created.
+    A tag in a branch with an owner rejects its line, unless `owner` is that owner. set and mirror do not touch the
+    branches of other owners, but for exclusive branches.
     `rejected_max` bounds the lines listed in the receipt; its `rejected_count` is exact beyond that.
-    `step` makes the batch a step of an import, which is noted in the same commit even when nothing changes.
-    `only_at` demands that the newest version is still this one.
-    `end` says when the taggings end that the batch gives, where their lines do not. The last line that gives a tagging
-    says when it ends; without a word of it, it ends when its tag's ttl says, and else never.
+    `step` makes the batch a step of an import, which is recorded in the same commit even when nothing changes.
+    `only_at` requires that the newest version is still this one.
+    `end` is the expiry of the taggings that the batch adds, unless their lines have their own. The last line that adds
+    a tagging decides its expiry. Without an expiry, the tagging expires after the ttl of its tag, if it has one.
     """
 
     mode: Mode
-    origin: Origin
-    action: str = "tagging"
     prefix: TagPath | None = None
     lowercase: bool = False
-    dry_run: bool = False
     allow_empty: bool = False
-    idempotency_key: str | None = None
-    fingerprint: str = ""
+    allow_unreadable: bool = False
     rejected_max: int = limits.REJECTED_PER_RECEIPT_MAX
     step: Step | None = None
     only_at: Version | None = None
     owner: str = ""
     end: Said = 0
-    allow_unreadable: bool = False
+
+
+class WriteOptions(msgspec.Struct, frozen=True):
+    """What every write takes besides what it does.
+
+    A write with an idempotency key that was used before returns the first receipt again, if the fingerprint is the
+    same. A dry run is carried out and rolled back. It neither reads nor uses up the key.
+    """
+
+    origin: Origin
+    dry_run: bool = False
+    idempotency_key: str | None = None
+    fingerprint: str = ""
+
+
+class Apply(msgspec.Struct, frozen=True):
+    """Applies all parts as one batch, or none of them when reading them raises.
+
+    A step that was committed before returns its receipt again, without the rejected lines.
+
+    Raises:
+        MirrorEmpty: the mirror has no accepted line (unless `allow_empty`).
+        MirrorUnreadable: see BatchRules (unless `allow_unreadable`).
+        TagProblem: `prefix` is no tag of today.
+        StepTaken: the step was committed with other lines, or the step before it was not committed.
+        ImportSealed, PlanOutdated.
+        BodyOutdated: `parts` is no sequence, and its tags mean something else than when they were read.
+    """
+
+    parts: Iterable[Part]
+    rules: BatchRules
+    action: str = "tagging"
+
+
+class PutPerson(msgspec.Struct, frozen=True):
+    """Makes the person known, without tags. Changes nothing when they are known."""
+
+    person: Person
+
+
+class ErasePerson(msgspec.Struct, frozen=True):
+    """Deletes the person, their tags and their id for good. It cannot be undone.
+
+    The same id may come again as a new person. Raises: PersonNotFound.
+    """
+
+    person: Person
+
+
+class FieldsOfTag(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of a tag to set; None leaves a field as it is. 0 removes `ttl_seconds` and `expires_at`.
+
+    An `owner` alone may write at and below the tag; the empty owner releases it. Taggings that are added later expire
+    after `ttl_seconds`. At `expires_at` the tag and everything below it is removed from everybody.
+    """
+
+    description: str | None = None
+    exclusive: bool | None = None
+    owner: str | None = None
+    ttl_seconds: int | None = None
+    expires_at: int | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Returns the fields to set by their names."""
+        values = {name: getattr(self, name) for name in FieldsOfTag.__struct_fields__}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class PutTag(FieldsOfTag, frozen=True):
+    """Creates the tag, or changes its fields. Works in a closed catalogue too.
+
+    An implied branch whose fields are set becomes a tag of its own.
+    Raises: TagIsAlias; TagOwned: it has another owner, or a branch above or below it has.
+    """
+
+    tag: TagPath
+
+
+class EditTag(FieldsOfTag, frozen=True):
+    """Renames a tag to `to`, unless that is None, and sets fields of it, as one version or not at all.
+
+    The tag, or a branch of that name, must exist. A branch whose fields are set becomes a tag of its own. An empty
+    `owner` releases the tag first, so that it can be renamed.
+    Raises: what MoveTag and PutTag raise; TagNotFound.
+    """
+
+    tag: TagPath
+    to: TagPath | None = None
 
 
 class MoveTag(msgspec.Struct, frozen=True):
-    """`move_tag`, to be foreseen."""
+    """Renames the tag and everything below it. People keep it, and the old path becomes an alias.
+
+    Raises:
+        TagNotFound.
+        TagIsAlias: the tag was renamed.
+        TagExists: a live tag has one of the new paths; merge instead.
+        TagOwned: a branch at, above or below one of the two has an owner.
+        TagMoveInvalid: into itself, below an alias, or a path would get more than three levels.
+    """
 
     tag: TagPath
     to: TagPath
 
 
 class MergeTags(msgspec.Struct, frozen=True):
-    """`merge_tags`, to be foreseen."""
+    """Everybody with `tag` has `into` instead; below it likewise, path by path.
+
+    The old paths become aliases. Tags below that have no counterpart are moved. When `into` does not exist, the tag
+    itself becomes it; for an implied branch it is created.
+    Taggings keep their expiry. A person with both keeps the later expiry, and none is the latest.
+    Raises: TagNotFound, TagIsAlias, TagMoveInvalid (into itself or below, or too deep), TagOwned (as in a move).
+    """
 
     tag: TagPath
     into: TagPath
 
 
 class DeleteTag(msgspec.Struct, frozen=True):
-    """`delete_tag`, to be foreseen."""
+    """Removes the tag and everything below it from everybody and from the catalogue. An alias is only deleted.
+
+    Raises: TagNotFound; TagIsAlias: a branch above it was renamed; TagOwned: it has an owner, or a branch above or
+    below it has.
+    """
 
     tag: TagPath
 
 
-class ErasePerson(msgspec.Struct, frozen=True):
-    """`erase_person`, to be foreseen."""
+class TagTribe(msgspec.Struct, frozen=True):
+    """Adds a tag to everybody in a tribe, or removes it; "snapshot" also removes it from everybody else.
 
-    person: Person
+    The members are those whom the rule finds in the transaction of the write; `tribes` has the definitions that it
+    refers to. It does what Apply would do with a line for each of them. A tribe without members creates no tag.
+    Raises: UnknownTag, TagOwned, TooManyTags.
+    """
+
+    tribe: Definition
+    tag: TagPath
+    mode: TribeMode = "add"
+    tribes: Mapping[str, Definition] = {}
+    end: Said = 0
 
 
 class Undo(msgspec.Struct, frozen=True):
-    """`undo`, to be foreseen."""
+    """Undoes what several versions did, as one new version. Undoing an undo does it again.
 
-    version: Version
-
-
-class UndoAll(msgspec.Struct, frozen=True):
-    """`undo_all`, to be foreseen."""
+    Each tagging returns to its state before the first of the versions that changed it last. Taggings that another
+    version changed since are `skipped`, and these versions are the `conflicts`; with `override` they do not count.
+    People whom the versions created are removed, unless they have tags afterwards. Catalogue entries are restored as
+    far as the changes of the versions follow each other; an entry that was changed since is a conflict.
+    Expiries return with their taggings. Taggings that had expired return without one.
+    Raises:
+        ChangeNotFound.
+        UndoConflict: a path is in use, an entry was changed since, or a person was erased.
+    """
 
     versions: tuple[Version, ...]
     override: bool = False
 
 
-class Apply(msgspec.Struct, frozen=True):
-    """`apply`, to be foreseen. Its idempotency key is not asked for."""
+class Expire(msgspec.Struct, frozen=True):
+    """Removes what has expired: taggings, and whole tags with everything below them.
 
-    parts: Iterable[Part]
-    request: Request
-
-
-class TagTribe(msgspec.Struct, frozen=True):
-    """What everybody in a tribe is given (add) or loses (remove); freeze also takes it from everybody else."""
-
-    tribe: Definition
-    tag: TagPath
-    mode: TribeMode = "add"
+    It removes ENDS_PER_SWEEP_MAX expiries at most, the first first. Call it until it makes no version.
+    """
 
 
-Write = MoveTag | MergeTags | DeleteTag | ErasePerson | Undo | Apply | TagTribe | UndoAll
+Write = Apply | PutPerson | ErasePerson | PutTag | EditTag | MoveTag | MergeTags | DeleteTag | TagTribe | Undo | Expire
 
 
 class Writes(Protocol):
     """The writes of one environment. Each is one batch and one version; one that changes nothing makes no version."""
 
-    def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
-        """Applies all parts as one batch, or none of them when reading them raises.
+    def write(self, write: Write, options: WriteOptions) -> Receipt:
+        """Carries out a write, and returns when it is durable.
 
-        A replay of the idempotency key with the same fingerprint gives the first receipt again;
-        a dry run neither asks for the key nor uses it up.
-
-        A step that was committed before gives its receipt again, without the rejected lines.
-
-        Raises:
-            IdempotencyKeyReused, MirrorEmpty (unless allow_empty), MirrorUnreadable (unless allow_unreadable),
-            TagProblem for `prefix`, StoreUnavailable;
-            StepTaken: it was committed with other lines, or one before it was not; ImportSealed; PlanOutdated;
-            BodyOutdated: the parts are no sequence, and mean something else than when they were read.
+        Raises: what the write raises; IdempotencyKeyReused, StoreUnavailable.
         """
 
-    def submit(self, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
-        """`apply` without waiting for the commit in this thread, which reads the parts; small batches that wait
-        together share one commit.
+    def submit(self, write: Write, options: WriteOptions) -> "Future[Receipt]":
+        """`write` without waiting for the commit. The parts of a batch are read in this thread.
 
-        The future fails with the problem that `apply` raises. Raises: what reading the parts does, else.
-        """
-
-    def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:
-        """Tags the members whom the rule finds when the write's turn comes, as one batch.
-
-        It does what `apply` would do with a line for each of them; a tribe without members makes no tag. Of the
-        request count the origin, action, `dry_run`, key and fingerprint.
-        Raises: UnknownTag, TagOwned, TooManyTags, IdempotencyKeyReused.
-        """
-
-    def seal(self, run: str) -> tuple[Done, ...]:
-        """From now on no step of the import commits; those that did, in order. It makes no version."""
-
-    def put_person(self, person: Person, origin: Origin) -> Receipt:
-        """Makes the person known, without tags; changes nothing when they are."""
-
-    def erase_person(self, person: Person, origin: Origin) -> Receipt:
-        """Takes all tags, the person and their id away, for good: not undoable.
-
-        The same id may come again as a new person. Raises: PersonNotFound.
-        """
-
-    def put_tag(self, tag: TagPath, origin: Origin, **fields: Unpack[TagFields]) -> Receipt:
-        """Creates the tag, or describes it; None leaves a field as it is. Works in a closed catalogue too.
-
-        An implied branch that is described becomes a tag of its own. An `owner` alone writes at and below the tag from
-        then on; the empty one gives it back to everybody. What is given from then on ends after `ttl_seconds`, and at
-        `expires_at` the tag and everything below it is taken from everybody; 0 takes either away.
-        Raises: TagIsAlias; TagOwned: somebody else owns it, or a branch above or below it.
-        """
-
-    def edit_tag(
-        self, tag: TagPath, origin: Origin, *, to: TagPath | None = None, **fields: Unpack[TagFields]
-    ) -> Receipt:
-        """Renames a tag to `to` and sets fields of it as `put_tag` does, all as one version or not at all.
-
-        The tag, or a branch of that name, must exist. A branch of which fields are set becomes a tag of its own. An
-        empty `owner` releases the tag first, so that it can be renamed.
-        Raises: what `move_tag` and `put_tag` raise; TagNotFound.
-        """
-
-    def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
-        """Renames the tag and everything below it; people keep it, and the old path stays as an alias.
-
-        Raises:
-            TagNotFound; TagIsAlias: it was renamed; TagExists: a live tag has one of the new paths (merge instead);
-            TagOwned: somebody owns a branch at, above or below one of the two;
-            TagMoveInvalid: into itself, below an alias, or a path below would get more than three levels.
-        """
-
-    def merge_tags(self, tag: TagPath, into: TagPath, origin: Origin) -> Receipt:
-        """Everybody who bears `tag` bears `into` instead; below it likewise, path by path.
-
-        The old paths stay as aliases. Tags below that have no counterpart are moved.
-        When `into` is not there, the tag itself becomes it; for an implied branch it is created.
-        Taggings end when they did; who bears both keeps the later end, and none is the latest.
-        Raises: TagNotFound, TagIsAlias, TagMoveInvalid (into itself or below, or too deep), TagOwned (as in a move).
-        """
-
-    def delete_tag(self, tag: TagPath, origin: Origin) -> Receipt:
-        """Takes the tag and everything below it from everybody and out of the catalogue. An alias is merely dropped.
-
-        Raises: TagNotFound; TagIsAlias: a branch above it was renamed; TagOwned: somebody owns it, or a branch above or
-        below it.
-        """
-
-    def sweep(self) -> Receipt:
-        """Takes what has ended: taggings, and whole tags with what is below them, whose moment came.
-
-        It looks when its turn comes, and is one version, of the action `expiry`; at most ENDS_PER_SWEEP_MAX ends are
-        taken at once, the first to end first, so that it is called until it removes nothing and makes no version.
-        """
-
-    def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
-        """Takes back what one version did, as a new version. Undoing an undo does it again.
-
-        Taggings that a later version touched are left alone and counted (`skipped`). People whom it created go,
-        unless they bear tags afterwards. Catalogue entries go back; an entry changed since is a conflict.
-        Ends go back with their taggings; what a sweep took comes back without one.
-        Raises: ChangeNotFound; UndoConflict: a path is taken, an entry was changed since, or a person was erased by it.
-        """
-
-    def undo_all(
-        self, versions: Sequence[Version], origin: Origin, *, dry_run: bool = False, override: bool = False
-    ) -> Receipt:
-        """Takes back what several versions did, as one new version.
-
-        Each tagging goes back to where it stood before the first of them that touched it after every other version
-        did; those that another version touched since are left alone, and these versions named (`conflicts`). With
-        `override` other versions do not count. Catalogue entries go back as far as the versions' changes follow one
-        upon the other. People come and go as in `undo`, which this is when there is one version.
-        Raises: ChangeNotFound, UndoConflict, UndoTooLarge.
+        Small batches that wait together share one commit. The future fails with the problem that `write` raises.
+        Raises: what reading the parts raises, unless it is a problem.
         """
 
     def preview(self, write: Write, tribes: Mapping[str, Definition]) -> Preview:
-        """What a write would do if it were made now, without making it: exactly what the write itself would.
+        """Returns what the write would do now, and how it would change these tribes.
 
-        It waits its turn among the writers, is carried out, looked at and rolled back. Raises: as the write does.
+        The write waits for its turn, is carried out and rolled back. Raises: what the write raises.
         """
+
+    def seal(self, run: str) -> tuple[Done, ...]:
+        """Refuses further steps of an import, and returns those that were committed, in order. Makes no version."""

@@ -16,6 +16,7 @@ from tagloom.ports.imports import MappingStore
 from tagloom.ports.population import Population
 from tagloom.ports.syncs import SyncStore
 from tagloom.ports.tenants import TenantStore
+from tagloom.ports.writes import PutTag, WriteOptions
 from tagloom.syncs import limits
 from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.schedules import check_schedule, next_after
@@ -136,7 +137,7 @@ class Syncs:
             return
         population = self._population_of(environment)
         was_its_own = population.owned_branch(branch) == (branch, owner)
-        population.put_tag(branch, Origin(by, owner), owner=owner)
+        population.write(PutTag(tag=branch, owner=owner), WriteOptions(Origin(by, owner)))
         try:
             yield
         except Problem:
@@ -149,7 +150,7 @@ class Syncs:
         branch, owner = _branch_of(sync.draft), owner_name(sync.id)
         population = self._population_of(environment)
         if branch is not None and population.owned_branch(branch) == (branch, owner):
-            population.put_tag(branch, Origin(by, owner), owner="")
+            population.write(PutTag(tag=branch, owner=""), WriteOptions(Origin(by, owner)))
 
     def _next(self, draft: SyncDraft) -> str | None:
         if draft.schedule is None or draft.is_paused:

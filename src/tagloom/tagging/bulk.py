@@ -14,7 +14,7 @@ from tagloom.files import Format, Line, ids_mapping, key_of, lines_part, read_pa
 from tagloom.files import limits as files_limits
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.population import Population
-from tagloom.ports.writes import Part, Request
+from tagloom.ports.writes import Apply, BatchRules, Part, WriteOptions
 from tagloom.words.expiry import Said, expiry_of
 from tagloom.words.mappings import Encoding
 from tagloom.words.model import Mode, Origin, Person, Receipt
@@ -58,18 +58,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     compression: str | None = None
     encoding: Encoding = "utf-8"
 
-    def request(self, now: float, fingerprint: str = "") -> Request:
-        """What the population is asked at a time in Unix seconds. Raises: ExpiryInvalid, ExpiryPast."""
-        return Request(
+    def rules(self, now: float) -> BatchRules:
+        """Returns how the lines are applied; `now` is in Unix seconds. Raises: ExpiryInvalid, ExpiryPast."""
+        return BatchRules(
             mode=self.mode,
-            origin=self.origin,
-            action="import" if self.format != "json" else "tagging",
             prefix=self.prefix,
             lowercase=self.lowercase,
-            dry_run=self.dry_run,
             allow_empty=self.allow_empty,
-            idempotency_key=self.idempotency_key,
-            fingerprint=fingerprint,
             rejected_max=self.rejected_max,
             end=expiry_of(self.expires_at, self.ttl, now),
             allow_unreadable=self.allow_unreadable,
@@ -96,7 +91,7 @@ def import_body(
     Memory stays flat: a part of the body at a time. With an idempotency key the body is first written to a temporary
     file, since a batch is compared with an earlier one of the same key before it begins.
 
-    Raises: what `body` raises; BodyInvalid, ColumnsInvalid, ExpiryInvalid, and what `Population.apply` raises.
+    Raises: what `body` raises; BodyInvalid, ColumnsInvalid, ExpiryInvalid, and what `Apply` raises.
     """
     if order.idempotency_key is None:
         return _applied(population, body, order, "", now())
@@ -111,7 +106,7 @@ def import_body(
 
 
 def _applied(population: Population, body: Iterator[bytes], order: Order, fingerprint: str, now: float) -> Receipt:
-    request = order.request(now, fingerprint)
+    rules = order.rules(now)
     if order.tag is None:
         parts = read_parts(
             body,
@@ -126,7 +121,9 @@ def _applied(population: Population, body: Iterator[bytes], order: Order, finger
         )
     else:
         parts = _parts_of_people(body, order, order.tag)
-    return population.apply(parts, request)
+    action = "import" if order.format != "json" else "tagging"
+    options = WriteOptions(order.origin, order.dry_run, order.idempotency_key, fingerprint)
+    return population.write(Apply(parts, rules, action), options)
 
 
 def _parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Generator[Part, None, None]:
@@ -145,7 +142,7 @@ def submit_tags(
 ) -> "Future[Receipt]":
     """One person's tags as a batch of one line, which shares its commit with others that wait. Those given end so."""
     part = lines_part([Line(1, key_of(person.kind, person.id), tags)])
-    return population.submit([part], Request(mode=mode, origin=origin, end=end))
+    return population.submit(Apply([part], BatchRules(mode=mode, end=end)), WriteOptions(origin))
 
 
 def check_single(receipt: Receipt) -> Receipt:

@@ -12,6 +12,7 @@ from tagloom.base.times import day_ends, rfc3339
 from tagloom.ports.imports import KeptMapping
 from tagloom.ports.pages import Page
 from tagloom.ports.population import Population
+from tagloom.ports.writes import DeleteTag, EditTag, PutTag, WriteOptions
 from tagloom.tagging.problems import TagInUse
 from tagloom.tribes import limits as tribes_limits
 from tagloom.tribes.definitions import Tribes, check_description
@@ -141,7 +142,9 @@ class Catalogue:
         own, below = population.trend(wanted, {}, moments)
         points = zip((*moments, rfc3339(now)), own, below, strict=True)
         return tuple(
-            TagPoint(at, users, prefix) for at, users, prefix in points if users is not None and prefix is not None
+            TagPoint(at, users, all_below)
+            for at, users, all_below in points
+            if users is not None and all_below is not None
         )
 
     def sources(
@@ -174,7 +177,7 @@ class Catalogue:
         """
         if (description := fields.get("description")) is not None:
             check_description(description)
-        return self._population_of(environment).put_tag(tag, origin, **fields)
+        return self._population_of(environment).write(PutTag(tag=tag, **fields), WriteOptions(origin))
 
     def edit_tag(
         self,
@@ -191,7 +194,7 @@ class Catalogue:
         """
         if (description := fields.get("description")) is not None:
             check_description(description)
-        return self._population_of(environment).edit_tag(tag, origin, to=to, **fields)
+        return self._population_of(environment).write(EditTag(tag=tag, to=to, **fields), WriteOptions(origin))
 
     def delete_tag(self, environment: Environment, tag: TagPath, origin: Origin, *, force: bool = False) -> Receipt:
         """Takes the tag and what is below it from everybody.
@@ -207,7 +210,7 @@ class Catalogue:
                 "Change their rules first, or force the deletion.",
                 tribes=list(tribes),
             )
-        return population.delete_tag(tag, origin)
+        return population.write(DeleteTag(tag), WriteOptions(origin))
 
     def _usage(self, environment: Environment, population: Population) -> Usage:
         return _usage_of(self._tribes.definitions(environment.space), population)

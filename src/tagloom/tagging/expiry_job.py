@@ -6,9 +6,12 @@ import structlog
 
 from tagloom.jobs.loop import Looking
 from tagloom.ports.population import Population
+from tagloom.ports.writes import Expire, WriteOptions
 from tagloom.tagging import limits
 from tagloom.words.expiry import Moment, moment_now
-from tagloom.words.model import Environment, Receipt
+from tagloom.words.model import Environment, Origin, Receipt
+
+ORIGIN = Origin("tagloom", "expiry")
 
 log = structlog.get_logger("tagloom.tagging.expiry_job")
 
@@ -46,7 +49,7 @@ class Sweeper:
         done: list[tuple[Environment, Receipt]] = []
         while (ending := self._ending(moment)) and not self._looking.is_stopped:
             for environment in ending:
-                receipt = self._population_of(environment).sweep()
+                receipt = self._population_of(environment).write(Expire(), WriteOptions(ORIGIN))
                 # Nothing, when another process came first.
                 if receipt.removed:
                     done.append((environment, receipt))

@@ -5,13 +5,11 @@ import hashlib
 import msgspec
 
 from tagloom.ports.population import Population
-from tagloom.ports.writes import Request, TagTribe
+from tagloom.ports.writes import TagTribe, WriteOptions
 from tagloom.tribes.definitions import Tribes
 from tagloom.words.expiry import expiry_of
 from tagloom.words.model import Environment, Origin, Receipt, TribeMode
 from tagloom.words.tags import TagPath
-
-ACTION = "tag tribe"
 
 
 def tag_tribe(
@@ -29,22 +27,18 @@ def tag_tribe(
     ttl: str | None = None,
     now: float = 0.0,
 ) -> Receipt:
-    """Gives the tribe's members a tag, takes it from them, or freezes the tribe: then nobody else bears the tag.
+    """Adds a tag to the members of a tribe, removes it, or takes a snapshot: then nobody else has the tag.
 
-    The batch's source is the tribe. What is given ends at `expires_at`, told from `now` in Unix seconds, or after
-    `ttl`. Raises: TribeNotFound, ExpiryInvalid, ExpiryPast, and what `Population.tag_tribe` raises.
+    The source of the batch is the tribe. Added taggings expire at `expires_at`, which must be later than `now` (Unix
+    seconds), or after `ttl`. Raises: TribeNotFound, ExpiryInvalid, ExpiryPast, and what `TagTribe` raises.
     """
-    wanted = TagTribe(tribes.get_definition(environment.space, tribe), tag, mode)
-    # Without an end it is told apart by what it always was, so that a key which was used before is still known.
-    ends = [] if expires_at is None and ttl is None else [expires_at, ttl]
-    asked = hashlib.blake2b(msgspec.json.encode([tribe, tag, mode, origin, *ends]), digest_size=32)
-    request = Request(
-        mode="change",
-        origin=Origin(origin.actor, f"tribe {tribe}"),
-        action=ACTION,
-        dry_run=dry_run,
-        idempotency_key=idempotency_key,
-        fingerprint=asked.hexdigest(),
-        end=expiry_of(expires_at, ttl, now),
+    write = TagTribe(
+        tribes.get_definition(environment.space, tribe),
+        tag,
+        mode,
+        tribes.definitions(environment.space),
+        expiry_of(expires_at, ttl, now),
     )
-    return population.tag_tribe(wanted, tribes.definitions(environment.space), request)
+    asked = hashlib.blake2b(msgspec.json.encode([tribe, tag, mode, origin, expires_at, ttl]), digest_size=32)
+    options = WriteOptions(Origin(origin.actor, f"tribe {tribe}"), dry_run, idempotency_key, asked.hexdigest())
+    return population.write(write, options)

@@ -7,21 +7,21 @@ import pytest
 from playwright.sync_api import expect
 
 from tagloom.console.views import history
-from tagloom.ports.writes import Request
 from tagloom.words.model import Origin, Person
 from tagloom.words.tags import parse_tag
 from tests.bodies import Line, part
 from tests.console.conftest import Open
 from tests.console.flows.seen import tags_of, toast
 from tests.console.serving import CUSTOMER, PLACE, Served
+from tests.writing import Batch, write_parts
 
 
 def test_activity_is_filtered_and_a_batch_is_undone_from_it(open_page: Open, served: Served) -> None:
     environment = served.services.installation.control.get_environment("main", "production")
     population = served.services.population(environment)
     name = "night-job"
-    population.apply(
-        iter([part([Line(Person("user", "new"), ("a",))])]), Request(mode="add", origin=Origin(name, "cron"))
+    write_parts(
+        population, iter([part([Line(Person("user", "new"), ("a",))])]), Batch(mode="add", origin=Origin(name, "cron"))
     )
     page = open_page("developer")
     page.goto(f"{PLACE}/activity")

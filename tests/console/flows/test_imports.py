@@ -10,13 +10,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tagloom.imports import limits
-from tagloom.ports.writes import Request
 from tagloom.words.model import Origin, Person
 from tests.bodies import Line, part
 from tests.console.conftest import Open
 from tests.console.flows.seen import tags_of, toast, upload
 from tests.console.serving import CUSTOMER, PLACE, Served
 from tests.egress.places import web
+from tests.writing import Batch, write_parts
 
 
 def test_a_file_is_dropped_mapped_looked_at_applied_mended_and_undone(
@@ -120,7 +120,7 @@ def test_a_mirror_with_unreadable_lines_says_so_and_has_its_next_step_as_a_butto
 ) -> None:
     environment = served.services.installation.control.get_environment("main", "production")
     lines = [Line(Person("user", f"crm-{n}"), ("crm/a",)) for n in range(3)]
-    served.services.population(environment).apply([part(lines)], Request(mode="add", origin=Origin("night-job")))
+    write_parts(served.services.population(environment), [part(lines)], Batch(mode="add", origin=Origin("night-job")))
     file = tmp_path / "crm.csv"
     file.write_text("user,tag\ncrm-0,crm/a\ncrm-1,crm/a\n,x,y,z\n")
     page = open_page("developer")
@@ -169,7 +169,7 @@ def test_a_file_that_takes_much_asks_before_it_does(open_page: Open, served: Ser
     environment = served.services.installation.control.get_environment("main", "production")
     population = served.services.population(environment)
     lines = [Line(Person("user", f"held-{n}"), ("held/a",)) for n in range(10)]
-    population.apply(iter([part(lines)]), Request(mode="add", origin=Origin("night-job")))
+    write_parts(population, iter([part(lines)]), Batch(mode="add", origin=Origin("night-job")))
     file = tmp_path / "held.ndjson"
     file.write_text('{"user": "held-1", "tags": ["held/a"]}\n')
     page = open_page("developer")

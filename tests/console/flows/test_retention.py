@@ -8,13 +8,13 @@ from playwright.sync_api import expect
 
 from tagloom.bootstrap import open_installation
 from tagloom.ports.population import Population
-from tagloom.ports.writes import Request
 from tagloom.settings import Settings
 from tagloom.words.model import Horizon, Origin
 from tests.bodies import part, user
 from tests.console.conftest import Open
 from tests.console.flows.seen import toast
 from tests.console.serving import Served
+from tests.writing import Batch, write_parts
 
 STAGING = "/s/main/staging"
 
@@ -25,7 +25,7 @@ def write_long_ago(data: Path) -> None:
     with closing(open_installation(Settings(database=data / "tagloom.sqlite"), now=lambda: at)) as installation:
         population = installation.population(installation.control.get_environment("main", "staging"))
         for mode in ("add", "remove", "add"):
-            population.apply([part([user("u1", "plan/pro")])], Request(mode=mode, origin=Origin("ada", "crm.csv")))
+            write_parts(population, [part([user("u1", "plan/pro")])], Batch(mode=mode, origin=Origin("ada", "crm.csv")))
 
 
 def staging(served: Served) -> Population:

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tagloom.ports.problems import TagNotFound
+from tagloom.ports.writes import DeleteTag, MoveTag, PutTag, WriteOptions
 from tagloom.words.model import Origin
 from tagloom.words.tags import TagPath, parse_tag
 from tests.console.conftest import Open
@@ -36,9 +37,9 @@ def test_a_tags_page_looks_back_at_who_bore_it(open_page: Open, served: Served, 
     population = served.services.population(environment)
     branch, below = TagPath("services/streaming"), TagPath("services/streaming/tv")
     version, was = population.version(), population.get_tag(branch).subtree_users
-    population.delete_tag(below, Origin("bob", "test"))
+    population.write(DeleteTag(below), WriteOptions(Origin("bob", "test")))
     now = population.get_tag(branch).subtree_users
-    population.move_tag(branch, TagPath("services/video"), Origin("bob", "test"))
+    population.write(MoveTag(branch, TagPath("services/video")), WriteOptions(Origin("bob", "test")))
     page = open_page("developer")
     page.goto(f"{PLACE}/tag?tag=services/video")
     page.get_by_label("Time (UTC)").fill("2020-01-01T00:00")
@@ -183,7 +184,7 @@ def test_a_tag_is_described(open_page: Open) -> None:
 
 def test_a_branch_that_a_sync_owns_says_so_and_is_given_back(open_page: Open, served: Served) -> None:
     population = served.services.population(served.services.installation.control.get_environment("main", "production"))
-    population.put_tag(TagPath("payment"), Origin("ada", "sync billing"), owner="sync billing")
+    population.write(PutTag(tag=TagPath("payment"), owner="sync billing"), WriteOptions(Origin("ada", "sync billing")))
     page = open_page("developer")
     page.goto(f"{PLACE}/tag?tag=payment/mailed-check")
     expect(page.get_by_role("heading", name="Owned by the sync billing")).to_be_visible()

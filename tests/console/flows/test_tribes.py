@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from playwright.sync_api import Page, expect
 
+from tagloom.ports.writes import DeleteTag, WriteOptions
 from tagloom.tribes.definitions import Draft
 from tagloom.words.model import Origin
 from tagloom.words.rules import All, HasTag, Not
@@ -192,7 +193,7 @@ def test_who_was_in_a_tribe_at_an_earlier_time(open_page: Open, served: Served, 
         served.services.targeting.count(environment, "at-risk").count,
     )
     version = population.version()
-    population.delete_tag(TagPath("contract/month-to-month"), Origin("bob", "test"))
+    population.write(DeleteTag(TagPath("contract/month-to-month")), WriteOptions(Origin("bob", "test")))
     page = open_page("developer")
     page.goto(f"{PLACE}/tribe/at-risk")
     page.get_by_label("Time (UTC)").fill("2020-01-01T00:00")

@@ -6,6 +6,7 @@ from tagloom.base.problems import Problem
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, told
 from tagloom.console.framework.rendering import plural
 from tagloom.ports.problems import UndoConflict
+from tagloom.ports.writes import Undo, WriteOptions
 from tagloom.words.model import Change, Receipt
 from tagloom.words.problems import TagProblem
 from tagloom.words.tags import parse_tag
@@ -20,8 +21,8 @@ ACTIONS = (
     "describe tag",
     "move tag",
     "merge tags",
-    "drop alias",
-    "drop tag",
+    "delete alias",
+    "delete tag",
     "undo",
     "erase",
     "expiry",
@@ -94,7 +95,7 @@ def batch(request: PageRequest) -> Answer:
     can_be_undone = is_open and request.may("developer")
     if can_be_undone and is_previewed(request, change.added + change.removed):
         try:
-            preview = request.services.previews.undo(request.environment, change.version)
+            preview = request.services.previews.preview(request.environment, Undo((change.version,)))
         except UndoConflict as refused:
             problem = refused
     return Html(
@@ -120,7 +121,7 @@ def is_previewed(request: PageRequest, taggings: int) -> bool:
 def undo(request: PageRequest) -> Answer:
     """Takes a version back, as a new version."""
     version = request.integer("version")
-    receipt = request.population.undo(version, request.origin)
+    receipt = request.population.write(Undo((version,)), WriteOptions(request.origin))
     text = f"Version {version:,} was undone{effect_said(receipt)}"
     return Redirect(_back(request), told(receipt, text))
 

@@ -8,6 +8,7 @@ from tagloom.console.framework.context import Answer, Html, PageRequest, Redirec
 from tagloom.console.framework.rendering import plural
 from tagloom.console.views.history import effect_said, is_previewed
 from tagloom.ports.problems import UndoConflict
+from tagloom.ports.writes import Undo, WriteOptions
 from tagloom.tagging.problems import UndoTooLarge
 from tagloom.tagging.undo import Chosen, chosen_versions
 from tagloom.words.model import Version
@@ -39,8 +40,8 @@ def ask(request: PageRequest) -> Answer:
             versions = context["versions"] = chosen_versions(request.population, chosen)
             if versions and is_previewed(request, _taggings(request, versions)):
                 override = context["override"]
-                context["preview"] = request.services.previews.undo_all(
-                    request.environment, versions, override=override
+                context["preview"] = request.services.previews.preview(
+                    request.environment, Undo(tuple(versions), override)
                 )
         except (
             BodyInvalid,
@@ -63,6 +64,8 @@ def undo_all(request: PageRequest) -> Answer:
     if not texts or not all(text.isascii() and text.isdecimal() and len(text) <= 18 for text in texts):
         raise ParameterInvalid("The versions are whole numbers.", parameter="versions")
     versions = chosen_versions(request.population, Chosen(versions=tuple(map(int, texts))))
-    receipt = request.population.undo_all(versions, request.origin, override=request.text("override") == "yes")
+    receipt = request.population.write(
+        Undo(tuple(versions), request.text("override") == "yes"), WriteOptions(request.origin)
+    )
     text = f"{plural(len(versions), 'version was', 'versions were')} undone{effect_said(receipt)}"
     return Redirect(request.to("activity"), told(receipt, text))

@@ -20,6 +20,7 @@ from tagloom.imports.mapping_inference import IDS_COLUMN, Beginning, infer, rows
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
 from tagloom.ports.imports import ENDED, WORKED_ON, Hold, Import, ImportFormat, ImportState
 from tagloom.ports.problems import UndoConflict
+from tagloom.ports.writes import Undo
 from tagloom.words.expiry import ExpiryInvalid, kept_said
 from tagloom.words.mappings import Encoding, Mapping, check_mapping
 from tagloom.words.model import Mode
@@ -371,7 +372,7 @@ def ask_undo(request: PageRequest) -> Answer:
     }
     if versions and is_previewed(request, found.tally.added + found.tally.removed):
         try:
-            context["preview"] = request.services.previews.undo_all(request.environment, versions)
+            context["preview"] = request.services.previews.preview(request.environment, Undo(tuple(versions)))
         except UndoConflict as problem:
             context["problem"] = problem
     return Html("import_undo_effect.html" if request.target == "effect" else "import_undo.html", context)

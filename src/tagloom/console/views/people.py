@@ -9,6 +9,7 @@ from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast, told
 from tagloom.ports.problems import PersonNotFound, TagNotFound
+from tagloom.ports.writes import ErasePerson, PutPerson, WriteOptions
 from tagloom.tagging.bulk import check_single, submit_tags
 from tagloom.words.expiry import ExpiryInvalid, Said, expiry_of
 from tagloom.words.model import Change, Decision, Horizon, Kind, Person, PersonRecord
@@ -231,7 +232,7 @@ def _list_of(request: PageRequest) -> dict[str, str]:
 def create(request: PageRequest) -> Answer:
     """Makes a person known who has no tag yet."""
     person = asked_person(request)
-    receipt = request.population.put_person(person, request.origin)
+    receipt = request.population.write(PutPerson(person), WriteOptions(request.origin))
     return Redirect(
         request.to("people", kind=person.kind, **{person.kind: person.id}),
         told(receipt, f"The {person.kind} {person.id} is known now."),
@@ -266,7 +267,7 @@ def erase(request: PageRequest) -> Answer:
     if request.text("typed") != person.id:
         refused = ParameterInvalid("What was typed is not the id of this person.", parameter="typed")
         return _erase_form(request, person, refused)
-    request.population.erase_person(person, request.origin)
+    request.population.write(ErasePerson(person), WriteOptions(request.origin))
     return Redirect(request.to("people", kind=person.kind), Toast(f"The {person.kind} was erased, with every tag."))
 
 

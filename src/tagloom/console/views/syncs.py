@@ -160,7 +160,7 @@ def ask_delete(request: PageRequest) -> Answer:
             "title": f"Delete {sync.id}",
             "breadcrumb": [("Syncs", request.to("syncs")), (sync.id, request.to(f"sync/{sync.id}")), ("Delete", None)],
             "sync": sync,
-            "bearers": _people_with(request, sync.draft.prefix),
+            "people_with": _people_with(request, sync.draft.prefix),
         },
     )
 

@@ -12,6 +12,7 @@ from tagloom.console.framework.rendering import day
 from tagloom.history.as_of import version_as_of
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
 from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound
+from tagloom.ports.writes import DeleteTag, MergeTags, MoveTag, WriteOptions
 from tagloom.words.expiry import ExpiryInvalid, parse_expires_at, parse_ttl
 from tagloom.words.model import Tag
 from tagloom.words.problems import ExclusiveBranch, TagIsAlias, TagOwned, TagProblem
@@ -149,7 +150,7 @@ def tag_context(request: PageRequest, found: Tag) -> dict[str, Any]:
         "horizon": request.population.horizon(),
         "sources": catalogue.sources(request.environment, tag, limit=12),
         "children": catalogue.children(request.environment, tag, limit=BRANCHES_PER_PAGE).items,
-        "bearers": request.population.list_people(kind="user", search="", tag=tag, limit=8).items,
+        "people_with": request.population.list_people(kind="user", search="", tag=tag, limit=8).items,
         "changes": request.population.list_changes(tag=tag, newest_first=True, limit=CHANGES_SHOWN),
         "tribes": [(tribe, names.get(tribe, tribe)) for tribe in found.tribes],
         "aliases": sorted(aliases),
@@ -288,17 +289,17 @@ def _preview(request: PageRequest, action: str, tag: TagPath, typed: str) -> Any
     previews = request.services.previews
     match action:
         case "move":
-            return previews.move_tag(request.environment, tag, parse_tag(typed))
+            return previews.preview(request.environment, MoveTag(tag, parse_tag(typed)))
         case "merge":
-            return previews.merge_tags(request.environment, tag, parse_tag(typed))
+            return previews.preview(request.environment, MergeTags(tag, parse_tag(typed)))
         case _:
-            return previews.delete_tag(request.environment, tag)
+            return previews.preview(request.environment, DeleteTag(tag))
 
 
 def move(request: PageRequest) -> Answer:
     """Renames or moves the tag and all below it."""
     tag, to = request.tag(), request.tag("to")
-    receipt = request.population.move_tag(tag, to, request.origin)
+    receipt = request.population.write(MoveTag(tag, to), WriteOptions(request.origin))
     return Redirect(
         request.to("tag", tag=to), Toast(f"“{tag}” is called “{to}” now.", receipt.version, request.to("tag", tag=tag))
     )
@@ -307,7 +308,7 @@ def move(request: PageRequest) -> Answer:
 def merge(request: PageRequest) -> Answer:
     """Merges the tag into another."""
     tag, into = request.tag(), request.tag("to")
-    receipt = request.population.merge_tags(tag, into, request.origin)
+    receipt = request.population.write(MergeTags(tag, into), WriteOptions(request.origin))
     return Redirect(
         request.to("tag", tag=into),
         Toast(f"“{tag}” was merged into “{into}”.", receipt.version, request.to("tag", tag=tag)),

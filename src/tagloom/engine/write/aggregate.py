@@ -17,7 +17,7 @@ from tagloom.base.problems import Problem
 from tagloom.engine.bitmaps import BitMap, bitmap_of, per_tag
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, KeyTable, binary_array
 from tagloom.engine.storage import State
-from tagloom.ports.writes import Doubt, Part, Request
+from tagloom.ports.writes import BatchRules, Doubt, Part
 from tagloom.words import rejections
 from tagloom.words.expiry import Said
 from tagloom.words.model import Rejected
@@ -106,11 +106,11 @@ class Lookups(Protocol):
 class Texts:
     """The texts of a body, understood once each: numbered as they are met, negative when they cannot be taken."""
 
-    def __init__(self, request: Request, lookups: Lookups) -> None:
-        self._request = request
+    def __init__(self, rules: BatchRules, lookups: Lookups) -> None:
+        self._rules = rules
         self._lookups = lookups
         self.meanings: dict[TagPath, Meaning | str] = {}
-        self._prefix = None if request.prefix is None else self._meaning(parse_tag(request.prefix)).today
+        self._prefix = None if rules.prefix is None else self._meaning(parse_tag(rules.prefix)).today
         self._numbers: dict[str, int] = {}
         self._path_numbers: dict[TagPath, int] = {}
         self.paths: list[TagPath] = []
@@ -136,15 +136,15 @@ class Texts:
 
     def _understand(self, text: str) -> int:
         try:
-            path = parse_tag(lowercased(text) if self._request.lowercase else text)
-            if self._request.lowercase and text.lower() != text:
+            path = parse_tag(lowercased(text) if self._rules.lowercase else text)
+            if self._rules.lowercase and text.lower() != text:
                 self.lowered.add(text)
             today, is_unknown, branches, owned = self._meaning(path)
             if self._prefix and not is_at_or_below(today, self._prefix):
                 raise rejections.outside_prefix(today, self._prefix)
             if is_unknown:
                 raise rejections.unknown_tag(today, self._lookups.nearest(today))
-            if owned and owned[1] != self._request.owner:
+            if owned and owned[1] != self._rules.owner:
                 raise rejections.owned(today, *owned)
         except FAULTS_OF_A_TEXT as problem:
             self.faults.append((text, problem))
@@ -166,12 +166,12 @@ class Aggregator:
     (mode `change`, exclusive branches) are held as columns until the end: 17 bytes a tagging.
     """
 
-    def __init__(self, request: Request, lookups: Lookups) -> None:
-        self._request = request
+    def __init__(self, rules: BatchRules, lookups: Lookups) -> None:
+        self._rules = rules
         self._lookups = lookups
         self._begun = lookups.state()
         self._base = self._begun.next_ordinal
-        self._texts = Texts(request, lookups)
+        self._texts = Texts(rules, lookups)
         self._table = KeyTable()
         self._new: list[Keyed] = []
         self._new_count = 0
@@ -195,10 +195,10 @@ class Aggregator:
     def add(self, part: Part) -> None:
         """Gathers one part."""
         self._reject(part.rejected)
-        if self._request.mode != "remove" and (part.ends is not None or self._ends):
+        if self._rules.mode != "remove" and (part.ends is not None or self._ends):
             said = np.zeros(len(part.lines), np.int64) if part.ends is None else part.ends
             self._ends.append((part.lines, said))
-        if self._request.mode in ("set", "mirror"):
+        if self._rules.mode in ("set", "mirror"):
             self._held_keys.extend(part.held)
             if part.doubts:
                 self._doubt(part.doubts)
@@ -211,7 +211,7 @@ class Aggregator:
             part.lines if is_plain else part.lines[part.tagging_line],
             ordinals if is_plain else ordinals[part.tagging_line],
             self._number(part.texts)[part.tagging_text],
-            part.is_removal if self._request.mode == "change" else None,
+            part.is_removal if self._rules.mode == "change" else None,
         )
         bad_line = np.zeros(len(part.lines), np.bool_)
         bad: NDArray[np.int64] = np.flatnonzero(columns.number < 0)
@@ -292,7 +292,7 @@ class Aggregator:
     def _reject(self, rejected: Iterable[Rejected]) -> None:
         for line in rejected:
             self._rejected_count += 1
-            if len(self._rejected) < self._request.rejected_max:
+            if len(self._rejected) < self._rules.rejected_max:
                 self._rejected.append(line)
 
     def _reject_faulty(self, part: Part, bad: NDArray[np.int64], number: NDArray[np.int32]) -> None:
@@ -300,7 +300,7 @@ class Aggregator:
         lines, firsts = np.unique(part.tagging_line[bad], return_index=True)
         self._rejected_count += len(lines)
         # Contradictions and the reader's own faults have other lines: the earliest of each kind are kept, then sorted.
-        room = self._request.rejected_max
+        room = self._rules.rejected_max
         for line, first in zip(lines[:room].tolist(), firsts[:room].tolist(), strict=True):
             text, problem = self._texts.faults[-int(number[bad[first]]) - 1]
             self._rejected.append(rejections.rejected(int(part.lines[line]), text, problem))
@@ -308,16 +308,16 @@ class Aggregator:
             self._rejected = sorted(self._rejected, key=lambda line: line.line)[:room]
 
     def _hold(self, ordinals: NDArray[np.uint32]) -> None:
-        if self._request.mode in ("set", "mirror") and len(ordinals):
+        if self._rules.mode in ("set", "mirror") and len(ordinals):
             self._held |= bitmap_of(np.unique(ordinals))
 
     def _may_contradict(self, part: Part, columns: "_Columns", bad_line: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
         """The lines whose taggings are decided at the end only; None for none."""
-        if self._request.mode == "change":
+        if self._rules.mode == "change":
             late = np.zeros(len(part.lines), np.bool_)
             late[part.tagging_line] = True
             return late & ~bad_line
-        if self._request.mode == "remove" or not any(self._texts.branches):
+        if self._rules.mode == "remove" or not any(self._texts.branches):
             return None
         exclusive = np.fromiter(map(bool, self._texts.branches), np.bool_, len(self._texts.branches))
         lines = np.unique(columns.line[exclusive[columns.number]])
@@ -346,7 +346,7 @@ class Aggregator:
         numbers = np.concatenate([numbers for numbers, _ in waiting])
         ordinals = np.concatenate([ordinals for _, ordinals in waiting])
         waiting.clear()
-        side = self._takes if self._request.mode == "remove" else self._gives
+        side = self._takes if self._rules.mode == "remove" else self._gives
         for number, bitmap in per_tag(numbers, ordinals):
             side[number] |= bitmap
 
@@ -356,7 +356,7 @@ class Aggregator:
         self._deferred = []
         rejected = _contradictions(columns, self._texts.branches, self._texts.paths) if len(columns.line) else {}
         self._rejected_count += len(rejected)
-        for line, (number, problem) in sorted(rejected.items())[: self._request.rejected_max]:
+        for line, (number, problem) in sorted(rejected.items())[: self._rules.rejected_max]:
             self._rejected.append(rejections.rejected(line, self._texts.paths[number], problem))
         is_out = np.isin(columns.line, np.fromiter(rejected, np.int64, len(rejected)))
         self._hold(columns.ordinal[is_out])
@@ -401,7 +401,7 @@ class Aggregator:
         self._fold(self._waiting)
         # People come in the order of the lines that could be read, so those of the others are looked up last.
         self._hold(self._ordinals(binary_array(self._held_keys)))
-        rejected = sorted(self._rejected, key=lambda line: line.line)[: self._request.rejected_max]
+        rejected = sorted(self._rejected, key=lambda line: line.line)[: self._rules.rejected_max]
         return ResolvedBatch(
             gives={self._texts.paths[number]: bitmap for number, bitmap in self._gives.items()},
             takes={self._texts.paths[number]: bitmap for number, bitmap in self._takes.items()},

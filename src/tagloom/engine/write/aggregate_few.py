@@ -9,7 +9,7 @@ import numpy as np
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.keys.hashing import Hashed, Keyed, binary_array
 from tagloom.engine.write.aggregate import NO_DOUBT, Doubtful, Lookups, Newcomers, ResolvedBatch, Texts, decide_in_order
-from tagloom.ports.writes import Part, Request
+from tagloom.ports.writes import BatchRules, Part
 from tagloom.words import rejections
 from tagloom.words.expiry import Said
 from tagloom.words.model import Rejected
@@ -38,18 +38,18 @@ def are_few(parts: Sequence[Part]) -> bool:
     return lines <= LINES_MAX and sum(len(part.tagging_line) for part in parts) <= TAGGINGS_MAX
 
 
-def gather_few(parts: Sequence[Part], request: Request, lookups: KeyLookups) -> ResolvedBatch:
+def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups) -> ResolvedBatch:
     """What the parts ask for together. Costs some 10 us, and 5 us a tagging."""
     begun = lookups.state()
     people = _People(lookups, begun.next_ordinal)
-    texts = Texts(request, lookups)
+    texts = Texts(rules, lookups)
     rejected = [line for part in parts for line in part.rejected]
     held: list[bytes] = [key for part in parts for key in part.held]
     good: dict[int, list[tuple[int, int, bool]]] = {}
     said: dict[int, Said] = {}
     bare = BitMap()
     accepted = 0
-    for line in (line for part in parts for line in _lines(part, request)):
+    for line in (line for part in parts for line in _lines(part, rules)):
         ordinal = people.ordinal(line.key)
         # Every text is understood, behind a bad one too: the receipt tells of each alias that was used.
         meant = [(ordinal, texts.number(text), is_removal) for text, is_removal in line.taggings]
@@ -64,7 +64,7 @@ def gather_few(parts: Sequence[Part], request: Request, lookups: KeyLookups) -> 
         else:
             bare.add(ordinal)
             accepted += 1
-    contradicting = decide_in_order(good, texts.branches, texts.paths) if request.mode != "remove" else {}
+    contradicting = decide_in_order(good, texts.branches, texts.paths) if rules.mode != "remove" else {}
     for number_of_line, (number, problem) in contradicting.items():
         rejected.append(rejections.rejected(number_of_line, texts.paths[number], problem))
         held.append(people.key(good.pop(number_of_line)[0][0]))
@@ -73,8 +73,8 @@ def gather_few(parts: Sequence[Part], request: Request, lookups: KeyLookups) -> 
     for taggings in good.values():
         for ordinal, number, is_removal in taggings:
             (takes if is_removal else gives)[texts.paths[number]].add(ordinal)
-    ends = _ends_said(good, said, texts.paths) if said and request.mode != "remove" else {}
-    is_whole = request.mode in ("set", "mirror")
+    ends = _ends_said(good, said, texts.paths) if said and rules.mode != "remove" else {}
+    is_whole = rules.mode in ("set", "mirror")
     known, doubtful = _doubted(parts, lookups, begun.next_ordinal) if is_whole else (BitMap(), NO_DOUBT)
     rejected.sort(key=_line_number)
     return ResolvedBatch(
@@ -84,7 +84,7 @@ def gather_few(parts: Sequence[Part], request: Request, lookups: KeyLookups) -> 
         held=BitMap([people.ordinal(key) for key in held]) | known if is_whole else BitMap(),
         newcomers=people.newcomers(),
         accepted_lines=accepted + len(good),
-        rejected=tuple(rejected[: request.rejected_max]),
+        rejected=tuple(rejected[: rules.rejected_max]),
         rejected_count=len(rejected),
         normalized=len(texts.lowered),
         aliases=texts.aliases,
@@ -129,12 +129,12 @@ def _line_number(line: Rejected) -> int:
     return line.line
 
 
-def _lines(part: Part, request: Request) -> list[_Line]:
+def _lines(part: Part, rules: BatchRules) -> list[_Line]:
     keys = part.key_list()
     ends = [0] * len(keys) if part.ends is None else part.ends.tolist()
     lines = [_Line(number, key, [], end) for number, key, end in zip(part.lines.tolist(), keys, ends, strict=True)]
-    always = request.mode == "remove"
-    is_removal = part.is_removal.tolist() if part.is_removal is not None and request.mode == "change" else None
+    always = rules.mode == "remove"
+    is_removal = part.is_removal.tolist() if part.is_removal is not None and rules.mode == "change" else None
     for at, (line, text) in enumerate(zip(part.tagging_line.tolist(), part.tagging_text.tolist(), strict=True)):
         lines[line].taggings.append((part.texts[text], always if is_removal is None else is_removal[at]))
     return lines

@@ -119,13 +119,13 @@ def delete(tag: TagPath, view: View, origin: Origin, at: str) -> Receipt:
     draft = Draft()
     if tag in view.dictionary.aliases:
         view.put_alias(tag, None, draft)
-        return _done(draft, view, origin, "drop alias", at)
+        return _done(draft, view, origin, "delete alias", at)
     rows = _rows_at_or_below(tag, view)
     _refuse_owned(tag, view)
     for row in rows:
         draft.remove(row.id, BitMap(view.whole(row.id)))
         view.put_row(row._replace(is_live=False), draft)
-    return _done(draft, view, origin, "drop tag", at)
+    return _done(draft, view, origin, "delete tag", at)
 
 
 def _put_alias(tag: TagPath, target: TagPath, view: View, draft: Draft) -> None:

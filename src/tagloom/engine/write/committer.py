@@ -148,6 +148,7 @@ class Committer:
                         view = views.get(job.owner.key)
                         if view is None:
                             view = views[job.owner.key] = job.owner.view(bind(job.owner.key), loads_rows=job.is_shared)
+                            view.is_dry_run = job.is_dry_run
                         try:
                             results.append(job.run(view))
                         except Problem as problem:

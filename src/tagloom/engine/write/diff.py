@@ -10,7 +10,7 @@ from tagloom.engine.keys.hashing import visitors_among
 from tagloom.engine.write import expiry_rows
 from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
 from tagloom.engine.write.draft import Draft, View
-from tagloom.ports.writes import Request
+from tagloom.ports.writes import BatchRules
 from tagloom.words.expiry import Said, end_of
 from tagloom.words.model import Receipt
 from tagloom.words.tags import TagPath
@@ -58,11 +58,11 @@ def receipt_of(diff: Diff, version: int, asked: ResolvedBatch | None = None, **m
     )
 
 
-def diff_of(asked: ResolvedBatch, request: Request, view: View, now: float) -> Diff:
+def diff_of(asked: ResolvedBatch, rules: BatchRules, view: View, now: float) -> Diff:
     """What a gathered body does to the population as the view shows it. `now` is in Unix seconds."""
     draft = Draft()
-    places = _places(asked, request, view)
-    is_giving = request.mode != "remove"
+    places = _places(asked, rules, view)
+    is_giving = rules.mode != "remove"
     gives: dict[int, BitMap] = {}
     said: dict[int, dict[Said, BitMap]] = {}
     losses: dict[int, BitMap] = {}
@@ -86,15 +86,15 @@ def diff_of(asked: ResolvedBatch, request: Request, view: View, now: float) -> D
     bare = places.final(asked.bare)
     if is_giving:
         _create(BitMap.union(bare, *gives.values()), places, view, draft)
-    if request.mode in ("set", "mirror"):
-        _lose_the_rest(asked, request, view, gives, losses, bare, places)
+    if rules.mode in ("set", "mirror"):
+        _lose_the_rest(asked, rules, view, gives, losses, bare, places)
     _displace(view, gives, losses)
     ending: list[expiry_rows.Ending] = []
     for row_id, people in gives.items():
         new = people - view.near(row_id, people)
         unchanged += len(people) - len(new)
         draft.add(row_id, new)
-        ending += _ending(row_id, people, said.get(row_id, {}), request.end, now, view)
+        ending += _ending(row_id, people, said.get(row_id, {}), rules.end, now, view)
     expiry_rows.set_ends(ending, view, draft)
     for row_id, people in losses.items():
         draft.remove(row_id, people - gives[row_id] if row_id in gives else people)
@@ -145,13 +145,13 @@ class _Places:
         return bitmap_of(np.sort(np.concatenate([ordinals[~new], moved[moved >= 0]])).astype(np.uint32))
 
 
-def _places(asked: ResolvedBatch, request: Request, view: View) -> _Places:
+def _places(asked: ResolvedBatch, rules: BatchRules, view: View) -> _Places:
     """Gives the newcomers who are really given something their ordinals."""
     newcomers, count = asked.newcomers, asked.newcomers.people
     if not count:
         return _Places(asked, _NOBODY_NEW, BitMap(), BitMap())
     base, first = newcomers.base, view.state.next_ordinal
-    named = BitMap.union(asked.bare, *asked.gives.values()) if request.mode != "remove" else BitMap()
+    named = BitMap.union(asked.bare, *asked.gives.values()) if rules.mode != "remove" else BitMap()
     named &= BitMap(range(base, base + count))
     is_new = np.ones(count, np.bool_)
     if len(named) < count:
@@ -200,7 +200,7 @@ def _create(people: BitMap, places: _Places, view: View, draft: Draft) -> None:
 
 def _lose_the_rest(
     asked: ResolvedBatch,
-    request: Request,
+    rules: BatchRules,
     view: View,
     gives: dict[int, BitMap],
     losses: dict[int, BitMap],
@@ -210,12 +210,12 @@ def _lose_the_rest(
     """What set and mirror take: everything at or below `prefix` that was not asked for and is nobody else's."""
     held = places.final(asked.held) | _made_known_since(asked, view)
     named = BitMap.union(bare, *gives.values()) - held
-    prefix = "" if request.prefix is None else view.dictionary.resolve(request.prefix)
+    prefix = "" if rules.prefix is None else view.dictionary.resolve(rules.prefix)
     for row in view.subtree(prefix):
         owned = view.dictionary.owned_branch(TagPath(row.path))
-        if owned and owned[1] != request.owner:
+        if owned and owned[1] != rules.owner:
             continue
-        lost = view.near(row.id, named) & named if request.mode == "set" else view.whole(row.id) - held
+        lost = view.near(row.id, named) & named if rules.mode == "set" else view.whole(row.id) - held
         if row.id in gives:
             lost -= gives[row.id]
         if lost:

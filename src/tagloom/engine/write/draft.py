@@ -200,6 +200,7 @@ class View:
         self._new: list[Keyed] = []
         self._first_new = state.next_ordinal
         self.drafts: list[Draft] = []
+        self.is_dry_run = False
         self._log: list[tuple[BatchRecord, list[ChunkChange], list[Entry]]] = []
         self._totals: list[RowTotal] = []
         self._touched: list[tuple[int, Footprint]] = []
@@ -376,7 +377,13 @@ class View:
             self.aliases[path] = target
 
     def record(self, draft: Draft, origin: Origin, action: str, at: str, undoes: Sequence[int] = ()) -> int:
-        """Lays a draft over the view and logs it as the next version; `flush` writes it."""
+        """Lays a draft over the view and logs it as the next version; `flush` writes it.
+
+        In a dry run it is kept in `drafts` alone, and no version is made.
+        """
+        if self.is_dry_run:
+            self.drafts.append(draft)
+            return self.state.version
         facts = set(self.dictionary.facts.values())
         version = self.state.version + 1
         changes, touching = list[ChunkChange](), _Touching()

@@ -13,11 +13,10 @@ from tagloom.words.model import Origin, Receipt
 from tagloom.words.tags import TagPath
 
 ACTION = "expiry"
-ORIGIN = Origin("tagloom", "expiry")
 
 
-def sweep(view: View, now: datetime) -> Receipt:
-    """Takes the taggings and tags whose moment has come, as many as one batch may, the first to end first."""
+def expire(view: View, now: datetime, origin: Origin) -> Receipt:
+    """Removes the taggings and tags that have expired, as many as one batch may, the first to expire first."""
     draft = Draft()
     for _, _, tag, end in _due(view, moment_now(now.timestamp()))[: limits.ENDS_PER_SWEEP_MAX]:
         if end:
@@ -29,7 +28,7 @@ def sweep(view: View, now: datetime) -> Receipt:
         view.put_row(view.dictionary.rows[tag]._replace(expires_at=0), draft)
     expiry_rows.settle(view, draft)
     removed = sum(map(len, draft.removed.values()))
-    version = view.state.version if draft.is_empty() else view.record(draft, ORIGIN, ACTION, with_milliseconds(now))
+    version = view.state.version if draft.is_empty() else view.record(draft, origin, ACTION, with_milliseconds(now))
     return receipt_of(Diff(draft, 0, removed, 0, 0), version)
 
 

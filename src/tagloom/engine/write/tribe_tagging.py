@@ -1,7 +1,5 @@
 """What tagging a tribe asks for, as if every member had come with a line of their own."""
 
-from collections.abc import Mapping
-
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
@@ -9,10 +7,9 @@ from tagloom.engine.write.draft import View
 from tagloom.engine.write.preview import Side
 from tagloom.ports.writes import TagTribe
 from tagloom.words import rejections
-from tagloom.words.rules import Definition
 
 
-def resolved_batch_of(wanted: TagTribe, tribes: Mapping[str, Definition], view: View) -> ResolvedBatch:
+def resolved_batch_of(wanted: TagTribe, view: View) -> ResolvedBatch:
     """The members as the view's transaction finds them, and what they are to be given or to lose.
 
     Raises: UnknownTag, TagOwned.
@@ -23,7 +20,7 @@ def resolved_batch_of(wanted: TagTribe, tribes: Mapping[str, Definition], view: 
         raise rejections.unknown_tag(tag, view.dictionary.nearest(tag))
     if owned := view.dictionary.owned_branch(tag):
         raise rejections.owned(tag, *owned)
-    members = rule_bitmaps.members(wanted.tribe, tribes, Side(view, view.dictionary, ()))
+    members = rule_bitmaps.members(wanted.tribe, wanted.tribes, Side(view, view.dictionary, ()))
     gives, takes = {}, {}
     if members and wanted.mode != "remove":
         gives[tag] = members

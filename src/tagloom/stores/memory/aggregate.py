@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from tagloom.base.problems import Problem
-from tagloom.ports.writes import Part, Request
+from tagloom.ports.writes import BatchRules, Part
 from tagloom.stores.memory.state import State
 from tagloom.words import rejections, tags
 from tagloom.words.expiry import Said, end_of
@@ -45,13 +45,13 @@ def lines_of(part: Part, *, removes: bool) -> list[Line]:
 
 
 class Batch:
-    """The lines of one request, each accepted or rejected, before anything is applied."""
+    """The lines of one rules, each accepted or rejected, before anything is applied."""
 
-    def __init__(self, state: State, request: Request, *, is_closed: bool) -> None:
+    def __init__(self, state: State, rules: BatchRules, *, is_closed: bool) -> None:
         self._state = state
-        self._request = request
+        self._rules = rules
         self._is_closed = is_closed
-        self.prefix = state.resolve(tags.parse_tag(request.prefix)) if request.prefix is not None else None
+        self.prefix = state.resolve(tags.parse_tag(rules.prefix)) if rules.prefix is not None else None
         self._understood: dict[str, TagPath | Problem] = {}
         self._lowered: set[str] = set()
         self.aliases: dict[str, str] = {}
@@ -78,7 +78,7 @@ class Batch:
             self.held |= known
             if not known:
                 self.unknown_lines.append(doubt.line)
-        mode = self._request.mode
+        mode = self._rules.mode
         for number, person, wishes, end in lines_of(part, removes=mode == "remove"):
             self.named.setdefault(person)
             wanted = [Wish(wish.text, wish.is_removal and mode in ("remove", "change")) for wish in wishes]
@@ -108,7 +108,7 @@ class Batch:
         for wish, path in meant:
             if not wish.is_removal and not isinstance(path, Problem):
                 self.ends[person, path] = end
-        if self._request.mode != "remove" and not (wishes and all(wish.is_removal for wish in wishes)):
+        if self._rules.mode != "remove" and not (wishes and all(wish.is_removal for wish in wishes)):
             self.creating.add(person)
         return None
 
@@ -122,8 +122,8 @@ class Batch:
 
     def _path(self, text: str) -> TagPath:
         """The tag that a text stands for: valid, then under the prefix, then in a closed catalogue."""
-        written = tags.parse_tag(tags.lowercased(text) if self._request.lowercase else text)
-        if self._request.lowercase and text.lower() != text:
+        written = tags.parse_tag(tags.lowercased(text) if self._rules.lowercase else text)
+        if self._rules.lowercase and text.lower() != text:
             self._lowered.add(text)
         path = self._state.resolve(written)
         if self.prefix is not None and not is_at_or_below(path, self.prefix):
@@ -131,7 +131,7 @@ class Batch:
         if self._is_closed and not self._state.is_live(path):
             raise rejections.unknown_tag(path, tags.nearest(path, self._state.live_paths()))
         owned = self._state.owned(path)
-        if owned and owned[1] != self._request.owner:
+        if owned and owned[1] != self._rules.owner:
             raise rejections.owned(path, *owned)
         if path != written:
             self.aliases[written] = path
@@ -139,7 +139,7 @@ class Batch:
 
     def _is_others(self, path: TagPath) -> bool:
         owned = self._state.owned(path)
-        return owned is not None and owned[1] != self._request.owner
+        return owned is not None and owned[1] != self._rules.owner
 
     def count_unchanged(self) -> int:
         """The distinct taggings asked for that are so already."""
@@ -154,8 +154,8 @@ class Batch:
             if person in self.creating:
                 draft.create_person(person)
         numbers = {path: draft.create_tag(path) for paths in self.adds.values() for path in sorted(paths)}
-        is_whole = self._request.mode in ("set", "mirror")
-        whose = draft.everyone() if self._request.mode == "mirror" else [draft.ordinals.get(p) for p in self.adds]
+        is_whole = self._rules.mode in ("set", "mirror")
+        whose = draft.everyone() if self._rules.mode == "mirror" else [draft.ordinals.get(p) for p in self.adds]
         for ordinal in whose:
             if ordinal is None or ordinal not in draft.bears:
                 continue
@@ -171,7 +171,7 @@ class Batch:
             draft.bears[ordinal] = frozenset(known[path] for path in paths)
             for path in self.adds.get(person, ()):
                 entry = draft.entries[numbers[path]]
-                moment = end_of(self.ends[person, path] or self._request.end, entry.ttl_seconds, now)
+                moment = end_of(self.ends[person, path] or self._rules.end, entry.ttl_seconds, now)
                 draft.set_end((ordinal, numbers[path]), moment)
         draft.forget_ends()
         return draft

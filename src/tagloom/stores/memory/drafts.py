@@ -111,7 +111,7 @@ def deleted(state: State, tag: TagPath) -> State:
     return draft
 
 
-def swept(state: State, moment: Moment) -> State:
+def expired(state: State, moment: Moment) -> State:
     """The state without what has ended at a moment or before it, as far as one sweep goes."""
     tags = [
         (each.expires_at, each.path, False, n) for n, each in state.entries.items() if each.is_live and each.expires_at

@@ -1,10 +1,10 @@
 """The population of the oracle: each write is a draft and its difference, each read looks at everybody."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypeVar, Unpack
+from typing import Any, NamedTuple, TypeVar, assert_never
 
 import msgspec
 
@@ -21,25 +21,27 @@ from tagloom.ports.problems import (
 from tagloom.ports.writes import (
     Apply,
     DeleteTag,
+    EditTag,
     ErasePerson,
+    Expire,
     MergeTags,
     MoveTag,
-    Part,
-    Request,
+    PutPerson,
+    PutTag,
     Step,
     TagTribe,
     Undo,
-    UndoAll,
     Write,
+    WriteOptions,
 )
 from tagloom.stores.memory.aggregate import Batch
-from tagloom.stores.memory.drafts import deleted, merged, moved, not_found, swept, tribe_tagged, undone
+from tagloom.stores.memory.drafts import deleted, expired, merged, moved, not_found, tribe_tagged, undone
 from tagloom.stores.memory.preview import preview_of
 from tagloom.stores.memory.reads import Answers
 from tagloom.stores.memory.state import Effect, Record, State, difference, forgotten
 from tagloom.words import rejections, tags
 from tagloom.words.expiry import end_of, moment_now
-from tagloom.words.model import Done, Freed, Horizon, Origin, Person, Preview, Receipt, Rejected, TagFields, Version
+from tagloom.words.model import Done, Freed, Horizon, Origin, Person, Preview, Receipt, Rejected, Version
 from tagloom.words.problems import MirrorEmpty
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
@@ -92,7 +94,6 @@ class MemoryPopulation(Answers):
         *,
         undoes: tuple[Version, ...] = (),
         is_final: bool = False,
-        dry_run: bool = False,
     ) -> Committed:
         effect = difference(self._state, draft)
         if len(draft.live_paths()) > limits.TAGS_PER_ENVIRONMENT_MAX:
@@ -100,7 +101,7 @@ class MemoryPopulation(Answers):
                 f"At most {limits.TAGS_PER_ENVIRONMENT_MAX} tags are allowed.",
                 tags_max=limits.TAGS_PER_ENVIRONMENT_MAX,
             )
-        if effect.is_nothing() or dry_run:
+        if effect.is_nothing():
             return Committed(self._state.version, effect)
         draft.version += 1
         record = Record(
@@ -126,51 +127,123 @@ class MemoryPopulation(Answers):
 
     # Writes.
 
-    def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
-        # Others may write while a body is read; it meets what stands when all of it is here.
-        parts = list(parts)
+    def write(self, write: Write, options: WriteOptions) -> Receipt:
+        if isinstance(write, Apply):
+            # Others may write while the lines are read. They are applied to what stands when all of them are here.
+            write = msgspec.structs.replace(write, parts=list(write.parts))
         with self._lock:
-            replayed = self._find_replay(request)
+            if options.dry_run:
+                return self._tried(write, options.origin)[0]
+            replayed = self._find_replay(options)
             if replayed is not None:
                 return replayed
-            batch = Batch(self._state, request, is_closed=self._closed())
-            through = 0
-            for part in parts:
-                batch.read(part)
-                through = max([through, *map(int, part.lines), *(each.line for each in part.rejected)])
-            step = None if request.dry_run else request.step
-            if step is not None:
-                committed = self._find_step(step, through)
-                if committed is not None:
-                    return committed
-            if request.only_at is not None and request.only_at != self._state.version:
-                raise PlanOutdated(
-                    f"The plan is of version {request.only_at}, and the newest is {self._state.version}.",
-                    version=self._state.version,
-                )
-            if request.mode == "mirror" and not batch.accepted and not request.allow_empty:
-                raise MirrorEmpty("No line of the mirror was accepted; say allow_empty if that is meant.")
-            if request.mode == "mirror" and batch.unknown_lines and not request.allow_unreadable:
-                raise rejections.mirror_unreadable(len(batch.unknown_lines), min(batch.unknown_lines), request.prefix)
-            done = self._commit(
-                batch.apply(self._now().timestamp()), request.action, request.origin, dry_run=request.dry_run
-            )
-            receipt = done.receipt(
-                unchanged=batch.count_unchanged(),
-                rejected_count=len(batch.rejected),
-                rejected=tuple(sorted(batch.rejected, key=lambda each: each.line)[: request.rejected_max]),
-                normalized=batch.normalized,
-                aliases=batch.aliases,
-                dry_run=request.dry_run,
-            )
-            if request.idempotency_key is not None and not request.dry_run:
-                self._replays[request.idempotency_key] = (request.fingerprint, receipt, self._now())
-            if step is not None:
-                made = None if done.effect.is_nothing() else done.version
-                plain = msgspec.structs.replace(receipt, rejected=())
-                noted = Done(number=step.number, through=through, version=made, receipt=plain)
-                self._steps.setdefault(step.run, []).append((noted, receipt.rejected))
+            receipt = self._execute(write, options.origin)
+            if options.idempotency_key is not None:
+                self._replays[options.idempotency_key] = (options.fingerprint, receipt, self._now())
             return receipt
+
+    def submit(self, write: Write, options: WriteOptions) -> "Future[Receipt]":
+        future: Future[Receipt] = Future()
+        try:
+            future.set_result(self.write(write, options))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def preview(self, write: Write, tribes: Mapping[str, Definition]) -> Preview:
+        if isinstance(write, Apply):
+            write = msgspec.structs.replace(write, parts=list(write.parts))
+        with self._lock:
+            receipt, after = self._tried(write, Origin(""))
+            return preview_of(self._state, after, receipt, tribes)
+
+    def seal(self, run: str) -> tuple[Done, ...]:
+        with self._lock:
+            self._sealed.add(run)
+            return self.steps(run)
+
+    def _tried(self, write: Write, origin: Origin) -> tuple[Receipt, State]:
+        """The receipt of a dry run, and the state that the write would leave."""
+        twin = MemoryPopulation(self._now, closed=self._closed)
+        twin._state, twin._history, twin._horizon = self._state.copy(), list(self._history), self._horizon
+        if isinstance(write, Apply):
+            write = msgspec.structs.replace(write, rules=msgspec.structs.replace(write.rules, step=None))
+        receipt = twin._execute(write, origin)
+        return msgspec.structs.replace(receipt, version=self._state.version, dry_run=True), twin._state
+
+    def _execute(self, write: Write, origin: Origin) -> Receipt:
+        state = self._state
+        match write:
+            case Apply():
+                return self._apply(write, origin)
+            case PutPerson(person):
+                draft = state.copy()
+                draft.create_person(person)
+                return self._commit(draft, "person", origin).receipt(unchanged=0)
+            case ErasePerson(person):
+                return self._erase(person, origin)
+            case PutTag(tag=tag):
+                action = "describe tag" if state.is_live(tag) else "create tag"
+                return self._changed(self._described(state, tag, write.given()), action, origin)
+            case EditTag(tag=tag, to=to):
+                return self._edit(write, tag, to or tag, origin)
+            case MoveTag(tag, to):
+                return self._changed(moved(state, tag, to), "move tag", origin)
+            case MergeTags(tag, into):
+                if not state.live_numbers(tag):
+                    raise not_found(state, tag)
+                return self._changed(merged(state, tag, state.resolve(into)), "merge tags", origin)
+            case DeleteTag(tag):
+                action = "delete alias" if tag in state.aliases else "delete tag"
+                return self._commit(deleted(state, tag), action, origin).receipt()
+            case TagTribe():
+                return self._tag_tribe(write, origin)
+            case Undo(versions, override):
+                return self._undo(versions, origin, override=override)
+            case Expire():
+                draft = expired(state, moment_now(self._now().timestamp()))
+                return self._commit(draft, "expiry", origin).receipt()
+            case _:
+                assert_never(write)
+
+    def _changed(self, draft: State, action: str, origin: Origin) -> Receipt:
+        draft.refuse_several()
+        return self._commit(draft, action, origin).receipt()
+
+    def _apply(self, write: Apply, origin: Origin) -> Receipt:
+        rules = write.rules
+        batch = Batch(self._state, rules, is_closed=self._closed())
+        through = 0
+        for part in write.parts:
+            batch.read(part)
+            through = max([through, *map(int, part.lines), *(each.line for each in part.rejected)])
+        if rules.step is not None:
+            committed = self._find_step(rules.step, through)
+            if committed is not None:
+                return committed
+        if rules.only_at is not None and rules.only_at != self._state.version:
+            raise PlanOutdated(
+                f"The plan is of version {rules.only_at}, and the newest is {self._state.version}.",
+                version=self._state.version,
+            )
+        if rules.mode == "mirror" and not batch.accepted and not rules.allow_empty:
+            raise MirrorEmpty("No line of the mirror was accepted; say allow_empty if that is meant.")
+        if rules.mode == "mirror" and batch.unknown_lines and not rules.allow_unreadable:
+            raise rejections.mirror_unreadable(len(batch.unknown_lines), min(batch.unknown_lines), rules.prefix)
+        done = self._commit(batch.apply(self._now().timestamp()), write.action, origin)
+        receipt = done.receipt(
+            unchanged=batch.count_unchanged(),
+            rejected_count=len(batch.rejected),
+            rejected=tuple(sorted(batch.rejected, key=lambda each: each.line)[: rules.rejected_max]),
+            normalized=batch.normalized,
+            aliases=batch.aliases,
+        )
+        if rules.step is not None:
+            made = None if done.effect.is_nothing() else done.version
+            plain = msgspec.structs.replace(receipt, rejected=())
+            noted = Done(number=rules.step.number, through=through, version=made, receipt=plain)
+            self._steps.setdefault(rules.step.run, []).append((noted, receipt.rejected))
+        return receipt
 
     def _find_step(self, step: Step, through: int) -> Receipt | None:
         """The receipt of the step, when it was committed. Raises: ImportSealed, StepTaken."""
@@ -186,11 +259,6 @@ class MemoryPopulation(Answers):
             )
         return None
 
-    def seal(self, run: str) -> tuple[Done, ...]:
-        with self._lock:
-            self._sealed.add(run)
-            return self.steps(run)
-
     def steps(self, run: str) -> tuple[Done, ...]:
         with self._lock:
             return tuple(done for done, _ in self._steps.get(run, ()))
@@ -199,154 +267,86 @@ class MemoryPopulation(Answers):
         for _, rejected in tuple(self._steps.get(run, ())):
             yield from rejected
 
-    def _find_replay(self, request: Request) -> Receipt | None:
-        """The receipt of the same request, when its key was used lately."""
-        found = self._replays.get(request.idempotency_key or "")
-        if request.idempotency_key is None or request.dry_run or found is None:
+    def _find_replay(self, options: WriteOptions) -> Receipt | None:
+        """The receipt of the same write, when its key was used lately."""
+        found = self._replays.get(options.idempotency_key or "")
+        if options.idempotency_key is None or found is None:
             return None
         fingerprint, receipt, at = found
         if self._now() - at > timedelta(days=limits.IDEMPOTENCY_DAYS):
             return None
-        if fingerprint != request.fingerprint:
+        if fingerprint != options.fingerprint:
             raise IdempotencyKeyReused(
-                f"The idempotency key '{request.idempotency_key}' was used with another request."
+                f"The idempotency key '{options.idempotency_key}' was used with another request."
             )
         return receipt
 
-    def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:
-        with self._lock:
-            replayed = self._find_replay(request)
-            if replayed is not None:
-                return replayed
-            state = self._state
-            tag = state.resolve(wanted.tag)
-            if self._closed() and not state.is_live(tag):
-                raise rejections.unknown_tag(tag, tags.nearest(tag, state.live_paths()))
-            if owned := state.owned(tag):
-                raise rejections.owned(tag, *owned)
-            inside = frozenset(state.members(wanted.tribe, tribes))
-            bearing = inside & frozenset(state.people_with(tag, "exact"))
-            now = self._now().timestamp()
-            branches = self.exclusive_branches(tag)
-            draft = tribe_tagged(state, inside, tag, wanted.mode, branches, lambda ttl: end_of(request.end, ttl, now))
-            done = self._commit(draft, request.action, request.origin, dry_run=request.dry_run)
-            receipt = done.receipt(
-                unchanged=len(inside - bearing if wanted.mode == "remove" else bearing),
-                aliases={} if tag == wanted.tag else {wanted.tag: tag},
-                dry_run=request.dry_run,
-            )
-            if request.idempotency_key is not None and not request.dry_run:
-                self._replays[request.idempotency_key] = (request.fingerprint, receipt, self._now())
-            return receipt
+    def _tag_tribe(self, write: TagTribe, origin: Origin) -> Receipt:
+        state = self._state
+        tag = state.resolve(write.tag)
+        if self._closed() and not state.is_live(tag):
+            raise rejections.unknown_tag(tag, tags.nearest(tag, state.live_paths()))
+        if owned := state.owned(tag):
+            raise rejections.owned(tag, *owned)
+        inside = frozenset(state.members(write.tribe, write.tribes))
+        tagged = inside & frozenset(state.people_with(tag, "exact"))
+        now = self._now().timestamp()
+        branches = self.exclusive_branches(tag)
+        draft = tribe_tagged(state, inside, tag, write.mode, branches, lambda ttl: end_of(write.end, ttl, now))
+        return self._commit(draft, "tag tribe", origin).receipt(
+            unchanged=len(inside - tagged if write.mode == "remove" else tagged),
+            aliases={} if tag == write.tag else {write.tag: tag},
+        )
 
-    def submit(self, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
-        future: Future[Receipt] = Future()
-        try:
-            future.set_result(self.apply(parts, request))
-        except Exception as error:
-            future.set_exception(error)
-        return future
+    def _erase(self, person: Person, origin: Origin) -> Receipt:
+        if not self._state.is_known(person):
+            raise PersonNotFound(f"There is no such {person.kind} here.")
+        draft = self._state.copy()
+        ordinal = draft.ordinals.pop(person)
+        del draft.people[ordinal], draft.bears[ordinal]
+        draft.forget_ends()
+        return self._commit(draft, "erase", origin, is_final=True).receipt()
 
-    def put_person(self, person: Person, origin: Origin) -> Receipt:
-        with self._lock:
-            draft = self._state.copy()
-            draft.create_person(person)
-            return self._commit(draft, "person", origin).receipt()
-
-    def erase_person(self, person: Person, origin: Origin) -> Receipt:
-        with self._lock:
-            if not self._state.is_known(person):
-                raise PersonNotFound(f"There is no such {person.kind} here.")
-            draft = self._state.copy()
-            ordinal = draft.ordinals.pop(person)
-            del draft.people[ordinal], draft.bears[ordinal]
-            draft.forget_ends()
-            return self._commit(draft, "erase", origin, is_final=True).receipt()
-
-    def put_tag(self, tag: TagPath, origin: Origin, **fields: Unpack[TagFields]) -> Receipt:
-        with self._lock:
-            draft = self._described(self._state, tag, fields)
-            draft.refuse_several()
-            action = "describe tag" if self._state.is_live(tag) else "create tag"
-            return self._commit(draft, action, origin).receipt()
-
-    def edit_tag(
-        self, tag: TagPath, origin: Origin, *, to: TagPath | None = None, **fields: Unpack[TagFields]
-    ) -> Receipt:
-        with self._lock:
-            if not self._state.live_numbers(tag):
-                raise not_found(self._state, tag)
-            if to in (None, tag):
-                return self.put_tag(tag, origin, **fields)
-            draft = self._state
-            if fields.get("owner") == "":
-                draft = draft.copy()
-                draft.release(tag)
-            draft = moved(draft, tag, to)
-            if any(value is not None for value in fields.values()):
-                draft = self._described(draft, to, fields)
-            draft.refuse_several()
-            return self._commit(draft, "move tag", origin).receipt()
+    def _edit(self, write: EditTag, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
+        state, fields = self._state, write.given()
+        if not state.live_numbers(tag):
+            raise not_found(state, tag)
+        if to == tag:
+            action = "describe tag" if state.is_live(tag) else "create tag"
+            return self._changed(self._described(state, tag, fields), action, origin)
+        if fields.get("owner") == "":
+            state = state.copy()
+            state.release(tag)
+        draft = moved(state, tag, to)
+        return self._changed(self._described(draft, to, fields) if fields else draft, "move tag", origin)
 
     @staticmethod
-    def _described(state: State, tag: TagPath, fields: TagFields) -> State:
-        """The state in which a tag is there and has these fields."""
+    def _described(state: State, tag: TagPath, fields: Mapping[str, Any]) -> State:
+        """The state in which a tag exists and has these fields."""
         if state.resolve(tag) != tag:
             raise not_found(state, tag)
         if owner := fields.get("owner"):
             state.refuse_owned(tag, owner)
         draft = state.copy()
         number = draft.create_tag(tag)
-        changed = {name: value for name, value in fields.items() if value is not None}
-        draft.entries[number] = msgspec.structs.replace(draft.entries[number], **changed)
+        draft.entries[number] = msgspec.structs.replace(draft.entries[number], **fields)
         return draft
 
-    def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
-        with self._lock:
-            draft = moved(self._state, tag, to)
-            draft.refuse_several()
-            return self._commit(draft, "move tag", origin).receipt()
-
-    def merge_tags(self, tag: TagPath, into: TagPath, origin: Origin) -> Receipt:
-        with self._lock:
-            if not self._state.live_numbers(tag):
-                raise not_found(self._state, tag)
-            draft = merged(self._state, tag, self._state.resolve(into))
-            draft.refuse_several()
-            return self._commit(draft, "merge tags", origin).receipt()
-
-    def delete_tag(self, tag: TagPath, origin: Origin) -> Receipt:
-        with self._lock:
-            action = "drop alias" if tag in self._state.aliases else "drop tag"
-            return self._commit(deleted(self._state, tag), action, origin).receipt()
-
-    def sweep(self) -> Receipt:
-        with self._lock:
-            draft = swept(self._state, moment_now(self._now().timestamp()))
-            return self._commit(draft, "expiry", Origin("tagloom", "expiry")).receipt()
-
-    def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
-        return self.undo_all((version,), origin, dry_run=dry_run)
-
-    def undo_all(
-        self, versions: Sequence[Version], origin: Origin, *, dry_run: bool = False, override: bool = False
-    ) -> Receipt:
-        with self._lock:
-            chosen = tuple(sorted({self._get_record(version).version for version in versions}))
-            if chosen and chosen[0] <= self._horizon:
-                raise self._too_old(chosen[0])
-            since = chosen[0] - 1 if chosen else len(self._history)
-            draft, skipped, conflicts = undone(self._state, chosen, self._history[since:], override=override)
-            done = self._commit(draft, "undo", origin, undoes=chosen, dry_run=dry_run)
-            return done.receipt(
-                new_tags=0,
-                people_removed=len(done.effect.went),
-                skipped=skipped,
-                conflicts=conflicts,
-                undoes=chosen[0] if len(chosen) == 1 else None,
-                undoes_count=0 if len(chosen) == 1 else len(chosen),
-                dry_run=dry_run,
-            )
+    def _undo(self, versions: Sequence[Version], origin: Origin, *, override: bool) -> Receipt:
+        chosen = tuple(sorted({self._get_record(version).version for version in versions}))
+        if chosen and chosen[0] <= self._horizon:
+            raise self._too_old(chosen[0])
+        since = chosen[0] - 1 if chosen else len(self._history)
+        draft, skipped, conflicts = undone(self._state, chosen, self._history[since:], override=override)
+        done = self._commit(draft, "undo", origin, undoes=chosen)
+        return done.receipt(
+            new_tags=0,
+            people_removed=len(done.effect.went),
+            skipped=skipped,
+            conflicts=conflicts,
+            undoes=chosen[0] if len(chosen) == 1 else None,
+            undoes_count=0 if len(chosen) == 1 else len(chosen),
+        )
 
     def find_versions(
         self,
@@ -386,32 +386,3 @@ class MemoryPopulation(Answers):
                 return Freed(horizon=self.horizon())
             at = self._get_record(version).at
             return Freed(horizon=Horizon(version=version, at=at), versions=version - self._horizon)
-
-    def preview(self, write: Write, tribes: Mapping[str, Definition]) -> Preview:
-        with self._lock:
-            twin = MemoryPopulation(self._now, closed=self._closed)
-            twin._state, twin._history = self._state.copy(), list(self._history)
-            twin._horizon = self._horizon
-            nobody = Origin("")
-            match write:
-                case MoveTag():
-                    receipt = twin.move_tag(write.tag, write.to, nobody)
-                case MergeTags():
-                    receipt = twin.merge_tags(write.tag, write.into, nobody)
-                case DeleteTag():
-                    receipt = twin.delete_tag(write.tag, nobody)
-                case ErasePerson():
-                    receipt = twin.erase_person(write.person, nobody)
-                case Undo():
-                    receipt = twin.undo(write.version, nobody)
-                case UndoAll():
-                    receipt = twin.undo_all(write.versions, nobody, override=write.override)
-                case TagTribe():
-                    receipt = twin.tag_tribe(write, tribes, Request(mode="change", origin=nobody))
-                case Apply():
-                    request = msgspec.structs.replace(
-                        write.request, idempotency_key=None, dry_run=False, step=None, only_at=None
-                    )
-                    receipt = twin.apply(write.parts, request)
-            receipt = msgspec.structs.replace(receipt, version=self._state.version, dry_run=True)
-            return preview_of(self._state, twin._state, receipt, tribes)
