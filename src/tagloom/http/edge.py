@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tagloom import limits, problems
 from tagloom.http.errors import internal_fault, render
+from tagloom.http.lingering import Incoming
 from tagloom.http.metrics import Metrics
 from tagloom.pacing import ServerStops
 from tagloom.places import TooManyAtOnce
@@ -46,6 +47,7 @@ class Edge:
         started, request_id, status = time.perf_counter(), _request_id(scope), 0
         scope["tagloom.request_id"] = request_id
         id_header = (b"x-request-id", request_id.encode("ascii"))
+        incoming = Incoming(receive, scope)
 
         async def send_on(message: Message) -> None:
             nonlocal status
@@ -56,7 +58,7 @@ class Edge:
 
         try:
             _check_bounds(scope)
-            await self._app(scope, receive, send_on)
+            await self._app(scope, incoming.receive, send_on)
         except problems.Problem as problem:
             if status:
                 raise
@@ -78,6 +80,7 @@ class Edge:
             status = await _answer(internal_fault(request_id), request_id, send)
         finally:
             self._record(scope, request_id, status, time.perf_counter() - started)
+        await incoming.linger()
 
     def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         route: str = scope.get("tagloom.route", "other")
