@@ -167,7 +167,7 @@ def caddy(folder: Path, tagloom: str, port: int, plain_port: int, made: Certific
             "127.0.0.1:8321": tagloom,
         },
     )
-    options = f"\tadmin off\n\tgrace_period 1s\n\thttp_port {plain_port}\n\tauto_https disable_redirects\n"
+    options = f"\tadmin off\n\tgrace_period 1s\n\thttp_port {plain_port}\n"
     file.write_text(f"{{\n{options}}}\n{text}", encoding="utf-8")
     named = ("--config", str(file), "--adapter", "caddyfile")
     program = find_program("caddy")
