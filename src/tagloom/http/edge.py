@@ -12,7 +12,7 @@ from tagloom import limits, problems
 from tagloom.http.errors import internal_fault, render
 from tagloom.http.lingering import Incoming
 from tagloom.http.metrics import Metrics
-from tagloom.pacing import ServerStops
+from tagloom.pacing import BodyTooSlow, ServerStops
 from tagloom.places import TooManyAtOnce
 from tagloom.syncing.sources import TooManyBeginnings
 
@@ -80,7 +80,8 @@ class Edge:
             status = await _answer(internal_fault(request_id), request_id, send)
         finally:
             self._record(scope, request_id, status, time.perf_counter() - started)
-        await incoming.linger()
+        if status != BodyTooSlow.status:  # Whose sender was waited for long enough.
+            await incoming.linger()
 
     def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         route: str = scope.get("tagloom.route", "other")
