@@ -23,3 +23,4 @@ EVENT_SECONDS_BETWEEN_MAX = 15  # Proxies close what says nothing for thirty.
 STREAM_SECONDS_BETWEEN_CHECKS = 3  # Of an answer that goes on, whether its token still holds.
 EVENT_STREAM_SECONDS_MAX = 300  # Then a caller asks again, with a token that still holds.
 EVENT_STREAMS_AT_ONCE_MAX = 1_000  # Connections of one process that wait for events, some kilobytes each.
+LINGER_SECONDS_MAX = 5  # A sender whose body was refused goes on so long at most; then its connection is closed.

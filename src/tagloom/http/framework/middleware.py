@@ -10,10 +10,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tagloom.base.problems import Problem
 from tagloom.http import limits
+from tagloom.http.framework.lingering import Incoming
 from tagloom.http.framework.metrics import Metrics
 from tagloom.http.framework.problem_responses import internal_fault, render
 from tagloom.http.problems import AddressTooLong, HeadersTooLarge, TooManyWatchers, VersionNotReached
-from tagloom.server.body_pace import ServerStops
+from tagloom.server.body_pace import BodyTooSlow, ServerStops
 from tagloom.server.thread_limits import TooManyAtOnce
 from tagloom.syncs.sources import TooManyBeginnings
 
@@ -48,6 +49,7 @@ class Edge:
         started, request_id, status = time.perf_counter(), _request_id(scope), 0
         scope["tagloom.request_id"] = request_id
         id_header = (b"x-request-id", request_id.encode("ascii"))
+        incoming = Incoming(receive, scope)
 
         async def send_on(message: Message) -> None:
             nonlocal status
@@ -58,7 +60,7 @@ class Edge:
 
         try:
             _check_bounds(scope)
-            await self._app(scope, receive, send_on)
+            await self._app(scope, incoming.receive, send_on)
         except Problem as problem:
             if status:
                 raise
@@ -80,6 +82,8 @@ class Edge:
             status = await _answer(internal_fault(request_id), request_id, send)
         finally:
             self._record(scope, request_id, status, time.perf_counter() - started)
+        if status != BodyTooSlow.status:  # Whose sender was waited for long enough.
+            await incoming.linger()
 
     def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         route: str = scope.get("tagloom.route", "other")
