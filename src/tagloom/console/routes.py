@@ -12,6 +12,7 @@ from tagloom.console.views import (
     overlap,
     overview,
     people,
+    reference,
     retention,
     settings,
     sync,
@@ -40,6 +41,8 @@ PAGES: tuple[Page, ...] = (
     get("/sign-in/identity", identity.begin, "anyone"),
     get("/sign-in/identity/callback", identity.finish, "anyone"),
     post("/organization", entrance.switch_organization, "teammate"),
+    # What developers read before they have a token.
+    get("/docs", reference.reference, "anyone"),
     # The visitor's own account.
     get("/account", account.account, "teammate"),
     post("/account/name", account.rename, "teammate"),

@@ -18,7 +18,6 @@ from tagloom.http.platform_api import PlatformApi
 from tagloom.http.probing import Probe
 from tagloom.http.proxies import BehindProxies, IpNetwork
 from tagloom.http.readiness import Readiness
-from tagloom.http.reference import reference_page
 from tagloom.http.routes import ROUTES
 from tagloom.http.vitals import stored
 from tagloom.loom import Installation, Loom, make_loom
@@ -94,7 +93,6 @@ def _doors(
     fingerprint: str,
 ) -> Doors:
     """What the handlers of the API share."""
-    document = openapi_document(ROUTES)
     return Doors(
         installation=installation,
         access=loom.access,
@@ -125,8 +123,7 @@ def _doors(
         exports=Places(limits.EXPORTS_AT_ONCE_MAX, organization=limits.EXPORTS_PER_ORGANIZATION_MAX),
         wait_seconds=wait_seconds,
         fingerprint=fingerprint,
-        openapi=msgspec.json.encode(document),
-        reference=reference_page(document).encode("utf-8"),
+        openapi=msgspec.json.encode(openapi_document(ROUTES)),
     )
 
 

@@ -73,7 +73,6 @@ class Doors:
     wait_seconds: float
     fingerprint: str
     openapi: bytes
-    reference: bytes
     _arrivals: dict[asyncio.AbstractEventLoop, Arrivals] = field(default_factory=dict)
     _watches: dict[asyncio.AbstractEventLoop, Watches] = field(default_factory=dict)
 
