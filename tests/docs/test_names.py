@@ -43,6 +43,9 @@ DESIGNED = {
 WORDS_OF_OTHERS = {"journal_mode", "page_size", "skipped", "at_least", "Makefile", "intersection_cardinality"}
 # And PostgreSQL's or the kernel's.
 WORDS_OF_OTHERS |= {"synchronous_commit", "statement_timeout", "tcp_user_timeout"}
+# And Authlib's.
+WORDS_OF_OTHERS |= {"prepare_grant_uri", "prepare_token_request", "fetch_token", "parse_id_token"}
+WORDS_OF_OTHERS |= {"ClientAuth", "CodeIDToken", "OAuth2Client", "OpenIDMixin"}
 
 
 def leaves(command: Any, path: tuple[str, ...] = ("tagloom",)) -> dict[str, set[str]]:

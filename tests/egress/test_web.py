@@ -135,6 +135,12 @@ def test_one_machine_that_hangs_holds_up_no_other(hanging: socket.socket, place:
     stuck.join()
 
 
+@pytest.mark.parametrize("address", ["http://[::1/", "http://localhost:x/", "ftp://localhost/", "localhost", ""])
+def test_an_address_that_cannot_be_called_is_told_as_no_answer(address: str) -> None:
+    with pytest.raises(NoAnswer):
+        Egress(ANYWHERE).call("GET", address, headers={})
+
+
 def test_sign_ins_at_a_provider_that_hangs_are_told_so_without_a_thread_each(hanging: socket.socket) -> None:
     provider = IdentityProvider(url_of(hanging), "client", "secret")
     openid = OpenId(provider, time.time, Egress(ANYWHERE))

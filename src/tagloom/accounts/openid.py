@@ -3,20 +3,22 @@
 What the browser carries to the provider and back is bound to it by a ticket, which it keeps in a cookie.
 """
 
-import base64
 import hmac
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from contextlib import suppress
+from typing import Annotated, Any, TypeAlias
+from urllib.parse import quote_plus
 
 import msgspec
+from authlib.oauth2 import ClientAuth
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import Key, KeySet, import_key
 from joserfc.jws import JWSRegistry
 
 from tagloom.accounts import limits
@@ -33,6 +35,7 @@ from tagloom.words.source_addresses import AddressRefused
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 SCOPES = "openid email profile"
 LEEWAY_SECONDS = 60
+Address: TypeAlias = Annotated[str, msgspec.Meta(pattern="^https?://[^/]")]
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -58,9 +61,15 @@ class _Metadata(msgspec.Struct, frozen=True):
     """What a provider publishes about itself; the rest is not looked at."""
 
     issuer: str
-    authorization_endpoint: str
-    token_endpoint: str
-    jwks_uri: str
+    authorization_endpoint: Address
+    token_endpoint: Address
+    jwks_uri: Address
+
+
+class _Keys(msgspec.Struct, frozen=True):
+    """The keys by which a provider signs, as JSON (RFC 7517)."""
+
+    keys: list[dict[str, Any]]
 
 
 class OpenId:
@@ -74,47 +83,41 @@ class OpenId:
         self._egress = egress
         self._now = now
         self._lock = threading.Lock()
-        self._known: tuple[float, _Metadata, dict[str, Any]] | None = None
+        self._known: tuple[float, _Metadata, KeySet] | None = None
 
     def begin(self, redirect_uri: str, next: str = "") -> tuple[str, Ticket]:
         """Where the browser goes to say who it is, and the ticket that it keeps."""
         metadata, _ = self._description()
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-        ticket = Ticket(state, nonce, verifier, next)
-        asked = {
-            "response_type": "code",
-            "client_id": self._provider.client_id,
-            "redirect_uri": redirect_uri,
-            "scope": SCOPES,
-            "state": ticket.state,
-            "nonce": ticket.nonce,
-            "code_challenge": create_s256_code_challenge(ticket.verifier),
-            "code_challenge_method": "S256",
-        }
-        separator = "&" if urlsplit(metadata.authorization_endpoint).query else "?"
-        return metadata.authorization_endpoint + separator + urlencode(asked), ticket
+        try:
+            address = prepare_grant_uri(
+                metadata.authorization_endpoint,
+                self._provider.client_id,
+                "code",
+                redirect_uri,
+                SCOPES,
+                state,
+                nonce=nonce,
+                code_challenge=create_s256_code_challenge(verifier),
+                code_challenge_method="S256",
+            )
+        except ValueError as error:
+            raise ProviderUnavailable("The identity provider's description has a broken address.") from error
+        return address, Ticket(state, nonce, verifier, next)
 
     def finish(self, ticket: Ticket | None, *, state: str, code: str, redirect_uri: str) -> Identity:
         """Who came back. Raises: IdentityRefused: without the ticket, or what the provider says does not hold."""
         if ticket is None or not hmac.compare_digest(ticket.state.encode(), state.encode()):
             raise IdentityRefused("This sign-in was not begun in this browser, or too long ago. Begin again.")
         metadata, keys = self._description()
-        form = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": redirect_uri,
-            "code_verifier": ticket.verifier,
-        }
-        # RFC 6749 section 2.3.1: both halves are form-encoded before they become basic authentication.
-        half = {"i": self._provider.client_id, "s": self._provider.client_secret}
-        authorization = (urlencode({"": half["i"]})[1:], urlencode({"": half["s"]})[1:])
-        named = base64.b64encode(":".join(authorization).encode()).decode("ascii")
-        answer = self._fetched(
-            "POST",
-            metadata.token_endpoint,
-            {"Authorization": f"Basic {named}", "Content-Type": "application/x-www-form-urlencoded"},
-            urlencode(form).encode("ascii"),
+        form = prepare_token_request(
+            "authorization_code", redirect_uri=redirect_uri, code=code, code_verifier=ticket.verifier
         )
+        # RFC 6749 section 2.3.1: both halves are form-encoded before they become basic authentication.
+        auth = ClientAuth(quote_plus(self._provider.client_id), quote_plus(self._provider.client_secret))
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        address, headers, form = auth.prepare("POST", metadata.token_endpoint, headers, form)
+        answer = self._fetched("POST", address, headers, form.encode("ascii"))
         if answer.status in (400, 401):
             raise IdentityRefused("The provider refused the sign-in. Begin again.")
         token = _json_of(answer).get("id_token")
@@ -131,7 +134,7 @@ class OpenId:
             name=printable(str(claims.get("name") or ""))[: base_limits.CHARACTERS_PER_NAME_MAX],
         )
 
-    def _claims(self, token: str, keys: dict[str, Any], nonce: str) -> dict[str, Any]:
+    def _claims(self, token: str, keys: KeySet, nonce: str) -> dict[str, Any]:
         """What a token says, once its signature, issuer, audience, times and nonce are right."""
         try:
             try:
@@ -154,7 +157,7 @@ class OpenId:
             ) from error
         return dict(claims)
 
-    def _description(self, *, is_fresh: bool = False) -> tuple[_Metadata, dict[str, Any]]:
+    def _description(self, *, is_fresh: bool = False) -> tuple[_Metadata, KeySet]:
         with self._lock:
             known = self._known
         if known is not None and not is_fresh and self._now() - known[0] < limits.PROVIDER_SECONDS_CACHED:
@@ -163,11 +166,11 @@ class OpenId:
         try:
             document = _json_of(self._fetched("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration"))
             metadata = msgspec.convert(document, _Metadata)
+            if metadata.issuer != issuer:
+                raise ProviderUnavailable("The identity provider calls itself by another issuer.")
+            keys = _key_set(msgspec.convert(_json_of(self._fetched("GET", metadata.jwks_uri)), _Keys))
         except msgspec.ValidationError as error:
-            raise ProviderUnavailable("The identity provider's description lacks an address.") from error
-        if metadata.issuer != issuer:
-            raise ProviderUnavailable("The identity provider calls itself by another issuer.")
-        keys = _json_of(self._fetched("GET", metadata.jwks_uri))
+            raise ProviderUnavailable("The identity provider's description lacks an address or keys.") from error
         with self._lock:
             self._known = (self._now(), metadata, keys)
         return metadata, keys
@@ -184,9 +187,18 @@ class OpenId:
             raise ProviderUnavailable("The identity provider does not answer.") from error
 
 
-def _decoded(token: str, keys: dict[str, Any]) -> jwt.Token:
+def _key_set(found: _Keys) -> KeySet:
+    """The keys that are understood. RFC 7517 section 5: the others are ignored."""
+    keys = list[Key]()
+    for each in found.keys:
+        with suppress(JoseError, ValueError, KeyError):
+            keys.append(import_key(each))
+    return KeySet(keys)
+
+
+def _decoded(token: str, keys: KeySet) -> jwt.Token:
     registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
-    return jwt.decode(token, key=KeySet.import_key_set(keys), registry=registry)  # type: ignore[arg-type]  # As JSON.
+    return jwt.decode(token, key=keys, registry=registry)
 
 
 def _json_of(answer: Answer) -> dict[str, Any]:
@@ -194,5 +206,5 @@ def _json_of(answer: Answer) -> dict[str, Any]:
         raise ProviderUnavailable(f"The identity provider answered {answer.status}.")
     try:
         return msgspec.json.decode(answer.body, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise ProviderUnavailable("The identity provider's answer is no JSON.") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ProviderUnavailable("The identity provider's answer is no JSON object.") from error

@@ -10,6 +10,7 @@ from tagloom.console.views import (
     overlap,
     overview,
     people,
+    reference,
     retention,
     settings,
     sign_in,
@@ -40,6 +41,8 @@ PAGES: tuple[Page, ...] = (
     get("/sign-in/identity", openid.begin, "anyone"),
     get("/sign-in/identity/callback", openid.finish, "anyone"),
     post("/organization", sign_in.switch_organization, "teammate"),
+    # What developers read before they have a token.
+    get("/docs", reference.reference, "anyone"),
     # The visitor's own account.
     get("/account", account.account, "teammate"),
     post("/account/name", account.rename, "teammate"),

@@ -86,7 +86,7 @@ def _translated() -> Iterator[None]:
     except (httpcore.TimeoutException, httpcore.NetworkError) as error:
         said = f": {error}" if isinstance(error, httpcore.ConnectError) and str(error) else ""
         raise NoAnswer(f"does not answer{said}") from error
-    except (httpcore.ProtocolError, ValueError) as error:
+    except (httpcore.ProtocolError, httpcore.UnsupportedProtocol, ValueError) as error:
         raise NoAnswer("breaks off, or speaks no HTTP") from error
 
 
@@ -168,7 +168,10 @@ class Egress:
             connections.close()
 
     def _destination(self, url: str) -> _Destination:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise NoAnswer("has no address that can be called") from error
         with self._lock:
             if len(self._destinations) >= limits.EGRESS_DESTINATIONS_REMEMBERED_MAX:
                 # Those that somebody calls at this moment go on with the object that they have.

@@ -18,7 +18,6 @@ from tagloom.http.framework.middleware import Edge
 from tagloom.http.framework.openapi import openapi_document
 from tagloom.http.framework.proxies import BehindProxies, IpNetwork
 from tagloom.http.framework.readiness import Readiness
-from tagloom.http.framework.reference import reference_page
 from tagloom.http.framework.store_metrics import stored
 from tagloom.http.routes import ROUTES
 from tagloom.server import limits as server_limits
@@ -95,7 +94,6 @@ def _state(
     fingerprint: str,
 ) -> ApiState:
     """What the handlers of the API share."""
-    document = openapi_document(ROUTES)
     return ApiState(
         installation=installation,
         access=services.access,
@@ -126,8 +124,7 @@ def _state(
         exports=Places(limits.EXPORTS_AT_ONCE_MAX, organization=limits.EXPORTS_PER_ORGANIZATION_MAX),
         wait_seconds=wait_seconds,
         fingerprint=fingerprint,
-        openapi=msgspec.json.encode(document),
-        reference=reference_page(document).encode("utf-8"),
+        openapi=msgspec.json.encode(openapi_document(ROUTES)),
     )
 
 

@@ -1,4 +1,4 @@
-"""What an operator and a newcomer look at: health, metrics, limits, the reference."""
+"""What an operator and a newcomer look at: health, metrics, limits, the description of the API."""
 
 from contextlib import suppress
 
@@ -49,15 +49,3 @@ async def get_limits(call: Call) -> Answer:
 async def get_openapi(call: Call) -> Answer:
     """The OpenAPI document."""
     return Answer(call.state.openapi)
-
-
-async def get_reference(call: Call) -> Answer:
-    """The same for people. It loads nothing from anywhere."""
-    policy = (
-        b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return Answer(
-        call.state.reference,
-        headers=((b"content-security-policy", policy),),
-        content_type=b"text/html; charset=utf-8",
-    )

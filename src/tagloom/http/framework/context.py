@@ -80,7 +80,6 @@ class ApiState:
     wait_seconds: float
     fingerprint: str
     openapi: bytes
-    reference: bytes
     _arrivals: dict[asyncio.AbstractEventLoop, Arrivals] = field(default_factory=dict)
     _decisions: dict[asyncio.AbstractEventLoop, Coalescer[Person, Decision]] = field(default_factory=dict)
     _submissions: dict[asyncio.AbstractEventLoop, Coalescer[Submit, Future[Receipt]]] = field(default_factory=dict)

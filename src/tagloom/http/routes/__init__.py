@@ -124,15 +124,6 @@ INSTALLATION: tuple[Route, ...] = (
     ),
     Route(
         method="GET",
-        path="/docs",
-        handler=installation.get_reference,
-        group="Installation",
-        summary="This description as a page",
-        scopes=None,
-        answer_types=("text/html",),
-    ),
-    Route(
-        method="GET",
         path=f"{V2}/limits",
         handler=installation.get_limits,
         group="Installation",
