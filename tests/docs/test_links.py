@@ -32,6 +32,24 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert set(DOCS.rglob("*.md")) <= reached
 
 
+def test_the_readme_shows_a_picture_of_the_console_in_its_first_screen() -> None:
+    first_screen = (ROOT / "README.md").read_text(encoding="utf-8").split("## ")[0]
+    (picture,) = re.findall(r"^!\[\w[^\]]+\]\((docs/images/[\w-]+\.png)\)$", first_screen, re.MULTILINE)
+    content = (ROOT / picture).read_bytes()
+
+    assert content.startswith(b"\x89PNG\r\n")
+    assert 10_000 < len(content) < 150_000
+    assert "make run" in first_screen
+    assert "make test" in first_screen
+
+
+def test_the_start_page_links_to_every_tutorial_guide_reference_and_explanation() -> None:
+    linked = {(DOCS / target.partition("#")[0]).resolve() for target in links(DOCS / "README.md")}
+
+    for folder in ("tutorial", "how-to", "reference", "explanation"):
+        assert set((DOCS / folder).glob("*.md")) <= linked, folder
+
+
 def test_make_has_every_target_that_a_page_names() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for page in PAGES:
