@@ -58,12 +58,17 @@ def test_make_has_every_target_that_a_page_names() -> None:
         assert named <= targets, page
 
 
-def test_decisions_are_numbered_and_have_their_parts() -> None:
+def test_decisions_are_numbered_and_have_their_parts_and_are_listed() -> None:
     records = sorted(path for path in (DOCS / "adr").glob("*.md") if path.name != "README.md")
-    for number, record in enumerate(records, 1):
-        assert record.name.startswith(f"{number:04d}-")
+    index = (DOCS / "adr" / "README.md").read_text(encoding="utf-8")
+    numbers = [record.name[:4] for record in records]
+    assert len(set(numbers)) == len(numbers)
+    for number, record in zip(numbers, records, strict=True):
         text = record.read_text(encoding="utf-8")
-        assert text.startswith(f"# {number:04d} "), record
+        title = text.splitlines()[0]
+        assert title.startswith(f"# {number} "), record
+        assert f"| [{number}]({record.name}) | {title.removeprefix(f'# {number} ')}" in index, record
+        assert re.search(r"^\*\*Decision\.\*\* \*[^*]+\*", text, re.MULTILINE), (record, "one quotable sentence")
         for part in ("Context", "Decision", "Consequences", "Alternatives", "Enforced by"):
             assert f"**{part}.**" in text, (record, part)
         for module in re.findall(r"`(tests/[\w/]+(?:\.py)?)`", text):
