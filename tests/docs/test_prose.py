@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import name_of
+from tests.docs.pages import name_of, prose
 from tests.docs.prose import (
     HARPER_OFF,
     READ_BY_PEOPLE,
     misspelled,
     readable,
     ungrammatical,
-    without_blocks,
     wrong_words,
 )
 from tests.docs.vocabulary import ALLOWED, NAMES_OF_OTHERS, OLD_NAMES, findings, old_names, spans_of_code
@@ -24,14 +23,14 @@ def test_a_page_has_no_word_that_is_replaced_by_another(page: Path) -> None:
 
 @pytest.mark.parametrize("page", READ_BY_PEOPLE, ids=name_of)
 def test_an_old_name_in_the_code_of_a_page_is_one_that_waits_to_be_renamed(page: Path) -> None:
-    for span in spans_of_code(without_blocks(page)):
+    for span in spans_of_code(prose(page)):
         known = any(name in span for name in (*OLD_NAMES, *NAMES_OF_OTHERS))
         assert known or not old_names(span), (span, old_names(span))
 
 
 def test_the_tables_of_exceptions_have_nothing_that_no_page_needs() -> None:
     text = "\n".join(" ".join(readable(page).split()) for page in READ_BY_PEOPLE).lower()
-    code = "\n".join(span for page in READ_BY_PEOPLE for span in spans_of_code(without_blocks(page)))
+    code = "\n".join(span for page in READ_BY_PEOPLE for span in spans_of_code(prose(page)))
 
     assert [each.phrase for each in ALLOWED if each.phrase.lower() not in text] == []
     assert [name for name in (*OLD_NAMES, *NAMES_OF_OTHERS) if name not in code] == []
