@@ -13,6 +13,7 @@ from tests.docs.prose import (
     ungrammatical,
     wrong_words,
 )
+from tests.docs.sources import sentences_of_python, sentences_of_template
 from tests.docs.vocabulary import ALLOWED, NAMES_OF_OTHERS, OLD_NAMES, findings, old_names, spans_of_code
 
 
@@ -78,3 +79,19 @@ def test_the_checkers_of_spelling_and_grammar_notice_faults(tmp_path: Path) -> N
     assert "RepeatedWords" in found
     assert "LongSentences" in found
     assert not [rule for rule in HARPER_OFF if f"::{rule}:" in found]
+
+
+def test_the_sentences_of_a_module_are_its_comments_docstrings_and_texts() -> None:
+    source = '"""Gives tags."""\nforget = {"drop": 1}\nraise Bad(f"u1 bears {tag} here")  # mends it\n'
+
+    assert [(each.line, each.words) for each in findings(sentences_of_python(source))] == [
+        (1, "Gives tags"),
+        (3, "bears"),
+        (3, "mends"),
+    ]
+
+
+def test_the_sentences_of_a_template_are_what_it_shows() -> None:
+    source = '<p class="drop"\n title="Forget it">{{ drop }}\n{% if loom %}Mend\n<b>the rows</b>{% endif %}</p>'
+
+    assert [(each.line, each.words) for each in findings(sentences_of_template(source))] == [(1, "Forget"), (3, "Mend")]
