@@ -50,10 +50,11 @@ $(VENV)/.bench-installed: bench.lock | develop
 	$(PIP) install --quiet --require-hashes --requirement bench.lock
 	@touch $@
 
-check: develop ## Run the linter, the formatter's check and the type checker
+check: develop ## Run the linter, the formatter's check, the type checker and the checks of English
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict src client/src bench
+	$(BIN)/python -m tests.docs.prose
 
 test: check ## Run every check and every test
 	$(BIN)/pytest -q -n 2 --dist worksteal $(PYTEST_ARGS)

@@ -19,6 +19,7 @@ from tagloom.words import model
 from tests.docs.pages import DOCS, ROOT, pages, prose, sections, table_rows
 
 HERE = Path(__file__).parent
+REFERENCE = DOCS / "reference"
 # Problems live in their rooms, and some rooms are imported when they are needed.
 for found in pkgutil.walk_packages(tagloom.__path__, "tagloom."):
     if "migrations" not in found.name and not found.name.endswith("__main__"):
@@ -31,7 +32,7 @@ PORTS = [
     if each.name not in {"limits", "problems"}
 ]
 
-# `place` in docs/command-line.md stands for these.
+# `place` in docs/reference/command-line.md stands for these.
 PLACE = {"--data", "--url", "--token", "--space", "--environment"}
 # The words that the design gave before there was code.
 DESIGNED = {
@@ -65,7 +66,7 @@ COMMANDS = {
     for name in cli.COMMANDS
     for path, options in leaves(cli.load_command(name), ("tagloom", name)).items()
 }
-COMMAND_SECTIONS = sections(DOCS / "command-line.md", 3)
+COMMAND_SECTIONS = sections(REFERENCE / "command-line.md", 3)
 
 
 def test_the_commands_documented_are_those_that_exist() -> None:
@@ -82,7 +83,7 @@ def test_the_options_documented_are_those_of_the_command(command: str) -> None:
 
 
 def test_every_exit_code_is_documented() -> None:
-    codes = {row[0] for row in table_rows(sections(DOCS / "command-line.md", 2)["Exit codes"])}
+    codes = {row[0] for row in table_rows(sections(REFERENCE / "command-line.md", 2)["Exit codes"])}
     assert codes >= {"0", "1", "2", "3"}
 
 
@@ -90,7 +91,7 @@ def test_the_settings_documented_are_those_that_are_read() -> None:
     setting = re.compile(r"\bTAGLOOM_[A-Z_]+")
     sources = (ROOT / "src" / "tagloom").rglob("*.py")
     read = {name for source in sources for name in setting.findall(source.read_text(encoding="utf-8"))}
-    assert set(setting.findall(sections(DOCS / "operations.md", 2)["Settings"])) == read
+    assert set(setting.findall(sections(REFERENCE / "settings.md", 2)["Settings"])) == read
     # What tests are told, such as where a cluster is, is documented elsewhere.
     tests = {"TAGLOOM_TEST_CITUS_URL"} & set(setting.findall((ROOT / "tests" / "citus.py").read_text(encoding="utf-8")))
     for page in pages():
@@ -98,7 +99,8 @@ def test_the_settings_documented_are_those_that_are_read() -> None:
 
 
 def test_every_problem_is_documented_with_its_status_and_title() -> None:
-    rows = [row for row in table_rows((DOCS / "problems.md").read_text(encoding="utf-8")) if row[0].startswith("`")]
+    page = (REFERENCE / "problems.md").read_text(encoding="utf-8")
+    rows = [row for row in table_rows(page) if row[0].startswith("`")]
     documented = {row[0].strip("`"): (row[1], row[2]) for row in rows}
     for module in pkgutil.walk_packages(tagloom.__path__, "tagloom."):
         # A problem is known once its module is imported, whichever tests ran before.
@@ -113,7 +115,7 @@ def test_every_problem_is_documented_with_its_status_and_title() -> None:
 def test_every_limit_is_documented_with_its_value() -> None:
     documented = {
         row[0].strip("`"): row[1]
-        for row in table_rows(sections(DOCS / "operations.md", 2)["Limits"])
+        for row in table_rows(sections(REFERENCE / "limits.md", 2)["Limits"])
         if row[0].startswith("`")
     }
     assert documented == {name: f"{value:,}" for name, value in all_limits().items()}
@@ -131,7 +133,7 @@ def test_limits_named_elsewhere_have_their_value() -> None:
 def test_the_glossary_has_every_word_of_the_model_and_the_ports() -> None:
     words = {
         word.strip()
-        for row in table_rows((DOCS / "glossary.md").read_text(encoding="utf-8"))
+        for row in table_rows((REFERENCE / "glossary.md").read_text(encoding="utf-8"))
         for word in row[0].split(",")
     }
     classes = [
@@ -148,7 +150,7 @@ def test_the_glossary_has_every_word_of_the_model_and_the_ports() -> None:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_every_route_is_in_the_api_page(route: Any) -> None:
-    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    text = (REFERENCE / "api.md").read_text(encoding="utf-8")
     path = route.path.replace(E, "E").replace(SPACE, "S").replace(ORGANIZATION, "O")
     if path.startswith("E/visitors"):
         assert "`E/visitors` has the same forms" in text
@@ -157,7 +159,7 @@ def test_every_route_is_in_the_api_page(route: Any) -> None:
 
 
 def test_the_api_page_names_no_route_that_is_not_there() -> None:
-    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    text = (REFERENCE / "api.md").read_text(encoding="utf-8")
     known = {
         f"{route.method} " + route.path.replace(E, "E").replace(SPACE, "S").replace(ORGANIZATION, "O")
         for route in ROUTES
@@ -177,13 +179,11 @@ def named_in_code(span: str) -> str:
 
 
 def test_the_modules_and_functions_that_pages_walk_through_are_in_the_code() -> None:
-    sources = [
-        path for folder in ("src", "tests", "client") for path in (ROOT / folder).rglob("*.py") if path.parent != HERE
-    ]
+    sources = [path for folder in ("src", "tests", "client") for path in (ROOT / folder).rglob("*.py")]
     files = "\n".join(f"/{source.relative_to(ROOT)}" for source in sources)
-    text = "\n".join(source.read_text(encoding="utf-8") for source in sources)
+    text = "\n".join(source.read_text(encoding="utf-8") for source in sources if source.parent != HERE)
     known = set(re.findall(r"(?:\bdef |\bclass |\bself\.)(\w+)", text)) | WORDS_OF_OTHERS
-    for page in (DOCS / "architecture.md", *(DOCS / "adr").glob("*.md")):
+    for page in (DOCS / "explanation" / "architecture.md", *(DOCS / "adr").glob("*.md")):
         for span in re.findall(r"`([^`\n]+)`", prose(page)):
             for module in re.findall(r"[\w/]+\.py", span):
                 assert f"/{module}\n" in files + "\n", (page, span)

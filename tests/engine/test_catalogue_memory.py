@@ -1,4 +1,4 @@
-"""How much memory the catalogue takes, as docs/operations.md says it."""
+"""How much memory the catalogue takes, as docs/reference/storage.md says it."""
 
 import gc
 import tracemalloc
@@ -22,7 +22,7 @@ def loaded() -> Dictionary:
 
 
 def test_a_tag_takes_no_more_memory_than_the_documentation_says() -> None:
-    assert SAYS in (DOCS / "operations.md").read_text(encoding="utf-8")
+    assert SAYS in (DOCS / "reference" / "storage.md").read_text(encoding="utf-8")
     gc.collect()
     tracemalloc.start()
     try:

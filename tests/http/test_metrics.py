@@ -37,7 +37,7 @@ def test_the_metrics_documented_are_those_that_are_served(http: httpx.Client, se
     names = {re.sub(r"_created$", "", name) for name in re.findall(r"^# TYPE (tagloom_\w+)", text, re.MULTILINE)}
     documented = {
         row[0].strip("`")
-        for row in table_rows(sections(DOCS / "operations.md", 2)["Metrics"])
+        for row in table_rows(sections(DOCS / "reference" / "metrics.md", 2)["Metrics"])
         if row[0].startswith("`tagloom_")
     }
 

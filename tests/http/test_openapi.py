@@ -16,7 +16,7 @@ from tagloom_client import Tagloom, rules
 from tests.http.serving import INSTALLATIONS, serve
 
 HERE = Path(__file__).parent
-GUIDE = HERE.parent.parent / "docs" / "api.md"
+GUIDE = HERE.parent.parent / "docs" / "reference" / "api.md"
 EXAMPLES = 12
 
 

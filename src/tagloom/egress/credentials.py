@@ -93,7 +93,8 @@ def parse_key(text: str, name: str, address: Address) -> AnyKey:
     except msgspec.ValidationError as error:
         field = str(error).partition(" - at `")[2].rstrip("`") or "$"
         raise SourceUnreadable(
-            f"The secret '{name}' is none for {address.scheme}://, at {field}; see docs/sources.md.", value=name
+            f"The secret '{name}' is none for {address.scheme}://, at {field}; see docs/reference/addresses.md.",
+            value=name,
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise SourceUnreadable(f"The secret '{name}' is no JSON object.", value=name) from None
