@@ -1,10 +1,8 @@
 """Ends as they are stored: followed by other processes, out of memory when they are over, and swept once."""
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -166,19 +164,3 @@ def test_writes_of_tags_without_ends_store_none(open_another: Callable[[], Insta
 
     with population._standing.reading() as snapshot:
         assert [row.tag for row in snapshot.ends()] == [population._standing.dictionary.live("a").id]  # type: ignore[union-attr]
-
-
-def test_what_was_logged_before_there_were_ends_can_still_be_undone(tmp_path: Path) -> None:
-    settings = Settings(database=tmp_path / "tagloom.sqlite")
-    with closing(open_installation(settings, create=True)) as installation:
-        give(production(installation), user("u1", "a"))
-    with closing(sqlite3.connect(tmp_path / "tagloom.sqlite")) as db, db:
-        cut = 'UPDATE entry SET "after"=replace("after", \',"ttl_seconds":0,"expires_at":0\', \'\') RETURNING "after"'
-        assert [text for (text,) in db.execute(cut)] == [
-            '{"path":"a","is_live":true,"description":"","exclusive":false,"owner":""}'
-        ]
-
-    with closing(open_installation(settings)) as installation:
-        assert list(check(installation)) == []
-        assert production(installation).undo(1, ADA).removed == 1
-        assert production(installation).list_tags(limit=1).items == ()
