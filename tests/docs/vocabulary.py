@@ -85,13 +85,10 @@ ALLOWED = (
 )
 
 # Names of today's API, command line, limits and code, quoted as they are, that have a word of the table above.
-OLD_NAMES = (
-    *("--forget", "forget=true", "retention-forgets", "--freeze", "freeze"),
-    *("tagloom mapping drop", "tagloom sync drop", "export_bearers"),
+OLD_NAMES: tuple[str, ...] = (
+    *("--forget", "forget=true", "--freeze"),
     *("compaction_foreseen_max", "tags_foreseen_max", "tribes_foreseen_max", "probe_seconds_max"),
-    *("Standing", "Gathering", "Probe", "Foresight", "rows_to_mend", "only_wiring_names_an_adapter", "gather_few"),
-    *("engine/standing.py", "engine/gather.py", "http/probing.py", "http/vitals.py", "wiring.py"),
-    *("mending.py", "proposing.py"),
+    *("rows_to_mend", "EnvironmentState.forget"),
 )
 
 # Names of other projects and standards.
