@@ -15,13 +15,13 @@ import numpy as np
 from bench.http import served
 from bench.product import ORIGIN
 from bench.run import Run
-from tagloom.accounts import Accounts
-from tagloom.intake import read_parts
-from tagloom.rules import All, HasTag, Not
+from tagloom.accounts.accounts import Accounts
+from tagloom.bootstrap import open_installation
+from tagloom.files import read_parts
+from tagloom.ports.writes import Apply, BatchRules, WriteOptions
 from tagloom.settings import Settings
-from tagloom.store.port import Request
-from tagloom.tribes import Draft, Tribes
-from tagloom.wiring import open_installation
+from tagloom.tribes.definitions import Draft, Tribes
+from tagloom.words.rules import All, HasTag, Not
 
 TRIBES = 30
 TAGS_A_PERSON = 6
@@ -43,7 +43,7 @@ PAGES = (
     "tags?search=t77",
     "tags?view=tree",
     "tags?view=map",
-    "tags/branch?under=b1",
+    "tags/branch?prefix=b1",
     "tags/new",
     "tag?tag=b1",
     "tag/move?tag=b1&to=b999",
@@ -84,7 +84,7 @@ def measure(run: Run) -> None:
 
         def look() -> httpx.Response:
             changed = {f"value:{place}": f"b{(next(branches) * 7 + place) % 40}" for place in range(3)}
-            part = {"HX-Request": "true", "HX-Target": "finding"}
+            part = {"HX-Batch": "true", "HX-Target": "finding"}
             return browser.post(f"{PLACE}/tribe/t0", data=form | changed, headers=part)
 
         first, median = _timed(run, look)
@@ -123,7 +123,7 @@ def _fill(folder: Path, people: int, tags: int) -> None:
     installation = open_installation(Settings(database=folder / "tagloom.sqlite"), create=True)
     environment = installation.control.get_environment("main", "production")
     parts = read_parts(_lines(people, tags), "csv")
-    receipt = installation.population(environment).apply(parts, Request(mode="add", origin=ORIGIN))
+    receipt = installation.population(environment).write(Apply(parts, BatchRules(mode="add")), WriteOptions(ORIGIN))
     if (receipt.new_people, receipt.new_tags) != (people, tags):
         raise AssertionError(f"the file gave {json.dumps(receipt.new_tags)} tags")
     tribes = Tribes(installation.control)

@@ -11,9 +11,9 @@ from pyroaring import BitMap
 from bench.product import ORIGIN, Tagloom
 from bench.report import Contender
 from bench.run import Run
-from tagloom.model import Person
-from tagloom.rules import All, AnyOf, Definition, HasTag, Not
-from tagloom.store.port import Part, Request
+from tagloom.ports.writes import Apply, BatchRules, Part, WriteOptions
+from tagloom.words.model import Person
+from tagloom.words.rules import All, AnyOf, Definition, HasTag, Not
 
 PEOPLE_PER_PART = 1_000_000
 SHARES = (0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
@@ -31,7 +31,7 @@ def tags_of(shares: tuple[float, ...] = SHARES) -> list[str]:
     return [f"share/{round(100 * share)}-percent" for share in shares]
 
 
-def bearers(people: int) -> list[BitMap]:
+def people_with(people: int) -> list[BitMap]:
     """Who bears each tag, drawn once for a size."""
     rng = np.random.default_rng(people)
     return [BitMap.deserialize(_dense(rng.random(people, np.float32) < share)) for share in SHARES]
@@ -81,7 +81,7 @@ def tribe_of(number: int) -> Definition:
 
 def measure_at(run: Run, people: int) -> None:
     """Everything at one size."""
-    drawn = bearers(people)
+    drawn = people_with(people)
     taggings = sum(map(len, drawn))
     product = Tagloom(run.workdir)
     data = f"{people:,} people, {taggings:,} taggings"
@@ -89,7 +89,12 @@ def measure_at(run: Run, people: int) -> None:
     _touch(BYTES_PER_PERSON * people)
     run.report.compare(
         "Load people and taggings from memory",
-        [Contender(product.name, lambda: product.people.apply(made, Request(mode="add", origin=ORIGIN)).added)],
+        [
+            Contender(
+                product.name,
+                lambda: product.people.write(Apply(made, BatchRules(mode="add")), WriteOptions(ORIGIN)).added,
+            )
+        ],
         data=data,
         unit="taggings",
         units=taggings,
@@ -133,7 +138,7 @@ def measure_at(run: Run, people: int) -> None:
     )
     run.report.compare(
         "Delete the tag that half of the people bear",
-        [Contender(product.name, partial(product.drop, tags[0]))],
+        [Contender(product.name, partial(product.delete, tags[0]))],
         data=f"{data}; {len(a):,} bear it",
         rounds=1,
     )

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from bench.data import TAGGINGS_PER_PERSON, tag_paths
 from bench.product import ORIGIN, Tagloom
 from bench.run import Run
-from tagloom.model import Person
-from tagloom.rules import Definition, HasTag
-from tagloom.store.port import Part, Population, Request
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Apply, BatchRules, Part, WriteOptions
+from tagloom.words.model import Person
+from tagloom.words.rules import Definition, HasTag
 
 LOADS = 6  # The first gives ten tags to everybody; each further one changes some eighteen of everybody's.
 NIGHTS = 100
@@ -71,7 +72,7 @@ def _note(run: Run, name: str, ask: Callable[[Person], object], asked: list[Pers
 
 
 def _set(population: Population, people: Numbers, rng: np.random.Generator) -> int:
-    receipt = population.apply(_parts(people, rng), Request(mode="set", origin=ORIGIN))
+    receipt = population.write(Apply(_parts(people, rng), BatchRules(mode="set")), WriteOptions(ORIGIN))
     return receipt.added + receipt.removed
 
 
@@ -95,7 +96,7 @@ def _parts(people: Numbers, rng: np.random.Generator) -> Iterator[Part]:
 def _by_hand(population: Population, number: int) -> int:
     key, one = (f"u{_id(number)}".encode(),), np.zeros(1, np.int32)
     part = Part(np.ones(1, np.int64), key, one, one, ("by-hand",))
-    return population.submit([part], Request(mode="add", origin=ORIGIN)).result().added
+    return population.submit(Apply([part], BatchRules(mode="add")), WriteOptions(ORIGIN)).result().added
 
 
 def _id(number: int) -> str:

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import msgspec
 
-from bench.counts import TRIBES, bearers, parts, tribe_of
+from bench.counts import TRIBES, parts, people_with, tribe_of
 from bench.product import ORIGIN
 from bench.run import Run
-from tagloom.access import Access
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import open_installation
+from tagloom.ports.writes import Apply, BatchRules, WriteOptions
 from tagloom.settings import Settings
-from tagloom.store.port import Request
-from tagloom.tribes import Draft, Tribes
-from tagloom.wiring import open_installation
+from tagloom.tribes.definitions import Draft, Tribes
 
 CONNECTIONS = 64
 SECONDS = 5
@@ -86,7 +86,7 @@ def _fill(folder: Path, people: int) -> str:
     installation = open_installation(Settings(database=folder / "tagloom.sqlite"), create=True)
     environment = installation.control.get_environment("main", "production")
     population = installation.population(environment)
-    population.apply(parts(people, bearers(people)), Request(mode="add", origin=ORIGIN))
+    population.write(Apply(parts(people, people_with(people)), BatchRules(mode="add")), WriteOptions(ORIGIN))
     tribes = Tribes(installation.control)
     for number in range(TRIBES):
         definition = tribe_of(number)

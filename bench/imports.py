@@ -15,9 +15,9 @@ from bench.http import served
 from bench.load import expect
 from bench.report import Comparison, Contender, Timing
 from bench.run import Run
-from tagloom.access import Access
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import open_installation
 from tagloom.settings import Settings
-from tagloom.wiring import open_installation
 from tagloom_client import Retries, Tagloom
 from tagloom_client.models import Import
 from tagloom_client.sending import settings
@@ -105,7 +105,7 @@ class Desk:
         brought = self.client.bring_file(population.csv_path, format="csv", mode="mirror")
         self.client.ask_import(brought.id, "plan")
         planned = self._ended(brought, "planned")
-        receipt = (planned.plan or {})["foreseen"]["receipt"]
+        receipt = (planned.plan or {})["preview"]["receipt"]
         expect(receipt["unchanged"], population.taggings)
         expect(receipt["removed"], 0)
 

@@ -35,7 +35,7 @@ def measure(run: Run) -> None:
         )
         run.report.compare(
             "Delete the second most popular tag",
-            [Contender(peer.name, partial(peer.drop, other)) for peer in stores],
+            [Contender(peer.name, partial(peer.delete, other)) for peer in stores],
             data=f"{data}; {population.count(other):,} bear it",
             absent=absent,
             rounds=1,

@@ -48,7 +48,7 @@ class Peer(CountingPeer, Protocol):
     def rename(self, tag: str, to: str) -> None:
         """Gives the tag another path; all who bear it keep it."""
 
-    def drop(self, tag: str) -> None:
+    def delete(self, tag: str) -> None:
         """Takes the tag from everybody."""
 
     def disk_bytes(self) -> int:
@@ -107,7 +107,7 @@ class SqliteRows:
     def rename(self, tag: str, to: str) -> None:
         self._database.execute("UPDATE tagging SET tag = ? WHERE tag = ?", (to, tag))
 
-    def drop(self, tag: str) -> None:
+    def delete(self, tag: str) -> None:
         self._database.execute("DELETE FROM tagging WHERE tag = ?", (tag,))
 
     def disk_bytes(self) -> int:
@@ -154,7 +154,7 @@ class DuckDbTable:
     def rename(self, tag: str, to: str) -> None:
         self._database.execute("UPDATE tagging SET tag = ? WHERE tag = ?", [to, tag])
 
-    def drop(self, tag: str) -> None:
+    def delete(self, tag: str) -> None:
         self._database.execute("DELETE FROM tagging WHERE tag = ?", [tag])
 
     def disk_bytes(self) -> int:
@@ -199,9 +199,9 @@ class ClickHouseBitmaps:
         )
 
     def count_both(self, one: str, other: str) -> int:
-        bearers = "(SELECT groupBitmapMergeState(people) FROM bench.bearers WHERE tag = {})"
+        people_with = "(SELECT groupBitmapMergeState(people) FROM bench.bearers WHERE tag = {})"
         return self._number(
-            f"SELECT bitmapAndCardinality({bearers.format(_quoted(one))}, {bearers.format(_quoted(other))})"
+            f"SELECT bitmapAndCardinality({people_with.format(_quoted(one))}, {people_with.format(_quoted(other))})"
         )
 
     def count(self, tag: str) -> int:
@@ -213,9 +213,9 @@ class ClickHouseBitmaps:
             f"INSERT INTO bench.bearers SELECT {_quoted(to)}, groupBitmapMergeState(people)"
             f" FROM bench.bearers WHERE tag = {_quoted(tag)}"
         )
-        self.drop(tag)
+        self.delete(tag)
 
-    def drop(self, tag: str) -> None:
+    def delete(self, tag: str) -> None:
         self._session.query(f"DELETE FROM bench.bearers WHERE tag = {_quoted(tag)}")
 
     def disk_bytes(self) -> int:
@@ -235,7 +235,7 @@ class BarePyroaring:
     name: ClassVar[str] = "bare pyroaring"
 
     def __init__(self, folder: Path) -> None:
-        self.bearers: dict[str, BitMap] = {}
+        self.people_with: dict[str, BitMap] = {}
 
     def load(self, population: Population) -> None:
         """Takes the drawn matrix and not the CSV: its load is no contest."""
@@ -244,14 +244,14 @@ class BarePyroaring:
         bounds = np.searchsorted(population.matrix.ravel()[order], np.arange(len(population.tags) + 1))
         ordinals = (order // slots).astype(np.uint32)
         for at, tag in enumerate(population.tags):
-            self.bearers[tag] = BitMap(ordinals[bounds[at] : bounds[at + 1]])
-            self.bearers[tag].run_optimize()
+            self.people_with[tag] = BitMap(ordinals[bounds[at] : bounds[at + 1]])
+            self.people_with[tag].run_optimize()
 
     def count_both(self, one: str, other: str) -> int:
-        return self.bearers[one].intersection_cardinality(self.bearers[other])
+        return self.people_with[one].intersection_cardinality(self.people_with[other])
 
     def close(self) -> None:
-        self.bearers.clear()
+        self.people_with.clear()
 
 
 STORES: tuple[Callable[[Path], Peer], ...] = (SqliteRows, DuckDbTable, ClickHouseBitmaps)

@@ -16,9 +16,9 @@ from bench.http import SECONDS, WRITE, load, note, process
 from bench.product import Tagloom
 from bench.report import Contender
 from bench.run import Run
-from tagloom.access import Access
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import Installation, open_installation
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.wiring import Installation, open_installation
 from tagloom_client import Tagloom as Client
 from tests.postgres import Server, find_binaries
 
@@ -200,7 +200,7 @@ def _measure_following(run: Run, product: OnPostgres) -> None:
         Client(other, token) as reader,
     ):
         for number in range(commits):
-            receipt = writer.give_tag("followed", user=f"somebody-{number}")
+            receipt = writer.add_tag("followed", user=f"somebody-{number}")
             began = time.perf_counter()
             # The lightest question there is: what is timed is the following.
             reader.get_change(receipt.version, at_least=receipt.version)

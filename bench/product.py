@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.data import Population
-from tagloom.bulk import Order, import_body
+from tagloom.bootstrap import Installation, open_installation
 from tagloom.engine.population import BitmapPopulation
-from tagloom.model import Mode, Origin, Receipt
-from tagloom.rules import All, Definition, HasTag
+from tagloom.ports.writes import DeleteTag, MoveTag, Undo, WriteOptions
 from tagloom.settings import Settings
-from tagloom.tags import TagPath
-from tagloom.wiring import Installation, open_installation
+from tagloom.tagging.bulk import Order, import_body
+from tagloom.words.model import Mode, Origin, Receipt
+from tagloom.words.rules import All, Definition, HasTag
+from tagloom.words.tags import TagPath
 
 ORIGIN = Origin("bench", "bench")
 CHUNK_BYTES = 1 << 20
@@ -55,14 +56,14 @@ class Tagloom:
         return self.people.count(Definition("everyone", HasTag(tag, "exact")), {}).count
 
     def rename(self, tag: str, to: str) -> None:
-        self.people.move_tag(TagPath(tag), TagPath(to), ORIGIN)
+        self.people.write(MoveTag(TagPath(tag), TagPath(to)), WriteOptions(ORIGIN))
 
-    def drop(self, tag: str) -> None:
-        self.people.drop_tag(TagPath(tag), ORIGIN)
+    def delete(self, tag: str) -> None:
+        self.people.write(DeleteTag(TagPath(tag)), WriteOptions(ORIGIN))
 
     def undo(self, version: int) -> Receipt:
         """Takes a version back."""
-        return self.people.undo(version, ORIGIN)
+        return self.people.write(Undo((version,)), WriteOptions(ORIGIN))
 
     def disk_bytes(self) -> int:
         """All files, after the installation was closed and opened again."""

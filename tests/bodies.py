@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from tagloom.model import Kind, Person, Rejected
-from tagloom.store.port import Doubt, Part
+from tagloom.ports.writes import Doubt, Part
+from tagloom.words.model import Kind, Person, Rejected
 
 
 class Line(NamedTuple):

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from tagloom.model import Organization, Space
+from tagloom.bootstrap import open_installation
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.schema import metadata
-from tagloom.wiring import open_installation
+from tagloom.stores.schema import metadata
+from tagloom.words.model import Organization, Space
 
 URL = os.environ.get("TAGLOOM_TEST_CITUS_URL", "")
 NUMBERS = count(1)
@@ -57,7 +57,7 @@ def new_database(*, knows_nodes: bool = True) -> str:
     for host, port, *_ in everywhere:
         do(url_of("postgres", host, port), f"CREATE DATABASE {name}")
         do(url_of(name, host, port), "CREATE EXTENSION citus")
-    atexit.register(_drop, name, everywhere)
+    atexit.register(_delete, name, everywhere)
     with psycopg.connect(url_of(name), autocommit=True) as connection:
         for host, port, is_coordinator, has_shards in everywhere if knows_nodes else ():
             function = "citus_set_coordinator_host" if is_coordinator else "citus_add_node"
@@ -67,7 +67,7 @@ def new_database(*, knows_nodes: bool = True) -> str:
     return url_of(name)
 
 
-def _drop(name: str, everywhere: Iterable[tuple[str, int, bool, bool]]) -> None:
+def _delete(name: str, everywhere: Iterable[tuple[str, int, bool, bool]]) -> None:
     for host, port, *_ in everywhere:
         do(url_of("postgres", host, port), f"DROP DATABASE IF EXISTS {name} (FORCE)")
 

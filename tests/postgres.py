@@ -16,7 +16,7 @@ from typing import Literal
 
 import psycopg
 
-from tagloom.store.postgres import PostgresDatabase
+from tagloom.stores.postgres import PostgresDatabase
 from tests.ports import free_port
 
 NUMBERS = count(1)

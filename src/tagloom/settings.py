@@ -9,10 +9,12 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from tagloom import limits, problems
-from tagloom.emails import MailServer
-from tagloom.sources import SCHEMES, SCHEMES_DEFAULT, Scheme
-from tagloom.tags import printable
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import ParameterInvalid
+from tagloom.base.text import printable
+from tagloom.engine import limits as engine_limits
+from tagloom.words.emails import MailServer
+from tagloom.words.source_addresses import SCHEMES, SCHEMES_DEFAULT, Scheme
 
 DATABASE_FILE = "tagloom.sqlite"
 TracingProtocol: TypeAlias = Literal["http/protobuf", "grpc"]
@@ -74,8 +76,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     source_schemes: tuple[Scheme, ...] = SCHEMES_DEFAULT
     source_hosts: tuple[str, ...] = ()
     drain_seconds: int = 0
-    stop_seconds: int = limits.STOP_SECONDS_DEFAULT
-    index_bytes_max: int = limits.INDEX_BYTES_DEFAULT
+    stop_seconds: int = base_limits.STOP_SECONDS_DEFAULT
+    index_bytes_max: int = engine_limits.INDEX_BYTES_DEFAULT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     tracing: TracingProtocol | None = None
@@ -89,9 +91,9 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
     Raises:
         ParameterInvalid: neither is given, the URL is of no known store, or another setting is not one.
     """
-    size = environ.get("TAGLOOM_INDEX_BYTES", str(limits.INDEX_BYTES_DEFAULT))
+    size = environ.get("TAGLOOM_INDEX_BYTES", str(engine_limits.INDEX_BYTES_DEFAULT))
     if not size.isdigit():
-        raise problems.ParameterInvalid(f"TAGLOOM_INDEX_BYTES must be a whole number of bytes, not '{size}'.")
+        raise ParameterInvalid(f"TAGLOOM_INDEX_BYTES must be a whole number of bytes, not '{size}'.")
     level = environ.get("TAGLOOM_LOG_LEVEL", "info")
     match level:
         case "debug" | "info" | "warning" | "error":
@@ -109,7 +111,7 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
                 source_schemes=_schemes(environ),
                 source_hosts=_list(environ, "TAGLOOM_SOURCE_HOSTS"),
                 drain_seconds=_seconds(environ, "TAGLOOM_DRAIN_SECONDS", 0),
-                stop_seconds=_seconds(environ, "TAGLOOM_STOP_SECONDS", limits.STOP_SECONDS_DEFAULT),
+                stop_seconds=_seconds(environ, "TAGLOOM_STOP_SECONDS", base_limits.STOP_SECONDS_DEFAULT),
                 index_bytes_max=int(size),
                 log_level=level,
                 tracing=_tracing(environ),
@@ -117,7 +119,7 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
                 public_url=public_url,
                 oidc=_oidc(environ, public_url),
             )
-    raise problems.ParameterInvalid(f"TAGLOOM_LOG_LEVEL is debug, info, warning or error, not '{level}'.")
+    raise ParameterInvalid(f"TAGLOOM_LOG_LEVEL is debug, info, warning or error, not '{level}'.")
 
 
 def read_token(environ: Mapping[str, str] = os.environ) -> str | None:
@@ -131,7 +133,7 @@ def _public_url(environ: Mapping[str, str]) -> str | None:
         return None
     parts = _url("TAGLOOM_PUBLIC_URL", text)
     if parts.path not in ("", "/"):
-        raise problems.ParameterInvalid(f"TAGLOOM_PUBLIC_URL names a host of its own, without a path; not '{text}'.")
+        raise ParameterInvalid(f"TAGLOOM_PUBLIC_URL names a host of its own, without a path; not '{text}'.")
     return f"{parts.scheme}://{parts.netloc}"
 
 
@@ -142,11 +144,11 @@ def _oidc(environ: Mapping[str, str], public_url: str | None) -> OidcSettings | 
         return None
     missing = [name for name in names if not environ.get(name)] + ([] if public_url else ["TAGLOOM_PUBLIC_URL"])
     if missing:
-        raise problems.ParameterInvalid(f"OpenID Connect needs {' and '.join(missing)} too.")
+        raise ParameterInvalid(f"OpenID Connect needs {' and '.join(missing)} too.")
     parts = _url("TAGLOOM_OIDC_ISSUER", issuer)
     if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
         # Who can change what the provider says can sign in as anybody.
-        raise problems.ParameterInvalid(f"TAGLOOM_OIDC_ISSUER begins with https://, not '{issuer}'.")
+        raise ParameterInvalid(f"TAGLOOM_OIDC_ISSUER begins with https://, not '{issuer}'.")
     return OidcSettings(issuer, client_id, client_secret)
 
 
@@ -157,7 +159,7 @@ def _folder(environ: Mapping[str, str], name: str) -> Path | None:
 def _seconds(environ: Mapping[str, str], name: str, default: int) -> int:
     text = environ.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) <= _SECONDS_DIGITS_MAX):
-        raise problems.ParameterInvalid(f"{name} must be a whole number of seconds, not '{printable(text)}'.")
+        raise ParameterInvalid(f"{name} must be a whole number of seconds, not '{printable(text)}'.")
     return int(text)
 
 
@@ -173,13 +175,13 @@ def _tracing(environ: Mapping[str, str]) -> TracingProtocol | None:
     match named:
         case "http/protobuf" | "grpc":
             return named
-    raise problems.ParameterInvalid(f"Spans are sent by http/protobuf or grpc, not by '{printable(named)}'.")
+    raise ParameterInvalid(f"Spans are sent by http/protobuf or grpc, not by '{printable(named)}'.")
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
     text = environ.get(name, "no")
     if text not in ("yes", "no"):
-        raise problems.ParameterInvalid(f"{name} must be yes or no, not '{printable(text)}'.")
+        raise ParameterInvalid(f"{name} must be yes or no, not '{printable(text)}'.")
     return text == "yes"
 
 
@@ -193,7 +195,7 @@ def _networks(environ: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6
         try:
             found.append(ip_network(text, strict=False))
         except ValueError as error:
-            raise problems.ParameterInvalid(
+            raise ParameterInvalid(
                 f"{name} has addresses and networks such as 10.0.0.0/8, by commas; not '{printable(text)}'."
             ) from error
     return tuple(found)
@@ -206,7 +208,7 @@ def _schemes(environ: Mapping[str, str]) -> tuple[Scheme, ...]:
     named = _list(environ, "TAGLOOM_SOURCE_SCHEMES")
     unknown = [each for each in named if each not in SCHEMES]
     if unknown:
-        raise problems.ParameterInvalid(
+        raise ParameterInvalid(
             f"TAGLOOM_SOURCE_SCHEMES has some of {', '.join(SCHEMES)}, not '{printable(unknown[0])}'."
         )
     return tuple(scheme for scheme in SCHEMES if scheme in named)
@@ -217,10 +219,10 @@ def _mail(environ: Mapping[str, str]) -> MailServer | None:
     if url is None and sender is None:
         return None
     if not url or not sender:
-        raise problems.ParameterInvalid("TAGLOOM_SMTP_URL and TAGLOOM_MAIL_FROM belong together.")
+        raise ParameterInvalid("TAGLOOM_SMTP_URL and TAGLOOM_MAIL_FROM belong together.")
     if not url.startswith(("smtp://", "smtps://")):
         # What stands behind may be a password.
-        raise problems.ParameterInvalid("TAGLOOM_SMTP_URL must begin with smtp:// or smtps://.")
+        raise ParameterInvalid("TAGLOOM_SMTP_URL must begin with smtp:// or smtps://.")
     return MailServer(url, sender)
 
 
@@ -232,7 +234,7 @@ def _url(name: str, text: str) -> SplitResult:
     except ValueError:
         is_plain = False
     if not is_plain:
-        raise problems.ParameterInvalid(f"{name} is an address such as https://tags.example.com, not '{text}'.")
+        raise ParameterInvalid(f"{name} is an address such as https://tags.example.com, not '{text}'.")
     return parts
 
 
@@ -241,7 +243,7 @@ def _database(data: Path | None, environ: Mapping[str, str]) -> Path | PostgresU
         return data / DATABASE_FILE
     url = environ.get("TAGLOOM_DATABASE_URL")
     if url is None:
-        raise problems.ParameterInvalid("Name the data directory with --data, or set TAGLOOM_DATABASE_URL.")
+        raise ParameterInvalid("Name the data directory with --data, or set TAGLOOM_DATABASE_URL.")
     return parse_database_url(url, "TAGLOOM_DATABASE_URL")
 
 
@@ -252,6 +254,6 @@ def parse_database_url(url: str, name: str) -> Path | PostgresUrl:
     if url.startswith("sqlite:///"):
         return Path(url.removeprefix("sqlite:///"))
     # What stands behind may be a password.
-    raise problems.ParameterInvalid(
+    raise ParameterInvalid(
         f"{name} must begin with sqlite:/// or postgresql://, not '{printable(url.split(':')[0])}:'."
     )

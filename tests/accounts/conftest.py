@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
-from tagloom.access import Access
-from tagloom.accounts import Accounts, Visitor
-from tagloom.attempts import Attempts
-from tagloom.model import Organization, Permission, Space
-from tagloom.passwords import Passwords
-from tagloom.sessions import Opened, Sessions, SignedIn
-from tagloom.store.port import Control
-from tagloom.teammates import Teammates
+from tagloom.accounts.access_tokens import Access
+from tagloom.accounts.accounts import Accounts, Visitor
+from tagloom.accounts.login_throttle import LoginThrottle
+from tagloom.accounts.passwords import Passwords
+from tagloom.accounts.sessions import Opened, Sessions, SignedIn
+from tagloom.accounts.teammates import Teammates
+from tagloom.ports.control import Control
+from tagloom.words.model import Organization, Permission, Space
 from tests.contract.conftest import ADAPTERS, make_control
 
 HERE = Visitor("192.0.2.1", "Fox")
@@ -43,12 +43,12 @@ class House:
     def __post_init__(self) -> None:
         chance = random.Random(7).randbytes
         self.passwords = Passwords(self.hasher)
-        self.attempts = Attempts(self.clock)
+        self.throttle = LoginThrottle(self.clock)
         self.access = Access(self.control, self.clock, chance)
         self.sessions = Sessions(self.control, self.clock, chance)
         self.teammates = Teammates(self.control, self.access, now=self.clock, random_bytes=chance)
         self.accounts = Accounts(
-            self.control, self.passwords, attempts=self.attempts, now=self.clock, random_bytes=chance
+            self.control, self.passwords, throttle=self.throttle, now=self.clock, random_bytes=chance
         )
 
     def set_up(self) -> Opened:
@@ -75,7 +75,7 @@ class House:
 
     def actions(self, by: SignedIn) -> list[str]:
         """What was done, the newest first."""
-        return [each.action for each in self.teammates.list_events(by)]
+        return [each.action for each in self.teammates.list_audit_log(by)]
 
 
 @pytest.fixture(params=ADAPTERS)

@@ -5,12 +5,15 @@ import threading
 import pytest
 from argon2 import PasswordHasher
 
-from tagloom import limits, problems
-from tagloom.accounts import Accounts, Visitor
-from tagloom.attempts import Attempts
-from tagloom.passwords import Passwords
-from tagloom.sessions import Opened, SignedIn
-from tagloom.teammates import Operator
+from tagloom.accounts import limits
+from tagloom.accounts.accounts import Accounts, Visitor
+from tagloom.accounts.login_throttle import LoginThrottle
+from tagloom.accounts.passwords import Passwords
+from tagloom.accounts.problems import NotPermitted, PasswordInvalid, SignInFailed, TooManyAttempts
+from tagloom.accounts.sessions import Opened, SignedIn
+from tagloom.accounts.teammates import Operator
+from tagloom.base.problems import BodyInvalid
+from tagloom.ports.problems import IdentityRefused, InvitationNotFound, ResetNotFound, SetUpCodeWrong, SetUpDone
 from tests.accounts.conftest import HERE, OTHER_PASSWORD, PASSWORD, Clock, House
 
 ELSEWHERE = Visitor("2001:db8::1")
@@ -45,10 +48,10 @@ def test_only_the_newest_code_sets_up_and_nothing_does_afterwards(house: House) 
     assert first is not None
     assert second is not None
     for wrong in (first, "", "guess"):
-        with pytest.raises(problems.SetUpCodeWrong):
+        with pytest.raises(SetUpCodeWrong):
             house.accounts.begin_set_up(wrong)
     house.accounts.begin_set_up(second)
-    with pytest.raises(problems.PasswordInvalid):
+    with pytest.raises(PasswordInvalid):
         house.accounts.set_up(
             second, email="a@b.c", name="A", password="short", organization="O", space="S", visitor=HERE
         )
@@ -56,7 +59,7 @@ def test_only_the_newest_code_sets_up_and_nothing_does_afterwards(house: House) 
 
     house.set_up()
 
-    with pytest.raises(problems.SetUpDone):
+    with pytest.raises(SetUpDone):
         house.accounts.begin_set_up(second)
 
 
@@ -79,7 +82,7 @@ def test_of_two_who_set_up_at_once_one_wins(house: House) -> None:
                 visitor=HERE,
             )
             said.append("won")
-        except problems.SetUpDone:
+        except SetUpDone:
             said.append("lost")
 
     threads = [threading.Thread(target=set_up, args=(name,)) for name in ("ann", "ben")]
@@ -103,7 +106,7 @@ def test_a_wrong_password_and_an_unknown_e_mail_are_refused_alike(house: House, 
         ("", ""),
         ("a" * 999, "\ud800"),
     ):
-        with pytest.raises(problems.SignInFailed) as refused:
+        with pytest.raises(SignInFailed) as refused:
             house.accounts.sign_in(email, password, HERE)
         said.append(refused.value.document())
 
@@ -119,10 +122,10 @@ def test_a_password_is_verified_for_an_unknown_e_mail_too(house: House, ada: Sig
             return super().verify(hash, password)
 
     house.accounts = Accounts(
-        house.control, Passwords(Counting(1, 8, 1)), attempts=Attempts(house.clock), now=house.clock
+        house.control, Passwords(Counting(1, 8, 1)), throttle=LoginThrottle(house.clock), now=house.clock
     )
     for email in ("ada@example.com", "nobody@example.com"):
-        with pytest.raises(problems.SignInFailed):
+        with pytest.raises(SignInFailed):
             house.accounts.sign_in(email, "wrong", HERE)
 
     assert len(verified) == 2
@@ -133,7 +136,7 @@ def test_an_e_mail_is_the_same_in_any_spelling_and_a_password_is_not(house: Hous
     opened = house.accounts.sign_in(" aDA@example.COM ", PASSWORD, HERE)
 
     assert opened.signed_in.account.id == ada.account.id
-    with pytest.raises(problems.SignInFailed):
+    with pytest.raises(SignInFailed):
         house.accounts.sign_in("ada@example.com", PASSWORD.upper(), HERE)
 
 
@@ -147,10 +150,10 @@ def test_guessing_at_one_account_from_one_address_ends_and_its_owner_gets_in_els
     house: House, ada: SignedIn
 ) -> None:
     for _ in range(limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX):
-        with pytest.raises(problems.SignInFailed):
+        with pytest.raises(SignInFailed):
             house.accounts.sign_in("ada@example.com", "wrong", ELSEWHERE)
 
-    with pytest.raises(problems.TooManyAttempts) as refused:
+    with pytest.raises(TooManyAttempts) as refused:
         house.accounts.sign_in("ADA@example.com", PASSWORD, ELSEWHERE)
     assert refused.value.members["retry_after"] == limits.ATTEMPT_WINDOW_SECONDS
     assert house.accounts.sign_in("ada@example.com", PASSWORD, HERE)
@@ -162,9 +165,9 @@ def test_guessing_at_one_account_from_one_address_ends_and_its_owner_gets_in_els
 def test_guessing_from_everywhere_never_keeps_an_owner_out_of_their_usual_place(house: House, ada: SignedIn) -> None:
     refused = 0
     for number in range(5 * limits.ATTEMPTS_PER_ACCOUNT_MAX):
-        with pytest.raises((problems.SignInFailed, problems.TooManyAttempts)) as caught:
+        with pytest.raises((SignInFailed, TooManyAttempts)) as caught:
             house.accounts.sign_in("ada@example.com", "wrong", Visitor(f"203.0.113.{number}"))
-        refused += caught.type is problems.TooManyAttempts
+        refused += caught.type is TooManyAttempts
 
     assert refused == 4 * limits.ATTEMPTS_PER_ACCOUNT_MAX
     assert house.accounts.sign_in("ada@example.com", PASSWORD, HERE)
@@ -172,10 +175,10 @@ def test_guessing_from_everywhere_never_keeps_an_owner_out_of_their_usual_place(
 
 def test_guessing_from_the_owners_usual_place_slows_them_and_keeps_nobody_out(house: House, ada: SignedIn) -> None:
     for _ in range(limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX):
-        with pytest.raises(problems.SignInFailed):
+        with pytest.raises(SignInFailed):
             house.accounts.sign_in("ada@example.com", "wrong", HERE)
 
-    with pytest.raises(problems.TooManyAttempts) as refused:
+    with pytest.raises(TooManyAttempts) as refused:
         house.accounts.sign_in("ada@example.com", PASSWORD, HERE)
     assert refused.value.members["retry_after"] == limits.ATTEMPT_SECONDS_BETWEEN
     house.clock.seconds += limits.ATTEMPT_SECONDS_BETWEEN
@@ -187,7 +190,7 @@ def test_where_nobody_knows_the_address_guesses_are_spaced_and_other_accounts_ar
 ) -> None:
     behind_a_proxy = Visitor("")
     for number in range(10 * limits.ATTEMPTS_PER_ADDRESS_MAX):
-        with pytest.raises((problems.SignInFailed, problems.TooManyAttempts)):
+        with pytest.raises((SignInFailed, TooManyAttempts)):
             house.accounts.sign_in(f"u{number % 7}@example.com", "wrong", behind_a_proxy)
 
     assert house.accounts.sign_in("ada@example.com", PASSWORD, behind_a_proxy)
@@ -195,10 +198,10 @@ def test_where_nobody_knows_the_address_guesses_are_spaced_and_other_accounts_ar
 
 def test_an_unknown_e_mail_is_counted_like_a_known_one(house: House, ada: SignedIn) -> None:
     for _ in range(limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX):
-        with pytest.raises(problems.SignInFailed):
+        with pytest.raises(SignInFailed):
             house.accounts.sign_in("nobody@example.com", "wrong", ELSEWHERE)
 
-    with pytest.raises(problems.TooManyAttempts):
+    with pytest.raises(TooManyAttempts):
         house.accounts.sign_in("nobody@example.com", "wrong", ELSEWHERE)
 
 
@@ -245,10 +248,10 @@ def test_a_link_works_once_until_it_expires_and_not_after_a_newer_one(house: Hou
     assert (first.outcome, again.outcome) == ("invited", "invited again")
     assert first.secret is not None
     assert again.secret is not None
-    with pytest.raises(problems.InvitationNotFound):
+    with pytest.raises(InvitationNotFound):
         house.accounts.get_invitation(first.secret)
     house.clock.seconds += limits.INVITATION_DAYS * 86_400
-    with pytest.raises(problems.InvitationNotFound):
+    with pytest.raises(InvitationNotFound):
         house.accounts.join(again.secret, name="Bob", password=OTHER_PASSWORD, visitor=HERE)
 
     assert again.invitation is not None
@@ -256,7 +259,7 @@ def test_a_link_works_once_until_it_expires_and_not_after_a_newer_one(house: Hou
 
     assert resent.secret is not None
     house.accounts.join(resent.secret, name="Bob", password=OTHER_PASSWORD, visitor=HERE)
-    with pytest.raises(problems.InvitationNotFound):
+    with pytest.raises(InvitationNotFound):
         house.accounts.join(resent.secret, name="Bob", password=OTHER_PASSWORD, visitor=HERE)
 
 
@@ -267,7 +270,7 @@ def test_an_existing_account_joins_another_organization_with_its_own_password_on
     outcome = house.teammates.invite(ada_there, "bob@example.com", space=ada_there.spaces[0].id)[0]
     assert outcome.secret is not None
 
-    with pytest.raises(problems.SignInFailed):
+    with pytest.raises(SignInFailed):
         house.accounts.join(outcome.secret, name="Not Bob", password="another good password", visitor=HERE)
     joined = house.accounts.join(outcome.secret, name="ignored", password=OTHER_PASSWORD, visitor=HERE).signed_in
 
@@ -284,7 +287,7 @@ def test_who_is_signed_in_accepts_invitations_to_their_own_e_mail_only(house: Ho
     assert for_bob.secret is not None
     assert for_eve.secret is not None
 
-    with pytest.raises(problems.InvitationNotFound):
+    with pytest.raises(InvitationNotFound):
         house.accounts.join_as(bob, for_eve.secret)
     assert house.accounts.join_as(bob, for_bob.secret).organization.id == beta.id
 
@@ -300,7 +303,7 @@ def test_a_verified_e_mail_with_an_invitation_comes_in_and_is_known_from_then_on
 
     assert first.membership.permissions == {"main": ("view", "tribes")}
     assert (first.account.id, first.account.has_password) == (second.account.id, False)
-    with pytest.raises(problems.SignInFailed):
+    with pytest.raises(SignInFailed):
         house.accounts.sign_in("eve@example.com", "", HERE)
 
 
@@ -310,9 +313,9 @@ def test_an_identity_without_verified_e_mail_or_invitation_is_refused(house: Hou
     house.teammates.invite(ada, "fay@example.com", space="main")
 
     for email, verified in (("fay@example.com", False), ("ada@example.com", False), (None, True), ("x@y.z", True)):
-        with pytest.raises(problems.IdentityRefused):
+        with pytest.raises(IdentityRefused):
             by_identity(house, "7", email, verified=verified)
-    with pytest.raises(problems.IdentityRefused):
+    with pytest.raises(IdentityRefused):
         by_identity(house, "7", "eve@example.com")
     assert house.control.find_account_of("fay@example.com") is None
 
@@ -326,7 +329,7 @@ def test_whoever_made_an_account_of_my_e_mail_before_me_is_out_when_my_provider_
 
     assert mine.signed_in.account.id == squatter.signed_in.account.id
     assert house.sessions.find(squatter.secret) is None
-    with pytest.raises(problems.SignInFailed):
+    with pytest.raises(SignInFailed):
         house.accounts.sign_in("eve@example.com", OTHER_PASSWORD, HERE)
     # The owner may set one again, which stays.
     house.accounts.change_password(mine.signed_in, current="", new=PASSWORD, visitor=HERE)
@@ -340,7 +343,7 @@ def test_whoever_made_an_account_of_my_e_mail_before_me_is_out_when_my_provider_
 def test_a_changed_password_renews_this_session_and_ends_the_others(house: House, ada: SignedIn) -> None:
     here = house.accounts.sign_in("ada@example.com", PASSWORD, HERE)
     there = house.accounts.sign_in("ada@example.com", PASSWORD, ELSEWHERE)
-    with pytest.raises(problems.SignInFailed):
+    with pytest.raises(SignInFailed):
         house.accounts.change_password(here.signed_in, current="wrong", new=OTHER_PASSWORD, visitor=HERE)
 
     renewed = house.accounts.change_password(here.signed_in, current=PASSWORD, new=OTHER_PASSWORD, visitor=HERE)
@@ -356,18 +359,18 @@ def test_a_reset_link_sets_a_password_once_within_a_day(house: House, ada: Signe
     bob = house.joined(ada, "bob", "view")
     stale = house.teammates.new_reset(ada, bob.signed_in.account.id)
     house.clock.seconds += limits.RESET_HOURS * 3_600
-    with pytest.raises(problems.ResetNotFound):
+    with pytest.raises(ResetNotFound):
         house.accounts.check_reset(stale)
 
     link = house.teammates.new_reset(ada, bob.signed_in.account.id)
     assert house.accounts.check_reset(link).name == "Bob"
-    with pytest.raises(problems.PasswordInvalid):
+    with pytest.raises(PasswordInvalid):
         house.accounts.reset_password(link, "bob")
     house.accounts.reset_password(link, PASSWORD)
 
     assert house.sessions.find(bob.secret) is None
     assert house.accounts.sign_in("bob@example.com", PASSWORD, HERE)
-    with pytest.raises(problems.ResetNotFound):
+    with pytest.raises(ResetNotFound):
         house.accounts.reset_password(link, OTHER_PASSWORD)
 
 
@@ -375,7 +378,7 @@ def test_an_administrator_cannot_reach_other_organizations_by_a_reset(house: Hou
     bob = house.joined(ada, "bob", is_administrator=True).signed_in
     house.teammates.create_organization(bob, "Bob's own", "First")
 
-    with pytest.raises(problems.NotPermitted):
+    with pytest.raises(NotPermitted):
         house.teammates.new_reset(ada, bob.account.id)
 
     assert house.teammates.new_reset(Operator(ada.organization), bob.account.id)
@@ -383,7 +386,7 @@ def test_an_administrator_cannot_reach_other_organizations_by_a_reset(house: Hou
 
 def test_a_name_is_changed_and_never_blank(house: House, ada: SignedIn) -> None:
     assert house.accounts.rename(ada, " Ada L. ").account.name == "Ada L."
-    with pytest.raises(problems.BodyInvalid):
+    with pytest.raises(BodyInvalid):
         house.accounts.rename(ada, " ")
 
 
@@ -397,43 +400,43 @@ def test_the_demonstrations_administrator_is_made_once_and_mended_later(house: H
 
 
 def test_attempts_of_an_ipv6_caller_are_counted_by_their_network(clock: Clock) -> None:
-    attempts = Attempts(clock)
+    throttle = LoginThrottle(clock)
     for number in range(limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX):
-        attempts.begin("ada", f"2001:db8::{number:x}")
+        throttle.begin("ada", f"2001:db8::{number:x}")
 
-    with pytest.raises(problems.TooManyAttempts):
-        attempts.begin("ada", "2001:db8::ffff")
-    attempts.begin("ada", "2001:db8:0:1::1")
+    with pytest.raises(TooManyAttempts):
+        throttle.begin("ada", "2001:db8::ffff")
+    throttle.begin("ada", "2001:db8:0:1::1")
 
 
 def test_attempts_are_bounded_by_account_by_address_and_in_memory(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attempts = Attempts(clock)
+    throttle = LoginThrottle(clock)
     for number in range(limits.ATTEMPTS_PER_ACCOUNT_MAX):
-        attempts.begin("ada", f"192.0.2.{number}")
+        throttle.begin("ada", f"192.0.2.{number}")
     for number in range(limits.ATTEMPTS_PER_ADDRESS_MAX):
-        attempts.begin(f"u{number}", "198.51.100.1")
+        throttle.begin(f"u{number}", "198.51.100.1")
     for account, address in (("ada", "192.0.2.200"), ("eve", "198.51.100.1")):
-        with pytest.raises(problems.TooManyAttempts):
-            attempts.begin(account, address)
+        with pytest.raises(TooManyAttempts):
+            throttle.begin(account, address)
 
     monkeypatch.setattr(limits, "ATTEMPTS_REMEMBERED_MAX", 10)
     for number in range(50):
-        attempts.begin(f"v{number}", f"203.0.113.{number}")
-    assert len(attempts._windows) <= 12
+        throttle.begin(f"v{number}", f"203.0.113.{number}")
+    assert len(throttle._windows) <= 12
 
 
 def test_who_is_right_has_a_clean_sheet_and_the_address_keeps_its_own(clock: Clock) -> None:
-    attempts = Attempts(clock)
+    throttle = LoginThrottle(clock)
     for _ in range(limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX - 1):
-        attempts.begin("ada", "192.0.2.1")
-    attempts.succeed("ada", "192.0.2.1")
+        throttle.begin("ada", "192.0.2.1")
+    throttle.succeed("ada", "192.0.2.1")
 
     for _ in range(limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX):
-        attempts.begin("ada", "192.0.2.1")
-    with pytest.raises(problems.TooManyAttempts):
-        attempts.begin("ada", "192.0.2.1")
+        throttle.begin("ada", "192.0.2.1")
+    with pytest.raises(TooManyAttempts):
+        throttle.begin("ada", "192.0.2.1")
 
 
 @pytest.fixture

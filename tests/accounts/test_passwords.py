@@ -8,8 +8,10 @@ from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits, problems
-from tagloom.passwords import Passwords
+from tagloom.accounts import limits
+from tagloom.accounts.passwords import Passwords
+from tagloom.accounts.problems import PasswordInvalid, PasswordTooEasy, TooManyAttempts
+from tagloom.ports.problems import StoreCorrupt
 
 EMAIL, NAME = "grace.hopper@navy.example", "Grace Hopper"
 QUICK = Passwords(PasswordHasher(1, 8, 1))
@@ -44,7 +46,7 @@ EASY = [
 
 @pytest.mark.parametrize("password", EASY)
 def test_what_is_tried_first_may_not_be_chosen(password: str) -> None:
-    with pytest.raises(problems.PasswordTooEasy):
+    with pytest.raises(PasswordTooEasy):
         QUICK.check(password, email=EMAIL, name=NAME)
 
 
@@ -64,32 +66,32 @@ def test_what_nobody_guesses_may_be_chosen(password: str) -> None:
 
 @pytest.mark.parametrize("password", ["", "x7#mQ9!vLp2", "vT4%" * 65, "x7#mQ9!v\0Lp2@", "x7#mQ9!v\ud800Lp2@"])
 def test_a_password_has_12_to_256_characters_without_controls(password: str) -> None:
-    with pytest.raises(problems.PasswordInvalid) as refused:
+    with pytest.raises(PasswordInvalid) as refused:
         QUICK.check(password, email=EMAIL, name=NAME)
-    assert not isinstance(refused.value, problems.PasswordTooEasy)
+    assert not isinstance(refused.value, PasswordTooEasy)
 
 
 @given(st.text(min_size=12, max_size=256), st.text(max_size=20), st.text(max_size=20))
 def test_any_text_is_judged_or_refused(password: str, email: str, name: str) -> None:
     try:
         QUICK.check(password, email=email, name=name)
-    except problems.PasswordInvalid:
+    except PasswordInvalid:
         return
     assert QUICK.verify(password, QUICK.hash(password))
 
 
 def test_the_longest_repetitive_password_is_judged_at_once() -> None:
     began = time.perf_counter()
-    with pytest.raises(problems.PasswordTooEasy):
+    with pytest.raises(PasswordTooEasy):
         QUICK.check("iloveyou" * 32, email=EMAIL, name=NAME)
-    with pytest.raises(problems.PasswordTooEasy):
+    with pytest.raises(PasswordTooEasy):
         QUICK.check("p4$$w0rd" * 32, email=EMAIL, name=NAME)
     assert time.perf_counter() - began < 10
 
 
 @pytest.mark.parametrize("password", ["Lighthouse2026!", "navy-yard-2026", "NAVY YARD navy", "harbour!lighthouse"])
 def test_what_an_organization_is_called_is_no_password_of_its_teammates(password: str) -> None:
-    with pytest.raises(problems.PasswordTooEasy):
+    with pytest.raises(PasswordTooEasy):
         QUICK.check(password, email=EMAIL, name=NAME, organizations=["Navy Yard", "Harbour Lighthouse"])
 
 
@@ -110,7 +112,7 @@ def test_no_hash_is_verified_as_long_as_one_and_is_never_right() -> None:
     assert not QUICK.verify("", None)
     assert not QUICK.verify("x" * 10_000, None)
     assert not QUICK.verify("\ud800", QUICK.hash("violet-otter-74"))
-    with pytest.raises(problems.StoreCorrupt):
+    with pytest.raises(StoreCorrupt):
         QUICK.verify("x", "no hash")
 
     passwords = Passwords()
@@ -153,7 +155,7 @@ def test_so_many_hashes_are_computed_at_once_and_so_many_wait() -> None:
         assert time.monotonic() < deadline
         time.sleep(0.001)
 
-    with pytest.raises(problems.TooManyAttempts):
+    with pytest.raises(TooManyAttempts):
         passwords.hash("violet-otter-74")
 
     may_end.set()

@@ -5,12 +5,23 @@ from collections.abc import Callable
 
 import pytest
 
-from tagloom import limits, problems
-from tagloom.access import SCOPES_PERMITTED
-from tagloom.accounts import Visitor
-from tagloom.model import SCOPES, Permission, Scope
-from tagloom.sessions import SignedIn
-from tagloom.teammates import Operator
+from tagloom.accounts import limits
+from tagloom.accounts.access_tokens import SCOPES_PERMITTED
+from tagloom.accounts.accounts import Visitor
+from tagloom.accounts.problems import NoOrganization, NotAllowed, NotPermitted, NotSignedIn, SignInFailed, SignInNeeded
+from tagloom.accounts.sessions import SignedIn
+from tagloom.accounts.teammates import Operator
+from tagloom.base.problems import BodyInvalid
+from tagloom.ports.problems import (
+    InvitationNotFound,
+    LastAdministrator,
+    OrganizationNotFound,
+    SessionNotFound,
+    SpaceNotFound,
+    TeammateNotFound,
+    TokenNotFound,
+)
+from tagloom.words.model import SCOPES, Permission, Scope
 from tests.accounts.conftest import HERE, OTHER_PASSWORD, PASSWORD, House
 
 # Sessions.
@@ -28,7 +39,7 @@ def test_a_session_ends_when_idle_and_at_its_end_however_busy(house: House) -> N
 
     again = house.accounts.sign_in("ada@example.com", PASSWORD, HERE)
     house.clock.seconds += idle
-    with pytest.raises(problems.SignInNeeded):
+    with pytest.raises(SignInNeeded):
         house.sessions.get(again.secret)
     assert house.sessions.list_own(again.signed_in) == ()
 
@@ -49,7 +60,7 @@ def test_sessions_are_listed_and_ended_by_their_owner_alone(house: House, ada: S
     assert {each.id for each in own} == {bob.signed_in.session.id, here.signed_in.session.id}
     assert {(each.address, each.agent) for each in own} == {("192.0.2.1", "Fox")}
 
-    with pytest.raises(problems.SessionNotFound):
+    with pytest.raises(SessionNotFound):
         house.sessions.end_own(ada, bob.signed_in.session.id)
     house.sessions.end_own(here.signed_in, bob.signed_in.session.id)
     assert house.sessions.find(bob.secret) is None
@@ -82,7 +93,7 @@ def test_a_cookie_is_nowhere_stored_and_a_guess_finds_nothing(house: House) -> N
 
     assert house.sessions.find("guess") is None
     assert house.sessions.find("\ud800") is None
-    with pytest.raises(problems.SignInNeeded):
+    with pytest.raises(SignInNeeded):
         house.sessions.get(None)
     assert opened.secret not in repr(house.control.list_sessions(opened.signed_in.account.id))
 
@@ -99,16 +110,16 @@ def test_who_is_deactivated_is_out_at_once_and_may_still_go_to_other_organizatio
     assert house.sessions.get(elsewhere.secret).organization.id == beta.id
     again = house.accounts.sign_in("bob@example.com", OTHER_PASSWORD, HERE)
     assert again.signed_in.organization.id == beta.id
-    with pytest.raises(problems.OrganizationNotFound):
+    with pytest.raises(OrganizationNotFound):
         house.sessions.switch(again.signed_in, "main")
 
 
 def test_who_is_active_nowhere_cannot_sign_in_until_reactivated(house: House, ada: SignedIn) -> None:
     bob = house.joined(ada, "bob", "view").signed_in
     house.teammates.deactivate(ada, bob.account.id)
-    with pytest.raises(problems.NoOrganization):
+    with pytest.raises(NoOrganization):
         house.accounts.sign_in("bob@example.com", OTHER_PASSWORD, HERE)
-    with pytest.raises(problems.SignInFailed):
+    with pytest.raises(SignInFailed):
         house.accounts.sign_in("bob@example.com", "wrong", HERE)
 
     house.teammates.reactivate(ada, bob.account.id)
@@ -128,9 +139,9 @@ def test_a_space_without_permission_does_not_exist_for_a_teammate(house: House, 
     assert [space.id for space in bob.spaces] == ["main"]
     assert bob.require("main", "tribes").id == "main"
     for space in (extra.id, "ghost"):
-        with pytest.raises(problems.SpaceNotFound):
+        with pytest.raises(SpaceNotFound):
             bob.require(space)
-    with pytest.raises(problems.NotPermitted):
+    with pytest.raises(NotPermitted):
         bob.require("main", "developer")
     assert [space.id for space in ada.spaces] == [extra.id, "main"]
     assert ada.require(extra.id, "developer")
@@ -154,7 +165,7 @@ def test_permissions_come_with_view(
     changed = house.teammates.set_permissions(ada, bob.account.id, "main", given)
 
     assert changed.membership.permissions == ({"main": closed} if closed else {})
-    told = house.teammates.list_events(ada, space="main", limit=1)[0]
+    told = house.teammates.list_audit_log(ada, space="main", limit=1)[0]
     assert (told.action, told.subject) == ("permissions changed", "bob@example.com")
     assert told.detail == {"before": "view", "after": " ".join(closed)}
 
@@ -164,7 +175,7 @@ def test_only_administrators_administer(house: House, ada: SignedIn) -> None:
     invited = house.teammates.invite(ada, "eve@example.com", space=None)[0].invitation
     assert invited is not None
     of = house.teammates
-    attempts: list[Callable[[], object]] = [
+    throttle: list[Callable[[], object]] = [
         lambda: of.list_teammates(bob),
         lambda: of.list_invitations(bob),
         lambda: of.invite(bob, "x@y.z", space=None, is_administrator=True),
@@ -182,17 +193,17 @@ def test_only_administrators_administer(house: House, ada: SignedIn) -> None:
         lambda: of.create_space(bob, "Mine"),
         lambda: of.rename_space(bob, "main", "Mine"),
         lambda: of.put_catalogue(bob, "main", "staging", "closed"),
-        lambda: of.list_events(bob),
+        lambda: of.list_audit_log(bob),
     ]
     told = house.actions(ada)
-    for attempt in attempts:
-        with pytest.raises(problems.NotPermitted):
+    for attempt in throttle:
+        with pytest.raises(NotPermitted):
             attempt()
 
     assert house.actions(ada) == told
-    assert of.list_events(bob, space="main") == ()
-    with pytest.raises(problems.SpaceNotFound):
-        of.list_events(bob, space="ghost")
+    assert of.list_audit_log(bob, space="main") == ()
+    with pytest.raises(SpaceNotFound):
+        of.list_audit_log(bob, space="ghost")
 
 
 def test_administrators_reach_nothing_of_other_organizations(house: House, ada: SignedIn) -> None:
@@ -203,14 +214,14 @@ def test_administrators_reach_nothing_of_other_organizations(house: House, ada: 
     assert invited is not None
     of = house.teammates
     for attempt, problem in (
-        (lambda: of.get_teammate(beta, ada.account.id), problems.TeammateNotFound),
-        (lambda: of.deactivate(beta, ada.account.id), problems.TeammateNotFound),
-        (lambda: of.set_permissions(beta, bob.account.id, "main", ("view",)), problems.SpaceNotFound),
-        (lambda: of.invite(beta, "x@y.z", space="main"), problems.SpaceNotFound),
-        (lambda: of.revoke(beta, invited.id), problems.InvitationNotFound),
-        (lambda: of.revoke_token(beta, token.id), problems.TokenNotFound),
-        (lambda: of.rename_space(beta, "main", "Mine"), problems.SpaceNotFound),
-        (lambda: of.put_catalogue(beta, "main", "staging", "closed"), problems.SpaceNotFound),
+        (lambda: of.get_teammate(beta, ada.account.id), TeammateNotFound),
+        (lambda: of.deactivate(beta, ada.account.id), TeammateNotFound),
+        (lambda: of.set_permissions(beta, bob.account.id, "main", ("view",)), SpaceNotFound),
+        (lambda: of.invite(beta, "x@y.z", space="main"), SpaceNotFound),
+        (lambda: of.revoke(beta, invited.id), InvitationNotFound),
+        (lambda: of.revoke_token(beta, token.id), TokenNotFound),
+        (lambda: of.rename_space(beta, "main", "Mine"), SpaceNotFound),
+        (lambda: of.put_catalogue(beta, "main", "staging", "closed"), SpaceNotFound),
     ):
         with pytest.raises(problem):
             attempt()
@@ -236,7 +247,7 @@ def test_a_list_of_addresses_is_answered_one_by_one(house: House, ada: SignedIn)
     assert [each.secret is not None for each in found] == [True, True, False, False, False]
     assert [each.email for each in house.teammates.list_invitations(ada)] == ["DEE@example.com", "eve@example.com"]
     for addresses in ("", " ,\n", " ".join(f"u{n}@x.y" for n in range(limits.INVITATIONS_PER_REQUEST_MAX + 1))):
-        with pytest.raises(problems.BodyInvalid):
+        with pytest.raises(BodyInvalid):
             house.teammates.invite(ada, addresses, space="main")
 
 
@@ -247,7 +258,7 @@ def test_administrators_are_made_and_removed_but_never_the_last(house: House, ad
         lambda: house.teammates.deactivate(ada, ada.account.id),
         lambda: house.teammates.leave(ada),
     ):
-        with pytest.raises(problems.LastAdministrator):
+        with pytest.raises(LastAdministrator):
             attempt()
 
     assert house.teammates.set_administrator(ada, bob.account.id, True).membership.is_administrator
@@ -275,12 +286,12 @@ def test_a_teammates_token_may_in_each_space_what_the_teammate_may(house: House,
     assert principal.scopes_in(third) == frozenset()
     assert [each.id for each in house.access.list_spaces("main", principal)] == [extra, "main"]
     for space in (third, "ghost"):
-        with pytest.raises(problems.SpaceNotFound):
+        with pytest.raises(SpaceNotFound):
             house.access.get_space(principal, space)
-        with pytest.raises(problems.SpaceNotFound):
+        with pytest.raises(SpaceNotFound):
             house.access.get_place(principal, space, "production")
     principal.require("tags:write", space="main")
-    with pytest.raises(problems.NotAllowed, match="in this space"):
+    with pytest.raises(NotAllowed, match="in this space"):
         principal.require("tags:write", space=extra)
 
 
@@ -292,7 +303,7 @@ def test_a_place_that_is_remembered_is_not_given_to_those_who_do_not_see_it(hous
     house.access.get_place(ours, extra, "production")
     assert house.access.find_place(ours, extra, "production")
 
-    with pytest.raises(problems.SpaceNotFound):
+    with pytest.raises(SpaceNotFound):
         house.access.find_place(theirs, extra, "production")
 
 
@@ -306,12 +317,12 @@ def test_a_token_loses_at_once_what_its_teammate_loses(house: House, ada: Signed
     house.teammates.set_permissions(ada, bob.account.id, "main", ("tribes",))
     assert house.access.authenticate(secret).scopes == SCOPES_PERMITTED["tribes"]
     house.teammates.deactivate(ada, bob.account.id)
-    with pytest.raises(problems.NotSignedIn):
+    with pytest.raises(NotSignedIn):
         house.access.authenticate(secret)
     house.teammates.reactivate(ada, bob.account.id)
     assert house.access.authenticate(secret).account == bob.account.id
     house.teammates.leave(house.sessions.renewed(bob))
-    with pytest.raises(problems.NotSignedIn):
+    with pytest.raises(NotSignedIn):
         house.access.authenticate(secret)
 
 
@@ -325,7 +336,7 @@ def test_another_process_sees_a_deactivation_within_two_seconds(house: House, ad
 
     assert elsewhere.find_principal(secret)
     house.clock.seconds += limits.TOKEN_SECONDS_CACHED_MAX
-    with pytest.raises(problems.NotSignedIn):
+    with pytest.raises(NotSignedIn):
         elsewhere.authenticate(secret)
 
 
@@ -352,7 +363,7 @@ def test_nobody_makes_a_token_that_may_more_than_they(house: House, ada: SignedI
         if scope in allowed:
             house.teammates.create_token(other, "some", [scope], days=1)
         else:
-            with pytest.raises(problems.NotPermitted):
+            with pytest.raises(NotPermitted):
                 house.teammates.create_token(other, "more", [scope], days=1)
 
 
@@ -365,12 +376,12 @@ def test_tokens_are_listed_and_revoked_by_their_teammate_and_by_administrators(h
     assert house.teammates.list_own_tokens(bob) == (theirs,)
     assert set(house.teammates.list_all_tokens(ada)) == {mine, theirs, nobodys}
     for other in (mine, nobodys):
-        with pytest.raises(problems.TokenNotFound):
+        with pytest.raises(TokenNotFound):
             house.teammates.revoke_token(bob, other.id)
     house.teammates.revoke_token(bob, theirs.id)
     house.teammates.revoke_token(ada, nobodys.id)
     assert house.teammates.list_all_tokens(ada) == (mine,)
-    told = house.teammates.list_events(ada, limit=2)
+    told = house.teammates.list_audit_log(ada, limit=2)
     assert [(each.actor, each.action) for each in told] == [
         ("Ada@Example.com", "token revoked"),
         ("bob@example.com", "token revoked"),
@@ -387,7 +398,7 @@ def test_organizations_and_spaces_get_ids_that_nobody_has(house: House, ada: Sig
     assert [each.spaces[0].id for each in there] == ["shop", "shop-2"]
     assert house.teammates.create_space(ada, "Shop").id == "shop-3"
     assert there[0].is_administrator
-    with pytest.raises(problems.BodyInvalid):
+    with pytest.raises(BodyInvalid):
         house.teammates.create_organization(ada, " ", "Shop")
 
 
@@ -412,6 +423,6 @@ def test_everything_that_is_done_to_the_organization_is_told(house: House, ada: 
     ]
     assert house.control.list_organizations()[0].name == "Acme & Co"
     assert house.control.get_space("main").name == "Store"
-    first, second = (house.teammates.list_events(ada, limit=n) for n in (3, 100))
-    rest = house.teammates.list_events(ada, before=first[-1].id)
+    first, second = (house.teammates.list_audit_log(ada, limit=n) for n in (3, 100))
+    rest = house.teammates.list_audit_log(ada, before=first[-1].id)
     assert tuple(itertools.chain(first, rest)) == second

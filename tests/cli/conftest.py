@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tagloom.access import Access
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import Installation, open_installation
 from tagloom.settings import read_settings
-from tagloom.wiring import Installation, open_installation
 from tests.cli.running import ask
 from tests.http.serving import serve
 

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tagloom.importing.shelf import Mappings
-from tagloom.mappings import parse_mapping
+from tagloom.imports.saved_mappings import Mappings
+from tagloom.words.mappings import parse_mapping
 from tests.cli.conftest import Twins
 from tests.cli.running import Said, run, write
 
@@ -46,8 +46,8 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
     assert say("import", people, "--json").json["added"] == 2
     assert say("import", people, "--json", "--normalize", "lowercase").json["added"] == 1
     assert say("import", lines, "--json").json["new_people"] == 2
-    assert say("import", lines, "--mode", "mirror", "--under", "sports", "--json").json["removed"] == 2
-    assert say("import", people, "--mode", "set", "--under", "sports", "--user-column", "user", "--json").code == 3
+    assert say("import", lines, "--mode", "mirror", "--prefix", "sports", "--json").json["removed"] == 2
+    assert say("import", people, "--mode", "set", "--prefix", "sports", "--user-column", "user", "--json").code == 3
     assert say("tag", "u9", "a/b", "c", "--json").json["added"] == 2
     assert say("tag", "u9", "c", "--remove", "--json").json["removed"] == 1
     assert say("tag", "u9", "C", "--json").code == 1
@@ -138,7 +138,7 @@ def test_guards_plans_and_kept_mappings_are_the_same_both_ways(twins: Twins, tmp
         Mappings(twins.installation.control).put_mapping(where[-1], "plans", mapping, by="ada")
     ten = write(tmp_path / "ten.csv", "id,plan\n" + "".join(f"u{n},Gold\n" for n in range(10)))
     one = write(tmp_path / "one.csv", "id,plan\nu1,Gold\n")
-    mapped = ("--mapping", "plans", "--mode", "mirror", "--under", "plan")
+    mapped = ("--mapping", "plans", "--mode", "mirror", "--prefix", "plan")
 
     assert both(twins, pair, "import", ten, "--mapping", "plans", "--json").json["added"] == 10
     assert both(twins, pair, "import", one, *mapped, "--plan").code == 0

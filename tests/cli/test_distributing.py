@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tagloom.store.postgres import PostgresDatabase
+from tagloom.stores.postgres import PostgresDatabase
 from tests import citus
 from tests.cli.running import Said, run
 from tests.postgres import new_installation, server

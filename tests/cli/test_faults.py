@@ -8,7 +8,7 @@ import structlog
 
 from tagloom.cli import Commands
 from tagloom.cli.logs import log_troubles
-from tagloom.serving import log_as_json
+from tagloom.serve import log_as_json
 
 ROW = "anna@example.com,Gold"
 

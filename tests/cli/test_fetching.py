@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.conftest import FETCHING, Twins
 from tests.cli.running import run, write
-from tests.fetching.places import web
+from tests.egress.places import web
 
 FILE = b"user,tag\nu1,crm/gold\nu2,Crm\n"
 MAPPING = '{"user": "id", "prefix": "crm", "columns": [{"type": "value", "column": "plan", "branch": "plan"}]}'

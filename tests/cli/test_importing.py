@@ -17,15 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tagloom import limits
-from tagloom.cli.carrying import Wanted, carried
+from tagloom.bootstrap import open_installation
+from tagloom.cli.import_progress import Wanted, carried
+from tagloom.cli.interrupts import how_to_go_on
 from tagloom.cli.options import at_site
-from tagloom.cli.stopping import how_to_go_on
-from tagloom.importing.shelf import Mappings
-from tagloom.mappings import parse_mapping
+from tagloom.imports import limits
+from tagloom.imports.saved_mappings import Mappings
+from tagloom.ports.imports import Import
 from tagloom.settings import read_settings
-from tagloom.store.imports_port import Import
-from tagloom.wiring import open_installation
+from tagloom.words.mappings import parse_mapping
 from tests.cli.running import PATIENCE_SECONDS, TAGLOOM, Said, ask, run, write
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "telco"
@@ -95,10 +95,10 @@ def test_each_mode_does_what_it_says(load: Loader) -> None:
     assert load.tags("u1") == ["own"]
     load('{"user":"u1","add":["crm/c"],"remove":["own"]}', "--mode", "change", name="p.ndjson")
     assert load.tags("u1") == ["crm/c"]
-    load("user,tag\nu1,crm/d\n", "--mode", "set", "--under", "crm")
+    load("user,tag\nu1,crm/d\n", "--mode", "set", "--prefix", "crm")
     assert (load.tags("u1"), load.tags("u2")) == (["crm/d"], ["crm/a"])
     load("user,tag\nu1,other\n", "--mode", "add")
-    load("user,tag\nu1,crm/e\n", "--mode", "mirror", "--under", "crm")
+    load("user,tag\nu1,crm/e\n", "--mode", "mirror", "--prefix", "crm")
     assert (load.tags("u1"), load.tags("u2"), load.tags("u3")) == (["crm/e", "other"], [], [])
 
 
@@ -231,8 +231,8 @@ def test_a_plan_says_tag_by_tag_what_would_happen_and_nothing_of_it_stays(load: 
     load("user,tag\nu1,crm/a\nu2,crm/a\nu3,crm/b\n")
 
     text = "user,tag\nu1,crm/a\nu2,crm/c\n"
-    said = load(text, "--mode", "mirror", "--under", "crm", "--plan")
-    as_json = load(text, "--mode", "mirror", "--under", "crm", "--plan", "--json").json
+    said = load(text, "--mode", "mirror", "--prefix", "crm", "--plan")
+    as_json = load(text, "--mode", "mirror", "--prefix", "crm", "--plan", "--json").json
 
     assert said.code == 0
     assert "people.csv would be imported (mirror)" in said.out
@@ -251,7 +251,7 @@ def test_a_plan_says_tag_by_tag_what_would_happen_and_nothing_of_it_stays(load: 
 def test_an_import_that_would_take_too_much_is_not_applied(load: Loader) -> None:
     load("user,tag\n" + "".join(f"u{n},crm/a\n" for n in range(10)))
     text = "user,tag\n" + "".join(f"u{n},crm/a\n" for n in range(7))
-    mirror = ("--mode", "mirror", "--under", "crm", "--share-removed-max")
+    mirror = ("--mode", "mirror", "--prefix", "crm", "--share-removed-max")
 
     held = load(text, *mirror, 20)
 
@@ -283,7 +283,7 @@ def test_a_large_file_is_applied_in_steps_of_which_each_is_a_version(
     load: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 10)
-    monkeypatch.setattr("tagloom.intake.delimited.ROWS_PER_PART", 10)
+    monkeypatch.setattr("tagloom.files.delimited.ROWS_PER_PART", 10)
     write(load.data / "plans.json", PLANS)
     text = "id,plan\n" + "".join(f"u{n},Plan {n}\n" for n in range(25))
 
@@ -328,7 +328,7 @@ def test_an_interrupted_import_says_what_it_applied(
     load: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, versions: int
 ) -> None:
     monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 10)
-    monkeypatch.setattr("tagloom.intake.delimited.ROWS_PER_PART", 10)
+    monkeypatch.setattr("tagloom.files.delimited.ROWS_PER_PART", 10)
     file = write(tmp_path / "people.csv", "user,tag\n" + "".join(f"u{n},a\n" for n in range(20_000)))
 
     with at_site(load.data, None, None, "main", "production") as site:
@@ -404,9 +404,9 @@ def test_a_file_without_the_plain_columns_is_told_the_mapping_and_the_commands_t
         ["Email", "left out"],
         ["Newsletter", "the tag newsletter"],
     ]
-    propose, apply, *others = commands_in(said.err)
-    assert propose == ["tagloom", "mapping", "propose", name, ">", "mapping.json"]
-    (tmp_path / "mapping.json").write_text(run(*propose[1:4]).out)
+    infer, apply, *others = commands_in(said.err)
+    assert infer == ["tagloom", "mapping", "infer", name, ">", "mapping.json"]
+    (tmp_path / "mapping.json").write_text(run(*infer[1:4]).out)
     assert run(*apply[1:]).code == 0
     assert load.tags("1001") == ["country/de", "newsletter", "plan/gold"]
     assert [words[-2] for words in others] == (["--tag-column", "--tag"] if name == "crm.csv" else [])
@@ -418,14 +418,14 @@ def test_a_file_without_the_plain_columns_is_told_the_mapping_and_the_commands_t
 def test_a_mapping_is_proposed_without_a_server(tmp_path: Path) -> None:
     file = write(tmp_path / "crm.csv", CRM)
 
-    assert run("mapping", "propose", file).json["user"] == "customer_id"
-    assert run("mapping", "propose", file, "--user-column", "Email", "--prefix", "crm").json["user"] == "Email"
-    piped = run("mapping", "propose", "-", "--format", "csv", "--json", typed=CRM.encode())
+    assert run("mapping", "infer", file).json["user"] == "customer_id"
+    assert run("mapping", "infer", file, "--user-column", "Email", "--prefix", "crm").json["user"] == "Email"
+    piped = run("mapping", "infer", "-", "--format", "csv", "--json", typed=CRM.encode())
     assert [each["column"] for each in piped.json["columns"]] == CRM.splitlines()[0].split(",")
     draft = write(tmp_path / "draft.json", '{"source":{"type":"files","glob":"*.csv"},"mapping":"crm"}')
-    refused = run("mapping", "propose", draft)
+    refused = run("mapping", "infer", draft)
     assert (refused.code, "give --url" in refused.err) == (2, True)
-    named = run("mapping", "propose", file, "--user-column", "Mail")
+    named = run("mapping", "infer", file, "--user-column", "Mail")
     assert (named.code, "'Mail'" in named.err) == (1, True)
 
 
@@ -461,7 +461,7 @@ def test_columns_of_parquet_may_be_named_beside_a_list_of_tags(load: Loader, tmp
         (["--mode", "replace"], "--mode"),
         (["--normalize", "upper"], "--normalize"),
         (["--format", "xml"], "--format"),
-        (["--under"], "--under"),
+        (["--prefix"], "--prefix"),
         (["--colour"], "--colour"),
         (["--url", "http://127.0.0.1:1", "--token", "t"], "not both"),
     ],
@@ -475,7 +475,7 @@ def test_wrong_usage_is_code_2_and_one_line(load: Loader, options: list[str], sa
 
 
 def test_a_tag_that_is_none_at_the_prefix_is_a_problem(load: Loader) -> None:
-    said = load("user,tag\nu1,a\n", "--mode", "set", "--under", "Crm")
+    said = load("user,tag\nu1,a\n", "--mode", "set", "--prefix", "Crm")
 
     assert (said.code, said.out) == (1, "")
     assert "capital" in said.err

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tagloom.cli.options import installed
-from tagloom.loom import make_loom
+from tagloom.services import make_services
 from tagloom_client import Tagloom
 from tests.cli.running import PATIENCE_SECONDS, TAGLOOM, ask, run, run_process, write
 from tests.ports import free_port
@@ -107,9 +107,9 @@ def test_only_the_owner_may_read_what_an_installation_writes(tmp_path: Path) -> 
             assert set(kept) >= {"tagloom.sqlite", "tagloom.sqlite-wal", "tagloom.sqlite-shm"}
             file = tmp_path / "people.csv"
             file.write_text("user,tag\nu1,a\n")
-            loom = make_loom(installation)
+            services = make_services(installation)
             environment = installation.control.get_environment("main", "production")
-            loom.imports.bring_file(environment, iter([file.read_bytes()]), name="people.csv", by="tester")
+            services.imports.bring_file(environment, iter([file.read_bytes()]), name="people.csv", by="tester")
             assert run("backup", tmp_path / "backup.sqlite", "--data", data).code == 0
             written = [path for path in data.rglob("*") if path.is_file()]
             modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (*written, tmp_path / "backup.sqlite")}
@@ -130,9 +130,9 @@ def test_a_killed_process_leaves_files_that_the_next_one_takes_up(tmp_path: Path
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from tagloom.settings import read_settings\n"
-        "from tagloom.wiring import open_installation\n"
+        "from tagloom.bootstrap import open_installation\n"
         "from tagloom.cli.site import LocalSite\n"
-        "from tagloom.model import Person\n"
+        "from tagloom.words.model import Person\n"
         "site = LocalSite(open_installation(read_settings(Path(sys.argv[1]))), 'main', 'production')\n"
         "site.change_tags(Person('user', 'u1'), 'add', ['a'], expires_at=None, ttl=None)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -213,9 +213,9 @@ def test_whoever_watches_an_import_does_not_keep_a_server_from_ending(tmp_path: 
     server = subprocess.Popen([*TAGLOOM, "serve", "--data", str(tmp_path), "--port", str(port)])
     try:
         _wait_for(port, server)
-        with Tagloom(f"http://127.0.0.1:{port}", token) as loom:
-            brought = loom.bring_file([b"user,tag\nu1,a\n"], format="csv")
-            forms = loom.watch_import(brought.id)
+        with Tagloom(f"http://127.0.0.1:{port}", token) as services:
+            brought = services.bring_file([b"user,tag\nu1,a\n"], format="csv")
+            forms = services.watch_import(brought.id)
             assert next(forms).state == "waiting"
             server.send_signal(signal.SIGTERM)
             assert {form.state for form in forms} <= {"waiting"}

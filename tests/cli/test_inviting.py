@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tagloom import problems
-from tagloom.accounts import Accounts, Visitor
+from tagloom.accounts.accounts import Accounts, Visitor
+from tagloom.accounts.problems import SignInFailed
+from tagloom.base.problems import ParameterInvalid
+from tagloom.bootstrap import Installation, open_installation
 from tagloom.cli.options import installed
+from tagloom.ports.problems import ResetNotFound, SetUpCodeWrong
 from tagloom.settings import OidcSettings, read_settings
-from tagloom.wiring import Installation, open_installation
 from tests.cli.running import ask, run
 
 HERE = Visitor("192.0.2.1")
@@ -57,7 +59,7 @@ def test_an_administrator_is_invited_and_sets_a_new_password_by_a_link(data: Pat
     link = ask("teammate", "reset", "ADA@example.com", "--data", data)["path"]
     assert "/reset?link=" in run("teammate", "reset", "ada@example.com", "--data", data).out
 
-    with installed(data) as installation, pytest.raises(problems.ResetNotFound):
+    with installed(data) as installation, pytest.raises(ResetNotFound):
         # The second link has taken the first one's place.
         accounts_of(installation).reset_password(link.partition("=")[2], "another 9 good one")
 
@@ -101,7 +103,7 @@ def test_a_server_has_a_new_code_at_each_start_until_somebody_has_an_account(dat
     installation = open_installation(settings)
     assert installation.set_up_code is None
     accounts = accounts_of(installation)
-    with pytest.raises(problems.SetUpCodeWrong):
+    with pytest.raises(SetUpCodeWrong):
         accounts.begin_set_up(codes[0] or "")
     accounts.set_up(
         codes[1] or "", email="a@b.c", name="Ada", password=PASSWORD, organization="Acme", space="Shop", visitor=HERE
@@ -124,7 +126,7 @@ def test_the_demonstration_prints_a_sign_in_that_works(tmp_path: Path) -> None:
 
     with installed(tmp_path) as installation:
         accounts = accounts_of(installation)
-        with pytest.raises(problems.SignInFailed):
+        with pytest.raises(SignInFailed):
             accounts.sign_in("demo@tagloom.example", passwords[0], HERE)
         assert accounts.sign_in("demo@tagloom.example", passwords[1], HERE).signed_in.is_administrator
 
@@ -137,7 +139,7 @@ def test_a_provider_needs_all_of_its_settings(tmp_path: Path) -> None:
     assert "hush" not in repr(settings)
 
     for name in OIDC:
-        with pytest.raises(problems.ParameterInvalid, match=name):
+        with pytest.raises(ParameterInvalid, match=name):
             read_settings(tmp_path, {key: value for key, value in OIDC.items() if key != name})
 
 
@@ -154,5 +156,5 @@ def test_a_provider_needs_all_of_its_settings(tmp_path: Path) -> None:
     ],
 )
 def test_an_address_that_is_none_is_refused(tmp_path: Path, name: str, value: str) -> None:
-    with pytest.raises(problems.ParameterInvalid, match=name):
+    with pytest.raises(ParameterInvalid, match=name):
         read_settings(tmp_path, OIDC | {name: value})

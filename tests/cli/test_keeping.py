@@ -4,14 +4,14 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tagloom.model import Origin
+from tagloom.bootstrap import open_installation
 from tagloom.settings import read_settings
-from tagloom.store.port import Request
-from tagloom.wiring import open_installation
+from tagloom.words.model import Origin
 from tests.bodies import part, user
 from tests.cli.conftest import Twins
 from tests.cli.running import ask, run
 from tests.cli.test_both_ways import both
+from tests.writing import Batch, write_parts
 
 
 def test_a_retention_says_the_same_on_a_directory_and_on_a_server(twins: Twins) -> None:
@@ -30,17 +30,17 @@ def test_what_is_too_old_goes_when_somebody_says_so_and_compacts(tmp_path: Path)
     with closing(open_installation(read_settings(tmp_path), now=lambda: at)) as installation:
         population = installation.population(installation.control.get_environment("main", "production"))
         for mode in ("add", "remove", "add"):
-            population.apply([part([user("u1", "a")])], Request(mode=mode, origin=Origin("ada")))
+            write_parts(population, [part([user("u1", "a")])], Batch(mode=mode, origin=Origin("ada")))
     assert run("compact", "--data", tmp_path).out == "Every environment keeps its history forever.\n"
 
     refused = run("retention", "7d", "--data", tmp_path)
     assert (refused.code, "3 versions" in refused.err) == (1, True)
     assert "3 versions can no longer be undone" in run("retention", "7d", "--dry-run", "--data", tmp_path).out
     assert ask("retention", "7d", "--forget", "--data", tmp_path)["forgets"]["versions"] == 3
-    (foreseen,) = ask("compact", "--dry-run", "--data", tmp_path)
+    (preview,) = ask("compact", "--dry-run", "--data", tmp_path)
     (done,) = ask("compact", "--data", tmp_path)
 
-    assert done == foreseen
+    assert done == preview
     assert (done["environment"], done["versions"], done["horizon"]["version"]) == ("production", 3, 3)
     assert done["changes"] == 2
     assert "from version 3 on" in run("retention", "--data", tmp_path).out

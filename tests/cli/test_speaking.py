@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from tagloom.cli import speaking
+from tagloom.cli import output
 from tests.cli.running import TAGLOOM, ask, run, run_process, write
 
 LONG = "a very long level that somebody made/of a very long tag that somebody made/for a very long reason"
@@ -49,9 +49,9 @@ def test_a_terminal_wraps_only_the_columns_that_may(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
 ) -> None:
     terminal = Console(width=width, force_terminal=True, color_system=None, highlight=False, soft_wrap=True)
-    monkeypatch.setattr(speaking, "out", terminal)
+    monkeypatch.setattr(output, "out", terminal)
 
-    speaking.say_table(("n", "who", "why"), [(1_000, "alice", "word " * 30)], numbers=(0,), wraps=(2,))
+    output.say_table(("n", "who", "why"), [(1_000, "alice", "word " * 30)], numbers=(0,), wraps=(2,))
 
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= width
@@ -65,7 +65,7 @@ def shown_at(width: int, monkeypatch: pytest.MonkeyPatch, *arguments: object) ->
     terminal = Console(
         width=width, force_terminal=True, color_system=None, highlight=False, soft_wrap=True, file=told, emoji=False
     )
-    monkeypatch.setattr(speaking, "out", terminal)
+    monkeypatch.setattr(output, "out", terminal)
     assert run(*arguments).code == 0
     return told.getvalue().splitlines()
 
@@ -97,8 +97,8 @@ def test_a_table_fits_its_terminal_and_loses_no_letter(rows: list[list[str]], wi
         width=width, force_terminal=True, color_system=None, highlight=False, soft_wrap=True, file=told, emoji=False
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(speaking, "out", terminal)
-        speaking.say_table(("name", "what", "who", "why", "where"), rows, wraps=(3,))
+        patch.setattr(output, "out", terminal)
+        output.say_table(("name", "what", "who", "why", "where"), rows, wraps=(3,))
 
     lines = told.getvalue().splitlines()
     assert all(cell_len(line) <= width for line in lines), lines
@@ -109,7 +109,7 @@ def test_a_table_fits_its_terminal_and_loses_no_letter(rows: list[list[str]], wi
 
 def test_progress_elsewhere_than_on_a_terminal_is_a_line_in_some_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     clock = iter([0.0, 1.0, 6.0, 6.0, 7.0, 12.0, 12.0])
-    lines = speaking.ProgressLines(lambda: next(clock))
+    lines = output.ProgressLines(lambda: next(clock))
 
     for rows in (1_000, 2_000, 3_000, 4_000):
         lines.show("reading p.csv", rows, 8_000 if rows > 2_000 else None, "rows")
@@ -124,9 +124,9 @@ def test_a_word_longer_than_its_column_is_folded_and_not_cut(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     terminal = Console(width=30, force_terminal=True, color_system=None, highlight=False, soft_wrap=True)
-    monkeypatch.setattr(speaking, "out", terminal)
+    monkeypatch.setattr(output, "out", terminal)
 
-    speaking.say_table(("id", "tags"), [("0123456789", "+" + "x" * 50)], wraps=(1,))
+    output.say_table(("id", "tags"), [("0123456789", "+" + "x" * 50)], wraps=(1,))
 
     shown = capsys.readouterr().out
     assert shown.count("x") == 50

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tagloom.cli.stopping import EXIT_CODE, SECONDS_TO_TIDY_UP
+from tagloom.cli.interrupts import EXIT_CODE, SECONDS_TO_TIDY_UP
 from tests.cli.running import ask, run, write
 
 # A little more than what a command has to tidy up, for a slow machine.
@@ -18,7 +18,7 @@ PATIENCE_SECONDS = SECONDS_TO_TIDY_UP + 8
 SLOW = """
 import sys, time
 from tagloom.cli import main
-from tagloom.engine import committer
+from tagloom.engine.write import committer
 real = committer.Committer.submit
 def slow(self, job):
     print("committing", flush=True)

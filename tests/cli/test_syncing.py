@@ -10,7 +10,7 @@ import pytest
 from tagloom_client import Tagloom
 from tests.cli.conftest import Twins
 from tests.cli.running import ask, run, write
-from tests.fetching.places import web
+from tests.egress.places import web
 
 PLANS = """
 user = "id"
@@ -19,7 +19,7 @@ ignore = ["name"]
 [columns.plan]
 values = { "gold" = "plan/gold", "free" = "" }
 """
-CRM = {"source": {"type": "push"}, "mapping": "plans", "under": "crm"}
+CRM = {"source": {"type": "push"}, "mapping": "plans", "prefix": "crm"}
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_mappings_are_kept_in_versions_shown_and_forgotten(where: tuple[str, ...
     assert "plans" in run("mapping", "list", *where).out
     assert json.loads(run("mapping", "show", "plans", "--version", 1, *where).out) == shown
 
-    assert run("mapping", "drop", "plans", *where).out == "Mapping plans is deleted.\n"
+    assert run("mapping", "delete", "plans", *where).out == "Mapping plans is deleted.\n"
     assert ask("mapping", "list", *where) == []
     assert run("mapping", "show", "plans", *where).code == 1
 
@@ -71,17 +71,17 @@ def test_a_mapping_is_proposed_for_a_file_and_for_the_source_of_a_sync(where: tu
     column = {"type": "value", "column": "Plan", "branch": "plan", "steps": ["slug"]}
 
     file = write(tmp_path / "customers.csv", rows)
-    proposed = run("mapping", "propose", file, "--prefix", "crm", *where)
+    inferred = run("mapping", "infer", file, "--prefix", "crm", *where)
 
-    assert proposed.code == 0, proposed
-    assert (proposed.json["user"], proposed.json["prefix"]) == ("customer_id", "crm")
-    assert column.items() <= proposed.json["columns"][0].items()
-    kept = write(tmp_path / "customers.json", proposed.out)
+    assert inferred.code == 0, inferred
+    assert (inferred.json["user"], inferred.json["prefix"]) == ("customer_id", "crm")
+    assert column.items() <= inferred.json["columns"][0].items()
+    kept = write(tmp_path / "customers.json", inferred.out)
     assert run("mapping", "put", "customers", kept, *where).out == "Mapping customers is at version 1.\n"
     with web() as place:
         place.serve("/customers.csv", rows.encode())
         draft = {**CRM, "source": {"type": "url", "url": f"{place.url}/customers.csv"}}
-        found = ask("mapping", "propose", write(tmp_path / "draft.json", json.dumps(draft)), *where)
+        found = ask("mapping", "infer", write(tmp_path / "draft.json", json.dumps(draft)), *where)
     assert (found["mapping"]["user"], len(found["rows"])) == ("customer_id", 2)
 
 
@@ -113,7 +113,7 @@ def test_a_run_that_asks_first_waits_with_its_plan_until_it_is_approved(
 ) -> None:
     push(client, 1, "held", asks_first=True)
     held = client.list_sync_runs("crm")[0]
-    assert (held.asks_first, list(client.list_tags(under="crm/plan"))) == (True, [])
+    assert (held.asks_first, list(client.list_tags(prefix="crm/plan"))) == (True, [])
 
     said = run("sync", "approve", "crm", *where)
 
@@ -138,7 +138,7 @@ def test_a_sync_is_listed_and_forgotten(client: Tagloom, where: tuple[str, ...])
     push(client, 1, "done")
     assert [(each["id"], each["newest_run"]["state"]) for each in ask("sync", "list", *where)] == [("crm", "done")]
     assert [each["rows"] for each in ask("sync", "runs", "crm", *where)] == [1]
-    assert run("sync", "drop", "crm", *where).out == "Sync crm is deleted.\n"
+    assert run("sync", "delete", "crm", *where).out == "Sync crm is deleted.\n"
     assert ask("sync", "list", *where) == []
 
 

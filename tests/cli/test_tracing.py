@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
 from tagloom.settings import read_settings
 from tests.cli.running import ask
 from tests.cli.test_serving import serving
@@ -105,5 +105,5 @@ def test_spans_are_asked_for_by_the_variables_of_opentelemetry(variables: dict[s
 
 def test_a_protocol_that_spans_are_not_sent_by_is_refused() -> None:
     environ = {"TAGLOOM_DATABASE_URL": "sqlite:///x", "OTEL_TRACES_EXPORTER": "otlp"}
-    with pytest.raises(problems.ParameterInvalid, match="http/json"):
+    with pytest.raises(ParameterInvalid, match="http/json"):
         read_settings(environ=environ | {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"})

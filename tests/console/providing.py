@@ -36,6 +36,10 @@ class Provider:
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one", "use": "sig"}))
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
+    # Texts that it answers with instead, by path.
+    nonsense: dict[str, str] = field(default_factory=dict)
+    # What its description says instead.
+    describes: dict[str, Any] = field(default_factory=dict)
 
     def description(self) -> dict[str, Any]:
         """What it publishes."""
@@ -47,7 +51,7 @@ class Provider:
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256", "HS256", "none"],
-        }
+        } | self.describes
 
     def authorize(self, asked: dict[str, str]) -> str:
         """Signs the user in without asking, and says where the browser goes."""
@@ -132,7 +136,7 @@ def providing() -> Iterator[Provider]:
             self.answer(*provider.token(form, self.headers.get("authorization", "")))
 
         def answer(self, status: int, value: Any) -> None:
-            body = json.dumps(value).encode()
+            body = provider.nonsense.get(self.path, json.dumps(value)).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))

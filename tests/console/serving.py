@@ -10,15 +10,15 @@ from typing import Any, Literal
 import httpx
 from argon2 import PasswordHasher
 
-from tagloom.accounts import Visitor
-from tagloom.cli.demonstration import EMAIL
+from tagloom.accounts.accounts import Visitor
+from tagloom.accounts.passwords import Passwords
+from tagloom.bootstrap import open_installation
+from tagloom.cli.demo import EMAIL
 from tagloom.console.app import console_routes
 from tagloom.http.app import create_app
-from tagloom.loom import Loom, make_loom
-from tagloom.model import Permission
-from tagloom.passwords import Passwords
+from tagloom.services import Services, make_services
 from tagloom.settings import Settings
-from tagloom.wiring import open_installation
+from tagloom.words.model import Permission
 from tests.cli.running import run
 from tests.http.serving import FETCHING, serve_app
 
@@ -50,7 +50,7 @@ class Served:
 
     url: str
     data: Path
-    loom: Loom
+    services: Services
 
     def sign_in(self, role: Role) -> httpx.Client:
         """A browser of sorts: it keeps cookies, says where its requests come from, and follows nothing."""
@@ -80,11 +80,13 @@ def serving(data: Path, *, oidc: Any = None, create: bool = False, public_url: s
     )
     installation = open_installation(settings, create=create)
     installation.passwords = CHEAP
-    loom = make_loom(installation)
-    loom.accounts.put_administrator("main", email=EMAIL, name="Dana Weaver", password=PASSWORD)
-    invite_teammates(loom)
-    for url in serve_app(create_app(installation, pages=lambda loom: console_routes(loom, public_url=public_url))):
-        yield Served(url, data, loom)
+    services = make_services(installation)
+    services.accounts.put_administrator("main", email=EMAIL, name="Dana Weaver", password=PASSWORD)
+    invite_teammates(services)
+    for url in serve_app(
+        create_app(installation, pages=lambda services: console_routes(services, public_url=public_url))
+    ):
+        yield Served(url, data, services)
 
 
 @contextmanager
@@ -93,18 +95,18 @@ def serving_empty(data: Path) -> Iterator[tuple[Served, str]]:
     installation = open_installation(Settings(database=data / "tagloom.sqlite"), create=True, is_server=True)
     installation.passwords = CHEAP
     assert installation.set_up_code is not None
-    for url in serve_app(create_app(installation, pages=lambda loom: console_routes(loom))):
-        yield Served(url, data, make_loom(installation)), installation.set_up_code
+    for url in serve_app(create_app(installation, pages=lambda services: console_routes(services))):
+        yield Served(url, data, make_services(installation)), installation.set_up_code
 
 
-def invite_teammates(loom: Loom) -> None:
+def invite_teammates(services: Services) -> None:
     """One teammate a role, who have all accepted."""
-    by = loom.accounts.sign_in(EMAIL, PASSWORD, HERE).signed_in
+    by = services.accounts.sign_in(EMAIL, PASSWORD, HERE).signed_in
     for role, permissions in PERMISSIONS.items():
         space = "main" if permissions else None
-        (outcome,) = loom.teammates.invite(by, EMAILS[role], space=space, permissions=permissions)
+        (outcome,) = services.teammates.invite(by, EMAILS[role], space=space, permissions=permissions)
         assert outcome.secret is not None
-        loom.accounts.join(outcome.secret, name=EMAILS[role].split("@")[0].title(), password=PASSWORD, visitor=HERE)
+        services.accounts.join(outcome.secret, name=EMAILS[role].split("@")[0].title(), password=PASSWORD, visitor=HERE)
 
 
 @contextmanager

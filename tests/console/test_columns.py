@@ -7,11 +7,12 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from tagloom import problems
-from tagloom.console.columns import NAMES, ColumnFields, fields_of, mapping_of, read_fields
-from tagloom.importing.proposing import Beginning, FirstRow
-from tagloom.mappings import Band, BandsColumn, Column, FlagColumn, Mapping, TagColumn, ValueColumn
-from tests.intake.test_mapped import mappings
+from tagloom.base.problems import ParameterInvalid
+from tagloom.console.forms.mapping_form import NAMES, ColumnFields, fields_of, mapping_of, read_fields
+from tagloom.imports.mapping_inference import Beginning, FirstRow
+from tagloom.words.mappings import Band, BandsColumn, Column, FlagColumn, Mapping, TagColumn, ValueColumn
+from tagloom.words.problems import MappingInvalid
+from tests.files.test_mapped import mappings
 
 BEGINNING = Beginning(("user", "a", "b"), [FirstRow(n, (f"u{n}", str(n), "x;y"), None) for n in range(2, 40)])
 
@@ -102,5 +103,5 @@ def test_values_that_were_named_stay_when_the_branch_changes() -> None:
     ],
 )
 def test_what_cannot_be_meant_is_refused(fields: dict[str, str], says: str) -> None:
-    with pytest.raises((problems.MappingInvalid, problems.ParameterInvalid), match=says):
+    with pytest.raises((MappingInvalid, ParameterInvalid), match=says):
         changed(TagColumn(column="a"), **fields)

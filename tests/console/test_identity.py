@@ -1,5 +1,6 @@
 """Signing in with an account of the company, against a provider that listens at a port; and every way to cheat."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -33,7 +34,8 @@ def sign_in(served: Served, *, to: str = "", tampered: dict[str, str] | None = N
     """What a browser sees at the end; it follows everything, and keeps its cookies."""
     with httpx.Client(base_url=served.url, follow_redirects=False) as browser:
         answer = browser.get("/sign-in/identity", params={"next": to} if to else {})
-        assert answer.status_code == 303, answer.text
+        if answer.status_code != 303:
+            return answer
         there = httpx.get(answer.headers["location"])
         back = httpx.URL(there.headers["location"])
         if tampered is not None:
@@ -70,8 +72,8 @@ def test_an_identity_is_known_again_whatever_its_email_is_then(served: Served, p
 
 
 def test_an_invited_newcomer_joins_by_signing_in(served: Served, provider: Provider) -> None:
-    by = served.loom.accounts.sign_in(EMAILS["administrator"], PASSWORD, HERE).signed_in
-    served.loom.teammates.invite(by, "fresh@example.com", space="main", permissions=("tribes",))
+    by = served.services.accounts.sign_in(EMAILS["administrator"], PASSWORD, HERE).signed_in
+    served.services.teammates.invite(by, "fresh@example.com", space="main", permissions=("tribes",))
     provider.email, provider.subject = "fresh@example.com", "subject-2"
 
     assert "fresh@example.com" in sign_in(served).extensions["account"]
@@ -136,6 +138,88 @@ def test_a_provider_that_calls_itself_something_else_is_not_used(served: Served,
     provider.says = "https://evil.example"
 
     assert httpx.get(f"{served.url}/sign-in/identity").status_code == 503
+
+
+BROKEN_KEYS = (
+    '{"keys": []}',
+    '{"keys": [{}]}',
+    '{"keys": [{"kty": null}]}',
+    '{"keys": [{"kty": "AKP"}]}',
+    '{"keys": [{"kty": "RSA", "kid": "one"}]}',
+    '{"keys": [{"kty": "RSA", "kid": "one", "n": 5, "e": "A"}]}',
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        *(("/.well-known/openid-configuration", text) for text in ("", "[]", "{}", "[" * 100_000, '{"issuer": 5}')),
+        *(("/keys", text) for text in ("", "5", "{}", '{"keys": 5}', '{"keys": [1]}', "[" * 100_000)),
+        *(
+            ("/token", text)
+            for text in ("", "[]", "{}", '{"id_token": 5}', '{"error": "invalid_grant"}', "[" * 100_000)
+        ),
+    ],
+)
+def test_a_provider_that_answers_with_nonsense_is_said(
+    served: Served, provider: Provider, address: str, text: str
+) -> None:
+    provider.nonsense[address] = text
+
+    answer = sign_in(served)
+
+    assert (answer.status_code, "identity provider" in answer.text) == (503, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("authorization_endpoint", "http://[::1/authorize"),
+        ("authorization_endpoint", ""),
+        ("token_endpoint", "http://[::1/token"),
+        ("token_endpoint", "ftp://localhost/token"),
+        ("jwks_uri", "http://[::1/keys"),
+        ("jwks_uri", "keys"),
+        ("jwks_uri", "http://localhost:x/keys"),
+    ],
+)
+def test_a_provider_whose_addresses_are_broken_is_said(
+    served: Served, provider: Provider, name: str, value: str
+) -> None:
+    provider.describes[name] = value
+
+    assert sign_in(served).status_code == 503
+
+
+@pytest.mark.parametrize("text", BROKEN_KEYS)
+def test_a_token_whose_key_is_broken_opens_nothing(served: Served, provider: Provider, text: str) -> None:
+    provider.nonsense["/keys"] = text
+
+    assert sign_in(served).status_code == 403
+
+
+def test_a_key_that_is_not_understood_does_not_hide_the_others(served: Served, provider: Provider) -> None:
+    keys = [{"kty": "AKP", "kid": "zero"}, provider.key.as_dict(private=False)]
+    provider.nonsense["/keys"] = json.dumps({"keys": keys})
+
+    assert sign_in(served).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {name: value}
+        for name in ("iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce", "auth_time", "amr", "at_hash")
+        for value in (None, 5, "soon", [[]], {"a": 1})
+        # A provider may call the user a number or have no value for what is not needed.
+        if (name, value) not in (("sub", 5), ("sub", "soon"), ("exp", 5), ("azp", None), ("at_hash", None))
+    ],
+    ids=str,
+)
+def test_claims_of_any_type_are_no_fault(served: Served, provider: Provider, claims: dict[str, Any]) -> None:
+    provider.claims = claims
+
+    assert sign_in(served).status_code in (303, 403)
 
 
 def test_a_provider_that_does_not_answer_is_said(telco_data: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Page, expect
 
-from tagloom.console.rendering import HUES
+from tagloom.console.framework.rendering import HUES
 from tests.console.conftest import Open
 from tests.console.flows.seen import put_crm, upload
 from tests.console.serving import CUSTOMER, PLACE, Served

@@ -7,11 +7,11 @@ from contextlib import closing
 import httpx
 import pytest
 
-from tagloom import limits
-from tagloom.access import scopes_of
+from tagloom.accounts import limits
+from tagloom.accounts.access_tokens import scopes_of
+from tagloom.console.framework.role_table import Page
 from tagloom.console.routes import PAGES, PLACE
-from tagloom.console.table import Page
-from tagloom.http.addresses import E
+from tagloom.http.framework.addresses import E
 from tagloom.http.routes import ROUTES
 from tests.console.serving import CUSTOMER, EMAILS, PASSWORD, Role, Served
 
@@ -72,14 +72,14 @@ def test_a_page_opens_for_its_role_and_for_no_other(visitors: Visitors, page: Pa
 
 @pytest.mark.parametrize("role", ["outsider", "administrator"])
 def test_another_organizations_space_is_not_there(served: Served, visitors: Visitors, role: Role) -> None:
-    loom = served.loom
-    by = loom.sessions.get(visitors("administrator").cookies["tagloom"])
-    loom.teammates.create_organization(by, "Strangers", f"Secret of {role}")
+    services = served.services
+    by = services.sessions.get(visitors("administrator").cookies["tagloom"])
+    services.teammates.create_organization(by, "Strangers", f"Secret of {role}")
     hidden = [
         space
-        for org in loom.installation.control.list_organizations()
+        for org in services.installation.control.list_organizations()
         if org.name == "Strangers"
-        for space in loom.installation.control.list_spaces(org.id)
+        for space in services.installation.control.list_spaces(org.id)
     ]
 
     for space in hidden:
@@ -168,7 +168,7 @@ def test_wrong_passwords_and_unknown_people_are_answered_alike_and_then_slowed(s
 COUNTERPARTS = {
     "/tribe/{tribe}/members": ("GET", "/tribes/{tribe}/users"),
     "/tribe/{tribe}/why": ("GET", "/tribes/{tribe}/why"),
-    "/tag/bearers": ("GET", "/tags/{tag}/users"),
+    "/tag/people": ("GET", "/tags/{tag}/users"),
     "/people": ("GET", "/users"),
     "/person/tags": ("PUT", "/users/{id}/tags"),
     "/person/create": ("PUT", "/users/{id}"),

@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tagloom import limits
-from tagloom.model import Origin, Person
-from tagloom.store.port import Request
+from tagloom.console import limits
+from tagloom.words.model import Origin, Person
 from tests.bodies import Line, part
 from tests.console.serving import CUSTOMER, PLACE, Served
+from tests.writing import Batch, write_parts
 
 # What would break out of text, attributes, addresses, scripts and JSON.
 HOSTILE = "<img src=x onerror=alert(1)>\"'`${7*7}{{7*7}}&amp;"
@@ -72,12 +72,14 @@ def test_an_id_stands_once_on_a_page(admin: httpx.Client, address: str) -> None:
 
 
 def test_hostile_ids_tags_and_names_are_shown_as_they_are_and_do_nothing(served: Served, admin: httpx.Client) -> None:
-    loom = served.loom
-    environment = loom.installation.control.get_environment("main", "production")
-    population = loom.population(environment)
+    services = served.services
+    environment = services.installation.control.get_environment("main", "production")
+    population = services.population(environment)
     person = Person("user", HOSTILE)
-    receipt = population.apply(
-        iter([part([Line(person, (HOSTILE_TAG,))])]), Request(mode="add", origin=Origin("<i>actor</i>", HOSTILE))
+    receipt = write_parts(
+        population,
+        iter([part([Line(person, (HOSTILE_TAG,))])]),
+        Batch(mode="add", origin=Origin("<i>actor</i>", HOSTILE)),
     )
     assert receipt.added == 1
     form = {
@@ -90,13 +92,13 @@ def test_hostile_ids_tags_and_names_are_shown_as_they_are_and_do_nothing(served:
     }
     shape = '{"join":"all","of":[]}'
     saved = admin.post(f"{PLACE}/tribes/new", data=form | {"shape": shape})
-    tribes = [each for each in loom.tribes.list_tribes("main") if each.name == HOSTILE]
+    tribes = [each for each in services.tribes.list_tribes("main") if each.name == HOSTILE]
     assert tribes, saved.text
     by = {"tag": HOSTILE_TAG}
     places = [
         "tribes", f"tribe/{tribes[0].id}", f"tribe/{tribes[0].id}/pictures", f"tribe/{tribes[0].id}/delete",
         "tags", "tags?" + urlencode({"search": HOSTILE_TAG}), "tags?view=tree", "tags?view=map",
-        *(f"{page}?" + urlencode(by) for page in ("tag", "tag/move", "tag/delete", "tag/bearers")),
+        *(f"{page}?" + urlencode(by) for page in ("tag", "tag/move", "tag/delete", "tag/people")),
         "people?" + urlencode({"search": HOSTILE[:9]}), "people?" + urlencode({"user": HOSTILE}),
         "people?" + urlencode({"tag": HOSTILE}), "person/erase?" + urlencode({"user": HOSTILE}),
         "suggest?" + urlencode({"tag": HOSTILE_TAG}), "palette?" + urlencode({"search": HOSTILE}), "activity",
@@ -105,7 +107,7 @@ def test_hostile_ids_tags_and_names_are_shown_as_they_are_and_do_nothing(served:
         "tribes/overlap?" + urlencode({"tribe": tribes[0].id}) + "&tribe=at-risk",
     ]  # fmt: skip
     for place in places:
-        for part_of in ({}, {"HX-Request": "true", "HX-Target": "panel"}):
+        for part_of in ({}, {"HX-Batch": "true", "HX-Target": "panel"}):
             answer = admin.get(f"{PLACE}/{place}", headers=part_of)
             if "text/html" not in answer.headers["content-type"]:
                 assert answer.headers["content-disposition"].startswith("attachment")

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sql
 
-from tagloom.engine import decider
+from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.engine.check import broken_invariants
+from tagloom.engine.read import decisions
+from tagloom.ports.control import Control
+from tagloom.ports.population import Population
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.control import SqlControl
-from tagloom.store.memory import MemoryControl, MemoryPopulation
-from tagloom.store.port import Control, Population
-from tagloom.store.postgres import open_engine
-from tagloom.store.sqlite import SqliteDatabase
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.stores.memory import MemoryControl, MemoryPopulation
+from tagloom.stores.postgres import open_engine
+from tagloom.stores.sql import SqlControl
+from tagloom.stores.sqlite import SqliteDatabase
 from tests import citus
 from tests.postgres import new_installation
 
@@ -90,7 +91,7 @@ def _memory(clock: Clock) -> Subject:
 
 def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
     # The second question about a bucket is answered from its slab, so that both ways of deciding are compared.
-    decider.ASKED_BEFORE_SLAB = 1
+    decisions.ASKED_BEFORE_SLAB = 1
     opened = [open_installation(Settings(database=tmp_path / "0" / "tagloom.sqlite"), create=True, now=clock)]
 
     others: list[Installation] = []
@@ -131,7 +132,7 @@ def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
 
 
 def _postgres(clock: Clock, url: str, space: str) -> Subject:
-    decider.ASKED_BEFORE_SLAB = 1
+    decisions.ASKED_BEFORE_SLAB = 1
     settings = Settings(database=PostgresUrl(url))
     opened = [open_installation(settings, create=space == "main", now=clock)]
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from tagloom import problems
-from tagloom.model import Kind, Person
-from tagloom.rules import All, AnyOf, Definition, HasTag, InTribe, Not
-from tagloom.store.port import Population
-from tagloom.tags import TagPath
+from tagloom.base.problems import Problem
+from tagloom.ports.population import Population
+from tagloom.words.model import Kind, Person
+from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not
+from tagloom.words.tags import TagPath
 
 PEOPLE = [
     Person("user", "u1"),
@@ -54,7 +54,7 @@ def outcome(ask: Callable[..., Any], *values: Any, **named: Any) -> Any:
     """The answer, or the class of the problem instead of one."""
     try:
         return ask(*values, **named)
-    except problems.Problem as problem:
+    except Problem as problem:
         return type(problem)
 
 
@@ -82,7 +82,7 @@ def portrait(of: Population) -> dict[str, Any]:
         "version": of.version(),
         "people": [of.find_person(person) for person in PEOPLE],
         "catalogue": pages(of.list_tags, limit=3),
-        "catalogue under a": pages(of.list_tags, under=TAGS[0], limit=2),
+        "catalogue under a": pages(of.list_tags, prefix=TAGS[0], limit=2),
         "catalogue with b": of.list_tags(search="b", limit=50),
         "tags": [outcome(of.get_tag, tag) for tag in TAGS],
         "aliases": dict(of.aliases()),
@@ -104,8 +104,8 @@ def portrait(of: Population) -> dict[str, Any]:
         "by person and actor": [of.list_changes(person=person, actor="ada", before=9, limit=3) for person in PEOPLE],
         "versions of ada": of.find_versions(actor="ada", since=MOMENTS[0], until=MOMENTS[-1], limit=9),
         "versions of a file": of.find_versions(source="crm.csv", limit=3),
-        "children": [pages(of.children, under=tag, limit=2) for tag in (None, *TAGS)],
-        "numbers of tags": [of.list_tags(search=s, under=u, limit=1).total for s in ("", "b") for u in (None, *TAGS)],
+        "children": [pages(of.children, prefix=tag, limit=2) for tag in (None, *TAGS)],
+        "numbers of tags": [of.list_tags(search=s, prefix=u, limit=1).total for s in ("", "b") for u in (None, *TAGS)],
         "sources": [outcome(of.sources, tag, limit=limit) for tag in TAGS for limit in (1, 9)],
         "exclusive branches": [of.exclusive_branches(tag) for tag in TAGS],
         "found by prefix": [pages(of.list_people, kind=k, search="u", search_match="prefix", limit=1) for k in KINDS],
@@ -128,7 +128,7 @@ def sums(of: Population) -> dict[str, Any]:
         "members": {name: streamed(of.members, tribe, TRIBES) for name, tribe in TRIBES.items()},
         "sample sizes": {name: sample_size(of, tribe) for name, tribe in TRIBES.items()},
         "overlap": outcome(of.overlap, ["below-a", "nested", "neither", "two-of-three"], TRIBES),
-        "bearers": [streamed(of.bearers, tag, match) for tag in TAGS for match in ("exact", "subtree")],
+        "bearers": [streamed(of.people_with, tag, match) for tag in TAGS for match in ("exact", "subtree")],
         "users by tag": [pages(of.list_people, kind="user", tag=tag, match="exact", limit=20_000) for tag in TAGS],
         "visitors by tag": [pages(of.list_people, kind="visitor", tag=tag, search="u", limit=2) for tag in TAGS],
         "taggings": streamed(of.taggings),
@@ -158,7 +158,7 @@ def earlier(of: Population) -> dict[str, Any]:
         "members": [streamed(of.members, FEW[0], TRIBES, as_of=version) for version in versions],
         "sizes": [sample_size(of, FEW[1], as_of=version) for version in versions],
         "bearers": [
-            streamed(of.bearers, tag, match, as_of=version)
+            streamed(of.people_with, tag, match, as_of=version)
             for version in versions
             for tag in TAGS
             for match in ("exact", "subtree")

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tagloom.model import Mode, Origin, Person, Receipt
-from tagloom.rules import Definition, Rule
-from tagloom.store.port import Population, Request
-from tagloom.tags import TagPath
+from tagloom.ports.population import Population
+from tagloom.words.model import Mode, Origin, Person, Receipt
+from tagloom.words.rules import Definition, Rule
+from tagloom.words.tags import TagPath
 from tests.bodies import Line, part
+from tests.writing import Batch, write_parts
 
 ADA = Origin("ada", "crm.csv")
 BOB = Origin("bob", "console")
@@ -26,11 +27,11 @@ def visitor_of(id: str) -> Person:
     return Person("visitor", id)
 
 
-def apply(population: Population, mode: Mode, *lines: Line, under: str | None = None, **asked: Any) -> Receipt:
+def apply(population: Population, mode: Mode, *lines: Line, prefix: str | None = None, **asked: Any) -> Receipt:
     """Applies the lines as one part."""
-    prefix = None if under is None else TagPath(under)
-    request = Request(**{"mode": mode, "origin": ADA, "under": prefix} | asked)
-    return population.apply([part(lines)], request)
+    prefix = None if prefix is None else TagPath(prefix)
+    request = Batch(**{"mode": mode, "origin": ADA, "prefix": prefix} | asked)
+    return write_parts(population, [part(lines)], request)
 
 
 def tags_of(population: Population, id: str) -> tuple[str, ...] | None:

@@ -19,14 +19,28 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tagloom import limits
-from tagloom.limits import ORDINALS_PER_CHUNK
-from tagloom.model import Mode, Origin, Person, TribeMode
-from tagloom.store.port import Population, Request, TagTribe, UndoAll
-from tagloom.tags import TagPath
+from tagloom.engine import limits
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
+from tagloom.ports.population import Population
+from tagloom.ports.writes import (
+    DeleteTag,
+    EditTag,
+    ErasePerson,
+    Expire,
+    MergeTags,
+    MoveTag,
+    PutPerson,
+    PutTag,
+    TagTribe,
+    Undo,
+    WriteOptions,
+)
+from tagloom.words.model import Mode, Origin, Person, TribeMode
+from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, parts, user
 from tests.contract.conftest import ADAPTERS, Clock, Subject, make_population
 from tests.contract.portrait import PEOPLE, TAGS, TRIBES, comparisons, current, earlier, outcome, portrait, sums
+from tests.writing import EXPIRY, Batch, submit_parts, tag_members, write_parts
 
 people = st.sampled_from(PEOPLE)
 paths = st.sampled_from(TAGS)
@@ -69,8 +83,8 @@ class Agreement(RuleBasedStateMachine):
     def _fill(self, count: int) -> None:
         """Others who came before, some of whom bear tags of the alphabet."""
         lines = [user(f"f{number}", "fill", *(["a/b"] if number % 3 else ["a", "c"])) for number in range(count)]
-        request = Request(mode="add", origin=Origin("ada", "fill.csv"))
-        self._both(lambda population: population.apply(parts(lines, lines_per_part=20_000), request))
+        request = Batch(mode="add", origin=Origin("ada", "fill.csv"))
+        self._both(lambda population: write_parts(population, parts(lines, lines_per_part=20_000), request))
 
     def teardown(self) -> None:
         self._subject.shut()
@@ -99,32 +113,34 @@ class Agreement(RuleBasedStateMachine):
             self.put_tag(exclusive, Origin("ada"), None, True)
         self.apply_good(lines, "add", None)
 
-    @rule(lines=good_bodies, mode=modes, under=st.sampled_from([None, None, None, TagPath("a"), TagPath("b")]))
-    def apply_good(self, lines: Sequence[Line], mode: Mode, under: TagPath | None) -> None:
-        request = Request(mode=mode, origin=Origin("ada", "crm.csv"), under=under)
-        self._both(lambda population: population.apply([part(lines)], request))
+    @rule(lines=good_bodies, mode=modes, prefix=st.sampled_from([None, None, None, TagPath("a"), TagPath("b")]))
+    def apply_good(self, lines: Sequence[Line], mode: Mode, prefix: TagPath | None) -> None:
+        request = Batch(mode=mode, origin=Origin("ada", "crm.csv"), prefix=prefix)
+        self._both(lambda population: write_parts(population, [part(lines)], request))
 
     @rule(
         lines=st.lists(ending, min_size=1, max_size=6), mode=st.sampled_from(["add", "add", "set", "mirror"]), end=ends
     )
     def apply_ending(self, lines: Sequence[Line], mode: Mode, end: int) -> None:
-        request = Request(mode=mode, origin=Origin("ada", "crm.csv"), end=end)
-        self._both(lambda population: population.apply(parts(lines, lines_per_part=3), request))
+        request = Batch(mode=mode, origin=Origin("ada", "crm.csv"), end=end)
+        self._both(lambda population: write_parts(population, parts(lines, lines_per_part=3), request))
 
     @rule(minutes=st.sampled_from([0, 0, 1, 2, 20, 200]))
     def sweep(self, minutes: int) -> None:
         for each in self._each():
             each.clock.advance(timedelta(minutes=minutes))
-        self._both(lambda population: population.sweep())
+        self._both(lambda population: population.write(Expire(), EXPIRY))
 
     @rule(lines=st.lists(changing, min_size=1, max_size=8))
     def change(self, lines: Sequence[Line]) -> None:
-        self._both(lambda population: population.apply([part(lines)], Request(mode="change", origin=Origin("bob"))))
+        self._both(
+            lambda population: write_parts(population, [part(lines)], Batch(mode="change", origin=Origin("bob")))
+        )
 
     @rule(
         mode=modes,
         lines=bodies,
-        under=st.sampled_from([None, None, None, TagPath("a"), TagPath("a/b"), TagPath("c")]),
+        prefix=st.sampled_from([None, None, None, TagPath("a"), TagPath("a/b"), TagPath("c")]),
         lowercase=st.booleans(),
         dry_run=rarely,
         allow_empty=rarely,
@@ -142,7 +158,7 @@ class Agreement(RuleBasedStateMachine):
         self,
         mode: Mode,
         lines: Sequence[Line],
-        under: TagPath | None,
+        prefix: TagPath | None,
         lowercase: bool,
         dry_run: bool,
         allow_empty: bool,
@@ -157,10 +173,10 @@ class Agreement(RuleBasedStateMachine):
         allow_unreadable: bool,
     ) -> None:
         body = lines if mode == "change" else [line._replace(remove=()) for line in lines]
-        request = Request(
+        request = Batch(
             mode=mode,
             origin=origin,
-            under=under,
+            prefix=prefix,
             lowercase=lowercase,
             dry_run=dry_run,
             allow_empty=allow_empty,
@@ -174,7 +190,11 @@ class Agreement(RuleBasedStateMachine):
 
         def act(population: Population) -> Any:
             cut = list(parts(body, lines_per_part=lines_per_part))
-            return population.submit(cut, request).result() if is_submitted else population.apply(cut, request)
+            return (
+                submit_parts(population, cut, request).result()
+                if is_submitted
+                else write_parts(population, cut, request)
+            )
 
         self._both(act)
 
@@ -184,29 +204,29 @@ class Agreement(RuleBasedStateMachine):
         mode=st.sampled_from(get_args(TribeMode)),
         dry_run=rarely,
         key=keys,
-        is_foreseen=st.booleans(),
+        is_previewed=st.booleans(),
         end=ends,
     )
     def tag_tribe(
-        self, tribe: str, tag: TagPath, mode: TribeMode, dry_run: bool, key: str | None, is_foreseen: bool, end: int
+        self, tribe: str, tag: TagPath, mode: TribeMode, dry_run: bool, key: str | None, is_previewed: bool, end: int
     ) -> None:
-        wanted = TagTribe(TRIBES[tribe], tag, mode)
-        request = Request(
+        wanted = TagTribe(TRIBES[tribe], tag, mode, TRIBES)
+        request = Batch(
             mode="change", origin=Origin("ada"), dry_run=dry_run, idempotency_key=key, fingerprint="f", end=end
         )
-        if is_foreseen:
-            self._both(lambda population: population.foresee(wanted, TRIBES))
-        self._both(lambda population: population.tag_tribe(wanted, TRIBES, request))
+        if is_previewed:
+            self._both(lambda population: population.preview(wanted, TRIBES))
+        self._both(lambda population: tag_members(population, wanted, TRIBES, request))
 
     # People.
 
     @rule(person=people, origin=origins)
     def put_person(self, person: Person, origin: Origin) -> None:
-        self._both(lambda population: population.put_person(person, origin))
+        self._both(lambda population: population.write(PutPerson(person), WriteOptions(origin)))
 
     @rule(person=people, origin=origins)
     def erase_person(self, person: Person, origin: Origin) -> None:
-        self._both(lambda population: population.erase_person(person, origin))
+        self._both(lambda population: population.write(ErasePerson(person), WriteOptions(origin)))
 
     # The catalogue.
 
@@ -230,21 +250,23 @@ class Agreement(RuleBasedStateMachine):
         expires_at: int | None = None,
     ) -> None:
         self._both(
-            lambda population: population.put_tag(
-                tag,
-                origin,
-                description=description,
-                exclusive=exclusive,
-                owner=owner,
-                ttl_seconds=ttl_seconds,
-                expires_at=expires_at,
+            lambda population: population.write(
+                PutTag(
+                    tag=tag,
+                    description=description,
+                    exclusive=exclusive,
+                    owner=owner,
+                    ttl_seconds=ttl_seconds,
+                    expires_at=expires_at,
+                ),
+                WriteOptions(origin),
             )
         )
 
     @rule(place=places, to=paths, origin=origins)
     def move_tag(self, place: int, to: TagPath, origin: Origin) -> None:
         tag = self._some_tag(place)
-        self._both(lambda population: population.move_tag(tag, to, origin))
+        self._both(lambda population: population.write(MoveTag(tag, to), WriteOptions(origin)))
 
     @rule(
         place=places,
@@ -267,32 +289,31 @@ class Agreement(RuleBasedStateMachine):
     ) -> None:
         tag = self._some_tag(place)
         self._both(
-            lambda population: population.edit_tag(
-                tag,
-                origin,
-                to=to,
-                description=description,
-                exclusive=exclusive,
-                owner=owner,
-                ttl_seconds=ttl_seconds,
+            lambda population: population.write(
+                EditTag(
+                    tag=tag, to=to, description=description, exclusive=exclusive, owner=owner, ttl_seconds=ttl_seconds
+                ),
+                WriteOptions(origin),
             )
         )
 
     @rule(place=places, into=paths, origin=origins)
     def merge_tags(self, place: int, into: TagPath, origin: Origin) -> None:
         tag = self._some_tag(place)
-        self._both(lambda population: population.merge_tags(tag, into, origin))
+        self._both(lambda population: population.write(MergeTags(tag, into), WriteOptions(origin)))
 
     @rule(place=places, origin=origins)
-    def drop_tag(self, place: int, origin: Origin) -> None:
+    def delete_tag(self, place: int, origin: Origin) -> None:
         tag = self._some_tag(place)
-        self._both(lambda population: population.drop_tag(tag, origin))
+        self._both(lambda population: population.write(DeleteTag(tag), WriteOptions(origin)))
 
     @precondition(lambda self: self._oracle.population.aliases())
     @rule(place=places)
     def drop_alias(self, place: int) -> None:
         known = sorted(self._oracle.population.aliases())
-        self._both(lambda population: population.drop_tag(known[place % len(known)], Origin("bob")))
+        self._both(
+            lambda population: population.write(DeleteTag(known[place % len(known)]), WriteOptions(Origin("bob")))
+        )
 
     # The past.
 
@@ -300,31 +321,35 @@ class Agreement(RuleBasedStateMachine):
     def undo(self, steps_back: int, origin: Origin, dry_run: bool) -> None:
         newest = self._oracle.population.version()
         version = newest - steps_back % (newest + 1)
-        self._both(lambda population: population.undo(version, origin, dry_run=dry_run))
+        self._both(lambda population: population.write(Undo((version,)), WriteOptions(origin, dry_run=dry_run)))
 
     @rule()
     def undo_the_newest(self) -> None:
         version = self._oracle.population.version()
-        self._both(lambda population: population.undo(version, Origin("bob")))
+        self._both(lambda population: population.write(Undo((version,)), WriteOptions(Origin("bob"))))
 
     @rule(
         steps_back=st.lists(st.integers(0, 20), max_size=6),
         is_run=st.booleans(),
         override=st.booleans(),
         dry_run=rarely,
-        is_foreseen=rarely,
+        is_previewed=rarely,
     )
     def undo_all(
-        self, steps_back: Sequence[int], is_run: bool, override: bool, dry_run: bool, is_foreseen: bool
+        self, steps_back: Sequence[int], is_run: bool, override: bool, dry_run: bool, is_previewed: bool
     ) -> None:
         """Some versions, or a run of them."""
         newest = self._oracle.population.version()
         versions = tuple(newest - back % (newest + 1) for back in steps_back)
         if is_run and versions:
             versions = tuple(range(max(1, min(versions)), max(versions) + 1))
-        if is_foreseen:
-            self._both(lambda population: population.foresee(UndoAll(versions, override), TRIBES))
-        self._both(lambda population: population.undo_all(versions, Origin("bob"), dry_run=dry_run, override=override))
+        if is_previewed:
+            self._both(lambda population: population.preview(Undo(versions, override), TRIBES))
+        self._both(
+            lambda population: population.write(
+                Undo(tuple(versions), override=override), WriteOptions(Origin("bob"), dry_run=dry_run)
+            )
+        )
 
     @rule(steps_back=st.one_of(st.integers(0, 4), st.integers(0, 40)), changes=st.sampled_from([1, 3, 4_000]))
     def compact(self, steps_back: int, changes: int) -> None:
@@ -333,7 +358,7 @@ class Agreement(RuleBasedStateMachine):
         version = newest - steps_back % (newest + 1)
         population = self._subject.population
         before = current(population)
-        foreseen = population.foresee_compaction(version)
+        preview = population.preview_compaction(version)
         self._both(lambda population: population.raise_horizon(version))
         limit, limits.COMPACTION_CHANGES_MAX = limits.COMPACTION_CHANGES_MAX, changes
         try:
@@ -345,7 +370,7 @@ class Agreement(RuleBasedStateMachine):
             limits.COMPACTION_CHANGES_MAX = limit
         assert current(population) == before
         if self.adapter != "memory":
-            assert sum(each.changes for each in freed) == foreseen.changes
+            assert sum(each.changes for each in freed) == preview.changes
         assert population.horizon() == self._oracle.population.horizon()
 
     # What happens from outside.

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from tagloom import problems
-from tagloom.model import Count
-from tagloom.rules import HasTag, InTribe, Not
-from tagloom.store.port import Population
+from tagloom.ports.population import Population
+from tagloom.ports.problems import ChangeNotFound, TagNotFound
+from tagloom.ports.writes import DeleteTag, ErasePerson, MoveTag, WriteOptions
+from tagloom.words.model import Count
+from tagloom.words.rules import HasTag, InTribe, Not
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, definition, path, user_of
@@ -30,7 +31,7 @@ def tags_at(population: Population, id: str, version: int) -> tuple[str, ...] | 
 
 
 def named(population: Population, tag: str, version: int) -> list[str]:
-    return [person.id for chunk in population.bearers(path(tag), "subtree", as_of=version)[1] for person in chunk]
+    return [person.id for chunk in population.people_with(path(tag), "subtree", as_of=version)[1] for person in chunk]
 
 
 def test_a_tribe_is_counted_as_it_was(grown: Population) -> None:
@@ -61,8 +62,8 @@ def test_a_person_bore_the_tags_of_then(grown: Population) -> None:
 
 
 def test_tags_of_then_have_their_names_of_today(grown: Population) -> None:
-    grown.move_tag(path("sports"), path("leisure"), ADA)
-    grown.drop_tag(path("vip"), ADA)
+    grown.write(MoveTag(path("sports"), path("leisure")), WriteOptions(ADA))
+    grown.write(DeleteTag(path("vip")), WriteOptions(ADA))
 
     assert tags_at(grown, "u2", 1) == ("leisure", "vip")
     assert named(grown, "leisure", 1) == named(grown, "sports", 1) == ["u1", "u2"]
@@ -71,7 +72,7 @@ def test_tags_of_then_have_their_names_of_today(grown: Population) -> None:
 
 
 def test_who_was_erased_since_is_counted_and_not_named(grown: Population) -> None:
-    grown.erase_person(user_of("u1"), ADA)
+    grown.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
     apply(grown, "add", user("u1", "vip"))
 
     assert grown.count(SPORTS, {}, as_of=1).count == 2
@@ -81,14 +82,14 @@ def test_who_was_erased_since_is_counted_and_not_named(grown: Population) -> Non
 
 
 def test_a_tag_that_never_was_and_a_version_that_is_not_there_are_not_found(grown: Population) -> None:
-    with pytest.raises(problems.TagNotFound):
-        grown.bearers(path("ghost"), "exact", as_of=1)
+    with pytest.raises(TagNotFound):
+        grown.people_with(path("ghost"), "exact", as_of=1)
     for version in (-1, 4):
-        with pytest.raises(problems.ChangeNotFound):
+        with pytest.raises(ChangeNotFound):
             grown.count(SPORTS, {}, as_of=version)
-        with pytest.raises(problems.ChangeNotFound):
+        with pytest.raises(ChangeNotFound):
             grown.members(SPORTS, {}, as_of=version)
-        with pytest.raises(problems.ChangeNotFound):
+        with pytest.raises(ChangeNotFound):
             grown.find_person(user_of("u1"), as_of=version)
 
 

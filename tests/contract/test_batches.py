@@ -4,13 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tagloom import limits, problems
-from tagloom.model import Mode, Rejected
-from tagloom.refusals import MirrorUnreadable
-from tagloom.store.port import Part, Population, Request
+from tagloom.base.problems import BodyTruncated
+from tagloom.ports import limits
+from tagloom.ports.population import Population
+from tagloom.ports.problems import IdempotencyKeyReused
+from tagloom.ports.writes import DeleteTag, MoveTag, Part, PutTag, WriteOptions
+from tagloom.words.model import Mode, Rejected
+from tagloom.words.problems import MirrorEmpty, TagHasCapital
+from tagloom.words.rejections import MirrorUnreadable
 from tests.bodies import Line, doubtful, part, parts, unreadable, user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, catalogue, path, people, tags_of, user_of, visitor_of
+from tests.writing import Batch, submit_parts, write_parts
 
 # The modes.
 
@@ -118,7 +123,7 @@ def test_set_without_tags_takes_all_of_a_persons_tags(population: Population) ->
 def test_set_under_a_prefix_leaves_what_lies_elsewhere(population: Population) -> None:
     apply(population, "add", user("u1", "crm", "crm/a", "crm/b", "crmx", "other"))
 
-    receipt = apply(population, "set", user("u1", "crm/b"), under="crm")
+    receipt = apply(population, "set", user("u1", "crm/b"), prefix="crm")
 
     assert (receipt.added, receipt.removed, receipt.unchanged) == (0, 2, 1)
     assert tags_of(population, "u1") == ("crm/b", "crmx", "other")
@@ -136,7 +141,7 @@ def test_mirror_takes_the_tags_of_people_it_does_not_name(population: Population
 def test_mirror_under_a_prefix_leaves_what_lies_elsewhere(population: Population) -> None:
     apply(population, "add", user("u1", "crm/a", "x"), user("u2", "crm/a", "x"))
 
-    receipt = apply(population, "mirror", user("u1", "crm/b"), under="crm")
+    receipt = apply(population, "mirror", user("u1", "crm/b"), prefix="crm")
 
     assert (receipt.added, receipt.removed) == (1, 2)
     assert [tags_of(population, id) for id in ("u1", "u2")] == [("crm/b", "x"), ("x",)]
@@ -145,7 +150,7 @@ def test_mirror_under_a_prefix_leaves_what_lies_elsewhere(population: Population
 def test_an_empty_mirror_is_refused_unless_it_is_meant(population: Population) -> None:
     apply(population, "add", user("u1", "a"))
 
-    with pytest.raises(problems.MirrorEmpty):
+    with pytest.raises(MirrorEmpty):
         apply(population, "mirror")
 
     assert tags_of(population, "u1") == ("a",)
@@ -155,7 +160,7 @@ def test_an_empty_mirror_is_refused_unless_it_is_meant(population: Population) -
 def test_a_mirror_whose_lines_are_all_rejected_counts_as_empty(population: Population) -> None:
     apply(population, "add", user("u1", "a"))
 
-    with pytest.raises(problems.MirrorEmpty):
+    with pytest.raises(MirrorEmpty):
         apply(population, "mirror", user("u2", "A"), unreadable())
 
     assert population.version() == 1
@@ -188,7 +193,7 @@ def test_a_bad_line_is_rejected_alone_with_its_number_problem_and_suggestion(pop
 
 
 def test_the_first_problem_in_the_lines_order_decides(population: Population) -> None:
-    receipt = apply(population, "add", user("u1", "out", "A", "crm/a"), user("u2", "A", "out"), under="crm")
+    receipt = apply(population, "add", user("u1", "out", "A", "crm/a"), user("u2", "A", "out"), prefix="crm")
 
     assert [(each.line, each.problem, each.value) for each in receipt.rejected] == [
         (1, "tag-outside-under", "out"),
@@ -208,9 +213,9 @@ def test_lines_the_reader_could_not_read_are_in_the_receipt(population: Populati
 def test_rejected_lines_are_sorted_and_cut_but_counted_exactly(population: Population) -> None:
     most = limits.REJECTED_PER_RECEIPT_MAX
     lines = [user(f"u{number}", "A") if number % 2 else unreadable() for number in range(most + 200)]
-    request = Request(mode="add", origin=ADA)
+    request = Batch(mode="add", origin=ADA)
 
-    receipt = population.apply(parts(lines, lines_per_part=700), request)
+    receipt = write_parts(population, parts(lines, lines_per_part=700), request)
 
     assert receipt.rejected_count == most + 200
     assert [each.line for each in receipt.rejected] == list(range(1, most + 1))
@@ -277,7 +282,7 @@ def test_who_came_while_a_body_was_read_is_held_by_its_unreadable_lines(populati
         yield part([user("first", "a"), doubtful("late")])
         apply(population, "add", user("late", "b"))
 
-    population.apply(body(), Request(mode=mode, origin=ADA, allow_unreadable=True))
+    write_parts(population, body(), Batch(mode=mode, origin=ADA, allow_unreadable=True))
 
     assert tags_of(population, "late") == ("b",)
 
@@ -286,15 +291,15 @@ def test_who_came_while_a_body_was_read_is_held_by_its_unreadable_lines(populati
 def test_a_tag_outside_under_rejects_its_line_in_every_mode(population: Population, mode: Mode) -> None:
     apply(population, "add", user("u1", "x", "crmx"))
 
-    receipt = apply(population, mode, user("u1", "crm/a", "crmx"), user("u2", "crm"), under="crm")
+    receipt = apply(population, mode, user("u1", "crm/a", "crmx"), user("u2", "crm"), prefix="crm")
 
     assert [(each.line, each.problem) for each in receipt.rejected] == [(1, "tag-outside-under")]
     assert tags_of(population, "u1") == ("crmx", "x")
 
 
 def test_under_that_is_no_tag_is_refused_before_anything_is_applied(population: Population) -> None:
-    with pytest.raises(problems.TagHasCapital):
-        apply(population, "set", user("u1", "a"), under="CRM")
+    with pytest.raises(TagHasCapital):
+        apply(population, "set", user("u1", "a"), prefix="CRM")
 
     assert population.version() == 0
 
@@ -361,14 +366,14 @@ def test_a_dry_run_counts_as_if_and_changes_nothing(population: Population) -> N
 
 
 def test_a_dry_run_of_an_empty_mirror_is_refused_too(population: Population) -> None:
-    with pytest.raises(problems.MirrorEmpty):
+    with pytest.raises(MirrorEmpty):
         apply(population, "mirror", dry_run=True)
 
 
 def test_a_body_in_many_parts_is_one_batch(population: Population) -> None:
     lines = [user(f"u{number % 7}", f"t{number % 5}") for number in range(35)]
 
-    receipt = population.apply(parts(lines, lines_per_part=4), Request(mode="set", origin=ADA))
+    receipt = write_parts(population, parts(lines, lines_per_part=4), Batch(mode="set", origin=ADA))
 
     assert (receipt.version, receipt.added, receipt.new_people) == (1, 35, 7)
     assert tags_of(population, "u3") == ("t0", "t1", "t2", "t3", "t4")
@@ -377,7 +382,7 @@ def test_a_body_in_many_parts_is_one_batch(population: Population) -> None:
 def test_contradictions_are_found_across_parts(population: Population) -> None:
     lines = [user("u1", "a"), user("u2", "a"), user("u1", remove=["a"])]
 
-    receipt = population.apply(parts(lines, lines_per_part=1), Request(mode="change", origin=ADA))
+    receipt = write_parts(population, parts(lines, lines_per_part=1), Batch(mode="change", origin=ADA))
 
     assert [each.line for each in receipt.rejected] == [3]
 
@@ -385,18 +390,18 @@ def test_contradictions_are_found_across_parts(population: Population) -> None:
 def test_a_body_that_breaks_off_applies_none_of_its_parts(population: Population) -> None:
     def breaking_off() -> Iterator[Part]:
         yield part([user("u1", "a")])
-        raise problems.BodyTruncated("The body ended early.")
+        raise BodyTruncated("The body ended early.")
 
-    with pytest.raises(problems.BodyTruncated):
-        population.apply(breaking_off(), Request(mode="add", origin=ADA))
+    with pytest.raises(BodyTruncated):
+        write_parts(population, breaking_off(), Batch(mode="add", origin=ADA))
 
     assert population.version() == 0
     assert people(population) == []
 
 
 def test_submit_promises_the_receipt_that_apply_gives(population: Population) -> None:
-    request = Request(mode="add", origin=ADA)
-    futures = [population.submit([part([user(f"u{number}", "a")])], request) for number in range(20)]
+    request = Batch(mode="add", origin=ADA)
+    futures = [submit_parts(population, [part([user(f"u{number}", "a")])], request) for number in range(20)]
 
     receipts = [future.result(timeout=30) for future in futures]
 
@@ -407,9 +412,9 @@ def test_submit_promises_the_receipt_that_apply_gives(population: Population) ->
 
 
 def test_submit_fails_as_apply_raises(population: Population) -> None:
-    future = population.submit([part([])], Request(mode="mirror", origin=ADA))
+    future = submit_parts(population, [part([])], Batch(mode="mirror", origin=ADA))
 
-    with pytest.raises(problems.MirrorEmpty):
+    with pytest.raises(MirrorEmpty):
         future.result(timeout=30)
 
 
@@ -435,7 +440,7 @@ def test_a_replay_gives_the_first_receipt_again_and_applies_nothing(population: 
 def test_a_key_used_with_another_request_is_refused(population: Population) -> None:
     keyed(population, user("u1", "a"), "f")
 
-    with pytest.raises(problems.IdempotencyKeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         keyed(population, user("u1", "b"), "g")
 
     assert tags_of(population, "u1") == ("a",)
@@ -475,7 +480,7 @@ def test_a_replay_survives_a_crash(subject: Subject) -> None:
 def test_a_mirror_is_replayed_even_when_it_would_be_refused_today(subject: Subject) -> None:
     asked = {"idempotency_key": "k", "fingerprint": "f"}
     first = apply(subject.population, "mirror", user("u1", "a"), **asked)
-    subject.population.drop_tag(path("a"), ADA)
+    subject.population.write(DeleteTag(path("a")), WriteOptions(ADA))
     subject.close_catalogue(True)
 
     assert apply(subject.population, "mirror", user("u1", "a"), **asked) == first
@@ -522,7 +527,7 @@ def test_a_catalogue_that_is_opened_again_takes_new_tags(subject: Subject) -> No
 @pytest.fixture
 def plans(population: Population) -> Population:
     """A population whose branch `plan` allows a person one tag."""
-    population.put_tag(path("plan"), ADA, exclusive=True)
+    population.write(PutTag(tag=path("plan"), exclusive=True), WriteOptions(ADA))
     return population
 
 
@@ -571,13 +576,13 @@ def test_changing_from_one_tag_of_an_exclusive_branch_to_another_is_no_contradic
 def test_an_exclusive_branch_takes_tags_outside_under_as_well(plans: Population) -> None:
     apply(plans, "add", user("u1", "plan/free", "plan/crm/a"))
 
-    apply(plans, "set", user("u1", "plan/crm/b"), under="plan/crm")
+    apply(plans, "set", user("u1", "plan/crm/b"), prefix="plan/crm")
 
     assert tags_of(plans, "u1") == ("plan/crm/b",)
 
 
 def test_an_exclusive_branch_inside_a_free_one_leaves_its_siblings(population: Population) -> None:
-    population.put_tag(path("crm/plan"), ADA, exclusive=True)
+    population.write(PutTag(tag=path("crm/plan"), exclusive=True), WriteOptions(ADA))
     apply(population, "add", user("u1", "crm/city", "crm/plan/free"))
 
     apply(population, "add", user("u1", "crm/plan/pro"))
@@ -593,11 +598,11 @@ def test_people_are_known_before_anything_else_names_them(population: Population
 
 def test_an_alias_behind_a_bad_tag_of_the_same_line_is_told_all_the_same(population: Population) -> None:
     apply(population, "add", user("u1", "a"))
-    population.move_tag(path("a"), path("b"), ADA)
-    request = Request(mode="add", origin=ADA)
+    population.write(MoveTag(path("a"), path("b")), WriteOptions(ADA))
+    request = Batch(mode="add", origin=ADA)
 
     for receipt in (
-        population.apply([part([user("u2", "BAD", "a")])], request),
-        population.submit([part([user("u2", "BAD", "a")])], request).result(),
+        write_parts(population, [part([user("u2", "BAD", "a")])], request),
+        submit_parts(population, [part([user("u2", "BAD", "a")])], request).result(),
     ):
         assert (receipt.rejected_count, dict(receipt.aliases)) == (1, {"a": "b"})

@@ -4,27 +4,29 @@ from typing import Any
 
 import pytest
 
-from tagloom import problems
-from tagloom.model import Tag
-from tagloom.store.port import Population
+from tagloom.ports.population import Population
+from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound
+from tagloom.ports.writes import DeleteTag, EditTag, MergeTags, MoveTag, PutTag, WriteOptions
+from tagloom.words.model import Tag
+from tagloom.words.problems import ExclusiveBranch, TagIsAlias
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, catalogue, implied, path, tags_of
 
 
 def move(population: Population, tag: str, to: str) -> Any:
-    return population.move_tag(path(tag), path(to), ADA)
+    return population.write(MoveTag(path(tag), path(to)), WriteOptions(ADA))
 
 
 def merge(population: Population, tag: str, into: str) -> Any:
-    return population.merge_tags(path(tag), path(into), ADA)
+    return population.write(MergeTags(path(tag), path(into)), WriteOptions(ADA))
 
 
 # Created and described.
 
 
 def test_a_tag_may_exist_without_bearer_and_child(population: Population) -> None:
-    receipt = population.put_tag(path("vip"), ADA, description="People who pay.")
+    receipt = population.write(PutTag(tag=path("vip"), description="People who pay."), WriteOptions(ADA))
 
     assert (receipt.version, receipt.new_tags, receipt.added) == (1, 1, 0)
     assert population.get_tag(path("vip")) == Tag(
@@ -33,9 +35,9 @@ def test_a_tag_may_exist_without_bearer_and_child(population: Population) -> Non
 
 
 def test_describing_a_tag_leaves_the_fields_that_are_not_named(population: Population) -> None:
-    population.put_tag(path("plan"), ADA, description="What they pay.", exclusive=True)
+    population.write(PutTag(tag=path("plan"), description="What they pay.", exclusive=True), WriteOptions(ADA))
 
-    receipt = population.put_tag(path("plan"), ADA, description="Their plan.")
+    receipt = population.write(PutTag(tag=path("plan"), description="Their plan."), WriteOptions(ADA))
 
     tag = population.get_tag(path("plan"))
     assert (tag.description, tag.exclusive) == ("Their plan.", True)
@@ -43,10 +45,10 @@ def test_describing_a_tag_leaves_the_fields_that_are_not_named(population: Popul
 
 
 def test_describing_a_tag_as_it_is_makes_no_version(population: Population) -> None:
-    population.put_tag(path("a"), ADA, description="x")
+    population.write(PutTag(tag=path("a"), description="x"), WriteOptions(ADA))
 
-    assert population.put_tag(path("a"), ADA, description="x", exclusive=False).version == 1
-    assert population.put_tag(path("a"), ADA).version == 1
+    assert population.write(PutTag(tag=path("a"), description="x", exclusive=False), WriteOptions(ADA)).version == 1
+    assert population.write(PutTag(tag=path("a")), WriteOptions(ADA)).version == 1
 
 
 def test_a_branch_is_implied_and_counts_everybody_below_once(population: Population) -> None:
@@ -64,19 +66,19 @@ def test_a_branch_is_implied_and_counts_everybody_below_once(population: Populat
 def test_an_implied_branch_that_is_described_becomes_a_tag_of_its_own(population: Population) -> None:
     apply(population, "add", user("u1", "sports/golf"))
 
-    receipt = population.put_tag(path("sports"), ADA, description="All of them.")
+    receipt = population.write(PutTag(tag=path("sports"), description="All of them."), WriteOptions(ADA))
 
     assert receipt.new_tags == 1
     assert implied(population) == set()
     apply(population, "remove", user("u1", "sports/golf"))
-    population.drop_tag(path("sports/golf"), ADA)
+    population.write(DeleteTag(path("sports/golf")), WriteOptions(ADA))
     assert set(catalogue(population)) == {"sports"}
 
 
 def test_a_closed_catalogue_still_takes_tags_that_are_put(subject: Subject) -> None:
     subject.close_catalogue(True)
 
-    subject.population.put_tag(path("a"), ADA)
+    subject.population.write(PutTag(tag=path("a")), WriteOptions(ADA))
 
     assert apply(subject.population, "add", user("u1", "a")).added == 1
 
@@ -96,7 +98,7 @@ def test_a_move_renames_the_tag_and_all_below_it_and_people_keep_them(population
 
 def test_a_moved_tag_keeps_its_description_and_stays_exclusive(population: Population) -> None:
     apply(population, "add", user("u1", "sports"), user("u2", "sports/golf"))
-    population.put_tag(path("sports"), ADA, description="Games", exclusive=True)
+    population.write(PutTag(tag=path("sports"), description="Games", exclusive=True), WriteOptions(ADA))
 
     move(population, "sports", "games")
 
@@ -121,8 +123,8 @@ def test_a_tag_that_is_asked_for_by_its_alias_says_what_it_is_now(population: Po
     apply(population, "add", user("u1", "sports/golf"))
     move(population, "sports", "games")
 
-    for asked in (population.get_tag, lambda tag: population.put_tag(tag, ADA)):
-        with pytest.raises(problems.TagIsAlias) as caught:
+    for asked in (population.get_tag, lambda tag: population.write(PutTag(tag=tag), WriteOptions(ADA))):
+        with pytest.raises(TagIsAlias) as caught:
             asked(path("sports/golf"))
         assert caught.value.members["suggestion"] == "games/golf"
 
@@ -157,7 +159,7 @@ def test_under_stands_for_what_it_was_renamed_to(population: Population) -> None
     apply(population, "add", user("u1", "crm/a", "crm/b"))
     move(population, "crm", "sales")
 
-    receipt = apply(population, "set", user("u1", "crm/a"), under="crm")
+    receipt = apply(population, "set", user("u1", "crm/a"), prefix="crm")
 
     assert (receipt.removed, receipt.unchanged, receipt.rejected_count) == (1, 1, 0)
     assert tags_of(population, "u1") == ("sales/a",)
@@ -167,7 +169,7 @@ def test_a_tag_that_was_moved_out_of_under_is_outside_it(population: Population)
     apply(population, "add", user("u1", "crm/a", "crm/b"))
     move(population, "crm/a", "sales")
 
-    receipt = apply(population, "add", user("u2", "crm/a"), under="crm")
+    receipt = apply(population, "add", user("u2", "crm/a"), prefix="crm")
 
     assert [each.problem for each in receipt.rejected] == ["tag-outside-under"]
 
@@ -189,9 +191,9 @@ def test_a_tag_can_be_renamed_there_and_back(population: Population, tag: str) -
 def test_a_move_onto_a_live_tag_is_refused_also_when_it_lies_below(population: Population) -> None:
     apply(population, "add", user("u1", "a/x", "b/x"))
 
-    with pytest.raises(problems.TagExists):
+    with pytest.raises(TagExists):
         move(population, "a", "b")
-    with pytest.raises(problems.TagExists):
+    with pytest.raises(TagExists):
         move(population, "a/x", "b/x")
 
     assert tags_of(population, "u1") == ("a/x", "b/x")
@@ -207,7 +209,7 @@ def test_a_move_onto_an_implied_branch_joins_it(population: Population) -> None:
 
 def test_a_move_onto_a_dropped_tag_is_allowed(population: Population) -> None:
     apply(population, "add", user("u1", "a", "b"))
-    population.drop_tag(path("b"), ADA)
+    population.write(DeleteTag(path("b")), WriteOptions(ADA))
 
     move(population, "a", "b")
 
@@ -218,14 +220,14 @@ def test_a_move_onto_a_dropped_tag_is_allowed(population: Population) -> None:
 def test_a_tag_cannot_be_moved_into_itself(population: Population, to: str) -> None:
     apply(population, "add", user("u1", "a", "a/x"))
 
-    with pytest.raises(problems.TagMoveInvalid):
+    with pytest.raises(TagMoveInvalid):
         move(population, "a", to)
 
 
 def test_a_tag_cannot_be_moved_so_deep_that_a_path_gets_four_levels(population: Population) -> None:
     apply(population, "add", user("u1", "a/x", "b"))
 
-    with pytest.raises(problems.TagMoveInvalid):
+    with pytest.raises(TagMoveInvalid):
         move(population, "a", "b/c/d")
 
 
@@ -233,7 +235,7 @@ def test_a_tag_cannot_be_moved_below_an_alias(population: Population) -> None:
     apply(population, "add", user("u1", "sports", "golf"))
     move(population, "sports", "games")
 
-    with pytest.raises(problems.TagMoveInvalid):
+    with pytest.raises(TagMoveInvalid):
         move(population, "golf", "sports/golf")
 
 
@@ -251,13 +253,13 @@ def test_what_is_no_tag_cannot_be_moved_merged_or_dropped(population: Population
     move(population, "a", "b")
 
     for refused in (
-        lambda tag: population.move_tag(tag, path("c"), ADA),
-        lambda tag: population.merge_tags(tag, path("b"), ADA),
-        lambda tag: population.drop_tag(tag, ADA),
+        lambda tag: population.write(MoveTag(tag, path("c")), WriteOptions(ADA)),
+        lambda tag: population.write(MergeTags(tag, path("b")), WriteOptions(ADA)),
+        lambda tag: population.write(DeleteTag(tag), WriteOptions(ADA)),
         population.get_tag,
-        lambda tag: population.bearers(tag, "subtree"),
+        lambda tag: population.people_with(tag, "subtree"),
     ):
-        with pytest.raises(problems.TagNotFound) as caught:
+        with pytest.raises(TagNotFound) as caught:
             refused(path("gold"))
         assert caught.value.members["nearest"] == ["golf"]
 
@@ -266,12 +268,12 @@ def test_what_was_renamed_cannot_be_moved_or_merged_by_its_old_name(population: 
     apply(population, "add", user("u1", "a"))
     move(population, "a", "b")
 
-    with pytest.raises(problems.TagIsAlias):
+    with pytest.raises(TagIsAlias):
         move(population, "a", "c")
-    with pytest.raises(problems.TagIsAlias):
+    with pytest.raises(TagIsAlias):
         merge(population, "a", "c")
-    with pytest.raises(problems.TagIsAlias):
-        population.drop_tag(path("a/x"), ADA)
+    with pytest.raises(TagIsAlias):
+        population.write(DeleteTag(path("a/x")), WriteOptions(ADA))
 
 
 # Merged.
@@ -340,14 +342,14 @@ def test_a_tag_cannot_be_merged_into_itself_by_any_name(population: Population, 
     apply(population, "add", user("u1", "old", "old/x"))
     move(population, "old", "a")
 
-    with pytest.raises(problems.TagMoveInvalid):
+    with pytest.raises(TagMoveInvalid):
         merge(population, "a", into)
 
 
 def test_a_merge_that_would_get_too_deep_is_refused(population: Population) -> None:
     apply(population, "add", user("u1", "a/x/y", "b/c"))
 
-    with pytest.raises(problems.TagMoveInvalid):
+    with pytest.raises(TagMoveInvalid):
         merge(population, "a", "b/c")
 
 
@@ -357,7 +359,7 @@ def test_a_merge_that_would_get_too_deep_is_refused(population: Population) -> N
 def test_dropping_a_tag_takes_it_and_all_below_from_everybody(population: Population) -> None:
     apply(population, "add", user("u1", "a", "a/x", "ab"), user("u2", "a/x/y"))
 
-    receipt = population.drop_tag(path("a"), ADA)
+    receipt = population.write(DeleteTag(path("a")), WriteOptions(ADA))
 
     assert (receipt.version, receipt.removed, receipt.added) == (2, 3, 0)
     assert catalogue(population) == {"ab": (1, 1)}
@@ -367,7 +369,7 @@ def test_dropping_a_tag_takes_it_and_all_below_from_everybody(population: Popula
 def test_an_implied_branch_can_be_dropped(population: Population) -> None:
     apply(population, "add", user("u1", "a/x"))
 
-    assert population.drop_tag(path("a"), ADA).removed == 1
+    assert population.write(DeleteTag(path("a")), WriteOptions(ADA)).removed == 1
     assert catalogue(population) == {}
 
 
@@ -375,7 +377,7 @@ def test_dropping_an_alias_leaves_the_tag_and_frees_the_path(population: Populat
     apply(population, "add", user("u1", "a"))
     move(population, "a", "b")
 
-    receipt = population.drop_tag(path("a"), ADA)
+    receipt = population.write(DeleteTag(path("a")), WriteOptions(ADA))
 
     assert (receipt.version, receipt.removed) == (3, 0)
     assert population.aliases() == {}
@@ -385,8 +387,8 @@ def test_dropping_an_alias_leaves_the_tag_and_frees_the_path(population: Populat
 
 def test_a_dropped_tag_that_is_given_again_is_live_and_bare(population: Population) -> None:
     apply(population, "add", user("u1", "a"), user("u2", "a"))
-    population.put_tag(path("a"), ADA, description="Old.", exclusive=True)
-    population.drop_tag(path("a"), ADA)
+    population.write(PutTag(tag=path("a"), description="Old.", exclusive=True), WriteOptions(ADA))
+    population.write(DeleteTag(path("a")), WriteOptions(ADA))
 
     receipt = apply(population, "add", user("u1", "a"))
 
@@ -419,7 +421,7 @@ def test_the_last_page_of_the_catalogue_says_so_when_it_is_full(population: Popu
 
 
 @pytest.mark.parametrize(
-    ("search", "under", "found"),
+    ("search", "prefix", "found"),
     [
         ("golf", None, ["golf", "sports/golf", "sports/golf/open"]),
         ("s/g", None, ["sports/golf", "sports/golf/open"]),
@@ -430,21 +432,21 @@ def test_the_last_page_of_the_catalogue_says_so_when_it_is_full(population: Popu
     ],
 )
 def test_the_catalogue_is_searched_by_substring_and_branch(
-    population: Population, search: str, under: str | None, found: list[str]
+    population: Population, search: str, prefix: str | None, found: list[str]
 ) -> None:
     apply(population, "add", user("u1", "golf", "sports/golf/open", "sportswear", "sports-x"))
-    prefix = None if under is None else path(under)
+    prefix = None if prefix is None else path(prefix)
 
-    pages = [population.list_tags(search=search, under=prefix, limit=1)]
+    pages = [population.list_tags(search=search, prefix=prefix, limit=1)]
     while pages[-1].next_cursor is not None:
-        pages.append(population.list_tags(search=search, under=prefix, limit=1, cursor=pages[-1].next_cursor))
+        pages.append(population.list_tags(search=search, prefix=prefix, limit=1, cursor=pages[-1].next_cursor))
 
     assert [tag.tag for page in pages for tag in page.items] == found
 
 
 def test_the_nearest_tags_are_live_ones(population: Population) -> None:
     apply(population, "add", user("u1", "golf", "gold", "wolf"))
-    population.drop_tag(path("gold"), ADA)
+    population.write(DeleteTag(path("gold")), WriteOptions(ADA))
 
     assert population.nearest("golf") == ["golf", "wolf"]
 
@@ -452,7 +454,7 @@ def test_the_nearest_tags_are_live_ones(population: Population) -> None:
 def test_the_catalogue_survives_a_crash(subject: Subject) -> None:
     population = subject.population
     apply(population, "add", user("u1", "a/x", "b"))
-    population.put_tag(path("b"), ADA, description="Bees", exclusive=True)
+    population.write(PutTag(tag=path("b"), description="Bees", exclusive=True), WriteOptions(ADA))
     move(population, "a", "c")
     before = (population.list_tags(limit=9), population.aliases(), population.version())
 
@@ -465,7 +467,9 @@ def test_the_catalogue_survives_a_crash(subject: Subject) -> None:
 def test_an_edit_renames_and_describes_as_one_version(population: Population) -> None:
     apply(population, "add", user("u1", "a", "a/x"))
 
-    receipt = population.edit_tag(path("a"), ADA, to=path("b"), description="Bees", exclusive=False, ttl_seconds=60)
+    receipt = population.write(
+        EditTag(tag=path("a"), to=path("b"), description="Bees", exclusive=False, ttl_seconds=60), WriteOptions(ADA)
+    )
 
     tag = population.get_tag(path("b"))
     assert (receipt.version, receipt.new_tags) == (2, 0)
@@ -476,7 +480,7 @@ def test_an_edit_renames_and_describes_as_one_version(population: Population) ->
 def test_an_edit_of_a_branch_makes_it_a_tag_where_it_moves_to(population: Population) -> None:
     apply(population, "add", user("u1", "a/x"))
 
-    receipt = population.edit_tag(path("a"), ADA, to=path("b"), description="Bees")
+    receipt = population.write(EditTag(tag=path("a"), to=path("b"), description="Bees"), WriteOptions(ADA))
 
     assert (receipt.version, receipt.new_tags) == (2, 1)
     assert (population.get_tag(path("b")).implied, tags_of(population, "u1")) == (False, ("b/x",))
@@ -485,10 +489,10 @@ def test_an_edit_of_a_branch_makes_it_a_tag_where_it_moves_to(population: Popula
 def test_an_edit_that_is_refused_changes_nothing(population: Population) -> None:
     apply(population, "add", user("u1", "a/x", "a/y"))
 
-    with pytest.raises(problems.ExclusiveBranch):
-        population.edit_tag(path("a"), ADA, to=path("b"), exclusive=True)
-    with pytest.raises(problems.TagNotFound):
-        population.edit_tag(path("c"), ADA, description="Cs")
+    with pytest.raises(ExclusiveBranch):
+        population.write(EditTag(tag=path("a"), to=path("b"), exclusive=True), WriteOptions(ADA))
+    with pytest.raises(TagNotFound):
+        population.write(EditTag(tag=path("c"), description="Cs"), WriteOptions(ADA))
 
     assert (population.version(), tags_of(population, "u1")) == (1, ("a/x", "a/y"))
 

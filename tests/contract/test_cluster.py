@@ -12,18 +12,19 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tagloom import problems
-from tagloom.engine.chunks import from_bytes
+from tagloom.bootstrap import Installation, check, open_installation
+from tagloom.engine.bitmaps import from_bytes
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.population import BitmapPopulation
-from tagloom.limits import ORDINALS_PER_CHUNK
-from tagloom.model import Origin, Person
+from tagloom.ports.problems import StoreCorrupt, StoreUnavailable
+from tagloom.ports.writes import DeleteTag, MoveTag, Undo, WriteOptions
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.port import Request
-from tagloom.store.postgres import PostgresDatabase, cluster
-from tagloom.store.postgres.connecting import Question, Wire
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.stores.postgres import PostgresDatabase, cluster
+from tagloom.stores.postgres.connections import Question, Wire
+from tagloom.words.model import Origin, Person
 from tests import citus
 from tests.bodies import part, user
+from tests.writing import Batch, write_parts
 
 pytestmark = pytest.mark.skipif(not citus.URL, reason="TAGLOOM_TEST_CITUS_URL names no cluster")
 
@@ -60,7 +61,7 @@ def population(url: str, installation: Installation) -> BitmapPopulation:
 
 def add(population: BitmapPopulation, *tags: str, people: Sequence[int] = (1,), mode: Any = "add") -> int:
     lines = [user(f"u{number}", *tags) for number in people]
-    version = population.apply([part(lines)], Request(mode=mode, origin=ADA)).version
+    version = write_parts(population, [part(lines)], Batch(mode=mode, origin=ADA)).version
     assert version is not None
     return version
 
@@ -102,10 +103,10 @@ def test_a_node_that_has_another_state_is_not_read(
 
     with a_node(url) as (node, mark):
         node.execute(f"UPDATE {mark} SET writer=writer+1 WHERE environment={key}".encode())
-        with pytest.raises(problems.StoreUnavailable, match="not at one state"), storage.reading():
+        with pytest.raises(StoreUnavailable, match="not at one state"), storage.reading():
             pass
         with (
-            pytest.raises(problems.StoreCorrupt, match="does not hold the newest commit"),
+            pytest.raises(StoreCorrupt, match="does not hold the newest commit"),
             database_of(installation).writing() as bind,
         ):
             bind(key)
@@ -167,7 +168,7 @@ def pass_on(population: BitmapPopulation, number: int) -> int:
     """One version that takes a tag from somebody and gives it to somebody whose chunk lies on another shard."""
     bears, bears_not = (f"u{(1 + (number + more) % 2) * ORDINALS_PER_CHUNK}" for more in (0, 1))
     lines = [user(bears, "odd"), user(bears_not)]
-    version = population.apply([part(lines)], Request(mode="set", origin=ADA, under="odd")).version
+    version = write_parts(population, [part(lines)], Batch(mode="set", origin=ADA, prefix="odd")).version
     assert version is not None
     return version
 
@@ -175,7 +176,7 @@ def pass_on(population: BitmapPopulation, number: int) -> int:
 def states_that_never_were(installation: Installation, population: BitmapPopulation, seconds: float) -> list[str]:
     """What readers of raw states saw wrong while one tag is passed on between two shards, again and again."""
     everybody = [f"u{number}" for number in range(2 * ORDINALS_PER_CHUNK + 1)]
-    population.apply([part([user(id, "all") for id in everybody])], Request(mode="add", origin=ADA))
+    write_parts(population, [part([user(id, "all") for id in everybody])], Batch(mode="add", origin=ADA))
     first = pass_on(population, 0)
     storage = database_of(installation).storage(environment_of(installation, population))
     with storage.reading() as snapshot:
@@ -218,7 +219,7 @@ def test_shards_that_move_while_one_reads_are_noticed(
     reading = storage.reading()
     assert reading.__enter__().state().version == 1
     move_a_shard(url)
-    with pytest.raises(problems.StoreUnavailable, match="were moved"):
+    with pytest.raises(StoreUnavailable, match="were moved"):
         reading.__exit__(None, None, None)
     with storage.reading() as snapshot:
         assert snapshot.state().version == 1
@@ -313,7 +314,7 @@ def test_a_small_write_is_one_commit_in_two_phases_on_every_node(url: str, monke
 # Statements.
 
 
-class Asked:
+class ResolvedBatch:
     """Every statement that was sent, with its values, the first of each form."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,20 +339,20 @@ def live(population: BitmapPopulation) -> None:
     for number in range(3):
         add(population, f"a/b{number}", "c", people=range(number, 40))
     add(population, "d", people=[70])
-    population.apply([part([user("u1", "e")])], Request(mode="add", origin=ADA, end=33_000_000))
+    write_parts(population, [part([user("u1", "e")])], Batch(mode="add", origin=ADA, end=33_000_000))
     population.list_changes(person=Person("user", "u1"), limit=9)
     population.find_person(Person("user", "u3"))
-    population.move_tag("c", "moved", ADA)
-    population.undo(2, ADA)
-    population.undo(5, ADA)
-    population.drop_tag("moved", ADA)
-    population.list_tags(search="", under=None, limit=9)
+    population.write(MoveTag("c", "moved"), WriteOptions(ADA))
+    population.write(Undo((2,)), WriteOptions(ADA))
+    population.write(Undo((5,)), WriteOptions(ADA))
+    population.write(DeleteTag("moved"), WriteOptions(ADA))
+    population.list_tags(search="", prefix=None, limit=9)
 
 
 def test_statements_go_to_one_shard_or_to_each_with_no_data_between_them(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = Asked(monkeypatch)
+    asked = ResolvedBatch(monkeypatch)
     space = citus.new_space(url)
     with opened(url) as installation:
         live(installation.population(installation.control.get_environment(space, "production")))

@@ -2,10 +2,19 @@
 
 import pytest
 
-from tagloom import problems
-from tagloom.model import Organization, Space, Token, Tribe, TribeChange
-from tagloom.rules import AnyOf, HasTag, InTribe, Not
-from tagloom.store.port import Control
+from tagloom.ports.control import Control
+from tagloom.ports.problems import (
+    EnvironmentNotFound,
+    OrganizationNotFound,
+    SpaceExists,
+    SpaceNotFound,
+    TokenNotFound,
+    TribeChanged,
+    TribeExists,
+    TribeNotFound,
+)
+from tagloom.words.model import Organization, Space, Token, Tribe, TribeChange
+from tagloom.words.rules import AnyOf, HasTag, InTribe, Not
 from tests.contract.steps import ADA, BOB
 
 ACME = Organization("acme", "Acme Ltd")
@@ -79,25 +88,25 @@ def test_spaces_are_listed_by_id_for_their_organization(tenant: Control) -> None
 def test_a_space_id_is_taken_once_in_the_whole_installation(tenant: Control) -> None:
     tenant.put_organization(Organization("zeta", "Zeta"))
 
-    with pytest.raises(problems.SpaceExists):
+    with pytest.raises(SpaceExists):
         tenant.put_space(Space("main", "zeta", "Mine"))
 
     assert tenant.get_space("main") == MAIN
 
 
 def test_a_space_needs_its_organization(control: Control) -> None:
-    with pytest.raises(problems.OrganizationNotFound):
+    with pytest.raises(OrganizationNotFound):
         control.put_space(MAIN)
 
 
 def test_spaces_and_environments_that_are_not_there_are_not_found(tenant: Control) -> None:
-    with pytest.raises(problems.SpaceNotFound):
+    with pytest.raises(SpaceNotFound):
         tenant.get_space("ghost")
-    with pytest.raises(problems.SpaceNotFound):
+    with pytest.raises(SpaceNotFound):
         tenant.list_environments("ghost")
-    with pytest.raises(problems.SpaceNotFound):
+    with pytest.raises(SpaceNotFound):
         tenant.get_environment("ghost", "staging")
-    with pytest.raises(problems.EnvironmentNotFound):
+    with pytest.raises(EnvironmentNotFound):
         tenant.get_environment("main", "testing")
 
 
@@ -150,13 +159,13 @@ def test_a_revoked_token_is_not_found_any_more(tenant: Control) -> None:
     tenant.put_organization(Organization("zeta", "Zeta"))
     tenant.add_token(token("t1"), b"1" * 32)
 
-    with pytest.raises(problems.TokenNotFound):
-        tenant.drop_token("zeta", "t1")
-    tenant.drop_token("acme", "t1")
+    with pytest.raises(TokenNotFound):
+        tenant.revoke_token("zeta", "t1")
+    tenant.revoke_token("acme", "t1")
 
     assert tenant.find_token(b"1" * 32) is None
-    with pytest.raises(problems.TokenNotFound):
-        tenant.drop_token("acme", "t1")
+    with pytest.raises(TokenNotFound):
+        tenant.revoke_token("acme", "t1")
 
 
 def test_tribes_are_kept_whole_and_listed_by_id(tenant: Control) -> None:
@@ -172,7 +181,7 @@ def test_a_tribe_belongs_to_its_space(tenant: Control) -> None:
     tenant.add_tribe("main", tribe("a"), ADA, AT)
 
     assert tenant.list_tribes("other") == ()
-    with pytest.raises(problems.TribeNotFound):
+    with pytest.raises(TribeNotFound):
         tenant.get_tribe("other", "a")
     tenant.add_tribe("other", tribe("a"), ADA, AT)
 
@@ -180,7 +189,7 @@ def test_a_tribe_belongs_to_its_space(tenant: Control) -> None:
 def test_a_tribe_id_is_taken_once_in_its_space(tenant: Control) -> None:
     tenant.add_tribe("main", tribe("a"), ADA, AT)
 
-    with pytest.raises(problems.TribeExists):
+    with pytest.raises(TribeExists):
         tenant.add_tribe("main", tribe("a", name="Mine"), ADA, AT)
 
     assert tenant.get_tribe("main", "a").name == "Golfers"
@@ -198,7 +207,7 @@ def test_a_tribe_that_somebody_changed_since_is_not_replaced(tenant: Control) ->
     tenant.add_tribe("main", tribe("a"), ADA, AT)
     tenant.put_tribe("main", tribe("a", name="First", revision=2), ADA, AT, revision=1)
 
-    with pytest.raises(problems.TribeChanged):
+    with pytest.raises(TribeChanged):
         tenant.put_tribe("main", tribe("a", name="Second", revision=2), ADA, AT, revision=1)
 
     assert tenant.get_tribe("main", "a").name == "First"
@@ -208,26 +217,26 @@ def test_a_tribe_is_dropped_at_its_revision_or_at_any(tenant: Control) -> None:
     tenant.add_tribe("main", tribe("a"), ADA, AT)
     tenant.add_tribe("main", tribe("b"), ADA, AT)
 
-    with pytest.raises(problems.TribeChanged):
-        tenant.drop_tribe("main", "a", ADA, AT, revision=2)
-    tenant.drop_tribe("main", "a", ADA, AT, revision=1)
-    tenant.drop_tribe("main", "b", ADA, AT, revision=None)
+    with pytest.raises(TribeChanged):
+        tenant.delete_tribe("main", "a", ADA, AT, revision=2)
+    tenant.delete_tribe("main", "a", ADA, AT, revision=1)
+    tenant.delete_tribe("main", "b", ADA, AT, revision=None)
 
     assert tenant.list_tribes("main") == ()
 
 
 def test_a_tribe_that_is_not_there_is_neither_replaced_nor_dropped(tenant: Control) -> None:
-    with pytest.raises(problems.TribeNotFound):
+    with pytest.raises(TribeNotFound):
         tenant.put_tribe("main", tribe("ghost"), ADA, AT, revision=1)
-    with pytest.raises(problems.TribeNotFound):
-        tenant.drop_tribe("main", "ghost", ADA, AT, revision=None)
+    with pytest.raises(TribeNotFound):
+        tenant.delete_tribe("main", "ghost", ADA, AT, revision=None)
 
 
 def test_what_is_done_to_a_tribe_is_noted_with_its_forms_before_and_after(tenant: Control) -> None:
     first, second = tribe("a"), tribe("a", name="Players", revision=2)
     tenant.add_tribe("main", first, ADA, AT)
     tenant.put_tribe("main", second, BOB, "2026-03-02T09:00:00Z", revision=1)
-    tenant.drop_tribe("main", "a", BOB, "2026-03-03T09:00:00Z", revision=None)
+    tenant.delete_tribe("main", "a", BOB, "2026-03-03T09:00:00Z", revision=None)
 
     changes = tenant.list_tribe_changes("main", limit=9)
 
@@ -253,7 +262,7 @@ def test_changes_of_tribes_are_listed_of_one_of_them_and_page_by_page(tenant: Co
     tenant.put_space(Space("other", "acme", "Other"))
     for id in "abab":
         if id in {each.id for each in tenant.list_tribes("main")}:
-            tenant.drop_tribe("main", id, ADA, AT, revision=None)
+            tenant.delete_tribe("main", id, ADA, AT, revision=None)
         else:
             tenant.add_tribe("main", tribe(id), ADA, AT)
     tenant.add_tribe("other", tribe("a"), ADA, AT)
@@ -268,9 +277,9 @@ def test_changes_of_tribes_are_listed_of_one_of_them_and_page_by_page(tenant: Co
 
 def test_a_change_of_a_tribe_that_is_refused_is_not_noted(tenant: Control) -> None:
     tenant.add_tribe("main", tribe("a"), ADA, AT)
-    with pytest.raises(problems.TribeExists):
+    with pytest.raises(TribeExists):
         tenant.add_tribe("main", tribe("a"), ADA, AT)
-    with pytest.raises(problems.TribeChanged):
+    with pytest.raises(TribeChanged):
         tenant.put_tribe("main", tribe("a", revision=8), ADA, AT, revision=7)
 
     assert len(tenant.list_tribe_changes("main", limit=9)) == 1

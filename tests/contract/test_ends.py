@@ -4,14 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from tagloom import limits
-from tagloom.expiry import moment_text
-from tagloom.model import Origin
-from tagloom.rules import Definition, HasTag
-from tagloom.store.port import Apply, Population, Request, TagTribe
+from tagloom.ports import limits
+from tagloom.ports.population import Population
+from tagloom.ports.writes import ErasePerson, Expire, MergeTags, MoveTag, PutTag, TagTribe, Undo, WriteOptions
+from tagloom.words.expiry import moment_text
+from tagloom.words.model import Origin
+from tagloom.words.rules import Definition, HasTag
 from tests.bodies import part, user
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, BOB, apply, path, tags_of, user_of
+from tests.writing import EXPIRY, Batch, tag_members
 
 DAY = 86_400
 
@@ -31,7 +33,7 @@ def ends(population: Population, id: str) -> dict[str, str]:
 def wait_and_sweep(subject: Subject, **ahead: int) -> int:
     """Lets time pass; how many taggings the sweep then took."""
     subject.clock.advance(timedelta(**ahead))
-    return subject.population.sweep().removed
+    return subject.population.write(Expire(), EXPIRY).removed
 
 
 def test_a_tagging_ends_at_its_minute_and_not_before(subject: Subject) -> None:
@@ -47,9 +49,9 @@ def test_a_tagging_ends_at_its_minute_and_not_before(subject: Subject) -> None:
 def test_a_sweep_that_finds_nothing_makes_no_version(subject: Subject) -> None:
     apply(subject.population, "add", user("u1", "a"), end=minute_of(subject, minutes=3))
 
-    assert subject.population.sweep().version == 1
+    assert subject.population.write(Expire(), EXPIRY).version == 1
     wait_and_sweep(subject, minutes=3)
-    assert subject.population.sweep().version == 2
+    assert subject.population.write(Expire(), EXPIRY).version == 2
 
 
 def test_a_sweep_is_in_the_history_with_an_origin_of_its_own(subject: Subject) -> None:
@@ -101,7 +103,7 @@ def test_giving_a_tag_without_an_end_takes_the_end_away(subject: Subject) -> Non
 
 
 def test_a_ttl_of_the_tag_counts_unless_the_write_says_otherwise(subject: Subject) -> None:
-    subject.population.put_tag(path("a"), ADA, ttl_seconds=DAY)
+    subject.population.write(PutTag(tag=path("a"), ttl_seconds=DAY), WriteOptions(ADA))
     later = minute_of(subject, days=3)
 
     apply(subject.population, "add", user("u1", "a"), user("u2", "a", "b")._replace(end=later))
@@ -136,7 +138,7 @@ def test_a_tag_given_to_a_tribe_ends_for_all_of_it(subject: Subject) -> None:
     apply(subject.population, "add", user("u1", "a"), user("u2", "a"), user("u3", "b"))
 
     wanted = TagTribe(Definition("everyone", HasTag(path("a"))), path("trial"))
-    subject.population.tag_tribe(wanted, {}, Request(mode="change", origin=ADA, end=-60))
+    tag_members(subject.population, wanted, {}, Batch(mode="change", origin=ADA, end=-60))
 
     assert wait_and_sweep(subject, minutes=1) == 2
 
@@ -153,7 +155,7 @@ def test_a_move_keeps_ends(subject: Subject) -> None:
     end = minute_of(subject, minutes=2)
     apply(subject.population, "add", user("u1", "a"), end=end)
 
-    subject.population.move_tag(path("a"), path("b"), ADA)
+    subject.population.write(MoveTag(path("a"), path("b")), WriteOptions(ADA))
 
     assert ends(subject.population, "u1") == {"b": moment_text(end)}
 
@@ -166,13 +168,13 @@ def test_a_merge_keeps_the_later_end_and_none_is_the_latest(subject: Subject) ->
         apply(subject.population, "add", user(id, "b"), end=other)
     apply(subject.population, "add", user("u6", "a"), end=early)
 
-    receipt = subject.population.merge_tags(path("a"), path("b"), BOB)
+    receipt = subject.population.write(MergeTags(path("a"), path("b")), WriteOptions(BOB))
 
     found = {id: ends(subject.population, id).get("b") for id in (*said, "u6")}
     never = dict.fromkeys(("u3", "u4"))
     assert found == {id: moment_text(late) for id in ("u1", "u2", "u5")} | never | {"u6": moment_text(early)}
     assert receipt.renewed == 2
-    subject.population.undo(receipt.version, BOB)
+    subject.population.write(Undo((receipt.version,)), WriteOptions(BOB))
     assert {id: sorted(ends(subject.population, id)) for id in said} == {
         "u1": ["a", "b"], "u2": ["a", "b"], "u3": ["a"], "u4": ["b"], "u5": ["a", "b"]
     }  # fmt: skip
@@ -180,7 +182,7 @@ def test_a_merge_keeps_the_later_end_and_none_is_the_latest(subject: Subject) ->
 
 def test_at_its_end_a_tag_is_taken_with_what_is_below_and_stays_in_the_catalogue(subject: Subject) -> None:
     apply(subject.population, "add", user("u1", "sale", "sale/shoes"), user("u2", "sale/shoes", "other"))
-    subject.population.put_tag(path("sale"), ADA, expires_at=minute_of(subject, hours=1))
+    subject.population.write(PutTag(tag=path("sale"), expires_at=minute_of(subject, hours=1)), WriteOptions(ADA))
 
     assert wait_and_sweep(subject, hours=1) == 3
 
@@ -193,7 +195,7 @@ def test_undoing_a_sweep_gives_taggings_back_without_an_end(subject: Subject) ->
     apply(subject.population, "add", user("u1", "a"), end=minute_of(subject, minutes=1))
     wait_and_sweep(subject, minutes=1)
 
-    receipt = subject.population.undo(2, BOB)
+    receipt = subject.population.write(Undo((2,)), WriteOptions(BOB))
 
     assert (receipt.added, tags_of(subject.population, "u1"), ends(subject.population, "u1")) == (1, ("a",), {})
     assert wait_and_sweep(subject, days=1) == 0
@@ -201,13 +203,13 @@ def test_undoing_a_sweep_gives_taggings_back_without_an_end(subject: Subject) ->
 
 def test_undoing_the_sweep_of_a_tag_does_not_end_it_again(subject: Subject) -> None:
     apply(subject.population, "add", user("u1", "a"))
-    subject.population.put_tag(path("a"), ADA, expires_at=minute_of(subject, minutes=1))
+    subject.population.write(PutTag(tag=path("a"), expires_at=minute_of(subject, minutes=1)), WriteOptions(ADA))
     wait_and_sweep(subject, minutes=1)
 
-    subject.population.undo(3, BOB)
+    subject.population.write(Undo((3,)), WriteOptions(BOB))
 
     assert (tags_of(subject.population, "u1"), subject.population.get_tag(path("a")).expires_at) == (("a",), "")
-    assert subject.population.sweep().removed == 0
+    assert subject.population.write(Expire(), EXPIRY).removed == 0
 
 
 def test_undo_restores_ends_as_they_were_and_past_ones_are_taken_by_the_next_sweep(subject: Subject) -> None:
@@ -217,19 +219,19 @@ def test_undo_restores_ends_as_they_were_and_past_ones_are_taken_by_the_next_swe
     apply(subject.population, "remove", user("u2", "a"), origin=BOB)
     subject.clock.advance(timedelta(minutes=5))
 
-    subject.population.undo_all([2, 3], ADA)
+    subject.population.write(Undo((2, 3)), WriteOptions(ADA))
 
     assert ends(subject.population, "u1") == ends(subject.population, "u2") == {"a": moment_text(end)}
-    assert subject.population.sweep().removed == 2
+    assert subject.population.write(Expire(), EXPIRY).removed == 2
 
 
 def test_undo_leaves_alone_whose_end_a_later_version_moved(subject: Subject) -> None:
     apply(subject.population, "add", user("u1", "a"), user("u2", "a"))
     apply(subject.population, "add", user("u1", "a"), end=minute_of(subject, minutes=9), origin=BOB)
 
-    receipt = subject.population.undo(1, ADA)
+    receipt = subject.population.write(Undo((1,)), WriteOptions(ADA))
 
-    assert (receipt.removed, receipt.left_alone, receipt.touched_by) == (1, 1, (2,))
+    assert (receipt.removed, receipt.skipped, receipt.conflicts) == (1, 1, (2,))
     assert sorted(ends(subject.population, "u1")) == ["a"]
 
 
@@ -238,14 +240,14 @@ def test_with_override_an_end_goes_back_behind_the_versions_of_others(subject: S
     for end in (one, two, three):
         apply(subject.population, "add", user("u1", "a"), end=end)
 
-    subject.population.undo_all([2], BOB, override=True)
+    subject.population.write(Undo((2,), override=True), WriteOptions(BOB))
 
     assert ends(subject.population, "u1") == {"a": moment_text(one)}
 
 
 def test_a_person_who_is_erased_has_no_end(subject: Subject) -> None:
     apply(subject.population, "add", user("u1", "a"), end=minute_of(subject, minutes=1))
-    subject.population.erase_person(user_of("u1"), ADA)
+    subject.population.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
 
     assert wait_and_sweep(subject, minutes=1) == 0
 
@@ -257,7 +259,7 @@ def test_a_sweep_takes_so_many_ends_at_once_the_first_first(subject: Subject, mo
 
     assert wait_and_sweep(subject, minutes=9) == 2
     assert [tags_of(subject.population, f"u{n}") for n in (1, 2, 3)] == [(), (), ("a",)]
-    assert subject.population.sweep().removed == 1
+    assert subject.population.write(Expire(), EXPIRY).removed == 1
 
 
 def test_ends_outlive_a_crash(subject: Subject) -> None:
@@ -273,9 +275,9 @@ def test_ends_outlive_a_crash(subject: Subject) -> None:
 def test_what_is_foreseen_of_a_renewal_is_what_it_does(subject: Subject) -> None:
 
     apply(subject.population, "add", user("u1", "a"))
-    request = Request(mode="add", origin=Origin("ada"), end=-60)
+    request = Batch(mode="add", origin=Origin("ada"), end=-60)
 
-    foreseen = subject.population.foresee(Apply([part([user("u1", "a")])], request), {})
+    preview = subject.population.preview(request.of([part([user("u1", "a")])]), {})
 
-    assert (foreseen.receipt.renewed, foreseen.receipt.unchanged, foreseen.people) == (1, 1, 0)
+    assert (preview.receipt.renewed, preview.receipt.unchanged, preview.people) == (1, 1, 0)
     assert ends(subject.population, "u1") == {}

@@ -3,11 +3,20 @@
 import pytest
 from msgspec.structs import replace
 
-from tagloom import limits, problems
-from tagloom.mappings import Mapping, TagColumn
-from tagloom.model import Organization, Space
-from tagloom.store.imports_port import Import, ImportState, KeptMapping
-from tagloom.store.port import Control
+from tagloom.ports import limits
+from tagloom.ports.control import Control
+from tagloom.ports.imports import Import, ImportState, KeptMapping
+from tagloom.ports.problems import (
+    EnvironmentNotFound,
+    ImportChanged,
+    ImportNotFound,
+    MappingChanged,
+    MappingNotFound,
+    SpaceNotFound,
+    TooManyMappings,
+)
+from tagloom.words.mappings import Mapping, TagColumn
+from tagloom.words.model import Organization, Space
 
 AT = "2026-03-01T09:00:00Z"
 LATER = "2026-03-01T09:01:00Z"
@@ -43,12 +52,12 @@ def test_an_import_is_kept_as_it_was_given(tenant: Control) -> None:
 
     assert tenant.get_import("r1") == run("r1")
     for id in ("r2", ""):
-        with pytest.raises(problems.ImportNotFound):
+        with pytest.raises(ImportNotFound):
             tenant.get_import(id)
 
 
 def test_an_import_belongs_to_an_environment_that_is_there(tenant: Control) -> None:
-    with pytest.raises(problems.EnvironmentNotFound):
+    with pytest.raises(EnvironmentNotFound):
         tenant.add_import(run("r1", environment="nowhere"))
 
 
@@ -77,20 +86,20 @@ def test_of_two_changes_at_the_same_revision_the_second_is_refused(tenant: Contr
     put = tenant.put_import(run("r1", "looking"))
 
     assert (put.revision, tenant.get_import("r1")) == (1, put)
-    with pytest.raises(problems.ImportChanged):
+    with pytest.raises(ImportChanged):
         tenant.put_import(run("r1", "cancelled"))
-    with pytest.raises(problems.ImportNotFound):
+    with pytest.raises(ImportNotFound):
         tenant.put_import(run("r9"))
 
 
 def test_an_import_that_is_dropped_is_gone(tenant: Control) -> None:
     tenant.add_import(run("r1"))
 
-    tenant.drop_import("r1")
+    tenant.delete_import("r1")
 
     assert tenant.list_imports("main", "production", limit=9) == ()
-    with pytest.raises(problems.ImportNotFound):
-        tenant.drop_import("r1")
+    with pytest.raises(ImportNotFound):
+        tenant.delete_import("r1")
 
 
 def test_the_oldest_import_to_be_worked_on_goes_to_one_owner(tenant: Control) -> None:
@@ -173,20 +182,20 @@ def test_a_version_that_is_not_the_next_is_refused(tenant: Control) -> None:
     tenant.put_mapping("main", kept("crm", 1))
 
     for version in (1, 3):
-        with pytest.raises(problems.MappingChanged):
+        with pytest.raises(MappingChanged):
             tenant.put_mapping("main", kept("crm", version))
 
 
 def test_a_mapping_that_is_not_there_is_not_found(tenant: Control) -> None:
     tenant.put_mapping("main", kept("crm", 1))
-    tenant.drop_mapping("main", "crm")
+    tenant.delete_mapping("main", "crm")
 
     for version in (None, 1):
-        with pytest.raises(problems.MappingNotFound):
+        with pytest.raises(MappingNotFound):
             tenant.get_mapping("main", "crm", version=version)
-    with pytest.raises(problems.MappingNotFound):
-        tenant.drop_mapping("main", "crm")
-    with pytest.raises(problems.SpaceNotFound):
+    with pytest.raises(MappingNotFound):
+        tenant.delete_mapping("main", "crm")
+    with pytest.raises(SpaceNotFound):
         tenant.put_mapping("nowhere", kept("crm", 1))
 
 
@@ -195,14 +204,14 @@ def test_a_space_keeps_so_many_mappings(tenant: Control, monkeypatch: pytest.Mon
     tenant.put_mapping("main", kept("crm", 1))
     tenant.put_mapping("main", kept("crm", 2))
 
-    with pytest.raises(problems.TooManyMappings):
+    with pytest.raises(TooManyMappings):
         tenant.put_mapping("main", kept("app", 1))
 
 
 def test_an_id_is_of_one_import(tenant: Control) -> None:
     tenant.add_import(run("r1", "running"))
 
-    with pytest.raises(problems.ImportChanged):
+    with pytest.raises(ImportChanged):
         tenant.add_import(run("r1", environment="staging"))
     assert tenant.get_import("r1") == run("r1", "running")
 

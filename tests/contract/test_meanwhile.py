@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tagloom import problems
-from tagloom.model import Mode, Receipt
-from tagloom.store.port import Part, Population, Request
-from tagloom.tags import TagPath
+from tagloom.base.problems import Problem
+from tagloom.ports.population import Population
+from tagloom.ports.problems import BodyOutdated
+from tagloom.ports.writes import ErasePerson, MergeTags, MoveTag, Part, PutTag, WriteOptions
+from tagloom.words.model import Mode, Receipt
+from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, user
 from tests.contract.portrait import outcome
 from tests.contract.steps import ADA, BOB, apply, tags_of, user_of
+from tests.writing import Batch, submit_parts, write_parts
 
 LATE = [user(f"late{number}", "before") for number in range(3)]
 
@@ -23,7 +26,7 @@ def told(population: Population, mode: Mode, second: list[Line]) -> None:
         apply(population, "add", *LATE, origin=BOB)
         yield part(second, first_line=2)
 
-    population.apply(parts(), Request(mode=mode, origin=ADA))
+    write_parts(population, parts(), Batch(mode=mode, origin=ADA))
 
 
 @pytest.mark.parametrize("newcomers", [0, 1, 2, 100])
@@ -57,7 +60,7 @@ def test_bodies_that_share_a_commit_bring_each_newcomer_once(population: Populat
     """While the first body is committed the others wait, and then share one commit."""
     bodies = [[user("first", "z")], *([user(f"new{n}", tag) for n in range(count)] for tag in ("a", "b", "c", "d"))]
 
-    receipts = [population.submit([part(body)], Request(mode="add", origin=ADA)) for body in bodies]
+    receipts = [submit_parts(population, [part(body)], Batch(mode="add", origin=ADA)) for body in bodies]
 
     assert [each.result().added for each in receipts] == [1, *(4 * [count])]
     assert sum(each.result().new_people for each in receipts) == count + 1
@@ -67,11 +70,11 @@ def test_bodies_that_share_a_commit_bring_each_newcomer_once(population: Populat
 
 
 MEANWHILE: dict[str, Callable[[Population], object]] = {
-    "renamed": lambda population: population.move_tag(TagPath("a"), TagPath("z"), BOB),
-    "merged": lambda population: population.merge_tags(TagPath("a"), TagPath("before"), BOB),
-    "taken over": lambda population: population.put_tag(TagPath("a"), BOB, owner="sync crm"),
-    "made exclusive": lambda population: population.put_tag(TagPath("a"), BOB, exclusive=True),
-    "erased": lambda population: population.erase_person(user_of("late0"), BOB),
+    "renamed": lambda population: population.write(MoveTag(TagPath("a"), TagPath("z")), WriteOptions(BOB)),
+    "merged": lambda population: population.write(MergeTags(TagPath("a"), TagPath("before")), WriteOptions(BOB)),
+    "taken over": lambda population: population.write(PutTag(tag=TagPath("a"), owner="sync crm"), WriteOptions(BOB)),
+    "made exclusive": lambda population: population.write(PutTag(tag=TagPath("a"), exclusive=True), WriteOptions(BOB)),
+    "erased": lambda population: population.write(ErasePerson(user_of("late0")), WriteOptions(BOB)),
 }
 
 
@@ -89,14 +92,12 @@ def test_a_body_counts_as_it_is_meant_when_it_is_applied_or_not_at_all(
         happens(population)
         yield part(lines[1:], first_line=2)
 
-    def applied(happens: Callable[[Population], object]) -> Receipt | type[problems.Problem]:
-        answer: Receipt | type[problems.Problem] = outcome(
-            population.apply, told(happens), Request(mode="add", origin=ADA)
-        )
+    def applied(happens: Callable[[Population], object]) -> Receipt | type[Problem]:
+        answer: Receipt | type[Problem] = outcome(population.apply, told(happens), Batch(mode="add", origin=ADA))
         return answer
 
     first = applied(MEANWHILE[happening])
-    if first is problems.BodyOutdated:
+    if first is BodyOutdated:
         assert population.version() == 2, "nothing of it was applied"
         first = applied(lambda population: None)
 
@@ -119,10 +120,10 @@ def test_a_body_that_nothing_changes_the_meaning_of_is_applied_whatever_else_hap
     def told() -> Iterator[Part]:
         yield part([user("new0", "a")])
         apply(population, "add", *LATE, user("gone", "c"), origin=BOB)
-        population.move_tag(TagPath("before"), TagPath("other"), BOB)
-        population.put_tag(TagPath("c"), BOB, exclusive=True)
-        population.erase_person(user_of("gone"), BOB)
+        population.write(MoveTag(TagPath("before"), TagPath("other")), WriteOptions(BOB))
+        population.write(PutTag(tag=TagPath("c"), exclusive=True), WriteOptions(BOB))
+        population.write(ErasePerson(user_of("gone")), WriteOptions(BOB))
         yield part([user("new1", "a")], first_line=2)
 
-    assert population.apply(told(), Request(mode="add", origin=ADA)).added == 2
+    assert write_parts(population, told(), Batch(mode="add", origin=ADA)).added == 2
     assert (tags_of(population, "new0"), tags_of(population, "late0")) == (("a",), ("other",))

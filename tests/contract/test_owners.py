@@ -5,12 +5,25 @@ from typing import Any
 
 import pytest
 
-from tagloom import problems
-from tagloom.model import Mode, Receipt
-from tagloom.rules import Definition, HasTag
-from tagloom.store.port import Population, Request, TagTribe
+from tagloom.ports.population import Population
+from tagloom.ports.problems import TagExists
+from tagloom.ports.writes import (
+    DeleteTag,
+    EditTag,
+    ErasePerson,
+    MergeTags,
+    MoveTag,
+    PutTag,
+    TagTribe,
+    Undo,
+    WriteOptions,
+)
+from tagloom.words.model import Mode, Receipt
+from tagloom.words.problems import MirrorEmpty, TagOwned
+from tagloom.words.rules import Definition, HasTag
 from tests.bodies import Line, part, user
 from tests.contract.steps import ADA, BOB, apply, path, tags_of
+from tests.writing import Batch, tag_members, write_parts
 
 CRM = "sync crm"
 
@@ -18,7 +31,7 @@ CRM = "sync crm"
 @pytest.fixture
 def owned(population: Population) -> Population:
     """One whose branch `crm` belongs to a sync; u1 and u2 bear its tags, and u1 one of everybody's."""
-    population.put_tag(path("crm"), ADA, owner=CRM)
+    population.write(PutTag(tag=path("crm"), owner=CRM), WriteOptions(ADA))
     apply(population, "add", user("u1", "crm/gold"), user("u2", "crm/trial"), owner=CRM)
     apply(population, "add", user("u1", "fan"))
     return population
@@ -70,93 +83,95 @@ def test_what_takes_everything_else_leaves_an_owned_branch_alone(owned: Populati
 
 
 def test_a_mirror_of_the_owner_takes_what_it_does_not_name(owned: Population) -> None:
-    apply(owned, "mirror", user("u1", "crm/silver"), under="crm", owner=CRM)
+    apply(owned, "mirror", user("u1", "crm/silver"), prefix="crm", owner=CRM)
 
     assert tags_of(owned, "u1") == ("crm/silver", "fan")
     assert tags_of(owned, "u2") == ()
 
 
 def test_a_mirror_below_an_owned_branch_is_rejected_line_by_line(owned: Population) -> None:
-    with pytest.raises(problems.MirrorEmpty):
-        apply(owned, "mirror", user("u1", "crm/gold"), under="crm")
+    with pytest.raises(MirrorEmpty):
+        apply(owned, "mirror", user("u1", "crm/gold"), prefix="crm")
     assert tags_of(owned, "u2") == ("crm/trial",)
 
 
-@pytest.mark.parametrize("mode", ["add", "remove", "freeze"])
+@pytest.mark.parametrize("mode", ["add", "remove", "snapshot"])
 def test_a_tribe_is_not_tagged_with_it(owned: Population, mode: Any) -> None:
     fans = Definition("everyone", HasTag("fan"))
-    with pytest.raises(problems.TagOwned):
-        owned.tag_tribe(TagTribe(fans, path("crm/gold"), mode), {}, Request(mode="change", origin=ADA))
-    with pytest.raises(problems.TagOwned):
-        owned.foresee(TagTribe(fans, path("crm/gold"), mode), {})
+    with pytest.raises(TagOwned):
+        tag_members(owned, TagTribe(fans, path("crm/gold"), mode), {}, Batch(mode="change", origin=ADA))
+    with pytest.raises(TagOwned):
+        owned.preview(TagTribe(fans, path("crm/gold"), mode), {})
 
 
 WRITES: dict[str, Callable[[Population], Receipt]] = {
-    "move": lambda population: population.move_tag(path("crm"), path("erp"), ADA),
-    "move below": lambda population: population.move_tag(path("crm/gold"), path("gold"), ADA),
-    "move into": lambda population: population.move_tag(path("fan"), path("crm/fan"), ADA),
-    "merge": lambda population: population.merge_tags(path("crm/gold"), path("fan"), ADA),
-    "merge into": lambda population: population.merge_tags(path("fan"), path("crm/gold"), ADA),
-    "drop": lambda population: population.drop_tag(path("crm/trial"), ADA),
-    "drop all": lambda population: population.drop_tag(path("crm"), ADA),
-    "take over": lambda population: population.put_tag(path("crm"), ADA, owner="sync erp"),
-    "take a part": lambda population: population.put_tag(path("crm/gold"), ADA, owner="sync erp"),
+    "move": lambda population: population.write(MoveTag(path("crm"), path("erp")), WriteOptions(ADA)),
+    "move below": lambda population: population.write(MoveTag(path("crm/gold"), path("gold")), WriteOptions(ADA)),
+    "move into": lambda population: population.write(MoveTag(path("fan"), path("crm/fan")), WriteOptions(ADA)),
+    "merge": lambda population: population.write(MergeTags(path("crm/gold"), path("fan")), WriteOptions(ADA)),
+    "merge into": lambda population: population.write(MergeTags(path("fan"), path("crm/gold")), WriteOptions(ADA)),
+    "delete": lambda population: population.write(DeleteTag(path("crm/trial")), WriteOptions(ADA)),
+    "drop all": lambda population: population.write(DeleteTag(path("crm")), WriteOptions(ADA)),
+    "take over": lambda population: population.write(PutTag(tag=path("crm"), owner="sync erp"), WriteOptions(ADA)),
+    "take a part": lambda population: population.write(
+        PutTag(tag=path("crm/gold"), owner="sync erp"), WriteOptions(ADA)
+    ),
 }
 
 
 @pytest.mark.parametrize("name", WRITES)
 def test_the_catalogue_there_is_left_to_the_owner(owned: Population, name: str) -> None:
     before = owned.version()
-    with pytest.raises(problems.TagOwned) as raised:
+    with pytest.raises(TagOwned) as raised:
         WRITES[name](owned)
     assert raised.value.members["owner"] == CRM
     assert owned.version() == before
 
 
 def test_what_lies_above_an_owned_branch_is_not_moved_or_taken_either(population: Population) -> None:
-    population.put_tag(path("crm/plan"), ADA, owner=CRM)
+    population.write(PutTag(tag=path("crm/plan"), owner=CRM), WriteOptions(ADA))
     for write in (WRITES["move"], WRITES["drop all"], WRITES["take over"]):
-        with pytest.raises(problems.TagOwned):
+        with pytest.raises(TagOwned):
             write(population)
 
 
 def test_it_is_described_by_everybody_and_taken_again_by_its_owner(owned: Population) -> None:
-    owned.put_tag(path("crm/gold"), ADA, description="Pays most.")
-    owned.put_tag(path("crm"), BOB, description="From the CRM.", owner=CRM)
+    owned.write(PutTag(tag=path("crm/gold"), description="Pays most."), WriteOptions(ADA))
+    owned.write(PutTag(tag=path("crm"), description="From the CRM.", owner=CRM), WriteOptions(BOB))
 
     assert owned.get_tag(path("crm")).owner == CRM
     assert owned.get_tag(path("crm/gold")).description == "Pays most."
 
 
 def test_a_branch_given_back_is_everybodys(owned: Population) -> None:
-    receipt = owned.put_tag(path("crm"), ADA, owner="")
+    receipt = owned.write(PutTag(tag=path("crm"), owner=""), WriteOptions(ADA))
 
     assert owned.get_change(receipt.version).action == "describe tag"
     assert apply(owned, "add", user("u3", "crm/gold")).added == 1
-    owned.move_tag(path("crm"), path("erp"), ADA)
+    owned.write(MoveTag(path("crm"), path("erp")), WriteOptions(ADA))
     assert tags_of(owned, "u3") == ("erp/gold",)
 
 
 def test_an_undo_goes_before_ownership_and_restores_it(owned: Population) -> None:
-    owned.undo(2, BOB)
+    owned.write(Undo((2,)), WriteOptions(BOB))
     assert tags_of(owned, "u1") == ("fan",)
 
-    given_back = owned.put_tag(path("crm"), ADA, owner="").version
-    owned.undo(given_back, BOB)
+    given_back = owned.write(PutTag(tag=path("crm"), owner=""), WriteOptions(ADA)).version
+    owned.write(Undo((given_back,)), WriteOptions(BOB))
     assert rejected(apply(owned, "add", user("u1", "crm/gold"))) == [(1, "tag-owned", "crm/gold")]
 
 
 def test_a_renamed_tag_that_leads_into_an_owned_branch_is_rejected_by_its_old_name(population: Population) -> None:
     apply(population, "add", user("u1", "old"))
-    population.move_tag(path("old"), path("crm/new"), ADA)
-    population.put_tag(path("crm"), ADA, owner=CRM)
+    population.write(MoveTag(path("old"), path("crm/new")), WriteOptions(ADA))
+    population.write(PutTag(tag=path("crm"), owner=CRM), WriteOptions(ADA))
 
     assert rejected(apply(population, "add", user("u2", "old"))) == [(1, "tag-owned", "old")]
 
 
 def test_an_exclusive_branch_keeps_its_promise_before_ownership(population: Population) -> None:
-    population.put_tag(path("tier"), ADA, exclusive=True)
-    population.put_tag(path("tier/crm"), ADA, owner=CRM)
+    population.write(PutTag(tag=path("tier"), exclusive=True), WriteOptions(ADA))
+    population.write(PutTag(tag=path("tier/crm"), owner=CRM), WriteOptions(ADA))
     apply(population, "add", user("u1", "tier/crm/gold"), owner=CRM)
 
     apply(population, "add", user("u1", "tier/staff"))
@@ -167,29 +182,31 @@ def test_an_exclusive_branch_keeps_its_promise_before_ownership(population: Popu
 def test_an_erased_person_goes_with_what_others_own(owned: Population) -> None:
     line: Line = user("u2")
     assert line.person is not None
-    owned.erase_person(line.person, ADA)
+    owned.write(ErasePerson(line.person), WriteOptions(ADA))
     assert tags_of(owned, "u2") is None
-    assert owned.apply([part([user("u2", "fan")])], Request(mode="add", origin=ADA)).new_people == 1
+    assert write_parts(owned, [part([user("u2", "fan")])], Batch(mode="add", origin=ADA)).new_people == 1
 
 
 def test_a_release_and_a_move_are_one_version(population: Population) -> None:
     apply(population, "add", user("u1", "crm/gold"))
-    population.put_tag(path("crm"), ADA, owner="sync crm")
+    population.write(PutTag(tag=path("crm"), owner="sync crm"), WriteOptions(ADA))
 
-    receipt = population.edit_tag(path("crm"), BOB, to=path("sales"), owner="", description="By hand.")
+    receipt = population.write(
+        EditTag(tag=path("crm"), to=path("sales"), owner="", description="By hand."), WriteOptions(BOB)
+    )
 
     assert receipt.version == 3
     assert (tags_of(population, "u1"), population.get_tag(path("sales")).owner) == (("sales/gold",), "")
-    population.undo(3, ADA)
+    population.write(Undo((3,)), WriteOptions(ADA))
     assert (tags_of(population, "u1"), population.get_tag(path("crm")).owner) == (("crm/gold",), "sync crm")
 
 
 def test_a_move_that_is_refused_leaves_the_owner(population: Population) -> None:
     apply(population, "add", user("u1", "crm", "sales"))
-    population.put_tag(path("crm"), ADA, owner="sync crm")
+    population.write(PutTag(tag=path("crm"), owner="sync crm"), WriteOptions(ADA))
 
-    with pytest.raises(problems.TagExists):
-        population.edit_tag(path("crm"), BOB, to=path("sales"), owner="")
+    with pytest.raises(TagExists):
+        population.write(EditTag(tag=path("crm"), to=path("sales"), owner=""), WriteOptions(BOB))
 
     assert (population.version(), population.get_tag(path("crm")).owner) == (2, "sync crm")
 
@@ -197,7 +214,7 @@ def test_a_move_that_is_refused_leaves_the_owner(population: Population) -> None
 def test_a_release_below_a_branch_of_another_owner_does_not_open_the_way_out_of_it(population: Population) -> None:
     apply(population, "add", user("u1", "crm/gold"))
     for tag in ("crm", "crm/gold"):
-        population.put_tag(path(tag), ADA, owner="sync crm")
+        population.write(PutTag(tag=path(tag), owner="sync crm"), WriteOptions(ADA))
 
-    with pytest.raises(problems.TagOwned):
-        population.edit_tag(path("crm/gold"), BOB, to=path("gold"), owner="")
+    with pytest.raises(TagOwned):
+        population.write(EditTag(tag=path("crm/gold"), to=path("gold"), owner=""), WriteOptions(BOB))

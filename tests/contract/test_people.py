@@ -2,16 +2,17 @@
 
 import pytest
 
-from tagloom import problems
-from tagloom.model import PersonRecord
-from tagloom.store.port import Population
+from tagloom.ports.population import Population
+from tagloom.ports.problems import CursorInvalid, PersonNotFound
+from tagloom.ports.writes import ErasePerson, MoveTag, PutPerson, WriteOptions
+from tagloom.words.model import PersonRecord
 from tests.bodies import unreadable, user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, catalogue, path, people, tags_of, user_of, visitor_of
 
 
 def test_a_person_can_be_known_without_tags(population: Population) -> None:
-    receipt = population.put_person(user_of("u1"), ADA)
+    receipt = population.write(PutPerson(user_of("u1")), WriteOptions(ADA))
 
     assert (receipt.version, receipt.new_people, receipt.added) == (1, 1, 0)
     assert population.find_person(user_of("u1")) == PersonRecord(kind="user", id="u1", tags=(), version=1)
@@ -20,7 +21,7 @@ def test_a_person_can_be_known_without_tags(population: Population) -> None:
 def test_making_a_known_person_known_makes_no_version(population: Population) -> None:
     apply(population, "add", user("u1", "a"))
 
-    receipt = population.put_person(user_of("u1"), ADA)
+    receipt = population.write(PutPerson(user_of("u1")), WriteOptions(ADA))
 
     assert (receipt.version, receipt.new_people) == (1, 0)
     assert tags_of(population, "u1") == ("a",)
@@ -55,7 +56,7 @@ def test_an_id_is_kept_as_it_was_written(subject: Subject, id: str) -> None:
 def test_erasing_takes_the_person_and_all_their_tags(population: Population) -> None:
     apply(population, "add", user("u1", "a", "b"), visitor("u1", "a"))
 
-    receipt = population.erase_person(user_of("u1"), ADA)
+    receipt = population.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
 
     assert (receipt.version, receipt.removed, receipt.people_removed) == (2, 2, 0)
     assert population.find_person(user_of("u1")) is None
@@ -66,16 +67,16 @@ def test_erasing_takes_the_person_and_all_their_tags(population: Population) -> 
 def test_erasing_whom_nobody_knows_is_refused(population: Population) -> None:
     apply(population, "add", visitor("u1", "a"))
 
-    with pytest.raises(problems.PersonNotFound):
-        population.erase_person(user_of("u1"), ADA)
-    population.erase_person(visitor_of("u1"), ADA)
-    with pytest.raises(problems.PersonNotFound):
-        population.erase_person(visitor_of("u1"), ADA)
+    with pytest.raises(PersonNotFound):
+        population.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
+    population.write(ErasePerson(visitor_of("u1")), WriteOptions(ADA))
+    with pytest.raises(PersonNotFound):
+        population.write(ErasePerson(visitor_of("u1")), WriteOptions(ADA))
 
 
 def test_an_erased_id_comes_again_as_a_new_person(subject: Subject) -> None:
     apply(subject.population, "add", user("u1", "a"), user("u2", "a"))
-    subject.population.erase_person(user_of("u1"), ADA)
+    subject.population.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
     subject.reopen()
 
     receipt = apply(subject.population, "add", user("u1", "b"))
@@ -88,7 +89,7 @@ def test_an_erased_id_comes_again_as_a_new_person(subject: Subject) -> None:
 
 def test_an_erased_persons_history_is_gone_but_its_counts_stay(population: Population) -> None:
     apply(population, "add", user("u1", "a"), user("u2", "a"))
-    population.erase_person(user_of("u1"), ADA)
+    population.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
 
     assert population.list_changes(person=user_of("u1"), limit=9) == ()
     assert population.get_change(1).added == 2
@@ -136,7 +137,7 @@ def test_the_last_page_of_people_says_so_when_it_is_full(population: Population)
 
 
 def test_a_cursor_that_the_list_did_not_give_is_refused(population: Population) -> None:
-    with pytest.raises(problems.CursorInvalid):
+    with pytest.raises(CursorInvalid):
         population.list_people(kind="user", limit=2, cursor="not a cursor")
 
 
@@ -179,7 +180,7 @@ def test_people_are_listed_by_a_tag_that_they_bear(population: Population) -> No
 
 def test_people_are_listed_by_the_alias_of_a_tag(population: Population) -> None:
     apply(population, "add", user("u1", "a/x"), user("u2"))
-    population.move_tag(path("a"), path("b"), ADA)
+    population.write(MoveTag(path("a"), path("b")), WriteOptions(ADA))
 
     assert [record.id for record in population.list_people(kind="user", tag=path("a"), limit=9).items] == ["u1"]
 
@@ -206,17 +207,17 @@ def test_search_and_tag_narrow_a_list_together_page_by_page(population: Populati
 def test_the_bearers_of_a_tag_come_in_the_order_they_came(population: Population) -> None:
     apply(population, "add", user("b", "a/x"), visitor("v", "a"), user("a", "a/x", "a"), user("c", "ab"))
 
-    version, chunks = population.bearers(path("a"), "subtree")
+    version, chunks = population.people_with(path("a"), "subtree")
 
     assert version == 1
     assert [person for chunk in chunks for person in chunk] == [user_of("b"), visitor_of("v"), user_of("a")]
-    exactly = population.bearers(path("a"), "exact")[1]
+    exactly = population.people_with(path("a"), "exact")[1]
     assert [person for chunk in exactly for person in chunk] == [visitor_of("v"), user_of("a")]
 
 
 def test_a_stream_stays_true_for_its_version_while_others_write(population: Population) -> None:
     apply(population, "add", user("u1", "a"), user("u2", "a"))
-    version, chunks = population.bearers(path("a"), "exact")
+    version, chunks = population.people_with(path("a"), "exact")
     _, taggings = population.taggings()
 
     apply(population, "set", user("u1"), user("u3", "a"))

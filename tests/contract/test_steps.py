@@ -7,20 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagloom import problems
-from tagloom.model import Done, Receipt
-from tagloom.store.memory import MemoryPopulation
-from tagloom.store.port import Population, Request, Step
+from tagloom.base.problems import Problem
+from tagloom.ports.population import Population
+from tagloom.ports.problems import ImportSealed, PlanOutdated, StepTaken
+from tagloom.ports.writes import Step
+from tagloom.stores.memory import MemoryPopulation
+from tagloom.words.model import Done, Receipt
 from tests.bodies import part, unreadable, user
 from tests.contract.conftest import Clock, Subject, make_population
 from tests.contract.steps import ADA, apply, tags_of
+from tests.writing import Batch, write_parts
 
 
 def take(population: Population, number: int, first_line: int = 1, *, run: str = "r1", tag: str = "a") -> Receipt:
     """One step of two people and a bad line."""
     lines = [user(f"u{first_line}", tag), user(f"u{first_line + 1}", tag), unreadable()]
-    request = Request(mode="add", origin=ADA, action="import", step=Step(run, number))
-    return population.apply([part(lines, first_line=first_line)], request)
+    request = Batch(mode="add", origin=ADA, action="import", step=Step(run, number))
+    return write_parts(population, [part(lines, first_line=first_line)], request)
 
 
 def test_a_step_is_noted_with_its_last_line_its_version_and_its_receipt(population: Population) -> None:
@@ -45,7 +48,7 @@ def test_a_step_with_other_lines_or_out_of_turn_is_refused(population: Populatio
     take(population, 1)
 
     for number, first_line in ((1, 9), (3, 4)):
-        with pytest.raises(problems.StepTaken):
+        with pytest.raises(StepTaken):
             take(population, number, first_line)
     assert population.version() == 1
 
@@ -65,14 +68,14 @@ def test_a_sealed_import_takes_no_further_step_and_keeps_those_it_had(population
     assert [done.number for done in population.seal("r1")] == [1]
 
     for number in (1, 2):
-        with pytest.raises(problems.ImportSealed):
+        with pytest.raises(ImportSealed):
             take(population, number)
     take(population, 1, run="r2", tag="b")
 
 
 def test_an_import_that_is_sealed_before_it_begins_never_does(population: Population) -> None:
     assert population.seal("r1") == ()
-    with pytest.raises(problems.ImportSealed):
+    with pytest.raises(ImportSealed):
         take(population, 1)
     assert population.version() == 0
 
@@ -107,7 +110,7 @@ def test_a_dry_run_of_a_step_notes_nothing(population: Population) -> None:
 def test_a_batch_that_demands_a_version_is_refused_at_any_other(population: Population) -> None:
     apply(population, "add", user("u1", "a"), only_at=0)
 
-    with pytest.raises(problems.PlanOutdated) as refused:
+    with pytest.raises(PlanOutdated) as refused:
         apply(population, "add", user("u1", "b"), only_at=0)
 
     assert refused.value.members["version"] == 1
@@ -127,7 +130,7 @@ def carried_out(population: Population, moves: list[tuple[str, int, int, str]]) 
             done: Receipt | tuple[Done, ...]
             done = take(population, number, first_line, run=run, tag=tag) if number else population.seal(run)
             told.append(done)
-        except problems.Problem as problem:
+        except Problem as problem:
             told.append(problem.slug())
     return [*told, population.steps("r1"), population.steps("r2"), [*population.rejected_in("r1")]]
 

@@ -5,15 +5,18 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tagloom import limits, problems
-from tagloom.model import Event, Organization, Space
-from tagloom.store.port import Control
-from tagloom.store.syncs_port import OpenRun
-from tagloom.syncs import FilesSource, Schedule, Sync, SyncDraft, SyncRun
+from tagloom.ports import limits
+from tagloom.ports.control import Control
+from tagloom.ports.problems import SyncChanged, SyncExists, SyncNotFound, TooManySyncs
+from tagloom.ports.syncs import OpenRun
+from tagloom.words.model import AuditEntry, Organization, Space
+from tagloom.words.syncs import FilesSource, Schedule, Sync, SyncDraft, SyncRun
 from tests.contract.conftest import ADAPTERS, make_control
 
 NIGHT, MORNING, NOON = "2026-03-01T02:00:00Z", "2026-03-01T06:00:00Z", "2026-03-01T12:00:00Z"
-DRAFT = SyncDraft(source=FilesSource(glob="crm/*.csv"), mapping="crm", under="crm", schedule=Schedule(cron="0 6 * * *"))
+DRAFT = SyncDraft(
+    source=FilesSource(glob="crm/*.csv"), mapping="crm", prefix="crm", schedule=Schedule(cron="0 6 * * *")
+)
 CRM = Sync(id="crm", draft=DRAFT, next_run_at=MORNING)
 RUN = SyncRun(sync="crm", trigger="schedule", by="schedule", began_at=MORNING)
 
@@ -41,17 +44,17 @@ def the_open_run(control: Control) -> OpenRun:
 
 
 def test_a_sync_is_kept_as_it_was_given_and_listed_by_id(control: Control, key: int) -> None:
-    event = Event(organization="acme", at=NIGHT, actor="ada", action="sync created", subject="crm")
+    event = AuditEntry(organization="acme", at=NIGHT, actor="ada", action="sync created", subject="crm")
     control.add_sync(key, CRM, [event])
     control.add_sync(key, replace(CRM, id="billing", next_run_at=None))
 
     assert control.get_sync(key, "crm") == CRM
     assert [sync.id for sync in control.list_syncs(key)] == ["billing", "crm"]
     assert control.list_syncs(control.get_environment("shop", "staging").key) == ()
-    assert [each.action for each in control.list_events("acme", limit=9)] == ["sync created"]
-    with pytest.raises(problems.SyncExists):
+    assert [each.action for each in control.list_audit_log("acme", limit=9)] == ["sync created"]
+    with pytest.raises(SyncExists):
         control.add_sync(key, CRM)
-    with pytest.raises(problems.SyncNotFound):
+    with pytest.raises(SyncNotFound):
         control.get_sync(key, "erp")
 
 
@@ -63,9 +66,9 @@ def test_saving_needs_the_stored_revision_and_leaves_the_cursor(control: Control
     control.put_sync(key, changed, revision=1)
 
     assert control.get_sync(key, "crm") == replace(changed, cursor="17")
-    with pytest.raises(problems.SyncChanged):
+    with pytest.raises(SyncChanged):
         control.put_sync(key, changed, revision=1)
-    with pytest.raises(problems.SyncNotFound):
+    with pytest.raises(SyncNotFound):
         control.put_sync(key, replace(changed, id="erp"), revision=1)
 
 
@@ -123,7 +126,7 @@ def test_the_newest_run_of_each_sync_is_listed(control: Control, key: int) -> No
         run.id: run for run in (newest, elsewhere) if run is not None
     }
     assert (control.list_newest_runs(key), control.list_newest_runs(other)) == ((newest,), (elsewhere,))
-    control.drop_sync(key, "crm")
+    control.delete_sync(key, "crm")
     assert control.list_newest_runs() == (elsewhere,)
 
 
@@ -148,14 +151,14 @@ def test_a_sync_that_is_dropped_takes_its_runs_with_it(control: Control, key: in
     begin(control, key)
     seen = the_open_run(control)
 
-    control.drop_sync(key, "crm")
+    control.delete_sync(key, "crm")
 
     assert control.list_open_runs() == ()
     assert not control.put_run(seen, seen.run, held_until=NOON)
     control.put_cursor(key, "crm", "17")
-    with pytest.raises(problems.SyncNotFound):
-        control.drop_sync(key, "crm")
-    with pytest.raises(problems.SyncNotFound):
+    with pytest.raises(SyncNotFound):
+        control.delete_sync(key, "crm")
+    with pytest.raises(SyncNotFound):
         begin(control, key, due_at=None)
 
 
@@ -163,5 +166,5 @@ def test_an_environment_has_so_many_syncs(control: Control, key: int, monkeypatc
     monkeypatch.setattr(limits, "SYNCS_PER_ENVIRONMENT_MAX", 1)
     control.add_sync(key, CRM)
 
-    with pytest.raises(problems.TooManySyncs):
+    with pytest.raises(TooManySyncs):
         control.add_sync(key, replace(CRM, id="erp"))

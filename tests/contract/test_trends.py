@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from tagloom.rules import HasTag
+from tagloom.ports.writes import DeleteTag, MoveTag, PutTag, WriteOptions
+from tagloom.words.rules import HasTag
 from tests.bodies import user
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, definition, path
@@ -13,10 +14,10 @@ def test_a_dropped_tag_that_would_be_too_deep_today_is_still_found_by_the_path_i
     apply(population, "add", user("u1", "b/c"), user("u2", "c/d"))
     subject.clock.advance(timedelta(seconds=1))
     between = f"{subject.clock():%Y-%m-%dT%H:%M:%S}.000Z"
-    population.drop_tag(path("b/c"), ADA)
-    population.put_tag(path("b"), ADA)
+    population.write(DeleteTag(path("b/c")), WriteOptions(ADA))
+    population.write(PutTag(tag=path("b")), WriteOptions(ADA))
     # Now b/c would be c/d/e/c, of four levels.
-    population.move_tag(path("b"), path("c/d/e"), ADA)
+    population.write(MoveTag(path("b"), path("c/d/e")), WriteOptions(ADA))
 
     assert population.users_at([path("b/c")], [between]) == {"b/c": (1, 0)}
     assert population.trend([definition(HasTag("b/c"))], {}, [between]) == ((1, 0),)

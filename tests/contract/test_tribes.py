@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from tagloom.model import Because, Count, Given
-from tagloom.rules import All, AnyOf, Definition, HasTag, InTribe, Not
-from tagloom.store.port import Population
+from tagloom.ports.population import Population
+from tagloom.ports.writes import DeleteTag, ErasePerson, MergeTags, MoveTag, PutPerson, Undo, WriteOptions
+from tagloom.words.model import Because, Count, Provenance
+from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import (
@@ -91,18 +92,18 @@ def test_counts_follow_every_kind_of_write(crowd: Population) -> None:
     vip = HasTag("vip")
     apply(crowd, "add", user("u9", "vip"))
     assert count(crowd, vip) == 3
-    crowd.erase_person(user_of("u1"), ADA)
+    crowd.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
     assert (count(crowd, vip), count(crowd, All(()))) == (2, 6)
-    crowd.undo(2, ADA)
+    crowd.write(Undo((2,)), WriteOptions(ADA))
     assert (count(crowd, vip), count(crowd, All(()))) == (1, 5)
-    crowd.drop_tag(path("vip"), ADA)
+    crowd.write(DeleteTag(path("vip")), WriteOptions(ADA))
     assert count(crowd, vip) == 0
-    crowd.put_person(visitor_of("v3"), ADA)
+    crowd.write(PutPerson(visitor_of("v3")), WriteOptions(ADA))
     assert count(crowd, Not(vip), "visitors") == 3
 
 
 def test_a_rule_knows_a_tag_by_its_old_name(crowd: Population) -> None:
-    crowd.move_tag(path("sports"), path("games"), ADA)
+    crowd.write(MoveTag(path("sports"), path("games")), WriteOptions(ADA))
 
     assert count(crowd, HasTag("sports")) == 3
     assert count(crowd, HasTag("sports/golf", "exact")) == 2
@@ -111,7 +112,7 @@ def test_a_rule_knows_a_tag_by_its_old_name(crowd: Population) -> None:
 
 
 def test_a_rule_counts_a_merged_tag_by_either_name(crowd: Population) -> None:
-    crowd.merge_tags(path("vip"), path("sports"), ADA)
+    crowd.write(MergeTags(path("vip"), path("sports")), WriteOptions(ADA))
 
     assert count(crowd, HasTag("vip")) == count(crowd, HasTag("sports")) == 4
 
@@ -239,14 +240,14 @@ def test_because_names_the_batch_that_gave_each_tag(subject: Subject) -> None:
             match="subtree",
             holds=True,
             by=(
-                Given(
+                Provenance(
                     tag=path("sports/chess"),
                     version=2,
                     at="2026-03-01T09:01:00.000Z",
                     actor="bob",
                     source="console",
                 ),
-                Given(
+                Provenance(
                     tag=path("sports/golf"),
                     version=1,
                     at="2026-03-01T09:00:00.000Z",
@@ -277,7 +278,7 @@ def test_a_tag_given_again_is_owed_to_the_batch_that_gave_it_last(population: Po
 
 def test_a_renamed_tag_is_owed_to_the_batch_that_gave_it(population: Population) -> None:
     apply(population, "add", user("u1", "a"))
-    population.move_tag(path("a"), path("b"), ADA)
+    population.write(MoveTag(path("a"), path("b")), WriteOptions(ADA))
 
     because = population.decide(user_of("u1"), {"t": definition(HasTag("a"))}, because=True).because["t"]
 
@@ -299,7 +300,7 @@ def test_decisions_follow_what_happens_between_them(crowd: Population) -> None:
     apply(crowd, "add", user("u4", "sports/new/club"))
     assert crowd.decide(user_of("u4"), tribes, because=False).tribes == ("s",)
 
-    crowd.drop_tag(path("sports/new"), ADA)
+    crowd.write(DeleteTag(path("sports/new")), WriteOptions(ADA))
     assert crowd.decide(user_of("u4"), tribes, because=False).tribes == ()
 
     changed = {"s": definition(Not(HasTag("sports")))}

@@ -1,7 +1,8 @@
 """A process that holds all bitmaps, some or none of them answers the same."""
 
-from tagloom.model import Person
-from tagloom.rules import All, Definition, HasTag, Not
+from tagloom.ports.writes import DeleteTag, WriteOptions
+from tagloom.words.model import Person
+from tagloom.words.rules import All, Definition, HasTag, Not
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, path
@@ -34,7 +35,7 @@ def test_answers_are_the_same_cold_and_warm(subject: Subject) -> None:
     lines = [user(f"u{n}", f"tier/{tiers[n % 3]}", f"n/{n % 11}", "sports/golf") for n in range(90)]
     apply(subject.population, "add", *lines, visitor("v", "sports"))
     apply(subject.population, "remove", *[user(f"u{n}", "sports/golf") for n in range(0, 90, 2)])
-    subject.population.drop_tag(path("n/3"), ADA)
+    subject.population.write(DeleteTag(path("n/3")), WriteOptions(ADA))
     told = answers(subject)
 
     subject.reopen()

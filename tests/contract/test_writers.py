@@ -15,12 +15,24 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tagloom.model import Mode, Origin, Person, Receipt, Version
-from tagloom.store.port import Population, Request, TagTribe
-from tagloom.tags import TagPath
+from tagloom.ports.population import Population
+from tagloom.ports.writes import (
+    DeleteTag,
+    ErasePerson,
+    MergeTags,
+    MoveTag,
+    PutPerson,
+    PutTag,
+    TagTribe,
+    Undo,
+    WriteOptions,
+)
+from tagloom.words.model import Mode, Origin, Person, Receipt, Version
+from tagloom.words.tags import TagPath
 from tests.bodies import Line, parts
 from tests.contract.conftest import ADAPTERS, Subject, make_population
 from tests.contract.portrait import PEOPLE, TAGS, TRIBES, outcome, portrait, streamed, sums
+from tests.writing import Batch, submit_parts, tag_members, write_parts
 
 WRITERS = 4
 READS_MAX = 100
@@ -77,13 +89,15 @@ def body(chance: random.Random, sizes: Sequence[int]) -> Act:
         tags = chance.sample(TAGS, chance.randrange(1, 4))
         removed = chance.sample(TAGS, 1) if mode == "change" and chance.random() < 0.5 else []
         lines.append(Line(person_of(chance, crowd), tags, [tag for tag in removed if tag not in tags]))
-    under = {"mirror": TagPath("b"), "set": chance.choice([None, None, TagPath("a")])}.get(mode)
+    prefix = {"mirror": TagPath("b"), "set": chance.choice([None, None, TagPath("a")])}.get(mode)
     lines_per_part, is_submitted = chance.choice([10_000, 50]), chance.random() < 0.5
 
     def act(population: Population, origin: Origin) -> Receipt:
-        request = Request(mode=mode, origin=origin, under=under, allow_empty=True)
+        request = Batch(mode=mode, origin=origin, prefix=prefix, allow_empty=True)
         cut = list(parts(lines, lines_per_part=lines_per_part))
-        return population.submit(cut, request).result() if is_submitted else population.apply(cut, request)
+        return (
+            submit_parts(population, cut, request).result() if is_submitted else write_parts(population, cut, request)
+        )
 
     return act
 
@@ -94,8 +108,8 @@ def repeated(chance: random.Random) -> Act:
     line = Line(PEOPLE[number], [TAGS[number], "repeated"])
 
     def act(population: Population, origin: Origin) -> Receipt:
-        request = Request(mode="add", origin=origin, idempotency_key=f"k{number}", fingerprint="f")
-        return population.apply(list(parts([line], lines_per_part=1)), request)
+        request = Batch(mode="add", origin=origin, idempotency_key=f"k{number}", fingerprint="f")
+        return write_parts(population, list(parts([line], lines_per_part=1)), request)
 
     return act
 
@@ -103,7 +117,7 @@ def repeated(chance: random.Random) -> Act:
 def put(chance: random.Random) -> Act:
     """A person that may be there."""
     person = person_of(chance, 20)
-    return lambda population, origin: population.put_person(person, origin)
+    return lambda population, origin: population.write(PutPerson(person), WriteOptions(origin))
 
 
 def any_write(chance: random.Random) -> Act:
@@ -111,19 +125,19 @@ def any_write(chance: random.Random) -> Act:
     tag, other, person = chance.choice(TAGS), chance.choice(TAGS), person_of(chance, 4)
     back = chance.randrange(1, 9)
     acts: list[Act] = [
-        lambda population, origin: population.put_tag(tag, origin, description=f"of {other}"),
-        lambda population, origin: population.put_tag(tag, origin, exclusive=True),
-        lambda population, origin: population.put_tag(tag, origin, owner="sync crm"),
-        lambda population, origin: population.put_tag(tag, origin, owner=""),
-        lambda population, origin: population.move_tag(tag, other, origin),
-        lambda population, origin: population.merge_tags(tag, other, origin),
-        lambda population, origin: population.drop_tag(tag, origin),
-        lambda population, origin: population.erase_person(person, origin),
-        lambda population, origin: population.undo(back, origin),
-        lambda population, origin: population.undo_all((back, back + 1), origin),
-        lambda population, origin: population.undo_all(tuple(range(1, back)), origin, override=True),
-        lambda population, origin: population.tag_tribe(
-            TagTribe(TRIBES["nested"], tag, "freeze"), TRIBES, Request(mode="change", origin=origin)
+        lambda population, origin: population.write(PutTag(tag=tag, description=f"of {other}"), WriteOptions(origin)),
+        lambda population, origin: population.write(PutTag(tag=tag, exclusive=True), WriteOptions(origin)),
+        lambda population, origin: population.write(PutTag(tag=tag, owner="sync crm"), WriteOptions(origin)),
+        lambda population, origin: population.write(PutTag(tag=tag, owner=""), WriteOptions(origin)),
+        lambda population, origin: population.write(MoveTag(tag, other), WriteOptions(origin)),
+        lambda population, origin: population.write(MergeTags(tag, other), WriteOptions(origin)),
+        lambda population, origin: population.write(DeleteTag(tag), WriteOptions(origin)),
+        lambda population, origin: population.write(ErasePerson(person), WriteOptions(origin)),
+        lambda population, origin: population.write(Undo((back,)), WriteOptions(origin)),
+        lambda population, origin: population.write(Undo((back, back + 1)), WriteOptions(origin)),
+        lambda population, origin: population.write(Undo(tuple(range(1, back)), override=True), WriteOptions(origin)),
+        lambda population, origin: tag_members(
+            population, TagTribe(TRIBES["nested"], tag, "snapshot"), TRIBES, Batch(mode="change", origin=origin)
         ),
     ]
     return chance.choice([*acts, *[body(chance, (1, 1, 3, 8))] * len(acts)])
@@ -155,7 +169,7 @@ def question(chance: random.Random) -> Callable[[Population], Any]:
             lambda population: population.count(tribe, TRIBES),
             lambda population: population.find_person(person),
             lambda population: streamed(population.members, tribe, TRIBES),
-            lambda population: streamed(population.bearers, tag, "subtree"),
+            lambda population: streamed(population.people_with, tag, "subtree"),
         ]
     )
 

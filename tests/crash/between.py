@@ -37,7 +37,7 @@ class Balancer:
             assert time.monotonic() < deadline, "the server never was ready"
             time.sleep(0.01)
 
-    def drop(self, url: str) -> None:
+    def delete(self, url: str) -> None:
         """Forgets a server."""
         with self._lock:
             del self._servers[url]
@@ -121,7 +121,7 @@ class Cable:
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
-    def freeze(self) -> None:
+    def snapshot(self) -> None:
         """Nothing passes any more, and nobody is told."""
         self._flows.clear()
 

@@ -8,13 +8,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tagloom.model import Change, Done, Environment, Origin, Receipt
-from tagloom.store.imports_port import Import
-from tagloom.store.memory import MemoryPopulation
-from tagloom.store.port import Population, Request
-from tagloom.tags import TagPath, parse_tag
-from tagloom.wiring import Installation
+from tagloom.bootstrap import Installation
+from tagloom.ports.imports import Import
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Expire, PutTag, Undo, WriteOptions
+from tagloom.stores.memory import MemoryPopulation
+from tagloom.words.model import Change, Done, Environment, Origin, Receipt
+from tagloom.words.tags import TagPath, parse_tag
 from tests.bodies import Line, part, user
+from tests.writing import EXPIRY, Batch, write_parts
 
 OWNER = "sync "
 
@@ -79,7 +81,7 @@ class Replay:
         match change.action:
             case "create tag":
                 owned = TagPath(change.source.removeprefix(OWNER))
-                return self.oracle.put_tag(owned, origin, owner=change.source)
+                return self.oracle.write(PutTag(tag=owned, owner=change.source), WriteOptions(origin))
             case "import":
                 return self._step_again(*self._step_of[change.version], origin)
             case "undo":
@@ -87,26 +89,26 @@ class Replay:
                 versions = [step.version for step in self._steps[run] if step.version is not None]
                 undone = [version for version in versions if self.real.get_change(version).undone_by == change.version]
                 assert undone, change
-                return self.oracle.undo_all(undone, origin)
+                return self.oracle.write(Undo(tuple(undone)), WriteOptions(origin))
             case "expiry":
-                return self.oracle.sweep()
+                return self.oracle.write(Expire(), EXPIRY)
             case _:
-                return self.oracle.apply([part(self.fed[change.source])], Request(mode="add", origin=origin))
+                return write_parts(self.oracle, [part(self.fed[change.source])], Batch(mode="add", origin=origin))
 
     def _step_again(self, id: str, step: Done, origin: Origin) -> Receipt:
         run = self._run_of[id]
         assert run.mapping is not None
         before = self._steps[id][step.number - 2].through if step.number > 1 else 1
         lines = lines_of(self.uploads / id / "file", run.mapping.prefix)[before - 1 : step.through - 1]
-        request = Request(
+        request = Batch(
             mode=run.mode,
             origin=origin,
             action="import",
-            under=parse_tag(run.under) if run.under else None,
+            prefix=parse_tag(run.prefix) if run.prefix else None,
             owner=run.owner,
             allow_empty=True,
         )
-        receipt = self.oracle.apply([part(lines, first_line=before + 1)], request)
+        receipt = write_parts(self.oracle, [part(lines, first_line=before + 1)], request)
         # What it noted when it was committed is what it did.
         assert replace(receipt, rejected=()) == step.receipt, (run.name, step.number)
         return receipt

@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tagloom.access import Access
-from tagloom.model import Decision, Origin, Person
-from tagloom.rules import Definition, HasTag
-from tagloom.store.port import Request
-from tagloom.wiring import check, open_installation
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import check, open_installation
+from tagloom.words.model import Decision, Origin, Person
+from tagloom.words.rules import Definition, HasTag
 from tagloom_client import Tagloom
 from tagloom_client.models import Receipt
 from tests.bodies import part, user
 from tests.crash.test_kill import PATIENCE_SECONDS, Writer, server
 from tests.crash.test_sweeps import Place, place, postgres
+from tests.writing import Batch, write_parts
 
 __all__ = ["place", "postgres"]
 
@@ -25,7 +25,8 @@ KILLS = 10
 TRIBES = {f"t{n}": Definition("everyone", HasTag(f"old/t{n}")) for n in range(7)}
 # Every step is one chunk, so that a kill falls between the steps of a compaction, or into one.
 HURRIED = (
-    "from tagloom import limits; limits.COMPACTION_SECONDS_BETWEEN_LOOKS = 0.05; limits.COMPACTION_CHANGES_MAX = 1; "
+    "from tagloom.engine import limits; limits.COMPACTION_CHANGES_MAX = 1; "
+    "from tagloom.history import limits; limits.COMPACTION_SECONDS_BETWEEN_LOOKS = 0.05; "
 )
 
 
@@ -38,7 +39,7 @@ def write_long_ago(place: Place, round_number: int) -> None:
         for _ in range(20):
             lines = [user(f"p{n}", f"old/t{chance.randrange(7)}") for n in chance.sample(range(200), 60)]
             mode = "set" if chance.random() < 0.5 else "add"
-            population.apply([part(lines)], Request(mode=mode, origin=Origin("ada", f"file {round_number}")))  # type: ignore[arg-type]  # One of two modes.
+            write_parts(population, [part(lines)], Batch(mode=mode, origin=Origin("ada", f"file {round_number}")))  # type: ignore[arg-type]  # One of two modes.
 
 
 def decisions(place: Place) -> list[Decision]:

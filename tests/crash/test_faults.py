@@ -16,10 +16,9 @@ import httpx
 import psycopg
 import pytest
 
-from tagloom import problems
-from tagloom.model import Origin
-from tagloom.store.port import Request
-from tagloom.wiring import check
+from tagloom.bootstrap import check
+from tagloom.ports.problems import StoreUnavailable
+from tagloom.words.model import Origin
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
 from tagloom_client.problems import Unavailable
@@ -29,6 +28,7 @@ from tests.crash.test_kill import crm_file, server
 from tests.crash.test_postgres import Persistent, hold_to_account, opened, token_of
 from tests.ports import free_port
 from tests.postgres import Server, may_mount
+from tests.writing import Batch, submit_parts
 
 PATIENCE_SECONDS = 60
 BALLAST_BYTES_LEFT = 3_000_000
@@ -188,7 +188,7 @@ def test_a_network_that_stands_still_is_told_of_and_what_was_under_way_is_done_o
             writing([address], token, 4) as writers,
         ):
             wait_for(lambda: len(acknowledged_by(writers)) > 20)
-            cable.freeze()
+            cable.snapshot()
             wait_for(lambda: watching.get("/readyz").status_code == 503)
             assert watching.get("/readyz").json()["type"] == "/problems/store-unavailable"
             # Readers hear of it soon, and whoever looks after the process is answered meanwhile.
@@ -277,7 +277,7 @@ def test_the_promotion_of_a_synchronous_standby_loses_no_receipt_and_applies_non
         with writing(served, token, 8) as writers:
             time.sleep(2)
             # What is committed from here on, the standby never has.
-            cable.freeze()
+            cable.snapshot()
             time.sleep(0.5)
             primary.kill()
             before = len(acknowledged_by(writers))
@@ -303,8 +303,8 @@ def test_a_dump_that_is_taken_while_others_write_is_restored_whole(database: Ser
         population = installation.population(installation.control.get_environment("main", "production"))
         version = population.version()
         assert len(before) <= version < len(acknowledged_by(writers))
-        request = Request(mode="add", origin=Origin("ada", "test"))
-        assert population.submit([part([user("u1", "load/new")])], request).result().version == version + 1
+        request = Batch(mode="add", origin=Origin("ada", "test"))
+        assert submit_parts(population, [part([user("u1", "load/new")])], request).result().version == version + 1
         assert list(check(installation)) == []
 
 
@@ -325,19 +325,19 @@ def test_a_commit_that_waits_for_no_standby_any_more_is_no_receipt(database: Ser
     with opened(url) as installation, psycopg.connect(database.url("postgres"), autocommit=True) as watching:
         population = installation.population(installation.control.get_environment("main", "production"))
         body = [part([user("u1", "a")])]
-        once = Request(mode="add", origin=Origin("ada", "test"), idempotency_key="once", fingerprint="1")
+        once = Batch(mode="add", origin=Origin("ada", "test"), idempotency_key="once", fingerprint="1")
         watching.execute(f"ALTER DATABASE {name} SET synchronous_commit = 'on'")
         database.do("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         database.do("SELECT pg_reload_conf()")
         try:
-            written = population.submit(body, once)
+            written = submit_parts(population, body, once)
             waits = "FROM pg_stat_activity WHERE datname=%s AND wait_event='SyncRep'"
             wait_for(lambda: watching.execute(f"SELECT pid {waits}", [name]).fetchone() is not None)
             watching.execute(f"SELECT pg_cancel_backend(pid) {waits}", [name])
-            with pytest.raises(problems.StoreUnavailable, match="not confirmed"):
+            with pytest.raises(StoreUnavailable, match="not confirmed"):
                 written.result(PATIENCE_SECONDS)
         finally:
             database.do("ALTER SYSTEM RESET synchronous_standby_names")
             database.do("SELECT pg_reload_conf()")
-        again = population.submit(body, once).result()
+        again = submit_parts(population, body, once).result()
         assert (again.version, population.version()) == (1, 1)

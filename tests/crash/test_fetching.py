@@ -11,19 +11,19 @@ from tagloom_client import Tagloom
 from tagloom_client.models import Import
 from tests.cli.running import ask
 from tests.crash.test_kill import server
-from tests.fetching.places import web
+from tests.egress.places import web
 
 FILE = b"user,tag\n" + b"".join(b"u%d,crm/gold\n" % number for number in range(1_000))
 ENVIRON = {"TAGLOOM_SOURCE_SCHEMES": "http", "TAGLOOM_SOURCE_HOSTS": "localhost"}
 # Leases of a second, so that what was lost is soon found.
-BEGINNING = "from tagloom import limits; limits.IMPORT_LEASE_SECONDS = 1; "
+BEGINNING = "from tagloom.imports import limits; limits.IMPORT_LEASE_SECONDS = 1; "
 PATIENCE_SECONDS = 30
 
 
-def in_state(loom: Tagloom, run: Import, state: str) -> Import:
+def in_state(tagloom: Tagloom, run: Import, state: str) -> Import:
     """The import, once it is in this state."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while (found := loom.get_import(run.id)).state != state:
+    while (found := tagloom.get_import(run.id)).state != state:
         assert time.monotonic() < deadline, found
         time.sleep(0.05)
     return found
@@ -47,17 +47,17 @@ def test_a_fetch_survives_the_kill_of_its_server(tmp_path: Path) -> None:
         place.answers["/crm.csv"] = drip
         with (
             server(tmp_path, ENVIRON, beginning=BEGINNING) as (url, process),
-            Tagloom(url, token) as loom,
+            Tagloom(url, token) as tagloom,
         ):
-            coming = loom.bring_address(f"{place.url}/crm.csv")
+            coming = tagloom.bring_address(f"{place.url}/crm.csv")
             assert has_begun.wait(PATIENCE_SECONDS)
             process.kill()
         may_end.set()
         place.serve("/crm.csv", FILE)
-        with server(tmp_path, ENVIRON, beginning=BEGINNING) as (url, _), Tagloom(url, token) as loom:
-            here = in_state(loom, coming, "waiting")
-            loom.ask_import(here.id, "run")
-            done = in_state(loom, coming, "done")
+        with server(tmp_path, ENVIRON, beginning=BEGINNING) as (url, _), Tagloom(url, token) as tagloom:
+            here = in_state(tagloom, coming, "waiting")
+            tagloom.ask_import(here.id, "run")
+            done = in_state(tagloom, coming, "done")
 
     assert (here.size_bytes, done.tally["added"]) == (len(FILE), 1_000)
     # Nothing is left of the first fetch; the lock is that of who worked on the import last.

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tagloom.bootstrap import check, open_installation
 from tagloom.http.app import Installation
-from tagloom.importing.imports import Imports
-from tagloom.mappings import ListColumn, Mapping
-from tagloom.model import Environment, Person
+from tagloom.imports.lifecycle import Imports
+from tagloom.ports.imports import Import
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.imports_port import Import
-from tagloom.tags import TagPath
-from tagloom.wiring import check, open_installation
+from tagloom.words.mappings import ListColumn, Mapping
+from tagloom.words.model import Environment, Person
+from tagloom.words.tags import TagPath
 from tests.crash.test_kill import server
 from tests.postgres import Server
 
@@ -23,8 +23,8 @@ ROWS = 3_000
 PATIENCE_SECONDS = 120
 # Steps of a hundred rows and leases of a second, so that kills come within steps and are soon made up for.
 BEGINNING = (
-    "from tagloom import limits; limits.IMPORT_ROWS_PER_STEP = 1; limits.IMPORT_LEASE_SECONDS = 1; "
-    "import tagloom.intake.delimited as delimited; delimited.ROWS_PER_PART = 100; "
+    "from tagloom.imports import limits; limits.IMPORT_ROWS_PER_STEP = 1; limits.IMPORT_LEASE_SECONDS = 1; "
+    "import tagloom.files.delimited as delimited; delimited.ROWS_PER_PART = 100; "
 )
 SLOWLY = Mapping(user="user", columns=(ListColumn(column="tags"),))
 
@@ -55,7 +55,7 @@ def bring(installation: Installation, folder: Path, environment: Environment, nu
         mapping=SLOWLY,
         mode="mirror" if is_mirror(number) else "add",
         # A mirror's file is the whole truth about a branch that no other one writes.
-        under=tag_of(number) if is_mirror(number) else "",
+        prefix=tag_of(number) if is_mirror(number) else "",
         share_removed_max=None,
     )
     return imports.run(environment, brought.id)

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from tagloom.access import Access
-from tagloom.bulk import submit_tags
-from tagloom.model import Origin, Person
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import ORGANIZATION, Installation, check, open_installation
 from tagloom.settings import read_settings
-from tagloom.store.control import SqlControl
-from tagloom.store.sqlite import SqliteDatabase
-from tagloom.wiring import ORGANIZATION, Installation, check, open_installation
+from tagloom.stores.sql import SqlControl
+from tagloom.stores.sqlite import SqliteDatabase
+from tagloom.tagging.bulk import submit_tags
+from tagloom.words.model import Origin, Person
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
 from tests.ports import free_port
@@ -247,11 +247,11 @@ LIMITED = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from pathlib import Path
-from tagloom import problems
-from tagloom.model import Origin, Person
+from tagloom.ports.problems import StoreUnavailable
+from tagloom.words.model import Origin, Person
 from tagloom.settings import read_settings
-from tagloom.wiring import check, open_installation
-from tagloom.bulk import Order, import_body, submit_tags
+from tagloom.bootstrap import check, open_installation
+from tagloom.tagging.bulk import Order, import_body, submit_tags
 
 data, file = Path(sys.argv[1]), Path(sys.argv[2])
 installation = open_installation(read_settings(data))
@@ -264,7 +264,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, hard))
 for _ in range(3):
     try:
         import_body(population, iter([file.read_bytes()]), Order(format="csv", mode="add", origin=origin))
-    except problems.StoreUnavailable as problem:
+    except StoreUnavailable as problem:
         print("refused:", problem.detail)
     assert population.version() == 1
     assert population.find_person(Person("user", "r0u1")) is None

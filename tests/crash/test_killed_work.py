@@ -18,22 +18,22 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tagloom.access import Access
-from tagloom.importing.imports import Imports
-from tagloom.mappings import ListColumn, Mapping
-from tagloom.model import Origin
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import Installation, check, open_installation
+from tagloom.imports.lifecycle import Imports
+from tagloom.ports.imports import KeptMapping
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.imports_port import KeptMapping
-from tagloom.store.port import Request
-from tagloom.syncing.keeping import Syncs
-from tagloom.syncs import FilesSource, SyncDraft
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.syncs.definitions import Syncs
+from tagloom.words.mappings import ListColumn, Mapping
+from tagloom.words.model import Origin
+from tagloom.words.syncs import FilesSource, SyncDraft
 from tagloom_client import ProblemError, Retries, Tagloom, TagloomError
 from tagloom_client.models import Import
 from tests.bodies import Line, part, user
 from tests.crash.replaying import Replay, all_imports
 from tests.crash.test_kill import PATIENCE_SECONDS, server
 from tests.postgres import Server
+from tests.writing import Batch, write_parts
 
 KILLS = int(os.environ.get("TAGLOOM_TEST_KILLS", "15"))
 SEED = int(os.environ.get("TAGLOOM_TEST_SEED", "23"))
@@ -41,10 +41,12 @@ ROWS = 600
 PEOPLE_OF_SYNCS = 120
 # Steps of few rows, leases of a second and looks all the time, so that kills fall into work and are soon made up for.
 HURRIED = (
-    "from tagloom import limits; limits.IMPORT_ROWS_PER_STEP = 1; limits.IMPORT_LEASE_SECONDS = 1; "
-    "limits.IMPORT_SECONDS_BETWEEN_LOOKS = 0.05; limits.SYNC_SECONDS_BETWEEN_LOOKS = 0.05; "
-    "limits.SYNC_HELD_SECONDS = 1; limits.SWEEP_SECONDS_BETWEEN_LOOKS = 0.05; "
-    "import tagloom.intake.delimited as delimited; delimited.ROWS_PER_PART = {rows_per_step}; "
+    "from tagloom.imports import limits; limits.IMPORT_ROWS_PER_STEP = 1; limits.IMPORT_LEASE_SECONDS = 1; "
+    "limits.IMPORT_SECONDS_BETWEEN_LOOKS = 0.05; "
+    "from tagloom.syncs import limits; limits.SYNC_SECONDS_BETWEEN_LOOKS = 0.05; "
+    "limits.SYNC_HELD_SECONDS = 1; "
+    "from tagloom.tagging import limits; limits.SWEEP_SECONDS_BETWEEN_LOOKS = 0.05; "
+    "import tagloom.files.delimited as delimited; delimited.ROWS_PER_PART = {rows_per_step}; "
 )
 Intent = Literal["run", "pause", "undo"]
 # What is answered when the state of an import has changed by itself, or a run has not ended.
@@ -76,7 +78,7 @@ class World:
         for name, share in (("crm", 99), ("erp", 5)):
             control.put_mapping("main", kept(name, Mapping(user="user", columns=(tags,), prefix=name)))
             draft = SyncDraft(
-                source=FilesSource(glob=f"{name}/*.csv"), mapping=name, under=name, share_removed_max=share
+                source=FilesSource(glob=f"{name}/*.csv"), mapping=name, prefix=name, share_removed_max=share
             )
             syncs.create_sync(self.environment, name, draft, by="ada")
 
@@ -97,7 +99,7 @@ class World:
         """Taggings that have ended already, by a process of our own."""
         population = self.installation.population(self.environment)
         self.fed[name] = lines
-        population.apply([part(lines)], Request(mode="add", origin=Origin("feeder", name)))
+        write_parts(population, [part(lines)], Batch(mode="add", origin=Origin("feeder", name)))
 
     def has_ended(self) -> bool:
         """Whether something waits to be swept."""
@@ -185,14 +187,14 @@ class Driver(threading.Thread):
     def _further(self, job: Job) -> bool:
         """Asks for what comes next of one; True when nothing does."""
         if job.id is None:
-            under = f"load/i{job.number:02}" if job.mode == "mirror" else None
+            prefix = f"load/i{job.number:02}" if job.mode == "mirror" else None
             # A share makes a mirror look before it runs.
             job.id = self._client.bring_file(
                 job.body,
                 format="csv",
                 name=f"{job.number}.csv",
                 mode=job.mode,
-                under=under,
+                prefix=prefix,
                 mapping="plain",
                 share_removed_max=90,
                 idempotency_key=job.key,

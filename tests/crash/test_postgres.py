@@ -12,10 +12,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tagloom.access import Access
-from tagloom.model import Person
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.words.model import Person
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
 from tests.crash.test_kill import Writer, server

@@ -16,9 +16,9 @@ import httpx
 import psycopg
 import pytest
 
-from tagloom.access import Access
-from tagloom.store import migrations
-from tagloom.store.migrations import newest_schema
+import tagloom
+from tagloom.accounts.access_tokens import Access
+from tagloom.stores.migrations import newest_schema
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.problems import Unavailable
 from tests.crash.between import Balancer, status_of
@@ -87,7 +87,7 @@ def test_a_rolling_restart_loses_no_request_of_those_who_ask_readyz(database: Se
             address, process = serving.pop(0)
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE_SECONDS) == 0
-            balancer.drop(address)
+            balancer.delete(address)
             serving.append(stack.enter_context(server(None, environ)))
             balancer.add(serving[-1][0])
         stop.set()
@@ -145,10 +145,11 @@ def test_an_older_process_reads_on_and_writes_no_more_once_a_newer_one_migrates(
 ) -> None:
     url, newest = database.new_database(), newest_schema()
     token, stop, environ = token_of(url), threading.Event(), {"TAGLOOM_DATABASE_URL": url}
-    next_release = tmp_path / "migrations"
-    shutil.copytree(Path(migrations.__file__).parent, next_release)
-    (next_release / "versions" / "v9999_next.py").write_text(NEXT_RELEASE.format(before=newest))
-    beginning = f"import tagloom.store.migrations as m; m.__file__ = {str(next_release / '__init__.py')!r}; "
+    # The next release is this one with a further migration, installed elsewhere.
+    source, next_release = Path(tagloom.__file__).parent, tmp_path / "tagloom"
+    shutil.copytree(source, next_release, ignore=shutil.ignore_patterns("node_modules"))
+    versions = next_release / "stores" / "migrations" / "versions"
+    (versions / "v9999_next.py").write_text(NEXT_RELEASE.format(before=newest))
 
     with ExitStack() as stack, closing(Balancer()) as balancer:
         old, process = stack.enter_context(server(None, environ))
@@ -161,7 +162,7 @@ def test_an_older_process_reads_on_and_writes_no_more_once_a_newer_one_migrates(
         watching.start()
         try:
             # It migrates first, then it answers.
-            new, _ = stack.enter_context(server(None, environ, beginning=beginning))
+            new, _ = stack.enter_context(server(None, {**environ, "PYTHONPATH": str(tmp_path)}))
             balancer.add(new)
             with Tagloom(old, token, retries=Retries(tries=1)) as client:
                 with pytest.raises(Unavailable, match="writes schema") as refused:

@@ -11,21 +11,24 @@ from typing import NamedTuple
 
 import pytest
 
-from tagloom.access import Access
-from tagloom.model import Origin, Person
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.port import Request
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.words.model import Origin, Person
 from tagloom_client import Tagloom
 from tagloom_client.models import Receipt
 from tests.bodies import part, user
 from tests.crash.test_kill import PATIENCE_SECONDS, Writer, server
 from tests.postgres import Server
+from tests.writing import Batch, write_parts
 
 KILLS = 10
 ENDS_PER_ROUND = 120
 # A sweep takes one end here, so that a kill falls between the sweeps of what ended together, or into one.
-HURRIED = "from tagloom import limits; limits.SWEEP_SECONDS_BETWEEN_LOOKS = 0.01; limits.ENDS_PER_SWEEP_MAX = 1; "
+HURRIED = (
+    "from tagloom.tagging import limits; limits.SWEEP_SECONDS_BETWEEN_LOOKS = 0.01; "
+    "from tagloom.ports import limits; limits.ENDS_PER_SWEEP_MAX = 1; "
+)
 
 
 class Place(NamedTuple):
@@ -73,7 +76,7 @@ def prepare(place: Place, round_number: int) -> dict[str, str]:
     with closing(place.opened()) as installation:
         population = installation.population(installation.control.get_environment("main", "production"))
         lines = [user(id, tag)._replace(end=now - n) for n, (id, tag) in enumerate(given.items())]
-        population.apply([part(lines)], Request(mode="add", origin=Origin("prepared")))
+        write_parts(population, [part(lines)], Batch(mode="add", origin=Origin("prepared")))
     return given
 
 

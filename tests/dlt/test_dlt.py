@@ -23,7 +23,7 @@ MAPPING = {
         {"type": "list", "column": "interests", "steps": ["slug"]},
     ],
 }
-MIRROR = {"mapping": "customers", "under": "crm", "mode": "mirror"}
+MIRROR = {"mapping": "customers", "prefix": "crm", "mode": "mirror"}
 ROWS: list[list[dict[str, Any]]] = [
     [{"id": f"u{number}", "plan": "Gold", "interests": ["Golf", "Chess"]} for number in range(5)],
     [{"id": f"u{number}", "plan": "Silver", "interests": []} for number in range(5, 10)],
@@ -35,7 +35,7 @@ class World:
 
     def __init__(self, url: str, token: str, folder: Path) -> None:
         self._url, self._token, self.folder = url, token, folder
-        self.loom = Tagloom(url, token)
+        self.tagloom = Tagloom(url, token)
 
     def load(self, expected: int = 0, **options: Any) -> str:
         """Runs the pipeline as a process of its own, which ends with this code; what it said."""
@@ -51,11 +51,11 @@ class World:
 
     def versions(self) -> int:
         """How many there are, beside those that made the mapping's tags."""
-        return self.loom.get_environment().version or 0
+        return self.tagloom.get_environment().version or 0
 
     def tags(self, user: str) -> tuple[str, ...]:
         """What a user bears."""
-        return self.loom.get_person(user=user).tags
+        return self.tagloom.get_person(user=user).tags
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def world(tmp_path: Path) -> Iterator[World]:
     token = ask("init", "--data", tmp_path / "data")["token"]
     with server(tmp_path / "data") as (url, _):
         found = World(url, token, tmp_path / "pipelines")
-        with found.loom as loom:
-            loom.put_mapping("customers", MAPPING)
+        with found.tagloom as tagloom:
+            tagloom.put_mapping("customers", MAPPING)
             yield found
 
 
@@ -81,7 +81,7 @@ def test_a_pipeline_mirrors_its_source_and_follows_its_changes(world: World) -> 
 
     # The same again is a package of its own, and changes nothing.
     world.load(rows=changed, how=MIRROR)
-    assert (world.versions(), len(world.loom.list_imports())) == (2, 3)
+    assert (world.versions(), len(world.tagloom.list_imports())) == (2, 3)
 
 
 @pytest.mark.slow
@@ -92,13 +92,13 @@ def test_a_load_that_was_killed_anywhere_is_loaded_again_and_applied_once(world:
 
     world.load(how=how)
 
-    (run,) = world.loom.list_imports()
+    (run,) = world.tagloom.list_imports()
     assert (run.state, run.tally["added"], run.rows_total) == ("done", 20, 10)
     assert world.versions() == 1
-    assert len(list(world.loom.list_people())) == 10
+    assert len(list(world.tagloom.list_people())) == 10
     # Nothing is pending any more.
     world.load(how=how)
-    assert len(world.loom.list_imports()) == 1
+    assert len(world.tagloom.list_imports()) == 1
 
 
 @pytest.mark.slow
@@ -110,13 +110,13 @@ def test_a_package_that_would_take_much_is_held_until_somebody_says_so(world: Wo
     assert world.tags("u9") == ("crm/plan/silver",)
     assert "LoadHeld" in world.load(1, how=MIRROR)
 
-    held = world.loom.list_imports()[0]
-    world.loom.ask_import(held.id, "approve")
+    held = world.tagloom.list_imports()[0]
+    world.tagloom.ask_import(held.id, "approve")
     world.load(how=MIRROR)
-    assert (world.tags("u9"), world.versions(), len(world.loom.list_imports())) == ((), 2, 2)
+    assert (world.tags("u9"), world.versions(), len(world.tagloom.list_imports())) == ((), 2, 2)
 
     world.load(1, rows=[ROWS[0][:1]], how={**MIRROR, "share_removed_max": 0})
-    world.loom.cancel_import(world.loom.list_imports()[0].id)
+    world.tagloom.cancel_import(world.tagloom.list_imports()[0].id)
     assert "ends with it" in world.load(how={**MIRROR, "share_removed_max": 0})
     assert world.versions() == 2
 
@@ -129,7 +129,7 @@ def test_a_mirror_takes_one_table_and_says_so(world: World) -> None:
 
     world.load(how={**MIRROR, "tables": ["customers"]})
     assert world.versions() == 1
-    assert [run.name for run in world.loom.list_imports()] == ["dlt crm customers"]
+    assert [run.name for run in world.tagloom.list_imports()] == ["dlt crm customers"]
 
 
 @pytest.mark.slow

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import problems
 from tagloom.egress.guard import Guard, is_public
-from tagloom.sources import SCHEMES, AddressRefused, parse_address
+from tagloom.egress.problems import SourceUnreadable
+from tagloom.words.source_addresses import SCHEMES, AddressRefused, parse_address
 
 PRIVATE = [
     *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "0.0.0.0", "255.255.255.255", "169.254.169.254"),
@@ -50,7 +50,7 @@ def test_one_private_answer_among_public_ones_is_enough_to_refuse(monkeypatch: p
 
 
 def test_a_name_that_nobody_knows_is_said_so() -> None:
-    with pytest.raises(problems.SourceUnreadable, match="cannot be found"):
+    with pytest.raises(SourceUnreadable, match="cannot be found"):
         Guard().resolve("nowhere.invalid", 443)
 
 

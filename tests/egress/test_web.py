@@ -8,12 +8,13 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from tagloom import limits, problems
+from tagloom.accounts.identity_provider import IdentityProvider
+from tagloom.accounts.openid import OpenId
+from tagloom.accounts.problems import ProviderUnavailable
+from tagloom.egress import limits
 from tagloom.egress.guard import Guard
-from tagloom.egress.web import Egress, NoAnswer
-from tagloom.identity_provider import IdentityProvider
-from tagloom.openid import OpenId
-from tests.fetching.places import Web, web
+from tagloom.egress.http import Egress, NoAnswer
+from tests.egress.places import Web, web
 
 ANYWHERE = Guard(lets_all_through=True)
 
@@ -134,6 +135,12 @@ def test_one_machine_that_hangs_holds_up_no_other(hanging: socket.socket, place:
     stuck.join()
 
 
+@pytest.mark.parametrize("address", ["http://[::1/", "http://localhost:x/", "ftp://localhost/", "localhost", ""])
+def test_an_address_that_cannot_be_called_is_told_as_no_answer(address: str) -> None:
+    with pytest.raises(NoAnswer):
+        Egress(ANYWHERE).call("GET", address, headers={})
+
+
 def test_sign_ins_at_a_provider_that_hangs_are_told_so_without_a_thread_each(hanging: socket.socket) -> None:
     provider = IdentityProvider(url_of(hanging), "client", "secret")
     openid = OpenId(provider, time.time, Egress(ANYWHERE))
@@ -142,7 +149,7 @@ def test_sign_ins_at_a_provider_that_hangs_are_told_so_without_a_thread_each(han
     def begin() -> None:
         try:
             openid.begin("http://localhost/back")
-        except problems.ProviderUnavailable as problem:
+        except ProviderUnavailable as problem:
             told.append(type(problem))
 
     callers = [threading.Thread(target=begin) for _ in range(30)]
@@ -153,4 +160,4 @@ def test_sign_ins_at_a_provider_that_hangs_are_told_so_without_a_thread_each(han
     for thread in callers:
         thread.join()
 
-    assert told == [problems.ProviderUnavailable] * len(callers)
+    assert told == [ProviderUnavailable] * len(callers)

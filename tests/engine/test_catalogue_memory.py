@@ -3,7 +3,7 @@
 import gc
 import tracemalloc
 
-from tagloom.engine.dictionary import Dictionary
+from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.storage import Row
 from tests.docs.pages import DOCS
 

@@ -3,8 +3,8 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tagloom.engine.chunks import BitMap, holding, holds, to_bytes
-from tagloom.limits import ORDINALS_PER_CHUNK
+from tagloom.engine.bitmaps import BitMap, holding, holds, to_bytes
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
 
 # As single members, as runs, and as so many that they are stored as bits; 0, 1, 15 and 16 look like a bitmap's head.
 MEMBERS = st.one_of(

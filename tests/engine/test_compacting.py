@@ -9,20 +9,22 @@ from typing import Any
 
 import pytest
 
-from tagloom import limits, problems
-from tagloom.engine import compacting
+from tagloom.bootstrap import Installation, check, copy_installation, open_installation
+from tagloom.engine import limits
+from tagloom.engine.history import compaction
 from tagloom.engine.population import BitmapPopulation
-from tagloom.model import Horizon, Origin, Person
-from tagloom.retention import HistoryCompacted
-from tagloom.rules import Definition, HasTag
+from tagloom.ports.problems import ChangeNotFound
+from tagloom.ports.writes import DeleteTag, Expire, Undo, WriteOptions
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.port import Request
-from tagloom.tags import TagPath
-from tagloom.wiring import Installation, check, copy_installation, open_installation
+from tagloom.words.model import Horizon, Origin, Person
+from tagloom.words.retention import HistoryCompacted
+from tagloom.words.rules import Definition, HasTag
+from tagloom.words.tags import TagPath
 from tests import citus
 from tests.bodies import part, user
 from tests.contract.conftest import Clock
 from tests.postgres import new_installation, server
+from tests.writing import EXPIRY, Batch, write_parts
 
 ADA = Origin("ada", "crm.csv")
 TAG = TagPath("plan/pro")
@@ -59,7 +61,7 @@ def production(installation: Installation) -> BitmapPopulation:
 
 def give(population: BitmapPopulation, people: Iterable[int], tag: str, *, mode: Any = "add", end: int = 0) -> int:
     lines = [user(f"u{number}", tag) for number in people]
-    return population.apply([part(lines)], Request(mode=mode, origin=ADA, end=end)).version
+    return write_parts(population, [part(lines)], Batch(mode=mode, origin=ADA, end=end)).version
 
 
 def given_and_taken(population: BitmapPopulation, times: int, people: int) -> None:
@@ -91,7 +93,7 @@ def test_a_chunk_of_many_changes_is_compacted_by_parts_and_each_leaves_a_sound_l
     given_and_taken(population, 40, 5)
     before = because(population, 5)
     # Five people leave five changes of a chunk at most: there is always something to do among so many.
-    monkeypatch.setattr(compacting, "_CHANGES_OF_CHUNK_MAX", 8)
+    monkeypatch.setattr(compaction, "_CHANGES_OF_CHUNK_MAX", 8)
     monkeypatch.setattr(limits, "COMPACTION_CHANGES_MAX", 1)
 
     population.raise_horizon(population.version() - 3)
@@ -113,7 +115,7 @@ def test_versions_that_tell_in_parts_whom_they_touched_are_compacted_part_by_par
     crowd = range(4_500)
     for night in range(3):
         lines = [user(f"u{n}", *(f"n/{(n * by + night * by * by) % 41}" for by in range(1, 5))) for n in crowd]
-        population.apply([part(lines)], Request(mode="set", origin=ADA))
+        write_parts(population, [part(lines)], Batch(mode="set", origin=ADA))
     somebody = [Person("user", f"u{number}") for number in (0, 1, 2_040, 4_499)]
     told = [population.list_changes(person=person, after=2, limit=9) for person in somebody]
 
@@ -135,7 +137,7 @@ def test_another_process_goes_on_where_one_was_lost(
     settings: Settings, installation: Installation, population: BitmapPopulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given_and_taken(population, 20, 5)
-    expected = population.foresee_compaction(population.version())
+    expected = population.preview_compaction(population.version())
     monkeypatch.setattr(limits, "COMPACTION_CHANGES_MAX", 7)
     population.raise_horizon(population.version())
     first = population.compact()
@@ -156,12 +158,12 @@ def test_a_horizon_that_rises_during_a_compaction_is_reached_too(
     population.raise_horizon(population.version() // 2)
     for _ in range(3):
         population.compact()
-    expected = population.foresee_compaction(population.version())
+    expected = population.preview_compaction(population.version())
 
     compact_all(population, population.version())
 
     assert expected.changes
-    assert population.foresee_compaction(population.version()).changes == 0
+    assert population.preview_compaction(population.version()).changes == 0
     assert population.horizon().version == population.version()
 
 
@@ -175,9 +177,9 @@ def test_a_process_behind_the_horizon_starts_from_the_store_and_one_ahead_of_it_
         assert stale.count(PRO, {}).count == 4
         assert stale.find_person(Person("user", "u1")) is not None
         # All that was seen there is taken by versions that a compaction forgets, and other things given.
-        population.drop_tag(TAG, ADA)
+        population.write(DeleteTag(TAG), WriteOptions(ADA))
         clock.advance(timedelta(minutes=6))
-        population.sweep()
+        population.write(Expire(), EXPIRY)
         give(population, range(2, 4), TAG)
         compact_all(population, population.version())
         give(population, range(9, 10), TAG)
@@ -187,7 +189,7 @@ def test_a_process_behind_the_horizon_starts_from_the_store_and_one_ahead_of_it_
         assert [stale.find_person(Person("user", f"u{n}")) for n in range(10)] == [
             population.find_person(Person("user", f"u{n}")) for n in range(10)
         ]
-        assert stale.sweep().removed == 0
+        assert stale.write(Expire(), EXPIRY).removed == 0
 
 
 def test_every_process_refuses_what_is_older_as_soon_as_the_horizon_rises(
@@ -206,14 +208,14 @@ def test_every_process_refuses_what_is_older_as_soon_as_the_horizon_rises(
             lambda: other.count(PRO, {}, as_of=4),
             lambda: other.find_person(Person("user", "u1"), as_of=4),
             lambda: other.members(PRO, {}, as_of=4),
-            lambda: other.bearers(TAG, "exact", as_of=4),
-            lambda: other.undo(5, ADA, dry_run=True),
-            lambda: other.undo_all([newest, 5], ADA),
+            lambda: other.people_with(TAG, "exact", as_of=4),
+            lambda: other.write(Undo((5,)), WriteOptions(ADA, dry_run=True)),
+            lambda: other.write(Undo((newest, 5)), WriteOptions(ADA)),
         ):
             with pytest.raises(HistoryCompacted) as raised:
                 ask()
             assert raised.value.members["kept_from_version"] == 5
-        assert other.undo(6, ADA, dry_run=True).version == newest
+        assert other.write(Undo((6,)), WriteOptions(ADA, dry_run=True)).version == newest
 
 
 def test_a_horizon_never_falls(population: BitmapPopulation) -> None:
@@ -224,7 +226,7 @@ def test_a_horizon_never_falls(population: BitmapPopulation) -> None:
     assert population.raise_horizon(2)
     assert not population.raise_horizon(1)
     assert population.horizon() == Horizon(version=2, at=population.get_change(2).at)
-    with pytest.raises(problems.ChangeNotFound):
+    with pytest.raises(ChangeNotFound):
         population.raise_horizon(3)
 
 
@@ -240,7 +242,7 @@ def test_places_in_the_log_that_were_given_up_are_used_again_without_harm(
     assert list(check(installation)) == []
     (change,) = population.list_changes(person=Person("user", "u1"), tag=TAG, limit=9)
     assert (change.version, change.tags_added) == (3, (TAG,))
-    assert population.undo(3, ADA).removed == 2
+    assert population.write(Undo((3,)), WriteOptions(ADA)).removed == 2
 
 
 def test_ends_that_are_over_leave_the_dictionary(installation: Installation, clock: Clock) -> None:
@@ -249,7 +251,7 @@ def test_ends_that_are_over_leave_the_dictionary(installation: Installation, clo
     give(population, range(3), TAG, end=now + 1)
     give(population, range(1), TAG, end=now + 60)
     clock.advance(timedelta(minutes=2))
-    population.sweep()
+    population.write(Expire(), EXPIRY)
     environment = installation.control.get_environment("main", "production")
 
     def ends() -> int:

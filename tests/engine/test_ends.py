@@ -1,25 +1,24 @@
 """Ends as they are stored: followed by other processes, out of memory when they are over, and swept once."""
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.engine.population import BitmapPopulation
-from tagloom.expiry import moment_text
-from tagloom.model import Mode, Origin, Person
+from tagloom.ports.writes import Expire
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.store.port import Request
-from tagloom.store.postgres.writing import PostgresTransaction
-from tagloom.tags import TagPath
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.stores.postgres.writes import PostgresTransaction
+from tagloom.words.expiry import moment_text
+from tagloom.words.model import Mode, Origin, Person
+from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, user
 from tests.contract.conftest import Clock
 from tests.postgres import new_installation
+from tests.writing import EXPIRY, Batch, write_parts
 
 ADA = Origin("ada", "test")
 BEGIN = int(Clock().now.timestamp()) // 60
@@ -48,7 +47,7 @@ def production(installation: Installation) -> BitmapPopulation:
 
 
 def give(population: BitmapPopulation, *lines: Line, end: int = 0, mode: Mode = "add") -> None:
-    population.apply([part(lines)], Request(mode=mode, origin=ADA, end=end))
+    write_parts(population, [part(lines)], Batch(mode=mode, origin=ADA, end=end))
 
 
 def ends(population: BitmapPopulation, version: int) -> dict[TagPath, str]:
@@ -108,7 +107,7 @@ def test_another_process_follows_ends_that_come_move_and_go(open_another: Callab
     assert ends(theirs, 3) == {"a": moment_text(BEGIN + 2)}
     at(writer, 2)
     # What the other one takes was never seen by it before but by following.
-    assert theirs.sweep().removed == 1
+    assert theirs.write(Expire(), EXPIRY).removed == 1
     assert ends(ours, 4) == {}
     give(theirs, user("u1", "a"), end=BEGIN + 9)
     assert ends(ours, 5) == {"a": moment_text(BEGIN + 9)}
@@ -136,14 +135,14 @@ def test_ends_that_are_over_are_in_nobodys_memory_and_count_as_no_tags(
     open_another: Callable[[], Installation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = open_another()
-    monkeypatch.setattr("tagloom.limits.TAGS_PER_ENVIRONMENT_MAX", 2)
+    monkeypatch.setattr("tagloom.ports.limits.TAGS_PER_ENVIRONMENT_MAX", 2)
     for minute in range(1, 30):
         give(production(writer), user("u1", "a", "b"), end=BEGIN + minute)
 
     opened = production(open_another())
     opened.version()
 
-    dictionary = opened._standing.dictionary
+    dictionary = opened._environment.dictionary
     assert sum(map(len, dictionary.ends.values())) == 2
     assert len(dictionary.rows) == 6, "two tags and four facts"
     assert [tag.tag for tag in opened.list_tags(limit=10).items] == ["a", "b"]
@@ -154,7 +153,7 @@ def test_an_end_that_comes_again_has_its_row_again(open_another: Callable[[], In
     for end in (BEGIN + 1, BEGIN + 2) * 5:
         give(population, user("u1", "a"), end=end)
 
-    with population._standing.reading() as snapshot:
+    with population._environment.reading() as snapshot:
         assert len(snapshot.ends()) == 2
 
 
@@ -164,21 +163,5 @@ def test_writes_of_tags_without_ends_store_none(open_another: Callable[[], Insta
     give(population, user("u1", "a"), end=BEGIN + 5)
     give(population, user("u1", "b"), mode="change")
 
-    with population._standing.reading() as snapshot:
-        assert [row.tag for row in snapshot.ends()] == [population._standing.dictionary.live("a").id]  # type: ignore[union-attr]
-
-
-def test_what_was_logged_before_there_were_ends_can_still_be_undone(tmp_path: Path) -> None:
-    settings = Settings(database=tmp_path / "tagloom.sqlite")
-    with closing(open_installation(settings, create=True)) as installation:
-        give(production(installation), user("u1", "a"))
-    with closing(sqlite3.connect(tmp_path / "tagloom.sqlite")) as db, db:
-        cut = 'UPDATE entry SET "after"=replace("after", \',"ttl_seconds":0,"expires_at":0\', \'\') RETURNING "after"'
-        assert [text for (text,) in db.execute(cut)] == [
-            '{"path":"a","is_live":true,"description":"","exclusive":false,"owner":""}'
-        ]
-
-    with closing(open_installation(settings)) as installation:
-        assert list(check(installation)) == []
-        assert production(installation).undo(1, ADA).removed == 1
-        assert production(installation).list_tags(limit=1).items == ()
+    with population._environment.reading() as snapshot:
+        assert [row.tag for row in snapshot.ends()] == [population._environment.dictionary.live("a").id]  # type: ignore[union-attr]

@@ -4,17 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from tagloom.engine import decider
-from tagloom.model import Origin, Person
-from tagloom.rules import All, Definition, HasTag, Not
+from tagloom.bootstrap import Installation, check, open_installation
+from tagloom.engine.read import decisions
+from tagloom.ports.writes import MoveTag, WriteOptions
 from tagloom.settings import Settings
-from tagloom.store.port import Request
-from tagloom.tags import TagPath
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.words.model import Origin, Person
+from tagloom.words.rules import All, Definition, HasTag, Not
+from tagloom.words.tags import TagPath
 from tests.bodies import part, user, visitor
+from tests.writing import Batch, submit_parts, write_parts
 
 ADA = Origin("ada", "test")
-ADD = Request(mode="add", origin=ADA)
+ADD = Batch(mode="add", origin=ADA)
 
 
 def opened(folder: Path, **settings: int) -> Installation:
@@ -29,13 +30,13 @@ def test_everybody_is_found_by_their_key_and_named_by_their_ordinal_after_many_s
     for size in sizes:
         lines = [user(f"u{number}", "a", f"b/{number % 3}") for number in range(come, come + size)]
         come += size
-        assert population.apply([part(lines)], ADD).new_people == size
+        assert write_parts(population, [part(lines)], ADD).new_people == size
     for number in range(0, come, 997):
         found = population.find_person(Person("user", f"u{number}"))
         assert found is not None
         assert found.tags == ("a", f"b/{number % 3}")
     assert population.find_person(Person("visitor", "u1")) is None
-    listed = [person.id for chunk in population.bearers("a", "exact")[1] for person in chunk]  # type: ignore[arg-type]
+    listed = [person.id for chunk in population.people_with("a", "exact")[1] for person in chunk]  # type: ignore[arg-type]
     assert listed == [f"u{number}" for number in range(come)]
     installation.close()
 
@@ -43,7 +44,7 @@ def test_everybody_is_found_by_their_key_and_named_by_their_ordinal_after_many_s
     assert list(check(again)) == []
     population = again.population(again.control.get_environment("main", "production"))
     lines = [user(f"u{number}", "a") for number in range(0, come, 13)]
-    assert population.apply([part(lines)], ADD).unchanged == len(lines)
+    assert write_parts(population, [part(lines)], ADD).unchanged == len(lines)
     again.close()
 
 
@@ -51,7 +52,7 @@ def test_answers_are_the_same_when_the_index_may_hold_next_to_nothing(tmp_path: 
     installation = opened(tmp_path, index_bytes_max=1)
     population = installation.population(installation.control.get_environment("main", "production"))
     lines = [user(f"u{n}", f"a/{n % 5}", f"b/{n % 7}") for n in range(500)] + [visitor("v", "a/1")]
-    population.apply([part(lines)], ADD)
+    write_parts(population, [part(lines)], ADD)
     tribe = Definition("users", All((HasTag("a"), HasTag("b/3"), Not(HasTag("a/2")))))
     expected = sum(1 for n in range(500) if n % 7 == 3 and n % 5 != 2)
     for _ in range(3):
@@ -65,10 +66,10 @@ def test_answers_are_the_same_when_the_index_may_hold_next_to_nothing(tmp_path: 
 def test_a_slab_answers_as_the_bitmaps_do_while_people_are_written(tmp_path: Path) -> None:
     installation = opened(tmp_path)
     population = installation.population(installation.control.get_environment("main", "production"))
-    population.apply([part([user(f"u{n}", f"a/{n % 5}", f"b/{n % 7}") for n in range(3_000)])], ADD)
+    write_parts(population, [part([user(f"u{n}", f"a/{n % 5}", f"b/{n % 7}") for n in range(3_000)])], ADD)
     tribes = {f"t{n}": Definition("users", All((HasTag(f"a/{n % 5}"), Not(HasTag(f"b/{n % 7}"))))) for n in range(20)}
     somebody = [Person("user", f"u{n}") for n in range(0, 3_000, 37)]
-    decider.ASKED_BEFORE_SLAB = 10
+    decisions.ASKED_BEFORE_SLAB = 10
     for round_number in range(4):
         for person in (*somebody, *somebody):
             fresh = population.find_person(person)
@@ -80,17 +81,19 @@ def test_a_slab_answers_as_the_bitmaps_do_while_people_are_written(tmp_path: Pat
         changed = [
             user(person.id, f"a/{round_number}", f"b/{round_number + 1}") for person in somebody[:: round_number + 1]
         ]
-        population.submit([part(changed)], ADD).result()
-        population.apply([part([user(f"u{n}", "a/4") for n in range(0, 3_000, 3)])], Request(mode="remove", origin=ADA))
+        submit_parts(population, [part(changed)], ADD).result()
+        write_parts(
+            population, [part([user(f"u{n}", "a/4") for n in range(0, 3_000, 3)])], Batch(mode="remove", origin=ADA)
+        )
     installation.close()
 
 
 def test_what_is_laid_out_follows_while_the_catalogue_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decider, "ASKED_BEFORE_SLAB", 0)
+    monkeypatch.setattr(decisions, "ASKED_BEFORE_SLAB", 0)
     laid_out: list[int] = []
-    lay_out = decider.Decider._lay_out  # Counted, not changed.
+    lay_out = decisions.Decider._lay_out  # Counted, not changed.
     monkeypatch.setattr(
-        decider.Decider, "_lay_out", lambda self, bucket: (laid_out.append(bucket), lay_out(self, bucket))[1]
+        decisions.Decider, "_lay_out", lambda self, bucket: (laid_out.append(bucket), lay_out(self, bucket))[1]
     )
     installation = opened(tmp_path)
     environment = installation.control.get_environment("main", "production")
@@ -100,31 +103,31 @@ def test_what_is_laid_out_follows_while_the_catalogue_grows(tmp_path: Path, monk
     def tribes_of(number: int) -> tuple[str, ...]:
         return population.decide(Person("user", f"u{number}"), tribes, because=False).tribes
 
-    population.apply([part([user(f"u{n}", "x") for n in range(20)])], ADD)
-    population.apply([part([user("u0", "tier/gold", "a")])], ADD)
+    write_parts(population, [part([user(f"u{n}", "x") for n in range(20)])], ADD)
+    write_parts(population, [part([user("u0", "tier/gold", "a")])], ADD)
     assert [tribes_of(n) for n in (0, 1, 2)] == [("gold",), ("not a",), ("not a",)]
     assert laid_out == [0]
     for number in range(1, 4):
         # A new tag that no rule asks about, with one that a rule does ask about.
-        population.apply([part([user(f"u{number}", f"new-{number}", "tier/gold")])], ADD)
+        write_parts(population, [part([user(f"u{number}", f"new-{number}", "tier/gold")])], ADD)
     assert [tribes_of(n) for n in (0, 1, 2, 3, 4)] == [("gold",), *[("gold", "not a")] * 3, ("not a",)]
     assert laid_out == [0]
     # A new tag below one that a rule asks about, and one that is renamed away from it.
-    population.apply([part([user("u4", "tier/tin")])], ADD)
+    write_parts(population, [part([user("u4", "tier/tin")])], ADD)
     assert tribes_of(4) == ("gold", "not a")
-    population.move_tag(TagPath("tier/gold"), TagPath("metal/gold"), ADA)
+    population.write(MoveTag(TagPath("tier/gold"), TagPath("metal/gold")), WriteOptions(ADA))
     assert [tribes_of(n) for n in (0, 1, 4)] == [(), ("not a",), ("gold", "not a")]
     # The first bearers of a tag of which a rule asked before anybody bore it.
     tribes = {"late": Definition("users", HasTag("late", "exact"))}
     assert tribes_of(5) == ()
-    population.apply([part([user("u5", "late")])], ADD)
+    write_parts(population, [part([user("u5", "late")])], ADD)
     assert tribes_of(5) == ("late",)
     # The same rows by other names: one below a tag that is asked for exactly becomes that tag.
-    population.apply([part([user("u6", "just/below")])], ADD)
+    write_parts(population, [part([user("u6", "just/below")])], ADD)
     tribes = {"just": Definition("users", HasTag("just", "exact"))}
     assert tribes_of(6) == ()
-    population.move_tag(TagPath("just/below"), TagPath("aside"), ADA)
-    population.move_tag(TagPath("aside"), TagPath("just"), ADA)
+    population.write(MoveTag(TagPath("just/below"), TagPath("aside")), WriteOptions(ADA))
+    population.write(MoveTag(TagPath("aside"), TagPath("just")), WriteOptions(ADA))
     assert tribes_of(6) == ("just",)
     installation.close()
 
@@ -132,15 +135,15 @@ def test_what_is_laid_out_follows_while_the_catalogue_grows(tmp_path: Path, monk
 def test_what_is_laid_out_is_laid_out_again_when_the_store_is_read_from_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decider, "ASKED_BEFORE_SLAB", 0)
+    monkeypatch.setattr(decisions, "ASKED_BEFORE_SLAB", 0)
     ours, theirs = opened(tmp_path), opened(tmp_path)
     here, there = (each.population(each.control.get_environment("main", "production")) for each in (ours, theirs))
     tribes = {"gold": Definition("users", HasTag("gold"))}
-    here.apply([part([user("u0", "gold"), user("u1", "tin")])], ADD)
+    write_parts(here, [part([user("u0", "gold"), user("u1", "tin")])], ADD)
     assert here.decide(Person("user", "u1"), tribes, because=False).tribes == ()
-    there.apply([part([user("u1", "gold")])], ADD)
+    write_parts(there, [part([user("u1", "gold")])], ADD)
     # As after a commit of which nobody knows whether it was made.
-    here._standing.forget()
+    here._environment.forget()
     assert here.decide(Person("user", "u1"), tribes, because=False).tribes == ("gold",)
     ours.close()
     theirs.close()

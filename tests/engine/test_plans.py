@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tagloom.engine.storage import Touched
+from tagloom.bootstrap import open_installation
+from tagloom.engine.storage import Footprint
 from tagloom.settings import Settings
-from tagloom.store.port import Request
-from tagloom.store.sqlite import SqliteDatabase
-from tagloom.wiring import open_installation
+from tagloom.stores.sqlite import SqliteDatabase
 from tests.bodies import part, user
 from tests.contract.steps import ADA
+from tests.writing import Batch, write_parts
 
 
 def written(folder: Path) -> tuple[SqliteDatabase, int]:
@@ -19,8 +19,8 @@ def written(folder: Path) -> tuple[SqliteDatabase, int]:
     installation = open_installation(settings, create=True)
     environment = installation.control.get_environment("main", "production")
     for tag in ("a", "b", "c"):
-        request = Request(mode="add", origin=ADA)
-        installation.population(environment).apply([part([user("u1", tag), user("u2", tag)])], request)
+        request = Batch(mode="add", origin=ADA)
+        write_parts(installation.population(environment), [part([user("u1", tag), user("u2", tag)])], request)
     installation.close()
     database = SqliteDatabase(folder / "tagloom.sqlite")
     with database.engine.connect() as connection:
@@ -37,7 +37,7 @@ def test_changes_that_are_named_by_their_ids_are_looked_up_by_them(tmp_path: Pat
         "places_of": (2,),
         "changes_after": (2,),
         "changes_at": (2, 0, places),
-        "changes_placed": (0, [Touched(2, 0, b"", places)]),
+        "changes_placed": (0, [Footprint(2, 0, b"", places)]),
     }
     said: list[str] = []
     with database.storage(key).reading() as snapshot:

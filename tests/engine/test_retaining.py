@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tagloom.compaction import Compactor
-from tagloom.expiry import DAY
-from tagloom.loom import Loom, make_loom
-from tagloom.model import Environment, Origin
-from tagloom.retention import RetentionForgets, RetentionInvalid, parse_retention
+from tagloom.bootstrap import Installation, check, open_installation
+from tagloom.history.compaction import Compactor
+from tagloom.ports.population import Population
+from tagloom.services import Services, make_services
 from tagloom.settings import Settings
-from tagloom.store.port import Population, Request
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.words.expiry import DAY
+from tagloom.words.model import Environment, Origin
+from tagloom.words.retention import RetentionDeletesHistory, RetentionInvalid, parse_retention
 from tests.bodies import part, user
 from tests.contract.conftest import Clock
+from tests.writing import Batch, write_parts
 
 
 @pytest.fixture
@@ -32,8 +33,8 @@ def installation(tmp_path: Path, clock: Clock) -> Iterator[Installation]:
 
 
 @pytest.fixture
-def loom(installation: Installation, clock: Clock) -> Loom:
-    return make_loom(installation, lambda: clock.now.timestamp())
+def services(installation: Installation, clock: Clock) -> Services:
+    return make_services(installation, lambda: clock.now.timestamp())
 
 
 @pytest.fixture
@@ -42,15 +43,15 @@ def environment(installation: Installation) -> Environment:
 
 
 @pytest.fixture
-def population(loom: Loom, environment: Environment) -> Population:
-    return loom.population(environment)
+def population(services: Services, environment: Environment) -> Population:
+    return services.population(environment)
 
 
 def write_daily(population: Population, clock: Clock, days: int) -> None:
     """One version a day: a tag given, and taken the day after."""
     for number in range(days):
         mode = "remove" if number % 2 else "add"
-        population.apply([part([user("u1", "a")])], Request(mode=mode, origin=Origin("ada")))  # type: ignore[arg-type]  # One of two modes.
+        write_parts(population, [part([user("u1", "a")])], Batch(mode=mode, origin=Origin("ada")))  # type: ignore[arg-type]  # One of two modes.
         clock.advance(timedelta(days=1))
 
 
@@ -61,75 +62,75 @@ def test_a_retention_is_a_span_of_a_day_at_least(text: str) -> None:
 
 
 def test_the_horizon_is_the_newest_version_that_is_as_old_as_the_retention(
-    loom: Loom, environment: Environment, population: Population, clock: Clock
+    services: Services, environment: Environment, population: Population, clock: Clock
 ) -> None:
     write_daily(population, clock, 10)
 
     # Written one to ten days ago: the seventh is four days old.
-    assert loom.compactor.horizon_due(environment, 4 * DAY) == 7
-    assert loom.compactor.horizon_due(environment, 4 * DAY + 1) == 6
-    assert loom.compactor.horizon_due(environment, 11 * DAY) == 0
-    assert loom.compactor.horizon_due(environment, 0) == 0
+    assert services.compactor.horizon_due(environment, 4 * DAY) == 7
+    assert services.compactor.horizon_due(environment, 4 * DAY + 1) == 6
+    assert services.compactor.horizon_due(environment, 11 * DAY) == 0
+    assert services.compactor.horizon_due(environment, 0) == 0
 
 
 def test_what_gives_up_history_is_refused_until_somebody_says_that_it_may(
-    loom: Loom, environment: Environment, population: Population, clock: Clock
+    services: Services, environment: Environment, population: Population, clock: Clock
 ) -> None:
     write_daily(population, clock, 10)
 
-    kept, freed = loom.retentions.put(environment, "4d", dry_run=True, actor="ada")
+    kept, freed = services.retentions.put(environment, "4d", dry_run=True, actor="ada")
     assert (kept.retention_seconds, freed.versions, freed.changes > 0, freed.is_all) == (0, 7, True, True)
-    with pytest.raises(RetentionForgets) as raised:
-        loom.retentions.put(environment, "4d", actor="ada")
+    with pytest.raises(RetentionDeletesHistory) as raised:
+        services.retentions.put(environment, "4d", actor="ada")
     assert raised.value.members["kept_from_version"] == 7
-    assert loom.compactor.compact_all() == ()
+    assert services.compactor.compact_all() == ()
 
-    kept, freed = loom.retentions.put(environment, "4d", forget=True, actor="ada")
+    kept, freed = services.retentions.put(environment, "4d", forget=True, actor="ada")
     assert (kept.retention_seconds, freed.versions) == (4 * DAY, 7)
-    ((where, done),) = loom.compactor.compact_all()
+    ((where, done),) = services.compactor.compact_all()
     assert (where, done.versions, done.horizon.version) == (kept, 7, 7)
     assert (done.changes, done.bytes) == (freed.changes, freed.bytes)
-    assert loom.compactor.compact_all() == ()
+    assert services.compactor.compact_all() == ()
     # What is given up stays so, however long the rest is kept.
-    loom.retentions.put(environment, "forever", actor="ada")
+    services.retentions.put(environment, "forever", actor="ada")
     assert population.horizon().version == 7
 
 
 def test_a_retention_that_gives_up_nothing_needs_no_word(
-    loom: Loom, environment: Environment, population: Population, clock: Clock
+    services: Services, environment: Environment, population: Population, clock: Clock
 ) -> None:
     write_daily(population, clock, 3)
 
-    kept, freed = loom.retentions.put(environment, "90d", actor="ada")
+    kept, freed = services.retentions.put(environment, "90d", actor="ada")
 
     assert (kept.retention_seconds, freed.versions) == (90 * DAY, 0)
-    (event,) = loom.installation.control.list_events("main", space="main", before=None, limit=1)
+    (event,) = services.installation.control.list_audit_log("main", space="main", before=None, limit=1)
     assert (event.action, event.subject, event.detail) == ("retention changed", "production", {"retention": "90d"})
 
 
 def test_history_that_is_hardly_older_than_its_retention_waits_for_more(
-    loom: Loom, environment: Environment, population: Population, clock: Clock
+    services: Services, environment: Environment, population: Population, clock: Clock
 ) -> None:
     write_daily(population, clock, 120)
-    loom.retentions.put(environment, "100d", forget=True, actor="ada")
-    loom.compactor.compact_all()
+    services.retentions.put(environment, "100d", forget=True, actor="ada")
+    services.compactor.compact_all()
     assert population.horizon().version == 21
 
     clock.advance(timedelta(hours=23))
-    assert loom.compactor.compact_all() == ()
+    assert services.compactor.compact_all() == ()
     clock.advance(timedelta(hours=1))
-    ((_, done),) = loom.compactor.compact_all()
+    ((_, done),) = services.compactor.compact_all()
 
     assert done.horizon.version == 22
 
 
 def test_a_compaction_that_somebody_began_is_ended_though_history_is_kept_for_ever(
-    loom: Loom, environment: Environment, population: Population, clock: Clock
+    services: Services, environment: Environment, population: Population, clock: Clock
 ) -> None:
     write_daily(population, clock, 6)
     population.raise_horizon(4)
 
-    ((where, done),) = loom.compactor.compact_all()
+    ((where, done),) = services.compactor.compact_all()
 
     assert (where, done.versions) == (environment, 0)
     assert done.changes
@@ -137,11 +138,11 @@ def test_a_compaction_that_somebody_began_is_ended_though_history_is_kept_for_ev
 
 
 def test_a_compactor_that_is_stopped_leaves_the_rest_to_others(
-    loom: Loom, environment: Environment, population: Population, clock: Clock, installation: Installation
+    services: Services, environment: Environment, population: Population, clock: Clock, installation: Installation
 ) -> None:
     write_daily(population, clock, 6)
-    stopped = Compactor(installation.control.list_retained, loom.population, lambda: clock.now.timestamp())
+    stopped = Compactor(installation.control.list_retained, services.population, lambda: clock.now.timestamp())
     stopped.stop()
 
     assert not stopped.compact(environment, 4).is_all
-    assert loom.compactor.compact(environment, 4).is_all
+    assert services.compactor.compact(environment, 4).is_all

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tagloom import limits, problems
-from tagloom.model import Environment, Origin
+from tagloom.bootstrap import Installation, check, open_installation
+from tagloom.ports import limits as ports_limits
+from tagloom.ports.problems import StoreUnavailable
 from tagloom.settings import Settings
-from tagloom.store.port import Request
-from tagloom.sweeping import Sweeper
-from tagloom.wiring import Installation, check, open_installation
+from tagloom.tagging import limits as tagging_limits
+from tagloom.tagging.expiry_job import Sweeper
+from tagloom.words.model import Environment, Origin
 from tests.bodies import part, user
 from tests.contract.conftest import Clock
+from tests.writing import Batch, write_parts
 
 CLOCK = Clock()
 
@@ -38,8 +40,8 @@ def environments(installation: Installation) -> tuple[Environment, ...]:
 
 
 def give(installation: Installation, where: Environment, id: str, *, ttl: int) -> None:
-    request = Request(mode="add", origin=Origin("ada"), end=-ttl)
-    installation.population(where).apply([part([user(id, "a")])], request)
+    request = Batch(mode="add", origin=Origin("ada"), end=-ttl)
+    write_parts(installation.population(where), [part([user(id, "a")])], request)
 
 
 def test_every_environment_in_which_something_ended_is_swept_and_no_other_one_opened(
@@ -63,7 +65,7 @@ def test_every_environment_in_which_something_ended_is_swept_and_no_other_one_op
 def test_much_that_ended_is_taken_in_batches_until_nothing_is_left(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "ENDS_PER_SWEEP_MAX", 3)
+    monkeypatch.setattr(ports_limits, "ENDS_PER_SWEEP_MAX", 3)
     production = environments(installation)[-1]
     for minute in range(1, 11):
         give(installation, production, "u1" if minute % 2 else f"u{minute}", ttl=60 * minute)
@@ -78,7 +80,7 @@ def test_much_that_ended_is_taken_in_batches_until_nothing_is_left(
 def test_the_thread_takes_what_ends_while_it_runs_and_outlives_a_store_that_is_away(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "SWEEP_SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr(tagging_limits, "SWEEP_SECONDS_BETWEEN_LOOKS", 0.01)
     production = environments(installation)[-1]
     give(installation, production, "u1", ttl=60)
     looks = threading.Semaphore(0)
@@ -86,7 +88,7 @@ def test_the_thread_takes_what_ends_while_it_runs_and_outlives_a_store_that_is_a
     def list_ending(moment: int) -> tuple[Environment, ...]:
         looks.release()
         if CLOCK.now == Clock().now:
-            raise problems.StoreUnavailable("The database is away.")
+            raise StoreUnavailable("The database is away.")
         return installation.list_ending(moment)
 
     sweeper = Sweeper(list_ending, installation.population, lambda: CLOCK.now.timestamp())

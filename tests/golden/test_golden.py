@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from tagloom import problems, rules, tags
-from tagloom.rules import Definition, Facts
+from tagloom.words import rules, tags
+from tagloom.words.problems import TagProblem
+from tagloom.words.rules import Definition, Facts
 
 HERE = Path(__file__).parent
 RULES: list[dict[str, Any]] = json.loads((HERE / "rules.json").read_text("utf-8"))["cases"]
@@ -35,7 +36,7 @@ def test_a_valid_text_is_the_path_of_the_golden_case(case: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("case", TAGS["invalid"], ids=lambda case: ascii(case["text"]))
 def test_an_invalid_text_has_the_problem_of_the_golden_case(case: dict[str, Any]) -> None:
-    with pytest.raises(problems.TagProblem) as caught:
+    with pytest.raises(TagProblem) as caught:
         tags.parse_tag(case["text"])
 
     assert caught.value.slug() == case["problem"]
@@ -50,4 +51,4 @@ def test_every_golden_case_has_a_name_of_its_own() -> None:
 def test_every_rule_about_tags_has_a_golden_case() -> None:
     named = {case["problem"] for case in TAGS["invalid"]}
 
-    assert named == {each.slug() for each in problems.TagProblem.__subclasses__()}
+    assert named == {each.slug() for each in TagProblem.__subclasses__()}

@@ -7,8 +7,8 @@ import httpx
 import pytest
 import structlog
 
-from tagloom.access import Access
-from tagloom.model import Organization, Space
+from tagloom.accounts.access_tokens import Access
+from tagloom.words.model import Organization, Space
 from tagloom_client import Retries, Tagloom
 from tests.http.serving import INSTALLATIONS, ORGANIZATION, STRANGERS, Served, serve
 
@@ -37,7 +37,7 @@ def client(served: Served) -> Iterator[Tagloom]:
 
 
 @pytest.fixture
-def loom(served: Served, client: Tagloom) -> Tagloom:
+def tagloom(served: Served, client: Tagloom) -> Tagloom:
     """The client at an empty space of its own."""
     return client.at(space=served.new_space())
 

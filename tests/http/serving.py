@@ -15,16 +15,16 @@ import httpx
 from argon2 import PasswordHasher
 from granian.server.embed import Server
 
-from tagloom.access import Access
+from tagloom.accounts.access_tokens import Access
+from tagloom.accounts.passwords import Passwords
+from tagloom.base.counters import Counters, Standings
+from tagloom.bootstrap import open_installation
+from tagloom.egress.policy import EgressPolicy
 from tagloom.http.app import Installation, create_app
-from tagloom.measures import Standings, Vitals
-from tagloom.model import Environment, Scope
-from tagloom.passwords import Passwords
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.sources import SCHEMES
-from tagloom.store.memory import MemoryControl, MemoryPopulation
-from tagloom.syncing.reach import Reach
-from tagloom.wiring import open_installation
+from tagloom.stores.memory import MemoryControl, MemoryPopulation
+from tagloom.words.model import Environment, Scope
+from tagloom.words.source_addresses import SCHEMES
 from tests.ports import free_port
 from tests.postgres import new_installation
 
@@ -47,7 +47,7 @@ class MemoryInstallation:
         self.identity_provider = None
         self._folder = TemporaryDirectory(prefix="tagloom-uploads-")
         self.uploads = Path(self._folder.name)
-        self.reach = Reach(schemes=SCHEMES, hosts=SOURCES)
+        self.egress_policy = EgressPolicy(schemes=SCHEMES, hosts=SOURCES)
 
     def population(self, environment: Environment) -> MemoryPopulation:
         with self._lock:
@@ -69,9 +69,9 @@ class MemoryInstallation:
         opened = list(self._populations.values())
         return tuple(where for where, population in opened if population.ends_by(moment))
 
-    def vitals(self) -> Vitals:
+    def counters(self) -> Counters:
         opened = list(self._populations.values())
-        return Vitals(
+        return Counters(
             populations=tuple(Standings(where.space, where.name, each.version(), 0) for where, each in opened)
         )
 

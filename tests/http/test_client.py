@@ -58,7 +58,7 @@ class Script:
 def test_a_busy_server_is_asked_again_with_growing_pauses() -> None:
     script = Script(503, 429, 200)
 
-    assert script.client().give_tag("a", user="u1").added == 1
+    assert script.client().add_tag("a", user="u1").added == 1
 
     assert script.pauses == [0.2, 0.4]
 
@@ -66,7 +66,7 @@ def test_a_busy_server_is_asked_again_with_growing_pauses() -> None:
 def test_retry_after_is_honoured() -> None:
     script = Script(503, 200, retry_after="3")
 
-    script.client().give_tag("a", user="u1")
+    script.client().add_tag("a", user="u1")
 
     assert script.pauses == [3.0]
 
@@ -74,7 +74,7 @@ def test_retry_after_is_honoured() -> None:
 def test_retry_after_may_be_a_date() -> None:
     script = Script(503, 200, retry_after="Sun, 29 Nov 2026 12:00:07 GMT")
 
-    script.client().give_tag("a", user="u1")
+    script.client().add_tag("a", user="u1")
 
     assert script.pauses == [7.0]
 
@@ -83,7 +83,7 @@ def test_a_retry_after_beyond_the_patience_is_not_waited_for() -> None:
     script = Script(429, 200, retry_after="3600")
 
     with pytest.raises(problems.ProblemError):
-        script.client().give_tag("a", user="u1")
+        script.client().add_tag("a", user="u1")
 
     assert script.pauses == []
 
@@ -92,7 +92,7 @@ def test_a_restart_of_half_a_minute_is_waited_for() -> None:
     script = Script(*[httpx.ConnectError("refused")] * 100)
 
     with pytest.raises(ConnectionFailed, match=r"sent \d+ times"):
-        script.client().give_tag("a", user="u1")
+        script.client().add_tag("a", user="u1")
 
     assert 30 < sum(script.pauses) <= 45
     assert max(script.pauses) == 5.0
@@ -102,7 +102,7 @@ def test_a_restart_of_half_a_minute_is_waited_for() -> None:
 def test_what_a_proxy_lost_is_sent_again_only_when_that_does_no_harm(status: int) -> None:
     safe, unsafe = Script(status, 200), Script(status, 200)
 
-    assert safe.client().give_tag("a", user="u1").added == 1
+    assert safe.client().add_tag("a", user="u1").added == 1
     with pytest.raises(problems.ProblemError):
         unsafe.client().undo(1)
 
@@ -130,7 +130,7 @@ def test_tries_are_bounded_and_the_last_problem_is_raised() -> None:
     script = Script(503, 503, 503)
 
     with pytest.raises(problems.Unavailable, match="Busy"):
-        script.client(tries=3).give_tag("a", user="u1")
+        script.client(tries=3).add_tag("a", user="u1")
 
     assert len(script.requests) == 3
 
@@ -138,7 +138,7 @@ def test_tries_are_bounded_and_the_last_problem_is_raised() -> None:
 def test_a_broken_connection_is_tried_again_when_that_does_no_harm() -> None:
     script = Script(httpx.ReadError("gone"), 200)
 
-    assert script.client().give_tag("a", user="u1").added == 1
+    assert script.client().add_tag("a", user="u1").added == 1
 
 
 def test_what_must_not_be_done_twice_is_not_tried_again_when_it_may_have_arrived() -> None:
@@ -201,7 +201,7 @@ def test_both_clients_have_every_request_as_a_method() -> None:
 
 
 def test_every_problem_status_has_its_exception() -> None:
-    from tagloom.problems import all_problems
+    from tagloom.base.problems import all_problems
 
     own = {problem.status for problem in all_problems()} - {400, 500}
 
@@ -210,36 +210,36 @@ def test_every_problem_status_has_its_exception() -> None:
 
 def test_the_async_client_does_the_same(served: Served) -> None:
     async def use() -> None:
-        async with AsyncTagloom(served.url, served.token, space=served.new_space()) as loom:
-            receipt = await loom.tag_people({"user": f"u{number}", "tags": ["a"]} for number in range(2_500))
+        async with AsyncTagloom(served.url, served.token, space=served.new_space()) as tagloom:
+            receipt = await tagloom.tag_people({"user": f"u{number}", "tags": ["a"]} for number in range(2_500))
             assert receipt.added == 2_500
-            assert len([each async for each in loom.list_people(limit=1_000)]) == 2_500
-            assert len([each async for each in loom.export_bearers("a")]) == 2_500
-            whole = b"".join([chunk async for chunk in loom.download_bearers("a", format="csv")])
+            assert len([each async for each in tagloom.list_people(limit=1_000)]) == 2_500
+            assert len([each async for each in tagloom.export_people_with("a")]) == 2_500
+            whole = b"".join([chunk async for chunk in tagloom.download_people_with("a", format="csv")])
             assert whole.startswith(b"user,visitor\nu0,\n")
-            many = await asyncio.gather(*(loom.give_tag("b", visitor=f"v{n}") for n in range(50)))
+            many = await asyncio.gather(*(tagloom.add_tag("b", visitor=f"v{n}") for n in range(50)))
             assert sum(each.added for each in many) == 50
             with pytest.raises(problems.NotFound):
-                await loom.get_tag("no-such")
+                await tagloom.get_tag("no-such")
 
     asyncio.run(use())
 
 
-def test_one_client_serves_several_environments(loom: Tagloom) -> None:
-    staging = loom.at(environment="staging")
-    staging.give_tag("a", user="u1")
+def test_one_client_serves_several_environments(tagloom: Tagloom) -> None:
+    staging = tagloom.at(environment="staging")
+    staging.add_tag("a", user="u1")
 
-    assert list(staging.export_bearers("a")) == [Person("user", "u1")]
+    assert list(staging.export_people_with("a")) == [Person("user", "u1")]
     with pytest.raises(problems.NotFound):
-        loom.get_tag("a")
+        tagloom.get_tag("a")
 
 
-def test_lines_may_come_from_a_generator(loom: Tagloom) -> None:
+def test_lines_may_come_from_a_generator(tagloom: Tagloom) -> None:
     def lines() -> Iterator[dict[str, object]]:
         for number in range(2_001):
             yield {"user": f"u{number}", "tags": ["a"]}
 
-    assert loom.tag_people(lines()).added == 2_001
+    assert tagloom.tag_people(lines()).added == 2_001
 
 
 def test_the_readme_runs_as_it_stands(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tagloom.access import Access
-from tagloom.mappings import REASON_COLUMNS, REASON_FIELD
+from tagloom.accounts.access_tokens import Access
+from tagloom.words.mappings import REASON_COLUMNS, REASON_FIELD
 from tagloom_client import Tagloom
 from tests.docs.pages import DOCS, name_of, pages
 from tests.http.serving import INSTALLATIONS, serve
@@ -32,7 +32,7 @@ def served_names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[str]]
     token = Access(installation.control).create_token("main", "tester", ["admin"], days=1)[1]
     for url in serve(installation):
         with Tagloom(url, token) as client:
-            client.give_tag("a", user="u1")
+            client.add_tag("a", user="u1")
         families = list(text_string_to_metric_families(httpx.get(f"{url}/metrics").text))
         yield {family.name for family in families} | {sample.name for each in families for sample in each.samples}
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from tagloom import problems
-from tagloom.access import Access
-from tagloom.model import Environment, Organization, Space
+from tagloom.accounts.access_tokens import Access
+from tagloom.ports.problems import StoreUnavailable
+from tagloom.words.model import Environment, Organization, Space
 from tagloom_client import Tagloom
 from tests.http.serving import MemoryInstallation, Served, serve
 
@@ -25,9 +25,9 @@ def test_a_request_has_an_id_its_own_or_a_given_one(http: httpx.Client) -> None:
     assert problem.headers.get_list("x-request-id") == ["my-id.2"]
 
 
-def test_limits_are_served_by_name(loom: Tagloom) -> None:
-    assert loom.get_limits()["levels_per_tag_max"] == 3
-    assert loom.is_ready()
+def test_limits_are_served_by_name(tagloom: Tagloom) -> None:
+    assert tagloom.get_limits()["levels_per_tag_max"] == 3
+    assert tagloom.is_ready()
 
 
 def test_an_address_and_headers_are_bounded(http: httpx.Client) -> None:
@@ -50,25 +50,25 @@ def test_other_origins_are_told_nothing(http: httpx.Client) -> None:
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-def test_metrics_count_by_route_and_never_by_address(http: httpx.Client, loom: Tagloom) -> None:
-    loom.give_tag("a", user="somebody-special")
+def test_metrics_count_by_route_and_never_by_address(http: httpx.Client, tagloom: Tagloom) -> None:
+    tagloom.add_tag("a", user="somebody-special")
 
     text = http.get("/metrics").text
 
     route = "/v2/spaces/{space}/environments/{environment}/users/{id}/tags/{tag}"
     assert f'tagloom_requests_total{{method="PUT",route="{route}",status="200"}}' in text
     assert f'tagloom_request_seconds_bucket{{le="0.001",method="PUT",route="{route}"}}' in text
-    assert f'tagloom_version{{environment="production",space="{loom.place.space}"}} 1.0' in text
+    assert f'tagloom_version{{environment="production",space="{tagloom.place.space}"}} 1.0' in text
     assert "tagloom_writes_waiting 0.0" in text
     assert "somebody-special" not in text
 
 
 @pytest.mark.usefixtures("talkative")
-def test_the_log_has_routes_and_never_ids_of_people(http: httpx.Client, loom: Tagloom) -> None:
+def test_the_log_has_routes_and_never_ids_of_people(http: httpx.Client, tagloom: Tagloom) -> None:
     # Every request has its line at level debug, whatever level others have set.
     with capture_logs() as entries:
-        loom.give_tag("a", user="somebody-special")
-        http.get(f"{loom.place.address}/users/somebody-else")
+        tagloom.add_tag("a", user="somebody-special")
+        http.get(f"{tagloom.place.address}/users/somebody-else")
 
     assert {entry["status"] for entry in entries if entry["event"] == "request.answered"} == {200, 404}
     assert "somebody" not in repr(entries)
@@ -119,7 +119,7 @@ class AwayInstallation(MemoryInstallation):
 
     def check_ready(self) -> None:
         if self.is_away:
-            raise problems.StoreUnavailable("The database is away.")
+            raise StoreUnavailable("The database is away.")
 
 
 @pytest.mark.usefixtures("talkative")
@@ -136,15 +136,15 @@ def test_what_readyz_refuses_is_a_state_that_the_log_has_once_a_change_and_no_er
     assert [each["log_level"] for each in entries if each["log_level"] == "error"] == []
 
 
-def test_readiness_needs_the_store(served: Served, loom: Tagloom) -> None:
+def test_readiness_needs_the_store(served: Served, tagloom: Tagloom) -> None:
     assert httpx.get(f"{served.url}/readyz").json() == {"status": "ready"}
 
 
 def test_a_caller_that_asks_for_a_version_nobody_wrote_is_told_and_the_log_has_no_error(
-    http: httpx.Client, loom: Tagloom
+    http: httpx.Client, tagloom: Tagloom
 ) -> None:
     with capture_logs() as entries:
-        answer = http.get(f"{loom.place.address}/users", params={"at_least": 1_000_000})
+        answer = http.get(f"{tagloom.place.address}/users", params={"at_least": 1_000_000})
 
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/version-not-reached")
     assert [entry for entry in entries if entry["log_level"] == "error"] == []

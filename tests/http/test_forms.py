@@ -17,8 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits, problems
-from tagloom.http.multipart import read_form
+from tagloom.base.problems import BodyInvalid, BodyTruncated
+from tagloom.http import limits
+from tagloom.http.framework.multipart import read_form
 from tagloom_client import Tagloom
 from tests.cli.running import ask
 from tests.crash.test_kill import server
@@ -30,12 +31,12 @@ LARGE_BYTES = 768 * 1_048_576
 GROWTH_BYTES_MAX = 128 * 1_048_576  # What the server may take for it: a chunk here and there, and the allocator's air.
 
 
-def curl(served: Served, loom: Tagloom, *arguments: object) -> Any:
+def curl(served: Served, tagloom: Tagloom, *arguments: object) -> Any:
     """What the server answers to curl, as a newcomer types it."""
     done = subprocess.run(
         [
             *("curl", "-s", "-H", f"Authorization: Bearer {served.token}", *map(str, arguments)),
-            f"{served.url}{loom.place.address}/imports",
+            f"{served.url}{tagloom.place.address}/imports",
         ],
         capture_output=True,
         timeout=60,
@@ -44,32 +45,32 @@ def curl(served: Served, loom: Tagloom, *arguments: object) -> Any:
     return httpx.Response(200, content=done.stdout).json()
 
 
-def test_a_file_comes_as_curl_sends_a_form(served: Served, loom: Tagloom, tmp_path: Path) -> None:
+def test_a_file_comes_as_curl_sends_a_form(served: Served, tagloom: Tagloom, tmp_path: Path) -> None:
     file = tmp_path / "Kunden “Süd”.csv.gz"
     file.write_bytes(gzip.compress(FILE))
 
-    brought = curl(served, loom, "-F", f"file=@{file}", "-F", "mode=mirror", "-F", "under=crm")
+    brought = curl(served, tagloom, "-F", f"file=@{file}", "-F", "mode=mirror", "-F", "prefix=crm")
 
     assert (brought["name"], brought["format"], brought["compression"]) == (file.name, "csv", "gzip")
-    assert (brought["mode"], brought["under"], brought["state"]) == ("mirror", "crm", "waiting")
-    loom.ask_import(brought["id"], "run")
-    assert ended(loom, loom.get_import(brought["id"]), "done").tally["added"] == 2
+    assert (brought["mode"], brought["prefix"], brought["state"]) == ("mirror", "crm", "waiting")
+    tagloom.ask_import(brought["id"], "run")
+    assert ended(tagloom, tagloom.get_import(brought["id"]), "done").tally["added"] == 2
 
 
-def test_options_may_be_one_json_and_win_over_the_query(served: Served, loom: Tagloom, tmp_path: Path) -> None:
-    loom.put_mapping("plans", PLANS)
+def test_options_may_be_one_json_and_win_over_the_query(served: Served, tagloom: Tagloom, tmp_path: Path) -> None:
+    tagloom.put_mapping("plans", PLANS)
     file = tmp_path / "export"
     file.write_bytes(b"id,plan\nu1,Gold\n")
     options = '{"mapping": "plans", "format": "csv", "share_removed_max": 5, "name": "from the CRM"}'
 
-    brought = curl(served, loom, "-F", f"options={options}", "-F", f"file=@{file}", "-F", "share_removed_max=7")
+    brought = curl(served, tagloom, "-F", f"options={options}", "-F", f"file=@{file}", "-F", "share_removed_max=7")
 
     assert (brought["mapping_name"], brought["name"]) == ("plans, version 1", "from the CRM")
     assert brought["share_removed_max"] == 7
     with served.http() as http:
         files = {"file": ("a.csv", FILE, "text/csv")}
-        answer = http.post(f"{loom.place.address}/imports?mode=remove&under=x", files=files, data={"under": "crm"})
-    assert (answer.status_code, answer.json()["mode"], answer.json()["under"]) == (201, "remove", "crm")
+        answer = http.post(f"{tagloom.place.address}/imports?mode=remove&prefix=x", files=files, data={"prefix": "crm"})
+    assert (answer.status_code, answer.json()["mode"], answer.json()["prefix"]) == (201, "remove", "crm")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_options_may_be_one_json_and_win_over_the_query(served: Served, loom: Ta
         (["-F", "file=@{file}", "-F", "colour=red"], "body-invalid", "colour"),
         (["-F", "file=@{file}", "-F", "mode=add", "-F", "mode=set"], "body-invalid", "once"),
         (["-F", "file=@{file}", "-F", "options={{"], "body-invalid", "JSON"),
-        (["-F", "file=@{file}", "-F", "under=CRM"], "tag-has-capital", "capital"),
+        (["-F", "file=@{file}", "-F", "prefix=CRM"], "tag-has-capital", "capital"),
         (["-F", "file=@{file}", "-F", "mapping=nowhere"], "mapping-not-found", "mapping"),
         (["-F", "file=@{file};filename=a.pdf;type=application/pdf"], "body-invalid", ".csv"),
         (["-F", "file=@/dev/null;filename=a.csv"], "body-invalid", "empty"),
@@ -91,27 +92,27 @@ def test_options_may_be_one_json_and_win_over_the_query(served: Served, loom: Ta
     ],
 )
 def test_what_is_wrong_with_a_form_is_said_and_nothing_stays(
-    served: Served, loom: Tagloom, tmp_path: Path, arguments: list[str], problem: str, says: str
+    served: Served, tagloom: Tagloom, tmp_path: Path, arguments: list[str], problem: str, says: str
 ) -> None:
     file, large = tmp_path / "a.csv", tmp_path / "large"
     file.write_bytes(FILE)
     large.write_bytes(b"x" * (limits.UPLOAD_FIELD_BYTES_MAX + 1))
     before = sorted(served.installation.uploads.glob("*"))
 
-    answer = curl(served, loom, *(each.format(file=file, large=large) for each in arguments))
+    answer = curl(served, tagloom, *(each.format(file=file, large=large) for each in arguments))
 
     assert answer["type"] == f"/problems/{problem}", answer
     assert says in answer["detail"]
-    assert loom.list_imports() == ()
+    assert tagloom.list_imports() == ()
     assert sorted(served.installation.uploads.glob("*")) == before
 
 
-def _sent(served: Served, loom: Tagloom, body: bytes, announced: int) -> bytes:
+def _sent(served: Served, tagloom: Tagloom, body: bytes, announced: int) -> bytes:
     """What the server says to a body; to one that is shorter than announced nobody waits for the answer."""
     address = urlsplit(served.url)
     with socket.create_connection((address.hostname, address.port or 80), timeout=10) as connection:
         head = (
-            f"POST {loom.place.address}/imports HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {served.token}\r\n"
+            f"POST {tagloom.place.address}/imports HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {served.token}\r\n"
             f"Content-Type: multipart/form-data; boundary=end\r\n"
             f"Content-Length: {announced}\r\nConnection: close\r\n\r\n"
         )
@@ -124,24 +125,24 @@ def _sent(served: Served, loom: Tagloom, body: bytes, announced: int) -> bytes:
     return found
 
 
-def test_a_form_that_is_cut_off_stores_nothing(served: Served, loom: Tagloom) -> None:
+def test_a_form_that_is_cut_off_stores_nothing(served: Served, tagloom: Tagloom) -> None:
     whole = (
         b'--end\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + FILE + b"\r\n--end--\r\n"
     )
     before = sorted(served.installation.uploads.glob("*"))
 
     # Its announced length says that something is missing.
-    _sent(served, loom, whole[:-20], len(whole))
+    _sent(served, tagloom, whole[:-20], len(whole))
     # It is all that was announced, and has no last boundary.
-    answer = _sent(served, loom, whole[:-9], len(whole) - 9)
+    answer = _sent(served, tagloom, whole[:-9], len(whole) - 9)
 
     assert b"/problems/body-truncated" in answer
     deadline = time.monotonic() + 10
     while sorted(served.installation.uploads.glob("*")) != before:
         assert time.monotonic() < deadline, "the file of a form that was cut off stays"
         time.sleep(0.02)
-    assert loom.list_imports() == ()
-    assert b" 201 " in _sent(served, loom, whole, len(whole))
+    assert tagloom.list_imports() == ()
+    assert b" 201 " in _sent(served, tagloom, whole, len(whole))
 
 
 def _high_water(pid: int) -> int:
@@ -164,11 +165,11 @@ def test_a_file_larger_than_what_the_server_may_hold_goes_through(tmp_path: Path
         yield from (chunk for _ in range(LARGE_BYTES // len(chunk)))
         yield tail
 
-    with server(tmp_path) as (url, process), Tagloom(url, token) as loom:
-        loom.list_imports()
+    with server(tmp_path) as (url, process), Tagloom(url, token) as tagloom:
+        tagloom.list_imports()
         before = _high_water(process.pid)
         answer = httpx.post(
-            f"{url}{loom.place.address}/imports",
+            f"{url}{tagloom.place.address}/imports",
             content=body(),
             headers={"Authorization": f"Bearer {token}", "Content-Type": "multipart/form-data; boundary=end"},
             timeout=300,
@@ -205,7 +206,7 @@ def test_a_form_reads_the_same_however_it_is_cut(
 
     assert (form.fields, form.file, form.name) == (fields, data, "a.csv")
     for end in (len(body) // 2, len(body) - 9):
-        with pytest.raises(problems.BodyTruncated):
+        with pytest.raises(BodyTruncated):
             read_form(iter([body[:end]]), boundary, b"".join)
 
 
@@ -214,5 +215,5 @@ def test_a_form_reads_the_same_however_it_is_cut(
 )
 def test_the_headers_of_a_part_are_bounded(header: bytes) -> None:
     body = b'--end\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n%s\r\n\r\ndata\r\n--end--\r\n'
-    with pytest.raises(problems.BodyInvalid, match=r"headers of a part|no form"):
+    with pytest.raises(BodyInvalid, match=r"headers of a part|no form"):
         read_form(iter([body % header]), b"end", b"".join)

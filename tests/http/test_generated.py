@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tagloom.access import Access
+from tagloom.accounts.access_tokens import Access
 from tests.http.serving import INSTALLATIONS, serve
 
 SOURCE = Path(__file__).resolve().parent / "typescript"

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tagloom import limits
-from tagloom.access import Access
-from tagloom.model import Organization
-from tagloom.syncing.reach import Reach
-from tagloom.syncing.secrets import Secrets
+from tagloom.accounts.access_tokens import Access
+from tagloom.egress.policy import EgressPolicy
+from tagloom.egress.secrets import Secrets
+from tagloom.syncs import limits
+from tagloom.words.model import Organization
 from tests.http.serving import ORGANIZATION, MemoryInstallation, Served, serve
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -26,7 +26,9 @@ def looking(tmp_path: Path) -> Iterator[Served]:
     """A server whose organization has the secret of a database."""
     sqlite3.connect(tmp_path / "crm.sqlite").execute("CREATE TABLE customer (id TEXT)").close()
     installation = MemoryInstallation()
-    installation.reach = Reach(secrets=Secrets(None, {"TAGLOOM_SECRET_MAIN__CRM": f"sqlite:///{tmp_path}/crm.sqlite"}))
+    installation.egress_policy = EgressPolicy(
+        secrets=Secrets(None, {"TAGLOOM_SECRET_MAIN__CRM": f"sqlite:///{tmp_path}/crm.sqlite"})
+    )
     installation.control.put_organization(Organization(ORGANIZATION, "Main"))
     access = Access(installation.control)
     token = access.create_token(ORGANIZATION, "tester", ["admin"], days=1)[1]

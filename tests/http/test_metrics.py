@@ -4,12 +4,14 @@ import re
 import time
 
 import httpx
+import psycopg
 from prometheus_client.parser import text_string_to_metric_families
 
-from tagloom.measures import Following
-from tagloom.model import Origin
-from tagloom.tags import TagPath
-from tagloom.wiring import Installation
+from tagloom.base.counters import Following
+from tagloom.bootstrap import Installation
+from tagloom.ports.writes import PutTag, WriteOptions
+from tagloom.words.model import Origin
+from tagloom.words.tags import TagPath
 from tagloom_client import Tagloom
 from tests.crash.test_postgres import opened
 from tests.docs.pages import DOCS, sections, table_rows
@@ -39,21 +41,21 @@ def test_the_metrics_documented_are_those_that_are_served(http: httpx.Client, se
         if row[0].startswith("`tagloom_")
     }
 
-    if served.installation.vitals().following is None:
+    if served.installation.counters().following is None:
         documented = {name for name in documented if not OF_POSTGRES.match(name)}
     assert names == documented
     assert "process_resident_memory_bytes" in text
 
 
-def test_a_write_is_seen_in_the_metrics_of_its_commit(http: httpx.Client, served: Served, loom: Tagloom) -> None:
+def test_a_write_is_seen_in_the_metrics_of_its_commit(http: httpx.Client, served: Served, tagloom: Tagloom) -> None:
     before = read(http)
-    loom.give_tag("a", user="u1")
+    tagloom.add_tag("a", user="u1")
     after = read(http)
 
     assert after["tagloom_store_up"] == 1
-    assert after[f"tagloom_version production {loom.place.space}"] == 1
-    assert f"tagloom_index_bytes production {loom.place.space}" in after
-    if served.installation.vitals().commits.batches:
+    assert after[f"tagloom_version production {tagloom.place.space}"] == 1
+    assert f"tagloom_index_bytes production {tagloom.place.space}" in after
+    if served.installation.counters().commits.batches:
         for name in ("tagloom_commit_seconds_count", "tagloom_committed_writes_total"):
             assert after[name] == before[name] + 1
         assert after["tagloom_write_lock_seconds_count"] > before["tagloom_write_lock_seconds_count"]
@@ -73,7 +75,7 @@ def test_imports_and_syncs_are_counted_by_state(http: httpx.Client) -> None:
 
 
 def following(installation: Installation) -> Following:
-    found = installation.vitals().following
+    found = installation.counters().following
     assert found is not None
     return found
 
@@ -87,7 +89,7 @@ def test_what_another_process_commits_is_told_of_and_its_lag_measured() -> None:
         population = writing.population(environment)
         deadline = time.monotonic() + 30
         for number in range(1, 1_000):
-            population.put_tag(TagPath(f"t{number}"), Origin("ada", "test"))
+            population.write(PutTag(tag=TagPath(f"t{number}")), WriteOptions(Origin("ada", "test")))
             if sum(following(reading).lag.counts) or time.monotonic() > deadline:
                 break
 
@@ -95,3 +97,18 @@ def test_what_another_process_commits_is_told_of_and_its_lag_measured() -> None:
         assert following(reading).notified > 0
         assert following(writing).notified == 0
         assert not following(reading).is_away
+
+
+def test_notifications_that_somebody_else_sends_do_not_end_the_following() -> None:
+    url = new_installation()
+    with opened(url) as reading, psycopg.connect(url, autocommit=True) as stranger:
+        deadline = time.monotonic() + 30
+        for payload in ("", "by hand", "x 1e"):
+            before = following(reading).notified
+            stranger.execute("SELECT pg_notify('tagloom', %s)", [payload])
+            while following(reading).notified == before:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+
+        assert not following(reading).is_away
+        assert sum(following(reading).lag.counts) == 0

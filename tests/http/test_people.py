@@ -10,19 +10,19 @@ IDS = ["u1", "a/b", "ü ber", "100%", "日本", "..", "a?b#c&d", "+", "%2F", "x"
 
 
 @pytest.mark.parametrize("id", IDS)
-def test_an_id_comes_back_as_it_was_given(loom: Tagloom, id: str) -> None:
-    loom.give_tag("sports/golf", user=id)
+def test_an_id_comes_back_as_it_was_given(tagloom: Tagloom, id: str) -> None:
+    tagloom.add_tag("sports/golf", user=id)
 
-    found = loom.get_person(user=id)
+    found = tagloom.get_person(user=id)
 
     assert (found.kind, found.id, found.tags) == ("user", id, ("sports/golf",))
-    assert [each.id for each in loom.list_people(search=id, search_match="exact")] == [id]
+    assert [each.id for each in tagloom.list_people(search=id, search_match="exact")] == [id]
 
 
 @pytest.mark.parametrize("id", ["x" * 257, "a\nb", "a\u2028b", "a\x7fb"])
-def test_what_is_no_id_is_refused_with_the_rule(loom: Tagloom, id: str) -> None:
+def test_what_is_no_id_is_refused_with_the_rule(tagloom: Tagloom, id: str) -> None:
     with pytest.raises(problems.Invalid) as raised:
-        loom.put_person(user=id)
+        tagloom.put_person(user=id)
 
     assert raised.value.name == "person-id-invalid"
     assert raised.value.members["rule"] == "1 to 256 characters without controls"
@@ -44,98 +44,100 @@ def test_an_address_that_is_no_utf8_is_refused(http: httpx.Client, path: str) ->
     assert answer.json()["type"] == "/problems/parameter-invalid"
 
 
-def test_users_and_visitors_are_separate_name_spaces(loom: Tagloom) -> None:
-    loom.give_tag("a", user="x")
-    loom.give_tag("b", visitor="x")
+def test_users_and_visitors_are_separate_name_spaces(tagloom: Tagloom) -> None:
+    tagloom.add_tag("a", user="x")
+    tagloom.add_tag("b", visitor="x")
 
-    assert loom.get_person(user="x").tags == ("a",)
-    assert loom.get_person(visitor="x").tags == ("b",)
-    assert [each.kind for each in loom.list_people(kind="visitor")] == ["visitor"]
+    assert tagloom.get_person(user="x").tags == ("a",)
+    assert tagloom.get_person(visitor="x").tags == ("b",)
+    assert [each.kind for each in tagloom.list_people(kind="visitor")] == ["visitor"]
 
 
-def test_a_set_of_tags_replaces_the_old_one(loom: Tagloom) -> None:
-    loom.set_tags_of(["a", "b"], user="u1")
+def test_a_set_of_tags_replaces_the_old_one(tagloom: Tagloom) -> None:
+    tagloom.set_tags_of(["a", "b"], user="u1")
 
-    receipt = loom.set_tags_of(["b", "c"], user="u1")
+    receipt = tagloom.set_tags_of(["b", "c"], user="u1")
 
     assert (receipt.added, receipt.removed, receipt.unchanged) == (1, 1, 1)
-    assert loom.get_tags_of(user="u1", at_least=receipt.version).tags == ("b", "c")
-    assert loom.set_tags_of([], user="u1").removed == 2
+    assert tagloom.get_tags_of(user="u1", at_least=receipt.version).tags == ("b", "c")
+    assert tagloom.set_tags_of([], user="u1").removed == 2
 
 
-def test_taking_a_tag_is_idempotent_and_creates_nobody(loom: Tagloom) -> None:
-    loom.give_tag("a", user="u1")
+def test_taking_a_tag_is_idempotent_and_creates_nobody(tagloom: Tagloom) -> None:
+    tagloom.add_tag("a", user="u1")
 
-    assert loom.take_tag("a", user="u1").removed == 1
-    assert loom.take_tag("a", user="u1").removed == 0
-    assert loom.take_tag("a", user="u2").new_people == 0
+    assert tagloom.remove_tag("a", user="u1").removed == 1
+    assert tagloom.remove_tag("a", user="u1").removed == 0
+    assert tagloom.remove_tag("a", user="u2").new_people == 0
     with pytest.raises(problems.NotFound):
-        loom.get_person(user="u2")
+        tagloom.get_person(user="u2")
 
 
-def test_a_bad_tag_is_a_problem_with_its_suggestion(loom: Tagloom) -> None:
+def test_a_bad_tag_is_a_problem_with_its_suggestion(tagloom: Tagloom) -> None:
     with pytest.raises(problems.Invalid) as raised:
-        loom.give_tag("Sports/Golf", user="u1")
+        tagloom.add_tag("Sports/Golf", user="u1")
 
     assert raised.value.name == "tag-has-capital"
     assert raised.value.members["suggestion"] == "sports/golf"
     with pytest.raises(problems.Invalid, match="tag-has-capital"):
-        loom.set_tags_of(["fine", "Bad"], user="u1")
-    assert list(loom.list_changes()) == []
+        tagloom.set_tags_of(["fine", "Bad"], user="u1")
+    assert list(tagloom.list_changes()) == []
 
 
-def test_an_unknown_tag_of_a_closed_catalogue_is_a_problem_with_the_nearest(loom: Tagloom) -> None:
-    loom.put_tag("sports/football")
-    loom.set_catalogue("closed")
+def test_an_unknown_tag_of_a_closed_catalogue_is_a_problem_with_the_nearest(tagloom: Tagloom) -> None:
+    tagloom.put_tag("sports/football")
+    tagloom.set_catalogue("closed")
 
     with pytest.raises(problems.Invalid) as raised:
-        loom.give_tag("sports/footbal", user="u1")
+        tagloom.add_tag("sports/footbal", user="u1")
 
     assert raised.value.name == "unknown-tag"
     assert raised.value.members["suggestion"] == "sports/football"
 
 
-def test_erasing_a_person_leaves_nothing(loom: Tagloom) -> None:
-    loom.give_tag("a", user="u1")
+def test_erasing_a_person_leaves_nothing(tagloom: Tagloom) -> None:
+    tagloom.add_tag("a", user="u1")
 
-    receipt = loom.erase_person(user="u1")
+    receipt = tagloom.erase_person(user="u1")
 
     assert receipt.removed == 1
     with pytest.raises(problems.NotFound):
-        loom.get_person(user="u1")
+        tagloom.get_person(user="u1")
     with pytest.raises(problems.NotFound):
-        loom.erase_person(user="u1")
+        tagloom.erase_person(user="u1")
 
 
-def test_pages_of_people_give_everybody_once(loom: Tagloom) -> None:
+def test_pages_of_people_give_everybody_once(tagloom: Tagloom) -> None:
     ids = [f"u{number}" for number in range(25)]
-    loom.tag_people([{"user": id, "tags": ["a/b"]} for id in ids])
+    tagloom.tag_people([{"user": id, "tags": ["a/b"]} for id in ids])
 
-    assert [each.id for each in loom.list_people(limit=7)] == ids
-    assert [each.id for each in loom.list_people(limit=7, tag="a")] == ids
-    assert list(loom.list_people(limit=7, tag="a", match="exact")) == []
-    assert next(loom.list_people(search="u2", limit=3)) == PersonRecord("user", "u2", ("a/b",), 1)
+    assert [each.id for each in tagloom.list_people(limit=7)] == ids
+    assert [each.id for each in tagloom.list_people(limit=7, tag="a")] == ids
+    assert list(tagloom.list_people(limit=7, tag="a", match="exact")) == []
+    assert next(tagloom.list_people(search="u2", limit=3)) == PersonRecord("user", "u2", ("a/b",), 1)
 
 
-def test_a_cursor_of_another_list_is_refused(http: httpx.Client, loom: Tagloom) -> None:
-    answer = http.get(f"{loom.place.address}/users", params={"cursor": "bm9uc2Vuc2U"})
+def test_a_cursor_of_another_list_is_refused(http: httpx.Client, tagloom: Tagloom) -> None:
+    answer = http.get(f"{tagloom.place.address}/users", params={"cursor": "bm9uc2Vuc2U"})
 
     assert answer.status_code == 422
     assert answer.json()["type"] == "/problems/cursor-invalid"
 
 
-def test_a_version_that_has_not_come_is_waited_for_and_then_refused(loom: Tagloom) -> None:
-    receipt = loom.give_tag("a", user="u1")
-    assert loom.get_person(user="u1", at_least=receipt.version).version >= receipt.version
+def test_a_version_that_has_not_come_is_waited_for_and_then_refused(tagloom: Tagloom) -> None:
+    receipt = tagloom.add_tag("a", user="u1")
+    assert tagloom.get_person(user="u1", at_least=receipt.version).version >= receipt.version
 
     with pytest.raises(problems.Unavailable) as raised:
-        loom.get_person(user="u1", at_least=receipt.version + 1)
+        tagloom.get_person(user="u1", at_least=receipt.version + 1)
 
     assert raised.value.name == "version-not-reached"
 
 
-def test_a_person_is_made_known_by_an_empty_object_and_no_field_is_ignored(loom: Tagloom, http: httpx.Client) -> None:
-    address = f"{loom.place.address}/users/u1"
+def test_a_person_is_made_known_by_an_empty_object_and_no_field_is_ignored(
+    tagloom: Tagloom, http: httpx.Client
+) -> None:
+    address = f"{tagloom.place.address}/users/u1"
 
     assert http.put(address).json()["new_people"] == 1
     assert http.put(address, json={}).status_code == 200

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from tagloom import problems
-from tagloom.http.proxies import BehindProxies, PathPrefixUnsupported
+from tagloom.base.problems import ParameterInvalid
+from tagloom.http.framework.proxies import BehindProxies, PathPrefixUnsupported
 from tagloom.settings import read_settings
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("::1/128"))
@@ -85,7 +85,7 @@ def test_without_trusted_proxies_an_address_that_may_be_a_proxys_is_nobodys(
 def test_the_setting_has_addresses_and_networks() -> None:
     environ = {"TAGLOOM_DATABASE_URL": "sqlite:///x", "TAGLOOM_TRUSTED_PROXIES": "10.0.0.0/8, ::1"}
     assert read_settings(environ=environ).trusted_proxies == TRUSTED
-    with pytest.raises(problems.ParameterInvalid, match="TAGLOOM_TRUSTED_PROXIES"):
+    with pytest.raises(ParameterInvalid, match="TAGLOOM_TRUSTED_PROXIES"):
         read_settings(environ=environ | {"TAGLOOM_TRUSTED_PROXIES": "proxy.example.com"})
 
 

@@ -5,13 +5,13 @@ import threading
 
 import pytest
 
-from tagloom import problems
-from tagloom.http import renewing
-from tagloom.http.renewing import Renewals
+from tagloom.accounts.problems import NotSignedIn
+from tagloom.http.framework import cache_refresh
+from tagloom.http.framework.cache_refresh import Renewals
 
 
 def test_each_thing_is_read_again_once_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(renewing, "SECONDS", 0.05)
+    monkeypatch.setattr(cache_refresh, "SECONDS", 0.05)
     read: list[tuple[str, bool]] = []
 
     def note(key: str) -> None:
@@ -33,7 +33,7 @@ def test_each_thing_is_read_again_once_however_many_ask(monkeypatch: pytest.Monk
 
 def test_what_cannot_be_read_again_is_left_for_the_next_request(caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> None:
-        raise problems.NotSignedIn("The token was revoked.")
+        raise NotSignedIn("The token was revoked.")
 
     async def ask() -> None:
         renewals = Renewals()

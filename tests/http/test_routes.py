@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tagloom.http.openapi import problems_of
+from tagloom.http.framework.openapi import problems_of
+from tagloom.http.framework.routing import Route
 from tagloom.http.routes import ROUTES
-from tagloom.http.routing import Route
-from tagloom.model import SCOPES
+from tagloom.words.model import SCOPES
 from tests.http.serving import Served
 
 GUARDED = [route for route in ROUTES if route.scopes is not None]

@@ -8,11 +8,12 @@ from contextlib import ExitStack
 import pytest
 from starlette.types import Message
 
-from tagloom import limits
-from tagloom.access import Access
+from tagloom.accounts.access_tokens import Access
+from tagloom.http import limits
 from tagloom.http.app import create_app
-from tagloom.model import Organization
-from tagloom.pacing import Paces
+from tagloom.server import limits as server_limits
+from tagloom.server.body_pace import Paces
+from tagloom.words.model import Organization
 from tests.http.serving import ORGANIZATION, STRANGERS, MemoryInstallation, Served, serve_app
 
 FAR_AWAY = 600.0
@@ -151,10 +152,10 @@ def test_a_body_that_comes_slowly_but_steadily_is_taken(impatient: Served) -> No
 def test_a_body_that_drips_is_refused_although_it_never_stands_still() -> None:
     """The spare seconds shrink by what the sender is waited for, and grow by what it sends."""
     pace = Paces().of(_nothing)
-    spent = limits.BODY_SECONDS_SPARE * limits.BODY_BYTES_PER_SECOND_MIN
+    spent = server_limits.BODY_SECONDS_SPARE * server_limits.BODY_BYTES_PER_SECOND_MIN
 
-    assert pace.spare_after(spent, waited_seconds=2 * limits.BODY_SECONDS_SPARE - 1) > 0
-    assert pace.spare_after(spent, waited_seconds=2 * limits.BODY_SECONDS_SPARE + 1) < 0
+    assert pace.spare_after(spent, waited_seconds=2 * server_limits.BODY_SECONDS_SPARE - 1) > 0
+    assert pace.spare_after(spent, waited_seconds=2 * server_limits.BODY_SECONDS_SPARE + 1) < 0
 
 
 async def _nothing() -> Message:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tagloom.access import Access
-from tagloom.model import Environment, Organization, Person, Space, Version
-from tagloom.tags import TagPath
+from tagloom.accounts.access_tokens import Access
+from tagloom.words.model import Environment, Organization, Person, Space, Version
+from tagloom.words.tags import TagPath
 from tagloom_client import ConnectionFailed, Retries, Tagloom, problems
 from tests.http.serving import MemoryInstallation, serve
 

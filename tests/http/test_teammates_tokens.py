@@ -2,9 +2,9 @@
 
 from argon2 import PasswordHasher
 
-from tagloom.accounts import Accounts
-from tagloom.model import Permission, Scope
-from tagloom.passwords import Passwords
+from tagloom.accounts.accounts import Accounts
+from tagloom.accounts.passwords import Passwords
+from tagloom.words.model import Permission, Scope
 from tests.http.serving import NUMBERS, ORGANIZATION, STRANGERS, Served
 
 PASSWORD = "violet-otter-74-canoe"

@@ -9,9 +9,9 @@ from tagloom_client.models import Member, OverlapRegion, Person
 
 
 @pytest.fixture
-def tribal(loom: Tagloom) -> Tagloom:
+def tribal(tagloom: Tagloom) -> Tagloom:
     """Three users and a visitor, two tribes."""
-    loom.tag_people(
+    tagloom.tag_people(
         [
             {"user": "u1", "tags": ["sports/golf", "tier/gold"]},
             {"user": "u2", "tags": ["sports/golf"]},
@@ -19,40 +19,40 @@ def tribal(loom: Tagloom) -> Tagloom:
             {"visitor": "v1", "tags": ["sports/tennis"]},
         ]
     )
-    loom.create_tribe("Fans", rules.tag("sports"))
-    loom.create_tribe("Best", rules.all_of(rules.tribe("fans"), rules.tag("tier/gold")), audience="users")
-    return loom
+    tagloom.create_tribe("Fans", rules.tag("sports"))
+    tagloom.create_tribe("Best", rules.all_of(rules.tribe("fans"), rules.tag("tier/gold")), audience="users")
+    return tagloom
 
 
-def test_a_tribe_gets_an_id_from_its_name(loom: Tagloom) -> None:
+def test_a_tribe_gets_an_id_from_its_name(tagloom: Tagloom) -> None:
     rule = rules.all_of()
 
-    assert loom.create_tribe("Müller & Söhne", rule).id == "muller-sohne"
-    assert loom.create_tribe("Müller & Söhne", rule).id == "muller-sohne-2"
-    assert loom.create_tribe("日本", rule).id == "tribe"
-    assert loom.create_tribe("Mine", rule, id="my-own").id == "my-own"
+    assert tagloom.create_tribe("Müller & Söhne", rule).id == "muller-sohne"
+    assert tagloom.create_tribe("Müller & Söhne", rule).id == "muller-sohne-2"
+    assert tagloom.create_tribe("日本", rule).id == "tribe"
+    assert tagloom.create_tribe("Mine", rule, id="my-own").id == "my-own"
     with pytest.raises(problems.Conflict, match="tribe-exists"):
-        loom.create_tribe("Mine", rule, id="my-own")
+        tagloom.create_tribe("Mine", rule, id="my-own")
     for id in ("Upper", "-a", "a-", "a b", "x" * 65, ""):
         with pytest.raises(problems.Invalid, match="body-invalid"):
-            loom.create_tribe("Mine", rule, id=id)
-    assert [each.id for each in loom.list_tribes(limit=1)] == ["muller-sohne", "muller-sohne-2", "my-own", "tribe"]
+            tagloom.create_tribe("Mine", rule, id=id)
+    assert [each.id for each in tagloom.list_tribes(limit=1)] == ["muller-sohne", "muller-sohne-2", "my-own", "tribe"]
 
 
-def test_a_change_made_meanwhile_is_not_overwritten(loom: Tagloom) -> None:
-    seen = loom.create_tribe("Fans", rules.tag("sports"))
-    changed = loom.put_tribe(msgspec.structs.replace(seen, name="Friends"))
+def test_a_change_made_meanwhile_is_not_overwritten(tagloom: Tagloom) -> None:
+    seen = tagloom.create_tribe("Fans", rules.tag("sports"))
+    changed = tagloom.put_tribe(msgspec.structs.replace(seen, name="Friends"))
     assert changed.revision == seen.revision + 1
 
     with pytest.raises(problems.PreconditionFailed, match="tribe-changed"):
-        loom.put_tribe(msgspec.structs.replace(seen, name="Foes"))
+        tagloom.put_tribe(msgspec.structs.replace(seen, name="Foes"))
 
-    assert loom.get_tribe("fans").name == "Friends"
+    assert tagloom.get_tribe("fans").name == "Friends"
 
 
-def test_a_tribe_is_replaced_only_with_if_match(loom: Tagloom, http: httpx.Client) -> None:
-    loom.create_tribe("Fans", rules.tag("sports"))
-    address, body = f"/v2/spaces/{loom.place.space}/tribes/fans", {"name": "New", "rule": rules.any_of()}
+def test_a_tribe_is_replaced_only_with_if_match(tagloom: Tagloom, http: httpx.Client) -> None:
+    tagloom.create_tribe("Fans", rules.tag("sports"))
+    address, body = f"/v2/spaces/{tagloom.place.space}/tribes/fans", {"name": "New", "rule": rules.any_of()}
 
     assert http.put(address, json=body).status_code == 428
     assert http.put(address, json=body, headers={"If-Match": "nonsense"}).status_code == 422
@@ -66,11 +66,11 @@ def test_a_tribe_is_replaced_only_with_if_match(loom: Tagloom, http: httpx.Clien
 
 def test_a_tribe_that_another_names_stays(tribal: Tagloom) -> None:
     with pytest.raises(problems.Conflict) as raised:
-        tribal.drop_tribe("fans")
+        tribal.delete_tribe("fans")
     assert raised.value.members["tribes"] == ["best"]
 
-    tribal.drop_tribe("best")
-    tribal.drop_tribe("fans")
+    tribal.delete_tribe("best")
+    tribal.delete_tribe("fans")
 
     with pytest.raises(problems.NotFound):
         tribal.get_tribe("fans")
@@ -86,8 +86,8 @@ def test_tribes_never_go_round_in_a_circle(tribal: Tagloom) -> None:
         tribal.create_tribe("Lost", rules.tribe("no-such"))
 
 
-def test_a_bad_rule_is_refused_where_it_is_bad(loom: Tagloom, http: httpx.Client) -> None:
-    address = f"/v2/spaces/{loom.place.space}/tribes"
+def test_a_bad_rule_is_refused_where_it_is_bad(tagloom: Tagloom, http: httpx.Client) -> None:
+    address = f"/v2/spaces/{tagloom.place.space}/tribes"
     deep = b'{"name": "x", "rule": ' + b'{"type":"not","of":' * 5_000 + b'{"type":"all","of":[]}' + b"}" * 5_000 + b"}"
     json = {"Content-Type": "application/json"}
 
@@ -191,7 +191,7 @@ def test_everybody_in_a_tribe_is_tagged_without_their_ids(tribal: Tagloom, http:
     assert (tried.added, tried.dry_run, done.added, done.new_tags) == (3, True, 3, 1)
     assert tribal.tag_tribe("fans", add="campaigns/spring", idempotency_key="k") == done
     assert tribal.get_change(done.version).source == "tribe fans"
-    assert tribal.tag_tribe("best", freeze="campaigns/spring").removed == 2
+    assert tribal.tag_tribe("best", snapshot="campaigns/spring").removed == 2
     assert tribal.tag_tribe("best", remove="campaigns/spring").removed == 1
     with pytest.raises(problems.Invalid, match="idempotency-key-reused"):
         tribal.tag_tribe("best", add="campaigns/spring", idempotency_key="k")

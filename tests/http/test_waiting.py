@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from tagloom.engine.population import BitmapPopulation
+from tagloom.http.framework.routing import Route
 from tagloom.http.routes import ROUTES
-from tagloom.http.routing import Route
 from tests.http.serving import STRANGERS, Served
 
 DECISIONS_AT_ONCE = 100
@@ -45,7 +45,7 @@ def held(served: Served, space: str) -> Iterator[None]:
     is_held, is_over = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with population._standing.lock:
+        with population._environment.lock:
             is_held.set()
             is_over.wait()
 

@@ -111,14 +111,14 @@ def is_ready(url: str) -> bool:
 
 
 @pytest.mark.slow
-def test_an_installed_wheel_serves_the_demonstration_and_its_console(demo_url: str) -> None:
-    page = httpx.get(f"{demo_url}/sign-in", follow_redirects=True)
-
-    assert page.status_code == 200
-    assets = [part.partition('"')[0] for part in page.text.split('"/assets/')[1:]]
-    assert {name.rpartition(".")[2] for name in assets} >= {"css", "js"}
-    for name in assets:
-        assert httpx.get(f"{demo_url}/assets/{name}").status_code == 200, name
+def test_an_installed_wheel_serves_the_demonstration_its_console_and_the_api_reference(demo_url: str) -> None:
+    for address in ("/sign-in", "/docs"):
+        page = httpx.get(f"{demo_url}{address}", follow_redirects=True)
+        assert page.status_code == 200
+        assets = [part.partition('"')[0] for part in page.text.split('"/assets/')[1:]]
+        assert {name.rpartition(".")[2] for name in assets} >= {"css", "js"}
+        for name in assets:
+            assert httpx.get(f"{demo_url}/assets/{name}").status_code == 200, name
 
 
 def test_a_package_without_the_consoles_assets_is_not_built(tmp_path: Path) -> None:

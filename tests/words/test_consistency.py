@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits
-from tagloom.consistency import KINDS, Hint, examine
-from tagloom.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Not, Rule, is_member, matches, takes
-from tagloom.tags import TagPath
+from tagloom.words import limits
+from tagloom.words.rule_lints import KINDS, Hint, examine
+from tagloom.words.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Not, Rule, is_member, matches, takes
+from tagloom.words.tags import TagPath
 
 PATHS = ("a", "a/b", "a/b/c", "b")
 # With one tag more below each path that has room, everything is there that rules over PATHS can tell apart.

@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits
-from tagloom.expiry import (
+from tagloom.words import limits
+from tagloom.words.expiry import (
     DAY,
     HOUR,
     MINUTE,
     ExpiryInvalid,
     ExpiryPast,
     end_of,
+    expiry_of,
     moment_after,
     moment_now,
     parse_expires_at,
     parse_ttl,
-    said_of,
     span_seconds,
     span_text,
 )
@@ -95,11 +95,11 @@ def test_what_is_no_time_with_a_zone_within_ten_years_is_refused(text: str) -> N
 
 
 def test_a_write_says_a_time_or_a_ttl() -> None:
-    assert said_of(None, None, NOW) == 0
-    assert said_of(None, "5m", NOW) == -300
-    assert said_of("2026-03-01T10:00:00Z", None, NOW) == moment_now(NOW) + 60
+    assert expiry_of(None, None, NOW) == 0
+    assert expiry_of(None, "5m", NOW) == -300
+    assert expiry_of("2026-03-01T10:00:00Z", None, NOW) == moment_now(NOW) + 60
     with pytest.raises(ExpiryInvalid, match="not both"):
-        said_of("2026-03-01T10:00:00Z", "5m", NOW)
+        expiry_of("2026-03-01T10:00:00Z", "5m", NOW)
 
 
 def test_what_a_write_says_counts_before_what_the_tag_says() -> None:

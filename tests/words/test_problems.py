@@ -2,13 +2,17 @@
 
 import re
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 
-from tagloom import problems
-from tagloom.problems import Problem
+import tagloom
+from tagloom.base.problems import Problem
+from tagloom.ports.problems import PersonNotFound
+from tagloom.registry import ROOMS, documented_problems
+from tagloom.words.problems import TagHasCapital
 
-OURS = [each for each in problems.all_problems() if each.__module__ == problems.__name__]
+OURS = [each for each in documented_problems() if each.__module__.endswith(".problems")]
 
 
 @pytest.mark.parametrize("problem", OURS, ids=lambda each: each.__name__)
@@ -28,15 +32,15 @@ def test_no_two_problems_share_a_slug_or_a_title() -> None:
     assert len({each.title() for each in OURS}) == len(OURS)
 
 
-def test_all_problems_are_listed_the_base_first() -> None:
-    defined = {each for each in vars(problems).values() if isinstance(each, type) and issubclass(each, Problem)}
+def test_every_room_with_problems_is_in_the_registry() -> None:
+    rooms = {path.parent.name for path in Path(tagloom.__file__).parent.rglob("problems.py")}
 
+    assert {each.__module__.split(".")[1] for each in OURS} == rooms <= set(ROOMS)
     assert OURS[0] is Problem
-    assert set(OURS) == defined
 
 
 def test_the_document_says_type_title_status_and_detail_before_its_members() -> None:
-    problem = problems.TagHasCapital("'A' has a capital at character 1.", value="A", position=0, suggestion="a")
+    problem = TagHasCapital("'A' has a capital at character 1.", value="A", position=0, suggestion="a")
 
     assert list(problem.document().items()) == [
         ("type", "/problems/tag-has-capital"),
@@ -50,4 +54,4 @@ def test_the_document_says_type_title_status_and_detail_before_its_members() -> 
 
 
 def test_the_detail_is_what_the_exception_says() -> None:
-    assert str(problems.PersonNotFound("There is no such user here.")) == "There is no such user here."
+    assert str(PersonNotFound("There is no such user here.")) == "There is no such user here."

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits, problems, rules
-from tagloom.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Not, Rule
-from tagloom.tags import TagPath
+from tagloom.words import limits, rules
+from tagloom.words.problems import RuleInvalid, RuleTooDeep, RuleTooLarge, TagHasCapital, TribeCycle, TribeUnknown
+from tagloom.words.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Not, Rule
+from tagloom.words.tags import TagPath
 
 PATHS = [TagPath(path) for path in ("a", "a/b", "a/b/c", "ab", "b", "b/c")]
 paths = st.sampled_from(PATHS)
@@ -154,17 +155,17 @@ def test_match_is_subtree_when_the_json_leaves_it_out() -> None:
     ],
 )
 def test_what_is_no_rule_is_refused_as_such(body: str) -> None:
-    with pytest.raises(problems.RuleInvalid):
+    with pytest.raises(RuleInvalid):
         rules.parse_rule(body)
 
 
 def test_bytes_that_are_not_utf8_are_refused_as_no_rule() -> None:
-    with pytest.raises(problems.RuleInvalid):
+    with pytest.raises(RuleInvalid):
         rules.parse_rule(b'{"type":"tag","tag":"\xff"}')
 
 
 def test_a_rule_with_a_bad_tag_is_refused_for_the_tag_with_its_place() -> None:
-    with pytest.raises(problems.TagHasCapital) as caught:
+    with pytest.raises(TagHasCapital) as caught:
         rules.parse_rule('{"type":"all","of":[{"type":"tag","tag":"a"},{"type":"not","of":{"type":"tag","tag":"A"}}]}')
 
     assert caught.value.members["node"] == "/of/1/of"
@@ -180,7 +181,7 @@ def nested(count: int) -> str:
 def test_a_rule_as_deep_as_is_allowed_is_taken_and_one_level_more_is_not() -> None:
     rules.parse_rule(nested(limits.LEVELS_PER_RULE_MAX))
 
-    with pytest.raises(problems.RuleTooDeep):
+    with pytest.raises(RuleTooDeep):
         rules.parse_rule(nested(limits.LEVELS_PER_RULE_MAX + 1))
 
 
@@ -188,7 +189,7 @@ def test_a_rule_as_deep_as_is_allowed_is_taken_and_one_level_more_is_not() -> No
 def test_json_nested_5000_deep_is_refused_fast_and_without_recursion(opening: str) -> None:
     began = time.perf_counter()
 
-    with pytest.raises(problems.RuleTooDeep):
+    with pytest.raises(RuleTooDeep):
         rules.parse_rule(opening * 5_000)
 
     assert time.perf_counter() - began < 0.5
@@ -199,7 +200,7 @@ def test_a_rule_object_5000_deep_is_refused_without_recursion() -> None:
     for _ in range(5_000):
         rule = Not(rule)
 
-    with pytest.raises(problems.RuleTooDeep):
+    with pytest.raises(RuleTooDeep):
         rules.check_rule(rule)
 
 
@@ -212,12 +213,12 @@ def test_brackets_inside_strings_do_not_count_as_depth() -> None:
 def test_a_rule_of_as_many_nodes_as_are_allowed_is_taken_and_one_more_is_not() -> None:
     rules.check_rule(AnyOf((HasTag("a"),) * (limits.NODES_PER_RULE_MAX - 1)))
 
-    with pytest.raises(problems.RuleTooLarge):
+    with pytest.raises(RuleTooLarge):
         rules.check_rule(AnyOf((HasTag("a"),) * limits.NODES_PER_RULE_MAX))
 
 
 def test_a_body_of_too_many_bytes_is_refused_unread() -> None:
-    with pytest.raises(problems.RuleTooLarge):
+    with pytest.raises(RuleTooLarge):
         rules.parse_rule(b" " * (limits.RULE_BYTES_MAX + 1))
 
 
@@ -231,19 +232,19 @@ def chain(first: int, last: int) -> dict[str, Rule]:
 
 
 def test_a_tribe_must_not_refer_to_itself() -> None:
-    with pytest.raises(problems.TribeCycle):
+    with pytest.raises(TribeCycle):
         rules.check_tribes("t", Not(InTribe("t")), {})
 
 
 def test_a_circle_through_others_is_refused_and_drawn() -> None:
-    with pytest.raises(problems.TribeCycle, match="t2 -> t0 -> t1 -> t2") as caught:
+    with pytest.raises(TribeCycle, match="t2 -> t0 -> t1 -> t2") as caught:
         rules.check_tribes("t2", InTribe("t0"), chain(0, 2))
 
     assert caught.value.members["tribes"] == ["t2", "t0", "t1"]
 
 
 def test_a_tribe_that_does_not_exist_is_named() -> None:
-    with pytest.raises(problems.TribeUnknown) as caught:
+    with pytest.raises(TribeUnknown) as caught:
         rules.check_tribes("t", All((InTribe("ghost"),)), {})
 
     assert caught.value.members["tribe"] == "ghost"
@@ -253,7 +254,7 @@ def test_a_chain_of_references_as_long_as_is_allowed_is_taken_and_one_more_is_no
     most = limits.REFERENCES_DEEP_MAX
     rules.check_tribes("t0", InTribe("t1"), chain(1, most))
 
-    with pytest.raises(problems.RuleTooDeep):
+    with pytest.raises(RuleTooDeep):
         rules.check_tribes("t0", InTribe("t1"), chain(1, most + 1))
 
 
@@ -261,7 +262,7 @@ def test_a_chain_does_not_grow_past_the_limit_from_below() -> None:
     """Each half is allowed; the tribe in the middle would join them."""
     most = limits.REFERENCES_DEEP_MAX
 
-    with pytest.raises(problems.RuleTooDeep):
+    with pytest.raises(RuleTooDeep):
         rules.check_tribes(f"t{most}", InTribe(f"t{most + 1}"), chain(0, most) | chain(most + 1, most + 4))
 
 
@@ -269,7 +270,7 @@ def test_a_chain_is_measured_by_its_longest_way() -> None:
     most = limits.REFERENCES_DEEP_MAX
     both_ways = AnyOf((InTribe(f"t{most}"), InTribe("t1")))
 
-    with pytest.raises(problems.RuleTooDeep):
+    with pytest.raises(RuleTooDeep):
         rules.check_tribes("t0", both_ways, chain(1, most + 1))
 
 
@@ -279,7 +280,7 @@ def test_tribes_that_reach_too_many_nodes_through_each_other_are_refused_without
     for upper, lower in pairwise(layers):
         others |= {name: AnyOf(tuple(InTribe(each) for each in lower)) for name in upper}
 
-    with pytest.raises(problems.RuleTooLarge):
+    with pytest.raises(RuleTooLarge):
         rules.check_tribes("t0-0", others["t0-0"], others)
 
 

@@ -6,8 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom import limits, problems, tags
-from tagloom.tags import TagPath, is_at_or_below, is_tag, lowercased, parse_tag, printable, resolve, suggest
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
+from tagloom.words import limits as words_limits
+from tagloom.words import tags
+from tagloom.words.problems import (
+    TagHasCapital,
+    TagHasControl,
+    TagHasEmptyLevel,
+    TagHasStraySpace,
+    TagHasTooManyLevels,
+    TagIsAlias,
+    TagIsEmpty,
+    TagLevelTooLong,
+    TagProblem,
+)
+from tagloom.words.tags import TagPath, is_at_or_below, is_tag, lowercased, parse_tag, resolve, suggest
 
 # Letters that fold in odd ways, spaces, controls, marks that compose, and a lone surrogate.
 CHARACTERS = "ab1/ \t\u00a0\u3000\x00\x85\ud800\u2028\u0301\u0345AÉéßİ\u0131ǅǆΣ\u03c3ςⒶ\U0001d400日\u200b…-_."
@@ -16,30 +31,30 @@ levels = st.text(alphabet="abé日1-.", min_size=1, max_size=3)
 paths = st.lists(levels, min_size=1, max_size=3).map(lambda parts: parse_tag("/".join(parts)))
 
 
-def broken_rules(path: str) -> set[type[problems.Problem]]:
+def broken_rules(path: str) -> set[type[Problem]]:
     """Every rule that a text in NFC breaks, written down a second time and without order."""
     parts = path.split("/")
-    found: set[type[problems.Problem]] = set()
+    found: set[type[Problem]] = set()
     if path == "":
-        return {problems.TagIsEmpty}
+        return {TagIsEmpty}
     if any(character.isupper() or character.istitle() for character in path):
-        found.add(problems.TagHasCapital)
+        found.add(TagHasCapital)
     if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in path):
-        found.add(problems.TagHasControl)
+        found.add(TagHasControl)
     if len(parts) > 3:
-        found.add(problems.TagHasTooManyLevels)
+        found.add(TagHasTooManyLevels)
     if "" in parts:
-        found.add(problems.TagHasEmptyLevel)
+        found.add(TagHasEmptyLevel)
     if any(len(part) > 64 for part in parts):
-        found.add(problems.TagLevelTooLong)
+        found.add(TagLevelTooLong)
     marked = ["".join(" " if character.isspace() else "x" for character in part) for part in parts]
     if any(part != part.strip() or "  " in part for part in marked):
-        found.add(problems.TagHasStraySpace)
+        found.add(TagHasStraySpace)
     return found
 
 
-def problem_of(text: str) -> problems.TagProblem:
-    with pytest.raises(problems.TagProblem) as caught:
+def problem_of(text: str) -> TagProblem:
+    with pytest.raises(TagProblem) as caught:
         parse_tag(text)
     return caught.value
 
@@ -91,7 +106,7 @@ def test_what_is_refused_for_capitals_only_is_taken_when_lowered(text: str) -> N
     path = unicodedata.normalize("NFC", text)
     lowered = lowercased(text)
 
-    if broken_rules(path) == {problems.TagHasCapital} and not broken_rules(lowered):
+    if broken_rules(path) == {TagHasCapital} and not broken_rules(lowered):
         assert problem_of(text).members["suggestion"] == parse_tag(lowered)
 
 
@@ -106,7 +121,7 @@ def test_what_is_printed_is_printable_and_bounded(text: str) -> None:
 
     assert shown.isprintable()
     # An escaped character takes up to ten.
-    assert len(shown) <= 10 * limits.VALUE_CHARACTERS_MAX
+    assert len(shown) <= 10 * base_limits.VALUE_CHARACTERS_MAX
 
 
 @given(paths, paths)
@@ -131,26 +146,26 @@ def test_the_branches_above_are_all_strict_prefixes_the_longest_first(path: TagP
 @pytest.mark.parametrize(
     ("text", "problem", "position", "suggestion"),
     [
-        ("", problems.TagIsEmpty, 0, None),
-        ("Sports/Football", problems.TagHasCapital, 0, "sports/football"),
-        ("sports/fooTball", problems.TagHasCapital, 10, "sports/football"),
-        ("a/ǅ", problems.TagHasCapital, 2, "a/ǆ"),
-        ("a/b\x07", problems.TagHasControl, 3, None),
-        ("a\ud800", problems.TagHasControl, 1, None),
-        ("a/b/c/d", problems.TagHasTooManyLevels, 5, None),
-        ("/a", problems.TagHasEmptyLevel, 0, "a"),
-        ("a//b", problems.TagHasEmptyLevel, 2, "a/b"),
-        ("a/b/", problems.TagHasEmptyLevel, 4, "a/b"),
-        ("a/" + "b" * 65, problems.TagLevelTooLong, 2, None),
-        (" a", problems.TagHasStraySpace, 0, "a"),
-        ("a/b ", problems.TagHasStraySpace, 3, "a/b"),
-        ("a/big  city", problems.TagHasStraySpace, 6, "a/big city"),
+        ("", TagIsEmpty, 0, None),
+        ("Sports/Football", TagHasCapital, 0, "sports/football"),
+        ("sports/fooTball", TagHasCapital, 10, "sports/football"),
+        ("a/ǅ", TagHasCapital, 2, "a/ǆ"),
+        ("a/b\x07", TagHasControl, 3, None),
+        ("a\ud800", TagHasControl, 1, None),
+        ("a/b/c/d", TagHasTooManyLevels, 5, None),
+        ("/a", TagHasEmptyLevel, 0, "a"),
+        ("a//b", TagHasEmptyLevel, 2, "a/b"),
+        ("a/b/", TagHasEmptyLevel, 4, "a/b"),
+        ("a/" + "b" * 65, TagLevelTooLong, 2, None),
+        (" a", TagHasStraySpace, 0, "a"),
+        ("a/b ", TagHasStraySpace, 3, "a/b"),
+        ("a/big  city", TagHasStraySpace, 6, "a/big city"),
         # The mark composes with the letter before it, so the capital stands at 1 after normalisation.
-        ("e\u0301B", problems.TagHasCapital, 1, "\u00e9b"),
+        ("e\u0301B", TagHasCapital, 1, "\u00e9b"),
     ],
 )
 def test_each_rule_names_its_position_and_suggestion(
-    text: str, problem: type[problems.TagProblem], position: int, suggestion: str | None
+    text: str, problem: type[TagProblem], position: int, suggestion: str | None
 ) -> None:
     refused = problem_of(text)
 
@@ -198,20 +213,20 @@ def test_a_path_without_alias_stands_for_itself() -> None:
 
 
 def test_as_many_renames_as_are_allowed_are_followed() -> None:
-    chain = {f"a{hop}": f"a{hop + 1}" for hop in range(limits.ALIAS_HOPS_MAX)}
+    chain = {f"a{hop}": f"a{hop + 1}" for hop in range(words_limits.ALIAS_HOPS_MAX)}
 
-    assert resolved("a0", chain) == f"a{limits.ALIAS_HOPS_MAX}"
+    assert resolved("a0", chain) == f"a{words_limits.ALIAS_HOPS_MAX}"
 
 
 def test_one_rename_more_is_refused_and_not_chased() -> None:
-    chain = {f"a{hop}": f"a{hop + 1}" for hop in range(limits.ALIAS_HOPS_MAX + 1)}
+    chain = {f"a{hop}": f"a{hop + 1}" for hop in range(words_limits.ALIAS_HOPS_MAX + 1)}
 
-    with pytest.raises(problems.TagIsAlias):
+    with pytest.raises(TagIsAlias):
         resolved("a0", chain)
 
 
 def test_a_circle_of_aliases_is_refused() -> None:
-    with pytest.raises(problems.TagIsAlias):
+    with pytest.raises(TagIsAlias):
         resolved("a", {"a": "b", "b": "a"})
 
 
@@ -219,17 +234,15 @@ def test_the_likest_known_tags_come_first_and_few() -> None:
     near = tags.nearest("sports/footbal", ["sports/football", "sports/foot", "food", "sports/footballs", "sports/fo"])
 
     assert near[0] == "sports/football"
-    assert len(near) <= limits.NEAREST_TAGS_MAX
+    assert len(near) <= words_limits.NEAREST_TAGS_MAX
     assert "food" not in near
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
-    [("A" * 400_000_000, problems.TagLevelTooLong), ("a/" * 100_000_000, problems.TagHasTooManyLevels)],
+    [("A" * 400_000_000, TagLevelTooLong), ("a/" * 100_000_000, TagHasTooManyLevels)],
 )
-def test_a_text_of_any_length_is_refused_without_looking_at_each_character(
-    text: str, problem: type[problems.Problem]
-) -> None:
+def test_a_text_of_any_length_is_refused_without_looking_at_each_character(text: str, problem: type[Problem]) -> None:
     with pytest.raises(problem) as caught:
         parse_tag(text)
 

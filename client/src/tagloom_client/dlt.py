@@ -56,7 +56,7 @@ class Loading:
 
     connect: Callable[[], Tagloom]
     mapping: str | None
-    under: str | None
+    prefix: str | None
     mode: LoadMode
     share_removed_max: int | None
     tables: tuple[str, ...] | None
@@ -70,15 +70,15 @@ def tagloom_destination(
     environment: str = "production",
     *,
     mapping: str | None = None,
-    under: str | None = None,
+    prefix: str | None = None,
     mode: LoadMode = "add",
     share_removed_max: int | None = None,
     tables: tuple[str, ...] | None = None,
 ) -> "TagloomDestination":
     """A destination whose load packages are applied to an environment.
 
-    Rows are read by `mapping`, one that the space keeps, or as `{"user": …, "tags": […]}` without one. `mode`, `under`
-    and `share_removed_max` are those of an import: with `mirror`, a package is the whole truth at or below `under`, and
+    Rows are read by `mapping`, one that the space keeps, or as `{"user": …, "tags": […]}` without one. `mode`, `prefix`
+    and `share_removed_max` are those of an import. With `mirror`, a package is the whole truth at or below `prefix`;
     one that would take too much is held (`LoadHeld`). `tables` are those of dlt that are meant, all unless given; `set`
     and `mirror` take one. A resource that gives no row makes no package, and so changes nothing.
     """
@@ -86,7 +86,7 @@ def tagloom_destination(
         Loading(
             connect=lambda: Tagloom(url, token, space=space, environment=environment),
             mapping=mapping,
-            under=under,
+            prefix=prefix,
             mode=mode,
             share_removed_max=share_removed_max,
             tables=tables,
@@ -131,9 +131,9 @@ class LoadClient(DestinationClient):
                 f"The package {load_id} has the tables {', '.join(sorted(tables))}, and mode '{self.loading.mode}' "
                 "takes one: name it in `tables`."
             )
-        with self.loading.connect() as loom:
+        with self.loading.connect() as tagloom:
             for table, files in sorted(tables.items()):
-                self._bring(loom, load_id, table, sorted(files))
+                self._bring(tagloom, load_id, table, sorted(files))
 
     def _tables(self, storage: PackageStorage, load_id: str) -> Mapping[str, list[str]]:
         """The files of each table that is meant, as paths. Raises: LoadRefused: one of the package failed."""
@@ -148,7 +148,7 @@ class LoadClient(DestinationClient):
                 found[table].append(storage.storage.make_full_path(file))
         return found
 
-    def _bring(self, loom: Tagloom, load_id: str, table: str, files: list[str]) -> None:
+    def _bring(self, tagloom: Tagloom, load_id: str, table: str, files: list[str]) -> None:
         """One table of the package as one import, from wherever an earlier try has left it."""
         loading, name = self.loading, f"dlt {self.schema.name} {table}"
         with TemporaryDirectory(prefix="tagloom-dlt-") as folder:
@@ -156,17 +156,17 @@ class LoadClient(DestinationClient):
             whole = Path(folder, "package.ndjson")
             with whole.open("wb") as target:
                 target.writelines(_lines(load_id, files))
-            run = loom.bring_file(
+            run = tagloom.bring_file(
                 whole,
                 format="ndjson",
                 name=name[:200],
                 mode=loading.mode,
-                under=loading.under,
+                prefix=loading.prefix,
                 mapping=loading.mapping,
                 share_removed_max=loading.share_removed_max,
                 idempotency_key=f"dlt {self.schema.name[:100]} {load_id} {table[:100]}",
             )
-        ended = self._through(loom, run)
+        ended = self._through(tagloom, run)
         if ended.state == "cancelled":
             logger.warning(f"Somebody cancelled the import {run.id} of '{name}'; the package {load_id} ends with it.")
             return
@@ -174,7 +174,7 @@ class LoadClient(DestinationClient):
             logger.warning(f"{rejected:,} rows of '{name}' were rejected; see the import {run.id}.")
         logger.info(f"The import {run.id} of '{name}' is done.")
 
-    def _through(self, loom: Tagloom, run: Import) -> Import:
+    def _through(self, tagloom: Tagloom, run: Import) -> Import:
         """The import at its end. Raises: LoadHeld, LoadRefused."""
         pause, has_asked = _SECONDS_BETWEEN_LOOKS, False
         while run.state not in ("done", "cancelled"):
@@ -188,11 +188,11 @@ class LoadClient(DestinationClient):
             if run.state in _WORKED_ON:
                 self.loading.sleep(pause)
                 pause = min(1.5 * pause, _SECONDS_BETWEEN_LOOKS_MAX)
-                run = loom.get_import(run.id)
+                run = tagloom.get_import(run.id)
             else:
                 # It waits, was planned by somebody, or failed in an earlier try: it goes on where that one was.
                 has_asked = True
-                run = loom.ask_import(run.id, "run")
+                run = tagloom.ask_import(run.id, "run")
         return run
 
 

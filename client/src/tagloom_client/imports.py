@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from tagloom_client.asking import Ask, Body, Lines, Place, Source, check, given, json_body, query_of, reading, segment
-from tagloom_client.models import Import, KeptMapping, Mode, Page, Proposal, Rejected
+from tagloom_client.models import Import, InferredMapping, KeptMapping, Mode, Page, Rejected
 
 CONTENT_TYPES = {
     "csv": "text/csv",
@@ -26,7 +26,7 @@ def bring_file(
     format: Literal["csv", "ndjson", "parquet"],
     name: str | None = None,
     mode: Mode = "add",
-    under: str | None = None,
+    prefix: str | None = None,
     mapping: str | None = None,
     normalize: Literal["lowercase"] | None = None,
     share_removed_max: int | None = None,
@@ -43,7 +43,7 @@ def bring_file(
     query = query_of(
         name=name,
         mode=mode,
-        under=under,
+        prefix=prefix,
         mapping=mapping,
         normalize=normalize,
         share_removed_max=share_removed_max,
@@ -73,7 +73,7 @@ def bring_address(
     format: Literal["csv", "ndjson", "parquet"] | None = None,
     name: str | None = None,
     mode: Mode = "add",
-    under: str | None = None,
+    prefix: str | None = None,
     mapping: str | None = None,
     normalize: Literal["lowercase"] | None = None,
     share_removed_max: int | None = None,
@@ -89,7 +89,7 @@ def bring_address(
         format=format,
         name=name,
         mode=mode,
-        under=under,
+        prefix=prefix,
         mapping=mapping,
         normalize=normalize,
         share_removed_max=share_removed_max,
@@ -128,12 +128,12 @@ def cancel_import(place: Place, id: str, *, undo: bool = False) -> Ask[Import]:
     return Ask("POST", f"{_address(place, id)}/cancel", reading(Import), query=query, is_repeatable=False)
 
 
-def drop_import(place: Place, id: str) -> Ask[None]:
+def delete_import(place: Place, id: str) -> Ask[None]:
     """Forgets an import and its file; what it did stays."""
     return Ask("DELETE", _address(place, id), check, is_repeatable=False)
 
 
-def drop_import_file(place: Place, id: str) -> Ask[Import]:
+def delete_import_file(place: Place, id: str) -> Ask[Import]:
     """Forgets the file of an import that has ended; the import itself stays."""
     return Ask("DELETE", f"{_address(place, id)}/file", reading(Import), is_repeatable=False)
 
@@ -154,12 +154,12 @@ def download_rejected(place: Place, id: str) -> Ask[None]:
     return Ask("GET", f"{_address(place, id)}/rejected", check, query=query_of(shape="rows"))
 
 
-def propose_mapping(place: Place, source: Source, *, format: Literal["csv", "ndjson", "parquet"]) -> Ask[Proposal]:
+def infer_mapping(place: Place, source: Source, *, format: Literal["csv", "ndjson", "parquet"]) -> Ask[InferredMapping]:
     """A mapping for a file, from its first rows; of CSV and NDJSON only the beginning is sent."""
     body = Body(CONTENT_TYPES[format], source)
     if format != "parquet":
         body = Body(body.content_type, b"".join(_first(body.chunks(), PROPOSAL_BYTES)))
-    return Ask("POST", f"{place.address}/mappings/proposals", reading(Proposal), body=body)
+    return Ask("POST", f"{place.address}/mappings/proposals", reading(InferredMapping), body=body)
 
 
 def list_mappings(place: Place) -> Ask[tuple[KeptMapping, ...]]:
@@ -184,7 +184,7 @@ def put_mapping(place: Place, name: str, mapping: dict[str, Any], *, version: in
     )
 
 
-def drop_mapping(place: Place, name: str) -> Ask[None]:
+def delete_mapping(place: Place, name: str) -> Ask[None]:
     """Forgets all its forms."""
     return Ask("DELETE", f"{_mappings(place)}/{segment(name)}", check, is_repeatable=False)
 

@@ -89,10 +89,10 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     normalized: int = 0
     aliases: dict[str, str] = {}
     people_removed: int = 0
-    left_alone: int = 0
+    skipped: int = 0
     undoes: int | None = None
     dry_run: bool = False
-    touched_by: tuple[int, ...] = ()
+    conflicts: tuple[int, ...] = ()
     undoes_count: int = 0
     renewed: int = 0
 
@@ -158,7 +158,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     unknown_tags: tuple[UnknownInRule, ...] = ()
 
 
-class Given(msgspec.Struct, frozen=True, kw_only=True):
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """A tag that a person bears, and the batch that gave it."""
 
     tag: str
@@ -175,7 +175,7 @@ class Because(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     match: Match
     holds: bool
-    by: tuple[Given, ...] = ()
+    by: tuple[Provenance, ...] = ()
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -348,7 +348,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     remote: dict[str, Any] | None = None
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+class InferredMapping(msgspec.Struct, frozen=True, kw_only=True):
     """A mapping for a file, its columns with samples, and its first rows as they would be read, as the API has them."""
 
     mapping: dict[str, Any]

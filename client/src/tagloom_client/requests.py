@@ -174,7 +174,7 @@ def set_tags_of(
     return Ask("PUT", path, reading(Receipt), body=json_body(given(tags=list(tags), expires_at=expires_at, ttl=ttl)))
 
 
-def give_tag(
+def add_tag(
     place: Place,
     tag: str,
     *,
@@ -188,7 +188,7 @@ def give_tag(
     return Ask("PUT", f"{person_path(place, user, visitor)}/tags/{segment(tag)}", reading(Receipt), query=query)
 
 
-def take_tag(place: Place, tag: str, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
+def remove_tag(place: Place, tag: str, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
     """Takes one tag from a person."""
     return Ask("DELETE", f"{person_path(place, user, visitor)}/tags/{segment(tag)}", reading(Receipt))
 
@@ -202,7 +202,7 @@ def upload(
     *,
     format: UploadFormat,
     mode: Mode = "add",
-    under: str | None = None,
+    prefix: str | None = None,
     dry_run: bool | None = None,
     normalize: Literal["lowercase"] | None = None,
     allow_empty: bool | None = None,
@@ -223,7 +223,7 @@ def upload(
     """
     query = query_of(
         mode=mode,
-        under=under,
+        prefix=prefix,
         dry_run=dry_run,
         normalize=normalize,
         allow_empty=allow_empty,
@@ -251,7 +251,7 @@ def tag_people(
     lines: Iterable[Mapping[str, Any]],
     *,
     mode: Mode = "add",
-    under: str | None = None,
+    prefix: str | None = None,
     dry_run: bool | None = None,
     normalize: Literal["lowercase"] | None = None,
     allow_empty: bool | None = None,
@@ -272,7 +272,7 @@ def tag_people(
         whole,
         format="ndjson",
         mode=mode,
-        under=under,
+        prefix=prefix,
         dry_run=dry_run,
         normalize=normalize,
         allow_empty=allow_empty,
@@ -301,12 +301,12 @@ def list_tags(
     place: Place,
     *,
     search: str | None = None,
-    under: str | None = None,
+    prefix: str | None = None,
     limit: int | None = None,
     at_least: int | None = None,
 ) -> Ask[Page[Tag]]:
     """The catalogue in alphabetical order."""
-    query = query_of(search=search, under=under, limit=limit, at_least=at_least)
+    query = query_of(search=search, prefix=prefix, limit=limit, at_least=at_least)
     return Ask("GET", f"{place.address}/tags", reading(Page[Tag]), query=query)
 
 
@@ -348,19 +348,19 @@ def merge_tags(place: Place, tag: str, *, into: str) -> Ask[Receipt]:
     return Ask("POST", path, reading(Receipt), body=json_body({"into": into}), is_repeatable=False)
 
 
-def drop_tag(place: Place, tag: str, *, force: bool = False) -> Ask[Receipt]:
+def delete_tag(place: Place, tag: str, *, force: bool = False) -> Ask[Receipt]:
     """Takes the tag and everything below it from everybody; with force, also when a tribe uses it."""
     return Ask("DELETE", _tag(place, tag), reading(Receipt), query=query_of(force=force), is_repeatable=False)
 
 
-def export_bearers(
+def export_people_with(
     place: Place, tag: str, *, match: Match | None = None, as_of: AsOf | None = None, at_least: int | None = None
 ) -> Lines[Person]:
     """All who bear a tag."""
     return Lines(download(place, f"tags/{segment(tag)}/users", "ndjson", at_least, match, as_of), read_person)
 
 
-def download_bearers(
+def download_people_with(
     place: Place,
     tag: str,
     *,

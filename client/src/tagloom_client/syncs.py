@@ -3,7 +3,7 @@
 from typing import Any
 
 from tagloom_client.asking import Ask, Body, Place, Source, check, json_body, query_of, reading, segment
-from tagloom_client.models import Page, Proposal, Sync, SyncRun
+from tagloom_client.models import InferredMapping, Page, Sync, SyncRun
 
 
 def list_syncs(place: Place, *, limit: int | None = None) -> Ask[Page[Sync]]:
@@ -16,10 +16,10 @@ def get_sync(place: Place, sync: str) -> Ask[Sync]:
     return Ask("GET", _address(place, sync), reading(Sync))
 
 
-def propose_source_mapping(place: Place, source: dict[str, Any]) -> Ask[Proposal]:
+def infer_source_mapping(place: Place, source: dict[str, Any]) -> Ask[InferredMapping]:
     """A mapping for the source of a sync, from the first rows that the server reads of it."""
     body = json_body({"source": source})
-    return Ask("POST", f"{place.address}/mappings/proposals/source", reading(Proposal), body=body)
+    return Ask("POST", f"{place.address}/mappings/proposals/source", reading(InferredMapping), body=body)
 
 
 def create_sync(place: Place, id: str, draft: dict[str, Any]) -> Ask[Sync]:
@@ -34,7 +34,7 @@ def put_sync(place: Place, id: str, draft: dict[str, Any], *, revision: int | No
     return Ask("PUT", _address(place, id), reading(Sync), body=json_body(draft), headers=headers, is_repeatable=False)
 
 
-def drop_sync(place: Place, sync: str) -> Ask[None]:
+def delete_sync(place: Place, sync: str) -> Ask[None]:
     """Forgets a sync and its runs; what they wrote stays."""
     return Ask("DELETE", _address(place, sync), check, is_repeatable=False)
 

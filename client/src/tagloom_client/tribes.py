@@ -71,7 +71,7 @@ def put_tribe(place: Place, tribe: Tribe) -> Ask[Tribe]:
     )
 
 
-def drop_tribe(place: Place, tribe: str) -> Ask[None]:
+def delete_tribe(place: Place, tribe: str) -> Ask[None]:
     """Deletes a tribe that no other names."""
     return Ask("DELETE", f"{_tribes(place)}/{segment(tribe)}", check, is_repeatable=False)
 
@@ -152,7 +152,7 @@ def tag_tribe(
     *,
     add: str | None = None,
     remove: str | None = None,
-    freeze: str | None = None,
+    snapshot: str | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
     dry_run: bool = False,
@@ -168,7 +168,7 @@ def tag_tribe(
         reading(Receipt),
         query=query_of(dry_run=dry_run),
         headers={"Idempotency-Key": idempotency_key or secrets.token_hex(16)},
-        body=json_body(given(add=add, remove=remove, freeze=freeze, expires_at=expires_at, ttl=ttl)),
+        body=json_body(given(add=add, remove=remove, snapshot=snapshot, expires_at=expires_at, ttl=ttl)),
     )
 
 

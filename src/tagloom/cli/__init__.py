@@ -11,38 +11,40 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from tagloom import __version__, problems
-from tagloom.cli.speaking import complain, complain_of_fault, complain_of_files, complain_of_usage, err
-from tagloom.cli.stopping import EXIT_CODE, how_to_go_on, stoppable
-from tagloom.tracebacks import frames_of
+from tagloom import __version__
+from tagloom.base.problems import ParameterInvalid, Problem
+from tagloom.base.tracebacks import frames_of
+from tagloom.cli.interrupts import EXIT_CODE, how_to_go_on, stoppable
+from tagloom.cli.output import complain, complain_of_fault, complain_of_files, complain_of_usage, err
+from tagloom.ports.problems import InstallationMissing
 
 # Typer gives no name to the class above this one; every complaint about the arguments is one.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-WRONG_USAGE = (problems.ParameterInvalid, problems.InstallationMissing)
+WRONG_USAGE = (ParameterInvalid, InstallationMissing)
 
 # Each command, the module that defines it, and its line of help. A module is imported when one of its commands runs:
 # all of them take two seconds, and the help needs none. A test compares the lines with the commands' own.
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "init": ("installing", "Create an installation if there is none, and print the administrator's token once."),
-    "serve": ("installing", "Update the schema and serve the API and the console until SIGTERM or SIGINT."),
-    "demo": ("demonstration", "Load a sample of customers with tags and tribes, and serve it."),
-    "import": ("importing", "Tag people from a file; exit 3 when some lines were rejected."),
-    "tag": ("writing", "Add tags to a person, or remove them."),
-    "show": ("targeting", "Show a person's tags and tribes, and why; exit 1 when the person is unknown."),
-    "tribe": ("targeting", "Tribes: list, create, count, tag, delete."),
-    "export": ("targeting", "Write the people of a tribe or tag, or every tagging."),
-    "history": ("writing", "List the latest versions: time, actor, source and effect."),
-    "undo": ("writing", "Undo versions as one new version; what others changed since is left alone."),
-    "mapping": ("shelving", "Mappings of a space: list, show, propose, put, drop."),
-    "sync": ("syncing", "Syncs of a server: sources that are read on a schedule, on demand, or pushed."),
-    "token": ("installing", "Access tokens: create, list, revoke."),
-    "teammate": ("inviting", "Teammates: list, invite, reset a password."),
-    "retention": ("keeping", "Show or set how long an environment keeps its history."),
-    "compact": ("keeping", "Delete the history that is older than its retention, where no server does."),
-    "sweep": ("installing", "Remove every tagging that has expired, where no server does."),
-    "check": ("installing", "Check the stored data against every invariant; exit 1 and name what is broken."),
-    "backup": ("installing", "Copy a live installation into one consistent file."),
-    "copy": ("installing", "Copy an installation with its history into another database, and compare both."),
+    "init": ("installation", "Create an installation if there is none, and print the administrator's token once."),
+    "serve": ("installation", "Update the schema and serve the API and the console until SIGTERM or SIGINT."),
+    "demo": ("demo", "Load a sample of customers with tags and tribes, and serve it."),
+    "import": ("imports", "Tag people from a file; exit 3 when some lines were rejected."),
+    "tag": ("tags", "Add tags to a person, or remove them."),
+    "show": ("tribes", "Show a person's tags and tribes, and why; exit 1 when the person is unknown."),
+    "tribe": ("tribes", "Tribes: list, create, count, tag, delete."),
+    "export": ("tribes", "Write the people of a tribe or tag, or every tagging."),
+    "history": ("tags", "List the latest versions: time, actor, source and effect."),
+    "undo": ("tags", "Undo versions as one new version; what others changed since is left alone."),
+    "mapping": ("mappings", "Mappings of a space: list, show, propose, put, drop."),
+    "sync": ("syncs", "Syncs of a server: sources that are read on a schedule, on demand, or pushed."),
+    "token": ("installation", "Access tokens: create, list, revoke."),
+    "teammate": ("teammates", "Teammates: list, invite, reset a password."),
+    "retention": ("retention", "Show or set how long an environment keeps its history."),
+    "compact": ("retention", "Delete the history that is older than its retention, where no server does."),
+    "sweep": ("installation", "Remove every tagging that has expired, where no server does."),
+    "check": ("installation", "Check the stored data against every invariant; exit 1 and name what is broken."),
+    "backup": ("installation", "Copy a live installation into one consistent file."),
+    "copy": ("installation", "Copy an installation with its history into another database, and compare both."),
 }
 
 
@@ -67,7 +69,7 @@ class Commands(TyperGroup):
             if code == EXIT_CODE:
                 err.print(how_to_go_on(), markup=False)
             return code if isinstance(code, int) else 0
-        except problems.Problem as problem:
+        except Problem as problem:
             complain(problem)
             return 2 if isinstance(problem, WRONG_USAGE) else 1
         except UsageError as error:

@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from tagloom.tracebacks import without_values
+from tagloom.base.tracebacks import without_values
 
 
 def log_troubles() -> None:

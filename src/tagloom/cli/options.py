@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
+from tagloom.bootstrap import Installation, open_installation
 from tagloom.cli.site import LocalSite, Site
-from tagloom.model import Kind, Person
 from tagloom.settings import read_settings, read_token
-from tagloom.wiring import Installation, open_installation
+from tagloom.words.model import Kind, Person
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Data directory of an installation (or set TAGLOOM_DATABASE_URL).")
@@ -90,7 +90,7 @@ def at_site(data: Path | None, url: str | None, token: str | None, space: str, e
             yield LocalSite(installation, space, environment)
         return
     if data is not None:
-        raise problems.ParameterInvalid("Name --data or --url, not both.")
+        raise ParameterInvalid("Name --data or --url, not both.")
     # The client and its HTTP library are imported for a server only: they cost every command a twentieth of a second.
     from tagloom.cli.remote_site import RemoteSite
 
@@ -107,10 +107,10 @@ def token_for(url: str, token: str | None) -> str:
     Raises: ParameterInvalid: the URL is none, or there is no token.
     """
     if not url.startswith(("http://", "https://")):
-        raise problems.ParameterInvalid(f"--url begins with http:// or https://, not '{url}'.")
+        raise ParameterInvalid(f"--url begins with http:// or https://, not '{url}'.")
     found = token or read_token()
     if not found:
-        raise problems.ParameterInvalid("A server needs a token: give --token, or set TAGLOOM_TOKEN.")
+        raise ParameterInvalid("A server needs a token: give --token, or set TAGLOOM_TOKEN.")
     return found
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
-from tagloom import exports, problems
+from tagloom.base.problems import Problem
 from tagloom.cli.site import Bringing, ExportKind, OnRows, Plain, TribeDraft, Verb, plain
-from tagloom.model import Mode, Person, Rejected, TribeMode
-from tagloom.sources import Remote
-from tagloom.store.imports_port import FETCHED, WORKED_ON
-from tagloom.undos import Chosen
+from tagloom.people import export as exports
+from tagloom.ports.imports import FETCHED, WORKED_ON
+from tagloom.tagging.undo import Chosen
+from tagloom.words.model import Mode, Person, Rejected, TribeMode
+from tagloom.words.problems import RuleInvalid
+from tagloom.words.source_addresses import Remote
 from tagloom_client import ProblemError, Tagloom, TagloomError
 
 _SECONDS_BETWEEN_LOOKS = 0.1
@@ -49,7 +51,7 @@ class RemoteSite:
                     run = self._client.get_import(run.id)
             except KeyboardInterrupt:
                 self._client.cancel_import(run.id)
-                self._client.drop_import(run.id)
+                self._client.delete_import(run.id)
                 raise
             if bringing.mapping is not None and run.state == "waiting":
                 run = self._client.put_import_mapping(run.id, plain(bringing.mapping))
@@ -86,18 +88,18 @@ class RemoteSite:
         with told():
             yield from self._client.download_rejected(id)
 
-    def drop_import(self, id: str) -> None:
+    def delete_import(self, id: str) -> None:
         """Forgets an import."""
         with told():
-            self._client.drop_import(id)
+            self._client.delete_import(id)
 
     def give_up_import(self, id: str) -> None:
         """Does nothing: the server has been asked to cancel it, and does so behind the step that it applies."""
 
-    def drop_import_file(self, id: str) -> None:
+    def delete_import_file(self, id: str) -> None:
         """Forgets its file."""
         with told():
-            self._client.drop_import_file(id)
+            self._client.delete_import_file(id)
 
     def version(self) -> int:
         """The newest version."""
@@ -113,7 +115,7 @@ class RemoteSite:
                 case "tribe":
                     yield from self._client.download_members(name, format=format, as_of=as_of)
                 case "tag":
-                    yield from self._client.download_bearers(name, format=format, as_of=as_of)
+                    yield from self._client.download_people_with(name, format=format, as_of=as_of)
                 case "taggings":
                     yield from self._client.download_taggings(format=format)
 
@@ -159,7 +161,7 @@ class RemoteSite:
         try:
             rule = msgspec.json.decode(draft.rule)
         except msgspec.DecodeError as error:
-            raise problems.RuleInvalid(f"The rule is not JSON: {error}.") from error
+            raise RuleInvalid(f"The rule is not JSON: {error}.") from error
         with told():
             made = self._client.create_tribe(
                 draft.name,
@@ -171,10 +173,10 @@ class RemoteSite:
             )
             return plain(made)
 
-    def drop_tribe(self, tribe: str) -> None:
+    def delete_tribe(self, tribe: str) -> None:
         """Deletes it."""
         with told():
-            self._client.drop_tribe(tribe)
+            self._client.delete_tribe(tribe)
 
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
         """Tags its members."""
@@ -209,7 +211,7 @@ class RemoteSite:
         return {name: shown[name] for name in ("retention", "horizon", "forgets")}
 
 
-class ServerRefused(problems.Problem):
+class ServerRefused(Problem):
     """The server refused."""
 
     def __init__(self, error: ProblemError) -> None:
@@ -217,7 +219,7 @@ class ServerRefused(problems.Problem):
         super().__init__(error.detail or str(error), **members)
 
 
-class ServerUnreachable(problems.Problem):
+class ServerUnreachable(Problem):
     """The server does not answer."""
 
     status = 503
@@ -246,7 +248,7 @@ def _options(bringing: Bringing) -> dict[str, Any]:
     return {
         "name": bringing.name,
         "mode": bringing.mode,
-        "under": bringing.under or None,
+        "prefix": bringing.prefix or None,
         "mapping": bringing.kept_mapping,
         "normalize": "lowercase" if bringing.lowercase else None,
         "share_removed_max": bringing.share_removed_max,

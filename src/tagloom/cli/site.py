@@ -12,23 +12,25 @@ from typing import Any, Literal, Protocol, assert_never
 
 import msgspec
 
-from tagloom import exports, problems
-from tagloom.as_of import version_as_of
-from tagloom.bulk import submit_tags
-from tagloom.expiry import said_of
-from tagloom.importing.imports import How
-from tagloom.loom import make_loom
-from tagloom.mappings import Mapping
-from tagloom.model import Audience, Mode, Origin, Person, Rejected, TribeMode
-from tagloom.retention import retention_text
-from tagloom.rules import parse_rule
-from tagloom.sources import Remote
-from tagloom.store.imports_port import FETCHED, WORKED_ON, ImportFormat
-from tagloom.tags import parse_tag
-from tagloom.tribe_tagging import tag_tribe
-from tagloom.tribes import Draft
-from tagloom.undos import Chosen, chosen_versions
-from tagloom.wiring import Installation
+from tagloom.bootstrap import Installation
+from tagloom.history.as_of import version_as_of
+from tagloom.imports.lifecycle import How
+from tagloom.imports.problems import ImportStateWrong
+from tagloom.people import export as exports
+from tagloom.ports.imports import FETCHED, WORKED_ON, ImportFormat
+from tagloom.ports.writes import Undo, WriteOptions
+from tagloom.services import make_services
+from tagloom.tagging.bulk import submit_tags
+from tagloom.tagging.tribe_tagging import tag_tribe
+from tagloom.tagging.undo import Chosen, chosen_versions
+from tagloom.tribes.definitions import Draft
+from tagloom.words.expiry import expiry_of
+from tagloom.words.mappings import Mapping
+from tagloom.words.model import Audience, Mode, Origin, Person, Rejected, TribeMode
+from tagloom.words.retention import retention_text
+from tagloom.words.rules import parse_rule
+from tagloom.words.source_addresses import Remote
+from tagloom.words.tags import parse_tag
 
 Plain = dict[str, Any]
 OnRows = Callable[[int, int | None], None]
@@ -46,7 +48,7 @@ class Bringing(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     format: ImportFormat
     mode: Mode
-    under: str
+    prefix: str
     lowercase: bool
     allow_empty: bool
     share_removed_max: int
@@ -77,8 +79,8 @@ class Site(Protocol):
     def list_rejected(self, id: str) -> Iterator[Rejected]: ...
     def rejected_rows(self, id: str) -> Iterator[bytes]: ...
     def give_up_import(self, id: str) -> None: ...
-    def drop_import(self, id: str) -> None: ...
-    def drop_import_file(self, id: str) -> None: ...
+    def delete_import(self, id: str) -> None: ...
+    def delete_import_file(self, id: str) -> None: ...
     def version(self) -> int: ...
     def export(
         self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
@@ -91,7 +93,7 @@ class Site(Protocol):
     def list_tribes(self) -> list[Plain]: ...
     def count_tribe(self, tribe: str, *, as_of: str | None = None) -> Plain: ...
     def create_tribe(self, draft: TribeDraft) -> Plain: ...
-    def drop_tribe(self, tribe: str) -> None: ...
+    def delete_tribe(self, tribe: str) -> None: ...
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain: ...
     def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]: ...
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain: ...
@@ -105,40 +107,40 @@ class LocalSite:
         self._installation = installation
         self._environment = installation.control.get_environment(space, environment)
         self._population = installation.population(self._environment)
-        loom = self._loom = make_loom(installation)
-        self._tribes, self._targeting, self._catalogue = loom.tribes, loom.targeting, loom.catalogue
+        services = self._services = make_services(installation)
+        self._tribes, self._targeting, self._catalogue = services.tribes, services.targeting, services.catalogue
 
     def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain:
         """Stores a file for its import."""
-        return plain(self._loom.imports.bring_file(self._environment, chunks, **self._how(bringing)))
+        return plain(self._services.imports.bring_file(self._environment, chunks, **self._how(bringing)))
 
     def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain:
         """Fetches a file for its import; whatever goes wrong, it is that import's state."""
-        loom, environment = self._loom, self._environment
-        run = loom.fetcher.bring_address(environment, remote, **self._how(bringing))
+        services, environment = self._services, self._environment
+        run = services.fetcher.bring_address(environment, remote, **self._how(bringing))
         with ThreadPoolExecutor(1) as pool:
-            fetching = pool.submit(loom.fetcher.work_once, run.id)
+            fetching = pool.submit(services.fetcher.work_once, run.id)
             try:
                 while True:
                     # Another process that serves this installation may have been faster.
                     is_done = wait((fetching,), _SECONDS_BETWEEN_LOOKS).done
-                    found = loom.imports.get(environment, run.id)
+                    found = services.imports.get(environment, run.id)
                     if is_done and found.state not in FETCHED:
                         fetching.result()
                         return plain(found)
                     on_size(found.size_bytes)
                     time.sleep(_SECONDS_BETWEEN_LOOKS if is_done else 0)
             except BaseException:
-                loom.fetcher.stop()
-                with suppress(problems.ImportStateWrong):
-                    loom.imports.cancel(environment, run.id, by=_ACTOR)
-                loom.imports.drop(environment, run.id)
+                services.fetcher.stop()
+                with suppress(ImportStateWrong):
+                    services.imports.cancel(environment, run.id, by=_ACTOR)
+                services.imports.delete(environment, run.id)
                 raise
 
     def _how(self, bringing: Bringing) -> How:
         mapping, named = bringing.mapping, None
         if bringing.kept_mapping is not None:
-            kept = self._loom.mappings.get_mapping(self._environment.space, bringing.kept_mapping)
+            kept = self._services.mappings.get_mapping(self._environment.space, bringing.kept_mapping)
             mapping, named = kept.mapping, f"{kept.name}, version {kept.version}"
         return How(
             name=bringing.name,
@@ -146,7 +148,7 @@ class LocalSite:
             mapping=mapping,
             mapping_name=named,
             mode=bringing.mode,
-            under=bringing.under,
+            prefix=bringing.prefix,
             lowercase=bringing.lowercase,
             format=bringing.format,
             share_removed_max=bringing.share_removed_max,
@@ -157,7 +159,7 @@ class LocalSite:
 
     def ask_import(self, id: str, verb: Verb) -> None:
         """Changes what becomes of an import."""
-        imports, environment = self._loom.imports, self._environment
+        imports, environment = self._services.imports, self._environment
         match verb:
             case "plan":
                 imports.plan(environment, id)
@@ -177,41 +179,41 @@ class LocalSite:
             working = pool.submit(self._work, id, is_over)
             try:
                 while True:
-                    run = self._loom.imports.get(self._environment, id)
+                    run = self._services.imports.get(self._environment, id)
                     on_rows(run.rows_read, run.rows_total)
                     if wait((working,), _SECONDS_BETWEEN_LOOKS).done:
                         working.result()
-                        return plain(self._loom.imports.get(self._environment, id))
+                        return plain(self._services.imports.get(self._environment, id))
             except BaseException:
                 # Such as an interrupt: the thread ends behind its step.
                 is_over.set()
-                self._loom.worker.stop()
+                self._services.worker.stop()
                 raise
 
     def _work(self, id: str, is_over: threading.Event) -> None:
-        while not is_over.is_set() and self._loom.imports.get(self._environment, id).state in WORKED_ON:
-            if not self._loom.worker.work_once(only=id):
+        while not is_over.is_set() and self._services.imports.get(self._environment, id).state in WORKED_ON:
+            if not self._services.worker.work_once(only=id):
                 is_over.wait(_SECONDS_BETWEEN_LOOKS)
 
     def list_rejected(self, id: str) -> Iterator[Rejected]:
         """The lines that it rejected."""
-        return self._loom.imports.rejected(self._environment, id)
+        return self._services.imports.rejected(self._environment, id)
 
     def rejected_rows(self, id: str) -> Iterator[bytes]:
         """Their rows."""
-        return self._loom.imports.rejected_rows(self._environment, id)
+        return self._services.imports.rejected_rows(self._environment, id)
 
-    def drop_import(self, id: str) -> None:
+    def delete_import(self, id: str) -> None:
         """Forgets an import."""
-        self._loom.imports.drop(self._environment, id)
+        self._services.imports.delete(self._environment, id)
 
     def give_up_import(self, id: str) -> None:
         """Notes beside its file that nobody is to go on with it; asks no database, which may be busy."""
-        self._loom.imports.folder.give_up(id)
+        self._services.imports.folder.give_up(id)
 
-    def drop_import_file(self, id: str) -> None:
+    def delete_import_file(self, id: str) -> None:
         """Forgets its file."""
-        self._loom.imports.drop_file(self._environment, id)
+        self._services.imports.delete_file(self._environment, id)
 
     def version(self) -> int:
         """The newest version."""
@@ -227,8 +229,8 @@ class LocalSite:
                 members = self._targeting.members(self._environment, name, as_of=version)
                 return exports.encode_people(members[1], format)
             case "tag":
-                bearers = self._population.bearers(parse_tag(name), "subtree", as_of=version)
-                return exports.encode_people(bearers[1], format)
+                people_with = self._population.people_with(parse_tag(name), "subtree", as_of=version)
+                return exports.encode_people(people_with[1], format)
             case "taggings":
                 return exports.encode_taggings(self._population.taggings()[1], format)
 
@@ -236,7 +238,7 @@ class LocalSite:
         self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
     ) -> Plain:
         """One person's tags, and when those given end."""
-        end = said_of(expires_at, ttl, self._loom.now())
+        end = expiry_of(expires_at, ttl, self._services.now())
         return plain(submit_tags(self._population, person, tags, mode, Origin(_ACTOR, "tag"), end).result())
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
@@ -269,9 +271,9 @@ class LocalSite:
         origin = Origin(_ACTOR, "tribe")
         return plain(self._tribes.create_tribe(self._environment.space, wanted, draft.id, origin=origin))
 
-    def drop_tribe(self, tribe: str) -> None:
+    def delete_tribe(self, tribe: str) -> None:
         """Deletes it."""
-        self._tribes.drop_tribe(self._environment.space, tribe, origin=Origin(_ACTOR, "tribe"))
+        self._tribes.delete_tribe(self._environment.space, tribe, origin=Origin(_ACTOR, "tribe"))
 
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
         """Tags its members."""
@@ -291,13 +293,13 @@ class LocalSite:
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
         """Takes versions back."""
         versions, origin = chosen_versions(self._population, chosen), Origin(_ACTOR, "undo")
-        return plain(self._population.undo_all(versions, origin, dry_run=dry_run, override=override))
+        return plain(self._population.write(Undo(tuple(versions), override), WriteOptions(origin, dry_run)))
 
     def retention(self, wanted: str | None, *, forget: bool, dry_run: bool) -> Plain:
         """How long history is kept, and from where on it is; with a wanted one, what that gives up."""
         environment, freed = self._environment, None
         if wanted is not None:
-            environment, freed = self._loom.retentions.put(
+            environment, freed = self._services.retentions.put(
                 environment, wanted, forget=forget, dry_run=dry_run, actor=_ACTOR
             )
         return {

@@ -6,11 +6,11 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from tagloom import problems
-from tagloom.console.door import Door, PageRoute
-from tagloom.console.rendering import Renderer
+from tagloom.console.framework.handlers import PageHandlers, PageRoute
+from tagloom.console.framework.rendering import Renderer
 from tagloom.console.routes import PAGES
-from tagloom.loom import Loom
+from tagloom.server.problems import RouteNotFound
+from tagloom.services import Services
 
 
 class Assets(StaticFiles):
@@ -28,16 +28,16 @@ class Assets(StaticFiles):
         try:
             return await super().get_response(path, scope)
         except HTTPException as error:
-            raise problems.RouteNotFound("There is no such asset.") from error
+            raise RouteNotFound("There is no such asset.") from error
 
 
-def console_routes(loom: Loom, *, public_url: str | None = None) -> list[BaseRoute]:
+def console_routes(services: Services, *, public_url: str | None = None) -> list[BaseRoute]:
     """Every page of the role table. `public_url` is how browsers reach the console; with https, cookies insist on it.
 
     Raises: AssetsMissing, when the browser assets were not built.
     """
     renderer = Renderer()
-    door = Door(loom, renderer, public_url)
+    door = PageHandlers(services, renderer, public_url)
     return [
         Mount("/assets", Assets(directory=renderer.static)),
         *(door.route(page) for page in PAGES),

@@ -11,9 +11,10 @@ import threading
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from tagloom import limits, problems
-from tagloom.sources import AddressRefused
-from tagloom.tags import printable
+from tagloom.base.text import printable
+from tagloom.egress import limits
+from tagloom.egress.problems import SourceUnreadable
+from tagloom.words.source_addresses import AddressRefused
 
 IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -65,7 +66,7 @@ class Guard:
                 return socket.create_connection((number, port), timeout=limits.FETCH_CONNECT_SECONDS_MAX)
             except OSError as error:
                 last = error
-        raise problems.SourceUnreadable(f"The host '{printable(host)}' does not answer.") from last
+        raise SourceUnreadable(f"The host '{printable(host)}' does not answer.") from last
 
 
 def _found(host: str, port: int) -> list[str]:
@@ -83,9 +84,9 @@ def _found(host: str, port: int) -> list[str]:
     try:
         found = answers.get(timeout=limits.FETCH_CONNECT_SECONDS_MAX)
     except queue.Empty:
-        raise problems.SourceUnreadable(f"No name server knows '{printable(host)}' in time.") from None
+        raise SourceUnreadable(f"No name server knows '{printable(host)}' in time.") from None
     if isinstance(found, Exception):
-        raise problems.SourceUnreadable(f"The host '{printable(host)}' cannot be found.") from found
+        raise SourceUnreadable(f"The host '{printable(host)}' cannot be found.") from found
     return found
 
 

@@ -6,17 +6,14 @@ from itertools import groupby
 import msgspec
 import numpy as np
 
-from tagloom import problems
-from tagloom.engine.batch import as_today, row_state
-from tagloom.engine.chunks import BitMap, bitmap_of, from_bytes
-from tagloom.engine.dictionary import FACTS
-from tagloom.engine.directory import unpack_keys, unpack_page
-from tagloom.engine.exclusive import broken_branches
-from tagloom.engine.keys import KeyHash
+from tagloom.engine.bitmaps import BitMap, bitmap_of, from_bytes
+from tagloom.engine.keys.directory import unpack_keys, unpack_page
+from tagloom.engine.keys.hashing import KeyHash
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
+from tagloom.engine.state.dictionary import FACTS
 from tagloom.engine.storage import (
     ChunkChange,
     Compacted,
-    Entry,
     Moved,
     Row,
     RowTotal,
@@ -24,9 +21,11 @@ from tagloom.engine.storage import (
     Span,
     place_numbers,
 )
-from tagloom.limits import ORDINALS_PER_CHUNK
-from tagloom.model import Receipt
-from tagloom.tags import branches_above, parse_tag
+from tagloom.engine.write.draft import row_state
+from tagloom.engine.write.exclusive_branches import broken_branches
+from tagloom.words.model import Receipt
+from tagloom.words.problems import TagProblem
+from tagloom.words.tags import branches_above, parse_tag
 
 
 def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
@@ -163,7 +162,7 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
 def _dictionary_is_the_fold_of_its_entries(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:
     states: dict[tuple[str, str], str] = {}
     for version in range(1, snapshot.state().version + 1):
-        for entry in map(_readable, snapshot.entries(version)):
+        for entry in snapshot.entries(version):
             if states.get((entry.kind, entry.name), "") != entry.before:
                 yield f"version {version} changes the {entry.kind} {entry.name} from a state that it was not in"
             states[entry.kind, entry.name] = entry.after
@@ -187,19 +186,11 @@ def _dictionary_is_the_fold_of_its_entries(snapshot: Snapshot, rows: dict[int, R
         try:
             if parse_tag(row.path) != row.path:
                 yield f"the path '{row.path}' is not in form NFC"
-        except problems.TagProblem as problem:
+        except TagProblem as problem:
             yield f"the path of tag {row.id} is none: {problem.detail}"
         for prefix in (row.path, *branches_above(row.path)):
             if prefix in aliases:
                 yield f"'{prefix}' is an alias and a tag"
-
-
-def _readable(entry: Entry) -> Entry:
-    """The entry in the form of today; as it is, when it is no state at all, which is then no state that was before."""
-    try:
-        return as_today(entry)
-    except msgspec.DecodeError:
-        return entry
 
 
 def _everyone_is_users_and_visitors(

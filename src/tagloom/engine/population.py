@@ -6,34 +6,58 @@ Writes gather without a lock, then are carried out by the committer; reads answe
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
-from typing import NamedTuple, Unpack
+from typing import NamedTuple, assert_never
 
 import msgspec
 import numpy as np
 
-from tagloom import limits, problems, refusals
-from tagloom.engine import as_of as earlier
-from tagloom.engine import bulk, catalogue, compacting, history, past, reads, steps, sweeping
-from tagloom.engine.batch import PEOPLE_SHARED_MAX, View
-from tagloom.engine.committer import Committer, Job
-from tagloom.engine.decider import Decider
-from tagloom.engine.effects import Effect, effect_of, receipt_of
-from tagloom.engine.foreseeing import foreseen
-from tagloom.engine.gather import Asked, Gathering, Knowledge
-from tagloom.engine.gather_few import are_few, gather_few
-from tagloom.engine.keys import binary_array, key_of
-from tagloom.engine.knowing import Far, Near, Within, holds
-from tagloom.engine.standing import Standing
+from tagloom.base.problems import Problem
+from tagloom.base.times import with_milliseconds
+from tagloom.engine.history import compaction, log
+from tagloom.engine.keys.hashing import binary_array, key_of
+from tagloom.engine.read import queries, trends
+from tagloom.engine.read import time_travel as earlier
+from tagloom.engine.read.decisions import Decider
+from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Replay, Span
-from tagloom.engine.undoing import check_versions, undo_effect
-from tagloom.model import (
+from tagloom.engine.write import catalogue, expire, import_steps
+from tagloom.engine.write.aggregate import Aggregator, Lookups, ResolvedBatch
+from tagloom.engine.write.aggregate_few import aggregate_few, are_few
+from tagloom.engine.write.committer import Committer, Job
+from tagloom.engine.write.diff import diff_of, receipt_of
+from tagloom.engine.write.draft import PEOPLE_SHARED_MAX, View
+from tagloom.engine.write.lookups import ReadLookups, StateLookups, TransactionLookups, holds
+from tagloom.engine.write.preview import preview_of
+from tagloom.engine.write.tribe_tagging import resolved_batch_of
+from tagloom.engine.write.undo import check_versions, undo_diff
+from tagloom.ports import limits
+from tagloom.ports.pages import Page
+from tagloom.ports.problems import BodyOutdated, IdempotencyKeyReused, PlanOutdated
+from tagloom.ports.writes import (
+    Apply,
+    BatchRules,
+    DeleteTag,
+    EditTag,
+    ErasePerson,
+    Expire,
+    MergeTags,
+    MoveTag,
+    Part,
+    PutPerson,
+    PutTag,
+    TagTribe,
+    Undo,
+    Write,
+    WriteOptions,
+)
+from tagloom.words import rejections
+from tagloom.words.model import (
     Branch,
     Change,
     Count,
     Decision,
     Difference,
     Done,
-    Foreseen,
     Freed,
     Horizon,
     Kind,
@@ -43,280 +67,226 @@ from tagloom.model import (
     OverlapRegion,
     Person,
     PersonRecord,
+    Preview,
     Receipt,
     Rejected,
     Source,
     Tag,
-    TagFields,
     Version,
 )
-from tagloom.rules import Definition
-from tagloom.store.port import (
-    Apply,
-    DropTag,
-    ErasePerson,
-    MergeTags,
-    MoveTag,
-    Page,
-    Part,
-    Request,
-    TagTribe,
-    Undo,
-    UndoAll,
-    Write,
-)
-from tagloom.tags import TagPath
-from tagloom.times import with_milliseconds
+from tagloom.words.rules import Definition
+from tagloom.words.tags import TagPath
 
-_NOBODY = Origin("")  # What is foreseen is nobody's doing.
-_CHANGE = Request(mode="change", origin=_NOBODY)
+_NOBODY = Origin("")  # The origin of a preview.
 
 
-class Gathered(NamedTuple):
-    """What a body asks for, its number of lines, and the last line that a step of it covers."""
+class Aggregated(NamedTuple):
+    """The lines of a batch looked up, their number, and the last line that a step of them covers."""
 
-    asked: Asked
+    batch: ResolvedBatch
     lines: int
     through: int
 
 
 class BitmapPopulation:
-    """Implements `tagloom.store.port.Population`."""
+    """Implements `tagloom.ports.population.Population`."""
 
-    def __init__(self, standing: Standing, committer: Committer, now: Callable[[], datetime]) -> None:
-        self._standing = standing
+    def __init__(self, environment: EnvironmentState, committer: Committer, now: Callable[[], datetime]) -> None:
+        self._environment = environment
         self._committer = committer
         self._now = now
-        self._decider = Decider(standing)
-        self._near, self._far = Near(standing), Far(standing)
+        self._decider = Decider(environment)
+        self._state_lookups, self._read_lookups = StateLookups(environment), ReadLookups(environment)
 
     def version(self) -> Version:
         """The newest committed version, followed."""
-        return self._standing.read(lambda: self._standing.stamp.version)
+        return self._environment.read(lambda: self._environment.stamp.version)
 
     def index_bytes(self) -> int:
         """The bytes of the bitmaps that this process holds now. Waits for nobody."""
-        return self._standing.index.bytes_held
+        return self._environment.index.bytes_held
 
     def warm(self) -> int:
         """See the port."""
-        return self._standing.warm()
+        return self._environment.warm()
 
     def version_held(self) -> Version:
         """The version of the last answer, without a look at the store. Waits for nobody."""
-        return max(0, self._standing.stamp.version)
+        return max(0, self._environment.stamp.version)
 
     # Writes.
 
-    def apply(self, parts: Iterable[Part], request: Request) -> Receipt:
+    def write(self, write: Write, options: WriteOptions) -> Receipt:
         """See the port."""
-        return self._hand_over(self._gather(parts, request, self._far), parts, request).result()
+        return self.submit(write, options).result()
 
-    def submit(self, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
+    def submit(self, write: Write, options: WriteOptions) -> "Future[Receipt]":
         """See the port."""
         try:
-            if isinstance(parts, Sequence) and are_few(parts):
-                asked = self._standing.read(lambda: gather_few(parts, request, self._near))
-                through = max(map(steps.through_of, parts), default=0)
-                lines = sum(len(part.lines) for part in parts)
-                return self._hand_over(Gathered(asked, lines, through), parts, request)
-            return self._hand_over(self._gather(parts, request, self._far), parts, request)
-        except problems.Problem as problem:
+            run, is_shared = self._prepared(write, options)
+        except Problem as problem:
             failed: Future[Receipt] = Future()
             failed.set_exception(problem)
             return failed
+        return self._committer.submit(Job(self._environment, run, is_shared=is_shared, is_dry_run=options.dry_run))
 
-    def _gather(self, parts: Iterable[Part], request: Request, knowledge: Knowledge) -> Gathered:
-        """What all parts ask for."""
-        gathering, lines, through = Gathering(request, knowledge), 0, 0
-        for part in parts:
-            gathering.add(part)
-            lines += len(part.lines)
-            through = max(through, steps.through_of(part))
-        return Gathered(gathering.finish(), lines, through)
-
-    def _asked(self, gathered: Gathered, parts: Iterable[Part], request: Request, view: View) -> Asked:
-        """What a body asks for in this transaction. Raises: BodyOutdated."""
-        if holds(gathered.asked, view):
-            return gathered.asked
-        if not isinstance(parts, Sequence):
-            raise problems.BodyOutdated(
-                "While the body was read a tag in it was renamed, taken over or made exclusive, or a person erased.",
-                retry_after=1,
-            )
-        within = Within(view, self._standing.key_hash)
-        return gather_few(parts, request, within) if are_few(parts) else self._gather(parts, request, within).asked
-
-    def _hand_over(self, gathered: Gathered, parts: Iterable[Part], request: Request) -> "Future[Receipt]":
-        shared = gathered.lines <= PEOPLE_SHARED_MAX and request.mode != "mirror"
-        job = Job(
-            self._standing,
-            lambda view: self._carry_out(
-                lambda: self._asked(gathered, parts, request, view), request, view, gathered.through
-            ),
-            is_shared=shared,
-            is_trial=request.dry_run,
-        )
-        return self._committer.submit(job)
-
-    def _carry_out(self, ask: Callable[[], Asked], request: Request, view: View, through: int = 0) -> Receipt:
-        """Applies what is asked for, unless the request is a replay or a step that was committed before.
-
-        `through` is the last line that a step covers.
-        """
-        step = None if request.dry_run else request.step
-        replayed = self._replayed(request, view)
-        if replayed is None and step is not None:
-            replayed = steps.committed_before(step, through, view.tx)
-        if replayed is not None:
-            return replayed
-        if request.only_at is not None and view.state.version != request.only_at:
-            raise _outdated(view.state.version, request.only_at)
-        asked = ask()
-        _check_mirror(asked, request)
-        effect = effect_of(asked, request, view, self._now().timestamp())
-        version = view.state.version
-        if request.dry_run:
-            return receipt_of(effect, version, asked, dry_run=True)
-        if not effect.draft.is_empty():
-            version = view.record(effect.draft, request.origin, request.action, with_milliseconds(self._now()))
-        receipt = receipt_of(effect, version, asked)
-        self._remember(request, receipt, view)
-        if step is not None:
-            steps.note(step, through, None if effect.draft.is_empty() else version, receipt, view.tx)
-        return receipt
-
-    def tag_tribe(self, wanted: TagTribe, tribes: Mapping[str, Definition], request: Request) -> Receipt:
+    def preview(self, write: Write, tribes: Mapping[str, Definition]) -> Preview:
         """See the port."""
-        changing = msgspec.structs.replace(request, mode="change")
+        run, _ = self._prepared(write, WriteOptions(_NOBODY, dry_run=True))
 
-        def run(view: View) -> Receipt:
-            return self._carry_out(lambda: bulk.asked_of(wanted, tribes, view), changing, view)
+        def previewed(view: View) -> Preview:
+            receipt = run(view)
+            return preview_of(view, view.drafts, receipt, tribes)
 
-        return self._alone(run, is_trial=request.dry_run)
-
-    def _replayed(self, request: Request, view: View) -> Receipt | None:
-        if request.idempotency_key is None or request.dry_run:
-            return None
-        view.tx.forget_replays(with_milliseconds(self._now() - timedelta(days=limits.IDEMPOTENCY_DAYS)))
-        used = view.tx.replay(request.idempotency_key)
-        if used is None:
-            return None
-        if used.fingerprint != request.fingerprint:
-            raise problems.IdempotencyKeyReused(
-                f"The idempotency key '{request.idempotency_key}' came before, with another body or other parameters.",
-                value=request.idempotency_key,
-            )
-        return msgspec.json.decode(used.receipt, type=Receipt)
-
-    def _remember(self, request: Request, receipt: Receipt, view: View) -> None:
-        if request.idempotency_key is None:
-            return
-        replay = Replay(request.fingerprint, msgspec.json.encode(receipt))
-        view.tx.put_replay(request.idempotency_key, replay, with_milliseconds(self._now()))
+        return self._committer.submit(Job(self._environment, previewed, is_dry_run=True)).result()
 
     def seal(self, run: str) -> tuple[Done, ...]:
         """See the port."""
-        return self._committer.submit(Job(self._standing, lambda view: steps.seal(run, view.tx))).result()
+        return self._committer.submit(Job(self._environment, lambda view: import_steps.seal(run, view.tx))).result()
 
-    def _alone(self, run: Callable[[View], Receipt], *, is_trial: bool = False) -> Receipt:
-        return self._committer.submit(Job(self._standing, run, is_trial=is_trial)).result()
+    def _prepared(self, write: Write, options: WriteOptions) -> tuple[Callable[[View], Receipt], bool]:
+        """What carries a write out in its transaction, and whether it may share the transaction with small writes.
 
-    def put_person(self, person: Person, origin: Origin) -> Receipt:
-        """See the port."""
-        line = np.ones(1, np.int64)
-        nothing = np.empty(0, np.int32)
-        part = Part(line, binary_array([key_of(person)]), nothing, nothing, ())
-        return self.submit([part], Request(mode="add", origin=origin, action="person")).result()
-
-    def erase_person(self, person: Person, origin: Origin) -> Receipt:
-        """See the port."""
-        return self._alone(lambda view: catalogue.erase(person, view, self._standing.key_hash, origin, self._at()))
-
-    def put_tag(self, tag: TagPath, origin: Origin, **fields: Unpack[TagFields]) -> Receipt:
-        """See the port."""
-        told = _given(fields)
-        return self._alone(lambda view: catalogue.put(tag, view, origin, self._at(), told))
-
-    def edit_tag(
-        self, tag: TagPath, origin: Origin, *, to: TagPath | None = None, **fields: Unpack[TagFields]
-    ) -> Receipt:
-        """See the port."""
-        told = _given(fields)
-        return self._alone(lambda view: catalogue.edit(tag, to or tag, view, origin, self._at(), told))
-
-    def move_tag(self, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
-        """See the port."""
-        return self._alone(lambda view: catalogue.move(tag, to, view, origin, self._at()))
-
-    def merge_tags(self, tag: TagPath, into: TagPath, origin: Origin) -> Receipt:
-        """See the port."""
-        return self._alone(lambda view: catalogue.merge(tag, into, view, origin, self._at()))
-
-    def drop_tag(self, tag: TagPath, origin: Origin) -> Receipt:
-        """See the port."""
-        return self._alone(lambda view: catalogue.drop(tag, view, origin, self._at()))
-
-    def sweep(self) -> Receipt:
-        """See the port."""
-        return self._alone(lambda view: sweeping.sweep(view, self._now()))
-
-    def undo(self, version: Version, origin: Origin, *, dry_run: bool = False) -> Receipt:
-        """See the port."""
-        return self.undo_all((version,), origin, dry_run=dry_run)
-
-    def undo_all(
-        self, versions: Sequence[Version], origin: Origin, *, dry_run: bool = False, override: bool = False
-    ) -> Receipt:
-        """See the port."""
-        undone = sorted(set(versions))
+        The lines of a batch are read and looked up here, before the transaction begins.
+        """
+        if isinstance(write, PutPerson):
+            write = Apply([_person_part(write.person)], BatchRules(mode="add"), action="person")
+        aggregated = self._aggregated(write) if isinstance(write, Apply) else None
 
         def run(view: View) -> Receipt:
-            check_versions(undone, view)
-            effect = undo_effect(undone, view, override=override)
-            at = view.state.version
-            if not dry_run and not effect.draft.is_empty():
-                at = view.record(effect.draft, origin, "undo", self._at(), undoes=undone)
-            return _undo_receipt(effect, at, undone, dry_run=dry_run)
+            if not options.dry_run and (replayed := self._replayed(options, view)) is not None:
+                return replayed
+            if isinstance(write, Apply) and aggregated is not None:
+                receipt = self._apply(write, aggregated, options, view)
+            else:
+                receipt = self._execute(write, options.origin, view)
+            if options.dry_run:
+                return msgspec.structs.replace(receipt, dry_run=True)
+            self._remember(options, receipt, view)
+            return receipt
 
-        return self._alone(run, is_trial=dry_run)
+        is_shared = (
+            isinstance(write, Apply)
+            and aggregated is not None
+            and aggregated.lines <= PEOPLE_SHARED_MAX
+            and write.rules.mode != "mirror"
+        )
+        return run, is_shared
 
-    def foresee(self, write: Write, tribes: Mapping[str, Definition]) -> Foreseen:
-        """See the port."""
-        gathered = self._gather(write.parts, write.request, self._far) if isinstance(write, Apply) else None
+    def _execute(self, write: Write, origin: Origin, view: View) -> Receipt:
+        """Carries out a write that names what it changes, and whose lines need no aggregation."""
+        at = self._at()
+        match write:
+            case ErasePerson(person):
+                return catalogue.erase(person, view, self._environment.key_hash, origin, at)
+            case PutTag(tag=tag):
+                return catalogue.put(tag, view, origin, at, write.given())
+            case EditTag(tag=tag, to=to):
+                return catalogue.edit(tag, to or tag, view, origin, at, write.given())
+            case MoveTag(tag, to):
+                return catalogue.move(tag, to, view, origin, at)
+            case MergeTags(tag, into):
+                return catalogue.merge(tag, into, view, origin, at)
+            case DeleteTag(tag):
+                return catalogue.delete(tag, view, origin, at)
+            case Expire():
+                return expire.expire(view, self._now(), origin)
+            case TagTribe(end=end):
+                batch = resolved_batch_of(write, view)
+                return self._record(batch, BatchRules(mode="change", end=end), "tag tribe", origin, view)
+            case Undo(versions, override):
+                undone = sorted(set(versions))
+                check_versions(undone, view)
+                diff = undo_diff(undone, view, override=override)
+                version = view.state.version
+                if not diff.draft.is_empty():
+                    version = view.record(diff.draft, origin, "undo", at, undoes=undone)
+                (one, count) = (undone[0], 0) if len(undone) == 1 else (None, len(undone))
+                return receipt_of(diff, version, undoes=one, undoes_count=count)
+            case Apply() | PutPerson():
+                raise AssertionError("the lines of a batch are aggregated before its transaction")
+            case _:
+                assert_never(write)
 
-        def run(view: View) -> Foreseen:
-            match write:
-                case MoveTag():
-                    receipt = catalogue.move(write.tag, write.to, view, _NOBODY, self._at())
-                case MergeTags():
-                    receipt = catalogue.merge(write.tag, write.into, view, _NOBODY, self._at())
-                case DropTag():
-                    receipt = catalogue.drop(write.tag, view, _NOBODY, self._at())
-                case ErasePerson():
-                    receipt = catalogue.erase(write.person, view, self._standing.key_hash, _NOBODY, self._at())
-                case Undo() | UndoAll():
-                    override = isinstance(write, UndoAll) and write.override
-                    undone = sorted({write.version} if isinstance(write, Undo) else set(write.versions))
-                    check_versions(undone, view)
-                    effect = undo_effect(undone, view, override=override)
-                    receipt = _undo_receipt(effect, view.state.version, undone, dry_run=True)
-                    return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
-                case TagTribe():
-                    tagged = bulk.asked_of(write, tribes, view)
-                    effect = effect_of(tagged, _CHANGE, view, self._now().timestamp())
-                    receipt = receipt_of(effect, view.state.version, tagged)
-                    return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
-                case Apply(request=request):
-                    assert gathered is not None, "gathered before"
-                    asked = self._asked(gathered, write.parts, request, view)
-                    _check_mirror(asked, request)
-                    effect = effect_of(asked, request, view, self._now().timestamp())
-                    receipt = receipt_of(effect, view.state.version, asked)
-                    return foreseen(view, [effect.draft], _as_dry(receipt, view), tribes)
-            return foreseen(view, view.drafts, _as_dry(receipt, view), tribes)
+    def _apply(self, write: Apply, aggregated: Aggregated, options: WriteOptions, view: View) -> Receipt:
+        """Applies the lines of a batch, unless they are a step that was committed before."""
+        rules = write.rules
+        step = None if options.dry_run else rules.step
+        if step is not None and (committed := import_steps.committed_before(step, aggregated.through, view.tx)):
+            return committed
+        if rules.only_at is not None and view.state.version != rules.only_at:
+            raise PlanOutdated(
+                f"The plan is of version {rules.only_at}, and the newest is {view.state.version}.",
+                version=view.state.version,
+            )
+        batch = self._revalidated(aggregated, write, view)
+        _check_mirror(batch, rules)
+        before = view.state.version
+        receipt = self._record(batch, rules, write.action, options.origin, view)
+        if step is not None:
+            made = None if view.state.version == before else receipt.version
+            import_steps.note(step, aggregated.through, made, receipt, view.tx)
+        return receipt
 
-        return self._committer.submit(Job(self._standing, run, is_trial=True)).result()
+    def _record(self, batch: ResolvedBatch, rules: BatchRules, action: str, origin: Origin, view: View) -> Receipt:
+        diff = diff_of(batch, rules, view, self._now().timestamp())
+        version = view.state.version
+        if not diff.draft.is_empty():
+            version = view.record(diff.draft, origin, action, self._at())
+        return receipt_of(diff, version, batch)
+
+    def _aggregated(self, write: Apply) -> Aggregated:
+        """The lines of a batch, read and looked up outside of any transaction."""
+        parts = write.parts
+        if isinstance(parts, Sequence) and are_few(parts):
+            batch = self._environment.read(lambda: aggregate_few(parts, write.rules, self._state_lookups))
+            through = max(map(import_steps.through_of, parts), default=0)
+            return Aggregated(batch, sum(len(part.lines) for part in parts), through)
+        return self._aggregate(parts, write.rules, self._read_lookups)
+
+    def _aggregate(self, parts: Iterable[Part], rules: BatchRules, lookups: Lookups) -> Aggregated:
+        aggregator, lines, through = Aggregator(rules, lookups), 0, 0
+        for part in parts:
+            aggregator.add(part)
+            lines += len(part.lines)
+            through = max(through, import_steps.through_of(part))
+        return Aggregated(aggregator.finish(), lines, through)
+
+    def _revalidated(self, aggregated: Aggregated, write: Apply, view: View) -> ResolvedBatch:
+        """The batch as its tags and people are in this transaction. Raises: BodyOutdated."""
+        parts = write.parts
+        if holds(aggregated.batch, view):
+            return aggregated.batch
+        if not isinstance(parts, Sequence):
+            raise BodyOutdated(
+                "While the body was read, a tag in it was renamed, got an owner or became exclusive, or a person was "
+                "erased.",
+                retry_after=1,
+            )
+        lookups = TransactionLookups(view, self._environment.key_hash)
+        if are_few(parts):
+            return aggregate_few(parts, write.rules, lookups)
+        return self._aggregate(parts, write.rules, lookups).batch
+
+    def _replayed(self, options: WriteOptions, view: View) -> Receipt | None:
+        if options.idempotency_key is None:
+            return None
+        view.tx.forget_replays(with_milliseconds(self._now() - timedelta(days=limits.IDEMPOTENCY_DAYS)))
+        used = view.tx.replay(options.idempotency_key)
+        if used is None:
+            return None
+        if used.fingerprint != options.fingerprint:
+            raise IdempotencyKeyReused(
+                f"The idempotency key '{options.idempotency_key}' was used before, with another body or parameters.",
+                value=options.idempotency_key,
+            )
+        return msgspec.json.decode(used.receipt, type=Receipt)
+
+    def _remember(self, options: WriteOptions, receipt: Receipt, view: View) -> None:
+        if options.idempotency_key is None:
+            return
+        replay = Replay(options.fingerprint, msgspec.json.encode(receipt))
+        view.tx.put_replay(options.idempotency_key, replay, with_milliseconds(self._now()))
 
     def _at(self) -> str:
         return with_milliseconds(self._now())
@@ -325,25 +295,25 @@ class BitmapPopulation:
 
     def steps(self, run: str) -> tuple[Done, ...]:
         """See the port."""
-        with self._standing.reading() as snapshot:
-            return steps.steps(run, snapshot)
+        with self._environment.reading() as snapshot:
+            return import_steps.steps(run, snapshot)
 
     def rejected_in(self, run: str) -> Iterator[Rejected]:
         """See the port."""
         for done in self.steps(run):
-            with self._standing.reading() as snapshot:
-                found = tuple(steps.rejected_in(run, done.number, snapshot))
+            with self._environment.reading() as snapshot:
+                found = tuple(import_steps.rejected_in(run, done.number, snapshot))
             yield from found
 
     def version_at(self, moment: str) -> Version:
         """See the port."""
-        return self._standing.read(lambda: earlier.version_at(self._standing, moment))
+        return self._environment.read(lambda: earlier.version_at(self._environment, moment))
 
     def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
         """See the port."""
         if as_of is not None:
-            return self._standing.read(lambda: earlier.find_person(self._standing, person, as_of))
-        return self._standing.read(lambda: reads.find_person(self._standing, person))
+            return self._environment.read(lambda: earlier.find_person(self._environment, person, as_of))
+        return self._environment.read(lambda: queries.find_person(self._environment, person))
 
     def list_people(
         self,
@@ -359,9 +329,9 @@ class BitmapPopulation:
         cursor: str | None = None,
     ) -> Page[PersonRecord]:
         """See the port."""
-        return self._standing.read(
-            lambda: reads.list_people(
-                self._standing,
+        return self._environment.read(
+            lambda: queries.list_people(
+                self._environment,
                 kind=kind,
                 search=search,
                 search_match=search_match,
@@ -375,104 +345,104 @@ class BitmapPopulation:
         )
 
     def list_tags(
-        self, *, search: str = "", under: TagPath | None = None, limit: int, cursor: str | None = None
+        self, *, search: str = "", prefix: TagPath | None = None, limit: int, cursor: str | None = None
     ) -> Page[Tag]:
         """See the port."""
-        return self._standing.read(
-            lambda: reads.list_tags(self._standing, search=search, under=under, limit=limit, cursor=cursor)
+        return self._environment.read(
+            lambda: queries.list_tags(self._environment, search=search, prefix=prefix, limit=limit, cursor=cursor)
         )
 
-    def children(self, under: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
+    def children(self, prefix: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
         """See the port."""
-        return self._standing.read(lambda: reads.children(self._standing, under, limit, cursor))
+        return self._environment.read(lambda: queries.children(self._environment, prefix, limit, cursor))
 
     def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int | None, ...]]:
         """See the port."""
-        return self._standing.read(lambda: past.users_at(self._standing, tags, moments))
+        return self._environment.read(lambda: trends.users_at(self._environment, tags, moments))
 
     def sources(self, tag: TagPath, *, limit: int) -> tuple[Source, ...]:
         """See the port."""
-        return self._standing.read(lambda: history.sources(self._standing, tag, limit))
+        return self._environment.read(lambda: log.sources(self._environment, tag, limit))
 
     def get_tag(self, tag: TagPath) -> Tag:
         """See the port."""
-        return self._standing.read(lambda: reads.get_tag(self._standing, tag))
+        return self._environment.read(lambda: queries.get_tag(self._environment, tag))
 
     def resolve(self, tag: TagPath) -> TagPath:
         """See the port."""
-        return self._standing.read(lambda: self._standing.dictionary.resolve(tag))
+        return self._environment.read(lambda: self._environment.dictionary.resolve(tag))
 
     def aliases(self) -> Mapping[TagPath, TagPath]:
         """See the port."""
-        return self._standing.read(lambda: dict(self._standing.dictionary.aliases))
+        return self._environment.read(lambda: dict(self._environment.dictionary.aliases))
 
     def nearest(self, tag: str) -> list[str]:
         """See the port."""
-        return self._standing.read(lambda: self._standing.dictionary.nearest(tag))
+        return self._environment.read(lambda: self._environment.dictionary.nearest(tag))
 
     def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
         """See the port."""
         if as_of is not None:
-            return self._standing.read(lambda: earlier.count(self._standing, tribe, tribes, as_of))
-        return self._standing.read(lambda: reads.count(self._standing, tribe, tribes))
+            return self._environment.read(lambda: earlier.count(self._environment, tribe, tribes, as_of))
+        return self._environment.read(lambda: queries.count(self._environment, tribe, tribes))
 
     def sample(
         self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None
     ) -> tuple[Person, ...]:
         """See the port."""
         if as_of is not None:
-            return self._standing.read(lambda: earlier.sample(self._standing, tribe, tribes, as_of, limit))
-        return self._standing.read(lambda: reads.sample(self._standing, tribe, tribes, limit))
+            return self._environment.read(lambda: earlier.sample(self._environment, tribe, tribes, as_of, limit))
+        return self._environment.read(lambda: queries.sample(self._environment, tribe, tribes, limit))
 
     def members(
         self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
         """See the port."""
         if as_of is not None:
-            return earlier.stream_members(self._standing, tribe, tribes, as_of)
-        return reads.stream_members(self._standing, tribe, tribes)
+            return earlier.stream_members(self._environment, tribe, tribes, as_of)
+        return queries.stream_members(self._environment, tribe, tribes)
 
-    def bearers(
+    def people_with(
         self, tag: TagPath, match: Match, *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
         """See the port."""
         if as_of is not None:
-            return earlier.stream_bearers(self._standing, tag, match, as_of)
-        return reads.stream_bearers(self._standing, tag, match)
+            return earlier.stream_people_with(self._environment, tag, match, as_of)
+        return queries.stream_people_with(self._environment, tag, match)
 
     def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
         """See the port."""
-        return reads.stream_taggings(self._standing)
+        return queries.stream_taggings(self._environment)
 
     def overlap(
         self, chosen: Sequence[str], tribes: Mapping[str, Definition]
     ) -> tuple[Version, tuple[OverlapRegion, ...]]:
         """See the port."""
-        return self._standing.read(lambda: reads.overlap(self._standing, chosen, tribes))
+        return self._environment.read(lambda: queries.overlap(self._environment, chosen, tribes))
 
     def compare(
         self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
     ) -> Difference:
         """See the port."""
-        return self._standing.read(lambda: reads.compare(self._standing, wanted, saved, tribes, limit))
+        return self._environment.read(lambda: queries.compare(self._environment, wanted, saved, tribes, limit))
 
     def make_up(self, wanted: Definition, tribes: Mapping[str, Definition], *, limit: int) -> MakeUp:
         """See the port."""
-        return self._standing.read(lambda: reads.make_up(self._standing, wanted, tribes, limit))
+        return self._environment.read(lambda: queries.make_up(self._environment, wanted, tribes, limit))
 
     def trend(
         self, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
     ) -> tuple[tuple[int | None, ...], ...]:
         """See the port."""
-        return self._standing.read(lambda: past.trend(self._standing, wanted, tribes, moments))
+        return self._environment.read(lambda: trends.trend(self._environment, wanted, tribes, moments))
 
     def owned_branch(self, tag: TagPath) -> tuple[TagPath, str] | None:
         """See the port."""
-        return self._standing.read(lambda: self._standing.dictionary.owned_branch(tag))
+        return self._environment.read(lambda: self._environment.dictionary.owned_branch(tag))
 
     def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
         """See the port."""
-        return self._standing.read(lambda: self._standing.dictionary.exclusive_branches(tag))
+        return self._environment.read(lambda: self._environment.dictionary.exclusive_branches(tag))
 
     def decide_many(
         self, people: Sequence[Person], tribes: Mapping[str, Definition], *, because: bool
@@ -481,17 +451,17 @@ class BitmapPopulation:
 
         def read() -> tuple[Version, tuple[Decision, ...]]:
             decided = tuple(self._decider.decide(person, tribes, because=because) for person in people)
-            return self._standing.stamp.version, decided
+            return self._environment.stamp.version, decided
 
-        return self._standing.read(read)
+        return self._environment.read(read)
 
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
         """See the port."""
-        return self._standing.read(lambda: self._decider.decide(person, tribes, because=because))
+        return self._environment.read(lambda: self._decider.decide(person, tribes, because=because))
 
     def find_decision(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision | None:
         """See the port."""
-        return self._standing.find(lambda: self._decider.decide(person, tribes, because=because))
+        return self._environment.find(lambda: self._decider.decide(person, tribes, because=because))
 
     def list_changes(
         self,
@@ -508,7 +478,7 @@ class BitmapPopulation:
     ) -> tuple[Change, ...]:
         """See the port."""
         span = Span(limit, after, before, newest_first, actor, source, action)
-        return self._standing.read(lambda: history.list_changes(self._standing, person=person, tag=tag, span=span))
+        return self._environment.read(lambda: log.list_changes(self._environment, person=person, tag=tag, span=span))
 
     def find_versions(
         self,
@@ -520,68 +490,54 @@ class BitmapPopulation:
         limit: int,
     ) -> tuple[Version, ...]:
         """See the port."""
-        return self._standing.read(
-            lambda: history.find_versions(
-                self._standing, actor=actor, source=source, since=since, until=until, limit=limit
+        return self._environment.read(
+            lambda: log.find_versions(
+                self._environment, actor=actor, source=source, since=since, until=until, limit=limit
             )
         )
 
     def get_change(self, version: Version) -> Change:
         """See the port."""
-        return self._standing.read(lambda: history.get_change(self._standing, version))
+        return self._environment.read(lambda: log.get_change(self._environment, version))
 
     # How long history is kept.
 
     def horizon(self) -> Horizon:
         """See the port."""
-        with self._standing.reading() as snapshot:
-            return compacting.horizon_of(snapshot)
+        with self._environment.reading() as snapshot:
+            return compaction.horizon_of(snapshot)
 
     def raise_horizon(self, version: Version) -> bool:
         """See the port."""
         if 0 <= version <= self.horizon().version:
             return False
-        job = Job(self._standing, lambda view: compacting.raise_horizon(version, view.tx))
+        job = Job(self._environment, lambda view: compaction.raise_horizon(version, view.tx))
         return self._committer.submit(job).result()
 
     def compact(self) -> Freed:
         """See the port."""
-        with self._standing.reading() as snapshot:
+        with self._environment.reading() as snapshot:
             if snapshot.compacted().version >= snapshot.state().horizon:
-                return Freed(horizon=compacting.horizon_of(snapshot))
-        return self._committer.submit(Job(self._standing, lambda view: compacting.step(view.tx))).result()
+                return Freed(horizon=compaction.horizon_of(snapshot))
+        return self._committer.submit(Job(self._environment, lambda view: compaction.step(view.tx))).result()
 
-    def foresee_compaction(self, version: Version) -> Freed:
+    def preview_compaction(self, version: Version) -> Freed:
         """See the port."""
-        with self._standing.reading() as snapshot:
-            return compacting.foresee(version, snapshot)
+        with self._environment.reading() as snapshot:
+            return compaction.preview(version, snapshot)
 
 
-def _given(fields: TagFields) -> dict[str, object]:
-    """Returns the fields of a tag's row that are to be set."""
-    return {name: value for name, value in fields.items() if value is not None}
+def _person_part(person: Person) -> Part:
+    """A line that names a person, without tags."""
+    nothing = np.empty(0, np.int32)
+    return Part(np.ones(1, np.int64), binary_array([key_of(person)]), nothing, nothing, ())
 
 
-def _undo_receipt(effect: Effect, at: Version, undone: Sequence[Version], *, dry_run: bool) -> Receipt:
-    """The receipt of an undo: it tells which version was undone, or how many."""
-    (one, count) = (undone[0], 0) if len(undone) == 1 else (None, len(undone))
-    return receipt_of(effect, at, undoes=one, undoes_count=count, dry_run=dry_run)
-
-
-def _as_dry(receipt: Receipt, view: View) -> Receipt:
-    """The receipt of a write that is rolled back: the version stays what it is."""
-    return msgspec.structs.replace(receipt, version=view.state.version - len(view.drafts), dry_run=True)
-
-
-def _outdated(newest: Version, expected: Version) -> problems.PlanOutdated:
-    return problems.PlanOutdated(f"The plan is of version {expected}, and the newest is {newest}.", version=newest)
-
-
-def _check_mirror(asked: Asked, request: Request) -> None:
+def _check_mirror(batch: ResolvedBatch, rules: BatchRules) -> None:
     """Raises: MirrorEmpty, MirrorUnreadable."""
-    if request.mode != "mirror":
+    if rules.mode != "mirror":
         return
-    if not asked.accepted_lines and not request.allow_empty:
-        raise refusals.mirror_empty(request.under, asked.rejected_count)
-    if asked.doubtful.unknown_lines and not request.allow_unreadable:
-        raise refusals.mirror_unreadable(asked.doubtful.unknown_lines, asked.doubtful.first, request.under)
+    if not batch.accepted_lines and not rules.allow_empty:
+        raise rejections.mirror_empty(rules.prefix, batch.rejected_count)
+    if batch.doubtful.unknown_lines and not rules.allow_unreadable:
+        raise rejections.mirror_unreadable(batch.doubtful.unknown_lines, batch.doubtful.first, rules.prefix)

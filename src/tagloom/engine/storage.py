@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from tagloom.limits import ORDINALS_PER_CHUNK
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
 
 
 class Moved(Exception):
@@ -88,7 +88,7 @@ class ChunkChange(NamedTuple):
     removed: bytes
 
 
-class Touched(NamedTuple):
+class Footprint(NamedTuple):
     """Whom one version touched in one bucket, and the places of its changes there among all its changes, ascending.
 
     Roaring bytes, and 32-bit numbers. A version that touched many is told in parts, each of some of its changes.
@@ -99,9 +99,9 @@ class Touched(NamedTuple):
     people: bytes
     places: bytes
 
-    def placed(self, people: bytes, places: Sequence[int]) -> "Touched":
+    def placed(self, people: bytes, places: Sequence[int]) -> "Footprint":
         """The same version with other people and places."""
-        return Touched(self.version, self.part, people, array("I", places).tobytes())
+        return Footprint(self.version, self.part, people, array("I", places).tobytes())
 
 
 def place_numbers(places: bytes) -> Sequence[int]:
@@ -246,14 +246,14 @@ class Snapshot(Protocol):
     def changes_of_rows(self, rows: Sequence[int], bucket: int, after: int) -> Iterator[ChunkChange]:
         """Changes of these rows in one bucket by versions above `after`, the newest first."""
 
-    def touched(self, bucket: int, span: Span) -> Iterator[Touched]:
+    def touched(self, bucket: int, span: Span) -> Iterator[Footprint]:
         """Of each version between `after` and `before` that changed a bucket; lazily, for few may be needed.
 
         Neither the limit nor actor, source and action are looked at.
         """
 
     def changes_at(self, version: int, bucket: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
-        """The changes of a version in a bucket at some places, as `Touched` has them, in their order.
+        """The changes of a version in a bucket at some places, as `Footprint` has them, in their order.
 
         Plain tuples, since few are looked into; none for a place that holds a change of another bucket.
         """
@@ -265,7 +265,7 @@ class Snapshot(Protocol):
     def changes_until(self, row: int, bucket: int, until: int) -> Iterator[ChunkChange]:
         """Changes of one chunk by versions up to `until`, ascending; lazily."""
 
-    def changes_placed(self, bucket: int, touched: Sequence[Touched]) -> Iterator[tuple[int, int, bytes, bytes]]:
+    def changes_placed(self, bucket: int, touched: Sequence[Footprint]) -> Iterator[tuple[int, int, bytes, bytes]]:
         """(version, place, added, removed) of those changes of these versions at their places that are there."""
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
@@ -318,7 +318,7 @@ class Transaction(Snapshot, Protocol):
 
     def add_batches(self, batches: Sequence[tuple[BatchRecord, Sequence[ChunkChange], Sequence[Entry]]]) -> None: ...
     def add_totals(self, totals: Sequence[RowTotal]) -> None: ...
-    def add_touched(self, touched: Sequence[tuple[int, Touched]]) -> None:
+    def add_footprint(self, touched: Sequence[tuple[int, Footprint]]) -> None:
         """Each with its bucket."""
 
     def put_horizon(self, version: int) -> None: ...
@@ -329,10 +329,10 @@ class Transaction(Snapshot, Protocol):
     def lower_totals(self, totals: Sequence[RowTotal]) -> None:
         """Takes these numbers from the totals of their versions and rows; those that become nothing go."""
 
-    def rewrite_touched(self, bucket: int, touched: Sequence[Touched]) -> None:
+    def rewrite_footprints(self, bucket: int, touched: Sequence[Footprint]) -> None:
         """Puts these in the place of those of the same version and part; those without places go."""
 
-    def drop_ends(self) -> None:
+    def delete_expiries(self) -> None:
         """Drops the ends that are not live and of which no change is left."""
 
     def add_undone(self, by: int, versions: Sequence[int]) -> None:
@@ -341,7 +341,7 @@ class Transaction(Snapshot, Protocol):
     def add_run(self, keys: int, pages: int, entries: Iterable[bytes]) -> Run:
         """`entries` are those of each page."""
 
-    def drop_run(self, run: int) -> None: ...
+    def delete_run(self, run: int) -> None: ...
     def put_page(self, run: int, page: int, entries: bytes) -> None: ...
     def put_segment(self, segment: Segment, keys: bytes) -> None:
         """Replaces whatever lay within its range."""

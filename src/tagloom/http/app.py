@@ -8,22 +8,22 @@ import msgspec
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tagloom import limits
-from tagloom.http.call import Doors
-from tagloom.http.decision_api import DecisionDoor
-from tagloom.http.edge import Edge
-from tagloom.http.metrics import Metrics
-from tagloom.http.openapi import openapi_document
-from tagloom.http.platform_api import PlatformApi
-from tagloom.http.probing import Probe
-from tagloom.http.proxies import BehindProxies, IpNetwork
-from tagloom.http.readiness import Readiness
-from tagloom.http.reference import reference_page
+from tagloom.http import limits
+from tagloom.http.decisions import DecisionFastPath
+from tagloom.http.framework.context import ApiState
+from tagloom.http.framework.dispatch import PlatformApi
+from tagloom.http.framework.health_checks import HealthCheck
+from tagloom.http.framework.metrics import Metrics
+from tagloom.http.framework.middleware import Edge
+from tagloom.http.framework.openapi import openapi_document
+from tagloom.http.framework.proxies import BehindProxies, IpNetwork
+from tagloom.http.framework.readiness import Readiness
+from tagloom.http.framework.store_metrics import stored
 from tagloom.http.routes import ROUTES
-from tagloom.http.vitals import stored
-from tagloom.loom import Installation, Loom, make_loom
-from tagloom.pacing import Paces
-from tagloom.places import Places
+from tagloom.server import limits as server_limits
+from tagloom.server.body_pace import Paces
+from tagloom.server.thread_limits import Places
+from tagloom.services import Installation, Services, make_services
 
 __all__ = ["Installation", "create_app"]
 
@@ -31,7 +31,7 @@ __all__ = ["Installation", "create_app"]
 def create_app(
     installation: Installation,
     *,
-    pages: Callable[[Loom], Sequence[BaseRoute]] | None = None,
+    pages: Callable[[Services], Sequence[BaseRoute]] | None = None,
     now: Callable[[], float] = time.time,
     is_draining: Callable[[], bool] = lambda: False,
     wait_seconds: float = limits.WAIT_FOR_VERSION_SECONDS_MAX,
@@ -48,10 +48,10 @@ def create_app(
     `trusted_proxies` say who calls them. At the end of the server's life the
     installation is closed.
     """
-    loom = make_loom(installation, now)
-    doors = _doors(
+    services = make_services(installation, now)
+    state = _state(
         installation,
-        loom,
+        services,
         now=now,
         is_draining=is_draining,
         wait_seconds=wait_seconds,
@@ -59,63 +59,62 @@ def create_app(
         fingerprint=fingerprint,
     )
     if leaving is not None:
-        leaving.append(doors.end_watches)
+        leaving.append(state.end_watches)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        loom.worker.start()
-        loom.fetcher.start()
-        loom.alerting.start()
-        loom.runner.start()
-        loom.sweeper.start()
-        loom.compactor.start()
+        services.worker.start()
+        services.fetcher.start()
+        services.alerting.start()
+        services.runner.start()
+        services.sweeper.start()
+        services.compactor.start()
         yield
-        loom.compactor.stop()
-        loom.sweeper.stop()
-        loom.runner.stop()
-        loom.fetcher.stop()
-        loom.worker.stop()
+        services.compactor.stop()
+        services.sweeper.stop()
+        services.runner.stop()
+        services.fetcher.stop()
+        services.worker.stop()
         installation.close()
 
     # A router without Starlette's own handling of errors, since the edge renders every one.
-    shell = Router(() if pages is None else pages(loom), lifespan=lifespan)
-    api = PlatformApi(doors, ROUTES, None if pages is None else BehindProxies(shell, trusted_proxies))
-    return DecisionDoor(doors, Edge(_Split(api, shell), doors.metrics))
+    shell = Router(() if pages is None else pages(services), lifespan=lifespan)
+    api = PlatformApi(state, ROUTES, None if pages is None else BehindProxies(shell, trusted_proxies))
+    return DecisionFastPath(state, Edge(_Split(api, shell), state.metrics))
 
 
-def _doors(
+def _state(
     installation: Installation,
-    loom: Loom,
+    services: Services,
     *,
     now: Callable[[], float],
     is_draining: Callable[[], bool],
     wait_seconds: float,
     paces: Paces,
     fingerprint: str,
-) -> Doors:
+) -> ApiState:
     """What the handlers of the API share."""
-    document = openapi_document(ROUTES)
-    return Doors(
+    return ApiState(
         installation=installation,
-        access=loom.access,
-        tribes=loom.tribes,
-        targeting=loom.targeting,
-        catalogue=loom.catalogue,
-        imports=loom.imports,
-        fetcher=loom.fetcher,
-        mappings=loom.mappings,
-        syncs=loom.syncs,
-        sources=loom.sources,
-        runner=loom.runner,
-        compactor=loom.compactor,
-        retentions=loom.retentions,
+        access=services.access,
+        tribes=services.tribes,
+        targeting=services.targeting,
+        catalogue=services.catalogue,
+        imports=services.imports,
+        fetcher=services.fetcher,
+        mappings=services.mappings,
+        syncs=services.syncs,
+        sources=services.sources,
+        runner=services.runner,
+        compactor=services.compactor,
+        retentions=services.retentions,
         metrics=Metrics(),
-        stored=Probe(lambda: stored(installation.control, now()), limits.PROBE_SECONDS_MAX),
+        stored=HealthCheck(lambda: stored(installation.control, now()), limits.PROBE_SECONDS_MAX),
         readiness=Readiness(installation.check_ready, is_draining=is_draining),
         is_draining=is_draining,
         now=now,
         paces=paces,
-        threads=Places(limits.THREADS_AT_ONCE_MAX, organization=limits.THREADS_PER_ORGANIZATION_MAX),
+        threads=Places(server_limits.THREADS_AT_ONCE_MAX, organization=server_limits.THREADS_PER_ORGANIZATION_MAX),
         uploads=Places(
             limits.UPLOADS_AT_ONCE_MAX,
             wait_seconds=limits.UPLOAD_SECONDS_WAITING_MAX,
@@ -125,8 +124,7 @@ def _doors(
         exports=Places(limits.EXPORTS_AT_ONCE_MAX, organization=limits.EXPORTS_PER_ORGANIZATION_MAX),
         wait_seconds=wait_seconds,
         fingerprint=fingerprint,
-        openapi=msgspec.json.encode(document),
-        reference=reference_page(document).encode("utf-8"),
+        openapi=msgspec.json.encode(openapi_document(ROUTES)),
     )
 
 

@@ -2,14 +2,16 @@
 
 from msgspec import UNSET
 
-from tagloom import problems
-from tagloom.http.bodies import read_json
-from tagloom.http.call import Answer, Call
-from tagloom.http.paging import read_cursor, write_cursor
-from tagloom.http.shapes import ChangesPage, UndoBody
-from tagloom.model import Receipt
-from tagloom.tags import printable
-from tagloom.undos import Chosen, chosen_versions
+from tagloom.base.problems import ParameterInvalid
+from tagloom.base.text import printable
+from tagloom.http.framework.bodies import read_json
+from tagloom.http.framework.context import Answer, Call
+from tagloom.http.framework.paging import read_cursor, write_cursor
+from tagloom.http.framework.schemas import ChangesPage, UndoBody
+from tagloom.ports.problems import CursorInvalid
+from tagloom.ports.writes import Undo, WriteOptions
+from tagloom.tagging.undo import Chosen, chosen_versions
+from tagloom.words.model import Receipt
 
 VERSION_DIGITS_MAX = 18  # Versions are 64-bit numbers.
 
@@ -45,7 +47,7 @@ async def get_change(call: Call) -> Answer:
 async def undo_change(call: Call) -> Answer:
     """Takes back what one version did."""
     population, version, origin, dry_run = call.population, _version(call), call.origin, call.flag("dry_run")
-    return Answer(await call.in_thread(lambda: population.undo(version, origin, dry_run=dry_run)))
+    return Answer(await call.in_thread(lambda: population.write(Undo((version,)), WriteOptions(origin, dry_run))))
 
 
 async def undo_changes(call: Call) -> Answer:
@@ -58,7 +60,7 @@ async def undo_changes(call: Call) -> Answer:
 
     def undo() -> Receipt:
         versions = chosen_versions(population, chosen)
-        return population.undo_all(versions, origin, dry_run=dry_run, override=override)
+        return population.write(Undo(tuple(versions), override), WriteOptions(origin, dry_run))
 
     return Answer(await call.in_thread(undo))
 
@@ -67,7 +69,7 @@ def _version(call: Call) -> int:
     text = call.values["version"]
     if text.isascii() and text.isdecimal() and len(text) <= VERSION_DIGITS_MAX:
         return int(text)
-    raise problems.ParameterInvalid(
+    raise ParameterInvalid(
         f"A version is a whole number, not '{printable(text)}'.", parameter="version", value=printable(text)
     )
 
@@ -75,5 +77,5 @@ def _version(call: Call) -> int:
 def _read_version(cursor: str) -> int:
     name, _, number = read_cursor(cursor).partition(" ")
     if name != "version" or not number.isdecimal() or len(number) > VERSION_DIGITS_MAX:
-        raise problems.CursorInvalid("The cursor is not one that this list gave.", value=printable(cursor))
+        raise CursorInvalid("The cursor is not one that this list gave.", value=printable(cursor))
     return int(number)

@@ -5,17 +5,17 @@ from typing import Any
 
 import msgspec
 
-from tagloom import limits
-from tagloom.exports import CONTENT_TYPE_OF_FORMAT
-from tagloom.http.bodies import read_json, received
-from tagloom.http.bringing import OCTETS, format_of_body
-from tagloom.http.call import Answer, Call, Events, Stream
-from tagloom.http.shapes import ImportsPage, MappingsPage
-from tagloom.importing.imports import Imports
-from tagloom.importing.proposing import Proposal, beginning_in, propose
-from tagloom.mappings import Mapping
-from tagloom.model import Environment, Rejected
-from tagloom.store.imports_port import Import
+from tagloom.http.framework.bodies import read_json, received
+from tagloom.http.framework.context import Answer, Call, Events, Stream
+from tagloom.http.framework.schemas import ImportsPage, MappingsPage
+from tagloom.http.uploads import OCTETS, format_of_body
+from tagloom.imports.lifecycle import Imports
+from tagloom.imports.mapping_inference import InferredMapping, beginning_in, infer
+from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
+from tagloom.ports.imports import Import
+from tagloom.syncs import limits
+from tagloom.words.mappings import Mapping
+from tagloom.words.model import Environment, Rejected
 
 _LINES_AT_ONCE = 1_000
 _ENCODER = msgspec.json.Encoder()
@@ -27,38 +27,38 @@ _ENCODER = msgspec.json.Encoder()
 async def list_imports(call: Call) -> Answer:
     """The imports of an environment, the newest first."""
     environment, before, limit = call.environment, call.find_text("before"), call.integer("limit")
-    found = await call.in_thread(lambda: call.doors.imports.list(environment, limit=limit, before=before))
+    found = await call.in_thread(lambda: call.state.imports.list(environment, limit=limit, before=before))
     return Answer(ImportsPage(items=found))
 
 
 async def get_import(call: Call) -> Answer:
     """One import, and how far it has come."""
     environment, id = call.environment, call.values["import"]
-    return Answer(await call.in_thread(lambda: call.doors.imports.get(environment, id)))
+    return Answer(await call.in_thread(lambda: call.state.imports.get(environment, id)))
 
 
 async def import_events(call: Call) -> Events:
     """The import whenever it is another, as server-sent events."""
     environment, id = call.environment, call.values["import"]
-    run = await call.in_thread(lambda: call.doors.imports.get(environment, id))
-    return Events(call.doors.watches().watch(environment, run))
+    run = await call.in_thread(lambda: call.state.imports.get(environment, id))
+    return Events(call.state.watches().watch(environment, run))
 
 
-async def drop_import(call: Call) -> Answer:
+async def delete_import(call: Call) -> Answer:
     """Forgets an import and its file."""
     environment, id = call.environment, call.values["import"]
-    await call.in_thread(lambda: call.doors.imports.drop(environment, id))
+    await call.in_thread(lambda: call.state.imports.delete(environment, id))
     return Answer(None, status=204)
 
 
-async def drop_import_file(call: Call) -> Answer:
+async def delete_import_file(call: Call) -> Answer:
     """Forgets the file of an import that has ended."""
-    return await _asked(call, Imports.drop_file)
+    return await _asked(call, Imports.delete_file)
 
 
 async def put_import_mapping(call: Call) -> Answer:
     """Says by which mapping it is read, before anything of it was applied."""
-    environment, id, imports = call.environment, call.values["import"], call.doors.imports
+    environment, id, imports = call.environment, call.values["import"], call.state.imports
     mapping = await read_json(call, Mapping)
 
     def configured() -> Import:
@@ -68,7 +68,7 @@ async def put_import_mapping(call: Call) -> Answer:
             id,
             mapping=mapping,
             mode=run.mode,
-            under=run.under,
+            prefix=run.prefix,
             lowercase=run.lowercase,
             share_removed_max=run.share_removed_max,
         )
@@ -116,12 +116,12 @@ async def undo_import(call: Call) -> Answer:
 
 async def _asked(call: Call, ask: Callable[[Imports, Environment, str], Import]) -> Answer:
     environment, id = call.environment, call.values["import"]
-    return Answer(await call.in_thread(lambda: ask(call.doors.imports, environment, id)))
+    return Answer(await call.in_thread(lambda: ask(call.state.imports, environment, id)))
 
 
 async def rejected_lines(call: Call) -> Stream:
     """The rejected lines with their reasons, as NDJSON, or the rows themselves in the shape of the file."""
-    environment, id, imports = call.environment, call.values["import"], call.doors.imports
+    environment, id, imports = call.environment, call.values["import"], call.state.imports
     run = await call.in_thread(lambda: imports.get(environment, id))
     if call.text("shape") == "reasons":
         return Stream(
@@ -148,12 +148,12 @@ def _together(lines: Sequence[Any]) -> bytes:
 # Mappings.
 
 
-async def propose_mapping(call: Call) -> Answer:
+async def infer_mapping(call: Call) -> Answer:
     """Proposes how a file is read that begins like the body."""
     format = format_of_body(call, OCTETS)
 
-    def take(chunks: Iterator[bytes]) -> Proposal:
-        return propose(beginning_in(chunks, format))
+    def take(chunks: Iterator[bytes]) -> InferredMapping:
+        return infer(beginning_in(chunks, format))
 
     return Answer(await received(call, limits.PROPOSAL_BYTES_MAX, take))
 
@@ -161,13 +161,13 @@ async def propose_mapping(call: Call) -> Answer:
 async def list_mappings(call: Call) -> Answer:
     """The newest form of each, by name."""
     space = call.values["space"]
-    return Answer(MappingsPage(items=await call.in_thread(lambda: call.doors.mappings.list_mappings(space))))
+    return Answer(MappingsPage(items=await call.in_thread(lambda: call.state.mappings.list_mappings(space))))
 
 
 async def get_mapping(call: Call) -> Answer:
     """The newest form, or a former one."""
     space, name, version = call.values["space"], call.values["mapping"], call.find_integer("version")
-    return Answer(await call.in_thread(lambda: call.doors.mappings.get_mapping(space, name, version=version)))
+    return Answer(await call.in_thread(lambda: call.state.mappings.get_mapping(space, name, version=version)))
 
 
 async def put_mapping(call: Call) -> Answer:
@@ -176,12 +176,12 @@ async def put_mapping(call: Call) -> Answer:
     version = call.find_integer("version")
     body = await read_json(call, Mapping)
     return Answer(
-        await call.in_thread(lambda: call.doors.mappings.put_mapping(space, name, body, version=version, by=by))
+        await call.in_thread(lambda: call.state.mappings.put_mapping(space, name, body, version=version, by=by))
     )
 
 
-async def drop_mapping(call: Call) -> Answer:
+async def delete_mapping(call: Call) -> Answer:
     """Forgets all its forms."""
     space, name = call.values["space"], call.values["mapping"]
-    await call.in_thread(lambda: call.doors.mappings.drop_mapping(space, name))
+    await call.in_thread(lambda: call.state.mappings.delete_mapping(space, name))
     return Answer(None, status=204)

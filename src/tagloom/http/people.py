@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tagloom import problems
-from tagloom.bulk import check_single, submit_tags
-from tagloom.expiry import Said
-from tagloom.http.bodies import read_json
-from tagloom.http.call import Answer, Call
-from tagloom.http.shapes import PeoplePage, PersonBody, PersonTags, TagsBody
-from tagloom.model import Kind, Match, Mode, Person, PersonRecord, Receipt
+from tagloom.http.framework.bodies import read_json
+from tagloom.http.framework.context import Answer, Call
+from tagloom.http.framework.schemas import PeoplePage, PersonBody, PersonTags, TagsBody
+from tagloom.ports.problems import PersonNotFound
+from tagloom.ports.writes import ErasePerson, PutPerson, WriteOptions
+from tagloom.tagging.bulk import check_single, submit_tags
+from tagloom.words.expiry import Said
+from tagloom.words.model import Kind, Match, Mode, Person, PersonRecord, Receipt
 
 
-class PeopleDoor:
+class PeopleHandlers:
     """The handlers for one kind of people: user ids and visitor ids are separate name spaces."""
 
     def __init__(self, kind: Kind) -> None:
@@ -47,12 +48,12 @@ class PeopleDoor:
         """Makes the person known."""
         person, origin, population = call.person(self.kind), call.origin, call.population
         await read_json(call, PersonBody, default=b"{}")
-        return Answer(await call.in_thread(lambda: population.put_person(person, origin)))
+        return Answer(await call.in_thread(lambda: population.write(PutPerson(person), WriteOptions(origin))))
 
     async def erase_person(self, call: Call) -> Answer:
         """Erases the person everywhere."""
         person, origin, population = call.person(self.kind), call.origin, call.population
-        return Answer(await call.in_thread(lambda: population.erase_person(person, origin)))
+        return Answer(await call.in_thread(lambda: population.write(ErasePerson(person), WriteOptions(origin))))
 
     async def get_tags(self, call: Call) -> Answer:
         """The person's tags."""
@@ -63,14 +64,14 @@ class PeopleDoor:
         """Replaces the person's set."""
         person = call.person(self.kind)
         body = await read_json(call, TagsBody)
-        said = body.said(call.doors.now())
+        said = body.said(call.state.now())
         return Answer(await self._changed(call, person, body.tags, "set", said))
 
     async def put_tag(self, call: Call) -> Answer:
         """Gives one tag."""
         return Answer(await self._change_one(call, "add"))
 
-    async def drop_tag(self, call: Call) -> Answer:
+    async def delete_tag(self, call: Call) -> Answer:
         """Takes one tag."""
         return Answer(await self._change_one(call, "remove"))
 
@@ -80,16 +81,20 @@ class PeopleDoor:
     async def _changed(self, call: Call, person: Person, tags: Sequence[str], mode: Mode, said: Said) -> Receipt:
         """The receipt of a write. Tags and ids are looked up in a thread; the commit is waited for without one."""
         population, origin = call.population, call.origin
-        future = await call.in_thread(lambda: submit_tags(population, person, tags, mode, origin, said))
+        future = await call.state.submit(
+            call.environment,
+            lambda: submit_tags(population, person, tags, mode, origin, said),
+            organization=call.principal.organization,
+        )
         return check_single(await call.written(future))
 
     async def _record(self, call: Call) -> PersonRecord:
         person, population = call.person(self.kind), call.population
         found = await call.in_thread(lambda: population.find_person(person, as_of=call.find_version()))
         if found is None:
-            raise problems.PersonNotFound(f"No such {self.kind} is known in this environment.")
+            raise PersonNotFound(f"No such {self.kind} is known in this environment.")
         return found
 
 
-USERS = PeopleDoor("user")
-VISITORS = PeopleDoor("visitor")
+USERS = PeopleHandlers("user")
+VISITORS = PeopleHandlers("visitor")

@@ -1,19 +1,21 @@
 """Syncs of an environment, and their runs."""
 
-from tagloom import limits, problems
-from tagloom.http.bodies import read_json, received
-from tagloom.http.call import Answer, Call
-from tagloom.http.etags import etag, expected_revision, if_match
-from tagloom.http.paging import page_of
-from tagloom.http.shapes import NewSync, SourceOfSync, SyncRunsPage, SyncsPage
-from tagloom.importing.proposing import propose
-from tagloom.syncs import SyncDraft
+from tagloom.files import limits
+from tagloom.http.framework.bodies import read_json, received
+from tagloom.http.framework.context import Answer, Call
+from tagloom.http.framework.etags import etag, expected_revision, if_match
+from tagloom.http.framework.paging import page_of
+from tagloom.http.framework.schemas import NewSync, SourceOfSync, SyncRunsPage, SyncsPage
+from tagloom.http.problems import PreconditionRequired
+from tagloom.imports.mapping_inference import infer
+from tagloom.ports.problems import SyncChanged
+from tagloom.words.syncs import SyncDraft
 
 
 async def list_syncs(call: Call) -> Answer:
     """A page of syncs by id."""
     environment = call.environment
-    found = await call.in_thread(lambda: call.doors.syncs.list_syncs(environment))
+    found = await call.in_thread(lambda: call.state.syncs.list_syncs(environment))
     items, next_cursor = page_of(call, found, lambda sync: sync.id)
     return Answer(SyncsPage(items=items, next_cursor=next_cursor))
 
@@ -22,18 +24,18 @@ async def create_sync(call: Call) -> Answer:
     """A new sync."""
     environment, by = call.environment, call.principal.name
     body = await read_json(call, NewSync)
-    created = await call.in_thread(lambda: call.doors.syncs.create_sync(environment, body.id, _draft(body), by=by))
+    created = await call.in_thread(lambda: call.state.syncs.create_sync(environment, body.id, _draft(body), by=by))
     place = f"/v2/spaces/{environment.space}/environments/{environment.name}/syncs/{created.id}"
     return Answer(created, status=201, headers=((b"location", place.encode("ascii")), etag(created.revision)))
 
 
-async def propose_source_mapping(call: Call) -> Answer:
+async def infer_source_mapping(call: Call) -> Answer:
     """Proposes how a source is read, from its first rows."""
-    organization, sources = call.principal.organization, call.doors.sources
+    organization, sources = call.principal.organization, call.state.sources
     body = await read_json(call, SourceOfSync)
     return Answer(
         await call.in_thread_while_wanted(
-            lambda is_over: propose(sources.begin(organization, body.source, is_over=is_over))
+            lambda is_over: infer(sources.begin(organization, body.source, is_over=is_over))
         )
     )
 
@@ -41,7 +43,7 @@ async def propose_source_mapping(call: Call) -> Answer:
 async def get_sync(call: Call) -> Answer:
     """One sync."""
     environment, sync = call.environment, call.values["sync"]
-    found = await call.in_thread(lambda: call.doors.syncs.get_sync(environment, sync))
+    found = await call.in_thread(lambda: call.state.syncs.get_sync(environment, sync))
     return Answer(found, headers=(etag(found.revision),))
 
 
@@ -50,22 +52,22 @@ async def put_sync(call: Call) -> Answer:
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
     expected = if_match(call)
     if expected is None:
-        raise problems.PreconditionRequired(
+        raise PreconditionRequired(
             "Give the ETag of the sync as you read it in If-Match, or * to replace it whatever it is now."
         )
     draft = await read_json(call, SyncDraft)
-    stored = await call.in_thread(lambda: call.doors.syncs.get_sync(environment, sync))
-    revision = expected_revision(stored.revision, expected, problems.SyncChanged, f"The sync '{sync}'")
+    stored = await call.in_thread(lambda: call.state.syncs.get_sync(environment, sync))
+    revision = expected_revision(stored.revision, expected, SyncChanged, f"The sync '{sync}'")
     changed = await call.in_thread(
-        lambda: call.doors.syncs.put_sync(environment, sync, draft, revision=revision, by=by)
+        lambda: call.state.syncs.put_sync(environment, sync, draft, revision=revision, by=by)
     )
     return Answer(changed, headers=(etag(changed.revision),))
 
 
-async def drop_sync(call: Call) -> Answer:
+async def delete_sync(call: Call) -> Answer:
     """Forgets the sync and its runs."""
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
-    await call.in_thread(lambda: call.doors.syncs.drop_sync(environment, sync, by=by))
+    await call.in_thread(lambda: call.state.syncs.delete_sync(environment, sync, by=by))
     return Answer(None, status=204)
 
 
@@ -73,14 +75,14 @@ async def run_sync(call: Call) -> Answer:
     """Begins a run."""
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
     asks_first = call.flag("asks_first")
-    run = await call.in_thread(lambda: call.doors.syncs.run_sync(environment, sync, by=by, asks_first=asks_first))
+    run = await call.in_thread(lambda: call.state.syncs.run_sync(environment, sync, by=by, asks_first=asks_first))
     return Answer(run, status=202)
 
 
 async def push_records(call: Call) -> Answer:
     """Takes records as NDJSON for a sync whose records come by themselves."""
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
-    asks_first, runner = call.flag("asks_first"), call.doors.runner
+    asks_first, runner = call.flag("asks_first"), call.state.runner
     run = await received(
         call,
         limits.BULK_BODY_BYTES_MAX,
@@ -93,7 +95,7 @@ async def list_runs(call: Call) -> Answer:
     """A page of runs, the newest first."""
     environment, sync = call.environment, call.values["sync"]
     before, limit = call.find_integer("before"), call.integer("limit")
-    runs = await call.in_thread(lambda: call.doors.syncs.list_runs(environment, sync, before=before, limit=limit))
+    runs = await call.in_thread(lambda: call.state.syncs.list_runs(environment, sync, before=before, limit=limit))
     return Answer(SyncRunsPage(items=runs))
 
 

@@ -4,16 +4,17 @@ from email.message import EmailMessage
 
 import msgspec
 
-from tagloom import limits, problems
-from tagloom.bulk import FORMAT_OF_CONTENT_TYPE, Order, import_body
-from tagloom.exports import encode_taggings
-from tagloom.http.bodies import content_type, received
-from tagloom.http.call import Answer, Call, Stream
-from tagloom.http.streams import export_format, export_stream
-from tagloom.intake.opening import COMPRESSIONS
-from tagloom.mappings import Encoding
-from tagloom.model import Mode
-from tagloom.tags import printable
+from tagloom.base.problems import ContentTypeUnsupported
+from tagloom.base.text import printable
+from tagloom.files import limits
+from tagloom.files.decoding import COMPRESSIONS
+from tagloom.http.framework.bodies import content_type, received
+from tagloom.http.framework.context import Answer, Call, Stream
+from tagloom.http.framework.streams import export_format, export_stream
+from tagloom.people.export import encode_taggings
+from tagloom.tagging.bulk import FORMAT_OF_CONTENT_TYPE, Order, import_body
+from tagloom.words.mappings import Encoding
+from tagloom.words.model import Mode
 
 # As browsers have it, Latin-1 is what Windows makes of it.
 _ENCODING_OF_CHARSET: dict[str, Encoding] = {
@@ -33,16 +34,16 @@ async def post_taggings(call: Call) -> Answer:
     """Applies a body as one batch. It is read while it arrives; one that ends early applies nothing."""
     order = _order(call)
     bytes_max = limits.JSON_BODY_BYTES_MAX if order.format == "json" else limits.BULK_BODY_BYTES_MAX
-    population, now = call.population, call.doors.now
+    population, now = call.population, call.state.now
     # What is wrong with it is told before the body comes.
-    order.request(now())
+    order.rules(now())
     return Answer(await received(call, bytes_max, lambda chunks: import_body(population, chunks, order, now)))
 
 
 def _order(call: Call) -> Order:
     format = FORMAT_OF_CONTENT_TYPE.get(content_type(call))
     if format is None:
-        raise problems.ContentTypeUnsupported(
+        raise ContentTypeUnsupported(
             f"The body must be one of {', '.join(FORMAT_OF_CONTENT_TYPE)}, not '{printable(content_type(call))}'.",
             supported=list(FORMAT_OF_CONTENT_TYPE),
         )
@@ -51,7 +52,7 @@ def _order(call: Call) -> Order:
         format=format,
         mode=mode,
         origin=call.origin,
-        under=call.find_tag("under"),
+        prefix=call.find_tag("prefix"),
         lowercase=call.find_text("normalize") == "lowercase",
         dry_run=call.flag("dry_run"),
         allow_empty=call.flag("allow_empty"),
@@ -74,7 +75,7 @@ def _encoding(call: Call) -> Encoding:
     message["Content-Type"] = (call.header(b"content-type") or "").replace("\n", " ").replace("\r", " ")
     charset = str(message.get_param("charset", "utf-8")).lower()
     if charset not in _ENCODING_OF_CHARSET:
-        raise problems.ContentTypeUnsupported(
+        raise ContentTypeUnsupported(
             f"A text is in utf-8, utf-16 or windows-1252, not in '{printable(charset)}'.",
             supported=["utf-8", "utf-16", "windows-1252"],
         )
@@ -87,7 +88,7 @@ def _compression(call: Call) -> str | None:
     if said in ("", "identity"):
         return None
     if said not in COMPRESSIONS:
-        raise problems.ContentTypeUnsupported(
+        raise ContentTypeUnsupported(
             f"The body may be compressed by {' or '.join(COMPRESSIONS)}, not by '{printable(said)}'.",
             supported=list(COMPRESSIONS),
         )

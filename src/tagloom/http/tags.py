@@ -3,27 +3,29 @@
 import msgspec
 from msgspec import UNSET
 
-from tagloom import problems
-from tagloom.exports import encode_people
-from tagloom.http.bodies import read_json
-from tagloom.http.call import Answer, Call, Stream
-from tagloom.http.paging import page_of
-from tagloom.http.shapes import AliasesPage, AliasItem, MergeBody, TagAnswer, TagBody, TagPatch, TagsPage
-from tagloom.http.streams import export_format, export_stream
-from tagloom.model import Match
-from tagloom.tags import TagPath, parse_tag
+from tagloom.base.problems import BodyInvalid
+from tagloom.http.framework.bodies import read_json
+from tagloom.http.framework.context import Answer, Call, Stream
+from tagloom.http.framework.paging import page_of
+from tagloom.http.framework.schemas import AliasesPage, AliasItem, MergeBody, TagAnswer, TagBody, TagPatch, TagsPage
+from tagloom.http.framework.streams import export_format, export_stream
+from tagloom.people.export import encode_people
+from tagloom.ports.writes import MergeTags, WriteOptions
+from tagloom.words.model import Match
+from tagloom.words.problems import TagProblem
+from tagloom.words.tags import TagPath, parse_tag
 
 
 async def list_tags(call: Call) -> Answer:
     """A page of the catalogue."""
-    under, environment, population = call.find_tag("under"), call.environment, call.population
+    prefix, environment, population = call.find_tag("prefix"), call.environment, call.population
 
     def read() -> TagsPage:
         version = population.version()
-        page = call.doors.catalogue.list_tags(
+        page = call.state.catalogue.list_tags(
             environment,
             search=call.text("search"),
-            under=under,
+            prefix=prefix,
             limit=call.integer("limit"),
             cursor=call.find_text("cursor"),
         )
@@ -38,7 +40,7 @@ async def get_tag(call: Call) -> Answer:
 
     def read() -> TagAnswer:
         version = population.version()
-        found = call.doors.catalogue.get_tag(environment, tag)
+        found = call.state.catalogue.get_tag(environment, tag)
         return TagAnswer(**msgspec.structs.asdict(found), version=version)
 
     return Answer(await call.in_thread(read))
@@ -48,10 +50,10 @@ async def put_tag(call: Call) -> Answer:
     """Creates or describes."""
     tag, environment, origin = call.tag(), call.environment, call.origin
     body = await read_json(call, TagBody, default=b"{}")
-    ttl_seconds, expires_at = body.ttl_seconds(), body.moment(call.doors.now())
+    ttl_seconds, expires_at = body.ttl_seconds(), body.moment(call.state.now())
     return Answer(
         await call.in_thread(
-            lambda: call.doors.catalogue.put_tag(
+            lambda: call.state.catalogue.put_tag(
                 environment,
                 tag,
                 origin,
@@ -72,12 +74,12 @@ async def patch_tag(call: Call) -> Answer:
     description = None if body.description is UNSET else body.description
     exclusive = None if body.exclusive is UNSET else body.exclusive
     owner = "" if body.owner is None else None
-    ttl_seconds, expires_at = body.ttl_seconds(), body.moment(call.doors.now())
+    ttl_seconds, expires_at = body.ttl_seconds(), body.moment(call.state.now())
     if all(given is None for given in (to, description, exclusive, owner, ttl_seconds, expires_at)):
-        raise problems.BodyInvalid("Give tag, description, exclusive, ttl, expires_at or owner.", field="$")
+        raise BodyInvalid("Give tag, description, exclusive, ttl, expires_at or owner.", field="$")
     return Answer(
         await call.in_thread(
-            lambda: call.doors.catalogue.edit_tag(
+            lambda: call.state.catalogue.edit_tag(
                 environment,
                 tag,
                 origin,
@@ -92,11 +94,11 @@ async def patch_tag(call: Call) -> Answer:
     )
 
 
-async def drop_tag(call: Call) -> Answer:
+async def delete_tag(call: Call) -> Answer:
     """Takes the tag and what is below it from everybody."""
     tag, environment, origin, is_forced = call.tag(), call.environment, call.origin, call.flag("force")
     return Answer(
-        await call.in_thread(lambda: call.doors.catalogue.drop_tag(environment, tag, origin, force=is_forced))
+        await call.in_thread(lambda: call.state.catalogue.delete_tag(environment, tag, origin, force=is_forced))
     )
 
 
@@ -105,16 +107,16 @@ async def merge_tag(call: Call) -> Answer:
     tag, origin, population = call.tag(), call.origin, call.population
     body = await read_json(call, MergeBody)
     into = _parsed(body.into, "$.into")
-    return Answer(await call.in_thread(lambda: population.merge_tags(tag, into, origin)))
+    return Answer(await call.in_thread(lambda: population.write(MergeTags(tag, into), WriteOptions(origin))))
 
 
-async def export_bearers(call: Call) -> Stream:
+async def export_people_with(call: Call) -> Stream:
     """All who bear the tag."""
     tag, format, population = call.tag(), export_format(call), call.population
     match = msgspec.convert(call.text("match"), Match)
     return await export_stream(
         call,
-        lambda: population.bearers(tag, match, as_of=call.find_version()),
+        lambda: population.people_with(tag, match, as_of=call.find_version()),
         lambda chunks: encode_people(chunks, format),
         format,
     )
@@ -132,6 +134,6 @@ async def list_aliases(call: Call) -> Answer:
 def _parsed(text: str, field: str) -> TagPath:
     try:
         return parse_tag(text)
-    except problems.TagProblem as problem:
+    except TagProblem as problem:
         problem.members["field"] = field
         raise

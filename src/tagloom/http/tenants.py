@@ -3,10 +3,10 @@
 import msgspec
 from msgspec import UNSET
 
-from tagloom.http.bodies import read_json
-from tagloom.http.call import Answer, Call
-from tagloom.http.paging import page_of
-from tagloom.http.shapes import (
+from tagloom.http.framework.bodies import read_json
+from tagloom.http.framework.context import Answer, Call
+from tagloom.http.framework.paging import page_of
+from tagloom.http.framework.schemas import (
     EnvironmentAnswer,
     EnvironmentItem,
     EnvironmentPatch,
@@ -19,14 +19,14 @@ from tagloom.http.shapes import (
     TokenItem,
     TokensPage,
 )
-from tagloom.model import Environment, Freed
-from tagloom.retention import retention_text
+from tagloom.words.model import Environment, Freed
+from tagloom.words.retention import retention_text
 
 
 async def list_organizations(call: Call) -> Answer:
     """The organization of the token: others do not exist for it."""
     principal = call.principal
-    own = await call.in_thread(lambda: call.doors.access.get_organization(principal, principal.organization))
+    own = await call.in_thread(lambda: call.state.access.get_organization(principal, principal.organization))
     items, next_cursor = page_of(call, (own,), lambda each: each.id)
     return Answer(OrganizationsPage(items=items, next_cursor=next_cursor))
 
@@ -34,7 +34,7 @@ async def list_organizations(call: Call) -> Answer:
 async def list_spaces(call: Call) -> Answer:
     """The spaces of an organization that exist for the token."""
     organization, principal = call.values["organization"], call.principal
-    spaces = await call.in_thread(lambda: call.doors.access.list_spaces(organization, principal))
+    spaces = await call.in_thread(lambda: call.state.access.list_spaces(organization, principal))
     items, next_cursor = page_of(call, spaces, lambda space: space.id)
     return Answer(SpacesPage(items=items, next_cursor=next_cursor))
 
@@ -45,7 +45,7 @@ async def create_space(call: Call) -> Answer:
     body = await read_json(call, NewSpace)
     space = None if body.id is UNSET else body.id
     actor = call.principal.name
-    created = await call.in_thread(lambda: call.doors.access.create_space(organization, body.name, space, actor=actor))
+    created = await call.in_thread(lambda: call.state.access.create_space(organization, body.name, space, actor=actor))
     location = f"/v2/spaces/{created.id}/environments".encode("ascii")
     return Answer(created, status=201, headers=((b"location", location),))
 
@@ -53,7 +53,7 @@ async def create_space(call: Call) -> Answer:
 async def list_environments(call: Call) -> Answer:
     """Development, staging and production of a space."""
     space = call.values["space"]
-    found = await call.in_thread(lambda: call.doors.access.list_environments(space))
+    found = await call.in_thread(lambda: call.state.access.list_environments(space))
     items, next_cursor = page_of(call, found, lambda each: each.name)
     shown = tuple(
         EnvironmentItem(
@@ -74,22 +74,22 @@ async def get_environment(call: Call) -> Answer:
 
 async def patch_environment(call: Call) -> Answer:
     """Opens or closes its catalogue, and says how long its history is kept."""
-    environment, actor, doors = call.environment, call.principal.name, call.doors
+    environment, actor, state = call.environment, call.principal.name, call.state
     body = await read_json(call, EnvironmentPatch)
-    is_trial, forgets = call.flag("dry_run"), None
+    is_dry_run, forgets = call.flag("dry_run"), None
     retention, catalogue = body.retention, body.catalogue
     if retention is not UNSET:
         forget = call.flag("forget")
         environment, forgets = await call.in_thread(
-            lambda: doors.retentions.put(environment, retention, forget=forget, dry_run=is_trial, actor=actor)
+            lambda: state.retentions.put(environment, retention, forget=forget, dry_run=is_dry_run, actor=actor)
         )
-    if catalogue is not UNSET and not is_trial:
-        environment = await call.in_thread(lambda: doors.access.put_catalogue(environment, catalogue, actor=actor))
+    if catalogue is not UNSET and not is_dry_run:
+        environment = await call.in_thread(lambda: state.access.put_catalogue(environment, catalogue, actor=actor))
     return Answer(await _shown(call, environment, forgets))
 
 
 async def _shown(call: Call, environment: Environment, forgets: Freed | None = None) -> EnvironmentAnswer:
-    population = call.doors.installation.population(environment)
+    population = call.state.installation.population(environment)
     return EnvironmentAnswer(
         space=environment.space,
         name=environment.name,
@@ -104,9 +104,9 @@ async def _shown(call: Call, environment: Environment, forgets: Freed | None = N
 async def list_tokens(call: Call) -> Answer:
     """The tokens of an organization, without their secrets."""
     organization = call.values["organization"]
-    tokens = await call.in_thread(lambda: call.doors.access.list_tokens(organization))
+    tokens = await call.in_thread(lambda: call.state.access.list_tokens(organization))
     items, next_cursor = page_of(call, tokens, lambda token: f"{token.created_at} {token.id}")
-    emails = await call.in_thread(lambda: call.doors.access.emails_of(items))
+    emails = await call.in_thread(lambda: call.state.access.emails_of(items))
     shown = tuple(
         TokenItem(**msgspec.structs.asdict(token), teammate=emails.get(token.account or "")) for token in items
     )
@@ -118,7 +118,7 @@ async def create_token(call: Call) -> Answer:
     organization, principal = call.values["organization"], call.principal
     body = await read_json(call, NewToken)
     token, secret = await call.in_thread(
-        lambda: call.doors.access.create_token(
+        lambda: call.state.access.create_token(
             organization,
             body.name,
             body.scopes,
@@ -132,8 +132,8 @@ async def create_token(call: Call) -> Answer:
     return Answer(answer, status=201, headers=((b"location", location), (b"cache-control", b"no-store")))
 
 
-async def drop_token(call: Call) -> Answer:
+async def revoke_token(call: Call) -> Answer:
     """Revokes a token."""
     organization, token, actor = call.values["organization"], call.values["token"], call.principal.name
-    await call.in_thread(lambda: call.doors.access.drop_token(organization, token, actor=actor))
+    await call.in_thread(lambda: call.state.access.revoke_token(organization, token, actor=actor))
     return Answer(None, status=204)

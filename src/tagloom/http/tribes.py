@@ -3,14 +3,14 @@
 import msgspec
 from msgspec import UNSET
 
-from tagloom import limits, problems
-from tagloom.exports import encode_people
-from tagloom.http.bodies import read_json
-from tagloom.http.call import Answer, Call, Stream
-from tagloom.http.decision_api import id_of
-from tagloom.http.etags import etag, expected_revision, if_match
-from tagloom.http.paging import page_of
-from tagloom.http.shapes import (
+from tagloom.base import limits
+from tagloom.base.problems import BodyInvalid, ParameterInvalid
+from tagloom.http.decisions import id_of
+from tagloom.http.framework.bodies import read_json
+from tagloom.http.framework.context import Answer, Call, Stream
+from tagloom.http.framework.etags import etag, expected_revision, if_match
+from tagloom.http.framework.paging import page_of
+from tagloom.http.framework.schemas import (
     Member,
     MembershipAnswer,
     MembersPage,
@@ -22,18 +22,21 @@ from tagloom.http.shapes import (
     TribesPage,
     TribeTagBody,
 )
-from tagloom.http.streams import export_format, export_stream
-from tagloom.model import Kind, Person, Tribe, TribeMode
-from tagloom.rules import Definition
-from tagloom.tags import parse_tag
-from tagloom.tribe_tagging import tag_tribe
-from tagloom.tribes import Draft
+from tagloom.http.framework.streams import export_format, export_stream
+from tagloom.http.problems import PreconditionRequired
+from tagloom.people.export import encode_people
+from tagloom.ports.problems import TribeChanged
+from tagloom.tagging.tribe_tagging import tag_tribe
+from tagloom.tribes.definitions import Draft
+from tagloom.words.model import Kind, Person, Tribe, TribeMode
+from tagloom.words.rules import Definition
+from tagloom.words.tags import parse_tag
 
 
 async def list_tribes(call: Call) -> Answer:
     """A page of tribes by id."""
     space = call.values["space"]
-    tribes = await call.in_thread(lambda: call.doors.tribes.list_tribes(space))
+    tribes = await call.in_thread(lambda: call.state.tribes.list_tribes(space))
     items, next_cursor = page_of(call, tribes, lambda tribe: tribe.id)
     return Answer(TribesPage(items=items, next_cursor=next_cursor))
 
@@ -43,7 +46,7 @@ async def create_tribe(call: Call) -> Answer:
     space, origin = call.values["space"], call.origin
     body = await read_json(call, NewTribe, is_rule=True)
     tribe = None if body.id is UNSET else body.id
-    created = await call.in_thread(lambda: call.doors.tribes.create_tribe(space, _draft(body), tribe, origin=origin))
+    created = await call.in_thread(lambda: call.state.tribes.create_tribe(space, _draft(body), tribe, origin=origin))
     location = f"/v2/spaces/{space}/tribes/{created.id}".encode("ascii")
     return Answer(created, status=201, headers=((b"location", location), etag(created.revision)))
 
@@ -51,7 +54,7 @@ async def create_tribe(call: Call) -> Answer:
 async def get_tribe(call: Call) -> Answer:
     """One tribe."""
     space, tribe = call.values["space"], call.values["tribe"]
-    found = await call.in_thread(lambda: call.doors.tribes.get_tribe(space, tribe))
+    found = await call.in_thread(lambda: call.state.tribes.get_tribe(space, tribe))
     return Answer(found, headers=(etag(found.revision),))
 
 
@@ -60,28 +63,28 @@ async def put_tribe(call: Call) -> Answer:
     space, tribe, origin = call.values["space"], call.values["tribe"], call.origin
     expected = if_match(call)
     if expected is None:
-        raise problems.PreconditionRequired(
+        raise PreconditionRequired(
             "Give the ETag of the tribe as you read it in If-Match, or * to replace it whatever it is now."
         )
     body = await read_json(call, TribeBody, is_rule=True)
-    stored = await call.in_thread(lambda: call.doors.tribes.get_tribe(space, tribe))
+    stored = await call.in_thread(lambda: call.state.tribes.get_tribe(space, tribe))
     revision = _revision(stored, expected)
     changed = await call.in_thread(
-        lambda: call.doors.tribes.put_tribe(space, tribe, _draft(body), revision=revision, origin=origin)
+        lambda: call.state.tribes.put_tribe(space, tribe, _draft(body), revision=revision, origin=origin)
     )
     return Answer(changed, headers=(etag(changed.revision),))
 
 
-async def drop_tribe(call: Call) -> Answer:
+async def delete_tribe(call: Call) -> Answer:
     """Deletes the tribe."""
     space, tribe, origin = call.values["space"], call.values["tribe"], call.origin
     expected = if_match(call)
     if expected is not None:
-        stored = await call.in_thread(lambda: call.doors.tribes.get_tribe(space, tribe))
+        stored = await call.in_thread(lambda: call.state.tribes.get_tribe(space, tribe))
         revision = _revision(stored, expected)
     else:
         revision = None
-    await call.in_thread(lambda: call.doors.tribes.drop_tribe(space, tribe, revision=revision, origin=origin))
+    await call.in_thread(lambda: call.state.tribes.delete_tribe(space, tribe, revision=revision, origin=origin))
     return Answer(None, status=204)
 
 
@@ -89,13 +92,13 @@ async def preview(call: Call) -> Answer:
     """What a rule would find."""
     environment = call.environment
     body = await read_json(call, PreviewBody, is_rule=True)
-    wanted, targeting = Definition(body.audience, body.rule), call.doors.targeting
+    wanted, targeting = Definition(body.audience, body.rule), call.state.targeting
     return Answer(await call.in_thread(lambda: targeting.preview(environment, wanted, as_of=call.find_version())))
 
 
 async def count(call: Call) -> Answer:
     """How many are in it."""
-    environment, tribe, targeting = call.environment, call.values["tribe"], call.doors.targeting
+    environment, tribe, targeting = call.environment, call.values["tribe"], call.state.targeting
     return Answer(await call.in_thread(lambda: targeting.count(environment, tribe, as_of=call.find_version())))
 
 
@@ -105,14 +108,14 @@ async def list_members(call: Call) -> Answer | Stream:
         return await _export_members(call)
     environment, tribe = call.environment, call.values["tribe"]
     if call.find_text("as_of") is not None:
-        raise problems.ParameterInvalid(
+        raise ParameterInvalid(
             "A page holds for now: leave out as_of, or limit, cursor, search and include.", parameter="as_of"
         )
     has_tags = call.find_text("include") == "tags"
 
     def read() -> MembersPage:
         version = call.population.version()
-        page = call.doors.targeting.list_members(
+        page = call.state.targeting.list_members(
             environment,
             tribe,
             search=call.find_text("search") or "",
@@ -131,7 +134,7 @@ async def list_members(call: Call) -> Answer | Stream:
 async def get_membership(call: Call, kind: Kind) -> Answer:
     """Whether one person is in it."""
     environment, tribe, person = call.environment, call.values["tribe"], call.person(kind)
-    version, is_member = await call.in_thread(lambda: call.doors.targeting.is_member(environment, tribe, person))
+    version, is_member = await call.in_thread(lambda: call.state.targeting.is_member(environment, tribe, person))
     return Answer(MembershipAnswer(tribe=tribe, is_member=is_member, version=version))
 
 
@@ -149,7 +152,7 @@ async def _export_members(call: Call) -> Stream:
     environment, tribe, format = call.environment, call.values["tribe"], export_format(call)
     return await export_stream(
         call,
-        lambda: call.doors.targeting.members(environment, tribe, as_of=call.find_version()),
+        lambda: call.state.targeting.members(environment, tribe, as_of=call.find_version()),
         lambda chunks: encode_people(chunks, format),
         format,
     )
@@ -159,7 +162,7 @@ async def overlap(call: Call) -> Answer:
     """How several overlap."""
     environment = call.environment
     body = await read_json(call, OverlapBody)
-    version, regions = await call.in_thread(lambda: call.doors.targeting.overlap(environment, body.tribes))
+    version, regions = await call.in_thread(lambda: call.state.targeting.overlap(environment, body.tribes))
     return Answer(OverlapAnswer(regions=regions, version=version))
 
 
@@ -167,8 +170,8 @@ async def why(call: Call) -> Answer:
     """Whether one person is in it, and why."""
     environment, tribe, person = call.environment, call.values["tribe"], call.find_person()
     if person is None:
-        raise problems.ParameterInvalid("Give user or visitor.", parameter="user")
-    return Answer(await call.in_thread(lambda: call.doors.targeting.why(environment, tribe, person)))
+        raise ParameterInvalid("Give user or visitor.", parameter="user")
+    return Answer(await call.in_thread(lambda: call.state.targeting.why(environment, tribe, person)))
 
 
 async def tag_members(call: Call) -> Answer:
@@ -178,14 +181,14 @@ async def tag_members(call: Call) -> Answer:
     asked = msgspec.to_builtins(body)
     ends = {name: asked.pop(name, None) for name in ("expires_at", "ttl")}
     if len(asked) != 1:
-        raise problems.BodyInvalid("Give add, remove or freeze, one of the three.", field="$")
+        raise BodyInvalid("Give add, remove or freeze, one of the three.", field="$")
     ((name, text),) = asked.items()
     mode, tag = msgspec.convert(name, TribeMode), parse_tag(text)
     origin, dry_run, key = call.origin, call.flag("dry_run"), call.idempotency_key()
     return Answer(
         await call.in_thread(
             lambda: tag_tribe(
-                call.doors.tribes,
+                call.state.tribes,
                 population,
                 environment,
                 tribe,
@@ -194,7 +197,7 @@ async def tag_members(call: Call) -> Answer:
                 origin,
                 dry_run=dry_run,
                 idempotency_key=key,
-                now=call.doors.now(),
+                now=call.state.now(),
                 **ends,
             )
         )
@@ -212,4 +215,4 @@ def _draft(body: TribeBody) -> Draft:
 
 
 def _revision(stored: Tribe, expected: list[str]) -> int | None:
-    return expected_revision(stored.revision, expected, problems.TribeChanged, f"The tribe '{stored.id}'")
+    return expected_revision(stored.revision, expected, TribeChanged, f"The tribe '{stored.id}'")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
-from tagloom.model import Person
+from tagloom.words.model import Person
 from tests.console.serving import PLACE, Served
 
 
@@ -38,6 +38,8 @@ def put_crm(served: Served, **plans: str) -> None:
 
 def tags_of(served: Served, customer: str) -> tuple[str, ...]:
     """What the store says a customer bears."""
-    control = served.loom.installation.control
-    record = served.loom.population(control.get_environment("main", "production")).find_person(Person("user", customer))
+    control = served.services.installation.control
+    record = served.services.population(control.get_environment("main", "production")).find_person(
+        Person("user", customer)
+    )
     return record.tags if record is not None else ()

@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Browser, Page, expect
 
-from tagloom.cli.demonstration import EMAIL
-from tagloom.loom import make_loom
+from tagloom.bootstrap import open_installation
+from tagloom.cli.demo import EMAIL
+from tagloom.services import make_services
 from tagloom.settings import Settings
-from tagloom.wiring import open_installation
 from tests.console.conftest import Open
 from tests.console.serving import EMAILS, HERE, PASSWORD, PLACE, Role, Served, serving_empty
 
@@ -81,7 +81,7 @@ def test_a_password_is_changed_and_ends_the_other_sessions(open_page: Open, serv
     assert other.get("/account").status_code == 303
     page.reload()
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
-    served.loom.accounts.sign_in(EMAILS["view"], NEW_PASSWORD, HERE)
+    served.services.accounts.sign_in(EMAILS["view"], NEW_PASSWORD, HERE)
     other.close()
 
 
@@ -201,7 +201,7 @@ def test_somebody_is_deactivated_comes_back_and_gets_a_new_password(
     with httpx.Client(headers={"Origin": served.url}) as browser:
         answer = browser.post(link, data={"link": link.partition("link=")[2], "password": NEW_PASSWORD})
     assert answer.status_code == 303
-    served.loom.accounts.sign_in(EMAILS["tribes"], NEW_PASSWORD, HERE)
+    served.services.accounts.sign_in(EMAILS["tribes"], NEW_PASSWORD, HERE)
 
 
 def test_the_last_administrator_cannot_be_locked_out(open_page: Open, served: Served) -> None:
@@ -225,7 +225,7 @@ def test_the_last_administrator_cannot_be_locked_out(open_page: Open, served: Se
     page.get_by_role("link", name="Demo administrator").click()
     panel.get_by_role("button", name="Make a teammate").click()
     expect(page.get_by_role("main")).to_contain_text("Only an administrator")
-    assert not served.loom.accounts.sign_in(EMAIL, PASSWORD, HERE).signed_in.is_administrator
+    assert not served.services.accounts.sign_in(EMAIL, PASSWORD, HERE).signed_in.is_administrator
 
 
 def test_another_organization_is_made_and_switched_to_and_back(open_page: Open) -> None:
@@ -261,7 +261,7 @@ def test_names_spaces_and_the_catalogue_are_set(open_page: Open, served: Served)
     expect(page).to_have_url(re.compile("/s/second-app/production/overview"))
     page.goto(f"{PLACE}/settings")
     expect(page.locator("#event-rows")).to_contain_text("Telco")
-    assert served.loom.installation.control.get_environment("main", "production").catalogue == "closed"
+    assert served.services.installation.control.get_environment("main", "production").catalogue == "closed"
 
 
 def test_who_is_no_administrator_reads_the_settings_and_changes_nothing(open_page: Open) -> None:
@@ -277,6 +277,6 @@ def test_a_session_knows_the_installation_it_belongs_to(served: Served, tmp_path
     """A cookie of one installation is worth nothing at another."""
     other = open_installation(Settings(database=tmp_path / "other" / "tagloom.sqlite"), create=True)
     cookie = served.sign_in("administrator")
-    assert make_loom(other).sessions.find(cookie.cookies["tagloom"]) is None
+    assert make_services(other).sessions.find(cookie.cookies["tagloom"]) is None
     cookie.close()
     other.close()

@@ -6,22 +6,22 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tagloom.console.views import activity
-from tagloom.model import Origin, Person
-from tagloom.store.port import Request
-from tagloom.tags import parse_tag
+from tagloom.console.views import history
+from tagloom.words.model import Origin, Person
+from tagloom.words.tags import parse_tag
 from tests.bodies import Line, part
 from tests.console.conftest import Open
 from tests.console.flows.seen import tags_of, toast
 from tests.console.serving import CUSTOMER, PLACE, Served
+from tests.writing import Batch, write_parts
 
 
 def test_activity_is_filtered_and_a_batch_is_undone_from_it(open_page: Open, served: Served) -> None:
-    environment = served.loom.installation.control.get_environment("main", "production")
-    population = served.loom.population(environment)
+    environment = served.services.installation.control.get_environment("main", "production")
+    population = served.services.population(environment)
     name = "night-job"
-    population.apply(
-        iter([part([Line(Person("user", "new"), ("a",))])]), Request(mode="add", origin=Origin(name, "cron"))
+    write_parts(
+        population, iter([part([Line(Person("user", "new"), ("a",))])]), Batch(mode="add", origin=Origin(name, "cron"))
     )
     page = open_page("developer")
     page.goto(f"{PLACE}/activity")
@@ -44,8 +44,8 @@ def test_activity_is_filtered_and_a_batch_is_undone_from_it(open_page: Open, ser
 
 
 def test_a_toast_of_an_undo_says_nothing_of_what_it_did_not_do(open_page: Open, served: Served) -> None:
-    environment = served.loom.installation.control.get_environment("main", "production")
-    receipt = served.loom.catalogue.put_tag(environment, parse_tag("new/tag"), Origin("bob"), description="")
+    environment = served.services.installation.control.get_environment("main", "production")
+    receipt = served.services.catalogue.put_tag(environment, parse_tag("new/tag"), Origin("bob"), description="")
     page = open_page("developer")
     page.goto(f"{PLACE}/activity/batch?version={receipt.version}")
     page.get_by_role("button", name="Undo this version").click()
@@ -56,7 +56,7 @@ def test_a_toast_of_an_undo_says_nothing_of_what_it_did_not_do(open_page: Open, 
 def test_the_undo_of_a_large_batch_is_counted_after_the_page_is_there(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(activity, "TAGGINGS_FORESEEN_AT_ONCE", 1_000)
+    monkeypatch.setattr(history, "TAGGINGS_FORESEEN_AT_ONCE", 1_000)
     page = open_page("developer")
     page.goto(f"{PLACE}/activity/batch?version=1")
 
@@ -67,9 +67,9 @@ def test_the_undo_of_a_large_batch_is_counted_after_the_page_is_there(
 def test_the_undo_of_all_from_a_source_is_counted_after_the_page_is_there(
     open_page: Open, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    control = served.loom.installation.control
-    source = served.loom.population(control.get_environment("main", "production")).get_change(1).source
-    monkeypatch.setattr(activity, "TAGGINGS_FORESEEN_AT_ONCE", 1_000)
+    control = served.services.installation.control
+    source = served.services.population(control.get_environment("main", "production")).get_change(1).source
+    monkeypatch.setattr(history, "TAGGINGS_FORESEEN_AT_ONCE", 1_000)
     page = open_page("developer")
     page.goto(f"{PLACE}/activity/undo")
     page.get_by_label("From", exact=True).fill(source)

@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from tagloom.model import Origin, Person
-from tagloom.store.port import Population, Request
-from tagloom.tags import TagPath
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Expire, PutTag, WriteOptions
+from tagloom.words.model import Origin, Person
+from tagloom.words.tags import TagPath
 from tests.bodies import part, user
 from tests.console.conftest import Open
 from tests.console.serving import CUSTOMER, PLACE, Served
 from tests.console.test_looks import PICTURES, Theme, look_at, settled
+from tests.writing import EXPIRY, Batch, write_parts
 
 TRIAL = TagPath("plan/trial")
 
@@ -20,7 +22,7 @@ TRIAL = TagPath("plan/trial")
 @pytest.fixture
 def population(served: Served) -> Population:
     """The telecoms company's customers."""
-    return served.loom.population(served.loom.installation.control.get_environment("main", "production"))
+    return served.services.population(served.services.installation.control.get_environment("main", "production"))
 
 
 def end_of(population: Population, tag: TagPath = TRIAL) -> datetime | None:
@@ -106,9 +108,9 @@ def test_when_a_tag_ends_is_set_on_its_page_and_a_wrong_span_is_said(open_page: 
 
 def test_activity_names_what_ended_by_itself_and_undoes_it(open_page: Open, population: Population) -> None:
     past = int(datetime.now(UTC).timestamp()) // 60
-    request = Request(mode="add", origin=Origin("ada"), end=past)
-    population.apply([part([user(CUSTOMER, "plan/trial")])], request)
-    version = population.sweep().version
+    request = Batch(mode="add", origin=Origin("ada"), end=past)
+    write_parts(population, [part([user(CUSTOMER, "plan/trial")])], request)
+    version = population.write(Expire(), EXPIRY).version
     page = open_page("developer")
     page.goto(f"{PLACE}/activity?action=expiry")
 
@@ -135,12 +137,14 @@ def test_ends_are_accessible_and_fit_wide_screens_and_phones(
         ("offers/a-rather-long-name-of-an-offer/for-spring", 3_600),
         ("beta", 0),
     ):
-        request = Request(mode="add", origin=Origin("ada", "trials.csv"), end=-ttl)
-        population.apply([part([user(CUSTOMER, tag)])], request)
-    population.apply(
-        [part([user(CUSTOMER, "plan/trial")])], Request(mode="add", origin=Origin("ada"), end=-30 * 86_400)
+        request = Batch(mode="add", origin=Origin("ada", "trials.csv"), end=-ttl)
+        write_parts(population, [part([user(CUSTOMER, tag)])], request)
+    write_parts(
+        population, [part([user(CUSTOMER, "plan/trial")])], Batch(mode="add", origin=Origin("ada"), end=-30 * 86_400)
     )
-    population.put_tag(TagPath("senior"), Origin("ada"), ttl_seconds=14 * 86_400, expires_at=2**31 // 60)
+    population.write(
+        PutTag(tag=TagPath("senior"), ttl_seconds=14 * 86_400, expires_at=2**31 // 60), WriteOptions(Origin("ada"))
+    )
     page = open_page("administrator", theme=theme)
 
     settled(page, f"{PLACE}/people?user={CUSTOMER}")

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tagloom import limits
-from tagloom.model import Origin, Person
-from tagloom.store.port import Request
+from tagloom.imports import limits
+from tagloom.words.model import Origin, Person
 from tests.bodies import Line, part
 from tests.console.conftest import Open
 from tests.console.flows.seen import tags_of, toast, upload
 from tests.console.serving import CUSTOMER, PLACE, Served
-from tests.fetching.places import web
+from tests.egress.places import web
+from tests.writing import Batch, write_parts
 
 
 def test_a_file_is_dropped_mapped_looked_at_applied_mended_and_undone(
@@ -118,9 +118,9 @@ def test_what_looks_wrong_in_a_file_is_said_before_it_runs(open_page: Open, tmp_
 def test_a_mirror_with_unreadable_lines_says_so_and_has_its_next_step_as_a_button(
     open_page: Open, served: Served, tmp_path: Path
 ) -> None:
-    environment = served.loom.installation.control.get_environment("main", "production")
+    environment = served.services.installation.control.get_environment("main", "production")
     lines = [Line(Person("user", f"crm-{n}"), ("crm/a",)) for n in range(3)]
-    served.loom.population(environment).apply([part(lines)], Request(mode="add", origin=Origin("night-job")))
+    write_parts(served.services.population(environment), [part(lines)], Batch(mode="add", origin=Origin("night-job")))
     file = tmp_path / "crm.csv"
     file.write_text("user,tag\ncrm-0,crm/a\ncrm-1,crm/a\n,x,y,z\n")
     page = open_page("developer")
@@ -159,17 +159,17 @@ def test_what_a_file_gives_can_end_by_itself(open_page: Open, served: Served, tm
     expect(page.get_by_text("What it gives lasts 14 days.")).to_be_visible()
     page.get_by_role("button", name="Apply to production").click()
     expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
-    environment = served.loom.installation.control.get_environment("main", "production")
-    found = served.loom.population(environment).find_person(Person("user", "new-1"))
+    environment = served.services.installation.control.get_environment("main", "production")
+    found = served.services.population(environment).find_person(Person("user", "new-1"))
     assert found is not None
     assert set(found.expires_at) == {"trial"}
 
 
 def test_a_file_that_takes_much_asks_before_it_does(open_page: Open, served: Served, tmp_path: Path) -> None:
-    environment = served.loom.installation.control.get_environment("main", "production")
-    population = served.loom.population(environment)
+    environment = served.services.installation.control.get_environment("main", "production")
+    population = served.services.population(environment)
     lines = [Line(Person("user", f"held-{n}"), ("held/a",)) for n in range(10)]
-    population.apply(iter([part(lines)]), Request(mode="add", origin=Origin("night-job")))
+    write_parts(population, iter([part(lines)]), Batch(mode="add", origin=Origin("night-job")))
     file = tmp_path / "held.ndjson"
     file.write_text('{"user": "held-1", "tags": ["held/a"]}\n')
     page = open_page("developer")

@@ -5,12 +5,12 @@ import re
 
 from playwright.sync_api import expect
 
-from tagloom.model import Origin
-from tagloom.store.port import Request
+from tagloom.words.model import Origin
 from tests.bodies import part, user
 from tests.console.conftest import Open
 from tests.console.flows.seen import tags_of, toast
 from tests.console.serving import CUSTOMER, EMAILS, PLACE, Served
+from tests.writing import Batch, write_parts
 
 
 def test_a_click_is_not_lost_while_the_list_under_it_is_renewed(open_page: Open) -> None:
@@ -101,10 +101,12 @@ def test_the_row_whose_panel_is_open_is_marked_until_it_closes(open_page: Open) 
 
 
 def test_a_panel_has_one_scroll(open_page: Open, served: Served) -> None:
-    environment = served.loom.installation.control.get_environment("main", "production")
+    environment = served.services.installation.control.get_environment("main", "production")
     tags = [f"many/t{n}" for n in range(80)]
-    served.loom.population(environment).apply(
-        [part([user(CUSTOMER, *tags)])], Request(mode="add", origin=Origin("bob"))
+    write_parts(
+        served.services.population(environment),
+        [part([user(CUSTOMER, *tags)])],
+        Batch(mode="add", origin=Origin("bob")),
     )
     page = open_page("developer")
     page.goto(f"{PLACE}/people?user={CUSTOMER}")
@@ -120,11 +122,11 @@ def test_a_panel_has_one_scroll(open_page: Open, served: Served) -> None:
 
 
 def test_the_panel_looks_back_at_the_tags_of_an_earlier_time(open_page: Open, served: Served) -> None:
-    environment = served.loom.installation.control.get_environment("main", "production")
-    population, before = served.loom.population(environment), tags_of(served, CUSTOMER)
+    environment = served.services.installation.control.get_environment("main", "production")
+    population, before = served.services.population(environment), tags_of(served, CUSTOMER)
     version = population.version()
     changed = part([user(CUSTOMER, "tier/gold", remove=before[:1])])
-    population.apply([changed], Request(mode="change", origin=Origin("bob")))
+    write_parts(population, [changed], Batch(mode="change", origin=Origin("bob")))
     page = open_page("developer")
     page.goto(f"{PLACE}/people?user={CUSTOMER}")
     panel = page.locator("#panel")

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tagloom.model import Horizon, Origin
+from tagloom.bootstrap import open_installation
+from tagloom.ports.population import Population
 from tagloom.settings import Settings
-from tagloom.store.port import Population, Request
-from tagloom.wiring import open_installation
+from tagloom.words.model import Horizon, Origin
 from tests.bodies import part, user
 from tests.console.conftest import Open
 from tests.console.flows.seen import toast
 from tests.console.serving import Served
+from tests.writing import Batch, write_parts
 
 STAGING = "/s/main/staging"
 
@@ -24,11 +25,11 @@ def write_long_ago(data: Path) -> None:
     with closing(open_installation(Settings(database=data / "tagloom.sqlite"), now=lambda: at)) as installation:
         population = installation.population(installation.control.get_environment("main", "staging"))
         for mode in ("add", "remove", "add"):
-            population.apply([part([user("u1", "plan/pro")])], Request(mode=mode, origin=Origin("ada", "crm.csv")))
+            write_parts(population, [part([user("u1", "plan/pro")])], Batch(mode=mode, origin=Origin("ada", "crm.csv")))
 
 
 def staging(served: Served) -> Population:
-    return served.loom.population(served.loom.installation.control.get_environment("main", "staging"))
+    return served.services.population(served.services.installation.control.get_environment("main", "staging"))
 
 
 def test_history_is_given_up_once_it_was_seen_and_typed(open_page: Open, served: Served, tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_history_is_given_up_once_it_was_seen_and_typed(open_page: Open, served:
 
     expect(toast(page)).to_contain_text("The history of staging is kept: 7d.")
     expect(row).to_contain_text("kept for")
-    ((_, freed),) = served.loom.compactor.compact_all()
+    ((_, freed),) = served.services.compactor.compact_all()
     assert (freed.versions, staging(served).horizon().version) == (3, 3)
     page.goto(f"{STAGING}/settings")
     expect(row).to_contain_text("all of it since")

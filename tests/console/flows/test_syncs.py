@@ -5,8 +5,8 @@ import re
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
-from tagloom.mappings import Mapping, ValueColumn
-from tagloom.syncs import FilesSource, PushSource, SyncDraft
+from tagloom.words.mappings import Mapping, ValueColumn
+from tagloom.words.syncs import FilesSource, PushSource, SyncDraft
 from tests.console.conftest import Open
 from tests.console.flows.seen import put_crm, tags_of, toast
 from tests.console.serving import PLACE, Served
@@ -16,10 +16,10 @@ PLANS = Mapping(user="id", columns=(ValueColumn(column="plan", branch="plan"),),
 
 def make(served: Served, draft: SyncDraft, sync: str = "crm") -> None:
     """A sync by the mapping `plans`, which the space keeps."""
-    loom = served.loom
-    environment = loom.installation.control.get_environment("main", "production")
-    loom.mappings.put_mapping("main", "plans", PLANS, by="ada")
-    loom.syncs.create_sync(environment, sync, draft, by="ada")
+    services = served.services
+    environment = services.installation.control.get_environment("main", "production")
+    services.mappings.put_mapping("main", "plans", PLANS, by="ada")
+    services.syncs.create_sync(environment, sync, draft, by="ada")
 
 
 def ran(page: Page, sync: str = "crm") -> None:
@@ -80,7 +80,7 @@ def test_a_database_is_kept_in_step_from_its_first_rows_to_its_members(open_page
 
 def test_one_is_paused_resumed_changed_and_deleted(open_page: Open, served: Served) -> None:
     put_crm(served, **{"new-1": "Gold"})
-    make(served, SyncDraft(source=FilesSource(glob="*.csv"), mapping="plans", under="crm"))
+    make(served, SyncDraft(source=FilesSource(glob="*.csv"), mapping="plans", prefix="crm"))
     page = open_page("administrator")
     ran(page)
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
@@ -103,11 +103,11 @@ def test_one_is_paused_resumed_changed_and_deleted(open_page: Open, served: Serv
     page.get_by_label("Branch above the tags of plan").fill("tier")
     page.get_by_role("button", name="Save sync").click()
     expect(toast(page)).to_contain_text("was saved")
-    assert served.loom.mappings.get_mapping("main", "plans").version == 2
+    assert served.services.mappings.get_mapping("main", "plans").version == 2
     page.get_by_role("link", name="Edit").click()
     page.get_by_role("button", name="Save sync").click()
     expect(toast(page)).to_contain_text("was saved")
-    assert served.loom.mappings.get_mapping("main", "plans").version == 2
+    assert served.services.mappings.get_mapping("main", "plans").version == 2
     page.get_by_role("button", name="Run now").click()
     expect(page.get_by_text("The last run ended")).to_be_visible(timeout=30_000)
     assert tags_of(served, "new-1") == ("crm/tier/gold",)
@@ -126,22 +126,22 @@ def test_one_is_paused_resumed_changed_and_deleted(open_page: Open, served: Serv
 
 
 def test_somebody_who_saved_meanwhile_is_not_overruled(open_page: Open, served: Served) -> None:
-    draft = SyncDraft(source=FilesSource(glob="*.csv"), mapping="plans", under="crm")
+    draft = SyncDraft(source=FilesSource(glob="*.csv"), mapping="plans", prefix="crm")
     make(served, draft)
     page = open_page("administrator")
     page.goto(f"{PLACE}/sync/crm/edit")
-    environment = served.loom.installation.control.get_environment("main", "production")
-    served.loom.syncs.put_sync(environment, "crm", replace(draft, is_paused=True), revision=1, by="bob")
+    environment = served.services.installation.control.get_environment("main", "production")
+    served.services.syncs.put_sync(environment, "crm", replace(draft, is_paused=True), revision=1, by="bob")
 
     page.get_by_label("Files", exact=True).last.fill("other/*.csv")
     page.get_by_role("button", name="Save sync").click()
 
     expect(page.get_by_role("link", name="Look at it as it is now")).to_be_visible()
-    assert served.loom.syncs.get_sync(environment, "crm").draft.source == FilesSource(glob="*.csv")
+    assert served.services.syncs.get_sync(environment, "crm").draft.source == FilesSource(glob="*.csv")
 
 
 def test_developers_run_syncs_and_administrators_make_them(open_page: Open, served: Served) -> None:
-    make(served, SyncDraft(source=FilesSource(glob="*.csv"), mapping="plans", under="crm"))
+    make(served, SyncDraft(source=FilesSource(glob="*.csv"), mapping="plans", prefix="crm"))
     page = open_page("developer")
     page.goto(f"{PLACE}/syncs")
     expect(page.get_by_role("link", name="New sync")).to_have_count(0)
@@ -176,11 +176,11 @@ def test_what_is_pushed_is_mapped_by_some_records_that_are_pasted(open_page: Ope
     page.get_by_label("Keep this mapping as").fill("orders")
     page.get_by_role("button", name="Create sync").click()
     expect(page.get_by_text("It runs when records come.").first).to_be_visible()
-    environment = served.loom.installation.control.get_environment("main", "production")
-    assert served.loom.syncs.get_sync(environment, "shop").draft.source == PushSource()
-    assert served.loom.mappings.get_mapping("main", "orders").mapping.prefix == "shop"
+    environment = served.services.installation.control.get_environment("main", "production")
+    assert served.services.syncs.get_sync(environment, "shop").draft.source == PushSource()
+    assert served.services.mappings.get_mapping("main", "orders").mapping.prefix == "shop"
 
-    served.loom.runner.push(environment, "shop", iter([b'{"id": "new-1", "plan": "Gold"}\n']), by="tap")
+    served.services.runner.push(environment, "shop", iter([b'{"id": "new-1", "plan": "Gold"}\n']), by="tap")
     page.reload()
     expect(page.locator("tbody tr", has_text="done")).to_contain_text("+1", timeout=30_000)
     assert tags_of(served, "new-1") == ("shop/plan/gold",)

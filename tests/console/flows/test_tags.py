@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tagloom import problems
-from tagloom.model import Origin
-from tagloom.tags import TagPath, parse_tag
+from tagloom.ports.problems import TagNotFound
+from tagloom.ports.writes import DeleteTag, MoveTag, PutTag, WriteOptions
+from tagloom.words.model import Origin
+from tagloom.words.tags import TagPath, parse_tag
 from tests.console.conftest import Open
 from tests.console.flows.seen import toast
 from tests.console.serving import PLACE, Served
@@ -32,13 +33,13 @@ def test_tags_are_searched_as_one_types_and_the_back_button_goes_back(open_page:
 
 
 def test_a_tags_page_looks_back_at_who_bore_it(open_page: Open, served: Served, tmp_path: Path) -> None:
-    environment = served.loom.installation.control.get_environment("main", "production")
-    population = served.loom.population(environment)
+    environment = served.services.installation.control.get_environment("main", "production")
+    population = served.services.population(environment)
     branch, below = TagPath("services/streaming"), TagPath("services/streaming/tv")
     version, was = population.version(), population.get_tag(branch).subtree_users
-    population.drop_tag(below, Origin("bob", "test"))
+    population.write(DeleteTag(below), WriteOptions(Origin("bob", "test")))
     now = population.get_tag(branch).subtree_users
-    population.move_tag(branch, TagPath("services/video"), Origin("bob", "test"))
+    population.write(MoveTag(branch, TagPath("services/video")), WriteOptions(Origin("bob", "test")))
     page = open_page("developer")
     page.goto(f"{PLACE}/tag?tag=services/video")
     page.get_by_label("Time (UTC)").fill("2020-01-01T00:00")
@@ -111,13 +112,13 @@ def test_a_tag_is_renamed_after_its_effect_was_shown_and_undone(open_page: Open,
     toast(page).get_by_role("button", name="Undo").click()
     expect(toast(page)).to_contain_text("was undone")
     expect(page.get_by_role("heading", level=1)).to_contain_text("payment/mailed-check")
-    control = served.loom.installation.control
+    control = served.services.installation.control
     environment = control.get_environment("main", "production")
-    assert served.loom.catalogue.get_tag(environment, "payment/mailed-check").users == 1612
+    assert served.services.catalogue.get_tag(environment, "payment/mailed-check").users == 1612
 
 
 def test_a_tribe_is_tagged_after_its_effect_was_shown_and_undone(open_page: Open, served: Served) -> None:
-    population = served.loom.population(served.loom.installation.control.get_environment("main", "production"))
+    population = served.services.population(served.services.installation.control.get_environment("main", "production"))
     page = open_page("developer")
     page.goto(f"{PLACE}/tribe/families")
     page.get_by_role("link", name="Tag them").click()
@@ -128,23 +129,23 @@ def test_a_tribe_is_tagged_after_its_effect_was_shown_and_undone(open_page: Open
     expect(dialog.locator("#effect")).to_contain_text("New tags")
     dialog.get_by_label("What to do").select_option("remove")
     expect(dialog.locator("#effect")).to_contain_text("Unchanged")
-    dialog.get_by_label("What to do").select_option("freeze")
+    dialog.get_by_label("What to do").select_option("snapshot")
     expect(dialog.locator("#effect")).to_contain_text("New tags")
     dialog.get_by_role("button", name="Tag them").click()
 
     expect(toast(page)).to_contain_text("taggings added")
-    members = served.loom.targeting.count(
-        served.loom.installation.control.get_environment("main", "production"), "families"
+    members = served.services.targeting.count(
+        served.services.installation.control.get_environment("main", "production"), "families"
     )
     assert population.get_tag(parse_tag("campaigns/spring")).users == members.count
     toast(page).get_by_role("button", name="Undo").click()
     expect(toast(page)).to_contain_text("was undone")
-    with pytest.raises(problems.TagNotFound):
+    with pytest.raises(TagNotFound):
         population.get_tag(parse_tag("campaigns/spring"))
 
 
 def test_two_tags_are_merged_and_one_is_deleted_each_with_its_exact_effect(open_page: Open, served: Served) -> None:
-    population = served.loom.population(served.loom.installation.control.get_environment("main", "production"))
+    population = served.services.population(served.services.installation.control.get_environment("main", "production"))
     both = population.get_tag("payment").subtree_users
     page = open_page("developer")
     page.goto(f"{PLACE}/tag?tag=payment/bank-transfer")
@@ -182,8 +183,8 @@ def test_a_tag_is_described(open_page: Open) -> None:
 
 
 def test_a_branch_that_a_sync_owns_says_so_and_is_given_back(open_page: Open, served: Served) -> None:
-    population = served.loom.population(served.loom.installation.control.get_environment("main", "production"))
-    population.put_tag(TagPath("payment"), Origin("ada", "sync billing"), owner="sync billing")
+    population = served.services.population(served.services.installation.control.get_environment("main", "production"))
+    population.write(PutTag(tag=TagPath("payment"), owner="sync billing"), WriteOptions(Origin("ada", "sync billing")))
     page = open_page("developer")
     page.goto(f"{PLACE}/tag?tag=payment/mailed-check")
     expect(page.get_by_role("heading", name="Owned by the sync billing")).to_be_visible()

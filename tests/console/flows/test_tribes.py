@@ -7,10 +7,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from playwright.sync_api import Page, expect
 
-from tagloom.model import Origin
-from tagloom.rules import All, HasTag, Not
-from tagloom.tags import TagPath
-from tagloom.tribes import Draft
+from tagloom.ports.writes import DeleteTag, WriteOptions
+from tagloom.tribes.definitions import Draft
+from tagloom.words.model import Origin
+from tagloom.words.rules import All, HasTag, Not
+from tagloom.words.tags import TagPath
 from tests.console.conftest import Open
 from tests.console.flows.seen import toast
 from tests.console.serving import CUSTOMER, EMAILS, PLACE, Served
@@ -39,7 +40,7 @@ def test_a_tribe_is_made_with_its_count_before_it_is_saved(open_page: Open, serv
     add_filter(page, "services/support", "is not at or below")
     expect(finding.locator(".figure-number")).to_have_text("2,230")
     expect(finding.locator("li")).to_have_count(10)
-    assert len(served.loom.tribes.list_tribes("main")) == 4
+    assert len(served.services.tribes.list_tribes("main")) == 4
     page.get_by_role("button", name="Create tribe").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Fibre without support")
@@ -71,7 +72,7 @@ def test_filter_after_filter_is_added_without_a_click_between(open_page: Open) -
 
 
 def test_a_tribes_history_is_told_in_sentences_with_json_on_demand(open_page: Open, served: Served) -> None:
-    tribes, origin = served.loom.tribes, Origin("bob", "night-job")
+    tribes, origin = served.services.tribes, Origin("bob", "night-job")
     tribe = tribes.get_tribe("main", "streamers")
     draft = Draft(name="Watchers", rule=Not(HasTag(TagPath("churn/left"))), category=tribe.category)
     tribes.put_tribe("main", tribe.id, draft, revision=tribe.revision, origin=origin)
@@ -92,7 +93,7 @@ def test_a_tribes_history_is_told_in_sentences_with_json_on_demand(open_page: Op
 def test_why_says_of_what_was_asked_not_to_be_that_it_is_as_asked(open_page: Open, served: Served) -> None:
     page = open_page("developer")
     draft = Draft(name="Stayed", rule=All((HasTag(TagPath("contract")), Not(HasTag(TagPath("churn/left"))))))
-    served.loom.tribes.create_tribe("main", draft, origin=Origin("bob"))
+    served.services.tribes.create_tribe("main", draft, origin=Origin("bob"))
     page.goto(f"{PLACE}/tribe/stayed/why?kind=user&person={CUSTOMER}")
     rows = page.locator("tbody tr")
     expect(rows).to_have_count(2)
@@ -169,10 +170,10 @@ def test_two_people_edit_one_tribe_and_nothing_is_lost(open_page: Open, served: 
     expect(dialog).to_contain_text(EMAILS["developer"])
     expect(dialog).to_contain_text("Mine.")
     expect(dialog).to_contain_text("Theirs.")
-    assert served.loom.tribes.get_tribe("main", "families").description == "Theirs."
+    assert served.services.tribes.get_tribe("main", "families").description == "Theirs."
     dialog.get_by_role("button", name="Save mine over it").click()
     expect(toast(mine)).to_be_visible()
-    assert served.loom.tribes.get_tribe("main", "families").description == "Mine."
+    assert served.services.tribes.get_tribe("main", "families").description == "Mine."
 
 
 def test_why_a_person_is_in_or_out(open_page: Open) -> None:
@@ -186,10 +187,13 @@ def test_why_a_person_is_in_or_out(open_page: Open) -> None:
 
 
 def test_who_was_in_a_tribe_at_an_earlier_time(open_page: Open, served: Served, tmp_path: Path) -> None:
-    environment = served.loom.installation.control.get_environment("main", "production")
-    population, was = served.loom.population(environment), served.loom.targeting.count(environment, "at-risk").count
+    environment = served.services.installation.control.get_environment("main", "production")
+    population, was = (
+        served.services.population(environment),
+        served.services.targeting.count(environment, "at-risk").count,
+    )
     version = population.version()
-    population.drop_tag(TagPath("contract/month-to-month"), Origin("bob", "test"))
+    population.write(DeleteTag(TagPath("contract/month-to-month")), WriteOptions(Origin("bob", "test")))
     page = open_page("developer")
     page.goto(f"{PLACE}/tribe/at-risk")
     page.get_by_label("Time (UTC)").fill("2020-01-01T00:00")
@@ -231,7 +235,7 @@ def test_a_card_is_moved_by_keyboard_and_by_hand_duplicated_and_painted(open_pag
         page.keyboard.press(" ")
     page.reload()
     expect(page.locator("[data-category=Household] [data-tribe=film-night]")).to_be_visible()
-    assert served.loom.tribes.get_tribe("main", "film-night").category == "Household"
+    assert served.services.tribes.get_tribe("main", "film-night").category == "Household"
 
     grip = page.get_by_role("button", name="Move Film night")
     place = page.locator("[data-tribe=at-risk]").bounding_box()
@@ -252,7 +256,7 @@ def test_a_card_is_moved_by_keyboard_and_by_hand_duplicated_and_painted(open_pag
     with page.expect_response("**/tribes/move"):
         page.mouse.up()
     expect(page.locator("[data-category=Retention] [data-tribe=film-night]")).to_be_visible()
-    assert served.loom.tribes.get_tribe("main", "film-night").category == "Retention"
+    assert served.services.tribes.get_tribe("main", "film-night").category == "Retention"
 
     card = page.locator("[data-tribe=film-night]")
     before = card.get_attribute("class")
@@ -262,7 +266,7 @@ def test_a_card_is_moved_by_keyboard_and_by_hand_duplicated_and_painted(open_pag
     card.locator("summary").click()
     card.get_by_role("button", name="Duplicate").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Film night")
-    assert len([each for each in served.loom.tribes.list_tribes("main") if each.name.startswith("Film night")]) == 2
+    assert len([each for each in served.services.tribes.list_tribes("main") if each.name.startswith("Film night")]) == 2
 
 
 def test_categories_are_moved_by_keyboard(open_page: Open) -> None:
@@ -295,7 +299,7 @@ def test_a_tribe_is_deleted_unless_another_asks_it(open_page: Open, served: Serv
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Take it out there first")
     dialog.get_by_role("button", name="Keep it").click()
-    made = served.loom.tribes.get_tribe("main", "at-risk")
+    made = served.services.tribes.get_tribe("main", "at-risk")
     assert made.name == "At risk"
     page.goto(f"{PLACE}/tribe/at-risk")
     page.get_by_role("button", name="Duplicate").click()

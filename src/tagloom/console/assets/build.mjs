@@ -1,7 +1,7 @@
 // Bundles the console's scripts, styles, fonts and icons into ../static, each file named by its content.
 // ../static/manifest.json tells the server which name belongs to which.
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -13,7 +13,7 @@ mkdirSync(target, { recursive: true });
 
 const result = await build({
   absWorkingDir: here,
-  entryPoints: ["console.js", "console.css"],
+  entryPoints: ["console.js", "console.css", "reference.js", "reference.css"],
   bundle: true,
   minify: true,
   sourcemap: false,
@@ -31,6 +31,10 @@ const manifest = {};
 for (const [path, output] of Object.entries(result.metafile.outputs)) {
   if (output.entryPoint) manifest[output.entryPoint] = basename(path);
 }
+
+// Swagger UI names the licences of what it bundles in a file of its own.
+const licences = "swagger-ui-es-bundle.js.LICENSE.txt";
+copyFileSync(join(here, "node_modules", "swagger-ui-dist", licences), join(target, licences));
 
 // One sprite of the icons that the templates name.
 const names = JSON.parse(readFileSync(join(here, "icons.json"), "utf8"));

@@ -2,10 +2,20 @@
 
 from typing import Any
 
-from tagloom import limits, problems
-from tagloom.console.views.entrance import start_of, visitor_of
-from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit
-from tagloom.model import SCOPES, Scope
+from tagloom.accounts import limits
+from tagloom.accounts.problems import (
+    NotPermitted,
+    PasswordInvalid,
+    PasswordTooEasy,
+    SignInFailed,
+    TooManyAttempts,
+    TooManyTokens,
+)
+from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
+from tagloom.console.views.sign_in import start_of, visitor_of
+from tagloom.ports.problems import LastAdministrator, TokenNotFound
+from tagloom.words.model import SCOPES, Scope
 
 DAYS = (7, 30, 90, 365)
 DAYS_PROPOSED = 90
@@ -21,21 +31,21 @@ SCOPE_WORDS: dict[Scope, str] = {
 }
 
 
-def account(visit: Visit) -> Answer:
+def account(request: PageRequest) -> Answer:
     """The page."""
-    return _page(visit)
+    return _page(request)
 
 
-def _page(visit: Visit, problem: problems.Problem | None = None, at: str = "") -> Html:
+def _page(request: PageRequest, problem: Problem | None = None, at: str = "") -> Html:
     """`problem` is said beside the form `at`."""
-    signed = visit.signed
+    signed = request.signed
     context: dict[str, Any] = {
         "title": "Account",
         "breadcrumb": [("Account", None)],
         "signed": signed,
-        "sessions": visit.loom.sessions.list_own(signed),
-        "tokens": visit.loom.teammates.list_own_tokens(signed),
-        "organizations": visit.organizations(),
+        "sessions": request.services.sessions.list_own(signed),
+        "tokens": request.services.teammates.list_own_tokens(signed),
+        "organizations": request.organizations(),
         "password_min": limits.CHARACTERS_PER_PASSWORD_MIN,
         "problem": problem,
         "problem_at": at,
@@ -43,62 +53,62 @@ def _page(visit: Visit, problem: problems.Problem | None = None, at: str = "") -
     return Html("account.html", context, status=200 if problem is None else problem.status)
 
 
-def rename(visit: Visit) -> Answer:
+def rename(request: PageRequest) -> Answer:
     """Changes the visitor's name."""
     try:
-        visit.loom.accounts.rename(visit.signed, visit.text("name").strip())
-    except problems.BodyInvalid as problem:
-        return _page(visit, problem, "name")
+        request.services.accounts.rename(request.signed, request.text("name").strip())
+    except BodyInvalid as problem:
+        return _page(request, problem, "name")
     return Redirect("/account", Toast("Your name was changed."))
 
 
-def change_password(visit: Visit) -> Answer:
+def change_password(request: PageRequest) -> Answer:
     """Sets a new password; every other session of the account ends."""
     try:
-        opened = visit.loom.accounts.change_password(
-            visit.signed, current=visit.text("current"), new=visit.text("new"), visitor=visitor_of(visit)
+        opened = request.services.accounts.change_password(
+            request.signed, current=request.text("current"), new=request.text("new"), visitor=visitor_of(request)
         )
     except (
-        problems.SignInFailed,
-        problems.TooManyAttempts,
-        problems.PasswordInvalid,
-        problems.PasswordTooEasy,
+        SignInFailed,
+        TooManyAttempts,
+        PasswordInvalid,
+        PasswordTooEasy,
     ) as problem:
-        return _page(visit, problem, "password")
+        return _page(request, problem, "password")
     return Redirect(
         "/account", Toast("The password was changed. All other sessions have ended."), session=opened.secret
     )
 
 
-def end_session(visit: Visit) -> Answer:
+def end_session(request: PageRequest) -> Answer:
     """Signs another browser out."""
-    visit.loom.sessions.end_own(visit.signed, visit.text("session"))
+    request.services.sessions.end_own(request.signed, request.text("session"))
     return Redirect("/account", Toast("That session has ended."))
 
 
-def end_other_sessions(visit: Visit) -> Answer:
+def end_other_sessions(request: PageRequest) -> Answer:
     """Signs every other browser out."""
-    visit.loom.sessions.end_others(visit.signed)
+    request.services.sessions.end_others(request.signed)
     return Redirect("/account", Toast("All other sessions have ended."))
 
 
 # Tokens.
 
 
-def ask_token(visit: Visit) -> Answer:
+def ask_token(request: PageRequest) -> Answer:
     """The form for a new token."""
-    return _token_form(visit, "", (), DAYS_PROPOSED)
+    return _token_form(request, "", (), DAYS_PROPOSED)
 
 
 def _token_form(
-    visit: Visit, name: str, scopes: tuple[Scope, ...], days: int, problem: problems.Problem | None = None
+    request: PageRequest, name: str, scopes: tuple[Scope, ...], days: int, problem: Problem | None = None
 ) -> Html:
     context = {
         "title": "New token",
         "breadcrumb": [("Account", "/account"), ("New token", None)],
         "name": name,
         "chosen": scopes,
-        "scopes": [(scope, SCOPE_WORDS[scope]) for scope in visit.loom.teammates.scopes_allowed(visit.signed)],
+        "scopes": [(scope, SCOPE_WORDS[scope]) for scope in request.services.teammates.scopes_allowed(request.signed)],
         "days": days,
         "days_offered": DAYS,
         "problem": problem,
@@ -106,21 +116,21 @@ def _token_form(
     return Html("token_new.html", context, status=200 if problem is None else problem.status)
 
 
-def create_token(visit: Visit) -> Answer:
+def create_token(request: PageRequest) -> Answer:
     """Makes a token, and shows its secret this once."""
-    name, asked = visit.text("name").strip(), set(visit.texts("scope"))
+    name, asked = request.text("name").strip(), set(request.texts("scope"))
     scopes = tuple(scope for scope in SCOPES if scope in asked)
-    days = visit.integer("days")
+    days = request.integer("days")
     try:
         if not scopes:
-            raise problems.BodyInvalid("Choose at least one thing that the token allows.", field="$.scopes")
-        token, secret = visit.loom.teammates.create_token(visit.signed, name, scopes, days=days)
-    except (problems.BodyInvalid, problems.TooManyTokens, problems.NotPermitted) as problem:
-        form = _token_form(visit, name, scopes, days, problem)
+            raise BodyInvalid("Choose at least one thing that the token allows.", field="$.scopes")
+        token, secret = request.services.teammates.create_token(request.signed, name, scopes, days=days)
+    except (BodyInvalid, TooManyTokens, NotPermitted) as problem:
+        form = _token_form(request, name, scopes, days, problem)
         # In the dialog the form itself is shown again, with what is wrong.
-        return Html(form.template, form.context) if visit.target is not None else form
-    space = visit.signed.spaces[0].id if visit.signed.spaces else "SPACE"
-    place = f"{visit.public_url}/v2/spaces/{space}/environments/production"
+        return Html(form.template, form.context) if request.target is not None else form
+    space = request.signed.spaces[0].id if request.signed.spaces else "SPACE"
+    place = f"{request.public_url}/v2/spaces/{space}/environments/production"
     context = {
         "title": "New token",
         "breadcrumb": [("Account", "/account"), ("New token", None)],
@@ -131,37 +141,37 @@ def create_token(visit: Visit) -> Answer:
     return Html("token_made.html", context)
 
 
-def revoke_token(visit: Visit) -> Answer:
+def revoke_token(request: PageRequest) -> Answer:
     """Ends one of the visitor's tokens; it works no more within seconds."""
-    token = visit.text("token")
-    if all(token != each.id for each in visit.loom.teammates.list_own_tokens(visit.signed)):
-        raise problems.TokenNotFound("No such token is yours.")
-    visit.loom.teammates.revoke_token(visit.signed, token)
+    token = request.text("token")
+    if all(token != each.id for each in request.services.teammates.list_own_tokens(request.signed)):
+        raise TokenNotFound("No such token is yours.")
+    request.services.teammates.revoke_token(request.signed, token)
     return Redirect("/account", Toast("The token was revoked."))
 
 
 # Organizations.
 
 
-def create_organization(visit: Visit) -> Answer:
+def create_organization(request: PageRequest) -> Answer:
     """Makes an organization of which the visitor is the administrator, and goes there."""
     try:
-        made = visit.loom.teammates.create_organization(
-            visit.signed, visit.text("organization").strip(), visit.text("space").strip()
+        made = request.services.teammates.create_organization(
+            request.signed, request.text("organization").strip(), request.text("space").strip()
         )
-    except problems.BodyInvalid as problem:
-        return _page(visit, problem, "organization")
-    signed = visit.loom.sessions.switch(visit.signed, made.id)
+    except BodyInvalid as problem:
+        return _page(request, problem, "organization")
+    signed = request.services.sessions.switch(request.signed, made.id)
     return Redirect(start_of(signed), Toast(f"The organization “{made.name}” was created."))
 
 
-def leave(visit: Visit) -> Answer:
+def leave(request: PageRequest) -> Answer:
     """Leaves the organization that the visitor is in."""
-    name = visit.signed.organization.name
-    if visit.text("organization") != visit.signed.organization.id:
-        raise problems.ParameterInvalid("You are in another organization now. Look at the account again.")
+    name = request.signed.organization.name
+    if request.text("organization") != request.signed.organization.id:
+        raise ParameterInvalid("You are in another organization now. Look at the account again.")
     try:
-        visit.loom.teammates.leave(visit.signed)
-    except problems.LastAdministrator as problem:
-        return _page(visit, problem, "leave")
+        request.services.teammates.leave(request.signed)
+    except LastAdministrator as problem:
+        return _page(request, problem, "leave")
     return Redirect("/", Toast(f"You left “{name}”."))

@@ -1,28 +1,28 @@
 """How tribes overlap, as an UpSet picture: each region of people, and the tribes that make it."""
 
-from tagloom import problems
+from tagloom.base.problems import ParameterInvalid
+from tagloom.console.framework.context import Answer, Html, PageRequest
 from tagloom.console.views.tribes import colour_of
-from tagloom.console.visit import Answer, Html, Visit
-from tagloom.model import OverlapRegion
+from tagloom.words.model import OverlapRegion
 
 TRIBES_MAX = 5  # A picture of more regions than 2**5 is read by nobody.
 
 
-def overlap(visit: Visit) -> Answer:
+def overlap(request: PageRequest) -> Answer:
     """The regions of the chosen tribes, the largest first."""
-    tribes = visit.loom.tribes.list_tribes(visit.space.id)
-    colours = visit.loom.boards.get_board(visit.space.id).colours
-    chosen = [each for each in tribes if each.id in visit.texts("tribe")]
+    tribes = request.services.tribes.list_tribes(request.space.id)
+    colours = request.services.boards.get_board(request.space.id).colours
+    chosen = [each for each in tribes if each.id in request.texts("tribe")]
     if len(chosen) > TRIBES_MAX:
-        raise problems.ParameterInvalid(f"An overlap shows {TRIBES_MAX} tribes at most.", parameter="tribe")
+        raise ParameterInvalid(f"An overlap shows {TRIBES_MAX} tribes at most.", parameter="tribe")
     version, regions = 0, tuple[OverlapRegion, ...]()
     if len(chosen) > 1:
-        version, regions = visit.loom.targeting.overlap(visit.environment, [each.id for each in chosen])
+        version, regions = request.services.targeting.overlap(request.environment, [each.id for each in chosen])
     return Html(
         "overlap.html",
         {
             "title": "Overlap",
-            "breadcrumb": [("Tribes", visit.to("tribes")), ("Overlap", None)],
+            "breadcrumb": [("Tribes", request.to("tribes")), ("Overlap", None)],
             "tribes": tribes,
             "chosen": chosen,
             "colours": {each.id: colour_of(each, colours.get(each.id)) for each in tribes},

@@ -2,33 +2,33 @@
 
 from typing import Any
 
-from tagloom import problems
-from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit
-from tagloom.model import ENVIRONMENT_NAMES, Environment
-from tagloom.retention import RetentionForgets, RetentionInvalid
+from tagloom.base.problems import ParameterInvalid, Problem
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
+from tagloom.words.model import ENVIRONMENT_NAMES, Environment
+from tagloom.words.retention import RetentionDeletesHistory, RetentionInvalid
 
 
-def _environment(visit: Visit) -> Environment:
-    name = visit.text("of")
+def _environment(request: PageRequest) -> Environment:
+    name = request.text("of")
     if name not in ENVIRONMENT_NAMES:
-        raise problems.ParameterInvalid("There is no such environment.", parameter="of")
-    return visit.loom.installation.control.get_environment(visit.space.id, name)
+        raise ParameterInvalid("There is no such environment.", parameter="of")
+    return request.services.installation.control.get_environment(request.space.id, name)
 
 
-def ask(visit: Visit) -> Answer:
+def ask(request: PageRequest) -> Answer:
     """What the retention gives up by now."""
-    return _page(visit, _environment(visit), visit.text("retention").strip())
+    return _page(request, _environment(request), request.text("retention").strip())
 
 
-def _page(visit: Visit, environment: Environment, wanted: str, problem: problems.Problem | None = None) -> Html:
+def _page(request: PageRequest, environment: Environment, wanted: str, problem: Problem | None = None) -> Html:
     freed = None
     try:
-        _, freed = visit.loom.retentions.put(environment, wanted, dry_run=True, actor=visit.origin.actor)
+        _, freed = request.services.retentions.put(environment, wanted, dry_run=True, actor=request.origin.actor)
     except RetentionInvalid as refused:
         problem = refused
     context: dict[str, Any] = {
         "title": "How long history is kept",
-        "breadcrumb": [("Settings", visit.to("settings")), ("How long history is kept", None)],
+        "breadcrumb": [("Settings", request.to("settings")), ("How long history is kept", None)],
         "of": environment,
         "wanted": wanted,
         "freed": freed,
@@ -37,12 +37,12 @@ def _page(visit: Visit, environment: Environment, wanted: str, problem: problems
     return Html("retention.html", context, status=200 if problem is None else problem.status)
 
 
-def put(visit: Visit) -> Answer:
+def put(request: PageRequest) -> Answer:
     """Has history kept so long; what is older goes when the name of the environment was typed."""
-    environment, wanted = _environment(visit), visit.text("retention").strip()
-    forget = visit.text("typed").strip() == environment.name
+    environment, wanted = _environment(request), request.text("retention").strip()
+    forget = request.text("typed").strip() == environment.name
     try:
-        visit.loom.retentions.put(environment, wanted, forget=forget, actor=visit.origin.actor)
-    except (RetentionForgets, RetentionInvalid) as problem:
-        return _page(visit, environment, wanted, problem)
-    return Redirect(visit.to("settings"), Toast(f"The history of {environment.name} is kept: {wanted}."))
+        request.services.retentions.put(environment, wanted, forget=forget, actor=request.origin.actor)
+    except (RetentionDeletesHistory, RetentionInvalid) as problem:
+        return _page(request, environment, wanted, problem)
+    return Redirect(request.to("settings"), Toast(f"The history of {environment.name} is kept: {wanted}."))

@@ -4,9 +4,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tagloom import problems
-from tagloom.console.columns import STEPS, USES, mapping_of, read_fields, shown_meaning
-from tagloom.console.drafts import (
+from tagloom.base.problems import Problem
+from tagloom.console.forms.mapping_form import STEPS, USES, mapping_of, read_fields, shown_meaning
+from tagloom.console.forms.sync_form import (
     SOURCE_KINDS,
     SYNC_MODES,
     DraftFields,
@@ -16,75 +16,76 @@ from tagloom.console.drafts import (
     shown_draft,
     source_of,
 )
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
 from tagloom.console.views.imports import FORMATS
-from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit
-from tagloom.importing.proposing import Beginning, beginning_in, propose
-from tagloom.mappings import Mapping, check_mapping
-from tagloom.syncing.secrets import variable_of
-from tagloom.syncs import Sync
+from tagloom.egress.secrets import variable_of
+from tagloom.imports.mapping_inference import Beginning, beginning_in, infer
+from tagloom.syncs.problems import SyncInvalid
+from tagloom.words.mappings import Mapping, check_mapping
+from tagloom.words.syncs import Sync
 
 NO_MEANING: dict[str, Any] = {"columns": (), "samples": {}, "mapping": None, "read": (), "uses": USES, "steps": STEPS}
 
 
-def ask_new(visit: Visit) -> Answer:
+def ask_new(request: PageRequest) -> Answer:
     """The form of a new one."""
-    return _form(visit, None, DraftFields(owns="yes"))
+    return _form(request, None, DraftFields(owns="yes"))
 
 
-def create(visit: Visit) -> Answer:
+def create(request: PageRequest) -> Answer:
     """Makes it; or reads the first rows of its source."""
-    return _edited(visit, None)
+    return _edited(request, None)
 
 
-def ask_edit(visit: Visit) -> Answer:
+def ask_edit(request: PageRequest) -> Answer:
     """The form of one that is kept."""
-    stored = visit.loom.syncs.get_sync(visit.environment, visit.values["sync"])
-    return _form(visit, stored, shown_draft(stored.draft))
+    stored = request.services.syncs.get_sync(request.environment, request.values["sync"])
+    return _form(request, stored, shown_draft(stored.draft))
 
 
-def edit(visit: Visit) -> Answer:
+def edit(request: PageRequest) -> Answer:
     """Changes it; or reads the first rows of its source."""
-    return _edited(visit, visit.loom.syncs.get_sync(visit.environment, visit.values["sync"]))
+    return _edited(request, request.services.syncs.get_sync(request.environment, request.values["sync"]))
 
 
-def _edited(visit: Visit, stored: Sync | None) -> Answer:
-    fields = read_draft(visit.text)
+def _edited(request: PageRequest, stored: Sync | None) -> Answer:
+    fields = read_draft(request.text)
     # Without a mapping nothing can be made yet: then the first rows say what there is.
-    is_looking = visit.text("then") == "look" or not (fields.mapping or visit.texts("column"))
+    is_looking = request.text("then") == "look" or not (fields.mapping or request.texts("column"))
     try:
         if is_looking:
-            return _form(visit, stored, fields, _looked(visit, fields))
-        saved = _saved(visit, stored, fields)
-    except problems.Problem as problem:
+            return _form(request, stored, fields, _looked(request, fields))
+        saved = _saved(request, stored, fields)
+    except Problem as problem:
         # What was typed stays, beside what is wrong with it.
         place = place_of(problem, fields) or ("source" if is_looking else "")
-        return _form(visit, stored, fields, _typed(visit), problem, place)
+        return _form(request, stored, fields, _typed(request), problem, place)
     text = f"“{saved.id}” was saved." if stored else f"“{saved.id}” was created; it has not run yet."
-    return Redirect(visit.to(f"sync/{saved.id}"), Toast(text))
+    return Redirect(request.to(f"sync/{saved.id}"), Toast(text))
 
 
 def _form(
-    visit: Visit,
+    request: PageRequest,
     stored: Sync | None,
     fields: DraftFields,
     meaning: dict[str, Any] | None = None,
-    problem: problems.Problem | None = None,
+    problem: Problem | None = None,
     problem_at: str = "",
 ) -> Answer:
     here = "Edit" if stored else "New sync"
-    way = [(stored.id, visit.to(f"sync/{stored.id}"))] if stored else []
+    way = [(stored.id, request.to(f"sync/{stored.id}"))] if stored else []
     context = {
         "title": f"Edit {stored.id}" if stored else here,
-        "breadcrumb": [("Syncs", visit.to("syncs")), *way, (here, None)],
+        "breadcrumb": [("Syncs", request.to("syncs")), *way, (here, None)],
         "sync": stored,
         "fields": fields,
         "of": fields.mapping,
         "kinds": SOURCE_KINDS,
         "modes": SYNC_MODES,
         "formats": FORMATS,
-        "kept": visit.loom.mappings.list_mappings(visit.space.id),
-        "variable": variable_of(visit.signed.organization.id, "crm"),
-        "reach": visit.loom.installation.reach,
+        "kept": request.services.mappings.list_mappings(request.space.id),
+        "variable": variable_of(request.signed.organization.id, "crm"),
+        "egress_policy": request.services.installation.egress_policy,
         "problem": problem,
         "problem_at": problem_at,
     }
@@ -94,60 +95,64 @@ def _form(
 # What the columns mean.
 
 
-def _looked(visit: Visit, fields: DraftFields) -> dict[str, Any]:
+def _looked(request: PageRequest, fields: DraftFields) -> dict[str, Any]:
     """The first rows of the source, by the mapping that is typed, chosen, or else proposed."""
-    beginning = _beginning(visit, fields)
-    if _is_typed(visit, fields):
-        return shown_meaning(_typed_mapping(visit, fields), beginning)
+    beginning = _beginning(request, fields)
+    if _is_typed(request, fields):
+        return shown_meaning(_typed_mapping(request, fields), beginning)
     if fields.mapping:
-        return shown_meaning(visit.loom.mappings.get_mapping(visit.space.id, fields.mapping).mapping, beginning)
-    return shown_meaning(replace(propose(beginning).mapping, prefix=fields.under), beginning)
+        return shown_meaning(request.services.mappings.get_mapping(request.space.id, fields.mapping).mapping, beginning)
+    return shown_meaning(replace(infer(beginning).mapping, prefix=fields.mirror_prefix), beginning)
 
 
-def _beginning(visit: Visit, fields: DraftFields) -> Beginning:
+def _beginning(request: PageRequest, fields: DraftFields) -> Beginning:
     if fields.kind != "push":
-        return visit.loom.sources.begin(visit.signed.organization.id, source_of(fields), is_over=visit.has_left.is_set)
-    records = visit.text("records").strip()
+        return request.services.sources.begin(
+            request.signed.organization.id, source_of(fields), is_over=request.has_left.is_set
+        )
+    records = request.text("records").strip()
     if not records:
-        raise problems.SyncInvalid(
+        raise SyncInvalid(
             "Paste a record or two, as they will be pushed, or choose a mapping that is kept.", field="$.records"
         )
     return beginning_in([f"{records}\n".encode()], "ndjson")
 
 
-def _is_typed(visit: Visit, fields: DraftFields) -> bool:
+def _is_typed(request: PageRequest, fields: DraftFields) -> bool:
     """Whether the form has columns, and they are those of the mapping that is chosen."""
-    return bool(visit.texts("column")) and visit.text("of") == fields.mapping
+    return bool(request.texts("column")) and request.text("of") == fields.mapping
 
 
-def _typed_mapping(visit: Visit, fields: DraftFields) -> Mapping:
-    base = visit.loom.mappings.get_mapping(visit.space.id, fields.mapping).mapping if fields.mapping else Mapping()
-    prefix = visit.text("prefix").strip() or fields.under
-    return check_mapping(mapping_of(read_fields(visit.form), prefix=prefix, base=base))
+def _typed_mapping(request: PageRequest, fields: DraftFields) -> Mapping:
+    base = (
+        request.services.mappings.get_mapping(request.space.id, fields.mapping).mapping if fields.mapping else Mapping()
+    )
+    prefix = request.text("prefix").strip() or fields.mirror_prefix
+    return check_mapping(mapping_of(read_fields(request.form), prefix=prefix, base=base))
 
 
-def _typed(visit: Visit) -> dict[str, Any]:
+def _typed(request: PageRequest) -> dict[str, Any]:
     """The columns as they were typed, of which nobody says what stands in them."""
-    prefix = Mapping(prefix=visit.text("prefix").strip())
-    return {**NO_MEANING, "columns": read_fields(visit.form), "mapping": prefix, "of": visit.text("of")}
+    prefix = Mapping(prefix=request.text("prefix").strip())
+    return {**NO_MEANING, "columns": read_fields(request.form), "mapping": prefix, "of": request.text("of")}
 
 
 # Saving.
 
 
-def _saved(visit: Visit, stored: Sync | None, fields: DraftFields) -> Sync:
-    by, syncs, id = visit.signed.actor, visit.loom.syncs, stored.id if stored else visit.text("id").strip()
-    name = _keep(visit, fields, id) if _is_typed(visit, fields) else fields.mapping
+def _saved(request: PageRequest, stored: Sync | None, fields: DraftFields) -> Sync:
+    by, syncs, id = request.signed.actor, request.services.syncs, stored.id if stored else request.text("id").strip()
+    name = _keep(request, fields, id) if _is_typed(request, fields) else fields.mapping
     draft = draft_of(fields, name, stored.draft if stored else None)
     if stored is None:
-        return syncs.create_sync(visit.environment, id, draft, by=by)
-    return syncs.put_sync(visit.environment, id, draft, revision=visit.integer("revision"), by=by)
+        return syncs.create_sync(request.environment, id, draft, by=by)
+    return syncs.put_sync(request.environment, id, draft, revision=request.integer("revision"), by=by)
 
 
-def _keep(visit: Visit, fields: DraftFields, sync: str) -> str:
+def _keep(request: PageRequest, fields: DraftFields, sync: str) -> str:
     """Keeps what the columns mean under the name that was typed; what is kept so already gets no further version."""
-    mapping, mappings = _typed_mapping(visit, fields), visit.loom.mappings
-    name = visit.text("keep").strip() or fields.mapping or sync
-    if not any(each.name == name and each.mapping == mapping for each in mappings.list_mappings(visit.space.id)):
-        mappings.put_mapping(visit.space.id, name, mapping, by=visit.signed.actor)
+    mapping, mappings = _typed_mapping(request, fields), request.services.mappings
+    name = request.text("keep").strip() or fields.mapping or sync
+    if not any(each.name == name and each.mapping == mapping for each in mappings.list_mappings(request.space.id)):
+        mappings.put_mapping(request.space.id, name, mapping, by=request.signed.actor)
     return name

@@ -4,16 +4,19 @@ from typing import Any
 
 import msgspec
 
-from tagloom import problems
-from tagloom.as_of import version_as_of
-from tagloom.console.charts import Spark, Tile, line_charts, spark, treemap
-from tagloom.console.moments import read_moment
-from tagloom.console.rendering import day
-from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit, told
-from tagloom.expiry import ExpiryInvalid, parse_expires_at, parse_ttl
-from tagloom.exports import CONTENT_TYPE_OF_FORMAT, encode_people
-from tagloom.model import Tag
-from tagloom.tags import TagPath, branches_above, parse_tag
+from tagloom.base.problems import Problem
+from tagloom.console.forms.times import read_moment
+from tagloom.console.framework.charts import Spark, Tile, line_charts, spark, treemap
+from tagloom.console.framework.context import Answer, Download, Html, PageRequest, Redirect, Toast, told
+from tagloom.console.framework.rendering import day
+from tagloom.history.as_of import version_as_of
+from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
+from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound
+from tagloom.ports.writes import DeleteTag, MergeTags, MoveTag, WriteOptions
+from tagloom.words.expiry import ExpiryInvalid, parse_expires_at, parse_ttl
+from tagloom.words.model import Tag
+from tagloom.words.problems import ExclusiveBranch, TagIsAlias, TagOwned, TagProblem
+from tagloom.words.tags import TagPath, branches_above, parse_tag
 
 TAGS_PER_PAGE = 50
 BRANCHES_PER_PAGE = 200
@@ -41,36 +44,36 @@ class Region(msgspec.Struct, frozen=True):
     inner: tuple[tuple[Tag, Tile], ...]
 
 
-def tags(visit: Visit) -> Answer:
+def tags(request: PageRequest) -> Answer:
     """The catalogue, as the visitor wants to see it."""
-    view = visit.text("view") if visit.text("view") in VIEWS else "list"
-    search = visit.text("search").strip()
+    view = request.text("view") if request.text("view") in VIEWS else "list"
+    search = request.text("search").strip()
     if search:
         view = "list"
     context = {
         "title": "User tags",
-        "breadcrumb": [("Developer", visit.to("tags")), ("User tags", None)],
+        "breadcrumb": [("Developer", request.to("tags")), ("User tags", None)],
         "view": view,
         "search": search,
-        "is_closed": visit.environment.catalogue == "closed",
-        "version": visit.population.version(),
+        "is_closed": request.environment.catalogue == "closed",
+        "version": request.population.version(),
     }
     match view:
         case "tree":
-            context |= _branch(visit, None)
+            context |= _branch(request, None)
         case "map":
-            context |= {"regions": _regions(visit), "map_width": MAP_WIDTH, "map_height": MAP_HEIGHT}
+            context |= {"regions": _regions(request), "map_width": MAP_WIDTH, "map_height": MAP_HEIGHT}
         case _:
-            context |= _page(visit, search)
-    template = {"tags-part": "tags_part.html", "tags-rows": "tags_rows.html"}.get(visit.target or "", "tags.html")
+            context |= _page(request, search)
+    template = {"tags-part": "tags_part.html", "tags-rows": "tags_rows.html"}.get(request.target or "", "tags.html")
     return Html(template, context)
 
 
-def _page(visit: Visit, search: str) -> dict[str, Any]:
-    page = visit.loom.catalogue.list_tags(
-        visit.environment, search=search, limit=TAGS_PER_PAGE, cursor=visit.text("cursor") or None
+def _page(request: PageRequest, search: str) -> dict[str, Any]:
+    page = request.services.catalogue.list_tags(
+        request.environment, search=search, limit=TAGS_PER_PAGE, cursor=request.text("cursor") or None
     )
-    trends = visit.loom.catalogue.trends(visit.environment, [each.tag for each in page.items])
+    trends = request.services.catalogue.trends(request.environment, [each.tag for each in page.items])
     rows = []
     for tag in page.items:
         values = trends.get(tag.tag, ())
@@ -78,29 +81,31 @@ def _page(visit: Visit, search: str) -> dict[str, Any]:
     return {"rows": rows, "next_cursor": page.next_cursor, "total": page.total}
 
 
-def branch(visit: Visit) -> Answer:
+def branch(request: PageRequest) -> Answer:
     """What lies directly below a branch, to be opened in the tree."""
-    under = visit.tag("under")
-    return Html("tags_branch.html", {"view": "tree", **_branch(visit, under)})
+    prefix = request.tag("prefix")
+    return Html("tags_branch.html", {"view": "tree", **_branch(request, prefix)})
 
 
-def _branch(visit: Visit, under: TagPath | None) -> dict[str, Any]:
-    page = visit.loom.catalogue.children(
-        visit.environment, under, limit=BRANCHES_PER_PAGE, cursor=visit.text("cursor") or None
+def _branch(request: PageRequest, prefix: TagPath | None) -> dict[str, Any]:
+    page = request.services.catalogue.children(
+        request.environment, prefix, limit=BRANCHES_PER_PAGE, cursor=request.text("cursor") or None
     )
-    return {"branches": page.items, "under": under, "next_cursor": page.next_cursor}
+    return {"branches": page.items, "prefix": prefix, "next_cursor": page.next_cursor}
 
 
-def _regions(visit: Visit) -> list[Region]:
+def _regions(request: PageRequest) -> list[Region]:
     """The largest branches and the largest tags in each, by the people who bear them."""
-    tops = [each.tag for each in visit.loom.catalogue.children(visit.environment, None, limit=1_000).items]
+    tops = [each.tag for each in request.services.catalogue.children(request.environment, None, limit=1_000).items]
     tops = sorted((tag for tag in tops if tag.subtree_users), key=lambda tag: -tag.subtree_users)[:MAP_BRANCHES_MAX]
     regions = []
     for tile in treemap([tag.subtree_users for tag in tops], 0, 0, MAP_WIDTH, MAP_HEIGHT):
         top = tops[tile.item]
         inner: list[tuple[Tag, Tile]] = []
         if tile.width > TILE_LABEL_MIN and tile.height > TILE_LABEL_MIN:
-            below = [each.tag for each in visit.loom.catalogue.children(visit.environment, top.tag, limit=500).items]
+            below = [
+                each.tag for each in request.services.catalogue.children(request.environment, top.tag, limit=500).items
+            ]
             below = sorted((tag for tag in below if tag.subtree_users), key=lambda tag: -tag.subtree_users)
             below = below[:MAP_TAGS_MAX]
             sizes = [tag.subtree_users for tag in below]
@@ -113,206 +118,206 @@ def _regions(visit: Visit) -> list[Region]:
 # One tag.
 
 
-def show(visit: Visit) -> Answer:
+def show(request: PageRequest) -> Answer:
     """One tag; an old name leads to the one of today."""
-    tag = visit.tag()
+    tag = request.tag()
     try:
-        found = visit.loom.catalogue.get_tag(visit.environment, tag)
-    except problems.TagIsAlias:
-        today = visit.population.resolve(tag)
-        return Redirect(visit.to("tag", tag=today), Toast(f"“{tag}” is called “{today}” now."))
-    return Html("tag.html", tag_context(visit, found))
+        found = request.services.catalogue.get_tag(request.environment, tag)
+    except TagIsAlias:
+        today = request.population.resolve(tag)
+        return Redirect(request.to("tag", tag=today), Toast(f"“{tag}” is called “{today}” now."))
+    return Html("tag.html", tag_context(request, found))
 
 
-def tag_context(visit: Visit, found: Tag) -> dict[str, Any]:
+def tag_context(request: PageRequest, found: Tag) -> dict[str, Any]:
     """What the page of a tag shows."""
-    catalogue, tag = visit.loom.catalogue, found.tag
-    trend = catalogue.trend(visit.environment, tag)
+    catalogue, tag = request.services.catalogue, found.tag
+    trend = catalogue.trend(request.environment, tag)
     users = [point.subtree_users for point in trend]
-    names = {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)}
-    aliases = [alias for alias, target in visit.population.aliases().items() if target == tag]
+    names = {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)}
+    aliases = [alias for alias, target in request.population.aliases().items() if target == tag]
     return {
         "title": tag,
         "breadcrumb": [
-            ("User tags", visit.to("tags")),
-            *((above.rpartition("/")[2], visit.to("tag", tag=above)) for above in reversed(branches_above(tag))),
+            ("User tags", request.to("tags")),
+            *((above.rpartition("/")[2], request.to("tag", tag=above)) for above in reversed(branches_above(tag))),
             (tag.rpartition("/")[2], None),
         ],
         "tag": found,
-        "version": visit.population.version(),
+        "version": request.population.version(),
         "points": [{"at": point.at, "count": point.subtree_users} for point in trend],
         "charts": line_charts(users, [day(point.at) for point in trend], width=1_040),
-        "horizon": visit.population.horizon(),
-        "sources": catalogue.sources(visit.environment, tag, limit=12),
-        "children": catalogue.children(visit.environment, tag, limit=BRANCHES_PER_PAGE).items,
-        "bearers": visit.population.list_people(kind="user", search="", tag=tag, limit=8).items,
-        "changes": visit.population.list_changes(tag=tag, newest_first=True, limit=CHANGES_SHOWN),
+        "horizon": request.population.horizon(),
+        "sources": catalogue.sources(request.environment, tag, limit=12),
+        "children": catalogue.children(request.environment, tag, limit=BRANCHES_PER_PAGE).items,
+        "people_with": request.population.list_people(kind="user", search="", tag=tag, limit=8).items,
+        "changes": request.population.list_changes(tag=tag, newest_first=True, limit=CHANGES_SHOWN),
         "tribes": [(tribe, names.get(tribe, tribe)) for tribe in found.tribes],
         "aliases": sorted(aliases),
-        "owned": visit.population.owned_branch(tag),
+        "owned": request.population.owned_branch(tag),
         "ends": {"ttl": found.ttl, "expires_at": found.expires_at[:16]},
         "ends_problem": None,
     }
 
 
-def bearers(visit: Visit) -> Answer:
+def people_with(request: PageRequest) -> Answer:
     """Everybody who bears the tag or one below it, now or as of a version, as CSV."""
-    tag = visit.tag()
-    as_of = version_as_of(visit.population, visit.text("as_of") or None)
-    version, chunks = visit.population.bearers(tag, "subtree", as_of=as_of)
-    name = f"{tag.replace('/', '-')}-{visit.environment.name}-v{version}.csv"
+    tag = request.tag()
+    as_of = version_as_of(request.population, request.text("as_of") or None)
+    version, chunks = request.population.people_with(tag, "subtree", as_of=as_of)
+    name = f"{tag.replace('/', '-')}-{request.environment.name}-v{version}.csv"
     return Download(name, CONTENT_TYPE_OF_FORMAT["csv"], encode_people(chunks, "csv"))
 
 
-def new(visit: Visit) -> Answer:
+def new(request: PageRequest) -> Answer:
     """The form for a tag that nobody bears yet."""
-    return _new_form(visit)
+    return _new_form(request)
 
 
-def _new_form(visit: Visit, problem: problems.Problem | None = None) -> Html:
+def _new_form(request: PageRequest, problem: Problem | None = None) -> Html:
     return Html(
         "tag_new.html",
         {
             "title": "New tag",
-            "breadcrumb": [("User tags", visit.to("tags")), ("New tag", None)],
-            "typed": visit.text("tag"),
-            "description": visit.text("description"),
+            "breadcrumb": [("User tags", request.to("tags")), ("New tag", None)],
+            "typed": request.text("tag"),
+            "description": request.text("description"),
             "problem": problem,
         },
     )
 
 
-def create(visit: Visit) -> Answer:
+def create(request: PageRequest) -> Answer:
     """A tag that nobody bears yet."""
     try:
-        tag = visit.tag()
-    except problems.TagProblem as problem:
-        return _new_form(visit, problem)
-    receipt = visit.loom.catalogue.put_tag(
-        visit.environment, tag, visit.origin, description=visit.text("description").strip()
+        tag = request.tag()
+    except TagProblem as problem:
+        return _new_form(request, problem)
+    receipt = request.services.catalogue.put_tag(
+        request.environment, tag, request.origin, description=request.text("description").strip()
     )
-    return Redirect(visit.to("tag", tag=tag), told(receipt, f"The tag “{tag}” was created."))
+    return Redirect(request.to("tag", tag=tag), told(receipt, f"The tag “{tag}” was created."))
 
 
-def describe(visit: Visit) -> Answer:
+def describe(request: PageRequest) -> Answer:
     """The tag's description, and whether its branch is exclusive."""
-    tag = visit.tag()
-    receipt = visit.loom.catalogue.put_tag(
-        visit.environment,
+    tag = request.tag()
+    receipt = request.services.catalogue.put_tag(
+        request.environment,
         tag,
-        visit.origin,
-        description=visit.text("description").strip(),
-        exclusive=visit.text("exclusive") == "yes",
+        request.origin,
+        description=request.text("description").strip(),
+        exclusive=request.text("exclusive") == "yes",
     )
-    return Redirect(visit.to("tag", tag=tag), told(receipt, f"“{tag}” was described."))
+    return Redirect(request.to("tag", tag=tag), told(receipt, f"“{tag}” was described."))
 
 
-def put_ends(visit: Visit) -> Answer:
+def put_ends(request: PageRequest) -> Answer:
     """How long what is given of the tag lasts, and when the tag is taken from everybody; empty for never."""
-    tag, ttl, expires_at = visit.tag(), visit.text("ttl").strip(), read_moment(visit.text("expires_at").strip())
-    moment = visit.moment("expires_at")
-    found = visit.loom.catalogue.get_tag(visit.environment, tag)
+    tag, ttl, expires_at = request.tag(), request.text("ttl").strip(), read_moment(request.text("expires_at").strip())
+    moment = request.moment("expires_at")
+    found = request.services.catalogue.get_tag(request.environment, tag)
     # A moment that stays is not held against the clock again.
     stays = expires_at == found.expires_at[:16]
     try:
-        receipt = visit.loom.catalogue.put_tag(
-            visit.environment,
+        receipt = request.services.catalogue.put_tag(
+            request.environment,
             tag,
-            visit.origin,
+            request.origin,
             ttl_seconds=parse_ttl(ttl) if ttl else 0,
-            expires_at=None if stays else parse_expires_at(moment, visit.loom.now()) if moment else 0,
+            expires_at=None if stays else parse_expires_at(moment, request.services.now()) if moment else 0,
         )
     except ExpiryInvalid as problem:
         said = {"ends": {"ttl": ttl, "expires_at": expires_at}, "ends_problem": problem}
-        return Html("tag.html", tag_context(visit, found) | said, status=problem.status)
-    return Redirect(visit.to("tag", tag=tag), told(receipt, f"When “{tag}” ends was saved."))
+        return Html("tag.html", tag_context(request, found) | said, status=problem.status)
+    return Redirect(request.to("tag", tag=tag), told(receipt, f"When “{tag}” ends was saved."))
 
 
-def release(visit: Visit) -> Answer:
+def release(request: PageRequest) -> Answer:
     """The branch belongs to everybody again."""
-    tag = visit.tag()
-    receipt = visit.loom.catalogue.put_tag(visit.environment, tag, visit.origin, owner="")
-    return Redirect(visit.to("tag", tag=tag), told(receipt, f"“{tag}” belongs to everybody again."))
+    tag = request.tag()
+    receipt = request.services.catalogue.put_tag(request.environment, tag, request.origin, owner="")
+    return Redirect(request.to("tag", tag=tag), told(receipt, f"“{tag}” belongs to everybody again."))
 
 
 # Renaming, merging and deleting: first what it will do, then it is done.
 
 
-def ask_move(visit: Visit) -> Answer:
+def ask_move(request: PageRequest) -> Answer:
     """The form to rename or move, with what it would do."""
-    return _asked(visit, "move", "Rename or move")
+    return _asked(request, "move", "Rename or move")
 
 
-def ask_merge(visit: Visit) -> Answer:
+def ask_merge(request: PageRequest) -> Answer:
     """The form to merge, with what it would do."""
-    return _asked(visit, "merge", "Merge")
+    return _asked(request, "merge", "Merge")
 
 
-def ask_drop(visit: Visit) -> Answer:
+def ask_delete(request: PageRequest) -> Answer:
     """What deleting would take away."""
-    return _asked(visit, "delete", "Delete")
+    return _asked(request, "delete", "Delete")
 
 
-def _asked(visit: Visit, action: str, verb: str) -> Answer:
-    tag, typed = visit.tag(), visit.text("to").strip()
+def _asked(request: PageRequest, action: str, verb: str) -> Answer:
+    tag, typed = request.tag(), request.text("to").strip()
     context: dict[str, Any] = {
         "title": f"{verb} {tag}",
-        "breadcrumb": [("User tags", visit.to("tags")), (tag, visit.to("tag", tag=tag)), (verb, None)],
-        "tag": visit.loom.catalogue.get_tag(visit.environment, tag),
+        "breadcrumb": [("User tags", request.to("tags")), (tag, request.to("tag", tag=tag)), (verb, None)],
+        "tag": request.services.catalogue.get_tag(request.environment, tag),
         "action": action,
         "typed": typed,
-        "foreseen": None,
+        "preview": None,
         "problem": None,
-        "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
+        "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
     }
     if typed or action == "delete":
         try:
-            context["foreseen"] = _foreseen(visit, action, tag, typed)
+            context["preview"] = _preview(request, action, tag, typed)
         except (
-            problems.ExclusiveBranch,
-            problems.TagProblem,
-            problems.TagMoveInvalid,
-            problems.TagExists,
-            problems.TagNotFound,
-            problems.TagOwned,
+            ExclusiveBranch,
+            TagProblem,
+            TagMoveInvalid,
+            TagExists,
+            TagNotFound,
+            TagOwned,
         ) as problem:
             context["problem"] = problem
-    return Html("tag_effect.html" if visit.target == "effect" else "tag_change.html", context)
+    return Html("tag_effect.html" if request.target == "effect" else "tag_change.html", context)
 
 
-def _foreseen(visit: Visit, action: str, tag: TagPath, typed: str) -> Any:
-    foresight = visit.loom.foresight
+def _preview(request: PageRequest, action: str, tag: TagPath, typed: str) -> Any:
+    previews = request.services.previews
     match action:
         case "move":
-            return foresight.move_tag(visit.environment, tag, parse_tag(typed))
+            return previews.preview(request.environment, MoveTag(tag, parse_tag(typed)))
         case "merge":
-            return foresight.merge_tags(visit.environment, tag, parse_tag(typed))
+            return previews.preview(request.environment, MergeTags(tag, parse_tag(typed)))
         case _:
-            return foresight.drop_tag(visit.environment, tag)
+            return previews.preview(request.environment, DeleteTag(tag))
 
 
-def move(visit: Visit) -> Answer:
+def move(request: PageRequest) -> Answer:
     """Renames or moves the tag and all below it."""
-    tag, to = visit.tag(), visit.tag("to")
-    receipt = visit.population.move_tag(tag, to, visit.origin)
+    tag, to = request.tag(), request.tag("to")
+    receipt = request.population.write(MoveTag(tag, to), WriteOptions(request.origin))
     return Redirect(
-        visit.to("tag", tag=to), Toast(f"“{tag}” is called “{to}” now.", receipt.version, visit.to("tag", tag=tag))
+        request.to("tag", tag=to), Toast(f"“{tag}” is called “{to}” now.", receipt.version, request.to("tag", tag=tag))
     )
 
 
-def merge(visit: Visit) -> Answer:
+def merge(request: PageRequest) -> Answer:
     """Merges the tag into another."""
-    tag, into = visit.tag(), visit.tag("to")
-    receipt = visit.population.merge_tags(tag, into, visit.origin)
+    tag, into = request.tag(), request.tag("to")
+    receipt = request.population.write(MergeTags(tag, into), WriteOptions(request.origin))
     return Redirect(
-        visit.to("tag", tag=into),
-        Toast(f"“{tag}” was merged into “{into}”.", receipt.version, visit.to("tag", tag=tag)),
+        request.to("tag", tag=into),
+        Toast(f"“{tag}” was merged into “{into}”.", receipt.version, request.to("tag", tag=tag)),
     )
 
 
-def drop(visit: Visit) -> Answer:
+def delete(request: PageRequest) -> Answer:
     """Deletes the tag; its users lose it."""
-    tag = visit.tag()
-    force = visit.text("force") == "yes"
-    receipt = visit.loom.catalogue.drop_tag(visit.environment, tag, visit.origin, force=force)
-    return Redirect(visit.to("tags"), Toast(f"“{tag}” was deleted.", receipt.version, visit.to("tag", tag=tag)))
+    tag = request.tag()
+    force = request.text("force") == "yes"
+    receipt = request.services.catalogue.delete_tag(request.environment, tag, request.origin, force=force)
+    return Redirect(request.to("tags"), Toast(f"“{tag}” was deleted.", receipt.version, request.to("tag", tag=tag)))

@@ -2,33 +2,35 @@
 
 from typing import Any, Literal
 
-from tagloom import limits, problems
-from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit
-from tagloom.model import PERMISSIONS, Permission, Teammate
-from tagloom.teammates import InviteOutcome
+from tagloom.accounts import limits
+from tagloom.accounts.teammates import InviteOutcome
+from tagloom.base.problems import BodyInvalid, Problem
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
+from tagloom.ports.problems import LastAdministrator
+from tagloom.words.model import PERMISSIONS, Permission, Teammate
 
 Shows = Literal["active", "invited", "inactive"]
 SHOWS: tuple[Shows, ...] = ("active", "invited", "inactive")
 
 
-def teammates(visit: Visit) -> Answer:
+def teammates(request: PageRequest) -> Answer:
     """The list, and the panel of the one that the address names."""
-    member = visit.text("member")
-    if visit.target == "panel":
+    member = request.text("member")
+    if request.target == "panel":
         if not member:
             return Html("empty_panel.html", {})
-        address = _address(shows=visit.text("shows"), member=member)
-        return Html("teammate_panel.html", _panel(visit, member), address=address)
-    return _page(visit, member)
+        address = _address(shows=request.text("shows"), member=member)
+        return Html("teammate_panel.html", _panel(request, member), address=address)
+    return _page(request, member)
 
 
-def _page(visit: Visit, member: str, problem: problems.Problem | None = None) -> Html:
-    everybody = visit.loom.teammates.list_teammates(visit.signed)
-    invitations = visit.loom.teammates.list_invitations(visit.signed)
-    shows = next((each for each in SHOWS if each == visit.text("shows")), "active")
+def _page(request: PageRequest, member: str, problem: Problem | None = None) -> Html:
+    everybody = request.services.teammates.list_teammates(request.signed)
+    invitations = request.services.teammates.list_invitations(request.signed)
+    shows = next((each for each in SHOWS if each == request.text("shows")), "active")
     context: dict[str, Any] = {
         "title": "Teammates",
-        "breadcrumb": [(visit.signed.organization.name, None), ("Teammates", None)],
+        "breadcrumb": [(request.signed.organization.name, None), ("Teammates", None)],
         "shows": shows,
         "teammates": [each for each in everybody if each.membership.state == shows],
         "invitations": invitations if shows == "invited" else (),
@@ -37,24 +39,24 @@ def _page(visit: Visit, member: str, problem: problems.Problem | None = None) ->
             "invited": len(invitations),
             "inactive": sum(each.membership.state == "inactive" for each in everybody),
         },
-        "spaces": visit.signed.spaces,
+        "spaces": request.signed.spaces,
         "member": None,
     }
     if member:
-        context |= _panel(visit, member, problem)
+        context |= _panel(request, member, problem)
     return Html("teammates.html", context, status=200 if problem is None else problem.status)
 
 
-def _panel(visit: Visit, member: str, problem: problems.Problem | None = None) -> dict[str, Any]:
-    found = visit.loom.teammates.get_teammate(visit.signed, member)
+def _panel(request: PageRequest, member: str, problem: Problem | None = None) -> dict[str, Any]:
+    found = request.services.teammates.get_teammate(request.signed, member)
     return {
         "title": found.account.name,
         "member": found,
-        "spaces": visit.signed.spaces,
+        "spaces": request.signed.spaces,
         "permissions": PERMISSIONS,
-        "is_self": found.account.id == visit.signed.account.id,
+        "is_self": found.account.id == request.signed.account.id,
         "problem": problem,
-        "closes": _address(shows=visit.text("shows")),
+        "closes": _address(shows=request.text("shows")),
     }
 
 
@@ -66,49 +68,49 @@ def _address(*, shows: str = "", member: str = "") -> str:
 # Inviting.
 
 
-def ask_invite(visit: Visit) -> Answer:
+def ask_invite(request: PageRequest) -> Answer:
     """The form to invite some people at once."""
-    return _invite_form(visit)
+    return _invite_form(request)
 
 
-def _invite_form(visit: Visit, problem: problems.Problem | None = None) -> Html:
+def _invite_form(request: PageRequest, problem: Problem | None = None) -> Html:
     context = {
         "title": "Invite teammates",
         "breadcrumb": [("Teammates", "/teammates"), ("Invite", None)],
-        "addresses": visit.text("addresses"),
-        "spaces": visit.signed.spaces,
-        "space": visit.text("space") or (visit.signed.spaces[0].id if visit.signed.spaces else ""),
-        "chosen": tuple(visit.texts("permission")) or ("view",),
-        "is_administrator": visit.text("administrator") == "yes",
+        "addresses": request.text("addresses"),
+        "spaces": request.signed.spaces,
+        "space": request.text("space") or (request.signed.spaces[0].id if request.signed.spaces else ""),
+        "chosen": tuple(request.texts("permission")) or ("view",),
+        "is_administrator": request.text("administrator") == "yes",
         "days": limits.INVITATION_DAYS,
         "problem": problem,
     }
     return Html("invite.html", context)
 
 
-def invite(visit: Visit) -> Answer:
+def invite(request: PageRequest) -> Answer:
     """Invites everybody in the list, and shows each one's link this once."""
     try:
-        outcomes = visit.loom.teammates.invite(
-            visit.signed,
-            visit.text("addresses"),
-            space=visit.text("space") or None,
-            permissions=_permissions(visit),
-            is_administrator=visit.text("administrator") == "yes",
+        outcomes = request.services.teammates.invite(
+            request.signed,
+            request.text("addresses"),
+            space=request.text("space") or None,
+            permissions=_permissions(request),
+            is_administrator=request.text("administrator") == "yes",
         )
-    except problems.BodyInvalid as problem:
-        return _invite_form(visit, problem)
-    return _invited(visit, outcomes)
+    except BodyInvalid as problem:
+        return _invite_form(request, problem)
+    return _invited(request, outcomes)
 
 
-def _permissions(visit: Visit) -> tuple[Permission, ...]:
-    asked = set(visit.texts("permission"))
+def _permissions(request: PageRequest) -> tuple[Permission, ...]:
+    asked = set(request.texts("permission"))
     return tuple(each for each in PERMISSIONS if each in asked)
 
 
-def _invited(visit: Visit, outcomes: tuple[InviteOutcome, ...]) -> Html:
+def _invited(request: PageRequest, outcomes: tuple[InviteOutcome, ...]) -> Html:
     links = [
-        (each, f"{visit.public_url}/join?invitation={each.secret}" if each.secret is not None else "")
+        (each, f"{request.public_url}/join?invitation={each.secret}" if each.secret is not None else "")
         for each in outcomes
     ]
     context = {
@@ -121,61 +123,63 @@ def _invited(visit: Visit, outcomes: tuple[InviteOutcome, ...]) -> Html:
     return Html("invited.html", context)
 
 
-def resend(visit: Visit) -> Answer:
+def resend(request: PageRequest) -> Answer:
     """A new link for an invitation; the old one works no more."""
-    return _invited(visit, (visit.loom.teammates.resend(visit.signed, visit.text("invitation")),))
+    return _invited(request, (request.services.teammates.resend(request.signed, request.text("invitation")),))
 
 
-def revoke(visit: Visit) -> Answer:
+def revoke(request: PageRequest) -> Answer:
     """Takes an invitation back."""
-    visit.loom.teammates.revoke(visit.signed, visit.text("invitation"))
+    request.services.teammates.revoke(request.signed, request.text("invitation"))
     return Redirect("/teammates?shows=invited", Toast("The invitation was revoked."))
 
 
 # What somebody may.
 
 
-def set_permissions(visit: Visit) -> Answer:
+def set_permissions(request: PageRequest) -> Answer:
     """What a teammate may in one space."""
-    member = visit.text("member")
-    found = visit.loom.teammates.set_permissions(visit.signed, member, visit.text("space"), _permissions(visit))
+    member = request.text("member")
+    found = request.services.teammates.set_permissions(
+        request.signed, member, request.text("space"), _permissions(request)
+    )
     return _changed(found, f"The permissions of {found.account.name} were changed.")
 
 
-def set_administrator(visit: Visit) -> Answer:
+def set_administrator(request: PageRequest) -> Answer:
     """Makes somebody an administrator, or a teammate again."""
-    becomes = visit.text("becomes") == "administrator"
+    becomes = request.text("becomes") == "administrator"
     try:
-        found = visit.loom.teammates.set_administrator(visit.signed, visit.text("member"), becomes)
-    except problems.LastAdministrator as problem:
-        return _page(visit, visit.text("member"), problem)
+        found = request.services.teammates.set_administrator(request.signed, request.text("member"), becomes)
+    except LastAdministrator as problem:
+        return _page(request, request.text("member"), problem)
     return _changed(found, f"{found.account.name} is {'an administrator' if becomes else 'a teammate'} now.")
 
 
-def deactivate(visit: Visit) -> Answer:
+def deactivate(request: PageRequest) -> Answer:
     """Shuts somebody out at once; everything they did stays, and they can come back."""
     try:
-        found = visit.loom.teammates.deactivate(visit.signed, visit.text("member"))
-    except problems.LastAdministrator as problem:
-        return _page(visit, visit.text("member"), problem)
+        found = request.services.teammates.deactivate(request.signed, request.text("member"))
+    except LastAdministrator as problem:
+        return _page(request, request.text("member"), problem)
     return _changed(found, f"{found.account.name} is out. Their sessions and tokens work no more.")
 
 
-def reactivate(visit: Visit) -> Answer:
+def reactivate(request: PageRequest) -> Answer:
     """Lets somebody in again."""
-    found = visit.loom.teammates.reactivate(visit.signed, visit.text("member"))
+    found = request.services.teammates.reactivate(request.signed, request.text("member"))
     return _changed(found, f"{found.account.name} is back, with the same permissions.")
 
 
-def new_reset(visit: Visit) -> Answer:
+def new_reset(request: PageRequest) -> Answer:
     """A link to a new password, shown this once."""
-    found = visit.loom.teammates.get_teammate(visit.signed, visit.text("member"))
-    secret = visit.loom.teammates.new_reset(visit.signed, found.account.id)
+    found = request.services.teammates.get_teammate(request.signed, request.text("member"))
+    secret = request.services.teammates.new_reset(request.signed, found.account.id)
     context = {
         "title": "Link to a new password",
         "breadcrumb": [("Teammates", "/teammates"), (found.account.name, None)],
         "member": found,
-        "link": f"{visit.public_url}/reset?link={secret}",
+        "link": f"{request.public_url}/reset?link={secret}",
         "hours": limits.RESET_HOURS,
     }
     return Html("reset_made.html", context)

@@ -4,22 +4,24 @@ from typing import Any
 
 import msgspec
 
-from tagloom import problems
-from tagloom.as_of import version_as_of
-from tagloom.console import editing
-from tagloom.console.charts import line_charts
-from tagloom.console.rendering import day, rule_text
+from tagloom.base.problems import ParameterInvalid, Problem
+from tagloom.console.forms import rule_editor
+from tagloom.console.framework.charts import line_charts
+from tagloom.console.framework.context import Answer, Download, Html, PageRequest, Redirect, Toast
+from tagloom.console.framework.rendering import day, rule_text
 from tagloom.console.views.tribes import colour_of
-from tagloom.console.visit import Answer, Download, Html, Redirect, Toast, Visit
-from tagloom.exports import CONTENT_TYPE_OF_FORMAT, encode_people
-from tagloom.model import Audience, Kind, Person, Tribe
-from tagloom.people import parse_id
-from tagloom.rules import Definition, is_refused, parse_rule
-from tagloom.targeting import Comparison
-from tagloom.tribes import Draft, check
+from tagloom.history.as_of import version_as_of
+from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
+from tagloom.ports.problems import TribeChanged
+from tagloom.tribes.audiences import Comparison
+from tagloom.tribes.definitions import Draft, check
+from tagloom.words.model import Audience, Kind, Person, Tribe
+from tagloom.words.person_ids import parse_id
+from tagloom.words.problems import RuleInvalid, TagProblem
+from tagloom.words.rules import Definition, is_refused, parse_rule
 
 AUDIENCES: tuple[Audience, ...] = ("users", "visitors", "everyone")
-NEW = Tribe(id="", name="", rule=editing.closed(editing.Group()), audience="users", revision=0)
+NEW = Tribe(id="", name="", rule=rule_editor.closed(rule_editor.Group()), audience="users", revision=0)
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +31,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     category: str
     audience: Audience
-    group: editing.Group
+    group: rule_editor.Group
     revision: int
 
 
@@ -37,20 +39,20 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What the rule in the form would find; or why that cannot be said yet."""
 
     comparison: Comparison | None = None
-    problem: problems.Problem | None = None
+    problem: Problem | None = None
     hints: tuple[str, ...] = ()
 
 
-def new(visit: Visit) -> Answer:
+def new(request: PageRequest) -> Answer:
     """An empty form."""
-    edit = _edit_of(NEW, category=visit.text("category"))
-    return Html("tribe.html", _context(visit, NEW, edit))
+    edit = _edit_of(NEW, category=request.text("category"))
+    return Html("tribe.html", _context(request, NEW, edit))
 
 
-def show(visit: Visit) -> Answer:
+def show(request: PageRequest) -> Answer:
     """The tribe with its form."""
-    tribe = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
-    return Html("tribe.html", _context(visit, tribe, _edit_of(tribe)))
+    tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
+    return Html("tribe.html", _context(request, tribe, _edit_of(tribe)))
 
 
 def _edit_of(tribe: Tribe, category: str = "") -> Edit:
@@ -59,29 +61,29 @@ def _edit_of(tribe: Tribe, category: str = "") -> Edit:
         description=tribe.description,
         category=tribe.category or category,
         audience=tribe.audience,
-        group=editing.opened(tribe.rule),
+        group=rule_editor.opened(tribe.rule),
         revision=tribe.revision,
     )
 
 
-def _context(visit: Visit, tribe: Tribe, edit: Edit, **more: Any) -> dict[str, Any]:
-    tribes = visit.loom.tribes.list_tribes(visit.space.id)
+def _context(request: PageRequest, tribe: Tribe, edit: Edit, **more: Any) -> dict[str, Any]:
+    tribes = request.services.tribes.list_tribes(request.space.id)
     page = f"tribe/{tribe.id}" if tribe.id else "tribes/new"
-    chosen = visit.loom.boards.get_board(visit.space.id).colours.get(tribe.id)
+    chosen = request.services.boards.get_board(request.space.id).colours.get(tribe.id)
     return {
         "title": tribe.name or "New tribe",
-        "breadcrumb": [("Tribes", visit.to("tribes")), (tribe.name or "New tribe", None)],
+        "breadcrumb": [("Tribes", request.to("tribes")), (tribe.name or "New tribe", None)],
         "tribe": tribe,
         "edit": edit,
         "colour": colour_of(tribe, chosen),
-        "page": visit.to(page),
+        "page": request.to(page),
         "names": {each.id: each.name for each in tribes},
         "choices": [each for each in tribes if each.id != tribe.id],
         "categories": sorted({each.category for each in tribes if each.category}),
         "audiences": AUDIENCES,
-        "finding": find(visit, tribe, edit),
-        "may_edit": visit.may("tribes"),
-        "shape": editing.shape_json(edit.group),
+        "finding": find(request, tribe, edit),
+        "may_edit": request.may("tribes"),
+        "shape": rule_editor.shape_json(edit.group),
         "json_of": _json_of,
         "json": None,
         "json_problem": None,
@@ -91,147 +93,151 @@ def _context(visit: Visit, tribe: Tribe, edit: Edit, **more: Any) -> dict[str, A
     } | more
 
 
-def _json_of(group: editing.Group) -> str:
+def _json_of(group: rule_editor.Group) -> str:
     """The rule as JSON to edit; nothing while it is incomplete."""
     try:
-        return rule_text(editing.closed(group))
-    except (problems.RuleInvalid, problems.TagProblem):
+        return rule_text(rule_editor.closed(group))
+    except (RuleInvalid, TagProblem):
         return ""
 
 
 # What a rule would find.
 
 
-def find(visit: Visit, tribe: Tribe, edit: Edit) -> Finding:
+def find(request: PageRequest, tribe: Tribe, edit: Edit) -> Finding:
     """Counts the rule in the form against the saved one. Costs two counts and two samples."""
     try:
-        rule = editing.closed(edit.group)
-        others = {each.id: each.rule for each in visit.loom.tribes.list_tribes(visit.space.id) if each.id != tribe.id}
+        rule = rule_editor.closed(edit.group)
+        others = {
+            each.id: each.rule for each in request.services.tribes.list_tribes(request.space.id) if each.id != tribe.id
+        }
         check(rule, others, tribe=tribe.id)
         wanted = Definition(edit.audience, rule)
-        comparison = visit.loom.targeting.compare(visit.environment, wanted, tribe.id or None)
-    except (problems.RuleInvalid, problems.TagProblem) as problem:
+        comparison = request.services.targeting.compare(request.environment, wanted, tribe.id or None)
+    except (RuleInvalid, TagProblem) as problem:
         return Finding(problem=problem)
-    return Finding(comparison=comparison, hints=hints(visit, tribe, wanted, comparison))
+    return Finding(comparison=comparison, hints=hints(request, tribe, wanted, comparison))
 
 
-def hints(visit: Visit, tribe: Tribe, wanted: Definition, comparison: Comparison) -> tuple[str, ...]:
+def hints(request: PageRequest, tribe: Tribe, wanted: Definition, comparison: Comparison) -> tuple[str, ...]:
     """What is odd about a rule: it can never match, it says the same as another tribe, it names what nobody bears."""
     said = [
         f"No tag “{each.tag}” is known here"
         + (f"; did you mean {' or '.join(f'“{near}”' for near in each.nearest)}?" if each.nearest else ".")
         for each in comparison.unknown_tags
     ]
-    said += [each.text for each in visit.loom.targeting.examine(visit.environment, wanted, tribe.id or None)]
+    said += [each.text for each in request.services.targeting.examine(request.environment, wanted, tribe.id or None)]
     return tuple(said)
 
 
 # The form.
 
 
-def edit(visit: Visit) -> Answer:
+def edit(request: PageRequest) -> Answer:
     """One step of the builder, a look at what it would find, or a save, as the pressed button says."""
-    tribe = _edited(visit)
-    step, _, name = visit.text("do", "preview").partition(":")
-    read = _read(visit)
+    tribe = _edited(request)
+    step, _, name = request.text("do", "preview").partition(":")
+    read = _read(request)
     match step:
         case "preview":
-            context = _context(visit, tribe, read)
-            return Html("tribe_finding.html" if visit.target is not None else "tribe.html", context)
+            context = _context(request, tribe, read)
+            return Html("tribe_finding.html" if request.target is not None else "tribe.html", context)
         case "save":
-            return _save(visit, tribe, read, is_confirmed=False)
+            return _save(request, tribe, read, is_confirmed=False)
         case "save-now":
-            return _save(visit, tribe, read, is_confirmed=True)
+            return _save(request, tribe, read, is_confirmed=True)
         case "overwrite" if name.isdigit():
             # The teammate has seen what the others saved as this revision, and wants to keep their own.
             seen = msgspec.structs.replace(read, revision=int(name))
-            return _save(visit, tribe, seen, is_confirmed=True)
+            return _save(request, tribe, seen, is_confirmed=True)
         case "use-json":
-            return _use_json(visit, tribe, read)
-    known = editing.STEPS.get(step)
+            return _use_json(request, tribe, read)
+    known = rule_editor.STEPS.get(step)
     if known is None:
-        raise problems.ParameterInvalid("The form asks for a step that there is not.", parameter="do")
-    at = editing.place_of(name)
-    group = editing.stepped(read.group, known, at)
+        raise ParameterInvalid("The form asks for a step that there is not.", parameter="do")
+    at = rule_editor.place_of(name)
+    group = rule_editor.stepped(read.group, known, at)
     return _builder(
-        visit, tribe, msgspec.structs.replace(read, group=group), focus=editing.focus_after(group, known, at)
+        request, tribe, msgspec.structs.replace(read, group=group), focus=rule_editor.focus_after(group, known, at)
     )
 
 
-def _edited(visit: Visit) -> Tribe:
-    tribe = visit.values.get("tribe")
-    return NEW if tribe is None else visit.loom.tribes.get_tribe(visit.space.id, tribe)
+def _edited(request: PageRequest) -> Tribe:
+    tribe = request.values.get("tribe")
+    return NEW if tribe is None else request.services.tribes.get_tribe(request.space.id, tribe)
 
 
-def _read(visit: Visit) -> Edit:
-    audience = visit.text("audience", "users")
+def _read(request: PageRequest) -> Edit:
+    audience = request.text("audience", "users")
     if audience not in AUDIENCES:
-        raise problems.ParameterInvalid("The audience is users, visitors or everyone.", parameter="audience")
+        raise ParameterInvalid("The audience is users, visitors or everyone.", parameter="audience")
     return Edit(
-        name=visit.text("name").strip(),
-        description=visit.text("description").strip(),
-        category=visit.text("category").strip(),
+        name=request.text("name").strip(),
+        description=request.text("description").strip(),
+        category=request.text("category").strip(),
         audience=audience,
-        group=editing.read(visit.form),
-        revision=visit.integer("revision"),
+        group=rule_editor.read(request.form),
+        revision=request.integer("revision"),
     )
 
 
-def _builder(visit: Visit, tribe: Tribe, read: Edit, **more: Any) -> Html:
-    context = _context(visit, tribe, read, **more)
-    return Html("tribe_builder.html" if visit.target is not None else "tribe.html", context)
+def _builder(request: PageRequest, tribe: Tribe, read: Edit, **more: Any) -> Html:
+    context = _context(request, tribe, read, **more)
+    return Html("tribe_builder.html" if request.target is not None else "tribe.html", context)
 
 
-def _use_json(visit: Visit, tribe: Tribe, read: Edit) -> Html:
-    text = visit.text("json")
+def _use_json(request: PageRequest, tribe: Tribe, read: Edit) -> Html:
+    text = request.text("json")
     try:
-        group = editing.opened(parse_rule(text))
-    except (problems.RuleInvalid, problems.TagProblem) as problem:
-        return _builder(visit, tribe, read, json=text, json_problem=problem)
-    return _builder(visit, tribe, msgspec.structs.replace(read, group=group))
+        group = rule_editor.opened(parse_rule(text))
+    except (RuleInvalid, TagProblem) as problem:
+        return _builder(request, tribe, read, json=text, json_problem=problem)
+    return _builder(request, tribe, msgspec.structs.replace(read, group=group))
 
 
-def _save(visit: Visit, tribe: Tribe, read: Edit, *, is_confirmed: bool) -> Answer:
+def _save(request: PageRequest, tribe: Tribe, read: Edit, *, is_confirmed: bool) -> Answer:
     draft = Draft(
         name=read.name,
-        rule=editing.closed(read.group),
+        rule=rule_editor.closed(read.group),
         description=read.description,
         category=read.category,
         audience=read.audience,
     )
     if not tribe.id:
-        created = visit.loom.tribes.create_tribe(visit.space.id, draft, origin=visit.origin)
-        return Redirect(visit.to(f"tribe/{created.id}"), Toast(f"The tribe “{created.name}” was created."))
+        created = request.services.tribes.create_tribe(request.space.id, draft, origin=request.origin)
+        return Redirect(request.to(f"tribe/{created.id}"), Toast(f"The tribe “{created.name}” was created."))
     if tribe.revision != read.revision and not is_confirmed:
-        return _asks(visit, "tribe_conflict.html", _context(visit, tribe, read, conflict=_last_change(visit, tribe)))
+        return _asks(
+            request, "tribe_conflict.html", _context(request, tribe, read, conflict=_last_change(request, tribe))
+        )
     if not is_confirmed:
-        context = _context(visit, tribe, read, confirming=True)
+        context = _context(request, tribe, read, confirming=True)
         comparison = context["finding"].comparison
         if comparison is not None and comparison.entered + comparison.left > 0:
-            return _asks(visit, "tribe_confirm.html", context)
+            return _asks(request, "tribe_confirm.html", context)
     try:
-        saved = visit.loom.tribes.put_tribe(
-            visit.space.id, tribe.id, draft, revision=read.revision, origin=visit.origin
+        saved = request.services.tribes.put_tribe(
+            request.space.id, tribe.id, draft, revision=read.revision, origin=request.origin
         )
-    except problems.TribeChanged:
-        now = visit.loom.tribes.get_tribe(visit.space.id, tribe.id)
-        return _asks(visit, "tribe_conflict.html", _context(visit, now, read, conflict=_last_change(visit, now)))
-    return Redirect(visit.to(f"tribe/{tribe.id}"), Toast(f"The tribe “{saved.name}” was saved."))
+    except TribeChanged:
+        now = request.services.tribes.get_tribe(request.space.id, tribe.id)
+        return _asks(request, "tribe_conflict.html", _context(request, now, read, conflict=_last_change(request, now)))
+    return Redirect(request.to(f"tribe/{tribe.id}"), Toast(f"The tribe “{saved.name}” was saved."))
 
 
-def _last_change(visit: Visit, tribe: Tribe) -> dict[str, Any]:
+def _last_change(request: PageRequest, tribe: Tribe) -> dict[str, Any]:
     """Who saved the tribe meanwhile, and as what."""
-    changes = visit.loom.tribes.list_changes(visit.space.id, tribe=tribe.id, limit=1)
+    changes = request.services.tribes.list_changes(request.space.id, tribe=tribe.id, limit=1)
     return {
         "saved": tribe,
-        "saved_group": editing.opened(tribe.rule),
+        "saved_group": rule_editor.opened(tribe.rule),
         "change": changes[0] if changes else None,
     }
 
 
-def _asks(visit: Visit, template: str, context: dict[str, Any]) -> Html:
+def _asks(request: PageRequest, template: str, context: dict[str, Any]) -> Html:
     """A question in the dialog; or, without a script, above the form."""
-    if visit.target is None:
+    if request.target is None:
         return Html("tribe.html", context)
     return Html(template, context, headers=(("hx-retarget", "#dialog"), ("hx-reswap", "innerHTML")))
 
@@ -239,59 +245,59 @@ def _asks(visit: Visit, template: str, context: dict[str, Any]) -> Html:
 # What else there is to know.
 
 
-def _about(visit: Visit, tribe: Tribe) -> dict[str, Any]:
+def _about(request: PageRequest, tribe: Tribe) -> dict[str, Any]:
     """What every page about a tribe begins with."""
     return {
         "title": tribe.name,
-        "breadcrumb": [("Tribes", visit.to("tribes")), (tribe.name, visit.to(f"tribe/{tribe.id}"))],
+        "breadcrumb": [("Tribes", request.to("tribes")), (tribe.name, request.to(f"tribe/{tribe.id}"))],
         "tribe": tribe,
     }
 
 
-def pictures(visit: Visit) -> Answer:
+def pictures(request: PageRequest) -> Answer:
     """Size over the last 30 days, and the tags of its members."""
-    tribe = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
+    tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     wanted = Definition(tribe.audience, tribe.rule)
-    trend = visit.loom.targeting.trend(visit.environment, wanted)
+    trend = request.services.targeting.trend(request.environment, wanted)
     return Html(
         "tribe_pictures.html",
-        _about(visit, tribe)
+        _about(request, tribe)
         | {
             "trend": trend,
             "charts": line_charts([each.count for each in trend], [day(each.at) for each in trend]),
-            "make_up": visit.loom.targeting.make_up(visit.environment, wanted, limit=12),
+            "make_up": request.services.targeting.make_up(request.environment, wanted, limit=12),
         },
     )
 
 
-def why(visit: Visit) -> Answer:
+def why(request: PageRequest) -> Answer:
     """Why a person is in the tribe, or out of it."""
-    tribe = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
-    kind: Kind = "visitor" if visit.text("kind") == "visitor" else "user"
-    person = Person(kind, parse_id(visit.text("person").strip(), field="person"))
-    found = visit.loom.targeting.why(visit.environment, tribe.id, person)
-    rules = {each.id: each.rule for each in visit.loom.tribes.list_tribes(visit.space.id)}
+    tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
+    kind: Kind = "visitor" if request.text("kind") == "visitor" else "user"
+    person = Person(kind, parse_id(request.text("person").strip(), field="person"))
+    found = request.services.targeting.why(request.environment, tribe.id, person)
+    rules = {each.id: each.rule for each in request.services.tribes.list_tribes(request.space.id)}
     return Html(
         "tribe_why.html",
-        _about(visit, tribe)
+        _about(request, tribe)
         | {
             "person": person,
-            "record": visit.population.find_person(person),
+            "record": request.population.find_person(person),
             "why": found,
             "refused": {each.node for each in found.because if is_refused(tribe.rule, each.node, rules)},
-            "names": {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)},
+            "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
         },
     )
 
 
-def export(visit: Visit) -> Answer:
+def export(request: PageRequest) -> Answer:
     """All members as a file, now or as of a version."""
-    tribe = visit.values["tribe"]
-    wanted = visit.text("format", "csv")
+    tribe = request.values["tribe"]
+    wanted = request.text("format", "csv")
     format = next((each for each in CONTENT_TYPE_OF_FORMAT if each == wanted), None)
     if format is None:
-        raise problems.ParameterInvalid("The format is csv, ndjson or parquet.", parameter="format")
-    as_of = version_as_of(visit.population, visit.text("as_of") or None)
-    version, chunks = visit.loom.targeting.members(visit.environment, tribe, as_of=as_of)
-    name = f"{tribe}-{visit.environment.name}-v{version}.{format}"
+        raise ParameterInvalid("The format is csv, ndjson or parquet.", parameter="format")
+    as_of = version_as_of(request.population, request.text("as_of") or None)
+    version, chunks = request.services.targeting.members(request.environment, tribe, as_of=as_of)
+    name = f"{tribe}-{request.environment.name}-v{version}.{format}"
     return Download(name, CONTENT_TYPE_OF_FORMAT[format], encode_people(chunks, format))

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from tagloom import problems
-from tagloom.boards import COLOURS
-from tagloom.console.rendering import hue
-from tagloom.console.visit import Answer, Html, Redirect, Toast, Visit
-from tagloom.model import Count, Tribe
-from tagloom.tribes import Draft
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
+from tagloom.console.framework.rendering import hue
+from tagloom.tribes.boards import COLOURS
+from tagloom.tribes.definitions import Draft
+from tagloom.words.model import Count, Tribe
+from tagloom.words.problems import RuleInvalid
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -28,25 +28,25 @@ class Column(msgspec.Struct, frozen=True):
     cards: tuple[Card, ...]
 
 
-def board(visit: Visit) -> Answer:
+def board(request: PageRequest) -> Answer:
     """All tribes of the space, counted in this environment."""
-    return Html("tribes.html", board_context(visit))
+    return Html("tribes.html", board_context(request))
 
 
-def board_context(visit: Visit) -> dict[str, Any]:
+def board_context(request: PageRequest) -> dict[str, Any]:
     """What the board shows."""
-    arrangement = visit.loom.boards.get_board(visit.space.id)
+    arrangement = request.services.boards.get_board(request.space.id)
     columns = tuple(
-        Column(group.name, tuple(_card(visit, tribe, arrangement.colours.get(tribe.id)) for tribe in group.tribes))
-        for group in visit.loom.boards.categories(visit.space.id)
+        Column(group.name, tuple(_card(request, tribe, arrangement.colours.get(tribe.id)) for tribe in group.tribes))
+        for group in request.services.boards.categories(request.space.id)
     )
     return {
         "title": "Tribes",
-        "breadcrumb": [(visit.space.name, visit.to("overview")), ("Tribes", None)],
+        "breadcrumb": [(request.space.name, request.to("overview")), ("Tribes", None)],
         "columns": columns,
         "tribe_count": sum(len(column.cards) for column in columns),
         "colours": range(COLOURS),
-        "may_edit": visit.may("tribes"),
+        "may_edit": request.may("tribes"),
     }
 
 
@@ -55,48 +55,50 @@ def colour_of(tribe: Tribe, chosen: int | None) -> int:
     return hue(tribe.category or tribe.id) if chosen is None else chosen
 
 
-def _card(visit: Visit, tribe: Tribe, chosen: int | None) -> Card:
+def _card(request: PageRequest, tribe: Tribe, chosen: int | None) -> Card:
     try:
-        counted = visit.loom.targeting.count(visit.environment, tribe.id)
-    except problems.RuleInvalid as problem:
+        counted = request.services.targeting.count(request.environment, tribe.id)
+    except RuleInvalid as problem:
         return Card(tribe, colour_of(tribe, chosen), None, problem.detail)
     return Card(tribe, colour_of(tribe, chosen), counted, None)
 
 
-def move_tribe(visit: Visit) -> Answer:
+def move_tribe(request: PageRequest) -> Answer:
     """Puts a card somewhere else on the board."""
-    visit.loom.boards.move_tribe(
-        visit.space.id,
-        visit.text("tribe"),
-        category=visit.text("category").strip(),
-        before=visit.text("before") or None,
-        origin=visit.origin,
+    request.services.boards.move_tribe(
+        request.space.id,
+        request.text("tribe"),
+        category=request.text("category").strip(),
+        before=request.text("before") or None,
+        origin=request.origin,
     )
-    return _board_again(visit)
+    return _board_again(request)
 
 
-def move_category(visit: Visit) -> Answer:
+def move_category(request: PageRequest) -> Answer:
     """Puts a category somewhere else on the board."""
-    visit.loom.boards.move_category(visit.space.id, visit.text("category"), before=visit.text("before") or None)
-    return _board_again(visit)
+    request.services.boards.move_category(
+        request.space.id, request.text("category"), before=request.text("before") or None
+    )
+    return _board_again(request)
 
 
-def paint(visit: Visit) -> Answer:
+def paint(request: PageRequest) -> Answer:
     """Gives a card a colour."""
-    visit.loom.boards.paint_tribe(visit.space.id, visit.text("tribe"), visit.integer("colour"))
-    return _board_again(visit)
+    request.services.boards.paint_tribe(request.space.id, request.text("tribe"), request.integer("colour"))
+    return _board_again(request)
 
 
-def _board_again(visit: Visit) -> Answer:
-    if visit.target is not None:
-        return Html("tribes_board.html", board_context(visit))
-    return Redirect(visit.to("tribes"))
+def _board_again(request: PageRequest) -> Answer:
+    if request.target is not None:
+        return Html("tribes_board.html", board_context(request))
+    return Redirect(request.to("tribes"))
 
 
-def duplicate(visit: Visit) -> Answer:
+def duplicate(request: PageRequest) -> Answer:
     """The same tribe once more, under a name of its own."""
-    stored = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
-    taken = {each.name for each in visit.loom.tribes.list_tribes(visit.space.id)}
+    stored = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
+    taken = {each.name for each in request.services.tribes.list_tribes(request.space.id)}
     name = next(
         name for number in range(1, len(taken) + 2) if (name := f"{stored.name} (copy {number})"[:120]) not in taken
     )
@@ -107,35 +109,37 @@ def duplicate(visit: Visit) -> Answer:
         category=stored.category,
         audience=stored.audience,
     )
-    created = visit.loom.tribes.create_tribe(visit.space.id, draft, origin=visit.origin)
-    colour = visit.loom.boards.get_board(visit.space.id).colours.get(stored.id)
+    created = request.services.tribes.create_tribe(request.space.id, draft, origin=request.origin)
+    colour = request.services.boards.get_board(request.space.id).colours.get(stored.id)
     if colour is not None:
-        visit.loom.boards.paint_tribe(visit.space.id, created.id, colour)
-    return Redirect(visit.to(f"tribe/{created.id}"), Toast(f"“{stored.name}” was duplicated as “{name}”."))
+        request.services.boards.paint_tribe(request.space.id, created.id, colour)
+    return Redirect(request.to(f"tribe/{created.id}"), Toast(f"“{stored.name}” was duplicated as “{name}”."))
 
 
-def ask_drop(visit: Visit) -> Answer:
+def ask_delete(request: PageRequest) -> Answer:
     """What deleting a tribe would break."""
-    tribe = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
-    names = {each.id: each.name for each in visit.loom.tribes.list_tribes(visit.space.id)}
+    tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
+    names = {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)}
     return Html(
         "tribe_delete.html",
         {
             "title": f"Delete {tribe.name}",
             "breadcrumb": [
-                ("Tribes", visit.to("tribes")),
-                (tribe.name, visit.to(f"tribe/{tribe.id}")),
+                ("Tribes", request.to("tribes")),
+                (tribe.name, request.to(f"tribe/{tribe.id}")),
                 ("Delete", None),
             ],
             "tribe": tribe,
-            "counted": visit.loom.targeting.count(visit.environment, tribe.id),
-            "users": [(each, names[each]) for each in visit.loom.tribes.users_of(visit.space.id, tribe.id)],
+            "counted": request.services.targeting.count(request.environment, tribe.id),
+            "users": [(each, names[each]) for each in request.services.tribes.users_of(request.space.id, tribe.id)],
         },
     )
 
 
-def drop(visit: Visit) -> Answer:
+def delete(request: PageRequest) -> Answer:
     """Deletes the tribe that was looked at."""
-    tribe = visit.loom.tribes.get_tribe(visit.space.id, visit.values["tribe"])
-    visit.loom.tribes.drop_tribe(visit.space.id, tribe.id, revision=visit.integer("revision"), origin=visit.origin)
-    return Redirect(visit.to("tribes"), Toast(f"The tribe “{tribe.name}” was deleted; Activity has its rule."))
+    tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
+    request.services.tribes.delete_tribe(
+        request.space.id, tribe.id, revision=request.integer("revision"), origin=request.origin
+    )
+    return Redirect(request.to("tribes"), Toast(f"The tribe “{tribe.name}” was deleted; Activity has its rule."))

@@ -1,0 +1,377 @@
+"""Who asks, what they may do, and which tenant is theirs."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import msgspec
+
+from tagloom.accounts import limits
+from tagloom.accounts.problems import NotAllowed, NotSignedIn, TooManyTokens
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid
+from tagloom.base.secrets import hashed, new_id, new_secret
+from tagloom.base.slugs import free_slug, parse_name, parse_slug
+from tagloom.base.text import printable
+from tagloom.base.times import rfc3339, seconds_of
+from tagloom.ports import limits as ports_limits
+from tagloom.ports.accounts import AccountStore
+from tagloom.ports.problems import EnvironmentNotFound, OrganizationNotFound, SpaceExists, SpaceNotFound
+from tagloom.ports.teammates import MembershipStore
+from tagloom.ports.tenants import TenantStore
+from tagloom.ports.tokens import TokenStore
+from tagloom.words.model import SCOPES, AuditEntry, Environment, Organization, Permission, Scope, Space, Token
+from tagloom.words.retention import retention_text
+
+SECRET_PREFIX = "tagloom_"
+DAY_SECONDS = 86_400
+
+
+# What a token of a teammate may at most in a space where the teammate has the permission.
+VIEW: tuple[Scope, ...] = ("tags:read", "tribes:read", "decisions")
+SCOPES_PERMITTED: dict[Permission, frozenset[Scope]] = {
+    "view": frozenset(VIEW),
+    "tribes": frozenset((*VIEW, "tribes:write", "people:read")),
+    "developer": frozenset((*VIEW, "tags:write", "people:read", "people:write")),
+}
+COMMAND_LINE = "command line"  # The actor of whoever has the machine.
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """The bearer of a valid token. `scopes` has every scope when the token has `admin`.
+
+    The token of a teammate with permissions has in each of its `spaces` some of `scopes`, and sees no other space;
+    None says that it has them in all.
+    """
+
+    token: str
+    name: str
+    organization: str
+    scopes: frozenset[Scope]
+    account: str | None = None
+    spaces: dict[str, frozenset[Scope]] | None = None
+
+    def sees(self, space: str) -> bool:
+        """Whether this space of the organization exists for the bearer."""
+        return self.spaces is None or space in self.spaces
+
+    def scopes_in(self, space: str) -> frozenset[Scope]:
+        """What the token may do there."""
+        return self.scopes if self.spaces is None else self.spaces.get(space, frozenset())
+
+    def require(self, *scopes: Scope, space: str | None = None) -> None:
+        """Raises: NotAllowed, with the scopes that are missing in the space, or everywhere."""
+        given = self.scopes if space is None else self.scopes_in(space)
+        missing = [scope for scope in scopes if scope not in given]
+        if missing:
+            raise NotAllowed(
+                f"This needs the scope {' and '.join(missing)}, which the token '{self.name}' does not have"
+                f"{' in this space' if set(missing) <= self.scopes else ''}.",
+                scopes=list[str](missing),
+            )
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A space, and the environment that an address names in it."""
+
+    space: Space
+    environment: Environment
+
+
+class _Known(msgspec.Struct, frozen=True):
+    principal: Principal
+    expires: float
+    read: float
+
+
+class AccessStores(AccountStore, MembershipStore, TenantStore, TokenStore, Protocol):
+    """What access tokens need of the stores."""
+
+
+class Access:
+    """Tokens and tenants of one installation. `now` tells Unix seconds.
+
+    What was read stays for TOKEN_SECONDS_CACHED_MAX at most; what this object itself changes is seen at once.
+    """
+
+    def __init__(
+        self,
+        control: AccessStores,
+        now: Callable[[], float] = time.time,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._control = control
+        self._now = now
+        self._random_bytes = random_bytes
+        self._known: dict[bytes, _Known] = {}
+        self._touched: dict[str, float] = {}
+        self._places: dict[tuple[str, str], tuple[Place, float]] = {}
+
+    # Tokens.
+
+    def find_principal(self, secret: str) -> Principal | None:
+        """Who bears this secret, when that was read a moment ago; None says to ask `authenticate`. Costs no query.
+
+        Raises: NotSignedIn, when the token has expired since.
+        """
+        known = self._known.get(hashed(secret))
+        if known is None:
+            return None
+        now = self._now()
+        if now >= known.expires:
+            raise _expired(known.principal.name)
+        return known.principal if 0 <= now - known.read < limits.TOKEN_SECONDS_CACHED_MAX else None
+
+    def authenticate(self, secret: str) -> Principal:
+        """Who bears this secret.
+
+        Raises: NotSignedIn: no token has it, or it has expired or was revoked.
+        """
+        found = self.find_principal(secret)
+        return found if found is not None else self._read_principal(secret)
+
+    def renew(self, principal: Principal, secret: str, space: str, environment: str) -> None:
+        """Reads a token and a place again before what is known of them grows too old. Raises: as reading them does."""
+        self._read_principal(secret)
+        self._read_place(principal, space, environment)
+
+    def _read_principal(self, secret: str) -> Principal:
+        digest, now = hashed(secret), self._now()
+        token = self._control.find_token(digest)
+        if token is None:
+            self._known.pop(digest, None)
+            raise NotSignedIn("The access token is not known; it may have been revoked.")
+        expires = seconds_of(token.expires_at)
+        if now >= expires:
+            raise _expired(token.name)
+        try:
+            principal = self._principal(token)
+        except NotSignedIn:
+            self._known.pop(digest, None)
+            raise
+        if len(self._known) >= limits.TOKENS_CACHED_MAX:
+            self._known.clear()
+        self._known[digest] = _Known(principal, expires, now)
+        self._touch(token, now)
+        return principal
+
+    def _principal(self, token: Token) -> Principal:
+        """What the token may at this moment: no more than its teammate. Raises: NotSignedIn, when they are inactive."""
+        scopes = frozenset(SCOPES if "admin" in token.scopes else token.scopes)
+        if token.account is None:
+            return Principal(token.id, token.name, token.organization, scopes)
+        membership = self._control.find_membership(token.organization, token.account)
+        if membership is None or membership.state != "active":
+            raise NotSignedIn(f"The teammate whose token '{token.name}' is, is not active any more.")
+        if membership.is_administrator:
+            return Principal(token.id, token.name, token.organization, scopes, token.account)
+        spaces = {space: scopes & scopes_of(names) for space, names in membership.permissions.items()}
+        anywhere = frozenset[Scope]().union(*spaces.values())
+        return Principal(token.id, token.name, token.organization, anywhere, token.account, spaces)
+
+    def _touch(self, token: Token, now: float) -> None:
+        last = self._touched.get(token.id)
+        if last is None:
+            last = seconds_of(token.last_used_at) if token.last_used_at else 0.0
+        if now - last >= limits.TOKEN_SECONDS_BETWEEN_TOUCHES:
+            self._touched[token.id] = now
+            self._control.touch_token(token.id, rfc3339(now))
+
+    def create_token(
+        self,
+        organization: str,
+        name: str,
+        scopes: Iterable[Scope],
+        *,
+        days: int,
+        account: str | None = None,
+        actor: str = COMMAND_LINE,
+    ) -> tuple[Token, str]:
+        """A new token and its secret, which nobody can read again.
+
+        One with an account never may more than its teammate; whether the teammate may have it, the caller knows.
+        Raises: BodyInvalid, TooManyTokens.
+        """
+        parse_name(name, field="$.name", characters_max=base_limits.CHARACTERS_PER_NAME_MAX)
+        wanted = frozenset(scopes)
+        if not wanted:
+            raise BodyInvalid("A token needs at least one scope.", field="$.scopes")
+        if not 1 <= days <= limits.TOKEN_DAYS_MAX:
+            raise BodyInvalid(
+                f"A token lasts 1 to {limits.TOKEN_DAYS_MAX} days, not {days}.", field="$.expires_in_days"
+            )
+        if len(self._control.list_tokens(organization)) >= limits.TOKENS_PER_ORGANIZATION_MAX:
+            raise TooManyTokens(
+                f"The organization has {limits.TOKENS_PER_ORGANIZATION_MAX} tokens; revoke one first.",
+                tokens_max=limits.TOKENS_PER_ORGANIZATION_MAX,
+            )
+        now = self._now()
+        secret = SECRET_PREFIX + new_secret(self._random_bytes)
+        token = Token(
+            id=new_id(self._random_bytes),
+            organization=organization,
+            name=name,
+            scopes=tuple(scope for scope in SCOPES if scope in wanted),
+            created_at=rfc3339(now),
+            expires_at=rfc3339(now + days * DAY_SECONDS),
+            account=account,
+        )
+        detail = {"name": name, "scopes": " ".join(token.scopes), "expires_at": token.expires_at}
+        created = self._event(organization, actor, "token created", token.id, detail)
+        self._control.add_token(token, hashed(secret), [created])
+        return token, secret
+
+    def list_tokens(self, organization: str) -> tuple[Token, ...]:
+        """The organization's tokens by creation, without their secrets."""
+        return self._control.list_tokens(organization)
+
+    def emails_of(self, tokens: Iterable[Token]) -> dict[str, str]:
+        """The e-mails of the accounts that tokens belong to, by account."""
+        accounts = (self._control.find_account(each) for each in {token.account for token in tokens} if each)
+        return {account.id: account.email for account in accounts if account is not None}
+
+    def revoke_token(self, organization: str, token: str, *, actor: str = COMMAND_LINE) -> None:
+        """Revokes it: in this process at once, in others within TOKEN_SECONDS_CACHED_MAX. Raises: TokenNotFound."""
+        self._control.revoke_token(organization, token, [self._event(organization, actor, "token revoked", token)])
+        for digest, known in list(self._known.items()):
+            if known.principal.token == token:
+                self._known.pop(digest, None)
+
+    def forget_account(self, account: str) -> None:
+        """Reads its tokens again at their next use: its permissions have changed."""
+        for digest, known in list(self._known.items()):
+            if known.principal.account == account:
+                self._known.pop(digest, None)
+
+    def _event(
+        self,
+        organization: str,
+        actor: str,
+        action: str,
+        subject: str,
+        detail: dict[str, str] | None = None,
+        space: str | None = None,
+    ) -> AuditEntry:
+        return AuditEntry(
+            organization=organization,
+            space=space,
+            at=rfc3339(self._now()),
+            actor=actor,
+            action=action,
+            subject=subject,
+            detail=detail or {},
+        )
+
+    # Tenants. What belongs to another organization does not exist for the asker.
+
+    def get_organization(self, principal: Principal, organization: str) -> Organization:
+        """Raises: OrganizationNotFound, also when it is another's."""
+        for found in self._control.list_organizations():
+            if found.id == organization == principal.organization:
+                return found
+        raise OrganizationNotFound(f"No organization '{printable(organization)}' is known.")
+
+    def list_spaces(self, organization: str, principal: Principal | None = None) -> tuple[Space, ...]:
+        """By id; only those that exist for the principal, when one asks."""
+        spaces = self._control.list_spaces(organization)
+        return spaces if principal is None else tuple(each for each in spaces if principal.sees(each.id))
+
+    def create_space(
+        self, organization: str, name: str, space: str | None = None, *, actor: str = COMMAND_LINE
+    ) -> Space:
+        """A new space with its three environments; without an id it gets one made from the name.
+
+        An id is the whole installation's. One that another organization has is not free; nothing more is said of it.
+        Raises: BodyInvalid, SpaceExists.
+        """
+        parse_name(name, field="$.name", characters_max=base_limits.CHARACTERS_PER_NAME_MAX)
+        own = {known.id for known in self._control.list_spaces(organization)}
+        others = [each.id for each in self._control.list_organizations() if each.id != organization]
+        taken = own | {known.id for other in others for known in self._control.list_spaces(other)}
+        chosen = free_slug(name, taken, otherwise="space") if space is None else parse_slug(space)
+        created = Space(chosen, organization, name)
+        told = self._event(organization, actor, "space created", chosen, {"name": name}, space=chosen)
+        try:
+            self._control.put_space(created, [told])
+        except SpaceExists as problem:
+            if chosen in own:
+                raise
+            raise SpaceExists(
+                f"The id '{chosen}' is not free. Choose another, or leave it out.", value=chosen
+            ) from problem
+        return created
+
+    def get_space(self, principal: Principal, space: str) -> Space:
+        """Raises: SpaceNotFound, also when it is another organization's, or one that the token does not see."""
+        try:
+            found = self._control.get_space(space)
+        except SpaceNotFound:
+            found = None
+        if found is None or found.organization != principal.organization or not principal.sees(space):
+            raise SpaceNotFound(f"No space '{printable(space)}' is known.")
+        return found
+
+    def list_environments(self, space: str) -> tuple[Environment, ...]:
+        """Development, staging, production."""
+        return self._control.list_environments(space)
+
+    def find_place(self, principal: Principal, space: str, environment: str) -> Place | None:
+        """The place, when it was read a moment ago; None says to ask `get_place`. Costs no query.
+
+        Raises: SpaceNotFound, when it is another organization's, or one that the token does not see.
+        """
+        place, read = self._places.get((space, environment), (None, 0.0))
+        if place is None or not 0 <= self._now() - read < ports_limits.SECONDS_BETWEEN_READS_OF_TRIBES:
+            return None
+        if place.space.organization != principal.organization or not principal.sees(space):
+            raise SpaceNotFound(f"No space '{printable(space)}' is known.")
+        return place
+
+    def get_place(self, principal: Principal, space: str, environment: str) -> Place:
+        """Raises: SpaceNotFound, also when it is another organization's; EnvironmentNotFound."""
+        place = self.find_place(principal, space, environment)
+        return place if place is not None else self._read_place(principal, space, environment)
+
+    def _read_place(self, principal: Principal, space: str, environment: str) -> Place:
+        found = self.get_space(principal, space)
+        try:
+            place = Place(found, self._control.get_environment(space, environment))
+        except EnvironmentNotFound as problem:
+            raise EnvironmentNotFound(
+                f"The space '{found.id}' has no environment '{printable(environment)}'."
+            ) from problem
+        if len(self._places) >= limits.TOKENS_CACHED_MAX:
+            self._places.clear()
+        self._places[space, environment] = (place, self._now())
+        return place
+
+    def put_catalogue(self, environment: Environment, catalogue: str, *, actor: str = COMMAND_LINE) -> Environment:
+        """Opens or closes the catalogue."""
+        space, name = environment.space, environment.name
+        organization = self._control.get_space(space).organization
+        action = "catalogue closed" if catalogue == "closed" else "catalogue opened"
+        changed = self._control.put_catalogue(
+            space, name, catalogue, [self._event(organization, actor, action, name, space=space)]
+        )
+        self._places.pop((space, name), None)
+        return changed
+
+    def put_retention(self, environment: Environment, seconds: int, *, actor: str = COMMAND_LINE) -> Environment:
+        """Has an environment keep its history so long, 0 for ever. What that gives up is the caller's to confirm."""
+        space, name = environment.space, environment.name
+        organization = self._control.get_space(space).organization
+        detail = {"retention": retention_text(seconds)}
+        event = self._event(organization, actor, "retention changed", name, detail, space=space)
+        changed = self._control.put_retention(space, name, seconds, [event])
+        self._places.pop((space, name), None)
+        return changed
+
+
+def scopes_of(permissions: Iterable[Permission]) -> frozenset[Scope]:
+    """What a token may at most where its teammate has these permissions."""
+    return frozenset[Scope]().union(*(SCOPES_PERMITTED[each] for each in permissions))
+
+
+def _expired(name: str) -> NotSignedIn:
+    return NotSignedIn(f"The access token '{name}' has expired.")

@@ -1,0 +1,385 @@
+"""Accounts: the first run, signing in, joining by invitation, passwords.
+
+What a page does: `needs_set_up` leads to `begin_set_up` and `set_up`; otherwise `sign_in`. `get_invitation` and `join`
+or `join_as` stand behind the link of an invitation, `check_reset` and `reset_password` behind that of a new password.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from tagloom.accounts.access_tokens import COMMAND_LINE
+from tagloom.accounts.login_throttle import UNKNOWN, LoginThrottle, network_of
+from tagloom.accounts.passwords import Passwords
+from tagloom.accounts.problems import SignInFailed, SignInNeeded, TooManyAttempts
+from tagloom.accounts.sessions import Opened, Sessions, SignedIn
+from tagloom.base import limits
+from tagloom.base.secrets import hashed, new_id, new_secret
+from tagloom.base.slugs import parse_name
+from tagloom.base.text import printable
+from tagloom.base.times import rfc3339
+from tagloom.ports.accounts import AccountStore
+from tagloom.ports.problems import (
+    IdentityRefused,
+    InvitationNotFound,
+    ResetNotFound,
+    SetUpCodeWrong,
+    SetUpDone,
+    TeammateExists,
+)
+from tagloom.ports.sessions import SessionStore
+from tagloom.ports.teammates import InvitationStore, MembershipStore
+from tagloom.ports.tenants import TenantStore
+from tagloom.words.emails import email_key, parse_email
+from tagloom.words.model import Account, AuditEntry, Invitation, Membership, Organization
+from tagloom.words.problems import EmailInvalid
+
+NO_EMAIL = "none"
+
+
+class Invited(msgspec.Struct, frozen=True):
+    """What the bearer of an invitation's link may know of it."""
+
+    invitation: Invitation
+    organization: Organization
+
+
+class Visitor(msgspec.Struct, frozen=True):
+    """From where somebody asks who is not signed in yet: address, browser, and the cookie they still have."""
+
+    address: str
+    agent: str = ""
+    cookie: str | None = None
+
+
+class AccountStores(AccountStore, InvitationStore, MembershipStore, SessionStore, TenantStore, Protocol):
+    """What signing in needs of the stores."""
+
+
+class Accounts:
+    """Accounts of one installation. Methods with a password take 0.1 s of a core: call them in a thread.
+
+    `now` tells Unix seconds.
+    """
+
+    def __init__(
+        self,
+        control: AccountStores,
+        passwords: Passwords,
+        *,
+        throttle: LoginThrottle | None = None,
+        now: Callable[[], float] = time.time,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._control = control
+        self._passwords = passwords
+        self._throttle = throttle or LoginThrottle(now)
+        self._sessions = Sessions(control, now, random_bytes)
+        self._now = now
+        self._random_bytes = random_bytes
+
+    # The first run.
+
+    def needs_set_up(self) -> bool:
+        """Whether nobody has an account yet."""
+        return not self._control.has_accounts()
+
+    def new_set_up_code(self) -> str | None:
+        """A new code, which ends every earlier one; None when there is an account. For the start of the server."""
+        code = new_secret(self._random_bytes)
+        try:
+            self._control.put_set_up_code(hashed(code))
+        except SetUpDone:
+            return None
+        return code
+
+    def begin_set_up(self, code: str) -> None:
+        """Raises: SetUpDone; SetUpCodeWrong."""
+        # Asked for first: where somebody sets up at this moment, the code is used up, and there is an account.
+        is_right = self._control.is_set_up_code(hashed(code))
+        if self._control.has_accounts():
+            raise SetUpDone("Somebody has an account here already. Sign in, or ask for an invitation.")
+        if not is_right:
+            raise SetUpCodeWrong("The server prints an address with a new code at each start; use the newest one.")
+
+    def set_up(
+        self, code: str, *, email: str, name: str, password: str, organization: str, space: str, visitor: Visitor
+    ) -> Opened:
+        """Makes the first account, an administrator, and names the organization and its space. One of many wins.
+
+        Raises: SetUpDone, SetUpCodeWrong, EmailInvalid, PasswordInvalid, BodyInvalid (a name).
+        """
+        self.begin_set_up(code)
+        account = self._new_account(email, name)
+        for text, field in ((organization, "$.organization"), (space, "$.space")):
+            parse_name(text, field=field, characters_max=limits.CHARACTERS_PER_NAME_MAX)
+        own = (organization, space)
+        self._passwords.check(password, email=account.email, name=account.name, organizations=own)
+        home = self._control.list_organizations()[0]
+        first = self._control.list_spaces(home.id)[0]
+        membership = Membership(
+            organization=home.id,
+            account=account.id,
+            is_administrator=True,
+            state="active",
+            joined_at=account.created_at,
+        )
+        self._control.set_up(
+            hashed(code),
+            account,
+            self._passwords.hash(password),
+            membership,
+            organization=replace(home, name=organization),
+            space=replace(first, name=space),
+            audit=[self._event(home.id, account.email, "set up", organization, {"space": space})],
+        )
+        return self._open(account, "password", visitor)
+
+    # Signing in.
+
+    def sign_in(self, email: str, password: str, visitor: Visitor) -> Opened:
+        """Raises: SignInFailed, the same whether the account exists or not; TooManyAttempts; NoOrganization."""
+        return self._open(self._verified(email, password, visitor), "password", visitor)
+
+    def sign_in_by_identity(
+        self, issuer: str, subject: str, *, email: str | None, email_verified: bool, name: str, visitor: Visitor
+    ) -> Opened:
+        """Signs in whom an OpenID Connect provider vouches for.
+
+        A known identity opens its account. Else a verified e-mail opens the account that has it, or a new one for its
+        pending invitations, and the identity is remembered; a password that was set before is dropped then: whoever
+        set it never showed that the e-mail is theirs.
+
+        Raises: IdentityRefused, NoOrganization.
+        """
+        known = self._control.find_identity(issuer, subject)
+        account = None if known is None else self._control.find_account(known)
+        if account is None:
+            account = self._linked(issuer, subject, email if email_verified else None, name)
+        return self._open(account, "identity", visitor)
+
+    def _linked(self, issuer: str, subject: str, email: str | None, name: str) -> Account:
+        """The account of a verified e-mail, made for its invitations when there is none. Raises: IdentityRefused."""
+        if email is None:
+            raise IdentityRefused("The provider does not say that the e-mail is verified. Ask its operator.")
+        account = self._control.find_account_of(parse_email(email))
+        now = rfc3339(self._now())
+        pending = [each for each in self._control.list_invitations_to(email) if each.expires_at > now]
+        if account is None and not pending:
+            raise IdentityRefused(
+                f"Nobody has invited '{printable(email)}'. Ask an administrator for an invitation.", value=email
+            )
+        if account is None:
+            account = self._new_account(email, name.strip() or email.partition("@")[0], has_password=False)
+        for invitation in pending:
+            # Used, revoked or replaced at this moment: what is left of it decides whether the account may come in.
+            with suppress(InvitationNotFound, TeammateExists):
+                self._accept(invitation, account, None)
+        found = self._control.find_account_of(email)
+        if found is None:
+            raise IdentityRefused("The invitation was revoked at this moment.")
+        linked = [
+            self._event(each.organization, found.email, "identity linked", found.email, {"issuer": issuer})
+            for each in self._control.list_memberships(found.id)
+        ]
+        self._control.add_identity(issuer, subject, found.id, now, linked)
+        return found
+
+    # Joining.
+
+    def get_invitation(self, secret: str) -> Invited:
+        """What the link of an invitation leads to. Raises: InvitationNotFound: wrong, used, revoked or expired."""
+        invitation = self._control.find_invitation(hashed(secret))
+        if invitation is None or invitation.expires_at <= rfc3339(self._now()):
+            raise InvitationNotFound("Ask who has invited you for a new link.")
+        organizations = {each.id: each for each in self._control.list_organizations()}
+        return Invited(invitation, organizations[invitation.organization])
+
+    def join(self, secret: str, *, name: str, password: str, visitor: Visitor) -> Opened:
+        """Accepts an invitation with a password: a new one makes the account, that of an existing account is asked for.
+
+        Raises:
+            InvitationNotFound; PasswordInvalid, BodyInvalid (the name): for a new account;
+            SignInFailed, TooManyAttempts: the e-mail has an account, and this is not its password.
+        """
+        invited = self.get_invitation(secret)
+        invitation = invited.invitation
+        if self._control.find_account_of(invitation.email) is not None:
+            account = self._verified(invitation.email, password, visitor)
+            self._accept(invitation, account, None)
+        else:
+            account = self._new_account(invitation.email, name)
+            own = (invited.organization.name,)
+            self._passwords.check(password, email=account.email, name=account.name, organizations=own)
+            self._accept(invitation, account, self._passwords.hash(password))
+        return self._open(account, "password", visitor, invitation.organization)
+
+    def join_as(self, by: SignedIn, secret: str) -> SignedIn:
+        """Accepts an invitation to the e-mail of who is signed in, and chooses its organization.
+
+        Raises: InvitationNotFound, also when it is for another e-mail.
+        """
+        invitation = self.get_invitation(secret).invitation
+        if email_key(invitation.email) != email_key(by.account.email):
+            raise InvitationNotFound(f"This invitation is not for {by.account.email}.")
+        self._accept(invitation, by.account, None)
+        return self._sessions.switch(by, invitation.organization)
+
+    def _accept(self, invitation: Invitation, account: Account, password_hash: str | None) -> None:
+        now = rfc3339(self._now())
+        joined = self._event(
+            invitation.organization, account.email, "joined", account.email, {"invited_by": invitation.invited_by}
+        )
+        self._control.accept_invitation(invitation.id, account, password_hash, now, [joined])
+
+    # Passwords and names.
+
+    def change_password(self, by: SignedIn, *, current: str, new: str, visitor: Visitor) -> Opened:
+        """Sets a new password, ends the account's other sessions, and gives this one a new secret for its cookie.
+
+        An account without a password (it signs in by an identity) gives an empty `current`.
+        Raises: SignInFailed (the current one), TooManyAttempts, PasswordInvalid.
+        """
+        account = self._control.find_account(by.account.id)
+        if account is None:
+            raise SignInNeeded("The account is gone.")
+        self._check_password(new, account)
+        if account.has_password:
+            self._verified(account.email, current, visitor)
+        secret = new_secret(self._random_bytes)
+        self._control.put_password(
+            account.id,
+            self._passwords.hash(new),
+            keeps=by.session.id,
+            secret_hash=hashed(secret),
+            audit=self._audit(account, "password changed", by.actor),
+        )
+        return Opened(self._sessions.renewed(by), secret)
+
+    def check_reset(self, secret: str) -> Account:
+        """Whose password the link changes. Raises: ResetNotFound: wrong, used or expired."""
+        reset = self._control.find_reset(hashed(secret))
+        account = None
+        if reset is not None and reset.expires_at > rfc3339(self._now()):
+            account = self._control.find_account(reset.account)
+        if account is None:
+            raise ResetNotFound("Ask an administrator for a new link.")
+        return account
+
+    def reset_password(self, secret: str, password: str) -> Account:
+        """Sets the password, ends the link and every session of the account; then one signs in.
+
+        Raises: ResetNotFound, PasswordInvalid.
+        """
+        account = self.check_reset(secret)
+        self._check_password(password, account)
+        told = self._audit(account, "password reset", account.email)
+        self._control.use_reset(hashed(secret), self._passwords.hash(password), rfc3339(self._now()), told)
+        return account
+
+    def rename(self, by: SignedIn, name: str) -> SignedIn:
+        """Changes the account's name. Raises: BodyInvalid."""
+        self._control.put_account_name(by.account.id, _parse_person_name(name))
+        return self._sessions.renewed(by)
+
+    # For the machine's owner.
+
+    def put_administrator(self, organization: str, *, email: str, name: str, password: str) -> Account:
+        """An active administrator with this e-mail and password, made or mended: the demonstration's.
+
+        Raises: EmailInvalid, PasswordInvalid, BodyInvalid (the name).
+        """
+        self._passwords.check(password, email=email, name=name)
+        password_hash = self._passwords.hash(password)
+        account = self._control.find_account_of(email)
+        if account is None:
+            account = self._new_account(email, name)
+            membership = Membership(
+                organization=organization,
+                account=account.id,
+                is_administrator=True,
+                state="active",
+                joined_at=account.created_at,
+            )
+            made = self._event(organization, COMMAND_LINE, "administrator made", account.email)
+            self._control.add_account(account, password_hash, membership, [made])
+            return account
+        changed = self._audit(account, "password changed", COMMAND_LINE)
+        self._control.put_password(account.id, password_hash, audit=changed)
+        self._control.put_administrator(organization, account.id, True)
+        self._control.put_state(organization, account.id, "active")
+        return account
+
+    # What several of these do.
+
+    def _check_password(self, password: str, account: Account) -> None:
+        """Whether an account may have this password. Raises: PasswordInvalid, PasswordTooEasy."""
+        joined = {each.organization for each in self._control.list_memberships(account.id)}
+        names = [each.name for each in self._control.list_organizations() if each.id in joined]
+        self._passwords.check(password, email=account.email, name=account.name, organizations=names)
+
+    def _verified(self, email: str, password: str, visitor: Visitor) -> Account:
+        """The account of an e-mail and its password. Raises: SignInFailed, TooManyAttempts."""
+        try:
+            key = email_key(parse_email(email))
+        except EmailInvalid:
+            key = NO_EMAIL  # Nobody has it, and it is refused like every other that nobody has.
+        # The same questions and the same hashing, whether there is an account or not.
+        account = self._control.find_account_of(key)
+        known = self._control.list_sessions("" if account is None else account.id)
+        network = network_of(visitor.address)
+        is_familiar = network != UNKNOWN and any(network_of(each.address) == network for each in known)
+        self._throttle.begin(key, visitor.address, is_familiar=is_familiar)
+        password_hash = self._control.find_password_hash("" if account is None else account.id)
+        try:
+            is_right = self._passwords.verify(password, password_hash)
+        except TooManyAttempts:
+            self._throttle.withdraw(key, visitor.address, is_familiar=is_familiar)
+            raise
+        if account is None or password_hash is None or not is_right:
+            raise SignInFailed("The e-mail and the password do not belong together.")
+        self._throttle.succeed(key, visitor.address, is_familiar=is_familiar)
+        if self._passwords.is_outdated(password_hash):
+            self._control.replace_password_hash(account.id, password_hash, self._passwords.hash(password))
+        return account
+
+    def _open(self, account: Account, how: str, visitor: Visitor, organization: str | None = None) -> Opened:
+        return self._sessions.open(
+            account,
+            how=how,
+            address=visitor.address,
+            agent=visitor.agent,
+            previous=visitor.cookie,
+            organization=organization,
+        )
+
+    def _new_account(self, email: str, name: str, *, has_password: bool = True) -> Account:
+        return Account(
+            id=new_id(self._random_bytes),
+            email=parse_email(email),
+            name=_parse_person_name(name),
+            created_at=rfc3339(self._now()),
+            has_password=has_password,
+        )
+
+    def _audit(self, account: Account, action: str, actor: str) -> list[AuditEntry]:
+        """What happened to an account, told in each of its organizations."""
+        memberships = self._control.list_memberships(account.id)
+        return [self._event(each.organization, actor, action, account.email) for each in memberships]
+
+    def _event(
+        self, organization: str, actor: str, action: str, subject: str, detail: dict[str, str] | None = None
+    ) -> AuditEntry:
+        at = rfc3339(self._now())
+        return AuditEntry(
+            organization=organization, at=at, actor=actor, action=action, subject=subject, detail=detail or {}
+        )
+
+
+def _parse_person_name(name: str) -> str:
+    return parse_name(name.strip(), field="$.name", characters_max=limits.CHARACTERS_PER_NAME_MAX)

@@ -1,0 +1,133 @@
+"""How often somebody may be wrong: failures counted by account, by address, and by both together.
+
+Guessing is slowed, and nobody can keep an account's owner out of where they have signed in before. They are counted in
+memory. A store would make each guess a write, and with SQLite one that stands in the way of the product's own; what a
+restart forgets is a quarter of an hour. Several processes each count for themselves.
+"""
+
+import ipaddress
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tagloom.accounts import limits
+from tagloom.accounts.problems import TooManyAttempts
+
+Key = tuple[str, str]
+UNKNOWN = ""
+"""The address of a caller behind a proxy that is not trusted: it is the proxy's, and everybody's."""
+
+
+class _Window(NamedTuple):
+    """Failures since the window began, and when the last attempt was let through."""
+
+    began: float
+    failures: int
+    last: float
+
+
+class LoginThrottle:
+    """Failures of the last ATTEMPT_WINDOW_SECONDS. `now` tells Unix seconds. Safe to share between threads."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        # Each window's beginning and failures, the one that began first in front. A guess takes a tenth of a second of
+        # two cores, so that nobody can make a window be forgotten for want of room before it is over.
+        self._windows: OrderedDict[Key, _Window] = OrderedDict()
+
+    def begin(self, account: str, address: str, *, is_familiar: bool = False) -> None:
+        """Counts an attempt as failed until `succeed` says otherwise, so that many at once are no way around it.
+
+        `is_familiar` says that the account has signed in from this address before.
+        Raises: TooManyAttempts, with the seconds to wait in `retry_after`; then it is not counted.
+        """
+        network = network_of(address)
+        with self._lock:
+            now = self._now()
+            self._forget(now)
+            if is_familiar and network != UNKNOWN:
+                # Others there may guess, too: they slow its owner down, and cannot keep them out.
+                self._space((account, network), now, limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX)
+            else:
+                if network != UNKNOWN:
+                    self._bound((account, network), now, limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX)
+                    self._bound(("", network), now, limits.ATTEMPTS_PER_ADDRESS_MAX)
+                self._space((account, ""), now, limits.ATTEMPTS_PER_ACCOUNT_MAX)
+            for key in _keys(account, network, is_familiar=is_familiar):
+                began, failures, _ = self._windows.get(key, _Window(now, 0, now))
+                self._windows[key] = _Window(began, failures + 1, now)
+
+    def succeed(self, account: str, address: str, *, is_familiar: bool = False) -> None:
+        """Who was right has a clean sheet from here; the address and the account's other callers keep theirs."""
+        network = network_of(address)
+        with self._lock:
+            self._take_back(_keys(account, network, is_familiar=is_familiar))
+            if network != UNKNOWN:
+                self._windows.pop((account, network), None)
+
+    def withdraw(self, account: str, address: str, *, is_familiar: bool = False) -> None:
+        """The attempt was not made after all."""
+        with self._lock:
+            self._take_back(_keys(account, network_of(address), is_familiar=is_familiar))
+
+    def _bound(self, key: Key, now: float, at_most: int) -> None:
+        """Raises: TooManyAttempts: until the window is over."""
+        window = self._windows.get(key)
+        if window is not None and window.failures >= at_most:
+            raise _refused(window.began + limits.ATTEMPT_WINDOW_SECONDS - now)
+
+    def _space(self, key: Key, now: float, at_most: int) -> None:
+        """Raises: TooManyAttempts: one comes too soon after the last, of which there were many."""
+        window = self._windows.get(key)
+        if window is not None and window.failures >= at_most:
+            wait = window.last + limits.ATTEMPT_SECONDS_BETWEEN - now
+            if 0 < wait <= limits.ATTEMPT_SECONDS_BETWEEN:
+                raise _refused(wait)
+
+    def _take_back(self, keys: tuple[Key, ...]) -> None:
+        for key in keys:
+            window = self._windows.get(key)
+            if window is not None and window.failures > 1:
+                self._windows[key] = window._replace(failures=window.failures - 1)
+            else:
+                self._windows.pop(key, None)
+
+    def _forget(self, now: float) -> None:
+        while self._windows:
+            window = next(iter(self._windows.values()))
+            is_over = not 0 <= now - window.began < limits.ATTEMPT_WINDOW_SECONDS
+            if not is_over and len(self._windows) < limits.ATTEMPTS_REMEMBERED_MAX:
+                return
+            self._windows.popitem(last=False)
+
+
+def _refused(seconds: float) -> TooManyAttempts:
+    wait = max(1, round(seconds))
+    if wait < 60:
+        said = f"{wait} second{'s' if wait > 1 else ''}"
+    else:
+        minutes = -(-wait // 60)
+        said = f"{minutes} minute{'s' if minutes > 1 else ''}"
+    return TooManyAttempts(f"Try again in {said}.", retry_after=wait)
+
+
+def _keys(account: str, network: str, *, is_familiar: bool) -> tuple[Key, ...]:
+    """What a failure counts for."""
+    if network == UNKNOWN:
+        return ((account, ""),)
+    # What is wrong where the account is at home slows nobody down elsewhere.
+    return ((account, network),) if is_familiar else ((account, network), (account, ""), ("", network))
+
+
+def network_of(address: str) -> str:
+    """The address, or with IPv6 the network of 64 bits in which one caller may choose any address."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return UNKNOWN
+    if isinstance(parsed, ipaddress.IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)

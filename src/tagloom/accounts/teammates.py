@@ -1,0 +1,410 @@
+"""Teammates of an organization: invited, given permissions, made administrators, deactivated. And what they did."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from typing import Literal, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from tagloom.accounts import limits
+from tagloom.accounts.access_tokens import COMMAND_LINE, DAY_SECONDS, Access, scopes_of
+from tagloom.accounts.problems import NotPermitted
+from tagloom.accounts.sessions import SignedIn
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid
+from tagloom.base.secrets import hashed, new_id, new_secret
+from tagloom.base.slugs import free_slug, parse_name
+from tagloom.base.text import printable
+from tagloom.base.times import rfc3339
+from tagloom.ports.accounts import AccountStore
+from tagloom.ports.problems import (
+    InvitationNotFound,
+    SpaceNotFound,
+    TeammateExists,
+    TeammateNotFound,
+    TokenNotFound,
+    TooManyTeammates,
+)
+from tagloom.ports.teammates import AuditLog, InvitationStore, MembershipStore
+from tagloom.ports.tenants import TenantStore
+from tagloom.words.emails import email_key, parse_email, split_emails
+from tagloom.words.model import (
+    PERMISSIONS,
+    SCOPES,
+    AuditEntry,
+    Environment,
+    Invitation,
+    Membership,
+    Organization,
+    Permission,
+    Scope,
+    Space,
+    Teammate,
+    Token,
+)
+from tagloom.words.problems import EmailInvalid
+
+
+class Operator(msgspec.Struct, frozen=True):
+    """Who has the machine: the command line. May everything in the organization."""
+
+    organization: Organization
+    actor: str = COMMAND_LINE
+
+    def require_administrator(self) -> None:
+        """Raises nothing."""
+
+    def require(self, space: str, permission: Permission = "view") -> None:
+        """Raises nothing."""
+
+
+By = SignedIn | Operator
+Outcome = Literal["invited", "invited again", "teammate already", "inactive teammate", "not an e-mail", "too many"]
+
+
+class InviteOutcome(msgspec.Struct, frozen=True):
+    """What became of one address of a list. `secret` stands in the link, and is there when an invitation was made."""
+
+    email: str
+    outcome: Outcome
+    invitation: Invitation | None = None
+    secret: str | None = None
+
+
+class TeammateStores(AccountStore, AuditLog, InvitationStore, MembershipStore, TenantStore, Protocol):
+    """What the administration of teammates needs of the stores."""
+
+
+class Teammates:
+    """What administrators do to their organization, and teammates to their own part in it.
+
+    `by` is who asks. What only administrators may raises NotPermitted for others. Call methods in a thread.
+    """
+
+    def __init__(
+        self,
+        control: TeammateStores,
+        access: Access,
+        *,
+        now: Callable[[], float] = time.time,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._control = control
+        self._access = access
+        self._now = now
+        self._random_bytes = random_bytes
+
+    def list_teammates(self, by: By) -> tuple[Teammate, ...]:
+        """Active and inactive ones, by name. For administrators."""
+        by.require_administrator()
+        found = self._control.list_teammates(by.organization.id)
+        return tuple(sorted(found, key=lambda each: (each.account.name.casefold(), each.account.id)))
+
+    def list_invitations(self, by: By) -> tuple[Invitation, ...]:
+        """The pending ones, by e-mail; those that have expired too, until they are revoked. For administrators."""
+        by.require_administrator()
+        return self._control.list_invitations(by.organization.id)
+
+    # Invitations. For administrators.
+
+    def invite(
+        self,
+        by: By,
+        addresses: str,
+        *,
+        space: str | None,
+        permissions: Iterable[Permission] = ("view",),
+        is_administrator: bool = False,
+    ) -> tuple[InviteOutcome, ...]:
+        """Invites everybody in a list of addresses, separated by commas, spaces or lines; one outcome each, in order.
+
+        Who has a pending invitation gets a new one with these permissions; the old link does not work any more.
+        Raises: SpaceNotFound; BodyInvalid: no address, or more than INVITATIONS_PER_REQUEST_MAX.
+        """
+        by.require_administrator()
+        wanted = {} if space is None else {self._space(by, space).id: _closed(permissions)}
+        emails = split_emails(addresses)
+        if not 1 <= len(emails) <= limits.INVITATIONS_PER_REQUEST_MAX:
+            raise BodyInvalid(
+                f"Name 1 to {limits.INVITATIONS_PER_REQUEST_MAX} e-mail addresses, not {len(emails)}.",
+                field="$.addresses",
+            )
+        pending = self._control.list_invitations(by.organization.id)
+        known = {email_key(each.email) for each in pending}
+        return tuple(
+            self._invite(by, email, wanted, is_administrator, is_again=email_key(email) in known) for email in emails
+        )
+
+    def _invite(
+        self,
+        by: By,
+        text: str,
+        permissions: dict[str, tuple[Permission, ...]],
+        is_administrator: bool,
+        *,
+        is_again: bool,
+    ) -> InviteOutcome:
+        now, secret = self._now(), new_secret(self._random_bytes)
+        try:
+            invitation = Invitation(
+                id=new_id(self._random_bytes),
+                organization=by.organization.id,
+                email=parse_email(text),
+                is_administrator=is_administrator,
+                permissions=permissions,
+                invited_by=by.actor,
+                created_at=rfc3339(now),
+                expires_at=rfc3339(now + limits.INVITATION_DAYS * DAY_SECONDS),
+            )
+            detail = _permissions_told(permissions) | ({"administrator": "yes"} if is_administrator else {})
+            told = self._event(by, "invited again" if is_again else "invited", invitation.email, detail)
+            self._control.put_invitation(invitation, hashed(secret), [told])
+        except EmailInvalid:
+            return InviteOutcome(printable(text), "not an e-mail")
+        except TooManyTeammates:
+            return InviteOutcome(text, "too many")
+        except TeammateExists:
+            account = self._control.find_account_of(text)
+            member = None if account is None else self._control.find_membership(by.organization.id, account.id)
+            is_inactive = member is not None and member.state == "inactive"
+            return InviteOutcome(text, "inactive teammate" if is_inactive else "teammate already")
+        return InviteOutcome(invitation.email, "invited again" if is_again else "invited", invitation, secret)
+
+    def resend(self, by: By, invitation: str) -> InviteOutcome:
+        """The same invitation with a new id, link and expiry. Raises: InvitationNotFound."""
+        found = self._invitation(by, invitation)
+        return self._invite(by, found.email, found.permissions, found.is_administrator, is_again=True)
+
+    def revoke(self, by: By, invitation: str) -> None:
+        """Its link does not work any more. Raises: InvitationNotFound."""
+        found = self._invitation(by, invitation)
+        told = self._event(by, "invitation revoked", found.email)
+        self._control.revoke_invitation(by.organization.id, found.id, [told])
+
+    def _invitation(self, by: By, invitation: str) -> Invitation:
+        by.require_administrator()
+        for each in self._control.list_invitations(by.organization.id):
+            if each.id == invitation:
+                return each
+        raise InvitationNotFound("It was accepted, revoked or sent again meanwhile.")
+
+    # What a teammate may. For administrators. All raise TeammateNotFound.
+
+    def get_teammate(self, by: By, account: str) -> Teammate:
+        """One teammate of the organization, by the account's id."""
+        by.require_administrator()
+        membership = self._control.find_membership(by.organization.id, account)
+        found = None if membership is None else self._control.find_account(account)
+        if membership is None or found is None:
+            raise TeammateNotFound("There is no such teammate.", value=printable(account))
+        return Teammate(found, membership)
+
+    def set_permissions(self, by: By, account: str, space: str, permissions: Iterable[Permission]) -> Teammate:
+        """Exactly these in the space; none takes the space away from them. Raises: SpaceNotFound."""
+        teammate = self.get_teammate(by, account)
+        before = teammate.membership.permissions.get(self._space(by, space).id, ())
+        after = _closed(permissions)
+        detail = {"before": " ".join(before), "after": " ".join(after)}
+        told = self._event(by, "permissions changed", teammate.account.email, detail, space=space)
+        self._control.put_permissions(by.organization.id, account, space, after, [told])
+        return self._changed(by, account)
+
+    def set_administrator(self, by: By, account: str, is_administrator: bool) -> Teammate:
+        """Makes or removes an administrator. Raises: LastAdministrator."""
+        email = self.get_teammate(by, account).account.email
+        told = self._event(by, "administrator made" if is_administrator else "administrator removed", email)
+        self._control.put_administrator(by.organization.id, account, is_administrator, [told])
+        return self._changed(by, account)
+
+    def deactivate(self, by: By, account: str) -> Teammate:
+        """Ends their sessions here and stops their tokens, until reactivated. Raises: LastAdministrator."""
+        told = self._event(by, "deactivated", self.get_teammate(by, account).account.email)
+        self._control.put_state(by.organization.id, account, "inactive", [told])
+        return self._changed(by, account)
+
+    def reactivate(self, by: By, account: str) -> Teammate:
+        """Everything is as it was before, but they sign in again."""
+        told = self._event(by, "reactivated", self.get_teammate(by, account).account.email)
+        self._control.put_state(by.organization.id, account, "active", [told])
+        return self._changed(by, account)
+
+    def new_reset(self, by: By, account: str) -> str:
+        """The secret of a link with which the teammate sets a new password, once, within RESET_HOURS.
+
+        Raises: NotPermitted: the account is in other organizations too, whose data this one's administrators must not
+        reach; the operator's command line can do it.
+        """
+        teammate = self.get_teammate(by, account)
+        if len(self._control.list_memberships(account)) > 1 and not isinstance(by, Operator):
+            raise NotPermitted(
+                "This account belongs to other organizations too. Who runs Tagloom can make the link: "
+                "tagloom teammate reset."
+            )
+        secret = new_secret(self._random_bytes)
+        expires_at = rfc3339(self._now() + limits.RESET_HOURS * 3_600)
+        told = self._event(by, "password link made", teammate.account.email)
+        self._control.put_reset(account, hashed(secret), expires_at, [told])
+        return secret
+
+    def leave(self, by: SignedIn) -> None:
+        """Leaves the organization, with the own tokens of it. Raises: LastAdministrator."""
+        told = self._event(by, "left", by.account.email)
+        self._control.delete_membership(by.organization.id, by.account.id, [told])
+        self._access.forget_account(by.account.id)
+
+    def _changed(self, by: By, account: str) -> Teammate:
+        self._access.forget_account(account)
+        return self.get_teammate(by, account)
+
+    # Tokens.
+
+    def create_token(self, by: SignedIn, name: str, scopes: Iterable[Scope], *, days: int) -> tuple[Token, str]:
+        """A personal access token of who is signed in, and its secret, which nobody can read again.
+
+        Raises: BodyInvalid, TooManyTokens; NotPermitted: scopes that they have in no space.
+        """
+        wanted, allowed = frozenset(scopes), self.scopes_allowed(by)
+        beyond = [scope for scope in SCOPES if scope in wanted and scope not in allowed]
+        if beyond:
+            raise NotPermitted(
+                f"Your permissions do not allow a token with {' and '.join(beyond)}.", scopes=list[str](beyond)
+            )
+        return self._access.create_token(
+            by.organization.id, name, wanted, days=days, account=by.account.id, actor=by.actor
+        )
+
+    def scopes_allowed(self, by: SignedIn) -> tuple[Scope, ...]:
+        """Those that a token of theirs can have: what the form offers."""
+        if by.is_administrator:
+            return SCOPES
+        allowed = frozenset[Scope]().union(*map(scopes_of, by.membership.permissions.values()))
+        return tuple(scope for scope in SCOPES if scope in allowed)
+
+    def list_own_tokens(self, by: By) -> tuple[Token, ...]:
+        """By creation. An operator's are those that belong to nobody."""
+        own = by.account.id if isinstance(by, SignedIn) else None
+        return tuple(each for each in self._access.list_tokens(by.organization.id) if each.account == own)
+
+    def list_all_tokens(self, by: By) -> tuple[Token, ...]:
+        """Everybody's in the organization, by creation; `account` says whose. For administrators."""
+        by.require_administrator()
+        return self._access.list_tokens(by.organization.id)
+
+    def revoke_token(self, by: By, token: str) -> None:
+        """An own one; administrators anybody's. Raises: TokenNotFound."""
+        is_bound = isinstance(by, SignedIn) and not by.is_administrator
+        if is_bound and all(each.id != token for each in self.list_own_tokens(by)):
+            raise TokenNotFound(f"There is no token '{printable(token)}' of yours.", value=printable(token))
+        self._access.revoke_token(by.organization.id, token, actor=by.actor)
+
+    # The organization. For administrators.
+
+    def rename_organization(self, by: By, name: str) -> Organization:
+        """Raises: BodyInvalid."""
+        by.require_administrator()
+        renamed = Organization(by.organization.id, _parse_name(name))
+        told = self._event(by, "organization renamed", name, {"before": by.organization.name})
+        self._control.put_organization(renamed, [told])
+        return renamed
+
+    def create_organization(self, by: SignedIn, name: str, space: str) -> Organization:
+        """Another organization with a first space (by its name), whose administrator is who asks. Switch to it then.
+
+        Raises: BodyInvalid; SpaceExists: somebody took the id at this moment.
+        """
+        by.require_administrator()
+        known = self._control.list_organizations()
+        made = Organization(free_slug(_parse_name(name), {each.id for each in known}, otherwise="organization"), name)
+        taken = {each.id for other in known for each in self._control.list_spaces(other.id)}
+        first = Space(free_slug(_parse_name(space), taken, otherwise="space"), made.id, space)
+        membership = Membership(
+            organization=made.id,
+            account=by.account.id,
+            is_administrator=True,
+            state="active",
+            joined_at=rfc3339(self._now()),
+        )
+        told = replace(self._event(by, "organization created", name, {"space": space}), organization=made.id)
+        self._control.add_organization(made, first, membership, [told])
+        return made
+
+    def create_space(self, by: By, name: str) -> Space:
+        """A space with its three environments. Raises: BodyInvalid; SpaceExists: its id was taken at this moment."""
+        by.require_administrator()
+        # An id is the whole installation's: one that another tenant has may not fail, or it would be given away.
+        known = self._control.list_organizations()
+        taken = {each.id for other in known for each in self._control.list_spaces(other.id)}
+        chosen = free_slug(_parse_name(name), taken, otherwise="space")
+        return self._access.create_space(by.organization.id, name, chosen, actor=by.actor)
+
+    def rename_space(self, by: By, space: str, name: str) -> Space:
+        """Raises: BodyInvalid, SpaceNotFound."""
+        by.require_administrator()
+        before = self._space(by, space)
+        told = self._event(by, "space renamed", _parse_name(name), {"before": before.name}, space=space)
+        self._control.rename_space(space, name, [told])
+        return Space(before.id, before.organization, name)
+
+    def put_catalogue(self, by: By, space: str, environment: str, catalogue: Literal["open", "closed"]) -> Environment:
+        """Opens or closes the catalogue. Raises: SpaceNotFound, EnvironmentNotFound."""
+        by.require_administrator()
+        found = self._control.get_environment(self._space(by, space).id, environment)
+        return self._access.put_catalogue(found, catalogue, actor=by.actor)
+
+    def list_audit_log(
+        self,
+        by: By,
+        *,
+        space: str | None = None,
+        before: int | None = None,
+        limit: int = base_limits.PAGE_ITEMS_DEFAULT,
+    ) -> tuple[AuditEntry, ...]:
+        """What was done to the organization, the newest first; only a space's, only those below the id `before`.
+
+        Those of a space are for everybody who sees the space, all others for administrators.
+        """
+        if space is None:
+            by.require_administrator()
+        else:
+            by.require(space)
+        wanted = max(1, min(limit, base_limits.PAGE_ITEMS_MAX))
+        return self._control.list_audit_log(by.organization.id, space=space, before=before, limit=wanted)
+
+    def _space(self, by: By, space: str) -> Space:
+        """A space of the organization. Raises: SpaceNotFound."""
+        for each in self._control.list_spaces(by.organization.id):
+            if each.id == space:
+                return each
+        raise SpaceNotFound(f"No space '{printable(space)}' is known.")
+
+    def _event(
+        self, by: By, action: str, subject: str, detail: dict[str, str] | None = None, *, space: str | None = None
+    ) -> AuditEntry:
+        return AuditEntry(
+            organization=by.organization.id,
+            space=space,
+            at=rfc3339(self._now()),
+            actor=by.actor,
+            action=action,
+            subject=subject,
+            detail=detail or {},
+        )
+
+
+def _closed(permissions: Iterable[Permission]) -> tuple[Permission, ...]:
+    """With what they come with, in their order: whoever may more may view. Raises: BodyInvalid."""
+    wanted = set(permissions)
+    unknown = sorted(wanted - set(PERMISSIONS))
+    if unknown:
+        raise BodyInvalid(f"There is no permission '{printable(unknown[0])}'.", field="$.permissions")
+    return tuple(each for each in PERMISSIONS if each in wanted or (wanted and each == "view"))
+
+
+def _permissions_told(permissions: dict[str, tuple[Permission, ...]]) -> dict[str, str]:
+    return {space: " ".join(names) for space, names in permissions.items()}
+
+
+def _parse_name(name: str) -> str:
+    return parse_name(name, field="$.name", characters_max=base_limits.CHARACTERS_PER_NAME_MAX)

@@ -1,0 +1,76 @@
+"""Times as the store and the API write them: RFC 3339, UTC, whole seconds. Such texts sort as the times do."""
+
+from datetime import UTC, datetime, timedelta
+
+from tagloom.base.problems import BodyInvalid
+from tagloom.base.text import printable
+
+
+def rfc3339(seconds: float) -> str:
+    """Unix seconds as an RFC 3339 time in UTC.
+
+    >>> rfc3339(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def seconds_of(time_text: str) -> float:
+    """Unix seconds of such a time.
+
+    >>> seconds_of("1970-01-01T00:01:00Z")
+    60.0
+    """
+    return datetime.fromisoformat(time_text).timestamp()
+
+
+def day_ends(seconds: float, days: int) -> tuple[str, ...]:
+    """The last `days` midnights in UTC at or before a moment, ascending, with milliseconds as versions have them.
+
+    >>> day_ends(86_400 * 2 + 1, 2)
+    ('1970-01-02T00:00:00.000Z', '1970-01-03T00:00:00.000Z')
+    """
+    today = datetime.fromtimestamp(seconds, UTC).date()
+    return tuple(f"{today - timedelta(back)}T00:00:00.000Z" for back in reversed(range(days)))
+
+
+def moment_of(text: str, *, field: str) -> str:
+    """A time as a client writes it, in the form in which versions have theirs: UTC, with milliseconds.
+
+    Raises: BodyInvalid: it is no RFC 3339 time, or has no time zone.
+
+    >>> moment_of("2026-03-01T10:00:00+01:00", field="$.from")
+    '2026-03-01T09:00:00.000Z'
+    """
+    try:
+        return with_milliseconds(utc_of(text))
+    except (ValueError, OverflowError) as error:
+        raise BodyInvalid(
+            f"'{printable(text)}' is no time such as 2026-03-01T09:00:00Z, at {field}.", field=field
+        ) from error
+
+
+def utc_of(text: str) -> datetime:
+    """A time as a client writes it. Raises: ValueError, OverflowError: it is no RFC 3339 time, or has no time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
+    return moment.astimezone(UTC)
+
+
+def rfc3339_of(text: str) -> str:
+    """A time as a client writes it, as the API writes it; raises as `utc_of`.
+
+    >>> rfc3339_of("2026-03-01T10:00:00+01:00")
+    '2026-03-01T09:00:00Z'
+    """
+    return rfc3339(utc_of(text).timestamp())
+
+
+def with_milliseconds(moment: datetime) -> str:
+    """A moment in UTC as versions have theirs.
+
+    >>> with_milliseconds(datetime(2026, 3, 1, 9, 0, 0, 7_999, UTC))
+    '2026-03-01T09:00:00.007Z'
+    """
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -1,0 +1,380 @@
+"""A file of the command line on its way through an import: brought, planned or run, and asked how far it is."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, get_args
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from msgspec.structs import replace
+
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem, all_problems
+from tagloom.cli.interrupts import going_on, say_when_stopped
+from tagloom.cli.site import Bringing, OnRows, Plain, Site
+from tagloom.files import ids_mapping, plain_mapping
+from tagloom.files.decoding import opened
+from tagloom.files.decompression import read_bytes
+from tagloom.files.delimited_records import columns_invalid
+from tagloom.files.headers import Selection, open_table
+from tagloom.files.json_body import lines_of_json
+from tagloom.files.record_reader import read_records
+from tagloom.imports.folder import chunks_of, compression_at
+from tagloom.imports.lifecycle import import_format_of
+from tagloom.imports.problems import ImportHeld, ImportStateWrong
+from tagloom.ports import limits as ports_limits
+from tagloom.ports.imports import ImportFormat
+from tagloom.words.mappings import Encoding, ListColumn, Mapping, TagColumn, parse_mapping, parse_mapping_toml
+from tagloom.words.model import Mode, Receipt, Rejected
+from tagloom.words.problems import MappingInvalid, MirrorEmpty
+from tagloom.words.source_addresses import Remote, parse_address
+from tagloom.words.tags import parse_tag
+
+FileFormat = Literal["csv", "ndjson", "parquet", "json"]
+OnBytes = Callable[[int], None]
+STANDARD_INPUT = Path("-")
+_NAMES = {STANDARD_INPUT: "standard input"}
+_HOW_TO_GO_ON = (
+    "Stopped. Steps that were applied stay. Run the same command again to go on: nothing is applied twice. "
+    "`tagloom history` lists the versions, and `tagloom undo` takes them back."
+)
+_PLAIN_COLUMNS = ("user", "visitor", "tag")
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A file, or an address that it is fetched from, and how it is to be applied.
+
+    Columns matter to CSV and Parquet without a mapping only; an address needs a mapping to name them.
+
+    `mapping` is a file or the name of one that the space keeps. Without `share_removed_max` nobody is asked.
+    """
+
+    file: Path | Remote
+    format: FileFormat
+    mode: Mode = "add"
+    prefix: str | None = None
+    lowercase: bool = False
+    allow_empty: bool = False
+    allow_unreadable: bool = False
+    user_column: str = "user"
+    visitor_column: str = "visitor"
+    tag_column: str = "tag"
+    mapping: str | None = None
+    share_removed_max: int | None = None
+    # Nothing is applied; what would be is computed.
+    is_dry_run: bool = False
+    expires_at: str | None = None
+    ttl: str | None = None
+    # The file names people only, and everybody gets it.
+    tag: str | None = None
+    encoding: Encoding = "utf-8"
+
+    @property
+    def name(self) -> str:
+        """The file's name, wherever it lies."""
+        return name_of(self.file)
+
+
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an import: its receipt, and its plan when it was a trial."""
+
+    receipt: Receipt
+    versions: tuple[int, ...]
+    plan: Plain | None
+    warnings: tuple[str, ...] = ()
+    # Whether the file has rows, and not one of them can be taken.
+    is_all_rejected: bool = False
+
+
+def name_of(file: Path | Remote) -> str:
+    """The name of a file, or of what an address leads to. Raises: AddressRefused."""
+    if isinstance(file, Path):
+        return _NAMES.get(file, file.name)
+    address = parse_address(file.url)
+    return address.name or address.host
+
+
+def file_format(file: Path | Remote, named: str | None) -> FileFormat:
+    """The format that was named, or that the file's name ends with. Raises: AddressRefused, ParameterInvalid."""
+    if named is not None:
+        for known in get_args(FileFormat):
+            if named == known:
+                return known  # type: ignore[no-any-return]  # One of its own values.
+        raise ParameterInvalid(f"--format is one of {', '.join(get_args(FileFormat))}, not '{named}'.")
+    name = name_of(file)
+    if file == STANDARD_INPUT:
+        raise ParameterInvalid("Standard input has no name that tells its format; name its --format.")
+    if name.lower().endswith(".json"):
+        return "json"
+    if name.lower().endswith(".txt"):
+        raise ParameterInvalid(f"'{name}' does not say what it is; name its --format.")
+    try:
+        return import_format_of(name)
+    except BodyInvalid as problem:
+        raise ParameterInvalid(f"{problem.detail.rstrip('.')}; name its --format.") from problem
+
+
+@contextmanager
+def carried(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> Iterator[tuple[Carried, str]]:
+    """Carries a file through its import to the end; gives what became of it, and the import's id.
+
+    As long as the block lasts its rejected rows can be read. Afterwards the file is forgotten, and after a trial or a
+    failure that applied nothing the import too.
+
+    Raises: what reading and applying raise; ImportHeld.
+    """
+    if isinstance(wanted.file, Remote):
+        id, rows = _fetched(site, wanted, wanted.file, on_bytes), None
+    else:
+        expected = _Expected(wanted.file, wanted.format, on_bytes)
+        id = str(site.bring_file(_bringing(wanted, wanted.file), expected.chunks())["id"])
+        rows = expected.rows
+    with going_on(_HOW_TO_GO_ON, lambda: site.give_up_import(id)):
+        is_kept = False
+        try:
+            run = _through(site, wanted, id, lambda read, total: on_rows(read, total or rows))
+            is_kept = not wanted.is_dry_run
+            yield _carried(site, wanted, run), id
+        except KeyboardInterrupt:
+            site.ask_import(id, "cancel")
+            say_when_stopped(_says_applied(site.wait_for_import(id, lambda rows, total: None)["tally"]))
+            raise
+        finally:
+            if is_kept or _has_applied(site, id):
+                site.delete_import_file(id)
+            else:
+                site.delete_import(id)
+
+
+def _fetched(site: Site, wanted: Wanted, remote: Remote, on_bytes: OnBytes) -> str:
+    """The id of an import whose file has been fetched. Raises: what fetching raises; then nothing is left."""
+    if (wanted.user_column, wanted.visitor_column, wanted.tag_column) != _PLAIN_COLUMNS and wanted.mapping is None:
+        raise ParameterInvalid("Of an address the columns are named by a --mapping.", parameter="mapping")
+    seen = 0
+
+    def on_size(size: int) -> None:
+        nonlocal seen
+        on_bytes(max(size - seen, 0))
+        seen = max(size, seen)
+
+    run = site.bring_address(_bringing(wanted, None), remote, on_size)
+    if run["state"] != "waiting":
+        site.delete_import(str(run["id"]))
+        raise _problem_of(run)
+    on_size(int(run["size_bytes"]))
+    return str(run["id"])
+
+
+def _says_applied(tally: Plain) -> str:
+    """What is said of an import that was interrupted, by what its steps did."""
+    steps, versions = tally["steps"], tally["versions"]
+    if not steps:
+        return "Stopped. Nothing was applied. Run the same command again to import the file."
+    named = ", ".join(f"{version:,}" for version in versions) or "none, since nothing changed"
+    return (
+        f"Stopped. Applied before, and still there: {steps:,} {'step' if steps == 1 else 'steps'}, {tally['added']:,} "
+        f"taggings added, {tally['removed']:,} removed. Versions: {named}. Run the same command again to go on: "
+        "nothing is applied twice. `tagloom undo` takes versions back."
+    )
+
+
+def _has_applied(site: Site, id: str) -> bool:
+    run = site.wait_for_import(id, lambda rows, total: None)
+    return bool(run["tally"]["steps"])
+
+
+def _through(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
+    """The import once it has ended, or was planned."""
+    site.ask_import(id, "plan" if wanted.is_dry_run else "run")
+    while True:
+        run = site.wait_for_import(id, on_rows)
+        match run["state"], run["hold"]:
+            case ("done", _) | ("planned", _):
+                return run
+            case "held", "plan-changed" if wanted.share_removed_max is None:
+                # Nobody asked to be asked; others wrote meanwhile, and it does what it does now.
+                site.ask_import(id, "approve")
+            case "held", "lines-unreadable" if wanted.allow_unreadable and wanted.is_dry_run:
+                # It was planned before it was held.
+                return run
+            case "held", "lines-unreadable" if wanted.allow_unreadable:
+                site.ask_import(id, "approve")
+            case "held", hold:
+                site.ask_import(id, "cancel")
+                if hold == "source-empty":
+                    raise MirrorEmpty(f"{run['detail']} Here that is --allow-empty. Nothing was applied.")
+                remedy = " Here that is --allow-unreadable." if hold == "lines-unreadable" else ""
+                raise ImportHeld(f"{run['detail']}{remedy} Nothing was applied.")
+            case _:
+                raise _problem_of(run)
+
+
+def _problem_of(run: Plain) -> Problem:
+    """Why an import did not get to its end."""
+    versions = run["tally"]["versions"]
+    stays = f" Applied before, and still there: versions {', '.join(map(str, versions))}." if versions else ""
+    detail = (run["detail"] or f"The import is {run['state']}.") + stays
+    known = {each.slug(): each for each in all_problems()}
+    return known.get(run["problem"] or "", ImportStateWrong)(detail)
+
+
+def _carried(site: Site, wanted: Wanted, run: Plain) -> Carried:
+    warnings = tuple((run["plan"] or {}).get("warnings", ()))
+    rows = run["rows_total"]
+    rejected = tuple(islice(site.list_rejected(str(run["id"])), ports_limits.REJECTED_PER_RECEIPT_MAX))
+    if wanted.is_dry_run:
+        receipt = msgspec.convert(run["plan"]["preview"]["receipt"], Receipt)
+        receipt = msgspec.structs.replace(receipt, dry_run=True, rejected=rejected)
+        return Carried(
+            receipt=receipt,
+            versions=(),
+            plan=run["plan"],
+            warnings=warnings,
+            is_all_rejected=receipt.rejected_count == rows != 0,
+        )
+    tally = run["tally"]
+    versions = tuple(tally["versions"])
+    counted = {name: tally[name] for name in tally if name in Receipt.__struct_fields__}
+    version = versions[-1] if versions else site.version()
+    receipt = Receipt(version=version, rejected=rejected, **counted)
+    return Carried(
+        receipt=receipt,
+        versions=versions,
+        plan=None,
+        warnings=warnings,
+        is_all_rejected=receipt.rejected_count == rows != 0,
+    )
+
+
+def written_rejected(site: Site, id: str) -> Iterator[list[Rejected]]:
+    """All rejected lines of an import, some at a time."""
+    lines = site.list_rejected(id)
+    while some := list(islice(lines, ports_limits.REJECTED_PER_RECEIPT_MAX)):
+        yield some
+
+
+# What is sent.
+
+
+@contextmanager
+def regular_file(file: Path) -> Iterator[Path]:
+    """The file itself, or a copy of what comes through a pipe or standard input, which can be read once."""
+    if file != STANDARD_INPUT and file.is_file():
+        yield file
+        return
+    with TemporaryDirectory(prefix="tagloom-import-") as folder:
+        copy = Path(folder, name_of(file))
+        reading = nullcontext(sys.stdin.buffer) if file == STANDARD_INPUT else file.open("rb")
+        with reading as source, copy.open("wb") as target:
+            while chunk := source.read(base_limits.UPLOAD_CHUNK_BYTES):
+                target.write(chunk)
+        yield copy
+
+
+@contextmanager
+def read_once(wanted: Wanted) -> Iterator[Wanted]:
+    """The same with a file that can be read several times, which is there as long as the block lasts."""
+    if isinstance(wanted.file, Remote):
+        yield wanted
+        return
+    with regular_file(wanted.file) as path:
+        yield replace(wanted, file=path)
+
+
+class _Expected:
+    """A file's bytes as they are sent, and about how many rows they have; None where that is not seen in them."""
+
+    def __init__(self, path: Path, format: FileFormat, on_bytes: OnBytes) -> None:
+        self._path = path
+        self._format = format
+        self._on_bytes = on_bytes
+        self.rows: int | None = None
+
+    def chunks(self) -> Iterator[bytes]:
+        chunks = chunks_of(self._path)
+        for chunk in lines_of_json(chunks) if self._format == "json" else chunks:
+            yield chunk
+            self._on_bytes(len(chunk))
+            if self._format != "parquet":
+                self.rows = (self.rows or 0) + chunk.count(b"\n")
+        if compression_at(self._path) != "none":
+            self.rows = None
+        if self._format == "parquet":
+            self.rows = _parquet_rows(self._path)
+
+
+def _parquet_rows(path: Path) -> int | None:
+    try:
+        rows: int = pq.read_metadata(path).num_rows
+    except (pa.ArrowException, OSError):
+        # Whoever reads it says what is wrong with it.
+        return None
+    return rows
+
+
+def _bringing(wanted: Wanted, path: Path | None) -> Bringing:
+    format: ImportFormat = "ndjson" if wanted.format == "json" else wanted.format
+    mapping, kept = None, None
+    if wanted.tag is not None:
+        if wanted.mapping is not None:
+            raise ParameterInvalid("Name a --mapping or a --tag, not both.", parameter="tag")
+        mapping = replace(
+            ids_mapping(parse_tag(wanted.tag), wanted.user_column, wanted.visitor_column), encoding=wanted.encoding
+        )
+    elif wanted.mapping is None:
+        mapping = None if path is None else _columns_mapping(wanted, path, format)
+    elif Path(wanted.mapping).is_file():
+        mapping = read_mapping(Path(wanted.mapping))
+    else:
+        kept = wanted.mapping
+    return Bringing(
+        name=wanted.name[: base_limits.CHARACTERS_PER_SOURCE_MAX],
+        format=format,
+        mode=wanted.mode,
+        prefix=wanted.prefix or "",
+        lowercase=wanted.lowercase,
+        allow_empty=wanted.allow_empty,
+        share_removed_max=100 if wanted.share_removed_max is None else wanted.share_removed_max,
+        mapping=mapping,
+        kept_mapping=kept,
+        expires_at=wanted.expires_at,
+        ttl=wanted.ttl,
+    )
+
+
+def read_mapping(file: Path) -> Mapping:
+    """A mapping's file, TOML or JSON. Raises: MappingInvalid."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise MappingInvalid(f"{file.name} is no text in UTF-8.", value=file.name) from error
+    return parse_mapping(text) if file.suffix.lower() == ".json" else parse_mapping_toml(text, file.name)
+
+
+def _columns_mapping(wanted: Wanted, path: Path, format: ImportFormat) -> Mapping | None:
+    """The mapping that the names of columns are; None for the plain form. Raises: BodyInvalid, ColumnsInvalid."""
+    user, visitor, tag = wanted.user_column, wanted.visitor_column, wanted.tag_column
+    is_plain = (user, visitor, tag) == _PLAIN_COLUMNS and wanted.encoding == "utf-8"
+    if format == "ndjson" or is_plain:
+        return None
+    if format == "csv":
+        with closing(opened(read_bytes(path, compression_at(path)), encoding=wanted.encoding)) as text:
+            names = open_table(text, Selection(plain_mapping(user, visitor, tag), is_plain=True)).names
+    else:
+        names = list(read_records(path, format, compression_at(path)).names)
+    lists = ["tags"] if format == "parquet" else []
+    column = next((name for name in (tag, *lists) if name in names), None)
+    if column is None or not {user, visitor} & set(names):
+        raise columns_invalid(names, user=user, visitor=visitor, tags=[tag, *lists])
+    return Mapping(
+        user=user if user in names else None,
+        visitor=visitor if visitor in names else None,
+        # Tags are taken letter for letter, as in the plain form.
+        columns=(TagColumn(column=column, steps=()) if column == tag else ListColumn(column=column, steps=()),),
+        encoding=wanted.encoding,
+    )

@@ -1,0 +1,338 @@
+"""`tagloom import`: a file becomes tags, with bars for those who look and one receipt at the end."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import msgspec
+import typer
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+from tagloom.base.problems import ParameterInvalid
+from tagloom.cli.import_progress import (
+    STANDARD_INPUT,
+    Carried,
+    OnBytes,
+    Wanted,
+    carried,
+    file_format,
+    name_of,
+    read_once,
+    written_rejected,
+)
+from tagloom.cli.mapping_suggestions import explained, suggestions
+from tagloom.cli.options import (
+    AllowEmptyOption,
+    AllowUnreadableOption,
+    DataOption,
+    EncodingOption,
+    EnvironmentOption,
+    ExpiresAtOption,
+    FormatOption,
+    JsonOption,
+    RejectedOption,
+    RejectedRowsOption,
+    ShareRemovedOption,
+    SpaceOption,
+    TagForAllOption,
+    TokenOption,
+    TtlOption,
+    UrlOption,
+    at_site,
+)
+from tagloom.cli.output import ProgressLines, err, say, say_json, say_receipt, say_table, tell, warn
+from tagloom.cli.site import OnRows, Plain, Site
+from tagloom.words.mappings import Encoding
+from tagloom.words.model import Mode, Rejected
+from tagloom.words.source_addresses import Remote
+
+app = typer.Typer()
+
+TAGS_SHOWN = 20
+
+FileArgument = Annotated[
+    str,
+    typer.Argument(help="A CSV, NDJSON, JSON or Parquet file, an address such as s3://…, or - for standard input."),
+]
+MappingOption = Annotated[
+    str | None,
+    typer.Option(help="How columns become tags: a TOML or JSON file, or the name of a mapping of the space."),
+]
+SecretOption = Annotated[str | None, typer.Option(help="The name of the installation's secret that opens the address.")]
+
+
+@app.command("import")
+def import_file(
+    context: typer.Context,
+    file: FileArgument,
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    mode: Annotated[str, typer.Option(help="add, remove, change, set or mirror.")] = "add",
+    prefix: Annotated[str | None, typer.Option(help="Only tags at or below this prefix.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="As --dry-run, tag by tag and tribe by tribe.")] = False,
+    normalize: Annotated[
+        str | None, typer.Option(help="lowercase: turn capitals into small letters instead of rejecting the line.")
+    ] = None,
+    allow_empty: AllowEmptyOption = False,
+    allow_unreadable: AllowUnreadableOption = False,
+    share_removed_max: ShareRemovedOption = None,
+    format: FormatOption = None,
+    user_column: Annotated[str, typer.Option(help="The column of user ids.")] = "user",
+    visitor_column: Annotated[str, typer.Option(help="The column of visitor ids.")] = "visitor",
+    tag_column: Annotated[str, typer.Option(help="The column of tags.")] = "tag",
+    tag: TagForAllOption = None,
+    encoding: EncodingOption = "utf-8",
+    mapping: MappingOption = None,
+    secret: SecretOption = None,
+    rejected: RejectedOption = None,
+    rejected_rows: RejectedRowsOption = None,
+    ttl: TtlOption = None,
+    expires_at: ExpiresAtOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tag people from a file; exit 3 when some lines were rejected."""
+    source = _source(file, secret)
+    wanted = Wanted(
+        file=source,
+        format=file_format(source, format),
+        mode=_mode(mode),
+        prefix=prefix,
+        lowercase=_is_lowered(normalize),
+        allow_empty=allow_empty,
+        allow_unreadable=allow_unreadable,
+        user_column=user_column,
+        visitor_column=visitor_column,
+        tag_column=tag_column,
+        mapping=mapping,
+        tag=tag,
+        encoding=_encoding(encoding),
+        share_removed_max=share_removed_max,
+        is_dry_run=dry_run or plan,
+        expires_at=expires_at,
+        ttl=ttl,
+    )
+    _check_writable(rejected, rejected_rows)
+    with (
+        read_once(wanted) as wanted,
+        explained(wanted, context),
+        at_site(data, url, token, space, environment) as site,
+        bars(wanted.file, is_shown=not as_json) as (on_bytes, on_rows),
+        carried(site, wanted, on_bytes, on_rows) as (found, id),
+    ):
+        listed = 0 if rejected is None else write_rejected(rejected, site, id)
+        _write_rows(rejected_rows, site, id)
+        hints = suggestions(wanted, context, is_rejected=True) if found.is_all_rejected and not as_json else []
+    _say(wanted, found, is_plan=plan, as_json=as_json)
+    _end(found.receipt.rejected_count, rejected, listed, rejected_rows, hints, as_json=as_json)
+
+
+def _end(
+    count: int, rejected: Path | None, listed: int, rejected_rows: Path | None, hints: list[str], *, as_json: bool
+) -> None:
+    """Says where rejected lines are and what to try; ends with exit code 3 when there are any."""
+    if not as_json:
+        _tell_rejected(count, rejected, listed, rejected_rows)
+    for hint in hints:
+        warn(hint)
+    if count:
+        raise typer.Exit(3)
+
+
+def _is_lowered(normalize: str | None) -> bool:
+    if normalize not in (None, "lowercase"):
+        raise ParameterInvalid(f"--normalize takes only 'lowercase', not '{normalize}'.")
+    return normalize == "lowercase"
+
+
+def _write_rows(target: Path | None, site: Site, id: str) -> None:
+    if target is not None:
+        with target.open("wb") as file:
+            file.writelines(site.rejected_rows(id))
+
+
+def _check_writable(*places: Path | None) -> None:
+    """A place that cannot be written to must be told before anything is done, not after."""
+    for place in places:
+        if place is not None:
+            place.write_bytes(b"")
+
+
+def _tell_rejected(count: int, reasons: Path | None, listed: int, rows: Path | None) -> None:
+    if reasons is not None:
+        tell(f"{listed:,} of {count:,} rejected lines are listed in {reasons}.")
+    if rows is not None and count:
+        tell(f"Correct the rows in {rows}, and import that file with the same options.")
+
+
+def _source(text: str, secret: str | None) -> Path | Remote:
+    """What is meant by FILE. Raises: BadParameter, ParameterInvalid."""
+    if "://" in text:
+        return Remote(url=text, secret=secret)
+    if text == "-":
+        return STANDARD_INPUT
+    path = Path(text)
+    if secret is not None:
+        raise ParameterInvalid("--secret opens an address; a file needs none.", parameter="secret")
+    if not path.exists() or path.is_dir():
+        says = "is a directory" if path.is_dir() else "does not exist"
+        raise typer.BadParameter(f"File '{text}' {says}.", param_hint="'FILE'")
+    return path
+
+
+def _mode(text: str) -> Mode:
+    for mode in get_args(Mode):
+        if text == mode:
+            return mode  # type: ignore[no-any-return]  # One of its own values.
+    raise ParameterInvalid(f"--mode is one of {', '.join(get_args(Mode))}, not '{text}'.")
+
+
+def _encoding(text: str) -> Encoding:
+    for encoding in get_args(Encoding):
+        if text.lower().replace("cp1252", "windows-1252") == encoding:
+            return encoding  # type: ignore[no-any-return]  # One of its own values.
+    raise ParameterInvalid(f"--encoding is one of {', '.join(get_args(Encoding))}, not '{text}'.")
+
+
+def _say(wanted: Wanted, found: Carried, *, is_plan: bool, as_json: bool) -> None:
+    receipt: Plain = msgspec.to_builtins(found.receipt)
+    if as_json:
+        say_json({"receipt": receipt, "plan": found.plan} if is_plan else {**receipt, "versions": found.versions})
+        return
+    say_receipt(receipt, title=_title(wanted, found), is_all_rejected=found.is_all_rejected)
+    for warning in found.warnings:
+        tell(warning)
+    if len(found.versions) > 1:
+        say(f"In {len(found.versions):,} steps, of which each is a version: {', '.join(map(str, found.versions))}.")
+    if found.receipt.normalized:
+        count = found.receipt.normalized
+        say(f"{count:,} {'path was' if count == 1 else 'paths were'} lower-cased.")
+    if is_plan and found.plan is not None:
+        _say_plan(wanted, found.plan)
+
+
+def _title(wanted: Wanted, found: Carried) -> str:
+    if found.is_all_rejected:
+        return f"{wanted.name} {'would not be' if wanted.is_dry_run else 'was not'} imported: every line was rejected"
+    return f"{wanted.name} {'would be ' if wanted.is_dry_run else ''}imported ({wanted.mode})"
+
+
+def _say_plan(wanted: Wanted, plan: Plain) -> None:
+    preview = plan["preview"]
+    if preview["by_tag"]:
+        say("")
+        rows = [(each["tag"], each["added"], each["removed"]) for each in preview["by_tag"][:TAGS_SHOWN]]
+        say_table(("tag", "add", "remove"), rows, numbers=(1, 2))
+        more = preview["tags_changed"] - len(rows)
+        if more > 0:
+            say(f"… and {more:,} more tags.")
+    if plan["emptied_tags"]:
+        tell(f"Nobody would have these tags any more: {', '.join(plan['emptied_tags'])}.")
+    if preview["tribes"]:
+        say("")
+        tribes = [(each["tribe"], each["entered"], each["left"], each["after"]) for each in preview["tribes"]]
+        say_table(("tribe", "enter", "leave", "then"), tribes, numbers=(1, 2, 3))
+    if preview["receipt"]["removed"]:
+        limit = wanted.share_removed_max
+        is_held = limit is not None and plan["share_removed"] > limit
+        held = f", which is more than the {limit} % allowed" if is_held else ""
+        say(f"{plan['share_removed']:.1f} % of {plan['taggings']:,} taggings would be removed{held}.")
+
+
+class _Rate(ProgressColumn):
+    """Rows in a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{int(task.speed or 0):,} rows/s")
+
+
+@contextmanager
+def bars(file: Path | Remote, *, is_shown: bool) -> Iterator[tuple[OnBytes, OnRows]]:
+    """Says on standard error how much of the file was brought, and then how many of its rows were read.
+
+    Two bars on a terminal, one after the other; lines elsewhere.
+    """
+    name, size = name_of(file), file.stat().st_size if isinstance(file, Path) else None
+    bringing, reading = f"{'fetching' if size is None else 'bringing'} {name}", f"reading {name}"
+    if err.is_terminal or not is_shown:
+        with _two_bars(bringing, reading, size, is_shown=is_shown) as shown:
+            yield shown
+        return
+    lines, done = ProgressLines(), 0
+
+    def on_bytes(count: int) -> None:
+        nonlocal done
+        done += count
+        lines.show(bringing, done, size, "bytes")
+
+    yield on_bytes, lambda rows, total: lines.show(reading, rows, total, "rows")
+
+
+@contextmanager
+def _two_bars(bringing: str, reading: str, size: int | None, *, is_shown: bool) -> Iterator[tuple[OnBytes, OnRows]]:
+    columns = (TextColumn("{task.description}"), BarColumn())
+    first = Progress(
+        *(*columns, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()),
+        console=err,
+        disable=not is_shown,
+        transient=True,
+    )
+    second = Progress(
+        *(*columns, MofNCompleteColumn(), _Rate(), TimeRemainingColumn()),
+        console=err,
+        disable=not is_shown,
+        transient=True,
+    )
+    sent, read = first.add_task(bringing, total=size), second.add_task(reading, total=None)
+    first.start()
+
+    def on_rows(rows: int, total: int | None) -> None:
+        if not first.finished or not second.live.is_started:
+            first.stop()
+            second.start()
+        second.update(read, completed=rows, total=total)
+
+    try:
+        yield lambda count: first.advance(sent, count), on_rows
+    finally:
+        first.stop()
+        second.stop()
+
+
+def write_rejected(file: Path, site: Site, id: str) -> int:
+    """The rejected lines with their reasons, as NDJSON when the file is named so, else as CSV; how many there are."""
+    count = 0
+    if file.suffix.lower() in (".ndjson", ".jsonl"):
+        with file.open("wb") as target:
+            for some in written_rejected(site, id):
+                target.write(msgspec.json.Encoder().encode_lines(some))
+                count += len(some)
+        return count
+    with file.open("w", newline="", encoding="utf-8") as text:
+        writer = csv.DictWriter(text, Rejected.__struct_fields__)
+        writer.writeheader()
+        for some in written_rejected(site, id):
+            writer.writerows(_plain_lines(some))
+            count += len(some)
+    return count
+
+
+def _plain_lines(lines: Sequence[Rejected]) -> list[dict[str, Any]]:
+    plain: list[dict[str, Any]] = msgspec.to_builtins(lines)
+    return plain

@@ -1,0 +1,138 @@
+"""For a file without the plain columns: a mapping that its first rows suggest, and the commands that apply it."""
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, assert_never
+
+import typer
+
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
+from tagloom.cli.import_progress import FileFormat, Wanted
+from tagloom.cli.output import complain, warn
+from tagloom.files.json_body import lines_of_json
+from tagloom.files.problems import ColumnsInvalid
+from tagloom.imports.folder import chunks_of, compression_at
+from tagloom.imports.mapping_inference import InferredMapping, ReadRow, beginning_in, beginning_of, infer
+from tagloom.words.mappings import BandsColumn, Column, FlagColumn, ListColumn, TagColumn, ValueColumn
+
+_PLAIN = "user"
+# What a mapping says by itself, and the token, which is not repeated on a screen.
+_NOT_REPEATED = frozenset(
+    {"file", "token", "mapping", "user_column", "visitor_column", "tag_column", "tag", "encoding"}
+)
+
+
+def inferred_mapping_for(file: Path, format: FileFormat, *, user: str | None = None) -> InferredMapping:
+    """Returns the mapping that the first rows of a file suggest. Raises: BodyInvalid, ColumnsInvalid."""
+    if format == "json":
+        return infer(beginning_in(lines_of_json(chunks_of(file)), "ndjson"), user=user)
+    return infer(beginning_of(file, format, compression_at(file)), user=user)
+
+
+@contextmanager
+def explained(wanted: Wanted, context: typer.Context) -> Iterator[None]:
+    """While the block lasts, a file without the plain columns ends the command with what could read it."""
+    try:
+        yield
+    except ColumnsInvalid as problem:
+        lines = suggestions(wanted, context)
+        if not lines:
+            raise
+        complain(problem)
+        for line in lines:
+            warn(line)
+        raise typer.Exit(1) from problem
+
+
+def suggestions(wanted: Wanted, context: typer.Context, *, is_rejected: bool = False) -> list[str]:
+    """Returns lines that say how the columns of a file could be read; none where nothing is known about that.
+
+    Of a file all of whose lines were rejected there are some only if its records lack the words of the plain form.
+    """
+    if not isinstance(wanted.file, Path) or wanted.mapping is not None or wanted.tag is not None:
+        return []
+    user = None if wanted.user_column == _PLAIN else wanted.user_column
+    try:
+        inferred = inferred_mapping_for(wanted.file, wanted.format, user=user)
+    except Problem:
+        # What is wrong with the file is said by whoever imported it.
+        return []
+    if is_rejected and not _lacks_plain_columns(seen.column for seen in inferred.columns):
+        return []
+    return [*_columns(inferred), *_commands(wanted, inferred, context, user)]
+
+
+def _lacks_plain_columns(names: Iterable[str]) -> bool:
+    known = {name.removesuffix("[*]") for name in names}
+    return known.isdisjoint(("user", "visitor")) or known.isdisjoint(("tag", "tags", "add", "remove"))
+
+
+def _columns(inferred: InferredMapping) -> Iterator[str]:
+    mapping = inferred.mapping
+    columns = {column.column: column for column in mapping.columns}
+    width = max(len(printable(seen.column)) for seen in inferred.columns)
+    yield "Its first rows suggest this mapping:"
+    for seen in inferred.columns:
+        if seen.column in (mapping.user, mapping.visitor):
+            says = "the user's id" if seen.column == mapping.user else "the visitor's id"
+        elif seen.column in columns:
+            says = _says(columns[seen.column], inferred.rows)
+        else:
+            says = "left out"
+        yield f"  {printable(seen.column):<{width}}  {says}"
+
+
+def _says(column: Column, rows: Iterable[ReadRow]) -> str:
+    match column:
+        case TagColumn():
+            return "a tag"
+        case ListColumn():
+            return f"tags, divided by '{column.separator}'"
+        case FlagColumn():
+            return f"the tag {column.yes}"
+        case ValueColumn():
+            above = f"{column.branch}/"
+            found = next((tag for row in rows for tag in row.tags if tag.startswith(above)), None)
+            return f"tags {above}…" + ("" if found is None else f", such as {found}")
+        case BandsColumn():
+            return f"tags for bands of numbers, such as {column.bands[0].tag}"
+        case _:
+            assert_never(column)
+
+
+def _commands(wanted: Wanted, inferred: InferredMapping, context: typer.Context, user: str | None) -> Iterator[str]:
+    file = context.params["file"]
+    name = "FILE" if file == "-" else file
+    named = () if user is None else ("--user-column", user)
+    options = list(_options(context.command.params, context.params))
+    form = ("--format", wanted.format) if "--format" in options else ()
+    if inferred.mapping.columns:
+        propose_it = shlex.join(["tagloom", "mapping", "infer", name, *form, *named])
+        yield "Look at the mapping, change what is wrong, and apply it:"
+        yield f"  {propose_it} > mapping.json"
+        yield "  " + shlex.join(["tagloom", "import", name, *options, "--mapping", "mapping.json"])
+    else:
+        yield "No column of it looks like tags."
+    person = inferred.mapping.user or inferred.mapping.visitor or "…"
+    kind = "--visitor-column" if inferred.mapping.user is None else "--user-column"
+    if wanted.format in ("csv", "parquet"):
+        both = shlex.join(["tagloom", "import", name, *options, kind, person])
+        yield "Where one column holds whole tags, name it:"
+        yield f"  {both} --tag-column COLUMN"
+        yield "To tag everybody in the file with one tag:"
+        yield f"  {both} --tag TAG"
+
+
+def _options(known: Iterable[Any], given: Mapping[str, Any]) -> Iterator[str]:
+    """The options of the command as they were given, without those that a mapping replaces."""
+    for each in known:
+        value = given.get(each.name)
+        if each.name in _NOT_REPEATED or value is None or value == each.default:
+            continue
+        if value is True:
+            yield each.opts[0]
+        else:
+            yield from (each.opts[0], str(value))

@@ -1,0 +1,220 @@
+"""How the command line speaks: tables and sentences for people, JSON for programs, problems on standard error."""
+
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import zip_longest
+from time import monotonic
+from typing import Any
+
+import msgspec
+from rich.cells import cell_len, chop_cells
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tagloom.base.problems import Problem
+
+out = Console(highlight=False, emoji=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+SECONDS_BETWEEN_LINES = 5.0
+_GAP = "  "  # Between two columns.
+_WRAPPED_MIN = 12  # Characters that a wrapped column keeps in the narrowest terminal.
+
+
+def say(text: str) -> None:
+    """One line for people, in Rich's markup: what users have written must be escaped, or told."""
+    out.print(text)
+
+
+def tell(text: str) -> None:
+    """One line for people, exactly as it is."""
+    out.print(text, markup=False)
+
+
+def warn(text: str) -> None:
+    """One line for people on standard error, exactly as it is."""
+    err.print(text, markup=False)
+
+
+def say_json(value: Any) -> None:
+    """One value for programs, on one line."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+class ProgressLines:
+    """How far something has come, as lines on standard error for who reads them later: one in some seconds at most.
+
+    What ends sooner says nothing. `now` tells seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
+        self._said_at = now()
+
+    def show(self, what: str, done: int, total: int | None, unit: str) -> None:
+        """Says so, unless it was said lately."""
+        if self._now() - self._said_at < SECONDS_BETWEEN_LINES:
+            return
+        self._said_at = self._now()
+        of = "" if total is None else f" of {total:,} ({100 * done // max(total, 1)} %)"
+        warn(f"{what}: {done:,}{of} {unit}".rstrip())
+
+
+@contextmanager
+def progress(what: str, *, is_shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error with the time left, or lines where that is no terminal.
+
+    What it gives is told how many are done, of how many.
+    """
+    if not err.is_terminal:
+        lines = ProgressLines()
+        yield (lambda done, total: lines.show(what, done, total, "")) if is_shown else (lambda done, total: None)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, disable=not is_shown, transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def say_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[int] = (), wraps: Sequence[int] = ()
+) -> None:
+    """A table; the columns of `numbers` are set right with separators between thousands.
+
+    Nothing is ever cut off. On a terminal no line is wider than it: the columns of `wraps` are wrapped first, then the
+    other texts, and where that is not enough each row becomes a block of lines. Elsewhere a row is one line, whatever
+    its width.
+    """
+    head, body = list(columns), [[f"{c:,}" if isinstance(c, int) else str(c) for c in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(head, *body, strict=True)]
+    if out.is_terminal:
+        others = [place for place in range(len(widths)) if place not in (*numbers, *wraps)]
+        _narrow(widths, wraps)
+        _narrow(widths, others)
+        if _width_of(widths) > out.width:
+            _say_blocks(head, body)
+            return
+    for line in _lines_of(head, widths, numbers):
+        out.print(f"[bold]{escape(line)}[/]")
+    for row in body:
+        for line in _lines_of(row, widths, numbers):
+            out.print(escape(line))
+
+
+def _width_of(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
+def _narrow(widths: list[int], places: Iterable[int]) -> None:
+    """Takes from these columns, the widest first, what the terminal has no room for, down to a least width."""
+    for place in sorted(places, key=lambda place: -widths[place]):
+        excess = max(_width_of(widths) - out.width, 0)
+        widths[place] = max(min(widths[place], _WRAPPED_MIN), widths[place] - excess)
+
+
+def _say_blocks(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Each row as a block: a line for each column with its name before it, and a blank line between two rows."""
+    label = min(max(map(cell_len, head)), max(out.width // 3, 1))
+    room = max(out.width - label - len(_GAP), 1)
+    for number, row in enumerate(rows):
+        if number:
+            out.print()
+        for name, cell in zip(head, row, strict=True):
+            for first, second in zip_longest(_wrapped(name, label), _wrapped(cell, room), fillvalue=""):
+                blanks = " " * (label - cell_len(first))
+                end = _GAP + escape(second) if second else ""
+                out.print(f"[bold]{escape(first)}[/]{blanks}{end}".rstrip())
+
+
+def _lines_of(row: Sequence[str], widths: Sequence[int], numbers: Sequence[int]) -> Iterator[str]:
+    """The lines of one row, without blanks at their ends."""
+    columns = [_wrapped(cell, widths[place]) for place, cell in enumerate(row)]
+    for line in zip_longest(*columns, fillvalue=""):
+        padded = []
+        for place, text in enumerate(line):
+            blanks = " " * (widths[place] - cell_len(text))
+            padded.append(blanks + text if place in numbers else text + blanks)
+        yield _GAP.join(padded).rstrip()
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """A text in lines of so many columns of a terminal; a word that is longer is folded."""
+    if cell_len(text) <= width:
+        return [text]
+    lines = textwrap.wrap(text, width)
+    return [part for line in lines for part in (chop_cells(line, width) if cell_len(line) > width else [line])]
+
+
+def complain(problem: Problem) -> None:
+    """What went wrong, and the remedy where there is one."""
+    err.print(f"[bold red]{escape(problem.title())}[/] {escape(problem.detail)}")
+    suggestion = problem.members.get("suggestion")
+    if suggestion and str(suggestion) not in problem.detail:
+        err.print(f"Try: {escape(str(suggestion))}")
+
+
+def complain_of_usage(error: Exception) -> None:
+    """What is wrong with the arguments, in one line with the way to the help; the help itself when there were none."""
+    message = getattr(error, "format_message", lambda: str(error))()
+    context = getattr(error, "ctx", None)
+    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
+        # Asking for the help has printed it.
+        return
+    path = "tagloom" if context is None else context.command_path
+    line = " ".join(message.split()).rstrip(".") + "."
+    err.print(f"[bold red]Wrong usage.[/] {escape(line)} See: {escape(path)} --help")
+
+
+def complain_of_files(error: OSError) -> None:
+    """Which file the machine refused, and why."""
+    where = f"'{error.filename}': " if error.filename else ""
+    err.print(f"[bold red]A file cannot be used.[/] {escape(where)}{escape(error.strerror or str(error))}.")
+
+
+def complain_of_fault(frames: Sequence[str]) -> None:
+    """A fault of Tagloom's own, by the places it came from: never what it says, which may be a row of a customer."""
+    err.print("[bold red]Tagloom failed.[/] This is a fault in Tagloom. Report it with these lines:")
+    for frame in frames:
+        err.print(escape(frame), highlight=False, soft_wrap=True)
+
+
+def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool = False) -> None:
+    """A receipt as a table, with the first rejected lines under it. `title` says so where no line was taken."""
+    verb = "would " if receipt.get("dry_run") else ""
+    rows = [
+        (f"{verb}add", receipt["added"]),
+        (f"{verb}remove", receipt["removed"]),
+        ("unchanged", receipt["unchanged"]),
+        ("new people", receipt["new_people"]),
+        ("rejected lines", receipt["rejected_count"]),
+    ]
+    for label, field in (
+        ("renewed", "renewed"),
+        ("new tags", "new_tags"),
+        ("left alone", "skipped"),
+        ("people removed", "people_removed"),
+    ):
+        if receipt.get(field):
+            rows.append((label, receipt[field]))
+    is_idle = not any(
+        receipt.get(field) for field in ("added", "removed", "renewed", "new_people", "new_tags", "people_removed")
+    )
+    idle = "nothing changed, " if is_idle and not is_all_rejected else ""
+    say(f"[bold]{escape(title)}[/]  {idle}version {receipt['version']:,}")
+    say_table(("", "count"), rows, numbers=(1,))
+    for old, new in receipt.get("aliases", {}).items():
+        tell(f"'{old}' was renamed: it counts as '{new}'. Send the new name.")
+    rejected = receipt.get("rejected", ())
+    if rejected:
+        say("")
+        say_table(
+            ("line", "value", "why"),
+            [(each["line"], each["value"], each["detail"]) for each in rejected[:10]],
+            numbers=(0,),
+            wraps=(2,),
+        )
+        if receipt["rejected_count"] > 10:
+            say(f"… and {receipt['rejected_count'] - min(10, len(rejected)):,} more; --rejected FILE lists them.")

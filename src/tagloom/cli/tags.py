@@ -1,0 +1,139 @@
+"""Commands that write by hand: tag, undo; and the history that everything leaves."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from tagloom.base.problems import ParameterInvalid
+from tagloom.cli.options import (
+    DataOption,
+    EnvironmentOption,
+    ExpiresAtOption,
+    JsonOption,
+    SpaceOption,
+    TokenOption,
+    TtlOption,
+    UrlOption,
+    VisitorOption,
+    at_site,
+    person_of,
+)
+from tagloom.cli.output import say_json, say_receipt, say_table, tell
+from tagloom.tagging.undo import Chosen
+from tagloom.words.model import Mode
+
+app = typer.Typer()
+
+
+@app.command("tag")
+def tag_person(
+    person: Annotated[str, typer.Argument(help="The user id (or visitor id with --visitor).")],
+    tags: Annotated[list[str], typer.Argument(help="The tags to add.")],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    visitor: VisitorOption = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the tags instead of adding them.")] = False,
+    ttl: TtlOption = None,
+    expires_at: ExpiresAtOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add tags to a person, or remove them."""
+    mode: Mode = "remove" if remove else "add"
+    if remove and (ttl or expires_at):
+        raise ParameterInvalid("--ttl and --expires-at are for tags that are given.")
+    with at_site(data, url, token, space, environment) as site:
+        receipt = site.change_tags(person_of(person, is_visitor=visitor), mode, tags, expires_at=expires_at, ttl=ttl)
+    if as_json:
+        say_json(receipt)
+    else:
+        say_receipt(receipt, title=f"Tags {'removed from' if remove else 'added to'} {person}")
+    if receipt["rejected_count"]:
+        raise typer.Exit(1)
+
+
+@app.command("history")
+def show_history(
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    person: Annotated[str | None, typer.Option("--person", help="Only what touched this person.")] = None,
+    visitor: VisitorOption = False,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only what touched this tag or what is below it.")] = None,
+    after: Annotated[
+        int | None, typer.Option(min=0, help="The first versions above this one, instead of the newest ones.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many versions to list at most.")] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """List the latest versions: time, actor, source and effect."""
+    who = None if person is None else person_of(person, is_visitor=visitor)
+    with at_site(data, url, token, space, environment) as site:
+        changes = site.history(person=who, tag=tag, after=after, limit=limit)
+    if as_json:
+        say_json(changes)
+        return
+    rows = [
+        (
+            change["version"],
+            change["at"][:19].replace("T", " "),
+            change["action"] + _undone(change),
+            change["actor"],
+            change["source"],
+            change["added"],
+            change["removed"],
+            *([signed(change)] if who else []),
+        )
+        for change in changes
+    ]
+    columns = ("version", "at (UTC)", "action", "by", "from", "added", "removed", *(["their tags"] if who else []))
+    say_table(columns, rows, numbers=(0, 5, 6), wraps=(3, 4, 7) if who else (3, 4))
+
+
+def _undone(change: Mapping[str, Any]) -> str:
+    if change["undoes"]:
+        return f" of {change['undoes']}"
+    return f" of {change['undoes_count']} versions" if change["undoes_count"] else ""
+
+
+def signed(change: Mapping[str, Any]) -> str:
+    """A person's tags of one change: `+given -taken ~renewed`."""
+    signs = ("+", "tags_added"), ("-", "tags_removed"), ("~", "tags_renewed")
+    return " ".join(f"{sign}{name}" for sign, field in signs for name in change[field])
+
+
+@app.command("undo")
+def undo_versions(
+    versions: Annotated[list[int] | None, typer.Argument(min=1, help="The version to take back, or several.")] = None,
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    actor: Annotated[str | None, typer.Option(help="All that this actor wrote, instead of versions.")] = None,
+    source: Annotated[str | None, typer.Option(help="All that came from this source.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="Of that, what was written since this time.")] = None,
+    until: Annotated[str | None, typer.Option(help="Of that, what was written before this time.")] = None,
+    override: Annotated[bool, typer.Option("--override", help="Also what others touched since.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Undo versions as one new version; what others changed since is left alone."""
+    chosen = Chosen(versions=versions or None, actor=actor, source=source, since=since, until=until)
+    if (versions and (actor or source or since or until)) or not (versions or actor or source):
+        raise ParameterInvalid("Name versions; or --actor or --source, and --from and --until if you like.")
+    with at_site(data, url, token, space, environment) as site:
+        receipt = site.undo(chosen, dry_run=dry_run, override=override)
+    if as_json:
+        say_json(receipt)
+        return
+    what = f"Version {receipt['undoes']:,}" if receipt["undoes"] else f"{receipt['undoes_count']:,} versions"
+    say_receipt(receipt, title=f"{what} {'would be ' if dry_run else ''}undone")
+    if receipt["conflicts"]:
+        named = ", ".join(map(str, receipt["conflicts"]))
+        tell(f"Skipped because of versions {named}; --override changes these taggings too.")

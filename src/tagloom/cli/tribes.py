@@ -1,0 +1,226 @@
+"""Commands that ask: show a person, tribes and their counts, exports."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+from rich.markup import escape
+
+from tagloom.base.problems import ParameterInvalid
+from tagloom.cli.options import (
+    AsOfOption,
+    DataOption,
+    EnvironmentOption,
+    JsonOption,
+    SpaceOption,
+    TokenOption,
+    UrlOption,
+    VisitorOption,
+    at_site,
+    person_of,
+)
+from tagloom.cli.output import say, say_json, say_receipt, say_table, tell
+from tagloom.cli.site import ExportKind, TribeDraft
+from tagloom.people.export import ExportFormat
+from tagloom.ports.problems import PersonNotFound
+from tagloom.words.model import Audience, TribeMode
+
+app = typer.Typer()
+tribe_app = typer.Typer(help="Tribes: list, create, count, tag, delete.", no_args_is_help=True)
+app.add_typer(tribe_app, name="tribe")
+
+
+@app.command("show")
+def show_person(
+    person: Annotated[str, typer.Argument(help="The user id (or visitor id with --visitor).")],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    visitor: VisitorOption = False,
+    as_of: AsOfOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a person's tags and tribes, and why; exit 1 when the person is unknown."""
+    who = person_of(person, is_visitor=visitor)
+    with at_site(data, url, token, space, environment) as site:
+        found = site.find_person(who, as_of=as_of)
+        decision = site.decide(who) if found and as_of is None else None
+    if found is None:
+        raise PersonNotFound(f"There is no {who.kind} '{person}' in {space}/{environment}.")
+    if as_json:
+        say_json(found if decision is None else found | {name: decision[name] for name in ("tribes", "because")})
+        return
+    say(f"[bold]{escape(found['kind'])} {escape(found['id'])}[/]  as of version {found['version']:,}")
+    ends = found["expires_at"]
+    shown = [f"{tag} (until {ends[tag]})" if tag in ends else tag for tag in found["tags"]]
+    tell("tags    " + (", ".join(shown) or "none"))
+    if decision is None:
+        return
+    tell("tribes  " + (", ".join(decision["tribes"]) or "none"))
+    for tribe, reasons in decision["because"].items():
+        for reason in reasons:
+            verb = "has" if reason["holds"] else "does not have"
+            given = "; ".join(f"{by['tag']} since version {by['version']:,} ({by['actor']})" for by in reason["by"])
+            tell(f"  {tribe}: {verb} {reason['tag']}{f'  [{given}]' if given else ''}")
+
+
+@tribe_app.command("list")
+def list_tribes(
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    as_json: JsonOption = False,
+) -> None:
+    """List the tribes of a space with their counts in an environment."""
+    with at_site(data, url, token, space, environment) as site:
+        tribes = site.list_tribes()
+        counts = [site.count_tribe(tribe["id"]) for tribe in tribes]
+    if as_json:
+        say_json([tribe | {"count": count} for tribe, count in zip(tribes, counts, strict=True)])
+        return
+    rows = [(t["id"], t["name"], t["audience"], c["count"], c["of"]) for t, c in zip(tribes, counts, strict=True)]
+    say_table(("id", "name", "audience", "people", "of"), rows, numbers=(3, 4), wraps=(1,))
+
+
+@tribe_app.command("count")
+def count_tribe(
+    tribe: Annotated[str, typer.Argument(help="The tribe's id.")],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    as_of: AsOfOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Count the people in a tribe."""
+    with at_site(data, url, token, space, environment) as site:
+        count = site.count_tribe(tribe, as_of=as_of)
+    if as_json:
+        say_json(count)
+        return
+    share = 100 * count["count"] / count["of"] if count["of"] else 0.0
+    say(f"{count['count']:,} of {count['of']:,} ({share:.1f} %), as of version {count['version']:,}")
+
+
+@tribe_app.command("create")
+def create_tribe(
+    name: Annotated[str, typer.Argument(help="Its name.")],
+    rule: Annotated[str, typer.Argument(help='Its rule as JSON, such as {"type":"tag","tag":"sports"}.')],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    tribe: Annotated[str | None, typer.Option("--id", help="Its id; made from the name otherwise.")] = None,
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    category: Annotated[str, typer.Option(help="Where it is shown.")] = "",
+    audience: Annotated[str, typer.Option(help="users, visitors or everyone.")] = "everyone",
+    as_json: JsonOption = False,
+) -> None:
+    """Create a tribe."""
+    if audience not in get_args(Audience):
+        raise ParameterInvalid(f"--audience is one of {', '.join(get_args(Audience))}, not '{audience}'.")
+    draft = TribeDraft(
+        name=name,
+        rule=rule,
+        id=tribe,
+        description=description,
+        category=category,
+        audience=audience,  # type: ignore[arg-type]  # Checked against the literals above.
+    )
+    with at_site(data, url, token, space, environment) as site:
+        made = site.create_tribe(draft)
+    if as_json:
+        say_json(made)
+    else:
+        say(f"Tribe [bold]{made['id']}[/] is created.")
+
+
+@tribe_app.command("delete")
+def delete_tribe(
+    tribe: Annotated[str, typer.Argument(help="The tribe's id.")],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+) -> None:
+    """Delete a tribe."""
+    with at_site(data, url, token, space, environment) as site:
+        site.delete_tribe(tribe)
+    tell(f"Tribe {tribe} is deleted.")
+
+
+@tribe_app.command("tag")
+def tag_members(
+    tribe: Annotated[str, typer.Argument(help="The tribe's id.")],
+    tag: Annotated[str, typer.Argument(help="The tag.")],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the tag instead of adding it.")] = False,
+    snapshot: Annotated[bool, typer.Option("--freeze", help="Also remove it from everybody else.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Give everybody in a tribe a tag as one batch, take it, or freeze the tribe as a tag."""
+    if remove and snapshot:
+        raise ParameterInvalid("Name --remove or --freeze, not both.")
+    mode: TribeMode = "remove" if remove else "snapshot" if snapshot else "add"
+    with at_site(data, url, token, space, environment) as site:
+        receipt = site.tag_tribe(tribe, tag, mode, dry_run=dry_run)
+    if as_json:
+        say_json(receipt)
+    else:
+        say_receipt(receipt, title=f"Tribe {tribe} {'would be ' if dry_run else ''}tagged ({mode} {tag})")
+
+
+@app.command("export")
+def export(
+    kind: Annotated[str, typer.Argument(help="tribe, tag or taggings.")],
+    name: Annotated[str | None, typer.Argument(help="The tribe's id or the tag's path; nothing for taggings.")] = None,
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    as_of: AsOfOption = None,
+    format: Annotated[str, typer.Option(help="csv, ndjson or parquet.")] = "csv",
+    out: Annotated[Path | None, typer.Option(help="The file to write; standard output otherwise.")] = None,
+) -> None:
+    """Write the people of a tribe or tag, or every tagging."""
+    if kind not in get_args(ExportKind) or format not in get_args(ExportFormat):
+        raise ParameterInvalid("Export a tribe, a tag or taggings, as csv, ndjson or parquet.")
+    if (name is None) != (kind == "taggings"):
+        raise ParameterInvalid("A tribe or a tag needs its name, and taggings have none.")
+    if as_of is not None and kind == "taggings":
+        raise ParameterInvalid("Taggings are exported as they are now; --as-of is for a tribe or a tag.")
+    with at_site(data, url, token, space, environment) as site:
+        chunks = site.export(kind, name or "", format, as_of=as_of)  # type: ignore[arg-type]  # Checked above.
+        if out is None:
+            for chunk in chunks:
+                sys.stdout.buffer.write(chunk)
+            return
+        write_whole(out, chunks)
+    tell(f"Wrote {out} ({out.stat().st_size:,} bytes).")
+
+
+def write_whole(file: Path, chunks: Iterator[bytes]) -> None:
+    """Writes a file that bears its name only when it is whole; one that ends early leaves nothing."""
+    partial = file.with_name(file.name + ".partial")
+    try:
+        with partial.open("wb") as to:
+            for chunk in chunks:
+                to.write(chunk)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Forms of the console as values, and back."""

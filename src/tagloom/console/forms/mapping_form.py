@@ -1,0 +1,235 @@
+"""A mapping as the fields of a form, and back: a column that nobody touched is afterwards what it was before."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal, assert_never, get_args
+
+import msgspec
+
+from tagloom.base.problems import ParameterInvalid
+from tagloom.files.problems import ColumnsInvalid
+from tagloom.imports.mapping_inference import Beginning, bands_at, bounds_of, levels_of, rows_read, separator_of
+from tagloom.words.mappings import (
+    NUMBER,
+    BandsColumn,
+    Column,
+    Encoding,
+    FlagColumn,
+    ListColumn,
+    TagColumn,
+    ValueColumn,
+    Way,
+)
+from tagloom.words.mappings import Mapping as Meaning
+from tagloom.words.problems import MappingInvalid
+
+ROWS_SHOWN = 5
+Use = Literal["ignore", "user", "visitor", "tag", "list", "value", "flag", "bands"]
+USES: dict[Use, str] = {
+    "ignore": "nothing",
+    "user": "the user id",
+    "visitor": "the visitor id",
+    "tag": "one tag",
+    "list": "a list of tags",
+    "value": "a value: branch/value",
+    "flag": "yes or no",
+    "bands": "a number in bands",
+}
+STEPS: dict[str, str] = {
+    "": "as they are",
+    "trim": "trimmed",
+    "trim,lowercase": "lower-case",
+    "slug": "lower-case, with hyphens",
+}
+
+
+class ColumnFields(msgspec.Struct, frozen=True, kw_only=True):
+    """One column in the form. Those fields count that its use asks for; the others hold what it might be.
+
+    `below` is the branch of values and bands, `nothing` the cells that are no tag, divided by `;`, `bounds` the upper
+    bounds of bands. `kept` is the column in JSON as it was before it was shown.
+    """
+
+    column: str
+    use: Use = "ignore"
+    below: str = ""
+    nothing: str = ""
+    separator: str = ";"
+    yes: str = ""
+    no: str = ""
+    bounds: str = ""
+    steps: str = "slug"
+    kept: str = ""
+
+
+NAMES = ColumnFields.__struct_fields__
+
+
+def fields_of(mapping: Meaning, beginning: Beginning) -> tuple[ColumnFields, ...]:
+    """The fields of a mapping: those of the file's columns in their order, and then of columns that it lacks."""
+    found: list[ColumnFields] = []
+    for place, (name, level) in enumerate(zip(beginning.names, levels_of(beginning.names), strict=True)):
+        texts = beginning.texts(place)
+        plain = ColumnFields(
+            column=name,
+            below=level,
+            yes=level,
+            separator=separator_of(texts),
+            bounds=", ".join(map(str, bounds_of(texts))),
+        )
+        found.extend(_fields_named(mapping, name, plain) or [plain])
+    for name in dict.fromkeys(mapping.names()):
+        if name not in beginning.names:
+            found.extend(_fields_named(mapping, name, ColumnFields(column=name)))
+    return tuple(found)
+
+
+def shown_meaning(mapping: Meaning, beginning: Beginning) -> dict[str, Any]:
+    """What a page shows of a mapping: its fields, what stands in the columns, and the first rows as it reads them."""
+    try:
+        read = rows_read(beginning, mapping)[:ROWS_SHOWN]
+    except ColumnsInvalid:
+        read = ()
+    return {
+        "columns": fields_of(mapping, beginning),
+        "samples": {each.column: each.samples for each in beginning.seen()},
+        "mapping": mapping,
+        "read": read,
+        "uses": USES,
+        "steps": STEPS,
+    }
+
+
+def _fields_named(mapping: Meaning, name: str, plain: ColumnFields) -> list[ColumnFields]:
+    people: list[tuple[Use, str | None]] = [("user", mapping.user), ("visitor", mapping.visitor)]
+    found = [msgspec.structs.replace(plain, use=use) for use, column in people if column == name]
+    return found + [_shown(column, plain) for column in mapping.columns if column.column == name]
+
+
+def _shown(column: Column, plain: ColumnFields) -> ColumnFields:
+    kept = msgspec.json.encode(column).decode()
+    shown = msgspec.structs.replace(plain, kept=kept)
+    match column:
+        case TagColumn():
+            return msgspec.structs.replace(shown, use="tag", steps=",".join(column.steps))
+        case ListColumn():
+            steps = ",".join(column.steps)
+            return msgspec.structs.replace(shown, use="list", separator=column.separator, steps=steps)
+        case ValueColumn():
+            nothing = "; ".join(cell for cell, tag in column.values.items() if not tag)
+            steps = ",".join(column.steps)
+            return msgspec.structs.replace(shown, use="value", below=column.branch, nothing=nothing, steps=steps)
+        case FlagColumn():
+            return msgspec.structs.replace(shown, use="flag", yes=column.yes, no=column.no)
+        case BandsColumn():
+            bounds = ", ".join(str(band.to) for band in column.bands if band.to is not None)
+            below = column.bands[0].tag.rpartition("/")[0]
+            return msgspec.structs.replace(shown, use="bands", below=below, bounds=bounds)
+        case _:
+            assert_never(column)
+
+
+def read_fields(form: Mapping[str, Sequence[str]]) -> tuple[ColumnFields, ...]:
+    """The columns that a form holds, field by field. Raises: ParameterInvalid: it is no form of ours."""
+    columns = zip(*(form.get(name, ()) for name in NAMES), strict=False)
+    found = tuple(ColumnFields(**dict(zip(NAMES, column, strict=True))) for column in columns)
+    for each in found:
+        if each.use not in get_args(Use):
+            raise ParameterInvalid("A column has a use that there is not.", parameter="use")
+    return found
+
+
+def mapping_of(
+    fields: Sequence[ColumnFields],
+    *,
+    prefix: str,
+    base: Meaning,
+    tags: tuple[str, ...] | None = None,
+    encoding: Encoding | None = None,
+) -> Meaning:
+    """What the fields mean; all that they do not say, and what is None, is as in `base`.
+
+    Raises: MappingInvalid: two columns name the users, or a bound is no number.
+    """
+    people: dict[Use, str] = {}
+    for each in fields:
+        if each.use in ("user", "visitor"):
+            if each.use in people:
+                both = f"{people[each.use]} and {each.column}"
+                raise MappingInvalid(f"Only one column can be {USES[each.use]}; {both} are.", value=both)
+            people[each.use] = each.column
+    return Meaning(
+        user=people.get("user"),
+        visitor=people.get("visitor"),
+        columns=tuple(_columns(fields)),
+        prefix=prefix,
+        tags=base.tags if tags is None else tags,
+        unnamed=base.unnamed,
+        encoding=base.encoding if encoding is None else encoding,
+        header=base.header,
+        ignore=base.ignore,
+    )
+
+
+def _columns(fields: Sequence[ColumnFields]) -> Iterator[Column]:
+    for each in fields:
+        if each.use not in ("ignore", "user", "visitor"):
+            kept = _kept(each)
+            if kept is not None and msgspec.structs.replace(_shown(kept, each), kept=each.kept) == each:
+                yield kept
+            else:
+                yield _made(each, kept)
+
+
+def _kept(fields: ColumnFields) -> Column | None:
+    """Raises: ParameterInvalid."""
+    if not fields.kept:
+        return None
+    try:
+        return msgspec.json.decode(fields.kept, type=Column)  # type: ignore[no-any-return]  # A union of structs.
+    except msgspec.DecodeError as error:
+        raise ParameterInvalid("A column was kept in no form of ours.", parameter="kept") from error
+
+
+def _made(fields: ColumnFields, kept: Column | None) -> Column:
+    """A column that was changed; of values, tags that were named for single cells stay."""
+    steps: tuple[Way, ...] = _steps(fields.steps)
+    match fields.use:
+        case "tag":
+            return TagColumn(column=fields.column, steps=steps)
+        case "list":
+            return ListColumn(column=fields.column, separator=fields.separator, steps=steps)
+        case "value":
+            cells = [cell.strip() for cell in fields.nothing.split(";")]
+            base = kept if isinstance(kept, ValueColumn) else ValueColumn(column=fields.column)
+            named = {cell: tag for cell, tag in base.values.items() if tag}
+            values = {**dict.fromkeys(filter(None, cells), ""), **named}
+            return msgspec.structs.replace(base, branch=fields.below.strip(), values=values, steps=steps)
+        case "flag":
+            return FlagColumn(column=fields.column, yes=fields.yes.strip(), no=fields.no.strip())
+        case "bands":
+            bands = bands_at(fields.below.strip(), _bounds(fields))
+            blank = kept.blank if isinstance(kept, BandsColumn) else ""
+            return BandsColumn(column=fields.column, bands=bands, blank=blank)
+        case "ignore" | "user" | "visitor":
+            raise AssertionError("only columns that become tags are made")
+        case _:
+            assert_never(fields.use)
+
+
+def _steps(text: str) -> tuple[Way, ...]:
+    ways = [way for way in text.split(",") if way]
+    found = tuple(known for way in ways for known in get_args(Way) if known == way)
+    if len(found) != len(ways):
+        raise ParameterInvalid("Tags are changed in a way that there is not.", parameter="steps")
+    return found
+
+
+def _bounds(fields: ColumnFields) -> list[Decimal]:
+    texts = [text for text in fields.bounds.replace(",", " ").replace(";", " ").split() if text]
+    for text in texts:
+        if not NUMBER.fullmatch(text):
+            raise MappingInvalid(f"Column '{fields.column}': the bound '{text}' is no number.", value=text)
+    if not texts:
+        raise MappingInvalid(f"Column '{fields.column}' needs a bound for its bands.", value=fields.column)
+    return [Decimal(text) for text in texts]

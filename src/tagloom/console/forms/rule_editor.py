@@ -1,0 +1,237 @@
+"""A rule while it is being edited: a tree of groups and filters that may still be incomplete.
+
+The browser holds the tree in the form: its shape as JSON, and the value of each node in fields named by the node.
+Every button of the builder is a step, which the server carries out; so the builder works without a script too.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, assert_never, get_args
+
+import msgspec
+
+from tagloom.words import limits
+from tagloom.words.problems import RuleInvalid, RuleTooLarge, TagProblem
+from tagloom.words.rules import All, AnyOf, HasTag, InTribe, Not, Rule, check_depth
+from tagloom.words.tags import parse_tag
+
+Join = Literal["all", "any"]
+Step = Literal["add-tag", "add-tribe", "add-group", "remove", "up", "down", "ungroup"]
+STEPS: dict[str, Step] = {step: step for step in get_args(Step)}
+
+
+class Filter(msgspec.Struct, frozen=True, tag="filter"):
+    """One line: a tag or a tribe that people must have, or must not. `value` may be empty still."""
+
+    subject: Literal["tag", "tribe"]
+    value: str = ""
+    match: Literal["subtree", "exact"] = "subtree"
+    is_not: bool = False
+
+
+class Group(msgspec.Struct, frozen=True, tag="group"):
+    """Filters and groups of which all or any must hold; or, with `is_not`, must not."""
+
+    join: Join = "all"
+    of: "tuple[Filter | Group, ...]" = ()
+    is_not: bool = False
+
+
+Node = Filter | Group
+Place = tuple[int, ...]
+Change = Callable[[tuple[Node, ...]], tuple[Node, ...]]
+
+
+def opened(rule: Rule) -> Group:
+    """The tree of a rule. `closed` makes a rule of the same meaning from it."""
+    node = _opened(rule)
+    return node if isinstance(node, Group) else Group("all", (node,))
+
+
+def _opened(rule: Rule) -> Node:
+    match rule:
+        case All(of=parts):
+            return Group("all", tuple(_opened(part) for part in parts))
+        case AnyOf(of=parts):
+            return Group("any", tuple(_opened(part) for part in parts))
+        case HasTag(tag=tag, match=match):
+            return Filter("tag", tag, match)
+        case InTribe(tribe=tribe):
+            return Filter("tribe", tribe)
+        case Not(of=part):
+            node = _opened(part)
+            # A second "not" cannot be said in one line; it becomes a group around the first.
+            return Group("all", (node,), is_not=True) if node.is_not else msgspec.structs.replace(node, is_not=True)
+
+
+def closed(group: Group) -> Rule:
+    """The rule of a tree.
+
+    Raises: TagProblem; RuleInvalid, for a line without a tag or tribe. Each with `node`, the place of the line.
+    """
+    if len(group.of) == 1 and not group.is_not and group.join == "all":
+        # A group of one says no more than its line.
+        return _closed(group.of[0], (0,))
+    return _closed(group, ())
+
+
+def _closed(node: Node, place: Place) -> Rule:
+    rule: Rule
+    match node:
+        case Group(join=join, of=parts):
+            rules = tuple(_closed(part, (*place, index)) for index, part in enumerate(parts))
+            rule = All(rules) if join == "all" else AnyOf(rules)
+        case Filter(value=""):
+            what = "a tag" if node.subject == "tag" else "a tribe"
+            raise RuleInvalid(f"Choose {what}, or remove the line.", node=name_of(place))
+        case Filter(subject="tag"):
+            try:
+                rule = HasTag(parse_tag(node.value), node.match)
+            except TagProblem as problem:
+                problem.members["node"] = name_of(place)
+                raise
+        case Filter():
+            rule = InTribe(node.value)
+    return Not(rule) if node.is_not else rule
+
+
+def name_of(place: Place) -> str:
+    """The name of a node in fields and steps: `0.2` is the third part of the first.
+
+    >>> name_of((0, 2)), name_of(())
+    ('0.2', '')
+    """
+    return ".".join(map(str, place))
+
+
+def place_of(name: str) -> Place:
+    """The place that a name tells. Raises: RuleInvalid."""
+    parts = name.split(".") if name else []
+    if len(parts) > limits.LEVELS_PER_RULE_MAX or not all(part.isascii() and part.isdigit() for part in parts):
+        raise RuleInvalid("The form names a line that there is not.")
+    return tuple(int(part[:6]) for part in parts)
+
+
+def walk(node: Node, place: Place = ()) -> Iterator[tuple[Place, Node]]:
+    """Every node with its place, parents first."""
+    yield place, node
+    if isinstance(node, Group):
+        for index, part in enumerate(node.of):
+            yield from walk(part, (*place, index))
+
+
+def read(fields: Mapping[str, Sequence[str]]) -> Group:
+    """The tree that a form holds. Raises: RuleInvalid."""
+    shape_text = fields.get("shape", [""])[0].encode("utf-8", "surrogatepass")
+    check_depth(shape_text)
+    try:
+        shape = msgspec.json.decode(shape_text, type=Group)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RuleInvalid("The form does not hold a rule.") from error
+    if sum(1 for _ in walk(shape)) > limits.NODES_PER_RULE_MAX:
+        raise RuleTooLarge(
+            f"A rule has at most {limits.NODES_PER_RULE_MAX} filters and groups.", nodes_max=limits.NODES_PER_RULE_MAX
+        )
+    return _filled(shape, (), fields)
+
+
+def _filled(group: Group, place: Place, fields: Mapping[str, Sequence[str]]) -> Group:
+    def field(place: Place, name: str, otherwise: str) -> str:
+        return fields.get(f"{name}:{name_of(place)}", [otherwise])[0]
+
+    parts: list[Node] = []
+    for index, part in enumerate(group.of):
+        inner = (*place, index)
+        if isinstance(part, Group):
+            parts.append(_filled(part, inner, fields))
+            continue
+        operator = field(inner, "operator", _operator(part))
+        parts.append(
+            Filter(
+                part.subject,
+                field(inner, "value", part.value).strip(),
+                "exact" if operator.endswith("exact") else "subtree",
+                operator.startswith("not"),
+            )
+        )
+    join = field(place, "join", ("not-" if group.is_not else "") + group.join)
+    return Group("any" if join.endswith("any") else "all", tuple(parts), join.startswith("not-"))
+
+
+def _operator(part: Filter) -> str:
+    return ("not-" if part.is_not else "") + part.match
+
+
+def stepped(group: Group, step: Step, at: Place) -> Group:
+    """The tree after one step at a node: a group to add to, or the node to remove or move among its neighbours.
+
+    Raises: RuleInvalid, when there is no such node.
+    """
+    match step:
+        case "add-tag":
+            return _changed(group, at, lambda of: (*of, Filter("tag")))
+        case "add-tribe":
+            return _changed(group, at, lambda of: (*of, Filter("tribe")))
+        case "add-group":
+            return _changed(group, at, lambda of: (*of, Group("any", (Filter("tag"),))))
+    if not at:
+        raise RuleInvalid("The outermost group stays where it is.")
+    *above, index = at
+
+    def moved(of: tuple[Node, ...]) -> tuple[Node, ...]:
+        if index >= len(of):
+            raise RuleInvalid("The form names a line that there is not.")
+        rest = (*of[:index], *of[index + 1 :])
+        if step == "remove":
+            return rest
+        if step == "ungroup":
+            node = of[index]
+            return (*of[:index], *(node.of if isinstance(node, Group) else (node,)), *of[index + 1 :])
+        to = max(0, index - 1) if step == "up" else min(len(rest), index + 1)
+        return (*rest[:to], of[index], *rest[to:])
+
+    return _changed(group, tuple(above), moved)
+
+
+def focus_after(group: Group, step: Step, at: Place) -> str:
+    """Where the focus belongs in the tree after a step: the name of a field, or the step of a button.
+
+    That is the field of what was added, the same button of what was moved, and else the button that adds to the group.
+    """
+    match step:
+        case "add-tag" | "add-tribe" | "add-group":
+            inner = (*at, len(_group_at(group, at).of) - 1)
+            return f"value:{name_of((*inner, 0) if step == 'add-group' else inner)}"
+        case "up" | "down":
+            last = len(_group_at(group, at[:-1]).of) - 1
+            index = max(0, at[-1] - 1) if step == "up" else min(last, at[-1] + 1)
+            # At an end the button is off, and the one of the other direction is at hand.
+            end, other = (0, "down") if step == "up" else (last, "up")
+            return f"{other if index == end else step}:{name_of((*at[:-1], index))}"
+        case "remove" | "ungroup":
+            return f"add-tag:{name_of(at[:-1])}"
+        case _:
+            assert_never(step)
+
+
+def _group_at(group: Group, at: Place) -> Group:
+    for index in at:
+        part = group.of[index]
+        assert isinstance(part, Group), "a step was taken in it"
+        group = part
+    return group
+
+
+def _changed(group: Group, at: Place, change: Change) -> Group:
+    if not at:
+        return msgspec.structs.replace(group, of=change(group.of))
+    index, *rest = at
+    inner = group.of[index] if index < len(group.of) else None
+    if not isinstance(inner, Group):
+        raise RuleInvalid("The form names a group that there is not.")
+    changed = _changed(inner, tuple(rest), change)
+    return msgspec.structs.replace(group, of=(*group.of[:index], changed, *group.of[index + 1 :]))
+
+
+def shape_json(group: Group) -> str:
+    """The tree as the form holds it."""
+    return msgspec.json.encode(group).decode("utf-8")

@@ -1,0 +1,198 @@
+"""A sync's draft as the fields of a form, and back: an end that nobody touched is afterwards what it was before."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias, assert_never
+
+import msgspec
+
+from tagloom.base.problems import ParameterInvalid, Problem
+from tagloom.console.forms.times import read_moment
+from tagloom.egress.problems import SourceUnreadable
+from tagloom.ports.problems import MappingNotFound, SyncExists
+from tagloom.syncs.problems import SyncInvalid
+from tagloom.syncs.sources import TooManyBeginnings
+from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
+from tagloom.words.model import Mode
+from tagloom.words.problems import EmailInvalid, MappingInvalid, TagOwned, TagProblem
+from tagloom.words.source_addresses import AddressRefused, ExtraMissing
+from tagloom.words.syncs import Alerts, FilesSource, PushSource, Schedule, SqlSource, SyncDraft, SyncSource, UrlSource
+
+SourceKind: TypeAlias = Literal["sql", "files", "url", "push"]
+SOURCE_KINDS: dict[SourceKind, str] = {
+    "sql": "Database",
+    "files": "Files",
+    "url": "Address",
+    "push": "Pushed",
+}
+SYNC_MODES: dict[Mode, str] = {
+    "mirror": "Mirror: the source is the whole truth",
+    "set": "Set: each person named has exactly these",
+    "add": "Add these tags",
+    "remove": "Remove these tags",
+}
+PLACES: dict[type[Problem], str] = {
+    SyncExists: "id",
+    TagProblem: "mirror_prefix",
+    TagOwned: "mirror_prefix",
+    EmailInvalid: "emails",
+    ExpiryPast: "expires_at",
+    ExpiryInvalid: "ttl",
+    MappingNotFound: "mapping",
+    MappingInvalid: "columns",
+    SourceUnreadable: "source",
+    TooManyBeginnings: "source",
+    AddressRefused: "source",
+    ExtraMissing: "source",
+}
+
+
+class DraftFields(msgspec.Struct, frozen=True, kw_only=True):
+    """A draft in the form. Of the sources those fields count that its kind asks for."""
+
+    kind: str = "sql"
+    secret: str = ""
+    query: str = ""
+    cursor: str = ""
+    cursor_start: str = ""
+    glob: str = ""
+    url: str = ""
+    url_secret: str = ""
+    format: str = ""
+    stream: str = ""
+    mapping: str = ""
+    mirror_prefix: str = ""
+    owns: str = ""
+    mode: str = "mirror"
+    cron: str = ""
+    zone: str = "UTC"
+    share_removed_max: str = "20"
+    webhook: str = ""
+    emails: str = ""
+    late_minutes: str = "60"
+    ttl: str = ""
+    expires_at: str = ""
+
+
+def shown_draft(draft: SyncDraft) -> DraftFields:
+    """The fields of a draft."""
+    alerts, schedule = draft.alerts, draft.schedule
+    return DraftFields(
+        **_shown_source(draft.source),
+        mapping=draft.mapping,
+        mirror_prefix=draft.prefix,
+        owns="yes" if draft.owns else "",
+        mode=draft.mode,
+        cron=schedule.cron if schedule else "",
+        zone=schedule.zone if schedule else "UTC",
+        share_removed_max=str(draft.share_removed_max),
+        webhook=alerts.webhook or "",
+        emails=", ".join(alerts.emails),
+        late_minutes=str(alerts.late_minutes),
+        ttl=draft.ttl,
+        expires_at=_shown_end(draft),
+    )
+
+
+def _shown_source(source: SyncSource) -> dict[str, str]:
+    match source:
+        case SqlSource():
+            return {
+                "kind": "sql",
+                "secret": source.secret,
+                "query": source.query,
+                "cursor": source.cursor or "",
+                "cursor_start": str(source.cursor_start),
+            }
+        case FilesSource():
+            return {"kind": "files", "glob": source.glob}
+        case UrlSource():
+            return {
+                "kind": "url",
+                "url": source.url,
+                "url_secret": source.secret or "",
+                "format": source.format or "",
+            }
+        case PushSource():
+            return {"kind": "push", "stream": source.stream or ""}
+        case _:
+            assert_never(source)
+
+
+def _shown_end(draft: SyncDraft) -> str:
+    """The end in a browser's field, which has no zone and is meant in UTC."""
+    if not draft.expires_at:
+        return ""
+    return datetime.fromisoformat(draft.expires_at).astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
+
+
+def read_draft(text: Callable[[str], str]) -> DraftFields:
+    """The fields as they were typed, by the name of each."""
+    typed = {name: text(name).strip() for name in DraftFields.__struct_fields__}
+    return DraftFields(**typed | {"expires_at": read_moment(typed["expires_at"])})
+
+
+def source_of(fields: DraftFields) -> SyncSource:
+    """The source that the fields name. Raises: ParameterInvalid: it is no form of ours."""
+    match fields.kind:
+        case "sql":
+            return SqlSource(
+                secret=fields.secret,
+                query=fields.query,
+                cursor=fields.cursor or None,
+                cursor_start=fields.cursor_start,
+            )
+        case "files":
+            return FilesSource(glob=fields.glob)
+        case "url":
+            found = next((each for each in ("csv", "ndjson", "parquet") if each == fields.format), None)
+            return UrlSource(url=fields.url, secret=fields.url_secret or None, format=found)
+        case "push":
+            return PushSource(stream=fields.stream or None)
+        case _:
+            raise ParameterInvalid("A source is of a kind that there is not.", parameter="kind")
+
+
+def draft_of(fields: DraftFields, mapping: str, base: SyncDraft | None) -> SyncDraft:
+    """What the fields mean; whether it is paused is as in `base`. Raises: ParameterInvalid, SyncInvalid."""
+    mode: Mode | None = next((each for each in SYNC_MODES if each == fields.mode), None)
+    if mode is None:
+        raise ParameterInvalid(f"The mode is one of {', '.join(SYNC_MODES)}.", parameter="mode")
+    return SyncDraft(
+        source=source_of(fields),
+        mapping=mapping,
+        prefix=fields.mirror_prefix,
+        mode=mode,
+        schedule=Schedule(cron=fields.cron, zone=fields.zone or "UTC") if fields.cron else None,
+        share_removed_max=_number(fields.share_removed_max, "share_removed_max"),
+        alerts=Alerts(
+            webhook=fields.webhook or None,
+            emails=tuple(fields.emails.replace(",", " ").replace(";", " ").split()),
+            late_minutes=_number(fields.late_minutes, "late_minutes"),
+        ),
+        is_paused=base is not None and base.is_paused,
+        owns=fields.owns == "yes",
+        ttl=fields.ttl,
+        expires_at=_end(fields.expires_at, base),
+    )
+
+
+def _end(typed: str, base: SyncDraft | None) -> str:
+    if base is not None and typed == _shown_end(base):
+        return base.expires_at
+    return f"{typed}Z" if typed else ""
+
+
+def _number(text: str, field: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise SyncInvalid("Type a whole number.", field=f"$.{field}")
+    return int(text)
+
+
+def place_of(problem: Problem, fields: DraftFields) -> str:
+    """The field of the form that a problem is about; empty for the form as a whole."""
+    field = problem.members.get("field")
+    if isinstance(field, str):
+        name = field.rpartition(".")[2]
+        return "url_secret" if name == "secret" and fields.kind == "url" else name
+    return next((place for kind, place in PLACES.items() if isinstance(problem, kind)), "")

@@ -1,0 +1,331 @@
+"""From a request to a page: the role table dispatches, checks and renders; views only answer.
+
+Each unsafe request must come from a page of this console. The session is in a cookie that no script can read, and
+every answer carries a policy under which no foreign or inline script runs.
+"""
+
+import asyncio
+import base64
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import msgspec
+import structlog
+from starlette.datastructures import Headers, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from tagloom.accounts import limits as accounts_limits
+from tagloom.base.problems import BodyInvalid, BodyTooLarge, BodyTruncated, InternalFault, Problem
+from tagloom.base.text import printable
+from tagloom.console import limits
+from tagloom.console.framework.context import Answer, Data, Download, Html, PageRequest, Redirect, Toast
+from tagloom.console.framework.page_frame import frame_of, theme_of
+from tagloom.console.framework.rendering import Renderer
+from tagloom.console.framework.role_table import Page
+from tagloom.console.problems import OriginRefused
+from tagloom.server import limits as server_limits
+from tagloom.server.body_pace import watch_for_end
+from tagloom.server.problems import MethodNotAllowed, RouteNotFound
+from tagloom.server.thread_limits import Places
+from tagloom.services import Services
+
+log = structlog.get_logger("tagloom.console")
+
+TOAST_COOKIE = "tagloom_toast"
+SAFE = frozenset({"GET", "HEAD"})
+# Where a problem is said, by the id of what would have been replaced; for all others in a toast.
+PROBLEM_PLACES = {"dialog": ("#dialog-problem", "innerHTML"), "builder": ("#problems", "innerHTML")}
+HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+    "vary": "HX-Request, Cookie",
+}
+
+
+class PageRoute(Route):
+    """A route of a page, which answers a problem where its address does not take the method."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request. Raises: MethodNotAllowed."""
+        allowed = sorted(self.methods or ())
+        if scope["method"] not in allowed:
+            raise MethodNotAllowed(
+                f"This address takes {', '.join(allowed)}.", method=printable(scope["method"]), allowed=allowed
+            )
+        await self.app(scope, receive, send)
+
+
+class PageHandlers:
+    """Makes an endpoint of each line of the role table."""
+
+    def __init__(self, services: Services, renderer: Renderer, public_url: str | None) -> None:
+        self._services = services
+        self._renderer = renderer
+        self._public_url = public_url
+        self._threads = Places(server_limits.THREADS_AT_ONCE_MAX, owner=server_limits.THREADS_PER_ORGANIZATION_MAX)
+        self._is_secure = public_url is not None and public_url.startswith("https://")
+        # The prefix makes the browser refuse the cookie from anywhere but this host, over TLS.
+        prefix = "__Host-" if self._is_secure else ""
+        self.session_cookie = f"{prefix}tagloom"
+        self.ticket_cookie = f"{prefix}tagloom_ticket"
+
+    def route(self, page: Page) -> Route:
+        """The route of one page."""
+
+        async def endpoint(request: Request) -> Response:
+            request.scope["tagloom.route"] = page.path
+            return await self._answer(page, request)
+
+        return PageRoute(page.path, endpoint, methods=[page.method])
+
+    async def _answer(self, page: Page, request: Request) -> Response:
+        page_request = self._begin(request)
+        try:
+            page_request.query_all = _fields(request.url.query)
+            if request.method not in SAFE:
+                self._check_origin(request.headers)
+                if page.is_upload:
+                    return await self._uploaded(page, page_request, request)
+                page_request.form = await _read_form(request)
+            watching = asyncio.create_task(watch_for_end(request.receive, page_request.has_left))
+            try:
+                return await self._visited(page, page_request)
+            finally:
+                watching.cancel()
+        except Problem as error:
+            problem = error
+            return await self._threads.run(
+                lambda: self._problem_page(problem, page_request), owner=_owner(page_request)
+            )
+        except Exception:
+            # As text, since a renderer of exceptions would show the local variables, and in them the ids of people.
+            request_id = request.scope.get("tagloom.request_id", "")
+            log.error("request.failed", request_id=request_id, route=page.path, traceback=traceback.format_exc())
+            fault = InternalFault(
+                f"Tagloom failed at this page. Its log has the reason under the id {request_id}.", request_id=request_id
+            )
+            return await self._threads.run(lambda: self._problem_page(fault, page_request), owner=_owner(page_request))
+
+    async def _uploaded(self, page: Page, page_request: PageRequest, request: Request) -> Response:
+        """A form with a file, which is spooled to disk; whoever may not send it is refused before it is read."""
+        await self._threads.run(lambda: page_request.enter(page.role))
+        if page_request.found is None:
+            return self._redirect(Redirect("/sign-in"), page_request)
+        try:
+            async with _bounded(request).form(max_files=1, max_fields=server_limits.UPLOAD_FIELDS_MAX) as form:
+                page_request.form = {name: [value] for name, value in form.items() if isinstance(value, str)}
+                page_request.file = next((value for value in form.values() if isinstance(value, UploadFile)), None)
+                return await self._visited(page, page_request)
+        except (MultiPartException, HTTPException, ClientDisconnect) as error:
+            raise BodyInvalid("The upload ended early, or is no form with a file.") from error
+
+    async def nowhere(self, request: Request) -> Response:
+        """The answer of an address that is no page. Raises: RouteNotFound, for whoever does not ask for a page."""
+        problem = RouteNotFound("There is nothing at this address.")
+        if "text/html" not in request.headers.get("accept", ""):
+            raise problem
+        page_request = self._begin(request)
+        await self._threads.run(lambda: page_request.enter("teammate"))
+        return await self._threads.run(lambda: self._problem_page(problem, page_request), owner=_owner(page_request))
+
+    def _begin(self, request: Request) -> PageRequest:
+        is_part = "hx-request" in request.headers and "hx-history-restore-request" not in request.headers
+        # A part belongs to the page that asked for it.
+        shown = urlsplit(request.headers.get("hx-current-url", "")) if is_part else request.url
+        return PageRequest(
+            services=self._services,
+            path=request.url.path,
+            query_all={},
+            form={},
+            values=request.path_params,
+            target=request.headers.get("hx-target", "") if is_part else None,
+            address=quote(shown.path, safe="/%") + (f"?{shown.query}" if shown.query else ""),
+            cookies=request.cookies,
+            client=request.client.host if request.client else "",
+            agent=request.headers.get("user-agent", "")[: accounts_limits.CHARACTERS_PER_AGENT_MAX],
+            secret=request.cookies.get(self.session_cookie, ""),
+            ticket=request.cookies.get(self.ticket_cookie, ""),
+            public_url=self._public_url or f"{request.url.scheme}://{request.headers.get('host', '')}",
+        )
+
+    def _check_origin(self, headers: Headers) -> None:
+        """Raises: OriginRefused, for a request that no page of this console sent."""
+        origin = headers.get("origin")
+        if headers.get("sec-fetch-site", "same-origin") == "same-origin" and origin is not None:
+            allowed = {headers.get("host", "").lower()}
+            if self._public_url is not None:
+                allowed.add(urlsplit(self._public_url).netloc.lower())
+            if urlsplit(origin).netloc.lower() in allowed:
+                return
+        raise OriginRefused("The request came from another site; open the console and do it there.")
+
+    async def _visited(self, page: Page, page_request: PageRequest) -> Response:
+        """Who visits, whether they may, what the view says, as HTML."""
+        await self._threads.run(lambda: page_request.enter(page.role))
+        if page.role != "anyone" and page_request.found is None:
+            back = page_request.address if page_request.path != "/" else ""
+            to = "/sign-in" + (f"?next={quote(back, safe='')}" if back else "")
+            return self._redirect(Redirect(to), page_request)
+        return await self._threads.run(
+            lambda: self._response(page.view(page_request), page_request), owner=_owner(page_request)
+        )
+
+    def _response(self, answer: Answer, page_request: PageRequest) -> Response:
+        match answer:
+            case Html():
+                return self._html(answer, page_request)
+            case Redirect():
+                return self._redirect(answer, page_request)
+            case Download():
+                name = quote(answer.name, safe="")
+                return StreamingResponse(
+                    answer.chunks,
+                    media_type=answer.content_type,
+                    headers=HEADERS | {"content-disposition": f"attachment; filename*=UTF-8''{name}"},
+                )
+            case Data():
+                return Response(
+                    msgspec.json.encode(answer.value), answer.status, HEADERS, media_type="application/json"
+                )
+
+    def _html(self, answer: Html, page_request: PageRequest) -> Response:
+        toast = answer.toast or (_toast_in(page_request.cookies) if page_request.target is None else None)
+        context = self._context(answer.context, page_request) | {"toast": toast}
+        html = self._renderer.render(answer.template, context)
+        if answer.toast is not None and page_request.target is not None:
+            html += self._renderer.render("toast_part.html", context)
+        headers = HEADERS | dict(answer.headers)
+        if answer.address is not None and page_request.target is not None:
+            headers["hx-push-url"] = answer.address
+        response = Response(html, answer.status, headers, media_type="text/html")
+        if page_request.target is None and TOAST_COOKIE in page_request.cookies:
+            response.delete_cookie(TOAST_COOKIE, path="/")
+        return response
+
+    def _context(self, context: Mapping[str, Any], page_request: PageRequest) -> dict[str, Any]:
+        shared: dict[str, Any] = {"request": page_request, "now": page_request.now(), "to": None}
+        if page_request.found_place is not None:
+            shared["to"] = page_request.to
+        if page_request.found is not None:
+            shared["frame"] = frame_of(page_request)
+        else:
+            shared["frame"] = {"theme": theme_of(page_request)}
+        return {**shared, **context}
+
+    def _redirect(self, answer: Redirect, page_request: PageRequest) -> Response:
+        # htmx follows a redirect of its own kind, so that the whole page changes and the address with it.
+        response: Response
+        if page_request.target is not None:
+            response = Response(status_code=204, headers=HEADERS | {"hx-redirect": answer.to})
+        else:
+            response = RedirectResponse(answer.to, 303, HEADERS)
+        if answer.toast is not None:
+            text = base64.urlsafe_b64encode(msgspec.json.encode(answer.toast)).decode("ascii")
+            self._set_cookie(response, TOAST_COOKIE, text, seconds=60)
+        for name, value, seconds in (
+            (self.session_cookie, answer.session, accounts_limits.SESSION_SECONDS_MAX),
+            (self.ticket_cookie, answer.ticket, limits.TICKET_SECONDS_MAX),
+        ):
+            if value is not None:
+                self._set_cookie(response, name, value, seconds=seconds if value else 0)
+        return response
+
+    def _set_cookie(self, response: Response, name: str, value: str, *, seconds: int) -> None:
+        response.set_cookie(
+            name, value, max_age=seconds, path="/", secure=self._is_secure, httponly=True, samesite="lax"
+        )
+
+    def _problem_page(self, problem: Problem, page_request: PageRequest) -> Response:
+        context: dict[str, Any] = {
+            "title": problem.title().removesuffix("."),
+            "problem": problem,
+            "suggestion": problem.members.get("suggestion"),
+            "breadcrumb": [("Problem", None)],
+        }
+        if page_request.target is not None:
+            # What was asked for could not be done; what stands on the page stays, and the reason is said beside it.
+            place, swap = PROBLEM_PLACES.get(page_request.target, ("#toasts", "beforeend"))
+            template = "problem_toast.html" if place == "#toasts" else "problem_part.html"
+            html = self._renderer.render(template, self._context(context, page_request) | {"toast": None})
+            where = {"hx-reswap": swap, "hx-retarget": place}
+            return Response(html, problem.status, HEADERS | where, media_type="text/html")
+        is_inside = page_request.found is not None
+        template = "problem.html" if is_inside else "lonely_problem.html"
+        html = self._renderer.render(template, self._context(context, page_request) | {"toast": None})
+        headers = HEADERS
+        if problem.status == 503:
+            headers = HEADERS | {"retry-after": str(problem.members.get("retry_after", 1))}
+        return Response(html, problem.status, headers, media_type="text/html")
+
+
+def _owner(page_request: PageRequest) -> str:
+    """Whose threads a page takes: its organization's; all who are not signed in share those of nobody."""
+    return "" if page_request.found is None else page_request.found.organization.id
+
+
+def _toast_in(cookies: Mapping[str, str]) -> Toast | None:
+    """What the page before wanted said; what is no toast is not said."""
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(cookies.get(TOAST_COOKIE, "")), type=Toast)
+    except (ValueError, msgspec.DecodeError):
+        return None
+
+
+def _bounded(request: Request) -> Request:
+    """The request, whose body may not be larger than a file of the console."""
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > limits.UPLOAD_BYTES_MAX + limits.FORM_BYTES_MAX:
+            raise BodyTooLarge(
+                f"The console takes files of up to {limits.UPLOAD_BYTES_MAX:,} bytes.",
+                bytes_max=limits.UPLOAD_BYTES_MAX,
+            )
+        return message
+
+    return Request(request.scope, receive)
+
+
+async def _read_form(request: Request) -> Mapping[str, Sequence[str]]:
+    """The fields of a form. Raises: BodyTooLarge, BodyInvalid, BodyTruncated."""
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limits.FORM_BYTES_MAX:
+                raise BodyTooLarge(
+                    f"A form has at most {limits.FORM_BYTES_MAX} bytes.", bytes_max=limits.FORM_BYTES_MAX
+                )
+    except ClientDisconnect as error:
+        raise BodyTruncated("The form ended early.") from error
+    try:
+        return _fields(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise BodyInvalid("The form is no UTF-8.") from error
+
+
+def _fields(text: str) -> Mapping[str, Sequence[str]]:
+    """The fields of a form or of an address. Raises: BodyInvalid."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=limits.FORM_FIELDS_MAX)
+    except ValueError as error:
+        raise BodyInvalid(f"A form has at most {limits.FORM_FIELDS_MAX} fields.") from error
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return fields

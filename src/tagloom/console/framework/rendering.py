@@ -1,0 +1,277 @@
+"""Templates become HTML. Everything that is shown is escaped; nothing here decides anything."""
+
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+
+from tagloom.base.text import printable
+from tagloom.console.forms.rule_editor import opened
+from tagloom.console.forms.times import shown_day, shown_moment
+from tagloom.console.problems import AssetsMissing
+from tagloom.words.retention import retention_text
+from tagloom.words.rules import Rule
+from tagloom.words.syncs import sync_named
+
+CONSOLE = Path(__file__).resolve().parents[1]
+STATIC = CONSOLE / "static"
+HUES = 24
+MINUS = "\u2212"
+
+# In this order: most call themselves what others are, too.
+BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+SYSTEMS = (
+    ("Windows", "Windows"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+class Renderer:
+    """Renders the console's templates. `static` holds the built assets and their manifest.
+
+    Raises: AssetsMissing, when they were not built.
+    """
+
+    def __init__(self, static: Path = STATIC) -> None:
+        self.static = static
+        try:
+            self._assets: Mapping[str, str] = json.loads((static / "manifest.json").read_text("utf-8"))
+        except FileNotFoundError as error:
+            raise AssetsMissing(
+                f"The console's scripts and styles are not in '{static}'. Build them with: make setup"
+            ) from error
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(CONSOLE / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters.update(
+            number=number,
+            signed=signed,
+            share=share,
+            hue=hue,
+            initials=initials,
+            levels=levels,
+            segment=segment,
+            span=span,
+            retention=retention_text,
+            ago=ago,
+            ahead=ahead,
+            day=day,
+            moment=moment,
+            rule_text=rule_text,
+            opened=opened,
+            plain=plain,
+            shown_moment=shown_moment,
+            shown_day=shown_day,
+            capitalize_first=capitalize_first,
+            event_detail=event_detail,
+            browser=browser,
+            plural=plural,
+            sync_named=sync_named,
+        )
+        self._templates.globals.update(asset=self.asset, icon=self._icon)
+
+    def asset(self, name: str) -> str:
+        """The address of a built asset."""
+        return f"/assets/{self._assets[name]}"
+
+    def _icon(self, name: str, label: str = "") -> Markup:
+        named = Markup(' role="img" aria-label="{}"').format(label) if label else Markup(' aria-hidden="true"')
+        return Markup('<svg class="icon"{}><use href="{}#{}"/></svg>').format(named, self.asset("icons.svg"), name)
+
+    def render(self, template: str, context: Mapping[str, Any]) -> str:
+        """The HTML of a template. Every name that it uses must be in the context."""
+        return self._templates.get_template(template).render(context)
+
+
+def browser(agent: str) -> str:
+    """A browser and its system by what it calls itself, as far as one can tell: enough to know one's own again.
+
+    >>> browser("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0 Safari/537.36")
+    'Chrome on Linux'
+    """
+    name = next((name for token, name in BROWSERS if token in agent), "")
+    system = next((name for token, name in SYSTEMS if token in agent), "")
+    if name and system:
+        return f"{name} on {system}"
+    return name or system or printable(agent)[:60] or "unknown"
+
+
+def number(value: int) -> str:
+    """An exact number with separators.
+
+    >>> number(1204331)
+    '1,204,331'
+    """
+    return f"{value:,}"
+
+
+def signed(value: int) -> str:
+    """A change with its sign, never colour alone; no change is 0.
+
+    >>> signed(12034), signed(-3201), signed(0)
+    ('+12,034', '\u22123,201', '0')
+    """
+    return f"+{value:,}" if value > 0 else f"{MINUS}{-value:,}" if value < 0 else "0"
+
+
+def share(part: int, of: int) -> str:
+    """A part of a whole in percent; what is not nothing never reads as nothing, nor what is not all as all.
+
+    >>> share(1, 3), share(1, 100_000), share(99_999, 100_000), share(0, 0)
+    ('33.3 %', '<0.1 %', '>99.9 %', '0 %')
+    """
+    if not of or not part:
+        return "0 %"
+    if part == of:
+        return "100 %"
+    percent = 100 * part / of
+    return "<0.1 %" if percent < 0.1 else ">99.9 %" if percent > 99.9 else f"{percent:.1f} %"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """A number with its noun.
+
+    >>> plural(1, "tag"), plural(2, "person", "people")
+    ('1 tag', '2 people')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def hue(path: str) -> int:
+    """The hue class of a tag's branch: the same for everything below one top level, on every page and day."""
+    return zlib.crc32(path.split("/", 1)[0].encode("utf-8", "surrogatepass")) % HUES
+
+
+def initials(name: str) -> str:
+    """One or two letters for a teammate.
+
+    >>> initials("Ada Lovelace"), initials("ada@example.org")
+    ('AL', 'A')
+    """
+    words = [word for word in name.replace("@", " @").split() if word[0].isalnum()]
+    return "".join(word[0].upper() for word in (words[:1] + words[1:][-1:])) or "?"
+
+
+def capitalize_first(text: str) -> str:
+    """A sentence whose first letter is a capital; all others stay as they are.
+
+    >>> capitalize_first("renamed from “VIP”")
+    'Renamed from “VIP”'
+    """
+    return text[:1].upper() + text[1:]
+
+
+def event_detail(name: str, value: Any) -> str:
+    """One thing that an event tells beside its subject, in words.
+
+    >>> event_detail("invited_by", "ada@example.org"), event_detail("scopes", ["tags:read", "tags:write"])
+    ('invited by ada@example.org', 'scopes tags:read, tags:write')
+    >>> event_detail("expires_at", "2027-11-29T10:00:00Z")
+    'expires on 29 Nov 2027'
+    """
+    if isinstance(value, str) and name.endswith("_at"):
+        return f"{name.removesuffix('_at')} on {day(value)}"
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return f"{name.replace('_', ' ')} {text}"
+
+
+# A parameter of the API, such as `allow_empty=true`, and a place in a body, such as `at $.from`.
+_PARAMETER = re.compile(r"\b[a-z]+(_[a-z]+)*=[a-z]+\b")
+_PLACE = re.compile(r",? at \$(?:\.\w+|\[\d+\])*")
+_SENTENCE_END = re.compile(r"(?<=[.?]) (?=[A-Z])")
+
+
+def plain(detail: str) -> str:
+    """What a problem or a hold says, without the sentences that only tell what to send to the API.
+
+    The page has a button in their place.
+
+    >>> plain("Nothing would be left. Ask for that with allow_empty=true.")
+    'Nothing would be left.'
+    >>> plain("'x' is no time, at $.from.")
+    "'x' is no time."
+    """
+    said = _SENTENCE_END.split(_PLACE.sub("", detail))
+    return " ".join(each for each in said if not _PARAMETER.search(each)) or detail
+
+
+def levels(path: str) -> list[str]:
+    """The levels of a tag."""
+    return path.split("/")
+
+
+def segment(text: str) -> str:
+    """Text as one segment of an address."""
+    return quote(text, safe="")
+
+
+def ago(then: str, now: datetime) -> str:
+    """How long ago an RFC 3339 time was, in one word or two."""
+    seconds = max(0, int((now - datetime.fromisoformat(then)).total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago" if seconds >= 2 else "now"
+
+
+def ahead(then: str, now: datetime) -> str:
+    """How far ahead an RFC 3339 time is, in whole units and never more than it is; what has come is now.
+
+    >>> ahead("2026-11-06T10:00:00Z", datetime(2026, 11, 3, 9, tzinfo=UTC))
+    'in 3 days'
+    """
+    seconds = int((datetime.fromisoformat(then) - now).total_seconds())
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            return f"in {plural(seconds // size, unit)}"
+    return "in less than a minute" if seconds > 0 else "now"
+
+
+def span(text: str) -> str:
+    """A span in words.
+
+    >>> span("14d"), span("1y")
+    ('14 days', '1 year')
+    """
+    units = {"m": "minute", "h": "hour", "d": "day", "w": "week", "y": "year"}
+    return plural(int(text[:-1]), units[text[-1]])
+
+
+def day(then: str) -> str:
+    """The day of an RFC 3339 time.
+
+    >>> day("2026-11-03T10:00:00Z")
+    '3 Nov 2026'
+    """
+    at = datetime.fromisoformat(then).astimezone(UTC)
+    return f"{at.day} {at:%b %Y}"
+
+
+def moment(then: str) -> str:
+    """The minute of an RFC 3339 time, in UTC.
+
+    >>> moment("2026-11-03T10:05:59Z")
+    '3 Nov 2026, 10:05 UTC'
+    """
+    return f"{day(then)}, {datetime.fromisoformat(then).astimezone(UTC):%H:%M} UTC"
+
+
+def rule_text(rule: Rule) -> str:
+    """A rule as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(rule), indent=2).decode("utf-8")

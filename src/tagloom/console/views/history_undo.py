@@ -1,0 +1,71 @@
+"""Undoing all that somebody wrote, or that came from one source: first what it will do, then just that."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tagloom.base.problems import BodyInvalid, ParameterInvalid
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, told
+from tagloom.console.framework.rendering import plural
+from tagloom.console.views.history import effect_said, is_previewed
+from tagloom.ports.problems import UndoConflict
+from tagloom.ports.writes import Undo, WriteOptions
+from tagloom.tagging.problems import UndoTooLarge
+from tagloom.tagging.undo import Chosen, chosen_versions
+from tagloom.words.model import Version
+from tagloom.words.retention import HistoryCompacted
+
+
+def ask(request: PageRequest) -> Answer:
+    """Who or what, and when; with the exact effect, which the page itself asks for when it is large."""
+    asked = {name: request.text(name).strip() for name in ("actor", "source", "since", "until")}
+    context: dict[str, Any] = {
+        "title": "Undo several versions",
+        "breadcrumb": [("Activity", request.to("activity")), ("Undo several versions", None)],
+        "asked": asked,
+        "override": request.text("override") == "yes",
+        "is_asked": bool(asked["actor"] or asked["source"]),
+        "versions": (),
+        "preview": None,
+        "problem": None,
+        "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
+    }
+    if context["is_asked"]:
+        chosen = Chosen(
+            actor=asked["actor"] or None,
+            source=asked["source"] or None,
+            since=request.moment("since"),
+            until=request.moment("until"),
+        )
+        try:
+            versions = context["versions"] = chosen_versions(request.population, chosen)
+            if versions and is_previewed(request, _taggings(request, versions)):
+                override = context["override"]
+                context["preview"] = request.services.previews.preview(
+                    request.environment, Undo(tuple(versions), override)
+                )
+        except (
+            BodyInvalid,
+            UndoTooLarge,
+            UndoConflict,
+            HistoryCompacted,
+        ) as problem:
+            context["problem"] = problem
+    return Html("activity_undo_effect.html" if request.target == "effect" else "activity_undo.html", context)
+
+
+def _taggings(request: PageRequest, versions: Sequence[Version]) -> int:
+    changes = map(request.population.get_change, versions)
+    return sum(change.added + change.removed for change in changes)
+
+
+def undo_all(request: PageRequest) -> Answer:
+    """Takes back just the versions that were shown."""
+    texts = request.text("versions").split()
+    if not texts or not all(text.isascii() and text.isdecimal() and len(text) <= 18 for text in texts):
+        raise ParameterInvalid("The versions are whole numbers.", parameter="versions")
+    versions = chosen_versions(request.population, Chosen(versions=tuple(map(int, texts))))
+    receipt = request.population.write(
+        Undo(tuple(versions), request.text("override") == "yes"), WriteOptions(request.origin)
+    )
+    text = f"{plural(len(versions), 'version was', 'versions were')} undone{effect_said(receipt)}"
+    return Redirect(request.to("activity"), told(receipt, text))

@@ -1,0 +1,65 @@
+"""Signing in with an account of the company: to the provider, and back from it."""
+
+import base64
+
+import msgspec
+
+from tagloom.accounts.openid import OpenId, Ticket
+from tagloom.accounts.problems import NoOrganization
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect
+from tagloom.console.views.sign_in import come_in, start_of, visitor_of, wanted_next
+from tagloom.ports.problems import IdentityRefused
+from tagloom.server.problems import RouteNotFound
+from tagloom.words.problems import EmailInvalid
+
+CALLBACK = "/sign-in/identity/callback"
+
+
+def begin(request: PageRequest) -> Answer:
+    """Sends the browser to the provider. Raises: RouteNotFound: none is set up; ProviderUnavailable."""
+    address, ticket = _openid(request).begin(request.public_url + CALLBACK, wanted_next(request))
+    return Redirect(address, ticket=base64.urlsafe_b64encode(msgspec.json.encode(ticket)).decode("ascii"))
+
+
+def finish(request: PageRequest) -> Answer:
+    """Opens the session of whom the provider vouches for, or says why not; the ticket is used up either way."""
+    openid, ticket = _openid(request), _ticket(request.ticket)
+    try:
+        if request.text("error"):
+            raise IdentityRefused("The provider did not sign you in.")
+        identity = openid.finish(
+            ticket, state=request.text("state"), code=request.text("code"), redirect_uri=request.public_url + CALLBACK
+        )
+        opened = request.services.accounts.sign_in_by_identity(
+            identity.issuer,
+            identity.subject,
+            email=identity.email,
+            email_verified=identity.email_verified,
+            name=identity.name,
+            visitor=visitor_of(request),
+        )
+    except (IdentityRefused, NoOrganization, EmailInvalid) as problem:
+        context = {
+            "title": "Sign in",
+            "email": "",
+            "next": "",
+            "problem": problem,
+            "has_identity_provider": True,
+        }
+        return Html("sign_in.html", context, status=problem.status, ticket="")
+    there = come_in(opened, (ticket.next if ticket is not None else "") or start_of(opened.signed_in))
+    return msgspec.structs.replace(there, ticket="")
+
+
+def _openid(request: PageRequest) -> OpenId:
+    if request.services.openid is None:
+        raise RouteNotFound("No identity provider is set up here.")
+    return request.services.openid
+
+
+def _ticket(text: str) -> Ticket | None:
+    """What the browser kept; what is no ticket is none."""
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(text), type=Ticket)
+    except (ValueError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,129 @@
+"""What a secret says of a place: where it may be used, and what opens it there. Each kind of place has its own form.
+
+A secret says itself which addresses it is `for`: whoever may name it cannot have it sent anywhere else.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from tagloom.egress.problems import SourceUnreadable
+from tagloom.words.source_addresses import Address, AddressRefused, Scheme, parse_address
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"place": "for"}):
+    """What all have: the address at or below which it is used, such as `https://crm.example.com/exports/`."""
+
+    place: str = ""
+
+    def __repr__(self) -> str:
+        """Where it is used, and nothing else."""
+        return f"{type(self).__name__}({self.place!r})"
+
+
+class WebKey(Key, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """Headers and parameters that are added to a request."""
+
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+
+
+class S3Key(Key, frozen=True, kw_only=True):
+    """A key of S3, or of what speaks like it at `endpoint_url`. `ambient` is the server's own identity."""
+
+    key: str | None = None
+    secret: str | None = None
+    token: str | None = None
+    endpoint_url: str | None = None
+    region: str | None = None
+    ambient: bool = False
+
+
+class GcsKey(Key, frozen=True, kw_only=True):
+    """A service account of Google Cloud, as its JSON file has it."""
+
+    service_account: dict[str, Any] | None = None
+    endpoint_url: str | None = None
+    ambient: bool = False
+
+
+class AzureKey(Key, frozen=True, kw_only=True):
+    """An account of Azure's storage with its key, a signature, or an application that may read it."""
+
+    account_name: str | None = None
+    account_key: str | None = None
+    sas_token: str | None = None
+    connection_string: str | None = None
+    tenant_id: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
+    ambient: bool = False
+
+
+class SftpKey(Key, frozen=True, kw_only=True):
+    """A user with a password or a private key in PEM, and the key of the host: a line of `ssh-keyscan`."""
+
+    username: str = ""
+    password: str | None = None
+    private_key: str | None = None
+    passphrase: str | None = None
+    host_key: str = ""
+
+
+AnyKey = WebKey | S3Key | GcsKey | AzureKey | SftpKey
+Kind = TypeVar("Kind", bound=Key)
+KINDS: dict[Scheme, type[AnyKey]] = {
+    "https": WebKey,
+    "http": WebKey,
+    "s3": S3Key,
+    "gs": GcsKey,
+    "az": AzureKey,
+    "abfs": AzureKey,
+    "sftp": SftpKey,
+}
+
+
+def parse_key(text: str, name: str, address: Address) -> AnyKey:
+    """The key that a secret is, for an address. Raises: SourceUnreadable, which never shows it; AddressRefused."""
+    kind = KINDS.get(address.scheme)
+    if kind is None:
+        raise AddressRefused(f"An address of scheme '{address.scheme}' takes no secret.", value=address.shown)
+    try:
+        key = msgspec.json.decode(text, type=kind)
+    except msgspec.ValidationError as error:
+        field = str(error).partition(" - at `")[2].rstrip("`") or "$"
+        raise SourceUnreadable(
+            f"The secret '{name}' is none for {address.scheme}://, at {field}; see docs/reference/addresses.md.",
+            value=name,
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise SourceUnreadable(f"The secret '{name}' is no JSON object.", value=name) from None
+    if not key.place or not address.lies_in(parse_address(key.place)):
+        raise AddressRefused(
+            f"The secret '{name}' is not for {address.shown}; it says itself what it is `for`.", value=name
+        )
+    return key
+
+
+def of_kind(key: AnyKey | None, kind: type[Kind]) -> Kind:
+    """The key as one of its kind; without one, a key that opens nothing."""
+    return key if isinstance(key, kind) else kind()
+
+
+def shown_values(key: AnyKey | None) -> list[str]:
+    """Every text of a key that must not be shown, the longest first."""
+    found: list[str] = []
+
+    def aggregate(value: Any) -> None:
+        match value:
+            case str() if len(value) > 3:
+                found.append(value)
+            case dict():
+                for each in value.values():
+                    aggregate(each)
+
+    if key is not None:
+        for name, value in msgspec.structs.asdict(key).items():
+            if name not in ("place", "endpoint_url", "region", "account_name"):
+                aggregate(value)
+    return sorted(found, key=len, reverse=True)

@@ -1,0 +1,235 @@
+"""Files of object stores, SFTP servers and folders, each through its class of fsspec."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
+from tagloom.egress import limits
+from tagloom.egress.credentials import AnyKey, AzureKey, GcsKey, S3Key, SftpKey, of_kind, shown_values
+from tagloom.egress.guard import Guard
+from tagloom.egress.problems import SourceUnreadable
+from tagloom.egress.remote_file import Opened, moment_of
+from tagloom.words.source_addresses import Address, AddressRefused, ExtraMissing, Scheme
+
+# The extra of the package that each scheme needs, and the module by which it is known to be there.
+EXTRAS: dict[Scheme, str] = {"s3": "s3", "gs": "gcs", "az": "azure", "abfs": "azure", "sftp": "sftp"}
+_BLOCK_BYTES = 8 * 1_048_576
+_AHEAD_BYTES = 64 * 32_768  # Questions that are under way at once, and how much SFTP answers each with.
+_AZURE_SECRETS = ("account_key", "sas_token", "connection_string", "client_secret")
+
+
+def filesystem_class(scheme: Scheme) -> type[Any]:
+    """The class of fsspec for a scheme. Raises: ExtraMissing."""
+    try:
+        # Few commands fetch anything; it is imported for them.
+        import fsspec
+
+        found: type[Any] = fsspec.get_filesystem_class("abfs" if scheme == "az" else scheme)
+    except ImportError as error:
+        extra = EXTRAS[scheme]
+        raise ExtraMissing(
+            f"The server cannot fetch by {scheme}://: it is installed without the extra '{extra}'. "
+            f"pip install 'tagloom[{extra}]'.",
+            value=scheme,
+            suggestion=f"tagloom[{extra}]",
+        ) from error
+    return found
+
+
+def path_of(address: Address, home: Path | None) -> str:
+    """An address as its filesystem names it. Files lie in `home`. Raises: AddressRefused."""
+    match address.scheme:
+        case "file":
+            return str(_within(Path(address.path), home))
+        case "sftp":
+            return address.path
+        case _:
+            return f"{address.host}{address.path}"
+
+
+def _within(path: Path, home: Path | None) -> Path:
+    if home is None:
+        raise AddressRefused("The server keeps no files for anybody; see TAGLOOM_FILES_FOLDER.")
+    # What a link leads to counts, not how it is written; a glob's folder is checked file by file.
+    fixed = path
+    while any(each in str(fixed) for each in "*["):
+        fixed = fixed.parent
+    if not fixed.resolve().is_relative_to(home.resolve()):
+        raise AddressRefused("The file lies outside the folder that the server keeps for the organization.")
+    return path
+
+
+def filesystem_of(address: Address, key: AnyKey | None, guard: Guard) -> Any:
+    """An open filesystem with just what the key gives: never what the server's own environment holds.
+
+    Raises: ExtraMissing, AddressRefused, SourceUnreadable.
+    """
+    kind, options = filesystem_class(address.scheme), {"skip_instance_cache": True, "use_listings_cache": False}
+    with translated(address, key):
+        match address.scheme:
+            case "file":
+                return kind(skip_instance_cache=True)
+            case "s3":
+                return kind(**options, **s3_options(of_kind(key, S3Key)))
+            case "gs":
+                return kind(**options, **gcs_options(of_kind(key, GcsKey)))
+            case "az" | "abfs":
+                wanted = azure_options(address, of_kind(key, AzureKey))
+                return _only_ours(kind(**options, **wanted), wanted)
+            case "sftp":
+                # It needs what the class was just found to have: an extra.
+                from tagloom.egress.sftp import sftp_filesystem
+
+                return sftp_filesystem(kind, address, of_kind(key, SftpKey), guard)
+            case _:
+                raise AddressRefused(f"{address.scheme}:// is not fetched by a filesystem.", value=address.scheme)
+
+
+def s3_options(key: S3Key) -> dict[str, Any]:
+    """What s3fs is made with."""
+    return {
+        "anon": key.key is None and not key.ambient,
+        "key": key.key,
+        "secret": key.secret,
+        "token": key.token,
+        "endpoint_url": key.endpoint_url,
+        "client_kwargs": {} if key.region is None else {"region_name": key.region},
+        "config_kwargs": {
+            "connect_timeout": limits.FETCH_CONNECT_SECONDS_MAX,
+            "read_timeout": limits.FETCH_SILENCE_SECONDS_MAX,
+        },
+    }
+
+
+def gcs_options(key: GcsKey) -> dict[str, Any]:
+    """What gcsfs is made with."""
+    token = key.service_account or ("google_default" if key.ambient else "anon")
+    return {"token": token, **({} if key.endpoint_url is None else {"endpoint_url": key.endpoint_url})}
+
+
+def azure_options(address: Address, key: AzureKey) -> dict[str, Any]:
+    """What adlfs is made with. Raises: AddressRefused: nothing says which account."""
+    account = address.account or key.account_name
+    if account is None and key.connection_string is None:
+        raise AddressRefused(
+            "Nothing says whose container it is: write abfs://container@account.dfs.core.windows.net/…, or give the "
+            "secret an account_name.",
+            value=address.shown,
+        )
+    names = (*_AZURE_SECRETS, "tenant_id", "client_id")
+    opens = any(getattr(key, name) is not None for name in names)
+    return {
+        "account_name": account,
+        **{name: getattr(key, name) for name in names},
+        "anon": not opens and not key.ambient,
+        "connection_timeout": limits.FETCH_CONNECT_SECONDS_MAX,
+        "read_timeout": limits.FETCH_SILENCE_SECONDS_MAX,
+    }
+
+
+def _only_ours(filesystem: Any, wanted: dict[str, Any]) -> Any:
+    """A filesystem of adlfs, unless it helped itself from the environment. Raises: AddressRefused."""
+    for name in _AZURE_SECRETS:
+        if wanted[name] is None and getattr(filesystem, name) is not None:
+            raise AddressRefused(
+                f"The server's environment holds AZURE_STORAGE_{name.upper()}, which is nobody's to use by an address. "
+                "The operator moves it into a secret."
+            )
+    return filesystem
+
+
+@contextmanager
+def open_object(address: Address, key: AnyKey | None, guard: Guard, home: Path | None) -> Iterator[Opened]:
+    """A file of a filesystem, while the block lasts.
+
+    Raises: ExtraMissing, AddressRefused, SourceUnreadable; the chunks too, when the file changed while it was read.
+    """
+    path, filesystem = path_of(address, home), filesystem_of(address, key, guard)
+    try:
+        with translated(address, key):
+            before = _facts(filesystem, path)
+            file = filesystem.open(path, "rb", block_size=_BLOCK_BYTES)
+        try:
+            yield Opened(*before, _chunks(filesystem, path, file, before, address, key))
+        finally:
+            file.close()
+    finally:
+        _closed(filesystem)
+
+
+def list_objects(address: Address, key: AnyKey | None, guard: Guard, home: Path | None) -> list[str]:
+    """The paths that a pattern matches, as parts behind `scheme://`, in order. Raises: as `open_object`."""
+    path, filesystem = path_of(address, home), filesystem_of(address, key, guard)
+    try:
+        with translated(address, key):
+            found = sorted(str(each) for each in filesystem.glob(path))
+            return [each for each in found if filesystem.isfile(each)]
+    finally:
+        _closed(filesystem)
+
+
+def _closed(filesystem: Any) -> None:
+    """Ends what a filesystem holds open, where it says how."""
+    client: Any = getattr(filesystem, "client", None)
+    if hasattr(client, "open_sftp"):
+        client.close()
+
+
+def _facts(filesystem: Any, path: str) -> tuple[str | None, str | None, int]:
+    """The tag, the time and the size that a place tells of a file now."""
+    filesystem.invalidate_cache()
+    info = filesystem.info(path)
+    if info.get("type") not in ("file", "link"):
+        raise FileNotFoundError("it is no file")
+    etag = next((str(info[name]) for name in ("ETag", "etag") if info.get(name)), None)
+    moments = (moment_of(info.get(name)) for name in ("LastModified", "last_modified", "updated", "mtime"))
+    return etag, next((each for each in moments if each), None), int(info["size"])
+
+
+def _chunks(
+    filesystem: Any,
+    path: str,
+    file: Any,
+    before: tuple[str | None, str | None, int],
+    address: Address,
+    key: AnyKey | None,
+) -> Iterator[bytes]:
+    place = asked = 0
+    with translated(address, key):
+        while True:
+            if place >= asked and hasattr(file, "prefetch"):
+                # One question at a time would cost a journey for every 32 KiB. What is asked for ahead ends soon, so
+                # that nothing is left asking when nobody reads on.
+                asked = place + _AHEAD_BYTES
+                file.prefetch(min(asked, before[2]))
+            chunk = file.read(base_limits.UPLOAD_CHUNK_BYTES)
+            if not chunk:
+                break
+            place += len(chunk)
+            yield chunk
+        after = _facts(filesystem, path)
+    if after != before:
+        raise SourceUnreadable(f"{address.shown} changed while it was read; fetch it again.")
+
+
+@contextmanager
+def translated(address: Address, key: AnyKey | None) -> Iterator[None]:
+    """What a library says of a place as a problem, without what a key holds and without any query."""
+    try:
+        yield
+    except (Problem, GeneratorExit):
+        raise
+    except FileNotFoundError as error:
+        raise SourceUnreadable(f"There is no file at {address.shown}.") from error
+    except Exception as error:
+        # Each library has errors of its own, and an install need not have the library.
+        said = (str(error).strip().splitlines() or [""])[0]
+        for value in shown_values(key):
+            said = said.replace(value, "…")
+        said = re.sub(r"\?\S+", "?…", said)[: base_limits.VALUE_CHARACTERS_MAX]
+        raise SourceUnreadable(f"{address.shown} cannot be read: {type(error).__name__}: {printable(said)}") from None

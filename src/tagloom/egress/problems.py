@@ -1,0 +1,9 @@
+"""Problems of calls that leave the machine."""
+
+from tagloom.base.problems import Problem
+
+
+class SourceUnreadable(Problem):
+    """The source cannot be read."""
+
+    status = 422

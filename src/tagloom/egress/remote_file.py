@@ -1,0 +1,44 @@
+"""A file of another machine while it is read."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+from tagloom.base.times import rfc3339
+
+
+class Opened(NamedTuple):
+    """What is known of the file, and its bytes as they come; the chunks raise SourceUnreadable, AddressRefused.
+
+    `modified_at` is RFC 3339 UTC. `etag`, `modified_at` and `size` are None where the place does not tell.
+    """
+
+    etag: str | None
+    modified_at: str | None
+    size: int | None
+    chunks: Iterator[bytes]
+
+
+def moment_of(value: object) -> str | None:
+    """A time as places tell it, as RFC 3339 UTC; None when it is none.
+
+    >>> moment_of("Wed, 21 Oct 2015 07:28:00 GMT"), moment_of(0), moment_of("2015-10-21T07:28:00Z"), moment_of("?")
+    ('2015-10-21T07:28:00Z', '1970-01-01T00:00:00Z', '2015-10-21T07:28:00Z', None)
+    """
+    try:
+        match value:
+            case datetime():
+                found = value if value.tzinfo else value.replace(tzinfo=UTC)
+            case int() | float():
+                return rfc3339(value)
+            case str() if value[:4].isdecimal():
+                found = datetime.fromisoformat(value)
+                found = found if found.tzinfo else found.replace(tzinfo=UTC)
+            case str():
+                found = parsedate_to_datetime(value)
+            case _:
+                return None
+    except (ValueError, OverflowError):
+        return None
+    return rfc3339(found.timestamp())

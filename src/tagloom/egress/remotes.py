@@ -1,0 +1,119 @@
+"""Whatever may be fetched from elsewhere, as whoever runs the server allows."""
+
+import ssl
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from tagloom.base.problems import BodyTooLarge
+from tagloom.egress import limits
+from tagloom.egress.credentials import AnyKey, WebKey, of_kind, parse_key
+from tagloom.egress.guard import Guard
+from tagloom.egress.object_stores import filesystem_class, list_objects, open_object, path_of
+from tagloom.egress.policy import EgressPolicy
+from tagloom.egress.problems import SourceUnreadable
+from tagloom.egress.remote_file import Opened
+from tagloom.egress.web_files import open_web
+from tagloom.ports import limits as ports_limits
+from tagloom.words.source_addresses import WEB, Address, AddressRefused, Remote, parse_address
+
+
+class Remotes:
+    """The files of other machines. Each method is for one organization, whose secrets and folder are its own."""
+
+    def __init__(self, egress_policy: EgressPolicy, tls: ssl.SSLContext | None = None) -> None:
+        self._egress_policy = egress_policy
+        self._guard = Guard(egress_policy.hosts)
+        self._tls = tls
+
+    def check(self, organization: str, remote: Remote) -> Address:
+        """What can be said of an address before anybody calls it.
+
+        Raises: AddressRefused: its scheme is off, it holds credentials, it lies elsewhere than it may; ExtraMissing;
+        SourceUnreadable: there is no such secret.
+        """
+        address = parse_address(remote.url)
+        if address.scheme not in self._egress_policy.schemes:
+            raise AddressRefused(
+                f"The server fetches nothing by {address.scheme}://; the operator may allow it by "
+                "TAGLOOM_SOURCE_SCHEMES.",
+                value=address.scheme,
+                rule=", ".join(self._egress_policy.schemes),
+            )
+        self._key(organization, remote, address)
+        if address.scheme not in WEB:
+            filesystem_class(address.scheme)
+            path_of(address, self._home(organization))
+        return address
+
+    @contextmanager
+    def open(self, organization: str, remote: Remote) -> Iterator[Opened]:
+        """A file, while the block lasts. Raises: as `check`, and SourceUnreadable: with what the place says."""
+        address = self.check(organization, remote)
+        key = self._key(organization, remote, address)
+        opening = (
+            open_web(remote.url, of_kind(key, WebKey), self._guard, self._egress_policy.schemes, self._tls)
+            if address.scheme in WEB
+            else open_object(address, key, self._guard, self._home(organization))
+        )
+        with opening as opened:
+            if opened.size is not None and opened.size > ports_limits.IMPORT_BYTES_MAX:
+                raise BodyTooLarge(
+                    f"{address.shown} has {opened.size:,} bytes; {ports_limits.IMPORT_BYTES_MAX:,} are allowed.",
+                    bytes_max=ports_limits.IMPORT_BYTES_MAX,
+                )
+            yield opened._replace(chunks=_in_time(address, opened.chunks))
+
+    def list(self, organization: str, remote: Remote) -> tuple[Remote, ...]:
+        """The files that an address stands for, in order of their names: those that its glob matches, or itself.
+
+        Raises: as `open`; SourceUnreadable: none is matched, or more than URL_FILES_MAX.
+        """
+        address = self.check(organization, remote)
+        if not address.is_pattern:
+            return (remote,)
+        key = self._key(organization, remote, address)
+        found = list_objects(address, key, self._guard, self._home(organization))
+        if not 0 < len(found) <= limits.URL_FILES_MAX:
+            raise SourceUnreadable(
+                f"{address.shown} matches {len(found):,} files; 1 to {limits.URL_FILES_MAX:,} are read at once."
+            )
+        return tuple(Remote(url=_url(address, each), secret=remote.secret) for each in found)
+
+    def each(self, organization: str, remote: Remote) -> Generator[tuple[str, Iterator[bytes]], None, None]:
+        """The names and the chunks of the files that an address stands for, one after the other. Raises: as `list`."""
+        for found in self.list(organization, remote):
+            with self.open(organization, found) as opened:
+                yield parse_address(found.url).name, opened.chunks
+
+    def _key(self, organization: str, remote: Remote, address: Address) -> AnyKey | None:
+        if remote.secret is None:
+            return None
+        return parse_key(self._egress_policy.secrets.read(organization, remote.secret), remote.secret, address)
+
+    def _home(self, organization: str) -> Path | None:
+        return None if self._egress_policy.files is None else self._egress_policy.files / organization
+
+
+def _in_time(address: Address, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks, as long as they do not take for ever. Raises: SourceUnreadable."""
+    began = time.monotonic()
+    for chunk in chunks:
+        if time.monotonic() - began > limits.FETCH_SECONDS_MAX:
+            raise SourceUnreadable(f"{address.shown} took longer than {limits.FETCH_SECONDS_MAX:,} seconds to come.")
+        yield chunk
+
+
+def _url(address: Address, path: str) -> str:
+    """The address of a file that a pattern of this address matched."""
+    match address.scheme:
+        case "file":
+            return f"file://{quote(path)}"
+        case "sftp":
+            return f"sftp://{address.host}{'' if address.port is None else f':{address.port}'}{quote(path)}"
+        case "abfs" if address.account:
+            return f"abfs://{address.host}@{address.account}.dfs.core.windows.net/{quote(path.partition('/')[2])}"
+        case _:
+            return f"{address.scheme}://{quote(path)}"

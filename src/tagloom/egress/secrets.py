@@ -1,0 +1,53 @@
+"""Secrets that a sync names: held by the server's environment or by its files, for each organization by itself."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from tagloom.base.text import printable
+from tagloom.egress.problems import SourceUnreadable
+
+# No hyphen follows another, so that no two pairs of names have one variable.
+NAME = re.compile(r"(?=.{1,64}$)[a-z0-9]+(?:-[a-z0-9]+)*")
+_BYTES_MAX = 65_536
+
+
+class Secrets:
+    """Where secrets stand. Nobody can name one of another organization, or a variable that is none."""
+
+    def __init__(self, folder: Path | None, variables: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._variables = variables
+
+    def read(self, organization: str, name: str) -> str:
+        """The secret `crm` of `main`: what TAGLOOM_SECRET_MAIN__CRM holds, else the file main/crm of the folder.
+
+        Raises: SourceUnreadable, which names the places and not the secret.
+        """
+        if not NAME.fullmatch(name):
+            raise SourceUnreadable(
+                f"'{printable(name)}' names no secret.",
+                value=printable(name),
+                rule="lower-case letters, digits, hyphens",
+            )
+        variable = variable_of(organization, name)
+        if variable in self._variables and NAME.fullmatch(organization):
+            return self._variables[variable].strip()
+        file = None if self._folder is None else self._folder / organization / name
+        if file is not None and file.is_file():
+            try:
+                with file.open(encoding="utf-8") as opened:
+                    return opened.read(_BYTES_MAX).strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise SourceUnreadable(f"The file of the secret '{name}' cannot be read.") from error
+        places = variable if file is None else f"{variable}, nor a file {file}"
+        raise SourceUnreadable(f"The server has no variable {places} for the secret '{name}'.", value=name)
+
+
+def variable_of(organization: str, name: str) -> str:
+    """The environment variable of a secret.
+
+    >>> variable_of("main", "crm")
+    'TAGLOOM_SECRET_MAIN__CRM'
+    """
+    return f"TAGLOOM_SECRET_{organization}__{name}".upper().replace("-", "_")

@@ -1,0 +1,176 @@
+"""What happened: versions, a person's history, a tag's, and which batch gave a tag."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from tagloom.engine.bitmaps import holding, holds
+from tagloom.engine.keys.hashing import key_of
+from tagloom.engine.limits import ORDINALS_PER_CHUNK
+from tagloom.engine.read.trends import versions_before
+from tagloom.engine.state.environment import EnvironmentState
+from tagloom.engine.storage import BatchRecord, ChunkChange, Span
+from tagloom.ports.problems import ChangeNotFound, StoreCorrupt, TagNotFound
+from tagloom.words.model import Change, Person, Provenance, Source, Version
+from tagloom.words.tags import TagPath, is_at_or_below
+
+_VERSIONS_AT_FIRST = 16  # Versions are looked through together, in growing numbers, since few may be needed.
+_VERSIONS_AT_ONCE = 4_096
+
+
+def get_change(environment: EnvironmentState, version: Version) -> Change:
+    """One version."""
+    batch = environment.snapshot().batch(version) if version > 0 else None
+    if batch is None:
+        raise ChangeNotFound(f"There is no version {version}.", version=version)
+    return _change(batch, environment.snapshot().state().horizon)
+
+
+def list_changes(
+    environment: EnvironmentState, *, person: Person | None, tag: TagPath | None, span: Span
+) -> tuple[Change, ...]:
+    """The versions of a span. A person's cost a tenth of a microsecond a version that touched their
+    bucket, and a millisecond for some hundred tags of each that touched them, until there are enough."""
+    if person is not None:
+        return tuple(itertools.islice(_changes_of_person(environment, person, tag, span), span.limit))
+    snapshot = environment.snapshot()
+    horizon = snapshot.state().horizon
+    if tag is None:
+        return tuple(_change(batch, horizon) for batch in snapshot.find_batches(span))
+    rows = _rows_ever(environment, tag)
+    return tuple(_change(batch, horizon) for batch in snapshot.find_batches(span, sorted(rows))) if rows else ()
+
+
+def find_versions(
+    environment: EnvironmentState,
+    *,
+    actor: str | None,
+    source: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+) -> tuple[Version, ...]:
+    """What an actor did from a source, between two moments; without erasures, which are for good."""
+    snapshot, newest = environment.snapshot(), environment.stamp.version
+    after, last = (
+        newest if moment is None else versions_before(snapshot, [moment], newest)[0] for moment in (since, until)
+    )
+    span = Span(limit, 0 if since is None else after, last + 1, actor=actor, source=source)
+    return tuple(batch.version for batch in snapshot.find_batches(span) if not batch.is_final)
+
+
+def sources(environment: EnvironmentState, tag: TagPath, limit: int) -> tuple[Source, ...]:
+    """Who gave and took a tag and what is below it, the last first."""
+    rows = _rows_ever(environment, tag)
+    snapshot = environment.snapshot()
+    found = []
+    for each in snapshot.sources_of(sorted(rows), limit) if rows else ():
+        batch = snapshot.batch(each.last_version)
+        assert batch is not None, "a total without its batch"
+        found.append(
+            Source(
+                actor=each.actor,
+                source=each.source,
+                added=each.added,
+                removed=each.removed,
+                last_version=each.last_version,
+                last_at=batch.at,
+            )
+        )
+    return tuple(found)
+
+
+def _rows_ever(environment: EnvironmentState, tag: TagPath) -> set[int]:
+    """The tags at or below a path, dropped ones included."""
+    today = environment.dictionary.resolve(tag)
+    rows = environment.dictionary.rows.values()
+    return {row.id for row in rows if row.kind == "tag" and is_at_or_below(row.path, today)}
+
+
+def _changes_of_person(
+    environment: EnvironmentState, person: Person, tag: TagPath | None, span: Span
+) -> Iterator[Change]:
+    ordinal = environment.directory.find(key_of(person), environment.snapshot)
+    if ordinal is None:
+        return
+    rows, snapshot = environment.dictionary.rows, environment.snapshot()
+    wanted, horizon = None if tag is None else _rows_ever(environment, tag), snapshot.state().horizon
+    changes = changes_touching(environment, ordinal, span)
+    for version, group in itertools.groupby(changes, lambda change: change.version):
+        added, removed, is_touched, ends = set[int](), set[int](), False, set[int]()
+        for change in group:
+            if change.row not in rows:
+                ends.add(change.row)
+            elif wanted is None or change.row in wanted:
+                is_touched = True
+                if rows[change.row].kind == "tag":
+                    (added if holds(change.added, ordinal) else removed).add(change.row)
+        # A row that the dictionary does not hold is an end, which a tagging came to or left.
+        known = {end.tag for end in snapshot.ends_of_ids(sorted(ends))} if ends else set[int]()
+        renewed = (known if wanted is None else known & wanted) - added - removed
+        batch = snapshot.batch(version) if is_touched or renewed else None
+        if batch is not None and _is_wanted(batch, span):
+            yield _change(
+                batch, horizon, *(sorted(rows[row].path for row in found) for found in (added, removed, renewed))
+            )
+
+
+def changes_touching(environment: EnvironmentState, ordinal: int, span: Span) -> Iterator[ChunkChange]:
+    """The changes that gave an ordinal something or took it, in the order of the span; its limit is not looked at."""
+    snapshot = environment.snapshot()
+    bucket = ordinal // ORDINALS_PER_CHUNK
+    versions, size = snapshot.touched(bucket, span), _VERSIONS_AT_FIRST
+    while some := list(itertools.islice(versions, size)):
+        found = (some[number] for number in holding([each.people for each in some], ordinal))
+        for version, parts in itertools.groupby(found, lambda part: part.version):
+            changes = snapshot.changes_at(version, bucket, b"".join(part.places for part in parts))
+            provenance = holding([added for *_, added, _ in changes], ordinal)
+            taken = holding([removed for *_, removed in changes], ordinal)
+            yield from (ChunkChange._make(changes[place]) for place in sorted({*provenance, *taken}))
+        size = min(size * 4, _VERSIONS_AT_ONCE)
+
+
+def _is_wanted(batch: BatchRecord, span: Span) -> bool:
+    return (
+        span.actor in (None, batch.actor)
+        and span.source in (None, batch.source)
+        and span.action in (None, batch.action)
+    )
+
+
+def provenance(environment: EnvironmentState, tag: TagPath, ordinal: int) -> Provenance:
+    """The batch that gave a tag which the person bears. Costs one test a change of the chunk, from the newest on."""
+    row = environment.dictionary.live(tag)
+    if row is None:
+        raise TagNotFound(f"There is no tag '{tag}'.", value=tag)
+    for change in environment.snapshot().changes_of(row.id, ordinal // ORDINALS_PER_CHUNK):
+        if holds(change.added, ordinal):
+            batch = environment.snapshot().batch(change.version)
+            if batch is not None:
+                return Provenance(tag=tag, version=batch.version, at=batch.at, actor=batch.actor, source=batch.source)
+    raise StoreCorrupt(f"No change gave '{tag}', which is borne.", value=tag)
+
+
+def _change(
+    batch: BatchRecord,
+    horizon: int,
+    tags_added: Sequence[str] = (),
+    tags_removed: Sequence[str] = (),
+    tags_renewed: Sequence[str] = (),
+) -> Change:
+    return Change(
+        version=batch.version,
+        at=batch.at,
+        action=batch.action,
+        actor=batch.actor,
+        source=batch.source,
+        added=batch.added,
+        removed=batch.removed,
+        new_people=batch.new_people,
+        undoes=batch.undoes,
+        undone_by=batch.undone_by,
+        tags_added=tuple(tags_added),
+        tags_removed=tuple(tags_removed),
+        tags_renewed=tuple(tags_renewed),
+        undoes_count=batch.undoes_count,
+        is_compacted=batch.version <= horizon,
+    )

@@ -1,0 +1,1 @@
+"""The ids of people: hashed keys, and the ordinal of each."""

@@ -1,0 +1,396 @@
+"""Who has which ordinal: people's keys as sorted runs of hashes, and as blocks of the keys themselves.
+
+Runs make ordinals from keys, segments make keys from ordinals. Both are log-structured: a commit appends a small
+one, and four of a size become one four times as large, so a key is rewritten some eight times in its life,
+and a million new people cost as much each as ten.
+"""
+
+import itertools
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tagloom.engine import limits
+from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, Ordinals
+from tagloom.engine.storage import Run, Segment, Snapshot, Transaction
+
+_ENTRIES_PER_PAGE: Final = 8_192  # 128 KB a page: one read finds a key, and a bulk look-up stays in the cache.
+_MERGED_AT_ONCE: Final = 4  # Runs of one size that become one. Fewer rewrite more, more slow look-ups.
+_YOUNG_MAX: Final = 4_096  # Runs up to this size are held in one dict.
+_ENTRIES_PER_BLOCK: Final = 1 << 20  # 16 MB of them: what is picked from it is in the cache.
+_RADIX_FROM: Final = 65_536  # Fewer hashes are sorted by comparison as fast.
+_PAGES_KEPT: Final = 2_048  # 256 MB at most.
+_SEGMENTS_KEPT: Final = 64  # About 1 MB each when full.
+_RECENT_KEPT: Final = 131_072  # Keys whose ordinals a process remembers: some 20 MB.
+_ZSTD: Final = pa.Codec("zstd", compression_level=1)
+
+
+Opener: TypeAlias = Callable[[], Snapshot]
+"""Opens a snapshot, or gives the open one; called only when something is not in memory."""
+
+
+class Page(NamedTuple):
+    """Entries of a run, in order of hash where they are stored."""
+
+    high: NDArray[np.uint64]
+    low: NDArray[np.uint32]
+    ordinal: NDArray[np.uint32]
+
+
+def pack_page(page: Page) -> bytes:
+    """16 bytes an entry, column by column."""
+    return page.high.tobytes() + page.low.tobytes() + page.ordinal.tobytes()
+
+
+def unpack_page(data: bytes) -> Page:
+    """What `pack_page` packed; views of `data`."""
+    count = len(data) // 16
+    return Page(
+        np.frombuffer(data, "<u8", count),
+        np.frombuffer(data, "<u4", count, 8 * count),
+        np.frombuffer(data, "<u4", count, 12 * count),
+    )
+
+
+def pack_keys(keys: pa.BinaryArray) -> bytes:
+    """Lengths as uint16, then the bytes one after another, all in one zstd frame after the plain size."""
+    offsets = np.frombuffer(keys.buffers()[1], np.int32)[keys.offset : keys.offset + len(keys) + 1]
+    data = keys.buffers()[2]
+    # A slice of the buffer, not of its copy: a segment is a small part of a large column.
+    text = b"" if data is None else data.slice(int(offsets[0]), int(offsets[-1] - offsets[0])).to_pybytes()
+    plain = len(keys).to_bytes(4, "little") + np.diff(offsets).astype("<u2").tobytes() + text
+    return len(plain).to_bytes(4, "little") + bytes(_ZSTD.compress(plain, asbytes=True))
+
+
+def unpack_keys(data: bytes) -> pa.BinaryArray:
+    """The column that `pack_keys` packed."""
+    plain = _ZSTD.decompress(data[4:], int.from_bytes(data[:4], "little"), asbytes=True)
+    count = int.from_bytes(plain[:4], "little")
+    offsets = np.zeros(count + 1, np.int32)
+    np.cumsum(np.frombuffer(plain, "<u2", count, 4), out=offsets[1:])
+    text = pa.py_buffer(plain).slice(4 + 2 * count)
+    return pa.BinaryArray.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), text])
+
+
+class Directory:
+    """The keys of one environment as of one keys generation, read through whatever snapshot the caller holds."""
+
+    def __init__(self, key_hash: KeyHash) -> None:
+        self._hash = key_hash
+        self._lock = threading.Lock()
+        self.generation = -1
+        self.runs: tuple[Run, ...] = ()
+        self.segments: tuple[Segment, ...] = ()
+        self._young: dict[int, dict[tuple[int, int], int]] = {}
+        self._recent: dict[bytes, int] = {}
+        self._pages: OrderedDict[tuple[int, int], Page] = OrderedDict()
+        self._columns: OrderedDict[Segment, pa.BinaryArray] = OrderedDict()
+
+    def load(self, snapshot: Snapshot, generation: int) -> None:
+        """Takes the runs and segments of a snapshot; forgets what others may have rewritten."""
+        runs, segments = tuple(snapshot.runs()), tuple(snapshot.segments())
+        young = {run.id: _as_dict([unpack_page(snapshot.page(run.id, 0))]) for run in runs if run.keys <= _YOUNG_MAX}
+        with self._lock:
+            self.runs, self.segments, self._young, self.generation = runs, segments, young, generation
+            self._recent.clear()
+            self._pages.clear()
+            self._columns.clear()
+
+    def adopt(self, generation: int, growth: "Growth") -> None:
+        """Takes over what this process has just committed, without reading it back."""
+        newest = growth.runs[-1]
+        with self._lock:
+            self.runs, self.segments, self.generation = growth.runs, growth.segments, generation
+            gone = {run.id for run in growth.deleted}
+            for run in gone:
+                self._young.pop(run, None)
+            for place in [place for place in self._pages if place[0] in gone]:
+                del self._pages[place]
+            if newest.keys <= _YOUNG_MAX:
+                self._young[newest.id] = _as_dict(growth.entries)
+
+    # Keys to ordinals.
+
+    def find(self, key: bytes, snapshot: "Opener") -> int | None:
+        """The ordinal of one key. Costs 1 us for one seen lately, else about 5 us a run."""
+        known = self._recent.get(key)
+        if known is not None:
+            return known
+        found = self.find_hash(*self._hash.one(key), snapshot)
+        if found is not None:
+            if len(self._recent) >= _RECENT_KEPT:
+                # The oldest eighth leaves; clearing all would empty a hot cache.
+                for old in list(itertools.islice(self._recent, _RECENT_KEPT // 8)):
+                    self._recent.pop(old, None)
+            self._recent[key] = found
+        return found
+
+    def find_hash(self, high: int, low: int, snapshot: "Opener") -> int | None:
+        """The ordinal of the key with this hash."""
+        for young in list(self._young.values()):
+            found = young.get((high, low))
+            if found is not None:
+                return found
+        for run in self.runs:
+            if run.keys <= _YOUNG_MAX:
+                continue
+            page = self._page(run, high * run.pages >> 64, snapshot)
+            at = int(page.high.searchsorted(np.uint64(high)))
+            while at < len(page.high) and page.high.item(at) == high:
+                if page.low.item(at) == low:
+                    return page.ordinal.item(at)
+                at += 1
+        return None
+
+    def find_many(self, keys: Hashed, snapshot: "Opener") -> NDArray[np.int64]:
+        """The ordinals of distinct keys, -1 for those not here. Costs a sort, and a search in each run's pages."""
+        found = np.full(len(keys.high), -1, np.int64)
+        if not self.runs or not len(found):
+            return found
+        order = _order(keys.high)
+        high, low = keys.high[order], keys.low[order]
+        sorted_found = np.full(len(found), -1, np.int64)
+        for run in self.runs:
+            for number, begin, end in _pages_asked(high, run.pages):
+                page = self._page(run, number, snapshot)
+                _search(page, high[begin:end], low[begin:end], sorted_found[begin:end])
+        found[order] = sorted_found
+        return found
+
+    def _page(self, run: Run, number: int, snapshot: "Opener") -> Page:
+        place = (run.id, number)
+        with self._lock:
+            page = self._pages.get(place)
+            if page is not None:
+                self._pages.move_to_end(place)
+                return page
+        page = unpack_page(snapshot().page(run.id, number))
+        with self._lock:
+            self._pages[place] = page
+            while len(self._pages) > _PAGES_KEPT:
+                self._pages.popitem(last=False)
+        return page
+
+    # Ordinals to keys.
+
+    def column(self, segment: Segment, snapshot: "Opener") -> pa.BinaryArray:
+        """The keys of one segment, in order of ordinal; an erased one is empty."""
+        with self._lock:
+            keys = self._columns.get(segment)
+            if keys is not None:
+                self._columns.move_to_end(segment)
+                return keys
+        keys = unpack_keys(snapshot().segment(segment.first))
+        with self._lock:
+            self._columns[segment] = keys
+            while len(self._columns) > _SEGMENTS_KEPT:
+                self._columns.popitem(last=False)
+        return keys
+
+    def keys_of(self, ordinals: Ordinals, snapshot: "Opener") -> Iterator[tuple[Ordinals, pa.BinaryArray]]:
+        """The keys of ascending ordinals, a segment at a time."""
+        for segment in self.segments:
+            begin, end = np.searchsorted(ordinals, (segment.first, segment.first + segment.size))
+            if begin < end:
+                asked = ordinals[begin:end]
+                yield asked, self.column(segment, snapshot).take(pa.array(asked.astype(np.int64) - segment.first))
+
+    def key_at(self, ordinal: int, snapshot: "Opener") -> bytes:
+        """The key of one ordinal that was given."""
+        for segment in reversed(self.segments):
+            if segment.first <= ordinal:
+                return bytes(self.column(segment, snapshot)[ordinal - segment.first].as_py())
+        raise KeyError(ordinal)
+
+
+def _pages_asked(high: NDArray[np.uint64], pages: int) -> Iterator[tuple[int, int, int]]:
+    """(page, begin, end) for the pages that sorted hashes fall into."""
+    shift = 64 - (pages.bit_length() - 1)
+    edges = [0, len(high)]
+    if pages > 1:
+        starts = np.arange(1, pages, dtype=np.uint64) << np.uint64(shift)
+        edges[1:1] = np.searchsorted(high, starts).tolist()
+    for number in range(pages):
+        if edges[number] < edges[number + 1]:
+            yield number, edges[number], edges[number + 1]
+
+
+def _search(page: Page, high: NDArray[np.uint64], low: NDArray[np.uint32], found: NDArray[np.int64]) -> None:
+    """Sets `found` where a key of sorted `high` is in the page."""
+    if not len(page.high):
+        return
+    at = np.searchsorted(page.high, high)
+    asked = np.arange(len(high))
+    while len(asked):
+        inside = at < len(page.high)
+        asked, at = asked[inside], at[inside]
+        same = page.high[at] == high[asked]
+        asked, at = asked[same], at[same]
+        hit = page.low[at] == low[asked]
+        found[asked[hit]] = page.ordinal[at[hit]]
+        # Only keys that share 64 bits with another come this far.
+        asked, at = asked[~hit], at[~hit] + 1
+
+
+def _as_dict(pages: Sequence[Page]) -> dict[tuple[int, int], int]:
+    found: dict[tuple[int, int], int] = {}
+    for high, low, ordinal in pages:
+        found.update(zip(zip(high.tolist(), low.tolist(), strict=True), ordinal.tolist(), strict=True))
+    return found
+
+
+def _order(high: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The places of the hashes, in order of the hashes."""
+    if len(high) < _RADIX_FROM:
+        return np.argsort(high)
+    return _by_radix(high)
+
+
+def _by_radix(high: NDArray[np.uint64], shared_bits: int = 0) -> NDArray[np.int64]:
+    """The same of many hashes, whose first bits are one and the same.
+
+    By radix first, as far as the next 16 bits tell them apart, and what is nearly in order is soon in order: half the
+    time of a sort by comparison.
+    """
+    telling = (high << np.uint64(shared_bits)) >> np.uint64(48)
+    nearly = np.argsort(telling.astype(np.uint16), kind="stable")
+    return nearly[np.argsort(high[nearly], kind="stable")]
+
+
+def _pages_for(keys: int) -> int:
+    """A power of two of pages, each of some 8,192 entries."""
+    return 1 << max(0, (keys - 1) // _ENTRIES_PER_PAGE).bit_length()
+
+
+def cut_pages(entries: Sequence[Page]) -> Iterator[bytes]:
+    """A run's pages, of blocks of entries in any order, held one page at a time.
+
+    A block is sorted by its leading bits, in the cache; then a page is put together from its part of each block.
+    So a large run costs as much an entry as a small one.
+    """
+    pages = _pages_for(sum(len(block.high) for block in entries))
+    page_bits = pages.bit_length() - 1
+    blocks = [_by_page(block, page_bits) for block in _joined(entries)]
+    begins = [0] * len(blocks)
+    for number in range(pages):
+        pieces = []
+        for at, (block, ends) in enumerate(blocks):
+            piece = slice(begins[at], ends[number])
+            pieces.append(Page(block.high[piece], block.low[piece], block.ordinal[piece]))
+            begins[at] = ends[number]
+        yield pack_page(_in_order(pieces, page_bits))
+
+
+def _joined(entries: Sequence[Page]) -> Iterator[Page]:
+    """The same entries in blocks of a million or so."""
+    waiting: list[Page] = []
+    count = 0
+    for number, page in enumerate(entries, 1):
+        waiting.append(page)
+        count += len(page.high)
+        if number == len(entries) or count >= _ENTRIES_PER_BLOCK:
+            yield waiting[0] if len(waiting) == 1 else Page(*map(np.concatenate, zip(*waiting, strict=True)))
+            waiting, count = [], 0
+
+
+def _by_page(block: Page, page_bits: int) -> tuple[Page, list[int]]:
+    """The block in order of its leading bits, 16 or more, and where each page's part of it ends."""
+    bits = max(16, page_bits)
+    leading: NDArray[np.uint16] | NDArray[np.uint32] = (block.high >> np.uint64(64 - bits)).astype(np.uint32)
+    if bits == 16:
+        leading = leading.astype(np.uint16)
+    order = np.argsort(leading, kind="stable")
+    sizes = np.bincount(leading >> (bits - page_bits), minlength=1 << page_bits)
+    return _taken(block, order), np.cumsum(sizes).tolist()
+
+
+def _in_order(pieces: Sequence[Page], page_bits: int) -> Page:
+    """The parts of one page as that page, in order of hash."""
+    if len(pieces) == 1:
+        # Of one block, which is in order of its leading bits.
+        return _taken(pieces[0], np.argsort(pieces[0].high, kind="stable"))
+    page = Page(*map(np.concatenate, zip(*pieces, strict=True)))
+    return _taken(page, _by_radix(page.high, page_bits))
+
+
+def _taken(page: Page, places: NDArray[np.int64]) -> Page:
+    return Page(page.high[places], page.low[places], page.ordinal[places])
+
+
+def _tier(count: int) -> int:
+    return max(0, (count - 1).bit_length() // 2)
+
+
+class Growth(NamedTuple):
+    """What adding keys did to the runs and segments; `entries` are those of the newest run, in any order."""
+
+    runs: tuple[Run, ...]
+    segments: tuple[Segment, ...]
+    deleted: tuple[Run, ...]
+    entries: Sequence[Page]
+
+
+def add_keys(directory: Directory, tx: Transaction, first: int, new: Sequence[Keyed]) -> Growth:
+    """Writes the keys of new ordinals from `first` on, and merges runs and segments that have become many."""
+    entries: list[Page] = []
+    count = 0
+    for block in new:
+        ordinals = np.arange(first + count, first + count + len(block.keys), dtype=np.uint32)
+        entries.append(Page(block.hashes.high, block.hashes.low, ordinals))
+        count += len(block.keys)
+    keys = pa.chunked_array([block.keys for block in new], pa.binary())
+    runs, deleted = list(directory.runs), []
+    while True:
+        same = [run for run in runs if _tier(run.keys) <= _tier(count)]
+        if len(same) < _MERGED_AT_ONCE - 1:
+            break
+        for run in same:
+            pages = [unpack_page(tx.page(run.id, number)) for number in range(run.pages)]
+            count += sum(len(page.high) for page in pages)
+            entries.extend(pages)
+            tx.delete_run(run.id)
+            deleted.append(run)
+            runs.remove(run)
+    runs.append(tx.add_run(count, _pages_for(count), cut_pages(entries)))
+    segments = _add_segments(directory, tx, first, keys)
+    return Growth(tuple(runs), segments, tuple(deleted), entries)
+
+
+def _add_segments(directory: Directory, tx: Transaction, first: int, keys: pa.ChunkedArray) -> tuple[Segment, ...]:
+    segments = list(directory.segments)
+    at = 0
+    while at < len(keys):
+        room = limits.ORDINALS_PER_CHUNK - (first + at) % limits.ORDINALS_PER_CHUNK
+        piece = _one(keys.slice(at, room))
+        segment = Segment(first + at, len(piece))
+        at += len(piece)
+        bucket = segment.first // limits.ORDINALS_PER_CHUNK
+        while True:
+            same = []
+            for earlier in reversed(segments):
+                if earlier.first // limits.ORDINALS_PER_CHUNK != bucket or _tier(earlier.size) > _tier(segment.size):
+                    break
+                same.append(earlier)
+            if (
+                len(same) < _MERGED_AT_ONCE - 1
+                and segment.first + segment.size < (bucket + 1) * limits.ORDINALS_PER_CHUNK
+            ):
+                break
+            if not same:
+                break
+            columns = [unpack_keys(tx.segment(earlier.first)) for earlier in reversed(same)]
+            piece = pa.concat_arrays([*columns, piece])
+            segment = Segment(same[-1].first, len(piece))
+            del segments[-len(same) :]
+        tx.put_segment(segment, pack_keys(piece))
+        segments.append(segment)
+    return tuple(segments)
+
+
+def _one(keys: pa.ChunkedArray) -> pa.BinaryArray:
+    return keys.chunk(0) if keys.num_chunks == 1 else pa.concat_arrays(keys.chunks)

@@ -1,0 +1,1 @@
+"""Reads: counts, members, decisions, trends, and the past."""

@@ -1,0 +1,150 @@
+"""Rules as bitmaps: the second interpreter of `rules.matches`, for everybody at once; and for one person, compiled."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, assert_never
+
+from tagloom.engine.bitmaps import BitMap
+from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not, Rule
+
+Test = Callable[[int], bool]
+_SPARSE = 16  # Below a sixteenth of everybody, roaring keeps arrays and not bits.
+
+
+class Source(Protocol):
+    """Where bitmaps come from; they are not the evaluator's to change."""
+
+    def tag(self, path: str, match: str) -> BitMap: ...
+    def fact(self, name: str) -> BitMap: ...
+
+
+def members(tribe: Definition, tribes: Mapping[str, Definition], source: Source) -> BitMap:
+    """Everybody in the tribe; not the caller's to change. Costs one bitmap operation a node."""
+    return _Evaluation(tribes, source).members(tribe)
+
+
+def count(tribe: Definition, tribes: Mapping[str, Definition], source: Source) -> int:
+    """How many are in the tribe, without making the last bitmap: a third of the cost of making it."""
+    evaluation = _Evaluation(tribes, source)
+    parts = tribe.rule.of if isinstance(tribe.rule, All) else (tribe.rule,)
+    wanted = [evaluation.holds(part) for part in parts if not isinstance(part, Not)]
+    if tribe.audience != "everyone" or not wanted:
+        wanted.append(source.fact(tribe.audience))
+    unwanted = [evaluation.holds(part.of) for part in parts if isinstance(part, Not)]
+    return _count_of_all(sorted(wanted, key=len), unwanted, source)
+
+
+def _count_of_all(wanted: list[BitMap], unwanted: list[BitMap], source: Source) -> int:
+    """How many are in all of `wanted`, the smallest first, and in none of `unwanted`."""
+    left, right = wanted[0], source.fact("everyone")
+    if len(wanted) > 1 and len(left) * _SPARSE < len(right):
+        # What is sparse stays cheap, step by step.
+        for other in wanted[1:-1]:
+            left = left & other
+        right = wanted[-1]
+    elif len(wanted) > 1:
+        # Two dense halves are met by counting bits; one of them made whole would thin out into costly arrays.
+        right = wanted[1]
+        for place, other in enumerate(wanted[2:]):
+            if place % 2:
+                left = left & other
+            else:
+                right = right & other
+    for other in unwanted:
+        right = right - other
+    return left.intersection_cardinality(right)
+
+
+class _Evaluation:
+    def __init__(self, tribes: Mapping[str, Definition], source: Source) -> None:
+        self._tribes = tribes
+        self._source = source
+        self._known: dict[str, BitMap] = {}
+
+    def members(self, tribe: Definition) -> BitMap:
+        held = self.holds(tribe.rule)
+        return held if tribe.audience == "everyone" else held & self._source.fact(tribe.audience)
+
+    def holds(self, rule: Rule) -> BitMap:
+        match rule:
+            case HasTag(tag=tag, match=match):
+                return self._source.tag(tag, match)
+            case All(of=parts):
+                return self._all(parts)
+            case AnyOf(of=parts):
+                return self.holds(parts[0]) if len(parts) == 1 else BitMap.union(BitMap(), *map(self.holds, parts))
+            case Not(of=part):
+                return self._source.fact("everyone") - self.holds(part)
+            case InTribe(tribe=tribe):
+                if tribe not in self._known:
+                    self._known[tribe] = self.members(self._tribes[tribe])
+                return self._known[tribe]
+            case _:
+                assert_never(rule)
+
+    def _all(self, parts: tuple[Rule, ...]) -> BitMap:
+        """The smallest part first, so that every further step works on as little as there can be."""
+        wanted = sorted((self.holds(part) for part in parts if not isinstance(part, Not)), key=len)
+        held = wanted[0] if wanted else self._source.fact("everyone")
+        for other in wanted[1:]:
+            held = held & other
+        for part in parts:
+            if isinstance(part, Not):
+                held = held - self.holds(part.of)
+        return held
+
+
+def compiled(tribes: Mapping[str, Definition], source: Source) -> dict[str, Test]:
+    """For each tribe, whether a person's ordinal is in it; good while no row leaves or joins the index.
+
+    The bitmaps are those of the source and follow its changes.
+    """
+    tests: dict[str, Test] = {}
+
+    def of_tribe(name: str) -> Test:
+        if name not in tests:
+            tribe = tribes[name]
+            holds = of_rule(tribe.rule)
+            if tribe.audience == "everyone":
+                tests[name] = holds
+            else:
+                audience = source.fact(tribe.audience).__contains__
+                tests[name] = lambda ordinal: audience(ordinal) and holds(ordinal)
+        return tests[name]
+
+    def of_rule(rule: Rule) -> Test:
+        match rule:
+            case HasTag(tag=tag, match=match):
+                return source.tag(tag, match).__contains__
+            case All(of=parts):
+                every = tuple(map(of_rule, parts))
+                return lambda ordinal: all_hold(every, ordinal)
+            case AnyOf(of=parts):
+                some = tuple(map(of_rule, parts))
+                return lambda ordinal: any_holds(some, ordinal)
+            case Not(of=part):
+                one = of_rule(part)
+                return lambda ordinal: not one(ordinal)
+            case InTribe(tribe=tribe):
+                return of_tribe(tribe)
+            case _:
+                assert_never(rule)
+
+    for name in tribes:
+        of_tribe(name)
+    return tests
+
+
+def all_hold(tests: tuple[Test, ...], ordinal: int) -> bool:
+    """Whether every test holds; stops at the first that does not."""
+    for test in tests:  # noqa: SIM110  # A generator inside `all` costs three times as much here.
+        if not test(ordinal):
+            return False
+    return True
+
+
+def any_holds(tests: tuple[Test, ...], ordinal: int) -> bool:
+    """Whether a test holds; stops at the first that does."""
+    for test in tests:  # noqa: SIM110  # See `all_hold`.
+        if test(ordinal):
+            return True
+    return False

@@ -1,0 +1,201 @@
+"""How many people rules found at earlier moments: today's rules on the taggings of then, by one walk backwards.
+
+Call it inside `Standing.read`. The walk goes bucket by bucket, so that one chunk a row is held at a time.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from tagloom.engine.bitmaps import BitMap, chunk_of, from_bytes
+from tagloom.engine.read import rule_bitmaps
+from tagloom.engine.state.dictionary import Dictionary
+from tagloom.engine.state.environment import EnvironmentState
+from tagloom.engine.storage import ChunkChange, Snapshot
+from tagloom.words.model import Version
+from tagloom.words.problems import TagProblem
+from tagloom.words.rules import Definition, HasTag, Rule, tribes_named, walk
+from tagloom.words.tags import TagPath, is_at_or_below
+
+Leaf = tuple[str, str]
+"""What a tag node asks: its path as it is written, and its match."""
+
+
+def versions_before(snapshot: Snapshot, moments: Sequence[str], newest: Version) -> list[Version]:
+    """For each moment the newest version that was committed before it; 0 for none.
+
+    Versions are taken to ascend in time. Costs one look at a version a halving: some 20 a moment.
+    """
+    found: list[Version] = []
+    low = 0
+    for moment in moments:
+        high = newest
+        while low < high:
+            middle = (low + high + 1) // 2
+            batch = snapshot.batch(middle)
+            if batch is not None and batch.at < moment:
+                low = middle
+            else:
+                high = middle - 1
+        found.append(low)
+    return found
+
+
+def names_of_today(dictionary: Dictionary) -> Iterator[tuple[int, TagPath]]:
+    """Every row that is not live, with the path it would be looked for today."""
+    for row in dictionary.rows.values():
+        if row.kind == "tag" and not row.is_live:
+            yield row.id, _today(dictionary, row.path)
+
+
+def rows_of(dictionary: Dictionary, path: str, match: str, gone: Iterable[tuple[int, TagPath]]) -> list[int]:
+    """The rows that a tag node speaks of, of those live and those `gone` (see `names_of_today`)."""
+    today = _today(dictionary, path)
+    if match == "exact":
+        live = dictionary.live(today)
+        return [*([] if live is None else [live.id]), *(row for row, name in gone if name == today)]
+    rows = [row.id for row in dictionary.subtree(today)]
+    return [*rows, *(row for row, name in gone if is_at_or_below(name, today))]
+
+
+def _today(dictionary: Dictionary, path: str) -> TagPath:
+    """What a path stands for; itself, when a renamed branch above it would lead too deep."""
+    try:
+        return dictionary.resolve(TagPath(path))
+    except TagProblem:
+        return TagPath(path)
+
+
+def trend(
+    environment: EnvironmentState,
+    wanted: Sequence[Definition],
+    tribes: Mapping[str, Definition],
+    moments: Sequence[str],
+) -> tuple[tuple[int | None, ...], ...]:
+    """The counts of each rule just before each moment, and now; None of a moment before the horizon."""
+    snapshot = environment.snapshot()
+    horizon = snapshot.state().horizon
+    every = versions_before(snapshot, moments, environment.stamp.version)
+    versions = [version for version in every if version >= horizon]
+    unknown = (None,) * (len(every) - len(versions))
+    gone = list(names_of_today(environment.dictionary))
+    leaves = {leaf: rows_of(environment.dictionary, *leaf, gone) for leaf in leaves_of(wanted, tribes)}
+    rows = sorted({*environment.dictionary.facts.values(), *(row for found in leaves.values() for row in found)})
+    counts = [[0] * (len(versions) + 1) for _ in wanted]
+    for bucket in range(environment.state.buckets):
+        past = Past(environment, leaves, rows, bucket)
+        changes = snapshot.changes_of_rows(rows, bucket, versions[0]) if versions else iter(())
+        for place, numbers in _walk_back(past, changes, versions, wanted, tribes):
+            for number, count in enumerate(numbers):
+                counts[number][place] += count
+    return tuple((*unknown, *each) for each in counts)
+
+
+def _walk_back(
+    past: "Past",
+    changes: Iterator[ChunkChange],
+    versions: Sequence[Version],
+    wanted: Sequence[Definition],
+    tribes: Mapping[str, Definition],
+) -> Iterator[tuple[int, list[int]]]:
+    """(place, counts) of one bucket, from now on backwards; counted again only where something changed."""
+    numbers = [rule_bitmaps.count(each, tribes, past) for each in wanted]
+    yield len(versions), numbers
+    change = next(changes, None)
+    for place in reversed(range(len(versions))):
+        has_changed = False
+        while change is not None and change.version > versions[place]:
+            past.take_back(change)
+            has_changed = True
+            change = next(changes, None)
+        if has_changed:
+            numbers = [rule_bitmaps.count(each, tribes, past) for each in wanted]
+        yield place, numbers
+
+
+def leaves_of(wanted: Iterable[Definition], tribes: Mapping[str, Definition]) -> set[Leaf]:
+    """Every tag node that the rules reach, through tribes as well."""
+    waiting: list[Rule] = [each.rule for each in wanted]
+    seen: set[str] = set()
+    found: set[Leaf] = set()
+    while waiting:
+        rule = waiting.pop()
+        found |= {(node.tag, node.match) for node, _, _ in walk(rule) if isinstance(node, HasTag)}
+        named = tribes_named(rule) - seen
+        seen |= named
+        waiting += [tribes[name].rule for name in named]
+    return found
+
+
+class Past:
+    """A source of bitmaps of one bucket that goes back in time."""
+
+    def __init__(
+        self, environment: EnvironmentState, leaves: Mapping[Leaf, Sequence[int]], rows: Collection[int], bucket: int
+    ) -> None:
+        self._leaves = leaves
+        self._facts = environment.dictionary.facts
+        known = environment.dictionary.rows
+        # Nobody bears a tag that was dropped: there is nothing to load.
+        self._rows = {row: chunk_of(environment.row(row), bucket) if known[row].is_live else BitMap() for row in rows}
+        self._unions: dict[Leaf, BitMap] = {}
+        self._unions_of: dict[int, list[Leaf]] = {}
+        for leaf, found in leaves.items():
+            if len(found) != 1:
+                for row in found:
+                    self._unions_of.setdefault(row, []).append(leaf)
+
+    def take_back(self, change: ChunkChange) -> None:
+        """Goes back behind a change."""
+        people = self._rows[change.row]
+        people -= from_bytes(change.added)
+        people |= from_bytes(change.removed)
+        for leaf in self._unions_of.get(change.row, ()):
+            self._unions.pop(leaf, None)
+
+    def tag(self, path: str, match: str) -> BitMap:
+        """The bearers in the bucket."""
+        rows = self._leaves[path, match]
+        if len(rows) == 1:
+            return self._rows[rows[0]]
+        found = self._unions.get((path, match))
+        if found is None:
+            found = self._unions[path, match] = BitMap.union(BitMap(), *(self._rows[row] for row in rows))
+        return found
+
+    def fact(self, name: str) -> BitMap:
+        """Those of the bucket of whom it was so."""
+        return self._rows[self._facts[name]]
+
+
+def users_at(
+    environment: EnvironmentState, tags: Sequence[TagPath], moments: Sequence[str]
+) -> dict[TagPath, tuple[int | None, ...]]:
+    """How many bore each of these tags itself just before each moment, and now; None of a moment before the horizon.
+
+    Summed from what each version did to the tag, counted. Only where two rows are one tag today, and people may have
+    borne both, bitmaps are asked.
+    """
+    snapshot = environment.snapshot()
+    newest, horizon = environment.stamp.version, snapshot.state().horizon
+    every = versions_before(snapshot, moments, newest)
+    versions = [*(version for version in every if version >= horizon), newest]
+    unknown = (None,) * (len(every) + 1 - len(versions))
+    gone = list(names_of_today(environment.dictionary))
+    rows_by_tag = {tag: rows_of(environment.dictionary, tag, "exact", gone) for tag in tags}
+    rows = sorted({row for found in rows_by_tag.values() for row in found})
+    grown = [dict(snapshot.growth_of(rows, after, until)) for after, until in pairwise(versions)]
+    moved = {row for each in grown for row in each}
+    found: dict[TagPath, tuple[int | None, ...]] = {}
+    for tag, known in rows_by_tag.items():
+        # A dropped tag that no version has touched since was borne by nobody all the time.
+        alive = [row for row in known if row in moved or environment.dictionary.rows[row].is_live]
+        if len(alive) > 1:
+            (found[tag],) = trend(environment, [Definition("everyone", HasTag(tag, "exact"))], {}, moments)
+            continue
+        count = sum(len(environment.row(row)) for row in alive if environment.dictionary.rows[row].is_live)
+        counts = [count]
+        for each in reversed(grown):
+            count -= sum(each.get(row, 0) for row in alive)
+            counts.append(count)
+        found[tag] = (*unknown, *reversed(counts))
+    return found

@@ -1,0 +1,1 @@
+"""Writes: lines are aggregated, turned into a draft of changes, and committed."""

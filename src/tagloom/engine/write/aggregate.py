@@ -1,0 +1,525 @@
+"""A body's parts, gathered into what the whole body asks for: one bitmap a tag, and the lines that cannot be taken.
+
+Gathering runs without any lock, in the thread that reads the body. People not yet known get provisional ordinals;
+the commit gives them their own (`engine/batch.py`).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tagloom.base.problems import Problem
+from tagloom.engine.bitmaps import BitMap, bitmap_of, per_tag
+from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, KeyTable, binary_array
+from tagloom.engine.storage import State
+from tagloom.ports.writes import BatchRules, Doubt, Part
+from tagloom.words import rejections
+from tagloom.words.expiry import Said
+from tagloom.words.model import Rejected
+from tagloom.words.problems import FAULTS_OF_A_TEXT, TagProblem
+from tagloom.words.tags import TagPath, is_at_or_below, lowercased, parse_tag
+
+_TAGGINGS_PER_FOLD = 4_000_000  # 32 MB of columns wait at most before they become bitmaps, and as many are made such.
+# Sorting taggings into bitmaps lets other threads run: it is done beside the reading of the next ones.
+_FOLDING: Final = ThreadPoolExecutor(2, "tagloom-folding")
+_NOBODY = np.empty(0, np.int64)
+
+
+class Newcomers(NamedTuple):
+    """People whom nobody knew when the body was read, in blocks; number i of all has the provisional ordinal
+    `base + i`."""
+
+    base: int
+    blocks: Sequence[Keyed]
+
+    @property
+    def people(self) -> int:
+        """How many they are."""
+        return sum(len(block.keys) for block in self.blocks)
+
+
+class Doubtful(NamedTuple):
+    """The doubtful lines of a body.
+
+    `strangers` are the hashes of those whom they may name and nobody knew when the body was read. `unknown_lines`
+    counts the lines that name nobody who was known, and `first` is the number of the first of these.
+    """
+
+    strangers: Hashed
+    unknown_lines: int = 0
+    first: int = 0
+
+
+NO_DOUBT = Doubtful(Hashed(np.empty(0, np.uint64), np.empty(0, np.uint32)))
+
+
+class ResolvedBatch(NamedTuple):
+    """What a body asks for. Bitmaps are over ordinals, those of newcomers provisional; `bare` people have no tag.
+
+    `ends` are those of the people given a tag whose last line for it says when the tagging ends. `meanings` are those
+    of all paths that were written, or why one has none, and `begun` is where the population stood before any of it was
+    asked for; None when all of it was found in the transaction that carries it out.
+    """
+
+    gives: dict[TagPath, BitMap]
+    takes: dict[TagPath, BitMap]
+    bare: BitMap
+    held: BitMap
+    newcomers: Newcomers
+    accepted_lines: int
+    rejected: tuple[Rejected, ...]
+    rejected_count: int
+    normalized: int
+    aliases: dict[str, str]
+    ends: Mapping[TagPath, Mapping[Said, BitMap]]
+    meanings: "Mapping[TagPath, Meaning | str]"
+    begun: State | None
+    doubtful: Doubtful = NO_DOUBT
+
+
+class Meaning(NamedTuple):
+    """What a written path stands for: the path of today, whether a closed catalogue lacks it, the exclusive branches at
+    or above it, and the nearest branch there that somebody owns, with the owner."""
+
+    today: TagPath
+    is_unknown: bool
+    branches: tuple[TagPath, ...]
+    owned: tuple[TagPath, str] | None
+
+
+class Lookups(Protocol):
+    """What gathering asks of the population, each answer consistent in itself."""
+
+    @property
+    def key_hash(self) -> KeyHash: ...
+    def state(self) -> State: ...
+    def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]: ...
+    def nearest(self, tag: str) -> list[str]: ...
+    def understand(self, path: TagPath) -> Meaning: ...
+
+
+class Texts:
+    """The texts of a body, understood once each: numbered as they are met, negative when they cannot be taken."""
+
+    def __init__(self, rules: BatchRules, lookups: Lookups) -> None:
+        self._rules = rules
+        self._lookups = lookups
+        self.meanings: dict[TagPath, Meaning | str] = {}
+        self._prefix = None if rules.prefix is None else self._meaning(parse_tag(rules.prefix)).today
+        self._numbers: dict[str, int] = {}
+        self._path_numbers: dict[TagPath, int] = {}
+        self.paths: list[TagPath] = []
+        self.branches: list[tuple[TagPath, ...]] = []
+        self.faults: list[tuple[str, Problem]] = []
+        self.lowered: set[str] = set()
+        self.aliases: dict[str, str] = {}
+
+    def number(self, text: str) -> int:
+        """The number of the tag that a text stands for; -1 - n for the fault n."""
+        number = self._numbers.get(text)
+        if number is None:
+            number = self._numbers[text] = self._understand(text)
+        return number
+
+    def _meaning(self, path: TagPath) -> Meaning:
+        try:
+            meaning = self.meanings[path] = self._lookups.understand(path)
+        except TagProblem as problem:
+            self.meanings[path] = problem.detail
+            raise
+        return meaning
+
+    def _understand(self, text: str) -> int:
+        try:
+            path = parse_tag(lowercased(text) if self._rules.lowercase else text)
+            if self._rules.lowercase and text.lower() != text:
+                self.lowered.add(text)
+            today, is_unknown, branches, owned = self._meaning(path)
+            if self._prefix and not is_at_or_below(today, self._prefix):
+                raise rejections.outside_prefix(today, self._prefix)
+            if is_unknown:
+                raise rejections.unknown_tag(today, self._lookups.nearest(today))
+            if owned and owned[1] != self._rules.owner:
+                raise rejections.owned(today, *owned)
+        except FAULTS_OF_A_TEXT as problem:
+            self.faults.append((text, problem))
+            return -len(self.faults)
+        if today != path:
+            self.aliases[path] = today
+        number = self._path_numbers.get(today)
+        if number is None:
+            number = self._path_numbers[today] = len(self.paths)
+            self.paths.append(today)
+            self.branches.append(branches)
+        return number
+
+
+class Aggregator:
+    """Takes parts one after another; `finish` tells what they ask for together.
+
+    Holds about 2 bytes a tagging, and 100 bytes a newcomer. Lines that might contradict each other
+    (mode `change`, exclusive branches) are held as columns until the end: 17 bytes a tagging.
+    """
+
+    def __init__(self, rules: BatchRules, lookups: Lookups) -> None:
+        self._rules = rules
+        self._lookups = lookups
+        self._begun = lookups.state()
+        self._base = self._begun.next_ordinal
+        self._texts = Texts(rules, lookups)
+        self._table = KeyTable()
+        self._new: list[Keyed] = []
+        self._new_count = 0
+        self._waiting: list[tuple[NDArray[np.int32], NDArray[np.uint32]]] = []
+        self._waiting_count = 0
+        self._folding: Future[None] | None = None
+        self._gives: dict[int, BitMap] = defaultdict(BitMap)
+        self._takes: dict[int, BitMap] = defaultdict(BitMap)
+        self._bare, self._held = BitMap(), BitMap()
+        self._held_keys: list[bytes] = []
+        self._strangers: list[Hashed] = []
+        self._unknown_lines: list[int] = []
+        self._deferred: list[_Columns] = []
+        # Where lines say when their taggings end, taggings wait as columns from the first such part on.
+        self._ends: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        self._ending: list[_Columns] = []
+        self._accepted_lines = 0
+        self._rejected: list[Rejected] = []
+        self._rejected_count = 0
+
+    def add(self, part: Part) -> None:
+        """Gathers one part."""
+        self._reject(part.rejected)
+        if self._rules.mode != "remove" and (part.ends is not None or self._ends):
+            said = np.zeros(len(part.lines), np.int64) if part.ends is None else part.ends
+            self._ends.append((part.lines, said))
+        if self._rules.mode in ("set", "mirror"):
+            self._held_keys.extend(part.held)
+            if part.doubts:
+                self._doubt(part.doubts)
+        ordinals = self._ordinals(part.key_column())
+        # In a file of one tagging a line, which is the hot path, nothing has to be gathered by line.
+        is_plain = len(part.lines) == len(part.tagging_line) and bool(
+            np.array_equal(part.tagging_line, np.arange(len(part.lines), dtype=np.int32))
+        )
+        columns = _Columns(
+            part.lines if is_plain else part.lines[part.tagging_line],
+            ordinals if is_plain else ordinals[part.tagging_line],
+            self._number(part.texts)[part.tagging_text],
+            part.is_removal if self._rules.mode == "change" else None,
+        )
+        bad_line = np.zeros(len(part.lines), np.bool_)
+        bad: NDArray[np.int64] = np.flatnonzero(columns.number < 0)
+        if len(bad):
+            bad_line[part.tagging_line[bad]] = True
+            self._reject_faulty(part, bad, columns.number)
+            self._hold(ordinals[bad_line])
+            columns = columns.where(~bad_line[part.tagging_line])
+        late_line = self._may_contradict(part, columns, bad_line)
+        good_line = ~bad_line
+        if late_line is not None:
+            tagging_late = np.isin(columns.line, part.lines[late_line])
+            self._deferred.append(columns.where(tagging_late))
+            columns = columns.where(~tagging_late)
+            good_line &= ~late_line
+        self._accepted_lines += int(np.count_nonzero(good_line))
+        # A line without a tag names its person all the same; the others are named by their taggings.
+        if not is_plain:
+            good_line[part.tagging_line] = False
+            if good_line.any():
+                self._bare |= bitmap_of(np.unique(ordinals[good_line]))
+        self._wait(columns)
+
+    def _ordinals(self, keys: pa.BinaryArray) -> NDArray[np.uint32]:
+        """The ordinal of each key, provisional for a newcomer."""
+        if not len(keys):
+            return np.empty(0, np.uint32)
+        hashes = self._lookups.key_hash.many(keys)
+        slots, fresh = self._table.claim(hashes)
+        if len(fresh):
+            unmet = Hashed(hashes.high[fresh], hashes.low[fresh])
+            ordinals = self._lookups.ordinals_of(unmet)
+            # Who came after the body began has an ordinal that may be a newcomer's provisional one: they count as
+            # newcomers here, and the commit, which sees that people came, finds them again.
+            new = np.flatnonzero((ordinals < 0) | (ordinals >= self._base))
+            ordinals[new] = np.arange(len(new)) + self._base + self._new_count
+            if len(new):
+                self._new_count += len(new)
+                self._new.append(Keyed(keys, hashes).take(fresh[new]))
+            self._table.settle(slots[fresh], ordinals)
+        return self._table.ordinals(slots)
+
+    def _number(self, texts: Sequence[str]) -> NDArray[np.int32]:
+        """The tag number of each text."""
+        return np.fromiter(map(self._texts.number, texts), np.int32, len(texts))
+
+    # Lines that cannot be taken.
+
+    def _doubt(self, doubts: Sequence[Doubt]) -> None:
+        """Holds everybody known whom these lines may name. Others cost a hash each, and are no newcomers."""
+        places: dict[bytes, int] = {}
+        for doubt in doubts:
+            for key in doubt.keys:
+                places.setdefault(key, len(places))
+        hashes = self._lookups.key_hash.many(binary_array(list(places)))
+        ordinals = self._lookups.ordinals_of(hashes)
+        is_known = (ordinals >= 0) & (ordinals < self._base)
+        self._hold(ordinals[is_known].astype(np.uint32))
+        self._strangers.append(Hashed(hashes.high[~is_known], hashes.low[~is_known]))
+        for doubt in doubts:
+            if not any(is_known[places[key]] for key in doubt.keys):
+                self._unknown_lines.append(doubt.line)
+
+    def _doubtful(self) -> Doubtful:
+        if not self._strangers:
+            return NO_DOUBT
+        high = np.concatenate([each.high for each in self._strangers])
+        low = np.concatenate([each.low for each in self._strangers])
+        # Both halves together are the key: 96 bits, of which equal ones stand side by side.
+        order = np.lexsort((low, high))
+        high, low = high[order], low[order]
+        is_first = np.ones(len(high), np.bool_)
+        is_first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+        return Doubtful(
+            Hashed(high[is_first], low[is_first]), len(self._unknown_lines), min(self._unknown_lines, default=0)
+        )
+
+    def _reject(self, rejected: Iterable[Rejected]) -> None:
+        for line in rejected:
+            self._rejected_count += 1
+            if len(self._rejected) < self._rules.rejected_max:
+                self._rejected.append(line)
+
+    def _reject_faulty(self, part: Part, bad: NDArray[np.int64], number: NDArray[np.int32]) -> None:
+        """Rejects each line with a bad tag, for its first one. `bad` are taggings in order."""
+        lines, firsts = np.unique(part.tagging_line[bad], return_index=True)
+        self._rejected_count += len(lines)
+        # Contradictions and the reader's own faults have other lines: the earliest of each kind are kept, then sorted.
+        room = self._rules.rejected_max
+        for line, first in zip(lines[:room].tolist(), firsts[:room].tolist(), strict=True):
+            text, problem = self._texts.faults[-int(number[bad[first]]) - 1]
+            self._rejected.append(rejections.rejected(int(part.lines[line]), text, problem))
+        if len(self._rejected) > 4 * room:
+            self._rejected = sorted(self._rejected, key=lambda line: line.line)[:room]
+
+    def _hold(self, ordinals: NDArray[np.uint32]) -> None:
+        if self._rules.mode in ("set", "mirror") and len(ordinals):
+            self._held |= bitmap_of(np.unique(ordinals))
+
+    def _may_contradict(self, part: Part, columns: "_Columns", bad_line: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+        """The lines whose taggings are decided at the end only; None for none."""
+        if self._rules.mode == "change":
+            late = np.zeros(len(part.lines), np.bool_)
+            late[part.tagging_line] = True
+            return late & ~bad_line
+        if self._rules.mode == "remove" or not any(self._texts.branches):
+            return None
+        exclusive = np.fromiter(map(bool, self._texts.branches), np.bool_, len(self._texts.branches))
+        lines = np.unique(columns.line[exclusive[columns.number]])
+        return np.isin(part.lines, lines) & ~bad_line if len(lines) else None
+
+    # Taggings that wait to become bitmaps.
+
+    def _wait(self, columns: "_Columns") -> None:
+        if self._ends:
+            self._ending.append(columns)
+        self._waiting.append((columns.number, columns.ordinal))
+        self._waiting_count += len(columns.number)
+        if self._waiting_count >= _TAGGINGS_PER_FOLD:
+            self._end_folding()
+            waiting, self._waiting, self._waiting_count = self._waiting, [], 0
+            self._folding = _FOLDING.submit(self._fold, waiting)
+
+    def _end_folding(self) -> None:
+        if self._folding is not None:
+            self._folding.result()
+            self._folding = None
+
+    def _fold(self, waiting: list[tuple[NDArray[np.int32], NDArray[np.uint32]]]) -> None:
+        if not waiting:
+            return
+        numbers = np.concatenate([numbers for numbers, _ in waiting])
+        ordinals = np.concatenate([ordinals for _, ordinals in waiting])
+        waiting.clear()
+        side = self._takes if self._rules.mode == "remove" else self._gives
+        for number, bitmap in per_tag(numbers, ordinals):
+            side[number] |= bitmap
+
+    def _settle(self) -> None:
+        """Decides the deferred lines: in order, each is taken unless it contradicts itself or one taken before."""
+        columns = _Columns.joined(self._deferred)
+        self._deferred = []
+        rejected = _contradictions(columns, self._texts.branches, self._texts.paths) if len(columns.line) else {}
+        self._rejected_count += len(rejected)
+        for line, (number, problem) in sorted(rejected.items())[: self._rules.rejected_max]:
+            self._rejected.append(rejections.rejected(line, self._texts.paths[number], problem))
+        is_out = np.isin(columns.line, np.fromiter(rejected, np.int64, len(rejected)))
+        self._hold(columns.ordinal[is_out])
+        taken = columns.where(~is_out)
+        self._accepted_lines += len(np.unique(taken.line))
+        if taken.removal is None:
+            self._wait(taken)
+            return
+        self._wait(taken.where(~taken.removal))
+        taking = taken.where(taken.removal)
+        for number, bitmap in per_tag(taking.number, taking.ordinal):
+            self._takes[number] |= bitmap
+
+    def _ends_said(self) -> dict[TagPath, dict[Said, BitMap]]:
+        """What the last line of each tagging says of its end, where it says anything."""
+        found: dict[TagPath, dict[Said, BitMap]] = {}
+        if not self._ending:
+            return found
+        columns = _Columns.joined([each._replace(removal=None) for each in self._ending])
+        lines, said = (np.concatenate(each) for each in zip(*self._ends, strict=True))
+        order = np.lexsort((columns.line, columns.ordinal, columns.number))
+        number, ordinal = columns.number[order], columns.ordinal[order]
+        is_last = np.ones(len(order), np.bool_)
+        is_last[:-1] = (number[1:] != number[:-1]) | (ordinal[1:] != ordinal[:-1])
+        # A part that came before the first one with ends has no line here, and says nothing.
+        line = columns.line[order]
+        place = np.minimum(np.searchsorted(lines, line), len(lines) - 1)
+        end = np.where(lines[place] == line, said[place], 0)
+        is_wanted = is_last & (end != 0)
+        number, ordinal, end = number[is_wanted], ordinal[is_wanted], end[is_wanted]
+        for each in np.unique(end).tolist():
+            some = end == each
+            for tag, people in per_tag(number[some], ordinal[some]):
+                found.setdefault(self._texts.paths[tag], {})[each] = people
+        return found
+
+    def finish(self) -> ResolvedBatch:
+        """What all parts ask for together."""
+        if self._deferred:
+            self._settle()
+        self._end_folding()
+        self._fold(self._waiting)
+        # People come in the order of the lines that could be read, so those of the others are looked up last.
+        self._hold(self._ordinals(binary_array(self._held_keys)))
+        rejected = sorted(self._rejected, key=lambda line: line.line)[: self._rules.rejected_max]
+        return ResolvedBatch(
+            gives={self._texts.paths[number]: bitmap for number, bitmap in self._gives.items()},
+            takes={self._texts.paths[number]: bitmap for number, bitmap in self._takes.items()},
+            bare=self._bare,
+            held=self._held,
+            newcomers=Newcomers(self._base, self._new),
+            accepted_lines=self._accepted_lines,
+            rejected=tuple(rejected),
+            rejected_count=self._rejected_count,
+            normalized=len(self._texts.lowered),
+            aliases=self._texts.aliases,
+            ends=self._ends_said(),
+            meanings=self._texts.meanings,
+            begun=self._begun,
+            doubtful=self._doubtful(),
+        )
+
+
+class _Columns(NamedTuple):
+    """Taggings as parallel columns."""
+
+    line: NDArray[np.int64]
+    ordinal: NDArray[np.uint32]
+    number: NDArray[np.int32]
+    removal: NDArray[np.bool_] | None
+
+    def where(self, kept: NDArray[np.bool_]) -> "_Columns":
+        removal = None if self.removal is None else self.removal[kept]
+        return _Columns(self.line[kept], self.ordinal[kept], self.number[kept], removal)
+
+    @staticmethod
+    def joined(pieces: Sequence["_Columns"]) -> "_Columns":
+        removals = [
+            piece.removal if piece.removal is not None else np.zeros(len(piece.line), np.bool_) for piece in pieces
+        ]
+        return _Columns(
+            np.concatenate([piece.line for piece in pieces]),
+            np.concatenate([piece.ordinal for piece in pieces]),
+            np.concatenate([piece.number for piece in pieces]),
+            np.concatenate(removals) if any(removal.any() for removal in removals) else None,
+        )
+
+
+def _contradictions(
+    columns: _Columns, branches: Sequence[tuple[TagPath, ...]], paths: Sequence[TagPath]
+) -> Mapping[int, tuple[int, Problem]]:
+    """The lines that contradict themselves or an earlier taken one of the same person, each with tag and problem."""
+    suspects = _suspects(columns, branches)
+    if not len(suspects):
+        return {}
+    among = np.flatnonzero(np.isin(columns.ordinal, suspects))
+    lines: dict[int, list[tuple[int, int, bool]]] = {}
+    for at in among.tolist():
+        is_removal = columns.removal is not None and bool(columns.removal[at])
+        lines.setdefault(int(columns.line[at]), []).append(
+            (int(columns.ordinal[at]), int(columns.number[at]), is_removal)
+        )
+    return decide_in_order(lines, branches, paths)
+
+
+def decide_in_order(
+    lines: Mapping[int, Sequence[tuple[int, int, bool]]],
+    branches: Sequence[tuple[TagPath, ...]],
+    paths: Sequence[TagPath],
+) -> dict[int, tuple[int, Problem]]:
+    """Of lines of taggings (ordinal, tag number, is removal), those that contradict themselves or one taken before."""
+    # What each person was given or spared so far: by tag, whether it is taken; by exclusive branch, which tag.
+    taken: dict[tuple[int, int], bool] = {}
+    chosen: dict[tuple[int, TagPath], int] = {}
+    rejected: dict[int, tuple[int, Problem]] = {}
+    for line in sorted(lines):
+        here_taken: dict[tuple[int, int], bool] = {}
+        here_chosen: dict[tuple[int, TagPath], int] = {}
+        for ordinal, number, is_removal in lines[line]:
+            path, tag = paths[number], (ordinal, number)
+            if here_taken.get(tag, taken.get(tag, is_removal)) is not is_removal:
+                rejected[line] = number, rejections.added_and_removed(path)
+                break
+            here_taken[tag] = is_removal
+            for branch in () if is_removal else branches[number]:
+                place = ordinal, branch
+                other = here_chosen.get(place, chosen.get(place, number))
+                if other != number:
+                    rejected[line] = number, rejections.second_of_branch(path, branch, paths[other])
+                    break
+                here_chosen[place] = number
+            if line in rejected:
+                break
+        else:
+            taken |= here_taken
+            chosen |= here_chosen
+    return rejected
+
+
+def _suspects(columns: _Columns, branches: Sequence[tuple[TagPath, ...]]) -> NDArray[np.uint32]:
+    """The ordinals for whom some tag is added and removed, or some exclusive branch has two tags."""
+    found = []
+    if columns.removal is not None:
+        found.append(_torn(columns.ordinal, columns.number.astype(np.uint64), columns.removal.astype(np.int32)))
+    places = {branch: place for place, branch in enumerate({branch for each in branches for branch in each})}
+    ordinals, groups, options = [], [], []
+    for depth in range(max(map(len, branches), default=0)):
+        at_depth = [places[each[depth]] if depth < len(each) else -1 for each in branches]
+        branch = np.array(at_depth, np.int64)[columns.number]
+        asks = branch >= 0 if columns.removal is None else (branch >= 0) & ~columns.removal
+        ordinals.append(columns.ordinal[asks])
+        groups.append(branch[asks].astype(np.uint64))
+        options.append(columns.number[asks])
+    if ordinals:
+        found.append(_torn(np.concatenate(ordinals), np.concatenate(groups), np.concatenate(options)))
+    return np.unique(np.concatenate(found)) if found else np.empty(0, np.uint32)
+
+
+def _torn(ordinal: NDArray[np.uint32], group: NDArray[np.uint64], option: NDArray[np.int32]) -> NDArray[np.uint32]:
+    """The ordinals that meet more than one option in a group."""
+    pair = ordinal.astype(np.uint64) << np.uint64(32) | group
+    order = np.lexsort((option, pair))
+    same = pair[order][1:] == pair[order][:-1]
+    differs = option[order][1:] != option[order][:-1]
+    torn: NDArray[np.uint32] = ordinal[order][1:][same & differs]
+    return torn

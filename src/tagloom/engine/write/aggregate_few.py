@@ -1,0 +1,171 @@
+"""A few lines gathered without arrays: what `Aggregator` does, at a twentieth of its cost for a single tag."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.keys.hashing import Hashed, Keyed, binary_array
+from tagloom.engine.write.aggregate import NO_DOUBT, Doubtful, Lookups, Newcomers, ResolvedBatch, Texts, decide_in_order
+from tagloom.ports.writes import BatchRules, Part
+from tagloom.words import rejections
+from tagloom.words.expiry import Said
+from tagloom.words.model import Rejected
+from tagloom.words.tags import TagPath
+
+LINES_MAX = 64  # Beyond it arrays are the faster way.
+TAGGINGS_MAX = 256  # Likewise.
+
+
+class KeyLookups(Lookups, Protocol):
+    """What gathering a few lines asks besides."""
+
+    def ordinal_of(self, key: bytes) -> int | None: ...
+
+
+class _Line(NamedTuple):
+    number: int
+    key: bytes
+    taggings: list[tuple[str, bool]]
+    end: Said
+
+
+def are_few(parts: Sequence[Part]) -> bool:
+    """Whether so little is asked that arrays would cost more than they save."""
+    lines = sum(len(part.lines) + len(part.rejected) for part in parts)
+    return lines <= LINES_MAX and sum(len(part.tagging_line) for part in parts) <= TAGGINGS_MAX
+
+
+def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups) -> ResolvedBatch:
+    """What the parts ask for together. Costs some 10 us, and 5 us a tagging."""
+    begun = lookups.state()
+    people = _People(lookups, begun.next_ordinal)
+    texts = Texts(rules, lookups)
+    rejected = [line for part in parts for line in part.rejected]
+    held: list[bytes] = [key for part in parts for key in part.held]
+    good: dict[int, list[tuple[int, int, bool]]] = {}
+    said: dict[int, Said] = {}
+    bare = BitMap()
+    accepted = 0
+    for line in (line for part in parts for line in _lines(part, rules)):
+        ordinal = people.ordinal(line.key)
+        # Every text is understood, behind a bad one too: the receipt tells of each alias that was used.
+        meant = [(ordinal, texts.number(text), is_removal) for text, is_removal in line.taggings]
+        fault = next((number for _, number, _ in meant if number < 0), 0)
+        if fault:
+            rejected.append(rejections.rejected(line.number, *texts.faults[-fault - 1]))
+            held.append(line.key)
+        elif meant:
+            good[line.number] = meant
+            if line.end:
+                said[line.number] = line.end
+        else:
+            bare.add(ordinal)
+            accepted += 1
+    contradicting = decide_in_order(good, texts.branches, texts.paths) if rules.mode != "remove" else {}
+    for number_of_line, (number, problem) in contradicting.items():
+        rejected.append(rejections.rejected(number_of_line, texts.paths[number], problem))
+        held.append(people.key(good.pop(number_of_line)[0][0]))
+    gives: dict[TagPath, BitMap] = defaultdict(BitMap)
+    takes: dict[TagPath, BitMap] = defaultdict(BitMap)
+    for taggings in good.values():
+        for ordinal, number, is_removal in taggings:
+            (takes if is_removal else gives)[texts.paths[number]].add(ordinal)
+    ends = _ends_said(good, said, texts.paths) if said and rules.mode != "remove" else {}
+    is_whole = rules.mode in ("set", "mirror")
+    known, doubtful = _doubted(parts, lookups, begun.next_ordinal) if is_whole else (BitMap(), NO_DOUBT)
+    rejected.sort(key=_line_number)
+    return ResolvedBatch(
+        gives=gives,
+        takes=takes,
+        bare=bare,
+        held=BitMap([people.ordinal(key) for key in held]) | known if is_whole else BitMap(),
+        newcomers=people.newcomers(),
+        accepted_lines=accepted + len(good),
+        rejected=tuple(rejected[: rules.rejected_max]),
+        rejected_count=len(rejected),
+        normalized=len(texts.lowered),
+        aliases=texts.aliases,
+        ends=ends,
+        meanings=texts.meanings,
+        begun=begun,
+        doubtful=doubtful,
+    )
+
+
+def _doubted(parts: Sequence[Part], lookups: KeyLookups, base: int) -> tuple[BitMap, Doubtful]:
+    """The people known whom doubtful lines may name, and what is to be said of these lines."""
+    known, strangers, unknown_lines = BitMap(), dict[bytes, None](), list[int]()
+    for doubt in (doubt for part in parts for doubt in part.doubts):
+        found = {key: lookups.ordinal_of(key) for key in doubt.keys}
+        here = [ordinal for ordinal in found.values() if ordinal is not None and ordinal < base]
+        known.update(here)
+        strangers |= {key: None for key, ordinal in found.items() if ordinal is None or ordinal >= base}
+        if not here:
+            unknown_lines.append(doubt.line)
+    if not (strangers or unknown_lines):
+        return known, NO_DOUBT
+    hashes = lookups.key_hash.many(binary_array(list(strangers)))
+    return known, Doubtful(hashes, len(unknown_lines), min(unknown_lines, default=0))
+
+
+def _ends_said(
+    good: Mapping[int, Sequence[tuple[int, int, bool]]], said: Mapping[int, Said], paths: Sequence[TagPath]
+) -> dict[TagPath, dict[Said, BitMap]]:
+    """What the last line of each tagging says of its end, where it says anything."""
+    last: dict[tuple[int, int], Said] = {}
+    for line in sorted(good):
+        last |= {(number, ordinal): said.get(line, 0) for ordinal, number, is_removal in good[line] if not is_removal}
+    found: dict[TagPath, dict[Said, BitMap]] = {}
+    for (number, ordinal), end in last.items():
+        if end:
+            found.setdefault(paths[number], {}).setdefault(end, BitMap()).add(ordinal)
+    return found
+
+
+def _line_number(line: Rejected) -> int:
+    return line.line
+
+
+def _lines(part: Part, rules: BatchRules) -> list[_Line]:
+    keys = part.key_list()
+    ends = [0] * len(keys) if part.ends is None else part.ends.tolist()
+    lines = [_Line(number, key, [], end) for number, key, end in zip(part.lines.tolist(), keys, ends, strict=True)]
+    always = rules.mode == "remove"
+    is_removal = part.is_removal.tolist() if part.is_removal is not None and rules.mode == "change" else None
+    for at, (line, text) in enumerate(zip(part.tagging_line.tolist(), part.tagging_text.tolist(), strict=True)):
+        lines[line].taggings.append((part.texts[text], always if is_removal is None else is_removal[at]))
+    return lines
+
+
+class _People:
+    """Ordinals of keys, provisional for newcomers, in the order of asking."""
+
+    def __init__(self, lookups: KeyLookups, base: int) -> None:
+        self._lookups = lookups
+        self._base = base
+        self._known: dict[bytes, int] = {}
+        self._new: list[bytes] = []
+
+    def ordinal(self, key: bytes) -> int:
+        ordinal = self._known.get(key)
+        if ordinal is None:
+            ordinal = self._lookups.ordinal_of(key)
+            if ordinal is None:
+                ordinal = self._base + len(self._new)
+                self._new.append(key)
+            self._known[key] = ordinal
+        return ordinal
+
+    def key(self, ordinal: int) -> bytes:
+        return next(key for key, known in self._known.items() if known == ordinal)
+
+    def newcomers(self) -> Newcomers:
+        if not self._new:
+            return Newcomers(self._base, ())
+        hashes = [self._lookups.key_hash.one(key) for key in self._new]
+        high = np.array([high for high, _ in hashes], np.uint64)
+        low = np.array([low for _, low in hashes], np.uint32)
+        return Newcomers(self._base, [Keyed(binary_array(self._new), Hashed(high, low))])

@@ -1,0 +1,215 @@
+"""Writes of the catalogue and of single people: describe, move, merge, drop, erase. Each is one version."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from tagloom.base.problems import Problem
+from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.keys.directory import Page, pack_keys, pack_page, unpack_keys, unpack_page
+from tagloom.engine.keys.hashing import KeyHash, key_of
+from tagloom.engine.storage import Row
+from tagloom.engine.write.diff import Diff, receipt_of
+from tagloom.engine.write.draft import Draft, View
+from tagloom.engine.write.exclusive_branches import refuse_several
+from tagloom.engine.write.expiry_rows import merge_ends, settle
+from tagloom.ports.problems import PersonNotFound, TagExists, TagMoveInvalid, TagNotFound
+from tagloom.words import limits, rejections
+from tagloom.words.model import Origin, Person, Receipt
+from tagloom.words.problems import TagIsAlias
+from tagloom.words.tags import TagPath, branches_above, is_at_or_below
+
+
+def put(tag: TagPath, view: View, origin: Origin, at: str, told: Mapping[str, Any]) -> Receipt:
+    """Creates or describes a tag, or says whose it is and when it ends: `told` are fields of its row by name."""
+    today = view.dictionary.resolve(tag)
+    if today != tag:
+        raise TagIsAlias(f"'{tag}' was renamed; it is '{today}' now.", value=tag, suggestion=today)
+    if owner := told.get("owner"):
+        _refuse_owned(tag, view, owner)
+    draft = Draft()
+    row = view.live(tag)
+    if row is None:
+        view.tag_row(tag, draft, **told)
+        return _done(draft, view, origin, "create tag", at, new_tags=1)
+    wanted = row._replace(**told)
+    if wanted != row:
+        view.put_row(wanted, draft)
+    return _done(draft, view, origin, "describe tag", at)
+
+
+def move(tag: TagPath, to: TagPath, view: View, origin: Origin, at: str) -> Receipt:
+    """Renames a tag and what is below it."""
+    draft = Draft()
+    _move(tag, to, view, draft, {})
+    return _done(draft, view, origin, "move tag", at)
+
+
+def edit(tag: TagPath, to: TagPath, view: View, origin: Origin, at: str, told: Mapping[str, Any]) -> Receipt:
+    """Renames a tag unless `to` is its own path, and sets fields of its row: one version."""
+    if to == tag:
+        _rows_at_or_below(tag, view)
+        return put(tag, view, origin, at, told)
+    draft = Draft()
+    own, new_tags = view.live(tag), 0
+    _move(tag, to, view, draft, told)
+    if own is None and told:
+        # A branch without a tag of its own: the fields are those of the tag at the new place.
+        row = view.live(to)
+        if row is None:
+            view.tag_row(to, draft, **told)
+            new_tags = 1
+        elif (wanted := row._replace(**told)) != row:
+            view.put_row(wanted, draft)
+    return _done(draft, view, origin, "move tag", at, new_tags=new_tags)
+
+
+def _move(tag: TagPath, to: TagPath, view: View, draft: Draft, told: Mapping[str, Any]) -> None:
+    """Renames a tag and what is below it; `told` are fields of the tag's own row to set with that."""
+    rows = _rows_at_or_below(tag, view)
+    _refuse_owned(tag, view, is_released=told.get("owner") == "")
+    _refuse_owned(to, view)
+    if is_at_or_below(to, tag):
+        raise TagMoveInvalid(f"'{tag}' cannot be moved to '{to}', which lies at or below it.", value=to)
+    targets = {row.id: _moved(row.path, tag, to) for row in rows}
+    for branch in branches_above(to):
+        if branch in view.dictionary.aliases:
+            raise TagMoveInvalid(f"'{branch}' is an alias; drop it first.", value=to)
+    for target in targets.values():
+        environment = view.live(target)
+        if environment is not None and environment.id not in targets:
+            raise TagExists(f"'{target}' exists already. Merge the two instead.", value=target)
+    for row in rows:
+        fields = told if row.path == tag else {}
+        view.put_row(row._replace(**{**fields, "path": targets[row.id]}), draft)
+    _put_alias(tag, to, view, draft)
+
+
+def merge(tag: TagPath, into: TagPath, view: View, origin: Origin, at: str) -> Receipt:
+    """Gives everybody who bears a tag another one instead, and likewise for what is below."""
+    rows = _rows_at_or_below(tag, view)
+    into = view.dictionary.resolve(into)
+    _refuse_owned(tag, view)
+    _refuse_owned(into, view)
+    if is_at_or_below(into, tag):
+        raise TagMoveInvalid(f"'{tag}' cannot be merged into '{into}', which lies at or below it.", value=into)
+    targets = {row.id: _moved(row.path, tag, into) for row in rows}
+    draft = Draft()
+    new_tags = 0
+    if view.live(into) is None and into not in targets.values():
+        view.tag_row(into, draft)
+        new_tags = 1
+    for row in rows:
+        target = view.live(targets[row.id])
+        if target is None or target.id in targets:
+            view.put_row(row._replace(path=targets[row.id]), draft)
+        else:
+            people = BitMap(view.whole(row.id))
+            merge_ends(people, row.id, target.id, view, draft)
+            draft.add(target.id, people - view.near(target.id, people))
+            draft.remove(row.id, people)
+            view.put_row(row._replace(is_live=False), draft)
+    _put_alias(tag, into, view, draft)
+    return _done(draft, view, origin, "merge tags", at, new_tags=new_tags)
+
+
+def delete(tag: TagPath, view: View, origin: Origin, at: str) -> Receipt:
+    """Takes a tag and what is below it from everybody, or drops an alias."""
+    draft = Draft()
+    if tag in view.dictionary.aliases:
+        view.put_alias(tag, None, draft)
+        return _done(draft, view, origin, "delete alias", at)
+    rows = _rows_at_or_below(tag, view)
+    _refuse_owned(tag, view)
+    for row in rows:
+        draft.remove(row.id, BitMap(view.whole(row.id)))
+        view.put_row(row._replace(is_live=False), draft)
+    return _done(draft, view, origin, "delete tag", at)
+
+
+def _put_alias(tag: TagPath, target: TagPath, view: View, draft: Draft) -> None:
+    """Leaves the old path as an alias, and drops the aliases that are tags or branches now."""
+    nodes = view.nodes_among((tag, *view.dictionary.aliases))
+    for path in sorted(nodes & view.dictionary.aliases.keys()):
+        view.put_alias(path, None, draft)
+    if tag not in nodes:
+        view.put_alias(tag, target, draft)
+
+
+def _refuse_owned(tag: TagPath, view: View, owner: str = "", *, is_released: bool = False) -> None:
+    """Refuses a tag that belongs to somebody else; with `is_released` its own owner does not count.
+
+    Raises:
+        TagOwned: the tag, or a branch above or below it, belongs to somebody else.
+    """
+    above = view.dictionary.owned_branch(tag)
+    if is_released and above is not None and above[0] == tag:
+        parent = next(iter(branches_above(tag)), None)
+        above = None if parent is None else view.dictionary.owned_branch(parent)
+    for branch, whose in (*([above] if above else ()), *view.dictionary.owned_below(tag)):
+        if whose != owner and not (is_released and branch == tag):
+            raise rejections.owned(tag, branch, whose)
+
+
+def _rows_at_or_below(tag: TagPath, view: View) -> list[Row]:
+    if not view.dictionary.is_known(tag):
+        raise not_found(tag, view.dictionary.resolve(tag), view.dictionary.nearest(tag))
+    return view.subtree(tag)
+
+
+def not_found(tag: TagPath, today: TagPath, near: list[str]) -> Problem:
+    """Why a path is no tag: it was renamed, or never was."""
+    if today != tag:
+        return TagIsAlias(f"'{tag}' was renamed; it is '{today}' now.", value=tag, suggestion=today)
+    hint = f" The nearest known tags are: {', '.join(near)}." if near else ""
+    return TagNotFound(f"There is no tag '{tag}'.{hint}", value=tag, nearest=near)
+
+
+def _moved(path: str, tag: TagPath, to: TagPath) -> TagPath:
+    target = to + path[len(tag) :]
+    if target.count("/") >= limits.LEVELS_PER_TAG_MAX:
+        raise TagMoveInvalid(
+            f"'{path}' would become '{target}', and a tag has at most {limits.LEVELS_PER_TAG_MAX} levels.", value=target
+        )
+    return TagPath(target)
+
+
+def erase(person: Person, view: View, key_hash: KeyHash, origin: Origin, at: str) -> Receipt:
+    """Takes a person away for good: their tags, their being known, and their key."""
+    high, low = key_hash.one(key_of(person))
+    ordinal = view.find_hash(high, low)
+    if ordinal is None or ordinal not in view.near(view.fact("everyone"), BitMap([ordinal])):
+        raise PersonNotFound(f"There is no {person.kind} of that id.")
+    alone, draft = BitMap([ordinal]), Draft()
+    for row in view.dictionary.rows.values():
+        if row.path != "erased" or row.kind == "tag":
+            draft.remove(row.id, view.near(row.id, alone) & alone)
+    draft.add(view.fact("erased"), alone)
+    _wipe_hash(high, low, view)
+    for segment in view.directory.segments:
+        if segment.first <= ordinal < segment.first + segment.size:
+            keys = unpack_keys(view.tx.segment(segment.first)).to_pylist()
+            keys[ordinal - segment.first] = b""
+            view.tx.put_segment(segment, pack_keys(pa.array(keys, pa.binary())))
+    view.wiped_keys()
+    return _done(draft, view, origin, "erase", at)
+
+
+def _wipe_hash(high: int, low: int, view: View) -> None:
+    for run in view.directory.runs:
+        number = high * run.pages >> 64
+        page = unpack_page(view.tx.page(run.id, number))
+        kept = (page.high != high) | (page.low != low)
+        if not kept.all():
+            view.tx.put_page(run.id, number, pack_page(Page(page.high[kept], page.low[kept], page.ordinal[kept])))
+
+
+def _done(draft: Draft, view: View, origin: Origin, action: str, at: str, *, new_tags: int = 0) -> Receipt:
+    settle(view, draft)
+    refuse_several(draft, view)
+    facts = set(view.dictionary.facts.values())
+    added = sum(len(people) for row, people in draft.added.items() if row not in facts)
+    removed = sum(len(people) for row, people in draft.removed.items() if row not in facts)
+    version = view.state.version if draft.is_empty() else view.record(draft, origin, action, at)
+    return receipt_of(Diff(draft, added, removed, 0, new_tags), version)

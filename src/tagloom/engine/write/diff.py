@@ -1,0 +1,241 @@
+"""What a bulk write does, as a draft, in each of its five modes."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagloom.engine.bitmaps import BitMap, bitmap_of, ordinals_of
+from tagloom.engine.keys.hashing import visitors_among
+from tagloom.engine.write import expiry_rows
+from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
+from tagloom.engine.write.draft import Draft, View
+from tagloom.ports.writes import BatchRules
+from tagloom.words.expiry import Said, end_of
+from tagloom.words.model import Receipt
+from tagloom.words.tags import TagPath
+
+_NOBODY_NEW = np.empty(0, np.int64)
+
+
+class Diff(NamedTuple):
+    """A draft, and the counts of its receipt that are not in it."""
+
+    draft: Draft
+    added: int
+    removed: int
+    unchanged: int
+    new_tags: int
+    skipped: int = 0
+    conflicts: tuple[int, ...] = ()
+
+
+def receipt_of(diff: Diff, version: int, asked: ResolvedBatch | None = None, **more: object) -> Receipt:
+    """The receipt of an effect."""
+    told = (
+        {}
+        if asked is None
+        else {
+            "rejected_count": asked.rejected_count,
+            "rejected": asked.rejected,
+            "normalized": asked.normalized,
+            "aliases": asked.aliases,
+        }
+    )
+    return Receipt(
+        version=version,
+        added=diff.added,
+        removed=diff.removed,
+        unchanged=diff.unchanged,
+        new_people=diff.draft.new_people,
+        people_removed=diff.draft.people_removed,
+        new_tags=diff.new_tags,
+        skipped=diff.skipped,
+        conflicts=diff.conflicts,
+        renewed=expiry_rows.renewed_count(diff.draft) if diff.draft.ends else 0,
+        **told,  # type: ignore[arg-type]  # The values are the fields' own types.
+        **more,  # type: ignore[arg-type]  # Likewise.
+    )
+
+
+def diff_of(asked: ResolvedBatch, rules: BatchRules, view: View, now: float) -> Diff:
+    """What a gathered body does to the population as the view shows it. `now` is in Unix seconds."""
+    draft = Draft()
+    places = _places(asked, rules, view)
+    is_giving = rules.mode != "remove"
+    gives: dict[int, BitMap] = {}
+    said: dict[int, dict[Said, BitMap]] = {}
+    losses: dict[int, BitMap] = {}
+    unchanged = 0
+    for path, people in asked.gives.items():
+        row = view.tag_row(view.dictionary.resolve(path), draft)
+        moved = places.final(people)
+        gives[row.id] = gives[row.id] | moved if row.id in gives else moved
+        for end, some in asked.ends.get(path, {}).items():
+            earlier = said.setdefault(row.id, {})
+            earlier[end] = earlier.get(end, BitMap()) | places.final(some)
+    for path, people in asked.takes.items():
+        known = view.live(view.dictionary.resolve(path))
+        if known is None:
+            unchanged += len(people)
+            continue
+        moved = places.final(people)
+        lost = view.near(known.id, moved) & moved
+        unchanged += len(people) - len(lost)
+        losses[known.id] = losses[known.id] | lost if known.id in losses else lost
+    bare = places.final(asked.bare)
+    if is_giving:
+        _create(BitMap.union(bare, *gives.values()), places, view, draft)
+    if rules.mode in ("set", "mirror"):
+        _lose_the_rest(asked, rules, view, gives, losses, bare, places)
+    _displace(view, gives, losses)
+    ending: list[expiry_rows.Ending] = []
+    for row_id, people in gives.items():
+        new = people - view.near(row_id, people)
+        unchanged += len(people) - len(new)
+        draft.add(row_id, new)
+        ending += _ending(row_id, people, said.get(row_id, {}), rules.end, now, view)
+    expiry_rows.set_ends(ending, view, draft)
+    for row_id, people in losses.items():
+        draft.remove(row_id, people - gives[row_id] if row_id in gives else people)
+    expiry_rows.settle(view, draft)
+    facts = set(view.dictionary.facts.values())
+    added = sum(len(people) for row_id, people in draft.added.items() if row_id not in facts)
+    removed = sum(len(people) for row_id, people in draft.removed.items() if row_id not in facts)
+    new_tags = sum(1 for entry in draft.entries if entry.kind == "tag")
+    return Diff(draft, added, removed, unchanged, new_tags)
+
+
+def _ending(
+    tag: int, people: BitMap, said: dict[Said, BitMap], otherwise: Said, now: float, view: View
+) -> list[expiry_rows.Ending]:
+    """When the taggings of one tag end that are given: as said of some, and otherwise, or by the tag's ttl."""
+    ttl = view.row(tag).ttl_seconds
+    if not (said or otherwise or ttl or view.ends_of(tag)):
+        return []
+    by_moment: dict[int, BitMap] = {}
+    waiting = people
+    # Two names of a tag that became one meanwhile may say two things of one tagging; the first one counts.
+    for end, some in (*said.items(), (otherwise, people)):
+        moment = end_of(end or otherwise, ttl, now)
+        by_moment[moment] = by_moment.get(moment, BitMap()) | (some & waiting)
+        waiting = waiting - some
+    return [expiry_rows.Ending(tag, moment, some) for moment, some in by_moment.items()]
+
+
+class _Places:
+    """Provisional ordinals of newcomers, and the ordinals they get: the same when `final` is empty, -1 for none.
+
+    `made` are the people whom the batch made known, and `visitors` those of them who are visitors.
+    """
+
+    def __init__(self, asked: ResolvedBatch, final: NDArray[np.int64], made: BitMap, visitors: BitMap) -> None:
+        self._base = asked.newcomers.base
+        self._final = final
+        self.made = made
+        self.visitors = visitors
+
+    def final(self, people: BitMap) -> BitMap:
+        """The same people by their ordinals; those who stay unknown are left out."""
+        if not len(self._final) or not people or people.max() < self._base:
+            return people
+        ordinals = ordinals_of(people).astype(np.int64)
+        new = ordinals >= self._base
+        moved = self._final[ordinals[new] - self._base]
+        return bitmap_of(np.sort(np.concatenate([ordinals[~new], moved[moved >= 0]])).astype(np.uint32))
+
+
+def _places(asked: ResolvedBatch, rules: BatchRules, view: View) -> _Places:
+    """Gives the newcomers who are really given something their ordinals."""
+    newcomers, count = asked.newcomers, asked.newcomers.people
+    if not count:
+        return _Places(asked, _NOBODY_NEW, BitMap(), BitMap())
+    base, first = newcomers.base, view.state.next_ordinal
+    named = BitMap.union(asked.bare, *asked.gives.values()) if rules.mode != "remove" else BitMap()
+    named &= BitMap(range(base, base + count))
+    is_new = np.ones(count, np.bool_)
+    if len(named) < count:
+        is_new[:] = False
+        is_new[ordinals_of(named).astype(np.int64) - base] = True
+    final = _NOBODY_NEW
+    if first != base:
+        # Somebody else added people since the body was read: some newcomers may be among them.
+        final = np.concatenate([view.find_hashes(block.hashes) for block in newcomers.blocks])
+        is_new &= final < 0
+    elif len(named) < count:
+        final = np.full(count, -1, np.int64)
+    visitors = _admit(newcomers, is_new, view)
+    if len(final):
+        final[is_new] = np.arange(first, view.state.next_ordinal)
+    return _Places(asked, final, BitMap(range(first, view.state.next_ordinal)), visitors)
+
+
+def _admit(newcomers: Newcomers, is_new: NDArray[np.bool_], view: View) -> BitMap:
+    """Gives those who are new their ordinals; returns the visitors among them."""
+    begin, visitors = 0, [_NOBODY_NEW]
+    for block in newcomers.blocks:
+        places = np.flatnonzero(is_new[begin : begin + len(block.keys)])
+        begin += len(block.keys)
+        if len(places):
+            new = block if len(places) == len(block.keys) else block.take(places)
+            visitors.append(visitors_among(new.keys) + view.admit(new))
+    return bitmap_of(np.concatenate(visitors).astype(np.uint32))
+
+
+def _create(people: BitMap, places: _Places, view: View, draft: Draft) -> None:
+    """Makes the people known who are not: newcomers, and those whose first batch was undone."""
+    everyone = view.fact("everyone")
+    missing = people - view.near(everyone, people)
+    if not missing:
+        return
+    visitors = missing & places.visitors
+    for ordinal in missing - places.made:
+        if view.key_at(ordinal)[:1] == b"v":
+            visitors.add(ordinal)
+    draft.new_people = len(missing)
+    draft.add(everyone, missing)
+    draft.add(view.fact("visitors"), visitors)
+    draft.add(view.fact("users"), missing - visitors)
+
+
+def _lose_the_rest(
+    asked: ResolvedBatch,
+    rules: BatchRules,
+    view: View,
+    gives: dict[int, BitMap],
+    losses: dict[int, BitMap],
+    bare: BitMap,
+    places: _Places,
+) -> None:
+    """What set and mirror take: everything at or below `prefix` that was not asked for and is nobody else's."""
+    held = places.final(asked.held) | _made_known_since(asked, view)
+    named = BitMap.union(bare, *gives.values()) - held
+    prefix = "" if rules.prefix is None else view.dictionary.resolve(rules.prefix)
+    for row in view.subtree(prefix):
+        owned = view.dictionary.owned_branch(TagPath(row.path))
+        if owned and owned[1] != rules.owner:
+            continue
+        lost = view.near(row.id, named) & named if rules.mode == "set" else view.whole(row.id) - held
+        if row.id in gives:
+            lost -= gives[row.id]
+        if lost:
+            losses[row.id] = losses[row.id] | lost if row.id in losses else lost
+
+
+def _made_known_since(asked: ResolvedBatch, view: View) -> BitMap:
+    """Those whom doubtful lines may name and who became known after the body was read."""
+    strangers, begun = asked.doubtful.strangers, asked.begun
+    if not len(strangers.high) or begun is None or begun.next_ordinal == view.state.next_ordinal:
+        return BitMap()
+    found = view.find_hashes(strangers)
+    return bitmap_of(np.unique(found[found >= 0]).astype(np.uint32))
+
+
+def _displace(view: View, gives: dict[int, BitMap], losses: dict[int, BitMap]) -> None:
+    """What exclusive branches take: every other tag of the branch."""
+    for given, people in gives.items():
+        path = TagPath(view.row(given).path)
+        for branch in view.dictionary.exclusive_branches(path):
+            for row in view.subtree(branch):
+                if row.id != given and (lost := view.near(row.id, people) & people):
+                    losses[row.id] = losses[row.id] | lost if row.id in losses else lost

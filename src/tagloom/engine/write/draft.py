@@ -1,0 +1,492 @@
+"""A batch's effect, and the transaction that carries it out.
+
+A `View` is an environment as it stands inside one transaction: the committed index, dictionary and directory with
+everything that earlier batches of the same commit did laid over them. A `Draft` collects what one batch changes.
+All decisions fall before the first write, so a batch that is refused leaves nothing behind.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tagloom.engine import limits
+from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, from_bytes, to_bytes
+from tagloom.engine.keys.directory import Growth, add_keys
+from tagloom.engine.keys.hashing import Hashed, Keyed
+from tagloom.engine.storage import BatchRecord, ChunkChange, Entry, Footprint, Row, RowTotal, State, Transaction
+from tagloom.ports import limits as ports_limits
+from tagloom.ports.problems import StoreUnavailable, TooManyTags
+from tagloom.words.model import Origin
+from tagloom.words.tags import TagPath, branches_above, is_at_or_below
+
+if TYPE_CHECKING:
+    from tagloom.engine.keys.directory import Directory
+    from tagloom.engine.state.dictionary import Dictionary
+
+_NO_ENDS: Mapping[int, int] = {}
+# Who touched many of a bucket tells it in parts of so many changes: one person's are in few of them.
+_PEOPLE_IN_PARTS = 4_096
+_CHANGES_PER_PART = 32
+PEOPLE_SHARED_MAX = 1_000  # Batches that share a commit name so many at most; each finds whom the others brought.
+_FEW_SOUGHT = 64  # Up to so many keys are looked up one by one.
+_FEW_BUCKETS = 8  # Up to so many chunks are read one by one; beyond, the row is read in one sweep.
+
+
+class RowState(msgspec.Struct, frozen=True):
+    """What the log keeps of a dictionary row before and after a version."""
+
+    path: str
+    is_live: bool
+    description: str
+    exclusive: bool
+    owner: str
+    ttl_seconds: int
+    expires_at: int
+
+
+def row_state(row: Row) -> str:
+    """A row's state as the log keeps it."""
+    kept = RowState(row.path, row.is_live, row.description, row.exclusive, row.owner, row.ttl_seconds, row.expires_at)
+    return msgspec.json.encode(kept).decode()
+
+
+def row_from(identity: int, state: str) -> Row:
+    """The row of a logged state."""
+    kept = msgspec.json.decode(state, type=RowState)
+    said = kept.path, kept.is_live, kept.description, kept.exclusive, kept.owner, kept.ttl_seconds, kept.expires_at
+    return Row(identity, "tag", *said)
+
+
+class Shift(NamedTuple):
+    """Who comes to an end, a row, and who leaves it."""
+
+    added: BitMap
+    removed: BitMap
+
+
+class Draft:
+    """What one batch changes: taggings by row, the ends of each tag by their rows, dictionary entries, counts."""
+
+    def __init__(self) -> None:
+        self.added: dict[int, BitMap] = {}
+        self.removed: dict[int, BitMap] = {}
+        self.ends: dict[int, dict[int, Shift]] = {}
+        self.entries: list[Entry] = []
+        self.new_people = 0
+        self.people_removed = 0
+
+    def add(self, row: int, people: BitMap) -> None:
+        """Notes taggings that are not there yet."""
+        if people:
+            self.added[row] = self.added[row] | people if row in self.added else people
+
+    def remove(self, row: int, people: BitMap) -> None:
+        """Notes taggings that are there."""
+        if people:
+            self.removed[row] = self.removed[row] | people if row in self.removed else people
+
+    def withhold(self, row: int, people: BitMap) -> None:
+        """Takes back that these people are added to a tag, and when their taggings would expire."""
+        self.added[row] = self.added[row] - people
+        if not self.added[row]:
+            del self.added[row]
+        shifts = {end: Shift(added - people, removed) for end, (added, removed) in self.ends.pop(row, {}).items()}
+        if kept := {end: shift for end, shift in shifts.items() if shift.added or shift.removed}:
+            self.ends[row] = kept
+
+    def start_end(self, tag: int, row: int, people: BitMap) -> None:
+        """Notes people whose tagging of a tag ends with a row, and did not."""
+        if people:
+            added, removed = self._shift(tag, row)
+            self.ends[tag][row] = Shift(added | people, removed)
+
+    def stop_end(self, tag: int, row: int, people: BitMap) -> None:
+        """Notes people whose tagging of a tag ends with a row, and will not."""
+        if people:
+            added, removed = self._shift(tag, row)
+            self.ends[tag][row] = Shift(added, removed | people)
+
+    def keep_end(self, tag: int, row: int, people: BitMap) -> None:
+        """Forgets that these people's tagging of a tag will not end with a row."""
+        added, removed = self._shift(tag, row)
+        self.ends[tag][row] = Shift(added, removed - people)
+        if not added and not self.ends[tag][row].removed:
+            del self.ends[tag][row]
+        if not self.ends[tag]:
+            del self.ends[tag]
+
+    def _shift(self, tag: int, row: int) -> Shift:
+        return self.ends.setdefault(tag, {}).get(row, Shift(BitMap(), BitMap()))
+
+    def is_empty(self) -> bool:
+        """Whether nothing would change."""
+        return not (self.added or self.removed or self.entries or self.ends)
+
+    def end_rows(self) -> Iterator[tuple[int, BitMap, BitMap]]:
+        """(row, added, removed) of every end that changes."""
+        shifts = (each for tag in sorted(self.ends) for each in sorted(self.ends[tag].items()))
+        return ((row, shift.added, shift.removed) for row, shift in shifts)
+
+    def rows(self) -> Iterator[tuple[int, BitMap, BitMap]]:
+        """(row, added, removed) of every tag and fact that changes."""
+        nothing = BitMap()
+        for row in sorted(self.added.keys() | self.removed.keys()):
+            yield row, self.added.get(row, nothing), self.removed.get(row, nothing)
+
+
+class _Touching:
+    """Whom a version touches in each bucket, and where its changes there lie, as they are made one after another."""
+
+    def __init__(self) -> None:
+        # Of each bucket: whom each change touches, and where it lies.
+        self._buckets: dict[int, tuple[list[BitMap], array[int]]] = {}
+        self._count = 0
+
+    def add(self, bucket: int, plus: BitMap, minus: BitMap) -> None:
+        """Notes the next change."""
+        found = self._buckets.get(bucket)
+        if found is None:
+            found = self._buckets[bucket] = [], array("I")
+        found[0].append(plus | minus if plus and minus else plus or minus)
+        found[1].append(self._count)
+        self._count += 1
+
+    def rows(self, version: int) -> Iterator[tuple[int, Footprint]]:
+        """Each bucket with what the log keeps of it."""
+        for bucket, (people, places) in self._buckets.items():
+            everyone, size = _union(people), len(people)
+            if len(everyone) >= _PEOPLE_IN_PARTS and size > _CHANGES_PER_PART:
+                size = _CHANGES_PER_PART
+            for part, begin in enumerate(range(0, len(people), size)):
+                some = everyone if size == len(people) else _union(people[begin : begin + size])
+                yield bucket, Footprint(version, part, to_bytes(some), places[begin : begin + size].tobytes())
+
+
+def _union(people: list[BitMap]) -> BitMap:
+    return people[0] if len(people) == 1 else BitMap.union(*people)
+
+
+class View:
+    """One environment inside one transaction."""
+
+    # `committed` gives a row's bearers before the transaction when they are in memory; they are not to be changed.
+    def __init__(
+        self,
+        tx: Transaction,
+        state: State,
+        committed: Callable[[int], BitMap | None],
+        dictionary: "Dictionary",
+        directory: "Directory",
+    ) -> None:
+        self.tx = tx
+        self.state = state
+        self.dictionary = dictionary
+        self.directory = directory
+        self._committed = committed
+        self._chunks: dict[tuple[int, int], BitMap] = {}
+        self._changed_rows: set[int] = set()
+        self._new_rows: set[int] = set()
+        self.rows: dict[int, Row] = {}
+        self.ends: dict[int, Row] = {}
+        self._made_ends: dict[int, dict[int, int]] = {}
+        self._made: dict[str, Row] = {}
+        self.aliases: dict[TagPath, TagPath | None] = {}
+        self.newcomers: dict[tuple[int, int], int] = {}
+        self._new: list[Keyed] = []
+        self._first_new = state.next_ordinal
+        self.drafts: list[Draft] = []
+        self.is_dry_run = False
+        self._log: list[tuple[BatchRecord, list[ChunkChange], list[Entry]]] = []
+        self._totals: list[RowTotal] = []
+        self._touched: list[tuple[int, Footprint]] = []
+        self._undone: list[tuple[int, Sequence[int]]] = []
+        self.growth: Growth | None = None
+        self.rewrote_keys = False
+
+    # Reading through the overlay.
+
+    def fact(self, name: str) -> int:
+        """The row of `everyone`, `users`, `visitors` or `erased`."""
+        return self.dictionary.facts[name]
+
+    def live(self, path: str) -> Row | None:
+        """The live tag of a path, those made in this transaction included."""
+        made = self._made.get(path)
+        return made if made is not None else self.dictionary.live(path)
+
+    def subtree(self, path: str) -> list[Row]:
+        """The live tags at or below a path."""
+        known = [row for row in self.dictionary.subtree(path) if row.id not in self.rows]
+        made = [row for row in self.rows.values() if row.is_live and is_at_or_below(row.path, path)]
+        return [*known, *made]
+
+    def nodes_among(self, paths: Iterable[TagPath]) -> set[TagPath]:
+        """Those of these paths that are tags or branches now. Costs what the transaction changed."""
+        gone, come = Counter[TagPath](), set[TagPath]()
+        for row in self.rows.values():
+            before = self.dictionary.rows.get(row.id)
+            if before is not None and before.is_live:
+                gone.update((TagPath(before.path), *branches_above(before.path)))
+            if row.is_live:
+                come.update((TagPath(row.path), *branches_above(row.path)))
+        return {path for path in paths if path in come or self.dictionary.tags_count(path) > gone[path]}
+
+    def row(self, row: int) -> Row:
+        """A tag as it is now."""
+        return self.rows.get(row) or self.dictionary.rows[row]
+
+    def ends_of(self, tag: int) -> Mapping[int, int]:
+        """The rows of a tag's ends by their moment; some may be empty."""
+        known, made = self.dictionary.ends.get(tag, _NO_ENDS), self._made_ends.get(tag)
+        return known if made is None else {**known, **made}
+
+    def chunk(self, row: int, bucket: int) -> BitMap:
+        """The bearers of a row in one bucket, now; not the caller's to change."""
+        laid_over = self._chunks.get((row, bucket))
+        if laid_over is not None:
+            return laid_over
+        held = self._committed(row)
+        if held is not None:
+            return chunk_of(held, bucket)
+        if self._is_new(row, bucket):
+            return BitMap()
+        return from_bytes(self.tx.chunk(row, bucket) or b"")
+
+    def _is_new(self, row: int, bucket: int) -> bool:
+        """Whether nobody can have borne the row in a bucket before the transaction."""
+        return row in self._new_rows or bucket * limits.ORDINALS_PER_CHUNK >= self._first_new
+
+    def near(self, row: int, people: BitMap) -> BitMap:
+        """The bearers of a row, now, at least in the buckets of these people; not the caller's to change."""
+        held = self._committed(row)
+        if held is not None and row not in self._changed_rows:
+            return held
+        buckets = []
+        for bucket in buckets_of(people):
+            buckets.append(bucket)
+            if len(buckets) > _FEW_BUCKETS:
+                return self.whole(row)
+        return BitMap.union(BitMap(), *(self.chunk(row, bucket) for bucket in buckets))
+
+    def committed(self, row: int) -> BitMap:
+        """All bearers of a row before the transaction; not the caller's to change."""
+        bitmap = BitMap() if row in self._new_rows else self._committed(row)
+        if bitmap is None:
+            bitmap = BitMap.union(BitMap(), *(from_bytes(data) for _, data in self.tx.chunks(row)))
+        return bitmap
+
+    def whole(self, row: int) -> BitMap:
+        """All bearers of a row, now; not the caller's to change."""
+        bitmap = self.committed(row)
+        if row in self._changed_rows:
+            bitmap = bitmap.copy()
+            for (changed, bucket), chunk in self._chunks.items():
+                if changed == row:
+                    bitmap -= chunk_of(bitmap, bucket)
+                    bitmap |= chunk
+        return bitmap
+
+    def find_hash(self, high: int, low: int) -> int | None:
+        """The ordinal of a key by its hash, those given in this transaction included."""
+        made = self.newcomers.get((high, low))
+        return made if made is not None else self.directory.find_hash(high, low, lambda: self.tx)
+
+    def find_hashes(self, hashes: Hashed) -> NDArray[np.int64]:
+        """The ordinals of keys by their hashes, those given in this transaction included; -1 for none."""
+        pairs = zip(hashes.high.tolist(), hashes.low.tolist(), strict=True)
+        if len(hashes.high) <= _FEW_SOUGHT:
+            found = [self.find_hash(*pair) for pair in pairs]
+            return np.array([-1 if ordinal is None else ordinal for ordinal in found], np.int64)
+        ordinals = self.directory.find_many(hashes, lambda: self.tx)
+        if self.newcomers:
+            made = np.array([self.newcomers.get(pair, -1) for pair in pairs], np.int64)
+            ordinals = np.where(made < 0, ordinals, made)
+        return ordinals
+
+    # Writing.
+
+    def admit(self, new: Keyed) -> int:
+        """Gives ordinals to keys that have none, in order; returns the first."""
+        first = self.state.next_ordinal
+        if first + len(new.keys) > limits.PEOPLE_PER_ENVIRONMENT_MAX:
+            raise StoreUnavailable("The environment holds as many people as it can.")
+        self._new.append(new)
+        if len(new.keys) <= PEOPLE_SHARED_MAX:
+            pairs = zip(new.hashes.high.tolist(), new.hashes.low.tolist(), strict=True)
+            self.newcomers.update(zip(pairs, range(first, first + len(new.keys)), strict=True))
+        self.state = self.state._replace(next_ordinal=first + len(new.keys))
+        return first
+
+    def tag_row(
+        self,
+        path: TagPath,
+        draft: Draft,
+        *,
+        description: str = "",
+        exclusive: bool = False,
+        owner: str = "",
+        ttl_seconds: int = 0,
+        expires_at: int = 0,
+    ) -> Row:
+        """The live tag of a path, made (or made live again) when there is none."""
+        row = self.live(path)
+        if row is not None:
+            return row
+        deleted = self.dictionary.deleted(path)
+        if deleted is None and len(self.dictionary) + len(self._made) >= ports_limits.TAGS_PER_ENVIRONMENT_MAX:
+            raise TooManyTags(f"At most {ports_limits.TAGS_PER_ENVIRONMENT_MAX} tags fit in one environment.")
+        said = path, True, description, exclusive, owner, ttl_seconds, expires_at
+        if deleted is not None:
+            row = Row(deleted.id, "tag", *said)
+            draft.entries.append(Entry("tag", str(row.id), row_state(deleted), row_state(row)))
+        else:
+            row = Row(self.tx.add_row("tag", path), "tag", *said)
+            self._new_rows.add(row.id)
+            draft.entries.append(Entry("tag", str(row.id), "", row_state(row)))
+        self.rows[row.id] = self._made[path] = row
+        return row
+
+    def end_row(self, tag: int, moment: int) -> int:
+        """The row of a tag's end, made when there is none."""
+        self.want_ends([(tag, moment)])
+        return self.ends_of(tag)[moment]
+
+    def want_ends(self, ends: Iterable[tuple[int, int]]) -> None:
+        """Has the row of each (tag, moment) at hand, made when there is none; the store is asked once for all."""
+        missing = [(tag, moment) for tag, moment in dict.fromkeys(ends) if moment not in self.ends_of(tag)]
+        if missing:
+            for (tag, moment), row in zip(missing, self.tx.end_rows(missing), strict=True):
+                self._made_ends.setdefault(tag, {})[moment] = row
+
+    def put_row(self, row: Row, draft: Draft) -> None:
+        """Changes a tag of the dictionary."""
+        before = self.dictionary.rows[row.id]
+        draft.entries.append(Entry("tag", str(row.id), row_state(before), row_state(row)))
+        self.rows[row.id] = row
+
+    def put_alias(self, path: TagPath, target: TagPath | None, draft: Draft) -> None:
+        """Sets an alias, or drops it."""
+        before = self.dictionary.aliases.get(path, "")
+        if (target or "") != before:
+            draft.entries.append(Entry("alias", path, before, target or ""))
+            self.aliases[path] = target
+
+    def record(self, draft: Draft, origin: Origin, action: str, at: str, undoes: Sequence[int] = ()) -> int:
+        """Lays a draft over the view and logs it as the next version; `flush` writes it.
+
+        In a dry run it is kept in `drafts` alone, and no version is made.
+        """
+        if self.is_dry_run:
+            self.drafts.append(draft)
+            return self.state.version
+        facts = set(self.dictionary.facts.values())
+        version = self.state.version + 1
+        changes, touching = list[ChunkChange](), _Touching()
+        added_count = removed_count = 0
+        for row, added, removed in draft.rows():
+            if row not in facts:
+                total = RowTotal(version, row, len(added), len(removed))
+                added_count += total.added
+                removed_count += total.removed
+                self._totals.append(total)
+            self._changed_rows.add(row)
+            changes.extend(self._change_row(version, row, added, removed, touching))
+        for row, added, removed in draft.end_rows():
+            self._changed_rows.add(row)
+            changes.extend(self._change_row(version, row, added, removed, touching))
+        batch = BatchRecord(
+            version=version,
+            at=at,
+            action=action,
+            actor=origin.actor,
+            source=origin.source,
+            added=added_count,
+            removed=removed_count,
+            new_people=draft.new_people,
+            undoes=undoes[0] if len(undoes) == 1 else None,
+            undone_by=None,
+            is_final=action == "erase",
+        )
+        self._log.append((batch, changes, draft.entries))
+        self._touched.extend(touching.rows(version))
+        if len(undoes) > 1:
+            self._undone.append((version, undoes))
+        generation = self.state.catalogue_generation + bool(draft.entries)
+        self.state = self.state._replace(version=version, catalogue_generation=generation)
+        self.drafts.append(draft)
+        return version
+
+    def _change_row(
+        self, version: int, row: int, added: BitMap, removed: BitMap, touching: "_Touching"
+    ) -> Iterator[ChunkChange]:
+        nothing = BitMap()
+        buckets = list(buckets_of(added | removed if added and removed else added or removed))
+        self._lay_over(row, buckets)
+        for bucket in buckets:
+            plus = chunk_of(added, bucket) if added else nothing
+            minus = chunk_of(removed, bucket) if removed else nothing
+            chunk = self._chunks[row, bucket]
+            chunk -= minus
+            chunk |= plus
+            touching.add(bucket, plus, minus)
+            yield ChunkChange(version, row, bucket, to_bytes(plus), to_bytes(minus))
+
+    def _lay_over(self, row: int, buckets: Sequence[int]) -> None:
+        """Has chunks of a row that are the transaction's own to change; many are read in one sweep."""
+        stored = [bucket for bucket in buckets if (row, bucket) not in self._chunks and not self._is_new(row, bucket)]
+        if len(stored) > _FEW_BUCKETS and self._committed(row) is None:
+            wanted = set(stored)
+            for bucket, data in self.tx.chunks(row):
+                if bucket in wanted:
+                    self._chunks[row, bucket] = from_bytes(data)
+                    wanted.remove(bucket)
+            self._chunks.update(((row, bucket), BitMap()) for bucket in wanted)
+        for bucket in buckets:
+            if (row, bucket) not in self._chunks:
+                self._chunks[row, bucket] = BitMap(self.chunk(row, bucket))
+
+    def wiped_keys(self) -> None:
+        """Notes that keys were rewritten in place: every process reads them again."""
+        self.rewrote_keys = True
+        self.state = self.state._replace(keys_generation=self.state.keys_generation + 1)
+
+    def key_at(self, ordinal: int) -> bytes:
+        """The key of an ordinal that was given before this transaction."""
+        return self.directory.key_at(ordinal, lambda: self.tx)
+
+    def flush(self) -> None:
+        """Writes what all batches of the commit left: keys, log, rows, aliases, chunks, state."""
+        if self._new:
+            self.growth = add_keys(self.directory, self.tx, self._first_new, self._new)
+            self.state = self.state._replace(keys_generation=self.state.keys_generation + 1)
+        self.tx.add_batches(self._log)
+        if self._totals:
+            self.tx.add_totals(self._totals)
+        if self._touched:
+            self.tx.add_footprint(self._touched)
+        for version, undone in self._undone:
+            self.tx.add_undone(version, undone)
+        self._settle_ends()
+        self.tx.put_rows([*self.rows.values(), *self.ends.values()])
+        for path, target in self.aliases.items():
+            self.tx.put_alias(path, target)
+        new, changed = list[tuple[int, int]](), list[tuple[int, int]]()
+        for place in sorted(self._chunks):
+            (new if self._is_new(*place) else changed).append(place)
+        self.tx.add_chunks((*place, to_bytes(self._chunks[place])) for place in new)
+        self.tx.put_chunks((*place, to_bytes(self._chunks[place])) for place in changed)
+        self.tx.put_state(self.state)
+
+    def _settle_ends(self) -> None:
+        """An end that somebody came to, or left, lives while there is anybody."""
+        for draft in self.drafts:
+            for tag, shifts in draft.ends.items():
+                for moment, row in self.ends_of(tag).items():
+                    if row in shifts:
+                        is_live = bool(self.whole(row))
+                        self.ends[row] = Row(row, "end", f"{tag}@{moment}", is_live, "", False, "", 0, moment, tag)

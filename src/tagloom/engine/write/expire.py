@@ -1,0 +1,45 @@
+"""What takes what has ended, as one version."""
+
+from datetime import datetime
+
+from tagloom.base.times import with_milliseconds
+from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.write import expiry_rows
+from tagloom.engine.write.diff import Diff, receipt_of
+from tagloom.engine.write.draft import Draft, View
+from tagloom.ports import limits
+from tagloom.words.expiry import moment_now
+from tagloom.words.model import Origin, Receipt
+from tagloom.words.tags import TagPath
+
+ACTION = "expiry"
+
+
+def expire(view: View, now: datetime, origin: Origin) -> Receipt:
+    """Removes the taggings and tags that have expired, as many as one batch may, the first to expire first."""
+    draft = Draft()
+    for _, _, tag, end in _due(view, moment_now(now.timestamp()))[: limits.ENDS_PER_SWEEP_MAX]:
+        if end:
+            draft.remove(tag, BitMap(view.whole(end)))
+            continue
+        path = TagPath(view.dictionary.rows[tag].path)
+        for row in view.subtree(path):
+            draft.remove(row.id, BitMap(view.whole(row.id)))
+        view.put_row(view.dictionary.rows[tag]._replace(expires_at=0), draft)
+    expiry_rows.settle(view, draft)
+    removed = sum(map(len, draft.removed.values()))
+    version = view.state.version if draft.is_empty() else view.record(draft, origin, ACTION, with_milliseconds(now))
+    return receipt_of(Diff(draft, 0, removed, 0, 0), version)
+
+
+def _due(view: View, moment: int) -> list[tuple[int, str, int, int]]:
+    """(moment, path, tag, end) of what has ended, in order; the end is a row, and 0 for a whole tag."""
+    rows = view.dictionary.rows
+    found = [
+        (at, rows[tag].path, tag, row)
+        for tag, known in view.dictionary.ends.items()
+        for at, row in known.items()
+        if at <= moment
+    ]
+    tags = (rows[tag] for tag in view.dictionary.expiring if rows[tag].expires_at <= moment)
+    return sorted([*found, *((row.expires_at, row.path, row.id, 0) for row in tags)])

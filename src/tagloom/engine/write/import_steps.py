@@ -1,0 +1,84 @@
+"""The steps of an import: each is noted in the commit that applies it, so that none is applied twice."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import pyarrow as pa
+
+from tagloom.engine.storage import Snapshot, StepRecord, Transaction
+from tagloom.ports.problems import ImportSealed, StepTaken
+from tagloom.ports.writes import Part, Step
+from tagloom.words.model import Done, Receipt, Rejected, Version
+
+SEAL = 0  # The number of the step that lets no further one come.
+
+
+def through_of(part: Part) -> int:
+    """The last line of a part, good or rejected; 0 for none."""
+    last = int(part.lines[-1]) if len(part.lines) else 0
+    return max(last, part.rejected[-1].line if part.rejected else 0)
+
+
+def committed_before(step: Step, through: int, snapshot: Snapshot) -> Receipt | None:
+    """The receipt of a step that is there already; None when it is the next one.
+
+    Raises: ImportSealed; StepTaken: it covered other lines, or the one before is missing.
+    """
+    found = {record.number: record for record in snapshot.steps(step.run)}
+    if SEAL in found:
+        raise ImportSealed("The import was cancelled; nothing more of it is applied.")
+    record = found.get(step.number)
+    if record is not None and record.through == through:
+        return msgspec.json.decode(record.receipt, type=Receipt)
+    if record is not None or step.number != len(found) + 1:
+        raise StepTaken(f"{len(found)} steps of the import are committed; this one is not the next.", steps=len(found))
+    return None
+
+
+def note(step: Step, through: int, version: Version | None, receipt: Receipt, tx: Transaction) -> None:
+    """Notes a step in the commit that applies it."""
+    plain = msgspec.structs.replace(receipt, rejected=())
+    record = StepRecord(step.number, through, version, msgspec.json.encode(plain))
+    tx.put_step(step.run, record, _packed(receipt.rejected))
+
+
+def seal(run: str, tx: Transaction) -> tuple[Done, ...]:
+    """Lets no further step come; those that did."""
+    if not any(record.number == SEAL for record in tx.steps(run)):
+        tx.put_step(run, StepRecord(SEAL, 0, None, b""), b"")
+    return steps(run, tx)
+
+
+def steps(run: str, snapshot: Snapshot) -> tuple[Done, ...]:
+    """Those that were committed, in order."""
+    return tuple(
+        Done(
+            number=record.number,
+            through=record.through,
+            version=record.version,
+            receipt=msgspec.json.decode(record.receipt, type=Receipt),
+        )
+        for record in snapshot.steps(run)
+        if record.number != SEAL
+    )
+
+
+def rejected_in(run: str, number: int, snapshot: Snapshot) -> Iterator[Rejected]:
+    """The lines that one step rejected."""
+    yield from _unpacked(snapshot.rejected(run, number))
+
+
+def _packed(rejected: Sequence[Rejected]) -> bytes:
+    """Lines of one problem are nearly the same text: some 10 bytes each. The plain size stands in front."""
+    if not rejected:
+        return b""
+    plain = msgspec.json.encode(rejected)
+    return len(plain).to_bytes(8, "little") + bytes(pa.Codec("zstd").compress(plain, asbytes=True))
+
+
+def _unpacked(data: bytes) -> tuple[Rejected, ...]:
+    if not data:
+        return ()
+    size = int.from_bytes(data[:8], "little")
+    plain = pa.Codec("zstd").decompress(data[8:], decompressed_size=size, asbytes=True)
+    return msgspec.json.decode(plain, type=tuple[Rejected, ...])

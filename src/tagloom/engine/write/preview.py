@@ -1,0 +1,124 @@
+"""What a write did to its view, told before it is rolled back: people, tags, and the tribes that move."""
+
+from collections.abc import Mapping, Sequence
+
+from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.read import rule_bitmaps
+from tagloom.engine.state.dictionary import Dictionary
+from tagloom.engine.write.draft import Draft, View
+from tagloom.ports import limits
+from tagloom.words.model import Preview, Receipt, TagDiff, TribeDiff
+from tagloom.words.problems import TagProblem
+from tagloom.words.rules import Definition
+from tagloom.words.tags import TagPath
+
+_NOBODY = BitMap()
+
+
+class Side:
+    """A view before its drafts or after them, as the evaluator of rules asks for bitmaps."""
+
+    def __init__(self, view: View, dictionary: Dictionary, drafts: Sequence[Draft]) -> None:
+        self._view = view
+        self._drafts = drafts
+        self._rows: dict[int, BitMap] = {}
+        self._leaves: dict[tuple[str, str], BitMap] = {}
+        self.dictionary = dictionary
+
+    def row(self, row: int) -> BitMap:
+        """The bearers of a row; not the caller's to change."""
+        held = self._rows.get(row)
+        if held is None:
+            held = self._view.committed(row)
+            for draft in self._drafts:
+                if row in draft.removed:
+                    held = held - draft.removed[row]
+                if row in draft.added:
+                    held = held | draft.added[row]
+            self._rows[row] = held
+        return held
+
+    def fact(self, name: str) -> BitMap:
+        """The people of a fact."""
+        return self.row(self.dictionary.facts[name])
+
+    def tag(self, path: str, match: str) -> BitMap:
+        """The bearers of a tag, or of anything at or below it."""
+        held = self._leaves.get((path, match))
+        if held is None:
+            held = self._leaves[path, match] = BitMap.union(_NOBODY, *map(self.row, self._rows_of(path, match)))
+        return held
+
+    def _rows_of(self, path: str, match: str) -> list[int]:
+        try:
+            today = self.dictionary.resolve(TagPath(path))
+        except TagProblem:
+            return []  # What an alias leads out of the tags is borne by nobody.
+        if match == "exact":
+            live = self.dictionary.live(today)
+            return [] if live is None else [live.id]
+        return [row.id for row in self.dictionary.subtree(today)]
+
+
+def preview_of(view: View, drafts: Sequence[Draft], receipt: Receipt, tribes: Mapping[str, Definition]) -> Preview:
+    """What these drafts do to what the view's transaction began from. Costs two evaluations a tribe."""
+    before = Side(view, view.dictionary, ())
+    after = Side(view, _dictionary_after(view), drafts)
+    asked = dict(sorted(tribes.items())[: limits.TRIBES_FORESEEN_MAX])
+    by_tag, people = _by_tag(view, after, drafts)
+    was = {row: found for row in view.rows if (found := _live_path(before.dictionary, row)) is not None}
+    now = {row: found for row in view.rows if (found := _live_path(after.dictionary, row)) is not None}
+    return Preview(
+        receipt=receipt,
+        people=people,
+        by_tag=tuple(by_tag[: limits.TAGS_FORESEEN_MAX]),
+        tags_changed=len(by_tag),
+        new_tags=tuple(sorted(path for row, path in now.items() if row not in was)),
+        removed_tags=tuple(sorted(path for row, path in was.items() if row not in now)),
+        renamed=tuple(sorted((path, now[row]) for row, path in was.items() if row in now and now[row] != path)),
+        tribes=tuple(_moving(asked, tribes, before, after)),
+        tribes_not_counted=len(tribes) - len(asked),
+    )
+
+
+def _dictionary_after(view: View) -> Dictionary:
+    """The dictionary with what the view changed."""
+    if not view.rows and not view.aliases:
+        return view.dictionary
+    return view.dictionary.after(view.rows.values(), view.aliases.items())
+
+
+def _live_path(dictionary: Dictionary, row: int) -> str | None:
+    found = dictionary.rows.get(row)
+    return found.path if found is not None and found.kind == "tag" and found.is_live else None
+
+
+def _by_tag(view: View, after: Side, drafts: Sequence[Draft]) -> tuple[list[TagDiff], int]:
+    """The taggings of each tag, the most changed first, and how many people are touched."""
+    facts = set(view.dictionary.facts.values())
+    touched: list[TagDiff] = []
+    everyone = BitMap()
+    for draft in drafts:
+        for row, added, removed in draft.rows():
+            everyone |= added
+            everyone |= removed
+            if row not in facts:
+                path = after.dictionary.rows[row].path
+                touched.append(TagDiff(path, len(added), len(removed)))
+    return sorted(touched, key=lambda each: (-each.added - each.removed, each.tag)), len(everyone)
+
+
+def _moving(
+    asked: Mapping[str, Definition], tribes: Mapping[str, Definition], before: Side, after: Side
+) -> list[TribeDiff]:
+    moving = []
+    for name, tribe in asked.items():
+        was, now = rule_bitmaps.members(tribe, tribes, before), rule_bitmaps.members(tribe, tribes, after)
+        stayed = was.intersection_cardinality(now)
+        if stayed != len(was) or stayed != len(now):
+            moving.append(
+                TribeDiff(
+                    tribe=name, before=len(was), after=len(now), entered=len(now) - stayed, left=len(was) - stayed
+                )
+            )
+    return moving

@@ -1,0 +1,324 @@
+"""Undoes some versions at once, as a draft: exactly, leaving alone what others changed since."""
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, groupby
+from typing import NamedTuple
+
+from tagloom.engine.bitmaps import BitMap, from_bytes
+from tagloom.engine.history.compaction import compacted, horizon_of
+from tagloom.engine.storage import ChunkChange, Entry, Row
+from tagloom.engine.write.diff import Diff
+from tagloom.engine.write.draft import Draft, View, row_from, row_state
+from tagloom.engine.write.exclusive_branches import spare_several
+from tagloom.engine.write.expire import ACTION as SWEEP
+from tagloom.engine.write.expiry_rows import set_end
+from tagloom.ports import limits
+from tagloom.ports.problems import ChangeNotFound, UndoConflict
+from tagloom.words import rejections
+from tagloom.words.tags import TagPath, branches_above
+
+_NOBODY = BitMap()
+_PLACES_AT_ONCE = 256  # Chunks whose changes are asked for together.
+
+
+class _Taken(NamedTuple):
+    """What one chunk is to lose and to win, and whom it leaves as they are, since others touched them.
+
+    Of whoever is `told`, it is known when their tagging is to end: with one of `ends`, by its row, or never.
+    """
+
+    lost: BitMap
+    won: BitMap
+    spared: BitMap
+    told: BitMap
+    ends: dict[int, BitMap]
+    is_alone: bool = False
+    """Whether a single change is all that touched the chunk since, so that just what it did stands there."""
+
+
+class _Origin(NamedTuple):
+    """A dictionary entry before some versions and after them; `alive` is the last live state that they knew."""
+
+    before: str
+    after: str
+    alive: str
+
+
+def check_versions(versions: Sequence[int], view: View) -> None:
+    """Whether they can be undone at all. They ascend. Raises: ChangeNotFound, HistoryCompacted, UndoConflict."""
+    finals = []
+    for version in versions:
+        batch = view.tx.batch(version)
+        if batch is None:
+            raise ChangeNotFound(f"There is no version {version}.", version=version)
+        if batch.is_final:
+            finals.append(version)
+    if versions and versions[0] <= view.tx.state().horizon:
+        raise compacted(versions[0], horizon_of(view.tx))
+    if finals:
+        raise UndoConflict(f"Version {finals[0]} erased a person, for good.", version=finals[0])
+
+
+def undo_diff(versions: Collection[int], view: View, *, override: bool = False) -> Diff:
+    """What takes back these versions, each tagging to where it stood before the first of them that may be undone.
+
+    That is the first behind the last version that is not among them and touched the tagging; with `override`, the
+    first of all. Costs the changes of the chunks that they changed, from the first of them on. Raises: UndoConflict.
+    """
+    undone = frozenset(versions)
+    sweeps = frozenset(v for v in undone if (batch := view.tx.batch(v)) is not None and batch.action == SWEEP)
+    draft = Draft()
+    entries = _composed(sorted(undone), sweeps, view)
+    back, born = _rows_back(entries, view)
+    facts = {row: name for name, row in view.dictionary.facts.items()}
+    gone = view.whole(view.fact("erased"))
+    candidates = BitMap()
+    skipped = 0
+    conflicts: set[int] = set()
+    moments = dict[int, int]()
+    for (bucket, row), changes in _changes_by_chunk(undone, view, moments):
+        fact = facts.get(row)
+        if fact not in (None, "everyone"):
+            continue
+        # Who else touched people's being known is no news: what they bear decides whether they stay.
+        spoiling = set[int]() if fact else conflicts
+        taken = _walk_back(row, changes, undone, sweeps, spoiling, override=override)
+        lost, won, held = taken.lost, taken.won, _NOBODY
+        if not taken.is_alone:
+            held = view.chunk(row, bucket)
+            lost, won = lost & held, won - held
+        if fact:
+            candidates |= lost
+            draft.add(row, won - gone)
+            continue
+        state = back.get(row) or born.get(row) or view.dictionary.rows[row]
+        unable = won & gone if state.is_live else won
+        skipped += len(taken.spared | unable)
+        won = won - unable
+        draft.remove(row, lost)
+        draft.add(row, won)
+        set_end(row, taken.told, 0, view, draft)
+        if taken.ends:
+            bearing = (held - lost) | won
+            for end, people in taken.ends.items():
+                _put_end_back(row, end, people & bearing, moments[end], view, draft)
+    spared, broken = spare_several(draft, _rows_after(back, born, view, draft), view)
+    if broken is not None:
+        raise UndoConflict(f"This cannot be undone: {rejections.several_of_branch(*broken).detail}")
+    skipped += spared
+    _put_entries_back(entries, back, born, view, draft)
+    _send_away(candidates, view, draft)
+    tags = {row for row in draft.added.keys() | draft.removed.keys() if row not in facts}
+    added = sum(len(draft.added[row]) for row in tags if row in draft.added)
+    removed = sum(len(draft.removed[row]) for row in tags if row in draft.removed)
+    named = tuple(sorted(conflicts)[: limits.VERSIONS_NAMED_MAX])
+    return Diff(draft, added, removed, 0, 0, skipped, named)
+
+
+def _put_end_back(tag: int, end: int, people: BitMap, moment: int, view: View, draft: Draft) -> None:
+    """Has these people's taggings end with a row again, whom the draft has leave every end that they have now."""
+    assert view.end_row(tag, moment) == end, "an end has one row for ever"
+    staying = view.near(end, people) & people
+    draft.keep_end(tag, end, staying)
+    draft.start_end(tag, end, people - staying)
+
+
+def _changes_by_chunk(
+    undone: frozenset[int], view: View, moments: dict[int, int]
+) -> Iterator[tuple[tuple[int, int], Iterator[ChunkChange]]]:
+    """(bucket, row) of tags and facts with all changes from the first of these versions on, the newest first.
+
+    Changes of a tag's ends are among the tag's; `moments` comes to say of each such end when it is.
+    """
+    places = {place for version in undone for place in view.tx.places_of(version)}
+    known = view.dictionary.rows
+    if ends := {place >> 16 for place in places} - known.keys():
+        tags = {row.id: row.tag for row in view.tx.ends_of_ids(sorted(ends))}
+        places = {tags.get(place >> 16, place >> 16) << 16 | place & 0xFFFF for place in places}
+    rows, buckets = {place >> 16 for place in places}, {place & 0xFFFF for place in places}
+    ends_of: dict[int, list[int]] = {}
+    for end in view.tx.ends_changed(sorted(rows), sorted(buckets), min(undone)) if undone else ():
+        moments[end.id] = end.expires_at
+        ends_of.setdefault(end.tag, []).append(end.id)
+    plain = sorted(place for place in places if place >> 16 not in ends_of)
+    for start in range(0, len(plain), _PLACES_AT_ONCE):
+        found = view.tx.changes_of_places(plain[start : start + _PLACES_AT_ONCE], min(undone))
+        yield from groupby(found, lambda change: (change.bucket, change.row))
+    for place in sorted(place for place in places if place >> 16 in ends_of):
+        row, bucket = place >> 16, place & 0xFFFF
+        together = [one << 16 | bucket for one in (row, *ends_of[row])]
+        found = view.tx.changes_of_places(together, min(undone))
+        yield (bucket, row), iter(sorted(found, key=lambda change: -change.version))
+
+
+def _walk_back(
+    row: int,
+    changes: Iterator[ChunkChange],
+    undone: frozenset[int],
+    sweeps: frozenset[int],
+    conflicts: set[int],
+    *,
+    override: bool,
+) -> _Taken:
+    """Walks one chunk back, with those of its ends. What a version touched was before it as its changes say."""
+    newest = next(changes)
+    before = next(changes, None)
+    if before is None and newest.version in undone and newest.row == row:
+        return _Taken(from_bytes(newest.added), from_bytes(newest.removed), _NOBODY, _NOBODY, {}, is_alone=True)
+    lost, won, spared, others, told = BitMap(), BitMap(), BitMap(), BitMap(), BitMap()
+    ends: dict[int, BitMap] = {}
+    later: list[tuple[int, BitMap]] = []
+    every = chain((newest,), () if before is None else (before,), changes)
+    for version, group in groupby(every, lambda change: change.version):
+        each = [(change.row, from_bytes(change.added), from_bytes(change.removed)) for change in group]
+        touched = BitMap.union(BitMap(), *(people for _, added, removed in each for people in (added, removed)))
+        if version not in undone:
+            if not override:
+                others |= touched
+                later.append((version, touched))
+            continue
+        if met := touched & others:
+            spared |= met
+            conflicts |= {other for other, people in later if other not in conflicts and people & met}
+        touched -= others
+        given = next((added for changed, added, _ in each if changed == row), BitMap()) & touched
+        # Who was not given the tag bore it: they lost it, or only its end moved.
+        lost, won = (lost - touched) | given, (won - touched) | (touched - given)
+        told |= touched
+        ends = {end: people - touched for end, people in ends.items()}
+        for end, _, removed in each if version not in sweeps else ():
+            if end != row:
+                ends[end] = ends.get(end, BitMap()) | (removed & touched)
+    return _Taken(lost, won, spared, told, ends)
+
+
+def _composed(versions: Sequence[int], sweeps: frozenset[int], view: View) -> dict[tuple[str, str], _Origin]:
+    """What the versions did to each dictionary entry together; nothing where it ends as it began.
+
+    The end of a tag that a sweep took is not put back, or the next one would take it again.
+
+    Raises: UndoConflict: another version changed it in between.
+    """
+    found: dict[tuple[str, str], _Origin] = {}
+    for version in versions:
+        for entry in view.tx.entries(version):
+            place = entry.kind, entry.name
+            known = found.get(place)
+            if known is not None and known.after != entry.before:
+                raise _changed_since(entry, view)
+            alive = next((each for each in (entry.after, entry.before) if _is_live(entry.kind, each)), "")
+            first = _without_end(entry.before) if version in sweeps else entry.before
+            found[place] = _Origin(
+                first if known is None else known.before,
+                entry.after,
+                alive or (known.alive if known is not None else ""),
+            )
+    for (kind, name), origin in found.items():
+        if kind == "alias":
+            now = view.dictionary.aliases.get(TagPath(name), "")
+        else:
+            now = row_state(view.dictionary.rows[int(name)])
+        if now != origin.after:
+            raise _changed_since(Entry(kind, name, origin.before, origin.after), view)
+    return {place: origin for place, origin in found.items() if origin.before != origin.after}
+
+
+def _without_end(state: str) -> str:
+    return row_state(row_from(0, state)._replace(expires_at=0))
+
+
+def _is_live(kind: str, state: str) -> bool:
+    return kind == "tag" and state != "" and row_from(0, state).is_live
+
+
+def _changed_since(entry: Entry, view: View) -> UndoConflict:
+    if entry.kind == "alias":
+        return UndoConflict(f"The alias '{entry.name}' was changed since.", value=entry.name)
+    path = view.dictionary.rows[int(entry.name)].path
+    return UndoConflict(f"The tag '{path}' was changed since.", value=path)
+
+
+def _rows_back(entries: dict[tuple[str, str], _Origin], view: View) -> tuple[dict[int, Row], dict[int, Row]]:
+    """The rows that were there before and are put back, as they were; and those that were not.
+
+    Whether the latter go depends on who still bears them. They are given as they were when they lived last.
+    """
+    back, born = {}, {}
+    for (kind, name), origin in entries.items():
+        if kind == "alias":
+            continue
+        before = row_from(int(name), origin.before) if origin.before else None
+        if before is not None and before.is_live:
+            back[int(name)] = before
+        else:
+            now = view.dictionary.rows[int(name)]
+            born[int(name)] = now if now.is_live or not origin.alive else row_from(int(name), origin.alive)
+    return back, born
+
+
+def _rows_after(back: dict[int, Row], born: dict[int, Row], view: View, draft: Draft) -> dict[int, Row]:
+    """The live tags after the undo, as its draft says so far. A tag that the versions made stays while it is used."""
+    rows = {row.id: row for row in view.subtree("") if row.id not in born}
+    rows.update(back)
+    for row in born.values():
+        if row.id in draft.added or view.whole(row.id) - draft.removed.get(row.id, _NOBODY):
+            rows[row.id] = row
+    return rows
+
+
+def _put_entries_back(
+    entries: dict[tuple[str, str], _Origin], back: dict[int, Row], born: dict[int, Row], view: View, draft: Draft
+) -> None:
+    """Puts the dictionary back; a tag that the versions made stays while somebody bears it."""
+    aliases = dict(view.dictionary.aliases)
+    for (kind, name), origin in entries.items():
+        if kind == "alias":
+            path = TagPath(name)
+            aliases.pop(path, None)
+            if origin.before:
+                aliases[path] = TagPath(origin.before)
+            view.put_alias(path, TagPath(origin.before) if origin.before else None, draft)
+            continue
+        now = view.dictionary.rows[int(name)]
+        wanted = back.get(now.id)
+        if wanted is None:
+            remaining = view.whole(now.id) - draft.removed.get(now.id, BitMap())
+            if remaining or now.id in draft.added:
+                wanted = born[now.id]
+            else:
+                wanted = row_from(now.id, origin.before) if origin.before else now._replace(is_live=False)
+        if wanted != now:
+            view.put_row(wanted, draft)
+    paths: set[str] = set()
+    for row in view.subtree(""):
+        shadow = next((path for path in (row.path, *branches_above(row.path)) if path in aliases), None)
+        if row.path in paths or shadow is not None:
+            wrong = f"'{shadow}' is an alias by now" if shadow else f"the path '{row.path}' is another tag by now"
+            raise UndoConflict(f"This cannot be undone: {wrong}.", value=row.path)
+        paths.add(row.path)
+
+
+def _send_away(candidates: BitMap, view: View, draft: Draft) -> None:
+    """Takes away people who bear nothing after the undo; brings back those who are given a tag."""
+    everyone, users, visitors = (view.fact(name) for name in ("everyone", "users", "visitors"))
+    facts = set(view.dictionary.facts.values())
+    staying = BitMap()
+    if candidates:
+        for row in view.subtree(""):
+            bearing = view.near(row.id, candidates) & candidates
+            staying |= bearing - draft.removed[row.id] if row.id in draft.removed else bearing
+    leaving = candidates - staying
+    coming = BitMap(draft.added.pop(everyone, BitMap()))
+    for row_id, people in draft.added.items():
+        if row_id not in facts:
+            coming |= people - view.near(everyone, people)
+            leaving -= people
+    draft.remove(everyone, leaving)
+    draft.remove(users, leaving & view.near(users, leaving))
+    draft.remove(visitors, leaving & view.near(visitors, leaving))
+    draft.people_removed = len(leaving)
+    draft.add(everyone, coming)
+    are_visitors = BitMap(o for o in coming if view.key_at(o)[:1] == b"v")
+    draft.add(visitors, are_visitors)
+    draft.add(users, coming - are_visitors)
+    draft.new_people = len(coming)

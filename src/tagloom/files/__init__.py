@@ -1,0 +1,109 @@
+"""Bodies and files become parts: CSV, NDJSON, JSON and Parquet, read in bounded memory."""
+
+import time
+from collections.abc import Generator, Iterator
+from functools import partial
+from typing import Literal, TypeAlias, assert_never
+
+from tagloom.base.problems import ContentTypeUnsupported
+from tagloom.files.decoding import Remark, decompressed, opened
+from tagloom.files.delimited import read_delimited
+from tagloom.files.headers import Selection
+from tagloom.files.json_body import read_json
+from tagloom.files.json_lines import LineReader
+from tagloom.files.json_objects import ObjectReader, read_objects
+from tagloom.files.ndjson import read_ndjson
+from tagloom.files.parquet import read_parquet
+from tagloom.files.part_columns import Line, key_of, lines_part
+from tagloom.files.prefetch import read_ahead
+from tagloom.ports.writes import Part
+from tagloom.words.mappings import Encoding, Mapping, TagColumn
+
+Format: TypeAlias = Literal["json", "ndjson", "csv", "parquet"]
+Text: TypeAlias = Literal["json", "ndjson", "csv"]
+
+
+def read_parts(
+    source: Iterator[bytes],
+    format: Format,
+    *,
+    user_column: str = "user",
+    visitor_column: str = "visitor",
+    tag_column: str = "tag",
+    allow_change: bool = False,
+    now: float | None = None,
+    compression: str | None = None,
+    encoding: Encoding = "utf-8",
+    remark: Remark | None = None,
+) -> Generator[Part, None, None]:
+    """The parts of a body that comes in chunks of any size. Memory stays flat, whatever the body's size.
+
+    From the third part on a thread reads ahead; close the iterator before you close what `source` reads from.
+    A bad line is rejected alone. With `allow_change`, lines carry `add` and `remove` in place of `tags`.
+    Columns matter to CSV and Parquet only. `now`, in Unix seconds, is when lines are read that say when something ends;
+    without it, that is when they are. `compression` and `encoding` are what its sender says of it, where a text
+    does not show it itself.
+    `remark` hears of each step that was taken to read a text.
+
+    Raises, while it is iterated:
+        BodyInvalid, ColumnsInvalid, BodyTooLarge, and what `source` raises.
+        ContentTypeUnsupported: at once, for rows of one tag cannot say `add` and `remove`.
+    """
+    now = time.time() if now is None else now
+    if format in ("csv", "parquet") and allow_change:
+        raise ContentTypeUnsupported(
+            "Mode 'change' needs lines with 'add' and 'remove', which JSON and NDJSON have.", rule="JSON or NDJSON"
+        )
+    text = opened(source, encoding=encoding, compression=compression, remark=remark)
+    match format:
+        case "json":
+            return read_json(text, LineReader(allow_change=allow_change, now=now))
+        case "ndjson":
+            lines = partial(read_ndjson, allow_change=allow_change, now=now)
+            return read_ahead(lines, text)
+        case "csv":
+            mapping = plain_mapping(user_column, visitor_column, tag_column)
+            rows = partial(read_delimited, selection=Selection(mapping, is_plain=True))
+            return read_ahead(rows, text)
+        case "parquet":
+            columns = partial(read_parquet, user=user_column, visitor=visitor_column, tag=tag_column)
+            return read_ahead(columns, source if compression is None else decompressed(source, named=compression))
+        case _:
+            assert_never(format)
+
+
+def read_text(
+    source: Iterator[bytes],
+    format: Text,
+    mapping: Mapping,
+    *,
+    compression: str | None = None,
+    remark: Remark | None = None,
+) -> Generator[Part, None, None]:
+    """The parts of a text body by a mapping. `remark` hears of each step that was taken to read it.
+
+    Raises, while it is iterated: as `read_parts`.
+    """
+    text = opened(source, encoding=mapping.encoding, compression=compression, remark=remark)
+    match format:
+        case "json":
+            return read_json(text, ObjectReader(mapping))
+        case "ndjson":
+            return read_ahead(partial(read_objects, mapping=mapping), text)
+        case "csv":
+            return read_ahead(partial(read_delimited, selection=Selection(mapping)), text)
+        case _:
+            assert_never(format)
+
+
+def plain_mapping(user: str, visitor: str, tag: str) -> Mapping:
+    """What the plain form means: each row gives one person one tag, letter for letter."""
+    return Mapping(user=user, visitor=visitor, columns=(TagColumn(column=tag, steps=()),))
+
+
+def ids_mapping(tag: str, user: str = "user", visitor: str = "visitor") -> Mapping:
+    """What a file means that names people and no tags: everybody gets this one. It may be nothing but ids."""
+    return Mapping(user=user, visitor=visitor, tags=(tag,), header="if-any")
+
+
+__all__ = ["Format", "Line", "ids_mapping", "key_of", "lines_part", "plain_mapping", "read_parts", "read_text"]

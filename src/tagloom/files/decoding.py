@@ -1,0 +1,220 @@
+"""The bytes of a text body as UTF-8 in lines that end with LF or CRLF, whatever the program that wrote them.
+
+What is certain is done and told in a sentence: the body is decompressed by its first bytes, UTF-16 is read by its byte
+order mark, lines that end with CR alone are divided, and the first sheet of an Excel workbook becomes CSV. Windows-1252
+looks like other encodings, so it is read only when it is named.
+"""
+
+import codecs
+from collections.abc import Callable, Generator, Iterator
+from typing import Final
+
+import pyarrow as pa
+
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid, BodyTooLarge
+from tagloom.base.text import printable
+from tagloom.files import limits
+from tagloom.files.sliding_buffer import BYTE_ORDER_MARK
+from tagloom.files.workbook import ZIP_MAGIC, workbook_lines
+from tagloom.words.mappings import Encoding
+
+_MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+COMPRESSIONS: Final = tuple(_MAGIC.values())
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_PARQUET = b"PAR1"
+_UTF32 = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
+_UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+# Texts of another kind begin so.
+KNOWN_BEGINNINGS = (ZIP_MAGIC, _OLD_EXCEL, BYTE_ORDER_MARK, *_UTF16, _PARQUET, *_MAGIC)
+_HEAD_BYTES = 65_536  # So much of a body shows how its lines end.
+_WITHOUT_QUESTION_BYTES = 67_108_864  # A body may grow to this, however small it is compressed.
+
+Remark = Callable[[str], None]
+
+
+def opened(
+    source: Iterator[bytes],
+    *,
+    encoding: Encoding = "utf-8",
+    compression: str | None = None,
+    remark: Remark | None = None,
+) -> Generator[bytes, None, None]:
+    """The chunks of a text body, of which the first says what it is. `remark` hears of each step that was taken.
+
+    `compression` is what the sender says of it.
+
+    Raises, while it is iterated:
+        BodyInvalid: it is damaged, or of a kind that is no text; BodyTooLarge: it grows beyond measure.
+    """
+    tell = remark if remark is not None else _ignored
+    head, rest = _head_of(decompressed(source, named=compression, remark=tell))
+    if head.startswith(ZIP_MAGIC):
+        yield from workbook_lines(_joined(head, rest), tell)
+        return
+    _refuse_binary(head)
+    chunks, head = _decoded(head, rest, encoding, tell)
+    if b"\r" in head and b"\n" not in head:
+        tell("Its lines end with CR alone, as old programs for the Mac write them; they are read as lines.")
+        chunks = _with_newlines(chunks)
+    yield from chunks
+
+
+def decompressed(
+    source: Iterator[bytes], *, named: str | None = None, remark: Remark | None = None
+) -> Generator[bytes, None, None]:
+    """The chunks of a body without the compression that its first bytes show. `named` is what its sender says of it.
+
+    Raises, while it is iterated: BodyInvalid, BodyTooLarge.
+    """
+    head, rest = _head_of(source, 4)
+    found = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+    if found is None:
+        if named is not None and head:
+            raise BodyInvalid(
+                f"The body is announced as {named} and is not; send it without Content-Encoding.", rule=named
+            )
+        yield from _joined(head, rest)
+        return
+    if remark is not None:
+        remark(f"It is compressed by {found}, and is read without that.")
+    raw = _Raw(_joined(head, rest))
+    size = 0
+    try:
+        with pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), found) as file:
+            while chunk := file.read(base_limits.UPLOAD_CHUNK_BYTES):
+                size += len(chunk)
+                _check_growth(size, raw.size)
+                yield chunk
+    except (pa.ArrowException, OSError) as error:
+        if raw.error is not None:
+            raise raw.error from None
+        raise BodyInvalid(
+            f"The body is no whole {found}: {printable(str(error))}.", rule="a whole body", value=found
+        ) from error
+
+
+def _check_growth(size: int, compressed: int) -> None:
+    """Raises: BodyTooLarge."""
+    is_bomb = size > _WITHOUT_QUESTION_BYTES and size > compressed * limits.DECOMPRESSED_PER_BYTE_MAX
+    if is_bomb or size > limits.BULK_BODY_BYTES_MAX:
+        raise BodyTooLarge(
+            f"The body grows to more than {limits.DECOMPRESSED_PER_BYTE_MAX} times its size when it is decompressed. "
+            "Send it uncompressed.",
+            rule=f"at most {limits.DECOMPRESSED_PER_BYTE_MAX} times its size",
+        )
+
+
+class _Raw:
+    """A source as the file that Arrow reads from."""
+
+    def __init__(self, source: Iterator[bytes]) -> None:
+        self._source = source
+        self._waiting = b""
+        self.size = 0
+        self.error: BaseException | None = None
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, none at the end."""
+        while not self._waiting:
+            try:
+                self._waiting = bytes(next(self._source))
+            except StopIteration:
+                return b""
+            except BaseException as error:
+                # Arrow makes errors of its own of it; the caller gets this one.
+                self.error = error
+                raise
+        taken = self._waiting if size < 0 else self._waiting[:size]
+        self._waiting = self._waiting[len(taken) :]
+        self.size += len(taken)
+        return taken
+
+    def readable(self) -> bool:
+        """It is read only."""
+        return True
+
+    def seekable(self) -> bool:
+        """It comes once."""
+        return False
+
+    def close(self) -> None:
+        """The source belongs to the caller."""
+        self.closed = True
+
+
+def _ignored(_: str) -> None:
+    """Nobody asked for remarks."""
+
+
+def _head_of(source: Iterator[bytes], size: int = _HEAD_BYTES) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes, as many as asked for if there are so many, and the chunks behind them."""
+    chunks, have = list[bytes](), 0
+    for chunk in source:
+        chunks.append(bytes(chunk))
+        have += len(chunk)
+        if have >= size:
+            break
+    return b"".join(chunks), source
+
+
+def _joined(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield head
+    yield from rest
+
+
+def _refuse_binary(head: bytes) -> None:
+    """Raises: BodyInvalid: no text begins so."""
+    if head.startswith(_OLD_EXCEL):
+        raise BodyInvalid(
+            "This is an old Excel file (.xls). Open it in Excel and save it as CSV UTF-8 or as .xlsx.", rule="a text"
+        )
+    if head.startswith(_PARQUET):
+        raise BodyInvalid("This is a Parquet file; name its format, or call it .parquet.", rule="a text")
+    if head.startswith(_UTF32):
+        raise BodyInvalid("The text is UTF-32. Save it as UTF-8.", rule="UTF-8")
+
+
+def _decoded(head: bytes, rest: Iterator[bytes], encoding: Encoding, tell: Remark) -> tuple[Iterator[bytes], bytes]:
+    """The chunks in UTF-8, and the first of them once more."""
+    if head.startswith(BYTE_ORDER_MARK):
+        return _joined(head, rest), head
+    for mark, name in _UTF16.items():
+        if head.startswith(mark):
+            tell("It is UTF-16, as its byte order mark says, and is read as that.")
+            return _transcoded(_joined(head[len(mark) :], rest), name), head.decode("utf-16", "replace").encode()
+    match encoding:
+        case "utf-8":
+            return _joined(head, rest), head
+        case "utf-16":
+            name = "utf-16-le"
+        case "windows-1252":
+            name = "windows-1252"
+    tell(f"It is read as {encoding}, as was asked.")
+    return _transcoded(_joined(head, rest), name), head.decode(name, "replace").encode()
+
+
+def _transcoded(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """The same in UTF-8. What the encoding has no letter for becomes bytes that are none: their line is rejected."""
+    codecs.register_error("tagloom-foreign", _foreign)
+    decoder = codecs.getincrementaldecoder(name)("tagloom-foreign")
+    for chunk in chunks:
+        yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
+    yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+
+
+def _foreign(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError), "only decoding is asked to do so"
+    return "\udcff", error.end
+
+
+def _with_newlines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same with LF for CR and for CRLF."""
+    is_behind_return = False
+    for chunk in chunks:
+        if is_behind_return and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+        if chunk:
+            is_behind_return = chunk.endswith(b"\r")
+            yield chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

@@ -1,0 +1,89 @@
+"""The bytes of a file without its compression, and the rows of a Parquet file of any columns."""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import pyarrow as pa
+
+from tagloom.base import limits
+from tagloom.base.problems import BodyInvalid
+from tagloom.base.text import printable
+from tagloom.files.parquet_file import ParquetFile
+from tagloom.files.parquet_rows import KIND_PREFIX, parquet_cells, parquet_names
+from tagloom.files.parquet_texts import is_text
+from tagloom.words.cells import Cell
+
+FileFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
+Squeezed: TypeAlias = Literal["none", "gzip", "zstd"]
+
+
+class Row(NamedTuple):
+    """One record: its line (rows of Parquet count from 1), the cells of the columns asked for, and what it was.
+
+    `fault` says why it cannot be understood; then `cells` are those that stand where they should, as far as they go.
+    """
+
+    number: int
+    cells: Sequence[Cell]
+    original: Any
+    fault: str | None = None
+
+
+class Records(NamedTuple):
+    """The columns of a file and its records, of which one is held at a time.
+
+    Of NDJSON, whose objects may all differ, `names` are the columns that were asked for.
+    """
+
+    names: tuple[str, ...]
+    rows: Generator[Row, None, None]
+
+
+def open_plain(path: Path, squeezed: Squeezed) -> pa.NativeFile:
+    """The file's bytes, without their compression. Raises: BodyInvalid while it is read, by `read_bytes`."""
+    return pa.input_stream(str(path), compression=None if squeezed == "none" else squeezed)
+
+
+def read_bytes(path: Path, squeezed: Squeezed) -> Generator[bytes, None, None]:
+    """The file in chunks, without its compression. Raises: BodyInvalid: it is cut off or damaged."""
+    try:
+        with open_plain(path, squeezed) as file:
+            while chunk := file.read(limits.UPLOAD_CHUNK_BYTES):
+                yield chunk
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(squeezed, error) from error
+
+
+def _damaged(squeezed: Squeezed, error: Exception) -> BodyInvalid:
+    said = printable(str(error))
+    return BodyInvalid(f"The file cannot be read: {said}.", rule="a whole file", value=squeezed)
+
+
+# Parquet.
+
+
+def parquet_records(path: Path, names: Sequence[str] | None) -> Records:
+    """The rows of a Parquet file with the cells of these columns, or of all. Raises: BodyInvalid, ColumnsInvalid."""
+    found = parquet_names(path)
+    if names is None:
+        wanted = list(dict.fromkeys(found))
+    else:
+        with ParquetFile(path) as file:
+            file.check_once(names)
+        wanted = list(names)
+    return Records(tuple(wanted), _parquet_rows(path, wanted))
+
+
+def holds_texts(path: Path, names: Sequence[str]) -> bool:
+    """Whether a Parquet file has these columns, each once and of texts only. Raises: BodyInvalid."""
+    with ParquetFile(path) as file:
+        is_plain = not any(name.startswith(KIND_PREFIX) for name in file.names)
+        return is_plain and all(file.names.count(name) == 1 and is_text(file.kind(name)) for name in names)
+
+
+def _parquet_rows(path: Path, names: Sequence[str]) -> Generator[Row, None, None]:
+    with closing(parquet_cells(path, names)) as rows:
+        for number, cells in enumerate(rows, 1):
+            yield Row(number, cells, None)

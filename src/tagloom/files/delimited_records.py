@@ -1,0 +1,164 @@
+"""One record of a delimited file, read slowly and exactly.
+
+This is what the fast reader must agree with. A cell that begins with the quote ends with it, and a doubled quote
+inside stands for one; any other cell is taken as it is, quotes included. A record ends at LF or CRLF outside of
+quotes. What cannot be read so (a quote that never closes, text behind a closing quote, more than LINE_BYTES_MAX)
+is broken: then its first line alone is left out, and reading goes on with the line after it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tagloom.base.text import printable
+from tagloom.files.problems import ColumnsInvalid
+from tagloom.words import limits
+from tagloom.words.model import Kind
+from tagloom.words.problems import LineInvalid, LineTooLong
+from tagloom.words.tags import nearest
+
+DELIMITERS = b",;\t|"
+QUOTES = b"\"'"
+_NEWLINE, _RETURN = 10, 13
+_COLUMNS_SHOWN = 20
+# Looking for what is alike costs a comparison each, of longer names a longer one.
+_COLUMNS_COMPARED_MAX = 2_000
+_COMPARED_CHARACTERS_MAX = 64
+
+
+class Form(NamedTuple):
+    """How a file is written, and at which places of a record the person and the columns of tags stand."""
+
+    delimiter: int
+    quote: int
+    width: int
+    user: int | None
+    visitor: int | None
+    columns: tuple[int, ...]
+
+    @property
+    def person(self) -> int:
+        """The place of the person when only one kind has a column, else of the user."""
+        return next(place for place in (self.user, self.visitor) if place is not None)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of people that have a column."""
+        places: tuple[tuple[Kind, int | None], ...] = (("user", self.user), ("visitor", self.visitor))
+        return tuple(kind for kind, place in places if place is not None)
+
+
+class Record(NamedTuple):
+    """The cells of a record, unquoted, and where the next one begins."""
+
+    cells: list[bytes]
+    end: int
+
+
+class Broken(NamedTuple):
+    """A record that cannot be read: the cells before the fault, and the problem."""
+
+    cells: list[bytes]
+    problem: type[LineInvalid]
+    says: str
+
+
+def read_record(data: bytearray, at: int, stop: int, form: Form, *, is_whole: bool) -> Record | Broken | None:
+    """The record that begins at `at`; None when it may go on behind `stop`, which `is_whole` denies."""
+    begin, newline, cells = at, -1, list[bytes]()
+    reach = min(stop, begin + limits.LINE_BYTES_MAX + 2)
+    while True:
+        is_quoted = at < reach and data[at] == form.quote
+        if is_quoted:
+            close = _closing_quote(data, at + 1, reach, form.quote)
+            if close < 0 or (close + 1 == reach and not (is_whole and reach == stop)):
+                return _unfinished(data, begin, reach, stop, cells, is_whole=is_whole, in_quotes=close < 0)
+            quote = bytes((form.quote,))
+            cell = bytes(data[at + 1 : close]).replace(quote * 2, quote)
+            at = close + 1
+        else:
+            if newline < at:
+                newline = data.find(_NEWLINE, at, reach)
+                newline = reach if newline < 0 else newline
+            end = data.find(form.delimiter, at, newline)
+            end = newline if end < 0 else end
+            cell = bytes(data[at:end])
+            at = end
+        if at < reach and data[at] == form.delimiter:
+            cells.append(cell)
+            at += 1
+            continue
+        if at == reach and not (is_whole and reach == stop):
+            return _unfinished(data, begin, reach, stop, cells, is_whole=is_whole, in_quotes=False)
+        line_end = at
+        if is_quoted:
+            line_end = at
+            if at < reach and data[at] == _RETURN:
+                at += 1
+                if at == reach and not (is_whole and reach == stop):
+                    return _unfinished(data, begin, reach, stop, cells, is_whole=is_whole, in_quotes=False)
+            if at < reach and data[at] != _NEWLINE:
+                return Broken(cells, LineInvalid, "has text behind a closing quote")
+        elif cell.endswith(b"\r"):
+            cell = cell[:-1]
+            line_end -= 1
+        if line_end - begin > limits.LINE_BYTES_MAX:
+            return Broken(cells, LineTooLong, f"has more than {limits.LINE_BYTES_MAX} bytes")
+        cells.append(cell)
+        return Record(cells, min(at + 1, stop))
+
+
+def _closing_quote(data: bytearray, at: int, stop: int, quote: int) -> int:
+    """Where the quote stands that closes a cell, -1 for nowhere."""
+    while (close := data.find(quote, at, stop)) >= 0:
+        if close + 1 == stop or data[close + 1] != quote:
+            return close
+        at = close + 2
+    return -1
+
+
+def _unfinished(
+    data: bytearray, begin: int, reach: int, stop: int, cells: list[bytes], *, is_whole: bool, in_quotes: bool
+) -> Broken | None:
+    """What a record is that has no end before `reach`: not all here yet, too long, or of a quote that stays open."""
+    is_long = reach - begin == limits.LINE_BYTES_MAX + 2
+    if not is_long and not (is_whole and reach == stop):
+        return None
+    newline = data.find(_NEWLINE, begin, reach)
+    first_line = (reach if newline < 0 else newline) - begin
+    if first_line > limits.LINE_BYTES_MAX + 1 or not in_quotes:
+        return Broken(cells, LineTooLong, f"has more than {limits.LINE_BYTES_MAX} bytes")
+    return Broken(cells, LineInvalid, "has a quote that is never closed")
+
+
+# Columns that are not there.
+
+
+def columns_missing(found: Sequence[str], wanted: Sequence[Sequence[str]]) -> ColumnsInvalid:
+    """The problem of a file that has these columns only; of each of the wanted ones any name would do."""
+    here = set(found)
+    compared = {
+        name.casefold(): printable(name)
+        for name in found[:_COLUMNS_COMPARED_MAX]
+        if len(name) <= _COMPARED_CHARACTERS_MAX
+    }
+    absent = [names for names in wanted if not here.intersection(names)]
+    missing = [" or ".join(f"'{printable(name)}'" for name in names) for names in absent[:_COLUMNS_SHOWN]]
+    texts = [name.casefold() for names in absent[:_COLUMNS_SHOWN] for name in names]
+    near = list(dict.fromkeys(compared[name] for text in texts for name in nearest(text, compared)))
+    shown = ", ".join(f"'{printable(name)}'" for name in found[:_COLUMNS_SHOWN]) or "none"
+    more = f" and {len(found) - _COLUMNS_SHOWN:,} more" if len(found) > _COLUMNS_SHOWN else ""
+    listed = ", ".join(f"'{name}'" for name in near)
+    remedy = f" Nearest: {listed}." if near else ""
+    return ColumnsInvalid(
+        f"The file has no column {' and none '.join(missing)}; its columns are {shown}{more}.{remedy}",
+        line=1,
+        found=[printable(name) for name in found[:_COLUMNS_SHOWN]],
+        nearest=near,
+        suggestion=near[0] if near else None,
+        rule="a column for the person and one for the tag",
+    )
+
+
+def columns_invalid(found: Sequence[str], *, user: str, visitor: str, tags: list[str]) -> ColumnsInvalid:
+    """The problem of a file of the plain form with these columns only."""
+    return columns_missing(found, [[user, visitor], tags])

@@ -1,0 +1,112 @@
+"""A JSON body, `{"taggings": [...]}` or the list alone, becomes parts, item by item."""
+
+import json
+import re
+from collections.abc import Generator, Iterator
+from typing import Protocol
+
+from tagloom.base.problems import BodyInvalid, BodyTooLarge
+from tagloom.base.text import printable
+from tagloom.files import limits
+from tagloom.files.part_columns import Building, Line, LineFault
+from tagloom.files.sliding_buffer import BYTE_ORDER_MARK
+from tagloom.ports.writes import Part
+
+_ITEMS_PER_PART = 50_000
+_BEFORE = re.compile(r'[ \t\r\n]*(\{[ \t\r\n]*"taggings"[ \t\r\n]*:[ \t\r\n]*)?\[[ \t\r\n]*')
+_BETWEEN = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
+_BEHIND = re.compile(r"[ \t\r\n]*\][ \t\r\n]*\}[ \t\r\n]*")
+_BEHIND_LIST = re.compile(r"[ \t\r\n]*\][ \t\r\n]*")
+
+
+class Reader(Protocol):
+    """What reads the items of one body."""
+
+    def line(self, text: bytes, number: int) -> Line:
+        """What an item says. Raises: LineFault."""
+
+
+def read_json(source: Iterator[bytes], reader: Reader) -> Generator[Part, None, None]:
+    """The parts of a JSON body of up to JSON_BODY_BYTES_MAX; the number of a line is its place in the list, from 1.
+
+    Raises: BodyInvalid, BodyTooLarge.
+    """
+    # Bytes that are not UTF-8 travel as lone surrogates, so that only their item is rejected.
+    text = _whole(source).decode("utf-8", "surrogateescape")
+    building = Building()
+    for number, item in enumerate(_items(text), 1):
+        try:
+            building.add(reader.line(item.encode("utf-8", "surrogateescape"), number))
+        except LineFault as fault:
+            building.reject(number, fault)
+        if len(building) >= _ITEMS_PER_PART or building.is_full:
+            yield building.part()
+            building = Building()
+    if len(building):
+        yield building.part()
+
+
+def lines_of_json(source: Iterator[bytes]) -> Iterator[bytes]:
+    """The items of a JSON body as lines of NDJSON, each at its place in the list. Raises: BodyInvalid, BodyTooLarge."""
+    text = _whole(source).decode("utf-8", "surrogateescape")
+    for item in _items(text):
+        if "\n" in item or "\r" in item:
+            item = _in_one_line(item)
+        yield item.encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _in_one_line(item: str) -> str:
+    try:
+        json.loads(item)
+    except (ValueError, RecursionError):
+        # A text holds the line end, which makes it invalid in one line as in several: so does another control.
+        return item.replace("\n", "\t").replace("\r", "\t")
+    return item.replace("\n", " ").replace("\r", " ")
+
+
+def _whole(source: Iterator[bytes]) -> bytes:
+    body = bytearray()
+    for chunk in source:
+        body += chunk
+        if len(body) > limits.JSON_BODY_BYTES_MAX:
+            raise BodyTooLarge(
+                f"A JSON body has at most {limits.JSON_BODY_BYTES_MAX} bytes. Send a larger one as NDJSON.",
+                rule=f"at most {limits.JSON_BODY_BYTES_MAX} bytes",
+            )
+    return bytes(body).removeprefix(BYTE_ORDER_MARK)
+
+
+def _items(text: str) -> Iterator[str]:
+    """Each item of the list as it was written. One at a time, for a list of nothing but commas is long in memory."""
+    # What an item says is read elsewhere; here only its end is looked for.
+    decoder = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=len, strict=False)
+    found = _BEFORE.match(text)
+    if found is None:
+        raise _refused(text, 0, "it begins")
+    at = found.end()
+    is_first = True
+    ending = _BEHIND if found[1] else _BEHIND_LIST
+    while not (behind := ending.match(text, at)):
+        if not is_first:
+            between = _BETWEEN.match(text, at)
+            if between is None:
+                raise _refused(text, at, f"at character {at} it goes on")
+            at = between.end()
+        try:
+            _, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            raise _refused(text, at, f"at character {at} is no whole JSON value, but") from error
+        yield text[at:end]
+        at, is_first = end, False
+    if behind.end() != len(text):
+        raise _refused(text, behind.end(), "behind its end it goes on")
+
+
+def _refused(text: str, at: int, where: str) -> BodyInvalid:
+    shown = printable(text[at : at + 40])
+    return BodyInvalid(
+        f"The body must be JSON of the form {{\"taggings\": [...]}} or a list, and {where} with '{shown}'.",
+        value=shown,
+        position=at,
+        rule='{"taggings": [...]}',
+    )

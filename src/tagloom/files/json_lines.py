@@ -1,0 +1,309 @@
+"""One line of NDJSON, or one item of a JSON body: what it says, or exactly what is wrong with it.
+
+A line is good when msgspec decodes it and no field comes twice. The reasons why another one is not are found by
+the standard library's slower reader, which tells more.
+"""
+
+import json
+import re
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from tagloom.base.text import printable
+from tagloom.files import limits
+from tagloom.files.doubtful_people import keys_in_object
+from tagloom.files.json_values import DIGITS_MAX, Unfit, decimal_of, id_of
+from tagloom.files.part_columns import Line, LineFault, key_of
+from tagloom.words import limits as words_limits
+from tagloom.words.expiry import ExpiryInvalid, Said, expiry_of
+from tagloom.words.mappings import REASON_FIELD
+from tagloom.words.model import Kind
+from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid, TagProblem
+from tagloom.words.tags import nearest, parse_tag
+
+_VALUE_BYTES = 1_000  # More than VALUE_CHARACTERS_MAX of any script.
+FIELD = re.compile(rb'"\s*:')
+HALF = re.compile(rb"\\\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_PERSON = re.compile(rb'"(user|visitor)"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
+_KINDS: tuple[Kind, Kind] = ("user", "visitor")
+_ENDS = ("expires_at", "ttl")
+# What msgspec raises for a line that it does not take.
+DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+# Programs that write tables as JSON write null for a cell that is blank.
+Id: TypeAlias = str | int | UnsetType | None
+Text: TypeAlias = str | UnsetType | None
+
+
+class Tagged(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A line of every mode but `change`: with a list of tags, or with one tag, as a row of a table has it."""
+
+    tags: list[str] | UnsetType = UNSET
+    user: Id = UNSET
+    visitor: Id = UNSET
+    tag: str | UnsetType = UNSET
+    expires_at: Text = UNSET
+    ttl: Text = UNSET
+    # Why the line was rejected once; see REASON_FIELD.
+    tagloom_rejected: msgspec.Raw | UnsetType = UNSET
+
+
+class Changed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A line of mode `change`."""
+
+    user: Id = UNSET
+    visitor: Id = UNSET
+    add: list[str] | UnsetType = UNSET
+    remove: list[str] | UnsetType = UNSET
+    expires_at: Text = UNSET
+    ttl: Text = UNSET
+    tagloom_rejected: msgspec.Raw | UnsetType = UNSET
+
+
+Decoded: TypeAlias = Tagged | Changed
+
+
+class LineReader:
+    """Reads the lines of one body, of mode `change` or of the others. `now` is in Unix seconds."""
+
+    def __init__(self, *, allow_change: bool, now: float) -> None:
+        self._now = now
+        self._lists = ("add", "remove") if allow_change else ("tags",)
+        self._known = (*_KINDS, *self._lists, *(() if allow_change else ("tag",)), *_ENDS)
+        form: Any = Changed if allow_change else Tagged
+        self.decoder: msgspec.json.Decoder[Decoded] = msgspec.json.Decoder(form)
+
+    def line(self, text: bytes, number: int) -> Line:
+        """What the line says. Raises: LineFault."""
+        if len(text) > words_limits.LINE_BYTES_MAX:
+            raise too_long(text, number)
+        try:
+            decoded = self.decoder.decode(text)
+        except DECODE_ERRORS:
+            # It is not of the usual form; what it is all the same, or what is wrong with it, the slower reader tells.
+            return self._slow_line(text, number)
+        lists = _lists(decoded)
+        # More colons than fields: one comes twice, or a text holds one too.
+        is_sure = len(FIELD.findall(text)) == _fields(decoded) and len(lists) == 1 + (len(self._lists) == 2)
+        user, visitor = decoded.user, decoded.visitor
+        is_sure &= (isinstance(user, str) and visitor is UNSET) or (isinstance(visitor, str) and user is UNSET)
+        if not is_sure:
+            return self._slow_line(text, number)
+        if any(len(each) > limits.TAGS_PER_LINE_MAX for each in lists):
+            return self._slow_line(text, number)
+        key = _key("user", user) if isinstance(user, str) else _key("visitor", str(visitor))
+        end = self._end(decoded.expires_at, decoded.ttl, key)
+        return Line(number, key, lists[0], lists[1] if len(lists) > 1 else (), end)
+
+    def _slow_line(self, text: bytes, number: int) -> Line:
+        """Raises: LineFault."""
+        checked = self._checked(text, number)
+        fields, key = dict(checked.pairs), checked.key()
+        tags: list[list[str]] = [fields.get(name) or [] for name in self._lists]  # type: ignore[misc]  # Just checked.
+        if "tag" in fields:
+            tags = [[str(fields["tag"])]]
+        expires_at, ttl = (said if isinstance(said := fields.get(name), str) else None for name in _ENDS)
+        return Line(number, key, tags[0], tags[1] if len(tags) > 1 else (), self._end(expires_at, ttl, key))
+
+    def _end(self, expires_at: Text, ttl: Text, key: bytes) -> Said:
+        """What the line says of the end of what it gives. Raises: LineFault."""
+        try:
+            return self.said(expires_at, ttl)
+        except ExpiryInvalid as problem:
+            raise LineFault(problem, str(problem.members.get("value", ttl)), [key]) from problem
+
+    def said(self, expires_at: Text, ttl: Text) -> Said:
+        """What a line says of ends. Raises: ExpiryInvalid."""
+        if not isinstance(expires_at, str) and not isinstance(ttl, str):
+            return 0
+        return expiry_of(
+            expires_at if isinstance(expires_at, str) else None, ttl if isinstance(ttl, str) else None, self._now
+        )
+
+    def _checked(self, text: bytes, number: int) -> "_Said":
+        """The fields of a line that is good. Raises: LineFault."""
+        said = _Said(number, text, pairs_of(text, number))
+        names = [name for name, _ in said.pairs]
+        for name in names:
+            if name not in self._known and name != REASON_FIELD:
+                near = nearest(name, self._known)
+                expected = " and ".join(f"'{each}'" for each in self._lists)
+                says = f"has the unknown field '{printable(name)}'; the tags of a line are in {expected} here"
+                raise said.fault(says, name, suggestion=near[0] if near else None)
+            if names.count(name) > 1:
+                raise said.fault(f"has the field '{name}' more than once", name)
+        fields = dict(said.pairs)
+        kinds = [kind for kind in _KINDS if fields.get(kind) is not None]
+        if len(kinds) != 1:
+            raise said.fault("names both a user and a visitor" if kinds else "names neither a user nor a visitor", None)
+        if "tag" in fields and "tags" in fields:
+            raise said.fault("has both 'tag' and 'tags'", None)
+        if not any(name in fields for name in ("tag", *self._lists)):
+            raise said.fault("lacks " + " and ".join(f"'{name}'" for name in self._lists), None)
+        said.key()
+        for name in _ENDS:
+            if not isinstance(fields.get(name), str | None):
+                raise said.fault(f"has '{name}' that is no text", fields[name])
+        if "tag" in fields:
+            _check_tags(said, "tag", [fields["tag"]])
+        for name in self._lists:
+            _check_tags(said, name, fields.get(name, []))
+        return said
+
+
+class _Said(NamedTuple):
+    """A line that is a JSON object, by its fields in order."""
+
+    number: int
+    text: bytes
+    pairs: list[tuple[str, object]]
+
+    def key(self) -> bytes:
+        """The key of the one person whom it names. Raises: LineFault."""
+        for kind in _KINDS:
+            for name, id in self.pairs:
+                if name == kind and id is not None:
+                    try:
+                        return _key(kind, id_of(_value(id)))
+                    except Unfit as unfit:
+                        raise self.fault(f"has a '{kind}' that {unfit}", id) from unfit
+                    except LineFault as fault:
+                        raise LineFault(fault.problem, fault.value, (), keys_in_object(self.text)) from fault
+        raise self.fault("names neither a user nor a visitor", None)
+
+    def fault(self, says: str, value: object, **members: str | None) -> LineFault:
+        """`value` None shows the line itself."""
+        held = []
+        for kind, id in self.pairs:
+            if kind in _KINDS:
+                with suppress(LineFault, Unfit):
+                    held.append(_key("user" if kind == "user" else "visitor", id_of(_value(id))))
+        shown = head(self.text) if value is None else value if isinstance(value, str) else _shown(value)
+        problem = LineInvalid(f"Line {self.number} {says}.", **members)
+        # Who names nobody may still mean somebody.
+        return LineFault(problem, shown, held, None if held else keys_in_object(self.text))
+
+
+def _value(found: object) -> object:
+    """A value in which numbers are no texts of themselves any more. Raises: Unfit."""
+    if isinstance(found, _Pairs):
+        return dict(found)
+    if not isinstance(found, bytes):
+        return found
+    if len(found) > DIGITS_MAX:
+        raise Unfit("is a number beyond 2^53, whose last digits may be lost; export ids as text")
+    text = found.decode("ascii")
+    return int(text) if text.lstrip("-").isdigit() else decimal_of(text)
+
+
+class _Pairs(list[tuple[str, object]]):
+    """A JSON object, with every one of its fields, however often it comes."""
+
+
+def pairs_of(text: bytes, number: int) -> _Pairs:
+    """Raises: LineFault, when the line is no JSON object."""
+    try:
+        found = json.loads(
+            text.decode("utf-8"),
+            object_pairs_hook=_Pairs,
+            parse_int=str.encode,
+            parse_float=str.encode,
+            parse_constant=_refuse_constant,
+        )
+    except UnicodeDecodeError as error:
+        raise line_fault(text, number, f"is not UTF-8 at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise line_fault(text, number, f"is not JSON at character {error.pos}: {error.msg}") from error
+    except (ValueError, RecursionError) as error:
+        raise line_fault(text, number, "is not JSON, or is nested too deeply") from error
+    if not isinstance(found, _Pairs):
+        raise line_fault(text, number, "is no JSON object")
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _check_tags(said: _Said, name: str, tags: object) -> None:
+    """Raises: LineFault."""
+    if not isinstance(tags, list) or isinstance(tags, _Pairs):
+        raise said.fault(f"has '{name}' that is no list", tags)
+    if len(tags) > limits.TAGS_PER_LINE_MAX:
+        raise said.fault(f"has {len(tags)} tags in '{name}'; at most {limits.TAGS_PER_LINE_MAX} are allowed", None)
+    for tag in tags:
+        if not isinstance(tag, str):
+            raise said.fault(f"has a tag in '{name}' that is no text", tag)
+        if _SURROGATE.search(tag):
+            try:
+                parse_tag(tag)
+            except TagProblem as problem:
+                raise LineFault(problem, tag, said.fault("", None).held) from problem
+
+
+def too_long(text: bytes, number: int) -> LineFault:
+    """Why a line is left out that has more than LINE_BYTES_MAX, of which these are the first bytes."""
+    says = f"Line {number} has more than {words_limits.LINE_BYTES_MAX} bytes."
+    held, suspects = _keys_named_in(text), keys_in_object(text)
+    return LineFault(LineTooLong(says), head(text), held, suspects, is_cut=True)
+
+
+def line_fault(text: bytes, number: int, says: str) -> LineFault:
+    """Why a line is left out that cannot be read."""
+    problem = LineInvalid(f"Line {number} {says}.")
+    return LineFault(problem, head(text), _keys_named_in(text), keys_in_object(text))
+
+
+def _keys_named_in(text: bytes) -> list[bytes]:
+    """The people whom the line seems to name, though it cannot be read: better one too many is held than one lost."""
+    held = []
+    for kind, quoted in _PERSON.findall(text):
+        with suppress(LineFault, *DECODE_ERRORS):
+            held.append(_key("user" if kind == b"user" else "visitor", msgspec.json.decode(quoted, type=str)))
+    return held
+
+
+def _key(kind: Kind, id: str) -> bytes:
+    """Raises: LineFault."""
+    try:
+        return key_of(kind, id)
+    except PersonIdInvalid as problem:
+        raise LineFault(problem, id) from problem
+
+
+def _lists(decoded: Decoded) -> list[list[str]]:
+    """The lists of tags that a line has: of mode `change` those to add and to remove, else one; fewer, if they lack."""
+    if isinstance(decoded, Changed):
+        if decoded.add is UNSET and decoded.remove is UNSET:
+            return []
+        return [[] if isinstance(each, UnsetType) else each for each in (decoded.add, decoded.remove)]
+    if isinstance(decoded.tags, UnsetType):
+        return [] if isinstance(decoded.tag, UnsetType) else [[decoded.tag]]
+    return [decoded.tags] if isinstance(decoded.tag, UnsetType) else []
+
+
+def _fields(decoded: Decoded) -> int:
+    """How many fields a line has; one that says why it was rejected once is not counted."""
+    common = (decoded.user, decoded.visitor, decoded.expires_at, decoded.ttl)
+    lists = (decoded.tags, decoded.tag) if isinstance(decoded, Tagged) else (decoded.add, decoded.remove)
+    return sum(each is not UNSET for each in (*common, *lists))
+
+
+def head(text: bytes) -> str:
+    return text[:_VALUE_BYTES].decode("utf-8", "replace").strip()
+
+
+def _shown(value: object) -> str:
+    """A value as JSON, bounded; numbers are kept as they were written."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, _Pairs):
+        return "{…}" if value else "{}"
+    if isinstance(value, list):
+        return "[…]" if value else "[]"
+    return json.dumps(value)

@@ -1,0 +1,211 @@
+"""A file of any columns becomes parts by a mapping.
+
+Texts are read by the readers of bodies. A Parquet file of one tag a row is read as the plain form is, without a Python
+loop over rows, and only its different tags are mapped; others a row at a time, each different cell mapped once.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+from msgspec.structs import replace
+
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
+from tagloom.files import read_parts, read_text
+from tagloom.files.decoding import Remark
+from tagloom.files.decompression import FileFormat, Row, Squeezed, holds_texts, read_bytes
+from tagloom.files.part_columns import Building, Line, LineFault, key_of
+from tagloom.files.problems import ColumnsInvalid
+from tagloom.files.record_reader import read_records
+from tagloom.ports.writes import Part
+from tagloom.words.cells import Cell, OddCell, shown_cells
+from tagloom.words.mappings import REASON_PREFIX, Column, Mapping, TagColumn, cell_tags, record_person
+from tagloom.words.model import Kind
+from tagloom.words.problems import LineInvalid, PersonIdInvalid
+
+ROWS_PER_PART = 65_536
+CELLS_KNOWN_MAX = 65_536  # Different cells of a column that are remembered; more are ids or free text.
+
+
+def read_mapped(
+    path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping, remark: Remark | None = None
+) -> Generator[Part, None, None]:
+    """The parts of a file. A bad line is rejected alone, and holds whom it names, or may name.
+
+    `remark` hears of what was done to read it. Raises: BodyInvalid, ColumnsInvalid.
+    """
+    if format != "parquet":
+        with (
+            closing(read_bytes(path, squeezed)) as chunks,
+            closing(read_text(chunks, format, mapping, remark=remark)) as parts,
+        ):
+            yield from parts
+        return
+    mapping = _people_there(path, mapping)
+    if is_long(path, format, mapping):
+        _check_names(read_records(path, format, squeezed).names, mapping)
+        yield from _long_parts(path, format, squeezed, mapping)
+    else:
+        yield from _record_parts(path, format, squeezed, mapping)
+
+
+def _people_there(path: Path, mapping: Mapping) -> Mapping:
+    """The mapping without the columns of people that the file lacks, where one of them is enough."""
+    if mapping.header != "if-any":
+        return mapping
+    names = read_records(path, "parquet", "none").names
+    user, visitor = (name if name in names else None for name in (mapping.user, mapping.visitor))
+    return mapping if user is visitor is None else replace(mapping, user=user, visitor=visitor)
+
+
+def is_long(path: Path, format: FileFormat, mapping: Mapping) -> bool:
+    """Whether a Parquet file is one of one tag a row, which has the faster reader. Raises: BodyInvalid."""
+    if len(mapping.columns) != 1 or not isinstance(mapping.columns[0], TagColumn):
+        return False
+    return format == "parquet" and holds_texts(path, mapping.names())
+
+
+def _check_names(found: Sequence[str], mapping: Mapping) -> None:
+    """Raises: ColumnsInvalid: a mapped column is missing, or one is there that the mapping has to name and does not."""
+    for name in mapping.names():
+        if name not in found:
+            shown = printable(name)
+            raise ColumnsInvalid(f"The file has no column '{shown}'.", value=shown, rule="every mapped column")
+    known = {*mapping.names(), *mapping.ignore}
+    for name in found if mapping.unnamed == "refuse" else ():
+        if name not in known and not name.startswith(REASON_PREFIX):
+            shown = printable(name)
+            raise ColumnsInvalid(
+                f"The file has a column '{shown}' that the mapping does not name. Map or ignore it.",
+                value=shown,
+                rule="every column mapped or ignored",
+            )
+
+
+def _long_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping) -> Iterator[Part]:
+    (column,) = mapping.columns
+    assert isinstance(column, TagColumn), "a long file has one column of tags"
+    # A name that no column has stands for a kind of person that the mapping does not name.
+    nobody = "\0"
+    # The parts are closed before what they read from, which a thread may be reading ahead.
+    with (
+        closing(read_bytes(path, squeezed)) as chunks,
+        closing(
+            read_parts(
+                chunks,
+                format,
+                user_column=mapping.user or nobody,
+                visitor_column=mapping.visitor or nobody,
+                tag_column=column.column,
+            )
+        ) as parts,
+    ):
+        for part in parts:
+            yield _retagged(part, mapping, column)
+
+
+def _retagged(part: Part, mapping: Mapping, column: TagColumn) -> Part:
+    """A part with its texts mapped, and with the constant tags."""
+    texts: dict[str, int] = {mapping.prefixed(tag): number for number, tag in enumerate(dict.fromkeys(mapping.tags))}
+    constant = len(texts)
+    numbers = np.zeros(len(part.texts), np.int32)
+    for place, text in enumerate(part.texts):
+        (tag,) = cell_tags(column, text)
+        numbers[place] = texts.setdefault(mapping.prefixed(tag), len(texts))
+    tagging_text = numbers[part.tagging_text]
+    tagging_line = part.tagging_line
+    if constant:
+        lines = np.arange(len(part.lines), dtype=np.int32)
+        tagging_line = np.concatenate([tagging_line, np.repeat(lines, constant)])
+        always = np.tile(np.arange(constant, dtype=np.int32), len(part.lines))
+        tagging_text = np.concatenate([tagging_text, always])
+        order = np.argsort(tagging_line, kind="stable")
+        tagging_line, tagging_text = tagging_line[order], tagging_text[order]
+    return Part(
+        lines=part.lines,
+        keys=part.keys,
+        tagging_line=tagging_line,
+        tagging_text=tagging_text,
+        texts=tuple(texts),
+        rejected=part.rejected,
+        held=part.held,
+        doubts=part.doubts,
+    )
+
+
+def _record_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping) -> Iterator[Part]:
+    # Every column is looked at where one that is not named must be noticed.
+    named = tuple(dict.fromkeys(mapping.names()))
+    _check_names(read_records(path, format, squeezed).names, mapping)
+    records = read_records(path, format, squeezed, named)
+    reader = _Reader(mapping, named)
+    building = Building()
+    with closing(records.rows):
+        for row in records.rows:
+            try:
+                building.add(reader.line(row))
+            except LineFault as fault:
+                building.reject(row.number, fault)
+            if len(building) >= ROWS_PER_PART or building.is_full:
+                yield building.part()
+                building = Building()
+    if len(building):
+        yield building.part()
+
+
+class _Reader:
+    """Understands the records of one file."""
+
+    def __init__(self, mapping: Mapping, names: Sequence[str]) -> None:
+        self._mapping = mapping
+        self._names = names
+        self._constant = tuple(map(mapping.prefixed, mapping.tags))
+        places = {name: place for place, name in enumerate(names)}
+        self._people: list[tuple[Kind, int]] = []
+        if mapping.user:
+            self._people.append(("user", places[mapping.user]))
+        if mapping.visitor:
+            self._people.append(("visitor", places[mapping.visitor]))
+        self._columns = [(places[column.column], column, dict[Cell, tuple[str, ...]]()) for column in mapping.columns]
+
+    def line(self, row: Row) -> Line:
+        """One record. Raises: LineFault."""
+        cells = row.cells
+        if row.fault is not None:
+            raise LineFault(LineInvalid(row.fault), self._shown(cells), self._held(cells))
+        tags = list(self._constant)
+        try:
+            kind, id = record_person(self._mapping, dict(zip(self._names, cells, strict=True)))
+            key = key_of(kind, id)
+            for place, column, known in self._columns:
+                cell = cells[place]
+                found = known.get(cell)
+                if found is None:
+                    found = self._understood(column, cell, known)
+                tags.extend(found)
+        except Problem as problem:
+            raise LineFault(problem, self._shown(cells), self._held(cells)) from problem
+        return Line(row.number, key, tuple(dict.fromkeys(tags)))
+
+    def _understood(self, column: Column, cell: Cell, known: dict[Cell, tuple[str, ...]]) -> tuple[str, ...]:
+        if len(known) > CELLS_KNOWN_MAX:
+            known.clear()
+        found = known[cell] = tuple(map(self._mapping.prefixed, cell_tags(column, cell)))
+        return found
+
+    def _held(self, cells: Sequence[Cell]) -> tuple[bytes, ...]:
+        """The people whom a bad row seems to name: in mirrors they keep what they have."""
+        held = []
+        for kind, place in self._people:
+            cell = cells[place]
+            if isinstance(cell, str) and cell and not isinstance(cell, OddCell):
+                try:
+                    held.append(key_of(kind, cell))
+                except PersonIdInvalid:
+                    continue
+        return tuple(held)
+
+    def _shown(self, cells: Sequence[Cell]) -> str:
+        return shown_cells(cells)

@@ -1,0 +1,57 @@
+"""Parts are read by a thread of their own, while the caller works on the ones before."""
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+from queue import SimpleQueue
+
+from tagloom.files import limits
+from tagloom.ports.writes import Part
+
+
+def read_ahead(
+    read: Callable[[Iterator[bytes]], Iterator[Part]], source: Iterator[bytes]
+) -> Generator[Part, None, None]:
+    """The parts that `read` makes of the source, of which at most PARTS_IN_FLIGHT_MAX exist at a time.
+
+    The first two are made in the caller's thread, so that a small body needs no other. When the caller stops early,
+    or an error ends the reading, nobody touches `source` any more once this iterator is closed.
+    """
+    is_over = threading.Event()
+
+    def chunks() -> Iterator[bytes]:
+        for chunk in source:
+            if is_over.is_set():
+                return
+            yield chunk
+
+    parts = read(chunks())
+    for _ in range(2):
+        part = next(parts, None)
+        if part is None:
+            return
+        yield part
+    ready: SimpleQueue[Part | BaseException | None] = SimpleQueue()
+    # One part is with the caller.
+    room = threading.Semaphore(limits.PARTS_IN_FLIGHT_MAX - 1)
+
+    def run() -> None:
+        try:
+            while room.acquire() and not is_over.is_set() and (part := next(parts, None)) is not None:
+                ready.put(part)
+            ready.put(None)
+        except BaseException as error:
+            # It is the caller's to meet, where it would have met it without a thread.
+            ready.put(error)
+
+    thread = threading.Thread(target=run, name="reading-ahead", daemon=True)
+    thread.start()
+    try:
+        while (found := ready.get()) is not None:
+            if isinstance(found, BaseException):
+                raise found
+            room.release()
+            yield found
+    finally:
+        is_over.set()
+        room.release()
+        thread.join()

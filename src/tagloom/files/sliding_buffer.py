@@ -1,0 +1,74 @@
+"""A stream of chunks seen through one buffer that slides over it."""
+
+from collections.abc import Iterator
+
+from tagloom.files import limits
+from tagloom.words import limits as words_limits
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_FIRST_BYTES = 65_536  # Most bodies are small; the whole buffer is made for those that are not.
+
+
+class Stream:
+    """The bytes of a stream from `begin` to `end` of `buffer`; once `is_whole`, the stream ends at `end`.
+
+    The byte before `begin` is there and may be overwritten. Memory: PART_BYTES, whatever the chunks' sizes.
+    A line or record of up to LINE_BYTES_MAX always fits.
+    """
+
+    def __init__(self, source: Iterator[bytes]) -> None:
+        self._source = source
+        self._chunk = memoryview(b"")
+        self._capacity = max(limits.PART_BYTES, 2 * (words_limits.LINE_BYTES_MAX + 2)) + 1
+        self.buffer = bytearray(min(_FIRST_BYTES, self._capacity))
+        self.begin = self.end = 1
+        self.is_whole = False
+        self.fill()
+        if self.buffer.startswith(BYTE_ORDER_MARK, 1):
+            self.begin += len(BYTE_ORDER_MARK)
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+    def fill(self) -> None:
+        """Moves what is left to the front, and reads until the buffer is full or the stream at its end."""
+        rest = len(self)
+        if self.begin > 1:
+            self.buffer[1 : 1 + rest] = self.buffer[self.begin : self.end]
+            self.begin, self.end = 1, 1 + rest
+        while not self.is_whole:
+            if not self._chunk:
+                # An empty chunk says nothing; only the iterator's end does.
+                try:
+                    self._chunk = memoryview(next(self._source))
+                except StopIteration:
+                    self.is_whole = True
+                continue
+            if self.end == len(self.buffer) and not self._grow():
+                return
+            taken = self._chunk[: len(self.buffer) - self.end]
+            self.buffer[self.end : self.end + len(taken)] = taken
+            self.end += len(taken)
+            self._chunk = self._chunk[len(taken) :]
+
+    def _grow(self) -> bool:
+        if len(self.buffer) == self._capacity:
+            return False
+        larger = bytearray(self._capacity)
+        larger[: self.end] = self.buffer[: self.end]
+        self.buffer = larger
+        return True
+
+    def top_up(self) -> None:
+        """Fills the buffer when it might not hold the whole of the next line."""
+        if not self.is_whole and len(self) < words_limits.LINE_BYTES_MAX + 2:
+            self.fill()
+
+    def skip_line(self) -> None:
+        """Leaves the current line out, however long it is."""
+        while (at := self.buffer.find(b"\n", self.begin, self.end)) < 0:
+            self.begin = self.end
+            if self.is_whole:
+                return
+            self.fill()
+        self.begin = at + 1

@@ -1,0 +1,1 @@
+"""Use cases about the past: time travel, retention and compaction."""

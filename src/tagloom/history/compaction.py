@@ -1,0 +1,142 @@
+"""How long environments keep history, and the thread of each serving process that compacts what is older."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import structlog
+
+from tagloom.accounts.access_tokens import Access
+from tagloom.base.counters import Compactions
+from tagloom.base.times import seconds_of, with_milliseconds
+from tagloom.history import limits
+from tagloom.jobs.loop import Looking
+from tagloom.ports.population import Population
+from tagloom.words.model import Environment, Freed, Version
+from tagloom.words.retention import RetentionDeletesHistory, parse_retention
+
+log = structlog.get_logger("tagloom.history.compaction")
+
+_PAUSE_SHARE = 1.0  # Between two steps others write for as long as a step took.
+
+
+class Compactor:
+    """Compacts the environments of an installation. `retained` are those that have a retention, or are not done yet."""
+
+    def __init__(
+        self,
+        retained: Callable[[], Sequence[Environment]],
+        population_of: Callable[[Environment], Population],
+        now: Callable[[], float],
+    ) -> None:
+        self._retained = retained
+        self._population_of = population_of
+        self._now = now
+        self.done = Compactions()
+        self._looking = Looking(
+            self.compact_all,
+            seconds=limits.COMPACTION_SECONDS_BETWEEN_LOOKS,
+            name="tagloom-compactor",
+            trouble="compaction.interrupted",
+        )
+
+    def start(self) -> None:
+        """Begins to look for history that is too old, in a thread."""
+        self._looking.start()
+
+    def stop(self) -> None:
+        """Ends behind the step that is being committed; whoever comes next goes on there."""
+        self._looking.stop()
+
+    def horizon_due(self, environment: Environment, retention_seconds: int) -> Version:
+        """The newest version that is at least so old; 0 when none is, or all is kept."""
+        if not retention_seconds:
+            return 0
+        moment = datetime.fromtimestamp(self._now() - retention_seconds, UTC)
+        return self._population_of(environment).version_at(with_milliseconds(moment))
+
+    def preview(self, environment: Environment, retention_seconds: int) -> Freed:
+        """What a retention would give up by now. Raises nothing."""
+        due = self.horizon_due(environment, retention_seconds)
+        return self._population_of(environment).preview_compaction(due)
+
+    def compact_all(self) -> tuple[tuple[Environment, Freed], ...]:
+        """Compacts what has become too old, when it is enough; those environments in which something went."""
+        found = []
+        for environment in self._retained():
+            due = self.horizon_due(environment, environment.retention_seconds)
+            if not self._is_enough(environment):
+                due = 0
+            freed = self.compact(environment, due)
+            if freed.versions or freed.changes:
+                found.append((environment, freed))
+        return tuple(found)
+
+    def compact(self, environment: Environment, version: Version) -> Freed:
+        """Raises the horizon to a version, if it is not there yet, and frees what is not needed any more.
+
+        Others write between its steps. It ends early, and is not all, when the process ends.
+        """
+        population = self._population_of(environment)
+        before = population.horizon().version
+        if population.raise_horizon(version):
+            log.info("history.given_up", **_named(environment), before_version=version)
+        changes = size = 0
+        is_all = False
+        while not is_all and not self._looking.is_stopped:
+            began = time.monotonic()
+            step = population.compact()
+            changes, size, is_all = changes + step.changes, size + step.bytes, step.is_all
+            self.done.changes += step.changes
+            self.done.bytes += step.bytes
+            if not is_all:
+                time.sleep(_PAUSE_SHARE * (time.monotonic() - began))
+        horizon = population.horizon()
+        if horizon.at is not None:
+            self.done.horizons[environment.space, environment.name] = horizon.at
+        if changes or size:
+            log.info("history.compacted", **_named(environment), horizon=horizon.version, changes=changes, bytes=size)
+        return Freed(horizon=horizon, versions=horizon.version - before, changes=changes, bytes=size, is_all=is_all)
+
+    def _is_enough(self, environment: Environment) -> bool:
+        """Whether history is older than the retention by a part of it: chunks are not read again for each version."""
+        horizon = self._population_of(environment).horizon()
+        if horizon.at is None:
+            return True
+        too_old = self._now() - seconds_of(horizon.at) - environment.retention_seconds
+        return too_old * limits.COMPACTION_STEPS_PER_RETENTION >= environment.retention_seconds
+
+
+class Retentions:
+    """How long environments keep history, and how that is changed."""
+
+    def __init__(self, access: Access, compactor: Compactor) -> None:
+        self._access = access
+        self._compactor = compactor
+
+    def put(
+        self, environment: Environment, text: str, *, forget: bool = False, dry_run: bool = False, actor: str
+    ) -> tuple[Environment, Freed]:
+        """Has an environment keep its history so long; and what that gives up by now, which goes within a minute or so.
+
+        A dry run only tells. Raises: RetentionInvalid; RetentionForgets: something is given up, and not to `forget`.
+        """
+        seconds = parse_retention(text)
+        freed = self._compactor.preview(environment, seconds)
+        if dry_run:
+            return environment, freed
+        if freed.versions and not forget:
+            raise RetentionDeletesHistory(
+                f"{freed.versions:,} versions, those up to {freed.horizon.version} of {freed.horizon.at}, are older: "
+                "they could not be undone any more, nor looked back at. Say forget=true if that is meant.",
+                versions=freed.versions,
+                changes=freed.changes,
+                bytes=freed.bytes,
+                kept_from_version=freed.horizon.version,
+                kept_since=freed.horizon.at,
+            )
+        return self._access.put_retention(environment, seconds, actor=actor), freed
+
+
+def _named(environment: Environment) -> dict[str, str]:
+    return {"space": environment.space, "environment": environment.name}

@@ -1,0 +1,341 @@
+"""One request on its way through a handler, and what a handler answers."""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+from starlette.types import Receive, Scope
+
+from tagloom.accounts.access_tokens import Access, Place, Principal
+from tagloom.base.problems import ParameterInvalid, Problem
+from tagloom.base.text import printable
+from tagloom.history.as_of import version_as_of
+from tagloom.history.compaction import Compactor, Retentions
+from tagloom.http import limits
+from tagloom.http.framework.coalescing import Coalescer
+from tagloom.http.framework.commit_waiters import Arrivals
+from tagloom.http.framework.health_checks import HealthCheck
+from tagloom.http.framework.import_watches import Watches
+from tagloom.http.framework.metrics import Metrics
+from tagloom.http.framework.parameters import Value
+from tagloom.http.framework.readiness import Readiness
+from tagloom.http.framework.store_metrics import Stored
+from tagloom.http.problems import VersionNotReached
+from tagloom.imports.fetch import Fetcher
+from tagloom.imports.lifecycle import Imports
+from tagloom.imports.saved_mappings import Mappings
+from tagloom.ports.population import Population
+from tagloom.server.body_pace import Paces, watch_for_end
+from tagloom.server.thread_limits import Places
+from tagloom.services import Installation
+from tagloom.syncs.definitions import Syncs
+from tagloom.syncs.runner import Runner
+from tagloom.syncs.sources import Sources
+from tagloom.tagging.catalogue import Catalogue
+from tagloom.tribes.audiences import Targeting
+from tagloom.tribes.definitions import Tribes
+from tagloom.words.expiry import Said, expiry_of
+from tagloom.words.model import Decision, Environment, Kind, Origin, Person, Receipt, Version
+from tagloom.words.person_ids import parse_id
+from tagloom.words.problems import TagProblem
+from tagloom.words.tags import TagPath, parse_tag
+
+Result = TypeVar("Result")
+
+Submit = Callable[[], "Future[Receipt]"]
+
+DOOR = "api"  # The source of a write that names none.
+
+
+@dataclass(frozen=True)
+class ApiState:
+    """What all handlers share: the use cases of an installation, and the bounds of this process."""
+
+    installation: Installation
+    access: Access
+    tribes: Tribes
+    targeting: Targeting
+    catalogue: Catalogue
+    imports: Imports
+    fetcher: Fetcher
+    mappings: Mappings
+    syncs: Syncs
+    sources: Sources
+    runner: Runner
+    compactor: Compactor
+    retentions: Retentions
+    metrics: Metrics
+    stored: HealthCheck[Stored]
+    readiness: Readiness
+    is_draining: Callable[[], bool]
+    now: Callable[[], float]
+    paces: Paces
+    threads: Places
+    uploads: Places
+    exports: Places
+    wait_seconds: float
+    fingerprint: str
+    openapi: bytes
+    _arrivals: dict[asyncio.AbstractEventLoop, Arrivals] = field(default_factory=dict)
+    _decisions: dict[asyncio.AbstractEventLoop, Coalescer[Person, Decision]] = field(default_factory=dict)
+    _submissions: dict[asyncio.AbstractEventLoop, Coalescer[Submit, Future[Receipt]]] = field(default_factory=dict)
+    _watches: dict[asyncio.AbstractEventLoop, Watches] = field(default_factory=dict)
+
+    def arrivals(self) -> Arrivals:
+        """Those of the running loop."""
+        loop = asyncio.get_running_loop()
+        found = self._arrivals.get(loop)
+        if found is None:
+            found = self._arrivals[loop] = Arrivals()
+        return found
+
+    async def decide(self, environment: Environment, person: Person, *, because: bool, organization: str) -> Decision:
+        """The tribes of one person, together with others of the environment that are asked for at the same time."""
+        loop = asyncio.get_running_loop()
+        decisions = self._decisions.get(loop)
+        if decisions is None:
+            decisions = self._decisions[loop] = Coalescer(self.threads)
+        return await decisions.run(
+            (environment.key, because),
+            person,
+            lambda people: self._decided(environment, people, because=because),
+            organization=organization,
+        )
+
+    def _decided(
+        self, environment: Environment, people: Sequence[Person], *, because: bool
+    ) -> Sequence[Decision | Exception]:
+        try:
+            return self.targeting.decide_many(environment, people, because=because)[1]
+        except Problem as problem:
+            if len(people) == 1:
+                return [problem]
+            # One person's fault is not the others'.
+            return [self._decided(environment, [person], because=because)[0] for person in people]
+
+    async def submit(self, environment: Environment, submit: Submit, *, organization: str) -> "Future[Receipt]":
+        """Hands a small write to the committer. Writes that come at the same time are looked up in one thread."""
+        loop = asyncio.get_running_loop()
+        submissions = self._submissions.get(loop)
+        if submissions is None:
+            submissions = self._submissions[loop] = Coalescer(self.threads)
+        return await submissions.run(environment.key, submit, _submitted, organization=organization)
+
+    def watches(self) -> Watches:
+        """Those of the running loop."""
+        loop = asyncio.get_running_loop()
+        found = self._watches.get(loop)
+        if found is None:
+            found = self._watches[loop] = Watches(self.imports.get)
+        return found
+
+    def end_watches(self) -> None:
+        """Lets go of everybody who watches something."""
+        for watches in self._watches.values():
+            watches.close()
+
+
+def _submitted(submits: Sequence[Submit]) -> Sequence["Future[Receipt] | Exception"]:
+    """Each write is submitted once, whatever becomes of the others."""
+    found: list[Future[Receipt] | Exception] = []
+    for submit in submits:
+        try:
+            found.append(submit())
+        except Exception as error:
+            found.append(error)
+    return found
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A whole answer: a value to encode as JSON, or bytes with their content type. None is no body."""
+
+    body: object
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    content_type: bytes = b"application/json"
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """An answer that is sent as it is made. The chunks come from a thread."""
+
+    chunks: Iterator[bytes]
+    content_type: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Events(msgspec.Struct, frozen=True):
+    """An answer of server-sent events, each of them a value as JSON. Whoever listens may leave at any time."""
+
+    values: AsyncGenerator[object, None]
+
+
+class Call:
+    """What a handler may ask of its request. The principal has the route's scopes, and the place is theirs."""
+
+    __slots__ = (
+        "found_place",
+        "found_population",
+        "found_principal",
+        "headers",
+        "query",
+        "receive",
+        "scope",
+        "state",
+        "values",
+    )
+
+    def __init__(self, state: ApiState, scope: Scope, receive: Receive, values: dict[str, str]) -> None:
+        self.state = state
+        self.scope = scope
+        self.receive = receive
+        self.values = values
+        self.headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self.query: dict[str, Value] = {}
+        self.found_principal: Principal | None = None
+        self.found_place: Place | None = None
+        self.found_population: Population | None = None
+
+    # Who and where.
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        assert self.found_principal is not None, "the route asks for no token"
+        return self.found_principal
+
+    @property
+    def environment(self) -> Environment:
+        """The environment that the address names."""
+        assert self.found_place is not None, "the route names no environment"
+        return self.found_place.environment
+
+    @property
+    def population(self) -> Population:
+        """The population of that environment."""
+        assert self.found_population is not None, "the route names no environment"
+        return self.found_population
+
+    @property
+    def origin(self) -> Origin:
+        """Who writes, and from what."""
+        source = self.find_text("source")
+        return Origin(self.principal.name, source or DOOR)
+
+    # What the address, the query and the headers say.
+
+    def header(self, name: bytes) -> str | None:
+        """A header by its name in lower case."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return None
+
+    def idempotency_key(self) -> str | None:
+        """The key by which the request is known when it comes again. Raises: ParameterInvalid."""
+        key = self.header(b"idempotency-key")
+        if key is None:
+            return None
+        if not 1 <= len(key) <= limits.IDEMPOTENCY_KEY_CHARACTERS_MAX or not (key.isascii() and key.isprintable()):
+            raise ParameterInvalid(
+                f"Idempotency-Key must have 1 to {limits.IDEMPOTENCY_KEY_CHARACTERS_MAX} printable ASCII characters.",
+                parameter="Idempotency-Key",
+                value=printable(key),
+            )
+        return key
+
+    def person(self, kind: Kind) -> Person:
+        """The person whose id the address has. Raises: PersonIdInvalid."""
+        return Person(kind, parse_id(self.values["id"]))
+
+    def tag(self) -> TagPath:
+        """The tag in the address. Raises: TagProblem."""
+        return parse_tag(self.values["tag"])
+
+    def find_tag(self, name: str) -> TagPath | None:
+        """The tag in a parameter. Raises: TagProblem, with the parameter."""
+        text = self.find_text(name)
+        if text is None:
+            return None
+        try:
+            return parse_tag(text)
+        except TagProblem as problem:
+            problem.members["parameter"] = name
+            raise
+
+    def find_person(self) -> Person | None:
+        """The person in `user` or `visitor`. Raises: ParameterInvalid, PersonIdInvalid."""
+        user, visitor = self.find_text("user"), self.find_text("visitor")
+        if user is not None and visitor is not None:
+            raise ParameterInvalid("Give user or visitor, not both.", parameter="visitor")
+        if user is not None:
+            return Person("user", parse_id(user, field="user"))
+        return None if visitor is None else Person("visitor", parse_id(visitor, field="visitor"))
+
+    def find_text(self, name: str) -> str | None:
+        """A parameter of text."""
+        value = self.query.get(name)
+        return None if value is None else str(value)
+
+    def text(self, name: str) -> str:
+        """A parameter of text, empty when it is left out."""
+        return self.find_text(name) or ""
+
+    def integer(self, name: str) -> int:
+        """A parameter of a whole number that has a default."""
+        return int(self.query[name])
+
+    def find_integer(self, name: str) -> int | None:
+        """A parameter of a whole number."""
+        value = self.query.get(name)
+        return None if value is None else int(value)
+
+    def flag(self, name: str) -> bool:
+        """A parameter that is true or false."""
+        return bool(self.query[name])
+
+    def said(self) -> Said:
+        """What `expires_at` or `ttl` say of the end of what is given. Raises: ExpiryInvalid, ExpiryPast."""
+        return expiry_of(self.find_text("expires_at"), self.find_text("ttl"), self.state.now())
+
+    def find_version(self) -> Version | None:
+        """What `as_of` names. Asks the population: call it in a thread. Raises: ParameterInvalid, ChangeNotFound."""
+        return version_as_of(self.population, self.find_text("as_of"))
+
+    # Waiting.
+
+    async def in_thread(self, work: Callable[[], Result]) -> Result:
+        """Runs in a thread what may wait: for a database, a lock, or its turn among those of its organization."""
+        principal = self.found_principal
+        if principal is None:
+            return await self.state.threads.run(work)
+        return await self.state.threads.run(work, organization=principal.organization)
+
+    async def in_thread_while_wanted(self, work: Callable[[Callable[[], bool]], Result]) -> Result:
+        """As `in_thread`, for what may take long and follows the body: `work` can ask whether the caller has left."""
+        has_left = threading.Event()
+        watching = asyncio.create_task(watch_for_end(self.receive, has_left))
+        try:
+            return await self.in_thread(lambda: work(has_left.is_set))
+        finally:
+            watching.cancel()
+
+    async def written(self, future: "Future[Receipt]") -> Receipt:
+        """The receipt of a write that waits for its commit, counted among those that wait."""
+        with self.state.metrics.writes_waiting.track_inprogress():
+            return await self.state.arrivals().wait(future)
+
+    async def wait_for_version(self, version: int) -> None:
+        """Comes back once the population has this version. Raises: VersionNotReached, after `wait_seconds`."""
+        population, pause, waited = self.population, 0.002, 0.0
+        while (reached := await self.in_thread(population.version)) < version:
+            if waited >= self.state.wait_seconds:
+                raise VersionNotReached(
+                    f"This process is at version {reached}, not yet at {version}.", version=reached, retry_after=1
+                )
+            await asyncio.sleep(pause)
+            waited += pause
+            pause = min(2 * pause, 0.1)

@@ -1,0 +1,46 @@
+"""Questions to a database that may not answer."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from tagloom.ports.problems import StoreUnavailable
+
+Result = TypeVar("Result")
+
+
+class HealthCheck(Generic[Result]):
+    """Asks one question at a time, in a thread of its own, for everybody who wants its answer at that moment.
+
+    A database behind a network that stands still holds one thread, however often it is asked for.
+    """
+
+    def __init__(self, ask: Callable[[], Result], seconds: float) -> None:
+        self._ask = ask
+        self._seconds = seconds
+        self._asking: asyncio.Task[Result] | None = None
+
+    async def answer(self) -> Result:
+        """What the question is answered. Raises: what it raises; StoreUnavailable, after its `seconds`."""
+        asking = self._asking
+        if asking is None or asking.done():
+            asking = asyncio.create_task(self._in_thread())
+            asking.add_done_callback(_look)
+            self._asking = asking
+        done, _ = await asyncio.wait([asking], timeout=self._seconds)
+        if not done:
+            raise StoreUnavailable(f"The database gave no answer within {self._seconds} s.", retry_after=1)
+        return asking.result()
+
+    async def _in_thread(self) -> Result:
+        # Others may hold every thread of the common pool.
+        return await anyio.to_thread.run_sync(self._ask, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
+
+
+def _look(task: "asyncio.Task[Result]") -> None:
+    """Takes note of a failure that nobody waited for any more; the next question will meet its own."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,191 @@
+"""Forms with a file (RFC 7578), read as they come: the file goes on in chunks, and is never held whole."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from tagloom.base.problems import BodyInvalid, BodyTruncated
+from tagloom.base.text import printable
+from tagloom.http import limits
+from tagloom.server import limits as server_limits
+
+Kept = TypeVar("Kept")
+MULTIPART = "multipart/form-data"
+
+
+@dataclass
+class Form(Generic[Kept]):
+    """What a form said: its fields as text, and its file's name, content type, and what was made of its bytes."""
+
+    fields: dict[str, str]
+    name: str
+    content_type: str
+    file: Kept
+
+
+@dataclass
+class _Part:
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+
+    def disposition(self) -> dict[bytes, bytes]:
+        """The parameters of its Content-Disposition."""
+        return parse_options_header(self.headers.get(b"content-disposition"))[1]
+
+    @property
+    def name(self) -> str:
+        """The name of its field."""
+        return self.disposition().get(b"name", b"").decode("utf-8", "replace")
+
+    @property
+    def file_name(self) -> str | None:
+        """The name of its file; None when it is a field."""
+        found = self.disposition().get(b"filename")
+        return None if found is None else found.decode("utf-8", "replace")
+
+
+def boundary_of(content_type: str | None) -> bytes:
+    """What separates the parts. Raises: BodyInvalid."""
+    boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
+    if not boundary:
+        raise BodyInvalid("The content type of a form names its boundary.", rule="a boundary")
+    return boundary
+
+
+def read_form(chunks: Iterator[bytes], boundary: bytes, keep: Callable[[Iterator[bytes]], Kept]) -> Form[Kept]:
+    """Reads a form with one file, whose bytes `keep` gets as they come; fields may stand before it and behind it.
+
+    Memory holds the fields, and of the file the chunk that is being read. A form may turn out to be wrong behind its
+    file: then it is for the caller to undo what `keep` did.
+
+    Raises: BodyInvalid, BodyTruncated; what `chunks` and `keep` raise.
+    """
+    return _Reader(chunks, boundary).read(keep)
+
+
+class _Reader:
+    """Turns the parser's calls into parts that are pulled."""
+
+    def __init__(self, chunks: Iterator[bytes], boundary: bytes) -> None:
+        self._chunks = chunks
+        self._audit: deque[_Part | bytes | None] = deque()
+        self._part = _Part()
+        self._header: tuple[bytes, bytes] = (b"", b"")
+        self._size = self._header_bytes = 0
+        self._has_ended = False
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._begin,
+                    "on_header_field": self._header_field,
+                    "on_header_value": self._header_value,
+                    "on_header_end": self._header_end,
+                    "on_headers_finished": lambda: self._audit.append(self._part),
+                    "on_part_data": lambda data, start, end: self._audit.append(data[start:end]),
+                    "on_part_end": lambda: self._audit.append(None),
+                    "on_end": self._end,
+                },
+            )
+        except FormParserError as error:
+            raise _no_form(error) from error
+
+    def read(self, keep: Callable[[Iterator[bytes]], Kept]) -> Form[Kept]:
+        """See `read_form`."""
+        fields: dict[str, str] = {}
+        found: Form[Kept] | None = None
+        while (part := self._next()) is not None:
+            assert isinstance(part, _Part), "data belongs to a part"
+            name, file_name = part.name, part.file_name
+            if file_name is None:
+                if name in fields or len(fields) >= server_limits.UPLOAD_FIELDS_MAX:
+                    raise BodyInvalid(
+                        f"A form has each field once, and {server_limits.UPLOAD_FIELDS_MAX} at most.",
+                        value=printable(name),
+                    )
+                fields[name] = self._text(name)
+            elif found is not None:
+                raise BodyInvalid("A form brings one file; send each by itself.", value=printable(file_name))
+            else:
+                content_type = part.headers.get(b"content-type", b"").decode("latin-1")
+                found = Form(fields, file_name, content_type, keep(self._data()))
+        if found is None:
+            raise BodyInvalid(
+                "The form has no file. With curl: -F file=@customers.csv, with the @.", rule="a part with a file name"
+            )
+        return found
+
+    def _text(self, name: str) -> str:
+        pieces, size = [], 0
+        for piece in self._data():
+            pieces.append(piece)
+            size += len(piece)
+            if size > limits.UPLOAD_FIELD_BYTES_MAX:
+                raise BodyInvalid(
+                    f"The field '{printable(name)}' has more than {limits.UPLOAD_FIELD_BYTES_MAX:,} bytes; "
+                    "a file is a part with a file name.",
+                    value=printable(name),
+                )
+        try:
+            return b"".join(pieces).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise BodyInvalid(f"The field '{printable(name)}' is not UTF-8.", value=printable(name)) from error
+
+    def _data(self) -> Iterator[bytes]:
+        """The bytes of the part that has begun."""
+        while isinstance(piece := self._next(), bytes):
+            yield piece
+
+    def _next(self) -> _Part | bytes | None:
+        """What comes next: a part, bytes of it, or its end; at the end of the form None. Raises: BodyTruncated."""
+        while not self._audit and not self._has_ended:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                raise BodyTruncated(
+                    f"The form ended after {self._size} bytes, before its last boundary; nothing was taken.",
+                    received=self._size,
+                )
+            self._size += len(chunk)
+            try:
+                self._parser.write(chunk)
+            except FormParserError as error:
+                raise _no_form(error) from error
+        if self._audit:
+            return self._audit.popleft()
+        # Nothing may follow but what ends the body: it is read so that a body that is cut off there is told, too.
+        for _ in self._chunks:
+            pass
+        return None
+
+    # What the parser calls.
+
+    def _begin(self) -> None:
+        self._part, self._header_bytes = _Part(), 0
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
+        self._header = (self._header[0] + data[start:end], self._header[1])
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
+        self._header = (self._header[0], self._header[1] + data[start:end])
+
+    def _count_header(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > limits.HEADER_BYTES_MAX:
+            raise BodyInvalid(f"The headers of a part have more than {limits.HEADER_BYTES_MAX:,} bytes.")
+
+    def _header_end(self) -> None:
+        name, value = self._header
+        self._part.headers[name.lower()] = value
+        self._header = (b"", b"")
+
+    def _end(self) -> None:
+        self._has_ended = True
+
+
+def _no_form(error: FormParserError) -> BodyInvalid:
+    return BodyInvalid(f"The body is no form: {printable(str(error))}.", rule="multipart/form-data")

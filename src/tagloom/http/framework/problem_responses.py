@@ -1,0 +1,55 @@
+"""The one place where a problem becomes an answer: application/problem+json, RFC 9457."""
+
+import msgspec
+
+from tagloom.base.problems import BodyTruncated, InternalFault, Problem
+from tagloom.base.text import printable
+from tagloom.server.problems import MethodNotAllowed
+
+Headers = list[tuple[bytes, bytes]]
+
+RETRY_AFTER_SECONDS = 1
+
+
+def render(problem: Problem, request_id: str) -> tuple[int, Headers, bytes]:
+    """Status, headers and body. Text that is no UTF-8 is shown escaped."""
+    document = problem.document()
+    try:
+        body = msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        body = msgspec.json.encode(_printable(document))
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", request_id.encode("ascii")),
+    ]
+    if problem.status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="tagloom"'))
+    if problem.status in (429, 503):
+        seconds = problem.members.get("retry_after", RETRY_AFTER_SECONDS)
+        headers.append((b"retry-after", str(seconds).encode("ascii")))
+    allowed = problem.members.get("allowed")
+    if isinstance(problem, MethodNotAllowed) and isinstance(allowed, list):
+        headers.append((b"allow", ", ".join(str(each) for each in allowed).encode("ascii")))
+    if problem.status in (408, 413, 431) or isinstance(problem, BodyTruncated):
+        headers.append((b"connection", b"close"))
+    return problem.status, headers, body
+
+
+def internal_fault(request_id: str) -> InternalFault:
+    """What the caller of a request that failed by our fault learns: the id under which the log tells the rest."""
+    return InternalFault(
+        f"Tagloom failed at this request. Its log has the reason under the id {request_id}.", request_id=request_id
+    )
+
+
+def _printable(value: object) -> object:
+    match value:
+        case str():
+            return printable(value)
+        case dict():
+            return {_printable(key): _printable(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_printable(each) for each in value]
+        case _:
+            return value

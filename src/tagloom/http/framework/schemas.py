@@ -1,0 +1,535 @@
+"""The bodies and answers of the Platform API that are not words of the model. Their fields are for ever."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from tagloom.accounts import limits as accounts_limits
+from tagloom.base import limits as base_limits
+from tagloom.files import limits as files_limits
+from tagloom.ports import limits as ports_limits
+from tagloom.ports.imports import Import, ImportFormat, KeptMapping
+from tagloom.tagging import limits as tagging_limits
+from tagloom.tagging.catalogue import TagDetails
+from tagloom.tribes import limits as tribes_limits
+from tagloom.words import limits as words_limits
+from tagloom.words.expiry import SPAN_PATTERN, Moment, Said, expiry_of, parse_expires_at, parse_ttl
+from tagloom.words.model import (
+    SCOPES,
+    Audience,
+    Because,
+    Change,
+    Freed,
+    Horizon,
+    Mode,
+    Organization,
+    OverlapRegion,
+    PersonRecord,
+    Scope,
+    Space,
+    Tag,
+    Token,
+    Tribe,
+    Version,
+)
+from tagloom.words.retention import RETENTION_PATTERN
+from tagloom.words.rules import Rule
+from tagloom.words.syncs import Sync, SyncDraft, SyncRun, SyncSource
+from tagloom.words.tags import TagPath
+
+# What a tag is needs more words than a schema has: the problems say what is wrong, and where.
+TagText = Annotated[
+    str,
+    Meta(
+        description="A tag: 1 to 3 levels joined by `/`, each of 1 to 64 characters, without capitals.",
+        examples=["sports/football/australia"],
+    ),
+]
+TimeText = Annotated[
+    str,
+    Meta(description="An RFC 3339 time with its zone.", examples=["2026-03-01T09:00:00Z"]),
+]
+TtlText = Annotated[
+    str,
+    Meta(
+        description="A span: a number and m, h, d, w or y.",
+        examples=["14d"],
+        extra_json_schema={"pattern": SPAN_PATTERN},
+    ),
+]
+RetentionText = Annotated[
+    str,
+    Meta(
+        description="How long history is kept: a span of a day at least, as a number and d, w or y, or forever.",
+        examples=["90d"],
+        extra_json_schema={"pattern": RETENTION_PATTERN},
+    ),
+]
+IdText = Annotated[str, Meta(description="An id: 1 to 256 characters without controls.", min_length=1, max_length=256)]
+SlugText = Annotated[
+    str,
+    Meta(
+        description="1 to 64 lower-case letters, digits and inner hyphens; made from the name when it is left out.",
+        extra_json_schema={"pattern": "^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"},
+    ),
+]
+NameText = Annotated[
+    str,
+    Meta(
+        description="One line.",
+        extra_json_schema={"minLength": 1, "maxLength": base_limits.CHARACTERS_PER_NAME_MAX},
+    ),
+]
+CategoryText = Annotated[
+    str,
+    Meta(
+        description="One line, or nothing.",
+        extra_json_schema={"maxLength": base_limits.CHARACTERS_PER_NAME_MAX},
+    ),
+]
+DescriptionText = Annotated[
+    str, Meta(description="A paragraph.", extra_json_schema={"maxLength": tribes_limits.CHARACTERS_PER_DESCRIPTION_MAX})
+]
+Cursor = Annotated[str | None, Meta(description="Where the next page begins; null on the last one.")]
+
+
+class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+# Bodies.
+
+
+class TagsBody(_Body, frozen=True, kw_only=True):
+    """The tags that one person is to have. All of them end at `expires_at`, or after `ttl`, as those of a line do."""
+
+    tags: Annotated[list[TagText], Meta(max_length=files_limits.TAGS_PER_LINE_MAX)]
+    expires_at: TimeText | UnsetType = UNSET
+    ttl: TtlText | UnsetType = UNSET
+
+    def said(self, now: float) -> Said:
+        """What it says of their end. Raises: ExpiryInvalid, ExpiryPast."""
+        ends_at = None if self.expires_at is UNSET else self.expires_at
+        return expiry_of(ends_at, None if self.ttl is UNSET else self.ttl, now)
+
+
+class PersonBody(_Body, frozen=True, kw_only=True):
+    """A person who is to be known: an object without fields, or no body."""
+
+
+class TaggingLine(_Body, frozen=True, kw_only=True):
+    """One person and their tags; `add` and `remove` in place of `tags` belong to mode change.
+
+    What it gives ends at `expires_at`, or after `ttl`.
+    """
+
+    user: IdText | UnsetType = UNSET
+    visitor: IdText | UnsetType = UNSET
+    tags: list[TagText] | UnsetType = UNSET
+    add: list[TagText] | UnsetType = UNSET
+    remove: list[TagText] | UnsetType = UNSET
+    expires_at: TimeText | UnsetType = UNSET
+    ttl: TtlText | UnsetType = UNSET
+
+
+class TaggingsBody(_Body, frozen=True, kw_only=True):
+    """Lines of a batch."""
+
+    taggings: list[TaggingLine]
+
+
+class _Ending(_Body, frozen=True, kw_only=True):
+    ttl: TtlText | UnsetType | None = UNSET
+    expires_at: TimeText | UnsetType | None = UNSET
+
+    def ttl_seconds(self) -> int | None:
+        """Its seconds, 0 to take it away, None to leave it. Raises: ExpiryInvalid."""
+        return None if self.ttl is UNSET else parse_ttl(self.ttl) if self.ttl is not None else 0
+
+    def moment(self, now: float) -> Moment | None:
+        """When the tag ends, 0 for never, None to leave it. Raises: ExpiryInvalid, ExpiryPast."""
+        if self.expires_at is UNSET:
+            return None
+        return parse_expires_at(self.expires_at, now) if self.expires_at is not None else 0
+
+
+class TagBody(_Ending, frozen=True, kw_only=True):
+    """How a tag is described, and when what is given of it and it itself ends; what is left out stays as it is.
+
+    Null takes an end away.
+    """
+
+    description: DescriptionText | UnsetType = UNSET
+    exclusive: bool | UnsetType = UNSET
+
+
+class TagPatch(_Ending, frozen=True, kw_only=True):
+    """A new path, a new description, ends, or several; the owner null gives the branch back to everybody.
+
+    Null takes an end away.
+    """
+
+    tag: TagText | UnsetType = UNSET
+    description: DescriptionText | UnsetType = UNSET
+    exclusive: bool | UnsetType = UNSET
+    owner: UnsetType | None = UNSET
+
+
+class MergeBody(_Body, frozen=True, kw_only=True):
+    """The tag that the bearers of the one in the address get instead."""
+
+    into: TagText
+
+
+class TribeBody(_Body, frozen=True, kw_only=True):
+    """What a tribe is to be."""
+
+    name: NameText
+    rule: Rule
+    description: DescriptionText = ""
+    category: CategoryText = ""
+    audience: Audience = "everyone"
+
+
+class NewTribe(TribeBody, frozen=True, kw_only=True):
+    """A tribe to be."""
+
+    id: SlugText | UnsetType = UNSET
+
+
+class PreviewBody(_Body, frozen=True, kw_only=True):
+    """A rule to try."""
+
+    rule: Rule
+    audience: Audience = "everyone"
+
+
+class TribeTagBody(_Body, frozen=True, kw_only=True):
+    """The tag that a tribe's members are given (add) or lose (remove); freeze also takes it from everybody else.
+
+    One of the three. What is given ends at `expires_at`, or after `ttl`.
+    """
+
+    add: TagText | UnsetType = UNSET
+    remove: TagText | UnsetType = UNSET
+    snapshot: TagText | UnsetType = UNSET
+    expires_at: TimeText | UnsetType = UNSET
+    ttl: TtlText | UnsetType = UNSET
+
+
+class OverlapBody(_Body, frozen=True, kw_only=True):
+    """The ids of different tribes."""
+
+    tribes: Annotated[
+        list[str],
+        Meta(min_length=1, max_length=tribes_limits.TRIBES_PER_OVERLAP_MAX, extra_json_schema={"uniqueItems": True}),
+    ]
+
+
+class UndoBody(_Body, frozen=True, kw_only=True):
+    """Versions to undo together: `versions`, or all of an `actor`, of a `source`, or of both, in a span of time.
+
+    `from` is in the span, `until` behind it. Erasures are not among what is found by actor or source.
+    """
+
+    versions: (
+        Annotated[list[Annotated[int, Meta(ge=1)]], Meta(max_length=tagging_limits.VERSIONS_PER_UNDO_MAX)] | UnsetType
+    ) = UNSET
+    actor: str | UnsetType = UNSET
+    source: str | UnsetType = UNSET
+    since: TimeText | UnsetType = msgspec.field(name="from", default=UNSET)
+    until: TimeText | UnsetType = UNSET
+
+
+class DecisionBody(_Body, frozen=True, kw_only=True):
+    """Who asks to be placed: a user or a visitor, one of the two."""
+
+    user: IdText | UnsetType = UNSET
+    visitor: IdText | UnsetType = UNSET
+    because: bool = True
+
+
+class PersonNamed(_Body, frozen=True, kw_only=True):
+    """A user or a visitor, one of the two."""
+
+    user: IdText | UnsetType = UNSET
+    visitor: IdText | UnsetType = UNSET
+
+
+class ManyDecisionsBody(_Body, frozen=True, kw_only=True):
+    """The people to decide for. With `because` each decision says why; then fewer people fit in one request."""
+
+    people: Annotated[list[PersonNamed], Meta(min_length=1, max_length=tribes_limits.DECISIONS_PER_REQUEST_MAX)]
+    because: bool = False
+
+
+class NewSpace(_Body, frozen=True, kw_only=True):
+    """A space to be."""
+
+    name: NameText
+    id: SlugText | UnsetType = UNSET
+
+
+class EnvironmentPatch(_Body, frozen=True, kw_only=True):
+    """Whether unknown tags are taken (open) or rejected (closed), and how long history is kept: `90d`, or `forever`."""
+
+    catalogue: Literal["open", "closed"] | UnsetType = UNSET
+    retention: RetentionText | UnsetType = UNSET
+
+
+class NewToken(_Body, frozen=True, kw_only=True):
+    """A token to be."""
+
+    name: NameText
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=len(SCOPES))]
+    expires_in_days: Annotated[int, Meta(ge=1, le=accounts_limits.TOKEN_DAYS_MAX)] = 90
+
+
+# Answers. Each about a population says the version that it holds for, or a later one.
+
+
+class PersonTags(msgspec.Struct, frozen=True, kw_only=True):
+    """The tags of one person, in alphabetical order; `expires_at` says when those end that do."""
+
+    tags: tuple[str, ...]
+    version: Version
+    expires_at: dict[TagPath, str] = {}
+
+
+class TagAnswer(TagDetails, frozen=True, kw_only=True):
+    """One entry of the catalogue."""
+
+    version: Version
+
+
+class PersonDecision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The tribes of one person, and why each."""
+
+    user: str | UnsetType = UNSET
+    visitor: str | UnsetType = UNSET
+    tribes: tuple[str, ...]
+    because: dict[str, tuple[Because, ...]] = {}
+
+
+class ManyDecisionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The decisions in the order of the request, all true for one version."""
+
+    decisions: tuple[PersonDecision, ...]
+    version: Version
+
+
+class MembershipAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a person is in a tribe."""
+
+    tribe: str
+    is_member: bool
+    version: Version
+
+
+class OverlapAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How many people are in exactly which of the tribes; regions without people are left out."""
+
+    regions: tuple[OverlapRegion, ...]
+    version: Version
+
+
+class EnvironmentItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One environment of a space."""
+
+    space: str
+    name: str
+    catalogue: Literal["open", "closed"]
+    retention: str
+
+
+class EnvironmentAnswer(EnvironmentItem, frozen=True, kw_only=True):
+    """One environment, and the version that this process answers from. All history is kept from the `horizon` on.
+
+    `forgets` is what a new retention gives up by now, or would.
+    """
+
+    version: Version
+    horizon: Horizon
+    forgets: Freed | None = None
+
+
+class NewTokenAnswer(Token, frozen=True, kw_only=True):
+    """A new token with its secret, which is shown this once."""
+
+    secret: str
+
+
+class AliasItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An old path, and the one it was given for."""
+
+    alias: str
+    tag: str
+
+
+class Health(msgspec.Struct, frozen=True):
+    """`ok`, or `ready`."""
+
+    status: Literal["ok", "ready"]
+
+
+# Pages.
+
+
+class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
+    """People in the order they came."""
+
+    items: tuple[PersonRecord, ...]
+    next_cursor: Cursor
+    version: Version
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A member of a tribe; the tags when they were asked for."""
+
+    user: str | UnsetType = UNSET
+    visitor: str | UnsetType = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+
+
+class MembersPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Members of a tribe in the order they came."""
+
+    items: tuple[Member, ...]
+    next_cursor: Cursor
+    version: Version
+
+
+class TagsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tags in the order of their code points."""
+
+    items: tuple[Tag, ...]
+    next_cursor: Cursor
+    version: Version
+
+
+class AliasesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Aliases in the order of their code points."""
+
+    items: tuple[AliasItem, ...]
+    next_cursor: Cursor
+    version: Version
+
+
+class ChangesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Versions, ascending. Of those up to the `horizon` only what was still borne there is told of people and tags."""
+
+    items: tuple[Change, ...]
+    next_cursor: Cursor
+    version: Version
+    horizon: Horizon
+
+
+class TribesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tribes by id."""
+
+    items: tuple[Tribe, ...]
+    next_cursor: Cursor
+
+
+class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a file is to be imported. Without a format the file's name tells it.
+
+    `name` is the file's name for the history, `mapping` that of a mapping that the space keeps. A run that would take
+    more than `share_removed_max` percent of the taggings at or below `prefix` is held; an empty mirror is, unless
+    `allow_empty`. What it gives ends at `expires_at` or after `ttl`, where its lines do not say otherwise.
+    A file that names people only, or is nothing but ids, gives everybody `tag`; then it has no mapping.
+    """
+
+    name: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] = ""
+    format: ImportFormat | None = None
+    mode: Mode = "add"
+    prefix: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] = ""
+    normalize: Literal["lowercase"] | None = None
+    mapping: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] | None = None
+    share_removed_max: Annotated[int, Meta(ge=0, le=100)] = ports_limits.IMPORT_SHARE_REMOVED_DEFAULT
+    allow_empty: bool = False
+    expires_at: Annotated[str, Meta(max_length=64)] | None = None
+    ttl: Annotated[str, Meta(max_length=16)] | None = None
+    tag: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] | None = None
+
+
+class UrlImport(ImportOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file that the server fetches, and how it is to be imported.
+
+    `url` is of https, s3, gs, az, abfs, sftp or file, and never holds credentials; `secret` names what holds them.
+    """
+
+    url: Annotated[str, Meta(min_length=1, max_length=words_limits.URL_CHARACTERS_MAX)]
+    secret: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class ImportsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Imports, the newest first; older ones are behind the id of the last one."""
+
+    items: tuple[Import, ...]
+
+
+class MappingsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest forms of the mappings of a space, by name."""
+
+    items: tuple[KeptMapping, ...]
+
+
+class NewSync(SyncDraft, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A sync to be."""
+
+    id: SlugText
+
+
+class SourceOfSync(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The source of a sync that is, or is to be."""
+
+    source: SyncSource
+
+
+class SyncsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Syncs by id."""
+
+    items: tuple[Sync, ...]
+    next_cursor: Cursor
+
+
+class SyncRunsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs, the newest first; older ones have ids below the last one's."""
+
+    items: tuple[SyncRun, ...]
+
+
+class OrganizationsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Organizations by id."""
+
+    items: tuple[Organization, ...]
+    next_cursor: Cursor
+
+
+class SpacesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Spaces by id."""
+
+    items: tuple[Space, ...]
+    next_cursor: Cursor
+
+
+class EnvironmentsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Environments of a space."""
+
+    items: tuple[EnvironmentItem, ...]
+    next_cursor: Cursor
+
+
+class TokenItem(Token, frozen=True, kw_only=True):
+    """A token without its secret. `teammate` is the e-mail of the account that it belongs to, if it does to one."""
+
+    teammate: str | None = None
+
+
+class TokensPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens by creation."""
+
+    items: tuple[TokenItem, ...]
+    next_cursor: Cursor

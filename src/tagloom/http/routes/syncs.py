@@ -1,0 +1,167 @@
+"""The part of the route table that is about syncs."""
+
+from tagloom.base.problems import BodyTooLarge, BodyTruncated, Problem
+from tagloom.egress.problems import SourceUnreadable
+from tagloom.files.problems import ColumnsInvalid
+from tagloom.http import syncs
+from tagloom.http.framework.addresses import E
+from tagloom.http.framework.parameters import CURSOR, LIMIT, Parameter
+from tagloom.http.framework.routing import Route
+from tagloom.http.framework.schemas import NewSync, SourceOfSync, SyncRunsPage, SyncsPage
+from tagloom.http.problems import PreconditionRequired
+from tagloom.http.uploads import OCTETS
+from tagloom.imports.mapping_inference import InferredMapping
+from tagloom.imports.problems import TooManyImports
+from tagloom.ports.problems import MappingNotFound, SyncChanged, SyncExists, SyncNotFound, TooManySyncs
+from tagloom.syncs.problems import SyncBusy, SyncInvalid
+from tagloom.syncs.sources import TooManyBeginnings
+from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
+from tagloom.words.problems import EmailInvalid, TagProblem
+from tagloom.words.source_addresses import AddressRefused, ExtraMissing
+from tagloom.words.syncs import Sync, SyncDraft, SyncRun
+
+IF_MATCH = Parameter(name="If-Match", description="The ETag of the sync as it was read; * takes any.")
+ASKS_FIRST = Parameter(
+    name="asks_first",
+    description="Held once its plan is made, until somebody approves its import.",
+    kind="flag",
+    default=False,
+)
+SYNC_PROBLEMS: tuple[type[Problem], ...] = (
+    SyncInvalid,
+    ExpiryInvalid,
+    ExpiryPast,
+    TagProblem,
+    EmailInvalid,
+    MappingNotFound,
+)
+
+SYNCS: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path=f"{E}/syncs",
+        handler=syncs.list_syncs,
+        group="Syncs",
+        summary="List syncs",
+        scopes=("tags:read",),
+        parameters=(LIMIT, CURSOR),
+        answer=SyncsPage,
+    ),
+    Route(
+        method="POST",
+        path=f"{E}/syncs",
+        handler=syncs.create_sync,
+        group="Syncs",
+        summary="Create a sync",
+        description="A named source that is read on a schedule or on call, and mirrored into a branch of its own.",
+        scopes=("admin",),
+        body=NewSync,
+        answer=Sync,
+        status=201,
+        problems=(*SYNC_PROBLEMS, SyncExists, TooManySyncs),
+    ),
+    Route(
+        method="POST",
+        path=f"{E}/mappings/proposals/source",
+        handler=syncs.infer_source_mapping,
+        group="Syncs",
+        summary="Propose a mapping for a source, from its first rows",
+        description="The server reads the first rows of the source: those that the query gives first, or the beginning "
+        "of the first file. The answer is as for a file.",
+        scopes=("admin",),
+        body=SourceOfSync,
+        answer=InferredMapping,
+        problems=(
+            SyncInvalid,
+            SourceUnreadable,
+            TooManyBeginnings,
+            ColumnsInvalid,
+            AddressRefused,
+            ExtraMissing,
+            BodyTooLarge,
+        ),
+    ),
+    Route(
+        method="GET",
+        path=f"{E}/syncs/{{sync}}",
+        handler=syncs.get_sync,
+        group="Syncs",
+        summary="Read a sync; its ETag is for If-Match",
+        scopes=("tags:read",),
+        answer=Sync,
+        problems=(SyncNotFound,),
+    ),
+    Route(
+        method="PUT",
+        path=f"{E}/syncs/{{sync}}",
+        handler=syncs.put_sync,
+        group="Syncs",
+        summary="Replace a sync",
+        description="An incremental source goes on where it was, unless another column is its cursor now.",
+        scopes=("admin",),
+        headers=(IF_MATCH,),
+        body=SyncDraft,
+        answer=Sync,
+        problems=(
+            *SYNC_PROBLEMS,
+            SyncNotFound,
+            SyncChanged,
+            PreconditionRequired,
+        ),
+    ),
+    Route(
+        method="DELETE",
+        path=f"{E}/syncs/{{sync}}",
+        handler=syncs.delete_sync,
+        group="Syncs",
+        summary="Forget a sync and its runs; what they wrote stays",
+        scopes=("admin",),
+        status=204,
+        problems=(SyncNotFound,),
+    ),
+    Route(
+        method="POST",
+        path=f"{E}/syncs/{{sync}}/run",
+        handler=syncs.run_sync,
+        group="Syncs",
+        summary="Begin a run now",
+        scopes=("tags:write", "people:write"),
+        parameters=(ASKS_FIRST,),
+        answer=SyncRun,
+        status=202,
+        problems=(SyncNotFound, SyncInvalid, SyncBusy),
+    ),
+    Route(
+        method="POST",
+        path=f"{E}/syncs/{{sync}}/records",
+        handler=syncs.push_records,
+        group="Syncs",
+        summary="Push the records of a source, as a Singer target does",
+        description="For syncs whose source is of type `push`. The records become one import, as in every run.",
+        scopes=("tags:write", "people:write"),
+        parameters=(ASKS_FIRST,),
+        bulk=("application/x-ndjson", OCTETS),
+        answer=SyncRun,
+        status=202,
+        problems=(
+            SyncNotFound,
+            SyncInvalid,
+            SyncBusy,
+            ExpiryPast,
+            BodyTooLarge,
+            BodyTruncated,
+            TooManyImports,
+        ),
+    ),
+    Route(
+        method="GET",
+        path=f"{E}/syncs/{{sync}}/runs",
+        handler=syncs.list_runs,
+        group="Syncs",
+        summary="List the runs of a sync, the newest first",
+        scopes=("tags:read",),
+        parameters=(Parameter(name="before", description="Only runs of lower ids.", kind="integer"), LIMIT),
+        answer=SyncRunsPage,
+        problems=(SyncNotFound,),
+    ),
+)

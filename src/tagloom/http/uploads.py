@@ -1,0 +1,163 @@
+"""How a file becomes an import over HTTP: as the body, in a form beside its options, or by its address."""
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from tagloom.base.problems import BodyInvalid, ContentTypeUnsupported, ParameterInvalid
+from tagloom.base.text import printable
+from tagloom.files import ids_mapping
+from tagloom.http.framework.bodies import JSON, content_type, decode, read_body, received
+from tagloom.http.framework.context import Answer, Call
+from tagloom.http.framework.multipart import MULTIPART, Form, boundary_of, read_form
+from tagloom.http.framework.schemas import ImportOptions, UrlImport
+from tagloom.imports.folder import Stored
+from tagloom.imports.lifecycle import How
+from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
+from tagloom.ports import limits
+from tagloom.ports.imports import Import, ImportFormat
+from tagloom.words.mappings import Mapping
+from tagloom.words.source_addresses import Remote
+from tagloom.words.tags import parse_tag
+
+Options = TypeVar("Options", bound=ImportOptions)
+FORMATS: dict[str, ImportFormat] = {content_type: format for format, content_type in CONTENT_TYPE_OF_FORMAT.items()}
+OPTIONS = "options"  # The field of a form that has all options as JSON.
+
+
+async def create_import(call: Call) -> Answer:
+    """Takes a file, which waits to be planned or run."""
+    options = _merged(ImportOptions, call.query)
+    if content_type(call) == JSON:
+        body = decode(await read_body(call), dict[str, Any])
+        asked = _merged(UrlImport, msgspec.structs.asdict(options), body)
+        run = await call.in_thread(lambda: _bring_address(call, asked))
+    elif content_type(call) == MULTIPART:
+        boundary = boundary_of(call.header(b"content-type"))
+        run = await received(
+            call, limits.IMPORT_BYTES_MAX, lambda chunks: _bring_form(call, chunks, boundary=boundary, options=options)
+        )
+    else:
+        format = format_of_body(call, MULTIPART, JSON)
+        name = options.name or f"body.{format}"
+        run = await received(
+            call, limits.IMPORT_BYTES_MAX, lambda chunks: _bring(call, chunks, options, name=name, format=format)
+        )
+    environment = call.environment
+    place = f"/v2/spaces/{environment.space}/environments/{environment.name}/imports/{run.id}"
+    return Answer(run, status=201, headers=((b"location", place.encode("ascii")),))
+
+
+OCTETS = "application/octet-stream"
+
+
+def format_of_body(call: Call, *others: str) -> ImportFormat:
+    """What the content type says, or of plain bytes the parameter `format`; `others` are taken too.
+
+    Raises: ContentTypeUnsupported; ParameterInvalid: plain bytes without a format.
+    """
+    if content_type(call) == OCTETS and OCTETS in others:
+        named = call.find_text("format")
+        if named is None:
+            raise ParameterInvalid(f"A body of {OCTETS} needs the parameter format.", parameter="format")
+        wanted: ImportFormat = msgspec.convert(named, ImportFormat)
+        return wanted
+    format = FORMATS.get(content_type(call))
+    if format is None:
+        supported = [*FORMATS, *others]
+        raise ContentTypeUnsupported(
+            f"The body must be one of {', '.join(supported)}, not '{printable(content_type(call))}'.",
+            supported=supported,
+        )
+    return format
+
+
+def _merged(kind: type[Options], *given: dict[str, Any], is_text: bool = False) -> Options:
+    """Options of which the later ones win; with `is_text` texts stand for numbers and flags.
+
+    Raises: BodyInvalid, with the field.
+    """
+    merged = {name: value for each in given for name, value in each.items()}
+    try:
+        return msgspec.convert(merged, kind, strict=not is_text)
+    except msgspec.ValidationError as error:
+        says, _, place = str(error).partition(" - at `")
+        field = place.rstrip("`") or "$"
+        raise BodyInvalid(f"{says}, at {field}.", field=field) from error
+
+
+def _bring_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, options: ImportOptions) -> Import:
+    """In a thread: the import of a form's file, by the options that stand before it or behind it."""
+    imports, kept = call.state.imports, list[Stored]()
+
+    def keep(file: Iterator[bytes]) -> Stored:
+        kept.append(imports.store(call.environment, file))
+        return kept[-1]
+
+    try:
+        form = read_form(chunks, boundary, keep)
+        wanted = _options_of(form, options)
+    except BaseException:
+        for stored in kept:
+            imports.folder.delete(stored.id)
+        raise
+    format = wanted.format or FORMATS.get(form.content_type.partition(";")[0].strip().lower())
+    return _bring(call, form.file, wanted, name=wanted.name or form.name, format=format)
+
+
+def _options_of(form: Form[Stored], options: ImportOptions) -> ImportOptions:
+    """What the form says, above what the address said."""
+    fields = dict(form.fields)
+    text = fields.pop(OPTIONS, None)
+    written = {} if text is None else decode(text.encode(), dict[str, Any])
+    return _merged(ImportOptions, msgspec.structs.asdict(options), written, fields, is_text=True)
+
+
+def _bring(
+    call: Call, source: Iterator[bytes] | Stored, options: ImportOptions, *, name: str, format: ImportFormat | None
+) -> Import:
+    try:
+        named, mapping = _kept_mapping(call, options)
+    except BaseException:
+        if isinstance(source, Stored):
+            call.state.imports.folder.delete(source.id)
+        raise
+    how: How = {**_how(call, options, named, mapping), "name": name, "format": format}
+    return call.state.imports.bring_file(call.environment, source, **how)
+
+
+def _bring_address(call: Call, asked: UrlImport) -> Import:
+    """In a thread: the import of a file that will be fetched."""
+    how = _how(call, asked, *_kept_mapping(call, asked))
+    return call.state.fetcher.bring_address(call.environment, Remote(url=asked.url, secret=asked.secret), **how)
+
+
+def _how(call: Call, options: ImportOptions, named: str | None, mapping: Mapping | None) -> How:
+    return How(
+        name=options.name,
+        by=call.principal.name,
+        mapping=mapping,
+        mapping_name=named,
+        mode=options.mode,
+        prefix=options.prefix,
+        lowercase=options.normalize == "lowercase",
+        format=options.format,
+        share_removed_max=options.share_removed_max,
+        allow_empty=options.allow_empty,
+        expires_at=options.expires_at,
+        ttl=options.ttl,
+        key=call.idempotency_key(),
+    )
+
+
+def _kept_mapping(call: Call, options: ImportOptions) -> tuple[str | None, Mapping | None]:
+    """The mapping that the options name, and how the import tells of it. Raises: MappingNotFound."""
+    if options.tag is not None:
+        if options.mapping is not None:
+            raise ParameterInvalid("A file has a mapping or one tag, not both.", parameter="tag")
+        return None, ids_mapping(parse_tag(options.tag))
+    if options.mapping is None:
+        return None, None
+    found = call.state.mappings.get_mapping(call.environment.space, options.mapping)
+    return f"{found.name}, version {found.version}", found.mapping

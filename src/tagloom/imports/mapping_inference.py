@@ -1,0 +1,426 @@
+"""A mapping is proposed from the first rows of a file, with the rows as it would read them.
+
+A proposal is a beginning that somebody looks at: it may leave columns out, and nothing is read by it until it was
+kept or given to an import.
+"""
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from tagloom.base.problems import BodyInvalid, Problem
+from tagloom.base.text import printable
+from tagloom.files.decoding import KNOWN_BEGINNINGS
+from tagloom.files.decompression import read_bytes
+from tagloom.files.delimited_records import columns_missing
+from tagloom.files.headers import USER_NAMES, snake
+from tagloom.files.record_reader import bytes_of_beginning, read_records
+from tagloom.files.suspicious_ids import OddIds
+from tagloom.imports import limits
+from tagloom.imports.folder import compression_at
+from tagloom.imports.personal_data import EMAIL, are_personal, is_id_name, is_personal_name
+from tagloom.ports.imports import Compression, ImportFormat
+from tagloom.words import limits as words_limits
+from tagloom.words.cells import Cell
+from tagloom.words.mappings import (
+    FALSE,
+    NUMBER,
+    REASON_PREFIX,
+    TRUE,
+    Band,
+    BandsColumn,
+    Column,
+    Encoding,
+    FlagColumn,
+    ListColumn,
+    Mapping,
+    TagColumn,
+    ValueColumn,
+    Way,
+    level_of,
+    record_person,
+    record_tags,
+    stepped,
+)
+from tagloom.words.problems import LineInvalid, TagProblem
+from tagloom.words.tags import parse_tag
+
+VISITOR_NAMES = ("visitor", "visitor_id", "visitorid", "anonymous_id", "anonymousid", "cookie_id")
+TAG_NAMES = ("tag", "tag_path", "segment")
+LIST_NAMES = ("tags", "segments", "interests", "labels")
+# What the objects of a list call what they are; the list's own name says more.
+GENERIC_NAMES = ("id", "name", "value", "key", "title", "slug")
+NOTHING = ("no", "none", "n/a", "na", "null", "nan", "-")
+SEPARATORS = ";|,"
+# More different cells than this are measurements or names, which make no tags.
+VALUES_MAX = 12
+# A share of cells has to be divided before a column is a list: a comma in a sentence makes none.
+DIVIDED_PERCENT_MIN = 10
+SAMPLES_SHOWN = 3
+_PIECES_LOOKED_AT = 128  # A megabyte shows whether a text is UTF-8.
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """A column and some of its first different cells that are not blank."""
+
+    column: str
+    samples: tuple[str, ...]
+
+
+class ReadRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a mapping makes of one row: whom it names and their tags, or why it would be rejected."""
+
+    line: int
+    user: str | None = None
+    visitor: str | None = None
+    tags: tuple[str, ...] = ()
+    problem: str | None = None
+    detail: str | None = None
+    suggestion: str | None = None
+
+
+class InferredMapping(msgspec.Struct, frozen=True, kw_only=True):
+    """A mapping for a file, the file's columns, and its first rows as they would be read.
+
+    `warnings` are sentences about the file: what was done to read it, and ids that look wrong.
+    """
+
+    mapping: Mapping
+    columns: tuple[Seen, ...]
+    rows: tuple[ReadRow, ...]
+    warnings: tuple[str, ...] = ()
+
+
+# The column of a file that is nothing but ids.
+IDS_COLUMN = "user"
+
+
+class FirstRow(NamedTuple):
+    """One of the first rows; `fault` says why it cannot be understood."""
+
+    line: int
+    cells: Sequence[Cell]
+    fault: str | None
+
+
+class Beginning(NamedTuple):
+    """The columns of a file and its first rows."""
+
+    names: tuple[str, ...]
+    rows: list[FirstRow]
+    remarks: tuple[str, ...] = ()
+    encoding: Encoding = "utf-8"
+
+    def texts(self, place: int) -> list[str]:
+        """The cells of a column that are not blank."""
+        return _texts([row.cells[place] for row in self.rows if row.fault is None])
+
+    def seen(self) -> tuple[Seen, ...]:
+        """The columns with samples."""
+        found = []
+        for place, name in enumerate(self.names):
+            texts = dict.fromkeys(self.texts(place))
+            shown = [printable(text) for text, _ in zip(texts, range(SAMPLES_SHOWN), strict=False)]
+            found.append(Seen(column=name, samples=tuple(shown)))
+        return tuple(found)
+
+
+def beginning_of(path: Path, format: ImportFormat, compression: Compression) -> Beginning:
+    """The columns and first rows of a file, or of its beginning: of CSV and NDJSON one that ends anywhere.
+
+    A last line without its end is left out, unless it is the only one: nobody knows whether it is whole. A text that is
+    no UTF-8 is read as Windows-1252, which its mapping then names.
+
+    Raises: BodyInvalid, ColumnsInvalid: not even its first rows can be read.
+    """
+    if format == "parquet" or _is_utf8(path, compression):
+        return _beginning(path, format, compression, "utf-8")
+    return _beginning(path, format, compression, "windows-1252")
+
+
+def without_header(beginning: Beginning) -> Beginning:
+    """The same when its only line of a name may be an id: a CSV of one column that is not called as ids are.
+
+    Its column is `IDS_COLUMN` then, and what stood in the place of the header is the first of its rows. A mapping whose
+    header is `if-any` reads it so, and says itself when the first line is no id.
+    """
+    if len(beginning.names) != 1 or snake(beginning.names[0]) in USER_NAMES:
+        return beginning
+    (first,) = beginning.names
+    return beginning._replace(names=(IDS_COLUMN,), rows=[FirstRow(1, [first], None), *beginning.rows])
+
+
+def _is_utf8(path: Path, compression: Compression) -> bool:
+    """Whether the beginning of a text is UTF-8, or says by its first bytes that it is something else."""
+    with closing(bytes_of_beginning(path, compression)) as chunks:
+        head = b"".join(islice(chunks, _PIECES_LOOKED_AT))
+    if head.startswith(KNOWN_BEGINNINGS):
+        return True
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        # What is cut off at the end is no fault.
+        decoder.decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _beginning(path: Path, format: ImportFormat, compression: Compression, encoding: Encoding) -> Beginning:
+    remarks: list[str] = []
+    if encoding != "utf-8":
+        remarks.append(
+            "Some of its bytes are no UTF-8, so it is proposed to read it as Windows-1252. See whether names with "
+            "accents are right."
+        )
+    told = None if encoding != "utf-8" else remarks.append
+    records = read_records(path, format, compression, encoding=encoding, remark=told, is_cut=True)
+    rows: list[FirstRow] = []
+    with closing(records.rows):
+        try:
+            for row in islice(records.rows, limits.PROPOSAL_ROWS_MAX):
+                rows.append(FirstRow(row.number, row.cells, row.fault))
+        except BodyInvalid:
+            # The file is damaged behind rows that say enough.
+            if not rows:
+                raise
+    is_all = len(rows) < limits.PROPOSAL_ROWS_MAX
+    if is_all and format != "parquet" and len(rows) > 1 and _ends_openly(path, compression):
+        rows.pop()
+    return Beginning(records.names, rows, tuple(remarks), encoding)
+
+
+def beginning_in(chunks: Iterable[bytes], format: ImportFormat) -> Beginning:
+    """The same of what comes in chunks, plain or compressed, which are kept on the disk meanwhile.
+
+    Raises: as `beginning_of`, and what `chunks` raises.
+    """
+    with TemporaryDirectory(prefix="tagloom-beginning-") as folder:
+        path = Path(folder, "beginning")
+        with path.open("wb") as file:
+            file.writelines(chunks)
+        return beginning_of(path, format, compression_at(path))
+
+
+def infer(beginning: Beginning, *, user: str | None = None) -> InferredMapping:
+    """A mapping for a file that begins so, with `user` as the column of users where it is known.
+
+    It has no columns when none looks like tags. Raises: ColumnsInvalid: the file has no column `user`.
+    """
+    if user is not None and user not in beginning.names:
+        raise columns_missing(beginning.names, [[user]])
+    mapping = inferred_mapping(beginning.names, [row.cells for row in beginning.rows if row.fault is None], user=user)
+    mapping = replace(mapping, encoding=beginning.encoding)
+    return InferredMapping(
+        mapping=mapping,
+        columns=beginning.seen(),
+        rows=rows_read(beginning, mapping),
+        warnings=(*beginning.remarks, *_odd_ids(beginning, mapping)),
+    )
+
+
+def _odd_ids(beginning: Beginning, mapping: Mapping) -> list[str]:
+    """What there is to say of the ids of the first rows."""
+    odd = OddIds()
+    for name in (mapping.user, mapping.visitor):
+        if name is not None and name in beginning.names:
+            place = beginning.names.index(name)
+            cells = (row.cells[place] for row in beginning.rows if row.fault is None)
+            odd.add_texts(cell for cell in cells if isinstance(cell, str))
+    return odd.sentences()
+
+
+def rows_read(beginning: Beginning, mapping: Mapping) -> tuple[ReadRow, ...]:
+    """The first rows as a mapping reads them. Raises: ColumnsInvalid: it names a column that the file lacks."""
+    missing = set(mapping.names()).difference(beginning.names)
+    if missing:
+        raise columns_missing(beginning.names, [[name] for name in mapping.names() if name in missing])
+    shown_rows = beginning.rows[: limits.PROPOSAL_ROWS_READ]
+    return tuple(_row_read(beginning.names, row, mapping) for row in shown_rows)
+
+
+def _row_read(names: Sequence[str], row: FirstRow, mapping: Mapping) -> ReadRow:
+    try:
+        if row.fault is not None:
+            raise LineInvalid(row.fault)
+        record = dict(zip(names, row.cells, strict=True))
+        kind, id = record_person(mapping, record)
+        tags = tuple(map(parse_tag, record_tags(mapping, record)))
+    except Problem as problem:
+        suggestion = problem.members.get("suggestion")
+        return ReadRow(
+            line=row.line,
+            problem=problem.slug(),
+            detail=problem.detail,
+            suggestion=suggestion if isinstance(suggestion, str) else None,
+        )
+    return ReadRow(
+        line=row.line, user=id if kind == "user" else None, visitor=id if kind == "visitor" else None, tags=tags
+    )
+
+
+def _ends_openly(path: Path, compression: Compression) -> bool:
+    last = b""
+    try:
+        for chunk in read_bytes(path, compression):
+            last = chunk
+    except BodyInvalid:
+        return True
+    return not last.endswith((b"\n", b"\n\x00", b"\r"))
+
+
+# What a column looks like.
+
+
+def inferred_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]], *, user: str | None = None) -> Mapping:
+    """What these rows of these columns look like: pure, and the same each time."""
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    user, visitor = _people(columns) if user is None else (user, None)
+    branches = dict(zip(names, levels_of(names), strict=True))
+    found: list[Column] = []
+    for name, cells in columns.items():
+        is_own = name not in (user, visitor) and not name.startswith(REASON_PREFIX)
+        if is_own and len(found) < words_limits.COLUMNS_PER_MAPPING_MAX:
+            column = _proposed_column(name, branches[name], cells)
+            if column is not None:
+                found.append(column)
+    return Mapping(user=user, visitor=visitor, columns=tuple(found))
+
+
+def _people(columns: dict[str, list[Cell]]) -> tuple[str | None, str | None]:
+    """The columns of users and of visitors; where no name says which, the first one that differs in every row."""
+    by_name = {snake(name): name for name in reversed(columns)}
+    user = next((by_name[name] for name in USER_NAMES if name in by_name), None)
+    visitor = next((by_name[name] for name in VISITOR_NAMES if name in by_name), None)
+    if user is None and visitor is None:
+        keys = [name for name, cells in columns.items() if all(cells) and len(set(cells)) == len(cells)]
+        user = next((name for name in keys if is_id_name(snake(name))), next(iter(keys), next(iter(columns))))
+    return user, visitor
+
+
+def _proposed_column(name: str, branch: str, cells: Sequence[Cell]) -> Column | None:
+    title, texts = _title(name), _texts(cells)
+    if not texts or is_id_name(title):
+        return None
+    is_divided = any(isinstance(cell, tuple) for cell in cells)
+    distinct = set(texts)
+    if title in (*TAG_NAMES, *LIST_NAMES):
+        # Whoever calls them tags says what they are; an e-mail address is none all the same.
+        if any(EMAIL.search(text) for text in distinct):
+            return None
+        if title in TAG_NAMES and not is_divided and len(texts) == len(cells):
+            return TagColumn(column=name, steps=_steps(texts))
+        return _proposed_list(name, separator_of(texts), texts)
+    if {text.strip().casefold() for text in distinct} <= {*TRUE, *FALSE}:
+        return FlagColumn(column=name, yes=branch)
+    if is_personal_name(title) or are_personal(texts):
+        return None
+    if all(NUMBER.fullmatch(text.strip()) for text in distinct):
+        return _proposed_numbers(name, branch, texts)
+    separator = separator_of(texts)
+    if not is_divided and _is_list(texts, separator):
+        return _proposed_list(name, separator, texts)
+    return _proposed_values(name, branch, texts)
+
+
+def _proposed_list(name: str, separator: str, texts: Sequence[str]) -> ListColumn:
+    parts = [part for text in texts for part in text.split(separator) if part.strip()]
+    return ListColumn(column=name, separator=separator, steps=_steps(parts))
+
+
+def _proposed_numbers(name: str, branch: str, texts: Sequence[str]) -> Column | None:
+    if any(re.match(r"0\d", text.strip()) for text in texts):
+        return None
+    if len(set(texts)) <= VALUES_MAX:
+        return ValueColumn(column=name, branch=branch)
+    return BandsColumn(column=name, bands=bands_at(branch, bounds_of(texts)), blank="")
+
+
+def bounds_of(texts: Sequence[str]) -> list[Decimal]:
+    """Where the quarters of some numbers end, rounded; none when a text is no number."""
+    if not texts or not all(NUMBER.fullmatch(text.strip()) for text in texts):
+        return []
+    numbers = sorted(Decimal(text.strip()) for text in texts)
+    quarters = [numbers[len(numbers) * quarter // 4] for quarter in (1, 2, 3)]
+    # One digit says enough for a beginning, and is easy to change.
+    rounded = (number.quantize(Decimal(1).scaleb(number.adjusted())) for number in quarters)
+    return sorted({Decimal(f"{number:f}") for number in rounded})
+
+
+def bands_at(branch: str, bounds: Sequence[Decimal]) -> tuple[Band, ...]:
+    """The bands between some bounds, of which there is at least one, with tags below a branch."""
+    above = f"{branch}/" if branch else ""
+    lows = ["up-to-", *(f"over-{low}-to-" for low in bounds)]
+    bands = [Band(to=bound, tag=f"{above}{low}{bound}") for low, bound in zip(lows, bounds, strict=False)]
+    return (*bands, Band(tag=f"{above}over-{bounds[-1]}"))
+
+
+def _proposed_values(name: str, branch: str, texts: Sequence[str]) -> ValueColumn | None:
+    distinct = set(texts)
+    is_free_text = len(texts) > 4 and len(distinct) == len(texts)
+    if len(distinct) > VALUES_MAX or is_free_text or max(map(len, distinct)) > words_limits.CHARACTERS_PER_LEVEL_MAX:
+        return None
+    nothing = sorted(text for text in distinct if text.strip().casefold() in NOTHING)
+    return ValueColumn(column=name, branch=branch, values=dict.fromkeys(nothing, ""))
+
+
+def _texts(cells: Sequence[Cell]) -> list[str]:
+    """All texts of some cells that are not blank."""
+    return [text for cell in cells for text in ((cell,) if isinstance(cell, str) else cell) if text.strip()]
+
+
+def separator_of(texts: Sequence[str]) -> str:
+    """The one of the usual separators that the cells have most; tags may hold spaces, so a space is none."""
+    whole = "".join(texts)
+    return max(SEPARATORS, key=whole.count)
+
+
+def _is_list(texts: Sequence[str], separator: str) -> bool:
+    """Whether cells are divided by a separator into few things that come again."""
+    divided = [text for text in texts if separator in text]
+    parts = [part.strip() for text in texts for part in text.split(separator) if part.strip()]
+    is_usual = len(divided) * 100 >= DIVIDED_PERCENT_MIN * len(texts)
+    return bool(divided) and is_usual and 2 * len(set(parts)) <= len(parts)
+
+
+def _steps(texts: Sequence[str]) -> tuple[Way, ...]:
+    """The fewest steps after which all these are tags."""
+    tries: tuple[tuple[Way, ...], ...] = (("trim",), ("trim", "lowercase"))
+    return next((steps for steps in tries if all(_is_tag(stepped(text, steps)) for text in texts)), ("slug",))
+
+
+def _is_tag(text: str) -> bool:
+    try:
+        parse_tag(text)
+    except TagProblem:
+        return False
+    return True
+
+
+# Names.
+
+
+def _title(name: str) -> str:
+    """What a column's values are called: the last level of a path that says something."""
+    levels = name.split(".")
+    if len(levels) > 1 and snake(levels[-1]) in GENERIC_NAMES:
+        levels.pop()
+    return snake(levels[-1])
+
+
+def levels_of(names: Sequence[str]) -> Iterator[str]:
+    """A level for each column, different for all."""
+    taken = set[str]()
+    for number, name in enumerate(names, 1):
+        tries = (level_of(each.replace("_", " ")) for each in (_title(name), snake(name)))
+        level = next((each for each in tries if each not in taken and _is_tag(each)), f"column-{number}")
+        taken.add(level)
+        yield level

@@ -1,0 +1,141 @@
+"""Where a file goes on behind the lines that were applied, found without reading these as rows.
+
+An import of a hundred million rows that goes on behind the ninetieth does not understand ninety million rows again:
+line ends are counted, at about a gigabyte a second, or groups of rows of Parquet passed over by the footer, and what is
+left is laid beside the file.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from msgspec.structs import replace
+
+from tagloom.base.durable_files import DiskFull, told_when_full
+from tagloom.files.decompression import read_bytes
+from tagloom.files.parquet_file import ParquetFile, in_kind
+from tagloom.ports.imports import Compression, Import
+from tagloom.ports.writes import Part
+from tagloom.words import limits
+from tagloom.words.model import Rejected
+
+# Of UTF-16 and of a workbook, whose bytes between two line ends are no line.
+_NOT_CUT = (b"\xff\xfe", b"\xfe\xff", b"PK\x03\x04")
+
+
+class Rest(NamedTuple):
+    """A file that holds what is left of another one. A line of it is that many lines further behind in the other."""
+
+    path: Path
+    compression: Compression
+    shift: int
+
+
+@contextmanager
+def rest_of(path: Path, run: Import, through: int) -> Iterator[Rest]:
+    """What is left of an import's file from line `through` on, or from a little before; the file itself when 0.
+
+    The rest takes room beside the file as long as the block lasts. Where it cannot be cut off surely, or has no room,
+    it is the whole file.
+    Raises: BodyInvalid.
+    """
+    whole = Rest(path, run.compression, 0)
+    if not through:
+        yield whole
+        return
+    with TemporaryDirectory(prefix="rest-", dir=path.parent) as folder:
+        target = Path(folder, "rest")
+        try:
+            shift = _write_rest(path, run, through, target)
+        except (DiskFull, pa.ArrowException):
+            shift = None
+        yield whole if shift is None else Rest(target, "none", shift)
+
+
+def _write_rest(path: Path, run: Import, through: int, target: Path) -> int | None:
+    if run.format == "parquet":
+        return _write_groups(path, through, target)
+    with closing(read_bytes(path, run.compression)) as chunks, told_when_full(), target.open("xb") as file:
+        begun = next(chunks, b"")
+        if begun.startswith(_NOT_CUT):
+            return None
+        header = b""
+        if run.format == "csv":
+            header = begun[: begun.find(b"\n") + 1]
+            if not _is_plain_header(header):
+                return None
+            file.write(header)
+        left, held = through - 1, None
+        for chunk in chain((begun,), chunks):
+            count = chunk.count(b"\n")
+            if count >= left:
+                held = _behind(chunk, left)
+                break
+            left -= count
+        if held is None:
+            return None
+        while b"\n" not in held and len(held) <= limits.LINE_BYTES_MAX and (chunk := next(chunks, b"")):
+            held += chunk
+        # The line itself was applied. Where its record may go on in the next one, it is read again and passed over.
+        line = held[: held.find(b"\n") + 1]
+        is_dropped = bool(line) and (run.format == "ndjson" or _is_closed(line))
+        file.write(held[len(line) :] if is_dropped else held)
+        for chunk in chunks:
+            file.write(chunk)
+    return through - 1 - bool(header) + is_dropped
+
+
+def _behind(chunk: bytes, lines: int) -> bytes:
+    """What of a chunk lies behind so many line ends."""
+    at = 0
+    for _ in range(lines):
+        at = chunk.index(b"\n", at) + 1
+    return chunk[at:]
+
+
+def _is_plain_header(line: bytes) -> bool:
+    """Whether a line is surely the whole header, and the line ends of the file are those that are counted."""
+    return (
+        bool(line.strip()) and _is_closed(line) and b"\r" not in line.rstrip(b"\r\n") and not line.startswith(b"sep=")
+    )
+
+
+def _is_closed(line: bytes) -> bool:
+    """Whether no cell that begins in a line can end in another one, whichever quote the file has."""
+    return not line.count(b'"') % 2 and not line.count(b"'") % 2
+
+
+def _write_groups(path: Path, through: int, target: Path) -> int | None:
+    """Writes the groups of rows that are not applied whole."""
+    with ParquetFile(path) as file:
+        rows, before, first = file.rows_of_groups(), 0, 0
+        while first < len(rows) and before + rows[first] <= through:
+            before += rows[first]
+            first += 1
+        if not first or len(set(file.names)) < len(file.names):
+            return None
+        schema = file.schema.remove_metadata()
+        with told_when_full(), pq.ParquetWriter(target, schema) as writer:
+            for batch in file.batches(file.names, groups=list(range(first, len(rows)))):
+                columns = [in_kind(batch.column(field.name), field.type) for field in schema]
+                writer.write_batch(pa.record_batch(columns, schema=schema))
+    return before
+
+
+def shifted(part: Part, shift: int) -> Part:
+    """A part of the rest with the numbers that its lines have in the file."""
+    if not shift:
+        return part
+    return replace(part, lines=part.lines + shift, rejected=tuple(_shifted_line(each, shift) for each in part.rejected))
+
+
+def _shifted_line(rejected: Rejected, shift: int) -> Rejected:
+    line, detail = rejected.line + shift, rejected.detail
+    for word in ("Row", "Line"):
+        detail = detail.replace(f"{word} {rejected.line} ", f"{word} {line} ")
+    return replace(rejected, line=line, detail=detail)

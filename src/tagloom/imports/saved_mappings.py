@@ -1,0 +1,51 @@
+"""Mappings that a space keeps by name, each with all the forms that were saved of it."""
+
+import time
+from collections.abc import Callable
+
+from tagloom.base.slugs import parse_slug
+from tagloom.base.times import rfc3339
+from tagloom.ports.imports import KeptMapping, MappingStore
+from tagloom.ports.problems import MappingChanged, MappingNotFound
+from tagloom.words.mappings import Mapping, check_mapping
+
+
+class Mappings:
+    """The kept mappings of an installation."""
+
+    def __init__(self, control: MappingStore, now: Callable[[], float] = time.time) -> None:
+        self._control = control
+        self._now = now
+
+    def list_mappings(self, space: str) -> tuple[KeptMapping, ...]:
+        """The newest form of each, by name."""
+        return self._control.list_mappings(space)
+
+    def get_mapping(self, space: str, name: str, *, version: int | None = None) -> KeptMapping:
+        """The newest form, or this one. Raises: MappingNotFound."""
+        return self._control.get_mapping(space, name, version=version)
+
+    def put_mapping(
+        self, space: str, name: str, mapping: Mapping, *, version: int | None = None, by: str
+    ) -> KeptMapping:
+        """Keeps a new form; with a version, only while that is the newest one, 0 for none.
+
+        Raises: BodyInvalid: its name; MappingInvalid, MappingChanged, TooManyMappings.
+        """
+        check_mapping(mapping)
+        newest = self._newest(space, parse_slug(name))
+        if version is not None and version != newest:
+            raise MappingChanged(f"The mapping '{name}' is at version {newest} now.", version=newest)
+        kept = KeptMapping(name=name, version=newest + 1, at=rfc3339(self._now()), by=by, mapping=mapping)
+        self._control.put_mapping(space, kept)
+        return kept
+
+    def delete_mapping(self, space: str, name: str) -> None:
+        """Forgets all its forms; what was imported by it stays. Raises: MappingNotFound."""
+        self._control.delete_mapping(space, name)
+
+    def _newest(self, space: str, name: str) -> int:
+        try:
+            return self._control.get_mapping(space, name).version
+        except MappingNotFound:
+            return 0

@@ -1,0 +1,455 @@
+"""Works on imports: takes one by a lease, plans or applies it, and goes on where a lost process stopped.
+
+Correctness does not hang on the lease, which only keeps two from doing the same work: a step is committed with its
+place in the import, once, whoever asks for it.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import closing, suppress
+
+import structlog
+from msgspec.structs import replace
+
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import Problem
+from tagloom.base.times import rfc3339
+from tagloom.files.decoding import Remark
+from tagloom.files.suspicious_ids import OddIds
+from tagloom.imports import limits
+from tagloom.imports.lease import Leases, LoginThrottle, Lost, WorkerStores, keep_working
+from tagloom.imports.lifecycle import Imports, tally_of
+from tagloom.imports.parts import parts_of
+from tagloom.imports.resume import rest_of, shifted
+from tagloom.ports import limits as ports_limits
+from tagloom.ports.imports import APPLIED, Hold, Import, ImportState, Plan
+from tagloom.ports.population import Population
+from tagloom.ports.problems import (
+    BodyOutdated,
+    ImportChanged,
+    ImportNotFound,
+    ImportSealed,
+    PlanOutdated,
+    StepTaken,
+    StoreUnavailable,
+)
+from tagloom.ports.writes import Apply, BatchRules, Part, Step, WriteOptions
+from tagloom.tagging.preview import Previews
+from tagloom.words import rejections
+from tagloom.words.expiry import stored_said
+from tagloom.words.model import Environment, Mode, Origin, Preview, Receipt
+from tagloom.words.problems import MirrorEmpty
+from tagloom.words.rejections import MirrorUnreadable
+from tagloom.words.tags import is_at_or_below, parse_tag
+
+# In these a person's lines must meet, so the file is one step.
+ACTION = "import"
+WHOLE_MODES: tuple[Mode, ...] = ("set", "mirror")
+# What another writer makes of a step that was read for the state before.
+_OVERTAKEN = (
+    ImportSealed,
+    StepTaken,
+    ImportChanged,
+    BodyOutdated,
+)
+_SECONDS_BETWEEN_TELLING = 0.5
+_SECONDS_BETWEEN_TRIES_MAX = 10.0
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """Carries out what `Imports` is asked for, one import at a time, in a thread or in the caller's."""
+
+    def __init__(
+        self,
+        imports: Imports,
+        control: WorkerStores,
+        previews: Previews,
+        population_of: Callable[[Environment], Population],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._imports = imports
+        self._control = control
+        self._previews = previews
+        self._population_of = population_of
+        self._now = now
+        self._leases = Leases(control, now, imports.folder)
+        self._throttle = LoginThrottle()
+        self._committing: Future[Receipt] | None = None
+        self._rows = 0
+        self._is_closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # The thread.
+
+    def start(self) -> None:
+        """Works in a thread of its own from now on."""
+        self._thread = threading.Thread(target=self._serve, name="tagloom-imports", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends behind the step that is being applied; somebody else, or a later start, goes on from there."""
+        self._is_closing.set()
+        self._imports.has_work.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _serve(self) -> None:
+        keep_working(
+            self.work_once,
+            is_closing=self._is_closing,
+            has_work=self._imports.has_work,
+            trouble="import.store_unavailable",
+        )
+
+    def work_once(self, only: str | None = None) -> bool:
+        """Takes an import that waits for work, or this one, and carries it as far as it goes; False when none waits."""
+        run = self._leases.take(APPLIED, only)
+        if run is None:
+            return False
+        environment = self._control.get_environment(run.space, run.environment)
+        with self._leases.keeping(run):
+            try:
+                if self._imports.folder.is_given_up(run.id):
+                    self._imports.give_up(environment, run)
+                    return True
+                self._check_file(run)
+                if run.state == "looking":
+                    self._look(environment, run)
+                else:
+                    self._run(environment, run)
+            except Lost:
+                self._leases.release(run)
+            except (
+                ImportSealed,
+                StepTaken,
+                ImportChanged,
+                BodyOutdated,
+            ) as problem:
+                # It is read again from behind the last step, and means what it means then.
+                self._try_again(environment, run, problem)
+            except StoreUnavailable as problem:
+                self._try_again(environment, run, problem)
+                raise
+            except Problem as problem:
+                self._fail(environment, run, problem.slug(), problem.detail)
+            except Exception as error:
+                log.error("import.failed", run=run.id, exc_info=True)
+                self._fail(environment, run, "internal-error", f"Tagloom failed at this file: {type(error).__name__}.")
+            else:
+                self._throttle.forget(run)
+        return True
+
+    def _try_again(self, environment: Environment, run: Import, problem: Problem) -> None:
+        """Lets the import go on later, or ends it when that was tried too often in a row without a further step."""
+        with suppress(ImportNotFound):
+            if self._control.get_import(run.id).revision != run.revision:
+                # Somebody paused, cancelled or went on with it.
+                self._leases.release(run)
+                return
+        steps = len(self._population_of(environment).steps(run.id))
+        tried = self._throttle.count(run, steps)
+        log.warning(
+            "import.broken_off", run=run.id, problem=problem.slug(), detail=problem.detail, steps=steps, tried=tried
+        )
+        if tried >= limits.IMPORT_ATTEMPTS_MAX:
+            self._throttle.forget(run)
+            detail = f"It was tried {tried} times behind step {steps} and came no further: {problem.detail}"
+            self._fail(environment, run, problem.slug(), detail)
+            return
+        self._leases.release(run)
+        self._is_closing.wait(min(2.0 ** (tried - 2), _SECONDS_BETWEEN_TRIES_MAX) if tried > 1 else 0)
+
+    def _put(self, run: Import, state: ImportState, **more: object) -> Import:
+        """The import in another state, unless somebody changed it meanwhile. Raises: ImportChanged."""
+        stored = self._control.get_import(run.id)
+        if stored.revision != run.revision:
+            raise ImportChanged("The import was changed at the same moment.")
+        ended = {"ended_at": rfc3339(self._now())} if state in ("done", "failed") else {}
+        put = self._control.put_import(replace(stored, state=state, **ended, **more))
+        log.info(f"import.{state}", run=run.id, space=run.space, environment=run.environment, rows=put.rows_read)
+        return put
+
+    def _fail(self, environment: Environment, run: Import, problem: str, detail: str) -> None:
+        tally = tally_of(self._population_of(environment).steps(run.id))
+        try:
+            self._put(run, "failed", problem=problem, detail=detail, tally=tally)
+        except ImportChanged:
+            self._leases.release(run)
+
+    # Reading.
+
+    def _check_file(self, run: Import) -> None:
+        """Whether the file is as it was brought: a plan or a mirror of a part of it would take the rest's tags.
+
+        Raises: ImportFileGone, ImportFileDamaged, Lost.
+        """
+        told = self._now()
+
+        def tell() -> None:
+            nonlocal told
+            self._tell(run, None)
+            if self._now() - told > _SECONDS_BETWEEN_TELLING:
+                told = self._now()
+                self._leases.tell(run)
+
+        self._imports.folder.check(run.id, run.size_bytes, run.digest, tell)
+
+    def _parts(self, run: Import, remark: Remark | None = None, *, through: int = 0) -> Iterator[Part]:
+        """The parts of the file, or of what is left behind line `through` and a little before it.
+
+        Raises: Lost: the import is not this worker's any more; what reading raises.
+        """
+        told = 0.0
+        with rest_of(self._imports.folder.path(run.id), run, through) as rest:
+            rows = rest.shift
+            with closing(parts_of(rest.path, replace(run, compression=rest.compression), remark)) as parts:
+                for part in parts:
+                    self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
+                    told = self._now() if late else told
+                    yield shifted(part, rest.shift)
+                    rows += _rows(part)
+        self._rows = rows
+        self._tell(run, rows)
+
+    def _tell(self, run: Import, rows: int | None) -> None:
+        if self._is_closing.is_set():
+            raise Lost
+        if rows is None:
+            return
+        # While a step is committed nobody else may write to SQLite, and what is told would wait for it.
+        if self._committing is not None and not self._committing.done():
+            self._leases.look(run)
+        else:
+            self._leases.tell(run, rows)
+
+    # Planning.
+
+    def _look(self, environment: Environment, run: Import) -> None:
+        unreadable: str | None = None
+        try:
+            plan = self._plan(environment, run)
+        except MirrorEmpty:
+            self._hold(run, "source-empty", _says_empty(run), None)
+            return
+        except MirrorUnreadable as problem:
+            unreadable = problem.detail
+            # Whoever approves it sees what it would do.
+            plan = self._plan(environment, replace(run, is_approved=True))
+        total = self._rows
+        too_much = self._too_much(run, plan) if run.runs_after_plan else None
+        if too_much is not None:
+            detail = too_much if unreadable is None else f"{too_much} {unreadable}"
+            self._hold(run, "removes-much", detail, plan, rows_total=total)
+        elif unreadable is not None:
+            self._hold(run, "lines-unreadable", unreadable, plan, rows_total=total)
+        elif run.runs_after_plan:
+            self._put(run, "running", plan=plan, rows_total=total)
+        else:
+            self._put(run, "planned", plan=plan, rows_total=total)
+
+    def _hold(self, run: Import, hold: Hold, detail: str, plan: Plan | None, **more: object) -> None:
+        self._put(run, "held", hold=hold, detail=detail, plan=plan, is_approved=False, **more)
+
+    def _too_much(self, run: Import, plan: Plan) -> str | None:
+        """Why a plan has to be approved; None when it has not."""
+        if run.is_approved or run.share_removed_max is None or plan.share_removed <= run.share_removed_max:
+            return None
+        where = f"under '{run.prefix}'" if run.prefix else "of the environment"
+        return (
+            f"It would remove {plan.preview.receipt.removed:,} of the {plan.taggings:,} taggings {where}: "
+            f"{plan.share_removed:.1f} %, and {run.share_removed_max:g} % is what it may."
+        )
+
+    def _plan(self, environment: Environment, run: Import) -> Plan:
+        """What the import would do now. Raises: MirrorEmpty, and what reading the file raises."""
+        rules = _rules(run, ports_limits.REJECTED_PER_RECEIPT_MAX)
+        remarks, odd = list[str](), OddIds()
+        parts = (_counted(part, odd) for part in self._parts(run, remarks.append))
+        preview = self._previews.preview(environment, Apply(parts, rules, ACTION))
+        taggings = self._taggings_before(environment, run, preview) if preview.receipt.removed else 0
+        return Plan(
+            id=secrets.token_hex(8),
+            version=preview.receipt.version,
+            at=rfc3339(self._now()),
+            preview=preview,
+            taggings=taggings,
+            share_removed=100 * preview.receipt.removed / taggings if taggings else 0.0,
+            emptied_tags=self._emptied(environment, preview),
+            warnings=(*dict.fromkeys(remarks), *odd.sentences()),
+        )
+
+    def _taggings_before(self, environment: Environment, run: Import, preview: Preview) -> int:
+        """How many taggings there are at or below the prefix; what is about to be removed is always among them."""
+        prefix = parse_tag(run.prefix) if run.prefix else None
+        population, cursor, count = self._population_of(environment), None, 0
+        while True:
+            page = population.list_tags(prefix=prefix, limit=base_limits.PAGE_ITEMS_MAX, cursor=cursor)
+            count += sum(tag.users for tag in page.items if prefix is None or is_at_or_below(tag.tag, prefix))
+            cursor = page.next_cursor
+            if cursor is None:
+                return max(count, preview.receipt.removed)
+
+    def _emptied(self, environment: Environment, preview: Preview) -> tuple[str, ...]:
+        population, found = self._population_of(environment), []
+        for effect in preview.by_tag:
+            if effect.removed > effect.added and effect.tag not in preview.new_tags:
+                tag = population.get_tag(parse_tag(effect.tag))
+                if tag.users + effect.added == effect.removed:
+                    found.append(effect.tag)
+        return tuple(found)
+
+    # Running.
+
+    def _run(self, environment: Environment, run: Import) -> None:
+        population = self._population_of(environment)
+        # An import whose last step was committed before its process died is not read again.
+        self._rows = run.rows_read
+        try:
+            if run.plan is not None and not run.is_approved and not population.steps(run.id):
+                if (detail := self._too_much(run, run.plan)) is not None:
+                    self._hold(run, "removes-much", detail, run.plan)
+                    return
+                if not self._run_as_planned(environment, run, run.plan):
+                    return
+            else:
+                self._apply(environment, run, None)
+        except MirrorEmpty:
+            self._hold(run, "source-empty", _says_empty(run), None)
+            return
+        except MirrorUnreadable as problem:
+            self._hold(run, "lines-unreadable", problem.detail, run.plan)
+            return
+        tally = tally_of(population.steps(run.id))
+        # What was told last may be older: nothing is told while a commit is under way.
+        self._put(run, "done", tally=tally, rows_read=self._rows, rows_total=self._rows)
+
+    def _run_as_planned(self, environment: Environment, run: Import, plan: Plan) -> bool:
+        """Applies what was planned, or, when another version made it mean something else, holds the import."""
+        for _ in range(limits.IMPORT_PLANS_IN_A_ROW_MAX):
+            try:
+                self._apply(environment, run, plan.version)
+            except PlanOutdated:
+                again = self._plan(environment, run)
+                if _effect(again) != _effect(plan):
+                    detail = f"Since version {plan.version} others wrote, and the import would do something else now."
+                    self._hold(run, "plan-changed", detail, again)
+                    return False
+                plan = again
+            else:
+                return True
+        detail = "Others write all the time, and each time the plan had to be made again."
+        self._hold(run, "plan-changed", detail, plan)
+        return False
+
+    def _apply(self, environment: Environment, run: Import, only_at: int | None) -> None:
+        """Applies whatever steps are missing. Raises: PlanOutdated, before the first."""
+        population = self._population_of(environment)
+        done = population.steps(run.id)
+        rules = _rules(run, limits.IMPORT_REJECTED_PER_STEP_MAX)
+        options = WriteOptions(Origin(run.by, run.name))
+        if run.mode in WHOLE_MODES:
+            if not done:
+                whole = replace(rules, step=Step(run.id, 1), only_at=only_at)
+                population.write(Apply(self._parts(run), whole, ACTION), options)
+            return
+        through, number = (done[-1].through, len(done)) if done else (0, 0)
+        try:
+            for group in _grouped(_behind(self._parts(run, through=through), through)):
+                number += 1
+                step = replace(rules, step=Step(run.id, number), only_at=only_at if number == 1 else None)
+                # It is read and gathered while the one before is committed, and refused if that one was.
+                submitted = population.submit(Apply(group, step, ACTION), options)
+                before, self._committing = self._committing, submitted
+                if before is not None:
+                    self._say(run, before.result())
+            if self._committing is not None:
+                self._say(run, self._committing.result())
+        finally:
+            if self._committing is not None:
+                wait([self._committing])
+                self._committing = None
+
+    def _say(self, run: Import, receipt: Receipt) -> None:
+        log.debug("import.step", run=run.id, version=receipt.version, added=receipt.added, removed=receipt.removed)
+
+
+def _says_empty(run: Import) -> str:
+    return f"{rejections.says_mirror_empty(run.prefix)} Approve the run if that is meant, or cancel it."
+
+
+def _rules(run: Import, rejected_max: int) -> BatchRules:
+    return BatchRules(
+        mode=run.mode,
+        prefix=parse_tag(run.prefix) if run.prefix else None,
+        lowercase=run.lowercase,
+        allow_empty=run.is_approved or run.allows_empty,
+        allow_unreadable=run.is_approved,
+        rejected_max=rejected_max,
+        owner=run.owner,
+        end=stored_said(run.expires_at, run.ttl),
+    )
+
+
+def _counted(part: Part, odd: OddIds) -> Part:
+    odd.add(part.key_column())
+    return part
+
+
+def _effect(plan: Plan) -> Preview:
+    """What is compared of two plans: not the version that they were made at, nor how large tribes were there."""
+    tribes = tuple(replace(tribe, before=0, after=0) for tribe in plan.preview.tribes)
+    return replace(plan.preview, receipt=replace(plan.preview.receipt, version=0), tribes=tribes)
+
+
+def _behind(parts: Iterator[Part], through: int) -> Iterator[Part]:
+    """The lines behind one, which was the last of a committed step."""
+    for part in parts:
+        if not through or (len(part.lines) and part.lines[0] > through):
+            yield part
+            continue
+        kept = part.lines > through
+        rejected = tuple(each for each in part.rejected if each.line > through)
+        if kept.any() or rejected:
+            yield _sliced(part, int(kept.argmax()) if kept.any() else len(kept), rejected)
+
+
+def _sliced(part: Part, first: int, rejected: tuple[object, ...]) -> Part:
+    is_kept = part.tagging_line >= first
+    return replace(
+        part,
+        lines=part.lines[first:],
+        keys=part.keys[first:],
+        tagging_line=part.tagging_line[is_kept] - first,
+        tagging_text=part.tagging_text[is_kept],
+        is_removal=None if part.is_removal is None else part.is_removal[is_kept],
+        ends=None if part.ends is None else part.ends[first:],
+        rejected=rejected,
+        # Whoever is held by a rejected line loses nothing only in modes that are one step.
+        held=(),
+        doubts=(),
+    )
+
+
+def _grouped(parts: Iterator[Part]) -> Iterator[Iterator[Part]]:
+    """Parts that make a step together, none of them empty. They are read as they are asked for: a group is to be used
+    up before the next one."""
+    for part in parts:
+        if _rows(part):
+            yield _group(part, parts)
+
+
+def _group(first: Part, parts: Iterator[Part]) -> Iterator[Part]:
+    yield first
+    rows = _rows(first)
+    while rows < limits.IMPORT_ROWS_PER_STEP and (part := next(parts, None)) is not None:
+        yield part
+        rows += _rows(part)
+
+
+def _rows(part: Part) -> int:
+    return len(part.lines) + len(part.rejected)

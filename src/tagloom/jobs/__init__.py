@@ -1,0 +1,1 @@
+"""Background work: loops that every serving process runs."""

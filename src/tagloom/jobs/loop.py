@@ -1,0 +1,43 @@
+"""A thread that looks for work every so often, for as long as a process serves."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from tagloom.ports.problems import StoreUnavailable
+
+log = structlog.get_logger("tagloom.jobs.loop")
+
+
+class Looking:
+    """Calls `look` every `seconds`, in a thread of that name. When the database is away, `trouble` is what it logs."""
+
+    def __init__(self, look: Callable[[], object], *, seconds: float, name: str, trouble: str) -> None:
+        self._look = look
+        self._seconds = seconds
+        self._trouble = trouble
+        self._is_stopped = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the process ends."""
+        return self._is_stopped.is_set()
+
+    def start(self) -> None:
+        """Begins to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends behind the look that is being taken, which may ask `is_stopped` to end sooner."""
+        self._is_stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _serve(self) -> None:
+        while not self._is_stopped.wait(self._seconds):
+            try:
+                self._look()
+            except StoreUnavailable as problem:
+                log.warning(self._trouble, detail=problem.detail)

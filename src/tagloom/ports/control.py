@@ -1,0 +1,29 @@
+"""The stores of an installation beside its environments. One transaction can write to several of them."""
+
+from typing import Protocol
+
+from tagloom.ports.accounts import AccountStore
+from tagloom.ports.imports import ImportStore, MappingStore
+from tagloom.ports.sessions import SessionStore
+from tagloom.ports.syncs import SyncStore
+from tagloom.ports.teammates import AuditLog, InvitationStore, MembershipStore
+from tagloom.ports.tenants import TenantStore
+from tagloom.ports.tokens import TokenStore
+from tagloom.ports.tribes import TribeStore
+
+
+class Control(
+    TenantStore,
+    TokenStore,
+    TribeStore,
+    AccountStore,
+    SessionStore,
+    MembershipStore,
+    InvitationStore,
+    AuditLog,
+    ImportStore,
+    MappingStore,
+    SyncStore,
+    Protocol,
+):
+    """The control plane: tenants, tokens, tribes, those who sign in, imports, mappings and syncs."""

@@ -1,0 +1,138 @@
+"""Bodies that come too slowly: how long a sender may be silent, and how slow it may be on the whole."""
+
+import asyncio
+import threading
+from time import monotonic
+
+from starlette.types import Message, Receive
+
+from tagloom.base.problems import Problem
+from tagloom.server import limits
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+class BodyTooSlow(Problem):
+    """The body came too slowly."""
+
+    status = 408
+
+
+class ServerStops(Problem):
+    """The server stops, and has waited for the rest of this body for long enough."""
+
+    status = 503
+
+
+async def watch_for_end(receive: Receive, has_left: threading.Event) -> None:
+    """Notes when a caller whose body has come leaves before the answer."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    has_left.set()
+
+
+class Paces:
+    """The bodies that a process waits for. One timer looks after all of them: a timer each would cost a request 3 us.
+
+    `idle_seconds` replaces the limit, for tests.
+    """
+
+    def __init__(self, *, idle_seconds: float = limits.BODY_IDLE_SECONDS_MAX) -> None:
+        self.idle_seconds = idle_seconds
+        self.waiting: dict[Pace, float] = {}
+        """Those whose sender is waited for, and until when."""
+        self._is_watched = False
+        self.is_closed = False
+
+    def of(self, receive: Receive) -> "Pace":
+        """The messages of one request."""
+        return Pace(self, receive)
+
+    def watch(self) -> None:
+        """Looks for those that are late, for as long as there are any."""
+        if not self._is_watched:
+            self._is_watched = True
+            asyncio.get_running_loop().call_later(_SECONDS_BETWEEN_LOOKS, self._look)
+
+    def _look(self) -> None:
+        self._is_watched = False
+        now = monotonic()
+        for pace, until in list(self.waiting.items()):
+            if now >= until:
+                pace.fail(_too_slow())
+        if self.waiting:
+            self.watch()
+
+    def close(self) -> None:
+        """Gives up every body that has not come, and every later one. Nothing of them was applied."""
+        self.is_closed = True
+        for pace in list(self.waiting):
+            pace.fail(_stops())
+
+
+class Pace:
+    """Receives the messages of one request, whose body may neither stand still nor drip.
+
+    Only the time counts in which the sender is waited for. A failure is final: it is raised at every further message.
+    """
+
+    __slots__ = ("_failure", "_has_body", "_paces", "_receive", "_seconds_left", "_task")
+
+    def __init__(self, paces: Paces, receive: Receive) -> None:
+        self._paces = paces
+        self._receive = receive
+        self._seconds_left = float(limits.BODY_SECONDS_SPARE)
+        self._has_body = True
+        self._failure: Problem | None = None
+        self._task: asyncio.Task[object] | None = None
+
+    async def receive(self) -> Message:
+        """The next message. Raises: BodyTooSlow, ServerStops."""
+        if not self._has_body:
+            return await self._receive()
+        if self._paces.is_closed:
+            self._failure = self._failure or _stops()
+        self._check()
+        task = self._task = asyncio.current_task()
+        assert task is not None, "a request is a task"
+        paces, began = self._paces, monotonic()
+        paces.waiting[self] = began + min(paces.idle_seconds, self._seconds_left)
+        paces.watch()
+        try:
+            message = await self._receive()
+        except asyncio.CancelledError:
+            # Either this was given up, or somebody else does not want the request any more.
+            if task.uncancel() == 0:
+                self._check()
+            raise
+        finally:
+            del paces.waiting[self]
+        self._seconds_left = self.spare_after(len(message.get("body", b"")), monotonic() - began)
+        self._has_body = message["type"] == "http.request" and message.get("more_body", False)
+        return message
+
+    def spare_after(self, sent_bytes: int, waited_seconds: float) -> float:
+        """How much longer the sender may be slow, after it was waited for and sent something."""
+        return self._seconds_left + sent_bytes / limits.BODY_BYTES_PER_SECOND_MIN - waited_seconds
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def fail(self, problem: Problem) -> None:
+        """Ends a body that is waited for: whoever waits gets the problem."""
+        if self._failure is None and self._task is not None:
+            self._failure = problem
+            self._task.cancel()
+
+
+def _too_slow() -> BodyTooSlow:
+    return BodyTooSlow(
+        f"Nothing came for {limits.BODY_IDLE_SECONDS_MAX} seconds, or less than {limits.BODY_BYTES_PER_SECOND_MIN:,} "
+        "bytes a second; nothing was applied.",
+        seconds_max=limits.BODY_IDLE_SECONDS_MAX,
+    )
+
+
+def _stops() -> ServerStops:
+    return ServerStops("The server stops; nothing of this body was applied. Send it again.", retry_after=5)

@@ -1,0 +1,170 @@
+"""All use cases of an open installation, made once and shared by its doors."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from tagloom.accounts.access_tokens import Access
+from tagloom.accounts.accounts import Accounts
+from tagloom.accounts.identity_provider import IdentityProvider
+from tagloom.accounts.passwords import Passwords
+from tagloom.accounts.sessions import Sessions
+from tagloom.accounts.teammates import Teammates
+from tagloom.base.counters import Counters
+from tagloom.egress.guard import Guard
+from tagloom.egress.http import Egress
+from tagloom.egress.policy import EgressPolicy
+from tagloom.egress.remotes import Remotes
+from tagloom.history.compaction import Compactor, Retentions
+from tagloom.imports.fetch import Fetcher
+from tagloom.imports.lifecycle import Imports
+from tagloom.imports.saved_mappings import Mappings
+from tagloom.imports.worker import Worker
+from tagloom.ports.control import Control
+from tagloom.ports.population import Population
+from tagloom.syncs.alerts import Alerting
+from tagloom.syncs.definitions import Syncs
+from tagloom.syncs.runner import Runner
+from tagloom.syncs.sources import Sources
+from tagloom.tagging.catalogue import Catalogue
+from tagloom.tagging.expiry_job import Sweeper
+from tagloom.tagging.preview import Previews
+from tagloom.tribes.audiences import Targeting
+from tagloom.tribes.boards import Boards
+from tagloom.tribes.definitions import Tribes
+from tagloom.words.expiry import Moment
+from tagloom.words.model import Environment
+
+if TYPE_CHECKING:
+    from tagloom.accounts.openid import OpenId
+
+
+class Installation(Protocol):
+    """What the use cases stand on."""
+
+    @property
+    def control(self) -> Control: ...
+
+    def population(self, environment: Environment) -> Population:
+        """The population of an environment. Reads the store when it is not open yet."""
+        ...
+
+    def find_population(self, environment: Environment) -> Population | None:
+        """The same, when it is open. Waits for nobody."""
+        ...
+
+    @property
+    def passwords(self) -> Passwords: ...
+
+    @property
+    def identity_provider(self) -> IdentityProvider | None: ...
+
+    @property
+    def egress_policy(self) -> EgressPolicy:
+        """What syncs may reach outside."""
+        ...
+
+    @property
+    def uploads(self) -> Path:
+        """The folder in which files that teammates bring wait for their import."""
+        ...
+
+    def list_ending(self, moment: Moment) -> Sequence[Environment]:
+        """The environments in which a tagging or a tag ends at a moment or before it."""
+        ...
+
+    def counters(self) -> Counters:
+        """What it tells of itself. Waits for nobody, and asks no database."""
+        ...
+
+    def check_ready(self) -> None:
+        """Raises: StoreUnavailable: the database is away; SchemaChanged: it is migrated, or another release's."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """What every door opens onto. What one door changes, the others see at once."""
+
+    installation: Installation
+    access: Access
+    tribes: Tribes
+    targeting: Targeting
+    catalogue: Catalogue
+    boards: Boards
+    previews: Previews
+    imports: Imports
+    worker: Worker
+    fetcher: Fetcher
+    accounts: Accounts
+    sessions: Sessions
+    teammates: Teammates
+    mappings: Mappings
+    syncs: Syncs
+    sources: Sources
+    alerting: Alerting
+    runner: Runner
+    sweeper: Sweeper
+    compactor: Compactor
+    retentions: Retentions
+    openid: "OpenId | None"
+    now: Callable[[], float]
+
+    def population(self, environment: Environment) -> Population:
+        """The population of an environment."""
+        return self.installation.population(environment)
+
+
+def make_services(installation: Installation, now: Callable[[], float] = time.time) -> Services:
+    """The use cases of an installation. `now` tells Unix seconds."""
+    control = installation.control
+    tribes, access = Tribes(control, clock=now), Access(control, now)
+    previews = Previews(tribes, installation.population)
+    imports = Imports(control, installation.uploads, installation.population, now)
+    provider, egress_policy = installation.identity_provider, installation.egress_policy
+    remotes = Remotes(egress_policy)
+    sources = Sources(egress_policy, remotes)
+    alerting = Alerting(egress_policy.mail, egress_policy.egress())
+    compactor = Compactor(control.list_retained, installation.population, now)
+    return Services(
+        installation=installation,
+        access=access,
+        tribes=tribes,
+        targeting=Targeting(tribes, installation.population, now),
+        catalogue=Catalogue(
+            tribes,
+            installation.population,
+            now,
+            list_mappings=control.list_mappings,
+            list_syncs=control.list_syncs,
+        ),
+        boards=Boards(control, tribes),
+        previews=previews,
+        imports=imports,
+        worker=Worker(imports, control, previews, installation.population, now),
+        fetcher=Fetcher(imports, control, remotes, now),
+        accounts=Accounts(control, installation.passwords, now=now),
+        sessions=Sessions(control, now),
+        teammates=Teammates(control, access, now=now),
+        mappings=Mappings(control, now),
+        syncs=Syncs(control, installation.population, now),
+        sources=sources,
+        alerting=alerting,
+        runner=Runner(control, imports, alerting, sources, now),
+        sweeper=Sweeper(installation.list_ending, installation.population, now),
+        compactor=compactor,
+        retentions=Retentions(access, compactor),
+        openid=None if provider is None else _open_id(provider, now),
+        now=now,
+    )
+
+
+def _open_id(provider: IdentityProvider, now: Callable[[], float]) -> "OpenId":
+    """The sign-in by an identity provider. What it needs is imported for it only: a tenth of a command's start."""
+    from tagloom.accounts.openid import OpenId
+
+    return OpenId(provider, now, Egress(Guard(lets_all_through=True)))

@@ -1,0 +1,177 @@
+"""A body's lines, each accepted or rejected, and the state that the accepted ones make."""
+
+from typing import NamedTuple
+
+from tagloom.base.problems import Problem
+from tagloom.ports.writes import BatchRules, Part
+from tagloom.stores.memory.state import State
+from tagloom.words import rejections, tags
+from tagloom.words.expiry import Said, end_of
+from tagloom.words.model import Person, Rejected
+from tagloom.words.problems import FAULTS_OF_A_TEXT
+from tagloom.words.tags import TagPath, is_at_or_below
+
+
+class Wish(NamedTuple):
+    """One tagging of a line, as it is written."""
+
+    text: str
+    is_removal: bool
+
+
+class Line(NamedTuple):
+    """One line of a body."""
+
+    number: int
+    person: Person
+    wishes: list[Wish]
+    end: Said
+
+
+def person_of(key: bytes) -> Person:
+    """The person whose key this is."""
+    return Person("user" if key[:1] == b"u" else "visitor", key[1:].decode())
+
+
+def lines_of(part: Part, *, removes: bool) -> list[Line]:
+    """The lines of a part in order; `removes` says that every tagging is to be taken."""
+    numbers, keys = part.lines.tolist(), part.key_list()
+    ends = [0] * len(keys) if part.ends is None else part.ends.tolist()
+    lines = [Line(number, person_of(key), [], end) for number, key, end in zip(numbers, keys, ends, strict=True)]
+    taken = [removes] * len(part.tagging_line) if part.is_removal is None or removes else part.is_removal.tolist()
+    for line, text, is_removal in zip(part.tagging_line.tolist(), part.tagging_text.tolist(), taken, strict=True):
+        lines[line].wishes.append(Wish(part.texts[text], is_removal))
+    return lines
+
+
+class Batch:
+    """The lines of one rules, each accepted or rejected, before anything is applied."""
+
+    def __init__(self, state: State, rules: BatchRules, *, is_closed: bool) -> None:
+        self._state = state
+        self._rules = rules
+        self._is_closed = is_closed
+        self.prefix = state.resolve(tags.parse_tag(rules.prefix)) if rules.prefix is not None else None
+        self._understood: dict[str, TagPath | Problem] = {}
+        self._lowered: set[str] = set()
+        self.aliases: dict[str, str] = {}
+        self.rejected: list[Rejected] = []
+        self.held: set[Person] = set()
+        self.unknown_lines: list[int] = []
+        self.accepted = 0
+        self.named: dict[Person, None] = {}
+        self.creating: set[Person] = set()
+        self.adds: dict[Person, set[TagPath]] = {}
+        self.removes: dict[Person, set[TagPath]] = {}
+        self.ends: dict[tuple[Person, TagPath], Said] = {}
+
+    @property
+    def normalized(self) -> int:
+        return len(self._lowered)
+
+    def read(self, part: Part) -> None:
+        """Takes the next part in."""
+        self.rejected.extend(part.rejected)
+        self.held.update(person_of(key) for key in part.held)
+        for doubt in part.doubts:
+            known = {person for person in map(person_of, doubt.keys) if person in self._state.ordinals}
+            self.held |= known
+            if not known:
+                self.unknown_lines.append(doubt.line)
+        mode = self._rules.mode
+        for number, person, wishes, end in lines_of(part, removes=mode == "remove"):
+            self.named.setdefault(person)
+            wanted = [Wish(wish.text, wish.is_removal and mode in ("remove", "change")) for wish in wishes]
+            refused = self._accept(person, wanted, end)
+            if refused is not None:
+                self.rejected.append(rejections.rejected(number, *refused))
+                self.held.add(person)
+
+    def _accept(self, person: Person, wishes: list[Wish], end: Said) -> tuple[str, Problem] | None:
+        """Adds a line to those accepted, or says which tag is wrong and why."""
+        meant = [(wish, self._understand(wish.text)) for wish in wishes]
+        adds, removes = set(self.adds.get(person, ())), set(self.removes.get(person, ()))
+        for wish, path in meant:
+            if isinstance(path, Problem):
+                return wish.text, path
+        for wish, path in meant:
+            assert not isinstance(path, Problem)
+            if path in (adds if wish.is_removal else removes):
+                return path, rejections.added_and_removed(path)
+            for branch in () if wish.is_removal else self._state.exclusive_branches(path):
+                for other in adds - {path}:
+                    if is_at_or_below(other, branch):
+                        return path, rejections.second_of_branch(path, branch, other)
+            (removes if wish.is_removal else adds).add(path)
+        self.accepted += 1
+        self.adds[person], self.removes[person] = adds, removes
+        for wish, path in meant:
+            if not wish.is_removal and not isinstance(path, Problem):
+                self.ends[person, path] = end
+        if self._rules.mode != "remove" and not (wishes and all(wish.is_removal for wish in wishes)):
+            self.creating.add(person)
+        return None
+
+    def _understand(self, text: str) -> TagPath | Problem:
+        if text not in self._understood:
+            try:
+                self._understood[text] = self._path(text)
+            except FAULTS_OF_A_TEXT as problem:
+                self._understood[text] = problem
+        return self._understood[text]
+
+    def _path(self, text: str) -> TagPath:
+        """The tag that a text stands for: valid, then under the prefix, then in a closed catalogue."""
+        written = tags.parse_tag(tags.lowercased(text) if self._rules.lowercase else text)
+        if self._rules.lowercase and text.lower() != text:
+            self._lowered.add(text)
+        path = self._state.resolve(written)
+        if self.prefix is not None and not is_at_or_below(path, self.prefix):
+            raise rejections.outside_prefix(path, self.prefix)
+        if self._is_closed and not self._state.is_live(path):
+            raise rejections.unknown_tag(path, tags.nearest(path, self._state.live_paths()))
+        owned = self._state.owned(path)
+        if owned and owned[1] != self._rules.owner:
+            raise rejections.owned(path, *owned)
+        if path != written:
+            self.aliases[written] = path
+        return path
+
+    def _is_others(self, path: TagPath) -> bool:
+        owned = self._state.owned(path)
+        return owned is not None and owned[1] != self._rules.owner
+
+    def count_unchanged(self) -> int:
+        """The distinct taggings asked for that are so already."""
+        borne = {person: self._state.tags_of(self._state.ordinals.get(person)) for person in self.adds}
+        given = sum(len(paths & borne[person]) for person, paths in self.adds.items())
+        return given + sum(len(paths - borne[person]) for person, paths in self.removes.items())
+
+    def apply(self, now: float) -> State:
+        """The state after the batch, applied at a time in Unix seconds."""
+        draft = self._state.copy()
+        for person in self.named:
+            if person in self.creating:
+                draft.create_person(person)
+        numbers = {path: draft.create_tag(path) for paths in self.adds.values() for path in sorted(paths)}
+        is_whole = self._rules.mode in ("set", "mirror")
+        whose = draft.everyone() if self._rules.mode == "mirror" else [draft.ordinals.get(p) for p in self.adds]
+        for ordinal in whose:
+            if ordinal is None or ordinal not in draft.bears:
+                continue
+            person = draft.people[ordinal]
+            paths = set(draft.tags_of(ordinal))
+            if is_whole and person not in self.held:
+                paths = {path for path in paths if not is_at_or_below(path, self.prefix or "") or self._is_others(path)}
+            paths = (paths | self.adds.get(person, set())) - self.removes.get(person, set())
+            for given in self.adds.get(person, ()):
+                for branch in self._state.exclusive_branches(given):
+                    paths = {path for path in paths if path == given or not is_at_or_below(path, branch)}
+            known = numbers | {draft.entries[number].path: number for number in draft.bears[ordinal]}
+            draft.bears[ordinal] = frozenset(known[path] for path in paths)
+            for path in self.adds.get(person, ()):
+                entry = draft.entries[numbers[path]]
+                moment = end_of(self.ends[person, path] or self._rules.end, entry.ttl_seconds, now)
+                draft.set_end((ordinal, numbers[path]), moment)
+        draft.forget_ends()
+        return draft

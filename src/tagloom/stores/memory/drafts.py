@@ -1,0 +1,327 @@
+"""Drafts of what is no tagging: a tag moved, merged or dropped, a version undone."""
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
+from tagloom.ports import limits as ports_limits
+from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound, UndoConflict
+from tagloom.stores.memory.state import Effect, Entry, Number, Record, State, Tagging
+from tagloom.words import limits as words_limits
+from tagloom.words import rejections, tags
+from tagloom.words.expiry import Moment
+from tagloom.words.model import Ordinal, TribeMode, Version
+from tagloom.words.problems import TagIsAlias
+from tagloom.words.tags import TagPath, is_at_or_below
+
+Name = TypeVar("Name", Number, TagPath)
+Form = TypeVar("Form", Entry, TagPath)
+
+
+def not_found(state: State, tag: TagPath) -> Problem:
+    """The problem of a tag that is not there: it was renamed, or never was, with what looks like it."""
+    now = state.resolve(tag)
+    if now != tag:
+        return TagIsAlias(f"'{tag}' was renamed; it is '{now}' now.", value=tag, suggestion=now)
+    near = tags.nearest(tag, state.live_paths())
+    remedy = f" Did you mean '{near[0]}'?" if near else ""
+    return TagNotFound(
+        f"There is no tag '{printable(tag)}' here.{remedy}",
+        value=printable(tag),
+        nearest=near,
+        suggestion=near[0] if near else None,
+    )
+
+
+def new_paths(state: State, tag: TagPath, to: TagPath) -> dict[Number, TagPath]:
+    """Where the tag and everything below it would come to lie.
+
+    Raises: TagNotFound, TagIsAlias, TagMoveInvalid (into itself or below, or too deep).
+    """
+    paths = {number: TagPath(to + state.entries[number].path[len(tag) :]) for number in state.live_numbers(tag)}
+    if not paths:
+        raise not_found(state, tag)
+    state.refuse_owned(tag)
+    state.refuse_owned(to)
+    if is_at_or_below(to, tag):
+        raise TagMoveInvalid(f"'{to}' is '{tag}' itself, or lies below it.", value=to)
+    for path in sorted(paths.values()):
+        if path.count("/") >= words_limits.LEVELS_PER_TAG_MAX:
+            raise TagMoveInvalid(f"'{path}' would have more than three levels.", value=path)
+    return paths
+
+
+def moved(state: State, tag: TagPath, to: TagPath) -> State:
+    """The state after a move."""
+    paths = new_paths(state, tag, to)
+    for branch in tags.branches_above(to):
+        if branch in state.aliases:
+            raise TagMoveInvalid(f"'{branch}' is an alias; drop it first.", value=to)
+    others = {entry.path for number, entry in state.entries.items() if entry.is_live and number not in paths}
+    for path in sorted(others.intersection(paths.values())):
+        raise TagExists(f"There is a tag '{path}' already; merge the two instead.", value=path)
+    draft = state.copy()
+    for number, path in paths.items():
+        draft.entries[number] = msgspec.structs.replace(state.entries[number], path=path)
+    draft.aliases[tag] = to
+    draft.delete_shadowed_aliases()
+    return draft
+
+
+def merged(state: State, tag: TagPath, into: TagPath) -> State:
+    """The state after a merge."""
+    paths = new_paths(state, tag, into)
+    draft = state.copy()
+    if into not in paths.values():
+        draft.create_tag(into)
+    stays = {entry.path: number for number, entry in draft.entries.items() if entry.is_live and number not in paths}
+    for number, path in paths.items():
+        if path not in stays:
+            draft.entries[number] = msgspec.structs.replace(state.entries[number], path=path)
+            continue
+        draft.entries[number] = msgspec.structs.replace(state.entries[number], is_live=False)
+        for ordinal, numbers in draft.bears.items():
+            if number in numbers:
+                ends = [draft.ends.get((ordinal, each), 0) for each in (number, stays[path]) if each in numbers]
+                draft.set_end((ordinal, stays[path]), max(ends) if all(ends) else 0)
+                draft.bears[ordinal] = numbers - {number} | {stays[path]}
+    draft.forget_ends()
+    draft.aliases[tag] = into
+    draft.delete_shadowed_aliases()
+    return draft
+
+
+def deleted(state: State, tag: TagPath) -> State:
+    """The state after a tag, or an alias, was dropped."""
+    draft = state.copy()
+    if tag in draft.aliases:
+        del draft.aliases[tag]
+        return draft
+    gone = frozenset(state.live_numbers(tag))
+    if not gone:
+        raise not_found(state, tag)
+    state.refuse_owned(tag)
+    for number in gone:
+        draft.entries[number] = msgspec.structs.replace(state.entries[number], is_live=False)
+    draft.bears = {ordinal: numbers - gone for ordinal, numbers in state.bears.items()}
+    draft.forget_ends()
+    return draft
+
+
+def expired(state: State, moment: Moment) -> State:
+    """The state without what has ended at a moment or before it, as far as one sweep goes."""
+    tags = [
+        (each.expires_at, each.path, False, n) for n, each in state.entries.items() if each.is_live and each.expires_at
+    ]
+    ends = [(at, state.entries[n].path, True, n) for at, n in {(at, n) for (_, n), at in state.ends.items()}]
+    draft = state.copy()
+    due = sorted(each for each in (*tags, *ends) if each[0] <= moment)
+    for at, path, is_end, number in due[: ports_limits.ENDS_PER_SWEEP_MAX]:
+        if not is_end:
+            draft.entries[number] = msgspec.structs.replace(state.entries[number], expires_at=0)
+        gone = {number} if is_end else set(state.live_numbers(path))
+        for ordinal, numbers in draft.bears.items():
+            lost = {n for n in gone & numbers if not is_end or state.ends.get((ordinal, n)) == at}
+            draft.bears[ordinal] = numbers - lost
+    draft.forget_ends()
+    return draft
+
+
+def tribe_tagged(
+    state: State,
+    inside: frozenset[Ordinal],
+    tag: TagPath,
+    mode: TribeMode,
+    branches: Sequence[TagPath],
+    moment_of: Callable[[int], Moment],
+) -> State:
+    """The state after a tribe's members were tagged; `branches` allow a person one tag.
+
+    `moment_of` says when what is given ends, by the ttl of the tag.
+    """
+    draft = state.copy()
+    number = draft.create_tag(tag) if inside and mode != "remove" else state.find_number(tag)
+    for ordinal, numbers in state.bears.items():
+        if ordinal in inside and mode != "remove":
+            assert number is not None, "made above"
+            others = (n for n in numbers if not any(is_at_or_below(state.entries[n].path, each) for each in branches))
+            draft.bears[ordinal] = frozenset(others) | {number}
+            draft.set_end((ordinal, number), moment_of(draft.entries[number].ttl_seconds))
+        elif (ordinal in inside) == (mode == "remove") and mode != "add":
+            draft.bears[ordinal] = frozenset(n for n in numbers if n != number)
+    draft.forget_ends()
+    return draft
+
+
+class _Touch(NamedTuple):
+    """One version gave something, or took it; or it moved the end of what was there before it, and is no gift."""
+
+    version: Version
+    is_added: bool
+    end_before: Moment = 0
+
+
+def undone(
+    state: State, versions: Sequence[Version], history: Sequence[Record], *, override: bool
+) -> tuple[State, int, tuple[Version, ...]]:
+    """The state after the undo of some versions, how many taggings are left alone, and for which versions' sake.
+
+    A tagging is left alone when a version that is not undone touched it after one that is, or when its person was
+    erased or its tag dropped.
+    """
+    wanted = frozenset(versions)
+    for record in history:
+        if record.version in wanted and record.is_final:
+            raise UndoConflict(f"Version {record.version} erased a person, which is for good.")
+    entries = _composed([(r.version in wanted, r.effect.entries) for r in history], dict(state.entries))
+    entries = _without_swept_ends(entries, [r for r in history if r.version in wanted])
+    aliases = _composed([(r.version in wanted, r.effect.aliases) for r in history], dict(state.aliases))
+    draft = state.copy()
+    born: dict[Number, tuple[Entry | None, Entry]] = {}
+    for number, chain in entries.items():
+        before = chain[0]
+        if before is not None and before.is_live:
+            draft.entries[number] = before
+        else:
+            lived = [each for each in chain if each is not None and each.is_live]
+            born[number] = before, lived[-1] if lived else state.entries[number]
+    for path, targets in aliases.items():
+        draft.aliases.pop(path, None)
+        if targets[0] is not None:
+            draft.aliases[path] = targets[0]
+
+    known = {o: _touches(history, lambda e, o=o: (o in e.came, o in e.went)) for o in _people(history, wanted)}  # type: ignore[misc]  # Bound at once.
+    first_of_people = {o: _first(touches, wanted, override=override) for o, touches in known.items()}
+    for ordinal, first in first_of_people.items():
+        if first is not None and not first.is_added and ordinal in draft.people:
+            draft.bears.setdefault(ordinal, frozenset())
+    skipped, conflicts = 0, set[Version]()
+    for tagging in _taggings(history, wanted):
+        ordinal, number = tagging
+        touches = _touches_of(history, tagging)
+        since = next(place for place, touch in enumerate(touches) if touch.version in wanted)
+        others = {touch.version for touch in touches[since:]} - wanted
+        is_spared = bool(others) and not override
+        conflicts |= others if is_spared else set()
+        first = _first(touches, wanted, override=override)
+        is_borne = number in state.bears.get(ordinal, ())
+        if first is not None and is_borne and not first.is_added:
+            draft.set_end(tagging, first.end_before)
+        elif first is not None and first.is_added == is_borne:
+            entry = born[number][1] if number in born else draft.entries[number]
+            if is_borne:
+                draft.bears[ordinal] -= {number}
+            elif ordinal in draft.people and entry.is_live:
+                draft.bears[ordinal] = draft.bears.get(ordinal, frozenset()) | {number}
+                draft.set_end(tagging, first.end_before)
+            else:
+                is_spared = True
+        skipped += is_spared
+    skipped += _spare_several(draft, state, {number: alive for number, (_, alive) in born.items()})
+    for ordinal, first in first_of_people.items():
+        if first is not None and first.is_added and ordinal in draft.bears and not draft.bears[ordinal]:
+            del draft.bears[ordinal]
+    for number, (before, alive) in born.items():
+        if any(number in numbers for numbers in draft.bears.values()):
+            draft.entries[number] = alive
+        else:
+            draft.entries[number] = before or msgspec.structs.replace(state.entries[number], is_live=False)
+    draft.forget_ends()
+    wrong = draft.contradiction()
+    if wrong:
+        raise UndoConflict(f"This cannot be undone: {wrong}.")
+    return draft, skipped, tuple(sorted(conflicts)[: ports_limits.VERSIONS_NAMED_MAX])
+
+
+def _spare_several(draft: State, before: State, born: Mapping[Number, Entry]) -> int:
+    """Leaves alone what an undo would give somebody beside another tag of an exclusive branch; tells how many taggings.
+
+    Raises: UndoConflict: somebody would have two without being given any.
+    """
+    after = draft.copy()
+    for number, alive in born.items():
+        is_used = any(number in numbers for numbers in draft.bears.values())
+        after.entries[number] = alive if is_used else msgspec.structs.replace(alive, is_live=False)
+    spared = 0
+    for branch in after.list_exclusive():
+        inside = set(after.live_numbers(branch))
+        for ordinal, numbers in draft.bears.items():
+            if len(numbers & inside) > 1:
+                given = (numbers & inside) - before.bears.get(ordinal, frozenset())
+                draft.bears[ordinal] = numbers - given
+                spared += len(given)
+        if several := draft.people_with_several(inside):
+            raise UndoConflict(f"This cannot be undone: {rejections.several_of_branch(branch, several).detail}")
+    return spared
+
+
+def _people(history: Sequence[Record], wanted: Container[Version]) -> set[Ordinal]:
+    return {o for r in history if r.version in wanted for o in r.effect.came | r.effect.went}
+
+
+def _taggings(history: Sequence[Record], wanted: Container[Version]) -> set[Tagging]:
+    return {t for r in history if r.version in wanted for t in r.effect.added | r.effect.removed | r.effect.ends.keys()}
+
+
+def _touches_of(history: Sequence[Record], tagging: Tagging) -> list[_Touch]:
+    """Who gave a tagging, took it or moved its end, in order. What a sweep took comes back without an end."""
+    touches = []
+    for record in history:
+        effect = record.effect
+        if tagging in effect.added | effect.removed | effect.ends.keys():
+            end = 0 if record.action == "expiry" else effect.ends.get(tagging, (0, 0))[0]
+            touches.append(_Touch(record.version, tagging in effect.added, end))
+    return touches
+
+
+def _without_swept_ends(
+    chains: Mapping[Number, list[Entry | None]], undone: Sequence[Record]
+) -> dict[Number, list[Entry | None]]:
+    """The end of a tag that a sweep took first of all is not put back."""
+    found: dict[Number, list[Entry | None]] = {}
+    for number, (before, *later) in chains.items():
+        first = next(record for record in undone if number in record.effect.entries)
+        if first.action == "expiry" and before is not None:
+            before = msgspec.structs.replace(before, expires_at=0)
+        if before != later[-1]:
+            found[number] = [before, *later]
+    return found
+
+
+def _touches(history: Sequence[Record], told: Callable[[Effect], tuple[bool, bool]]) -> list[_Touch]:
+    """Who added something and who took it, in order."""
+    said = [(record.version, *told(record.effect)) for record in history]
+    return [_Touch(version, is_added) for version, is_added, is_removed in said if is_added or is_removed]
+
+
+def _first(touches: Sequence[_Touch], wanted: Container[Version], *, override: bool) -> _Touch | None:
+    """The first touch that is undone: the first of all, or the first behind the last that others made."""
+    first: _Touch | None = None
+    for touch in touches:
+        if touch.version not in wanted:
+            first = first if override else None
+        elif first is None:
+            first = touch
+    return first
+
+
+def _composed(
+    effects: Sequence[tuple[bool, Mapping[Name, tuple[Form | None, Form | None]]]], now: Mapping[Name, Form]
+) -> dict[Name, list[Form | None]]:
+    """The forms that each entry had before, between and after the effects that are undone, unless it ends as it began.
+
+    Raises: UndoConflict, when others changed it between them or since.
+    """
+    chains: dict[Name, list[Form | None]] = {}
+    for is_undone, effect in effects:
+        for name, (before, after) in effect.items() if is_undone else ():
+            if name in chains and chains[name][-1] != before:
+                raise UndoConflict(f"'{name}' was changed by others.")
+            chains.setdefault(name, [before]).append(after)
+    for name, chain in chains.items():
+        if now.get(name) != chain[-1]:
+            raise UndoConflict(f"'{name}' was changed since.")
+    return {name: chain for name, chain in chains.items() if chain[0] != chain[-1]}

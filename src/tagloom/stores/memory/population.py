@@ -1,0 +1,388 @@
+"""The population of the oracle: each write is a draft and its difference, each read looks at everybody."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, TypeVar, assert_never
+
+import msgspec
+
+from tagloom.ports import limits
+from tagloom.ports.problems import (
+    ChangeNotFound,
+    IdempotencyKeyReused,
+    ImportSealed,
+    PersonNotFound,
+    PlanOutdated,
+    StepTaken,
+    TooManyTags,
+)
+from tagloom.ports.writes import (
+    Apply,
+    DeleteTag,
+    EditTag,
+    ErasePerson,
+    Expire,
+    MergeTags,
+    MoveTag,
+    PutPerson,
+    PutTag,
+    Step,
+    TagTribe,
+    Undo,
+    Write,
+    WriteOptions,
+)
+from tagloom.stores.memory.aggregate import Batch
+from tagloom.stores.memory.drafts import deleted, expired, merged, moved, not_found, tribe_tagged, undone
+from tagloom.stores.memory.preview import preview_of
+from tagloom.stores.memory.reads import Answers
+from tagloom.stores.memory.state import Effect, Record, State, difference, forgotten
+from tagloom.words import rejections, tags
+from tagloom.words.expiry import end_of, moment_now
+from tagloom.words.model import Done, Freed, Horizon, Origin, Person, Preview, Receipt, Rejected, Version
+from tagloom.words.problems import MirrorEmpty
+from tagloom.words.rules import Definition
+from tagloom.words.tags import TagPath
+
+Item = TypeVar("Item")
+
+
+class Committed(NamedTuple):
+    """What became of a draft: the version that answers now, and what the draft did."""
+
+    version: Version
+    effect: Effect
+
+    def receipt(self, **more: Any) -> Receipt:
+        """The receipt, with the members that the effect alone does not tell."""
+        effect = self.effect
+        created = sum(
+            1 for before, after in effect.entries.values() if after.is_live and not (before and before.is_live)
+        )
+        return Receipt(
+            version=self.version,
+            added=len(effect.added),
+            removed=len(effect.removed),
+            new_people=len(effect.came),
+            renewed=len(effect.renewed()),
+            **{"unchanged": 0, "new_tags": created} | more,
+        )
+
+
+class MemoryPopulation(Answers):
+    """A `Population` that forgets everything when the process ends."""
+
+    def __init__(self, now: Callable[[], datetime], *, closed: Callable[[], bool] = lambda: False) -> None:
+        super().__init__()
+        self._now = now
+        self._closed = closed
+        self._lock = threading.RLock()
+        self._replays: dict[str, tuple[str, Receipt, datetime]] = {}
+        self._steps: dict[str, list[tuple[Done, tuple[Rejected, ...]]]] = {}
+        self._sealed: set[str] = set()
+
+    def _at(self) -> str:
+        return self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _commit(
+        self,
+        draft: State,
+        action: str,
+        origin: Origin,
+        *,
+        undoes: tuple[Version, ...] = (),
+        is_final: bool = False,
+    ) -> Committed:
+        effect = difference(self._state, draft)
+        if len(draft.live_paths()) > limits.TAGS_PER_ENVIRONMENT_MAX:
+            raise TooManyTags(
+                f"At most {limits.TAGS_PER_ENVIRONMENT_MAX} tags are allowed.",
+                tags_max=limits.TAGS_PER_ENVIRONMENT_MAX,
+            )
+        if effect.is_nothing():
+            return Committed(self._state.version, effect)
+        draft.version += 1
+        record = Record(
+            version=draft.version,
+            at=self._at(),
+            action=action,
+            origin=origin,
+            effect=effect,
+            undoes=undoes,
+            is_final=is_final,
+            counts=(len(effect.added), len(effect.removed), len(effect.came)),
+        )
+        self._history.append(record)
+        self._state = draft
+        self._states[draft.version] = draft
+        return Committed(draft.version, effect)
+
+    def version(self) -> Version:
+        return self._state.version
+
+    def warm(self) -> int:
+        return 0
+
+    # Writes.
+
+    def write(self, write: Write, options: WriteOptions) -> Receipt:
+        if isinstance(write, Apply):
+            # Others may write while the lines are read. They are applied to what stands when all of them are here.
+            write = msgspec.structs.replace(write, parts=list(write.parts))
+        with self._lock:
+            if options.dry_run:
+                return self._tried(write, options.origin)[0]
+            replayed = self._find_replay(options)
+            if replayed is not None:
+                return replayed
+            receipt = self._execute(write, options.origin)
+            if options.idempotency_key is not None:
+                self._replays[options.idempotency_key] = (options.fingerprint, receipt, self._now())
+            return receipt
+
+    def submit(self, write: Write, options: WriteOptions) -> "Future[Receipt]":
+        future: Future[Receipt] = Future()
+        try:
+            future.set_result(self.write(write, options))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def preview(self, write: Write, tribes: Mapping[str, Definition]) -> Preview:
+        if isinstance(write, Apply):
+            write = msgspec.structs.replace(write, parts=list(write.parts))
+        with self._lock:
+            receipt, after = self._tried(write, Origin(""))
+            return preview_of(self._state, after, receipt, tribes)
+
+    def seal(self, run: str) -> tuple[Done, ...]:
+        with self._lock:
+            self._sealed.add(run)
+            return self.steps(run)
+
+    def _tried(self, write: Write, origin: Origin) -> tuple[Receipt, State]:
+        """The receipt of a dry run, and the state that the write would leave."""
+        twin = MemoryPopulation(self._now, closed=self._closed)
+        twin._state, twin._history, twin._horizon = self._state.copy(), list(self._history), self._horizon
+        if isinstance(write, Apply):
+            write = msgspec.structs.replace(write, rules=msgspec.structs.replace(write.rules, step=None))
+        receipt = twin._execute(write, origin)
+        return msgspec.structs.replace(receipt, version=self._state.version, dry_run=True), twin._state
+
+    def _execute(self, write: Write, origin: Origin) -> Receipt:
+        state = self._state
+        match write:
+            case Apply():
+                return self._apply(write, origin)
+            case PutPerson(person):
+                draft = state.copy()
+                draft.create_person(person)
+                return self._commit(draft, "person", origin).receipt(unchanged=0)
+            case ErasePerson(person):
+                return self._erase(person, origin)
+            case PutTag(tag=tag):
+                action = "describe tag" if state.is_live(tag) else "create tag"
+                return self._changed(self._described(state, tag, write.given()), action, origin)
+            case EditTag(tag=tag, to=to):
+                return self._edit(write, tag, to or tag, origin)
+            case MoveTag(tag, to):
+                return self._changed(moved(state, tag, to), "move tag", origin)
+            case MergeTags(tag, into):
+                if not state.live_numbers(tag):
+                    raise not_found(state, tag)
+                return self._changed(merged(state, tag, state.resolve(into)), "merge tags", origin)
+            case DeleteTag(tag):
+                action = "delete alias" if tag in state.aliases else "delete tag"
+                return self._commit(deleted(state, tag), action, origin).receipt()
+            case TagTribe():
+                return self._tag_tribe(write, origin)
+            case Undo(versions, override):
+                return self._undo(versions, origin, override=override)
+            case Expire():
+                draft = expired(state, moment_now(self._now().timestamp()))
+                return self._commit(draft, "expiry", origin).receipt()
+            case _:
+                assert_never(write)
+
+    def _changed(self, draft: State, action: str, origin: Origin) -> Receipt:
+        draft.refuse_several()
+        return self._commit(draft, action, origin).receipt()
+
+    def _apply(self, write: Apply, origin: Origin) -> Receipt:
+        rules = write.rules
+        batch = Batch(self._state, rules, is_closed=self._closed())
+        through = 0
+        for part in write.parts:
+            batch.read(part)
+            through = max([through, *map(int, part.lines), *(each.line for each in part.rejected)])
+        if rules.step is not None:
+            committed = self._find_step(rules.step, through)
+            if committed is not None:
+                return committed
+        if rules.only_at is not None and rules.only_at != self._state.version:
+            raise PlanOutdated(
+                f"The plan is of version {rules.only_at}, and the newest is {self._state.version}.",
+                version=self._state.version,
+            )
+        if rules.mode == "mirror" and not batch.accepted and not rules.allow_empty:
+            raise MirrorEmpty("No line of the mirror was accepted; say allow_empty if that is meant.")
+        if rules.mode == "mirror" and batch.unknown_lines and not rules.allow_unreadable:
+            raise rejections.mirror_unreadable(len(batch.unknown_lines), min(batch.unknown_lines), rules.prefix)
+        done = self._commit(batch.apply(self._now().timestamp()), write.action, origin)
+        receipt = done.receipt(
+            unchanged=batch.count_unchanged(),
+            rejected_count=len(batch.rejected),
+            rejected=tuple(sorted(batch.rejected, key=lambda each: each.line)[: rules.rejected_max]),
+            normalized=batch.normalized,
+            aliases=batch.aliases,
+        )
+        if rules.step is not None:
+            made = None if done.effect.is_nothing() else done.version
+            plain = msgspec.structs.replace(receipt, rejected=())
+            noted = Done(number=rules.step.number, through=through, version=made, receipt=plain)
+            self._steps.setdefault(rules.step.run, []).append((noted, receipt.rejected))
+        return receipt
+
+    def _find_step(self, step: Step, through: int) -> Receipt | None:
+        """The receipt of the step, when it was committed. Raises: ImportSealed, StepTaken."""
+        if step.run in self._sealed:
+            raise ImportSealed("The import was cancelled; nothing more of it is applied.")
+        steps = self.steps(step.run)
+        for done in steps:
+            if (done.number, done.through) == (step.number, through):
+                return done.receipt
+        if step.number != len(steps) + 1:
+            raise StepTaken(
+                f"{len(steps)} steps of the import are committed; this one is not the next.", steps=len(steps)
+            )
+        return None
+
+    def steps(self, run: str) -> tuple[Done, ...]:
+        with self._lock:
+            return tuple(done for done, _ in self._steps.get(run, ()))
+
+    def rejected_in(self, run: str) -> Iterator[Rejected]:
+        for _, rejected in tuple(self._steps.get(run, ())):
+            yield from rejected
+
+    def _find_replay(self, options: WriteOptions) -> Receipt | None:
+        """The receipt of the same write, when its key was used lately."""
+        found = self._replays.get(options.idempotency_key or "")
+        if options.idempotency_key is None or found is None:
+            return None
+        fingerprint, receipt, at = found
+        if self._now() - at > timedelta(days=limits.IDEMPOTENCY_DAYS):
+            return None
+        if fingerprint != options.fingerprint:
+            raise IdempotencyKeyReused(
+                f"The idempotency key '{options.idempotency_key}' was used with another request."
+            )
+        return receipt
+
+    def _tag_tribe(self, write: TagTribe, origin: Origin) -> Receipt:
+        state = self._state
+        tag = state.resolve(write.tag)
+        if self._closed() and not state.is_live(tag):
+            raise rejections.unknown_tag(tag, tags.nearest(tag, state.live_paths()))
+        if owned := state.owned(tag):
+            raise rejections.owned(tag, *owned)
+        inside = frozenset(state.members(write.tribe, write.tribes))
+        tagged = inside & frozenset(state.people_with(tag, "exact"))
+        now = self._now().timestamp()
+        branches = self.exclusive_branches(tag)
+        draft = tribe_tagged(state, inside, tag, write.mode, branches, lambda ttl: end_of(write.end, ttl, now))
+        return self._commit(draft, "tag tribe", origin).receipt(
+            unchanged=len(inside - tagged if write.mode == "remove" else tagged),
+            aliases={} if tag == write.tag else {write.tag: tag},
+        )
+
+    def _erase(self, person: Person, origin: Origin) -> Receipt:
+        if not self._state.is_known(person):
+            raise PersonNotFound(f"There is no such {person.kind} here.")
+        draft = self._state.copy()
+        ordinal = draft.ordinals.pop(person)
+        del draft.people[ordinal], draft.bears[ordinal]
+        draft.forget_ends()
+        return self._commit(draft, "erase", origin, is_final=True).receipt()
+
+    def _edit(self, write: EditTag, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
+        state, fields = self._state, write.given()
+        if not state.live_numbers(tag):
+            raise not_found(state, tag)
+        if to == tag:
+            action = "describe tag" if state.is_live(tag) else "create tag"
+            return self._changed(self._described(state, tag, fields), action, origin)
+        if fields.get("owner") == "":
+            state = state.copy()
+            state.release(tag)
+        draft = moved(state, tag, to)
+        return self._changed(self._described(draft, to, fields) if fields else draft, "move tag", origin)
+
+    @staticmethod
+    def _described(state: State, tag: TagPath, fields: Mapping[str, Any]) -> State:
+        """The state in which a tag exists and has these fields."""
+        if state.resolve(tag) != tag:
+            raise not_found(state, tag)
+        if owner := fields.get("owner"):
+            state.refuse_owned(tag, owner)
+        draft = state.copy()
+        number = draft.create_tag(tag)
+        draft.entries[number] = msgspec.structs.replace(draft.entries[number], **fields)
+        return draft
+
+    def _undo(self, versions: Sequence[Version], origin: Origin, *, override: bool) -> Receipt:
+        chosen = tuple(sorted({self._get_record(version).version for version in versions}))
+        if chosen and chosen[0] <= self._horizon:
+            raise self._too_old(chosen[0])
+        since = chosen[0] - 1 if chosen else len(self._history)
+        draft, skipped, conflicts = undone(self._state, chosen, self._history[since:], override=override)
+        done = self._commit(draft, "undo", origin, undoes=chosen)
+        return done.receipt(
+            new_tags=0,
+            people_removed=len(done.effect.went),
+            skipped=skipped,
+            conflicts=conflicts,
+            undoes=chosen[0] if len(chosen) == 1 else None,
+            undoes_count=0 if len(chosen) == 1 else len(chosen),
+        )
+
+    def find_versions(
+        self,
+        *,
+        actor: str | None = None,
+        source: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int,
+    ) -> tuple[Version, ...]:
+        found = []
+        for record in self._history[: self._state.version]:
+            is_theirs = actor in (None, record.origin.actor) and source in (None, record.origin.source)
+            is_inside = (since is None or record.at >= since) and (until is None or record.at < until)
+            if is_theirs and is_inside:
+                found.append(record)
+        return tuple(record.version for record in found[:limit] if not record.is_final)
+
+    def raise_horizon(self, version: Version) -> bool:
+        with self._lock:
+            if not 0 <= version <= self._state.version:
+                raise ChangeNotFound(f"There is no version {version} here.", version=version)
+            if version <= self._horizon:
+                return False
+            self._horizon = version
+            self._history[:version] = forgotten(self._history[:version], self._states[version])
+            self._states = {number: state for number, state in self._states.items() if number >= version}
+            return True
+
+    def compact(self) -> Freed:
+        # What is given up is forgotten at once.
+        return Freed(horizon=self.horizon())
+
+    def preview_compaction(self, version: Version) -> Freed:
+        with self._lock:
+            if version <= self._horizon:
+                return Freed(horizon=self.horizon())
+            at = self._get_record(version).at
+            return Freed(horizon=Horizon(version=version, at=at), versions=version - self._horizon)

@@ -1,0 +1,48 @@
+"""What stands between two states, told as what a write would do."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from tagloom.ports import limits
+from tagloom.stores.memory.state import State, difference
+from tagloom.words.model import Preview, Receipt, TagDiff, TribeDiff
+from tagloom.words.rules import Definition
+
+
+def preview_of(before: State, after: State, receipt: Receipt, tribes: Mapping[str, Definition]) -> Preview:
+    """The difference of two states."""
+    effect = difference(before, after)
+    added = Counter(after.entries[number].path for _, number in effect.added)
+    removed = Counter(after.entries[number].path for _, number in effect.removed)
+    touched = sorted(
+        (TagDiff(tag, added[tag], removed[tag]) for tag in added.keys() | removed.keys()),
+        key=lambda each: (-each.added - each.removed, each.tag),
+    )
+    was = {number: entry.path for number, entry in before.entries.items() if entry.is_live}
+    now = {number: entry.path for number, entry in after.entries.items() if entry.is_live}
+    asked = sorted(tribes)[: limits.TRIBES_FORESEEN_MAX]
+    moving = []
+    for name in asked:
+        inside, then = set(before.members(tribes[name], tribes)), set(after.members(tribes[name], tribes))
+        if inside != then:
+            moving.append(
+                TribeDiff(
+                    tribe=name,
+                    before=len(inside),
+                    after=len(then),
+                    entered=len(then - inside),
+                    left=len(inside - then),
+                )
+            )
+    people = {o for o, _ in effect.added | effect.removed} | effect.came | effect.went
+    return Preview(
+        receipt=receipt,
+        people=len(people),
+        by_tag=tuple(touched[: limits.TAGS_FORESEEN_MAX]),
+        tags_changed=len(touched),
+        new_tags=tuple(sorted(path for number, path in now.items() if number not in was)),
+        removed_tags=tuple(sorted(path for number, path in was.items() if number not in now)),
+        renamed=tuple(sorted((path, now[n]) for n, path in was.items() if n in now and now[n] != path)),
+        tribes=tuple(moving),
+        tribes_not_counted=len(tribes) - len(asked),
+    )

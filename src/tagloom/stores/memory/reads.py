@@ -1,0 +1,422 @@
+"""What the oracle answers: each read looks at everybody."""
+
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+
+from tagloom.ports.pages import Page
+from tagloom.ports.problems import ChangeNotFound, TagNotFound
+from tagloom.stores.memory.drafts import not_found
+from tagloom.stores.memory.paging import chunks_of, cursor_of, read_cursor
+from tagloom.stores.memory.state import Entry, Number, Record, State, Tagging, seen_today
+from tagloom.words import tags
+from tagloom.words.expiry import Moment, moment_text, span_text
+from tagloom.words.model import (
+    Because,
+    Branch,
+    Change,
+    Count,
+    Decision,
+    Difference,
+    Horizon,
+    Kind,
+    MakeUp,
+    Match,
+    Ordinal,
+    Origin,
+    OverlapRegion,
+    Person,
+    PersonRecord,
+    Provenance,
+    Source,
+    Tag,
+    TagShare,
+    Version,
+)
+from tagloom.words.retention import HistoryCompacted
+from tagloom.words.rules import All, Definition, Facts, HasTag, is_member, reasons, takes
+from tagloom.words.tags import TagPath, is_at_or_below
+
+
+class Answers:
+    """The reads of a population, from its state and its history."""
+
+    def __init__(self) -> None:
+        self._state = State()
+        self._history: list[Record] = []
+        self._states: dict[Version, State] = {0: self._state}
+        self._horizon: Version = 0
+
+    # Reads of people.
+
+    def _person_record(self, state: State, ordinal: Ordinal) -> PersonRecord:
+        person = state.people[ordinal]
+        borne = tuple(sorted(state.tags_of(ordinal)))
+        numbers = state.bears.get(ordinal, ()) if state is self._state else ()
+        ends = {
+            state.entries[number].path: moment_text(state.ends[ordinal, number])
+            for number in numbers
+            if (ordinal, number) in state.ends
+        }
+        return PersonRecord(
+            kind=person.kind, id=person.id, tags=borne, version=state.version, expires_at=dict(sorted(ends.items()))
+        )
+
+    def ends_by(self, moment: Moment) -> bool:
+        """Whether a tagging or a tag ends at a moment or before it."""
+        entries = (entry.expires_at for entry in self._state.entries.values() if entry.is_live)
+        return any(0 < each <= moment for each in (*self._state.ends.values(), *entries))
+
+    def version_at(self, moment: str) -> Version:
+        return sum(1 for record in self._history[: self._state.version] if record.at <= moment)
+
+    def _as_of(self, version: Version | None) -> State:
+        """The state of then in the words of today."""
+        now = self._state
+        if version is None:
+            return now
+        if not 0 <= version <= now.version:
+            raise ChangeNotFound(f"There is no version {version} here.", version=version)
+        if version < self._horizon:
+            raise self._too_old(version)
+        return seen_today(self._states[version], now)
+
+    def _too_old(self, version: Version) -> HistoryCompacted:
+        horizon = self.horizon()
+        return HistoryCompacted(
+            f"Version {version} is older than {horizon.version}.",
+            version=version,
+            kept_from_version=horizon.version,
+            kept_since=horizon.at,
+        )
+
+    def horizon(self) -> Horizon:
+        if not self._horizon:
+            return Horizon()
+        return Horizon(version=self._horizon, at=self._history[self._horizon - 1].at)
+
+    def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
+        state, ordinal = self._as_of(as_of), self._state.ordinals.get(person)
+        return self._person_record(state, ordinal) if ordinal is not None and ordinal in state.bears else None
+
+    def list_people(
+        self,
+        *,
+        kind: Kind | None,
+        search: str = "",
+        search_match: str = "substring",
+        tag: TagPath | None = None,
+        match: Match = "subtree",
+        tribe: Definition | None = None,
+        tribes: Mapping[str, Definition] = {},
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page[PersonRecord]:
+        state = self._state
+        last = int(read_cursor("people", cursor)) if cursor else -1
+        found = []
+        inside = None if tribe is None else set(state.members(tribe, tribes))
+        for ordinal in state.everyone() if tag is None else state.people_with(state.resolve(tag), match):
+            if inside is not None and ordinal not in inside:
+                continue
+            id = state.people[ordinal].id
+            fits = {"exact": id == search, "prefix": id.startswith(search), "substring": search in id}[search_match]
+            if ordinal > last and kind in (None, state.people[ordinal].kind) and fits:
+                found.append(ordinal)
+        records = tuple(self._person_record(state, ordinal) for ordinal in found[:limit])
+        return Page(records, cursor_of("people", str(found[limit - 1])) if len(found) > limit else None)
+
+    def members(
+        self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None
+    ) -> tuple[Version, Iterator[Sequence[Person]]]:
+        state = self._as_of(as_of)
+        return state.version, chunks_of(self._named(state.members(tribe, tribes)))
+
+    def _named(self, ordinals: Iterable[Ordinal]) -> list[Person]:
+        """These people, without those who were erased since."""
+        return [self._state.people[ordinal] for ordinal in ordinals if ordinal in self._state.people]
+
+    def people_with(
+        self, tag: TagPath, match: Match, *, as_of: Version | None = None
+    ) -> tuple[Version, Iterator[Sequence[Person]]]:
+        now, state = self._state, self._as_of(as_of)
+        if as_of is None:
+            named = now.resolve(tag)
+            if not now.live_numbers(named):
+                raise not_found(now, named)
+        else:
+            named = state.name_today(tag)
+            ever = seen_today(now, now)
+            if not any(is_at_or_below(entry.path, named) for entry in ever.entries.values()):
+                raise TagNotFound(f"No tag was ever called '{named}' here.", value=named)
+        return state.version, chunks_of(self._named(state.people_with(named, match)))
+
+    def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
+        state = self._state
+        found = [(state.people[o], path) for o in state.everyone() for path in sorted(state.tags_of(o))]
+        return state.version, chunks_of(found)
+
+    # Reads of the catalogue.
+
+    def _tag(self, state: State, path: TagPath) -> Tag:
+        number = state.find_number(path)
+        entry = state.entries[number] if number is not None else Entry(path, is_live=False)
+        return Tag(
+            tag=path,
+            users=len(state.people_with(path, "exact")),
+            subtree_users=len(state.people_with(path, "subtree")),
+            description=entry.description if entry.is_live else "",
+            exclusive=entry.is_live and entry.exclusive,
+            implied=not entry.is_live,
+            owner=entry.owner if entry.is_live else "",
+            ttl=span_text(entry.ttl_seconds) if entry.is_live else "",
+            expires_at=moment_text(entry.expires_at) if entry.is_live and entry.expires_at else "",
+        )
+
+    def list_tags(
+        self, *, search: str = "", prefix: TagPath | None = None, limit: int, cursor: str | None = None
+    ) -> Page[Tag]:
+        state = self._state
+        last = read_cursor("tags", cursor) if cursor else ""
+        paths = sorted(state.live_paths() | state.implied_paths())
+        search = search.lower()
+        found = [path for path in paths if path > last and search in path and is_at_or_below(path, prefix or "")]
+        matching = sum(1 for path in paths if search in path and is_at_or_below(path, prefix or ""))
+        shown = tuple(self._tag(state, path) for path in found[:limit])
+        return Page(shown, cursor_of("tags", found[limit - 1]) if len(found) > limit else None, matching)
+
+    def children(self, prefix: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
+        state = self._state
+        last = read_cursor("tags", cursor) if cursor else ""
+        paths = sorted(state.live_paths() | state.implied_paths())
+        children = [path for path in paths if (path.rpartition("/")[0] or None) == prefix]
+        found = [path for path in children if path > last]
+        shown = tuple(
+            Branch(self._tag(state, path), any(other.startswith(path + "/") for other in paths))
+            for path in found[:limit]
+        )
+        return Page(shown, cursor_of("tags", found[limit - 1]) if len(found) > limit else None, len(children))
+
+    def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int | None, ...]]:
+        wanted = [Definition("everyone", HasTag(tag, "exact")) for tag in tags]
+        return dict(zip(tags, self.trend(wanted, {}, moments), strict=True))
+
+    def sources(self, tag: TagPath, *, limit: int) -> tuple[Source, ...]:
+        numbers = self._numbers_ever(self._state, tag)
+        found: dict[Origin, Source] = {}
+        for record in self._history[: self._state.version]:
+            added = sum(1 for _, number in record.effect.added if number in numbers)
+            removed = sum(1 for _, number in record.effect.removed if number in numbers)
+            before = found.get(record.origin)
+            if added or removed:
+                found[record.origin] = Source(
+                    actor=record.origin.actor,
+                    source=record.origin.source,
+                    added=added + (before.added if before else 0),
+                    removed=removed + (before.removed if before else 0),
+                    last_version=record.version,
+                    last_at=record.at,
+                )
+        return tuple(sorted(found.values(), key=lambda each: -each.last_version)[:limit])
+
+    def get_tag(self, tag: TagPath) -> Tag:
+        state = self._state
+        if not state.live_numbers(tag):
+            raise not_found(state, tag)
+        return self._tag(state, tag)
+
+    def resolve(self, tag: TagPath) -> TagPath:
+        return self._state.resolve(tag)
+
+    def aliases(self) -> Mapping[TagPath, TagPath]:
+        return dict(self._state.aliases)
+
+    def nearest(self, tag: str) -> list[str]:
+        return tags.nearest(tag, self._state.live_paths())
+
+    # Reads of tribes.
+
+    def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
+        state = self._as_of(as_of)
+        audience = [o for o in state.bears if takes(tribe, state.people[o].kind)]
+        return Count(count=len(state.members(tribe, tribes)), of=len(audience), version=state.version)
+
+    def sample(
+        self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None
+    ) -> tuple[Person, ...]:
+        return _some(self._named(self._as_of(as_of).members(tribe, tribes)), limit)
+
+    def overlap(
+        self, chosen: Sequence[str], tribes: Mapping[str, Definition]
+    ) -> tuple[Version, tuple[OverlapRegion, ...]]:
+        state = self._state
+        sets = {name: set(state.members(tribes[name], tribes)) for name in chosen}
+        everybody = set().union(*sets.values())
+        regions = Counter(tuple(sorted(name for name in sets if person in sets[name])) for person in everybody)
+        found = [OverlapRegion(region, count) for region, count in regions.items()]
+        return state.version, tuple(sorted(found, key=lambda region: (-region.count, region.tribes)))
+
+    def compare(
+        self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
+    ) -> Difference:
+        counted = self.count(wanted, tribes)
+        after = self._named(self._state.members(wanted, tribes))
+        before = [] if saved is None else self._named(self._state.members(saved, tribes))
+        are_after, were_before = set(after), set(before)
+        entering = [person for person in after if person not in were_before]
+        leaving = [person for person in before if person not in are_after]
+        return Difference(
+            count=counted.count,
+            of=counted.of,
+            version=counted.version,
+            sample=_some(after, limit),
+            entered=len(entering),
+            left=len(leaving),
+            entering=_some(entering, limit),
+            leaving=_some(leaving, limit),
+        )
+
+    def make_up(self, wanted: Definition, tribes: Mapping[str, Definition], *, limit: int) -> MakeUp:
+        state = self._state
+        members = state.members(wanted, tribes)
+        audience = state.members(Definition(wanted.audience, All(())), tribes)
+        inside = Counter(path for ordinal in members for path in state.tags_of(ordinal))
+        everyone = Counter(path for ordinal in audience for path in state.tags_of(ordinal))
+        shares = [TagShare(path, count, everyone[path]) for path, count in inside.items()]
+        shares.sort(key=lambda share: (-share.count, share.tag))
+        return MakeUp(of=len(members), population=len(audience), version=state.version, tags=tuple(shares[:limit]))
+
+    def trend(
+        self, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
+    ) -> tuple[tuple[int | None, ...], ...]:
+        now = self._state
+        versions = [sum(1 for record in self._history[: now.version] if record.at < moment) for moment in moments]
+        known = [version for version in (*versions, now.version) if version >= self._horizon]
+        unknown = (None,) * (len(versions) + 1 - len(known))
+        seen = [seen_today(self._states[version], now) for version in known]
+        return tuple((*unknown, *(len(state.members(each, tribes)) for state in seen)) for each in wanted)
+
+    def owned_branch(self, tag: TagPath) -> tuple[TagPath, str] | None:
+        return self._state.owned(tag)
+
+    def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
+        return self._state.exclusive_branches(tag)
+
+    def decide_many(
+        self, people: Sequence[Person], tribes: Mapping[str, Definition], *, because: bool
+    ) -> tuple[Version, tuple[Decision, ...]]:
+        return self._state.version, tuple(self.decide(person, tribes, because=because) for person in people)
+
+    def find_decision(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision | None:
+        return self.decide(person, tribes, because=because)
+
+    def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
+        state = self._state
+        ordinal = state.ordinals.get(person)
+        facts = Facts(person.kind, state.tags_of(ordinal))
+        today = {name: state.today(tribe) for name, tribe in tribes.items()}
+        inside = tuple(name for name in sorted(today) if is_member(today[name], facts, today))
+        why: dict[str, tuple[Because, ...]] = {}
+        for name in inside if because else ():
+            found = []
+            for reason in reasons(today[name].rule, facts, today):
+                asks = reason.asks
+                by = self._given(state, ordinal, asks) if reason.holds else ()
+                found.append(Because(node=reason.node, tag=asks.tag, match=asks.match, holds=reason.holds, by=by))
+            why[name] = tuple(found)
+        return Decision(tribes=inside, version=state.version, because=why)
+
+    def _given(self, state: State, ordinal: Ordinal | None, asks: HasTag) -> tuple[Provenance, ...]:
+        """The tags borne that a tag node asks for, each with the version that gave it last."""
+        assert ordinal is not None
+        found = []
+        for number in state.bears[ordinal]:
+            path = state.entries[number].path
+            if path == asks.tag or (asks.match == "subtree" and is_at_or_below(path, asks.tag)):
+                records = (r for r in reversed(self._history[: state.version]) if (ordinal, number) in r.effect.added)
+                record = next(records)
+                actor, source = record.origin.actor, record.origin.source
+                found.append(Provenance(tag=path, version=record.version, at=record.at, actor=actor, source=source))
+        return tuple(sorted(found, key=lambda given: given.tag))
+
+    # Reads of the history.
+
+    def _get_record(self, version: Version) -> Record:
+        if not 1 <= version <= len(self._history):
+            raise ChangeNotFound(f"There is no version {version} here.", version=version)
+        return self._history[version - 1]
+
+    def _change(
+        self, state: State, record: Record, ordinal: Ordinal | None = None, numbers: Container[Number] = ()
+    ) -> Change:
+        """The change, with the tags that the person was given or lost among those asked about."""
+
+        def paths(taggings: Iterable[Tagging]) -> tuple[str, ...]:
+            return tuple(sorted(state.entries[n].path for whose, n in taggings if whose == ordinal and n in numbers))
+
+        undoing = [each.version for each in self._history if record.version in each.undoes]
+        return Change(
+            version=record.version,
+            at=record.at,
+            action=record.action,
+            actor=record.origin.actor,
+            source=record.origin.source,
+            added=record.counts[0],
+            removed=record.counts[1],
+            new_people=record.counts[2],
+            undoes=record.undoes[0] if len(record.undoes) == 1 else None,
+            undoes_count=0 if len(record.undoes) == 1 else len(record.undoes),
+            undone_by=undoing[-1] if undoing else None,
+            tags_added=paths(record.effect.added),
+            tags_removed=paths(record.effect.removed),
+            tags_renewed=paths(record.effect.renewed()),
+            is_compacted=record.version <= self._horizon,
+        )
+
+    def list_changes(
+        self,
+        *,
+        person: Person | None = None,
+        tag: TagPath | None = None,
+        after: Version = 0,
+        before: Version | None = None,
+        newest_first: bool = False,
+        actor: str | None = None,
+        source: str | None = None,
+        action: str | None = None,
+        limit: int,
+    ) -> tuple[Change, ...]:
+        state = self._state
+        ordinal = None if person is None else state.ordinals.get(person)
+        if person is not None and ordinal is None:
+            return ()
+        named = None if tag is None else state.resolve(tag)
+        numbers = self._numbers_ever(state, tag)
+        found = []
+        for record in self._history[after : state.version]:
+            if before is not None and record.version >= before:
+                break
+            said = (actor, record.origin.actor), (source, record.origin.source), (action, record.action)
+            if any(wanted not in (None, is_so) for wanted, is_so in said):
+                continue
+            effect = record.effect
+            touched = effect.added | effect.removed
+            taggings = any(n in numbers and ordinal in (None, o) for o, n in touched)
+            taggings |= any(n in numbers and ordinal == o for o, n in effect.ends)
+            entries = ordinal is None and not numbers.isdisjoint(effect.entries)
+            itself = named is None and (ordinal is None or ordinal in effect.came | effect.went)
+            if taggings or entries or itself:
+                found.append(self._change(state, record, ordinal, numbers))
+        return tuple((found[::-1] if newest_first else found)[:limit])
+
+    def _numbers_ever(self, state: State, tag: TagPath | None) -> set[Number]:
+        """The tags at or below a path, dropped ones included; None is every tag."""
+        named = "" if tag is None else state.resolve(tag)
+        return {number for number, entry in state.entries.items() if is_at_or_below(entry.path, named)}
+
+    def get_change(self, version: Version) -> Change:
+        return self._change(self._state, self._get_record(version))
+
+
+def _some(people: Sequence[Person], limit: int) -> tuple[Person, ...]:
+    asked = min(limit, len(people))
+    return tuple(people[index * len(people) // asked] for index in range(asked))

@@ -1,0 +1,299 @@
+"""The whole state of a population as of one version, in plain dicts and sets, and the difference between two."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
+from typing import TypeAlias
+
+import msgspec
+
+from tagloom.words import rejections, tags
+from tagloom.words.expiry import Moment
+from tagloom.words.model import Kind, Match, Ordinal, Origin, Person, Version
+from tagloom.words.problems import TagProblem
+from tagloom.words.rules import Definition, Facts, is_member, resolved
+from tagloom.words.tags import TagPath, is_at_or_below
+
+Number: TypeAlias = int
+"""An entry of the catalogue for ever, whatever it is renamed to."""
+Tagging: TypeAlias = tuple[Ordinal, Number]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What the catalogue says of one tag. A dropped one stays, not live, since history speaks of it."""
+
+    path: TagPath
+    description: str = ""
+    exclusive: bool = False
+    is_live: bool = True
+    owner: str = ""
+    ttl_seconds: int = 0
+    expires_at: Moment = 0
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """The difference that one version made. The catalogue's are pairs of before and after."""
+
+    added: frozenset[Tagging]
+    removed: frozenset[Tagging]
+    came: frozenset[Ordinal]
+    went: frozenset[Ordinal]
+    entries: dict[Number, tuple[Entry | None, Entry]]
+    aliases: dict[TagPath, tuple[TagPath | None, TagPath | None]]
+    ends: dict[Tagging, tuple[Moment, Moment]]
+
+    def is_nothing(self) -> bool:
+        return not any((self.added, self.removed, self.came, self.went, self.entries, self.aliases, self.ends))
+
+    def renewed(self) -> set[Tagging]:
+        """The taggings that stay and end at another moment than before."""
+        return self.ends.keys() - self.added - self.removed
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of the history. A final one cannot be undone. `counts` are what it added, removed, and who came."""
+
+    version: Version
+    at: str
+    action: str
+    origin: Origin
+    effect: Effect
+    undoes: tuple[Version, ...]
+    is_final: bool
+    counts: tuple[int, int, int]
+
+
+class State:
+    """The environment as of one version. Once committed it never changes again.
+
+    `people` has everyone who ever came and was not erased; `bears` those who are here, with their tags. `ends` says
+    when those taggings end that do.
+    """
+
+    def __init__(self) -> None:
+        self.version: Version = 0
+        self.people: dict[Ordinal, Person] = {}
+        self.ordinals: dict[Person, Ordinal] = {}
+        self.people_ever = 0
+        self.bears: dict[Ordinal, frozenset[Number]] = {}
+        self.entries: dict[Number, Entry] = {}
+        self.aliases: dict[TagPath, TagPath] = {}
+        self.ends: dict[Tagging, Moment] = {}
+        # Whose catalogue says what a rule's paths stand for; see `seen_today`.
+        self.words: State = self
+
+    def copy(self) -> "State":
+        other = State()
+        other.version, other.people_ever = self.version, self.people_ever
+        other.people, other.ordinals, other.bears = dict(self.people), dict(self.ordinals), dict(self.bears)
+        other.entries, other.aliases, other.ends = dict(self.entries), dict(self.aliases), dict(self.ends)
+        return other
+
+    # The catalogue.
+
+    def find_number(self, path: TagPath) -> Number | None:
+        """The live entry of this path, else the youngest of the dropped ones."""
+        found = [(entry.is_live, number) for number, entry in self.entries.items() if entry.path == path]
+        return max(found)[1] if found else None
+
+    def is_live(self, path: TagPath) -> bool:
+        number = self.find_number(path)
+        return number is not None and self.entries[number].is_live
+
+    def exclusive_branches(self, path: TagPath) -> tuple[TagPath, ...]:
+        """The branches at or above the path that allow a person one tag, the nearest first."""
+        live = {entry.path for entry in self.entries.values() if entry.is_live and entry.exclusive}
+        return tuple(branch for branch in (path, *tags.branches_above(path)) if branch in live)
+
+    def list_exclusive(self) -> list[TagPath]:
+        """The exclusive branches, in order of their paths."""
+        return sorted(entry.path for entry in self.entries.values() if entry.is_live and entry.exclusive)
+
+    def people_with_several(self, numbers: Collection[Number]) -> int:
+        """How many people have more than one of these tags."""
+        inside = frozenset(numbers)
+        return sum(len(borne & inside) > 1 for borne in self.bears.values())
+
+    def refuse_several(self) -> None:
+        """Raises: ExclusiveBranch: somebody has two tags of an exclusive branch."""
+        for branch in self.list_exclusive():
+            if several := self.people_with_several(self.live_numbers(branch)):
+                raise rejections.several_of_branch(branch, several)
+
+    def owned(self, path: TagPath) -> tuple[TagPath, str] | None:
+        """The nearest branch at or above the path that somebody owns, and the owner."""
+        owners = {entry.path: entry.owner for entry in self.entries.values() if entry.is_live and entry.owner}
+        return next(((node, owners[node]) for node in (path, *tags.branches_above(path)) if node in owners), None)
+
+    def refuse_owned(self, path: TagPath, owner: str = "") -> None:
+        """Raises: TagOwned: the path, or a branch above or below it, belongs to somebody else."""
+        below = [(each.path, each.owner) for n in self.live_numbers(path) if (each := self.entries[n]).owner]
+        for branch, whose in (found for found in (self.owned(path), *below) if found):
+            if whose != owner:
+                raise rejections.owned(path, branch, whose)
+
+    def release(self, tag: TagPath) -> None:
+        """A tag that is there belongs to nobody from now on."""
+        for number in self.live_numbers(tag):
+            if self.entries[number].path == tag:
+                self.entries[number] = msgspec.structs.replace(self.entries[number], owner="")
+
+    def live_paths(self) -> set[TagPath]:
+        return {entry.path for entry in self.entries.values() if entry.is_live}
+
+    def implied_paths(self) -> set[TagPath]:
+        live = self.live_paths()
+        return {branch for path in live for branch in tags.branches_above(path)} - live
+
+    def live_numbers(self, at_or_below: TagPath) -> list[Number]:
+        return [n for n, entry in self.entries.items() if entry.is_live and is_at_or_below(entry.path, at_or_below)]
+
+    def resolve(self, path: TagPath) -> TagPath:
+        return tags.resolve(path, is_live=self.is_live, aliases=self.aliases)
+
+    def create_tag(self, path: TagPath) -> Number:
+        """The number of a tag that is live from now on; a dropped one comes back without its description."""
+        number = self.find_number(path)
+        if number is None:
+            number = len(self.entries)
+        if number not in self.entries or not self.entries[number].is_live:
+            self.entries[number] = Entry(path)
+        return number
+
+    def set_end(self, tagging: Tagging, moment: Moment) -> None:
+        """Has a tagging end at a moment, or never for 0."""
+        if moment:
+            self.ends[tagging] = moment
+        else:
+            self.ends.pop(tagging, None)
+
+    def forget_ends(self) -> None:
+        """Whoever does not bear a tag has no end of it."""
+        self.ends = {(o, n): moment for (o, n), moment in self.ends.items() if n in self.bears.get(o, ())}
+
+    def delete_shadowed_aliases(self) -> None:
+        """A path that is a tag or a branch again is no alias any more."""
+        for path in self.live_paths() | self.implied_paths():
+            self.aliases.pop(path, None)
+
+    def contradiction(self) -> str | None:
+        """What is wrong with the catalogue, if anything is."""
+        live = [entry.path for entry in self.entries.values() if entry.is_live]
+        for path in live:
+            if live.count(path) > 1:
+                return f"the path '{path}' is taken"
+            for prefix in (path, *tags.branches_above(path)):
+                if prefix in self.aliases:
+                    return f"'{prefix}' is an alias and a tag"
+        return None
+
+    # People.
+
+    def create_person(self, person: Person) -> Ordinal:
+        """The ordinal of a person who is here from now on."""
+        if person not in self.ordinals:
+            ordinal = Ordinal(self.people_ever)
+            self.people_ever += 1
+            self.ordinals[person], self.people[ordinal] = ordinal, person
+        self.bears.setdefault(self.ordinals[person], frozenset())
+        return self.ordinals[person]
+
+    def is_known(self, person: Person) -> bool:
+        return self.ordinals.get(person) in self.bears
+
+    def everyone(self) -> list[Ordinal]:
+        """All who are here, in the order they came."""
+        return sorted(self.bears)
+
+    def tags_of(self, ordinal: Ordinal | None) -> frozenset[TagPath]:
+        return self.paths_of(() if ordinal is None else self.bears.get(ordinal, ()))
+
+    def paths_of(self, numbers: Iterable[Number]) -> frozenset[TagPath]:
+        return frozenset(self.entries[number].path for number in numbers)
+
+    def name_today(self, path: TagPath) -> TagPath:
+        """What a path stands for today; itself, when a renamed branch above it would lead too deep."""
+        try:
+            return self.words.resolve(path)
+        except TagProblem:
+            return path
+
+    def today(self, tribe: Definition) -> Definition:
+        """The tribe with its rule's tags by the paths that they stand for."""
+        return Definition(tribe.audience, resolved(tribe.rule, self.words.resolve))
+
+    def members(self, tribe: Definition, tribes: Mapping[str, Definition]) -> list[Ordinal]:
+        asked, others = self.today(tribe), {name: self.today(each) for name, each in tribes.items()}
+
+        # People who are alike are decided alike: with many people this is fifty times as fast.
+        @cache
+        def is_inside(kind: Kind, numbers: frozenset[Number]) -> bool:
+            return is_member(asked, Facts(kind, self.paths_of(numbers)), others)
+
+        return [o for o in self.everyone() if is_inside(self.people[o].kind, self.bears[o])]
+
+    def people_with(self, tag: TagPath, match: Match) -> list[Ordinal]:
+        asked = {n for n in self.live_numbers(tag) if match == "subtree" or self.entries[n].path == tag}
+        return [ordinal for ordinal in self.everyone() if not asked.isdisjoint(self.bears[ordinal])]
+
+
+def difference(before: State, after: State) -> Effect:
+    """What became of `before`. Entries are never forgotten, only dropped."""
+    changed = [o for o in before.bears.keys() | after.bears.keys() if before.bears.get(o) != after.bears.get(o)]
+    none: frozenset[Number] = frozenset()
+    return Effect(
+        frozenset((o, n) for o in changed for n in after.bears.get(o, none) - before.bears.get(o, none)),
+        frozenset((o, n) for o in changed for n in before.bears.get(o, none) - after.bears.get(o, none)),
+        frozenset(after.bears.keys() - before.bears.keys()),
+        frozenset(before.bears.keys() - after.bears.keys()),
+        {n: (before.entries.get(n), entry) for n, entry in after.entries.items() if before.entries.get(n) != entry},
+        {
+            path: (before.aliases.get(path), after.aliases.get(path))
+            for path in before.aliases.keys() | after.aliases.keys()
+            if before.aliases.get(path) != after.aliases.get(path)
+        },
+        {
+            tagging: (before.ends.get(tagging, 0), after.ends.get(tagging, 0))
+            for tagging in before.ends.keys() | after.ends.keys()
+            if before.ends.get(tagging) != after.ends.get(tagging)
+        },
+    )
+
+
+def seen_today(then: State, now: State) -> State:
+    """An earlier state in today's words: its people and taggings, with today's names.
+
+    A tag that is gone is called what its last path stands for.
+    """
+    seen = then.copy()
+    seen.aliases = dict(now.aliases)
+    seen.words = now
+    for number, entry in then.entries.items():
+        last = now.entries[number]
+        path = last.path if last.is_live else now.name_today(last.path)
+        seen.entries[number] = msgspec.structs.replace(entry, path=path)
+    return seen
+
+
+def forgotten(history: Sequence[Record], then: State) -> list[Record]:
+    """The records up to a version, with what stays of each when all before it is given up: the last to give what was
+    there then."""
+    taggings = {(o, n) for o, numbers in then.bears.items() for n in numbers}
+    people, ends = set(then.bears), dict(then.ends)
+    found: list[Record] = []
+    for record in reversed(history):
+        effect = record.effect
+        kept = Effect(
+            added=effect.added & taggings,
+            removed=frozenset(),
+            came=effect.came & people,
+            went=frozenset(),
+            entries=effect.entries,
+            aliases=effect.aliases,
+            ends={tagging: (0, ends[tagging]) for tagging in effect.ends if tagging in ends},
+        )
+        taggings -= kept.added
+        people -= kept.came
+        for tagging in kept.ends:
+            del ends[tagging]
+        found.append(msgspec.structs.replace(record, effect=kept))
+    return found[::-1]

@@ -1,0 +1,70 @@
+"""Alembic's migrations. `upgrade` runs them at every start, in one transaction, which an interruption rolls back."""
+
+from collections.abc import Sequence
+from os import pathsep
+from pathlib import Path
+
+import sqlalchemy as sql
+
+from tagloom.base.problems import Problem
+from tagloom.ports.problems import SchemaChanged
+
+SCHEMA_QUERY = "SELECT version_num FROM alembic_version"
+# The folders of this release's migrations; see `newest_schema` for the names of their files.
+VERSIONS = (Path(__file__).parent / "versions",)
+# Development versions made databases of these revisions before the baseline. No release can upgrade them.
+DEVELOPMENT_REVISIONS = frozenset(f"{number:04}" for number in range(1, 15))
+
+
+class SchemaUnknown(Problem):
+    """The database has a schema that this release does not know."""
+
+    status = 503
+
+
+def newest_schema(versions: Sequence[Path] = VERSIONS) -> str:
+    """Returns the revision that this release writes: that of the last migration, by the name of its file."""
+    return max(file.name for folder in versions for file in folder.glob("v*.py"))[1:5]
+
+
+def check_schema(revision: str, known: str) -> None:
+    """Whoever writes holds the schema still, then asks for its revision, and has it compared here.
+
+    Raises:
+        SchemaChanged: it is not the `known` one. A release writes what its own tables need, and knows no others.
+    """
+    if revision != known:
+        raise SchemaChanged(
+            f"Another release brought the database to schema {revision}; this process writes schema {known} only.",
+            retry_after=1,
+        )
+
+
+def upgrade(connection: sql.Connection, versions: Sequence[Path] = VERSIONS) -> None:
+    """Brings the schema of an open transaction to the newest revision of `versions`.
+
+    Raises:
+        SchemaUnknown: a newer release or a development version made the database.
+    """
+    # Alembic is imported when there is something to migrate: it costs every command a tenth of a second.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.util import CommandError
+
+    revision = MigrationContext.configure(connection).get_current_revision()
+    if revision in DEVELOPMENT_REVISIONS:
+        raise SchemaUnknown(
+            f"A development version of Tagloom made the database (schema {revision}), before the first release. No "
+            "release can upgrade it. Export its taggings with that version: tagloom export taggings. Then create a new "
+            "installation with tagloom init, and import them there."
+        )
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("version_locations", pathsep.join(map(str, versions)))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise SchemaUnknown(f"Another release of Tagloom made the database: {error}. Start that release.") from error

@@ -1,0 +1,72 @@
+"""Spreading a new installation over the nodes of a cluster, and telling one that is."""
+
+import sqlalchemy as sql
+
+from tagloom.base.problems import ParameterInvalid
+
+# The first release whose nodes begin their part of a transaction as it began on the coordinator.
+_RELEASE_MIN = (11, 2)
+PLACES_REACHED = 1_024  # Rows of each table of reach: some lie on each of 32 shards, and of a few hundred.
+# What Citus keeps on every node beside ours, and what reaches each shard; see `cluster`.
+_OWN = (
+    "CREATE TABLE mark (environment int4 PRIMARY KEY, writer int8 NOT NULL, before int8)",
+    "CREATE TABLE reach (place int4 PRIMARY KEY)",
+    "CREATE TABLE reach_of_keys (place int8 PRIMARY KEY)",
+    # A unique key holds the column by which its table is spread.
+    "ALTER TABLE chunk DROP CONSTRAINT chunk_pkey, ADD PRIMARY KEY (place, bucket)",
+    "ALTER TABLE change DROP CONSTRAINT change_pkey, ADD PRIMARY KEY (id, bucket)",
+)
+# Each table, the column by which it is spread, and the one beside whose shards its own lie.
+_SPREAD = (
+    ("chunk", "bucket", "none"),
+    ("change", "bucket", "chunk"),
+    ("batch_bucket", "bucket", "chunk"),
+    ("reach", "place", "chunk"),
+    ("page", "place", "none"),
+    ("segment", "first", "page"),
+    ("reach_of_keys", "place", "page"),
+)
+
+
+def is_distributed(connection: sql.Connection) -> bool:
+    """Whether the installation of this database is spread over a cluster."""
+    if connection.exec_driver_sql("SELECT to_regclass('pg_dist_partition')").scalar_one() is None:
+        return False
+    found = connection.exec_driver_sql("SELECT 1 FROM pg_dist_partition WHERE logicalrelid=to_regclass('chunk')")
+    return found.first() is not None
+
+
+def check_cluster(connection: sql.Connection) -> None:
+    """Raises: ParameterInvalid: the database is not the coordinator of a cluster that an installation may go to."""
+    found = connection.exec_driver_sql("SELECT extversion FROM pg_extension WHERE extname='citus'").scalar()
+    if found is None:
+        raise ParameterInvalid(
+            "--distributed needs Citus, which this database has not: CREATE EXTENSION citus, here and on each node."
+        )
+    if tuple(map(int, found.split("-")[0].split("."))) < _RELEASE_MIN:
+        raise ParameterInvalid(f"Citus 11.2 or later is needed; this is {found}.")
+    if connection.exec_driver_sql("SELECT groupid FROM pg_dist_local_group").scalar_one() != 0:
+        raise ParameterInvalid("This database is a node of a cluster; name its coordinator's.")
+    is_added, nodes = connection.exec_driver_sql(
+        "SELECT count(*) FILTER (WHERE groupid=0), count(*) FILTER (WHERE isactive AND shouldhaveshards) "
+        "FROM pg_dist_node WHERE noderole='primary'"
+    ).one()
+    if not is_added or not nodes:
+        raise ParameterInvalid(
+            "The cluster has no nodes yet: SELECT citus_set_coordinator_host(…), and SELECT citus_add_node(…) for each."
+        )
+
+
+def spread(connection: sql.Connection) -> None:
+    """Spreads the tables of a new, empty installation, in the transaction that made them."""
+    # Tables that were made in this transaction are seen by its own connection to each node only.
+    connection.exec_driver_sql("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
+    for statement in _OWN:
+        connection.exec_driver_sql(statement)
+    connection.exec_driver_sql("SELECT create_reference_table('mark')")
+    for table, column, beside in _SPREAD:
+        connection.exec_driver_sql(
+            "SELECT create_distributed_table(%s, %s, colocate_with => %s)", (table, column, beside)
+        )
+    for table in ("reach", "reach_of_keys"):
+        connection.exec_driver_sql(f"INSERT INTO {table} SELECT generate_series(0, {PLACES_REACHED - 1})")

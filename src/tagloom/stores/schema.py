@@ -1,0 +1,479 @@
+"""The tables, one schema for every SQL store. Migrations create them; `control.py` queries some of them."""
+
+import sqlalchemy as sql
+
+metadata = sql.MetaData()
+
+organization = sql.Table(
+    "organization",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("name", sql.Text, nullable=False),
+)
+
+space = sql.Table(
+    "space",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("organization", sql.Text, sql.ForeignKey("organization.id"), nullable=False, index=True),
+    sql.Column("name", sql.Text, nullable=False),
+)
+
+environment = sql.Table(
+    "environment",
+    metadata,
+    sql.Column("key", sql.Integer, primary_key=True),
+    sql.Column("space", sql.Text, sql.ForeignKey("space.id"), nullable=False),
+    sql.Column("name", sql.Text, nullable=False),
+    sql.Column("catalogue", sql.Text, nullable=False),
+    sql.Column("secret", sql.LargeBinary, nullable=False),
+    sql.Column("version", sql.BigInteger, nullable=False),
+    sql.Column("next_ordinal", sql.BigInteger, nullable=False),
+    sql.Column("catalogue_generation", sql.BigInteger, nullable=False),
+    sql.Column("keys_generation", sql.BigInteger, nullable=False),
+    # How long history is kept, 0 for ever; the version up to which it is compacted, or is being; and how far that is.
+    sql.Column("retention_seconds", sql.BigInteger, nullable=False, server_default="0"),
+    sql.Column("horizon", sql.BigInteger, nullable=False, server_default="0"),
+    sql.Column("compacted", sql.BigInteger, nullable=False, server_default="0"),
+    sql.Column("compacting_bucket", sql.Integer, nullable=False, server_default="0"),
+    sql.Column("compacting_row", sql.Integer, nullable=False, server_default="0"),
+    sql.Column("compacting_touched", sql.BigInteger, nullable=False, server_default="0"),
+    sql.UniqueConstraint("space", "name"),
+)
+
+token = sql.Table(
+    "token",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("organization", sql.Text, sql.ForeignKey("organization.id"), nullable=False, index=True),
+    sql.Column("name", sql.Text, nullable=False),
+    sql.Column("scopes", sql.Text, nullable=False),
+    sql.Column("secret_hash", sql.LargeBinary, nullable=False, unique=True),
+    sql.Column("created_at", sql.Text, nullable=False),
+    sql.Column("expires_at", sql.Text, nullable=False),
+    sql.Column("last_used_at", sql.Text),
+    sql.Column("account", sql.Text, sql.ForeignKey("account.id"), index=True),
+)
+
+account = sql.Table(
+    "account",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("email", sql.Text, nullable=False),
+    sql.Column("email_key", sql.Text, nullable=False, unique=True),
+    sql.Column("name", sql.Text, nullable=False),
+    sql.Column("password_hash", sql.Text),
+    sql.Column("created_at", sql.Text, nullable=False),
+    sql.Column("last_signed_in_at", sql.Text),
+)
+
+membership = sql.Table(
+    "membership",
+    metadata,
+    sql.Column("organization", sql.Text, sql.ForeignKey("organization.id"), primary_key=True),
+    sql.Column("account", sql.Text, sql.ForeignKey("account.id"), primary_key=True, index=True),
+    sql.Column("is_administrator", sql.Boolean, nullable=False),
+    sql.Column("state", sql.Text, nullable=False),
+    sql.Column("joined_at", sql.Text, nullable=False),
+    sql.Column("last_seen_at", sql.Text),
+)
+
+# A space that has no row here does not exist for the teammate. `names` are separated by spaces.
+permission = sql.Table(
+    "permission",
+    metadata,
+    sql.Column("organization", sql.Text, primary_key=True),
+    sql.Column("account", sql.Text, primary_key=True),
+    sql.Column("space", sql.Text, sql.ForeignKey("space.id"), primary_key=True),
+    sql.Column("names", sql.Text, nullable=False),
+    sql.ForeignKeyConstraint(["organization", "account"], ["membership.organization", "membership.account"]),
+)
+
+invitation = sql.Table(
+    "invitation",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("organization", sql.Text, sql.ForeignKey("organization.id"), nullable=False),
+    sql.Column("email", sql.Text, nullable=False),
+    sql.Column("email_key", sql.Text, nullable=False, index=True),
+    sql.Column("is_administrator", sql.Boolean, nullable=False),
+    sql.Column("permissions", sql.Text, nullable=False),
+    sql.Column("invited_by", sql.Text, nullable=False),
+    sql.Column("created_at", sql.Text, nullable=False),
+    sql.Column("expires_at", sql.Text, nullable=False),
+    sql.Column("secret_hash", sql.LargeBinary, nullable=False, unique=True),
+    sql.UniqueConstraint("organization", "email_key"),
+)
+
+session = sql.Table(
+    "session",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("account", sql.Text, sql.ForeignKey("account.id"), nullable=False, index=True),
+    sql.Column("organization", sql.Text, sql.ForeignKey("organization.id"), nullable=False),
+    sql.Column("secret_hash", sql.LargeBinary, nullable=False, unique=True),
+    sql.Column("created_at", sql.Text, nullable=False),
+    sql.Column("last_seen_at", sql.Text, nullable=False),
+    sql.Column("expires_at", sql.Text, nullable=False, index=True),
+    sql.Column("address", sql.Text, nullable=False),
+    sql.Column("agent", sql.Text, nullable=False),
+)
+
+reset = sql.Table(
+    "reset",
+    metadata,
+    sql.Column("account", sql.Text, sql.ForeignKey("account.id"), primary_key=True),
+    sql.Column("secret_hash", sql.LargeBinary, nullable=False, unique=True),
+    sql.Column("expires_at", sql.Text, nullable=False),
+)
+
+# Who an OpenID Connect provider says somebody is.
+identity = sql.Table(
+    "identity",
+    metadata,
+    sql.Column("issuer", sql.Text, primary_key=True),
+    sql.Column("subject", sql.Text, primary_key=True),
+    sql.Column("account", sql.Text, sql.ForeignKey("account.id"), nullable=False, index=True),
+    sql.Column("linked_at", sql.Text, nullable=False),
+)
+
+# One row for ever: while nobody has an account, the hash of the newest set-up code; afterwards NULL. Whoever sets
+# an installation up changes it first, so that one of many wins.
+set_up = sql.Table(
+    "set_up",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("code_hash", sql.LargeBinary),
+)
+
+audit_log = sql.Table(
+    "audit_log",
+    metadata,
+    sql.Column("id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True),
+    sql.Column("organization", sql.Text, sql.ForeignKey("organization.id"), nullable=False),
+    sql.Column("space", sql.Text),
+    sql.Column("at", sql.Text, nullable=False),
+    sql.Column("actor", sql.Text, nullable=False),
+    sql.Column("action", sql.Text, nullable=False),
+    sql.Column("subject", sql.Text, nullable=False),
+    sql.Column("detail", sql.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+sql.Index("audit_log_of_organization", audit_log.c.organization, audit_log.c.id)
+
+tribe = sql.Table(
+    "tribe",
+    metadata,
+    sql.Column("space", sql.Text, sql.ForeignKey("space.id"), primary_key=True),
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("name", sql.Text, nullable=False),
+    sql.Column("description", sql.Text, nullable=False),
+    sql.Column("category", sql.Text, nullable=False),
+    sql.Column("audience", sql.Text, nullable=False),
+    sql.Column("rule", sql.Text, nullable=False),
+    sql.Column("revision", sql.Integer, nullable=False),
+)
+
+# What was done to tribes. Their forms are JSON, NULL for absent.
+tribe_change = sql.Table(
+    "tribe_change",
+    metadata,
+    sql.Column("id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True),
+    sql.Column("space", sql.Text, sql.ForeignKey("space.id"), nullable=False),
+    sql.Column("at", sql.Text, nullable=False),
+    sql.Column("actor", sql.Text, nullable=False),
+    sql.Column("source", sql.Text, nullable=False),
+    sql.Column("tribe", sql.Text, nullable=False),
+    sql.Column("action", sql.Text, nullable=False),
+    sql.Column("before", sql.Text),
+    sql.Column("after", sql.Text),
+    sqlite_autoincrement=True,
+)
+sql.Index("tribe_change_of_space", tribe_change.c.space, tribe_change.c.id)
+sql.Index("tribe_change_of_tribe", tribe_change.c.space, tribe_change.c.tribe, tribe_change.c.id)
+
+# The dictionary: tags, facts such as `everyone`, and ends, which belong to a `tag` and a minute, `expires_at`. Ids are
+# never used again.
+row = sql.Table(
+    "row",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), nullable=False, index=True),
+    sql.Column("kind", sql.Text, nullable=False),
+    sql.Column("path", sql.Text, nullable=False),
+    sql.Column("is_live", sql.Boolean, nullable=False),
+    sql.Column("description", sql.Text, nullable=False),
+    sql.Column("exclusive", sql.Boolean, nullable=False),
+    sql.Column("owner", sql.Text, nullable=False, server_default=""),
+    sql.Column("ttl_seconds", sql.Integer, nullable=False, server_default="0"),
+    sql.Column("expires_at", sql.Integer, nullable=False, server_default="0"),
+    sql.Column("tag", sql.Integer, nullable=False, server_default="0"),
+    sqlite_autoincrement=True,
+)
+sql.Index(
+    "row_live_path",
+    row.c.environment,
+    row.c.kind,
+    row.c.path,
+    unique=True,
+    sqlite_where=row.c.is_live,
+    postgresql_where=row.c.is_live,
+)
+_is_end, _is_ending = sql.text("kind = 'end'"), sql.text("is_live AND expires_at > 0")
+sql.Index(
+    "row_end",
+    row.c.environment,
+    row.c.tag,
+    row.c.expires_at,
+    unique=True,
+    sqlite_where=_is_end,
+    postgresql_where=_is_end,
+)
+# What ends next, of all environments.
+sql.Index(
+    "row_ending",
+    row.c.expires_at,
+    row.c.environment,
+    sqlite_where=_is_ending,
+    postgresql_where=_is_ending,
+)
+
+alias = sql.Table(
+    "alias",
+    metadata,
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
+    sql.Column("path", sql.Text, primary_key=True),
+    sql.Column("target", sql.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# `place` is row << 16 | bucket: one number is the fastest key a B-tree has, and neighbours lie together.
+chunk = sql.Table(
+    "chunk",
+    metadata,
+    sql.Column("place", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=False),
+    sql.Column("people", sql.LargeBinary, nullable=False),
+)
+
+# In PostgreSQL a chunk names its bucket beside its place: what a statement can be routed by.
+postgres_chunk = sql.Table(
+    "chunk",
+    sql.MetaData(),
+    sql.Column("place", sql.BigInteger, primary_key=True, autoincrement=False),
+    sql.Column("bucket", sql.Integer, nullable=False),
+    sql.Column("people", sql.LargeBinary, nullable=False),
+)
+
+batch = sql.Table(
+    "batch",
+    metadata,
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
+    sql.Column("version", sql.BigInteger, primary_key=True),
+    sql.Column("at", sql.Text, nullable=False),
+    sql.Column("action", sql.Text, nullable=False),
+    sql.Column("actor", sql.Text, nullable=False),
+    sql.Column("source", sql.Text, nullable=False),
+    sql.Column("added", sql.BigInteger, nullable=False),
+    sql.Column("removed", sql.BigInteger, nullable=False),
+    sql.Column("new_people", sql.BigInteger, nullable=False),
+    sql.Column("undoes", sql.BigInteger),
+    sql.Column("is_final", sql.Boolean, nullable=False),
+    sql.Column("first_change", sql.BigInteger, nullable=False),
+    sql.Column("change_count", sql.Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+sql.Index(
+    "batch_undoing",
+    batch.c.environment,
+    batch.c.undoes,
+    sqlite_where=batch.c.undoes.is_not(None),
+    postgresql_where=batch.c.undoes.is_not(None),
+)
+
+# Which versions were taken back by one that took back several; one that took back a single one says so itself.
+undone = sql.Table(
+    "undone",
+    metadata,
+    sql.Column("environment", sql.Integer, primary_key=True),
+    sql.Column("version", sql.BigInteger, primary_key=True),
+    sql.Column("by", sql.BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
+)
+sql.Index("undone_by", undone.c.environment, undone.c.by)
+
+# Changes lie in the order of their commit; a batch names its first one and their number.
+change = sql.Table(
+    "change",
+    metadata,
+    sql.Column("id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True),
+    sql.Column("environment", sql.Integer, nullable=False),
+    sql.Column("version", sql.BigInteger, nullable=False),
+    sql.Column("row", sql.Integer, nullable=False),
+    sql.Column("bucket", sql.Integer, nullable=False),
+    sql.Column("added", sql.LargeBinary, nullable=False),
+    sql.Column("removed", sql.LargeBinary, nullable=False),
+)
+sql.Index("change_of_chunk", change.c.environment, change.c.bucket, change.c.row, change.c.version)
+
+# In PostgreSQL an environment's changes lie in a range of ids of its own: it is locked by who writes it, so the next id
+# is the newest one and 1, and one batch's lie together, whatever other environments write meanwhile.
+CHANGES_PER_ENVIRONMENT_BITS = 40
+
+
+def first_change_id(environment: int) -> int:
+    """No change of the environment has a lower id, and none of an earlier one as high a one; in PostgreSQL."""
+    return environment << CHANGES_PER_ENVIRONMENT_BITS
+
+
+# What a version did to a tag, counted: the sums of its changes over all buckets. Facts have none.
+batch_row = sql.Table(
+    "batch_row",
+    metadata,
+    sql.Column("environment", sql.Integer, primary_key=True),
+    sql.Column("row", sql.Integer, primary_key=True),
+    sql.Column("version", sql.BigInteger, primary_key=True),
+    sql.Column("added", sql.BigInteger, nullable=False),
+    sql.Column("removed", sql.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Whom a version touched in a bucket (roaring bytes), and the places of its changes there, counted from its first one
+# (32-bit numbers): the way to one person's changes. One that touched many is told in parts, each of some changes.
+batch_bucket = sql.Table(
+    "batch_bucket",
+    metadata,
+    sql.Column("environment", sql.Integer, primary_key=True),
+    sql.Column("bucket", sql.Integer, primary_key=True),
+    sql.Column("version", sql.BigInteger, primary_key=True),
+    sql.Column("part", sql.Integer, primary_key=True),
+    sql.Column("people", sql.LargeBinary, nullable=False),
+    sql.Column("places", sql.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+entry = sql.Table(
+    "entry",
+    metadata,
+    sql.Column("environment", sql.Integer, primary_key=True),
+    sql.Column("version", sql.BigInteger, primary_key=True),
+    sql.Column("number", sql.Integer, primary_key=True),
+    sql.Column("kind", sql.Text, nullable=False),
+    sql.Column("name", sql.Text, nullable=False),
+    sql.Column("before", sql.Text, nullable=False),
+    sql.Column("after", sql.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+sql.Index("entry_of_name", entry.c.environment, entry.c.kind, entry.c.name, entry.c.version)
+
+run = sql.Table(
+    "run",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("environment", sql.Integer, nullable=False, index=True),
+    sql.Column("keys", sql.BigInteger, nullable=False),
+    sql.Column("pages", sql.Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# `place` is run << 24 | page.
+page = sql.Table(
+    "page",
+    metadata,
+    sql.Column("place", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=False),
+    sql.Column("entries", sql.LargeBinary, nullable=False),
+)
+
+segment = sql.Table(
+    "segment",
+    metadata,
+    sql.Column("environment", sql.Integer, primary_key=True),
+    sql.Column("first", sql.BigInteger, primary_key=True),
+    sql.Column("size", sql.Integer, nullable=False),
+    sql.Column("keys", sql.LargeBinary, nullable=False),
+)
+
+replay = sql.Table(
+    "replay",
+    metadata,
+    sql.Column("environment", sql.Integer, primary_key=True),
+    sql.Column("key", sql.Text, primary_key=True),
+    sql.Column("fingerprint", sql.Text, nullable=False),
+    sql.Column("receipt", sql.LargeBinary, nullable=False),
+    sql.Column("at", sql.Text, nullable=False, index=True),
+)
+
+# The committed steps of imports. `rejected` is compressed JSON; step 0 says that no further one may come.
+import_step = sql.Table(
+    "import_step",
+    metadata,
+    sql.Column("environment", sql.Integer, primary_key=True),
+    sql.Column("run", sql.Text, primary_key=True),
+    sql.Column("number", sql.Integer, primary_key=True),
+    sql.Column("through", sql.BigInteger, nullable=False),
+    sql.Column("version", sql.BigInteger),
+    sql.Column("receipt", sql.LargeBinary, nullable=False),
+    sql.Column("rejected", sql.LargeBinary, nullable=False),
+)
+
+# `record` is the import as JSON; the columns beside it are what is searched by, and what changes while one works on it.
+import_ = sql.Table(
+    "import",
+    metadata,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), nullable=False),
+    sql.Column("created_at", sql.Text, nullable=False),
+    sql.Column("state", sql.Text, nullable=False, index=True),
+    sql.Column("revision", sql.Integer, nullable=False),
+    sql.Column("record", sql.Text, nullable=False),
+    sql.Column("rows_read", sql.BigInteger, nullable=False),
+    sql.Column("owner", sql.Text),
+    sql.Column("leased_until", sql.Text),
+)
+sql.Index("import_of_environment", import_.c.environment, import_.c.created_at, import_.c.id)
+
+# A mapping by its name; a new one is a new version, and the newest is the one in use.
+mapping = sql.Table(
+    "mapping",
+    metadata,
+    sql.Column("space", sql.Text, sql.ForeignKey("space.id"), primary_key=True),
+    sql.Column("name", sql.Text, primary_key=True),
+    sql.Column("version", sql.Integer, primary_key=True),
+    sql.Column("at", sql.Text, nullable=False),
+    sql.Column("by", sql.Text, nullable=False),
+    sql.Column("form", sql.Text, nullable=False),
+)
+
+# How the tribes of a space are laid out in the console, as JSON.
+board = sql.Table(
+    "board",
+    metadata,
+    sql.Column("space", sql.Text, sql.ForeignKey("space.id"), primary_key=True),
+    sql.Column("arrangement", sql.Text, nullable=False),
+)
+
+# Sources that are read into an environment. `draft` is JSON.
+sync = sql.Table(
+    "sync",
+    metadata,
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("draft", sql.Text, nullable=False),
+    sql.Column("revision", sql.Integer, nullable=False),
+    sql.Column("cursor", sql.Text),
+    sql.Column("next_run_at", sql.Text, index=True),
+)
+
+sync_run = sql.Table(
+    "sync_run",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), nullable=False),
+    sql.Column("sync", sql.Text, nullable=False),
+    sql.Column("state", sql.Text, nullable=False, index=True),
+    sql.Column("record", sql.Text, nullable=False),
+    sql.Column("held_until", sql.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+sql.Index("sync_run_of_sync", sync_run.c.environment, sync_run.c.sync, sync_run.c.id)

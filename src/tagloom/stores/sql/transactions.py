@@ -1,0 +1,84 @@
+"""Transactions of the control plane, each with the events that tell of it, and what several of them write."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import sqlalchemy as sql
+from sqlalchemy import exc
+
+from tagloom.engine.state.dictionary import FACTS
+from tagloom.ports import limits
+from tagloom.ports.problems import StoreUnavailable
+from tagloom.stores import schema
+from tagloom.words.model import ENVIRONMENT_NAMES, AuditEntry, Space
+
+
+class SqlConnecting:
+    """A database, as the parts of the control plane read and write it."""
+
+    def __init__(self, engine: sql.Engine) -> None:
+        self._engine = engine.execution_options(patience=limits.CONTROL_SECONDS_MAX)
+        self._reading = self._engine.execution_options(reads=True)
+
+    def _run(self, statement: Any) -> list[Any]:
+        engine = self._reading if statement.is_select else self._engine
+        with _translated(), engine.begin() as connection:
+            result = connection.execute(statement)
+            return list(result.all()) if result.returns_rows else [result.rowcount]
+
+    @contextmanager
+    def _writing(self, audit: Sequence[AuditEntry] = ()) -> Iterator[sql.Connection]:
+        """One transaction, which stores these events too; an exception takes all of it back."""
+        with _translated(), self._engine.begin() as connection:
+            yield connection
+            if audit:
+                connection.execute(sql.insert(schema.audit_log), [_audit_row(entry) for entry in audit])
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except exc.IntegrityError:
+        raise
+    except exc.DBAPIError as error:
+        raise StoreUnavailable(f"The database says: {error.orig}.", retry_after=1) from error
+    except exc.TimeoutError as error:
+        raise StoreUnavailable("All connections of the control plane are in use.", retry_after=1) from error
+
+
+def _audit_row(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "organization": entry.organization,
+        "space": entry.space,
+        "at": entry.at,
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject": entry.subject,
+        "detail": msgspec.json.encode(entry.detail).decode(),
+    }
+
+
+def insert_space(connection: sql.Connection, space: Space) -> None:
+    """A space with its environments and their facts."""
+    connection.execute(sql.insert(schema.space).values(id=space.id, organization=space.organization, name=space.name))
+    for name in ENVIRONMENT_NAMES:
+        key = connection.execute(
+            sql.insert(schema.environment)
+            .values(
+                space=space.id,
+                name=name,
+                catalogue="open",
+                secret=secrets.token_bytes(32),
+                version=0,
+                next_ordinal=0,
+                catalogue_generation=0,
+                keys_generation=0,
+            )
+            .returning(schema.environment.c.key)
+        ).scalar_one()
+        facts = {"environment": key, "kind": "fact", "is_live": True, "description": "", "exclusive": False}
+        connection.execute(sql.insert(schema.row), [{**facts, "path": fact} for fact in FACTS])

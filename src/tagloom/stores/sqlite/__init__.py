@@ -1,0 +1,686 @@
+"""SQLite: one file, WAL, `synchronous=FULL`, one writer, any number of readers and processes."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import sqlalchemy as sql
+from sqlalchemy import event
+
+from tagloom.base.counters import Times
+from tagloom.engine.storage import (
+    BatchRecord,
+    ChunkChange,
+    Entry,
+    Footprint,
+    Moved,
+    Replay,
+    Row,
+    RowSource,
+    RowTotal,
+    Run,
+    Segment,
+    Snapshot,
+    Span,
+    Stamp,
+    State,
+    StepRecord,
+    Transaction,
+    place_numbers,
+)
+from tagloom.ports.problems import EnvironmentNotFound, StoreUnavailable
+from tagloom.stores.migrations import SCHEMA_QUERY, VERSIONS, check_schema, newest_schema, upgrade
+from tagloom.stores.sqlite.checkpoints import Folder
+from tagloom.stores.sqlite.compaction import CompactingReads, CompactingWrites
+
+_PAGE_BYTES = 8_192  # A dense chunk and its header take two pages; smaller ones cost more levels, larger ones more WAL.
+_STAMP_SECONDS = (
+    0.0005  # How long other processes' commits may stay unseen; a look costs 3 us, a request makes several.
+)
+_BUSY_SECONDS = 60  # A bulk commit of another process may hold the file for some seconds.
+_BATCH_COLUMNS = (
+    "version, at, action, actor, source, added, removed, new_people, undoes, "
+    "(SELECT max(number) FROM (SELECT max(version) AS number FROM batch AS later "
+    "WHERE later.environment = batch.environment AND later.undoes = batch.version "
+    "UNION ALL SELECT max(undone.by) FROM undone "
+    "WHERE undone.environment = batch.environment AND undone.version = batch.version) AS undoing), is_final, "
+    "(SELECT count(*) FROM undone WHERE undone.environment = batch.environment AND undone.by = batch.version)"
+)
+_INTEGER_MAX = 9_223_372_036_854_775_807
+_CHANGE_COLUMNS = "version, row, bucket, added, removed"
+# Of changes that are named by their ids. The signs keep SQLite from walking all changes of the environment instead,
+# which share an index that begins with it.
+_OWN = "+environment=? AND +version=?"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"SQLite says: {error}.") from error
+    except sql.exc.DBAPIError as error:
+        raise StoreUnavailable(f"SQLite says: {error.orig}.") from error
+
+
+def connect(path: Path, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connection:
+    """A connection in autocommit mode, set up as every one of ours is."""
+    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA cache_size=-65536")
+    connection.execute("PRAGMA mmap_size=1073741824")
+    connection.execute("PRAGMA journal_size_limit=67108864")
+    return connection
+
+
+def open_engine(path: Path, writes: Callable[[sql.Connection], None] = lambda connection: None) -> sql.Engine:
+    """SQLAlchemy on the same file, for the control plane and the migrations.
+
+    Transactions begin immediately, and then go through `writes`; those with the execution option `reads` begin when
+    they first look.
+    """
+    engine = sql.create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in (f"page_size={_PAGE_BYTES}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sql.Connection) -> None:
+        # Only writers queue for the file; a reader that did would wait for every commit.
+        reads = connection.get_execution_options().get("reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        if not reads:
+            writes(connection)
+
+    return engine
+
+
+class SqliteDatabase:
+    """The file of an installation: migrated by the files in `versions` when opened, then read and written."""
+
+    def __init__(self, path: Path, versions: Sequence[Path] = VERSIONS) -> None:
+        self.path = path
+        # Ids of people and hashes of tokens are nobody else's business; the WAL takes the file's permissions.
+        path.touch(mode=0o600, exist_ok=True)
+        self._schema, self._is_open = newest_schema(versions), False
+        with _translated():
+            self.engine = open_engine(path, self._check_writer)
+            if not self._is_migrated():
+                with self.engine.begin() as connection:
+                    upgrade(connection, versions)
+            self._writer = connect(path)
+            # Folding the WAL in a commit's way made one commit in twenty wait for 20 ms; a thread of its own does it.
+            self._writer.execute("PRAGMA wal_autocheckpoint=0")
+        self._folder = Folder(path, connect)
+        self._write_lock = threading.Lock()
+        self.lock_times = Times()
+        self._readers, self._lookers = threading.local(), threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._opened_lock = threading.Lock()
+        self._is_open = True
+
+    def _is_migrated(self) -> bool:
+        """Whether the file has the schema of this release; looking does not wait for writers."""
+        with self.engine.execution_options(reads=True).connect() as connection:
+            has_schema = connection.exec_driver_sql(
+                "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+            ).first()
+            return has_schema is not None and connection.exec_driver_sql(SCHEMA_QUERY).scalar() == self._schema
+
+    def _check_writer(self, connection: sql.Connection) -> None:
+        if self._is_open:
+            check_schema(connection.exec_driver_sql(SCHEMA_QUERY).scalar_one(), self._schema)
+
+    def place(self) -> bytes:
+        """What tells the file from every other file of this machine."""
+        found = self.path.stat()
+        return b"%d %d" % (found.st_dev, found.st_ino)
+
+    def check_ready(self) -> None:
+        """Raises: StoreUnavailable: the file cannot be read; SchemaChanged: another release has migrated it."""
+        with _translated():
+            check_schema(self.reader().execute(SCHEMA_QUERY).fetchone()[0], self._schema)
+
+    def reader(self) -> sqlite3.Connection:
+        """The calling thread's own connection."""
+        return self._own(self._readers, _BUSY_SECONDS)
+
+    def looker(self) -> sqlite3.Connection:
+        """The calling thread's own connection for what must not wait: where SQLite would, it raises instead."""
+        return self._own(self._lookers, 0)
+
+    def _own(self, kept: threading.local, busy_seconds: float) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(kept, "connection", None)
+        if connection is None:
+            connection = kept.connection = connect(self.path, busy_seconds)
+            with self._opened_lock:
+                self._opened.append(connection)
+        return connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[int], Transaction]]:
+        """One transaction over any environments of the file: committed at the end, rolled back by an exception."""
+        began = time.monotonic()
+        with self._write_lock, _translated():
+            self._writer.execute("BEGIN IMMEDIATE")
+            self.lock_times.add(time.monotonic() - began)
+            try:
+                check_schema(self._writer.execute(SCHEMA_QUERY).fetchone()[0], self._schema)
+                yield lambda environment: _SqliteTransaction(self._writer, environment)
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+            # What was committed is durable by now: nothing that follows may make it look as if it were not.
+            self._folder.committed(self._writer)
+
+    @contextmanager
+    def setting_up(self) -> Iterator[None]:
+        """Nothing to hold others back for: two that begin an installation at once find what the other one made."""
+        yield
+
+    def storage(self, environment: int) -> "SqliteStorage":
+        """One environment's part of the file."""
+        return SqliteStorage(self, environment)
+
+    def backup(self, target: Path) -> None:
+        """A consistent copy of the file as of now, while others go on writing. Only this user can read it."""
+        target.touch(mode=0o600, exist_ok=False)
+        with _translated(), sqlite3.connect(target) as copy:
+            self.reader().backup(copy, pages=4_096)
+        copy.close()
+
+    def broken_pages(self) -> list[str]:
+        """What SQLite's own check of the file finds."""
+        with _translated():
+            found = self.reader().execute("PRAGMA integrity_check(100)").fetchall()
+        return [text for (text,) in found if text != "ok"]
+
+    def close(self) -> None:
+        """Closes every connection; the last one folds the WAL into the file."""
+        self._folder.close()
+        with self._write_lock, self._opened_lock:
+            for connection in (*self._opened, self._writer):
+                connection.close()
+            self._opened.clear()
+        self.engine.dispose()
+
+
+def _json_of(numbers: Iterable[int]) -> str:
+    """A JSON list, which SQLite reads as a table: there is no bound on how many fit."""
+    return "[" + ",".join(map(str, numbers)) + "]"
+
+
+class SqliteStorage:
+    """One environment in the file."""
+
+    def __init__(self, database: SqliteDatabase, environment: int) -> None:
+        self._database = database
+        self._environment = environment
+        self._seen: dict[int, tuple[int, Stamp]] = {}
+        self._asked: tuple[int, int] | None = None
+        """A connection that looks at once, and the number at which it knew no stamp."""
+        self._looks_again = 0.0
+        self._newest = Stamp(-1, -1, -1)
+
+    def reading(self) -> AbstractContextManager[Snapshot]:
+        """One committed state, in the calling thread."""
+        return self._reading()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Snapshot]:
+        connection = self._database.reader()
+        with _translated():
+            if connection.in_transaction:
+                yield _SqliteSnapshot(connection, self._environment)
+                return
+            connection.execute("BEGIN")
+            try:
+                yield _SqliteSnapshot(connection, self._environment)
+            finally:
+                connection.execute("ROLLBACK")
+
+    def stamp(self) -> Stamp:
+        """Where the environment stands; asked for at most every half millisecond, and when another connection wrote."""
+        now = time.monotonic()
+        if now < self._looks_again and self._asked is None:
+            return self._newest
+        asked, self._asked = self._asked, None
+        self._looks_again = now + _STAMP_SECONDS
+        self._newest = self._look()
+        if asked is not None:
+            # The number was read before the stamp, which is therefore at least as new.
+            self._seen[asked[0]] = asked[1], self._newest
+        return self._newest
+
+    def find_stamp(self) -> Stamp | None:
+        """The same, when no connection wrote since it was last asked for.
+
+        That is a number in memory that all processes of the file share; SQLite reads it without a lock that any
+        transaction holds, and this connection would give up at once instead of waiting for one.
+        """
+        now = time.monotonic()
+        if now < self._looks_again:
+            return self._newest
+        looker = self._database.looker()
+        try:
+            data_version = looker.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.OperationalError:
+            return None
+        seen = self._seen.get(id(looker))
+        if seen is None or seen[0] != data_version:
+            self._asked = id(looker), data_version
+            return None
+        self._looks_again, self._newest = now + _STAMP_SECONDS, seen[1]
+        return self._newest
+
+    def _look(self) -> Stamp:
+        connection = self._database.reader()
+        with _translated():
+            data_version = connection.execute("PRAGMA data_version").fetchone()[0]
+            seen = self._seen.get(id(connection))
+            if seen is not None and seen[0] == data_version:
+                return seen[1]
+            query = "SELECT version, catalogue_generation, keys_generation FROM environment WHERE key=?"
+            stamp = Stamp._make(connection.execute(query, (self._environment,)).fetchone())
+        self._seen[id(connection)] = data_version, stamp
+        return stamp
+
+
+class _SqliteSnapshot(CompactingReads):
+    def __init__(self, connection: sqlite3.Connection, environment: int) -> None:
+        self._connection = connection
+        self._environment = environment
+
+    def _all(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        return self._connection.execute(query, values).fetchall()
+
+    def state(self) -> State:
+        query = (
+            "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed', horizon "
+            "FROM environment WHERE key=?"
+        )
+        found = self._connection.execute(query, (self._environment,)).fetchone()
+        if found is None:
+            raise EnvironmentNotFound(f"The store holds no environment {self._environment}.")
+        return State._make((*found[:5], bool(found[5]), found[6]))
+
+    def rows(self) -> list[Row]:
+        return self._rows("is_live OR kind<>'end'")
+
+    def _rows(self, condition: str, *values: object) -> list[Row]:
+        query = (
+            "SELECT id, kind, path, is_live, description, exclusive, owner, ttl_seconds, expires_at, tag FROM row "
+            f"WHERE environment=? AND ({condition}) ORDER BY id"
+        )
+        found = self._connection.execute(query, (self._environment, *values))
+        return [Row._make((*each[:3], bool(each[3]), each[4], bool(each[5]), *each[6:])) for each in found]
+
+    def ends(self) -> list[Row]:
+        return self._rows("kind='end'")
+
+    def ends_of_ids(self, ids: Sequence[int]) -> list[Row]:
+        return self._rows("kind='end' AND id IN (SELECT value FROM json_each(?))", _json_of(ids))
+
+    def ends_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
+        condition = (
+            "kind='end' AND tag IN (SELECT value FROM json_each(?)) AND EXISTS (SELECT 1 FROM json_each(?) "
+            "CROSS JOIN change ON change.environment=? AND bucket=value AND change.row=row.id AND version>=?)"
+        )
+        return self._rows(condition, _json_of(tags), _json_of(buckets), self._environment, since)
+
+    def aliases(self) -> list[tuple[str, str]]:
+        return self._connection.execute(
+            "SELECT path, target FROM alias WHERE environment=?", (self._environment,)
+        ).fetchall()
+
+    def chunk(self, row: int, bucket: int) -> bytes | None:
+        query = "SELECT people FROM chunk WHERE place=?"
+        found = self._connection.execute(query, (row << 16 | bucket,)).fetchone()
+        return None if found is None else found[0]
+
+    def chunks(self, row: int) -> list[tuple[int, bytes]]:
+        query = "SELECT place & 65535, people FROM chunk WHERE place BETWEEN ? AND ? ORDER BY place"
+        return self._connection.execute(query, (row << 16, row << 16 | 0xFFFF)).fetchall()
+
+    def chunks_of(self, rows: Sequence[int]) -> list[tuple[int, bytes]]:
+        query = (
+            "SELECT value, people FROM json_each(?) CROSS JOIN chunk "
+            "ON place BETWEEN value << 16 AND value << 16 | 65535 ORDER BY place"
+        )
+        return self._connection.execute(query, (_json_of(sorted(rows)),)).fetchall()
+
+    def chunks_in(self, bucket: int, rows: Sequence[int]) -> list[tuple[int, bytes]]:
+        query = "SELECT value, people FROM json_each(?) CROSS JOIN chunk ON place = value << 16 | ?"
+        return self._connection.execute(query, (_json_of(rows), bucket)).fetchall()
+
+    def runs(self) -> list[Run]:
+        query = "SELECT id, keys, pages FROM run WHERE environment=? ORDER BY id"
+        return [Run(*found) for found in self._connection.execute(query, (self._environment,))]
+
+    def page(self, run: int, page: int) -> bytes:
+        query = "SELECT entries FROM page WHERE place=?"
+        found = self._connection.execute(query, (run << 24 | page,)).fetchone()
+        if found is None:
+            raise Moved(f"page {page} of run {run}")
+        return bytes(found[0])
+
+    def segments(self) -> list[Segment]:
+        query = "SELECT first, size FROM segment WHERE environment=? ORDER BY first"
+        return [Segment(*found) for found in self._connection.execute(query, (self._environment,))]
+
+    def segment(self, first: int) -> bytes:
+        query = "SELECT keys FROM segment WHERE environment=? AND first=?"
+        found = self._connection.execute(query, (self._environment, first)).fetchone()
+        if found is None:
+            raise Moved(f"the segment of keys from {first} on")
+        return bytes(found[0])
+
+    def _batches(self, condition: str, *values: object) -> list[BatchRecord]:
+        query = f"SELECT {_BATCH_COLUMNS} FROM batch WHERE environment=? AND {condition}"
+        found = self._connection.execute(query, (self._environment, *values))
+        return [BatchRecord._make((*record[:10], bool(record[10]), record[11])) for record in found]
+
+    def batch(self, version: int) -> BatchRecord | None:
+        found = self._batches("version=?", version)
+        return found[0] if found else None
+
+    def batches(self, after: int, limit: int) -> list[BatchRecord]:
+        return self._batches("version>? ORDER BY version LIMIT ?", after, limit)
+
+    def entries(self, version: int) -> list[Entry]:
+        query = "SELECT kind, name, before, after FROM entry WHERE environment=? AND version=? ORDER BY number"
+        return [Entry(*found) for found in self._connection.execute(query, (self._environment, version))]
+
+    def _changes(self, condition: str, *values: object) -> Iterator[ChunkChange]:
+        query = f"SELECT {_CHANGE_COLUMNS} FROM change WHERE {condition}"
+        return map(ChunkChange._make, self._connection.execute(query, values))
+
+    def _range(self, version: int) -> tuple[int, int]:
+        query = "SELECT first_change, change_count FROM batch WHERE environment=? AND version=?"
+        first, count = self._connection.execute(query, (self._environment, version)).fetchone() or (1, 0)
+        return first, first + count - 1
+
+    def changes(self, version: int) -> Iterator[ChunkChange]:
+        # Ids that a compaction gave up are given again: what lies there may be another version's by now.
+        own = f"id BETWEEN ? AND ? AND {_OWN} ORDER BY id"
+        return self._changes(own, *self._range(version), self._environment, version)
+
+    def changes_after(self, version: int) -> Iterator[ChunkChange]:
+        first = self._range(version + 1)[0]
+        return self._changes("id>=? AND +environment=? ORDER BY id", first, self._environment)
+
+    def places_of(self, version: int) -> list[int]:
+        query = f"SELECT row << 16 | bucket FROM change WHERE id BETWEEN ? AND ? AND {_OWN}"
+        values = *self._range(version), self._environment, version
+        return [place for (place,) in self._connection.execute(query, values)]
+
+    def changes_of_places(self, places: Sequence[int], since: int) -> Iterator[ChunkChange]:
+        query = (
+            f"SELECT {_CHANGE_COLUMNS} FROM json_each(?) CROSS JOIN change ON environment=? AND bucket=(value & 65535) "
+            "AND row=(value >> 16) AND version>=? ORDER BY value, version DESC"
+        )
+        found = self._connection.execute(query, (_json_of(places), self._environment, since))
+        return map(ChunkChange._make, found)
+
+    def changes_of(self, row: int, bucket: int) -> Iterator[ChunkChange]:
+        condition = "environment=? AND bucket=? AND row=? ORDER BY version DESC"
+        return self._changes(condition, self._environment, bucket, row)
+
+    def changes_of_rows(self, rows: Sequence[int], bucket: int, after: int) -> Iterator[ChunkChange]:
+        condition = (
+            "environment=? AND bucket=? AND row IN (SELECT value FROM json_each(?)) AND version>? ORDER BY version DESC"
+        )
+        return self._changes(condition, self._environment, bucket, _json_of(rows), after)
+
+    def touched(self, bucket: int, span: Span) -> Iterator[Footprint]:
+        query = (
+            "SELECT version, part, people, places FROM batch_bucket WHERE environment=? AND bucket=? AND version>? "
+            f"AND version<? ORDER BY version {'DESC, part DESC' if span.newest_first else 'ASC, part ASC'}"
+        )
+        edges = span.after, _INTEGER_MAX if span.before is None else span.before
+        return map(Footprint._make, self._connection.execute(query, (self._environment, bucket, *edges)))
+
+    def changes_at(self, version: int, bucket: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
+        first = self._range(version)[0]
+        query = (
+            f"SELECT {_CHANGE_COLUMNS} FROM change WHERE id IN (SELECT value FROM json_each(?)) "
+            f"AND {_OWN} AND +bucket=? ORDER BY id"
+        )
+        some = _json_of(first + place for place in place_numbers(places))
+        return self._connection.execute(query, (some, self._environment, version, bucket)).fetchall()
+
+    def changes_by_chunk(self) -> Iterator[ChunkChange]:
+        return self._changes("environment=? ORDER BY bucket, row, version", self._environment)
+
+    def find_batches(self, span: Span, rows: Sequence[int] | None = None) -> list[BatchRecord]:
+        edges = span.after, _INTEGER_MAX if span.before is None else span.before
+        condition, values = "version>? AND version<?", list[object](edges)
+        for column, wanted in (("actor", span.actor), ("source", span.source), ("action", span.action)):
+            if wanted is not None:
+                condition += f" AND {column}=?"
+                values.append(wanted)
+        if rows is not None:
+            # The statement's `version` is the batch's: each row is one range of its own in `batch_row`.
+            condition += (
+                " AND version IN (SELECT batch_row.version FROM json_each(?) CROSS JOIN batch_row "
+                "ON batch_row.environment=? AND batch_row.row=value AND batch_row.version>? AND batch_row.version<? "
+                "UNION SELECT entry.version FROM json_each(?) CROSS JOIN entry "
+                "ON entry.environment=? AND entry.kind='tag' AND entry.name=value || '' "
+                "AND entry.version>? AND entry.version<?)"
+            )
+            asked = _json_of(rows)
+            values += [asked, self._environment, *edges, asked, self._environment, *edges]
+        condition += f" ORDER BY version {'DESC' if span.newest_first else 'ASC'} LIMIT ?"
+        return self._batches(condition, *values, span.limit)
+
+    def totals(self, version: int, rows: Sequence[int]) -> list[RowTotal]:
+        query = (
+            "SELECT version, row, added, removed FROM json_each(?) CROSS JOIN batch_row "
+            "ON environment=? AND row=value AND version=? ORDER BY row"
+        )
+        found = self._connection.execute(query, (_json_of(rows), self._environment, version))
+        return [RowTotal(*total) for total in found]
+
+    def changes_count(self) -> int:
+        query = "SELECT count(*) FROM change WHERE environment=?"
+        return int(self._connection.execute(query, (self._environment,)).fetchone()[0])
+
+    def totals_count(self) -> int:
+        query = "SELECT count(*) FROM batch_row WHERE environment=?"
+        return int(self._connection.execute(query, (self._environment,)).fetchone()[0])
+
+    def growth_of(self, rows: Sequence[int], after: int, until: int) -> list[tuple[int, int]]:
+        query = (
+            "SELECT row, sum(added - removed) FROM json_each(?) CROSS JOIN batch_row "
+            "ON environment=? AND row=value AND version>? AND version<=? GROUP BY row"
+        )
+        return self._connection.execute(query, (_json_of(rows), self._environment, after, until)).fetchall()
+
+    def sources_of(self, rows: Sequence[int], limit: int) -> list[RowSource]:
+        query = (
+            "SELECT actor, source, sum(batch_row.added), sum(batch_row.removed), max(batch_row.version) AS last "
+            "FROM json_each(?) CROSS JOIN batch_row ON batch_row.environment=? AND row=value "
+            "CROSS JOIN batch ON batch.environment=batch_row.environment AND batch.version=batch_row.version "
+            "GROUP BY actor, source ORDER BY last DESC LIMIT ?"
+        )
+        found = self._connection.execute(query, (_json_of(rows), self._environment, limit))
+        return [RowSource(*each) for each in found]
+
+    def replay(self, key: str) -> Replay | None:
+        query = "SELECT fingerprint, receipt FROM replay WHERE environment=? AND key=?"
+        found = self._connection.execute(query, (self._environment, key)).fetchone()
+        return None if found is None else Replay(*found)
+
+    def imported(self) -> list[str]:
+        query = "SELECT DISTINCT run FROM import_step WHERE environment=? ORDER BY run"
+        return [run for (run,) in self._connection.execute(query, (self._environment,))]
+
+    def steps(self, run: str) -> list[StepRecord]:
+        query = (
+            "SELECT number, through, version, receipt FROM import_step WHERE environment=? AND run=? ORDER BY number"
+        )
+        return [StepRecord(*found) for found in self._connection.execute(query, (self._environment, run))]
+
+    def rejected(self, run: str, number: int) -> bytes:
+        query = "SELECT rejected FROM import_step WHERE environment=? AND run=? AND number=?"
+        return bytes(self._connection.execute(query, (self._environment, run, number)).fetchone()[0])
+
+
+class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
+    def put_state(self, state: State) -> None:
+        self._connection.execute(
+            "UPDATE environment SET version=?, next_ordinal=?, catalogue_generation=?, keys_generation=? WHERE key=?",
+            (*state[:4], self._environment),
+        )
+
+    def add_row(self, kind: str, path: str) -> int:
+        query = (
+            "INSERT INTO row (environment, kind, path, is_live, description, exclusive) "
+            "VALUES (?, ?, ?, 1, '', 0) RETURNING id"
+        )
+        return int(self._connection.execute(query, (self._environment, kind, path)).fetchone()[0])
+
+    def end_rows(self, ends: Sequence[tuple[int, int]]) -> list[int]:
+        # Each is a statement of some microseconds here.
+        return [self._end_row(tag, moment) for tag, moment in ends]
+
+    def _end_row(self, tag: int, moment: int) -> int:
+        place = self._environment, tag, moment
+        query = "SELECT id FROM row WHERE environment=? AND tag=? AND expires_at=? AND kind='end'"
+        found = self._connection.execute(query, place).fetchone()
+        if found is None:
+            query = (
+                "INSERT INTO row (environment, tag, expires_at, kind, path, is_live, description, exclusive) "
+                "VALUES (?, ?, ?, 'end', ?, 0, '', 0) RETURNING id"
+            )
+            found = self._connection.execute(query, (*place, f"{tag}@{moment}")).fetchone()
+        return int(found[0])
+
+    def put_rows(self, rows: Iterable[Row]) -> None:
+        # From the path to the end, as the statement names them.
+        values = [(*row[2:9], row.id) for row in rows]
+        if not values:
+            return
+        # Paths may pass from one row to another: all are given up before any is taken.
+        self._connection.executemany("UPDATE row SET is_live=0 WHERE id=?", [value[-1:] for value in values])
+        query = (
+            "UPDATE row SET path=?, is_live=?, description=?, exclusive=?, owner=?, ttl_seconds=?, expires_at=? "
+            "WHERE id=?"
+        )
+        self._connection.executemany(query, values)
+
+    def put_alias(self, path: str, target: str | None) -> None:
+        if target is None:
+            self._connection.execute("DELETE FROM alias WHERE environment=? AND path=?", (self._environment, path))
+        else:
+            query = "INSERT OR REPLACE INTO alias (environment, path, target) VALUES (?, ?, ?)"
+            self._connection.execute(query, (self._environment, path, target))
+
+    def add_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
+        values = ((row << 16 | bucket, data) for row, bucket, data in chunks if data)
+        self._connection.executemany("INSERT INTO chunk (place, people) VALUES (?, ?)", values)
+
+    def put_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
+        kept, emptied = [], []
+        for row, bucket, data in chunks:
+            if data:
+                kept.append((row << 16 | bucket, data))
+            else:
+                emptied.append((row << 16 | bucket,))
+        self._connection.executemany(
+            "INSERT INTO chunk (place, people) VALUES (?, ?) ON CONFLICT (place) DO UPDATE SET people=excluded.people",
+            kept,
+        )
+        if emptied:
+            self._connection.executemany("DELETE FROM chunk WHERE place=?", emptied)
+
+    def add_batches(self, batches: Sequence[tuple[BatchRecord, Sequence[ChunkChange], Sequence[Entry]]]) -> None:
+        key = self._environment
+        first: int = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM change").fetchone()[0]
+        heads = []
+        for batch, changes, _ in batches:
+            heads.append((key, *batch[:9], batch.is_final, first, len(changes)))
+            first += len(changes)
+        self._connection.executemany(
+            f"INSERT INTO change (environment, {_CHANGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+            ((key, *change) for _, changes, _ in batches for change in changes),
+        )
+        self._connection.executemany(
+            "INSERT INTO batch (environment, version, at, action, actor, source, added, removed, new_people, undoes, "
+            "is_final, first_change, change_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            heads,
+        )
+        entries = [
+            (key, batch.version, number, *entry)
+            for batch, _, entries in batches
+            for number, entry in enumerate(entries)
+        ]
+        if entries:
+            query = "INSERT INTO entry (environment, version, number, kind, name, before, after) VALUES (?,?,?,?,?,?,?)"
+            self._connection.executemany(query, entries)
+
+    def add_totals(self, totals: Sequence[RowTotal]) -> None:
+        query = "INSERT INTO batch_row (environment, version, row, added, removed) VALUES (?, ?, ?, ?, ?)"
+        # In the order of the key: neighbours are written to one page after another.
+        values = [(self._environment, *total) for total in sorted(totals, key=lambda total: (total.row, total.version))]
+        self._connection.executemany(query, values)
+
+    def add_footprint(self, touched: Sequence[tuple[int, Footprint]]) -> None:
+        query = (
+            "INSERT INTO batch_bucket (environment, bucket, version, part, people, places) VALUES (?, ?, ?, ?, ?, ?)"
+        )
+        values = [(self._environment, bucket, *each) for bucket, each in sorted(touched)]
+        self._connection.executemany(query, values)
+
+    def add_undone(self, by: int, versions: Sequence[int]) -> None:
+        query = "INSERT INTO undone (environment, version, by) VALUES (?, ?, ?)"
+        self._connection.executemany(query, [(self._environment, version, by) for version in versions])
+
+    def add_run(self, keys: int, pages: int, entries: Iterable[bytes]) -> Run:
+        query = "INSERT INTO run (environment, keys, pages) VALUES (?, ?, ?) RETURNING id"
+        identity = int(self._connection.execute(query, (self._environment, keys, pages)).fetchone()[0])
+        values = ((identity << 24 | number, page) for number, page in enumerate(entries))
+        self._connection.executemany("INSERT INTO page (place, entries) VALUES (?, ?)", values)
+        return Run(identity, keys, pages)
+
+    def delete_run(self, run: int) -> None:
+        self._connection.execute("DELETE FROM page WHERE place BETWEEN ? AND ?", (run << 24, run << 24 | 0xFFFFFF))
+        self._connection.execute("DELETE FROM run WHERE id=?", (run,))
+
+    def put_page(self, run: int, page: int, entries: bytes) -> None:
+        self._connection.execute("UPDATE page SET entries=? WHERE place=?", (entries, run << 24 | page))
+
+    def put_segment(self, segment: Segment, keys: bytes) -> None:
+        self._connection.execute(
+            "DELETE FROM segment WHERE environment=? AND first>=? AND first<?",
+            (self._environment, segment.first, segment.first + segment.size),
+        )
+        self._connection.execute(
+            "INSERT INTO segment (environment, first, size, keys) VALUES (?, ?, ?, ?)",
+            (self._environment, segment.first, segment.size, keys),
+        )
+
+    def put_replay(self, key: str, replay: Replay, at: str) -> None:
+        query = "INSERT INTO replay (environment, key, fingerprint, receipt, at) VALUES (?, ?, ?, ?, ?)"
+        self._connection.execute(query, (self._environment, key, replay.fingerprint, replay.receipt, at))
+
+    def forget_replays(self, before: str) -> None:
+        self._connection.execute("DELETE FROM replay WHERE at<?", (before,))
+
+    def put_step(self, run: str, step: StepRecord, rejected: bytes) -> None:
+        query = (
+            "INSERT INTO import_step (environment, run, number, through, version, receipt, rejected) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)"
+        )
+        self._connection.execute(query, (self._environment, run, *step, rejected))

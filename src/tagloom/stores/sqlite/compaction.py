@@ -1,0 +1,104 @@
+"""What a compaction reads and rewrites of one environment's log."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from tagloom.engine.storage import ChunkChange, Compacted, Footprint, RowTotal, place_numbers
+
+
+class CompactingReads:
+    """The part of a snapshot that is about compaction."""
+
+    _connection: sqlite3.Connection
+    _environment: int
+
+    def compacted(self) -> Compacted:
+        query = "SELECT compacted, compacting_bucket, compacting_row, compacting_touched FROM environment WHERE key=?"
+        return Compacted._make(self._connection.execute(query, (self._environment,)).fetchone())
+
+    def rows_changed(self, bucket: int, row: int, after: int, until: int, limit: int) -> list[int]:
+        query = (
+            "SELECT DISTINCT row FROM change WHERE environment=? AND bucket=? AND row>=? AND version>? AND version<=? "
+            "ORDER BY row LIMIT ?"
+        )
+        found = self._connection.execute(query, (self._environment, bucket, row, after, until, limit))
+        return [identity for (identity,) in found]
+
+    def changes_until(self, row: int, bucket: int, until: int) -> Iterator[ChunkChange]:
+        query = (
+            "SELECT version, row, bucket, added, removed FROM change "
+            "WHERE environment=? AND bucket=? AND row=? AND version<=? ORDER BY version"
+        )
+        found = self._connection.execute(query, (self._environment, bucket, row, until))
+        return map(ChunkChange._make, found)
+
+    def changes_placed(self, bucket: int, touched: Sequence[Footprint]) -> Iterator[tuple[int, int, bytes, bytes]]:
+        query = (
+            "SELECT version, first_change FROM json_each(?) CROSS JOIN batch ON batch.environment=? AND version=value"
+        )
+        versions = json.dumps([each.version for each in touched])
+        firsts: dict[int, int] = dict(self._connection.execute(query, (versions, self._environment)))
+        places = chain.from_iterable(
+            (firsts[each.version] + place for place in place_numbers(each.places)) for each in touched
+        )
+        query = (
+            "SELECT version, id, added, removed FROM change "
+            "WHERE id IN (SELECT value FROM json_each(?)) AND +environment=? AND +bucket=?"
+        )
+        values = (json.dumps([*places]), self._environment, bucket)
+        for version, identity, *bitmaps in self._connection.execute(query, values):
+            if version in firsts:
+                yield version, identity - firsts[version], bitmaps[0], bitmaps[1]
+
+
+class CompactingWrites(CompactingReads):
+    """The part of a transaction that is about compaction."""
+
+    def put_horizon(self, version: int) -> None:
+        self._connection.execute("UPDATE environment SET horizon=? WHERE key=?", (version, self._environment))
+
+    def put_compacted(self, compacted: Compacted) -> None:
+        query = (
+            "UPDATE environment SET compacted=?, compacting_bucket=?, compacting_row=?, compacting_touched=? "
+            "WHERE key=?"
+        )
+        self._connection.execute(query, (*compacted, self._environment))
+
+    def rewrite_changes(self, changes: Sequence[ChunkChange]) -> None:
+        place = "environment=? AND bucket=? AND row=? AND version=?"
+        key = self._environment
+        kept = [
+            (each.added, each.removed, key, each.bucket, each.row, each.version)
+            for each in changes
+            if each.added or each.removed
+        ]
+        gone = [(key, each.bucket, each.row, each.version) for each in changes if not (each.added or each.removed)]
+        self._connection.executemany(f"UPDATE change SET added=?, removed=? WHERE {place}", kept)
+        self._connection.executemany(f"DELETE FROM change WHERE {place}", gone)
+
+    def lower_totals(self, totals: Sequence[RowTotal]) -> None:
+        place = "environment=? AND row=? AND version=?"
+        query = f"UPDATE batch_row SET added=added-?, removed=removed-? WHERE {place}"
+        values = [(each.added, each.removed, self._environment, each.row, each.version) for each in totals]
+        self._connection.executemany(query, values)
+        query = f"DELETE FROM batch_row WHERE {place} AND added=0 AND removed=0"
+        self._connection.executemany(query, [value[2:] for value in values])
+
+    def rewrite_footprints(self, bucket: int, touched: Sequence[Footprint]) -> None:
+        place = "environment=? AND bucket=? AND version=? AND part=?"
+        key = self._environment
+        kept = [(each.people, each.places, key, bucket, each.version, each.part) for each in touched if each.places]
+        gone = [(key, bucket, each.version, each.part) for each in touched if not each.places]
+        self._connection.executemany(f"UPDATE batch_bucket SET people=?, places=? WHERE {place}", kept)
+        self._connection.executemany(f"DELETE FROM batch_bucket WHERE {place}", gone)
+
+    def delete_expiries(self) -> None:
+        # Each end asks the chunks of each bucket that there is: an end's row has no index by itself.
+        query = (
+            "DELETE FROM row WHERE environment=? AND kind='end' AND NOT is_live "
+            "AND NOT EXISTS (SELECT 1 FROM (SELECT DISTINCT bucket FROM batch_bucket WHERE environment=?) AS known "
+            "CROSS JOIN change ON change.environment=? AND change.bucket=known.bucket AND change.row=row.id)"
+        )
+        self._connection.execute(query, (self._environment,) * 3)

@@ -1,0 +1,116 @@
+"""Tells of runs that failed, are held or are late: a webhook and e-mail, each tried once."""
+
+import queue
+import smtplib
+import ssl
+import threading
+from collections.abc import Callable
+from email.message import EmailMessage
+from typing import Literal, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+import structlog
+
+from tagloom.egress.http import Egress, NoAnswer
+from tagloom.syncs import limits
+from tagloom.words.emails import MailServer
+from tagloom.words.syncs import Alerts
+
+log = structlog.get_logger("tagloom.syncs")
+
+AlertKind: TypeAlias = Literal["failed", "held", "late"]
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to a run, in words for people and fields for programs. It holds no secret and no person."""
+
+    kind: AlertKind
+    space: str
+    environment: str
+    sync: str
+    run: int
+    at: str
+    detail: str
+    import_id: str | None = None
+
+    def subject(self) -> str:
+        """One line."""
+        return f"Tagloom: the sync '{self.sync}' of {self.space}/{self.environment} {SAYS[self.kind]}"
+
+
+SAYS: dict[AlertKind, str] = {"failed": "failed", "held": "is held and waits for an approval", "late": "is late"}
+
+
+class Alerting:
+    """Sends alerts. What cannot be delivered is told in the log, and nothing else waits for it."""
+
+    def __init__(self, mail: MailServer | None, egress: Egress) -> None:
+        self._mail = mail
+        self._egress = egress
+        self._waiting: queue.Queue[tuple[Alert, Alerts]] = queue.Queue(limits.ALERTS_WAITING_MAX)
+        self._sender = threading.Thread(target=self._work, name="tagloom-alerts", daemon=True)
+
+    def start(self) -> None:
+        """Begins to send what waits, in a thread."""
+        self._sender.start()
+
+    def send(self, alert: Alert, to: Alerts) -> None:
+        """Has the alert sent. A webhook that hangs holds up other alerts, and no sync."""
+        try:
+            self._waiting.put_nowait((alert, to))
+        except queue.Full:
+            log.error("alert.undelivered", way="any", sync=alert.sync, kind=alert.kind, error="too many wait")
+
+    def _work(self) -> None:
+        while True:
+            self.deliver(*self._waiting.get())
+
+    def deliver(self, alert: Alert, to: Alerts) -> None:
+        """Calls the webhook with the alert as JSON, and mails everybody. Takes twenty seconds at most."""
+        if to.webhook is not None:
+            self._deliver("webhook", alert, lambda: self._call(to.webhook or "", alert))
+        if to.emails:
+            self._deliver("e-mail", alert, lambda: self._post(alert, to.emails))
+
+    def _deliver(self, way: str, alert: Alert, send: Callable[[], None]) -> None:
+        try:
+            send()
+        except Exception as error:
+            # Whatever a server far away does, the sync itself goes on; who runs Tagloom reads it here.
+            log.error("alert.undelivered", way=way, sync=alert.sync, kind=alert.kind, error=type(error).__name__)
+        else:
+            log.info("alert.delivered", way=way, sync=alert.sync, kind=alert.kind)
+
+    def _call(self, address: str, alert: Alert) -> None:
+        answer = self._egress.call(
+            "POST",
+            address,
+            content=msgspec.json.encode({"type": "sync", **msgspec.structs.asdict(alert)}),
+            headers={"Content-Type": "application/json"},
+            seconds=limits.SYNC_ALERT_SECONDS_MAX,
+        )
+        if not 200 <= answer.status < 300:
+            raise NoAnswer(f"answers {answer.status}")
+
+    def _post(self, alert: Alert, emails: tuple[str, ...]) -> None:
+        if self._mail is None:
+            raise LookupError("no mail server is set")
+        message = EmailMessage()
+        message["Subject"] = alert.subject()
+        message["From"] = self._mail.sender
+        message["To"] = ", ".join(emails)
+        message.set_content(f"{alert.subject()}.\n\n{alert.detail}\n\nRun {alert.run}, {alert.at}.\n")
+        parts = urlsplit(self._mail.url)
+        secure = ssl.create_default_context()
+        host, timeout = parts.hostname or "localhost", limits.SYNC_ALERT_SECONDS_MAX
+        with (
+            smtplib.SMTP_SSL(host, parts.port or 465, timeout=timeout, context=secure)
+            if parts.scheme == "smtps"
+            else smtplib.SMTP(host, parts.port or 25, timeout=timeout)
+        ) as server:
+            if parts.scheme == "smtp" and server.has_extn("starttls"):
+                server.starttls(context=secure)
+            if parts.username:
+                server.login(unquote(parts.username), unquote(parts.password or ""))
+            server.send_message(message)

@@ -1,0 +1,236 @@
+"""Syncs as teammates and tokens see them: made, changed, run on call, and looked at."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import Problem
+from tagloom.base.slugs import parse_slug
+from tagloom.base.times import rfc3339
+from tagloom.ports.imports import MappingStore
+from tagloom.ports.population import Population
+from tagloom.ports.syncs import SyncStore
+from tagloom.ports.tenants import TenantStore
+from tagloom.ports.writes import PutTag, WriteOptions
+from tagloom.syncs import limits
+from tagloom.syncs.problems import SyncBusy, SyncInvalid
+from tagloom.syncs.schedules import check_schedule, next_after
+from tagloom.syncs.sources import check_source, invalid
+from tagloom.words.emails import parse_email
+from tagloom.words.expiry import expiry_of
+from tagloom.words.model import AuditEntry, Environment, Origin
+from tagloom.words.syncs import PushSource, SqlSource, Sync, SyncDraft, SyncRun, owner_name
+from tagloom.words.tags import TagPath, is_at_or_below, parse_tag
+
+
+class DefinitionStores(MappingStore, SyncStore, TenantStore, Protocol):
+    """What sync definitions need of the stores."""
+
+
+class Syncs:
+    """The syncs of an installation. Every method that names one raises SyncNotFound."""
+
+    def __init__(
+        self,
+        control: DefinitionStores,
+        population_of: Callable[[Environment], Population],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._control = control
+        self._population_of = population_of
+        self._now = now
+
+    def list_syncs(self, environment: Environment) -> tuple[Sync, ...]:
+        """By id."""
+        return self._control.list_syncs(environment.key)
+
+    def get_sync(self, environment: Environment, sync: str) -> Sync:
+        """One of them."""
+        return self._control.get_sync(environment.key, sync)
+
+    def create_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, by: str) -> Sync:
+        """A new one, to which its branch belongs from now on.
+
+        Raises: BodyInvalid: its id; SyncInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound, TagProblem, TagOwned,
+        SyncExists, TooManySyncs.
+        """
+        self._check(environment, draft)
+        created = Sync(id=parse_slug(sync), draft=draft, next_run_at=self._next(draft))
+        with self._taking_branch(environment, created, by):
+            self._control.add_sync(environment.key, created, [self._event(environment, by, "sync created", created.id)])
+        return created
+
+    def put_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, revision: int | None, by: str) -> Sync:
+        """Replaces its draft; with a revision, only while that is the stored one.
+
+        An incremental source goes on where it was, unless another column is its cursor now. One can always be paused,
+        and resumed, also when its mapping or its end is gone.
+        Raises: SyncChanged, SyncInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound, TagProblem, TagOwned.
+        """
+        stored = self.get_sync(environment, sync)
+        is_paused_only = draft == replace(stored.draft, is_paused=not stored.draft.is_paused)
+        if not is_paused_only:
+            self._check(environment, draft)
+        expected = stored.revision if revision is None else revision
+        put = Sync(id=sync, draft=draft, revision=expected + 1, next_run_at=self._next(draft))
+        with self._taking_branch(environment, put, by):
+            self._control.put_sync(
+                environment.key, put, revision=expected, audit=[self._event(environment, by, "sync changed", sync)]
+            )
+        if _branch_of(draft) != _branch_of(stored.draft):
+            self._give_branch_back(environment, stored, by)
+        if _cursor_of(draft) != _cursor_of(stored.draft):
+            self._control.put_cursor(environment.key, sync, None)
+        return self.get_sync(environment, sync)
+
+    def delete_sync(self, environment: Environment, sync: str, *, by: str) -> None:
+        """Forgets it and its runs; what they wrote stays, and its branch belongs to everybody again."""
+        stored = self.get_sync(environment, sync)
+        self._control.delete_sync(environment.key, sync, [self._event(environment, by, "sync deleted", sync)])
+        self._give_branch_back(environment, stored, by)
+
+    def run_sync(self, environment: Environment, sync: str, *, by: str, asks_first: bool = False) -> SyncRun:
+        """Begins a run, which a serving process takes up; one that `asks_first` is held once its plan is made.
+
+        Raises: SyncBusy: one has not ended; SyncInvalid: a push.
+        """
+        stored = self.get_sync(environment, sync)
+        if isinstance(stored.draft.source, PushSource):
+            raise SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
+        run = SyncRun(sync=sync, trigger="call", by=by, began_at=rfc3339(self._now()), asks_first=asks_first)
+        begun = self._control.begin_run(environment.key, run, due_at=None, next_run_at=stored.next_run_at)
+        if begun is None:
+            raise SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")
+        return begun
+
+    def newest_runs(self, environment: Environment) -> dict[str, SyncRun]:
+        """The newest run of each sync that ever ran, by the sync's id."""
+        return {run.sync: run for run in self._control.list_newest_runs(environment.key)}
+
+    def list_runs(
+        self,
+        environment: Environment,
+        sync: str,
+        *,
+        before: int | None = None,
+        limit: int = base_limits.PAGE_ITEMS_DEFAULT,
+    ) -> tuple[SyncRun, ...]:
+        """The newest first, of ids below `before`."""
+        self.get_sync(environment, sync)
+        return self._control.list_runs(environment.key, sync, before=before, limit=limit)
+
+    @contextmanager
+    def _taking_branch(self, environment: Environment, sync: Sync, by: str) -> Iterator[None]:
+        """Makes its branch the sync's before it is stored, so that it never runs without; not if that is refused.
+
+        A process that is lost in between leaves a branch that the next try finds to be the sync's already.
+        Raises: TagOwned, TagIsAlias.
+        """
+        branch, owner = _branch_of(sync.draft), owner_name(sync.id)
+        if branch is None:
+            yield
+            return
+        population = self._population_of(environment)
+        was_its_own = population.owned_branch(branch) == (branch, owner)
+        population.write(PutTag(tag=branch, owner=owner), WriteOptions(Origin(by, owner)))
+        try:
+            yield
+        except Problem:
+            if not was_its_own:
+                self._give_branch_back(environment, sync, by)
+            raise
+
+    def _give_branch_back(self, environment: Environment, sync: Sync, by: str) -> None:
+        """Ends what a sync owns, unless somebody did that by hand."""
+        branch, owner = _branch_of(sync.draft), owner_name(sync.id)
+        population = self._population_of(environment)
+        if branch is not None and population.owned_branch(branch) == (branch, owner):
+            population.write(PutTag(tag=branch, owner=""), WriteOptions(Origin(by, owner)))
+
+    def _next(self, draft: SyncDraft) -> str | None:
+        if draft.schedule is None or draft.is_paused:
+            return None
+        return rfc3339(next_after(draft.schedule, self._now()))
+
+    def _event(self, environment: Environment, by: str, action: str, sync: str) -> AuditEntry:
+        return AuditEntry(
+            organization=self._control.get_space(environment.space).organization,
+            space=environment.space,
+            at=rfc3339(self._now()),
+            actor=by,
+            action=action,
+            subject=sync,
+            detail={"environment": environment.name},
+        )
+
+    def _check(self, environment: Environment, draft: SyncDraft) -> None:
+        mapping = self._control.get_mapping(environment.space, draft.mapping).mapping
+        if draft.prefix and not is_at_or_below(TagPath(mapping.prefix), parse_tag(draft.prefix)):
+            raise invalid(
+                f"The mapping '{draft.mapping}' gives tags below '{mapping.prefix or '(nothing)'}', and the sync owns "
+                f"'{draft.prefix}'. Give the mapping that prefix.",
+                field="$.under",
+                rule="a mapping whose prefix lies at or below `prefix`",
+            )
+        if draft.mode in ("mirror", "set") and not draft.prefix:
+            raise invalid(
+                f"Mode '{draft.mode}' takes what the source does not name, so it needs a branch of its own.",
+                field="$.under",
+                rule="a branch such as crm",
+            )
+        if not 0 <= draft.share_removed_max <= 100:
+            raise invalid("A share is a number of percent from 0 to 100.", field="$.share_removed_max")
+        expiry_of(draft.expires_at or None, draft.ttl or None, self._now())
+        if draft.schedule is not None:
+            check_schedule(draft.schedule)
+        check_source(draft.source)
+        _check_fit(draft)
+        _check_alerts(draft)
+
+
+def _check_fit(draft: SyncDraft) -> None:
+    """Whether the rest of a draft goes with its source."""
+    match draft.source:
+        case SqlSource(cursor=str()) if draft.mode == "mirror":
+            raise invalid(
+                "A cursor reads what is new, and a mirror takes the tags of whoever is not read. Use mode 'set'.",
+                field="$.mode",
+            )
+        case PushSource() if draft.schedule is not None:
+            raise invalid("Records come to this sync by themselves; it has no schedule.", field="$.schedule")
+
+
+def _check_alerts(draft: SyncDraft) -> None:
+    alerts = draft.alerts
+    if alerts.webhook is not None and not alerts.webhook.startswith(("https://", "http://")):
+        raise invalid("A webhook is an http or https address.", field="$.alerts.webhook")
+    if len(alerts.emails) > limits.SYNC_EMAILS_MAX:
+        raise invalid(f"At most {limits.SYNC_EMAILS_MAX} addresses are told.", field="$.alerts.emails")
+    for email in alerts.emails:
+        parse_email(email)
+    if alerts.late_minutes < 1:
+        raise invalid("A sync is late after a minute at least.", field="$.alerts.late_minutes")
+
+
+def _branch_of(draft: SyncDraft) -> TagPath | None:
+    """What belongs to the sync."""
+    return parse_tag(draft.prefix) if draft.prefix and draft.owns else None
+
+
+def _cursor_of(draft: SyncDraft) -> str | None:
+    return draft.source.cursor if isinstance(draft.source, SqlSource) else None
+
+
+def parse_draft(body: bytes) -> SyncDraft:
+    """A draft from its JSON form. Raises: SyncInvalid, with the field."""
+    try:
+        return msgspec.json.decode(body, type=SyncDraft)
+    except msgspec.DecodeError as error:
+        says, _, place = str(error).partition(" - at `")
+        field = place.rstrip("`") or "$"
+        raise SyncInvalid(f"{field}: {says}.", field=field) from error

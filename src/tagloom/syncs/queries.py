@@ -1,0 +1,244 @@
+"""Queries of other databases: one statement that reads, in a session that cannot write, for a limited time."""
+
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+import sqlalchemy as sql
+
+from tagloom.base.text import printable
+from tagloom.egress import limits
+from tagloom.egress.problems import SourceUnreadable
+
+IsOver: TypeAlias = Callable[[], bool]
+"""Whether nobody wants the rows any more."""
+
+_SECONDS_BETWEEN_LOOKS = 0.2
+_BUSY_SECONDS = 5
+_STANDARD = (
+    r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`|\[[^\]]*\]"  # Comments, texts and names.
+)
+_POSTGRES = (
+    r"--[^\n]*|/\*.*?\*/|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$([A-Za-z_]\w*)?\$.*?\$\1\$"
+)
+_MYSQL = r"--(?=\s|$)[^\n]*|#[^\n]*|/\*(?!!).*?\*/|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`(?:[^`]|``)*`"
+# What is no part of the statement's grammar: comments, texts, quoted names.
+_QUOTED: Mapping[str, re.Pattern[str]] = {
+    "postgresql": re.compile(_POSTGRES, re.DOTALL),
+    "mysql": re.compile(_MYSQL, re.DOTALL),
+    "mariadb": re.compile(_MYSQL, re.DOTALL),
+}
+_OTHERWISE = re.compile(_STANDARD, re.DOTALL)
+_BEGINNING = re.compile(r"[\s(]*(select|with|values|table)\b", re.IGNORECASE)
+# Of databases whose sessions cannot be made read-only, or write files from one that is.
+_WRITES = re.compile(
+    r"\b(insert|update|delete|merge|into|create|drop|alter|truncate|grant|revoke|call|exec|execute|copy|attach|vacuum)\b",
+    re.IGNORECASE,
+)
+# The drivers that Tagloom's extras install, by the database: the extra, and the address that means its driver.
+_EXTRAS: Mapping[str, tuple[str, str]] = {
+    "mysql": ("mysql", "mysql://"),
+    "mariadb": ("mysql", "mariadb://"),
+    "mssql": ("odbc", "mssql+pyodbc://"),
+}
+_GUARDED = frozenset({"sqlite", "postgresql"})
+_MAY = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
+
+
+def never() -> bool:
+    """Somebody wants the rows to the end."""
+    return False
+
+
+@contextmanager
+def queried(
+    query: str, url: str, given: Mapping[str, object], *, rows_at_once: int, seconds: int, is_over: IsOver = never
+) -> Iterator[sql.CursorResult[Any]]:
+    """What a database answers, some rows at a time, while the block lasts. Nothing that the query does is kept.
+
+    Raises: SourceUnreadable: the query is no single one that reads, the database refuses it, or it takes longer than
+    `seconds`, or `is_over` says so.
+    """
+    with _translated(url):
+        place = address_of(url)
+        check_reads(query, place.get_backend_name())
+        engine = _engine_of(place, seconds)
+        is_postgres = place.get_backend_name() == "postgresql"
+        session: dict[str, Any] = {"postgresql_readonly": True} if is_postgres else {}
+        few: dict[str, Any] = {"stream_results": True, "yield_per": rows_at_once}
+        with engine.connect().execution_options(**session) as connection:
+            _restrict(connection, place.get_backend_name(), seconds)
+            with _watched(connection, place, seconds, is_over) as watch:
+                try:
+                    yield connection.execute(sql.text(query), given, execution_options=few)
+                except sql.exc.DBAPIError:
+                    if watch.has_cancelled:
+                        raise SourceUnreadable(
+                            f"The query was cancelled: it took longer than {seconds:,} seconds, or nobody wanted its "
+                            "rows any more."
+                        ) from None
+                    raise
+                finally:
+                    with suppress(sql.exc.DBAPIError):
+                        connection.rollback()
+
+
+def check_reads(query: str, backend: str) -> None:
+    """Whether a query is one statement that reads, as far as its text tells.
+
+    Raises: SourceUnreadable.
+    """
+    outside = _QUOTED.get(backend, _OTHERWISE).sub(" ", query).strip().removesuffix(";")
+    if ";" in outside or "'" in outside or "/*" in outside:
+        raise SourceUnreadable("A query is one statement, whose quotes and comments end.")
+    if _BEGINNING.match(outside) is None:
+        raise SourceUnreadable("A query only reads: it begins with SELECT, WITH, VALUES or TABLE.")
+    found = None if backend in _GUARDED else _WRITES.search(outside)
+    if found is not None:
+        raise SourceUnreadable(f"A query only reads, and '{found[0]}' writes. Quote it where it is a column's name.")
+
+
+def address_of(url: str) -> sql.URL:
+    """Returns the parsed address of a database. One of MySQL or MariaDB without a driver means the extra's, PyMySQL."""
+    place = sql.make_url(url)
+    return place.set(drivername=f"{place.drivername}+pymysql") if place.drivername in ("mysql", "mariadb") else place
+
+
+def _engine_of(place: sql.URL, seconds: int) -> sql.Engine:
+    """Returns an engine that opens a connection for each use. Raises: SourceUnreadable: its driver is missing."""
+    try:
+        return _created(place, seconds)
+    except (ImportError, sql.exc.NoSuchModuleError) as error:
+        raise _driver_missing(place, error) from error
+
+
+def _driver_missing(place: sql.URL, error: Exception) -> SourceUnreadable:
+    name, backend = printable(place.drivername), place.drivername.partition("+")[0]
+    if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
+        # The package is there, and a library of the system that it needs is not: pyodbc without unixODBC.
+        return SourceUnreadable(
+            f"The driver of '{name}' cannot be loaded: {printable(str(error))}. Install that library of the system."
+        )
+    says = f"The driver of '{name}' is not installed where Tagloom runs."
+    extra, address = ("odbc", f"{backend}+pyodbc://") if "pyodbc" in name else _EXTRAS.get(backend, ("", ""))
+    if not extra:
+        return SourceUnreadable(f"{says} Install the Python package that brings it, as SQLAlchemy names it.")
+    return SourceUnreadable(
+        f'{says} Install the extra: pip install "tagloom[{extra}]", and begin the address with {address}',
+        suggestion=f"tagloom[{extra}]",
+    )
+
+
+def _created(place: sql.URL, seconds: int) -> sql.Engine:
+    backend, driver = place.get_backend_name(), place.get_driver_name()
+    if backend == "sqlite":
+        return sql.create_engine(place, poolclass=sql.NullPool, creator=lambda: _open_file(place))
+    connecting: dict[str, object] = {}
+    if driver == "pymysql":
+        connecting = {"connect_timeout": limits.FETCH_CONNECT_SECONDS_MAX, "read_timeout": seconds}
+    elif driver == "mysqldb":
+        connecting = {"connect_timeout": limits.FETCH_CONNECT_SECONDS_MAX, "multi_statements": False}
+    elif driver in ("psycopg", "psycopg2"):
+        connecting = {"connect_timeout": limits.FETCH_CONNECT_SECONDS_MAX}
+    elif driver == "pyodbc":
+        connecting = {"timeout": limits.FETCH_CONNECT_SECONDS_MAX, "autocommit": False}
+    return sql.create_engine(place, poolclass=sql.NullPool, connect_args=connecting)
+
+
+def _open_file(place: sql.URL) -> sqlite3.Connection:
+    """A SQLite file, which is never made and never written."""
+    address = f"file:{quote(place.database or '')}?mode=ro"
+    return sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+def _authorize(action: int, first: str | None, second: str | None, *where: str | None) -> int:
+    """Answers SQLite about each thing that a statement would do."""
+    return sqlite3.SQLITE_OK if action in _MAY and second != "load_extension" else sqlite3.SQLITE_DENY
+
+
+def _restrict(connection: sql.Connection, backend: str, seconds: int) -> None:
+    """Makes the session, and the transaction that begins with it, one that reads for so long at most."""
+    driver: Any = connection.connection.dbapi_connection
+    match backend:
+        case "sqlite":
+            driver.execute("PRAGMA query_only=ON")
+            driver.set_authorizer(_authorize)
+        case "postgresql":
+            # The transaction is read-only by then; its mode cannot be changed back.
+            connection.exec_driver_sql("SET LOCAL standard_conforming_strings = on")
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {seconds * 1_000}")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {seconds * 1_000}")
+        case "mysql" | "mariadb":
+            is_mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
+            limit = f"max_statement_time = {seconds}" if is_mariadb else f"max_execution_time = {seconds * 1_000}"
+            connection.exec_driver_sql(f"SET SESSION {limit}")
+            connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
+            connection.exec_driver_sql("START TRANSACTION READ ONLY")
+        case "mssql":
+            driver.timeout = seconds  # It is pyodbc's.
+        case _:
+            pass
+
+
+class _Watch:
+    has_cancelled = False
+
+
+@contextmanager
+def _watched(connection: sql.Connection, place: sql.URL, seconds: int, is_over: IsOver) -> Iterator[_Watch]:
+    """Has a thread cancel what the connection does, once it takes too long or nobody wants it any more."""
+    watch, has_ended, until = _Watch(), threading.Event(), monotonic() + seconds
+
+    def look() -> None:
+        while not has_ended.wait(_SECONDS_BETWEEN_LOOKS):
+            if monotonic() >= until or is_over():
+                watch.has_cancelled = True
+                _cancel(connection, place)
+
+    thread = threading.Thread(target=look, name="tagloom-query", daemon=True)
+    thread.start()
+    try:
+        yield watch
+    finally:
+        has_ended.set()
+        thread.join()
+
+
+def _cancel(connection: sql.Connection, place: sql.URL) -> None:
+    """Ends what a connection does at this moment. A database that does not listen ends it by its own limit."""
+    driver: Any = connection.connection.dbapi_connection
+    match place.get_backend_name():
+        case "sqlite":
+            driver.interrupt()
+        case "postgresql":
+            driver.cancel()
+        case "mysql" | "mariadb":
+            with suppress(sql.exc.SQLAlchemyError), _engine_of(place, 5).connect() as other:
+                other.exec_driver_sql(f"KILL QUERY {int(driver.thread_id())}")
+        case _:
+            pass
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    """A driver's errors as problems. What drivers say of an address may hold its password, and is cut out."""
+    try:
+        yield
+    except (sql.exc.SQLAlchemyError, sqlite3.Error, ModuleNotFoundError, ValueError) as error:
+        said = (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]
+        for secret in _secrets_of(url):
+            said = said.replace(secret, "…")
+        raise SourceUnreadable(f"The database says: {printable(said)}") from None
+
+
+def _secrets_of(url: str) -> list[str]:
+    try:
+        password = sql.make_url(url).password
+    except (sql.exc.ArgumentError, ValueError):
+        return [url]
+    return [each for each in (url, str(password or "")) if each]

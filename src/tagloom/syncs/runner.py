@@ -1,0 +1,379 @@
+"""Runs syncs: reads the source of each that is due, hands the file to an import, and follows that to its end.
+
+Every serving process has a runner. Each step is a change of the run that only one process can make, so that a source is
+read by one, and a process that dies is followed by another when its hold on the run ends.
+"""
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+from msgspec.structs import replace
+
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import Problem
+from tagloom.base.times import rfc3339, seconds_of
+from tagloom.base.tracing import span
+from tagloom.imports.lifecycle import Imports
+from tagloom.imports.problems import ImportStateWrong
+from tagloom.jobs.loop import Looking
+from tagloom.ports import limits as ports_limits
+from tagloom.ports.imports import Import, ImportFormat, MappingStore
+from tagloom.ports.problems import ImportChanged, ImportNotFound, SyncNotFound
+from tagloom.ports.syncs import Due, OpenRun, SyncStore
+from tagloom.ports.tenants import TenantStore
+from tagloom.syncs import limits
+from tagloom.syncs.alerts import Alert, Alerting, AlertKind
+from tagloom.syncs.problems import SyncBusy, SyncInvalid
+from tagloom.syncs.pull import Pulled
+from tagloom.syncs.schedules import next_after
+from tagloom.syncs.sources import Sources
+from tagloom.words.model import Environment
+from tagloom.words.syncs import PushSource, RunState, Sync, SyncRun, owner_name
+
+log = structlog.get_logger("tagloom.syncs")
+
+# What the state of its import makes of a run; an import in any other state is under way.
+STATES: Mapping[str, RunState] = {
+    "planned": "held",
+    "held": "held",
+    "done": "done",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+
+
+class _Lost(Exception):
+    """The run belongs to another process by now."""
+
+
+class RunnerStores(MappingStore, SyncStore, TenantStore, Protocol):
+    """What a runner of syncs needs of the stores."""
+
+
+class Runner:
+    """The syncs of an installation, carried out from one thread and some readers. `now` tells Unix seconds."""
+
+    def __init__(
+        self,
+        control: RunnerStores,
+        imports: Imports,
+        alerting: Alerting,
+        sources: Sources,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._control = control
+        self._imports = imports
+        self._alerting = alerting
+        self._sources = sources
+        self._now = now
+        self._readers = ThreadPoolExecutor(limits.SYNCS_READ_AT_ONCE_MAX, thread_name_prefix="tagloom-sync")
+        self._reading: dict[int, tuple[_Keeping, Future[None]]] = {}
+        self._looking = Looking(
+            self.work_once, seconds=limits.SYNC_SECONDS_BETWEEN_LOOKS, name="tagloom-syncs", trouble="syncs.interrupted"
+        )
+
+    def start(self) -> None:
+        """Begins to look for work, in a thread."""
+        self._looking.start()
+
+    def stop(self) -> None:
+        """Ends at the next step; what is being read is begun again by another process."""
+        self._looking.stop()
+        self._readers.shutdown(cancel_futures=True)
+
+    def work_once(self, *, waits: bool = False) -> None:
+        """Takes up what is due and follows what is under way; with `waits` until what it reads has been read."""
+        for due in self._control.list_due(rfc3339(self._now()), ports_limits.SYNCS_PER_ENVIRONMENT_MAX):
+            self._begin(due)
+        for keeping, _ in self._reading.values():
+            keeping.renew()
+        for seen in self._control.list_open_runs():
+            if seen.run.state == "reading":
+                self._take(seen)
+            else:
+                self._follow(seen)
+        if waits:
+            for _, future in self._reading.values():
+                future.result()
+        self._reading = {id: each for id, each in self._reading.items() if not each[1].done()}
+
+    # Pushes.
+
+    def push(
+        self, environment: Environment, sync: str, chunks: Iterable[bytes], *, by: str, asks_first: bool = False
+    ) -> SyncRun:
+        """Takes records as NDJSON, and hands them to an import.
+
+        Raises: SyncNotFound; SyncInvalid: it reads its source itself; SyncBusy; what bringing a file raises.
+        """
+        stored = self._control.get_sync(environment.key, sync)
+        if not isinstance(stored.draft.source, PushSource):
+            raise SyncInvalid(f"The sync '{sync}' reads its source itself.")
+        run = SyncRun(sync=sync, trigger="push", by=by, began_at=rfc3339(self._now()), asks_first=asks_first)
+        begun = self._control.begin_run(environment.key, run, due_at=None, next_run_at=None)
+        if begun is None:
+            raise SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")
+        seen = OpenRun(environment.space, environment.name, begun, begun.began_at)
+        held = self._put(seen, begun, self._until())
+        if held is None:
+            raise SyncBusy(f"Another process took the run of '{sync}'.")
+        try:
+            brought = self._bring(environment, stored, chunks, "ndjson", by)
+        except BaseException as error:
+            self._end(held, "failed", getattr(error, "detail", type(error).__name__))
+            raise
+        if not self._hand_over(environment, held, replace(begun, state="importing", import_id=brought.id)):
+            raise SyncBusy(f"The records took longer than {limits.SYNC_HELD_SECONDS} s to come; send again.")
+        return replace(begun, state="importing", import_id=brought.id)
+
+    # Steps.
+
+    def _begin(self, due: Due) -> None:
+        draft, at = due.sync.draft, self._now()
+        following = None if draft.schedule is None else rfc3339(next_after(draft.schedule, at))
+        run = SyncRun(sync=due.sync.id, trigger="schedule", by="schedule", began_at=rfc3339(at))
+        key = self._control.get_environment(due.space, due.environment).key
+        if self._control.begin_run(key, run, due_at=due.sync.next_run_at, next_run_at=following) is None:
+            # Another process took it, or the run before has not ended: then this one is left out.
+            log.info("sync.passed_over", space=due.space, environment=due.environment, sync=due.sync.id)
+
+    def _take(self, seen: OpenRun) -> None:
+        if seen.run.id in self._reading or seen.held_until > rfc3339(self._now()):
+            return
+        # A run that finds no place is left to wait, or to another process.
+        organization = self._control.get_space(seen.space).organization
+        reading = [each for each, future in self._reading.values() if not future.done()]
+        own = sum(each.organization == organization for each in reading)
+        if own >= limits.SYNCS_READ_PER_ORGANIZATION_MAX or len(reading) >= limits.SYNCS_READ_AT_ONCE_MAX:
+            return
+        held = self._put(seen, seen.run, self._until())
+        if held is not None:
+            keeping = _Keeping(self, held, organization)
+            self._reading[seen.run.id] = keeping, self._readers.submit(self._read, keeping)
+
+    def _read(self, keeping: "_Keeping") -> None:
+        """Reads the source of a run that this process holds, and hands the file to an import."""
+        held, began = keeping.held, time.monotonic()
+        environment = self._control.get_environment(held.space, held.environment)
+        try:
+            sync = self._control.get_sync(environment.key, held.run.sync)
+            self._drop_left(environment, sync)
+            with span("read a sync", sync=sync.id), tempfile.TemporaryDirectory(prefix="tagloom-sync-") as folder:
+                target = Path(folder) / "pulled"
+                pulled = self._sources.pull(
+                    keeping.organization,
+                    sync.draft.source,
+                    target,
+                    cursor=sync.cursor,
+                    on_rows=keeping.count,
+                    is_over=keeping.is_over,
+                )
+                keeping.check()
+                brought = self._bring(environment, sync, target, pulled.format, f"sync {sync.id}")
+        except _Lost:
+            return
+        except Problem as problem:
+            if keeping.is_over():
+                return
+            log.warning("sync.failed", sync=held.run.sync, problem=problem.slug())
+            self._end(keeping.give_up(), "failed", problem.detail)
+            return
+        except Exception as error:
+            log.exception("sync.failed", sync=held.run.sync)
+            self._end(keeping.give_up(), "failed", f"Tagloom failed at this source: {type(error).__name__}.")
+            return
+        held = keeping.give_up()
+        self._hand_over(environment, held, _reached(held.run, pulled, brought.id))
+        log.info("sync.read", sync=sync.id, rows=pulled.rows, seconds=round(time.monotonic() - began, 2))
+
+    def _drop_left(self, environment: Environment, sync: Sync) -> None:
+        """Forgets the imports of processes that were lost before their run named them; no run will ever begin one.
+
+        A sync has one run at a time, and the one that is read has no import yet.
+        """
+        for left in self._imports.list(environment, limit=base_limits.PAGE_ITEMS_MAX):
+            if left.owner == owner_name(sync.id) and left.state == "waiting":
+                self._delete(environment, left.id)
+
+    def _delete(self, environment: Environment, import_id: str) -> None:
+        # Another process may have forgotten it at the same moment.
+        with suppress(ImportNotFound):
+            self._imports.delete(environment, import_id)
+
+    def _bring(
+        self, environment: Environment, sync: Sync, source: Path | Iterable[bytes], format: ImportFormat, by: str
+    ) -> Import:
+        """A new import of what was read, which waits."""
+        draft = sync.draft
+        kept = self._control.get_mapping(environment.space, draft.mapping)
+        return self._imports.bring_file(
+            environment,
+            source,
+            name=f"sync {sync.id}",
+            by=by,
+            mapping=kept.mapping,
+            mapping_name=f"{kept.name}, version {kept.version}",
+            mode=draft.mode,
+            prefix=draft.prefix,
+            format=format,
+            share_removed_max=draft.share_removed_max,
+            owner=owner_name(sync.id),
+            expires_at=draft.expires_at or None,
+            ttl=draft.ttl or None,
+        )
+
+    def _hand_over(self, environment: Environment, held: OpenRun, run: SyncRun) -> bool:
+        """Begins the import of a run, once the run names it: so that no import runs that nobody follows."""
+        import_id = run.import_id or ""
+        if self._put(held, run, rfc3339(self._now())) is None:
+            self._delete(environment, import_id)
+            return False
+        self._begin_import(environment, import_id, asks_first=run.asks_first)
+        return True
+
+    def _begin_import(self, environment: Environment, import_id: str, *, asks_first: bool) -> None:
+        # Whoever follows the run begins it when it waits: its own process, unless that was lost, or another one first.
+        with suppress(ImportStateWrong, ImportChanged):
+            if asks_first:
+                self._imports.plan(environment, import_id)
+            else:
+                self._imports.run(environment, import_id)
+
+    def _follow(self, seen: OpenRun) -> None:
+        """Does with a run what became of its import."""
+        environment = self._control.get_environment(seen.space, seen.environment)
+        try:
+            found = self._imports.get(environment, seen.run.import_id or "")
+        except ImportNotFound:
+            self._end(seen, "cancelled", None)
+            return
+        state = STATES.get(found.state, "importing")
+        # What was pushed is counted by its import.
+        rows = seen.run.rows or found.rows_total or 0
+        if found.state == "waiting":
+            self._begin_import(environment, found.id, asks_first=seen.run.asks_first)
+        if state == "done" and seen.run.cursor is not None:
+            # First: a process that is killed here notes it again.
+            self._control.put_cursor(environment.key, seen.run.sync, seen.run.cursor)
+        if state in ("done", "failed", "cancelled"):
+            self._end(seen, state, found.detail or found.problem, rows=rows)
+            return
+        is_late = self._is_late(environment, seen.run)
+        run = replace(seen.run, state=state, rows=rows, told=(*seen.run.told, "late") if is_late else seen.run.told)
+        if run == seen.run or self._put(seen, run, rfc3339(self._now())) is None:
+            return
+        if is_late:
+            self._tell(seen, "late", f"It began at {seen.run.began_at} and has not ended.")
+        if found.state == "held":
+            # Whoever asked to see a plan first looks for it anyway.
+            self._tell(seen, "held", found.detail or "A guard stopped it.")
+
+    def _is_late(self, environment: Environment, run: SyncRun) -> bool:
+        """Whether somebody is to be told now that a run takes too long."""
+        if "late" in run.told:
+            return False
+        try:
+            alerts = self._control.get_sync(environment.key, run.sync).draft.alerts
+        except SyncNotFound:
+            return False
+        return self._now() - seconds_of(run.began_at) >= alerts.late_minutes * 60
+
+    def _end(self, seen: OpenRun, state: RunState, detail: str | None, *, rows: int | None = None) -> None:
+        at, counted = rfc3339(self._now()), seen.run.rows if rows is None else rows
+        problem = detail if state == "failed" else None
+        ended = replace(seen.run, state=state, rows=counted, ended_at=at, problem=problem)
+        if self._put(seen, ended, at) is not None and state == "failed":
+            self._tell(seen, "failed", detail or "It failed.")
+
+    # Within.
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the process ends."""
+        return self._looking.is_stopped
+
+    def hold(self, seen: OpenRun, run: SyncRun) -> OpenRun | None:
+        """A run that this process holds on to; None when it is another's by now."""
+        return self._put(seen, run, self._until())
+
+    def _until(self) -> str:
+        return rfc3339(self._now() + limits.SYNC_HELD_SECONDS)
+
+    def _put(self, seen: OpenRun, run: SyncRun, held_until: str) -> OpenRun | None:
+        """The run as this process has put it; None when another was faster."""
+        if not self._control.put_run(seen, run, held_until=held_until):
+            return None
+        return seen._replace(run=run, held_until=held_until)
+
+    def _tell(self, seen: OpenRun, kind: AlertKind, detail: str) -> None:
+        environment = self._control.get_environment(seen.space, seen.environment)
+        try:
+            to = self._control.get_sync(environment.key, seen.run.sync).draft.alerts
+        except SyncNotFound:
+            return
+        alert = Alert(
+            kind=kind,
+            space=seen.space,
+            environment=seen.environment,
+            sync=seen.run.sync,
+            run=seen.run.id,
+            at=rfc3339(self._now()),
+            detail=detail,
+            import_id=seen.run.import_id,
+        )
+        self._alerting.send(alert, to)
+
+
+def _reached(run: SyncRun, pulled: Pulled, import_id: str) -> SyncRun:
+    rows = run.rows if pulled.rows is None else pulled.rows
+    return replace(run, state="importing", import_id=import_id, rows=rows, cursor=pulled.cursor)
+
+
+class _Keeping:
+    """Keeps a run in the hands of this process while its source is read."""
+
+    def __init__(self, runner: Runner, held: OpenRun, organization: str) -> None:
+        self._runner = runner
+        self.organization = organization
+        self._lock = threading.Lock()
+        self._is_given_up = False
+        self.held = held
+        self._rows = 0
+
+    def count(self, rows: int) -> None:
+        """For the reader: how many rows were read. Raises: _Lost: the run is another's, or this process ends."""
+        self._rows = rows
+        self.check()
+
+    def is_over(self) -> bool:
+        """Whether the run is another's by now, or this process ends."""
+        return self._is_given_up or self._runner.is_stopped
+
+    def check(self) -> None:
+        """Raises: _Lost: it is over."""
+        if self.is_over():
+            raise _Lost
+
+    def renew(self) -> None:
+        """For the runner: holds the run on, unless it is over."""
+        with self._lock:
+            if self._is_given_up:
+                return
+            held = self._runner.hold(self.held, replace(self.held.run, rows=self._rows))
+            if held is None:
+                self._is_given_up = True
+            else:
+                self.held = held
+
+    def give_up(self) -> OpenRun:
+        """The run as it was last put; from now on nobody renews it."""
+        with self._lock:
+            self._is_given_up = True
+            return self.held

@@ -1,0 +1,85 @@
+"""When a sync runs by itself: a cron expression in a time zone."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+from tagloom.base.text import printable
+from tagloom.syncs.problems import SyncInvalid
+from tagloom.words.syncs import Schedule
+
+# What cron itself takes in place of the five fields.
+NICKNAMES: Mapping[str, str] = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+
+
+def check_schedule(schedule: Schedule) -> Schedule:
+    """The schedule itself, when it has a next time.
+
+    Raises: SyncInvalid, with the field and the rule.
+    """
+    _zone(schedule.zone)
+    try:
+        next(CronSim(_fields(schedule), datetime(2024, 1, 1, tzinfo=UTC)))
+    except CronSimError as error:
+        raise SyncInvalid(
+            f"'{printable(schedule.cron)}' is no cron expression: {error}.",
+            field="$.schedule.cron",
+            value=printable(schedule.cron),
+            rule="minute, hour, day of the month, month, day of the week, such as 0 6 * * 1-5, or "
+            f"{', '.join(NICKNAMES)}",
+        ) from error
+    except StopIteration as error:
+        raise SyncInvalid(
+            f"'{printable(schedule.cron)}' never comes.", field="$.schedule.cron", value=printable(schedule.cron)
+        ) from error
+    return schedule
+
+
+def next_after(schedule: Schedule, seconds: float) -> float:
+    """The first moment of the schedule behind another, both in Unix seconds.
+
+    Where clocks go forward a skipped time comes at once, and where they go back a time comes once, as in Debian's cron.
+
+    >>> next_after(Schedule(cron="30 6 * * *", zone="Europe/Berlin"), 1_764_028_800)
+    1764048600.0
+    """
+    start = datetime.fromtimestamp(seconds, _zone(schedule.zone))
+    return next(CronSim(_fields(schedule), start)).timestamp()
+
+
+def in_words(schedule: Schedule) -> str:
+    """When a schedule comes, in words.
+
+    >>> in_words(Schedule(cron="30 6 * * 1-5"))
+    'At 06:30 on Monday through Friday'
+    """
+    return str(CronSim(_fields(schedule), datetime(2024, 1, 1, tzinfo=UTC)).explain())
+
+
+def _fields(schedule: Schedule) -> str:
+    """The five fields of an expression, also when it is a nickname such as `@daily`."""
+    return NICKNAMES.get(schedule.cron.strip().lower(), schedule.cron)
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SyncInvalid(
+            f"No time zone is called '{printable(name)}'.",
+            field="$.schedule.zone",
+            value=printable(name),
+            rule="a name of the IANA time zone database, such as Europe/Berlin",
+        ) from error

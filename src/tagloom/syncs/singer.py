@@ -1,0 +1,145 @@
+"""What a Singer tap says on its output: records, states and schemas, a JSON message a line (Singer spec 0.3).
+
+A tap is read to its end before anything is sent: a later record of a key replaces an earlier one, and whether the tap
+came to its end is told by its last message alone. What is read lies on the disk meanwhile.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from tagloom.base.problems import BodyInvalid
+from tagloom.base.text import printable
+from tagloom.words import limits
+
+_DELETED_AT = "_sdc_deleted_at"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+# What a bookmark says when a tap reads on from a value next time.
+_REPLICATION = ("replication_key_value", "replication_key")
+
+
+class _Message(msgspec.Struct):
+    type: str
+    stream: str | None = None
+    record: msgspec.Raw = msgspec.Raw(b"null")
+    value: Any = None
+    key_properties: list[str] | None = None
+
+
+class Tap:
+    """The messages of a tap. `state` is the last one that it gave, to be told again once everything before it is safe.
+
+    `stream` names the one that is meant; without it all records must be of one stream. The last record of a key counts,
+    and one that says it was deleted counts as none.
+    """
+
+    def __init__(self, lines: Iterable[bytes], stream: str | None = None) -> None:
+        self._lines = lines
+        # SQLite keeps a database without a name on the disk while it is open.
+        self._kept = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._stream = stream
+        self._only = stream
+        self._keys: dict[str, list[str]] = {}
+        self.records_count = 0
+        self.replaced_count = 0
+        self.deleted_count = 0
+        self.passed_over: dict[str, int] = {}
+        self.state: Any = None
+        self.is_complete = False
+
+    def read(self) -> None:
+        """Reads the tap to its end, into a temporary file. Raises: BodyInvalid, with the line."""
+        self._kept.execute("CREATE TABLE record (place INTEGER PRIMARY KEY, key BLOB UNIQUE, line BLOB)")
+        self._kept.execute("BEGIN")
+        read = 0
+        for each in self._read():
+            # A later one of the same key takes a later place.
+            self._kept.execute("INSERT OR REPLACE INTO record (key, line) VALUES (?, ?)", each)
+            read += 1
+        count, self.records_count = self._kept.execute("SELECT count(*), count(line) FROM record").fetchone()
+        self.replaced_count, self.deleted_count = read - count, count - self.records_count
+
+    def records(self) -> Iterator[bytes]:
+        """Each record that counts as a line of NDJSON, in the order of the last of each key. Only after `read`."""
+        for (line,) in self._kept.execute("SELECT line FROM record WHERE line IS NOT NULL ORDER BY place"):
+            yield line + b"\n"
+
+    def close(self) -> None:
+        """Lets what was read go."""
+        self._kept.close()
+
+    def _read(self) -> Iterator[tuple[bytes | None, bytes | None]]:
+        """The key and the line of each record, without a line where it was deleted."""
+        decoder = msgspec.json.Decoder(_Message)
+        for number, line in enumerate(self._lines, 1):
+            if len(line) > limits.LINE_BYTES_MAX:
+                raise BodyInvalid(f"Line {number} has more than {limits.LINE_BYTES_MAX:,} bytes.", line=number)
+            if not line.strip():
+                continue
+            try:
+                message = decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise BodyInvalid(
+                    f"Line {number} is no Singer message: {error}.", line=number, rule="a JSON object with a type"
+                ) from error
+            match message.type:
+                case "RECORD":
+                    self.is_complete = False
+                    if self._is_meant(message.stream or "", number):
+                        yield self._keyed(message)
+                case "STATE":
+                    self.state = message.value
+                    self.is_complete = True
+                case "SCHEMA":
+                    self._keys[message.stream or ""] = message.key_properties or []
+                case _:
+                    # Taps may send messages of their own.
+                    continue
+
+    def _is_meant(self, stream: str, line: int) -> bool:
+        """Whether records of this stream are taken. Raises: BodyInvalid: nobody said which of several."""
+        if self._stream is None and self._only is not None and stream != self._only:
+            raise BodyInvalid(
+                f"The tap gives records of '{printable(self._only)}' and of '{printable(stream)}'. Say in the "
+                "sync's source which stream is meant.",
+                line=line,
+                value=printable(stream),
+            )
+        self._only = self._only or stream
+        if stream != self._only:
+            self.passed_over[stream] = self.passed_over.get(stream, 0) + 1
+        return stream == self._only
+
+    def _keyed(self, message: _Message) -> tuple[bytes | None, bytes | None]:
+        line, names = bytes(message.record), self._keys.get(message.stream or "", [])
+        try:
+            record = msgspec.json.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            # Whoever reads the records rejects it alone.
+            return None, line
+        if not isinstance(record, dict):
+            return None, line
+        key = msgspec.json.encode([record[name] for name in names]) if names and set(names) <= set(record) else None
+        return key, None if record.get(_DELETED_AT) is not None else line
+
+    def incremental_key(self) -> str | None:
+        """From which bookmark the tap reads on next time, as its state says; None when it reads everything each time.
+
+        Known after `read`. Such a tap gives what changed, and a mirror of that takes everybody else's tags.
+        """
+        state = self.state if isinstance(self.state, dict) else {}
+        bookmarks = state.get("bookmarks", state)
+        own: Any = bookmarks.get(self._only or "") if isinstance(bookmarks, dict) else None
+        if isinstance(own, str):
+            return self._only if _DATE.match(own) else None
+        if not isinstance(own, dict):
+            return None
+        for name, value in own.items():
+            if name in _REPLICATION and value is not None:
+                return str(own.get("replication_key") or name)
+            if isinstance(value, str) and _DATE.match(value):
+                return str(name)
+        return None

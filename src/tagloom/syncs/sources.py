@@ -1,0 +1,124 @@
+"""The sources of syncs as this server reaches them: by an organization's secrets, in its folder, as addresses allow.
+
+A source is read whole, for a run, or only its first rows, for somebody who wants to say what its columns mean.
+"""
+
+import threading
+from collections import Counter
+from pathlib import Path
+
+from tagloom.base.problems import Problem
+from tagloom.egress.policy import EgressPolicy
+from tagloom.egress.remotes import Remotes
+from tagloom.egress.secrets import NAME
+from tagloom.imports.mapping_inference import Beginning
+from tagloom.syncs import limits
+from tagloom.syncs.problems import SyncInvalid
+from tagloom.syncs.pull import OnRows, Pulled, begin, pull
+from tagloom.syncs.queries import IsOver, never
+from tagloom.words.source_addresses import AddressRefused, parse_address
+from tagloom.words.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
+
+
+class TooManyBeginnings(Problem):
+    """So many sources are looked at that no further one can be at this moment."""
+
+    status = 503
+
+
+class Sources:
+    """What syncs read. Nobody can name a secret or a file of another organization."""
+
+    def __init__(self, egress_policy: EgressPolicy, remotes: Remotes) -> None:
+        self._egress_policy = egress_policy
+        self._remotes = remotes
+        self._lock = threading.Lock()
+        self._beginnings = Counter[str]()
+
+    def pull(
+        self,
+        organization: str,
+        source: SyncSource,
+        target: Path,
+        *,
+        cursor: str | None,
+        on_rows: OnRows,
+        is_over: IsOver = never,
+    ) -> Pulled:
+        """Writes what a source holds into a new file, unless `is_over` says that nobody wants it any more.
+
+        Raises: as `pulling.pull`.
+        """
+        return pull(
+            source,
+            target,
+            cursor=cursor,
+            read_secret=lambda name: self._egress_policy.secrets.read(organization, name),
+            folder=self._folder(organization),
+            fetch=lambda remote: self._remotes.each(organization, remote),
+            on_rows=on_rows,
+            is_over=is_over,
+        )
+
+    def begin(self, organization: str, source: SyncSource, *, is_over: IsOver = never) -> Beginning:
+        """The columns and first rows of a source, unless `is_over` says that nobody wants them any more.
+
+        Costs what the database or the place takes to give them. Raises: SyncInvalid, as `check_source`, and for a
+        source of pushes; TooManyBeginnings; SourceUnreadable; BodyInvalid, ColumnsInvalid: they are no rows.
+        """
+        check_source(source)
+        with self._lock:
+            own, all_together = self._beginnings[organization], self._beginnings.total()
+            if own >= limits.BEGINNINGS_PER_ORGANIZATION_MAX or all_together >= limits.BEGINNINGS_AT_ONCE_MAX:
+                raise TooManyBeginnings(f"This process looks at {max(own, 1)} sources already.", retry_after=5)
+            self._beginnings[organization] += 1
+        try:
+            return begin(
+                source,
+                read_secret=lambda name: self._egress_policy.secrets.read(organization, name),
+                folder=self._folder(organization),
+                fetch=lambda remote: self._remotes.each(organization, remote),
+                is_over=is_over,
+            )
+        finally:
+            with self._lock:
+                self._beginnings[organization] -= 1
+                self._beginnings += Counter()  # Those of nobody go.
+
+    def _folder(self, organization: str) -> Path | None:
+        return None if self._egress_policy.files is None else self._egress_policy.files / organization
+
+
+def check_source(source: SyncSource) -> None:
+    """Whether a source is one that can be read, as far as nobody asks it. Raises: SyncInvalid, with the field."""
+    match source:
+        case SqlSource():
+            _check_secret(source.secret)
+            if not 0 < len(source.query.strip()) <= limits.SYNC_QUERY_CHARACTERS_MAX:
+                raise invalid(
+                    f"A query has 1 to {limits.SYNC_QUERY_CHARACTERS_MAX:,} characters.", field="$.source.query"
+                )
+            if (source.cursor is not None) != (":cursor" in source.query):
+                raise invalid("A cursor's column and ':cursor' in the query belong together.", field="$.source.cursor")
+        case FilesSource():
+            if not source.glob or source.glob.startswith("/") or ".." in source.glob.split("/"):
+                raise invalid("A glob is relative to the organization's folder: crm/*.csv.", field="$.source.glob")
+        case UrlSource():
+            if source.secret is not None:
+                _check_secret(source.secret)
+            try:
+                parse_address(source.url)
+            except AddressRefused as problem:
+                raise invalid(problem.detail, field="$.source.url") from problem
+        case PushSource():
+            pass
+
+
+def _check_secret(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise invalid("A secret's name has lower-case letters, digits and hyphens.", field="$.source.secret")
+
+
+def invalid(says: str, *, field: str, rule: str | None = None) -> SyncInvalid:
+    """What is wrong with a field of a draft."""
+    return SyncInvalid(says, field=field, **({} if rule is None else {"rule": rule}))

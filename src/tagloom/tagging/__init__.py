@@ -1,0 +1,1 @@
+"""Use cases that change tags: bulk writes, the catalogue, previews, undo and expiry."""

@@ -1,0 +1,158 @@
+"""Bulk writes: a body of any format becomes one batch, and a repeated key gives the first receipt again."""
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
+
+import msgspec
+
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import ContentTypeUnsupported, all_problems
+from tagloom.files import Format, Line, ids_mapping, key_of, lines_part, read_parts, read_text
+from tagloom.files import limits as files_limits
+from tagloom.ports import limits as ports_limits
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Apply, BatchRules, Part, WriteOptions
+from tagloom.words.expiry import Said, expiry_of
+from tagloom.words.mappings import Encoding
+from tagloom.words.model import Mode, Origin, Person, Receipt
+from tagloom.words.problems import LineInvalid
+from tagloom.words.tags import TagPath
+
+FORMAT_OF_CONTENT_TYPE: dict[str, Format] = {
+    "application/json": "json",
+    "application/x-ndjson": "ndjson",
+    "text/csv": "csv",
+    "application/vnd.apache.parquet": "parquet",
+}
+
+
+_CAME_LATER = ("expires_at", "ttl", "allow_unreadable", "tag", "compression", "encoding")
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """How a body is to be read and applied. Columns matter to CSV and Parquet only.
+
+    `expires_at` or `ttl` say when what it gives ends, where its lines do not. With `tag` the body names people only,
+    and everybody gets it. `compression` and `encoding` are what the sender says of the body.
+    """
+
+    format: Format
+    mode: Mode
+    origin: Origin
+    prefix: TagPath | None = None
+    lowercase: bool = False
+    dry_run: bool = False
+    allow_empty: bool = False
+    idempotency_key: str | None = None
+    user_column: str = "user"
+    visitor_column: str = "visitor"
+    tag_column: str = "tag"
+    rejected_max: int = ports_limits.REJECTED_PER_RECEIPT_MAX
+    expires_at: str | None = None
+    ttl: str | None = None
+    allow_unreadable: bool = False
+    tag: TagPath | None = None
+    compression: str | None = None
+    encoding: Encoding = "utf-8"
+
+    def rules(self, now: float) -> BatchRules:
+        """Returns how the lines are applied; `now` is in Unix seconds. Raises: ExpiryInvalid, ExpiryPast."""
+        return BatchRules(
+            mode=self.mode,
+            prefix=self.prefix,
+            lowercase=self.lowercase,
+            allow_empty=self.allow_empty,
+            rejected_max=self.rejected_max,
+            end=expiry_of(self.expires_at, self.ttl, now),
+            allow_unreadable=self.allow_unreadable,
+        )
+
+    def digest(self) -> bytes:
+        """What tells it from other orders. What came to orders later is left out where it says nothing, so that a key
+        which was used before is still known."""
+        said = msgspec.structs.asdict(self)
+        return msgspec.json.encode(
+            {
+                name: value
+                for name, value in said.items()
+                if name not in _CAME_LATER or value not in (None, False, "utf-8")
+            }
+        )
+
+
+def import_body(
+    population: Population, body: Iterator[bytes], order: Order, now: Callable[[], float] = time.time
+) -> Receipt:
+    """Applies a whole body as one batch, or nothing of it when it ends early or cannot be read. `now`: Unix seconds.
+
+    Memory stays flat: a part of the body at a time. With an idempotency key the body is first written to a temporary
+    file, since a batch is compared with an earlier one of the same key before it begins.
+
+    Raises: what `body` raises; BodyInvalid, ColumnsInvalid, ExpiryInvalid, and what `Apply` raises.
+    """
+    if order.idempotency_key is None:
+        return _applied(population, body, order, "", now())
+    with tempfile.SpooledTemporaryFile(max_size=files_limits.PART_BYTES) as spool:
+        digest = hashlib.blake2b(order.digest(), digest_size=32)
+        for chunk in body:
+            digest.update(chunk)
+            spool.write(chunk)
+        spool.seek(0)
+        chunks = iter(lambda: spool.read(base_limits.UPLOAD_CHUNK_BYTES), b"")
+        return _applied(population, chunks, order, digest.hexdigest(), now())
+
+
+def _applied(population: Population, body: Iterator[bytes], order: Order, fingerprint: str, now: float) -> Receipt:
+    rules = order.rules(now)
+    if order.tag is None:
+        parts = read_parts(
+            body,
+            order.format,
+            user_column=order.user_column,
+            visitor_column=order.visitor_column,
+            tag_column=order.tag_column,
+            allow_change=order.mode == "change",
+            now=now,
+            compression=order.compression,
+            encoding=order.encoding,
+        )
+    else:
+        parts = _parts_of_people(body, order, order.tag)
+    action = "import" if order.format != "json" else "tagging"
+    options = WriteOptions(order.origin, order.dry_run, order.idempotency_key, fingerprint)
+    return population.write(Apply(parts, rules, action), options)
+
+
+def _parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Generator[Part, None, None]:
+    """The parts of a body that names people only. Raises: ContentTypeUnsupported, at once; as `read_parts`."""
+    if order.format == "parquet" or order.mode == "change":
+        raise ContentTypeUnsupported(
+            "With 'tag' a body is CSV, NDJSON or JSON, and its mode is not 'change'.", rule="CSV, NDJSON or JSON"
+        )
+    people = ids_mapping(tag, order.user_column, order.visitor_column)
+    mapping = msgspec.structs.replace(people, encoding=order.encoding)
+    return read_text(body, order.format, mapping, compression=order.compression)
+
+
+def submit_tags(
+    population: Population, person: Person, tags: Sequence[str], mode: Mode, origin: Origin, end: Said = 0
+) -> "Future[Receipt]":
+    """One person's tags as a batch of one line, which shares its commit with others that wait. Those given end so."""
+    part = lines_part([Line(1, key_of(person.kind, person.id), tags)])
+    return population.submit(Apply([part], BatchRules(mode=mode, end=end)), WriteOptions(origin))
+
+
+def check_single(receipt: Receipt) -> Receipt:
+    """The receipt of a batch of one line, unless that line was rejected.
+
+    Raises: the problem of the rejected line.
+    """
+    for rejected in receipt.rejected:
+        for problem in all_problems():
+            if problem.slug() == rejected.problem:
+                raise problem(rejected.detail, value=rejected.value, suggestion=rejected.suggestion)
+        raise LineInvalid(rejected.detail, value=rejected.value, suggestion=rejected.suggestion)
+    return receipt

@@ -1,0 +1,233 @@
+"""The tags of an environment, and the tribes that use them."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Unpack
+
+import msgspec
+
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import ParameterInvalid
+from tagloom.base.times import day_ends, rfc3339
+from tagloom.ports.imports import KeptMapping
+from tagloom.ports.pages import Page
+from tagloom.ports.population import Population
+from tagloom.ports.writes import DeleteTag, EditTag, PutTag, WriteOptions
+from tagloom.tagging.problems import TagInUse
+from tagloom.tribes import limits as tribes_limits
+from tagloom.tribes.definitions import Tribes, check_description
+from tagloom.words.mappings import touches
+from tagloom.words.model import Branch, Environment, Match, Origin, Receipt, Source, Tag, TagFields
+from tagloom.words.rules import Definition, HasTag, walk
+from tagloom.words.syncs import Sync
+from tagloom.words.tags import TagPath, branches_above, is_at_or_below
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Which tribes name which paths."""
+
+    subtree: dict[TagPath, set[str]]
+    below: dict[TagPath, set[str]]
+    """The tribes that name a path or anything below it."""
+
+    def add(self, path: TagPath, match: Match, tribe: str) -> None:
+        """Notes that a tribe names a path."""
+        if match == "subtree":
+            self.subtree.setdefault(path, set()).add(tribe)
+        for branch in (path, *branches_above(path)):
+            self.below.setdefault(branch, set()).add(tribe)
+
+    def tribes_of(self, tag: TagPath) -> tuple[str, ...]:
+        """The tribes that removing the tag and what is below it may change: they name it, a branch above, or below."""
+        found = set(self.below.get(tag, ()))
+        for path in branches_above(tag):
+            found |= self.subtree.get(path, set())
+        return tuple(sorted(found))
+
+
+class TagDetails(Tag, frozen=True, kw_only=True):
+    """One entry of the catalogue, with the mappings of the space and the syncs of the environment that may add it.
+
+    So do `tribes`, they count what uses anything below it as well.
+    """
+
+    mappings: tuple[str, ...] = ()
+    syncs: tuple[str, ...] = ()
+
+
+class TagPoint(msgspec.Struct, frozen=True):
+    """How many people bore a tag at a moment: itself, and it or anything below it."""
+
+    at: str
+    users: int
+    subtree_users: int
+
+
+class Catalogue:
+    """The catalogues of an installation's populations. `now` tells Unix seconds."""
+
+    def __init__(
+        self,
+        tribes: Tribes,
+        population_of: Callable[[Environment], Population],
+        now: Callable[[], float] = time.time,
+        *,
+        list_mappings: Callable[[str], Sequence[KeptMapping]] = lambda space: (),
+        list_syncs: Callable[[int], Sequence[Sync]] = lambda environment: (),
+    ) -> None:
+        self._tribes = tribes
+        self._list_mappings = list_mappings
+        self._list_syncs = list_syncs
+        self._population_of = population_of
+        self._now = now
+
+    def list_tags(
+        self,
+        environment: Environment,
+        *,
+        search: str = "",
+        prefix: TagPath | None = None,
+        limit: int = base_limits.PAGE_ITEMS_DEFAULT,
+        cursor: str | None = None,
+    ) -> Page[Tag]:
+        """A page of the catalogue in code point order, each tag with the tribes that use it."""
+        population = self._population_of(environment)
+        page = population.list_tags(search=search, prefix=prefix, limit=limit, cursor=cursor)
+        usage = self._usage(environment, population)
+        items = tuple(msgspec.structs.replace(tag, tribes=usage.tribes_of(tag.tag)) for tag in page.items)
+        return Page(items, page.next_cursor, page.total)
+
+    def children(
+        self,
+        environment: Environment,
+        prefix: TagPath | None,
+        *,
+        limit: int = base_limits.PAGE_ITEMS_DEFAULT,
+        cursor: str | None = None,
+    ) -> Page[Branch]:
+        """A page of what lies one level below a branch, or of the first level, each with the tribes that use it."""
+        population = self._population_of(environment)
+        page = population.children(prefix, limit=limit, cursor=cursor)
+        usage = self._usage(environment, population)
+        items = tuple(
+            Branch(msgspec.structs.replace(each.tag, tribes=usage.tribes_of(each.tag.tag)), each.has_children)
+            for each in page.items
+        )
+        return Page(items, page.next_cursor, page.total)
+
+    def trends(
+        self, environment: Environment, tags: Sequence[TagPath], *, days: int = 30
+    ) -> dict[TagPath, tuple[int, ...]]:
+        """How many people bore each tag itself at the end of each of the last `days` days in UTC, and now.
+
+        Days before the horizon are left out. Raises: ParameterInvalid.
+        """
+        _check_days(days)
+        if len(tags) > base_limits.PAGE_ITEMS_MAX:
+            raise ParameterInvalid(f"At most {base_limits.PAGE_ITEMS_MAX} tags are asked for at once.")
+        found = self._population_of(environment).users_at(tags, day_ends(self._now(), days))
+        return {tag: tuple(count for count in counts if count is not None) for tag, counts in found.items()}
+
+    def trend(self, environment: Environment, tag: TagPath, *, days: int = 30) -> tuple[TagPoint, ...]:
+        """How many people bore the tag, and anything at or below it, at the end of each day in UTC, and now.
+
+        Days before the horizon are left out. Raises: ParameterInvalid, TagNotFound, TagIsAlias.
+        """
+        _check_days(days)
+        population = self._population_of(environment)
+        population.get_tag(tag)
+        now = self._now()
+        moments = day_ends(now, days)
+        wanted = [Definition("everyone", HasTag(tag, "exact")), Definition("everyone", HasTag(tag, "subtree"))]
+        own, below = population.trend(wanted, {}, moments)
+        points = zip((*moments, rfc3339(now)), own, below, strict=True)
+        return tuple(
+            TagPoint(at, users, all_below)
+            for at, users, all_below in points
+            if users is not None and all_below is not None
+        )
+
+    def sources(
+        self, environment: Environment, tag: TagPath, *, limit: int = base_limits.PAGE_ITEMS_DEFAULT
+    ) -> tuple[Source, ...]:
+        """Which actors gave and took the tag and what is below it, and from what: the last to do so first."""
+        return self._population_of(environment).sources(tag, limit=limit)
+
+    def get_tag(self, environment: Environment, tag: TagPath) -> TagDetails:
+        """One entry, with everything that uses it. Raises: TagNotFound, with the nearest; TagIsAlias, with its path."""
+        population = self._population_of(environment)
+        fields = msgspec.structs.asdict(population.get_tag(tag))
+        fields["tribes"] = self._usage(environment, population).tribes_of(tag)
+        kept = self._list_mappings(environment.space)
+        found = tuple(each.name for each in kept if touches(each.mapping, tag))
+        syncs = tuple(
+            sync.id
+            for sync in self._list_syncs(environment.key)
+            if sync.draft.mapping in found
+            or (
+                sync.draft.prefix and (is_at_or_below(sync.draft.prefix, tag) or is_at_or_below(tag, sync.draft.prefix))
+            )
+        )
+        return TagDetails(**fields, mappings=found, syncs=syncs)
+
+    def put_tag(self, environment: Environment, tag: TagPath, origin: Origin, **fields: Unpack[TagFields]) -> Receipt:
+        """Creates the tag, or describes it and says when it ends; 0 takes an end away.
+
+        Raises: BodyInvalid, TagIsAlias, TooManyTags, TagOwned.
+        """
+        if (description := fields.get("description")) is not None:
+            check_description(description)
+        return self._population_of(environment).write(PutTag(tag=tag, **fields), WriteOptions(origin))
+
+    def edit_tag(
+        self,
+        environment: Environment,
+        tag: TagPath,
+        origin: Origin,
+        *,
+        to: TagPath | None = None,
+        **fields: Unpack[TagFields],
+    ) -> Receipt:
+        """Renames a tag that exists and sets fields of it, all as one version or not at all; see the port.
+
+        Raises: BodyInvalid, TagNotFound, TagIsAlias, TagExists, TagMoveInvalid, TagOwned, ExclusiveBranch.
+        """
+        if (description := fields.get("description")) is not None:
+            check_description(description)
+        return self._population_of(environment).write(EditTag(tag=tag, to=to, **fields), WriteOptions(origin))
+
+    def delete_tag(self, environment: Environment, tag: TagPath, origin: Origin, *, force: bool = False) -> Receipt:
+        """Takes the tag and what is below it from everybody.
+
+        Raises: TagNotFound; TagInUse, unless forced, with the tribes whose rules name it or anything in its branch.
+        """
+        population = self._population_of(environment)
+        tribes = self._usage(environment, population).tribes_of(tag)
+        if tribes and not force and population.resolve(tag) == tag:
+            population.get_tag(tag)
+            raise TagInUse(
+                f"The tag '{tag}', or a tag below it, is used by these tribes: {', '.join(tribes)}. "
+                "Change their rules first, or force the deletion.",
+                tribes=list(tribes),
+            )
+        return population.write(DeleteTag(tag), WriteOptions(origin))
+
+    def _usage(self, environment: Environment, population: Population) -> Usage:
+        return _usage_of(self._tribes.definitions(environment.space), population)
+
+
+def _check_days(days: int) -> None:
+    if not 1 <= days <= tribes_limits.DAYS_PER_TREND_MAX:
+        raise ParameterInvalid(f"days must lie between 1 and {tribes_limits.DAYS_PER_TREND_MAX}.", parameter="days")
+
+
+def _usage_of(definitions: Mapping[str, Definition], population: Population) -> Usage:
+    """Paths as they are today: a rule that names a tag by an old name uses it."""
+    usage = Usage({}, {})
+    has_aliases = bool(population.aliases())
+    for tribe, definition in definitions.items():
+        for node, _, _ in walk(definition.rule):
+            if isinstance(node, HasTag):
+                path = population.resolve(TagPath(node.tag)) if has_aliases else TagPath(node.tag)
+                usage.add(path, node.match, tribe)
+    return usage

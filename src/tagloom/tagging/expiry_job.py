@@ -1,0 +1,63 @@
+"""Takes what has ended: in every serving process, from a thread of its own."""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from tagloom.jobs.loop import Looking
+from tagloom.ports.population import Population
+from tagloom.ports.writes import Expire, WriteOptions
+from tagloom.tagging import limits
+from tagloom.words.expiry import Moment, moment_now
+from tagloom.words.model import Environment, Origin, Receipt
+
+ORIGIN = Origin("tagloom", "expiry")
+
+log = structlog.get_logger("tagloom.tagging.expiry_job")
+
+
+class Sweeper:
+    """Sweeps the environments of an installation. `ending` tells in which something ends up to a moment."""
+
+    def __init__(
+        self,
+        ending: Callable[[Moment], Sequence[Environment]],
+        population_of: Callable[[Environment], Population],
+        now: Callable[[], float],
+    ) -> None:
+        self._ending = ending
+        self._population_of = population_of
+        self._now = now
+        self._looking = Looking(
+            self.sweep,
+            seconds=limits.SWEEP_SECONDS_BETWEEN_LOOKS,
+            name="tagloom-sweeper",
+            trouble="sweeping.interrupted",
+        )
+
+    def start(self) -> None:
+        """Begins to look for what has ended, in a thread."""
+        self._looking.start()
+
+    def stop(self) -> None:
+        """Ends behind the batch that is being committed."""
+        self._looking.stop()
+
+    def sweep(self) -> tuple[tuple[Environment, Receipt], ...]:
+        """Takes all that has ended by now, batch by batch; those that took something. One look when nothing has."""
+        moment = moment_now(self._now())
+        done: list[tuple[Environment, Receipt]] = []
+        while (ending := self._ending(moment)) and not self._looking.is_stopped:
+            for environment in ending:
+                receipt = self._population_of(environment).write(Expire(), WriteOptions(ORIGIN))
+                # Nothing, when another process came first.
+                if receipt.removed:
+                    done.append((environment, receipt))
+                    log.info(
+                        "taggings.ended",
+                        space=environment.space,
+                        environment=environment.name,
+                        version=receipt.version,
+                        removed=receipt.removed,
+                    )
+        return tuple(done)

@@ -1,0 +1,44 @@
+"""Tagging everybody in a tribe as one batch, without their ids passing through the caller."""
+
+import hashlib
+
+import msgspec
+
+from tagloom.ports.population import Population
+from tagloom.ports.writes import TagTribe, WriteOptions
+from tagloom.tribes.definitions import Tribes
+from tagloom.words.expiry import expiry_of
+from tagloom.words.model import Environment, Origin, Receipt, TribeMode
+from tagloom.words.tags import TagPath
+
+
+def tag_tribe(
+    tribes: Tribes,
+    population: Population,
+    environment: Environment,
+    tribe: str,
+    tag: TagPath,
+    mode: TribeMode,
+    origin: Origin,
+    *,
+    dry_run: bool = False,
+    idempotency_key: str | None = None,
+    expires_at: str | None = None,
+    ttl: str | None = None,
+    now: float = 0.0,
+) -> Receipt:
+    """Adds a tag to the members of a tribe, removes it, or takes a snapshot: then nobody else has the tag.
+
+    The source of the batch is the tribe. Added taggings expire at `expires_at`, which must be later than `now` (Unix
+    seconds), or after `ttl`. Raises: TribeNotFound, ExpiryInvalid, ExpiryPast, and what `TagTribe` raises.
+    """
+    write = TagTribe(
+        tribes.get_definition(environment.space, tribe),
+        tag,
+        mode,
+        tribes.definitions(environment.space),
+        expiry_of(expires_at, ttl, now),
+    )
+    asked = hashlib.blake2b(msgspec.json.encode([tribe, tag, mode, origin, expires_at, ttl]), digest_size=32)
+    options = WriteOptions(Origin(origin.actor, f"tribe {tribe}"), dry_run, idempotency_key, asked.hexdigest())
+    return population.write(write, options)

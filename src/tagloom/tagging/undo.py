@@ -1,0 +1,48 @@
+"""Which versions an undo of several means: a list of them, or everything that somebody wrote in a span of time."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tagloom.base.problems import BodyInvalid
+from tagloom.base.times import moment_of
+from tagloom.ports.population import Population
+from tagloom.tagging import limits
+from tagloom.tagging.problems import UndoTooLarge
+from tagloom.words.model import Version
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """Versions by their numbers, or by who wrote them, from what, and when: at `since` or later and before `until`."""
+
+    versions: Sequence[Version] | None = None
+    actor: str | None = None
+    source: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+def chosen_versions(population: Population, chosen: Chosen) -> tuple[Version, ...]:
+    """The versions, ascending, each once. By writer, erasures are left out, since they cannot be undone.
+
+    Raises: BodyInvalid, UndoTooLarge.
+    """
+    is_by_writer = chosen.actor is not None or chosen.source is not None
+    if (chosen.versions is not None) == is_by_writer or ((chosen.since or chosen.until) and not is_by_writer):
+        raise BodyInvalid("Give versions; or actor or source, and from and until if you like.", field="$")
+    if chosen.versions is not None:
+        found = tuple(sorted(set(chosen.versions)))
+    else:
+        found = population.find_versions(
+            actor=chosen.actor,
+            source=chosen.source,
+            since=None if chosen.since is None else moment_of(chosen.since, field="$.from"),
+            until=None if chosen.until is None else moment_of(chosen.until, field="$.until"),
+            limit=limits.VERSIONS_PER_UNDO_MAX + 1,
+        )
+    if len(found) > limits.VERSIONS_PER_UNDO_MAX:
+        raise UndoTooLarge(
+            f"At most {limits.VERSIONS_PER_UNDO_MAX} versions are undone at once; choose a shorter span.",
+            versions_max=limits.VERSIONS_PER_UNDO_MAX,
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Use cases about tribes: definitions, boards, and who is in them."""

@@ -1,0 +1,292 @@
+"""Who is in a tribe, how many, and why."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from tagloom.base import limits as base_limits
+from tagloom.base.problems import BodyInvalid, ParameterInvalid
+from tagloom.base.text import printable
+from tagloom.base.times import day_ends, rfc3339
+from tagloom.ports.pages import Page
+from tagloom.ports.population import Population
+from tagloom.ports.problems import TagNotFound
+from tagloom.tribes import limits
+from tagloom.tribes.definitions import Tribes, check
+from tagloom.words import rule_lints
+from tagloom.words.model import (
+    Because,
+    Count,
+    Decision,
+    Environment,
+    MakeUp,
+    OverlapRegion,
+    Person,
+    PersonRecord,
+    Version,
+)
+from tagloom.words.rule_lints import Hint
+from tagloom.words.rules import Definition, Not, Rule, resolved, tags_named, tribes_named
+
+
+class UnknownInRule(msgspec.Struct, frozen=True):
+    """A tag that the rule names and nobody ever bore, with the known tags that look like it."""
+
+    tag: str
+    nearest: tuple[str, ...]
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """How many people a rule would find, of how many of the audience; some of them; and tags that may be mistyped."""
+
+    count: int
+    of: int
+    version: Version
+    sample: tuple[Person, ...]
+    unknown_tags: tuple[UnknownInRule, ...] = ()
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a rule would find that the saved tribe does not find, and the other way round.
+
+    `count` people of `of` in the audience would be found; `sample`, `entering` and `leaving` are some of each group.
+    """
+
+    count: int
+    of: int
+    version: Version
+    sample: tuple[Person, ...]
+    entered: int
+    left: int
+    entering: tuple[Person, ...]
+    leaving: tuple[Person, ...]
+    unknown_tags: tuple[UnknownInRule, ...] = ()
+
+
+class Point(msgspec.Struct, frozen=True):
+    """How many people a rule found at a moment."""
+
+    at: str
+    count: int
+
+
+class Why(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a person is in one tribe, and the nodes of its rule that decide it.
+
+    `audience_holds` says whether the tribe's audience takes this kind of person; without it no rule lets them in.
+    """
+
+    tribe: str
+    is_member: bool
+    audience_holds: bool
+    because: tuple[Because, ...]
+    version: Version
+
+
+class Targeting:
+    """Answers about tribes over the populations of an installation. `now` tells Unix seconds."""
+
+    def __init__(
+        self,
+        tribes: Tribes,
+        population_of: Callable[[Environment], Population],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._tribes = tribes
+        self._population_of = population_of
+        self._now = now
+
+    def preview(self, environment: Environment, wanted: Definition, *, as_of: Version | None = None) -> Preview:
+        """What a rule would find, before it is saved.
+
+        Raises: RuleInvalid and its kinds, TagProblem.
+        """
+        definitions = self._tribes.definitions(environment.space)
+        check(wanted.rule, {tribe: each.rule for tribe, each in definitions.items()})
+        population = self._population_of(environment)
+        counted = population.count(wanted, definitions, as_of=as_of)
+        return Preview(
+            count=counted.count,
+            of=counted.of,
+            version=counted.version,
+            sample=population.sample(wanted, definitions, limit=limits.SAMPLE_PEOPLE_MAX, as_of=as_of),
+            unknown_tags=_unknown_tags(wanted.rule, population),
+        )
+
+    def compare(self, environment: Environment, wanted: Definition, tribe: str | None) -> Comparison:
+        """What saving a rule as this tribe would change; without a tribe, everybody it finds enters.
+
+        Raises: TribeNotFound, RuleInvalid and its kinds, TagProblem.
+        """
+        saved = None if tribe is None else self._tribes.get_definition(environment.space, tribe)
+        definitions = self._checked(environment, wanted, tribe)
+        population = self._population_of(environment)
+        found = population.compare(wanted, saved, definitions, limit=limits.SAMPLE_PEOPLE_MAX)
+        return Comparison(**msgspec.structs.asdict(found), unknown_tags=_unknown_tags(wanted.rule, population))
+
+    def make_up(
+        self, environment: Environment, wanted: Definition, *, limit: int = base_limits.PAGE_ITEMS_DEFAULT
+    ) -> MakeUp:
+        """The tags that the people whom a rule finds bear most.
+
+        Raises: ParameterInvalid, RuleInvalid and its kinds, TagProblem.
+        """
+        _check_between(limit, limits.TAGS_PER_MAKE_UP_MAX, "limit")
+        definitions = self._checked(environment, wanted, None)
+        return self._population_of(environment).make_up(wanted, definitions, limit=limit)
+
+    def trend(self, environment: Environment, wanted: Definition, *, days: int = 30) -> tuple[Point, ...]:
+        """How many people a rule found at the end of each of the last `days` days in UTC, and now.
+
+        It is today's rule on the taggings of then. Days before the horizon are left out.
+
+        Raises: ParameterInvalid, RuleInvalid and its kinds, TagProblem.
+        """
+        _check_between(days, limits.DAYS_PER_TREND_MAX, "days")
+        definitions = self._checked(environment, wanted, None)
+        now = self._now()
+        moments = day_ends(now, days)
+        (counts,) = self._population_of(environment).trend([wanted], definitions, moments)
+        points = zip((*moments, rfc3339(now)), counts, strict=True)
+        return tuple(Point(at, count) for at, count in points if count is not None)
+
+    def examine(self, environment: Environment, wanted: Definition, tribe: str | None) -> tuple[Hint, ...]:
+        """What is odd about a rule: that it never or always matches, or means the same as another tribe.
+
+        `tribe` is the one that it is to be, if that is saved already. Raises: RuleInvalid and its kinds, TagProblem.
+        """
+        definitions = self._checked(environment, wanted, tribe)
+        population = self._population_of(environment)
+        today = {name: _today(each, population) for name, each in definitions.items()}
+        return rule_lints.examine(
+            _today(wanted, population), today, itself=tribe, exclusive_branches=population.exclusive_branches
+        )
+
+    def _checked(self, environment: Environment, wanted: Definition, tribe: str | None) -> Mapping[str, Definition]:
+        """The definitions of the space, in which a rule may stand as this tribe's. Raises: as `check` does."""
+        definitions = self._tribes.definitions(environment.space)
+        others = {name: each.rule for name, each in definitions.items() if name != tribe}
+        check(wanted.rule, others, tribe=tribe or "")
+        return definitions
+
+    def count(self, environment: Environment, tribe: str, *, as_of: Version | None = None) -> Count:
+        """Raises: TribeNotFound."""
+        wanted = self._tribes.get_definition(environment.space, tribe)
+        others = self._tribes.definitions(environment.space)
+        return self._population_of(environment).count(wanted, others, as_of=as_of)
+
+    def members(
+        self, environment: Environment, tribe: str, *, as_of: Version | None = None
+    ) -> tuple[Version, Iterator[Sequence[Person]]]:
+        """All members as of one version, a chunk at a time. Raises: TribeNotFound."""
+        wanted = self._tribes.get_definition(environment.space, tribe)
+        others = self._tribes.definitions(environment.space)
+        return self._population_of(environment).members(wanted, others, as_of=as_of)
+
+    def list_members(
+        self,
+        environment: Environment,
+        tribe: str,
+        *,
+        search: str = "",
+        search_match: str = "substring",
+        limit: int = base_limits.PAGE_ITEMS_DEFAULT,
+        cursor: str | None = None,
+    ) -> Page[PersonRecord]:
+        """A page of the members with their tags, in the order they came, whose id contains `search`.
+
+        Raises: TribeNotFound, CursorInvalid.
+        """
+        return self._population_of(environment).list_people(
+            kind=None,
+            search=search,
+            search_match=search_match,
+            tribe=self._tribes.get_definition(environment.space, tribe),
+            tribes=self._tribes.definitions(environment.space),
+            limit=limit,
+            cursor=cursor,
+        )
+
+    def is_member(self, environment: Environment, tribe: str, person: Person) -> tuple[Version, bool]:
+        """Whether a person is in a tribe, with the version of the answer. Raises: TribeNotFound."""
+        self._tribes.get_definition(environment.space, tribe)
+        decision = self.decide(environment, person, because=False)
+        return decision.version, tribe in decision.tribes
+
+    def overlap(self, environment: Environment, chosen: Sequence[str]) -> tuple[Version, tuple[OverlapRegion, ...]]:
+        """How many people are in exactly which of the chosen tribes. Raises: BodyInvalid, TribeNotFound."""
+        if not 1 <= len(chosen) <= limits.TRIBES_PER_OVERLAP_MAX or len(set(chosen)) < len(chosen):
+            raise BodyInvalid(
+                f"An overlap is of 1 to {limits.TRIBES_PER_OVERLAP_MAX} different tribes.", field="$.tribes"
+            )
+        for tribe in chosen:
+            self._tribes.get_definition(environment.space, tribe)
+        return self._population_of(environment).overlap(chosen, self._tribes.definitions(environment.space))
+
+    def decide(self, environment: Environment, person: Person, *, because: bool) -> Decision:
+        """The tribes of the space that the person is in now."""
+        definitions = self._tribes.definitions(environment.space)
+        return self._population_of(environment).decide(person, definitions, because=because)
+
+    def decide_many(
+        self, environment: Environment, people: Sequence[Person], *, because: bool
+    ) -> tuple[Version, tuple[Decision, ...]]:
+        """The decisions for several people in their order, all as of one version. Raises: BodyInvalid."""
+        most = limits.DECISIONS_WITH_REASONS_MAX if because else limits.DECISIONS_PER_REQUEST_MAX
+        if not 1 <= len(people) <= most:
+            reasons = " with reasons" if because else ""
+            raise BodyInvalid(f"A request decides for 1 to {most:,} people{reasons}.", field="$.people")
+        definitions = self._tribes.definitions(environment.space)
+        return self._population_of(environment).decide_many(people, definitions, because=because)
+
+    def why(self, environment: Environment, tribe: str, person: Person) -> Why:
+        """What decides one tribe for one person, also when they are not in it. Raises: TribeNotFound."""
+        definitions = self._tribes.definitions(environment.space)
+        wanted = self._tribes.get_definition(environment.space, tribe)
+        # Whoever is not in the tribe is in its opposite, for the same reasons: those of `not rule` are the rule's own,
+        # one step further down. No tribe has the empty id, so the opposite gets in nobody's way.
+        asked = _reachable(wanted.rule, definitions)
+        asked |= {tribe: wanted, "": Definition("everyone", Not(wanted.rule))}
+        decision = self._population_of(environment).decide(person, asked, because=True)
+        holds_not = "" in decision.tribes
+        because = decision.because[""] if holds_not else decision.because.get(tribe, ())
+        if holds_not:
+            because = tuple(msgspec.structs.replace(each, node=each.node.removeprefix("/of")) for each in because)
+        return Why(
+            tribe=tribe,
+            is_member=tribe in decision.tribes,
+            audience_holds=wanted.audience in ("everyone", f"{person.kind}s"),
+            because=because,
+            version=decision.version,
+        )
+
+
+def _check_between(number: int, most: int, parameter: str) -> None:
+    if not 1 <= number <= most:
+        raise ParameterInvalid(f"{parameter} must lie between 1 and {most}.", parameter=parameter)
+
+
+def _today(tribe: Definition, population: Population) -> Definition:
+    return Definition(tribe.audience, resolved(tribe.rule, population.resolve))
+
+
+def _reachable(rule: Rule, definitions: Mapping[str, Definition]) -> dict[str, Definition]:
+    found: dict[str, Definition] = {}
+    waiting = [*tribes_named(rule)]
+    while waiting:
+        tribe = waiting.pop()
+        if tribe not in found:
+            found[tribe] = definitions[tribe]
+            waiting.extend(tribes_named(definitions[tribe].rule))
+    return found
+
+
+def _unknown_tags(rule: Rule, population: Population) -> tuple[UnknownInRule, ...]:
+    unknown = []
+    for tag in sorted(tags_named(rule)):
+        try:
+            population.get_tag(population.resolve(tag))
+        except TagNotFound:
+            unknown.append(UnknownInRule(printable(tag), tuple(population.nearest(tag))))
+    return tuple(unknown)

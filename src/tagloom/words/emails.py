@@ -1,0 +1,68 @@
+"""E-mail addresses and the server that mails go by: what is one, which two are the same, how many in a pasted list."""
+
+import re
+import unicodedata
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tagloom.base.text import printable
+from tagloom.words import limits
+from tagloom.words.problems import EmailInvalid
+
+# What every mail server takes. Quoted local parts exist in the RFC and nowhere else.
+_EMAIL = re.compile(r"[^\s@,;<>()\[\]\\\":\x00-\x1f\x7f]+@[^\s@,;<>()\[\]\\\":\x00-\x1f\x7f]+")
+_SEPARATORS = re.compile(r"[\s,;]+")
+
+
+def parse_email(text: str) -> str:
+    """The address as it was typed, without the space around it.
+
+    Raises:
+        EmailInvalid: it is none, or is too long.
+    """
+    email = text.strip()
+    domain = email.rpartition("@")[2]
+    is_plausible = (
+        len(email) <= limits.CHARACTERS_PER_EMAIL_MAX
+        and _EMAIL.fullmatch(email)
+        and all(domain.split("."))
+        and not any(unicodedata.category(character)[0] == "C" for character in email)
+    )
+    if not is_plausible:
+        raise EmailInvalid(f"'{printable(email)}' is not an e-mail address.", field="$.email", value=printable(email))
+    return email
+
+
+def email_key(email: str) -> str:
+    """What two spellings of one address have in common.
+
+    >>> email_key("Ada@Example.com") == email_key("ada@example.COM")
+    True
+    """
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email.strip()).casefold())
+
+
+def split_emails(text: str) -> tuple[str, ...]:
+    """The pieces of a pasted list, separated by commas, semicolons, spaces or lines; each address once.
+
+    >>> split_emails("ada@a.com, bob@b.com\\nADA@a.com")
+    ('ada@a.com', 'bob@b.com')
+    """
+    found: dict[str, str] = {}
+    for piece in _SEPARATORS.split(text):
+        bare = piece.strip("<>")
+        if bare:
+            found.setdefault(email_key(bare), bare)
+    return tuple(found.values())
+
+
+class MailServer(msgspec.Struct, frozen=True):
+    """Where mail goes out: `smtp://user:password@host:port` or `smtps://…`, and whom it comes from."""
+
+    url: str
+    sender: str
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"MailServer({urlsplit(self.url).hostname!r}, {self.sender!r})"

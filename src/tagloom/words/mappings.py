@@ -1,0 +1,371 @@
+"""What a mapping is: how a record of somebody's file becomes one person's tags.
+
+The language is closed and grows by law. `record_tags` is its meaning: pure and total, a record at a time. Readers may
+be faster, since a column's tags depend on its cell alone, but they answer the same.
+"""
+
+import re
+import tomllib
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as ByName
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Literal, NoReturn, TypeAlias, assert_never
+
+import msgspec
+
+from tagloom.base.text import printable
+from tagloom.words import limits
+from tagloom.words.cells import Cell, OddCell, text_of_name, text_of_value
+from tagloom.words.model import Kind
+from tagloom.words.problems import LineInvalid, MappingInvalid, PersonIdInvalid, TagProblem
+from tagloom.words.tags import is_at_or_below, parse_tag
+
+Way = Literal["trim", "lowercase", "slug"]
+Encoding = Literal["utf-8", "utf-16", "windows-1252"]
+# "none": the columns are called 1, 2, 3, …; "if-any": a file of one column may lack a header, and holds ids. The first
+# line is a header when it is called as columns of ids are.
+Header = Literal["first-line", "none", "if-any"]
+# Columns named so say why a row was rejected. They are written behind a file's own, and nothing is read of them.
+REASON_PREFIX = "tagloom_"
+REASON_COLUMNS = tuple(REASON_PREFIX + name for name in ("line", "problem", "detail", "suggestion"))
+REASON_FIELD = f"{REASON_PREFIX}rejected"  # Of NDJSON, where one object holds all of them.
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+TRUE = ("1", "t", "true", "y", "yes")
+FALSE = ("", "0", "f", "false", "n", "no", "null")
+
+
+class TagColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="tag"):
+    """Each cell is a tag; `steps` change its text first, in order. A blank one rejects its line: it is no tag.
+
+    Where cells may be blank, they are lists of up to one.
+    """
+
+    column: str
+    steps: tuple[Way, ...] = ("trim",)
+
+
+class ListColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="list"):
+    """Each cell holds tags, divided by `separator`; lists of NDJSON and Parquet are divided already."""
+
+    column: str
+    separator: str = ";"
+    steps: tuple[Way, ...] = ("trim",)
+
+
+class ValueColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="value"):
+    """Each cell is a value: `values` names its tag, letter for letter; an empty tag is no tag.
+
+    Of `others`, "level" makes the cell a level below `branch`, after `steps`; "reject" rejects the line, "ignore" does
+    nothing. A blank cell that `values` does not name is no tag, unless others are rejected.
+    """
+
+    column: str
+    branch: str = ""
+    values: dict[str, str] = {}
+    others: Literal["level", "reject", "ignore"] = "level"
+    steps: tuple[Way, ...] = ("slug",)
+
+
+class FlagColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="flag"):
+    """Each cell says yes or no: `yes` and `no` are the tags for it, an empty one is no tag."""
+
+    column: str
+    yes: str
+    no: str = ""
+
+
+class Band(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Numbers up to and including `to` that no earlier band holds; without `to`, all that are left."""
+
+    tag: str
+    to: Decimal | None = None
+
+
+class BandsColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="bands"):
+    """Each cell is a number, and the band that holds it is a tag.
+
+    `from` is the least number that the bands take. `blank` is the tag of a blank cell, and None rejects its line.
+    """
+
+    column: str
+    bands: tuple[Band, ...]
+    at_least: Decimal | None = msgspec.field(default=None, name="from")
+    blank: str | None = None
+
+
+Column: TypeAlias = TagColumn | ListColumn | ValueColumn | FlagColumn | BandsColumn
+
+
+class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How records become taggings. Columns are those of the header, or paths into objects: `profile.plan`, `tags[*]`.
+
+    `prefix` goes in front of every tag, `tags` are given to everybody. With `unnamed` "refuse" a file that has a column
+    which neither a column nor `ignore` names is refused as a whole. `encoding` is that of a text without a byte order
+    mark. `header` says whether the first line of a CSV names the columns.
+    """
+
+    user: str | None = None
+    visitor: str | None = None
+    columns: tuple[Column, ...] = ()
+    prefix: str = ""
+    tags: tuple[str, ...] = ()
+    unnamed: Literal["ignore", "refuse"] = "ignore"
+    ignore: tuple[str, ...] = ()
+    encoding: Encoding = "utf-8"
+    header: Header = "first-line"
+
+    def prefixed(self, tag: str) -> str:
+        """A tag behind the prefix; what is no tag stays empty."""
+        return f"{self.prefix}/{tag}" if self.prefix and tag else tag
+
+    def names(self) -> tuple[str, ...]:
+        """The columns that a file must have."""
+        people = tuple(name for name in (self.user, self.visitor) if name)
+        return (*people, *(column.column for column in self.columns))
+
+
+def level_of(text: str) -> str:
+    """A name or cell as a level of a tag: lower-case, hyphens for spaces and slashes. Empty when nothing is left.
+
+    One that is too long stays so, and is refused as a tag: cut off, two of them might become one.
+
+    >>> level_of("Fiber optic "), level_of("24/7 Support")
+    ('fiber-optic', '24-7-support')
+    """
+    return "-".join(text.lower().replace("/", " ").split())
+
+
+def stepped(text: str, steps: Sequence[Way]) -> str:
+    """A text after some steps; "slug" makes each level of a path one by `level_of`."""
+    for step in steps:
+        match step:
+            case "trim":
+                text = text.strip()
+            case "lowercase":
+                text = text.lower()
+            case "slug":
+                text = "/".join(filter(None, map(level_of, text.split("/"))))
+            case _:
+                assert_never(step)
+    return text
+
+
+def cell_tags(column: Column, cell: Cell) -> tuple[str, ...]:
+    """The tags of one cell, without the prefix. Raises: LineInvalid, with `column`, `value` and `rule`."""
+    read = text_of_name if isinstance(column, TagColumn | ListColumn) else text_of_value
+    texts = tuple(read(text, column.column) for text in ((cell,) if isinstance(cell, str) else cell))
+    match column:
+        case TagColumn():
+            return tuple(stepped(text, column.steps) for text in texts)
+        case ListColumn():
+            parts = texts[0].split(column.separator) if isinstance(cell, str) else texts
+            found = [stepped(text, column.steps) for text in parts]
+        case ValueColumn():
+            found = [_value_tag(column, text) for text in texts]
+        case FlagColumn():
+            found = [_flag_tag(column, text) for text in texts]
+        case BandsColumn():
+            found = [_band_tag(column, text) for text in texts]
+        case _:
+            assert_never(column)
+    return tuple(tag for tag in found if tag)
+
+
+def record_tags(mapping: Mapping, record: ByName[str, Cell]) -> tuple[str, ...]:
+    """The tags that a record gives its person, each once, in the order of the columns. Raises: LineInvalid."""
+    found = [*mapping.tags]
+    for column in mapping.columns:
+        found.extend(cell_tags(column, record[column.column]))
+    return tuple(dict.fromkeys(mapping.prefixed(tag) for tag in found))
+
+
+def record_person(mapping: Mapping, record: ByName[str, Cell]) -> tuple[Kind, str]:
+    """Whom a record is about. Raises: PersonIdInvalid: nobody; LineInvalid: a user and a visitor."""
+    places: tuple[tuple[Kind, str | None], ...] = (("user", mapping.user), ("visitor", mapping.visitor))
+    named = [(kind, name, record[name]) for kind, name in places if name and _is_there(record[name])]
+    if not named:
+        raise PersonIdInvalid("The row names no person.", rule="a user id or a visitor id")
+    if len(named) == 1:
+        kind, name, cell = named[0]
+        if isinstance(cell, str):
+            return kind, text_of_name(cell, name)
+    says = "names a user and a visitor; it must be one of them" if len(named) > 1 else "has a list for its person"
+    raise LineInvalid(f"The row {says}.", rule="a user id or a visitor id")
+
+
+def _is_there(cell: Cell) -> bool:
+    """Whether a cell holds anything, be it something that cannot be read."""
+    return bool(cell) or isinstance(cell, OddCell)
+
+
+def _value_tag(column: ValueColumn, cell: str) -> str:
+    if cell in column.values:
+        return column.values[cell]
+    match column.others:
+        case "ignore":
+            return ""
+        case "reject":
+            _refuse_cell(column.column, cell, "has no entry in the mapping", "an entry for each value")
+        case "level":
+            level = stepped(cell.replace("/", " "), column.steps)
+            return f"{column.branch}/{level}" if level and column.branch else level
+        case _:
+            assert_never(column.others)
+
+
+def _flag_tag(column: FlagColumn, cell: str) -> str:
+    folded = cell.strip().casefold()
+    if folded in TRUE:
+        return column.yes
+    if folded not in FALSE:
+        _refuse_cell(column.column, cell, "is neither yes nor no", "yes or no")
+    return column.no if folded else ""
+
+
+def _band_tag(column: BandsColumn, cell: str) -> str:
+    text = cell.strip()
+    if not text:
+        if column.blank is not None:
+            return column.blank
+        _refuse_cell(column.column, cell, "is blank, and the mapping has no 'blank'", "a number")
+    if not NUMBER.fullmatch(text):
+        _refuse_cell(column.column, cell, "is no number", "a number")
+    number = Decimal(text)
+    at = bisect_left([band.to for band in column.bands if band.to is not None], number)
+    if at == len(column.bands) or (column.at_least is not None and number < column.at_least):
+        _refuse_cell(column.column, cell, "lies in no band", "a number in a band")
+    return column.bands[at].tag
+
+
+def _refuse_cell(column: str, cell: str, says: str, rule: str) -> NoReturn:
+    shown = printable(cell)
+    raise LineInvalid(f"Column '{column}': '{shown}' {says}.", column=column, value=shown, rule=rule)
+
+
+# Reading and checking a mapping.
+
+
+def parse_mapping(body: bytes | str) -> Mapping:
+    """A mapping from its JSON form. Raises: MappingInvalid."""
+    try:
+        return check_mapping(msgspec.json.decode(body, type=Mapping))
+    except msgspec.DecodeError as error:
+        raise MappingInvalid(f"The mapping is not one: {error}.", rule="the form of a mapping") from error
+
+
+def parse_mapping_toml(text: str, name: str) -> Mapping:
+    """A mapping from its TOML form, in which `columns` are tables by name: `[columns.plan]` with values or bands.
+
+    A table with `values` or `bands` and no `type` rejects what it does not name, and so do columns that are not named.
+    Raises: MappingInvalid: `name` says which file it is.
+    """
+    try:
+        document = tomllib.loads(text, parse_float=Decimal)
+        tables = document.pop("columns", {})
+        columns = [_typed(column, table, name) for column, table in tables.items()]
+        return check_mapping(msgspec.convert({"unnamed": "refuse", **document, "columns": columns}, Mapping))
+    except (tomllib.TOMLDecodeError, AttributeError, TypeError) as error:
+        raise MappingInvalid(f"{name} is no TOML file of a mapping: {error}.", value=name) from error
+    except msgspec.ValidationError as error:
+        raise MappingInvalid(f"{name}: {error}.", value=name, rule="the form of a mapping") from error
+
+
+def _typed(column: str, table: dict[str, Any], name: str) -> dict[str, Any]:
+    """A column's table with its type, which those of the first form do not say."""
+    if "type" in table:
+        return {"column": column, **table}
+    if "bands" in table:
+        return {"column": column, "type": "bands", **table}
+    if "values" not in table:
+        _refuse(f"{name}: column '{column}' needs a type, values or bands", column, "a type, values or bands")
+    return {"column": column, "type": "value", "others": "reject", **table}
+
+
+def check_mapping(mapping: Mapping) -> Mapping:
+    """The mapping itself, when it can be carried out. Raises: MappingInvalid, with `value` and `rule`."""
+    if not (mapping.user or mapping.visitor):
+        _refuse("Say which column is the user id or the visitor id", "", "a user or visitor column")
+    if not (mapping.columns or mapping.tags):
+        _refuse("Say which columns become tags", "", "a column or a constant tag")
+    if len(mapping.columns) > limits.COLUMNS_PER_MAPPING_MAX:
+        _refuse(f"At most {limits.COLUMNS_PER_MAPPING_MAX} columns are mapped", "", "fewer columns")
+    ignored = [name for name in mapping.ignore if name in mapping.names()]
+    people = [name for name in (mapping.user, mapping.visitor) if name]
+    if ignored or len(set(people)) < len(people):
+        name = (ignored or people)[0]
+        _refuse(f"Column '{name}' is named more than once", name, "each column for one thing")
+    for column in mapping.columns:
+        _check_column(column)
+    for tag in (mapping.prefix, *mapping.tags):
+        if tag or tag in mapping.tags:
+            _check_tag(tag, "prefix and constant tags")
+    return mapping
+
+
+def _check_column(column: Column) -> None:
+    if isinstance(column, ListColumn) and not column.separator:
+        _refuse(f"Column '{column.column}' needs a separator", column.column, "a separator")
+    if isinstance(column, BandsColumn):
+        _check_bands(column)
+    for tag in _named_tags(column):
+        if tag:
+            _check_tag(tag, f"column '{column.column}'")
+
+
+def touches(mapping: Mapping, tag: str) -> bool:
+    """Whether a mapping may add a tag, or anything below it: it names one, or makes levels below a branch above."""
+    named = {mapping.prefixed(each) for each in mapping.tags}
+    open_branches = set()
+    for column in mapping.columns:
+        named |= {mapping.prefixed(each) for each in _named_tags(column) if each}
+        if isinstance(column, TagColumn | ListColumn):
+            open_branches.add(mapping.prefix)
+        elif isinstance(column, ValueColumn) and column.others == "level":
+            open_branches.add(mapping.prefixed(column.branch) if column.branch else mapping.prefix)
+    # A mapping that takes any tag from a column names none.
+    open_branches.discard("")
+    return any(is_at_or_below(each, tag) for each in named | open_branches) or any(
+        is_at_or_below(tag, branch) for branch in open_branches
+    )
+
+
+def _named_tags(column: Column) -> Iterator[str]:
+    match column:
+        case TagColumn() | ListColumn():
+            return
+        case ValueColumn():
+            yield from (column.branch, *column.values.values())
+        case FlagColumn():
+            yield from (column.yes, column.no)
+        case BandsColumn():
+            yield from (column.blank or "", *(band.tag for band in column.bands))
+        case _:
+            assert_never(column)
+
+
+def _check_tag(tag: str, where: str) -> None:
+    try:
+        valid = parse_tag(tag)
+    except TagProblem as problem:
+        _refuse(f"{where}: {problem.detail.rstrip('.')}", tag, problem.title())
+    if valid != tag:
+        _refuse(f"{where}: '{tag}' is not in NFC", tag, "NFC")
+
+
+def _check_bands(column: BandsColumn) -> None:
+    bands, name = column.bands, column.column
+    if not bands or any(band.to is None for band in bands[:-1]):
+        _refuse(f"column '{name}' needs a band, and 'to' in all but the last", name, "bands with 'to'")
+    bounds = [bound for bound in (column.at_least, *(band.to for band in bands)) if bound is not None]
+    for bound in bounds:
+        if not bound.is_finite():
+            _refuse(f"column '{name}': {bound} is no bound", str(bound), "finite bounds")
+    for lower, upper in pairwise(bounds):
+        if upper <= lower:
+            _refuse(f"column '{name}': {upper} comes after {lower}", str(upper), "ascending bounds")
+
+
+def _refuse(says: str, value: str, rule: str) -> NoReturn:
+    raise MappingInvalid(f"{says}.", value=value, rule=rule)

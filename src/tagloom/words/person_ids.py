@@ -1,0 +1,31 @@
+"""What is an id of a person."""
+
+import unicodedata
+
+from tagloom.base.text import printable
+from tagloom.words import limits
+from tagloom.words.problems import PersonIdInvalid
+
+
+def parse_id(text: str, *, field: str = "id") -> str:
+    """The id itself: 1 to 256 characters without controls, kept letter for letter.
+
+    Raises: PersonIdInvalid, with the field and the rule.
+    """
+    if text.isascii() and text.isprintable() and 0 < len(text) <= limits.CHARACTERS_PER_ID_MAX:
+        return text
+    if not text:
+        raise _refused("is empty", text, field)
+    if len(text) > limits.CHARACTERS_PER_ID_MAX:
+        raise _refused(f"has {len(text)} characters; at most {limits.CHARACTERS_PER_ID_MAX} are allowed", text, field)
+    for position, character in enumerate(text):
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
+            raise _refused(f"has the control character U+{ord(character):04X} at character {position + 1}", text, field)
+    return text
+
+
+def _refused(says: str, text: str, field: str) -> PersonIdInvalid:
+    shown = printable(text)
+    return PersonIdInvalid(
+        f"The id '{shown}' {says}.", field=field, value=shown, rule="1 to 256 characters without controls"
+    )

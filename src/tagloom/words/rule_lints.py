@@ -1,0 +1,265 @@
+"""What is odd about a rule, told by its words alone: that it can never match, always does, or says what a tribe says.
+
+Exact for a bounded number of different questions, and silent beyond: every combination of answers is looked at, as the
+bits of one number. Answers that exclude each other are left out: who bears `a/b` itself bears something at or below
+`a/b`, and so at or below `a`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias, assert_never
+
+import msgspec
+
+from tagloom.words import limits
+from tagloom.words.model import KINDS, Kind
+from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not, Rule, takes, tribes_named, walk
+from tagloom.words.tags import TagPath, is_at_or_below
+
+Table: TypeAlias = int
+"""Bit n says whether a rule holds in combination n of answers."""
+
+_TRIBES_NAMED_MAX = 3  # Tribes listed in one hint.
+
+
+class Hint(msgspec.Struct, frozen=True):
+    """A sentence about a rule, and the JSON pointers of the nodes that it is about; none for the whole rule."""
+
+    text: str
+    nodes: tuple[str, ...]
+
+
+class _TooMany(Exception):
+    """The rule asks more different questions than are looked at."""
+
+
+class _Worlds:
+    """Every combination of answers that somebody may give to the questions of some rules.
+
+    A question is a variable: whether one bears a path itself, or something else at or below it that no other question
+    is about. These are free of each other, and what a rule asks is some of them joined by `or`.
+    """
+
+    def __init__(self, asked: set[HasTag]) -> None:
+        subtrees = {TagPath(node.tag) for node in asked if node.match == "subtree"}
+        exacts = {TagPath(node.tag) for node in asked if node.match == "exact"}
+        # Below the last level lies nothing, so that a tag there is the same with and without what is below it.
+        leaves = {path for path in subtrees | exacts if path.count("/") == limits.LEVELS_PER_TAG_MAX - 1}
+        self.places: list[TagPath] = sorted(exacts | leaves)
+        self._itself = {path: number for number, path in enumerate(self.places)}
+        self._below: dict[TagPath, int] = {}
+        for path in sorted(subtrees - leaves):
+            self._below[path] = len(self.places)
+            self.places.append(path)
+        if len(self.places) > limits.VARIABLES_PER_EXAMINATION_MAX:
+            raise _TooMany
+        self.size = 1 << len(self.places)
+        self.all = (1 << self.size) - 1
+
+    def variable(self, number: int) -> Table:
+        """The table of one variable: as many zeros as ones, in turn."""
+        width = 1 << number
+        period = ((1 << width) - 1) << width
+        return period * (self.all // ((1 << 2 * width) - 1))
+
+    def answers(self, node: HasTag) -> Table:
+        """Where a tag node holds."""
+        path = TagPath(node.tag)
+        if node.match == "exact":
+            return self.variable(self._itself[path])
+        table = 0
+        for number, place in enumerate(self.places):
+            if is_at_or_below(place, path):
+                table |= self.variable(number)
+        return table
+
+    def keeping(self, branches: Sequence[TagPath]) -> Table:
+        """Where nobody bears two tags of an exclusive branch."""
+        table = self.all
+        for branch in branches:
+            inside = [self.variable(n) for n, place in enumerate(self.places) if is_at_or_below(place, branch)]
+            seen = 0
+            for variable in inside:
+                table &= ~(seen & variable)
+                seen |= variable
+        return table
+
+
+class _Reading:
+    """Rules as tables, for one kind of person."""
+
+    def __init__(self, worlds: _Worlds, tribes: Mapping[str, Definition], kind: Kind) -> None:
+        self._worlds = worlds
+        self._tribes = tribes
+        self._kind = kind
+        self._known: dict[Rule, Table] = {}
+
+    def table(self, rule: Rule) -> Table:
+        """Where the rule holds."""
+        found = self._known.get(rule)
+        if found is None:
+            found = self._known[rule] = self._read(rule)
+        return found
+
+    def members(self, tribe: Definition) -> Table:
+        """Where somebody of this kind is in the tribe."""
+        return self.table(tribe.rule) if takes(tribe, self._kind) else 0
+
+    def _read(self, rule: Rule) -> Table:
+        match rule:
+            case All(of=parts):
+                held = self._worlds.all
+                for part in parts:
+                    held &= self.table(part)
+                return held
+            case AnyOf(of=parts):
+                held = 0
+                for part in parts:
+                    held |= self.table(part)
+                return held
+            case Not(of=part):
+                return self._worlds.all & ~self.table(part)
+            case HasTag():
+                return self._worlds.answers(rule)
+            case InTribe(tribe=tribe):
+                return self.members(self._tribes[tribe])
+            case _:
+                assert_never(rule)
+
+
+def examine(
+    wanted: Definition,
+    tribes: Mapping[str, Definition],
+    *,
+    itself: str | None = None,
+    exclusive_branches: Callable[[TagPath], Sequence[TagPath]] = lambda _: (),
+) -> tuple[Hint, ...]:
+    """What is odd about a definition; `itself` is the id of the tribe that it is to be, which it may resemble.
+
+    Paths are those of today. Costs one operation a node on 65,536 bits at most, and as much for each tribe that
+    speaks of the same branches.
+    """
+    try:
+        worlds = _Worlds(_asked(wanted.rule, tribes))
+    except _TooMany:
+        return ()
+    readings = [_Reading(worlds, tribes, kind) for kind in KINDS if takes(wanted, kind)]
+    if not any(reading.table(wanted.rule) for reading in readings):
+        return (_never(wanted.rule, readings, 0, worlds.all),)
+    if all(reading.table(wanted.rule) == worlds.all for reading in readings):
+        return () if wanted.rule == All(()) else (_always(wanted),)
+    hints = list(_odd_parts(wanted.rule, readings, worlds))
+    branches = sorted({branch for place in worlds.places for branch in exclusive_branches(place)})
+    keeping = worlds.keeping(branches)
+    if keeping != worlds.all and not any(reading.table(wanted.rule) & keeping for reading in readings):
+        hints.append(_never(wanted.rule, readings, worlds.all & ~keeping, worlds.all, branches))
+    same = _same(wanted, tribes, itself)
+    if same:
+        hints.append(Hint(f"This rule means the same as {_listed(same)}.", ()))
+    return tuple(hints)
+
+
+def _asked(rule: Rule, tribes: Mapping[str, Definition]) -> set[HasTag]:
+    """Every tag node that a rule reaches, through tribes as well. Raises: _TooMany."""
+    waiting, seen, found = [rule], set[str](), set[HasTag]()
+    while waiting:
+        rule = waiting.pop()
+        found |= {node for node, _, _ in walk(rule) if isinstance(node, HasTag)}
+        if len(found) > 2 * limits.VARIABLES_PER_EXAMINATION_MAX:
+            raise _TooMany
+        named = tribes_named(rule) - seen
+        seen |= named
+        waiting += [tribes[name].rule for name in named]
+    return found
+
+
+def _never(
+    rule: Rule, readings: Sequence[_Reading], barred: Table, everything: Table, branches: Sequence[TagPath] = ()
+) -> Hint:
+    """That a rule holds nowhere outside of `barred`, with the fewest of its parts that make it so."""
+    parts = {f"/of/{n}": part for n, part in enumerate(rule.of)} if isinstance(rule, All) else {"": rule}
+    for pointer in list(parts):
+        others = [part for each, part in parts.items() if each != pointer]
+        if others and not any(_together(reading, others, everything) & ~barred for reading in readings):
+            del parts[pointer]
+    why = " and ".join(map(_said, parts.values()))
+    text = f"This rule can never match: nobody can {why}."
+    if branches:
+        named = ", ".join(f"'{branch}'" for branch in branches)
+        text = f"This rule can never match while {named} is exclusive: nobody can {why}."
+    return Hint(text, tuple(parts))
+
+
+def _together(reading: _Reading, parts: Sequence[Rule], everything: Table) -> Table:
+    held = everything
+    for part in parts:
+        held &= reading.table(part)
+    return held
+
+
+def _always(wanted: Definition) -> Hint:
+    whom = {"everyone": "everyone", "users": "every user", "visitors": "every visitor"}[wanted.audience]
+    return Hint(f"This rule always matches: it finds {whom}.", ("",))
+
+
+def _odd_parts(rule: Rule, readings: Sequence[_Reading], worlds: _Worlds) -> Iterator[Hint]:
+    """Parts that never or always hold inside a rule that does neither; of nested ones the outermost."""
+    odd: list[str] = []
+    for node, pointer, _ in walk(rule):
+        if any(is_at_or_below(pointer, other) for other in odd):
+            continue
+        tables = [reading.table(node) for reading in readings]
+        if not any(tables):
+            odd.append(pointer)
+            yield Hint("This part can never match.", (pointer,))
+        elif all(table == worlds.all for table in tables):
+            odd.append(pointer)
+            yield Hint("This part always matches.", (pointer,))
+
+
+def _said(rule: Rule) -> str:
+    match rule:
+        case HasTag(tag=tag, match="exact"):
+            return f"bear '{tag}' itself"
+        case HasTag(tag=tag):
+            return f"bear '{tag}' or a tag below it"
+        case InTribe(tribe=tribe):
+            return f"be in the tribe '{tribe}'"
+        case Not(of=HasTag(tag=tag, match="exact")):
+            return f"not bear '{tag}' itself"
+        case Not(of=HasTag(tag=tag)):
+            return f"bear neither '{tag}' nor a tag below it"
+        case Not(of=InTribe(tribe=tribe)):
+            return f"be outside of the tribe '{tribe}'"
+        case AnyOf(of=()):
+            return "satisfy an empty list of alternatives"
+        case All() | AnyOf() | Not():
+            return "satisfy one of its groups" if not isinstance(rule, Not) else "fail one of its groups"
+        case _:
+            assert_never(rule)
+
+
+def _same(wanted: Definition, tribes: Mapping[str, Definition], itself: str | None) -> list[str]:
+    """The tribes that hold for just the same people, whoever they are."""
+    asked = _asked(wanted.rule, tribes)
+    roots = {node.tag.split("/")[0] for node in asked}
+    found = []
+    for name, tribe in sorted(tribes.items()):
+        if name == itself or wanted.rule == InTribe(name):
+            continue
+        try:
+            others = _asked(tribe.rule, tribes)
+            if not roots & {node.tag.split("/")[0] for node in others}:
+                continue
+            worlds = _Worlds(asked | others)
+        except _TooMany:
+            continue
+        readings = [_Reading(worlds, tribes, kind) for kind in KINDS]
+        if all(reading.members(tribe) == reading.members(wanted) for reading in readings):
+            found.append(name)
+    return found
+
+
+def _listed(tribes: Sequence[str]) -> str:
+    named = " and ".join(f"'{tribe}'" for tribe in tribes[:_TRIBES_NAMED_MAX])
+    more = f" and {len(tribes) - _TRIBES_NAMED_MAX} others" if len(tribes) > _TRIBES_NAMED_MAX else ""
+    return f"the tribe{'s' if len(tribes) > 1 else ''} {named}{more}"

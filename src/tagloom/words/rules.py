@@ -1,0 +1,342 @@
+"""The rule language, and what a rule means.
+
+`matches` is the meaning: pure, total, and short. Bitmaps are a second interpreter of the same rules
+(`engine/evaluate.py`), and tests hold the two against each other.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, assert_never
+
+import msgspec
+
+from tagloom.words import limits
+from tagloom.words.problems import RuleInvalid, RuleTooDeep, RuleTooLarge, TagProblem, TribeCycle, TribeUnknown
+from tagloom.words.tags import TagPath, is_at_or_below, parse_tag
+
+
+class All(msgspec.Struct, frozen=True, tag="all", forbid_unknown_fields=True):
+    """Every part holds; with no parts, always."""
+
+    of: tuple["Rule", ...]
+
+
+class AnyOf(msgspec.Struct, frozen=True, tag="any", forbid_unknown_fields=True):
+    """At least one part holds; with no parts, never."""
+
+    of: tuple["Rule", ...]
+
+
+class Not(msgspec.Struct, frozen=True, tag="not", forbid_unknown_fields=True):
+    """The part does not hold."""
+
+    of: "Rule"
+
+
+class HasTag(msgspec.Struct, frozen=True, tag="tag", forbid_unknown_fields=True):
+    """The person bears the tag, or with `subtree` also anything below it."""
+
+    tag: str
+    match: Literal["subtree", "exact"] = "subtree"
+
+
+class InTribe(msgspec.Struct, frozen=True, tag="tribe", forbid_unknown_fields=True):
+    """The person is in another tribe of the space: its audience and its rule both hold."""
+
+    tribe: str
+
+
+Rule = All | AnyOf | Not | HasTag | InTribe
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What rules may ask about one person."""
+
+    kind: Literal["user", "visitor"]
+    tags: frozenset[TagPath]
+
+
+class Definition(msgspec.Struct, frozen=True):
+    """What decides who is in a tribe."""
+
+    audience: Literal["users", "visitors", "everyone"]
+    rule: Rule
+
+
+def matches(rule: Rule, facts: Facts, tribes: Mapping[str, Definition]) -> bool:
+    """Whether the rule holds for a person of these facts.
+
+    `tribes` has every tribe that the rule reaches, without a cycle.
+    """
+    match rule:
+        case All(of=parts):
+            return all(matches(part, facts, tribes) for part in parts)
+        case AnyOf(of=parts):
+            return any(matches(part, facts, tribes) for part in parts)
+        case Not(of=part):
+            return not matches(part, facts, tribes)
+        case HasTag(tag=tag, match="exact"):
+            return tag in facts.tags
+        case HasTag(tag=tag):
+            return any(is_at_or_below(borne, tag) for borne in facts.tags)
+        case InTribe(tribe=tribe):
+            return is_member(tribes[tribe], facts, tribes)
+        case _:
+            assert_never(rule)
+
+
+def is_member(tribe: Definition, facts: Facts, tribes: Mapping[str, Definition]) -> bool:
+    """Whether a person of these facts is in the tribe: the audience takes their kind, and the rule holds."""
+    return takes(tribe, facts.kind) and matches(tribe.rule, facts, tribes)
+
+
+def takes(tribe: Definition, kind: Literal["user", "visitor"]) -> bool:
+    """Whether the tribe's audience takes people of this kind."""
+    return tribe.audience in ("everyone", f"{kind}s")
+
+
+def parse_rule(body: bytes | str) -> Rule:
+    """The rule that this JSON is.
+
+    Raises:
+        RuleInvalid: it is not one, with the place; RuleTooDeep, RuleTooLarge: a limit is passed;
+        TagProblem: it names a tag that is none.
+    """
+    data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+    if len(data) > limits.RULE_BYTES_MAX:
+        raise RuleTooLarge(f"The rule has {len(data)} bytes; at most {limits.RULE_BYTES_MAX} are allowed.")
+    check_depth(data)
+    try:
+        rule: Rule = msgspec.json.decode(data, type=Rule)
+    except msgspec.ValidationError as error:
+        raise RuleInvalid(f"The rule cannot be read: {error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RuleInvalid(f"The rule is not JSON: {error}.") from error
+    check_rule(rule)
+    return rule
+
+
+def check_depth(data: bytes) -> None:
+    """Refuses JSON that nests deeper than any rule may, before a recursive reader sees it. Costs one pass."""
+    depth, in_string, escaped = 0, False, False
+    # Two brackets a node, `{` and `[`, and some room for the body that the rule lies in.
+    most = 2 * limits.LEVELS_PER_RULE_MAX + 8
+    for byte in data:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"{[":
+            depth += 1
+            if depth > most:
+                raise RuleTooDeep(
+                    f"The rule is nested deeper than {limits.LEVELS_PER_RULE_MAX} levels.",
+                    levels_max=limits.LEVELS_PER_RULE_MAX,
+                )
+        elif byte in b"}]":
+            depth -= 1
+
+
+def check_rule(rule: Rule) -> None:
+    """Holds a rule against the limits and its tags against the tag rules."""
+    for count, (node, pointer, level) in enumerate(walk(rule), 1):
+        if level > limits.LEVELS_PER_RULE_MAX:
+            raise RuleTooDeep(
+                f"The rule is nested deeper than {limits.LEVELS_PER_RULE_MAX} levels.",
+                node=pointer,
+                levels_max=limits.LEVELS_PER_RULE_MAX,
+            )
+        if count > limits.NODES_PER_RULE_MAX:
+            raise RuleTooLarge(
+                f"The rule has more than {limits.NODES_PER_RULE_MAX} nodes.",
+                nodes_max=limits.NODES_PER_RULE_MAX,
+            )
+        if isinstance(node, HasTag):
+            try:
+                canonical = parse_tag(node.tag)
+            except TagProblem as problem:
+                problem.members["node"] = pointer
+                raise
+            if canonical != node.tag:
+                raise RuleInvalid(
+                    f"The tag '{node.tag}' is not in Unicode form NFC.", node=pointer, suggestion=canonical
+                )
+
+
+def walk(rule: Rule) -> Iterator[tuple[Rule, str, int]]:
+    """Every node with its JSON pointer and level, parents first, without recursion."""
+    waiting: list[tuple[Rule, str, int]] = [(rule, "", 1)]
+    while waiting:
+        node, pointer, level = waiting.pop()
+        yield node, pointer, level
+        match node:
+            case All(of=parts) | AnyOf(of=parts):
+                waiting.extend((parts[i], f"{pointer}/of/{i}", level + 1) for i in reversed(range(len(parts))))
+            case Not(of=part):
+                waiting.append((part, f"{pointer}/of", level + 1))
+            case HasTag() | InTribe():
+                pass
+            case _:
+                assert_never(node)
+
+
+def tags_named(rule: Rule) -> set[TagPath]:
+    """The tag paths that the rule names, not those of tribes it refers to."""
+    return {TagPath(node.tag) for node, _, _ in walk(rule) if isinstance(node, HasTag)}
+
+
+def tribes_named(rule: Rule) -> set[str]:
+    """The ids of the tribes that the rule itself names."""
+    return {node.tribe for node, _, _ in walk(rule) if isinstance(node, InTribe)}
+
+
+def check_tribes(tribe: str, rule: Rule, others: Mapping[str, Rule]) -> None:
+    """Holds the tribes that a rule reaches against what exists: each one known, none of them the tribe itself.
+
+    The limit holds for the whole chain: what the tribe refers to, and what refers to it.
+
+    Raises:
+        TribeUnknown, TribeCycle, RuleTooDeep: references nest deeper than a rule may;
+        RuleTooLarge: some tribe would reach more nodes than a decision may look at.
+    """
+    known = {**others, tribe: rule}
+    below = {name: sorted(tribes_named(each)) for name, each in known.items()}
+    above: dict[str, list[str]] = {}
+    for name, references in below.items():
+        for reference in references:
+            above.setdefault(reference, []).append(name)
+    reached: dict[str, int] = {}
+    depth = _longest_chain(tribe, below, (), reached)
+    for unknown in sorted(reached.keys() - known.keys()):
+        raise TribeUnknown(f"The rule names the tribe '{unknown}', which does not exist.", tribe=unknown)
+    if depth + _longest_chain(tribe, above, (), {}) > limits.REFERENCES_DEEP_MAX:
+        raise _references_too_deep()
+    for name, nodes in _reached_nodes(known, below).items():
+        if nodes > limits.NODES_REACHED_MAX:
+            raise RuleTooLarge(
+                f"With all that it refers to, the tribe '{name}' would have {nodes} nodes; at most "
+                f"{limits.NODES_REACHED_MAX} are allowed.",
+                nodes_max=limits.NODES_REACHED_MAX,
+            )
+
+
+def _reached_nodes(known: Mapping[str, Rule], below: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """How many nodes a person's decision may look at for each tribe, a tribe counted as often as it is referred to."""
+    found: dict[str, int] = {}
+
+    def reached(name: str) -> int:
+        if name not in found:
+            references = [node.tribe for node, _, _ in walk(known[name]) if isinstance(node, InTribe)]
+            found[name] = sum(1 for _ in walk(known[name])) + sum(map(reached, references))
+        return found[name]
+
+    for name in known:
+        if set(below[name]) <= known.keys():
+            reached(name)
+    return found
+
+
+def _longest_chain(name: str, edges: Mapping[str, Sequence[str]], trail: tuple[str, ...], found: dict[str, int]) -> int:
+    """How many references deep the longest chain from a tribe is; looks no deeper than the limit, and once at each."""
+    if name in trail:
+        circle = list(trail[trail.index(name) :])
+        raise TribeCycle(f"The tribes name each other in a circle: {' -> '.join([*circle, name])}.", tribes=circle)
+    if len(trail) > limits.REFERENCES_DEEP_MAX:
+        raise _references_too_deep()
+    if name not in found:
+        chains = (_longest_chain(next_name, edges, (*trail, name), found) for next_name in edges.get(name, ()))
+        found[name] = max((1 + chain for chain in chains), default=0)
+    return found[name]
+
+
+def _references_too_deep() -> RuleTooDeep:
+    return RuleTooDeep(
+        f"Tribes refer to tribes more than {limits.REFERENCES_DEEP_MAX} deep.",
+        references_max=limits.REFERENCES_DEEP_MAX,
+    )
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """A tag node that decided: its place in the rule, what it asks, and whether it holds."""
+
+    node: str
+    asks: HasTag
+    holds: bool
+
+
+def reasons(rule: Rule, facts: Facts, tribes: Mapping[str, Definition], pointer: str = "") -> list[Reason]:
+    """The tag nodes that decide the rule for a person, fewest that suffice, in the rule's order.
+
+    An `all` that holds needs every part, one that fails its first failing part; an `any` the other way round.
+    A reference to a tribe is decided by the nodes of its rule, pointed to as `…/tribe:ID/of/0`; when the tribe's
+    audience does not take the person's kind, the kind alone decides and no node does.
+    """
+    match rule:
+        case All(of=parts) | AnyOf(of=parts):
+            whole = isinstance(rule, All)
+            for index, part in enumerate(parts):
+                if matches(part, facts, tribes) is not whole:
+                    return reasons(part, facts, tribes, f"{pointer}/of/{index}")
+            found = (reasons(part, facts, tribes, f"{pointer}/of/{index}") for index, part in enumerate(parts))
+            return [reason for each in found for reason in each]
+        case Not(of=part):
+            return reasons(part, facts, tribes, f"{pointer}/of")
+        case HasTag():
+            return [Reason(pointer, rule, matches(rule, facts, tribes))]
+        case InTribe(tribe=tribe):
+            if not takes(tribes[tribe], facts.kind):
+                return []
+            return reasons(tribes[tribe].rule, facts, tribes, f"{pointer}/tribe:{tribe}")
+        case _:
+            assert_never(rule)
+
+
+def is_refused(rule: Rule, pointer: str, tribes: Mapping[str, Rule]) -> bool:
+    """Whether the rule asks that the node of a reason does not hold: an odd number of `not` stands above it.
+
+    >>> is_refused(All((HasTag("a"), Not(HasTag("b")))), "/of/1/of", {})
+    True
+    """
+    refused = False
+    steps = iter(pointer.split("/")[1:])
+    for step in steps:
+        match rule:
+            case Not(of=part):
+                refused, rule = not refused, part
+            case All(of=parts) | AnyOf(of=parts):
+                rule = parts[int(next(steps))]
+            case InTribe():
+                rule = tribes[step.removeprefix("tribe:")]
+            case HasTag():
+                raise AssertionError("a pointer ends at a tag")
+    return refused
+
+
+def rule_json(rule: Rule) -> Any:
+    """The rule as plain JSON values."""
+    return msgspec.to_builtins(rule)
+
+
+def resolved(rule: Rule, resolve: Callable[[TagPath], TagPath]) -> Rule:
+    """The rule with every tag by the path it stands for today, so that `matches` knows renamed ones."""
+    match rule:
+        case All(of=parts):
+            return All(tuple(resolved(part, resolve) for part in parts))
+        case AnyOf(of=parts):
+            return AnyOf(tuple(resolved(part, resolve) for part in parts))
+        case Not(of=part):
+            return Not(resolved(part, resolve))
+        case HasTag(tag=tag, match=match):
+            try:
+                return HasTag(resolve(TagPath(tag)), match)
+            except TagProblem:
+                # What an alias leads out of the tags is borne by nobody; the rule keeps its meaning.
+                return rule
+        case InTribe():
+            return rule
+        case _:
+            assert_never(rule)

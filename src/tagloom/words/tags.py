@@ -1,0 +1,191 @@
+"""The tag path: what is one, why another is not, and how a renamed one is found again."""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from typing import NewType
+
+from tagloom.base.problems import Problem
+from tagloom.base.text import printable
+from tagloom.words import limits
+from tagloom.words.problems import (
+    TagHasCapital,
+    TagHasControl,
+    TagHasEmptyLevel,
+    TagHasStraySpace,
+    TagHasTooManyLevels,
+    TagIsAlias,
+    TagIsEmpty,
+    TagLevelTooLong,
+    TagProblem,
+)
+
+# Most tags there are; each of them keeps every rule. What does not match is looked at character by character.
+_PLAIN = re.compile(r"[a-z0-9_.-]{1,64}(?:/[a-z0-9_.-]{1,64}){0,2}")
+# Three levels of 64 with their slashes. NFC makes at most four characters one, so that no longer text is a path.
+_CHARACTERS_MAX = limits.LEVELS_PER_TAG_MAX * (limits.CHARACTERS_PER_LEVEL_MAX + 1) - 1
+_NFC_SHORTENS_MAX = 4
+
+TagPath = NewType("TagPath", str)
+"""A string that `parse_tag` returned: 1 to 3 levels joined by `/`, NFC, lower case."""
+
+
+def parse_tag(text: str) -> TagPath:
+    """The path that `text` is, in NFC, or its first problem: of a character, else of the levels together, else of one.
+
+    >>> parse_tag("sports/football/australia")
+    'sports/football/australia'
+
+    Raises:
+        TagProblem: a subclass for each rule, with `value`, `rule`, `position` and, where one exists, `suggestion`.
+    """
+    if _PLAIN.fullmatch(text):
+        return TagPath(text)
+    if len(text) > _NFC_SHORTENS_MAX * _CHARACTERS_MAX:
+        raise _endless(text)
+    path = unicodedata.normalize("NFC", text)
+    if not path:
+        raise TagIsEmpty("The tag is empty.", value="", rule="not empty", position=0)
+    for position, character in enumerate(path):
+        if character.isupper() or character.istitle():
+            raise _refused(TagHasCapital, path, position, f"has a capital at character {position + 1}", "lower case")
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
+            code = f"U+{ord(character):04X}"
+            raise _refused(
+                TagHasControl,
+                path,
+                position,
+                f"has the control character {code} at character {position + 1}",
+                "no controls",
+            )
+    levels = path.split("/")
+    if len(levels) > limits.LEVELS_PER_TAG_MAX:
+        at = len("/".join(levels[: limits.LEVELS_PER_TAG_MAX]))
+        raise _refused(TagHasTooManyLevels, path, at, f"has {len(levels)} levels", "one to three levels")
+    position = 0
+    for level in levels:
+        _check_level(path, level, position)
+        position += len(level) + 1
+    return TagPath(path)
+
+
+def _endless(text: str) -> TagProblem:
+    """The problem of a text that is too long to be looked at character by character."""
+    shown = printable(text)
+    count = text.count("/") + 1
+    if count > limits.LEVELS_PER_TAG_MAX:
+        says = f"'{shown}' has {count} levels."
+        return TagHasTooManyLevels(says, value=shown, rule="one to three levels", position=0)
+    says = f"'{shown}' has {len(text)} characters; a level has at most {limits.CHARACTERS_PER_LEVEL_MAX}."
+    return TagLevelTooLong(says, value=shown, rule="at most 64 characters a level", position=0)
+
+
+def _check_level(path: str, level: str, position: int) -> None:
+    if not level:
+        raise _refused(
+            TagHasEmptyLevel,
+            path,
+            position,
+            f"has an empty level at character {position + 1}",
+            "no empty level",
+        )
+    if len(level) > limits.CHARACTERS_PER_LEVEL_MAX:
+        detail = f"has a level of {len(level)} characters at character {position + 1}"
+        raise _refused(TagLevelTooLong, path, position, detail, "at most 64 characters a level")
+    for offset, character in enumerate(level):
+        if character.isspace() and (offset in (0, len(level) - 1) or level[offset - 1].isspace()):
+            where = position + offset
+            raise _refused(
+                TagHasStraySpace,
+                path,
+                where,
+                f"has a stray space at character {where + 1}",
+                "single inner spaces",
+            )
+
+
+def _refused(problem: type[Problem], path: str, position: int, says: str, rule: str) -> Problem:
+    shown = printable(path)
+    suggestion = suggest(path)
+    remedy = f" Use '{suggestion}'." if suggestion else ""
+    return problem(f"'{shown}' {says}.{remedy}", value=shown, rule=rule, position=position, suggestion=suggestion)
+
+
+def suggest(text: str) -> TagPath | None:
+    """The valid path nearest to `text`: lower case, single inner spaces, no empty level; None when that is none."""
+    if len(text) > _NFC_SHORTENS_MAX * _CHARACTERS_MAX:
+        return None
+    lowered = unicodedata.normalize("NFC", text.lower())
+    levels = [re.sub(r"\s+", _one_space, level.strip()) for level in lowered.split("/")]
+    candidate = "/".join(level for level in levels if level)
+    return TagPath(candidate) if candidate != text and is_tag(candidate) else None
+
+
+def _one_space(run: re.Match[str]) -> str:
+    """The first space of a run that a tag may have: a no-break space stays one, a tab becomes a plain space."""
+    return next((character for character in run[0] if unicodedata.category(character) == "Zs"), " ")
+
+
+def is_tag(text: str) -> bool:
+    """Whether `parse_tag` takes it."""
+    try:
+        parse_tag(text)
+    except TagProblem:
+        return False
+    return True
+
+
+def lowercased(text: str) -> str:
+    """What `normalize=lowercase` makes of a path before it is parsed."""
+    return unicodedata.normalize("NFC", text.lower())
+
+
+def is_at_or_below(path: str, prefix: str) -> bool:
+    """Whether `path` is `prefix` or lies under it; everything lies under the empty prefix."""
+    return not prefix or path == prefix or path.startswith(prefix + "/")
+
+
+def branches_above(path: str) -> list[TagPath]:
+    """The strict prefixes of a path, the longest first."""
+    levels = path.split("/")
+    return [TagPath("/".join(levels[:count])) for count in range(len(levels) - 1, 0, -1)]
+
+
+def resolve(path: TagPath, *, is_live: Callable[[TagPath], bool], aliases: Mapping[TagPath, TagPath]) -> TagPath:
+    """The path that `path` stands for today: itself when it is live, else what its alias says.
+
+    An alias of a branch carries everything below it: with `sports -> games`, `sports/golf` is `games/golf`.
+
+    Raises:
+        TagIsAlias: more than ALIAS_HOPS_MAX renames lie between;
+        TagHasTooManyLevels: its branch was moved so far down that the path would not fit under it.
+    """
+    start = path
+    for _ in range(limits.ALIAS_HOPS_MAX + 1):
+        if not aliases or is_live(path):
+            return path
+        for prefix in (path, *branches_above(path)):
+            if prefix in aliases:
+                path = _below(aliases[prefix], path[len(prefix) :], written=start)
+                break
+        else:
+            return path
+    raise TagIsAlias(f"'{start}' was renamed too often to be followed; name the tag it is now.", value=start)
+
+
+def _below(target: TagPath, rest: str, *, written: TagPath) -> TagPath:
+    path = target + rest
+    levels = path.count("/") + 1
+    if levels > limits.LEVELS_PER_TAG_MAX:
+        raise TagHasTooManyLevels(
+            f"'{written}' stands for '{path}' today, since its branch was renamed, and that has {levels} levels.",
+            value=written,
+            rule="one to three levels",
+        )
+    return TagPath(path)
+
+
+def nearest(text: str, known: Iterable[str]) -> list[str]:
+    """Up to NEAREST_TAGS_MAX known paths that look like `text`, the likest first. Costs one comparison a path."""
+    return difflib.get_close_matches(text, list(known), n=limits.NEAREST_TAGS_MAX, cutoff=0.6)
