@@ -77,11 +77,6 @@ ALLOWED = (
     Allowed("A tagging or a tag cannot end in the past.", "the title of a problem of today"),
     Allowed("One person is given two tags of a branch that allows one.", "the title of a problem of today"),
     Allowed("A mirror of an empty body would take every tag from everybody.", "the title of a problem of today"),
-    Allowed("| loom |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("| gathering |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("| standing |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("| foreseen |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("drop tag,", "the class of today; the glossary explains it until it is renamed"),
 )
 
 # Names of today's API, command line, limits and code, quoted as they are, that have a word of the table above.
