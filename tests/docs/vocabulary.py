@@ -77,16 +77,11 @@ ALLOWED = (
     Allowed("A tagging or a tag cannot end in the past.", "the title of a problem of today"),
     Allowed("One person is given two tags of a branch that allows one.", "the title of a problem of today"),
     Allowed("A mirror of an empty body would take every tag from everybody.", "the title of a problem of today"),
-    Allowed("| loom |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("| gathering |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("| standing |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("| foreseen |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("drop tag,", "the class of today; the glossary explains it until it is renamed"),
 )
 
 # Names of today's API, command line, limits and code, quoted as they are, that have a word of the table above.
 OLD_NAMES: tuple[str, ...] = (
-    *("--forget", "forget=true", "--freeze"),
+    *("--forget", "forget=true"),
     *("compaction_foreseen_max", "tags_foreseen_max", "tribes_foreseen_max", "probe_seconds_max"),
     *("rows_to_mend", "EnvironmentState.forget"),
 )
