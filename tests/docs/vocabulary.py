@@ -81,7 +81,7 @@ ALLOWED = (
 
 # Names of today's API, command line, limits and code, quoted as they are, that have a word of the table above.
 OLD_NAMES: tuple[str, ...] = (
-    *("--forget", "forget=true", "--freeze"),
+    *("--forget", "forget=true"),
     *("compaction_foreseen_max", "tags_foreseen_max", "tribes_foreseen_max", "probe_seconds_max"),
     *("rows_to_mend", "EnvironmentState.forget"),
 )
