@@ -15,7 +15,7 @@ LOCKED := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 EXTRAS := --extra azure --extra gcs --extra mysql --extra odbc --extra otel --extra s3 --extra sftp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup develop wheel assets test soak check run bench format lock clean
+.PHONY: help setup develop wheel assets test deep soak check run bench format lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,13 @@ check: develop ## Run the linter, the formatter's check, the type checker and th
 	$(BIN)/python -m tests.docs.prose
 
 test: check ## Run every check and every test
+	$(if $(wildcard tests/found/*),$(BIN)/pytest -q --hypothesis-profile=replay -m hypothesis)
 	$(BIN)/pytest -q -n 2 --dist worksteal $(PYTEST_ARGS)
+
+deep: develop ## Draw new generated cases for about an hour, and kill servers; commit what it puts into tests/found
+	$(BIN)/pytest -q -n 2 --dist worksteal --hypothesis-profile=deep -m hypothesis $(PYTEST_ARGS)
+	TAGLOOM_TEST_HISTORIES=25 TAGLOOM_TEST_SEED=$$(date +%s) $(BIN)/pytest -q -n 2 tests/contract/test_writers.py
+	$(MAKE) soak
 
 soak: develop ## Kill servers at their work far more often than the tests do
 	TAGLOOM_TEST_KILLS=50 $(BIN)/pytest -q -s tests/crash/test_killed_work.py $(PYTEST_ARGS)

@@ -1,11 +1,19 @@
-"""How much Hypothesis does (`quick`; before a release `--hypothesis-profile=deep`), and how much is logged."""
+"""How much Hypothesis does, and how much is logged.
+
+`quick` is the profile of `make test`, and `deep` that of `make deep`. What `deep` finds is stored in `tests/found`.
+Commit these files: `make test` runs them again with the profile `replay`.
+"""
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+FOUND = DirectoryBasedExampleDatabase(Path(__file__).parent / "found")
 
 settings.register_profile(
     "quick",
@@ -17,8 +25,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile(
-    "deep", settings.get_profile("quick"), derandomize=False, max_examples=2_000, stateful_step_count=50
+    "deep",
+    settings.get_profile("quick"),
+    derandomize=False,
+    database=FOUND,
+    max_examples=2_000,
+    stateful_step_count=50,
 )
+settings.register_profile("replay", settings.get_profile("deep"), phases=(Phase.explicit, Phase.reuse))
 settings.load_profile("quick")
 
 

@@ -41,7 +41,7 @@ ENTRY = set(ROOMS[-1])
 # The port that the engine needs of a database, and the times and words of it, are all that a store knows of the engine.
 ENGINE_FOR_STORES = {"tagloom.engine.storage", "tagloom.engine.state.dictionary"}
 # What adapters share: the tables, and the steps from one release's tables to the next.
-SHARED_BY_ADAPTERS = {"schema", "migrations"}
+SHARED_BY_ADAPTERS = {"schema", "migrations", "cold_statements"}
 
 HTTP_CLIENTS = {"httpx", "httpcore", "requests", "aiohttp", "urllib3"}
 DATABASE_DRIVERS = {"sqlite3", "psycopg", "sqlalchemy", "alembic"}
@@ -168,11 +168,7 @@ def adapters_never_import_each_other(modules: Modules) -> Iterator[str]:
             continue
         for line, target in imported_modules(module, modules):
             # An adapter may have several modules; the third part of the dotted name is the adapter's.
-            if (
-                target.is_adapter
-                and target.parts[2] != module.parts[2]
-                and target.parts[2] not in SHARED_BY_ADAPTERS | {"paging"}
-            ):
+            if target.is_adapter and target.parts[2] != module.parts[2] and target.parts[2] not in SHARED_BY_ADAPTERS:
                 yield f"{module.name}:{line}: imports the adapter {target.name}"
 
 

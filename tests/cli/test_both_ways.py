@@ -70,7 +70,7 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
     assert say("export", "tribe", "nope").code == 1
     assert say("tribe", "tag", "ball-games", "trial", "--dry-run", "--json").json["added"] == 1
     assert say("tribe", "tag", "ball-games", "trial", "--remove", "--json").json["unchanged"] == 1
-    assert say("tribe", "tag", "ball-games", "trial", "--freeze", "--remove").code == 2
+    assert say("tribe", "tag", "ball-games", "trial", "--snapshot", "--remove").code == 2
     assert say("tribe", "tag", "nope", "trial").code == 1
     assert len(say("history", "--json").json) == 7
     assert len(say("history", "--person", "u9", "--json").json) == 2

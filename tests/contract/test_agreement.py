@@ -397,6 +397,7 @@ class Agreement(RuleBasedStateMachine):
             assert earlier(self._subject.population) == earlier(self._oracle.population)
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_every_answer_agrees_with_the_oracle_after_any_history(adapter: str) -> None:
     machine = type("Agreement", (Agreement,), {"adapter": adapter})
@@ -407,6 +408,7 @@ def test_every_answer_agrees_with_the_oracle_after_any_history(adapter: str) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name != "memory"])
 def test_every_answer_agrees_when_people_lie_on_both_sides_of_a_chunks_edge(adapter: str) -> None:
     """The first three of the alphabet's people who come lie before the edge, the others behind it."""

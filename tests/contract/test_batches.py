@@ -196,7 +196,7 @@ def test_the_first_problem_in_the_lines_order_decides(population: Population) ->
     receipt = apply(population, "add", user("u1", "out", "A", "crm/a"), user("u2", "A", "out"), prefix="crm")
 
     assert [(each.line, each.problem, each.value) for each in receipt.rejected] == [
-        (1, "tag-outside-under", "out"),
+        (1, "tag-outside-prefix", "out"),
         (2, "tag-has-capital", "A"),
     ]
 
@@ -293,7 +293,7 @@ def test_a_tag_outside_under_rejects_its_line_in_every_mode(population: Populati
 
     receipt = apply(population, mode, user("u1", "crm/a", "crmx"), user("u2", "crm"), prefix="crm")
 
-    assert [(each.line, each.problem) for each in receipt.rejected] == [(1, "tag-outside-under")]
+    assert [(each.line, each.problem) for each in receipt.rejected] == [(1, "tag-outside-prefix")]
     assert tags_of(population, "u1") == ("crmx", "x")
 
 

@@ -171,7 +171,7 @@ def test_a_tag_that_was_moved_out_of_under_is_outside_it(population: Population)
 
     receipt = apply(population, "add", user("u2", "crm/a"), prefix="crm")
 
-    assert [each.problem for each in receipt.rejected] == ["tag-outside-under"]
+    assert [each.problem for each in receipt.rejected] == ["tag-outside-prefix"]
 
 
 @pytest.mark.parametrize("tag", ["sports", "sports/golf"])

@@ -5,6 +5,7 @@ version between its question and its answer, and what readers were told is true 
 answers are compared.
 """
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,11 @@ from tests.contract.conftest import ADAPTERS, Subject, make_population
 from tests.contract.portrait import PEOPLE, TAGS, TRIBES, outcome, portrait, streamed, sums
 from tests.writing import Batch, submit_parts, tag_members, write_parts
 
+# The histories that are drawn. `make deep` draws more, from another first number at each run.
+SEEDS = range(
+    int(os.environ.get("TAGLOOM_TEST_SEED", "0")),
+    int(os.environ.get("TAGLOOM_TEST_SEED", "0")) + int(os.environ.get("TAGLOOM_TEST_HISTORIES", "3")),
+)
 WRITERS = 4
 READS_MAX = 100
 PATIENCE_SECONDS = 20
@@ -257,7 +263,7 @@ def hold_to_account(done: Sequence[Done], told: Sequence[Read], subject: Subject
 @pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name != "memory"])
 @pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize("kind", [large_writes, all_writes])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_what_writers_do_at_the_same_moment_happened_in_the_order_of_its_versions(
     adapter: str, processes: int, kind: Callable[[random.Random], Iterator[Act]], seed: int, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import tagloom
-from tagloom import limits
+from tagloom.base import limits
 from tagloom.settings import read_settings
 from tests.deploy.containers import read_instructions
 from tests.deploy.paths import DEPLOY

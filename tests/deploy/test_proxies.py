@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 
-from tagloom import limits
+from tagloom.files import limits as files_limits
+from tagloom.http import limits as http_limits
 from tests.deploy.first_contact import PATIENCE_SECONDS, set_up, sign_in
 from tests.deploy.serving import ENVIRONMENT, HERE, Certificate, ProxyName, Served, proxied
 
@@ -138,7 +139,7 @@ def test_a_body_over_the_limit_gets_the_problem_of_the_server(behind: Behind) ->
 
 
 def test_a_json_body_over_its_limit_gets_the_problem_of_the_server(behind: Behind) -> None:
-    body = b"[" + b" " * limits.JSON_BODY_BYTES_MAX + b"]"
+    body = b"[" + b" " * files_limits.JSON_BODY_BYTES_MAX + b"]"
     with behind.program() as program:
         answer = program.post(f"{ENVIRONMENT}/taggings", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.headers["content-type"]) == (413, PROBLEM)
@@ -149,7 +150,7 @@ def test_the_longest_addresses_and_headers_reach_the_server(behind: Behind) -> N
     with behind.program() as program:
         known = program.get("/v2/limits", headers={"X-Long": "x" * 30_000})
         assert known.status_code == 200, known.text
-        for size in (20_000, limits.ADDRESS_BYTES_MAX + 1):
+        for size in (20_000, http_limits.ADDRESS_BYTES_MAX + 1):
             refused = program.get(f"{ENVIRONMENT}/users/{'u' * size}")
             assert refused.status_code in (400, 404, 414, 422)
             assert refused.headers["content-type"] == PROBLEM

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tagloom import limits
+from tagloom.base import limits as base_limits
+from tagloom.engine import limits as engine_limits
 from tagloom.settings import read_settings
 from tests.deploy.paths import DEPLOY
 from tests.deploy.serving import TAGLOOM, find_program, replaced
@@ -57,9 +58,9 @@ def test_the_example_of_the_environment_is_understood() -> None:
     assert settings.uploads is not None
     assert settings.database.parent == settings.uploads.parent == state == Path(unit["WorkingDirectory"])
     assert f"TMPDIR={state}" in unit["Environment"].split()
-    assert settings.index_bytes_max == limits.INDEX_BYTES_DEFAULT
+    assert settings.index_bytes_max == engine_limits.INDEX_BYTES_DEFAULT
 
 
 def test_systemd_waits_longer_than_the_server_takes_to_stop() -> None:
     seconds = int(settings_of(DEPLOY / "tagloom.service")["TimeoutStopSec"].removesuffix("s"))
-    assert seconds > limits.STOP_SECONDS_DEFAULT + limits.STOP_SECONDS_MORE_MAX
+    assert seconds > base_limits.STOP_SECONDS_DEFAULT + base_limits.STOP_SECONDS_MORE_MAX

@@ -77,21 +77,13 @@ ALLOWED = (
     Allowed("A tagging or a tag cannot end in the past.", "the title of a problem of today"),
     Allowed("One person is given two tags of a branch that allows one.", "the title of a problem of today"),
     Allowed("A mirror of an empty body would take every tag from everybody.", "the title of a problem of today"),
-    Allowed("| loom |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("| gathering |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("| standing |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("| foreseen |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("drop tag,", "the class of today; the glossary explains it until it is renamed"),
 )
 
 # Names of today's API, command line, limits and code, quoted as they are, that have a word of the table above.
-OLD_NAMES = (
-    *("--forget", "forget=true", "retention-forgets", "--freeze", "freeze"),
-    *("tagloom mapping drop", "tagloom sync drop", "export_bearers"),
+OLD_NAMES: tuple[str, ...] = (
+    *("--forget", "forget=true"),
     *("compaction_foreseen_max", "tags_foreseen_max", "tribes_foreseen_max", "probe_seconds_max"),
-    *("Standing", "Gathering", "Probe", "Foresight", "rows_to_mend", "only_wiring_names_an_adapter", "gather_few"),
-    *("engine/standing.py", "engine/gather.py", "http/probing.py", "http/vitals.py", "wiring.py"),
-    *("mending.py", "proposing.py"),
+    *("rows_to_mend", "EnvironmentState.forget"),
 )
 
 # Names of other projects and standards.

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.types import Message
 
-from tagloom import limits
-from tagloom.http.lingering import Incoming
+from tagloom.files import limits
+from tagloom.http.framework.lingering import Incoming
 from tests.http.serving import Served
 
 CHUNK = b" " * 65_536

@@ -168,13 +168,13 @@ def tag_members(
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
     remove: Annotated[bool, typer.Option("--remove", help="Remove the tag instead of adding it.")] = False,
-    snapshot: Annotated[bool, typer.Option("--freeze", help="Also remove it from everybody else.")] = False,
+    snapshot: Annotated[bool, typer.Option("--snapshot", help="Also remove it from everybody else.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Give everybody in a tribe a tag as one batch, take it, or freeze the tribe as a tag."""
+    """Add a tag to everybody in a tribe as one batch, remove it, or make it a snapshot of the tribe."""
     if remove and snapshot:
-        raise ParameterInvalid("Name --remove or --freeze, not both.")
+        raise ParameterInvalid("Name --remove or --snapshot, not both.")
     mode: TribeMode = "remove" if remove else "snapshot" if snapshot else "add"
     with at_site(data, url, token, space, environment) as site:
         receipt = site.tag_tribe(tribe, tag, mode, dry_run=dry_run)

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tagloom.engine.storage import ChunkChange, Compacted, Footprint, RowTotal, State, place_numbers
+from tagloom.stores.cold_statements import ColdReads, ColdWrites
 from tagloom.stores.postgres.connections import Wire
 from tagloom.stores.postgres.paging import paged
 
 
-class CompactingReads:
+class CompactingReads(ColdReads):
     """The part of a snapshot that is about compaction."""
 
     _wire: Wire
@@ -16,17 +17,6 @@ class CompactingReads:
 
     def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._wire.ask(query, *values)
-
-    def compacted(self) -> Compacted:
-        query = "SELECT compacted, compacting_bucket, compacting_row, compacting_touched FROM environment WHERE key=%s"
-        return Compacted._make(self._all(query, self._environment)[0])
-
-    def rows_changed(self, bucket: int, row: int, after: int, until: int, limit: int) -> list[int]:
-        query = (
-            'SELECT DISTINCT "row" FROM change WHERE environment=%s AND bucket=%s AND "row">=%s '
-            'AND version>%s AND version<=%s ORDER BY "row" LIMIT %s'
-        )
-        return [identity for (identity,) in self._all(query, self._environment, bucket, row, after, until, limit)]
 
     def changes_until(self, row: int, bucket: int, until: int) -> Iterator[ChunkChange]:
         query = (
@@ -52,7 +42,7 @@ class CompactingReads:
             yield version, identity - firsts[version], added, removed
 
 
-class CompactingWrites(CompactingReads):
+class CompactingWrites(CompactingReads, ColdWrites):
     """The part of a transaction that is about compaction."""
 
     _state: State

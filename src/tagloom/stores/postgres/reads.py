@@ -6,19 +6,13 @@ from typing import Any
 from tagloom.engine.storage import (
     BatchRecord,
     ChunkChange,
-    Entry,
     Footprint,
-    Moved,
-    Replay,
     Row,
     RowSource,
     RowTotal,
-    Run,
-    Segment,
     Span,
     Stamp,
     State,
-    StepRecord,
     place_numbers,
 )
 from tagloom.ports.problems import EnvironmentNotFound
@@ -28,14 +22,6 @@ from tagloom.stores.postgres.paging import ROWS_AT_FIRST, paged
 from tagloom.stores.schema import first_change_id
 
 _INTEGER_MAX = 2**63 - 1
-_BATCH_COLUMNS = (
-    "version, at, action, actor, source, added, removed, new_people, undoes, "
-    "(SELECT max(number) FROM (SELECT max(version) AS number FROM batch AS later "
-    "WHERE later.environment = batch.environment AND later.undoes = batch.version "
-    "UNION ALL SELECT max(undone.by) FROM undone "
-    "WHERE undone.environment = batch.environment AND undone.version = batch.version) AS undoing), is_final, "
-    "(SELECT count(*) FROM undone WHERE undone.environment = batch.environment AND undone.by = batch.version)"
-)
 _CHANGE_COLUMNS = 'version, "row", bucket, added, removed'
 STATE_QUERY = (
     "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed', horizon "
@@ -89,10 +75,6 @@ class PostgresSnapshot(CompactingReads):
         changed = {row for (row,) in self._all(query, self._environment, list(buckets), ids, since)}
         return [end for end in ends if end.id in changed]
 
-    def aliases(self) -> list[tuple[str, str]]:
-        found = self._all("SELECT path, target FROM alias WHERE environment=%s", self._environment)
-        return [(path, target) for path, target in found]
-
     def chunk(self, row: int, bucket: int) -> bytes | None:
         found = self._all("SELECT people FROM chunk WHERE place=%s AND bucket=%s", row << 16 | bucket, bucket)
         return found[0][0] if found else None
@@ -111,43 +93,6 @@ class PostgresSnapshot(CompactingReads):
     def chunks_in(self, bucket: int, rows: Sequence[int]) -> list[tuple[int, bytes]]:
         query = "SELECT (place >> 16)::int4, people FROM chunk WHERE place = ANY(%s::int8[]) AND bucket=%s"
         return [(row, data) for row, data in self._all(query, [row << 16 | bucket for row in rows], bucket)]
-
-    def runs(self) -> list[Run]:
-        query = "SELECT id, keys, pages FROM run WHERE environment=%s ORDER BY id"
-        return [Run._make(found) for found in self._all(query, self._environment)]
-
-    def page(self, run: int, page: int) -> bytes:
-        found = self._all("SELECT entries FROM page WHERE place=%s", run << 24 | page)
-        if not found:
-            raise Moved(f"page {page} of run {run}")
-        return bytes(found[0][0])
-
-    def segments(self) -> list[Segment]:
-        query = 'SELECT "first", size FROM segment WHERE environment=%s ORDER BY "first"'
-        return [Segment._make(found) for found in self._all(query, self._environment)]
-
-    def segment(self, first: int) -> bytes:
-        found = self._all('SELECT keys FROM segment WHERE environment=%s AND "first"=%s', self._environment, first)
-        if not found:
-            raise Moved(f"the segment of keys from {first} on")
-        return bytes(found[0][0])
-
-    # The log.
-
-    def _batches(self, condition: str, *values: Any) -> list[BatchRecord]:
-        query = f"SELECT {_BATCH_COLUMNS} FROM batch WHERE environment=%s AND {condition}"
-        return [BatchRecord._make(found) for found in self._all(query, self._environment, *values)]
-
-    def batch(self, version: int) -> BatchRecord | None:
-        found = self._batches("version=%s", version)
-        return found[0] if found else None
-
-    def batches(self, after: int, limit: int) -> list[BatchRecord]:
-        return self._batches("version>%s ORDER BY version LIMIT %s", after, limit)
-
-    def entries(self, version: int) -> list[Entry]:
-        query = 'SELECT kind, name, before, "after" FROM entry WHERE environment=%s AND version=%s ORDER BY number'
-        return [Entry._make(found) for found in self._all(query, self._environment, version)]
 
     def _range(self, version: int) -> tuple[int, int]:
         """The ids before and at which the changes of a version begin and end."""
@@ -269,12 +214,6 @@ class PostgresSnapshot(CompactingReads):
         )
         return [RowTotal._make(found) for found in self._all(query, self._environment, list(rows), version)]
 
-    def changes_count(self) -> int:
-        return int(self._all("SELECT count(*) FROM change WHERE environment=%s", self._environment)[0][0])
-
-    def totals_count(self) -> int:
-        return int(self._all("SELECT count(*) FROM batch_row WHERE environment=%s", self._environment)[0][0])
-
     def growth_of(self, rows: Sequence[int], after: int, until: int) -> list[tuple[int, int]]:
         query = (
             'SELECT "row", sum(added - removed)::int8 FROM batch_row '
@@ -292,22 +231,3 @@ class PostgresSnapshot(CompactingReads):
             "GROUP BY actor, source ORDER BY newest DESC LIMIT %s"
         )
         return [RowSource._make(found) for found in self._all(query, self._environment, list(rows), limit)]
-
-    def replay(self, key: str) -> Replay | None:
-        query = "SELECT fingerprint, receipt FROM replay WHERE environment=%s AND key=%s"
-        found = self._all(query, self._environment, key)
-        return Replay._make(found[0]) if found else None
-
-    def imported(self) -> list[str]:
-        query = "SELECT DISTINCT run FROM import_step WHERE environment=%s ORDER BY run"
-        return [run for (run,) in self._all(query, self._environment)]
-
-    def steps(self, run: str) -> list[StepRecord]:
-        query = (
-            "SELECT number, through, version, receipt FROM import_step WHERE environment=%s AND run=%s ORDER BY number"
-        )
-        return [StepRecord._make(found) for found in self._all(query, self._environment, run)]
-
-    def rejected(self, run: str, number: int) -> bytes:
-        query = "SELECT rejected FROM import_step WHERE environment=%s AND run=%s AND number=%s"
-        return bytes(self._all(query, self._environment, run, number)[0][0])

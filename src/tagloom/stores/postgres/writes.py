@@ -13,9 +13,7 @@ from tagloom.engine.storage import (
     Row,
     RowTotal,
     Run,
-    Segment,
     State,
-    StepRecord,
 )
 from tagloom.stores.migrations import SCHEMA_QUERY, check_schema
 from tagloom.stores.postgres.cluster import Cluster
@@ -222,6 +220,9 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
         self._send_made()
         return super()._all(query, *values)
 
+    def _send(self, query: str, *values: Any) -> None:
+        self._wire.later(query, *values)
+
     def put_state(self, state: State) -> None:
         self._wire.later(
             "UPDATE environment SET version=%s, next_ordinal=%s, catalogue_generation=%s, keys_generation=%s "
@@ -281,18 +282,6 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
             *columns,
         )
 
-    def put_alias(self, path: str, target: str | None) -> None:
-        if target is None:
-            self._wire.later("DELETE FROM alias WHERE environment=%s AND path=%s", self._environment, path)
-            return
-        self._wire.later(
-            "INSERT INTO alias (environment, path, target) VALUES (%s, %s, %s) "
-            "ON CONFLICT (environment, path) DO UPDATE SET target=excluded.target",
-            self._environment,
-            path,
-            target,
-        )
-
     # Taggings and the log.
 
     def add_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
@@ -350,20 +339,6 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
         self._tables.pages.put(self._wire, ((identity << 24 | number, page) for number, page in enumerate(entries)))
         return Run(identity, keys, pages)
 
-    def delete_run(self, run: int) -> None:
-        self._wire.later("DELETE FROM page WHERE place BETWEEN %s AND %s", run << 24, run << 24 | 0xFFFFFF)
-        self._wire.later("DELETE FROM run WHERE id=%s", run)
-
-    def put_page(self, run: int, page: int, entries: bytes) -> None:
-        self._wire.later("UPDATE page SET entries=%s WHERE place=%s", entries, run << 24 | page)
-
-    def put_segment(self, segment: Segment, keys: bytes) -> None:
-        end = segment.first + segment.size
-        query = 'DELETE FROM segment WHERE environment=%s AND "first">=%s AND "first"<%s'
-        self._wire.later(query, self._environment, segment.first, end)
-        query = 'INSERT INTO segment (environment, "first", size, keys) VALUES (%s, %s, %s, %s)'
-        self._wire.later(query, self._environment, segment.first, segment.size, keys)
-
     # Idempotency keys.
 
     def replay(self, key: str) -> Replay | None:
@@ -384,12 +359,3 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
             # Other environments' are left to their own writers, who would otherwise wait for each other's deletions.
             self._wire.later("DELETE FROM replay WHERE environment=%s AND at<%s", self._environment, before)
         self._replays_since = max(self._replays_since, before)
-
-    # Steps of imports.
-
-    def put_step(self, run: str, step: StepRecord, rejected: bytes) -> None:
-        query = (
-            "INSERT INTO import_step (environment, run, number, through, version, receipt, rejected) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s)"
-        )
-        self._wire.later(query, self._environment, run, *step, rejected)

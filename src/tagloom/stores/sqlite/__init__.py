@@ -16,18 +16,15 @@ from tagloom.engine.storage import (
     ChunkChange,
     Entry,
     Footprint,
-    Moved,
     Replay,
     Row,
     RowSource,
     RowTotal,
     Run,
-    Segment,
     Snapshot,
     Span,
     Stamp,
     State,
-    StepRecord,
     Transaction,
     place_numbers,
 )
@@ -41,14 +38,6 @@ _STAMP_SECONDS = (
     0.0005  # How long other processes' commits may stay unseen; a look costs 3 us, a request makes several.
 )
 _BUSY_SECONDS = 60  # A bulk commit of another process may hold the file for some seconds.
-_BATCH_COLUMNS = (
-    "version, at, action, actor, source, added, removed, new_people, undoes, "
-    "(SELECT max(number) FROM (SELECT max(version) AS number FROM batch AS later "
-    "WHERE later.environment = batch.environment AND later.undoes = batch.version "
-    "UNION ALL SELECT max(undone.by) FROM undone "
-    "WHERE undone.environment = batch.environment AND undone.version = batch.version) AS undoing), is_final, "
-    "(SELECT count(*) FROM undone WHERE undone.environment = batch.environment AND undone.by = batch.version)"
-)
 _INTEGER_MAX = 9_223_372_036_854_775_807
 _CHANGE_COLUMNS = "version, row, bucket, added, removed"
 # Of changes that are named by their ids. The signs keep SQLite from walking all changes of the environment instead,
@@ -302,9 +291,6 @@ class _SqliteSnapshot(CompactingReads):
         self._connection = connection
         self._environment = environment
 
-    def _all(self, query: str, *values: object) -> list[tuple[object, ...]]:
-        return self._connection.execute(query, values).fetchall()
-
     def state(self) -> State:
         query = (
             "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed', horizon "
@@ -339,11 +325,6 @@ class _SqliteSnapshot(CompactingReads):
         )
         return self._rows(condition, _json_of(tags), _json_of(buckets), self._environment, since)
 
-    def aliases(self) -> list[tuple[str, str]]:
-        return self._connection.execute(
-            "SELECT path, target FROM alias WHERE environment=?", (self._environment,)
-        ).fetchall()
-
     def chunk(self, row: int, bucket: int) -> bytes | None:
         query = "SELECT people FROM chunk WHERE place=?"
         found = self._connection.execute(query, (row << 16 | bucket,)).fetchone()
@@ -363,44 +344,6 @@ class _SqliteSnapshot(CompactingReads):
     def chunks_in(self, bucket: int, rows: Sequence[int]) -> list[tuple[int, bytes]]:
         query = "SELECT value, people FROM json_each(?) CROSS JOIN chunk ON place = value << 16 | ?"
         return self._connection.execute(query, (_json_of(rows), bucket)).fetchall()
-
-    def runs(self) -> list[Run]:
-        query = "SELECT id, keys, pages FROM run WHERE environment=? ORDER BY id"
-        return [Run(*found) for found in self._connection.execute(query, (self._environment,))]
-
-    def page(self, run: int, page: int) -> bytes:
-        query = "SELECT entries FROM page WHERE place=?"
-        found = self._connection.execute(query, (run << 24 | page,)).fetchone()
-        if found is None:
-            raise Moved(f"page {page} of run {run}")
-        return bytes(found[0])
-
-    def segments(self) -> list[Segment]:
-        query = "SELECT first, size FROM segment WHERE environment=? ORDER BY first"
-        return [Segment(*found) for found in self._connection.execute(query, (self._environment,))]
-
-    def segment(self, first: int) -> bytes:
-        query = "SELECT keys FROM segment WHERE environment=? AND first=?"
-        found = self._connection.execute(query, (self._environment, first)).fetchone()
-        if found is None:
-            raise Moved(f"the segment of keys from {first} on")
-        return bytes(found[0])
-
-    def _batches(self, condition: str, *values: object) -> list[BatchRecord]:
-        query = f"SELECT {_BATCH_COLUMNS} FROM batch WHERE environment=? AND {condition}"
-        found = self._connection.execute(query, (self._environment, *values))
-        return [BatchRecord._make((*record[:10], bool(record[10]), record[11])) for record in found]
-
-    def batch(self, version: int) -> BatchRecord | None:
-        found = self._batches("version=?", version)
-        return found[0] if found else None
-
-    def batches(self, after: int, limit: int) -> list[BatchRecord]:
-        return self._batches("version>? ORDER BY version LIMIT ?", after, limit)
-
-    def entries(self, version: int) -> list[Entry]:
-        query = "SELECT kind, name, before, after FROM entry WHERE environment=? AND version=? ORDER BY number"
-        return [Entry(*found) for found in self._connection.execute(query, (self._environment, version))]
 
     def _changes(self, condition: str, *values: object) -> Iterator[ChunkChange]:
         query = f"SELECT {_CHANGE_COLUMNS} FROM change WHERE {condition}"
@@ -492,14 +435,6 @@ class _SqliteSnapshot(CompactingReads):
         found = self._connection.execute(query, (_json_of(rows), self._environment, version))
         return [RowTotal(*total) for total in found]
 
-    def changes_count(self) -> int:
-        query = "SELECT count(*) FROM change WHERE environment=?"
-        return int(self._connection.execute(query, (self._environment,)).fetchone()[0])
-
-    def totals_count(self) -> int:
-        query = "SELECT count(*) FROM batch_row WHERE environment=?"
-        return int(self._connection.execute(query, (self._environment,)).fetchone()[0])
-
     def growth_of(self, rows: Sequence[int], after: int, until: int) -> list[tuple[int, int]]:
         query = (
             "SELECT row, sum(added - removed) FROM json_each(?) CROSS JOIN batch_row "
@@ -516,25 +451,6 @@ class _SqliteSnapshot(CompactingReads):
         )
         found = self._connection.execute(query, (_json_of(rows), self._environment, limit))
         return [RowSource(*each) for each in found]
-
-    def replay(self, key: str) -> Replay | None:
-        query = "SELECT fingerprint, receipt FROM replay WHERE environment=? AND key=?"
-        found = self._connection.execute(query, (self._environment, key)).fetchone()
-        return None if found is None else Replay(*found)
-
-    def imported(self) -> list[str]:
-        query = "SELECT DISTINCT run FROM import_step WHERE environment=? ORDER BY run"
-        return [run for (run,) in self._connection.execute(query, (self._environment,))]
-
-    def steps(self, run: str) -> list[StepRecord]:
-        query = (
-            "SELECT number, through, version, receipt FROM import_step WHERE environment=? AND run=? ORDER BY number"
-        )
-        return [StepRecord(*found) for found in self._connection.execute(query, (self._environment, run))]
-
-    def rejected(self, run: str, number: int) -> bytes:
-        query = "SELECT rejected FROM import_step WHERE environment=? AND run=? AND number=?"
-        return bytes(self._connection.execute(query, (self._environment, run, number)).fetchone()[0])
 
 
 class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
@@ -579,13 +495,6 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
             "WHERE id=?"
         )
         self._connection.executemany(query, values)
-
-    def put_alias(self, path: str, target: str | None) -> None:
-        if target is None:
-            self._connection.execute("DELETE FROM alias WHERE environment=? AND path=?", (self._environment, path))
-        else:
-            query = "INSERT OR REPLACE INTO alias (environment, path, target) VALUES (?, ?, ?)"
-            self._connection.execute(query, (self._environment, path, target))
 
     def add_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
         values = ((row << 16 | bucket, data) for row, bucket, data in chunks if data)
@@ -654,33 +563,9 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         self._connection.executemany("INSERT INTO page (place, entries) VALUES (?, ?)", values)
         return Run(identity, keys, pages)
 
-    def delete_run(self, run: int) -> None:
-        self._connection.execute("DELETE FROM page WHERE place BETWEEN ? AND ?", (run << 24, run << 24 | 0xFFFFFF))
-        self._connection.execute("DELETE FROM run WHERE id=?", (run,))
-
-    def put_page(self, run: int, page: int, entries: bytes) -> None:
-        self._connection.execute("UPDATE page SET entries=? WHERE place=?", (entries, run << 24 | page))
-
-    def put_segment(self, segment: Segment, keys: bytes) -> None:
-        self._connection.execute(
-            "DELETE FROM segment WHERE environment=? AND first>=? AND first<?",
-            (self._environment, segment.first, segment.first + segment.size),
-        )
-        self._connection.execute(
-            "INSERT INTO segment (environment, first, size, keys) VALUES (?, ?, ?, ?)",
-            (self._environment, segment.first, segment.size, keys),
-        )
-
     def put_replay(self, key: str, replay: Replay, at: str) -> None:
         query = "INSERT INTO replay (environment, key, fingerprint, receipt, at) VALUES (?, ?, ?, ?, ?)"
         self._connection.execute(query, (self._environment, key, replay.fingerprint, replay.receipt, at))
 
     def forget_replays(self, before: str) -> None:
         self._connection.execute("DELETE FROM replay WHERE at<?", (before,))
-
-    def put_step(self, run: str, step: StepRecord, rejected: bytes) -> None:
-        query = (
-            "INSERT INTO import_step (environment, run, number, through, version, receipt, rejected) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)"
-        )
-        self._connection.execute(query, (self._environment, run, *step, rejected))

@@ -3,28 +3,28 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import chain
+from typing import Any
 
 from tagloom.engine.storage import ChunkChange, Compacted, Footprint, RowTotal, place_numbers
+from tagloom.stores.cold_statements import ColdReads, ColdWrites
 
 
-class CompactingReads:
+@cache
+def with_question_marks(query: str) -> str:
+    """Returns a shared statement with the placeholders of SQLite."""
+    return query.replace("%s", "?")
+
+
+class CompactingReads(ColdReads):
     """The part of a snapshot that is about compaction."""
 
     _connection: sqlite3.Connection
     _environment: int
 
-    def compacted(self) -> Compacted:
-        query = "SELECT compacted, compacting_bucket, compacting_row, compacting_touched FROM environment WHERE key=?"
-        return Compacted._make(self._connection.execute(query, (self._environment,)).fetchone())
-
-    def rows_changed(self, bucket: int, row: int, after: int, until: int, limit: int) -> list[int]:
-        query = (
-            "SELECT DISTINCT row FROM change WHERE environment=? AND bucket=? AND row>=? AND version>? AND version<=? "
-            "ORDER BY row LIMIT ?"
-        )
-        found = self._connection.execute(query, (self._environment, bucket, row, after, until, limit))
-        return [identity for (identity,) in found]
+    def _all(self, query: str, *values: Any) -> Sequence[Sequence[Any]]:
+        return self._connection.execute(with_question_marks(query), values).fetchall()
 
     def changes_until(self, row: int, bucket: int, until: int) -> Iterator[ChunkChange]:
         query = (
@@ -53,8 +53,11 @@ class CompactingReads:
                 yield version, identity - firsts[version], bitmaps[0], bitmaps[1]
 
 
-class CompactingWrites(CompactingReads):
+class CompactingWrites(CompactingReads, ColdWrites):
     """The part of a transaction that is about compaction."""
+
+    def _send(self, query: str, *values: Any) -> None:
+        self._connection.execute(with_question_marks(query), values)
 
     def put_horizon(self, version: int) -> None:
         self._connection.execute("UPDATE environment SET horizon=? WHERE key=?", (version, self._environment))

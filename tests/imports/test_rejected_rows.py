@@ -24,7 +24,7 @@ from tagloom.words.model import Rejected
 from tests.files.test_parquet import KINDS, any_array
 from tests.files.workbooks import workbook
 from tests.imports.conftest import Desk
-from tests.imports.test_resuming import a_run
+from tests.imports.test_resume import a_run
 
 LONG = Mapping(user="id", columns=(TagColumn(column="segment"),))
 WIDE = Mapping(
