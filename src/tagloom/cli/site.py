@@ -238,8 +238,8 @@ class LocalSite:
         self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
     ) -> Plain:
         """One person's tags, and when those given end."""
-        end = expiry_of(expires_at, ttl, self._services.now())
-        return plain(submit_tags(self._population, person, tags, mode, Origin(_ACTOR, "tag"), end).result())
+        expiry = expiry_of(expires_at, ttl, self._services.now())
+        return plain(submit_tags(self._population, person, tags, mode, Origin(_ACTOR, "tag"), expiry).result())
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
         """The person with their tags."""

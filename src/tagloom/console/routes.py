@@ -96,7 +96,7 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/tag/people", tags.people_with, "developer"),
     get(f"{PLACE}/tag/earlier", time_travel.tag, "developer"),
     post(f"{PLACE}/tag/describe", tags.describe, "developer"),
-    post(f"{PLACE}/tag/ends", tags.put_ends, "developer"),
+    post(f"{PLACE}/tag/ends", tags.put_expiry, "developer"),
     post(f"{PLACE}/tag/release", tags.release, "developer"),
     get(f"{PLACE}/tag/move", tags.ask_move, "developer"),
     post(f"{PLACE}/tag/move", tags.move, "developer"),

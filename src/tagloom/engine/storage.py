@@ -205,13 +205,13 @@ class Snapshot(Protocol):
     def rows(self) -> list[Row]:
         """All but the ends that are not live."""
 
-    def ends(self) -> list[Row]:
+    def expiries(self) -> list[Row]:
         """All ends, also those not live."""
 
-    def ends_of_ids(self, ids: Sequence[int]) -> list[Row]:
+    def expiries_of_ids(self, ids: Sequence[int]) -> list[Row]:
         """Those of these rows that are ends, live or not."""
 
-    def ends_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
+    def expiries_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
         """The ends of these tags, live or not, of which the version `since` or a later one changed such a chunk."""
 
     def aliases(self) -> list[tuple[str, str]]: ...
@@ -305,7 +305,7 @@ class Transaction(Snapshot, Protocol):
 
     def put_state(self, state: State) -> None: ...
     def add_row(self, kind: str, path: str) -> int: ...
-    def end_rows(self, ends: Sequence[tuple[int, int]]) -> list[int]:
+    def rows_of_expiries(self, expiries: Sequence[tuple[int, int]]) -> list[int]:
         """The row of each (tag, moment), live or not; a new one, not live, where there is none. One question."""
 
     def put_rows(self, rows: Iterable[Row]) -> None: ...

@@ -21,7 +21,7 @@ from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
 from tagloom.ports.imports import ENDED, WORKED_ON, Hold, Import, ImportFormat, ImportState
 from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo
-from tagloom.words.expiry import ExpiryInvalid, kept_said
+from tagloom.words.expiry import ExpiryInvalid, expiry_texts
 from tagloom.words.mappings import Encoding, Mapping, check_mapping
 from tagloom.words.model import Mode
 from tagloom.words.problems import MappingInvalid, TagProblem
@@ -193,7 +193,7 @@ def _context(request: PageRequest, run: Import) -> dict[str, Any]:
         "modes": MODES,
         "holds": HOLDS,
         "pace": _pace(request, run),
-        "ends": _ends(run),
+        "ends": _expiry(run),
         "rejected": rejected,
         "rejected_count": receipt.rejected_count,
         "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
@@ -231,8 +231,10 @@ def plan(request: PageRequest) -> Answer:
     typed = {"ttl": request.text("ttl").strip(), "expires_at": read_moment(request.text("expires_at").strip())}
     try:
         # An end that stays is not held against the clock again.
-        is_new = typed != _ends(found)
-        end = kept_said(request.moment("expires_at"), typed["ttl"] or None, request.services.now()) if is_new else None
+        is_new = typed != _expiry(found)
+        expiry = (
+            expiry_texts(request.moment("expires_at"), typed["ttl"] or None, request.services.now()) if is_new else None
+        )
         mapping = check_mapping(
             mapping_of(
                 fields,
@@ -244,7 +246,7 @@ def plan(request: PageRequest) -> Answer:
         )
         rows_read(beginning, mapping)
         if request.text("then") != "look":
-            _plan(request, wanted, mapping, end)
+            _plan(request, wanted, mapping, expiry)
             return Redirect(request.to(f"import/{found.id}"))
     except (
         BodyInvalid,
@@ -269,12 +271,12 @@ def _encoding(request: PageRequest) -> Encoding | None:
     return next((each for each in ENCODINGS if each == request.text("encoding")), None)
 
 
-def _ends(run: Import) -> dict[str, str]:
+def _expiry(run: Import) -> dict[str, str]:
     """When what it gives ends, as the fields show it."""
     return {"ttl": run.ttl, "expires_at": run.expires_at[:16]}
 
 
-def _plan(request: PageRequest, wanted: Import, mapping: Mapping, end: tuple[str, str] | None) -> None:
+def _plan(request: PageRequest, wanted: Import, mapping: Mapping, expiry: tuple[str, str] | None) -> None:
     if wanted.prefix:
         parse_tag(wanted.prefix)
     named = None
@@ -289,7 +291,7 @@ def _plan(request: PageRequest, wanted: Import, mapping: Mapping, end: tuple[str
         mode=wanted.mode,
         prefix=wanted.prefix,
         share_removed_max=wanted.share_removed_max,
-        end=end,
+        expiry=expiry,
     )
     request.services.imports.plan(request.environment, wanted.id)
 

@@ -212,7 +212,7 @@ def describe(request: PageRequest) -> Answer:
     return Redirect(request.to("tag", tag=tag), told(receipt, f"“{tag}” was described."))
 
 
-def put_ends(request: PageRequest) -> Answer:
+def put_expiry(request: PageRequest) -> Answer:
     """How long what is given of the tag lasts, and when the tag is taken from everybody; empty for never."""
     tag, ttl, expires_at = request.tag(), request.text("ttl").strip(), read_moment(request.text("expires_at").strip())
     moment = request.moment("expires_at")
