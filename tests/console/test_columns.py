@@ -94,12 +94,12 @@ def test_values_that_were_named_stay_when_the_branch_changes() -> None:
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"use": "bands", "bounds": "ten"}, "'ten' is no number"),
-        ({"use": "bands", "bounds": " "}, "needs a bound"),
+        ({"use": "bands", "bounds": "ten"}, "'ten' is not a number"),
+        ({"use": "bands", "bounds": " "}, "needs at least one bound"),
         ({"use": "user"}, "Only one column can be the user id"),
-        ({"use": "magic"}, "a use that there is not"),
-        ({"steps": "shout"}, "changed in a way that there is not"),
-        ({"kept": "{"}, "kept in no form of ours"),
+        ({"use": "magic"}, "an unknown use"),
+        ({"steps": "shout"}, "an unknown step"),
+        ({"kept": "{"}, "saved column in the form is not valid"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(fields: dict[str, str], says: str) -> None:

@@ -23,20 +23,20 @@ PAGES = {
     "tribe-delete": f"{PLACE}/tribe/families/delete",
     "tribe-tag": f"{PLACE}/tribe/families/tag?tag=campaigns/spring",
     "tribe-why": f"{PLACE}/tribe/at-risk/why?kind=user&person={CUSTOMER}",
-    "tribe-earlier": f"{PLACE}/tribe/at-risk/earlier?as_of=1",
+    "tribe-as-of": f"{PLACE}/tribe/at-risk/as-of?as_of=1",
     "overlap": f"{PLACE}/tribes/overlap?tribe=streamers&tribe=at-risk&tribe=families",
     "tags-list": f"{PLACE}/tags",
     "tags-tree": f"{PLACE}/tags?view=tree",
     "tags-map": f"{PLACE}/tags?view=map",
     "tags-none-found": f"{PLACE}/tags?search=nothing-like-this",
     "tag": f"{PLACE}/tag?tag=services/streaming",
-    "tag-earlier": f"{PLACE}/tag/earlier?tag=services/streaming&as_of=1",
+    "tag-as-of": f"{PLACE}/tag/as-of?tag=services/streaming&as_of=1",
     "tag-move": f"{PLACE}/tag/move?tag=churn",
     "tag-merge": f"{PLACE}/tag/merge?tag=churn/left",
     "tag-delete": f"{PLACE}/tag/delete?tag=churn",
     "people": f"{PLACE}/people",
     "person": f"{PLACE}/people?user={CUSTOMER}",
-    "person-earlier": f"{PLACE}/person/earlier?user={CUSTOMER}&as_of=1",
+    "person-as-of": f"{PLACE}/person/as-of?user={CUSTOMER}&as_of=1",
     "person-erase": f"{PLACE}/person/erase?user={CUSTOMER}",
     "imports": f"{PLACE}/imports",
     "syncs-none": "/s/main/development/syncs",
@@ -189,10 +189,10 @@ def test_an_import_is_accessible_and_fits_in_each_of_its_states(open_page: Open,
     file.write_text((ROOT / "examples/telco/telco-customer-churn.csv").read_text(encoding="utf-8"))
     page = open_page("administrator", theme=theme)
     upload(page, file, "/s/main/staging")
-    page.get_by_role("button", name="See what it would do").wait_for()
+    page.get_by_role("button", name="Preview").wait_for()
     look_at(page, f"import-columns-{theme}")
-    page.get_by_label("Put in front of every tag").fill(f"of-{theme}")
-    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_label("Prefix of every tag").fill(f"of-{theme}")
+    page.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Apply to staging").wait_for()
     look_at(page, f"import-planned-{theme}")
     page.get_by_role("button", name="Apply to staging").click()
@@ -203,11 +203,11 @@ def test_an_import_is_accessible_and_fits_in_each_of_its_states(open_page: Open,
 
     file.write_text(f"user,tag\n5575-GNVDE,of-{theme}/contract/one-year\n")
     upload(page, file, "/s/main/staging")
-    page.get_by_label("What to do").select_option("mirror")
-    page.get_by_label("Only at or below").fill(f"of-{theme}")
-    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_label("Mode").select_option("mirror")
+    page.get_by_label("Only tags at or below").fill(f"of-{theme}")
+    page.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Apply to staging").click()
-    page.get_by_role("button", name="Apply all the same").wait_for()
+    page.get_by_role("button", name="Apply anyway").wait_for()
     look_at(page, f"import-held-{theme}")
     page.goto("/s/main/staging/imports")
     look_at(page, f"imports-listed-{theme}")
@@ -235,12 +235,12 @@ def test_a_sync_is_accessible_and_fits_in_each_of_its_states(open_page: Open, se
     look_at(page, f"sync-wrong-{theme}")
     page.get_by_label("Time zone").fill("Europe/Berlin")
     page.get_by_role("button", name="Create sync").click()
-    page.get_by_role("button", name="See what a run would do").wait_for()
+    page.get_by_role("button", name="Preview a run").wait_for()
     look_at(page, f"sync-never-ran-{theme}")
-    page.get_by_role("button", name="See what a run would do").click()
-    page.get_by_role("link", name="See it, apply or cancel it").wait_for()
+    page.get_by_role("button", name="Preview a run").click()
+    page.get_by_role("link", name="Open, apply or cancel").wait_for()
     look_at(page, f"sync-held-{theme}")
-    page.get_by_role("link", name="See it, apply or cancel it").click()
+    page.get_by_role("link", name="Open, apply or cancel").click()
     page.get_by_role("button", name="Apply to staging").click()
     page.get_by_role("link", name="Undo this import").wait_for()
     page.goto(f"{place}/sync/crm-{theme}")

@@ -19,9 +19,9 @@ HOSTILE_TAG = "<b onmouseover=alert(1)>\"'`{{7*7}}"
 PLACES = (
     "overview", "tribes", "tribes/new", "tribe/at-risk", "tribe/at-risk/pictures", "tribe/at-risk/delete",
     "tribes/overlap?tribe=at-risk&tribe=families", f"tribe/at-risk/why?kind=user&person={CUSTOMER}",
-    "tribe/at-risk/earlier?as_of=1", "tribe/at-risk/earlier?as_of=nonsense",
-    f"person/earlier?user={CUSTOMER}&as_of=1", f"person/earlier?user={CUSTOMER}&as_of=nonsense",
-    "tag/earlier?tag=churn&as_of=1", "tag/earlier?tag=churn&as_of=nonsense",
+    "tribe/at-risk/as-of?as_of=1", "tribe/at-risk/as-of?as_of=nonsense",
+    f"person/as-of?user={CUSTOMER}&as_of=1", f"person/as-of?user={CUSTOMER}&as_of=nonsense",
+    "tag/as-of?tag=churn&as_of=1", "tag/as-of?tag=churn&as_of=nonsense",
     "tags", "tags?view=tree", "tags?view=map", "tags/new", "tag?tag=services/streaming", "tag/move?tag=churn",
     "tag/merge?tag=churn", "tag/delete?tag=churn", "people", f"people?user={CUSTOMER}", f"person/erase?user={CUSTOMER}",
     "imports", "syncs", "syncs/new", "activity", "activity?shows=tribes", "activity/batch?version=1", "palette",

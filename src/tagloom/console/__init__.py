@@ -1,1 +1,1 @@
-"""The console: pages for marketers, operators and developers. It calls the use cases, never HTTP."""
+"""The console: web pages for marketers, operators and developers. It calls the use cases, never the HTTP API."""

@@ -1,4 +1,4 @@
-"""The console's routes over a loom: its pages, and the assets that browsers keep for ever."""
+"""The routes of the console: its pages, and its assets, which browsers cache forever."""
 
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
@@ -14,17 +14,17 @@ from tagloom.services import Services
 
 
 class Assets(StaticFiles):
-    """Files named by their content: who has one never asks again."""
+    """Serves the assets. A file name has the hash of the content, so browsers cache it forever."""
 
     def file_response(self, *args: object, **kwargs: object) -> FileResponse:
-        """The file, to be kept."""
+        """Returns the file with headers that make browsers cache it."""
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
         response.headers["cache-control"] = "public, max-age=31536000, immutable"
         response.headers["x-content-type-options"] = "nosniff"
         return response  # type: ignore[return-value]
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Raises: RouteNotFound, where there is no such file."""
+        """Returns the asset at `path`. Raises: RouteNotFound: there is no such file."""
         try:
             return await super().get_response(path, scope)
         except HTTPException as error:
@@ -32,14 +32,16 @@ class Assets(StaticFiles):
 
 
 def console_routes(services: Services, *, public_url: str | None = None) -> list[BaseRoute]:
-    """Every page of the role table. `public_url` is how browsers reach the console; with https, cookies insist on it.
+    """Returns the routes of every page and of the assets.
 
-    Raises: AssetsMissing, when the browser assets were not built.
+    `public_url` is the address that browsers use. If it is https, cookies are sent over https only.
+
+    Raises: AssetsMissing: the browser assets are not built.
     """
     renderer = Renderer()
-    door = PageHandlers(services, renderer, public_url)
+    handlers = PageHandlers(services, renderer, public_url)
     return [
         Mount("/assets", Assets(directory=renderer.static)),
-        *(door.route(page) for page in PAGES),
-        PageRoute("/{anything:path}", door.nowhere, methods=["GET"]),
+        *(handlers.route(page) for page in PAGES),
+        PageRoute("/{anything:path}", handlers.nowhere, methods=["GET"]),
     ]

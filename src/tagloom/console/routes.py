@@ -1,4 +1,4 @@
-"""The role table: every page and action of the console, and who may open it."""
+"""The role table: every page and action of the console, with the role that it needs."""
 
 from tagloom.console.framework.role_table import Page, get, post
 from tagloom.console.views import (
@@ -27,7 +27,7 @@ from tagloom.console.views import (
 PLACE = "/s/{space}/{environment}"
 
 PAGES: tuple[Page, ...] = (
-    # Coming in.
+    # Sign-in.
     get("/", sign_in.home, "anyone"),
     get("/setup", sign_in.show_set_up, "anyone"),
     post("/setup", sign_in.set_up, "anyone"),
@@ -41,9 +41,9 @@ PAGES: tuple[Page, ...] = (
     get("/sign-in/identity", openid.begin, "anyone"),
     get("/sign-in/identity/callback", openid.finish, "anyone"),
     post("/organization", sign_in.switch_organization, "teammate"),
-    # What developers read before they have a token.
+    # The API reference, which needs no sign-in.
     get("/docs", reference.reference, "anyone"),
-    # The visitor's own account.
+    # The teammate's own account.
     get("/account", account.account, "teammate"),
     post("/account/name", account.rename, "teammate"),
     post("/account/password", account.change_password, "teammate"),
@@ -80,11 +80,11 @@ PAGES: tuple[Page, ...] = (
     post(f"{PLACE}/tribe/{{tribe}}/delete", tribes.delete, "tribes"),
     get(f"{PLACE}/tribe/{{tribe}}/pictures", tribe.pictures, "view"),
     get(f"{PLACE}/tribe/{{tribe}}/why", tribe.why, "tribes"),
-    get(f"{PLACE}/tribe/{{tribe}}/earlier", time_travel.tribe, "view"),
+    get(f"{PLACE}/tribe/{{tribe}}/as-of", time_travel.tribe, "view"),
     get(f"{PLACE}/tribe/{{tribe}}/members", tribe.export, "tribes"),
     get(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.ask, "developer"),
     post(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.tag_members, "developer"),
-    # Overview, and the palette.
+    # Overview and search palette.
     get(f"{PLACE}/overview", overview.overview, "view"),
     get(f"{PLACE}/palette", overview.palette, "view"),
     # Developer: user tags.
@@ -94,9 +94,9 @@ PAGES: tuple[Page, ...] = (
     post(f"{PLACE}/tags/new", tags.create, "developer"),
     get(f"{PLACE}/tag", tags.show, "developer"),
     get(f"{PLACE}/tag/people", tags.people_with, "developer"),
-    get(f"{PLACE}/tag/earlier", time_travel.tag, "developer"),
+    get(f"{PLACE}/tag/as-of", time_travel.tag, "developer"),
     post(f"{PLACE}/tag/describe", tags.describe, "developer"),
-    post(f"{PLACE}/tag/ends", tags.put_expiry, "developer"),
+    post(f"{PLACE}/tag/expiry", tags.put_expiry, "developer"),
     post(f"{PLACE}/tag/release", tags.release, "developer"),
     get(f"{PLACE}/tag/move", tags.ask_move, "developer"),
     post(f"{PLACE}/tag/move", tags.move, "developer"),
@@ -108,19 +108,19 @@ PAGES: tuple[Page, ...] = (
     # Developer: users and visitors.
     get(f"{PLACE}/people", people.people, "developer"),
     get(f"{PLACE}/person/history", people.history, "developer"),
-    get(f"{PLACE}/person/earlier", time_travel.person, "developer"),
+    get(f"{PLACE}/person/as-of", time_travel.person, "developer"),
     post(f"{PLACE}/person/tags", people.change_tags, "developer"),
     post(f"{PLACE}/person/create", people.create, "developer"),
     get(f"{PLACE}/person/erase", people.ask_erase, "developer"),
     post(f"{PLACE}/person/erase", people.erase, "developer"),
     # Developer: imports.
     get(f"{PLACE}/imports", imports.imports, "developer"),
-    post(f"{PLACE}/imports", imports.bring, "developer", is_upload=True),
+    post(f"{PLACE}/imports", imports.upload, "developer", is_upload=True),
     post(f"{PLACE}/imports/address", imports.fetch, "developer"),
     get(f"{PLACE}/import/{{import}}", imports.show, "developer"),
     post(f"{PLACE}/import/{{import}}", imports.plan, "developer"),
     get(f"{PLACE}/import/{{import}}/progress", imports.progress, "developer"),
-    post(f"{PLACE}/import/{{import}}/look", imports.look, "developer"),
+    post(f"{PLACE}/import/{{import}}/preview", imports.preview, "developer"),
     post(f"{PLACE}/import/{{import}}/run", imports.run, "developer"),
     post(f"{PLACE}/import/{{import}}/pause", imports.pause, "developer"),
     post(f"{PLACE}/import/{{import}}/resume", imports.resume, "developer"),

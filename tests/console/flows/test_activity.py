@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - numbers lost are shown with a minus sign.
-"""What happened, and taking it back."""
+"""Activity and undo."""
 
 import re
 
@@ -31,10 +31,10 @@ def test_activity_is_filtered_and_a_batch_is_undone_from_it(open_page: Open, ser
     expect(page).to_have_url(re.compile("source=telco-customer-churn.csv"))
     page.locator("#activity-rows tr a").first.click()
 
-    expect(page.get_by_role("heading", name="What undoing it would do")).to_be_visible()
-    expect(page.locator(".effect")).to_contain_text("People touched")
+    expect(page.get_by_role("heading", name="Preview of the undo")).to_be_visible()
+    expect(page.locator(".effect")).to_contain_text("People affected")
     page.goto(f"{PLACE}/activity")
-    page.get_by_label("Actor: an e-mail or a token's name").fill(name)
+    page.get_by_label("Author: an e-mail or a token's name").fill(name)
     page.get_by_role("button", name="Filter").click()
     expect(page.locator("#activity-rows tr")).to_have_count(1)
     page.locator("#activity-rows tr a").first.click()
@@ -56,7 +56,7 @@ def test_a_toast_of_an_undo_says_nothing_of_what_it_did_not_do(open_page: Open, 
 def test_the_undo_of_a_large_batch_is_counted_after_the_page_is_there(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "TAGGINGS_FORESEEN_AT_ONCE", 1_000)
+    monkeypatch.setattr(history, "TAGGINGS_PREVIEWED_AT_ONCE", 1_000)
     page = open_page("developer")
     page.goto(f"{PLACE}/activity/batch?version=1")
 
@@ -69,13 +69,13 @@ def test_the_undo_of_all_from_a_source_is_counted_after_the_page_is_there(
 ) -> None:
     control = served.services.installation.control
     source = served.services.population(control.get_environment("main", "production")).get_change(1).source
-    monkeypatch.setattr(history, "TAGGINGS_FORESEEN_AT_ONCE", 1_000)
+    monkeypatch.setattr(history, "TAGGINGS_PREVIEWED_AT_ONCE", 1_000)
     page = open_page("developer")
     page.goto(f"{PLACE}/activity/undo")
     page.get_by_label("From", exact=True).fill(source)
-    page.get_by_role("button", name="Show what it would do").click()
+    page.get_by_role("button", name="Preview").click()
 
     expect(page.locator("#effect .effect")).to_contain_text("−77,091")
-    page.get_by_role("button", name="Undo them").click()
+    page.get_by_role("button", name="Undo 1 version").click()
     expect(toast(page)).to_contain_text("77,091 taggings removed")
     assert tags_of(served, CUSTOMER) == ()

@@ -1,4 +1,4 @@
-"""Coming in, going around, and doing without a script."""
+"""Sign-in, navigation, and the console without scripts."""
 
 import re
 
@@ -31,13 +31,13 @@ def test_a_new_space_says_what_to_do_first_until_it_is_done(open_page: Open) -> 
     page.goto(f"{PLACE}/settings")
     page.locator("#new-space").fill("Shop")
     page.get_by_role("button", name="Create space").click()
-    expect(page.get_by_role("heading", name="What to do first")).to_be_visible()
+    expect(page.get_by_role("heading", name="First steps")).to_be_visible()
     page.get_by_role("link", name="Import a file").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Imports")
 
     page.goto(f"{PLACE}/overview")
     expect(page.get_by_role("heading", name="Largest tribes")).to_be_visible()
-    expect(page.get_by_role("heading", name="What to do first")).to_have_count(0)
+    expect(page.get_by_role("heading", name="First steps")).to_have_count(0)
 
 
 def test_the_environment_is_always_visible_and_switched_in_place(open_page: Open) -> None:
@@ -51,7 +51,7 @@ def test_the_environment_is_always_visible_and_switched_in_place(open_page: Open
 
     expect(page).to_have_url(re.compile("/s/main/staging/tags$"))
     expect(pill).to_contain_text("staging")
-    expect(page.get_by_role("heading", name="No tag yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No tags yet")).to_be_visible()
 
 
 def test_the_palette_jumps_to_a_tag_a_tribe_a_person_and_a_page(open_page: Open) -> None:

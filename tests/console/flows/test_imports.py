@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - numbers lost are shown with a minus sign.
-"""Files: brought, mapped, looked at, applied, paused, mended, undone."""
+"""Imports: upload, mapping, preview, apply, pause, corrected rows, undo."""
 
 import re
 import threading
@@ -19,7 +19,7 @@ from tests.egress.places import web
 from tests.writing import Batch, write_parts
 
 
-def test_a_file_is_dropped_mapped_looked_at_applied_mended_and_undone(
+def test_a_file_is_uploaded_mapped_previewed_applied_corrected_and_undone(
     open_page: Open, served: Served, tmp_path: Path
 ) -> None:
     file = tmp_path / "crm.csv"
@@ -37,39 +37,39 @@ def test_a_file_is_dropped_mapped_looked_at_applied_mended_and_undone(
     page.get_by_label("What Active means").select_option("flag")
     page.get_by_label("What Score means").select_option("bands")
     page.get_by_label("Upper bounds of the bands of Score").fill("5, 10")
-    page.get_by_label("Put in front of every tag").fill("crm")
+    page.get_by_label("Prefix of every tag").fill("crm")
     page.get_by_role("button", name="Read the first rows").click()
     expect(page.locator("tr", has_text="new-1")).to_contain_text("crm/score/up-to-5")
     expect(page.locator("tr", has_text="is neither yes nor no")).to_be_visible()
-    page.get_by_text("More: an end").click()
-    page.get_by_label("Keep this mapping as").fill("customers")
-    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_text("More: expiry").click()
+    page.get_by_label("Save this mapping as").fill("customers")
+    page.get_by_role("button", name="Preview").click()
 
     effect = page.locator(".effect")
     expect(effect).to_contain_text("+7")
     expect(effect).to_contain_text("crm/plan-name/gold-plan")
     expect(page.get_by_text("1 row is rejected")).to_be_visible()
-    expect(page.locator("table", has_text="Why")).to_contain_text("'perhaps' is neither yes nor no")
+    expect(page.locator("table", has_text="Reason")).to_contain_text("'perhaps' is neither yes nor no")
     assert tags_of(served, "new-1") == ()
     page.get_by_role("button", name="Apply to production").click()
     expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
     assert tags_of(served, "new-1") == ("crm/plan-name/trial", "crm/score/up-to-5")
     with page.expect_download() as begun:
-        page.get_by_role("link", name="Rows with reasons").click()
+        page.get_by_role("link", name="Download").click()
     rejected = tmp_path / begun.value.suggested_filename
     begun.value.save_as(rejected)
     first = page.url
 
-    # The rows that were rejected are mended, and brought again by the mapping that was kept.
+    # The rejected rows are corrected, and uploaded with the saved mapping.
     assert rejected.name == "rejected-crm.csv"
     rejected.write_text(rejected.read_text().replace("perhaps", "yes"))
     upload(page, rejected)
-    page.get_by_label("Begin with a mapping that was kept").select_option("customers")
-    page.get_by_role("button", name="Take it").click()
+    page.get_by_label("Start from a saved mapping").select_option("customers")
+    page.get_by_role("button", name="Use mapping").click()
     expect(page.get_by_label("What Active means")).to_have_value("flag")
     expect(page.get_by_label("What tagloom_problem means")).to_have_value("ignore")
-    expect(page.get_by_label("Put in front of every tag")).to_have_value("crm")
-    page.get_by_role("button", name="See what it would do").click()
+    expect(page.get_by_label("Prefix of every tag")).to_have_value("crm")
+    page.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Apply to production").click()
     expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
     assert tags_of(served, "new-2") == ("crm/active", "crm/opera", "crm/score/over-5-to-10")
@@ -90,8 +90,8 @@ def test_a_list_of_ids_gives_everybody_in_it_one_tag(open_page: Open, served: Se
     page = open_page("developer")
     upload(page, file)
     expect(page.get_by_label("What user means")).to_have_value("user")
-    page.get_by_label("One tag for everybody in this file").fill("campaigns/spring")
-    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_label("One tag for everyone in this file").fill("campaigns/spring")
+    page.get_by_role("button", name="Preview").click()
     expect(page.locator(".effect")).to_contain_text("campaigns/spring")
     page.get_by_role("button", name="Apply to production").click()
     expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
@@ -101,14 +101,14 @@ def test_a_list_of_ids_gives_everybody_in_it_one_tag(open_page: Open, served: Se
     assert tags_of(served, "new-1") == ("campaigns/spring",)
 
 
-def test_what_looks_wrong_in_a_file_is_said_before_it_runs(open_page: Open, tmp_path: Path) -> None:
+def test_warnings_about_a_file_are_shown_before_it_runs(open_page: Open, tmp_path: Path) -> None:
     file = tmp_path / "odd.csv"
     file.write_bytes("user,city\nNULL,Köln\nnew-1,Bonn\n".encode("windows-1252"))
     page = open_page("developer")
     upload(page, file)
     expect(page.get_by_text("such as NULL or N/A")).to_be_visible()
-    expect(page.get_by_label("How its text is written")).to_have_value("windows-1252")
-    page.get_by_role("button", name="See what it would do").click()
+    expect(page.get_by_label("Text encoding")).to_have_value("windows-1252")
+    page.get_by_role("button", name="Preview").click()
 
     expect(page.get_by_role("button", name="Apply to production")).to_be_visible()
     expect(page.locator(".note", has_text="such as NULL or N/A").first).to_be_visible()
@@ -126,12 +126,12 @@ def test_a_mirror_with_unreadable_lines_says_so_and_has_its_next_step_as_a_butto
     page = open_page("developer")
     upload(page, file)
     page.get_by_label("What tag means").select_option("tag")
-    page.get_by_label("What to do").select_option("mirror")
-    page.get_by_label("Only at or below").fill("crm")
-    page.get_by_role("button", name="See what it would do").click()
-    expect(page.locator(".note", has_text="It was not applied")).to_contain_text("Correct the file.")
+    page.get_by_label("Mode").select_option("mirror")
+    page.get_by_label("Only tags at or below").fill("crm")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator(".note", has_text="Nothing was applied")).to_contain_text("Correct the file.")
     expect(page.locator("main")).not_to_contain_text("allow_unreadable")
-    expect(page.get_by_role("link", name="See these lines with their reasons")).to_be_visible()
+    expect(page.get_by_role("link", name="Download these lines with their reasons")).to_be_visible()
     page.get_by_role("button", name="Apply without these lines").click()
     expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
 
@@ -144,19 +144,19 @@ def test_what_a_file_gives_can_end_by_itself(open_page: Open, served: Served, tm
     file.write_text("user,tag\nnew-1,trial\n")
     page = open_page("developer")
     upload(page, file)
-    lasts, until = page.get_by_label("What is given lasts"), page.get_by_label("Or until (UTC)")
-    page.get_by_text("More: an end").click()
+    lasts, until = page.get_by_label("Taggings expire after"), page.get_by_label("Or expire at (UTC)")
+    page.get_by_text("More: expiry").click()
     lasts.fill("a while")
-    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("'a while' is no ttl")).to_be_visible()
     expect(lasts).to_have_value("a while")
     lasts.fill("14d")
     until.fill("2999-01-01T00:00")
-    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("not both")).to_be_visible()
     until.fill("")
-    page.get_by_role("button", name="See what it would do").click()
-    expect(page.get_by_text("What it gives lasts 14 days.")).to_be_visible()
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("Its taggings expire after 14 days.")).to_be_visible()
     page.get_by_role("button", name="Apply to production").click()
     expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
     environment = served.services.installation.control.get_environment("main", "production")
@@ -175,15 +175,15 @@ def test_a_file_that_takes_much_asks_before_it_does(open_page: Open, served: Ser
     page = open_page("developer")
     upload(page, file)
     expect(page.get_by_label("What tags means")).to_have_value("list")
-    page.get_by_label("What to do").select_option("mirror")
-    page.get_by_label("Only at or below").fill("held")
-    page.get_by_role("button", name="See what it would do").click()
-    expect(page.get_by_text("90.0 % of the 10 taggings at or below held would go")).to_be_visible()
+    page.get_by_label("Mode").select_option("mirror")
+    page.get_by_label("Only tags at or below").fill("held")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("90.0 % of the 10 taggings at or below held would be removed")).to_be_visible()
     page.get_by_role("button", name="Apply to production").click()
 
-    expect(page.get_by_text("It was not applied.")).to_be_visible()
+    expect(page.get_by_text("Nothing was applied.")).to_be_visible()
     assert tags_of(served, "held-9") == ("held/a",)
-    page.get_by_role("button", name="Apply all the same").click()
+    page.get_by_role("button", name="Apply anyway").click()
     expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
     assert tags_of(served, "held-9") == ()
 
@@ -196,12 +196,12 @@ def test_a_mapping_that_cannot_be_carried_out_says_why_and_keeps_what_was_typed(
     page = open_page("developer")
     upload(page, file)
     page.get_by_label("Branch above the tags of plan").fill("Plan")
-    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Preview").click()
 
     expect(page.locator(".error")).to_contain_text("capital")
     expect(page.get_by_label("Branch above the tags of plan")).to_have_value("Plan")
     page.get_by_label("What plan means").select_option("user")
-    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.locator(".error")).to_contain_text("Only one column can be the user id")
 
 
@@ -214,7 +214,7 @@ def test_a_large_import_shows_its_progress_through_a_reload_and_may_be_paused(
     file.write_text("user,tag\n" + rows)
     page = open_page("developer")
     upload(page, file, "/s/main/staging")
-    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.locator("#progress")).to_contain_text("rows read")
     page.reload()
 
@@ -223,11 +223,11 @@ def test_a_large_import_shows_its_progress_through_a_reload_and_may_be_paused(
     expect(page.locator("#progress")).to_contain_text("2,500,000")
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("heading", name="Paused")).to_be_visible()
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     expect(page.get_by_role("heading", name=re.compile("Applied as 3 versions"))).to_be_visible(timeout=60_000)
 
 
-def test_a_file_is_fetched_from_its_address_looked_at_and_applied(open_page: Open, served: Served) -> None:
+def test_a_file_is_fetched_from_its_address_previewed_and_applied(open_page: Open, served: Served) -> None:
     page = open_page("developer")
     page.goto(f"{PLACE}/imports")
     with web() as place:
@@ -251,23 +251,23 @@ def test_a_file_is_fetched_from_its_address_looked_at_and_applied(open_page: Ope
         page.get_by_label("Address").fill(f"{place.url}/moods.csv?page=2")
         page.get_by_role("button", name="Fetch").click()
         expect(page.get_by_role("heading", name="Fetching the file")).to_be_visible()
-        expect(page.get_by_text(f"of {place.url}/moods.csv are here")).to_be_visible()
+        expect(page.get_by_text(f"of {place.url}/moods.csv fetched")).to_be_visible()
         expect(page.get_by_role("button", name="Pause")).to_have_count(0)
         may_end.set()
-        expect(page.get_by_role("button", name="See what it would do")).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("button", name="Preview")).to_be_visible(timeout=20_000)
         assert "page=2" not in page.content()
 
-        # What is no such file is said where it can be removed.
+        # The page of a broken file shows the problem, and can delete it.
         place.serve("/broken.parquet", b"no parquet at all")
         page.goto(f"{PLACE}/imports")
         page.get_by_label("Address").fill(f"{place.url}/broken.parquet")
         page.get_by_role("button", name="Fetch").click()
-        expect(page.get_by_role("button", name="Remove file")).to_be_visible(timeout=20_000)
-        page.get_by_role("button", name="Remove file").click()
-        expect(toast(page)).to_contain_text("removed")
+        expect(page.get_by_role("button", name="Delete file")).to_be_visible(timeout=20_000)
+        page.get_by_role("button", name="Delete file").click()
+        expect(toast(page)).to_contain_text("The file was deleted")
 
     page.get_by_role("link", name="moods.csv").click()
-    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Apply to production").click()
     expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible(timeout=20_000)
     assert "mood/happy" in tags_of(served, CUSTOMER)
@@ -278,10 +278,10 @@ def test_an_import_is_cancelled_and_its_file_removed(open_page: Open, served: Se
     file.write_text("user,tag\naway,a\n")
     page = open_page("developer")
     upload(page, file)
-    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Cancel").click()
 
-    expect(page.get_by_text("brought by")).to_contain_text("cancelled")
-    page.get_by_role("button", name="Remove file").click()
+    expect(page.get_by_text("added by")).to_contain_text("cancelled")
+    page.get_by_role("button", name="Delete file").click()
     expect(page.locator("tbody", has_text="away.csv")).to_have_count(0)
     assert tags_of(served, "away") == ()

@@ -36,9 +36,9 @@ def test_a_person_is_found_and_their_tags_are_changed_by_hand(open_page: Open, s
     entry = panel.get_by_label("Add a tag")
 
     entry.press_sequentially("tier/Gold", delay=20)
-    expect(panel.locator("#tag-said")).to_contain_text("capital")
+    expect(panel.locator("#tag-status")).to_contain_text("capital")
     panel.get_by_role("button", name="Use tier/gold").click()
-    expect(panel.locator("#tag-said")).to_contain_text("Nobody has this tag yet")
+    expect(panel.locator("#tag-status")).to_contain_text("A new tag: it will be created")
     panel.get_by_role("button", name="Add tag").click()
     expect(panel.locator(".person-tags .chips")).to_contain_text("tier/gold")
     assert "tier/gold" in tags_of(served, CUSTOMER)
@@ -121,7 +121,7 @@ def test_a_panel_has_one_scroll(open_page: Open, served: Served) -> None:
     assert scrolls == ["panel"]
 
 
-def test_the_panel_looks_back_at_the_tags_of_an_earlier_time(open_page: Open, served: Served) -> None:
+def test_the_panel_shows_the_tags_of_a_person_at_a_given_time(open_page: Open, served: Served) -> None:
     environment = served.services.installation.control.get_environment("main", "production")
     population, before = served.services.population(environment), tags_of(served, CUSTOMER)
     version = population.version()
@@ -130,16 +130,16 @@ def test_the_panel_looks_back_at_the_tags_of_an_earlier_time(open_page: Open, se
     page = open_page("developer")
     page.goto(f"{PLACE}/people?user={CUSTOMER}")
     panel = page.locator("#panel")
-    earlier = panel.locator("#earlier")
+    found = panel.locator("#as-of")
 
     panel.get_by_label("Time (UTC)").fill("2020-01-01T00:00")
-    panel.get_by_role("button", name="Look back").click()
-    expect(earlier).to_contain_text("Nobody with this id was known then, before the first version.")
+    panel.get_by_role("button", name="Show", exact=True).click()
+    expect(found).to_contain_text("There was no person with this id, before the first version.")
     panel.get_by_label("Time (UTC)").fill("2090-01-01T00:00")
-    panel.get_by_role("button", name="Look back").click()
-    expect(earlier).to_contain_text("Just those that they bear now.")
+    panel.get_by_role("button", name="Show", exact=True).click()
+    expect(found).to_contain_text("The same tags as now.")
 
-    page.goto(f"{PLACE}/person/earlier?user={CUSTOMER}&as_of={version}")
+    page.goto(f"{PLACE}/person/as-of?user={CUSTOMER}&as_of={version}")
     then, since = page.locator("main .chips").all()
     assert [each.inner_text() for each in then.locator(".chip").all()] == list(before)
     expect(since).to_contain_text(re.compile(rf"\+\s*tier/gold\s*−\s*{before[0]}"))
@@ -152,7 +152,7 @@ def test_the_panel_says_which_tribes_and_why(open_page: Open) -> None:
     tribe = page.locator("#panel details").filter(has_text="Families")
     tribe.locator("summary > .icon").click()
 
-    expect(tribe).to_contain_text("bears household/partner")
+    expect(tribe).to_contain_text("has household/partner")
     expect(tribe).to_contain_text("telco-customer-churn.csv")
 
 

@@ -1,4 +1,4 @@
-"""Syncs: made from a source's first rows, looked at, applied, held, paused, mended, given away, deleted."""
+"""Syncs: create from first rows, preview, apply, approval, pause, edit, delete."""
 
 import re
 
@@ -50,14 +50,14 @@ def test_a_database_is_kept_in_step_from_its_first_rows_to_its_members(open_page
     expect(page.get_by_label("Branch above the tags of plan")).to_have_value("tier")
     page.get_by_label("Schedule").fill("0 6 * * 1-5")
     page.get_by_role("button", name="Create sync").click()
-    expect(toast(page)).to_contain_text("it has not run yet")
+    expect(toast(page)).to_contain_text("It has not run yet")
     expect(page.get_by_text("At 06:00 on Monday through Friday, UTC")).to_be_visible()
 
-    page.get_by_role("button", name="See what a run would do").click()
+    page.get_by_role("button", name="Preview a run").click()
     expect(page.get_by_text("Nothing was applied")).to_be_visible(timeout=30_000)
     expect(page.get_by_role("button", name="Run now")).to_have_count(0)
     assert tags_of(served, "new-1") == ()
-    page.get_by_role("link", name="See it, apply or cancel it").click()
+    page.get_by_role("link", name="Open, apply or cancel").click()
     expect(page.locator(".effect")).to_contain_text("crm/tier/gold")
     page.get_by_role("button", name="Apply to production").click()
     expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
@@ -68,10 +68,10 @@ def test_a_database_is_kept_in_step_from_its_first_rows_to_its_members(open_page
 
     put_crm(served, **{"new-1": "Gold", "new-2": "Gold"})
     page.get_by_role("button", name="Run now").click()
-    expect(page.get_by_text("asks before it goes on").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("waits for approval").first).to_be_visible(timeout=30_000)
     expect(page.get_by_text("It would remove 1 of the 2 taggings")).to_be_visible()
-    page.get_by_role("link", name="See it, apply or cancel it").click()
-    page.get_by_role("button", name="Apply all the same").click()
+    page.get_by_role("link", name="Open, apply or cancel").click()
+    page.get_by_role("button", name="Apply anyway").click()
     expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
     assert tags_of(served, "new-2") == ("crm/tier/gold",)
     ran(page)
@@ -87,12 +87,12 @@ def test_one_is_paused_resumed_changed_and_deleted(open_page: Open, served: Serv
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("Schedule").fill("30 5 * * *")
     page.get_by_label("E-mail").fill("ada@example.com, data@example.com")
-    page.get_by_label("Ask before it takes more").fill("0")
+    page.get_by_label("Require approval above").fill("0")
     page.get_by_role("button", name="Save sync").click()
     expect(toast(page)).to_contain_text("was saved")
     expect(page.get_by_text("ada@example.com, data@example.com")).to_be_visible()
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_text("Paused; it runs on call only.")).to_be_visible()
+    expect(page.get_by_text("Paused. It runs only when you start it.")).to_be_visible()
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("At 05:30 every day")).to_be_visible()
 
@@ -115,12 +115,12 @@ def test_one_is_paused_resumed_changed_and_deleted(open_page: Open, served: Serv
     page.goto(f"{PLACE}/tag?tag=crm")
     page.get_by_role("link", name="crm", exact=True).first.click()
     page.get_by_role("link", name="Delete").click()
-    expect(page.get_by_role("dialog")).to_contain_text("1 person bears a tag at or below crm")
+    expect(page.get_by_role("dialog")).to_contain_text("1 person has a tag at or below crm")
     page.get_by_role("button", name="Delete sync").click()
-    expect(page.get_by_text("Nothing is kept in step yet")).to_be_visible()
-    page.locator("tr", has_text="plans").get_by_text("Forget", exact=True).click()
-    page.get_by_role("button", name="Forget mapping").click()
-    expect(toast(page)).to_contain_text("was forgotten")
+    expect(page.get_by_text("No syncs yet")).to_be_visible()
+    page.locator("tr", has_text="plans").get_by_text("Delete", exact=True).click()
+    page.get_by_role("button", name="Delete mapping").click()
+    expect(toast(page)).to_contain_text("was deleted")
     expect(page.locator("tr", has_text="plans")).to_have_count(0)
     assert tags_of(served, "new-1") == ("crm/tier/gold",)
 
@@ -136,7 +136,7 @@ def test_somebody_who_saved_meanwhile_is_not_overruled(open_page: Open, served: 
     page.get_by_label("Files", exact=True).last.fill("other/*.csv")
     page.get_by_role("button", name="Save sync").click()
 
-    expect(page.get_by_role("link", name="Look at it as it is now")).to_be_visible()
+    expect(page.get_by_role("link", name="Load the saved sync")).to_be_visible()
     assert served.services.syncs.get_sync(environment, "crm").draft.source == FilesSource(glob="*.csv")
 
 
@@ -169,13 +169,13 @@ def test_what_is_pushed_is_mapped_by_some_records_that_are_pasted(open_page: Ope
     expect(page.get_by_label("Schedule")).to_be_hidden()
     page.get_by_label("Branch", exact=True).fill("shop")
     page.get_by_role("button", name="Read the first rows").click()
-    expect(page.locator(".error")).to_contain_text("Paste a record or two")
-    page.get_by_label("A few records").fill('{"id": "new-1", "plan": "Gold"}\n{"id": "new-2", "plan": "Silver"}')
+    expect(page.locator(".error")).to_contain_text("Paste one or two example records")
+    page.get_by_label("Example records").fill('{"id": "new-1", "plan": "Gold"}\n{"id": "new-2", "plan": "Silver"}')
     page.get_by_role("button", name="Read the first rows").click()
     expect(page.locator("tr", has_text="new-1")).to_contain_text("shop/plan/gold")
-    page.get_by_label("Keep this mapping as").fill("orders")
+    page.get_by_label("Save this mapping as").fill("orders")
     page.get_by_role("button", name="Create sync").click()
-    expect(page.get_by_text("It runs when records come.").first).to_be_visible()
+    expect(page.get_by_text("It runs when records arrive.").first).to_be_visible()
     environment = served.services.installation.control.get_environment("main", "production")
     assert served.services.syncs.get_sync(environment, "shop").draft.source == PushSource()
     assert served.services.mappings.get_mapping("main", "orders").mapping.prefix == "shop"

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - numbers lost are shown with a minus sign.
-"""User tags: found, made, renamed, merged, deleted, given to a tribe, given back."""
+"""User tags: search, create, rename, merge, delete, tag a tribe, release a branch."""
 
 import re
 from pathlib import Path
@@ -43,12 +43,12 @@ def test_a_tags_page_looks_back_at_who_bore_it(open_page: Open, served: Served, 
     page = open_page("developer")
     page.goto(f"{PLACE}/tag?tag=services/video")
     page.get_by_label("Time (UTC)").fill("2020-01-01T00:00")
-    page.get_by_role("button", name="Look back").click()
-    expect(page.locator("#earlier")).to_contain_text("before the first version")
-    expect(page.locator("#earlier .figure-number")).to_have_text("0")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("#as-of")).to_contain_text("before the first version")
+    expect(page.locator("#as-of .figure-number")).to_have_text("0")
 
     # By its name of today, or an older one; those below it that are gone count, since they were below it.
-    page.goto(f"{PLACE}/tag/earlier?tag=services/streaming&as_of={version}")
+    page.goto(f"{PLACE}/tag/as-of?tag=services/streaming&as_of={version}")
     expect(page.locator("main .figure-number")).to_have_text(f"{was:,}")
     expect(page.locator("main")).to_contain_text(f"{now:,} are at or below it now, −{was - now:,} since")
     with page.expect_download() as downloading:
@@ -104,7 +104,7 @@ def test_a_tag_is_renamed_after_its_effect_was_shown_and_undone(open_page: Open,
     entry.press_sequentially("payment/Letter", delay=20)
     expect(dialog.locator("#effect")).to_contain_text("capital")
     entry.fill("payment/letter")
-    expect(dialog.locator("#effect")).to_contain_text("New names")
+    expect(dialog.locator("#effect")).to_contain_text("Renamed tags")
     dialog.get_by_role("button", name="Move tag").click()
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("payment/letter")
@@ -127,11 +127,11 @@ def test_a_tribe_is_tagged_after_its_effect_was_shown_and_undone(open_page: Open
     expect(dialog.locator("#effect")).to_contain_text("capital")
     dialog.get_by_label("Tag", exact=True).fill("campaigns/spring")
     expect(dialog.locator("#effect")).to_contain_text("New tags")
-    dialog.get_by_label("What to do").select_option("remove")
+    dialog.get_by_label("Mode").select_option("remove")
     expect(dialog.locator("#effect")).to_contain_text("Unchanged")
-    dialog.get_by_label("What to do").select_option("snapshot")
+    dialog.get_by_label("Mode").select_option("snapshot")
     expect(dialog.locator("#effect")).to_contain_text("New tags")
-    dialog.get_by_role("button", name="Tag them").click()
+    dialog.get_by_role("button", name="Tag people").click()
 
     expect(toast(page)).to_contain_text("taggings added")
     members = served.services.targeting.count(
@@ -163,7 +163,7 @@ def test_two_tags_are_merged_and_one_is_deleted_each_with_its_exact_effect(open_
     page.get_by_role("link", name="Delete").click()
     expect(dialog.locator("#effect")).to_contain_text("−1,869")
     expect(dialog.locator("#effect")).to_contain_text("At risk")
-    dialog.get_by_label("Delete it all the same").check()
+    dialog.get_by_label("Delete it anyway").check()
     dialog.get_by_role("button", name="Delete tag").click()
     expect(toast(page)).to_contain_text("“churn/left” was deleted")
     toast(page).get_by_role("button", name="Undo").click()
@@ -175,7 +175,7 @@ def test_two_tags_are_merged_and_one_is_deleted_each_with_its_exact_effect(open_
 def test_a_tag_is_described(open_page: Open) -> None:
     page = open_page("developer")
     page.goto(f"{PLACE}/tag?tag=senior")
-    page.get_by_text("Describe it").click()
+    page.get_by_text("Add description").click()
     page.locator("#description").fill("Aged 65 or older, says the CRM.")
     page.get_by_role("button", name="Save description").click()
 
@@ -189,8 +189,8 @@ def test_a_branch_that_a_sync_owns_says_so_and_is_given_back(open_page: Open, se
     page.goto(f"{PLACE}/tag?tag=payment/mailed-check")
     expect(page.get_by_role("heading", name="Owned by the sync billing")).to_be_visible()
 
-    page.get_by_role("button", name="Give it back to everybody").click()
+    page.get_by_role("button", name="Release the branch").click()
 
-    expect(page.locator("#toasts")).to_contain_text("“payment” belongs to everybody again.")
+    expect(page.locator("#toasts")).to_contain_text("The branch “payment” was released.")
     expect(page.get_by_role("heading", name="Owned by")).to_have_count(0)
     assert population.get_tag(TagPath("payment")).owner == ""

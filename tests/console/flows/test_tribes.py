@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - numbers lost are shown with a minus sign.
-"""Tribes: made, changed, explained, looked back at, moved, compared, exported, deleted."""
+"""Tribes: create, edit, explain, time travel, move, compare, export, delete."""
 
 import re
 from pathlib import Path
@@ -99,7 +99,7 @@ def test_why_says_of_what_was_asked_not_to_be_that_it_is_as_asked(open_page: Ope
     expect(rows).to_have_count(2)
     expect(rows.nth(1)).to_contain_text("tag is not at or below churn/left")
 
-    expect(rows.locator(".badge.good")).to_have_text(["as asked", "as asked"])
+    expect(rows.locator(".badge.good")).to_have_text(["matches", "matches"])
 
 
 def test_saving_a_changed_rule_shows_who_enters_and_who_leaves(open_page: Open) -> None:
@@ -166,12 +166,12 @@ def test_two_people_edit_one_tribe_and_nothing_is_lost(open_page: Open, served: 
     mine.get_by_role("button", name="Save tribe").click()
 
     dialog = mine.get_by_role("dialog")
-    expect(dialog).to_contain_text("Somebody saved this tribe meanwhile")
+    expect(dialog).to_contain_text("Someone else saved this tribe")
     expect(dialog).to_contain_text(EMAILS["developer"])
     expect(dialog).to_contain_text("Mine.")
     expect(dialog).to_contain_text("Theirs.")
     assert served.services.tribes.get_tribe("main", "families").description == "Theirs."
-    dialog.get_by_role("button", name="Save mine over it").click()
+    dialog.get_by_role("button", name="Overwrite with mine").click()
     expect(toast(mine)).to_be_visible()
     assert served.services.tribes.get_tribe("main", "families").description == "Mine."
 
@@ -197,10 +197,10 @@ def test_who_was_in_a_tribe_at_an_earlier_time(open_page: Open, served: Served, 
     page = open_page("developer")
     page.goto(f"{PLACE}/tribe/at-risk")
     page.get_by_label("Time (UTC)").fill("2020-01-01T00:00")
-    page.get_by_role("button", name="Look back").click()
-    expect(page.locator("#earlier")).to_contain_text("before the first version")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("#as-of")).to_contain_text("before the first version")
 
-    page.goto(f"{PLACE}/tribe/at-risk/earlier?as_of={version}")
+    page.goto(f"{PLACE}/tribe/at-risk/as-of?as_of={version}")
     expect(page.locator("main .figure-number")).to_have_text(f"{was:,}")
     expect(page.locator("main")).to_contain_text(f"0 are in it now, −{was:,} since")
     with page.expect_download() as downloading:
@@ -297,8 +297,8 @@ def test_a_tribe_is_deleted_unless_another_asks_it(open_page: Open, served: Serv
     page.goto(f"{PLACE}/tribe/families")
     page.get_by_role("link", name="Delete").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Take it out there first")
-    dialog.get_by_role("button", name="Keep it").click()
+    expect(dialog).to_contain_text("Remove it from the rule first")
+    dialog.get_by_role("button", name="Cancel").click()
     made = served.services.tribes.get_tribe("main", "at-risk")
     assert made.name == "At risk"
     page.goto(f"{PLACE}/tribe/at-risk")

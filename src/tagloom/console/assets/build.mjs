@@ -1,5 +1,5 @@
-// Bundles the console's scripts, styles, fonts and icons into ../static, each file named by its content.
-// ../static/manifest.json tells the server which name belongs to which.
+// Bundles the console's scripts, styles, fonts and icons into ../static. A file name has the hash of the content.
+// ../static/manifest.json has the file name of each asset.
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -32,11 +32,11 @@ for (const [path, output] of Object.entries(result.metafile.outputs)) {
   if (output.entryPoint) manifest[output.entryPoint] = basename(path);
 }
 
-// Swagger UI names the licences of what it bundles in a file of its own.
+// Swagger UI lists the licences of its bundled code in this file.
 const licences = "swagger-ui-es-bundle.js.LICENSE.txt";
 copyFileSync(join(here, "node_modules", "swagger-ui-dist", licences), join(target, licences));
 
-// One sprite of the icons that the templates name.
+// One sprite with the icons that the templates use.
 const names = JSON.parse(readFileSync(join(here, "icons.json"), "utf8"));
 const symbols = names.map((name) => {
   const svg = readFileSync(join(here, "node_modules", "lucide-static", "icons", `${name}.svg`), "utf8");

@@ -1,4 +1,4 @@
-// The console's scripts. Each page works without them; they make it quick.
+// The console's scripts. Each page also works without them.
 import htmx from "htmx.org";
 import "idiomorph/htmx";
 import { watchDrag } from "./scripts/drag.js";

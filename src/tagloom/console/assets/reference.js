@@ -1,11 +1,11 @@
 /*! Swagger UI, copyright 2020-2021 SmartBear Software Inc., under the Apache License 2.0 */
-// The reference of the API: Swagger UI over the description that the server itself serves.
+// The API reference: Swagger UI with the server's own OpenAPI document.
 import SwaggerUI from "swagger-ui-dist/swagger-ui-es-bundle.js";
 
 const root = document.documentElement;
 const system = matchMedia("(prefers-color-scheme: dark)");
 
-// The theme that was chosen in the console, or else that of the system.
+// Uses the theme that was chosen in the console, or the theme of the system.
 function setTheme() {
   root.classList.toggle("dark-mode", root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
 }
@@ -21,6 +21,6 @@ SwaggerUI({
   defaultModelsExpandDepth: 0,
   showExtensions: true,
   filter: true,
-  // It would send the description to a server of others.
+  // Off: the validator would send the document to a server of another party.
   validatorUrl: null,
 });

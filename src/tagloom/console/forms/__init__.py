@@ -1,1 +1,1 @@
-"""Forms of the console as values, and back."""
+"""Converts between forms of the console and values."""

@@ -1,4 +1,4 @@
-"""A mapping as the fields of a form, and back: a column that nobody touched is afterwards what it was before."""
+"""Converts between a mapping and the fields of a form. A column that nobody edited stays exactly the same."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -44,10 +44,10 @@ STEPS: dict[str, str] = {
 
 
 class ColumnFields(msgspec.Struct, frozen=True, kw_only=True):
-    """One column in the form. Those fields count that its use asks for; the others hold what it might be.
+    """One column in the form. Only the fields of its use count; the others have proposals.
 
-    `below` is the branch of values and bands, `nothing` the cells that are no tag, divided by `;`, `bounds` the upper
-    bounds of bands. `kept` is the column in JSON as it was before it was shown.
+    `below` is the branch of values and bands, `nothing` the cells without a tag, separated by `;`, `bounds` the upper
+    bounds of bands. `kept` is the saved column as JSON.
     """
 
     column: str
@@ -66,7 +66,7 @@ NAMES = ColumnFields.__struct_fields__
 
 
 def fields_of(mapping: Meaning, beginning: Beginning) -> tuple[ColumnFields, ...]:
-    """The fields of a mapping: those of the file's columns in their order, and then of columns that it lacks."""
+    """Returns the fields of a mapping: first the file's columns in their order, then columns that the file lacks."""
     found: list[ColumnFields] = []
     for place, (name, level) in enumerate(zip(beginning.names, levels_of(beginning.names), strict=True)):
         texts = beginning.texts(place)
@@ -85,7 +85,7 @@ def fields_of(mapping: Meaning, beginning: Beginning) -> tuple[ColumnFields, ...
 
 
 def shown_meaning(mapping: Meaning, beginning: Beginning) -> dict[str, Any]:
-    """What a page shows of a mapping: its fields, what stands in the columns, and the first rows as it reads them."""
+    """Returns what a page shows of a mapping: its fields, samples of the columns, and the first rows as read."""
     try:
         read = rows_read(beginning, mapping)[:ROWS_SHOWN]
     except ColumnsInvalid:
@@ -130,12 +130,12 @@ def _shown(column: Column, plain: ColumnFields) -> ColumnFields:
 
 
 def read_fields(form: Mapping[str, Sequence[str]]) -> tuple[ColumnFields, ...]:
-    """The columns that a form holds, field by field. Raises: ParameterInvalid: it is no form of ours."""
+    """Reads the columns of a form. Raises: ParameterInvalid: the console does not send such a form."""
     columns = zip(*(form.get(name, ()) for name in NAMES), strict=False)
     found = tuple(ColumnFields(**dict(zip(NAMES, column, strict=True))) for column in columns)
     for each in found:
         if each.use not in get_args(Use):
-            raise ParameterInvalid("A column has a use that there is not.", parameter="use")
+            raise ParameterInvalid("A column has an unknown use.", parameter="use")
     return found
 
 
@@ -147,16 +147,16 @@ def mapping_of(
     tags: tuple[str, ...] | None = None,
     encoding: Encoding | None = None,
 ) -> Meaning:
-    """What the fields mean; all that they do not say, and what is None, is as in `base`.
+    """Returns the mapping of the fields. What is not in the form, or None, comes from `base`.
 
-    Raises: MappingInvalid: two columns name the users, or a bound is no number.
+    Raises: MappingInvalid: two columns have the ids of users, or a bound is not a number.
     """
     people: dict[Use, str] = {}
     for each in fields:
         if each.use in ("user", "visitor"):
             if each.use in people:
                 both = f"{people[each.use]} and {each.column}"
-                raise MappingInvalid(f"Only one column can be {USES[each.use]}; {both} are.", value=both)
+                raise MappingInvalid(f"Only one column can be {USES[each.use]}, but {both} are.", value=both)
             people[each.use] = each.column
     return Meaning(
         user=people.get("user"),
@@ -182,17 +182,17 @@ def _columns(fields: Sequence[ColumnFields]) -> Iterator[Column]:
 
 
 def _kept(fields: ColumnFields) -> Column | None:
-    """Raises: ParameterInvalid."""
+    """Returns the saved column of the form. Raises: ParameterInvalid."""
     if not fields.kept:
         return None
     try:
         return msgspec.json.decode(fields.kept, type=Column)  # type: ignore[no-any-return]  # A union of structs.
     except msgspec.DecodeError as error:
-        raise ParameterInvalid("A column was kept in no form of ours.", parameter="kept") from error
+        raise ParameterInvalid("The saved column in the form is not valid.", parameter="kept") from error
 
 
 def _made(fields: ColumnFields, kept: Column | None) -> Column:
-    """A column that was changed; of values, tags that were named for single cells stay."""
+    """Returns a column that was edited. A value column keeps its tags of single cells."""
     steps: tuple[Way, ...] = _steps(fields.steps)
     match fields.use:
         case "tag":
@@ -212,7 +212,7 @@ def _made(fields: ColumnFields, kept: Column | None) -> Column:
             blank = kept.blank if isinstance(kept, BandsColumn) else ""
             return BandsColumn(column=fields.column, bands=bands, blank=blank)
         case "ignore" | "user" | "visitor":
-            raise AssertionError("only columns that become tags are made")
+            raise AssertionError("only columns with tags are made")
         case _:
             assert_never(fields.use)
 
@@ -221,7 +221,7 @@ def _steps(text: str) -> tuple[Way, ...]:
     ways = [way for way in text.split(",") if way]
     found = tuple(known for way in ways for known in get_args(Way) if known == way)
     if len(found) != len(ways):
-        raise ParameterInvalid("Tags are changed in a way that there is not.", parameter="steps")
+        raise ParameterInvalid("A column has an unknown step.", parameter="steps")
     return found
 
 
@@ -229,7 +229,7 @@ def _bounds(fields: ColumnFields) -> list[Decimal]:
     texts = [text for text in fields.bounds.replace(",", " ").replace(";", " ").split() if text]
     for text in texts:
         if not NUMBER.fullmatch(text):
-            raise MappingInvalid(f"Column '{fields.column}': the bound '{text}' is no number.", value=text)
+            raise MappingInvalid(f"Column '{fields.column}': the bound '{text}' is not a number.", value=text)
     if not texts:
-        raise MappingInvalid(f"Column '{fields.column}' needs a bound for its bands.", value=fields.column)
+        raise MappingInvalid(f"Column '{fields.column}' needs at least one bound.", value=fields.column)
     return [Decimal(text) for text in texts]

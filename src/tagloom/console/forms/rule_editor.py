@@ -1,7 +1,7 @@
-"""A rule while it is being edited: a tree of groups and filters that may still be incomplete.
+"""A rule that is being edited: a tree of groups and filters, which can be incomplete.
 
-The browser holds the tree in the form: its shape as JSON, and the value of each node in fields named by the node.
-Every button of the builder is a step, which the server carries out; so the builder works without a script too.
+The form contains the tree: its shape as JSON, and the value of each node in fields with the name of the node.
+Every button of the builder is a step that the server executes, so the builder also works without scripts.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ STEPS: dict[str, Step] = {step: step for step in get_args(Step)}
 
 
 class Filter(msgspec.Struct, frozen=True, tag="filter"):
-    """One line: a tag or a tribe that people must have, or must not. `value` may be empty still."""
+    """One line: a tag or a tribe that people must have, or must not have. `value` can still be empty."""
 
     subject: Literal["tag", "tribe"]
     value: str = ""
@@ -29,7 +29,7 @@ class Filter(msgspec.Struct, frozen=True, tag="filter"):
 
 
 class Group(msgspec.Struct, frozen=True, tag="group"):
-    """Filters and groups of which all or any must hold; or, with `is_not`, must not."""
+    """Filters and groups of which all or any must match. `is_not` negates the group."""
 
     join: Join = "all"
     of: "tuple[Filter | Group, ...]" = ()
@@ -42,7 +42,7 @@ Change = Callable[[tuple[Node, ...]], tuple[Node, ...]]
 
 
 def opened(rule: Rule) -> Group:
-    """The tree of a rule. `closed` makes a rule of the same meaning from it."""
+    """Returns the tree of a rule. `closed` returns a rule with the same meaning."""
     node = _opened(rule)
     return node if isinstance(node, Group) else Group("all", (node,))
 
@@ -59,17 +59,17 @@ def _opened(rule: Rule) -> Node:
             return Filter("tribe", tribe)
         case Not(of=part):
             node = _opened(part)
-            # A second "not" cannot be said in one line; it becomes a group around the first.
+            # One line has only one "not". A second one becomes a group around the first.
             return Group("all", (node,), is_not=True) if node.is_not else msgspec.structs.replace(node, is_not=True)
 
 
 def closed(group: Group) -> Rule:
-    """The rule of a tree.
+    """Returns the rule of a tree.
 
-    Raises: TagProblem; RuleInvalid, for a line without a tag or tribe. Each with `node`, the place of the line.
+    Raises: TagProblem; RuleInvalid: a line has no tag or tribe. Both have `node`, the name of the line.
     """
     if len(group.of) == 1 and not group.is_not and group.join == "all":
-        # A group of one says no more than its line.
+        # A group of one line is the same as the line.
         return _closed(group.of[0], (0,))
     return _closed(group, ())
 
@@ -95,7 +95,7 @@ def _closed(node: Node, place: Place) -> Rule:
 
 
 def name_of(place: Place) -> str:
-    """The name of a node in fields and steps: `0.2` is the third part of the first.
+    """Returns the name of a node in fields and steps: `0.2` is the third part of the first part.
 
     >>> name_of((0, 2)), name_of(())
     ('0.2', '')
@@ -104,15 +104,15 @@ def name_of(place: Place) -> str:
 
 
 def place_of(name: str) -> Place:
-    """The place that a name tells. Raises: RuleInvalid."""
+    """Returns the place of a name. Raises: RuleInvalid."""
     parts = name.split(".") if name else []
     if len(parts) > limits.LEVELS_PER_RULE_MAX or not all(part.isascii() and part.isdigit() for part in parts):
-        raise RuleInvalid("The form names a line that there is not.")
+        raise RuleInvalid("The form names a line that does not exist.")
     return tuple(int(part[:6]) for part in parts)
 
 
 def walk(node: Node, place: Place = ()) -> Iterator[tuple[Place, Node]]:
-    """Every node with its place, parents first."""
+    """Yields every node with its place, parents first."""
     yield place, node
     if isinstance(node, Group):
         for index, part in enumerate(node.of):
@@ -120,13 +120,13 @@ def walk(node: Node, place: Place = ()) -> Iterator[tuple[Place, Node]]:
 
 
 def read(fields: Mapping[str, Sequence[str]]) -> Group:
-    """The tree that a form holds. Raises: RuleInvalid."""
+    """Reads the tree of a form. Raises: RuleInvalid, RuleTooLarge."""
     shape_text = fields.get("shape", [""])[0].encode("utf-8", "surrogatepass")
     check_depth(shape_text)
     try:
         shape = msgspec.json.decode(shape_text, type=Group)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RuleInvalid("The form does not hold a rule.") from error
+        raise RuleInvalid("The form does not contain a rule.") from error
     if sum(1 for _ in walk(shape)) > limits.NODES_PER_RULE_MAX:
         raise RuleTooLarge(
             f"A rule has at most {limits.NODES_PER_RULE_MAX} filters and groups.", nodes_max=limits.NODES_PER_RULE_MAX
@@ -162,9 +162,9 @@ def _operator(part: Filter) -> str:
 
 
 def stepped(group: Group, step: Step, at: Place) -> Group:
-    """The tree after one step at a node: a group to add to, or the node to remove or move among its neighbours.
+    """Returns the tree after one step at a node. `at` is the group to add to, or the node to remove or move.
 
-    Raises: RuleInvalid, when there is no such node.
+    Raises: RuleInvalid: there is no such node.
     """
     match step:
         case "add-tag":
@@ -174,12 +174,12 @@ def stepped(group: Group, step: Step, at: Place) -> Group:
         case "add-group":
             return _changed(group, at, lambda of: (*of, Group("any", (Filter("tag"),))))
     if not at:
-        raise RuleInvalid("The outermost group stays where it is.")
+        raise RuleInvalid("The outermost group cannot be moved or removed.")
     *above, index = at
 
     def moved(of: tuple[Node, ...]) -> tuple[Node, ...]:
         if index >= len(of):
-            raise RuleInvalid("The form names a line that there is not.")
+            raise RuleInvalid("The form names a line that does not exist.")
         rest = (*of[:index], *of[index + 1 :])
         if step == "remove":
             return rest
@@ -193,9 +193,9 @@ def stepped(group: Group, step: Step, at: Place) -> Group:
 
 
 def focus_after(group: Group, step: Step, at: Place) -> str:
-    """Where the focus belongs in the tree after a step: the name of a field, or the step of a button.
+    """Returns the field or button that gets the focus after a step.
 
-    That is the field of what was added, the same button of what was moved, and else the button that adds to the group.
+    It is the field of a new line, the same button of a moved line, or the button that adds to the group.
     """
     match step:
         case "add-tag" | "add-tribe" | "add-group":
@@ -204,7 +204,7 @@ def focus_after(group: Group, step: Step, at: Place) -> str:
         case "up" | "down":
             last = len(_group_at(group, at[:-1]).of) - 1
             index = max(0, at[-1] - 1) if step == "up" else min(last, at[-1] + 1)
-            # At an end the button is off, and the one of the other direction is at hand.
+            # At the end of the list this button is disabled; the other direction is not.
             end, other = (0, "down") if step == "up" else (last, "up")
             return f"{other if index == end else step}:{name_of((*at[:-1], index))}"
         case "remove" | "ungroup":
@@ -216,7 +216,7 @@ def focus_after(group: Group, step: Step, at: Place) -> str:
 def _group_at(group: Group, at: Place) -> Group:
     for index in at:
         part = group.of[index]
-        assert isinstance(part, Group), "a step was taken in it"
+        assert isinstance(part, Group), "the step was applied to a group"
         group = part
     return group
 
@@ -227,11 +227,11 @@ def _changed(group: Group, at: Place, change: Change) -> Group:
     index, *rest = at
     inner = group.of[index] if index < len(group.of) else None
     if not isinstance(inner, Group):
-        raise RuleInvalid("The form names a group that there is not.")
+        raise RuleInvalid("The form names a group that does not exist.")
     changed = _changed(inner, tuple(rest), change)
     return msgspec.structs.replace(group, of=(*group.of[:index], changed, *group.of[index + 1 :]))
 
 
 def shape_json(group: Group) -> str:
-    """The tree as the form holds it."""
+    """Returns the tree as JSON for the form."""
     return msgspec.json.encode(group).decode("utf-8")

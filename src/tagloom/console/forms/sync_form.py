@@ -1,4 +1,4 @@
-"""A sync's draft as the fields of a form, and back: an end that nobody touched is afterwards what it was before."""
+"""Converts between the draft of a sync and the fields of a form. An expiry that nobody edited stays the same."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,8 +26,8 @@ SOURCE_KINDS: dict[SourceKind, str] = {
     "push": "Pushed",
 }
 SYNC_MODES: dict[Mode, str] = {
-    "mirror": "Mirror: the source is the whole truth",
-    "set": "Set: each person named has exactly these",
+    "mirror": "Mirror: make the branch equal to the source",
+    "set": "Set: each person gets exactly these tags",
     "add": "Add these tags",
     "remove": "Remove these tags",
 }
@@ -48,7 +48,7 @@ PLACES: dict[type[Problem], str] = {
 
 
 class DraftFields(msgspec.Struct, frozen=True, kw_only=True):
-    """A draft in the form. Of the sources those fields count that its kind asks for."""
+    """The fields of a draft. Of the source only the fields of its kind count."""
 
     kind: str = "sql"
     secret: str = ""
@@ -75,7 +75,7 @@ class DraftFields(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def shown_draft(draft: SyncDraft) -> DraftFields:
-    """The fields of a draft."""
+    """Returns the fields of a draft."""
     alerts, schedule = draft.alerts, draft.schedule
     return DraftFields(
         **_shown_source(draft.source),
@@ -90,7 +90,7 @@ def shown_draft(draft: SyncDraft) -> DraftFields:
         emails=", ".join(alerts.emails),
         late_minutes=str(alerts.late_minutes),
         ttl=draft.ttl,
-        expires_at=_shown_end(draft),
+        expires_at=_shown_expiry(draft),
     )
 
 
@@ -119,21 +119,21 @@ def _shown_source(source: SyncSource) -> dict[str, str]:
             assert_never(source)
 
 
-def _shown_end(draft: SyncDraft) -> str:
-    """The end in a browser's field, which has no zone and is meant in UTC."""
+def _shown_expiry(draft: SyncDraft) -> str:
+    """Returns the expiry for a field of the form, in UTC without a zone."""
     if not draft.expires_at:
         return ""
     return datetime.fromisoformat(draft.expires_at).astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
 
 
 def read_draft(text: Callable[[str], str]) -> DraftFields:
-    """The fields as they were typed, by the name of each."""
+    """Reads the fields as they were typed."""
     typed = {name: text(name).strip() for name in DraftFields.__struct_fields__}
     return DraftFields(**typed | {"expires_at": read_moment(typed["expires_at"])})
 
 
 def source_of(fields: DraftFields) -> SyncSource:
-    """The source that the fields name. Raises: ParameterInvalid: it is no form of ours."""
+    """Returns the source of the fields. Raises: ParameterInvalid: the kind is unknown."""
     match fields.kind:
         case "sql":
             return SqlSource(
@@ -150,14 +150,14 @@ def source_of(fields: DraftFields) -> SyncSource:
         case "push":
             return PushSource(stream=fields.stream or None)
         case _:
-            raise ParameterInvalid("A source is of a kind that there is not.", parameter="kind")
+            raise ParameterInvalid("The source has an unknown kind.", parameter="kind")
 
 
 def draft_of(fields: DraftFields, mapping: str, base: SyncDraft | None) -> SyncDraft:
-    """What the fields mean; whether it is paused is as in `base`. Raises: ParameterInvalid, SyncInvalid."""
+    """Returns the draft of the fields. `is_paused` comes from `base`. Raises: ParameterInvalid, SyncInvalid."""
     mode: Mode | None = next((each for each in SYNC_MODES if each == fields.mode), None)
     if mode is None:
-        raise ParameterInvalid(f"The mode is one of {', '.join(SYNC_MODES)}.", parameter="mode")
+        raise ParameterInvalid(f"The mode must be one of {', '.join(SYNC_MODES)}.", parameter="mode")
     return SyncDraft(
         source=source_of(fields),
         mapping=mapping,
@@ -173,12 +173,12 @@ def draft_of(fields: DraftFields, mapping: str, base: SyncDraft | None) -> SyncD
         is_paused=base is not None and base.is_paused,
         owns=fields.owns == "yes",
         ttl=fields.ttl,
-        expires_at=_end(fields.expires_at, base),
+        expires_at=_expiry(fields.expires_at, base),
     )
 
 
-def _end(typed: str, base: SyncDraft | None) -> str:
-    if base is not None and typed == _shown_end(base):
+def _expiry(typed: str, base: SyncDraft | None) -> str:
+    if base is not None and typed == _shown_expiry(base):
         return base.expires_at
     return f"{typed}Z" if typed else ""
 
@@ -190,7 +190,7 @@ def _number(text: str, field: str) -> int:
 
 
 def place_of(problem: Problem, fields: DraftFields) -> str:
-    """The field of the form that a problem is about; empty for the form as a whole."""
+    """Returns the field of the form that a problem is about; empty for the whole form."""
     field = problem.members.get("field")
     if isinstance(field, str):
         name = field.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""Times in the fields of forms: typed and shown as elsewhere in the console, `29 Nov 2026, 10:05`, in UTC."""
+"""Times in form fields, in UTC, written as everywhere in the console: `29 Nov 2026, 10:05`."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ _FORMS = ("%d %b %Y, %H:%M", "%d %b %Y %H:%M", "%d %b %Y", "%d %B %Y, %H:%M", "%
 
 
 def read_moment(text: str) -> str:
-    """A typed time or day in ISO form, to the minute; what is neither stays as it is, and is refused by who reads it.
+    """Returns a typed time or day in ISO form, to the minute. Other text is returned as it is.
 
     >>> read_moment("29 Nov 2026, 10:05"), read_moment("1 December 2026"), read_moment("2026-11-29 10:05 UTC")
     ('2026-11-29T10:05', '2026-12-01T00:00', '2026-11-29T10:05')
@@ -27,7 +27,7 @@ def read_moment(text: str) -> str:
 
 
 def shown_moment(text: str) -> str:
-    """What a field shows of a time to the minute, in ISO form; what is none is shown as it was typed.
+    """Returns an ISO time as a field shows it. Text that is not a time is returned as it is.
 
     >>> shown_moment("2026-11-03T10:05"), shown_moment("soon"), shown_moment("")
     ('3 Nov 2026, 10:05', 'soon', '')
@@ -40,7 +40,7 @@ def shown_moment(text: str) -> str:
 
 
 def shown_day(text: str) -> str:
-    """The same of a day.
+    """Returns an ISO day as a field shows it.
 
     >>> shown_day("2026-11-03"), shown_day("soon")
     ('3 Nov 2026', 'soon')

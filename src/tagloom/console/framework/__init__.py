@@ -1,1 +1,1 @@
-"""What every page of the console shares: roles, dispatch, templates and the frame around a page."""
+"""Code that all pages of the console use: roles, dispatch, templates and the frame around a page."""

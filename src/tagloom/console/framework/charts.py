@@ -1,4 +1,4 @@
-"""Pictures as numbers: where lines, bars and tiles lie. Templates draw them; a table beside each has the figures."""
+"""The geometry of charts: positions of lines, bars and tiles. Templates draw them as SVG."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ SPARK_WIDTH, SPARK_HEIGHT = 96, 24
 
 
 class Spark(msgspec.Struct, frozen=True):
-    """A small line: SVG path data of the line and of the area below it, and where it ends."""
+    """A sparkline: SVG path data of the line and of the area below it, and the end of the line."""
 
     line: str
     area: str
@@ -17,7 +17,7 @@ class Spark(msgspec.Struct, frozen=True):
 
 
 def spark(values: Sequence[int], width: int = SPARK_WIDTH, height: int = SPARK_HEIGHT) -> Spark:
-    """A line over its own range; one that never changes lies in the middle. Takes at least one value."""
+    """Returns a sparkline scaled to its own range. A constant line is in the middle. Needs at least one value."""
     points = _points(values, width, height - 4, low=min(values), high=max(values))
     points = [(x, y + 2) for x, y in points]
     line = _path(points)
@@ -26,14 +26,14 @@ def spark(values: Sequence[int], width: int = SPARK_WIDTH, height: int = SPARK_H
 
 
 class Axis(msgspec.Struct, frozen=True):
-    """A mark on an axis: where, and what it says."""
+    """A mark on an axis: its position and its label."""
 
     at: float
     label: str
 
 
 class LineChart(msgspec.Struct, frozen=True):
-    """A line with its axes, in a box of `width` x `height` with room for labels at the left and below."""
+    """A line with its axes, in a box of `width` x `height`, with labels on the left and below."""
 
     width: int
     height: int
@@ -47,19 +47,22 @@ class LineChart(msgspec.Struct, frozen=True):
 
 
 LEFT, RIGHT, TOP, BOTTOM = 56, 64, 10, 22
-NARROW = 296  # What a phone of 360 px leaves inside a card, in the same units: its labels are as large as elsewhere.
+NARROW = 296  # The width inside a card on a phone of 360 px, so that labels keep their size.
 LABEL_WIDTH = 80
 
 
 def line_charts(values: Sequence[int], labels: Sequence[str], width: int = 720) -> tuple[LineChart, LineChart]:
-    """The same line for wide windows and for phones; one of the two is shown. Takes at least one value."""
+    """Returns the same line for wide windows and for phones. Needs at least one value."""
     return line_chart(values, labels, width), line_chart(values, labels, NARROW, 180)
 
 
 def line_chart(values: Sequence[int], labels: Sequence[str], width: int, height: int = 200) -> LineChart:
-    """A line from zero or from near its smallest value, whichever shows the change. Takes at least one value."""
+    """Returns a line chart. Its axis begins at zero, or near the smallest value if the line changes little.
+
+    Needs at least one value.
+    """
     low, high = min(values), max(values)
-    # A line that moves little would be flat on an axis from zero; then the axis begins below it, and says so.
+    # A line that changes little would be flat on an axis from zero.
     floor = 0 if low <= (high - low) * 2 or low == high else low
     marks = ticks(floor, high)
     low, high = marks[0], marks[-1]
@@ -83,7 +86,7 @@ def line_chart(values: Sequence[int], labels: Sequence[str], width: int, height:
 
 
 def ticks(low: int, high: int, about: int = 4) -> list[int]:
-    """Round numbers that cover a range, about so many.
+    """Returns about `about` round numbers that cover the range.
 
     >>> ticks(0, 97), ticks(0, 0), ticks(1180, 1210)
     ([0, 20, 40, 60, 80, 100], [0, 1], [1180, 1190, 1200, 1210])
@@ -98,10 +101,10 @@ def ticks(low: int, high: int, about: int = 4) -> list[int]:
 
 
 def _points(values: Sequence[int], width: float, height: float, *, low: int, high: int) -> list[tuple[float, float]]:
-    reach = high - low
+    extent = high - low
     across = width / max(len(values) - 1, 1)
     return [
-        (round(index * across, 1), round(height - (height * (value - low) / reach if reach else height / 2), 1))
+        (round(index * across, 1), round(height - (height * (value - low) / extent if extent else height / 2), 1))
         for index, value in enumerate(values)
     ] + ([(width, height / 2)] if len(values) == 1 else [])
 
@@ -111,7 +114,7 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
 
 
 class Tile(msgspec.Struct, frozen=True):
-    """A rectangle of a treemap: the number of its item, and its place."""
+    """A rectangle of a treemap: the index of its item, its position and size."""
 
     item: int
     x: float
@@ -121,9 +124,9 @@ class Tile(msgspec.Struct, frozen=True):
 
 
 def treemap(sizes: Sequence[float], x: float, y: float, width: float, height: float) -> list[Tile]:
-    """Rectangles whose areas are as the sizes, near to squares (Bruls, Huizing and van Wijk, 2000).
+    """Returns nearly square tiles with areas in proportion to `sizes` (Bruls, Huizing and van Wijk, 2000).
 
-    Sizes descend and are above zero. Costs linear time in them.
+    `sizes` are positive and in descending order. Cost: linear time.
     """
     tiles: list[Tile] = []
     total = sum(sizes)
@@ -156,6 +159,6 @@ def treemap(sizes: Sequence[float], x: float, y: float, width: float, height: fl
 
 
 def _worst(row: Sequence[float], side: float) -> float:
-    """The least square proportion in a row of areas along a side."""
+    """Returns the worst aspect ratio in a row of areas along a side."""
     total = sum(row)
     return max(side * side * max(row) / (total * total), total * total / (side * side * min(row)))

@@ -1,4 +1,4 @@
-"""One request to the console: who visits, where, what they ask; and what a view answers."""
+"""The request that a view gets, and the answers that a view can return."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,48 +21,48 @@ from tagloom.services import Services
 from tagloom.words.model import ENVIRONMENT_NAMES, Environment, Organization, Origin, Permission, Receipt, Space
 from tagloom.words.tags import TagPath, parse_tag
 
-# Who may open a page: anyone at all, whoever is signed in, whoever has a permission in the space that the address
-# names, or an administrator of the organization.
+# Who can open a page: anyone, a teammate who is signed in, a teammate with this permission in the space of the
+# address, or an administrator of the organization.
 Role = Literal["anyone", "teammate", "view", "tribes", "developer", "administrator"]
 SOURCE = "console"
 
 
 class Toast(msgspec.Struct, frozen=True):
-    """One line about what was done; with a version, an Undo beside it. It stays for one page."""
+    """One line about an action that was done. With a version it has an Undo button. It is shown on one page."""
 
     text: str
     version: int | None = None
-    # Where an Undo leads; None stays on the page.
+    # The page after an Undo; None is the current page.
     back: str | None = None
 
 
 class Html(msgspec.Struct, frozen=True):
-    """A page, or a part of one, by its template."""
+    """A page or a part of a page: a template and its values."""
 
     template: str
     context: dict[str, Any]
     status: int = 200
     toast: Toast | None = None
-    # The address that the browser should show; None leaves it as it is.
+    # The address that the browser shows afterwards; None keeps the current one.
     address: str | None = None
-    # As of a redirect.
+    # As in `Redirect`.
     ticket: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
 
 class Redirect(msgspec.Struct, frozen=True):
-    """Go there, in place of an answer."""
+    """A redirect to another page."""
 
     to: str
     toast: Toast | None = None
-    # The secret of a session that has begun; empty ends the one there is.
+    # The secret of a new session; empty ends the current session; None keeps it.
     session: str | None = None
-    # What the browser keeps while it is at the identity provider; empty takes it away.
+    # The cookie that the browser keeps during a sign-in at the identity provider; empty deletes it; None keeps it.
     ticket: str | None = None
 
 
 class Download(msgspec.Struct, frozen=True):
-    """A file, sent as it is made."""
+    """A file that is streamed."""
 
     name: str
     content_type: str
@@ -70,7 +70,7 @@ class Download(msgspec.Struct, frozen=True):
 
 
 class Data(msgspec.Struct, frozen=True):
-    """Plain JSON for a script of the page."""
+    """JSON for a script of the page."""
 
     value: Any
     status: int = 200
@@ -81,14 +81,14 @@ Answer: TypeAlias = Html | Redirect | Download | Data
 
 @dataclass
 class PageRequest:
-    """What a view may know of its request. The place is the visitor's, and the page's role is theirs."""
+    """A request as views see it. `enter` has checked that the teammate can open the page."""
 
     services: Services
     path: str
     query_all: Mapping[str, Sequence[str]]
     form: Mapping[str, Sequence[str]]
     values: Mapping[str, str]
-    # Of a request by htmx: the id of the element that will be replaced; None for a whole page.
+    # The id of the element that htmx will replace; None for a request of a whole page.
     target: str | None
     address: str
     cookies: Mapping[str, str]
@@ -99,17 +99,17 @@ class PageRequest:
     public_url: str
     found: SignedIn | None = None
     found_place: tuple[Space, Environment] | None = None
-    # Whether the browser has closed the connection before the answer.
+    # Is set when the browser closes the connection before the answer.
     has_left: threading.Event = field(default_factory=threading.Event)
-    # The file of an upload, spooled to disk.
+    # The uploaded file, spooled to disk.
     file: UploadFile | None = None
 
-    # Who.
+    # The teammate.
 
     def enter(self, role: Role) -> None:
-        """Finds out who visits and where, and whether this role is theirs.
+        """Finds the session, the space and the environment, and checks the role.
 
-        Nobody is signed in afterwards when `found` is None. Raises: SpaceNotFound, EnvironmentNotFound, NotPermitted.
+        `found` stays None if nobody is signed in. Raises: SpaceNotFound, EnvironmentNotFound, NotPermitted.
         """
         self.found = self.services.sessions.find(self.secret) if self.secret else None
         if role == "anyone" or self.found is None:
@@ -119,102 +119,102 @@ class PageRequest:
             space = self.signed.require(self.values["space"], permission)
             name = self.values["environment"]
             if name not in ENVIRONMENT_NAMES:
-                raise EnvironmentNotFound(f"No environment '{printable(name)}' is known.")
+                raise EnvironmentNotFound(f"There is no environment '{printable(name)}'.")
             self.found_place = (space, self.services.installation.control.get_environment(space.id, name))
         if role == "administrator":
             self.signed.require_administrator()
 
     @property
     def signed(self) -> SignedIn:
-        """Who is signed in."""
+        """The session of the teammate who is signed in."""
         assert self.found is not None, "the page is for anyone"
         return self.found
 
     @property
     def origin(self) -> Origin:
-        """Who writes, and from what."""
+        """The actor and the source of writes by this request."""
         return Origin(self.signed.actor, SOURCE)
 
     def may(self, permission: Permission) -> bool:
-        """Whether the visitor has a permission in this space."""
+        """Returns whether the teammate has `permission` in the space of the address."""
         return self.found_place is not None and self.signed.may(self.space.id, permission)
 
     @property
     def may_read_people(self) -> bool:
-        """Whether ids of people may be shown in this space: as the API has it, only with `people:read`."""
+        """Whether the page can show ids of people. As in the API, this needs the scope `people:read`."""
         return self.found_place is not None and "people:read" in self.signed.scopes_in(self.space.id)
 
     def organizations(self) -> tuple[Organization, ...]:
-        """Those that the visitor may switch to."""
+        """Returns the organizations that the teammate can switch to."""
         return self.services.sessions.list_organizations(self.signed)
 
-    # Where.
+    # The space and environment.
 
     @property
     def space(self) -> Space:
-        """The space that the address names."""
+        """The space of the address."""
         assert self.found_place is not None, "the address names no space"
         return self.found_place[0]
 
     @property
     def environment(self) -> Environment:
-        """The environment that the address names."""
+        """The environment of the address."""
         assert self.found_place is not None, "the address names no environment"
         return self.found_place[1]
 
     @property
     def population(self) -> Population:
-        """Its population."""
+        """The population of the environment."""
         return self.services.population(self.environment)
 
     def page_in_place(self) -> str:
-        """The page of the address without its place; empty for a page of no place."""
+        """Returns the path without space and environment; empty for a page outside of environments."""
         return "/".join(self.path.split("/")[4:]) if self.found_place is not None else ""
 
     def to(self, page: str, **query: str | int | None) -> str:
-        """The address of a page of this environment. Parameters that are None or empty are left out."""
+        """Returns the address of a page of this environment, without query parameters that are None or empty."""
         return place_address(self.space.id, self.environment.name, page, **query)
 
     def now(self) -> datetime:
-        """The time."""
+        """Returns the current time."""
         return datetime.fromtimestamp(self.services.now(), UTC)
 
-    # What is asked.
+    # Form and query.
 
     def text(self, name: str, default: str = "") -> str:
-        """A field of the form, or else of the query, as it was typed."""
+        """Returns a field of the form or, if the form has none, of the query."""
         if name in self.form:
             return self.form[name][0]
         return self.query_all[name][0] if name in self.query_all else default
 
     def texts(self, name: str) -> Sequence[str]:
-        """Every value of a field."""
+        """Returns all values of a field."""
         return self.form.get(name, self.query_all.get(name, ()))
 
     def moment(self, name: str) -> str | None:
-        """The time in a field, which has no zone and is meant in UTC; None when it is empty."""
+        """Returns the time in a field, which is in UTC; None if the field is empty."""
         typed = read_moment(self.text(name).strip())
         return f"{typed}Z" if typed else None
 
     def integer(self, name: str) -> int:
-        """A whole number. Raises: ParameterInvalid."""
+        """Returns the whole number in a field. Raises: ParameterInvalid."""
         text = self.text(name)
         if not (text.isascii() and text.isdigit() and len(text) <= 18):
             raise ParameterInvalid(f"'{name}' must be a whole number.", parameter=name)
         return int(text)
 
     def tag(self, name: str = "tag") -> TagPath:
-        """The tag in a field. Raises: TagProblem."""
+        """Returns the tag in a field. Raises: TagProblem."""
         return parse_tag(self.text(name))
 
 
 def place_address(space: str, environment: str, page: str, **query: str | int | None) -> str:
-    """The address of a page in an environment."""
+    """Returns the address of a page in an environment."""
     kept = {key: str(value) for key, value in query.items() if value not in (None, "")}
     return f"/s/{segment(space)}/{segment(environment)}/{page}" + (f"?{urlencode(kept)}" if kept else "")
 
 
-def told(receipt: Receipt, text: str) -> Toast:
-    """A toast about a batch; without an Undo when nothing was done."""
+def toast_of(receipt: Receipt, text: str) -> Toast:
+    """Returns a toast about a write. It has an Undo if the write changed something."""
     has_effect = bool(receipt.added or receipt.removed or receipt.new_people or receipt.new_tags or receipt.renewed)
     return Toast(text, receipt.version if has_effect else None)

@@ -1,7 +1,7 @@
-"""From a request to a page: the role table dispatches, checks and renders; views only answer.
+"""The HTTP handlers of the console: check the origin and the role, call the view, render its answer.
 
-Each unsafe request must come from a page of this console. The session is in a cookie that no script can read, and
-every answer carries a policy under which no foreign or inline script runs.
+A request that writes must come from a page of this console. The session is in a cookie that scripts cannot read. The
+content security policy of every answer forbids foreign and inline scripts.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ log = structlog.get_logger("tagloom.console")
 
 TOAST_COOKIE = "tagloom_toast"
 SAFE = frozenset({"GET", "HEAD"})
-# Where a problem is said, by the id of what would have been replaced; for all others in a toast.
+# Where a problem is shown, by the id of the element to replace. All others are shown in a toast.
 PROBLEM_PLACES = {"dialog": ("#dialog-problem", "innerHTML"), "builder": ("#problems", "innerHTML")}
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -55,20 +55,20 @@ HEADERS = {
 
 
 class PageRoute(Route):
-    """A route of a page, which answers a problem where its address does not take the method."""
+    """A route of a page. A wrong method is answered with a problem document."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request. Raises: MethodNotAllowed."""
+        """Handles a request. Raises: MethodNotAllowed."""
         allowed = sorted(self.methods or ())
         if scope["method"] not in allowed:
             raise MethodNotAllowed(
-                f"This address takes {', '.join(allowed)}.", method=printable(scope["method"]), allowed=allowed
+                f"This address accepts {', '.join(allowed)}.", method=printable(scope["method"]), allowed=allowed
             )
         await self.app(scope, receive, send)
 
 
 class PageHandlers:
-    """Makes an endpoint of each line of the role table."""
+    """Makes a request handler of each line of the role table."""
 
     def __init__(self, services: Services, renderer: Renderer, public_url: str | None) -> None:
         self._services = services
@@ -76,13 +76,13 @@ class PageHandlers:
         self._public_url = public_url
         self._threads = Places(server_limits.THREADS_AT_ONCE_MAX, owner=server_limits.THREADS_PER_ORGANIZATION_MAX)
         self._is_secure = public_url is not None and public_url.startswith("https://")
-        # The prefix makes the browser refuse the cookie from anywhere but this host, over TLS.
+        # With this prefix, browsers accept the cookie only from this host and over TLS.
         prefix = "__Host-" if self._is_secure else ""
         self.session_cookie = f"{prefix}tagloom"
         self.ticket_cookie = f"{prefix}tagloom_ticket"
 
     def route(self, page: Page) -> Route:
-        """The route of one page."""
+        """Returns the route of a page."""
 
         async def endpoint(request: Request) -> Response:
             request.scope["tagloom.route"] = page.path
@@ -97,11 +97,11 @@ class PageHandlers:
             if request.method not in SAFE:
                 self._check_origin(request.headers)
                 if page.is_upload:
-                    return await self._uploaded(page, page_request, request)
+                    return await self._answer_upload(page, page_request, request)
                 page_request.form = await _read_form(request)
             watching = asyncio.create_task(watch_for_end(request.receive, page_request.has_left))
             try:
-                return await self._visited(page, page_request)
+                return await self._answer_view(page, page_request)
             finally:
                 watching.cancel()
         except Problem as error:
@@ -110,29 +110,29 @@ class PageHandlers:
                 lambda: self._problem_page(problem, page_request), owner=_owner(page_request)
             )
         except Exception:
-            # As text, since a renderer of exceptions would show the local variables, and in them the ids of people.
+            # As text: an exception renderer would log local variables, which can contain ids of people.
             request_id = request.scope.get("tagloom.request_id", "")
             log.error("request.failed", request_id=request_id, route=page.path, traceback=traceback.format_exc())
             fault = InternalFault(
-                f"Tagloom failed at this page. Its log has the reason under the id {request_id}.", request_id=request_id
+                f"This page failed. The server log has the reason under the id {request_id}.", request_id=request_id
             )
             return await self._threads.run(lambda: self._problem_page(fault, page_request), owner=_owner(page_request))
 
-    async def _uploaded(self, page: Page, page_request: PageRequest, request: Request) -> Response:
-        """A form with a file, which is spooled to disk; whoever may not send it is refused before it is read."""
+    async def _answer_upload(self, page: Page, page_request: PageRequest, request: Request) -> Response:
+        """Answers a form with a file. The role is checked before the file is spooled to disk."""
         await self._threads.run(lambda: page_request.enter(page.role))
         if page_request.found is None:
             return self._redirect(Redirect("/sign-in"), page_request)
         try:
-            async with _bounded(request).form(max_files=1, max_fields=server_limits.UPLOAD_FIELDS_MAX) as form:
+            async with _with_size_limit(request).form(max_files=1, max_fields=server_limits.UPLOAD_FIELDS_MAX) as form:
                 page_request.form = {name: [value] for name, value in form.items() if isinstance(value, str)}
                 page_request.file = next((value for value in form.values() if isinstance(value, UploadFile)), None)
-                return await self._visited(page, page_request)
+                return await self._answer_view(page, page_request)
         except (MultiPartException, HTTPException, ClientDisconnect) as error:
-            raise BodyInvalid("The upload ended early, or is no form with a file.") from error
+            raise BodyInvalid("The upload ended early, or it is not a form with a file.") from error
 
     async def nowhere(self, request: Request) -> Response:
-        """The answer of an address that is no page. Raises: RouteNotFound, for whoever does not ask for a page."""
+        """Answers an address without a page. Raises: RouteNotFound: the client does not accept HTML."""
         problem = RouteNotFound("There is nothing at this address.")
         if "text/html" not in request.headers.get("accept", ""):
             raise problem
@@ -142,7 +142,7 @@ class PageHandlers:
 
     def _begin(self, request: Request) -> PageRequest:
         is_part = "hx-request" in request.headers and "hx-history-restore-request" not in request.headers
-        # A part belongs to the page that asked for it.
+        # The address of a part is the address of its page.
         shown = urlsplit(request.headers.get("hx-current-url", "")) if is_part else request.url
         return PageRequest(
             services=self._services,
@@ -161,7 +161,7 @@ class PageHandlers:
         )
 
     def _check_origin(self, headers: Headers) -> None:
-        """Raises: OriginRefused, for a request that no page of this console sent."""
+        """Checks that a page of this console sent the request. Raises: OriginRefused."""
         origin = headers.get("origin")
         if headers.get("sec-fetch-site", "same-origin") == "same-origin" and origin is not None:
             allowed = {headers.get("host", "").lower()}
@@ -169,10 +169,10 @@ class PageHandlers:
                 allowed.add(urlsplit(self._public_url).netloc.lower())
             if urlsplit(origin).netloc.lower() in allowed:
                 return
-        raise OriginRefused("The request came from another site; open the console and do it there.")
+        raise OriginRefused("The request came from another site. Open the console and try again there.")
 
-    async def _visited(self, page: Page, page_request: PageRequest) -> Response:
-        """Who visits, whether they may, what the view says, as HTML."""
+    async def _answer_view(self, page: Page, page_request: PageRequest) -> Response:
+        """Checks the role, calls the view and renders its answer."""
         await self._threads.run(lambda: page_request.enter(page.role))
         if page.role != "anyone" and page_request.found is None:
             back = page_request.address if page_request.path != "/" else ""
@@ -225,7 +225,7 @@ class PageHandlers:
         return {**shared, **context}
 
     def _redirect(self, answer: Redirect, page_request: PageRequest) -> Response:
-        # htmx follows a redirect of its own kind, so that the whole page changes and the address with it.
+        # htmx has its own header for a redirect that replaces the whole page and the address.
         response: Response
         if page_request.target is not None:
             response = Response(status_code=204, headers=HEADERS | {"hx-redirect": answer.to})
@@ -255,14 +255,14 @@ class PageHandlers:
             "breadcrumb": [("Problem", None)],
         }
         if page_request.target is not None:
-            # What was asked for could not be done; what stands on the page stays, and the reason is said beside it.
+            # The content of the page stays. The problem is shown beside it.
             place, swap = PROBLEM_PLACES.get(page_request.target, ("#toasts", "beforeend"))
             template = "problem_toast.html" if place == "#toasts" else "problem_part.html"
             html = self._renderer.render(template, self._context(context, page_request) | {"toast": None})
             where = {"hx-reswap": swap, "hx-retarget": place}
             return Response(html, problem.status, HEADERS | where, media_type="text/html")
-        is_inside = page_request.found is not None
-        template = "problem.html" if is_inside else "lonely_problem.html"
+        is_signed_in = page_request.found is not None
+        template = "problem.html" if is_signed_in else "lonely_problem.html"
         html = self._renderer.render(template, self._context(context, page_request) | {"toast": None})
         headers = HEADERS
         if problem.status == 503:
@@ -271,20 +271,20 @@ class PageHandlers:
 
 
 def _owner(page_request: PageRequest) -> str:
-    """Whose threads a page takes: its organization's; all who are not signed in share those of nobody."""
+    """Returns the organization whose share of threads a request uses; empty if nobody is signed in."""
     return "" if page_request.found is None else page_request.found.organization.id
 
 
 def _toast_in(cookies: Mapping[str, str]) -> Toast | None:
-    """What the page before wanted said; what is no toast is not said."""
+    """Returns the toast that the previous page left in a cookie; None if there is none or it is invalid."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(cookies.get(TOAST_COOKIE, "")), type=Toast)
     except (ValueError, msgspec.DecodeError):
         return None
 
 
-def _bounded(request: Request) -> Request:
-    """The request, whose body may not be larger than a file of the console."""
+def _with_size_limit(request: Request) -> Request:
+    """Returns the request with a limit on the size of its body."""
     received = 0
 
     async def receive() -> Message:
@@ -293,7 +293,7 @@ def _bounded(request: Request) -> Request:
         received += len(message.get("body", b""))
         if received > limits.UPLOAD_BYTES_MAX + limits.FORM_BYTES_MAX:
             raise BodyTooLarge(
-                f"The console takes files of up to {limits.UPLOAD_BYTES_MAX:,} bytes.",
+                f"The console accepts files of up to {limits.UPLOAD_BYTES_MAX:,} bytes.",
                 bytes_max=limits.UPLOAD_BYTES_MAX,
             )
         return message
@@ -302,7 +302,7 @@ def _bounded(request: Request) -> Request:
 
 
 async def _read_form(request: Request) -> Mapping[str, Sequence[str]]:
-    """The fields of a form. Raises: BodyTooLarge, BodyInvalid, BodyTruncated."""
+    """Reads the fields of a form. Raises: BodyTooLarge, BodyInvalid, BodyTruncated."""
     body = bytearray()
     try:
         async for chunk in request.stream():
@@ -316,11 +316,11 @@ async def _read_form(request: Request) -> Mapping[str, Sequence[str]]:
     try:
         return _fields(body.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise BodyInvalid("The form is no UTF-8.") from error
+        raise BodyInvalid("The form is not valid UTF-8.") from error
 
 
 def _fields(text: str) -> Mapping[str, Sequence[str]]:
-    """The fields of a form or of an address. Raises: BodyInvalid."""
+    """Parses the fields of a form or of a query. Raises: BodyInvalid."""
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=limits.FORM_FIELDS_MAX)
     except ValueError as error:

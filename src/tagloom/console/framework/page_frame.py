@@ -1,4 +1,4 @@
-"""What stands around every page: the places, the spaces, the environment, the teammate."""
+"""The frame around every page: navigation, spaces, environments and the teammate."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ THEME_COOKIE = "tagloom_theme"
 
 
 class Place(msgspec.Struct, frozen=True):
-    """An entry of the left-hand panel."""
+    """An entry of the navigation."""
 
     name: str
     icon: str
@@ -21,7 +21,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One of several spaces, environments or organizations to be in."""
+    """A space, environment or organization that the teammate can switch to."""
 
     id: str
     name: str
@@ -30,7 +30,7 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything around a page."""
+    """The values of the frame around a page."""
 
     theme: str
     address: str
@@ -44,20 +44,20 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     spaces: tuple[Choice, ...]
     organizations: tuple[Choice, ...]
     places: tuple[Place, ...]
-    # Those of the current place, when one of them is where the visitor is.
+    # The places of the second level, if one of them is current.
     places_below: tuple[Place, ...]
     palette: str
     undo: str
 
 
 def theme_of(request: PageRequest) -> str:
-    """The theme that was chosen; empty follows the system."""
+    """Returns the chosen theme; empty follows the system."""
     chosen = request.cookies.get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else ""
 
 
 def frame_of(request: PageRequest) -> Frame:
-    """The frame around this visit's page. Without a place in the address it leads to the visitor's first one."""
+    """Returns the frame around a page. If the address names no space, links go to the teammate's first space."""
     signed, place = request.signed, request.found_place
     spaces = signed.spaces
     space = place[0] if place else (spaces[0] if spaces else None)

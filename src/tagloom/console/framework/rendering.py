@@ -1,4 +1,4 @@
-"""Templates become HTML. Everything that is shown is escaped; nothing here decides anything."""
+"""Renders templates as HTML, with every value escaped, and formats numbers, times and texts for them."""
 
 import json
 import re
@@ -26,7 +26,7 @@ STATIC = CONSOLE / "static"
 HUES = 24
 MINUS = "\u2212"
 
-# In this order: most call themselves what others are, too.
+# The order matters: most browsers also name others in their user agent.
 BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 SYSTEMS = (
     ("Windows", "Windows"),
@@ -41,7 +41,7 @@ SYSTEMS = (
 class Renderer:
     """Renders the console's templates. `static` holds the built assets and their manifest.
 
-    Raises: AssetsMissing, when they were not built.
+    Raises: AssetsMissing: the assets are not built.
     """
 
     def __init__(self, static: Path = STATIC) -> None:
@@ -87,7 +87,7 @@ class Renderer:
         self._templates.globals.update(asset=self.asset, icon=self._icon)
 
     def asset(self, name: str) -> str:
-        """The address of a built asset."""
+        """Returns the address of a built asset."""
         return f"/assets/{self._assets[name]}"
 
     def _icon(self, name: str, label: str = "") -> Markup:
@@ -95,12 +95,12 @@ class Renderer:
         return Markup('<svg class="icon"{}><use href="{}#{}"/></svg>').format(named, self.asset("icons.svg"), name)
 
     def render(self, template: str, context: Mapping[str, Any]) -> str:
-        """The HTML of a template. Every name that it uses must be in the context."""
+        """Renders a template. Every name that it uses must be in `context`."""
         return self._templates.get_template(template).render(context)
 
 
 def browser(agent: str) -> str:
-    """A browser and its system by what it calls itself, as far as one can tell: enough to know one's own again.
+    """Returns the names of a browser and its system, from its user agent.
 
     >>> browser("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0 Safari/537.36")
     'Chrome on Linux'
@@ -113,7 +113,7 @@ def browser(agent: str) -> str:
 
 
 def number(value: int) -> str:
-    """An exact number with separators.
+    """Returns an exact number with separators.
 
     >>> number(1204331)
     '1,204,331'
@@ -122,7 +122,7 @@ def number(value: int) -> str:
 
 
 def signed(value: int) -> str:
-    """A change with its sign, never colour alone; no change is 0.
+    """Returns a difference with its sign; no difference is 0.
 
     >>> signed(12034), signed(-3201), signed(0)
     ('+12,034', '\u22123,201', '0')
@@ -131,7 +131,7 @@ def signed(value: int) -> str:
 
 
 def share(part: int, of: int) -> str:
-    """A part of a whole in percent; what is not nothing never reads as nothing, nor what is not all as all.
+    """Returns a part of a whole in percent. Only zero is "0 %", and only the whole is "100 %".
 
     >>> share(1, 3), share(1, 100_000), share(99_999, 100_000), share(0, 0)
     ('33.3 %', '<0.1 %', '>99.9 %', '0 %')
@@ -145,7 +145,7 @@ def share(part: int, of: int) -> str:
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """A number with its noun.
+    """Returns a number with its noun.
 
     >>> plural(1, "tag"), plural(2, "person", "people")
     ('1 tag', '2 people')
@@ -154,12 +154,12 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 
 def hue(path: str) -> int:
-    """The hue class of a tag's branch: the same for everything below one top level, on every page and day."""
+    """Returns the hue class of a tag: it depends only on the top level of the path."""
     return zlib.crc32(path.split("/", 1)[0].encode("utf-8", "surrogatepass")) % HUES
 
 
 def initials(name: str) -> str:
-    """One or two letters for a teammate.
+    """Returns the initials of a teammate.
 
     >>> initials("Ada Lovelace"), initials("ada@example.org")
     ('AL', 'A')
@@ -169,7 +169,7 @@ def initials(name: str) -> str:
 
 
 def capitalize_first(text: str) -> str:
-    """A sentence whose first letter is a capital; all others stay as they are.
+    """Makes the first letter a capital and keeps all others.
 
     >>> capitalize_first("renamed from “VIP”")
     'Renamed from “VIP”'
@@ -178,7 +178,7 @@ def capitalize_first(text: str) -> str:
 
 
 def event_detail(name: str, value: Any) -> str:
-    """One thing that an event tells beside its subject, in words.
+    """Returns a detail of an audit entry in words.
 
     >>> event_detail("invited_by", "ada@example.org"), event_detail("scopes", ["tags:read", "tags:write"])
     ('invited by ada@example.org', 'scopes tags:read, tags:write')
@@ -191,38 +191,36 @@ def event_detail(name: str, value: Any) -> str:
     return f"{name.replace('_', ' ')} {text}"
 
 
-# A parameter of the API, such as `allow_empty=true`, and a place in a body, such as `at $.from`.
+# A parameter of the API, such as `allow_empty=true`, and a position in a body, such as `at $.from`.
 _PARAMETER = re.compile(r"\b[a-z]+(_[a-z]+)*=[a-z]+\b")
 _PLACE = re.compile(r",? at \$(?:\.\w+|\[\d+\])*")
 _SENTENCE_END = re.compile(r"(?<=[.?]) (?=[A-Z])")
 
 
 def plain(detail: str) -> str:
-    """What a problem or a hold says, without the sentences that only tell what to send to the API.
-
-    The page has a button in their place.
+    """Removes the sentences about API parameters from the detail of a problem. The page has a button instead.
 
     >>> plain("Nothing would be left. Ask for that with allow_empty=true.")
     'Nothing would be left.'
-    >>> plain("'x' is no time, at $.from.")
-    "'x' is no time."
+    >>> plain("'x' is not a time, at $.from.")
+    "'x' is not a time."
     """
-    said = _SENTENCE_END.split(_PLACE.sub("", detail))
-    return " ".join(each for each in said if not _PARAMETER.search(each)) or detail
+    sentences = _SENTENCE_END.split(_PLACE.sub("", detail))
+    return " ".join(each for each in sentences if not _PARAMETER.search(each)) or detail
 
 
 def levels(path: str) -> list[str]:
-    """The levels of a tag."""
+    """Returns the levels of a tag."""
     return path.split("/")
 
 
 def segment(text: str) -> str:
-    """Text as one segment of an address."""
+    """Returns text escaped as one segment of an address."""
     return quote(text, safe="")
 
 
 def ago(then: str, now: datetime) -> str:
-    """How long ago an RFC 3339 time was, in one word or two."""
+    """Returns how long ago an RFC 3339 time was, such as "3 h ago"."""
     seconds = max(0, int((now - datetime.fromisoformat(then)).total_seconds()))
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= size:
@@ -231,7 +229,7 @@ def ago(then: str, now: datetime) -> str:
 
 
 def ahead(then: str, now: datetime) -> str:
-    """How far ahead an RFC 3339 time is, in whole units and never more than it is; what has come is now.
+    """Returns how far ahead an RFC 3339 time is, rounded down to whole units.
 
     >>> ahead("2026-11-06T10:00:00Z", datetime(2026, 11, 3, 9, tzinfo=UTC))
     'in 3 days'
@@ -244,7 +242,7 @@ def ahead(then: str, now: datetime) -> str:
 
 
 def span(text: str) -> str:
-    """A span in words.
+    """Returns a duration in words.
 
     >>> span("14d"), span("1y")
     ('14 days', '1 year')
@@ -254,7 +252,7 @@ def span(text: str) -> str:
 
 
 def day(then: str) -> str:
-    """The day of an RFC 3339 time.
+    """Returns the day of an RFC 3339 time, in UTC.
 
     >>> day("2026-11-03T10:00:00Z")
     '3 Nov 2026'
@@ -264,7 +262,7 @@ def day(then: str) -> str:
 
 
 def moment(then: str) -> str:
-    """The minute of an RFC 3339 time, in UTC.
+    """Returns an RFC 3339 time to the minute, in UTC.
 
     >>> moment("2026-11-03T10:05:59Z")
     '3 Nov 2026, 10:05 UTC'
@@ -273,5 +271,5 @@ def moment(then: str) -> str:
 
 
 def rule_text(rule: Rule) -> str:
-    """A rule as indented JSON."""
+    """Returns a rule as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(rule), indent=2).decode("utf-8")

@@ -1,4 +1,4 @@
-"""The shape of a line of the role table; `routes.py` has the lines."""
+"""The type of a line of the role table. The lines are in `routes.py`."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -9,7 +9,7 @@ from tagloom.console.framework.context import Answer, PageRequest, Role
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the role table. `role` is who may; `is_upload` leaves the body to the view."""
+    """A line of the role table. `role` is who can open the page. `is_upload`: the form has a file."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -19,10 +19,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def get(path: str, view: Callable[[PageRequest], Answer], role: Role) -> Page:
-    """A page that only shows."""
+    """Returns the line of a page that only reads."""
     return Page(method="GET", path=path, view=view, role=role)
 
 
 def post(path: str, view: Callable[[PageRequest], Answer], role: Role, *, is_upload: bool = False) -> Page:
-    """An action."""
+    """Returns the line of an action."""
     return Page(method="POST", path=path, view=view, role=role, is_upload=is_upload)

@@ -1,1 +1,1 @@
-"""What each page says: a view takes a visit and answers with a template and its facts."""
+"""The views: a view takes a request and returns a template with its values, a redirect, a file or JSON."""

@@ -1,4 +1,4 @@
-"""The visitor's own account: name, password, where they are signed in, tokens, organizations."""
+"""The teammate's own account: name, password, sessions, tokens, organizations."""
 
 from typing import Any
 
@@ -18,26 +18,26 @@ from tagloom.ports.problems import LastAdministrator, TokenNotFound
 from tagloom.words.model import SCOPES, Scope
 
 DAYS = (7, 30, 90, 365)
-DAYS_PROPOSED = 90
+DAYS_DEFAULT = 90
 SCOPE_WORDS: dict[Scope, str] = {
     "tags:read": "read the catalogue of tags and its history",
-    "tags:write": "give and take tags, change the catalogue, undo",
+    "tags:write": "add and remove tags, change the catalogue, undo",
     "people:read": "read people and their tags",
-    "people:write": "make people known, erase them",
+    "people:write": "create and erase people",
     "tribes:read": "read tribes, count and export them",
     "tribes:write": "create, change and delete tribes",
     "decisions": "ask which tribes a person is in",
-    "admin": "everything, also spaces and tokens",
+    "admin": "everything, including spaces and tokens",
 }
 
 
 def account(request: PageRequest) -> Answer:
-    """The page."""
+    """Shows the account page."""
     return _page(request)
 
 
 def _page(request: PageRequest, problem: Problem | None = None, at: str = "") -> Html:
-    """`problem` is said beside the form `at`."""
+    """Returns the page, with `problem` in the form `at`."""
     signed = request.signed
     context: dict[str, Any] = {
         "title": "Account",
@@ -54,7 +54,7 @@ def _page(request: PageRequest, problem: Problem | None = None, at: str = "") ->
 
 
 def rename(request: PageRequest) -> Answer:
-    """Changes the visitor's name."""
+    """Changes the teammate's name."""
     try:
         request.services.accounts.rename(request.signed, request.text("name").strip())
     except BodyInvalid as problem:
@@ -63,7 +63,7 @@ def rename(request: PageRequest) -> Answer:
 
 
 def change_password(request: PageRequest) -> Answer:
-    """Sets a new password; every other session of the account ends."""
+    """Changes the password and ends every other session of the account."""
     try:
         opened = request.services.accounts.change_password(
             request.signed, current=request.text("current"), new=request.text("new"), visitor=visitor_of(request)
@@ -75,29 +75,27 @@ def change_password(request: PageRequest) -> Answer:
         PasswordTooEasy,
     ) as problem:
         return _page(request, problem, "password")
-    return Redirect(
-        "/account", Toast("The password was changed. All other sessions have ended."), session=opened.secret
-    )
+    return Redirect("/account", Toast("The password was changed. All other sessions ended."), session=opened.secret)
 
 
 def end_session(request: PageRequest) -> Answer:
-    """Signs another browser out."""
+    """Ends another session of the teammate."""
     request.services.sessions.end_own(request.signed, request.text("session"))
-    return Redirect("/account", Toast("That session has ended."))
+    return Redirect("/account", Toast("The session ended."))
 
 
 def end_other_sessions(request: PageRequest) -> Answer:
-    """Signs every other browser out."""
+    """Ends every other session of the teammate."""
     request.services.sessions.end_others(request.signed)
-    return Redirect("/account", Toast("All other sessions have ended."))
+    return Redirect("/account", Toast("All other sessions ended."))
 
 
 # Tokens.
 
 
 def ask_token(request: PageRequest) -> Answer:
-    """The form for a new token."""
-    return _token_form(request, "", (), DAYS_PROPOSED)
+    """Shows the form for a new token."""
+    return _token_form(request, "", (), DAYS_DEFAULT)
 
 
 def _token_form(
@@ -117,17 +115,17 @@ def _token_form(
 
 
 def create_token(request: PageRequest) -> Answer:
-    """Makes a token, and shows its secret this once."""
-    name, asked = request.text("name").strip(), set(request.texts("scope"))
-    scopes = tuple(scope for scope in SCOPES if scope in asked)
+    """Creates a token and shows its secret, this time only."""
+    name, chosen = request.text("name").strip(), set(request.texts("scope"))
+    scopes = tuple(scope for scope in SCOPES if scope in chosen)
     days = request.integer("days")
     try:
         if not scopes:
-            raise BodyInvalid("Choose at least one thing that the token allows.", field="$.scopes")
+            raise BodyInvalid("Choose at least one scope.", field="$.scopes")
         token, secret = request.services.teammates.create_token(request.signed, name, scopes, days=days)
     except (BodyInvalid, TooManyTokens, NotPermitted) as problem:
         form = _token_form(request, name, scopes, days, problem)
-        # In the dialog the form itself is shown again, with what is wrong.
+        # The dialog shows the form again, with the problem.
         return Html(form.template, form.context) if request.target is not None else form
     space = request.signed.spaces[0].id if request.signed.spaces else "SPACE"
     place = f"{request.public_url}/v2/spaces/{space}/environments/production"
@@ -142,10 +140,10 @@ def create_token(request: PageRequest) -> Answer:
 
 
 def revoke_token(request: PageRequest) -> Answer:
-    """Ends one of the visitor's tokens; it works no more within seconds."""
+    """Revokes a token of the teammate. It stops working within seconds."""
     token = request.text("token")
     if all(token != each.id for each in request.services.teammates.list_own_tokens(request.signed)):
-        raise TokenNotFound("No such token is yours.")
+        raise TokenNotFound("You have no such token.")
     request.services.teammates.revoke_token(request.signed, token)
     return Redirect("/account", Toast("The token was revoked."))
 
@@ -154,7 +152,7 @@ def revoke_token(request: PageRequest) -> Answer:
 
 
 def create_organization(request: PageRequest) -> Answer:
-    """Makes an organization of which the visitor is the administrator, and goes there."""
+    """Creates an organization with the teammate as its administrator, and switches to it."""
     try:
         made = request.services.teammates.create_organization(
             request.signed, request.text("organization").strip(), request.text("space").strip()
@@ -166,10 +164,10 @@ def create_organization(request: PageRequest) -> Answer:
 
 
 def leave(request: PageRequest) -> Answer:
-    """Leaves the organization that the visitor is in."""
+    """Leaves the current organization."""
     name = request.signed.organization.name
     if request.text("organization") != request.signed.organization.id:
-        raise ParameterInvalid("You are in another organization now. Look at the account again.")
+        raise ParameterInvalid("You switched to another organization since. Reload the account page.")
     try:
         request.services.teammates.leave(request.signed)
     except LastAdministrator as problem:

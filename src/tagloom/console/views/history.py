@@ -1,9 +1,9 @@
-"""Activity: every version of the environment and every change of a tribe, who made it, and its undo."""
+"""Activity: every version of the environment, every change of a tribe, and undo."""
 
 from typing import Any
 
 from tagloom.base.problems import Problem
-from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, told
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
 from tagloom.console.framework.rendering import plural
 from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo, WriteOptions
@@ -27,13 +27,13 @@ ACTIONS = (
     "erase",
     "expiry",
 )
-# Foreseeing what an undo does takes 0.15 us a tagging: up to here it is no wait.
-TAGGINGS_FORESEEN_AT_ONCE = 25_000  # What a page waits for; the effect of more is asked for by the page itself.
+# Up to here a page is rendered with the preview of an undo, at 0.15 us a tagging. Above, the page requests it later.
+TAGGINGS_PREVIEWED_AT_ONCE = 25_000
 FINAL = frozenset({"erase"})
 
 
 def activity(request: PageRequest) -> Answer:
-    """What happened in this environment, the newest first, as the filters say."""
+    """Lists the changes of this environment that match the filters, newest first."""
     context = {
         "title": "Activity",
         "breadcrumb": [(request.space.name, request.to("overview")), ("Activity", None)],
@@ -49,20 +49,20 @@ def activity(request: PageRequest) -> Answer:
 
 
 def _filters(request: PageRequest) -> dict[str, Any]:
-    asked = {name: request.text(name).strip() for name in ("actor", "source", "action", "tag")}
-    return {"asked": asked, "actions": ACTIONS}
+    filters = {name: request.text(name).strip() for name in ("actor", "source", "action", "tag")}
+    return {"filters": filters, "actions": ACTIONS}
 
 
 def _changes(request: PageRequest) -> dict[str, Any]:
-    asked = _filters(request)["asked"]
+    filters = _filters(request)["filters"]
     changes: tuple[Change, ...] = ()
     problem: Problem | None = None
     try:
         changes = request.population.list_changes(
-            tag=parse_tag(asked["tag"]) if asked["tag"] else None,
-            actor=asked["actor"] or None,
-            source=asked["source"] or None,
-            action=asked["action"] or None,
+            tag=parse_tag(filters["tag"]) if filters["tag"] else None,
+            actor=filters["actor"] or None,
+            source=filters["source"] or None,
+            action=filters["action"] or None,
             newest_first=True,
             before=request.integer("before") if request.text("before") else None,
             limit=CHANGES_PER_PAGE + 1,
@@ -88,7 +88,7 @@ def _tribe_changes(request: PageRequest) -> dict[str, Any]:
 
 
 def batch(request: PageRequest) -> Answer:
-    """One version: what it did, and what undoing it would do; for a large one that is asked for by the page itself."""
+    """Shows a version and the preview of its undo. The page requests the preview of a large version later."""
     change = request.population.get_change(request.integer("version"))
     preview, problem = None, None
     is_open = change.undone_by is None and change.action not in FINAL and not change.is_compacted
@@ -114,32 +114,32 @@ def batch(request: PageRequest) -> Answer:
 
 
 def is_previewed(request: PageRequest, taggings: int) -> bool:
-    """Whether the effect of taking back so many is worked out at once: they are few, or the page itself asks for it."""
-    return taggings <= TAGGINGS_FORESEEN_AT_ONCE or request.text("effect") == "shown"
+    """Returns whether to compute the preview of an undo in this request: it is small, or the page requests it."""
+    return taggings <= TAGGINGS_PREVIEWED_AT_ONCE or request.text("effect") == "shown"
 
 
 def undo(request: PageRequest) -> Answer:
-    """Takes a version back, as a new version."""
+    """Undoes a version, as a new version."""
     version = request.integer("version")
     receipt = request.population.write(Undo((version,)), WriteOptions(request.origin))
-    text = f"Version {version:,} was undone{effect_said(receipt)}"
-    return Redirect(_back(request), told(receipt, text))
+    text = f"Version {version:,} was undone{effect_sentence(receipt)}"
+    return Redirect(_back(request), toast_of(receipt, text))
 
 
-def effect_said(receipt: Receipt) -> str:
-    """The end of a sentence about an undo: what it did to taggings; of what it did not do it says nothing."""
+def effect_sentence(receipt: Receipt) -> str:
+    """Returns the end of a sentence about an undo: the taggings added, removed and skipped, without zeros."""
     done = []
     if receipt.added:
         done.append(f"{plural(receipt.added, 'tagging')} added")
     if receipt.removed:
         done.append(f"{receipt.removed:,} removed" if done else f"{plural(receipt.removed, 'tagging')} removed")
-    said = f": {', '.join(done)}." if done else "."
+    sentence = f": {', '.join(done)}." if done else "."
     if receipt.skipped:
-        said += f" {plural(receipt.skipped, 'tagging')} that others touched since stayed."
-    return said
+        sentence += f" {plural(receipt.skipped, 'tagging')} skipped, because others changed them since."
+    return sentence
 
 
 def _back(request: PageRequest) -> str:
-    """Where the undo was asked for, when that is a page of this place."""
+    """Returns the page to go to after an undo: the one in the form, if it is in this environment."""
     back = request.text("back")
     return back if back.startswith(request.to("")) else request.to("activity")

@@ -1,12 +1,12 @@
-"""Undoing all that somebody wrote, or that came from one source: first what it will do, then just that."""
+"""Undo of everything from one author or one source: first the preview, then the undo."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from tagloom.base.problems import BodyInvalid, ParameterInvalid
-from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, told
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
 from tagloom.console.framework.rendering import plural
-from tagloom.console.views.history import effect_said, is_previewed
+from tagloom.console.views.history import effect_sentence, is_previewed
 from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo, WriteOptions
 from tagloom.tagging.problems import UndoTooLarge
@@ -16,23 +16,23 @@ from tagloom.words.retention import HistoryCompacted
 
 
 def ask(request: PageRequest) -> Answer:
-    """Who or what, and when; with the exact effect, which the page itself asks for when it is large."""
-    asked = {name: request.text(name).strip() for name in ("actor", "source", "since", "until")}
+    """Shows the form and the exact preview. The page requests a large preview later."""
+    filters = {name: request.text(name).strip() for name in ("actor", "source", "since", "until")}
     context: dict[str, Any] = {
         "title": "Undo several versions",
         "breadcrumb": [("Activity", request.to("activity")), ("Undo several versions", None)],
-        "asked": asked,
+        "filters": filters,
         "override": request.text("override") == "yes",
-        "is_asked": bool(asked["actor"] or asked["source"]),
+        "is_filtered": bool(filters["actor"] or filters["source"]),
         "versions": (),
         "preview": None,
         "problem": None,
         "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
     }
-    if context["is_asked"]:
+    if context["is_filtered"]:
         chosen = Chosen(
-            actor=asked["actor"] or None,
-            source=asked["source"] or None,
+            actor=filters["actor"] or None,
+            source=filters["source"] or None,
             since=request.moment("since"),
             until=request.moment("until"),
         )
@@ -59,13 +59,13 @@ def _taggings(request: PageRequest, versions: Sequence[Version]) -> int:
 
 
 def undo_all(request: PageRequest) -> Answer:
-    """Takes back just the versions that were shown."""
+    """Undoes exactly the versions that were shown."""
     texts = request.text("versions").split()
     if not texts or not all(text.isascii() and text.isdecimal() and len(text) <= 18 for text in texts):
-        raise ParameterInvalid("The versions are whole numbers.", parameter="versions")
+        raise ParameterInvalid("The versions must be whole numbers.", parameter="versions")
     versions = chosen_versions(request.population, Chosen(versions=tuple(map(int, texts))))
     receipt = request.population.write(
         Undo(tuple(versions), request.text("override") == "yes"), WriteOptions(request.origin)
     )
-    text = f"{plural(len(versions), 'version was', 'versions were')} undone{effect_said(receipt)}"
-    return Redirect(request.to("activity"), told(receipt, text))
+    text = f"{plural(len(versions), 'version was', 'versions were')} undone{effect_sentence(receipt)}"
+    return Redirect(request.to("activity"), toast_of(receipt, text))

@@ -1,4 +1,4 @@
-"""Imports in the browser: bring a file, say what its columns mean, see what it would do, run it, undo it."""
+"""Imports in the browser: upload a file, choose its mapping, preview it, apply it, undo it."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -33,39 +33,39 @@ IMPORTS_PER_PAGE = 50
 MODES: dict[Mode, str] = {
     "add": "Add these tags",
     "remove": "Remove these tags",
-    "set": "Set: each person named has exactly these",
-    "mirror": "Mirror: the file is the whole truth",
+    "set": "Set: each person gets exactly these tags",
+    "mirror": "Mirror: make the tags equal to the file",
 }
 STATES: dict[ImportState, str] = {
-    "fetching": "being fetched",
-    "waiting": "not looked at",
-    "looking": "being looked at",
-    "planned": "looked at, not applied",
-    "held": "asks before it goes on",
-    "running": "being applied",
+    "fetching": "fetching",
+    "waiting": "no preview yet",
+    "looking": "preview running",
+    "planned": "previewed, not applied",
+    "held": "waits for approval",
+    "running": "applying",
     "paused": "paused",
     "cancelled": "cancelled",
     "done": "applied",
     "failed": "failed",
 }
 HOLDS: dict[Hold, str] = {
-    "removes-much": "Apply all the same",
+    "removes-much": "Apply anyway",
     "source-empty": "Apply the empty file",
-    "plan-changed": "Apply what it would do now",
+    "plan-changed": "Apply the new preview",
     "lines-unreadable": "Apply without these lines",
 }
 ENCODINGS: dict[Encoding, str] = {
     "windows-1252": "Windows-1252, from Excel",
-    "utf-8": "UTF-8; a line that is none is rejected",
+    "utf-8": "UTF-8; other lines are rejected",
     "utf-16": "UTF-16",
 }
 FORMATS: dict[ImportFormat, str] = {"csv": "CSV", "ndjson": "NDJSON", "parquet": "Parquet"}
-# In these it can be said anew how the file is read, as long as nothing of it was applied.
+# In these states the mapping can be changed, while nothing was applied.
 OPEN: tuple[ImportState, ...] = ("waiting", "planned", "held", "failed")
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How far an import has come: rows so far, rows in a second, and the seconds since it was set to work."""
+    """The progress of an import: rows read, rows per second, and seconds since its start."""
 
     rows: int
     rows_per_second: int
@@ -73,7 +73,7 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 def imports(request: PageRequest) -> Answer:
-    """The imports, and the place to bring another file."""
+    """Lists the imports, with the form to upload a file."""
     return Html("imports.html", _listed(request))
 
 
@@ -93,8 +93,8 @@ def _listed(request: PageRequest) -> dict[str, Any]:
     }
 
 
-def bring(request: PageRequest) -> Answer:
-    """Takes a file in and goes on to its columns."""
+def upload(request: PageRequest) -> Answer:
+    """Stores an uploaded file and redirects to its mapping."""
     if request.file is None or not request.file.filename:
         raise BodyInvalid("Choose a CSV, NDJSON or Parquet file.")
     source = request.file.file
@@ -108,20 +108,20 @@ def bring(request: PageRequest) -> Answer:
     try:
         book.beginning(environment, run.id)
     except Problem:
-        # Of a file that cannot even be begun there is nothing to show.
+        # A file whose first rows cannot be read has nothing to show.
         book.delete(environment, run.id)
         raise
     return Redirect(request.to(f"import/{run.id}"))
 
 
 def fetch(request: PageRequest) -> Answer:
-    """Has a file fetched from its address, and goes on to the page that shows how far that is."""
+    """Begins to fetch a file from an address, and redirects to its progress."""
     url, secret = request.text("url").strip(), request.text("secret").strip() or None
     try:
         how: How = {"name": "", "by": request.signed.actor, "format": _format(request)}
         run = request.services.fetcher.bring_address(request.environment, Remote(url=url, secret=secret), **how)
     except Problem as problem:
-        # What was typed stays, beside what is wrong with it.
+        # The form keeps the typed values, with the problem.
         return Html("imports.html", _listed(request) | {"problem": problem}, status=problem.status)
     return Redirect(request.to(f"import/{run.id}"))
 
@@ -135,14 +135,14 @@ def _format(request: PageRequest) -> ImportFormat | None:
 
 
 def show(request: PageRequest) -> Answer:
-    """One import: its columns, what it would do, how far it is, or what it did."""
+    """Shows an import: its mapping, its preview, its progress or its result."""
     run = _run(request)
     context = _context(request, run)
     if context["is_open"]:
         try:
             beginning = _beginning(request, run)
         except (BodyInvalid, ColumnsInvalid) as problem:
-            # It was fetched and is no such file: what is wrong is said where it can be removed.
+            # The fetched file cannot be read. Its page shows the problem and can delete it.
             return Html("import.html", context | {"is_open": False, "problem": problem})
         context |= _meaning(request, beginning, _mapping(request, run, beginning))
     return Html("import.html", context)
@@ -153,47 +153,50 @@ def _run(request: PageRequest) -> Import:
 
 
 def _beginning(request: PageRequest, run: Import) -> Beginning:
-    """The columns and first rows; a file of bare ids has one column of users. Raises: as reading it."""
+    """Returns the columns and first rows. A file of bare ids has one column of users.
+
+    Raises: BodyInvalid, ColumnsInvalid: the file cannot be read.
+    """
     found = request.services.imports.beginning(request.environment, run.id)
-    said = _said_mapping(request, run)
-    if run.format == "csv" and (said is None or said.header == "if-any"):
+    chosen = _chosen_mapping(request, run)
+    if run.format == "csv" and (chosen is None or chosen.header == "if-any"):
         return without_header(found)
     return found
 
 
-def _said_mapping(request: PageRequest, run: Import) -> Mapping | None:
-    """A kept mapping that was asked for, or the import's own."""
+def _chosen_mapping(request: PageRequest, run: Import) -> Mapping | None:
+    """Returns the saved mapping of the request, or else the import's own mapping."""
     if name := request.text("mapping"):
         return request.services.mappings.get_mapping(request.space.id, name).mapping
     return run.mapping
 
 
 def _mapping(request: PageRequest, run: Import, beginning: Beginning) -> Mapping:
-    """The one to begin with: one that was said, or else one that is proposed."""
-    said = _said_mapping(request, run)
-    if said is not None:
-        return said
+    """Returns the chosen mapping, or else one that is inferred from the file."""
+    chosen = _chosen_mapping(request, run)
+    if chosen is not None:
+        return chosen
     inferred = infer(beginning).mapping
     is_ids = run.format == "csv" and beginning.names == (IDS_COLUMN,)
     return msgspec.structs.replace(inferred, header="if-any") if is_ids else inferred
 
 
 def _context(request: PageRequest, run: Import) -> dict[str, Any]:
-    is_untouched = run.tally.steps == 0
+    is_unapplied = run.tally.steps == 0
     rejected = tuple(islice(request.services.imports.rejected(request.environment, run.id), REJECTED_SHOWN))
-    receipt = run.plan.preview.receipt if run.plan is not None and is_untouched else run.tally
+    receipt = run.plan.preview.receipt if run.plan is not None and is_unapplied else run.tally
     return {
         "title": run.name,
         "breadcrumb": [("Imports", request.to("imports")), (run.name, None)],
         "run": run,
         "is_busy": run.state in WORKED_ON,
-        "is_open": run.state in OPEN and is_untouched and run.has_file and run.mode != "change",
+        "is_open": run.state in OPEN and is_unapplied and run.has_file and run.mode != "change",
         "has_ended": run.state in ENDED,
         "states": STATES,
         "modes": MODES,
         "holds": HOLDS,
         "pace": _pace(request, run),
-        "ends": _expiry(run),
+        "expiry": _expiry(run),
         "rejected": rejected,
         "rejected_count": receipt.rejected_count,
         "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
@@ -218,7 +221,7 @@ def _meaning(request: PageRequest, beginning: Beginning, mapping: Mapping) -> di
 
 
 def plan(request: PageRequest) -> Answer:
-    """Takes what the columns mean, keeps it when that was asked, and has it computed what applying would do."""
+    """Stores the mapping and options of an import, and begins its preview."""
     found = _run(request)
     beginning = _beginning(request, found)
     fields, base = read_fields(request.form), _mapping(request, found, beginning)
@@ -230,7 +233,7 @@ def plan(request: PageRequest) -> Answer:
     )
     typed = {"ttl": request.text("ttl").strip(), "expires_at": read_moment(request.text("expires_at").strip())}
     try:
-        # An end that stays is not held against the clock again.
+        # An expiry that did not change is not compared with the clock again.
         is_new = typed != _expiry(found)
         expiry = (
             expiry_texts(request.moment("expires_at"), typed["ttl"] or None, request.services.now()) if is_new else None
@@ -245,7 +248,7 @@ def plan(request: PageRequest) -> Answer:
             )
         )
         rows_read(beginning, mapping)
-        if request.text("then") != "look":
+        if request.text("then") != "rows":
             _plan(request, wanted, mapping, expiry)
             return Redirect(request.to(f"import/{found.id}"))
     except (
@@ -255,24 +258,30 @@ def plan(request: PageRequest) -> Answer:
         ParameterInvalid,
         ExpiryInvalid,
     ) as problem:
-        # What was typed stays, beside what is wrong with it.
-        shown = {**_meaning(request, beginning, base), "columns": fields, "read": (), "ends": typed, "problem": problem}
+        # The form keeps the typed values, with the problem.
+        shown = {
+            **_meaning(request, beginning, base),
+            "columns": fields,
+            "read": (),
+            "expiry": typed,
+            "problem": problem,
+        }
         return Html("import.html", _context(request, wanted) | shown, status=problem.status)
-    return Html("import.html", _context(request, wanted) | _meaning(request, beginning, mapping) | {"ends": typed})
+    return Html("import.html", _context(request, wanted) | _meaning(request, beginning, mapping) | {"expiry": typed})
 
 
 def _tags(request: PageRequest) -> tuple[str, ...]:
-    """What everybody in the file gets: one tag, or several divided by semicolons."""
+    """Returns the tags of everyone in the file; the field separates several by semicolons."""
     return tuple(tag for each in request.text("tags").split(";") if (tag := each.strip()))
 
 
 def _encoding(request: PageRequest) -> Encoding | None:
-    """How the text is to be read, where that was asked."""
+    """Returns the chosen encoding; None if the form has none."""
     return next((each for each in ENCODINGS if each == request.text("encoding")), None)
 
 
 def _expiry(run: Import) -> dict[str, str]:
-    """When what it gives ends, as the fields show it."""
+    """Returns the expiry of an import as the form shows it."""
     return {"ttl": run.ttl, "expires_at": run.expires_at[:16]}
 
 
@@ -301,11 +310,11 @@ def _mode(request: PageRequest) -> Mode:
     for mode in MODES:
         if text == mode:
             return mode
-    raise ParameterInvalid(f"The mode is one of {', '.join(MODES)}.", parameter="mode")
+    raise ParameterInvalid(f"The mode must be one of {', '.join(MODES)}.", parameter="mode")
 
 
 def progress(request: PageRequest) -> Answer:
-    """How far it is; at the end, the whole page again."""
+    """Shows the progress of an import; at its end, redirects to its page."""
     run = _run(request)
     if run.state not in WORKED_ON:
         return Redirect(request.to(f"import/{run.id}"))
@@ -321,7 +330,7 @@ def progress(request: PageRequest) -> Answer:
 
 
 def run(request: PageRequest) -> Answer:
-    """Applies the file; one that is held goes on as its plan says now."""
+    """Applies an import, or approves one that waits for approval."""
     book, environment, found = request.services.imports, request.environment, _run(request)
     if found.state == "held":
         book.approve(environment, found.id)
@@ -330,33 +339,33 @@ def run(request: PageRequest) -> Answer:
     return Redirect(request.to(f"import/{found.id}"))
 
 
-def look(request: PageRequest) -> Answer:
-    """Has it computed again what applying would do."""
+def preview(request: PageRequest) -> Answer:
+    """Begins a new preview of an import."""
     request.services.imports.plan(request.environment, request.values["import"])
     return Redirect(request.to(f"import/{request.values['import']}"))
 
 
 def pause(request: PageRequest) -> Answer:
-    """Stops behind the step that is being applied."""
+    """Pauses an import after its current step."""
     request.services.imports.pause(request.environment, request.values["import"])
     return Redirect(request.to(f"import/{request.values['import']}"))
 
 
 def resume(request: PageRequest) -> Answer:
-    """Goes on where it was paused."""
+    """Resumes a paused import."""
     request.services.imports.resume(request.environment, request.values["import"])
     return Redirect(request.to(f"import/{request.values['import']}"))
 
 
 def cancel(request: PageRequest) -> Answer:
-    """Ends it; what was applied stays, or is taken back when that was asked."""
+    """Cancels an import. What was applied stays, or is undone if the form says so."""
     id, undo = request.values["import"], request.text("undo") == "yes"
     request.services.imports.cancel(request.environment, id, by=request.signed.actor, undo=undo)
     return Redirect(request.to(f"import/{id}"), Toast("The import was cancelled."))
 
 
 def ask_undo(request: PageRequest) -> Answer:
-    """What taking back would do, before anybody does; when it is large, the page itself asks for it."""
+    """Shows the preview of an undo. The page requests a large preview later."""
     found = _run(request)
     versions = request.services.imports.standing(request.environment, found.id)
     context: dict[str, Any] = {
@@ -381,7 +390,7 @@ def ask_undo(request: PageRequest) -> Answer:
 
 
 def undo(request: PageRequest) -> Answer:
-    """Takes back what it did, as one version."""
+    """Undoes an import, as one version."""
     id = request.values["import"]
     undone = request.services.imports.undo(request.environment, id, by=request.signed.actor).undone
     toast = Toast("The import was undone.", undone[-1]) if undone else Toast("There was nothing left to undo.")
@@ -389,13 +398,13 @@ def undo(request: PageRequest) -> Answer:
 
 
 def delete(request: PageRequest) -> Answer:
-    """Forgets the import and its file."""
+    """Deletes an import and its file."""
     request.services.imports.delete(request.environment, request.values["import"])
-    return Redirect(request.to("imports"), Toast("The file was removed; what it did stays."))
+    return Redirect(request.to("imports"), Toast("The file was deleted. Its taggings stay."))
 
 
 def rejected(request: PageRequest) -> Answer:
-    """The rejected rows as the file had them, with the reasons behind, to be mended and brought again."""
+    """Returns the rejected rows in the format of the file, with the reasons in a last column."""
     found = _run(request)
     rows = request.services.imports.rejected_rows(request.environment, found.id)
     name = found.name.removesuffix(".gz").removesuffix(".zst")

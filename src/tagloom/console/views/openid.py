@@ -1,4 +1,4 @@
-"""Signing in with an account of the company: to the provider, and back from it."""
+"""Sign-in at an OpenID identity provider: the redirect to it, and the callback."""
 
 import base64
 
@@ -7,7 +7,7 @@ import msgspec
 from tagloom.accounts.openid import OpenId, Ticket
 from tagloom.accounts.problems import NoOrganization
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect
-from tagloom.console.views.sign_in import come_in, start_of, visitor_of, wanted_next
+from tagloom.console.views.sign_in import start_of, visitor_of, wanted_next, with_session
 from tagloom.ports.problems import IdentityRefused
 from tagloom.server.problems import RouteNotFound
 from tagloom.words.problems import EmailInvalid
@@ -16,13 +16,13 @@ CALLBACK = "/sign-in/identity/callback"
 
 
 def begin(request: PageRequest) -> Answer:
-    """Sends the browser to the provider. Raises: RouteNotFound: none is set up; ProviderUnavailable."""
+    """Redirects the browser to the provider. Raises: RouteNotFound: there is no provider; ProviderUnavailable."""
     address, ticket = _openid(request).begin(request.public_url + CALLBACK, wanted_next(request))
     return Redirect(address, ticket=base64.urlsafe_b64encode(msgspec.json.encode(ticket)).decode("ascii"))
 
 
 def finish(request: PageRequest) -> Answer:
-    """Opens the session of whom the provider vouches for, or says why not; the ticket is used up either way."""
+    """Opens a session for the identity from the provider, or shows the problem. Deletes the ticket in both cases."""
     openid, ticket = _openid(request), _ticket(request.ticket)
     try:
         if request.text("error"):
@@ -47,18 +47,18 @@ def finish(request: PageRequest) -> Answer:
             "has_identity_provider": True,
         }
         return Html("sign_in.html", context, status=problem.status, ticket="")
-    there = come_in(opened, (ticket.next if ticket is not None else "") or start_of(opened.signed_in))
-    return msgspec.structs.replace(there, ticket="")
+    redirect = with_session(opened, (ticket.next if ticket is not None else "") or start_of(opened.signed_in))
+    return msgspec.structs.replace(redirect, ticket="")
 
 
 def _openid(request: PageRequest) -> OpenId:
     if request.services.openid is None:
-        raise RouteNotFound("No identity provider is set up here.")
+        raise RouteNotFound("This server has no identity provider.")
     return request.services.openid
 
 
 def _ticket(text: str) -> Ticket | None:
-    """What the browser kept; what is no ticket is none."""
+    """Returns the ticket in the cookie; None if the cookie has no valid ticket."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text), type=Ticket)
     except (ValueError, msgspec.DecodeError):

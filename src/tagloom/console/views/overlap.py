@@ -1,20 +1,20 @@
-"""How tribes overlap, as an UpSet picture: each region of people, and the tribes that make it."""
+"""The overlap of tribes as an UpSet chart: each region has the number of people in exactly its tribes."""
 
 from tagloom.base.problems import ParameterInvalid
 from tagloom.console.framework.context import Answer, Html, PageRequest
 from tagloom.console.views.tribes import colour_of
 from tagloom.words.model import OverlapRegion
 
-TRIBES_MAX = 5  # A picture of more regions than 2**5 is read by nobody.
+TRIBES_MAX = 5  # Five tribes have 31 regions. More are not readable in one chart.
 
 
 def overlap(request: PageRequest) -> Answer:
-    """The regions of the chosen tribes, the largest first."""
+    """Shows the regions of the chosen tribes, largest first."""
     tribes = request.services.tribes.list_tribes(request.space.id)
     colours = request.services.boards.get_board(request.space.id).colours
     chosen = [each for each in tribes if each.id in request.texts("tribe")]
     if len(chosen) > TRIBES_MAX:
-        raise ParameterInvalid(f"An overlap shows {TRIBES_MAX} tribes at most.", parameter="tribe")
+        raise ParameterInvalid(f"An overlap compares at most {TRIBES_MAX} tribes.", parameter="tribe")
     version, regions = 0, tuple[OverlapRegion, ...]()
     if len(chosen) > 1:
         version, regions = request.services.targeting.overlap(request.environment, [each.id for each in chosen])

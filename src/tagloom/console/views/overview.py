@@ -1,4 +1,4 @@
-"""The overview of an environment, and the palette that jumps anywhere."""
+"""The overview of an environment, and the search palette."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ HITS_PER_KIND = 6
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """Something to jump to."""
+    """A result of the palette."""
 
     title: str
     address: str
@@ -29,7 +29,7 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 def overview(request: PageRequest) -> Answer:
-    """How many people, tags and tribes there are, what happened last, and the next step."""
+    """Shows the numbers of people, tags and tribes, the latest changes, and the first steps."""
     targeting, environment = request.services.targeting, request.environment
     audiences = {
         name: request.population.count(Definition(name, All(())), {}) for name in ("everyone", "users", "visitors")
@@ -59,7 +59,7 @@ def overview(request: PageRequest) -> Answer:
 
 
 def palette(request: PageRequest) -> Answer:
-    """What the typed text may mean: pages, tribes, tags, people."""
+    """Returns the pages, tribes, tags, people and syncs that match the typed text."""
     text = request.text("text").strip()
     context: dict[str, Any] = {"text": text, "groups": [(name, hits) for name, hits in _hits(request, text) if hits]}
     return Html("palette_results.html" if request.target == "palette-results" else "palette.html", context)
@@ -93,7 +93,7 @@ def _hits(request: PageRequest, text: str) -> list[tuple[str, list[Hit]]]:
 
 
 def _people(request: PageRequest, text: str) -> list[Hit]:
-    """People whose id is this, or begins with it."""
+    """Returns people whose id begins with the text."""
     kinds: tuple[Kind, ...] = ("user", "visitor")
     found: list[Hit] = []
     for kind in kinds:

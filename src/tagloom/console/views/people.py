@@ -1,4 +1,4 @@
-"""Users and visitors: found by id, with an information panel in which tags are given and taken by hand."""
+"""Users and visitors: the list, and the panel of a person, which adds and removes tags."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -7,7 +7,7 @@ import msgspec
 
 from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.console.forms.times import read_moment
-from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast, told
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast, toast_of
 from tagloom.ports.problems import PersonNotFound, TagNotFound
 from tagloom.ports.writes import ErasePerson, PutPerson, WriteOptions
 from tagloom.tagging.bulk import check_single, submit_tags
@@ -19,9 +19,9 @@ from tagloom.words.tags import TagPath, parse_tag
 
 PEOPLE_PER_PAGE = 50
 CHANGES_SHOWN = 8
-# How long a tag is given for by hand: a ttl, or until the end of a day.
+# Choices of the expiry of a tag that is added by hand: a duration, or the end of a day.
 SPANS = {
-    "": "no end, or as the tag says",
+    "": "no expiry, or the tag's default",
     "1d": "1 day",
     "7d": "7 days",
     "14d": "14 days",
@@ -32,7 +32,7 @@ MATCHES = ("substring", "prefix", "exact")
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
-    """What the information panel tells of one person."""
+    """The values of the panel of a person."""
 
     record: PersonRecord
     decision: Decision
@@ -43,7 +43,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def people(request: PageRequest) -> Answer:
-    """The people whose id matches, and the panel of the one that the address names."""
+    """Lists the people who match, and shows the panel of the person in the address."""
     person = named_person(request)
     if request.target == "panel":
         return panel_answer(request, person) if person is not None else Html("empty_panel.html", {})
@@ -74,8 +74,8 @@ def _list_context(request: PageRequest) -> dict[str, Any]:
         found, next_cursor = page.items, page.next_cursor
     except (TagProblem, TagNotFound) as refused:
         problem = refused
-    asked = {"kind": kind, "search": search, "match": match if match != "substring" else None, "tag": tag}
-    # An id that nobody has yet may be made known here; one of the other kind is probably the one that is looked for.
+    filters = {"kind": kind, "search": search, "match": match if match != "substring" else None, "tag": tag}
+    # The page offers to create an unknown id, or links to a person of the other kind with this id.
     is_new = bool(not found and search and problem is None and not tag)
     other: Kind = "user" if kind == "visitor" else "visitor"
     is_other = is_new and request.population.find_person(Person(other, search)) is not None
@@ -87,7 +87,7 @@ def _list_context(request: PageRequest) -> dict[str, Any]:
         "match": match,
         "matches": MATCHES,
         "tag": tag,
-        "asked": asked,
+        "filters": filters,
         "people": found,
         "next_cursor": next_cursor,
         "problem": problem,
@@ -98,7 +98,7 @@ def _list_context(request: PageRequest) -> dict[str, Any]:
 
 
 def named_person(request: PageRequest) -> Person | None:
-    """The person whom the address or form names. Raises: PersonIdInvalid."""
+    """Returns the person in the form or address; None if there is none. Raises: PersonIdInvalid."""
     kinds: tuple[Kind, ...] = ("user", "visitor")
     for kind in kinds:
         text = request.text(kind)
@@ -107,8 +107,8 @@ def named_person(request: PageRequest) -> Person | None:
     return None
 
 
-def asked_person(request: PageRequest) -> Person:
-    """The person whom the form names. Raises: PersonIdInvalid, ParameterInvalid."""
+def required_person(request: PageRequest) -> Person:
+    """Returns the person in the form or address. Raises: PersonIdInvalid, ParameterInvalid."""
     person = named_person(request)
     if person is None:
         raise ParameterInvalid("Name a user or a visitor.", parameter="user")
@@ -116,7 +116,7 @@ def asked_person(request: PageRequest) -> Person:
 
 
 def panel_context(request: PageRequest, person: Person | None, **more: Any) -> dict[str, Any]:
-    """What the panel's template needs; without a person it stays closed."""
+    """Returns the values for the panel. Without a person the panel is closed."""
     context = {
         "person": person,
         "panel": None if person is None else _panel(request, person),
@@ -133,12 +133,12 @@ def panel_context(request: PageRequest, person: Person | None, **more: Any) -> d
 
 
 def _kept(request: PageRequest) -> dict[str, str]:
-    """The list behind the panel, as the address has it."""
+    """Returns the filters of the list behind the panel."""
     return {name: request.text(name) for name in ("kind", "search", "match", "tag") if request.text(name)}
 
 
 def panel_answer(request: PageRequest, person: Person, toast: Toast | None = None, **more: Any) -> Html:
-    """The panel alone; or with the page around it, when no script asked."""
+    """Returns the panel; with the whole page if the request is not from htmx."""
     context = panel_context(request, person, **more)
     if request.target is None:
         return Html("people.html", _list_context(request) | context, toast=toast)
@@ -164,8 +164,8 @@ def _panel(request: PageRequest, person: Person) -> Panel | None:
 
 
 def history(request: PageRequest) -> Answer:
-    """A person's whole history, a page at a time."""
-    person = asked_person(request)
+    """Shows a page of a person's history."""
+    person = required_person(request)
     before = request.integer("before") if request.text("before") else None
     most = CHANGES_SHOWN * 4
     changes = request.population.list_changes(person=person, newest_first=True, before=before, limit=most + 1)
@@ -186,34 +186,34 @@ def history(request: PageRequest) -> Answer:
 
 
 def change_tags(request: PageRequest) -> Answer:
-    """Adds or removes one tag by hand."""
-    person, typed = asked_person(request), request.text("tag").strip()
+    """Adds or removes one tag of a person."""
+    person, typed = required_person(request), request.text("tag").strip()
     is_removal = request.text("do") == "remove"
     try:
-        tag, expiry = parse_tag(typed), 0 if is_removal else _typed_expiry(request)
+        tag, expiry = parse_tag(typed), 0 if is_removal else _chosen_expiry(request)
         receipt = check_single(
             submit_tags(
                 request.population, person, [tag], "remove" if is_removal else "add", request.origin, expiry
             ).result()
         )
     except (TagProblem, UnknownTag, LineInvalid, ExpiryInvalid) as problem:
-        asked: dict[str, Any] = {"entry": typed, "span": request.text("span"), "last_day": request.text("last-day")}
-        return panel_answer(request, person, **asked, entry_problem=problem, is_written=True)
+        entered: dict[str, Any] = {"entry": typed, "span": request.text("span"), "last_day": request.text("last-day")}
+        return panel_answer(request, person, **entered, entry_problem=problem, is_written=True)
     done = receipt.removed if is_removal else receipt.added
     if receipt.renewed:
-        text = f"{person.id} bears {tag} until another time now."
+        text = f"{tag} of {person.id} now expires at another time."
     elif not done:
-        text = f"{person.id} {'did not bear' if is_removal else 'bears already'} {tag}."
+        text = f"{person.id} {'did not have' if is_removal else 'already has'} {tag}."
     else:
-        text = f"{tag} was {'taken from' if is_removal else 'given to'} {person.id}."
-    toast = told(receipt, text)
+        text = f"{tag} was {'removed from' if is_removal else 'added to'} {person.id}."
+    toast = toast_of(receipt, text)
     if request.target is None:
         return Redirect(request.to("people", **{person.kind: person.id}, **_list_of(request)), toast)
     return panel_answer(request, person, toast, is_written=True)
 
 
-def _typed_expiry(request: PageRequest) -> Expiry:
-    """How long the tag is given for. Raises: ExpiryInvalid, ExpiryPast."""
+def _chosen_expiry(request: PageRequest) -> Expiry:
+    """Returns the chosen expiry of the tag. Raises: ExpiryInvalid, ExpiryPast."""
     span = request.text("span")
     if span != "date":
         return expiry_of(None, span or None, request.services.now())
@@ -221,7 +221,7 @@ def _typed_expiry(request: PageRequest) -> Expiry:
     try:
         expiry = date.fromisoformat(read_moment(last_day)[:10]) + timedelta(days=1)
     except (ValueError, OverflowError) as error:
-        raise ExpiryInvalid("Choose the last day on which the person bears the tag.", value=last_day) from error
+        raise ExpiryInvalid("Choose the last day on which the person has the tag.", value=last_day) from error
     return expiry_of(f"{expiry.isoformat()}T00:00:00Z", None, request.services.now())
 
 
@@ -230,24 +230,24 @@ def _list_of(request: PageRequest) -> dict[str, str]:
 
 
 def create(request: PageRequest) -> Answer:
-    """Makes a person known who has no tag yet."""
-    person = asked_person(request)
+    """Creates a person without tags."""
+    person = required_person(request)
     receipt = request.population.write(PutPerson(person), WriteOptions(request.origin))
     return Redirect(
         request.to("people", kind=person.kind, **{person.kind: person.id}),
-        told(receipt, f"The {person.kind} {person.id} is known now."),
+        toast_of(receipt, f"The {person.kind} {person.id} was created."),
     )
 
 
 def ask_erase(request: PageRequest) -> Answer:
-    """What erasing would take away, for good."""
-    return _erase_form(request, asked_person(request))
+    """Shows the form to erase a person."""
+    return _erase_form(request, required_person(request))
 
 
 def _erase_form(request: PageRequest, person: Person, problem: Problem | None = None) -> Html:
     record = request.population.find_person(person)
     if record is None:
-        raise PersonNotFound(f"No {person.kind} '{person.id}' is known.", value=person.id)
+        raise PersonNotFound(f"There is no {person.kind} '{person.id}'.", value=person.id)
     return Html(
         "person_erase.html",
         {
@@ -262,46 +262,46 @@ def _erase_form(request: PageRequest, person: Person, problem: Problem | None = 
 
 
 def erase(request: PageRequest) -> Answer:
-    """Erases the person whose id was typed."""
-    person = asked_person(request)
+    """Erases a person if their id was typed."""
+    person = required_person(request)
     if request.text("typed") != person.id:
-        refused = ParameterInvalid("What was typed is not the id of this person.", parameter="typed")
+        refused = ParameterInvalid("The typed text is not the id of this person.", parameter="typed")
         return _erase_form(request, person, refused)
     request.population.write(ErasePerson(person), WriteOptions(request.origin))
-    return Redirect(request.to("people", kind=person.kind), Toast(f"The {person.kind} was erased, with every tag."))
+    return Redirect(request.to("people", kind=person.kind), Toast(f"The {person.kind} and all their tags were erased."))
 
 
-# The entry of a tag.
+# The field for a tag.
 
 
 def suggest(request: PageRequest) -> Answer:
-    """Known tags that go on from what is typed, and what the tag rules say to it."""
+    """Suggests known tags for the typed text, and checks the text."""
     text = request.text("text")
     page = request.population.list_tags(search=text.strip(), limit=60)
     starting = [each for each in page.items if each.tag.startswith(text.lower())]
     others = [each for each in page.items if not each.tag.startswith(text.lower())]
     return Html(
         "suggestions.html",
-        {"options": (starting + others)[:8], "text": text, **_said(request, text)},
+        {"options": (starting + others)[:8], "text": text, **_status(request, text)},
     )
 
 
-def _said(request: PageRequest, text: str) -> dict[str, Any]:
-    """What one line under the field says; while a level is still to be typed, nothing."""
-    said: dict[str, Any] = {"problem": None, "is_new": False, "alias_of": None}
+def _status(request: PageRequest, text: str) -> dict[str, Any]:
+    """Returns the line under the field. It is empty while the text ends with a slash."""
+    status: dict[str, Any] = {"problem": None, "is_new": False, "alias_of": None}
     if not text or (text.endswith("/") and text.count("/") < 3 and _is_tag(text[:-1])):
-        return said
+        return status
     try:
         tag = parse_tag(text)
         request.population.get_tag(tag)
     except TagNotFound:
-        said["is_new"] = True
-        said["is_closed"] = request.environment.catalogue == "closed"
+        status["is_new"] = True
+        status["is_closed"] = request.environment.catalogue == "closed"
     except TagIsAlias:
-        said["alias_of"] = request.population.resolve(TagPath(text))
+        status["alias_of"] = request.population.resolve(TagPath(text))
     except TagProblem as problem:
-        said["problem"] = problem
-    return said
+        status["problem"] = problem
+    return status
 
 
 def _is_tag(text: str) -> bool:

@@ -1,8 +1,8 @@
-"""The reference of the API as a page. Swagger UI makes it in the browser, of the server's own OpenAPI document."""
+"""The API reference. Swagger UI renders it in the browser from the server's OpenAPI document."""
 
 from tagloom.console.framework.context import Answer, Html, PageRequest
 
 
 def reference(request: PageRequest) -> Answer:
-    """Every request and every shape of the API, for everybody."""
+    """Shows the API reference, also without sign-in."""
     return Html("reference.html", {"title": "API reference"})

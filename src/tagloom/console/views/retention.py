@@ -1,4 +1,4 @@
-"""How long an environment keeps its history: first what a shorter one gives up, then just that, once it is typed."""
+"""The retention of an environment: first a preview of the deleted history, then the change after a confirmation."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def _environment(request: PageRequest) -> Environment:
 
 
 def ask(request: PageRequest) -> Answer:
-    """What the retention gives up by now."""
+    """Shows the form, and how much history the retention deletes now."""
     return _page(request, _environment(request), request.text("retention").strip())
 
 
@@ -38,11 +38,11 @@ def _page(request: PageRequest, environment: Environment, wanted: str, problem: 
 
 
 def put(request: PageRequest) -> Answer:
-    """Has history kept so long; what is older goes when the name of the environment was typed."""
+    """Changes the retention. It deletes history only if the name of the environment was typed."""
     environment, wanted = _environment(request), request.text("retention").strip()
-    forget = request.text("typed").strip() == environment.name
+    is_confirmed = request.text("typed").strip() == environment.name
     try:
-        request.services.retentions.put(environment, wanted, forget=forget, actor=request.origin.actor)
+        request.services.retentions.put(environment, wanted, forget=is_confirmed, actor=request.origin.actor)
     except (RetentionDeletesHistory, RetentionInvalid) as problem:
         return _page(request, environment, wanted, problem)
-    return Redirect(request.to("settings"), Toast(f"The history of {environment.name} is kept: {wanted}."))
+    return Redirect(request.to("settings"), Toast(f"The retention of {environment.name} is now {wanted}."))

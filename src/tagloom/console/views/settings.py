@@ -1,4 +1,4 @@
-"""Settings of the space and its organization: names, catalogues, tokens, and what was done to them."""
+"""Settings of the space and its organization: names, catalogues, retention, tokens, audit log."""
 
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ CATALOGUES: tuple[Literal["open", "closed"], ...] = ("open", "closed")
 
 
 def settings(request: PageRequest) -> Answer:
-    """The page; who is no administrator reads."""
+    """Shows the settings. Only an administrator can change them."""
     return _page(request)
 
 
@@ -41,7 +41,7 @@ def _page(request: PageRequest, problem: Problem | None = None, at: str = "") ->
 
 
 def _audit(request: PageRequest) -> dict[str, Any]:
-    """What was done to the organization, or, for whoever is no administrator, to the space."""
+    """Returns the audit log: of the organization for an administrator, of the space for others."""
     space = None if request.signed.is_administrator else request.space.id
     before = request.integer("before") if request.text("before") else None
     found = request.services.teammates.list_audit_log(
@@ -51,27 +51,27 @@ def _audit(request: PageRequest) -> dict[str, Any]:
 
 
 def rename_space(request: PageRequest) -> Answer:
-    """Another name for the space; its id stays."""
+    """Renames the space. Its id stays."""
     try:
         renamed = request.services.teammates.rename_space(
             request.signed, request.space.id, request.text("name").strip()
         )
     except BodyInvalid as problem:
         return _page(request, problem, "space")
-    return Redirect(request.to("settings"), Toast(f"The space is called “{renamed.name}” now."))
+    return Redirect(request.to("settings"), Toast(f"The space was renamed to “{renamed.name}”."))
 
 
 def rename_organization(request: PageRequest) -> Answer:
-    """Another name for the organization."""
+    """Renames the organization."""
     try:
         renamed = request.services.teammates.rename_organization(request.signed, request.text("name").strip())
     except BodyInvalid as problem:
         return _page(request, problem, "organization")
-    return Redirect(request.to("settings"), Toast(f"The organization is called “{renamed.name}” now."))
+    return Redirect(request.to("settings"), Toast(f"The organization was renamed to “{renamed.name}”."))
 
 
 def create_space(request: PageRequest) -> Answer:
-    """Another space of the organization."""
+    """Creates a space in the organization."""
     try:
         made = request.services.teammates.create_space(request.signed, request.text("name").strip())
     except BodyInvalid as problem:
@@ -81,16 +81,16 @@ def create_space(request: PageRequest) -> Answer:
 
 
 def put_catalogue(request: PageRequest) -> Answer:
-    """Opens or closes the catalogue of one environment."""
+    """Opens or closes the catalogue of an environment."""
     wanted = next((each for each in CATALOGUES if each == request.text("catalogue")), None)
     name = request.text("of")
     if wanted is None or name not in ENVIRONMENT_NAMES:
-        raise ParameterInvalid("The catalogue of an environment is open or closed.", parameter="catalogue")
+        raise ParameterInvalid("The catalogue must be open or closed.", parameter="catalogue")
     request.services.teammates.put_catalogue(request.signed, request.space.id, name, wanted)
-    return Redirect(request.to("settings"), Toast(f"The catalogue of {name} is {wanted} now."))
+    return Redirect(request.to("settings"), Toast(f"The catalogue of {name} is now {wanted}."))
 
 
 def revoke_token(request: PageRequest) -> Answer:
-    """Ends a token of anybody's in the organization."""
+    """Revokes a token of any teammate of the organization."""
     request.services.teammates.revoke_token(request.signed, request.text("token"))
     return Redirect(request.to("settings"), Toast("The token was revoked."))

@@ -1,4 +1,4 @@
-"""Coming in and going out: the first run, signing in, invitations, new passwords, another organization."""
+"""Set-up, sign-in and sign-out, invitations, password links, and the switch of organizations."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,21 +13,21 @@ FIRST_ENVIRONMENT = "production"
 
 
 def home(request: PageRequest) -> Answer:
-    """The overview of the visitor's first space; set-up or sign-in for whoever has none."""
+    """Redirects to the overview of the first space, to set-up, or to sign-in."""
     if request.found is None:
         return Redirect("/setup" if request.services.accounts.needs_set_up() else "/sign-in")
     return Redirect(start_of(request.found))
 
 
 def start_of(signed: SignedIn) -> str:
-    """Where a teammate begins."""
+    """Returns the first page of a teammate."""
     if not signed.spaces:
         return "/account"
     return place_address(signed.spaces[0].id, FIRST_ENVIRONMENT, "overview")
 
 
 def show_set_up(request: PageRequest) -> Answer:
-    """The form of the first run; it needs the code that the server printed."""
+    """Shows the set-up form. It needs the code that the server printed."""
     if not request.services.accounts.needs_set_up():
         return Redirect("/sign-in")
     return _set_up_form(request, {})
@@ -44,7 +44,7 @@ def _set_up_form(request: PageRequest, fields: dict[str, str], problem: Problem 
 
 
 def set_up(request: PageRequest) -> Answer:
-    """Creates the administrator, the organization and the space."""
+    """Creates the first administrator, organization and space."""
     fields = {name: request.text(name).strip() for name in ("organization", "space", "name", "email")}
     try:
         opened = request.services.accounts.set_up(
@@ -54,11 +54,11 @@ def set_up(request: PageRequest) -> Answer:
         return Redirect("/sign-in")
     except Problem as problem:
         return _set_up_form(request, fields, problem)
-    return come_in(opened, start_of(opened.signed_in))
+    return with_session(opened, start_of(opened.signed_in))
 
 
 def show_sign_in(request: PageRequest) -> Answer:
-    """The form to sign in."""
+    """Shows the sign-in form."""
     if request.found is not None:
         return Redirect(wanted_next(request) or start_of(request.found))
     if request.services.accounts.needs_set_up():
@@ -78,14 +78,14 @@ def _sign_in_form(request: PageRequest, problem: Problem | None = None) -> Html:
 
 
 def sign_in(request: PageRequest) -> Answer:
-    """Opens a session, or says that the e-mail or the password is wrong, never which."""
+    """Opens a session, or shows a problem that does not tell whether the e-mail or the password is wrong."""
     try:
         opened = request.services.accounts.sign_in(
             request.text("email").strip(), request.text("password"), visitor_of(request)
         )
     except Problem as problem:
         return _sign_in_form(request, problem)
-    return come_in(opened, wanted_next(request) or start_of(opened.signed_in))
+    return with_session(opened, wanted_next(request) or start_of(opened.signed_in))
 
 
 def sign_out(request: PageRequest) -> Answer:
@@ -95,13 +95,13 @@ def sign_out(request: PageRequest) -> Answer:
 
 
 def switch_organization(request: PageRequest) -> Answer:
-    """Goes over to another organization of the visitor's."""
+    """Switches to another organization of the teammate."""
     signed = request.services.sessions.switch(request.signed, request.text("organization"))
     return Redirect(start_of(signed))
 
 
 def show_invitation(request: PageRequest) -> Answer:
-    """What an invitation is to, and the form to accept it."""
+    """Shows an invitation and the form to accept it."""
     return _invitation_form(request)
 
 
@@ -118,7 +118,7 @@ def _invitation_form(request: PageRequest, problem: Problem | None = None) -> Ht
 
 
 def join(request: PageRequest) -> Answer:
-    """Accepts an invitation: as who is signed in, or with a password."""
+    """Accepts an invitation: as the teammate who is signed in, or with a password."""
     secret = request.text("invitation")
     if request.found is not None and request.text("as") == "me":
         return Redirect(start_of(request.services.accounts.join_as(request.found, secret)))
@@ -130,11 +130,11 @@ def join(request: PageRequest) -> Answer:
         raise
     except Problem as problem:
         return _invitation_form(request, problem)
-    return come_in(opened, start_of(opened.signed_in))
+    return with_session(opened, start_of(opened.signed_in))
 
 
 def show_reset(request: PageRequest) -> Answer:
-    """The form for a new password, behind a link that an administrator made."""
+    """Shows the form for a new password, for a link from an administrator."""
     return _reset_form(request)
 
 
@@ -145,28 +145,28 @@ def _reset_form(request: PageRequest, problem: Problem | None = None) -> Html:
 
 
 def reset(request: PageRequest) -> Answer:
-    """Sets the password; every session of the account ends."""
+    """Sets the password and ends every session of the account."""
     try:
         request.services.accounts.reset_password(request.text("link"), request.text("password"))
     except ResetNotFound:
         raise
     except Problem as problem:
         return _reset_form(request, problem)
-    return Redirect("/sign-in", Toast("The password was changed. Sign in with it."))
+    return Redirect("/sign-in", Toast("The password was changed. Sign in with the new one."))
 
 
-def come_in(opened: Opened, to: str) -> Redirect:
-    """There, with the session's cookie."""
+def with_session(opened: Opened, to: str) -> Redirect:
+    """Returns a redirect that sets the cookie of the session."""
     return Redirect(to, session=opened.secret)
 
 
 def visitor_of(request: PageRequest) -> Visitor:
-    """Where the request comes from."""
+    """Returns the address, the browser and the session of the request."""
     return Visitor(request.client, request.agent, request.secret or None)
 
 
 def wanted_next(request: PageRequest) -> str:
-    """Where the visitor wanted to go, when that is a page of this console."""
+    """Returns the page to go to after sign-in; empty if it is not a page of this console."""
     wanted = request.text("next")
     parts = urlsplit(wanted)
     is_ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc

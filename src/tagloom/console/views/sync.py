@@ -1,4 +1,4 @@
-"""The form of a sync: its source, what the columns mean, when it runs, and what stops it."""
+"""The form of a sync: source, mapping, mode, schedule and alerts."""
 
 from typing import Any
 
@@ -28,39 +28,39 @@ NO_MEANING: dict[str, Any] = {"columns": (), "samples": {}, "mapping": None, "re
 
 
 def ask_new(request: PageRequest) -> Answer:
-    """The form of a new one."""
+    """Shows the form of a new sync."""
     return _form(request, None, DraftFields(owns="yes"))
 
 
 def create(request: PageRequest) -> Answer:
-    """Makes it; or reads the first rows of its source."""
+    """Creates a sync, or reads the first rows of its source."""
     return _edited(request, None)
 
 
 def ask_edit(request: PageRequest) -> Answer:
-    """The form of one that is kept."""
+    """Shows the form of a sync."""
     stored = request.services.syncs.get_sync(request.environment, request.values["sync"])
     return _form(request, stored, shown_draft(stored.draft))
 
 
 def edit(request: PageRequest) -> Answer:
-    """Changes it; or reads the first rows of its source."""
+    """Changes a sync, or reads the first rows of its source."""
     return _edited(request, request.services.syncs.get_sync(request.environment, request.values["sync"]))
 
 
 def _edited(request: PageRequest, stored: Sync | None) -> Answer:
     fields = read_draft(request.text)
-    # Without a mapping nothing can be made yet: then the first rows say what there is.
-    is_looking = request.text("then") == "look" or not (fields.mapping or request.texts("column"))
+    # Without a mapping nothing can be saved yet: the page reads the first rows and proposes one.
+    reads_rows = request.text("then") == "rows" or not (fields.mapping or request.texts("column"))
     try:
-        if is_looking:
-            return _form(request, stored, fields, _looked(request, fields))
+        if reads_rows:
+            return _form(request, stored, fields, _first_rows(request, fields))
         saved = _saved(request, stored, fields)
     except Problem as problem:
-        # What was typed stays, beside what is wrong with it.
-        place = place_of(problem, fields) or ("source" if is_looking else "")
+        # The form keeps the typed values, with the problem.
+        place = place_of(problem, fields) or ("source" if reads_rows else "")
         return _form(request, stored, fields, _typed(request), problem, place)
-    text = f"“{saved.id}” was saved." if stored else f"“{saved.id}” was created; it has not run yet."
+    text = f"“{saved.id}” was saved." if stored else f"“{saved.id}” was created. It has not run yet."
     return Redirect(request.to(f"sync/{saved.id}"), Toast(text))
 
 
@@ -92,11 +92,11 @@ def _form(
     return Html("sync_edit.html", context | (meaning or NO_MEANING), status=problem.status if problem else 200)
 
 
-# What the columns mean.
+# The mapping.
 
 
-def _looked(request: PageRequest, fields: DraftFields) -> dict[str, Any]:
-    """The first rows of the source, by the mapping that is typed, chosen, or else proposed."""
+def _first_rows(request: PageRequest, fields: DraftFields) -> dict[str, Any]:
+    """Reads the first rows of the source with the mapping that is typed, chosen or else inferred."""
     beginning = _beginning(request, fields)
     if _is_typed(request, fields):
         return shown_meaning(_typed_mapping(request, fields), beginning)
@@ -112,14 +112,12 @@ def _beginning(request: PageRequest, fields: DraftFields) -> Beginning:
         )
     records = request.text("records").strip()
     if not records:
-        raise SyncInvalid(
-            "Paste a record or two, as they will be pushed, or choose a mapping that is kept.", field="$.records"
-        )
+        raise SyncInvalid("Paste one or two example records, or choose a saved mapping.", field="$.records")
     return beginning_in([f"{records}\n".encode()], "ndjson")
 
 
 def _is_typed(request: PageRequest, fields: DraftFields) -> bool:
-    """Whether the form has columns, and they are those of the mapping that is chosen."""
+    """Returns whether the form has the columns of the chosen mapping."""
     return bool(request.texts("column")) and request.text("of") == fields.mapping
 
 
@@ -132,7 +130,7 @@ def _typed_mapping(request: PageRequest, fields: DraftFields) -> Mapping:
 
 
 def _typed(request: PageRequest) -> dict[str, Any]:
-    """The columns as they were typed, of which nobody says what stands in them."""
+    """Returns the columns as typed, without samples."""
     prefix = Mapping(prefix=request.text("prefix").strip())
     return {**NO_MEANING, "columns": read_fields(request.form), "mapping": prefix, "of": request.text("of")}
 
@@ -142,15 +140,15 @@ def _typed(request: PageRequest) -> dict[str, Any]:
 
 def _saved(request: PageRequest, stored: Sync | None, fields: DraftFields) -> Sync:
     by, syncs, id = request.signed.actor, request.services.syncs, stored.id if stored else request.text("id").strip()
-    name = _keep(request, fields, id) if _is_typed(request, fields) else fields.mapping
+    name = _save_mapping(request, fields, id) if _is_typed(request, fields) else fields.mapping
     draft = draft_of(fields, name, stored.draft if stored else None)
     if stored is None:
         return syncs.create_sync(request.environment, id, draft, by=by)
     return syncs.put_sync(request.environment, id, draft, revision=request.integer("revision"), by=by)
 
 
-def _keep(request: PageRequest, fields: DraftFields, sync: str) -> str:
-    """Keeps what the columns mean under the name that was typed; what is kept so already gets no further version."""
+def _save_mapping(request: PageRequest, fields: DraftFields, sync: str) -> str:
+    """Saves the mapping under the typed name. An identical mapping gets no new version."""
     mapping, mappings = _typed_mapping(request, fields), request.services.mappings
     name = request.text("keep").strip() or fields.mapping or sync
     if not any(each.name == name and each.mapping == mapping for each in mappings.list_mappings(request.space.id)):

@@ -1,4 +1,4 @@
-"""Syncs in the browser: what is kept in step, what became of its runs, and what waits for somebody."""
+"""Syncs in the browser: the list, one sync with its runs, and its actions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,9 +17,9 @@ from tagloom.words.tags import parse_tag
 
 RUNS_PER_PAGE = 20
 RUN_STATES: dict[RunState, str] = {
-    "reading": "reading its source",
-    "importing": "being imported",
-    "held": "asks before it goes on",
+    "reading": "reading the source",
+    "importing": "importing",
+    "held": "waits for approval",
     "done": "done",
     "failed": "failed",
     "cancelled": "cancelled",
@@ -27,7 +27,7 @@ RUN_STATES: dict[RunState, str] = {
 
 
 def syncs(request: PageRequest) -> Answer:
-    """The syncs with what became of the newest run of each, and the mappings that the space keeps."""
+    """Lists the syncs with the newest run of each, and the mappings of the space."""
     listed = request.services.syncs.list_syncs(request.environment)
     return Html(
         "syncs.html",
@@ -47,7 +47,7 @@ def syncs(request: PageRequest) -> Answer:
 
 
 def _used(request: PageRequest, listed: Sequence[Sync]) -> dict[str, list[str]]:
-    """Those listed here, and those of the space's other environments, that read by a mapping, by its name."""
+    """Returns the syncs of all environments of the space, by the name of their mapping."""
     used: dict[str, list[str]] = {}
     for each in listed:
         used.setdefault(each.draft.mapping, []).append(each.id)
@@ -60,11 +60,11 @@ def _used(request: PageRequest, listed: Sequence[Sync]) -> dict[str, list[str]]:
 
 
 def show(request: PageRequest) -> Answer:
-    """One sync: what it does, what became of its runs, and what waits."""
+    """Shows a sync and its runs."""
     sync = _sync(request)
     before = request.integer("before") if request.text("before") else None
     runs = request.services.syncs.list_runs(request.environment, sync.id, before=before, limit=RUNS_PER_PAGE + 1)
-    became = [(run, _import_of(request, run)) for run in runs[:RUNS_PER_PAGE]]
+    with_imports = [(run, _import_of(request, run)) for run in runs[:RUNS_PER_PAGE]]
     schedule = sync.draft.schedule
     return Html(
         "sync.html",
@@ -78,23 +78,23 @@ def show(request: PageRequest) -> Answer:
             "modes": SYNC_MODES,
             "words": in_words(schedule) if schedule else "",
             "states": RUN_STATES,
-            "runs": became,
+            "runs": with_imports,
             "has_more": len(runs) > RUNS_PER_PAGE,
-            **(_newest(request, sync) if before or not became else _environment(*became[0])),
+            **(_newest(request, sync) if before or not with_imports else _run_context(*with_imports[0])),
         },
     )
 
 
 def _newest(request: PageRequest, sync: Sync) -> dict[str, Any]:
-    """What a page says of the newest run."""
+    """Returns what a page shows of the newest run."""
     run = next(iter(request.services.syncs.list_runs(request.environment, sync.id, limit=1)), None)
-    return _environment(run, _import_of(request, run) if run else None)
+    return _run_context(run, _import_of(request, run) if run else None)
 
 
-def _environment(run: SyncRun | None, brought: Import | None) -> dict[str, Any]:
-    """What a page says of the newest run, whose import it is, and whether it has ended.
+def _run_context(run: SyncRun | None, brought: Import | None) -> dict[str, Any]:
+    """Returns what a page shows of a run: its import, and whether it waits for approval or is under way.
 
-    One whose import was approved or cancelled goes on, also before its runner has seen that.
+    A run whose import was approved or cancelled is under way, also before its runner has noticed.
     """
     is_held = run is not None and run.state == "held" and brought is not None and brought.state in ASKING
     is_under_way = run is not None and run.state in OPEN and not is_held
@@ -106,7 +106,7 @@ def _sync(request: PageRequest) -> Sync:
 
 
 def _import_of(request: PageRequest, run: SyncRun) -> Import | None:
-    """What a run became; None while it has not yet, or when its import was forgotten."""
+    """Returns the import of a run; None if it has none yet, or the import was deleted."""
     if run.import_id is None:
         return None
     try:
@@ -116,7 +116,7 @@ def _import_of(request: PageRequest, run: SyncRun) -> Import | None:
 
 
 def progress(request: PageRequest) -> Answer:
-    """How far the newest run is; at the end, the whole page again."""
+    """Shows the progress of the newest run; at its end, redirects to the page of the sync."""
     sync = _sync(request)
     newest = _newest(request, sync)
     if not newest["is_under_way"]:
@@ -126,20 +126,20 @@ def progress(request: PageRequest) -> Answer:
 
 
 def run(request: PageRequest) -> Answer:
-    """Begins a run; when that was asked, one that only says what it would do."""
+    """Starts a run. With `asks_first` it stops at its preview."""
     sync, asks_first = request.values["sync"], request.text("asks_first") == "yes"
     request.services.syncs.run_sync(request.environment, sync, by=request.signed.actor, asks_first=asks_first)
     return Redirect(request.to(f"sync/{sync}"))
 
 
 def pause(request: PageRequest) -> Answer:
-    """From now on it runs on call only."""
-    return _paused(request, is_paused=True, text="It is paused, and runs on call only.")
+    """Pauses the schedule of a sync."""
+    return _paused(request, is_paused=True, text="The sync was paused.")
 
 
 def resume(request: PageRequest) -> Answer:
-    """It runs on its schedule again."""
-    return _paused(request, is_paused=False, text="It runs on its schedule again.")
+    """Resumes the schedule of a sync."""
+    return _paused(request, is_paused=False, text="The sync was resumed.")
 
 
 def _paused(request: PageRequest, *, is_paused: bool, text: str) -> Answer:
@@ -152,7 +152,7 @@ def _paused(request: PageRequest, *, is_paused: bool, text: str) -> Answer:
 
 
 def ask_delete(request: PageRequest) -> Answer:
-    """What deleting it would end, and what stays."""
+    """Shows what deleting a sync would change."""
     sync = _sync(request)
     return Html(
         "sync_delete.html",
@@ -166,7 +166,7 @@ def ask_delete(request: PageRequest) -> Answer:
 
 
 def _people_with(request: PageRequest, branch: str) -> int:
-    """How many people bear a tag at or below the branch of a sync."""
+    """Returns how many people have a tag at or below a branch."""
     if not branch:
         return 0
     try:
@@ -176,14 +176,14 @@ def _people_with(request: PageRequest, branch: str) -> int:
 
 
 def delete(request: PageRequest) -> Answer:
-    """Forgets it and its runs; what they wrote stays."""
+    """Deletes a sync and its runs. Their taggings stay."""
     sync = request.values["sync"]
     request.services.syncs.delete_sync(request.environment, sync, by=request.signed.actor)
-    return Redirect(request.to("syncs"), Toast(f"“{sync}” was deleted; what it wrote stays."))
+    return Redirect(request.to("syncs"), Toast(f"“{sync}” was deleted. Its taggings stay."))
 
 
 def delete_mapping(request: PageRequest) -> Answer:
-    """Forgets a mapping with all its versions."""
+    """Deletes a mapping with all its versions."""
     name = request.text("mapping")
     request.services.mappings.delete_mapping(request.space.id, name)
-    return Redirect(request.to("syncs"), Toast(f"The mapping “{name}” was forgotten; what was imported by it stays."))
+    return Redirect(request.to("syncs"), Toast(f"The mapping “{name}” was deleted. Imported taggings stay."))

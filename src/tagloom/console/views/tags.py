@@ -1,4 +1,4 @@
-"""The catalogue: every tag as a list, a tree and a map; one tag with all there is to know of it."""
+"""The catalogue: all tags as a list, a tree and a map, and the page of one tag."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import msgspec
 from tagloom.base.problems import Problem
 from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.charts import Spark, Tile, line_charts, spark, treemap
-from tagloom.console.framework.context import Answer, Download, Html, PageRequest, Redirect, Toast, told
+from tagloom.console.framework.context import Answer, Download, Html, PageRequest, Redirect, Toast, toast_of
 from tagloom.console.framework.rendering import day
 from tagloom.history.as_of import version_as_of
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
@@ -29,7 +29,7 @@ VIEWS = ("list", "tree", "map")
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A tag in the list, with the line of its last 30 days and what they changed."""
+    """A tag in the list, with its sparkline and its change over the last 30 days."""
 
     tag: Tag
     drawn: Spark | None
@@ -45,7 +45,7 @@ class Region(msgspec.Struct, frozen=True):
 
 
 def tags(request: PageRequest) -> Answer:
-    """The catalogue, as the visitor wants to see it."""
+    """Shows the catalogue as a list, a tree or a map."""
     view = request.text("view") if request.text("view") in VIEWS else "list"
     search = request.text("search").strip()
     if search:
@@ -82,7 +82,7 @@ def _page(request: PageRequest, search: str) -> dict[str, Any]:
 
 
 def branch(request: PageRequest) -> Answer:
-    """What lies directly below a branch, to be opened in the tree."""
+    """Returns the tags directly below a branch, for the tree."""
     prefix = request.tag("prefix")
     return Html("tags_branch.html", {"view": "tree", **_branch(request, prefix)})
 
@@ -95,7 +95,7 @@ def _branch(request: PageRequest, prefix: TagPath | None) -> dict[str, Any]:
 
 
 def _regions(request: PageRequest) -> list[Region]:
-    """The largest branches and the largest tags in each, by the people who bear them."""
+    """Returns the largest branches, and the largest tags in each, by number of people."""
     tops = [each.tag for each in request.services.catalogue.children(request.environment, None, limit=1_000).items]
     tops = sorted((tag for tag in tops if tag.subtree_users), key=lambda tag: -tag.subtree_users)[:MAP_BRANCHES_MAX]
     regions = []
@@ -119,18 +119,18 @@ def _regions(request: PageRequest) -> list[Region]:
 
 
 def show(request: PageRequest) -> Answer:
-    """One tag; an old name leads to the one of today."""
+    """Shows a tag. An alias redirects to its tag."""
     tag = request.tag()
     try:
         found = request.services.catalogue.get_tag(request.environment, tag)
     except TagIsAlias:
         today = request.population.resolve(tag)
-        return Redirect(request.to("tag", tag=today), Toast(f"“{tag}” is called “{today}” now."))
+        return Redirect(request.to("tag", tag=today), Toast(f"“{tag}” is now called “{today}”."))
     return Html("tag.html", tag_context(request, found))
 
 
 def tag_context(request: PageRequest, found: Tag) -> dict[str, Any]:
-    """What the page of a tag shows."""
+    """Returns the values for the page of a tag."""
     catalogue, tag = request.services.catalogue, found.tag
     trend = catalogue.trend(request.environment, tag)
     users = [point.subtree_users for point in trend]
@@ -155,13 +155,13 @@ def tag_context(request: PageRequest, found: Tag) -> dict[str, Any]:
         "tribes": [(tribe, names.get(tribe, tribe)) for tribe in found.tribes],
         "aliases": sorted(aliases),
         "owned": request.population.owned_branch(tag),
-        "ends": {"ttl": found.ttl, "expires_at": found.expires_at[:16]},
-        "ends_problem": None,
+        "expiry": {"ttl": found.ttl, "expires_at": found.expires_at[:16]},
+        "expiry_problem": None,
     }
 
 
 def people_with(request: PageRequest) -> Answer:
-    """Everybody who bears the tag or one below it, now or as of a version, as CSV."""
+    """Returns everyone with the tag or one below it, now or as of a version, as CSV."""
     tag = request.tag()
     as_of = version_as_of(request.population, request.text("as_of") or None)
     version, chunks = request.population.people_with(tag, "subtree", as_of=as_of)
@@ -170,7 +170,7 @@ def people_with(request: PageRequest) -> Answer:
 
 
 def new(request: PageRequest) -> Answer:
-    """The form for a tag that nobody bears yet."""
+    """Shows the form for a new tag."""
     return _new_form(request)
 
 
@@ -188,7 +188,7 @@ def _new_form(request: PageRequest, problem: Problem | None = None) -> Html:
 
 
 def create(request: PageRequest) -> Answer:
-    """A tag that nobody bears yet."""
+    """Creates a tag."""
     try:
         tag = request.tag()
     except TagProblem as problem:
@@ -196,11 +196,11 @@ def create(request: PageRequest) -> Answer:
     receipt = request.services.catalogue.put_tag(
         request.environment, tag, request.origin, description=request.text("description").strip()
     )
-    return Redirect(request.to("tag", tag=tag), told(receipt, f"The tag “{tag}” was created."))
+    return Redirect(request.to("tag", tag=tag), toast_of(receipt, f"The tag “{tag}” was created."))
 
 
 def describe(request: PageRequest) -> Answer:
-    """The tag's description, and whether its branch is exclusive."""
+    """Changes the description of a tag, and whether its branch is exclusive."""
     tag = request.tag()
     receipt = request.services.catalogue.put_tag(
         request.environment,
@@ -209,15 +209,15 @@ def describe(request: PageRequest) -> Answer:
         description=request.text("description").strip(),
         exclusive=request.text("exclusive") == "yes",
     )
-    return Redirect(request.to("tag", tag=tag), told(receipt, f"“{tag}” was described."))
+    return Redirect(request.to("tag", tag=tag), toast_of(receipt, f"The description of “{tag}” was saved."))
 
 
 def put_expiry(request: PageRequest) -> Answer:
-    """How long what is given of the tag lasts, and when the tag is taken from everybody; empty for never."""
+    """Changes when taggings of the tag expire, and when the tag is removed from everyone. Empty: never."""
     tag, ttl, expires_at = request.tag(), request.text("ttl").strip(), read_moment(request.text("expires_at").strip())
     moment = request.moment("expires_at")
     found = request.services.catalogue.get_tag(request.environment, tag)
-    # A moment that stays is not held against the clock again.
+    # A time that did not change is not compared with the clock again.
     stays = expires_at == found.expires_at[:16]
     try:
         receipt = request.services.catalogue.put_tag(
@@ -228,37 +228,37 @@ def put_expiry(request: PageRequest) -> Answer:
             expires_at=None if stays else parse_expires_at(moment, request.services.now()) if moment else 0,
         )
     except ExpiryInvalid as problem:
-        said = {"ends": {"ttl": ttl, "expires_at": expires_at}, "ends_problem": problem}
-        return Html("tag.html", tag_context(request, found) | said, status=problem.status)
-    return Redirect(request.to("tag", tag=tag), told(receipt, f"When “{tag}” ends was saved."))
+        fields = {"expiry": {"ttl": ttl, "expires_at": expires_at}, "expiry_problem": problem}
+        return Html("tag.html", tag_context(request, found) | fields, status=problem.status)
+    return Redirect(request.to("tag", tag=tag), toast_of(receipt, f"The expiry of “{tag}” was saved."))
 
 
 def release(request: PageRequest) -> Answer:
-    """The branch belongs to everybody again."""
+    """Removes the owner of a branch, so that everyone can write there."""
     tag = request.tag()
     receipt = request.services.catalogue.put_tag(request.environment, tag, request.origin, owner="")
-    return Redirect(request.to("tag", tag=tag), told(receipt, f"“{tag}” belongs to everybody again."))
+    return Redirect(request.to("tag", tag=tag), toast_of(receipt, f"The branch “{tag}” was released."))
 
 
-# Renaming, merging and deleting: first what it will do, then it is done.
+# Move, merge and delete: first the preview, then the write.
 
 
 def ask_move(request: PageRequest) -> Answer:
-    """The form to rename or move, with what it would do."""
-    return _asked(request, "move", "Rename or move")
+    """Shows the form to rename or move a tag, with the preview."""
+    return _form_with_preview(request, "move", "Rename or move")
 
 
 def ask_merge(request: PageRequest) -> Answer:
-    """The form to merge, with what it would do."""
-    return _asked(request, "merge", "Merge")
+    """Shows the form to merge tags, with the preview."""
+    return _form_with_preview(request, "merge", "Merge")
 
 
 def ask_delete(request: PageRequest) -> Answer:
-    """What deleting would take away."""
-    return _asked(request, "delete", "Delete")
+    """Shows the form to delete a tag, with the preview."""
+    return _form_with_preview(request, "delete", "Delete")
 
 
-def _asked(request: PageRequest, action: str, verb: str) -> Answer:
+def _form_with_preview(request: PageRequest, action: str, verb: str) -> Answer:
     tag, typed = request.tag(), request.text("to").strip()
     context: dict[str, Any] = {
         "title": f"{verb} {tag}",
@@ -297,16 +297,16 @@ def _preview(request: PageRequest, action: str, tag: TagPath, typed: str) -> Any
 
 
 def move(request: PageRequest) -> Answer:
-    """Renames or moves the tag and all below it."""
+    """Renames or moves a tag and all tags below it."""
     tag, to = request.tag(), request.tag("to")
     receipt = request.population.write(MoveTag(tag, to), WriteOptions(request.origin))
     return Redirect(
-        request.to("tag", tag=to), Toast(f"“{tag}” is called “{to}” now.", receipt.version, request.to("tag", tag=tag))
+        request.to("tag", tag=to), Toast(f"“{tag}” is now called “{to}”.", receipt.version, request.to("tag", tag=tag))
     )
 
 
 def merge(request: PageRequest) -> Answer:
-    """Merges the tag into another."""
+    """Merges a tag into another."""
     tag, into = request.tag(), request.tag("to")
     receipt = request.population.write(MergeTags(tag, into), WriteOptions(request.origin))
     return Redirect(
@@ -316,7 +316,7 @@ def merge(request: PageRequest) -> Answer:
 
 
 def delete(request: PageRequest) -> Answer:
-    """Deletes the tag; its users lose it."""
+    """Deletes a tag and removes it from everyone."""
     tag = request.tag()
     force = request.text("force") == "yes"
     receipt = request.services.catalogue.delete_tag(request.environment, tag, request.origin, force=force)

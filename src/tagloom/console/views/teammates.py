@@ -1,4 +1,4 @@
-"""Teammates: who is active, invited or inactive, and what each may do."""
+"""Teammates: the active, invited and inactive ones, and their permissions."""
 
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ SHOWS: tuple[Shows, ...] = ("active", "invited", "inactive")
 
 
 def teammates(request: PageRequest) -> Answer:
-    """The list, and the panel of the one that the address names."""
+    """Lists the teammates, and shows the panel of the one in the address."""
     member = request.text("member")
     if request.target == "panel":
         if not member:
@@ -69,7 +69,7 @@ def _address(*, shows: str = "", member: str = "") -> str:
 
 
 def ask_invite(request: PageRequest) -> Answer:
-    """The form to invite some people at once."""
+    """Shows the form to invite people."""
     return _invite_form(request)
 
 
@@ -89,7 +89,7 @@ def _invite_form(request: PageRequest, problem: Problem | None = None) -> Html:
 
 
 def invite(request: PageRequest) -> Answer:
-    """Invites everybody in the list, and shows each one's link this once."""
+    """Invites everyone in the list, and shows their links, this time only."""
     try:
         outcomes = request.services.teammates.invite(
             request.signed,
@@ -104,8 +104,8 @@ def invite(request: PageRequest) -> Answer:
 
 
 def _permissions(request: PageRequest) -> tuple[Permission, ...]:
-    asked = set(request.texts("permission"))
-    return tuple(each for each in PERMISSIONS if each in asked)
+    chosen = set(request.texts("permission"))
+    return tuple(each for each in PERMISSIONS if each in chosen)
 
 
 def _invited(request: PageRequest, outcomes: tuple[InviteOutcome, ...]) -> Html:
@@ -124,21 +124,21 @@ def _invited(request: PageRequest, outcomes: tuple[InviteOutcome, ...]) -> Html:
 
 
 def resend(request: PageRequest) -> Answer:
-    """A new link for an invitation; the old one works no more."""
+    """Creates a new link for an invitation. The old link stops working."""
     return _invited(request, (request.services.teammates.resend(request.signed, request.text("invitation")),))
 
 
 def revoke(request: PageRequest) -> Answer:
-    """Takes an invitation back."""
+    """Revokes an invitation."""
     request.services.teammates.revoke(request.signed, request.text("invitation"))
     return Redirect("/teammates?shows=invited", Toast("The invitation was revoked."))
 
 
-# What somebody may.
+# Permissions and roles.
 
 
 def set_permissions(request: PageRequest) -> Answer:
-    """What a teammate may in one space."""
+    """Changes the permissions of a teammate in a space."""
     member = request.text("member")
     found = request.services.teammates.set_permissions(
         request.signed, member, request.text("space"), _permissions(request)
@@ -147,36 +147,36 @@ def set_permissions(request: PageRequest) -> Answer:
 
 
 def set_administrator(request: PageRequest) -> Answer:
-    """Makes somebody an administrator, or a teammate again."""
+    """Makes a teammate an administrator, or an administrator a teammate."""
     becomes = request.text("becomes") == "administrator"
     try:
         found = request.services.teammates.set_administrator(request.signed, request.text("member"), becomes)
     except LastAdministrator as problem:
         return _page(request, request.text("member"), problem)
-    return _changed(found, f"{found.account.name} is {'an administrator' if becomes else 'a teammate'} now.")
+    return _changed(found, f"{found.account.name} is now {'an administrator' if becomes else 'a teammate'}.")
 
 
 def deactivate(request: PageRequest) -> Answer:
-    """Shuts somebody out at once; everything they did stays, and they can come back."""
+    """Deactivates a teammate and ends their sessions and tokens. Their changes stay."""
     try:
         found = request.services.teammates.deactivate(request.signed, request.text("member"))
     except LastAdministrator as problem:
         return _page(request, request.text("member"), problem)
-    return _changed(found, f"{found.account.name} is out. Their sessions and tokens work no more.")
+    return _changed(found, f"{found.account.name} was deactivated. Their sessions and tokens ended.")
 
 
 def reactivate(request: PageRequest) -> Answer:
-    """Lets somebody in again."""
+    """Reactivates a teammate."""
     found = request.services.teammates.reactivate(request.signed, request.text("member"))
-    return _changed(found, f"{found.account.name} is back, with the same permissions.")
+    return _changed(found, f"{found.account.name} was reactivated, with the same permissions.")
 
 
 def new_reset(request: PageRequest) -> Answer:
-    """A link to a new password, shown this once."""
+    """Creates a link to set a new password, and shows it, this time only."""
     found = request.services.teammates.get_teammate(request.signed, request.text("member"))
     secret = request.services.teammates.new_reset(request.signed, found.account.id)
     context = {
-        "title": "Link to a new password",
+        "title": "Password link",
         "breadcrumb": [("Teammates", "/teammates"), (found.account.name, None)],
         "member": found,
         "link": f"{request.public_url}/reset?link={secret}",

@@ -1,11 +1,11 @@
-"""Looking back: who was in a tribe at an earlier time, who bore a tag, and which tags a person bore."""
+"""Time travel: the members of a tribe, the people with a tag and the tags of a person at a given time."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tagloom.base.problems import ParameterInvalid
 from tagloom.console.framework.context import Answer, Html, PageRequest
-from tagloom.console.views.people import asked_person
+from tagloom.console.views.people import required_person
 from tagloom.history.as_of import version_as_of
 from tagloom.ports.problems import ChangeNotFound
 from tagloom.words.model import Change, Version
@@ -13,21 +13,21 @@ from tagloom.words.retention import HistoryCompacted
 from tagloom.words.rules import Definition, HasTag
 
 
-class Then(NamedTuple):
-    """The version that is asked about, and what made it; before the first one nothing did."""
+class Moment(NamedTuple):
+    """A version and its change; version 0, before the first change, has none."""
 
     version: Version
     change: Change | None
 
 
-def _then(request: PageRequest) -> Then:
-    """What `as_of` names, or the newest version at the time `at`. Raises: ParameterInvalid, ChangeNotFound."""
+def _moment(request: PageRequest) -> Moment:
+    """Returns the version `as_of`, or the newest version at the time `at`. Raises: ParameterInvalid, ChangeNotFound."""
     version = version_as_of(request.population, request.text("as_of").strip() or request.moment("at") or "") or 0
-    return Then(version, request.population.get_change(version) if version else None)
+    return Moment(version, request.population.get_change(version) if version else None)
 
 
 def tribe(request: PageRequest) -> Answer:
-    """Whom today's rule found then."""
+    """Shows the people that today's rule matched at a given time."""
     tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     context: dict[str, Any] = {
         "title": tribe.name,
@@ -35,18 +35,18 @@ def tribe(request: PageRequest) -> Answer:
         "tribe": tribe,
     }
 
-    def look(then: Then) -> dict[str, Any]:
+    def read(at: Moment) -> dict[str, Any]:
         wanted = Definition(tribe.audience, tribe.rule)
         return {
-            "found": request.services.targeting.preview(request.environment, wanted, as_of=then.version),
+            "found": request.services.targeting.preview(request.environment, wanted, as_of=at.version),
             "now_count": request.services.targeting.count(request.environment, tribe.id),
         }
 
-    return _looked(request, "tribe_earlier.html", context, look)
+    return _page_as_of(request, "tribe_as_of.html", context, read)
 
 
 def tag(request: PageRequest) -> Answer:
-    """How many bore the tag then, itself and with those below it, and some of them."""
+    """Shows how many people had the tag, or one below it, at a given time, and some of them."""
     found = request.services.catalogue.get_tag(request.environment, request.population.resolve(request.tag()))
     context: dict[str, Any] = {
         "title": found.tag,
@@ -54,20 +54,20 @@ def tag(request: PageRequest) -> Answer:
         "tag": found,
     }
 
-    def look(then: Then) -> dict[str, Any]:
+    def read(at: Moment) -> dict[str, Any]:
         exact = Definition("everyone", HasTag(found.tag, "exact"))
         below = Definition("everyone", HasTag(found.tag))
         return {
-            "found": request.services.targeting.preview(request.environment, below, as_of=then.version),
-            "exact": request.population.count(exact, {}, as_of=then.version),
+            "found": request.services.targeting.preview(request.environment, below, as_of=at.version),
+            "exact": request.population.count(exact, {}, as_of=at.version),
         }
 
-    return _looked(request, "tag_earlier.html", context, look)
+    return _page_as_of(request, "tag_as_of.html", context, read)
 
 
 def person(request: PageRequest) -> Answer:
-    """The tags that a person bore then, and what became of them."""
-    person = asked_person(request)
+    """Shows the tags of a person at a given time, and the difference to today."""
+    person = required_person(request)
     context: dict[str, Any] = {
         "title": person.id,
         "breadcrumb": [
@@ -77,26 +77,26 @@ def person(request: PageRequest) -> Answer:
         "person": person,
     }
 
-    def look(then: Then) -> dict[str, Any]:
-        was = request.population.find_person(person, as_of=then.version)
+    def read(at: Moment) -> dict[str, Any]:
+        record = request.population.find_person(person, as_of=at.version)
         found = request.population.find_person(person)
-        before, now = () if was is None else was.tags, () if found is None else found.tags
+        before, now = () if record is None else record.tags, () if found is None else found.tags
         return {
-            "record": was,
-            "given": [tag for tag in now if tag not in before],
-            "taken": [tag for tag in before if tag not in now],
+            "record": record,
+            "added": [tag for tag in now if tag not in before],
+            "removed": [tag for tag in before if tag not in now],
         }
 
-    return _looked(request, "person_earlier.html", context, look)
+    return _page_as_of(request, "person_as_of.html", context, read)
 
 
-def _looked(
-    request: PageRequest, template: str, context: dict[str, Any], look: Callable[[Then], dict[str, Any]]
+def _page_as_of(
+    request: PageRequest, template: str, context: dict[str, Any], read: Callable[[Moment], dict[str, Any]]
 ) -> Html:
-    """What was seen; or, of a time that is none or of which nothing is kept, why not."""
+    """Returns the page of what `read` finds; with a problem if the time is invalid or before the kept history."""
     try:
-        then = _then(request)
-        seen = look(then)
+        at = _moment(request)
+        found = read(at)
     except (ParameterInvalid, ChangeNotFound, HistoryCompacted) as problem:
         return Html(template, context | {"problem": problem})
-    return Html(template, context | seen | {"problem": None, "then": then})
+    return Html(template, context | found | {"problem": None, "at": at})

@@ -1,4 +1,4 @@
-"""One tribe: its rule as a sentence that can be edited, what it would find, and everything there is to know of it."""
+"""One tribe: the rule builder with its count, charts, explanations and exports."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ NEW = Tribe(id="", name="", rule=rule_editor.closed(rule_editor.Group()), audien
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
-    """A tribe as the form has it. `revision` is the saved one that editing began from; 0 for a new tribe."""
+    """A tribe in the form. `revision` is the saved revision that editing began with; 0 for a new tribe."""
 
     name: str
     description: str
@@ -36,7 +36,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rule in the form would find; or why that cannot be said yet."""
+    """The count of the rule in the form, or the problem of the rule."""
 
     comparison: Comparison | None = None
     problem: Problem | None = None
@@ -44,13 +44,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def new(request: PageRequest) -> Answer:
-    """An empty form."""
+    """Shows an empty form."""
     edit = _edit_of(NEW, category=request.text("category"))
     return Html("tribe.html", _context(request, NEW, edit))
 
 
 def show(request: PageRequest) -> Answer:
-    """The tribe with its form."""
+    """Shows a tribe with its form."""
     tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     return Html("tribe.html", _context(request, tribe, _edit_of(tribe)))
 
@@ -94,18 +94,18 @@ def _context(request: PageRequest, tribe: Tribe, edit: Edit, **more: Any) -> dic
 
 
 def _json_of(group: rule_editor.Group) -> str:
-    """The rule as JSON to edit; nothing while it is incomplete."""
+    """Returns the rule as JSON; empty while it is incomplete."""
     try:
         return rule_text(rule_editor.closed(group))
     except (RuleInvalid, TagProblem):
         return ""
 
 
-# What a rule would find.
+# The count of a rule.
 
 
 def find(request: PageRequest, tribe: Tribe, edit: Edit) -> Finding:
-    """Counts the rule in the form against the saved one. Costs two counts and two samples."""
+    """Counts the rule in the form and compares it with the saved rule. Cost: two counts and two samples."""
     try:
         rule = rule_editor.closed(edit.group)
         others = {
@@ -120,21 +120,23 @@ def find(request: PageRequest, tribe: Tribe, edit: Edit) -> Finding:
 
 
 def hints(request: PageRequest, tribe: Tribe, wanted: Definition, comparison: Comparison) -> tuple[str, ...]:
-    """What is odd about a rule: it can never match, it says the same as another tribe, it names what nobody bears."""
-    said = [
-        f"No tag “{each.tag}” is known here"
-        + (f"; did you mean {' or '.join(f'“{near}”' for near in each.nearest)}?" if each.nearest else ".")
+    """Returns warnings about a rule: it never matches, it equals another tribe, or it uses unknown tags."""
+    warnings = [
+        f"There is no tag “{each.tag}” here."
+        + (f" Did you mean {' or '.join(f'“{tag}”' for tag in each.nearest)}?" if each.nearest else "")
         for each in comparison.unknown_tags
     ]
-    said += [each.text for each in request.services.targeting.examine(request.environment, wanted, tribe.id or None)]
-    return tuple(said)
+    warnings += [
+        each.text for each in request.services.targeting.examine(request.environment, wanted, tribe.id or None)
+    ]
+    return tuple(warnings)
 
 
 # The form.
 
 
 def edit(request: PageRequest) -> Answer:
-    """One step of the builder, a look at what it would find, or a save, as the pressed button says."""
+    """Executes the pressed button: a step of the builder, a preview, or a save."""
     tribe = _edited(request)
     step, _, name = request.text("do", "preview").partition(":")
     read = _read(request)
@@ -147,14 +149,14 @@ def edit(request: PageRequest) -> Answer:
         case "save-now":
             return _save(request, tribe, read, is_confirmed=True)
         case "overwrite" if name.isdigit():
-            # The teammate has seen what the others saved as this revision, and wants to keep their own.
+            # The teammate has seen the other revision and overwrites it.
             seen = msgspec.structs.replace(read, revision=int(name))
             return _save(request, tribe, seen, is_confirmed=True)
         case "use-json":
             return _use_json(request, tribe, read)
     known = rule_editor.STEPS.get(step)
     if known is None:
-        raise ParameterInvalid("The form asks for a step that there is not.", parameter="do")
+        raise ParameterInvalid("The form has an unknown step.", parameter="do")
     at = rule_editor.place_of(name)
     group = rule_editor.stepped(read.group, known, at)
     return _builder(
@@ -170,7 +172,7 @@ def _edited(request: PageRequest) -> Tribe:
 def _read(request: PageRequest) -> Edit:
     audience = request.text("audience", "users")
     if audience not in AUDIENCES:
-        raise ParameterInvalid("The audience is users, visitors or everyone.", parameter="audience")
+        raise ParameterInvalid("The audience must be users, visitors or everyone.", parameter="audience")
     return Edit(
         name=request.text("name").strip(),
         description=request.text("description").strip(),
@@ -207,26 +209,28 @@ def _save(request: PageRequest, tribe: Tribe, read: Edit, *, is_confirmed: bool)
         created = request.services.tribes.create_tribe(request.space.id, draft, origin=request.origin)
         return Redirect(request.to(f"tribe/{created.id}"), Toast(f"The tribe “{created.name}” was created."))
     if tribe.revision != read.revision and not is_confirmed:
-        return _asks(
+        return _confirmation(
             request, "tribe_conflict.html", _context(request, tribe, read, conflict=_last_change(request, tribe))
         )
     if not is_confirmed:
         context = _context(request, tribe, read, confirming=True)
         comparison = context["finding"].comparison
         if comparison is not None and comparison.entered + comparison.left > 0:
-            return _asks(request, "tribe_confirm.html", context)
+            return _confirmation(request, "tribe_confirm.html", context)
     try:
         saved = request.services.tribes.put_tribe(
             request.space.id, tribe.id, draft, revision=read.revision, origin=request.origin
         )
     except TribeChanged:
         now = request.services.tribes.get_tribe(request.space.id, tribe.id)
-        return _asks(request, "tribe_conflict.html", _context(request, now, read, conflict=_last_change(request, now)))
+        return _confirmation(
+            request, "tribe_conflict.html", _context(request, now, read, conflict=_last_change(request, now))
+        )
     return Redirect(request.to(f"tribe/{tribe.id}"), Toast(f"The tribe “{saved.name}” was saved."))
 
 
 def _last_change(request: PageRequest, tribe: Tribe) -> dict[str, Any]:
-    """Who saved the tribe meanwhile, and as what."""
+    """Returns the saved tribe and its last change."""
     changes = request.services.tribes.list_changes(request.space.id, tribe=tribe.id, limit=1)
     return {
         "saved": tribe,
@@ -235,18 +239,18 @@ def _last_change(request: PageRequest, tribe: Tribe) -> dict[str, Any]:
     }
 
 
-def _asks(request: PageRequest, template: str, context: dict[str, Any]) -> Html:
-    """A question in the dialog; or, without a script, above the form."""
+def _confirmation(request: PageRequest, template: str, context: dict[str, Any]) -> Html:
+    """Returns a question: in the dialog, or without a script above the form."""
     if request.target is None:
         return Html("tribe.html", context)
     return Html(template, context, headers=(("hx-retarget", "#dialog"), ("hx-reswap", "innerHTML")))
 
 
-# What else there is to know.
+# Charts, explanations and exports.
 
 
 def _about(request: PageRequest, tribe: Tribe) -> dict[str, Any]:
-    """What every page about a tribe begins with."""
+    """Returns the values of every page about a tribe."""
     return {
         "title": tribe.name,
         "breadcrumb": [("Tribes", request.to("tribes")), (tribe.name, request.to(f"tribe/{tribe.id}"))],
@@ -255,7 +259,7 @@ def _about(request: PageRequest, tribe: Tribe) -> dict[str, Any]:
 
 
 def pictures(request: PageRequest) -> Answer:
-    """Size over the last 30 days, and the tags of its members."""
+    """Shows the size over the last 30 days, and the tags of the members."""
     tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     wanted = Definition(tribe.audience, tribe.rule)
     trend = request.services.targeting.trend(request.environment, wanted)
@@ -271,7 +275,7 @@ def pictures(request: PageRequest) -> Answer:
 
 
 def why(request: PageRequest) -> Answer:
-    """Why a person is in the tribe, or out of it."""
+    """Shows why a person is in the tribe or not."""
     tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     kind: Kind = "visitor" if request.text("kind") == "visitor" else "user"
     person = Person(kind, parse_id(request.text("person").strip(), field="person"))
@@ -291,12 +295,12 @@ def why(request: PageRequest) -> Answer:
 
 
 def export(request: PageRequest) -> Answer:
-    """All members as a file, now or as of a version."""
+    """Exports all members, now or as of a version."""
     tribe = request.values["tribe"]
     wanted = request.text("format", "csv")
     format = next((each for each in CONTENT_TYPE_OF_FORMAT if each == wanted), None)
     if format is None:
-        raise ParameterInvalid("The format is csv, ndjson or parquet.", parameter="format")
+        raise ParameterInvalid("The format must be csv, ndjson or parquet.", parameter="format")
     as_of = version_as_of(request.population, request.text("as_of") or None)
     version, chunks = request.services.targeting.members(request.environment, tribe, as_of=as_of)
     name = f"{tribe}-{request.environment.name}-v{version}.{format}"

@@ -1,9 +1,9 @@
-"""Tagging everybody in a tribe: first what it will do, then it is done."""
+"""Tagging everyone in a tribe: first the preview, then the write."""
 
 from typing import Any, get_args
 
 from tagloom.base.problems import ParameterInvalid
-from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, told
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
 from tagloom.ports.problems import TooManyTags
 from tagloom.tagging.tribe_tagging import tag_tribe
 from tagloom.words.model import TribeMode
@@ -11,14 +11,14 @@ from tagloom.words.problems import TagProblem, UnknownTag
 from tagloom.words.tags import parse_tag
 
 WORDS: dict[TribeMode, str] = {
-    "add": "Give it to them",
-    "remove": "Take it from them",
-    "snapshot": "Give it to them alone",
+    "add": "Add the tag",
+    "remove": "Remove the tag",
+    "snapshot": "Snapshot: only these people",
 }
 
 
 def ask(request: PageRequest) -> Answer:
-    """The form, with what it would do."""
+    """Shows the form with the preview."""
     tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     typed, mode = request.text("tag").strip(), _mode(request)
     context: dict[str, Any] = {
@@ -43,19 +43,19 @@ def ask(request: PageRequest) -> Answer:
 
 
 def tag_members(request: PageRequest) -> Answer:
-    """Tags whoever is in the tribe now."""
+    """Tags everyone who is in the tribe now."""
     tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     tag, mode = request.tag(), _mode(request)
     receipt = tag_tribe(
         request.services.tribes, request.population, request.environment, tribe.id, tag, mode, request.origin
     )
     text = f"“{tribe.name}”: {receipt.added:,} taggings added, {receipt.removed:,} removed."
-    return Redirect(request.to(f"tribe/{tribe.id}"), told(receipt, text))
+    return Redirect(request.to(f"tribe/{tribe.id}"), toast_of(receipt, text))
 
 
 def _mode(request: PageRequest) -> TribeMode:
     typed = request.text("mode", "add")
     found: TribeMode | None = next((each for each in get_args(TribeMode) if each == typed), None)
     if found is None:
-        raise ParameterInvalid("The mode is add, remove or freeze.", parameter="mode")
+        raise ParameterInvalid("The mode must be add, remove or snapshot.", parameter="mode")
     return found

@@ -1,4 +1,4 @@
-"""The board of tribes: cards in categories, moved by hand or by keyboard, painted, duplicated, deleted."""
+"""The board of tribes: cards in categories, which can be moved, coloured, duplicated and deleted."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tagloom.words.problems import RuleInvalid
 
 
 class Card(msgspec.Struct, frozen=True):
-    """A tribe on the board. Without a count when its rule cannot be answered, with the reason."""
+    """A tribe on the board, with its count, or the problem of its rule."""
 
     tribe: Tribe
     colour: int
@@ -29,12 +29,12 @@ class Column(msgspec.Struct, frozen=True):
 
 
 def board(request: PageRequest) -> Answer:
-    """All tribes of the space, counted in this environment."""
+    """Shows all tribes of the space, counted in this environment."""
     return Html("tribes.html", board_context(request))
 
 
 def board_context(request: PageRequest) -> dict[str, Any]:
-    """What the board shows."""
+    """Returns the values for the board."""
     arrangement = request.services.boards.get_board(request.space.id)
     columns = tuple(
         Column(group.name, tuple(_card(request, tribe, arrangement.colours.get(tribe.id)) for tribe in group.tribes))
@@ -51,7 +51,7 @@ def board_context(request: PageRequest) -> dict[str, Any]:
 
 
 def colour_of(tribe: Tribe, chosen: int | None) -> int:
-    """The colour that a card was given, or one by its category."""
+    """Returns the chosen colour of a card, or the colour of its category."""
     return hue(tribe.category or tribe.id) if chosen is None else chosen
 
 
@@ -64,7 +64,7 @@ def _card(request: PageRequest, tribe: Tribe, chosen: int | None) -> Card:
 
 
 def move_tribe(request: PageRequest) -> Answer:
-    """Puts a card somewhere else on the board."""
+    """Moves a card on the board."""
     request.services.boards.move_tribe(
         request.space.id,
         request.text("tribe"),
@@ -76,7 +76,7 @@ def move_tribe(request: PageRequest) -> Answer:
 
 
 def move_category(request: PageRequest) -> Answer:
-    """Puts a category somewhere else on the board."""
+    """Moves a category on the board."""
     request.services.boards.move_category(
         request.space.id, request.text("category"), before=request.text("before") or None
     )
@@ -84,7 +84,7 @@ def move_category(request: PageRequest) -> Answer:
 
 
 def paint(request: PageRequest) -> Answer:
-    """Gives a card a colour."""
+    """Changes the colour of a card."""
     request.services.boards.paint_tribe(request.space.id, request.text("tribe"), request.integer("colour"))
     return _board_again(request)
 
@@ -96,7 +96,7 @@ def _board_again(request: PageRequest) -> Answer:
 
 
 def duplicate(request: PageRequest) -> Answer:
-    """The same tribe once more, under a name of its own."""
+    """Copies a tribe under a new name."""
     stored = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     taken = {each.name for each in request.services.tribes.list_tribes(request.space.id)}
     name = next(
@@ -117,7 +117,7 @@ def duplicate(request: PageRequest) -> Answer:
 
 
 def ask_delete(request: PageRequest) -> Answer:
-    """What deleting a tribe would break."""
+    """Shows what deleting a tribe would break."""
     tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     names = {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)}
     return Html(
@@ -137,9 +137,9 @@ def ask_delete(request: PageRequest) -> Answer:
 
 
 def delete(request: PageRequest) -> Answer:
-    """Deletes the tribe that was looked at."""
+    """Deletes a tribe, if it still has the revision that was shown."""
     tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     request.services.tribes.delete_tribe(
         request.space.id, tribe.id, revision=request.integer("revision"), origin=request.origin
     )
-    return Redirect(request.to("tribes"), Toast(f"The tribe “{tribe.name}” was deleted; Activity has its rule."))
+    return Redirect(request.to("tribes"), Toast(f"The tribe “{tribe.name}” was deleted. Activity keeps its rule."))

@@ -1,5 +1,5 @@
-// Cards and categories of the board are moved by dragging, or by keyboard: Space takes hold of the grip, the arrow keys
-// move, Space lets go, Escape puts back. Each move is told to the server, which draws the board again.
+// Moves cards and categories of the board, by dragging or by keyboard: Space on the grip starts and ends a move, the
+// arrow keys move, Escape cancels. Each move is sent to the server, which answers with the new board.
 import Sortable from "sortablejs";
 
 export function watchDrag(htmx) {
@@ -19,7 +19,7 @@ function send(board, htmx, kind, values, focus) {
   });
 }
 
-function tellTribe(board, htmx, card, focus) {
+function sendTribe(board, htmx, card, focus) {
   const next = card.nextElementSibling;
   send(board, htmx, "tribe", {
     tribe: card.dataset.tribe,
@@ -28,7 +28,7 @@ function tellTribe(board, htmx, card, focus) {
   }, focus);
 }
 
-function tellCategory(board, htmx, section, focus) {
+function sendCategory(board, htmx, section, focus) {
   const next = section.nextElementSibling;
   send(board, htmx, "category", { category: section.dataset.category, before: next?.dataset.category ?? "" }, focus);
 }
@@ -37,12 +37,12 @@ function prepare(board, htmx) {
   const motion = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 120;
   Sortable.create(board, {
     handle: "[data-grip=category]", draggable: "[data-category]", animation: motion, ghostClass: "is-dragged",
-    onEnd: (event) => { if (event.newIndex !== event.oldIndex) tellCategory(board, htmx, event.item); },
+    onEnd: (event) => { if (event.newIndex !== event.oldIndex) sendCategory(board, htmx, event.item); },
   });
   for (const cards of board.querySelectorAll("[data-cards]")) {
     Sortable.create(cards, {
       group: "tribes", handle: "[data-grip=tribe]", draggable: "[data-tribe]", animation: motion, ghostClass: "is-dragged",
-      onEnd: (event) => { if (event.to !== event.from || event.newIndex !== event.oldIndex) tellTribe(board, htmx, event.item); },
+      onEnd: (event) => { if (event.to !== event.from || event.newIndex !== event.oldIndex) sendTribe(board, htmx, event.item); },
     });
   }
   board.addEventListener("keydown", (event) => {
@@ -51,7 +51,7 @@ function prepare(board, htmx) {
   });
 }
 
-let held = null; // Where what is held came from: { item, parent, next }.
+let held = null; // The item that is being moved and its old place: { item, parent, next }.
 
 function byKey(event, grip, board, htmx) {
   const isTribe = grip.dataset.grip === "tribe";
@@ -59,7 +59,7 @@ function byKey(event, grip, board, htmx) {
   const back = () => {
     held.parent.insertBefore(item, held.next);
     letGo();
-    announce("Put back.");
+    announce("Move cancelled.");
     grip.focus();
   };
   const letGo = () => { held = null; grip.setAttribute("aria-pressed", "false"); };
@@ -68,14 +68,14 @@ function byKey(event, grip, board, htmx) {
     if (!held) {
       held = { item, parent: item.parentElement, next: item.nextElementSibling };
       grip.setAttribute("aria-pressed", "true");
-      announce("Held. Move with the arrow keys, Space lets go, Escape puts back.");
+      announce("Moving. Use the arrow keys. Space ends the move, Escape cancels it.");
     } else {
       const moved = held.parent !== item.parentElement || held.next !== item.nextElementSibling;
       letGo();
-      announce("Let go.");
+      announce("Moved.");
       const name = CSS.escape(isTribe ? item.dataset.tribe : item.dataset.category);
       const focus = `[data-${isTribe ? "tribe" : "category"}="${name}"] [data-grip=${isTribe ? "tribe" : "category"}]`;
-      if (moved) (isTribe ? tellTribe : tellCategory)(board, htmx, item, focus);
+      if (moved) (isTribe ? sendTribe : sendCategory)(board, htmx, item, focus);
     }
   } else if (held && event.key === "Escape") {
     event.preventDefault();
@@ -88,7 +88,7 @@ function byKey(event, grip, board, htmx) {
     else moveAmong(item, forward);
     grip.focus();
     const place = isTribe ? cardsOf(board).indexOf(item) + 1 : [...board.children].indexOf(item) + 1;
-    announce(`Place ${place}${isTribe ? ` in ${item.closest("[data-category]").dataset.category || "no category"}` : ""}.`);
+    announce(`Position ${place}${isTribe ? ` in ${item.closest("[data-category]").dataset.category || "no category"}` : ""}.`);
   }
 }
 
@@ -97,7 +97,7 @@ function moveAmong(item, forward) {
   if (neighbour) item.parentElement.insertBefore(item, forward ? neighbour.nextElementSibling : neighbour);
 }
 
-// Left and right move among the cards of a category; up and down to the category above or below.
+// Left and right move a card inside its category. Up and down move it to the category above or below.
 function moveCard(item, forward, toCategory, board) {
   if (!toCategory) return moveAmong(item, forward);
   const all = [...board.querySelectorAll("[data-cards]")];

@@ -1,7 +1,7 @@
-// The entry of a tag: completion over known tags with their counts, Tab completes a level, Enter or + adds.
+// The field for a tag: suggests known tags with their counts. Tab completes a level, Enter or + adds the tag.
 //
 // <div class="combobox" data-entry="/address/of/suggestions"> input[role=combobox] … </div>
-// The suggestions come as HTML options; a broken rule comes with them and is shown under the field.
+// The server answers with HTML options and, if the text breaks a rule of tags, with the reason for the line below.
 
 const PAUSE_MS = 80;
 
@@ -16,8 +16,8 @@ function prepare(box) {
   box.dataset.ready = "yes";
   const input = box.querySelector("input[role=combobox]");
   const list = box.querySelector("[role=listbox]");
-  const said = document.getElementById(input.getAttribute("aria-describedby")?.split(" ")[0]);
-  let timer, asked = 0, typed = input.value;
+  const status = document.getElementById(input.getAttribute("aria-describedby")?.split(" ")[0]);
+  let timer, requests = 0, typed = input.value;
 
   const options = () => [...list.querySelectorAll("[role=option]")];
   const close = () => {
@@ -38,28 +38,28 @@ function prepare(box) {
     typed = text;
     input.dispatchEvent(new Event("input", { bubbles: true }));
   };
-  const take = (option) => {
+  const choose = (option) => {
     input.value = option.dataset.value;
     typed = input.value;
     close();
-    if (said) said.replaceChildren();
+    if (status) status.replaceChildren();
     input.removeAttribute("aria-invalid");
     input.focus();
     input.dispatchEvent(new CustomEvent("tag-chosen", { bubbles: true }));
   };
 
-  async function ask() {
-    const number = ++asked;
+  async function fetchSuggestions() {
+    const number = ++requests;
     const address = new URL(box.dataset.entry, location.href);
     address.searchParams.set("text", input.value);
     const answer = await fetch(address, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
-    if (number !== asked || !answer.ok) return;
+    if (number !== requests || !answer.ok) return;
     const part = new DOMParser().parseFromString(await answer.text(), "text/html");
     list.replaceChildren(...part.querySelectorAll("[role=option]"));
-    const rule = part.querySelector("[data-said]");
-    if (said) said.replaceChildren(...(rule?.childNodes ?? []));
+    const rule = part.querySelector("[data-status]");
+    if (status) status.replaceChildren(...(rule?.childNodes ?? []));
     input.toggleAttribute("aria-invalid", false);
-    if (rule?.dataset.said === "broken") input.setAttribute("aria-invalid", "true");
+    if (rule?.dataset.status === "broken") input.setAttribute("aria-invalid", "true");
     list.hidden = !options().length || document.activeElement !== input;
     input.setAttribute("aria-expanded", String(!list.hidden));
   }
@@ -67,15 +67,15 @@ function prepare(box) {
   input.addEventListener("input", () => {
     typed = input.value;
     clearTimeout(timer);
-    timer = setTimeout(ask, PAUSE_MS);
+    timer = setTimeout(fetchSuggestions, PAUSE_MS);
   });
-  input.addEventListener("focus", () => { if (!options().length) ask(); });
-  input.addEventListener("click", () => { if (list.hidden) ask(); });
+  input.addEventListener("focus", () => { if (!options().length) fetchSuggestions(); });
+  input.addEventListener("click", () => { if (list.hidden) fetchSuggestions(); });
   input.addEventListener("blur", () => setTimeout(close, 120));
   input.addEventListener("keydown", (event) => {
     const all = options();
     const at = all.indexOf(selected());
-    if (event.key === "ArrowDown" && !all.length) ask();
+    if (event.key === "ArrowDown" && !all.length) fetchSuggestions();
     else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && all.length) {
       event.preventDefault();
       list.hidden = false;
@@ -83,15 +83,15 @@ function prepare(box) {
       select(all[(at + (event.key === "ArrowDown" ? 1 : all.length - (at < 0 ? 0 : 1))) % all.length]);
     } else if (event.key === "Enter" && at >= 0 && !list.hidden) {
       event.preventDefault();
-      take(all[at]);
+      choose(all[at]);
     } else if (event.key === "Escape" && !list.hidden) {
       event.preventDefault();
       event.stopPropagation();
       close();
     } else if (event.key === "Tab" && !event.shiftKey && typed && all.length && !list.hidden) {
-      // Completes one level of what is selected, or of the first that goes on from what is typed.
-      const goesOn = (option) => option?.dataset.value.startsWith(typed) && option.dataset.value !== typed;
-      const whole = [selected(), ...all].find(goesOn)?.dataset.value;
+      // Completes one level of the selected option, or of the first option that begins with the typed text.
+      const continues = (option) => option?.dataset.value.startsWith(typed) && option.dataset.value !== typed;
+      const whole = [selected(), ...all].find(continues)?.dataset.value;
       if (whole) {
         event.preventDefault();
         const next = whole.indexOf("/", typed.length);
@@ -103,7 +103,7 @@ function prepare(box) {
     const option = event.target.closest("[role=option]");
     if (option) {
       event.preventDefault();
-      take(option);
+      choose(option);
     }
   });
   (box.closest(".field") ?? box.parentElement).addEventListener("click", (event) => {

@@ -1,4 +1,4 @@
-// What every page has: menus, the panel, the dialog, toasts, the theme, copying.
+// The parts of every page: menus, the panel, the dialog, toasts, the theme, copying.
 
 const TOAST_MS = 10_000;
 
@@ -7,7 +7,7 @@ export function watchFrame(htmx) {
   document.addEventListener("keydown", onKey);
   document.addEventListener("change", onChange);
   htmx.onLoad(prepare);
-  // An answer for the dialog opens it; an answer for the panel takes the focus there.
+  // An answer for the dialog opens it. An answer for the panel moves the focus there.
   document.addEventListener("htmx:afterSwap", (event) => {
     const target = event.detail.target;
     if (target.id === "dialog" && target.childElementCount) openDialog(target);
@@ -16,10 +16,10 @@ export function watchFrame(htmx) {
       markOpen();
     }
   });
-  document.addEventListener("htmx:sendError", () => say("The server cannot be reached. Nothing was changed."));
+  document.addEventListener("htmx:sendError", () => showToast("The server cannot be reached. Nothing was changed."));
 }
 
-// The row is marked whose panel is open, also where the list was drawn anew since.
+// Marks the row whose panel is open, also after the list was replaced.
 function markOpen() {
   const open = document.querySelector("#panel [data-open]")?.dataset.open;
   for (const link of document.querySelectorAll("[data-opens]")) {
@@ -45,7 +45,7 @@ function expire(toast) {
   toast.addEventListener("focusout", go);
 }
 
-export function say(text) {
+export function showToast(text) {
   const toast = document.createElement("div");
   toast.className = "toast";
   const line = document.createElement("span");
@@ -70,12 +70,12 @@ function onClick(event) {
     event.preventDefault();
     on("dialog").close();
   }
-  // A click beside a dialog closes it.
+  // A click outside a dialog closes it.
   if (event.target.matches("dialog[open]")) event.target.close();
   const theme = on("[data-set-theme]");
   if (theme) setTheme(theme.dataset.setTheme);
   const copy = on("[data-copy]");
-  if (copy) copyBeside(copy);
+  if (copy) copyText(copy);
 }
 
 function setTheme(theme) {
@@ -87,7 +87,7 @@ function setTheme(theme) {
   }
 }
 
-async function copyBeside(button) {
+async function copyText(button) {
   await navigator.clipboard.writeText(button.parentElement.querySelector("pre, .secret").textContent);
   const words = button.lastChild;
   const before = words.textContent;
@@ -107,7 +107,7 @@ function onKey(event) {
   document.querySelector("#panel [data-close-panel]")?.click();
 }
 
-// Selects that lead somewhere submit their form by themselves.
+// Controls with [data-submits] submit their form on a change.
 function onChange(event) {
   if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
 }

@@ -1,4 +1,4 @@
-// Forms that are looked at while they are edited: a change inside [data-live] asks the server, after a short pause.
+// Previews a form while it is edited: a change inside [data-live] sends the event "preview" after a short pause.
 
 const PAUSE_MS = { change: 60, "tag-chosen": 20, input: 350 };
 
@@ -10,7 +10,7 @@ export function watchLive(htmx) {
       if (!live || event.target.closest("[data-quiet]")) return;
       if (kind === "input" && event.target.getAttribute("role") !== "combobox") return;
       clearTimeout(timer);
-      timer = setTimeout(() => htmx.trigger(live, "look"), PAUSE_MS[kind]);
+      timer = setTimeout(() => htmx.trigger(live, "preview"), PAUSE_MS[kind]);
     });
   }
 }

@@ -1,11 +1,11 @@
-// The palette: / or Ctrl-K jumps to any tag, tribe, person or page.
+// The search palette: / or Ctrl-K opens it, to go to any tag, tribe, person or page.
 import { openDialog } from "./frame.js";
 
 export function watchPalette(htmx) {
   document.addEventListener("keydown", (event) => {
     const types = event.target.closest?.("input, textarea, select, [contenteditable]");
-    const asks = (event.key === "/" && !types && !event.ctrlKey && !event.metaKey) || (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey));
-    if (asks && document.querySelector("[data-open-palette]")) {
+    const opens = (event.key === "/" && !types && !event.ctrlKey && !event.metaKey) || (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey));
+    if (opens && document.querySelector("[data-open-palette]")) {
       event.preventDefault();
       open(htmx);
     }

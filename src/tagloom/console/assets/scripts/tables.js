@@ -1,5 +1,5 @@
-// Tables become cards on a phone: each cell is told the name of its column, and keeps its role when it is no longer laid
-// out as a table. A table of a few figures fits as it is and has the class `figures`.
+// Turns tables into cards on a phone: each cell gets the name of its column as a label, and keeps its role for screen
+// readers. A table with the class `figures` is narrow enough and stays a table.
 
 export function watchTables(htmx) {
   htmx.onLoad((root) => {
@@ -24,5 +24,5 @@ function prepare(table) {
   }
 }
 
-// A column whose name is only read aloud holds buttons, which say themselves what they do.
+// A column with a hidden name has buttons, which need no label.
 const nameOf = (head) => (head.querySelector(".visually-hidden") ? "" : head.textContent.trim());

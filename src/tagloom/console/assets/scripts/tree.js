@@ -1,4 +1,4 @@
-// The tree of tags: a branch is fetched when it is opened first, then only shown and hidden.
+// The tree of tags: fetches a branch when it is opened for the first time, then only shows and hides it.
 
 export function watchTree(htmx) {
   document.addEventListener("click", (event) => {

@@ -1,4 +1,4 @@
-// A file is dropped or chosen; its upload shows how far it is. Without this script the form sends the file itself.
+// Uploads a file and shows the progress. Without this script the form sends the file.
 
 export function watchUploads(htmx) {
   htmx.onLoad((root) => {
@@ -9,7 +9,7 @@ export function watchUploads(htmx) {
 function prepare(form) {
   const input = form.querySelector("input[type=file]");
   const bar = form.querySelector("progress");
-  const said = form.querySelector("[data-upload-said]");
+  const status = form.querySelector("[data-upload-status]");
   for (const kind of ["dragenter", "dragover"]) {
     form.addEventListener(kind, (event) => {
       event.preventDefault();
@@ -26,11 +26,11 @@ function prepare(form) {
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (input.files.length) send(form, bar, said);
+    if (input.files.length) send(form, bar, status);
   });
 }
 
-function send(form, bar, said) {
+function send(form, bar, status) {
   const request = new XMLHttpRequest();
   request.open("POST", form.action);
   request.setRequestHeader("HX-Request", "true");
@@ -39,16 +39,16 @@ function send(form, bar, said) {
     bar.hidden = false;
     bar.max = event.total;
     bar.value = event.loaded;
-    said.textContent = `${event.loaded.toLocaleString("en")} of ${event.total.toLocaleString("en")} bytes sent`;
+    status.textContent = `${event.loaded.toLocaleString("en")} of ${event.total.toLocaleString("en")} bytes sent`;
   });
   request.addEventListener("load", () => {
     const to = request.getResponseHeader("HX-Redirect");
     if (to) location.assign(to);
     else {
       bar.hidden = true;
-      said.textContent = new DOMParser().parseFromString(request.responseText, "text/html").body.textContent.trim();
+      status.textContent = new DOMParser().parseFromString(request.responseText, "text/html").body.textContent.trim();
     }
   });
-  request.addEventListener("error", () => { said.textContent = "The server cannot be reached; the file was not taken."; });
+  request.addEventListener("error", () => { status.textContent = "The server cannot be reached. The file was not uploaded."; });
   request.send(new FormData(form));
 }

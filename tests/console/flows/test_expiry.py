@@ -1,4 +1,4 @@
-"""When taggings and tags end: said, seen and taken back in a real browser, and pictures of it."""
+"""Expiry of taggings and tags: set, shown and undone in a real browser, with pictures."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ def test_a_tag_is_given_for_a_week_renewed_until_a_day_and_ends_never(open_page:
     entry, span, day = (
         panel.get_by_label("Add a tag"),
         panel.get_by_label("For", exact=True),
-        panel.get_by_label("The last day"),
+        panel.get_by_label("Last day"),
     )
     chip = panel.locator(".person-tags .chip").filter(has_text="trial")
     expect(day).to_be_hidden()
@@ -47,7 +47,7 @@ def test_a_tag_is_given_for_a_week_renewed_until_a_day_and_ends_never(open_page:
     entry.fill("plan/trial")
     span.select_option("7 days")
     panel.get_by_role("button", name="Add tag").click()
-    expect(chip).to_contain_text("ends in 7 days")
+    expect(chip).to_contain_text("expires in 7 days")
     expiry = end_of(population)
     assert expiry is not None
     said = f"{expiry.day} {expiry:%b %Y}, {expiry:%H:%M} UTC"
@@ -57,19 +57,19 @@ def test_a_tag_is_given_for_a_week_renewed_until_a_day_and_ends_never(open_page:
     span.select_option("until a day")
     last = datetime.now(UTC).date() + timedelta(days=20)
     panel.get_by_role("button", name="Add tag").click()
-    expect(panel.locator("#tag-said")).to_contain_text("Choose the last day")
+    expect(panel.locator("#tag-status")).to_contain_text("Choose the last day")
     expect(day).to_be_visible()
     day.fill(last.isoformat())
     panel.get_by_role("button", name="Add tag").click()
-    expect(page.locator("#toasts .toast").last).to_contain_text("until another time now")
-    expect(panel.locator(".timeline")).to_contain_text("ends at another time")
+    expect(page.locator("#toasts .toast").last).to_contain_text("now expires at another time")
+    expect(panel.locator(".timeline")).to_contain_text("expiry changed")
     expiry = end_of(population)
     assert expiry is not None
     assert expiry.date() == last + timedelta(days=1)
 
     page.locator("#toasts .toast").last.get_by_role("button", name="Undo").click()
     expect(page.locator("#toasts .toast").last).to_contain_text("was undone")
-    expect(chip).to_contain_text("ends in 7 days")
+    expect(chip).to_contain_text("expires in 7 days")
 
     entry.fill("plan/trial")
     panel.get_by_role("button", name="Add tag").click()
@@ -77,11 +77,13 @@ def test_a_tag_is_given_for_a_week_renewed_until_a_day_and_ends_never(open_page:
     assert end_of(population) is None
 
 
-def test_when_a_tag_ends_is_set_on_its_page_and_a_wrong_span_is_said(open_page: Open, population: Population) -> None:
+def test_the_expiry_of_a_tag_is_set_on_its_page_and_a_wrong_duration_is_refused(
+    open_page: Open, population: Population
+) -> None:
     page = open_page("developer")
     page.goto(f"{PLACE}/tag?tag=senior")
-    lasts, taken = page.get_by_label("What is given lasts"), page.get_by_label("Taken from everybody at")
-    save = page.get_by_role("button", name="Save when it ends")
+    lasts, taken = page.get_by_label("Taggings expire after"), page.get_by_label("Remove from everyone at")
+    save = page.get_by_role("button", name="Save expiry")
 
     lasts.fill("soon")
     save.click()
@@ -92,8 +94,8 @@ def test_when_a_tag_ends_is_set_on_its_page_and_a_wrong_span_is_said(open_page: 
     taken.fill(f"{expiry.day} {expiry:%b %Y, %H:%M}")
     save.click()
 
-    expect(page.locator("#toasts .toast").last).to_contain_text("When “senior” ends was saved.")
-    expect(page.locator(".page-head")).to_contain_text("What is given of it lasts 2 weeks.")
+    expect(page.locator("#toasts .toast").last).to_contain_text("The expiry of “senior” was saved.")
+    expect(page.locator(".page-head")).to_contain_text("Its taggings expire after 2 weeks.")
     tag = population.get_tag(TagPath("senior"))
     assert (tag.ttl, tag.expires_at) == ("2w", f"{expiry:%Y-%m-%dT%H:%M:%SZ}")
     # The field shows it in the form in which the page says it.
@@ -102,7 +104,7 @@ def test_when_a_tag_ends_is_set_on_its_page_and_a_wrong_span_is_said(open_page: 
     # What was there stays when only the other one is changed.
     lasts.fill("")
     save.click()
-    expect(page.locator(".page-head")).not_to_contain_text("lasts")
+    expect(page.locator(".page-head")).not_to_contain_text("Its taggings expire")
     assert population.get_tag(TagPath("senior")).expires_at == f"{expiry:%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -115,9 +117,9 @@ def test_activity_names_what_ended_by_itself_and_undoes_it(open_page: Open, popu
     page.goto(f"{PLACE}/activity?action=expiry")
 
     row = page.locator("#activity-rows tr").first
-    expect(row).to_contain_text("Ended by themselves")
+    expect(row).to_contain_text("Expired")
     expect(row).to_contain_text("tagloom")
-    row.get_by_role("link", name=re.compile("Ended")).click()
+    row.get_by_role("link", name=re.compile("Expired")).click()
     page.get_by_role("button", name=re.compile("Undo")).click()
 
     expect(page.locator("#toasts .toast").last).to_contain_text(f"Version {version} was undone")
@@ -149,9 +151,9 @@ def test_ends_are_accessible_and_fit_wide_screens_and_phones(
 
     settled(page, f"{PLACE}/people?user={CUSTOMER}")
     page.get_by_label("For", exact=True).select_option("until a day")
-    look_at(page, f"person-ends-{theme}")
+    look_at(page, f"person-expiry-{theme}")
     # The panel scrolls by itself: what is too wide for it does not make the page wider.
     assert page.locator("#panel").evaluate("panel => panel.scrollWidth <= panel.clientWidth")
     assert page.locator(".person-tags > form").evaluate("form => form.scrollWidth <= form.clientWidth")
     settled(page, f"{PLACE}/tag?tag=senior")
-    look_at(page, f"tag-ends-{theme}")
+    look_at(page, f"tag-expiry-{theme}")
