@@ -119,7 +119,10 @@ def test_two_that_sweep_at_once_take_what_ended_once(open_another: Callable[[], 
     give(populations[0], *(user(f"u{n}", "a", "b") for n in range(1_000)), expiry=BEGIN + 1)
     at(several[0], 1)
     removed: list[int] = []
-    threads = [threading.Thread(target=lambda each=each: removed.append(each.sweep().removed)) for each in populations]  # type: ignore[misc]  # Bound at once.
+    threads = [
+        threading.Thread(target=lambda each=each: removed.append(each.write(Expire(), EXPIRY).removed))
+        for each in populations
+    ]  # type: ignore[misc]  # Bound at once.
 
     for thread in threads:
         thread.start()
