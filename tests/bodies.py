@@ -21,7 +21,7 @@ class Line(NamedTuple):
     add: Sequence[str] = ()
     remove: Sequence[str] = ()
     is_unreadable: bool = False
-    end: int = 0
+    expiry: int = 0
     may_name: Sequence[Person] | None = None
 
 
@@ -59,7 +59,7 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
     rejected: list[Rejected] = []
     held: list[bytes] = []
     doubts: list[Doubt] = []
-    ends: list[int] = []
+    expiries: list[int] = []
     for number, line in enumerate(lines, first_line):
         if line.is_unreadable:
             rejected.append(Rejected(number, "", "line-invalid", "The line cannot be read."))
@@ -73,7 +73,7 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
                 taggings.append((len(numbers), texts.setdefault(text, len(texts)), is_removal))
         numbers.append(number)
         keys.append(key_of(line.person))
-        ends.append(line.end)
+        expiries.append(line.expiry)
     return Part(
         lines=np.array(numbers, np.int64),
         keys=pa.array(keys, pa.binary()),
@@ -83,7 +83,7 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
         is_removal=np.array([taken for _, _, taken in taggings], np.bool_) if any(t for _, _, t in taggings) else None,
         rejected=tuple(rejected),
         held=tuple(held),
-        ends=np.array(ends, np.int64) if any(ends) else None,
+        expiries=np.array(expiries, np.int64) if any(expiries) else None,
         doubts=tuple(doubts),
     )
 

@@ -47,6 +47,7 @@ HTTP_CLIENTS = {"httpx", "httpcore", "requests", "aiohttp", "urllib3"}
 DATABASE_DRIVERS = {"sqlite3", "psycopg", "sqlalchemy", "alembic"}
 MODULE_LINES_MAX = 700
 FUNCTION_LINES_MAX = 70
+PORT_METHODS_MAX = 20
 EMPTY_NAMES = {
     *("util", "utils", "common", "core", "helper", "helpers", "misc"),
     *("service", "manager", "managers"),
@@ -282,6 +283,15 @@ def no_module_is_over_700_lines(modules: Modules) -> Iterator[str]:
             yield f"{module.name}: {lines} lines"
 
 
+def no_port_is_over_20_methods(modules: Modules) -> Iterator[str]:
+    for module in modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases):
+                methods = sum(isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) for each in node.body)
+                if methods > PORT_METHODS_MAX:
+                    yield f"{module.name}:{node.lineno}: {node.name} has {methods} methods"
+
+
 def no_function_is_over_70_lines(modules: Modules) -> Iterator[str]:
     for module in modules.values():
         for node in ast.walk(module.tree):
@@ -324,10 +334,12 @@ RULES: list[Rule] = [
     the_client_needs_httpx_and_msgspec_only,
     only_egress_opens_http_connections,
     no_module_is_over_700_lines,
+    no_port_is_over_20_methods,
     no_function_is_over_70_lines,
     every_name_says_what_is_inside,
 ]
 
+WIDE_PORT = "class Store(Protocol):\n" + "".join(f"    def m{n}(self): ...\n" for n in range(PORT_METHODS_MAX + 1))
 LONG_FUNCTION = "def weave():\n" + "    pass\n" * FUNCTION_LINES_MAX
 
 # Each breaks exactly the rule it stands beside.
@@ -376,6 +388,7 @@ BROKEN: list[tuple[Rule, dict[str, Module]]] = [
     (only_egress_opens_http_connections, synthetic(syncs__alerts="from urllib.request import urlopen")),
     (only_egress_opens_http_connections, synthetic(imports__fetch="from httpcore import ConnectionPool")),
     (no_module_is_over_700_lines, synthetic(people="\n" * (MODULE_LINES_MAX + 1))),
+    (no_port_is_over_20_methods, synthetic(people=WIDE_PORT)),
     (no_function_is_over_70_lines, synthetic(people=LONG_FUNCTION)),
     (every_name_says_what_is_inside, synthetic(engine__utils="")),
     (every_name_says_what_is_inside, synthetic(tribes__manager="")),

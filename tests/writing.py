@@ -37,7 +37,7 @@ def submit_parts(population: Population, parts: Iterable[Part], batch: Batch) ->
 
 def tag_members(population: Population, wanted: TagTribe, tribes: Mapping[str, Definition], batch: Batch) -> Receipt:
     """Tags the members of a tribe, with the expiry of the batch."""
-    write = msgspec.structs.replace(wanted, tribes=tribes, end=batch.rules.end)
+    write = msgspec.structs.replace(wanted, tribes=tribes, expiry=batch.rules.expiry)
     return population.write(write, batch.options)
 
 

@@ -120,9 +120,9 @@ class Installation:
                     if held < self.settings.index_bytes_max and not self._is_closed:
                         held += self.population(environment).warm()
 
-    def list_ending(self, moment: Moment) -> tuple[Environment, ...]:
+    def list_expiring(self, moment: Moment) -> tuple[Environment, ...]:
         """The environments in which something ends at a moment or before it."""
-        return self.control.list_ending(moment)
+        return self.control.list_expiring(moment)
 
     def fingerprint(self) -> str:
         """What tells this installation from every other, also from its copies. Gives no secret away."""

@@ -71,7 +71,7 @@ class Installation(Protocol):
         """The folder in which files that teammates bring wait for their import."""
         ...
 
-    def list_ending(self, moment: Moment) -> Sequence[Environment]:
+    def list_expiring(self, moment: Moment) -> Sequence[Environment]:
         """The environments in which a tagging or a tag ends at a moment or before it."""
         ...
 
@@ -155,7 +155,7 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
         sources=sources,
         alerting=alerting,
         runner=Runner(control, imports, alerting, sources, now),
-        sweeper=Sweeper(installation.list_ending, installation.population, now),
+        sweeper=Sweeper(installation.list_expiring, installation.population, now),
         compactor=compactor,
         retentions=Retentions(access, compactor),
         openid=None if provider is None else _open_id(provider, now),

@@ -49,13 +49,15 @@ texts = st.one_of(paths, paths, paths, paths, st.sampled_from(["A/b", "B", "a//b
 # Made from tuples: `builds` would think up values for the fields that are left out.
 # What a line or a batch says of ends: mostly nothing, at times a ttl or one of the minutes of the first hour or so.
 BEGIN = int(Clock().now.timestamp()) // 60
-ends = st.sampled_from([0, 0, 0, 0, -60, -600, -7_200, *(BEGIN + minute for minute in (1, 2, 3, 15, 90))])
+expiries = st.sampled_from([0, 0, 0, 0, -60, -600, -7_200, *(BEGIN + minute for minute in (1, 2, 3, 15, 90))])
 good = st.tuples(people, st.lists(paths, min_size=1, max_size=3)).map(lambda said: Line(*said))
 changing = st.tuples(people, st.lists(paths, max_size=2), st.lists(paths, max_size=2)).map(lambda said: Line(*said))
 doubtful = st.tuples(people, st.lists(texts, max_size=3), st.lists(paths, max_size=2)).map(lambda said: Line(*said))
 unreadable = (st.none() | people).map(lambda person: Line(person, is_unreadable=True))
 strange = st.lists(people, max_size=3).map(lambda named: Line(None, is_unreadable=True, may_name=named))
-ending = st.tuples(people, st.lists(paths, max_size=3), ends).map(lambda said: Line(said[0], said[1], end=said[2]))
+ending = st.tuples(people, st.lists(paths, max_size=3), expiries).map(
+    lambda said: Line(said[0], said[1], expiry=said[2])
+)
 good_bodies = st.lists(good, min_size=2, max_size=8)
 bodies = st.lists(st.one_of(good, good, ending, changing, doubtful, unreadable, strange), max_size=8)
 origins = st.sampled_from([Origin("ada", "crm.csv"), Origin("bob")])
@@ -119,10 +121,12 @@ class Agreement(RuleBasedStateMachine):
         self._both(lambda population: write_parts(population, [part(lines)], request))
 
     @rule(
-        lines=st.lists(ending, min_size=1, max_size=6), mode=st.sampled_from(["add", "add", "set", "mirror"]), end=ends
+        lines=st.lists(ending, min_size=1, max_size=6),
+        mode=st.sampled_from(["add", "add", "set", "mirror"]),
+        expiry=expiries,
     )
-    def apply_ending(self, lines: Sequence[Line], mode: Mode, end: int) -> None:
-        request = Batch(mode=mode, origin=Origin("ada", "crm.csv"), end=end)
+    def apply_ending(self, lines: Sequence[Line], mode: Mode, expiry: int) -> None:
+        request = Batch(mode=mode, origin=Origin("ada", "crm.csv"), expiry=expiry)
         self._both(lambda population: write_parts(population, parts(lines, lines_per_part=3), request))
 
     @rule(minutes=st.sampled_from([0, 0, 1, 2, 20, 200]))
@@ -151,7 +155,7 @@ class Agreement(RuleBasedStateMachine):
         is_submitted=st.booleans(),
         rejected_max=st.sampled_from([1_000, 1_000, 1]),
         owner=st.sampled_from(["", "", "sync crm"]),
-        end=ends,
+        expiry=expiries,
         allow_unreadable=st.booleans(),
     )
     def batch(
@@ -169,7 +173,7 @@ class Agreement(RuleBasedStateMachine):
         is_submitted: bool,
         rejected_max: int,
         owner: str,
-        end: int,
+        expiry: int,
         allow_unreadable: bool,
     ) -> None:
         body = lines if mode == "change" else [line._replace(remove=()) for line in lines]
@@ -184,7 +188,7 @@ class Agreement(RuleBasedStateMachine):
             fingerprint=fingerprint,
             rejected_max=rejected_max,
             owner=owner,
-            end=end,
+            expiry=expiry,
             allow_unreadable=allow_unreadable,
         )
 
@@ -205,14 +209,14 @@ class Agreement(RuleBasedStateMachine):
         dry_run=rarely,
         key=keys,
         is_previewed=st.booleans(),
-        end=ends,
+        expiry=expiries,
     )
     def tag_tribe(
-        self, tribe: str, tag: TagPath, mode: TribeMode, dry_run: bool, key: str | None, is_previewed: bool, end: int
+        self, tribe: str, tag: TagPath, mode: TribeMode, dry_run: bool, key: str | None, is_previewed: bool, expiry: int
     ) -> None:
         wanted = TagTribe(TRIBES[tribe], tag, mode, TRIBES)
         request = Batch(
-            mode="change", origin=Origin("ada"), dry_run=dry_run, idempotency_key=key, fingerprint="f", end=end
+            mode="change", origin=Origin("ada"), dry_run=dry_run, idempotency_key=key, fingerprint="f", expiry=expiry
         )
         if is_previewed:
             self._both(lambda population: population.preview(wanted, TRIBES))

@@ -339,7 +339,7 @@ def live(population: BitmapPopulation) -> None:
     for number in range(3):
         add(population, f"a/b{number}", "c", people=range(number, 40))
     add(population, "d", people=[70])
-    write_parts(population, [part([user("u1", "e")])], Batch(mode="add", origin=ADA, end=33_000_000))
+    write_parts(population, [part([user("u1", "e")])], Batch(mode="add", origin=ADA, expiry=33_000_000))
     population.list_changes(person=Person("user", "u1"), limit=9)
     population.find_person(Person("user", "u3"))
     population.write(MoveTag("c", "moved"), WriteOptions(ADA))

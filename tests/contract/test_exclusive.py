@@ -28,7 +28,7 @@ def test_an_undo_leaves_alone_what_would_be_a_second_tag(tiers: Population) -> N
 
 
 def test_a_dry_run_of_that_undo_says_the_same(tiers: Population) -> None:
-    dry, real = tiers.write(Undo((3,)), WriteOptions(ADA, dry_run=True)), tiers.undo(3, ADA)
+    dry, real = tiers.write(Undo((3,)), WriteOptions(ADA, dry_run=True)), tiers.write(Undo((3,)), WriteOptions(ADA))
 
     assert (dry.added, dry.removed, dry.skipped) == (real.added, real.removed, real.skipped)
 

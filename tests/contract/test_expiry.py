@@ -23,7 +23,7 @@ def minute_of(subject: Subject, **ahead: int) -> int:
     return int((subject.clock.now + timedelta(**ahead)).timestamp()) // 60
 
 
-def ends(population: Population, id: str) -> dict[str, str]:
+def expiries(population: Population, id: str) -> dict[str, str]:
     """When the taggings of a user end that do."""
     record = population.find_person(user_of(id))
     assert record is not None
@@ -37,8 +37,8 @@ def wait_and_sweep(subject: Subject, **ahead: int) -> int:
 
 
 def test_a_tagging_ends_at_its_minute_and_not_before(subject: Subject) -> None:
-    apply(subject.population, "add", user("u1", "plan/trial", "kept"), end=0)
-    apply(subject.population, "add", user("u1", "plan/trial"), end=minute_of(subject, minutes=3))
+    apply(subject.population, "add", user("u1", "plan/trial", "kept"), expiry=0)
+    apply(subject.population, "add", user("u1", "plan/trial"), expiry=minute_of(subject, minutes=3))
 
     assert wait_and_sweep(subject, minutes=2, seconds=59) == 0
     assert tags_of(subject.population, "u1") == ("kept", "plan/trial")
@@ -47,7 +47,7 @@ def test_a_tagging_ends_at_its_minute_and_not_before(subject: Subject) -> None:
 
 
 def test_a_sweep_that_finds_nothing_makes_no_version(subject: Subject) -> None:
-    apply(subject.population, "add", user("u1", "a"), end=minute_of(subject, minutes=3))
+    apply(subject.population, "add", user("u1", "a"), expiry=minute_of(subject, minutes=3))
 
     assert subject.population.write(Expire(), EXPIRY).version == 1
     wait_and_sweep(subject, minutes=3)
@@ -55,7 +55,7 @@ def test_a_sweep_that_finds_nothing_makes_no_version(subject: Subject) -> None:
 
 
 def test_a_sweep_is_in_the_history_with_an_origin_of_its_own(subject: Subject) -> None:
-    apply(subject.population, "add", user("u1", "a"), end=minute_of(subject, minutes=1))
+    apply(subject.population, "add", user("u1", "a"), expiry=minute_of(subject, minutes=1))
     wait_and_sweep(subject, minutes=1)
 
     (change,) = subject.population.list_changes(person=user_of("u1"), newest_first=True, limit=1)
@@ -65,9 +65,9 @@ def test_a_sweep_is_in_the_history_with_an_origin_of_its_own(subject: Subject) -
 
 
 def test_giving_a_tag_again_renews_it(subject: Subject) -> None:
-    apply(subject.population, "add", user("u1", "a"), end=minute_of(subject, minutes=2))
+    apply(subject.population, "add", user("u1", "a"), expiry=minute_of(subject, minutes=2))
 
-    receipt = apply(subject.population, "add", user("u1", "a"), end=minute_of(subject, minutes=9))
+    receipt = apply(subject.population, "add", user("u1", "a"), expiry=minute_of(subject, minutes=9))
 
     assert (receipt.version, receipt.added, receipt.unchanged, receipt.renewed) == (2, 0, 1, 1)
     assert wait_and_sweep(subject, minutes=2) == 0
@@ -75,8 +75,8 @@ def test_giving_a_tag_again_renews_it(subject: Subject) -> None:
 
 
 def test_a_renewal_is_in_the_history_of_the_person(subject: Subject) -> None:
-    apply(subject.population, "add", user("u1", "a", "b"), user("u2", "a"), end=minute_of(subject, minutes=2))
-    apply(subject.population, "add", user("u1", "a", "c"), end=minute_of(subject, minutes=9))
+    apply(subject.population, "add", user("u1", "a", "b"), user("u2", "a"), expiry=minute_of(subject, minutes=2))
+    apply(subject.population, "add", user("u1", "a", "c"), expiry=minute_of(subject, minutes=9))
 
     changes = subject.population.list_changes(person=user_of("u1"), limit=9)
     assert [(each.tags_added, each.tags_removed, each.tags_renewed) for each in changes] == [
@@ -87,18 +87,18 @@ def test_a_renewal_is_in_the_history_of_the_person(subject: Subject) -> None:
 
 
 def test_giving_a_tag_again_with_the_same_end_makes_no_version(subject: Subject) -> None:
-    end = minute_of(subject, minutes=2)
-    apply(subject.population, "add", user("u1", "a"), end=end)
+    expiry = minute_of(subject, minutes=2)
+    apply(subject.population, "add", user("u1", "a"), expiry=expiry)
 
-    assert apply(subject.population, "add", user("u1", "a"), end=end).version == 1
+    assert apply(subject.population, "add", user("u1", "a"), expiry=expiry).version == 1
 
 
 def test_giving_a_tag_without_an_end_takes_the_end_away(subject: Subject) -> None:
-    apply(subject.population, "add", user("u1", "a"), end=minute_of(subject, minutes=2))
+    apply(subject.population, "add", user("u1", "a"), expiry=minute_of(subject, minutes=2))
 
     receipt = apply(subject.population, "add", user("u1", "a"))
 
-    assert (receipt.renewed, ends(subject.population, "u1")) == (1, {})
+    assert (receipt.renewed, expiries(subject.population, "u1")) == (1, {})
     assert wait_and_sweep(subject, minutes=3) == 0
 
 
@@ -106,27 +106,27 @@ def test_a_ttl_of_the_tag_counts_unless_the_write_says_otherwise(subject: Subjec
     subject.population.write(PutTag(tag=path("a"), ttl_seconds=DAY), WriteOptions(ADA))
     later = minute_of(subject, days=3)
 
-    apply(subject.population, "add", user("u1", "a"), user("u2", "a", "b")._replace(end=later))
+    apply(subject.population, "add", user("u1", "a"), user("u2", "a", "b")._replace(expiry=later))
 
-    assert ends(subject.population, "u1") == {"a": moment_text(minute_of(subject, days=1))}
-    assert ends(subject.population, "u2") == {"a": moment_text(later), "b": moment_text(later)}
+    assert expiries(subject.population, "u1") == {"a": moment_text(minute_of(subject, days=1))}
+    assert expiries(subject.population, "u2") == {"a": moment_text(later), "b": moment_text(later)}
 
 
 @pytest.mark.parametrize("mode", ["add", "change", "set", "mirror"])
 def test_in_every_mode_that_gives_the_last_line_says_when_a_tagging_ends(subject: Subject, mode: str) -> None:
     first, last = minute_of(subject, minutes=2), minute_of(subject, minutes=4)
-    lines = [user("u1", "a", "b")._replace(end=first), user("u1", "a")._replace(end=last), user("u1", "b")]
+    lines = [user("u1", "a", "b")._replace(expiry=first), user("u1", "a")._replace(expiry=last), user("u1", "b")]
 
     apply(subject.population, mode, *lines)  # type: ignore[arg-type]  # One of the modes.
 
-    assert ends(subject.population, "u1") == {"a": moment_text(last)}
+    assert expiries(subject.population, "u1") == {"a": moment_text(last)}
 
 
 def test_many_lines_end_as_the_last_of_each_tagging_says(subject: Subject) -> None:
     """More lines than are gathered one by one."""
     first, last = minute_of(subject, minutes=2), minute_of(subject, minutes=4)
-    lines = [user(f"u{n}", "a")._replace(end=first) for n in range(500)]
-    lines += [user(f"u{n}", "a")._replace(end=last if n % 2 else 0) for n in range(250)]
+    lines = [user(f"u{n}", "a")._replace(expiry=first) for n in range(500)]
+    lines += [user(f"u{n}", "a")._replace(expiry=last if n % 2 else 0) for n in range(250)]
 
     apply(subject.population, "add", *lines)
 
@@ -138,44 +138,44 @@ def test_a_tag_given_to_a_tribe_ends_for_all_of_it(subject: Subject) -> None:
     apply(subject.population, "add", user("u1", "a"), user("u2", "a"), user("u3", "b"))
 
     wanted = TagTribe(Definition("everyone", HasTag(path("a"))), path("trial"))
-    tag_members(subject.population, wanted, {}, Batch(mode="change", origin=ADA, end=-60))
+    tag_members(subject.population, wanted, {}, Batch(mode="change", origin=ADA, expiry=-60))
 
     assert wait_and_sweep(subject, minutes=1) == 2
 
 
 def test_taking_a_tag_takes_its_end(subject: Subject) -> None:
-    apply(subject.population, "add", user("u1", "a"), end=minute_of(subject, minutes=2))
+    apply(subject.population, "add", user("u1", "a"), expiry=minute_of(subject, minutes=2))
     apply(subject.population, "remove", user("u1", "a"))
     apply(subject.population, "add", user("u1", "a"))
 
-    assert ends(subject.population, "u1") == {}
+    assert expiries(subject.population, "u1") == {}
 
 
 def test_a_move_keeps_ends(subject: Subject) -> None:
-    end = minute_of(subject, minutes=2)
-    apply(subject.population, "add", user("u1", "a"), end=end)
+    expiry = minute_of(subject, minutes=2)
+    apply(subject.population, "add", user("u1", "a"), expiry=expiry)
 
     subject.population.write(MoveTag(path("a"), path("b")), WriteOptions(ADA))
 
-    assert ends(subject.population, "u1") == {"b": moment_text(end)}
+    assert expiries(subject.population, "u1") == {"b": moment_text(expiry)}
 
 
 def test_a_merge_keeps_the_later_end_and_none_is_the_latest(subject: Subject) -> None:
     early, late = minute_of(subject, minutes=2), minute_of(subject, minutes=4)
     said = {"u1": (early, late), "u2": (late, early), "u3": (early, 0), "u4": (0, early), "u5": (late, late)}
     for id, (one, other) in said.items():
-        apply(subject.population, "add", user(id, "a"), end=one)
-        apply(subject.population, "add", user(id, "b"), end=other)
-    apply(subject.population, "add", user("u6", "a"), end=early)
+        apply(subject.population, "add", user(id, "a"), expiry=one)
+        apply(subject.population, "add", user(id, "b"), expiry=other)
+    apply(subject.population, "add", user("u6", "a"), expiry=early)
 
     receipt = subject.population.write(MergeTags(path("a"), path("b")), WriteOptions(BOB))
 
-    found = {id: ends(subject.population, id).get("b") for id in (*said, "u6")}
+    found = {id: expiries(subject.population, id).get("b") for id in (*said, "u6")}
     never = dict.fromkeys(("u3", "u4"))
     assert found == {id: moment_text(late) for id in ("u1", "u2", "u5")} | never | {"u6": moment_text(early)}
     assert receipt.renewed == 2
     subject.population.write(Undo((receipt.version,)), WriteOptions(BOB))
-    assert {id: sorted(ends(subject.population, id)) for id in said} == {
+    assert {id: sorted(expiries(subject.population, id)) for id in said} == {
         "u1": ["a", "b"], "u2": ["a", "b"], "u3": ["a"], "u4": ["b"], "u5": ["a", "b"]
     }  # fmt: skip
 
@@ -192,12 +192,12 @@ def test_at_its_end_a_tag_is_taken_with_what_is_below_and_stays_in_the_catalogue
 
 
 def test_undoing_a_sweep_gives_taggings_back_without_an_end(subject: Subject) -> None:
-    apply(subject.population, "add", user("u1", "a"), end=minute_of(subject, minutes=1))
+    apply(subject.population, "add", user("u1", "a"), expiry=minute_of(subject, minutes=1))
     wait_and_sweep(subject, minutes=1)
 
     receipt = subject.population.write(Undo((2,)), WriteOptions(BOB))
 
-    assert (receipt.added, tags_of(subject.population, "u1"), ends(subject.population, "u1")) == (1, ("a",), {})
+    assert (receipt.added, tags_of(subject.population, "u1"), expiries(subject.population, "u1")) == (1, ("a",), {})
     assert wait_and_sweep(subject, days=1) == 0
 
 
@@ -213,49 +213,49 @@ def test_undoing_the_sweep_of_a_tag_does_not_end_it_again(subject: Subject) -> N
 
 
 def test_undo_restores_ends_as_they_were_and_past_ones_are_taken_by_the_next_sweep(subject: Subject) -> None:
-    end = minute_of(subject, minutes=1)
-    apply(subject.population, "add", user("u1", "a"), user("u2", "a"), end=end)
+    expiry = minute_of(subject, minutes=1)
+    apply(subject.population, "add", user("u1", "a"), user("u2", "a"), expiry=expiry)
     apply(subject.population, "add", user("u1", "a"), origin=BOB)
     apply(subject.population, "remove", user("u2", "a"), origin=BOB)
     subject.clock.advance(timedelta(minutes=5))
 
     subject.population.write(Undo((2, 3)), WriteOptions(ADA))
 
-    assert ends(subject.population, "u1") == ends(subject.population, "u2") == {"a": moment_text(end)}
+    assert expiries(subject.population, "u1") == expiries(subject.population, "u2") == {"a": moment_text(expiry)}
     assert subject.population.write(Expire(), EXPIRY).removed == 2
 
 
 def test_undo_leaves_alone_whose_end_a_later_version_moved(subject: Subject) -> None:
     apply(subject.population, "add", user("u1", "a"), user("u2", "a"))
-    apply(subject.population, "add", user("u1", "a"), end=minute_of(subject, minutes=9), origin=BOB)
+    apply(subject.population, "add", user("u1", "a"), expiry=minute_of(subject, minutes=9), origin=BOB)
 
     receipt = subject.population.write(Undo((1,)), WriteOptions(ADA))
 
     assert (receipt.removed, receipt.skipped, receipt.conflicts) == (1, 1, (2,))
-    assert sorted(ends(subject.population, "u1")) == ["a"]
+    assert sorted(expiries(subject.population, "u1")) == ["a"]
 
 
 def test_with_override_an_end_goes_back_behind_the_versions_of_others(subject: Subject) -> None:
     one, two, three = (minute_of(subject, minutes=minutes) for minutes in (5, 6, 7))
-    for end in (one, two, three):
-        apply(subject.population, "add", user("u1", "a"), end=end)
+    for expiry in (one, two, three):
+        apply(subject.population, "add", user("u1", "a"), expiry=expiry)
 
     subject.population.write(Undo((2,), override=True), WriteOptions(BOB))
 
-    assert ends(subject.population, "u1") == {"a": moment_text(one)}
+    assert expiries(subject.population, "u1") == {"a": moment_text(one)}
 
 
 def test_a_person_who_is_erased_has_no_end(subject: Subject) -> None:
-    apply(subject.population, "add", user("u1", "a"), end=minute_of(subject, minutes=1))
+    apply(subject.population, "add", user("u1", "a"), expiry=minute_of(subject, minutes=1))
     subject.population.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
 
     assert wait_and_sweep(subject, minutes=1) == 0
 
 
 def test_a_sweep_takes_so_many_ends_at_once_the_first_first(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "ENDS_PER_SWEEP_MAX", 2)
+    monkeypatch.setattr(limits, "EXPIRIES_PER_RUN_MAX", 2)
     for minutes in (3, 1, 2):
-        apply(subject.population, "add", user(f"u{minutes}", "a"), end=minute_of(subject, minutes=minutes))
+        apply(subject.population, "add", user(f"u{minutes}", "a"), expiry=minute_of(subject, minutes=minutes))
 
     assert wait_and_sweep(subject, minutes=9) == 2
     assert [tags_of(subject.population, f"u{n}") for n in (1, 2, 3)] == [(), (), ("a",)]
@@ -263,7 +263,7 @@ def test_a_sweep_takes_so_many_ends_at_once_the_first_first(subject: Subject, mo
 
 
 def test_ends_outlive_a_crash(subject: Subject) -> None:
-    apply(subject.population, "add", user("u1", "a"), user("u2", "a")._replace(end=0), end=-60)
+    apply(subject.population, "add", user("u1", "a"), user("u2", "a")._replace(expiry=0), expiry=-60)
     apply(subject.population, "add", user("u2", "a"))
 
     subject.reopen()
@@ -275,9 +275,9 @@ def test_ends_outlive_a_crash(subject: Subject) -> None:
 def test_what_is_foreseen_of_a_renewal_is_what_it_does(subject: Subject) -> None:
 
     apply(subject.population, "add", user("u1", "a"))
-    request = Batch(mode="add", origin=Origin("ada"), end=-60)
+    request = Batch(mode="add", origin=Origin("ada"), expiry=-60)
 
     preview = subject.population.preview(request.of([part([user("u1", "a")])]), {})
 
     assert (preview.receipt.renewed, preview.receipt.unchanged, preview.people) == (1, 1, 0)
-    assert ends(subject.population, "u1") == {}
+    assert expiries(subject.population, "u1") == {}

@@ -93,7 +93,7 @@ def test_a_body_counts_as_it_is_meant_when_it_is_applied_or_not_at_all(
         yield part(lines[1:], first_line=2)
 
     def applied(happens: Callable[[Population], object]) -> Receipt | type[Problem]:
-        answer: Receipt | type[Problem] = outcome(population.apply, told(happens), Batch(mode="add", origin=ADA))
+        answer: Receipt | type[Problem] = outcome(write_parts, population, told(happens), Batch(mode="add", origin=ADA))
         return answer
 
     first = applied(MEANWHILE[happening])

@@ -103,7 +103,7 @@ class World:
 
     def has_ended(self) -> bool:
         """Whether something waits to be swept."""
-        return bool(self.installation.list_ending(int(time.time()) // 60))
+        return bool(self.installation.list_expiring(int(time.time()) // 60))
 
 
 def kept(name: str, mapping: Mapping) -> KeptMapping:
@@ -288,7 +288,7 @@ class Feeder(threading.Thread):
             number += 1
             ended = int(time.time()) // 60 - self._chance.randrange(3)
             some = self._chance.sample(range(ROWS), 12)
-            lines = [user(f"u{n}", f"trial/t{n % 3}", f"load/i{n % 9:02}")._replace(end=ended) for n in some]
+            lines = [user(f"u{n}", f"trial/t{n % 3}", f"load/i{n % 9:02}")._replace(expiry=ended) for n in some]
             self._world.feed(f"{self._name}-{number}", lines)
 
 

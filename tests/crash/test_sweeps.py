@@ -27,7 +27,7 @@ ENDS_PER_ROUND = 120
 # A sweep takes one end here, so that a kill falls between the sweeps of what ended together, or into one.
 HURRIED = (
     "from tagloom.tagging import limits; limits.SWEEP_SECONDS_BETWEEN_LOOKS = 0.01; "
-    "from tagloom.ports import limits; limits.ENDS_PER_SWEEP_MAX = 1; "
+    "from tagloom.ports import limits; limits.EXPIRIES_PER_RUN_MAX = 1; "
 )
 
 
@@ -75,7 +75,7 @@ def prepare(place: Place, round_number: int) -> dict[str, str]:
     given = {f"r{round_number}p{n}": f"trial/t{n % 5}" for n in range(ENDS_PER_ROUND)}
     with closing(place.opened()) as installation:
         population = installation.population(installation.control.get_environment("main", "production"))
-        lines = [user(id, tag)._replace(end=now - n) for n, (id, tag) in enumerate(given.items())]
+        lines = [user(id, tag)._replace(expiry=now - n) for n, (id, tag) in enumerate(given.items())]
         write_parts(population, [part(lines)], Batch(mode="add", origin=Origin("prepared")))
     return given
 
@@ -83,7 +83,7 @@ def prepare(place: Place, round_number: int) -> dict[str, str]:
 def until_swept(place: Place) -> None:
     with closing(place.opened()) as installation:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while installation.list_ending(int(time.time()) // 60):
+        while installation.list_expiring(int(time.time()) // 60):
             assert time.monotonic() < deadline, "what has ended is not taken"
             time.sleep(0.05)
 
@@ -109,7 +109,7 @@ def test_killed_sweeps_take_each_tagging_once_and_no_write_is_lost(place: Place)
         for writer in writers:
             acknowledged |= writer.acknowledged
         with closing(place.opened()) as installation:
-            swept_behind_kills += bool(installation.list_ending(int(time.time()) // 60))
+            swept_behind_kills += bool(installation.list_expiring(int(time.time()) // 60))
     assert acknowledged
     assert swept_behind_kills, "no kill fell between sweeps"
 

@@ -73,8 +73,6 @@ ALLOWED = (
     Allowed("forgot the password", "a person does; nothing is deleted"),
     Allowed("drag and drop", "what a mouse does"),
     Allowed("leaves alone what", "a skipped tagging, in the README, where no word was introduced yet"),
-    Allowed("This does not say when a tagging or a tag ends.", "the title of a problem of today"),
-    Allowed("A tagging or a tag cannot end in the past.", "the title of a problem of today"),
     Allowed("One person is given two tags of a branch that allows one.", "the title of a problem of today"),
     Allowed("A mirror of an empty body would take every tag from everybody.", "the title of a problem of today"),
 )
@@ -82,7 +80,6 @@ ALLOWED = (
 # Names of today's API, command line, limits and code, quoted as they are, that have a word of the table above.
 OLD_NAMES: tuple[str, ...] = (
     *("--forget", "forget=true"),
-    *("compaction_foreseen_max", "tags_foreseen_max", "tribes_foreseen_max", "probe_seconds_max"),
     *("rows_to_mend", "EnvironmentState.forget"),
 )
 

@@ -44,8 +44,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     ask("import", write(folder / "b.csv", "visitor,tag\nv1,plan/p0\nv2,new\n"), "--data", data)
     installation = open_installation(read_settings(data))
     population = installation.population(installation.control.get_environment("main", "production"))
-    for id, end in (("u5", FIRST_END), ("u6", SECOND_END)):
-        write_parts(population, [part([user(id, "trial")])], Batch(mode="add", origin=Origin("test"), end=end))
+    for id, expiry in (("u5", FIRST_END), ("u6", SECOND_END)):
+        write_parts(population, [part([user(id, "trial")])], Batch(mode="add", origin=Origin("test"), expiry=expiry))
     installation.close()
     assert run("check", "--data", data).out == "ok\n"
     return (data / "tagloom.sqlite").read_bytes()

@@ -59,9 +59,9 @@ def production(installation: Installation) -> BitmapPopulation:
     return installation.population(installation.control.get_environment("main", "production"))
 
 
-def give(population: BitmapPopulation, people: Iterable[int], tag: str, *, mode: Any = "add", end: int = 0) -> int:
+def give(population: BitmapPopulation, people: Iterable[int], tag: str, *, mode: Any = "add", expiry: int = 0) -> int:
     lines = [user(f"u{number}", tag) for number in people]
-    return write_parts(population, [part(lines)], Batch(mode=mode, origin=ADA, end=end)).version
+    return write_parts(population, [part(lines)], Batch(mode=mode, origin=ADA, expiry=expiry)).version
 
 
 def given_and_taken(population: BitmapPopulation, times: int, people: int) -> None:
@@ -171,7 +171,7 @@ def test_a_process_behind_the_horizon_starts_from_the_store_and_one_ahead_of_it_
     settings: Settings, installation: Installation, population: BitmapPopulation, clock: Clock
 ) -> None:
     given_and_taken(population, 4, 5)
-    give(population, range(5), "trial", end=int(clock.now.timestamp()) // 60 + 5)
+    give(population, range(5), "trial", expiry=int(clock.now.timestamp()) // 60 + 5)
     with closing(open_installation(settings, now=clock)) as behind:
         stale = production(behind)
         assert stale.count(PRO, {}).count == 4
@@ -248,23 +248,23 @@ def test_places_in_the_log_that_were_given_up_are_used_again_without_harm(
 def test_ends_that_are_over_leave_the_dictionary(installation: Installation, clock: Clock) -> None:
     population = production(installation)
     now = int(clock.now.timestamp()) // 60
-    give(population, range(3), TAG, end=now + 1)
-    give(population, range(1), TAG, end=now + 60)
+    give(population, range(3), TAG, expiry=now + 1)
+    give(population, range(1), TAG, expiry=now + 60)
     clock.advance(timedelta(minutes=2))
     population.write(Expire(), EXPIRY)
     environment = installation.control.get_environment("main", "production")
 
-    def ends() -> int:
+    def expiries() -> int:
         with installation.database.storage(environment.key).reading() as snapshot:
-            return len(snapshot.ends())
+            return len(snapshot.expiries())
 
-    assert ends() == 2
+    assert expiries() == 2
     compact_all(population, population.version())
-    assert ends() == 1
+    assert expiries() == 1
     # The same minute again is a row of its own.
     clock.advance(timedelta(minutes=-2))
-    give(population, range(3), TAG, end=now + 1)
-    assert ends() == 2
+    give(population, range(3), TAG, expiry=now + 1)
+    assert expiries() == 2
 
 
 def test_what_was_copied_before_a_compaction_is_copied_anew(installation: Installation, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 
 
 def sweeper_of(installation: Installation) -> Sweeper:
-    return Sweeper(installation.list_ending, installation.population, lambda: CLOCK.now.timestamp())
+    return Sweeper(installation.list_expiring, installation.population, lambda: CLOCK.now.timestamp())
 
 
 def environments(installation: Installation) -> tuple[Environment, ...]:
@@ -40,7 +40,7 @@ def environments(installation: Installation) -> tuple[Environment, ...]:
 
 
 def give(installation: Installation, where: Environment, id: str, *, ttl: int) -> None:
-    request = Batch(mode="add", origin=Origin("ada"), end=-ttl)
+    request = Batch(mode="add", origin=Origin("ada"), expiry=-ttl)
     write_parts(installation.population(where), [part([user(id, "a")])], request)
 
 
@@ -65,7 +65,7 @@ def test_every_environment_in_which_something_ended_is_swept_and_no_other_one_op
 def test_much_that_ended_is_taken_in_batches_until_nothing_is_left(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ports_limits, "ENDS_PER_SWEEP_MAX", 3)
+    monkeypatch.setattr(ports_limits, "EXPIRIES_PER_RUN_MAX", 3)
     production = environments(installation)[-1]
     for minute in range(1, 11):
         give(installation, production, "u1" if minute % 2 else f"u{minute}", ttl=60 * minute)
@@ -74,7 +74,7 @@ def test_much_that_ended_is_taken_in_batches_until_nothing_is_left(
     removed = [receipt.removed for _, receipt in sweeper_of(installation).sweep()]
 
     assert removed == [3, 3]
-    assert installation.list_ending(10**9) == ()
+    assert installation.list_expiring(10**9) == ()
 
 
 def test_the_thread_takes_what_ends_while_it_runs_and_outlives_a_store_that_is_away(
@@ -85,13 +85,13 @@ def test_the_thread_takes_what_ends_while_it_runs_and_outlives_a_store_that_is_a
     give(installation, production, "u1", ttl=60)
     looks = threading.Semaphore(0)
 
-    def list_ending(moment: int) -> tuple[Environment, ...]:
+    def list_expiring(moment: int) -> tuple[Environment, ...]:
         looks.release()
         if CLOCK.now == Clock().now:
             raise StoreUnavailable("The database is away.")
-        return installation.list_ending(moment)
+        return installation.list_expiring(moment)
 
-    sweeper = Sweeper(list_ending, installation.population, lambda: CLOCK.now.timestamp())
+    sweeper = Sweeper(list_expiring, installation.population, lambda: CLOCK.now.timestamp())
     sweeper.start()
     try:
         assert looks.acquire(timeout=10)

@@ -46,11 +46,11 @@ def production(installation: Installation) -> BitmapPopulation:
     return installation.population(installation.control.get_environment("main", "production"))
 
 
-def give(population: BitmapPopulation, *lines: Line, end: int = 0, mode: Mode = "add") -> None:
-    write_parts(population, [part(lines)], Batch(mode=mode, origin=ADA, end=end))
+def give(population: BitmapPopulation, *lines: Line, expiry: int = 0, mode: Mode = "add") -> None:
+    write_parts(population, [part(lines)], Batch(mode=mode, origin=ADA, expiry=expiry))
 
 
-def ends(population: BitmapPopulation, version: int) -> dict[TagPath, str]:
+def expiries(population: BitmapPopulation, version: int) -> dict[TagPath, str]:
     """When the taggings of u1 end, once the process has followed to a version."""
     deadline = time.monotonic() + 10
     while population.version() < version and time.monotonic() < deadline:
@@ -73,15 +73,15 @@ def test_a_batch_of_many_ends_asks_for_their_rows_once_and_finds_those_that_were
     open_another: Callable[[], Installation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     population, asked = production(open_another()), list[list[tuple[int, int]]]()
-    end_rows = PostgresTransaction.end_rows
+    rows_of_expiries = PostgresTransaction.rows_of_expiries
 
-    def watched(transaction: PostgresTransaction, ends: Sequence[tuple[int, int]]) -> list[int]:
-        asked.append(list(ends))
-        return end_rows(transaction, ends)
+    def watched(transaction: PostgresTransaction, expiries: Sequence[tuple[int, int]]) -> list[int]:
+        asked.append(list(expiries))
+        return rows_of_expiries(transaction, expiries)
 
     monkeypatch.setattr(PostgresTransaction, "end_rows", watched)
     tags = [f"a/t{number}" for number in range(30)]
-    lines = [user(f"u{n}", *tags)._replace(end=BEGIN + 10 + n % 3) for n in range(9)]
+    lines = [user(f"u{n}", *tags)._replace(expiry=BEGIN + 10 + n % 3) for n in range(9)]
 
     give(population, *lines)
     assert [len(each) for each in asked] == [90]
@@ -90,9 +90,9 @@ def test_a_batch_of_many_ends_asks_for_their_rows_once_and_finds_those_that_were
 
     # An end that nobody had meanwhile is the same row, and is asked for like a new one.
     assert [len(each) for each in asked] == [90, 90]
-    ends = production(open_another()).find_person(Person("user", "u1"))
-    assert ends is not None
-    assert set(ends.expires_at.values()) == {moment_text(BEGIN + 11)}
+    expiries = production(open_another()).find_person(Person("user", "u1"))
+    assert expiries is not None
+    assert set(expiries.expires_at.values()) == {moment_text(BEGIN + 11)}
 
 
 def test_another_process_follows_ends_that_come_move_and_go(open_another: Callable[[], Installation]) -> None:
@@ -100,26 +100,29 @@ def test_another_process_follows_ends_that_come_move_and_go(open_another: Callab
     ours, theirs = production(writer), production(other)
 
     give(ours, user("u1", "a"))
-    assert ends(theirs, 1) == {}
-    give(ours, user("u1", "a"), end=BEGIN + 1)
-    assert ends(theirs, 2) == {"a": moment_text(BEGIN + 1)}
-    give(ours, user("u1", "a"), end=BEGIN + 2)
-    assert ends(theirs, 3) == {"a": moment_text(BEGIN + 2)}
+    assert expiries(theirs, 1) == {}
+    give(ours, user("u1", "a"), expiry=BEGIN + 1)
+    assert expiries(theirs, 2) == {"a": moment_text(BEGIN + 1)}
+    give(ours, user("u1", "a"), expiry=BEGIN + 2)
+    assert expiries(theirs, 3) == {"a": moment_text(BEGIN + 2)}
     at(writer, 2)
     # What the other one takes was never seen by it before but by following.
     assert theirs.write(Expire(), EXPIRY).removed == 1
-    assert ends(ours, 4) == {}
-    give(theirs, user("u1", "a"), end=BEGIN + 9)
-    assert ends(ours, 5) == {"a": moment_text(BEGIN + 9)}
+    assert expiries(ours, 4) == {}
+    give(theirs, user("u1", "a"), expiry=BEGIN + 9)
+    assert expiries(ours, 5) == {"a": moment_text(BEGIN + 9)}
 
 
 def test_two_that_sweep_at_once_take_what_ended_once(open_another: Callable[[], Installation]) -> None:
     several = [open_another() for _ in range(2)]
     populations = list(map(production, several))
-    give(populations[0], *(user(f"u{n}", "a", "b") for n in range(1_000)), end=BEGIN + 1)
+    give(populations[0], *(user(f"u{n}", "a", "b") for n in range(1_000)), expiry=BEGIN + 1)
     at(several[0], 1)
     removed: list[int] = []
-    threads = [threading.Thread(target=lambda each=each: removed.append(each.sweep().removed)) for each in populations]  # type: ignore[misc]  # Bound at once.
+    threads = [
+        threading.Thread(target=lambda each=each: removed.append(each.write(Expire(), EXPIRY).removed))
+        for each in populations
+    ]  # type: ignore[misc]  # Bound at once.
 
     for thread in threads:
         thread.start()
@@ -127,7 +130,7 @@ def test_two_that_sweep_at_once_take_what_ended_once(open_another: Callable[[], 
         thread.join()
 
     assert sorted(removed) == [0, 2_000]
-    ends(populations[0], 2)
+    expiries(populations[0], 2)
     assert populations[0].version() == 2
 
 
@@ -137,31 +140,31 @@ def test_ends_that_are_over_are_in_nobodys_memory_and_count_as_no_tags(
     writer = open_another()
     monkeypatch.setattr("tagloom.ports.limits.TAGS_PER_ENVIRONMENT_MAX", 2)
     for minute in range(1, 30):
-        give(production(writer), user("u1", "a", "b"), end=BEGIN + minute)
+        give(production(writer), user("u1", "a", "b"), expiry=BEGIN + minute)
 
     opened = production(open_another())
     opened.version()
 
     dictionary = opened._environment.dictionary
-    assert sum(map(len, dictionary.ends.values())) == 2
+    assert sum(map(len, dictionary.expiries.values())) == 2
     assert len(dictionary.rows) == 6, "two tags and four facts"
     assert [tag.tag for tag in opened.list_tags(limit=10).items] == ["a", "b"]
 
 
 def test_an_end_that_comes_again_has_its_row_again(open_another: Callable[[], Installation]) -> None:
     population = production(open_another())
-    for end in (BEGIN + 1, BEGIN + 2) * 5:
-        give(population, user("u1", "a"), end=end)
+    for expiry in (BEGIN + 1, BEGIN + 2) * 5:
+        give(population, user("u1", "a"), expiry=expiry)
 
     with population._environment.reading() as snapshot:
-        assert len(snapshot.ends()) == 2
+        assert len(snapshot.expiries()) == 2
 
 
 def test_writes_of_tags_without_ends_store_none(open_another: Callable[[], Installation]) -> None:
     population = production(open_another())
     give(population, *(user(f"u{n}", "a") for n in range(100)))
-    give(population, user("u1", "a"), end=BEGIN + 5)
+    give(population, user("u1", "a"), expiry=BEGIN + 5)
     give(population, user("u1", "b"), mode="change")
 
     with population._environment.reading() as snapshot:
-        assert [row.tag for row in snapshot.ends()] == [population._environment.dictionary.live("a").id]  # type: ignore[union-attr]
+        assert [row.tag for row in snapshot.expiries()] == [population._environment.dictionary.live("a").id]  # type: ignore[union-attr]

@@ -25,10 +25,12 @@ lines = st.lists(st.tuples(fields, st.booleans()), max_size=30)
 def test_ends_are_read_in_a_block_as_they_are_alone(said: list[tuple[dict[str, object], bool]]) -> None:
     texts = [json.dumps(line, separators=(",", ":") if is_tight else None) for line, is_tight in said]
     together = list(read_parts(iter(["\n".join(texts).encode()]), "ndjson", now=NOW))
-    ends = {
-        int(line): int(end)
+    expiries = {
+        int(line): int(expiry)
         for part in together
-        for line, end in zip(part.lines, part.ends if part.ends is not None else [0] * len(part.lines), strict=True)
+        for line, expiry in zip(
+            part.lines, part.expiries if part.expiries is not None else [0] * len(part.lines), strict=True
+        )
     }
     rejected = {line.line: line.problem for part in together for line in part.rejected}
 
@@ -38,4 +40,4 @@ def test_ends_are_read_in_a_block_as_they_are_alone(said: list[tuple[dict[str, o
         if alone.rejected:
             assert rejected[number] == alone.rejected[0].problem
         else:
-            assert ends[number] == (0 if alone.ends is None else alone.ends[0])
+            assert expiries[number] == (0 if alone.expiries is None else alone.expiries[0])

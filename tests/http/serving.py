@@ -65,9 +65,9 @@ class MemoryInstallation:
         found = self._populations.get(environment.key)
         return None if found is None else found[1]
 
-    def list_ending(self, moment: int) -> tuple[Environment, ...]:
+    def list_expiring(self, moment: int) -> tuple[Environment, ...]:
         opened = list(self._populations.values())
-        return tuple(where for where, population in opened if population.ends_by(moment))
+        return tuple(where for where, population in opened if population.expires_by(moment))
 
     def counters(self) -> Counters:
         opened = list(self._populations.values())

@@ -13,7 +13,7 @@ from tagloom.words.expiry import (
     MINUTE,
     ExpiryInvalid,
     ExpiryPast,
-    end_of,
+    expiry_moment,
     expiry_of,
     moment_after,
     moment_now,
@@ -103,7 +103,7 @@ def test_a_write_says_a_time_or_a_ttl() -> None:
 
 
 def test_what_a_write_says_counts_before_what_the_tag_says() -> None:
-    assert end_of(0, 0, NOW) == 0
-    assert end_of(0, HOUR, NOW) == moment_after(HOUR, NOW)
-    assert end_of(-60, HOUR, NOW) == moment_after(60, NOW)
-    assert end_of(7, HOUR, NOW) == 7
+    assert expiry_moment(0, 0, NOW) == 0
+    assert expiry_moment(0, HOUR, NOW) == moment_after(HOUR, NOW)
+    assert expiry_moment(-60, HOUR, NOW) == moment_after(60, NOW)
+    assert expiry_moment(7, HOUR, NOW) == 7

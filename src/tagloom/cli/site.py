@@ -69,8 +69,8 @@ class TribeDraft(msgspec.Struct, frozen=True, kw_only=True):
     audience: Audience
 
 
-class Site(Protocol):
-    """An environment that commands read and write."""
+class ImportSite(Protocol):
+    """An environment in which commands run imports."""
 
     def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain: ...
     def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain: ...
@@ -81,6 +81,11 @@ class Site(Protocol):
     def give_up_import(self, id: str) -> None: ...
     def delete_import(self, id: str) -> None: ...
     def delete_import_file(self, id: str) -> None: ...
+
+
+class Site(ImportSite, Protocol):
+    """What the commands need of the place where they work: a data directory or a server."""
+
     def version(self) -> int: ...
     def export(
         self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None

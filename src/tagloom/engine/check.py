@@ -30,7 +30,7 @@ from tagloom.words.tags import branches_above, parse_tag
 
 def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     """What is wrong with one environment, a sentence each; nothing when all is well. Reads everything once."""
-    rows = {row.id: row for row in (*snapshot.rows(), *snapshot.ends())}
+    rows = {row.id: row for row in (*snapshot.rows(), *snapshot.expiries())}
     facts = {row.path: row.id for row in rows.values() if row.kind == "fact"}
     missing = set(FACTS) - facts.keys()
     if missing:
@@ -43,7 +43,7 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     yield from _dictionary_is_the_fold_of_its_entries(snapshot, rows)
     whole = {row: _whole(snapshot, row) for row in facts.values()}
     yield from _everyone_is_users_and_visitors(snapshot, rows, facts, whole)
-    yield from _ends_are_of_bearers(snapshot, rows)
+    yield from _expiries_are_of_tagged_people(snapshot, rows)
     yield from _exclusive_branches_allow_one_tag(snapshot, rows)
     yield from _keys_and_hashes_agree(snapshot, facts, whole)
     yield from _steps_name_their_versions(snapshot)
@@ -208,8 +208,8 @@ def _everyone_is_users_and_visitors(
             yield f"the tag '{row.path}' is borne by {len(strangers)} ordinals that are nobody"
 
 
-def _ends_are_of_bearers(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:
-    ending: dict[int, BitMap] = {}
+def _expiries_are_of_tagged_people(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:
+    expiring: dict[int, BitMap] = {}
     for row in rows.values():
         if row.kind != "end":
             continue
@@ -224,7 +224,7 @@ def _ends_are_of_bearers(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[s
             yield f"{where} is of no live tag"
         elif strangers := people - _whole(snapshot, row.tag):
             yield f"{where} is of {len(strangers)} people who do not bear it"
-        known = ending.setdefault(row.tag, BitMap())
+        known = expiring.setdefault(row.tag, BitMap())
         if twice := known & people:
             yield f"{len(twice)} people end twice with {where}"
         known |= people

@@ -191,9 +191,9 @@ class BitmapPopulation:
                 return catalogue.delete(tag, view, origin, at)
             case Expire():
                 return expire.expire(view, self._now(), origin)
-            case TagTribe(end=end):
+            case TagTribe(expiry=expiry):
                 batch = resolved_batch_of(write, view)
-                return self._record(batch, BatchRules(mode="change", end=end), "tag tribe", origin, view)
+                return self._record(batch, BatchRules(mode="change", expiry=expiry), "tag tribe", origin, view)
             case Undo(versions, override):
                 undone = sorted(set(versions))
                 check_versions(undone, view)

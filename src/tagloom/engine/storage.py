@@ -198,39 +198,86 @@ class Compacted(NamedTuple):
 AFTER_ROWS = 2**31 - 1
 
 
-class Snapshot(Protocol):
-    """Reads of one environment as of one committed version."""
+class DictionaryReads(Protocol):
+    """The tag dictionary: rows, aliases and expiry rows."""
 
-    def state(self) -> State: ...
     def rows(self) -> list[Row]:
         """All but the ends that are not live."""
 
-    def ends(self) -> list[Row]:
+    def expiries(self) -> list[Row]:
         """All ends, also those not live."""
 
-    def ends_of_ids(self, ids: Sequence[int]) -> list[Row]:
+    def expiries_of_ids(self, ids: Sequence[int]) -> list[Row]:
         """Those of these rows that are ends, live or not."""
 
-    def ends_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
+    def expiries_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
         """The ends of these tags, live or not, of which the version `since` or a later one changed such a chunk."""
 
     def aliases(self) -> list[tuple[str, str]]: ...
+
+
+class ChunkReads(Protocol):
+    """The chunks of bitmaps."""
+
     def chunk(self, row: int, bucket: int) -> bytes | None: ...
+
     def chunks(self, row: int) -> list[tuple[int, bytes]]: ...
+
     def chunks_of(self, rows: Sequence[int]) -> list[tuple[int, bytes]]:
         """The chunks of some rows, each with its row: by row, and there by bucket."""
 
     def chunks_in(self, bucket: int, rows: Sequence[int]) -> list[tuple[int, bytes]]:
         """The chunks of some rows in one bucket, each with its row; none of a row that nobody there bears."""
 
+
+class KeyReads(Protocol):
+    """The keys of people: runs of hashes, and segments of the keys themselves."""
+
     def runs(self) -> list[Run]: ...
+
     def page(self, run: int, page: int) -> bytes: ...
+
     def segments(self) -> list[Segment]: ...
+
     def segment(self, first: int) -> bytes: ...
+
+
+class BatchReads(Protocol):
+    """The log, version by version."""
+
     def batch(self, version: int) -> BatchRecord | None: ...
+
     def batches(self, after: int, limit: int) -> list[BatchRecord]: ...
+
     def entries(self, version: int) -> list[Entry]: ...
+
+    def find_batches(self, span: Span, rows: Sequence[int] | None = None) -> list[BatchRecord]:
+        """The versions of a span that changed bearers or entries of any of these tags; None asks for all versions."""
+
+    def totals(self, version: int, rows: Sequence[int]) -> list[RowTotal]:
+        """What a version did to some tags, by row."""
+
+    def totals_count(self) -> int:
+        """How many totals there are."""
+
+    def growth_of(self, rows: Sequence[int], after: int, until: int) -> list[tuple[int, int]]:
+        """(row, bearers won less those lost) by versions above `after` up to `until`; only rows that they changed."""
+
+    def sources_of(self, rows: Sequence[int], limit: int) -> list[RowSource]:
+        """Who changed the bearers of these tags, the last to do so first."""
+
+    def touched(self, bucket: int, span: Span) -> Iterator[Footprint]:
+        """Of each version between `after` and `before` that changed a bucket; lazily, for few may be needed.
+
+        Neither the limit nor actor, source and action are looked at.
+        """
+
+
+class ChangeReads(Protocol):
+    """The log, chunk by chunk."""
+
     def changes(self, version: int) -> Iterator[ChunkChange]: ...
+
     def changes_after(self, version: int) -> Iterator[ChunkChange]:
         """By version; the batches after `version` in full."""
 
@@ -246,12 +293,6 @@ class Snapshot(Protocol):
     def changes_of_rows(self, rows: Sequence[int], bucket: int, after: int) -> Iterator[ChunkChange]:
         """Changes of these rows in one bucket by versions above `after`, the newest first."""
 
-    def touched(self, bucket: int, span: Span) -> Iterator[Footprint]:
-        """Of each version between `after` and `before` that changed a bucket; lazily, for few may be needed.
-
-        Neither the limit nor actor, source and action are looked at.
-        """
-
     def changes_at(self, version: int, bucket: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
         """The changes of a version in a bucket at some places, as `Footprint` has them, in their order.
 
@@ -259,6 +300,7 @@ class Snapshot(Protocol):
         """
 
     def compacted(self) -> Compacted: ...
+
     def rows_changed(self, bucket: int, row: int, after: int, until: int, limit: int) -> list[int]:
         """The first rows from `row` on of which versions above `after` up to `until` changed the chunk, ascending."""
 
@@ -271,25 +313,15 @@ class Snapshot(Protocol):
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         """All changes, by bucket, row and version."""
 
-    def find_batches(self, span: Span, rows: Sequence[int] | None = None) -> list[BatchRecord]:
-        """The versions of a span that changed bearers or entries of any of these tags; None asks for all versions."""
-
-    def totals(self, version: int, rows: Sequence[int]) -> list[RowTotal]:
-        """What a version did to some tags, by row."""
-
     def changes_count(self) -> int:
         """How many changes there are."""
 
-    def totals_count(self) -> int:
-        """How many totals there are."""
 
-    def growth_of(self, rows: Sequence[int], after: int, until: int) -> list[tuple[int, int]]:
-        """(row, bearers won less those lost) by versions above `after` up to `until`; only rows that they changed."""
-
-    def sources_of(self, rows: Sequence[int], limit: int) -> list[RowSource]:
-        """Who changed the bearers of these tags, the last to do so first."""
+class ReplayReads(Protocol):
+    """Idempotency keys, and the steps of imports."""
 
     def replay(self, key: str) -> Replay | None: ...
+
     def imported(self) -> list[str]:
         """The imports of which steps were committed."""
 
@@ -300,29 +332,67 @@ class Snapshot(Protocol):
         """The lines that a step rejected, as `put_step` got them."""
 
 
-class Transaction(Snapshot, Protocol):
-    """Writes of one environment; they become visible together, or not at all."""
+class Snapshot(DictionaryReads, ChunkReads, KeyReads, BatchReads, ChangeReads, ReplayReads, Protocol):
+    """Reads of one environment as of one committed version."""
+
+    def state(self) -> State: ...
+
+
+class DictionaryWrites(Protocol):
+    """Writes of the tag dictionary and the state."""
 
     def put_state(self, state: State) -> None: ...
+
     def add_row(self, kind: str, path: str) -> int: ...
-    def end_rows(self, ends: Sequence[tuple[int, int]]) -> list[int]:
+
+    def rows_of_expiries(self, expiries: Sequence[tuple[int, int]]) -> list[int]:
         """The row of each (tag, moment), live or not; a new one, not live, where there is none. One question."""
 
     def put_rows(self, rows: Iterable[Row]) -> None: ...
+
     def put_alias(self, path: str, target: str | None) -> None: ...
+
+    def delete_expiries(self) -> None:
+        """Drops the ends that are not live and of which no change is left."""
+
+
+class ChunkWrites(Protocol):
+    """Writes of the chunks and of the keys."""
+
     def add_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
         """(row, bucket, roaring bytes) of chunks that are not there, in order; empty bytes make none."""
 
     def put_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
         """(row, bucket, roaring bytes), in order; empty bytes drop the chunk."""
 
+    def add_run(self, keys: int, pages: int, entries: Iterable[bytes]) -> Run:
+        """`entries` are those of each page."""
+
+    def delete_run(self, run: int) -> None: ...
+
+    def put_page(self, run: int, page: int, entries: bytes) -> None: ...
+
+    def put_segment(self, segment: Segment, keys: bytes) -> None:
+        """Replaces whatever lay within its range."""
+
+
+class LogWrites(Protocol):
+    """Writes of the log, its compaction included."""
+
     def add_batches(self, batches: Sequence[tuple[BatchRecord, Sequence[ChunkChange], Sequence[Entry]]]) -> None: ...
+
     def add_totals(self, totals: Sequence[RowTotal]) -> None: ...
+
     def add_footprint(self, touched: Sequence[tuple[int, Footprint]]) -> None:
         """Each with its bucket."""
 
+    def add_undone(self, by: int, versions: Sequence[int]) -> None:
+        """Notes that one version took back several others."""
+
     def put_horizon(self, version: int) -> None: ...
+
     def put_compacted(self, compacted: Compacted) -> None: ...
+
     def rewrite_changes(self, changes: Sequence[ChunkChange]) -> None:
         """Puts changes of one chunk in the place of those of the same version; empty ones go."""
 
@@ -332,23 +402,19 @@ class Transaction(Snapshot, Protocol):
     def rewrite_footprints(self, bucket: int, touched: Sequence[Footprint]) -> None:
         """Puts these in the place of those of the same version and part; those without places go."""
 
-    def delete_expiries(self) -> None:
-        """Drops the ends that are not live and of which no change is left."""
 
-    def add_undone(self, by: int, versions: Sequence[int]) -> None:
-        """Notes that one version took back several others."""
-
-    def add_run(self, keys: int, pages: int, entries: Iterable[bytes]) -> Run:
-        """`entries` are those of each page."""
-
-    def delete_run(self, run: int) -> None: ...
-    def put_page(self, run: int, page: int, entries: bytes) -> None: ...
-    def put_segment(self, segment: Segment, keys: bytes) -> None:
-        """Replaces whatever lay within its range."""
+class ReplayWrites(Protocol):
+    """Writes of idempotency keys, and of the steps of imports."""
 
     def put_replay(self, key: str, replay: Replay, at: str) -> None: ...
+
     def forget_replays(self, before: str) -> None: ...
+
     def put_step(self, run: str, step: StepRecord, rejected: bytes) -> None: ...
+
+
+class Transaction(Snapshot, DictionaryWrites, ChunkWrites, LogWrites, ReplayWrites, Protocol):
+    """Writes of one environment. They become visible together, or not at all."""
 
 
 class Undone(Exception):

@@ -18,7 +18,7 @@ from tagloom.files.doubtful_people import keys_in_object
 from tagloom.files.json_values import DIGITS_MAX, Unfit, decimal_of, id_of
 from tagloom.files.part_columns import Line, LineFault, key_of
 from tagloom.words import limits as words_limits
-from tagloom.words.expiry import ExpiryInvalid, Said, expiry_of
+from tagloom.words.expiry import Expiry, ExpiryInvalid, expiry_of
 from tagloom.words.mappings import REASON_FIELD
 from tagloom.words.model import Kind
 from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid, TagProblem
@@ -30,7 +30,7 @@ HALF = re.compile(rb"\\\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PERSON = re.compile(rb'"(user|visitor)"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
 _KINDS: tuple[Kind, Kind] = ("user", "visitor")
-_ENDS = ("expires_at", "ttl")
+_EXPIRY_FIELDS = ("expires_at", "ttl")
 # What msgspec raises for a line that it does not take.
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -74,7 +74,7 @@ class LineReader:
     def __init__(self, *, allow_change: bool, now: float) -> None:
         self._now = now
         self._lists = ("add", "remove") if allow_change else ("tags",)
-        self._known = (*_KINDS, *self._lists, *(() if allow_change else ("tag",)), *_ENDS)
+        self._known = (*_KINDS, *self._lists, *(() if allow_change else ("tag",)), *_EXPIRY_FIELDS)
         form: Any = Changed if allow_change else Tagged
         self.decoder: msgspec.json.Decoder[Decoded] = msgspec.json.Decoder(form)
 
@@ -97,8 +97,8 @@ class LineReader:
         if any(len(each) > limits.TAGS_PER_LINE_MAX for each in lists):
             return self._slow_line(text, number)
         key = _key("user", user) if isinstance(user, str) else _key("visitor", str(visitor))
-        end = self._end(decoded.expires_at, decoded.ttl, key)
-        return Line(number, key, lists[0], lists[1] if len(lists) > 1 else (), end)
+        expiry = self._expiry(decoded.expires_at, decoded.ttl, key)
+        return Line(number, key, lists[0], lists[1] if len(lists) > 1 else (), expiry)
 
     def _slow_line(self, text: bytes, number: int) -> Line:
         """Raises: LineFault."""
@@ -107,17 +107,17 @@ class LineReader:
         tags: list[list[str]] = [fields.get(name) or [] for name in self._lists]  # type: ignore[misc]  # Just checked.
         if "tag" in fields:
             tags = [[str(fields["tag"])]]
-        expires_at, ttl = (said if isinstance(said := fields.get(name), str) else None for name in _ENDS)
-        return Line(number, key, tags[0], tags[1] if len(tags) > 1 else (), self._end(expires_at, ttl, key))
+        expires_at, ttl = (said if isinstance(said := fields.get(name), str) else None for name in _EXPIRY_FIELDS)
+        return Line(number, key, tags[0], tags[1] if len(tags) > 1 else (), self._expiry(expires_at, ttl, key))
 
-    def _end(self, expires_at: Text, ttl: Text, key: bytes) -> Said:
+    def _expiry(self, expires_at: Text, ttl: Text, key: bytes) -> Expiry:
         """What the line says of the end of what it gives. Raises: LineFault."""
         try:
-            return self.said(expires_at, ttl)
+            return self.expiry(expires_at, ttl)
         except ExpiryInvalid as problem:
             raise LineFault(problem, str(problem.members.get("value", ttl)), [key]) from problem
 
-    def said(self, expires_at: Text, ttl: Text) -> Said:
+    def expiry(self, expires_at: Text, ttl: Text) -> Expiry:
         """What a line says of ends. Raises: ExpiryInvalid."""
         if not isinstance(expires_at, str) and not isinstance(ttl, str):
             return 0
@@ -146,7 +146,7 @@ class LineReader:
         if not any(name in fields for name in ("tag", *self._lists)):
             raise said.fault("lacks " + " and ".join(f"'{name}'" for name in self._lists), None)
         said.key()
-        for name in _ENDS:
+        for name in _EXPIRY_FIELDS:
             if not isinstance(fields.get(name), str | None):
                 raise said.fault(f"has '{name}' that is no text", fields[name])
         if "tag" in fields:

@@ -98,7 +98,7 @@ def _read_lines(stream: Stream, lines: _Lines, reader: LineReader, first_line: i
     building = Building()
     decoded: list[Decoded] = []
     numbers: list[Positions] = []
-    has_ends = False
+    has_expiries = False
     start, count = 0, len(lines.begin)
     while start < count and not building.is_full:
         stop = max(start + 1, int(np.searchsorted(lines.end, lines.begin[start] + _BLOCK_BYTES)))
@@ -106,7 +106,7 @@ def _read_lines(stream: Stream, lines: _Lines, reader: LineReader, first_line: i
         found = _decoded(stream.buffer, lines.begin[block], lines.end[block], reader)
         if found is not None:
             good, is_blank = found.lines, found.is_blank
-            has_ends |= found.has_ends
+            has_expiries |= found.has_expiries
             decoded += good
             numbers.append(np.flatnonzero(~is_blank) + start)
         else:
@@ -114,8 +114,8 @@ def _read_lines(stream: Stream, lines: _Lines, reader: LineReader, first_line: i
                 _read_line(stream.buffer, lines, at, reader, first_line, building)
         start = stop
     places = np.concatenate([*numbers, np.empty(0, np.int64)])
-    ends = _ends(decoded, reader) if has_ends else None
-    part, odd = _columns(decoded, places + first_line, ends)
+    expiries = _expiries(decoded, reader) if has_expiries else None
+    part, odd = _columns(decoded, places + first_line, expiries)
     doubtful = Building()
     for at in places[odd].tolist():
         _read_line(stream.buffer, lines, at, reader, first_line, doubtful)
@@ -142,7 +142,7 @@ class _Block(NamedTuple):
 
     lines: list[Decoded]
     is_blank: Mask
-    has_ends: bool
+    has_expiries: bool
 
 
 def _decoded(buffer: bytearray, begin: Positions, end: Positions, reader: LineReader) -> _Block | None:
@@ -167,25 +167,25 @@ def _decoded(buffer: bytearray, begin: Positions, end: Positions, reader: LineRe
         return None
     if any(space in text and space + b":" in text for space in (b" ", b"\t", b"\r")):
         return None
-    has_ends = b'"ttl":' in text or b'"expires_at":' in text
-    fields = _field_count(decoded) + (_ends_count(decoded) if has_ends else 0)
-    return _Block(decoded, is_blank, has_ends) if text.count(b'":') == fields else None
+    has_expiries = b'"ttl":' in text or b'"expires_at":' in text
+    fields = _field_count(decoded) + (_expiry_count(decoded) if has_expiries else 0)
+    return _Block(decoded, is_blank, has_expiries) if text.count(b'":') == fields else None
 
 
-def _ends_count(decoded: Sequence[Decoded]) -> int:
+def _expiry_count(decoded: Sequence[Decoded]) -> int:
     """How many fields say when something ends."""
     absent = [each.expires_at for each in decoded].count(UNSET) + [each.ttl for each in decoded].count(UNSET)
     return 2 * len(decoded) - absent
 
 
-def _ends(decoded: Sequence[Decoded], reader: LineReader) -> NDArray[np.int64]:
+def _expiries(decoded: Sequence[Decoded], reader: LineReader) -> NDArray[np.int64]:
     """What each line says of ends; _FAULTY of those that the slow reader has to look at."""
     known: dict[tuple[Text, Text], int] = {}
     for each in decoded:
         asked = each.expires_at, each.ttl
         if asked not in known:
             try:
-                known[asked] = reader.said(*asked)
+                known[asked] = reader.expiry(*asked)
             except ExpiryInvalid:
                 known[asked] = _FAULTY
     return np.fromiter((known[each.expires_at, each.ttl] for each in decoded), np.int64, len(decoded))
@@ -203,7 +203,7 @@ def _field_count(decoded: Sequence[Decoded]) -> int:
     return 4 * len(decoded) - absent
 
 
-def _columns(decoded: list[Decoded], lines: Positions, ends: NDArray[np.int64] | None) -> tuple[Part, Positions]:
+def _columns(decoded: list[Decoded], lines: Positions, expiries: NDArray[np.int64] | None) -> tuple[Part, Positions]:
     """The part of all lines that are surely good, and the places of the others."""
     users, visitors = _ids([each.user for each in decoded]), _ids([each.visitor for each in decoded])
     added, removed = _tags(decoded)
@@ -225,8 +225,8 @@ def _columns(decoded: list[Decoded], lines: Positions, ends: NDArray[np.int64] |
         is_odd |= _counts(removed) > limits.TAGS_PER_LINE_MAX
         # Which lists are there at all, the slow reader knows.
         is_odd |= (counts == 0) & (_counts(removed) == 0)
-    if ends is not None:
-        is_odd |= ends == _FAULTY
+    if expiries is not None:
+        is_odd |= expiries == _FAULTY
     odd = np.flatnonzero(is_odd)
     if len(odd):
         kept = np.flatnonzero(~is_odd)
@@ -234,9 +234,9 @@ def _columns(decoded: list[Decoded], lines: Positions, ends: NDArray[np.int64] |
         removed = [removed[at] for at in kept.tolist()] if removed is not None else None
         id_column, lines = id_column.take(pa.array(kept)), lines[kept]
         is_user = is_user if isinstance(is_user, bool) else is_user[kept]
-        ends = None if ends is None else ends[kept]
+        expiries = None if expiries is None else expiries[kept]
     part = _part(lines, keys_of(id_column, is_user), added, removed)
-    return part if ends is None or not ends.any() else replace(part, ends=ends), odd
+    return part if expiries is None or not expiries.any() else replace(part, expiries=expiries), odd
 
 
 def _ids(found: list[Id]) -> list[str | UnsetType]:

@@ -12,7 +12,7 @@ from tagloom.base.problems import Problem
 from tagloom.base.text import printable
 from tagloom.ports.writes import Doubt, Part
 from tagloom.words import limits
-from tagloom.words.expiry import Said
+from tagloom.words.expiry import Expiry
 from tagloom.words.model import Kind, Rejected
 from tagloom.words.person_ids import parse_id
 
@@ -28,14 +28,14 @@ KEYS_LISTED_MAX = 64  # So many keys are looked at one by one, and more in colum
 class Line(NamedTuple):
     """One good line: its number, the key of its person, the tags to add and those to remove.
 
-    `end` is what it says of the end of those it adds.
+    `expiry` is that of the tags it adds.
     """
 
     number: int
     key: bytes
     add: Sequence[str] = ()
     remove: Sequence[str] = ()
-    end: Said = 0
+    expiry: Expiry = 0
 
 
 class LineFault(Exception):
@@ -89,7 +89,7 @@ class Building:
         self._held: list[bytes] = []
         self._doubts: list[Doubt] = []
         self._suspects = 0
-        self._ends: list[Said] = []
+        self._expiries: list[Expiry] = []
 
     def __len__(self) -> int:
         """How many lines there are, good and bad."""
@@ -113,7 +113,7 @@ class Building:
             self._removals[len(self._removals) - len(line.remove) :] = [True] * len(line.remove)
         self._lines.append(line.number)
         self._keys.append(line.key)
-        self._ends.append(line.end)
+        self._expiries.append(line.expiry)
 
     def reject(self, line: int, fault: LineFault) -> None:
         """Leaves a line out."""
@@ -152,7 +152,7 @@ class Building:
             rejected=tuple(self._rejected),
             held=tuple(self._held),
             doubts=tuple(self._doubts),
-            ends=np.array(self._ends, np.int64) if any(self._ends) else None,
+            expiries=np.array(self._expiries, np.int64) if any(self._expiries) else None,
         )
 
 
@@ -171,7 +171,7 @@ def merged(one: Part, other: Part) -> Part:
             one.is_removal,
             rejected,
             held,
-            one.ends,
+            one.expiries,
             doubts,
         )
     lines = np.concatenate([one.lines, other.lines])
@@ -184,9 +184,9 @@ def merged(one: Part, other: Part) -> Part:
     removal = None
     if one.is_removal is not None or other.is_removal is not None:
         removal = np.concatenate([_removals(one), _removals(other)])[tagging_order]
-    ends = None
-    if one.ends is not None or other.ends is not None:
-        ends = np.concatenate([_ends(one), _ends(other)])[order]
+    expiries = None
+    if one.expiries is not None or other.expiries is not None:
+        expiries = np.concatenate([_expiries(one), _expiries(other)])[order]
     return Part(
         lines=lines[order],
         keys=pa.concat_arrays([one.key_column(), other.key_column()]).take(pa.array(order)),
@@ -196,13 +196,13 @@ def merged(one: Part, other: Part) -> Part:
         is_removal=removal,
         rejected=rejected,
         held=held,
-        ends=ends,
+        expiries=expiries,
         doubts=doubts,
     )
 
 
-def _ends(part: Part) -> NDArray[np.int64]:
-    return part.ends if part.ends is not None else np.zeros(len(part.lines), np.int64)
+def _expiries(part: Part) -> NDArray[np.int64]:
+    return part.expiries if part.expiries is not None else np.zeros(len(part.lines), np.int64)
 
 
 def _removals(part: Part) -> Mask:

@@ -109,7 +109,7 @@ def _state(
         compactor=services.compactor,
         retentions=services.retentions,
         metrics=Metrics(),
-        stored=HealthCheck(lambda: stored(installation.control, now()), limits.PROBE_SECONDS_MAX),
+        stored=HealthCheck(lambda: stored(installation.control, now()), limits.HEALTH_CHECK_SECONDS_MAX),
         readiness=Readiness(installation.check_ready, is_draining=is_draining),
         is_draining=is_draining,
         now=now,

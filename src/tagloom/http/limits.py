@@ -2,7 +2,7 @@
 
 CHARACTERS_PER_SEARCH_MAX = 256  # No id or tag is longer than what one searches.
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255  # RFC draft-ietf-httpapi-idempotency-key-header leaves it to us.
-PROBE_SECONDS_MAX = 2  # A database that answers readiness and metrics later is away; probes wait 5 to 10 s.
+HEALTH_CHECK_SECONDS_MAX = 2  # A database that answers readiness and metrics later is away; probes wait 5 to 10 s.
 WAIT_FOR_VERSION_SECONDS_MAX = 10  # `at_least` waits so long, then says that the version is not here yet.
 CHARACTERS_PER_CURSOR_MAX = 1_536  # The longest id or tag in base64 takes 1,400.
 ADDRESS_BYTES_MAX = 32_768  # The longest id, tag and cursor, percent-encoded, take 8 kB.

@@ -10,7 +10,7 @@ from tagloom.http.framework.schemas import PeoplePage, PersonBody, PersonTags, T
 from tagloom.ports.problems import PersonNotFound
 from tagloom.ports.writes import ErasePerson, PutPerson, WriteOptions
 from tagloom.tagging.bulk import check_single, submit_tags
-from tagloom.words.expiry import Said
+from tagloom.words.expiry import Expiry
 from tagloom.words.model import Kind, Match, Mode, Person, PersonRecord, Receipt
 
 
@@ -64,8 +64,8 @@ class PeopleHandlers:
         """Replaces the person's set."""
         person = call.person(self.kind)
         body = await read_json(call, TagsBody)
-        said = body.said(call.state.now())
-        return Answer(await self._changed(call, person, body.tags, "set", said))
+        expiry = body.expiry(call.state.now())
+        return Answer(await self._changed(call, person, body.tags, "set", expiry))
 
     async def put_tag(self, call: Call) -> Answer:
         """Gives one tag."""
@@ -76,14 +76,14 @@ class PeopleHandlers:
         return Answer(await self._change_one(call, "remove"))
 
     async def _change_one(self, call: Call, mode: Mode) -> Receipt:
-        return await self._changed(call, call.person(self.kind), (call.tag(),), mode, call.said())
+        return await self._changed(call, call.person(self.kind), (call.tag(),), mode, call.expiry())
 
-    async def _changed(self, call: Call, person: Person, tags: Sequence[str], mode: Mode, said: Said) -> Receipt:
+    async def _changed(self, call: Call, person: Person, tags: Sequence[str], mode: Mode, expiry: Expiry) -> Receipt:
         """The receipt of a write. Tags and ids are looked up in a thread; the commit is waited for without one."""
         population, origin = call.population, call.origin
         future = await call.state.submit(
             call.environment,
-            lambda: submit_tags(population, person, tags, mode, origin, said),
+            lambda: submit_tags(population, person, tags, mode, origin, expiry),
             organization=call.principal.organization,
         )
         return check_single(await call.written(future))

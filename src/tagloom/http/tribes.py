@@ -179,7 +179,7 @@ async def tag_members(call: Call) -> Answer:
     environment, population, tribe = call.environment, call.population, call.values["tribe"]
     body = await read_json(call, TribeTagBody)
     asked = msgspec.to_builtins(body)
-    ends = {name: asked.pop(name, None) for name in ("expires_at", "ttl")}
+    expiry_fields = {name: asked.pop(name, None) for name in ("expires_at", "ttl")}
     if len(asked) != 1:
         raise BodyInvalid("Give add, remove or freeze, one of the three.", field="$")
     ((name, text),) = asked.items()
@@ -198,7 +198,7 @@ async def tag_members(call: Call) -> Answer:
                 dry_run=dry_run,
                 idempotency_key=key,
                 now=call.state.now(),
-                **ends,
+                **expiry_fields,
             )
         )
     )

@@ -27,7 +27,7 @@ from tagloom.ports.imports import ASKING, ENDED, WORKED_ON, Import, ImportFormat
 from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused, ImportChanged, ImportNotFound
 from tagloom.ports.writes import Undo, WriteOptions
-from tagloom.words.expiry import kept_said
+from tagloom.words.expiry import expiry_texts
 from tagloom.words.mappings import Mapping, check_mapping
 from tagloom.words.model import Done, Environment, Mode, Origin, Rejected, Version
 from tagloom.words.source_addresses import Remote
@@ -124,7 +124,7 @@ class Imports:
     def _draft(self, environment: Environment, how: How) -> Import:
         """An import without a file. Raises: as bringing one."""
         name = how["name"]
-        ends_at, lasts = kept_said(how.get("expires_at"), how.get("ttl"), self._now())
+        expires_at, lasts = expiry_texts(how.get("expires_at"), how.get("ttl"), self._now())
         draft = Import(
             id="",
             space=environment.space,
@@ -143,7 +143,7 @@ class Imports:
             share_removed_max=how.get("share_removed_max", ports_limits.IMPORT_SHARE_REMOVED_DEFAULT),
             owner=how.get("owner", ""),
             allows_empty=how.get("allow_empty", False),
-            expires_at=ends_at,
+            expires_at=expires_at,
             ttl=lasts,
         )
         _check(draft)
@@ -233,16 +233,16 @@ class Imports:
         prefix: str = "",
         lowercase: bool = False,
         share_removed_max: float | None = ports_limits.IMPORT_SHARE_REMOVED_DEFAULT,
-        end: tuple[str, str] | None = None,
+        expiry: tuple[str, str] | None = None,
     ) -> Import:
         """Says anew how the file is to be applied, before anything of it was.
 
-        `end` is when what is given ends, as `kept_said` keeps it; None leaves that as it is.
+        `expiry` is what `expiry_texts` returned; None leaves the expiry as it is.
         Raises: ImportStateWrong, as bringing.
         """
 
         def changed(run: Import) -> Import:
-            expires_at, ttl = (run.expires_at, run.ttl) if end is None else end
+            expires_at, ttl = (run.expires_at, run.ttl) if expiry is None else expiry
             put = replace(
                 _to(run, "waiting"),
                 mapping=mapping,

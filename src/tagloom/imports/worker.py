@@ -39,7 +39,7 @@ from tagloom.ports.problems import (
 from tagloom.ports.writes import Apply, BatchRules, Part, Step, WriteOptions
 from tagloom.tagging.preview import Previews
 from tagloom.words import rejections
-from tagloom.words.expiry import stored_said
+from tagloom.words.expiry import expiry_of_texts
 from tagloom.words.model import Environment, Mode, Origin, Preview, Receipt
 from tagloom.words.problems import MirrorEmpty
 from tagloom.words.rejections import MirrorUnreadable
@@ -391,7 +391,7 @@ def _rules(run: Import, rejected_max: int) -> BatchRules:
         allow_unreadable=run.is_approved,
         rejected_max=rejected_max,
         owner=run.owner,
-        end=stored_said(run.expires_at, run.ttl),
+        expiry=expiry_of_texts(run.expires_at, run.ttl),
     )
 
 
@@ -427,7 +427,7 @@ def _sliced(part: Part, first: int, rejected: tuple[object, ...]) -> Part:
         tagging_line=part.tagging_line[is_kept] - first,
         tagging_text=part.tagging_text[is_kept],
         is_removal=None if part.is_removal is None else part.is_removal[is_kept],
-        ends=None if part.ends is None else part.ends[first:],
+        expiries=None if part.expiries is None else part.expiries[first:],
         rejected=rejected,
         # Whoever is held by a rejected line loses nothing only in modes that are one step.
         held=(),

@@ -76,7 +76,7 @@ class History(Protocol):
         """One short step of the compaction up to the horizon, to be repeated until it `is_all`. Changes no answer."""
 
     def preview_compaction(self, version: Version) -> Freed:
-        """What a horizon at a version would give up. Holds up nobody, and reads COMPACTION_FORESEEN_MAX changes.
+        """What a horizon at a version would give up. Holds up nobody, and reads COMPACTION_PREVIEWED_MAX changes.
 
         Raises: ChangeNotFound.
         """

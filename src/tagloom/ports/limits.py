@@ -2,11 +2,11 @@
 
 TRIBES_PER_SPACE_MAX = 5_000  # Every decision looks at each of them.
 TAGS_PER_ENVIRONMENT_MAX = 1_000_000  # The catalogue lives in memory: about 600 bytes a tag.
-ENDS_PER_SWEEP_MAX = 10_000  # Ends that one batch of a sweep takes: some hundred milliseconds of other writers' time.
+EXPIRIES_PER_RUN_MAX = 10_000  # Ends that one batch of a sweep takes: some hundred milliseconds of other writers' time.
 REJECTED_PER_RECEIPT_MAX = 1_000  # Lines listed in a receipt; rejected_count is exact beyond it.
-TAGS_FORESEEN_MAX = 100  # Tags listed in what a write would do; the number of all of them is exact.
+TAGS_PREVIEWED_MAX = 100  # Tags listed in what a write would do; the number of all of them is exact.
 VERSIONS_NAMED_MAX = 100  # Versions listed that touched what an undo leaves alone.
-TRIBES_FORESEEN_MAX = 500  # Tribes counted before and after; a write waits for it with all others behind it.
+TRIBES_PREVIEWED_MAX = 500  # Tribes counted before and after; a write waits for it with all others behind it.
 EXPORT_PEOPLE_PER_PART = 65_536  # One chunk at a time is held while streaming.
 IDEMPOTENCY_DAYS = 7  # Retries come within hours; a week covers a long weekend.
 CONTROL_SECONDS_MAX = 5  # One answer to the control plane, whose questions are short; later the database is away.

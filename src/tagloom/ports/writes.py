@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tagloom.ports import limits
-from tagloom.words.expiry import Said
+from tagloom.words.expiry import Expiry
 from tagloom.words.model import (
     Done,
     Mode,
@@ -46,7 +46,7 @@ class Part(msgspec.Struct, frozen=True):
     `rejected` are lines the reader could not read; `held` the keys of those of them whose person it could, and
     `doubts` those whose person it could not tell.
     A line number appears in one part only, and part after part they ascend.
-    `ends[i]` is what line `lines[i]` says of the end of the tags that it gives (`expiry.Said`); None: none says any.
+    `expiries[i]` is the `Expiry` of the tags that line `lines[i]` adds. None means that no line has one.
     """
 
     lines: NDArray[np.int64]
@@ -57,7 +57,7 @@ class Part(msgspec.Struct, frozen=True):
     is_removal: NDArray[np.bool_] | None = None
     rejected: Sequence[Rejected] = ()
     held: Sequence[bytes] = ()
-    ends: NDArray[np.int64] | None = None
+    expiries: NDArray[np.int64] | None = None
     doubts: Sequence[Doubt] = ()
 
     def key_list(self) -> Sequence[bytes]:
@@ -98,7 +98,7 @@ class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
     `rejected_max` bounds the lines listed in the receipt; its `rejected_count` is exact beyond that.
     `step` makes the batch a step of an import, which is recorded in the same commit even when nothing changes.
     `only_at` requires that the newest version is still this one.
-    `end` is the expiry of the taggings that the batch adds, unless their lines have their own. The last line that adds
+    `expiry` is that of the taggings that the batch adds, unless their lines have their own. The last line that adds
     a tagging decides its expiry. Without an expiry, the tagging expires after the ttl of its tag, if it has one.
     """
 
@@ -111,7 +111,7 @@ class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
     step: Step | None = None
     only_at: Version | None = None
     owner: str = ""
-    end: Said = 0
+    expiry: Expiry = 0
 
 
 class WriteOptions(msgspec.Struct, frozen=True):
@@ -252,7 +252,7 @@ class TagTribe(msgspec.Struct, frozen=True):
     tag: TagPath
     mode: TribeMode = "add"
     tribes: Mapping[str, Definition] = {}
-    end: Said = 0
+    expiry: Expiry = 0
 
 
 class Undo(msgspec.Struct, frozen=True):
@@ -275,7 +275,7 @@ class Undo(msgspec.Struct, frozen=True):
 class Expire(msgspec.Struct, frozen=True):
     """Removes what has expired: taggings, and whole tags with everything below them.
 
-    It removes ENDS_PER_SWEEP_MAX expiries at most, the first first. Call it until it makes no version.
+    It removes EXPIRIES_PER_RUN_MAX expiries at most, the first first. Call it until it makes no version.
     """
 
 

@@ -219,23 +219,23 @@ sql.Index(
     sqlite_where=row.c.is_live,
     postgresql_where=row.c.is_live,
 )
-_is_end, _is_ending = sql.text("kind = 'end'"), sql.text("is_live AND expires_at > 0")
+_is_expiry, _is_expiring = sql.text("kind = 'end'"), sql.text("is_live AND expires_at > 0")
 sql.Index(
     "row_end",
     row.c.environment,
     row.c.tag,
     row.c.expires_at,
     unique=True,
-    sqlite_where=_is_end,
-    postgresql_where=_is_end,
+    sqlite_where=_is_expiry,
+    postgresql_where=_is_expiry,
 )
 # What ends next, of all environments.
 sql.Index(
     "row_ending",
     row.c.expires_at,
     row.c.environment,
-    sqlite_where=_is_ending,
-    postgresql_where=_is_ending,
+    sqlite_where=_is_expiring,
+    postgresql_where=_is_expiring,
 )
 
 alias = sql.Table(

@@ -15,7 +15,7 @@ from tagloom.files import limits as files_limits
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.population import Population
 from tagloom.ports.writes import Apply, BatchRules, Part, WriteOptions
-from tagloom.words.expiry import Said, expiry_of
+from tagloom.words.expiry import Expiry, expiry_of
 from tagloom.words.mappings import Encoding
 from tagloom.words.model import Mode, Origin, Person, Receipt
 from tagloom.words.problems import LineInvalid
@@ -66,18 +66,18 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             lowercase=self.lowercase,
             allow_empty=self.allow_empty,
             rejected_max=self.rejected_max,
-            end=expiry_of(self.expires_at, self.ttl, now),
+            expiry=expiry_of(self.expires_at, self.ttl, now),
             allow_unreadable=self.allow_unreadable,
         )
 
     def digest(self) -> bytes:
         """What tells it from other orders. What came to orders later is left out where it says nothing, so that a key
         which was used before is still known."""
-        said = msgspec.structs.asdict(self)
+        values = msgspec.structs.asdict(self)
         return msgspec.json.encode(
             {
                 name: value
-                for name, value in said.items()
+                for name, value in values.items()
                 if name not in _CAME_LATER or value not in (None, False, "utf-8")
             }
         )
@@ -138,11 +138,11 @@ def _parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Gener
 
 
 def submit_tags(
-    population: Population, person: Person, tags: Sequence[str], mode: Mode, origin: Origin, end: Said = 0
+    population: Population, person: Person, tags: Sequence[str], mode: Mode, origin: Origin, expiry: Expiry = 0
 ) -> "Future[Receipt]":
     """One person's tags as a batch of one line, which shares its commit with others that wait. Those given end so."""
     part = lines_part([Line(1, key_of(person.kind, person.id), tags)])
-    return population.submit(Apply([part], BatchRules(mode=mode, end=end)), WriteOptions(origin))
+    return population.submit(Apply([part], BatchRules(mode=mode, expiry=expiry)), WriteOptions(origin))
 
 
 def check_single(receipt: Receipt) -> Receipt:

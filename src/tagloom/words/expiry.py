@@ -1,7 +1,7 @@
-"""When taggings end: how that is said, how it is rounded, and what is wrong with it.
+"""The expiry of taggings: how it is written, parsed and rounded.
 
-A moment is a minute, counted from 1970 in UTC; 0 is no moment. What a write says of the end of its taggings is one
-number (`Said`): a moment, or the seconds that they are to last as a negative number, or 0 for nothing.
+A `Moment` is a minute, counted from 1970 in UTC; 0 is no moment. An `Expiry` is the expiry that a write names, as one
+number: a moment, or a ttl in seconds as a negative number, or 0 for none.
 """
 
 import math
@@ -14,28 +14,28 @@ from tagloom.base.times import rfc3339, seconds_of, utc_of
 from tagloom.words import limits
 
 Moment: TypeAlias = int
-Said: TypeAlias = int
+Expiry: TypeAlias = int
 
 MINUTE, HOUR, DAY, WEEK, YEAR = 60, 3_600, 86_400, 604_800, 31_536_000
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK, "y": YEAR}
 SPAN_PATTERN = "^(?=0*[1-9])[0-9]{1,9}[mhdwy]$"
 _SPAN = re.compile(r"([0-9]{1,9})([mhdwy])")
-_STEPS = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, DAY)  # To what the end of a ttl is rounded up.
-_FAR_STEP = 15 * MINUTE  # To what a time more than a day ahead is rounded up.
+_STEPS = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, DAY)  # The expiry of a ttl is rounded up to one of these.
+_FAR_STEP = 15 * MINUTE  # A time more than a day ahead is rounded up to this.
 
 
 class ExpiryInvalid(Problem):
-    """This does not say when a tagging or a tag ends."""
+    """The expiry of a tagging or a tag is not valid."""
 
     status = 422
 
 
 class ExpiryPast(ExpiryInvalid):
-    """A tagging or a tag cannot end in the past."""
+    """The expiry of a tagging or a tag is in the past."""
 
 
 def span_seconds(text: str) -> int | None:
-    """The seconds of a span such as `30m`, `12h`, `14d` or `8w`; None when it is none.
+    """Returns the seconds of a span such as `30m`, `12h`, `14d` or `8w`, or None if the text is no span.
 
     >>> span_seconds("14d")
     1209600
@@ -45,7 +45,7 @@ def span_seconds(text: str) -> int | None:
 
 
 def span_text(seconds: int) -> str:
-    """A span in its largest whole unit; nothing for none.
+    """Returns a span in its largest whole unit, and the empty text for 0 seconds.
 
     >>> span_text(1209600), span_text(5400), span_text(0)
     ('2w', '90m', '')
@@ -55,83 +55,86 @@ def span_text(seconds: int) -> str:
 
 
 def parse_ttl(text: str) -> int:
-    """The seconds that a ttl says.
+    """Returns the seconds of a ttl.
 
-    Raises: ExpiryInvalid: it is no span, or none from a minute to TTL_DAYS_MAX.
+    Raises: ExpiryInvalid: it is no span, or is shorter than a minute or longer than TTL_DAYS_MAX.
     """
     seconds = span_seconds(text)
     if seconds is None or not MINUTE <= seconds <= limits.TTL_DAYS_MAX * DAY:
         raise ExpiryInvalid(
-            f"'{printable(text)}' is no ttl such as 30m, 12h, 14d or 8w, of {limits.TTL_DAYS_MAX} days at most.",
+            f"'{printable(text)}' is not a ttl such as 30m, 12h, 14d or 8w, of {limits.TTL_DAYS_MAX} days at most.",
             value=printable(text),
         )
     return seconds
 
 
 def parse_expires_at(text: str, now: float) -> Moment:
-    """The moment of an RFC 3339 time that lies ahead of `now` (Unix seconds), rounded up.
+    """Returns the moment of an RFC 3339 time after `now` (Unix seconds), rounded up.
 
-    Within a day it is rounded to the minute, beyond to the quarter of an hour.
+    A time within a day is rounded to the minute, a later one to the quarter of an hour.
     Raises: ExpiryInvalid: it is no time with a zone, or too far ahead; ExpiryPast.
     """
     try:
         seconds = utc_of(text).timestamp()
     except (ValueError, OverflowError) as error:
         raise ExpiryInvalid(
-            f"'{printable(text)}' is no time such as 2026-03-01T09:00:00Z.", value=printable(text)
+            f"'{printable(text)}' is not a time such as 2026-03-01T09:00:00Z.", value=printable(text)
         ) from error
     if seconds <= now:
-        raise ExpiryPast(f"'{printable(text)}' is past.", value=printable(text))
+        raise ExpiryPast(f"'{printable(text)}' is in the past.", value=printable(text))
     if seconds - now > limits.TTL_DAYS_MAX * DAY:
         raise ExpiryInvalid(
-            f"'{printable(text)}' lies more than {limits.TTL_DAYS_MAX} days ahead.", value=printable(text)
+            f"'{printable(text)}' is more than {limits.TTL_DAYS_MAX} days ahead.", value=printable(text)
         )
     return _rounded_up(seconds, MINUTE if seconds - now <= DAY else _FAR_STEP)
 
 
-def expiry_of(expires_at: str | None, ttl: str | None, now: float) -> Said:
-    """What a write says that names a time, or a ttl, or neither. Raises: ExpiryInvalid: also for both; ExpiryPast."""
+def expiry_of(expires_at: str | None, ttl: str | None, now: float) -> Expiry:
+    """Returns the expiry of a time, a ttl or neither. Raises: ExpiryInvalid: also for both; ExpiryPast."""
     if expires_at is not None and ttl is not None:
-        raise ExpiryInvalid("A tagging ends at a time (expires_at) or after one (ttl), not both.")
+        raise ExpiryInvalid("A tagging has an expires_at or a ttl, not both.")
     if expires_at is not None:
         return parse_expires_at(expires_at, now)
     return 0 if ttl is None else -parse_ttl(ttl)
 
 
-def stored_said(expires_at: str, ttl: str) -> Said:
-    """What was said when it was kept, past by now or not: a moment as it was rounded, a ttl, or nothing."""
+def expiry_of_texts(expires_at: str, ttl: str) -> Expiry:
+    """Returns the expiry that `expiry_texts` stored. Its moment may be in the past by now."""
     if expires_at:
         return int(seconds_of(expires_at)) // MINUTE
     return -parse_ttl(ttl) if ttl else 0
 
 
-def kept_said(expires_at: str | None, ttl: str | None, now: float) -> tuple[str, str]:
-    """What a write says, as it is kept for later: a rounded time, or a ttl. Raises: ExpiryInvalid, ExpiryPast."""
-    said = expiry_of(expires_at, ttl, now)
-    return (moment_text(said) if said > 0 else "", ttl or "")
+def expiry_texts(expires_at: str | None, ttl: str | None, now: float) -> tuple[str, str]:
+    """Returns `expires_at` and `ttl` as they are stored for later: a rounded time, or a ttl, or two empty texts.
+
+    Raises: ExpiryInvalid, ExpiryPast.
+    """
+    expiry = expiry_of(expires_at, ttl, now)
+    return (moment_text(expiry) if expiry > 0 else "", ttl or "")
 
 
 def moment_after(ttl_seconds: int, now: float) -> Moment:
-    """When what is given now for so long ends: rounded up to a step of at least a hundredth of it, a day at most."""
+    """Returns the moment `ttl_seconds` after `now`, rounded up to a step of at least 1 % of the ttl, at most a day."""
     step = next((step for step in _STEPS if step * 100 >= ttl_seconds), _STEPS[-1])
     return _rounded_up(now + ttl_seconds, step)
 
 
-def end_of(said: Said, ttl_seconds: int, now: float) -> Moment:
-    """When a tagging given now ends, by what was said, else by its tag's ttl; 0 for never."""
-    if said > 0:
-        return said
-    ttl = -said or ttl_seconds
+def expiry_moment(expiry: Expiry, ttl_seconds: int, now: float) -> Moment:
+    """Returns when a tagging added now expires: by its own expiry, else by the ttl of its tag; 0 for never."""
+    if expiry > 0:
+        return expiry
+    ttl = -expiry or ttl_seconds
     return moment_after(ttl, now) if ttl else 0
 
 
 def moment_now(now: float) -> Moment:
-    """The last moment that has come: what ends then or before has ended."""
+    """Returns the current minute. Everything with this moment or an earlier one has expired."""
     return int(now // MINUTE)
 
 
 def moment_text(moment: Moment) -> str:
-    """A moment as the API writes it.
+    """Returns a moment as the API writes it.
 
     >>> moment_text(1)
     '1970-01-01T00:01:00Z'

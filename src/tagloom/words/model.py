@@ -476,7 +476,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 
     `people` counts whoever gains or loses a tag, comes or goes. `by_tag` has the tags with the most changes, of
     `tags_changed` in all. `renamed` are live paths before and after. `tribes` are those that somebody would enter or
-    leave; `tribes_not_counted` counts those beyond TRIBES_FORESEEN_MAX, about which nothing is said.
+    leave; `tribes_not_counted` counts those beyond TRIBES_PREVIEWED_MAX, about which nothing is said.
     """
 
     receipt: Receipt

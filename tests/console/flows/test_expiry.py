@@ -48,9 +48,9 @@ def test_a_tag_is_given_for_a_week_renewed_until_a_day_and_ends_never(open_page:
     span.select_option("7 days")
     panel.get_by_role("button", name="Add tag").click()
     expect(chip).to_contain_text("expires in 7 days")
-    end = end_of(population)
-    assert end is not None
-    said = f"{end.day} {end:%b %Y}, {end:%H:%M} UTC"
+    expiry = end_of(population)
+    assert expiry is not None
+    said = f"{expiry.day} {expiry:%b %Y}, {expiry:%H:%M} UTC"
     expect(chip.locator("time")).to_have_attribute("title", said)
 
     entry.fill("plan/trial")
@@ -63,9 +63,9 @@ def test_a_tag_is_given_for_a_week_renewed_until_a_day_and_ends_never(open_page:
     panel.get_by_role("button", name="Add tag").click()
     expect(page.locator("#toasts .toast").last).to_contain_text("now expires at another time")
     expect(panel.locator(".timeline")).to_contain_text("expiry changed")
-    end = end_of(population)
-    assert end is not None
-    assert end.date() == last + timedelta(days=1)
+    expiry = end_of(population)
+    assert expiry is not None
+    assert expiry.date() == last + timedelta(days=1)
 
     page.locator("#toasts .toast").last.get_by_role("button", name="Undo").click()
     expect(page.locator("#toasts .toast").last).to_contain_text("was undone")
@@ -90,27 +90,27 @@ def test_the_expiry_of_a_tag_is_set_on_its_page_and_a_wrong_duration_is_refused(
     expect(page.locator(".error")).to_contain_text("'soon' is no ttl")
     expect(lasts).to_have_value("soon")
     lasts.fill("14d")
-    end = (datetime.now(UTC) + timedelta(days=30)).replace(minute=0, second=0, microsecond=0)
-    taken.fill(f"{end.day} {end:%b %Y, %H:%M}")
+    expiry = (datetime.now(UTC) + timedelta(days=30)).replace(minute=0, second=0, microsecond=0)
+    taken.fill(f"{expiry.day} {expiry:%b %Y, %H:%M}")
     save.click()
 
     expect(page.locator("#toasts .toast").last).to_contain_text("The expiry of “senior” was saved.")
     expect(page.locator(".page-head")).to_contain_text("Its taggings expire after 2 weeks.")
     tag = population.get_tag(TagPath("senior"))
-    assert (tag.ttl, tag.expires_at) == ("2w", f"{end:%Y-%m-%dT%H:%M:%SZ}")
+    assert (tag.ttl, tag.expires_at) == ("2w", f"{expiry:%Y-%m-%dT%H:%M:%SZ}")
     # The field shows it in the form in which the page says it.
-    expect(taken).to_have_value(f"{end.day} {end:%b %Y, %H:%M}")
-    expect(page.locator(".page-head")).to_contain_text(f"on {end.day} {end:%b %Y, %H:%M} UTC")
+    expect(taken).to_have_value(f"{expiry.day} {expiry:%b %Y, %H:%M}")
+    expect(page.locator(".page-head")).to_contain_text(f"on {expiry.day} {expiry:%b %Y, %H:%M} UTC")
     # What was there stays when only the other one is changed.
     lasts.fill("")
     save.click()
     expect(page.locator(".page-head")).not_to_contain_text("Its taggings expire")
-    assert population.get_tag(TagPath("senior")).expires_at == f"{end:%Y-%m-%dT%H:%M:%SZ}"
+    assert population.get_tag(TagPath("senior")).expires_at == f"{expiry:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_activity_names_what_ended_by_itself_and_undoes_it(open_page: Open, population: Population) -> None:
     past = int(datetime.now(UTC).timestamp()) // 60
-    request = Batch(mode="add", origin=Origin("ada"), end=past)
+    request = Batch(mode="add", origin=Origin("ada"), expiry=past)
     write_parts(population, [part([user(CUSTOMER, "plan/trial")])], request)
     version = population.write(Expire(), EXPIRY).version
     page = open_page("developer")
@@ -139,10 +139,10 @@ def test_ends_are_accessible_and_fit_wide_screens_and_phones(
         ("offers/a-rather-long-name-of-an-offer/for-spring", 3_600),
         ("beta", 0),
     ):
-        request = Batch(mode="add", origin=Origin("ada", "trials.csv"), end=-ttl)
+        request = Batch(mode="add", origin=Origin("ada", "trials.csv"), expiry=-ttl)
         write_parts(population, [part([user(CUSTOMER, tag)])], request)
     write_parts(
-        population, [part([user(CUSTOMER, "plan/trial")])], Batch(mode="add", origin=Origin("ada"), end=-30 * 86_400)
+        population, [part([user(CUSTOMER, "plan/trial")])], Batch(mode="add", origin=Origin("ada"), expiry=-30 * 86_400)
     )
     population.write(
         PutTag(tag=TagPath("senior"), ttl_seconds=14 * 86_400, expires_at=2**31 // 60), WriteOptions(Origin("ada"))

@@ -21,7 +21,7 @@ from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
 from tagloom.ports.imports import ENDED, WORKED_ON, Hold, Import, ImportFormat, ImportState
 from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo
-from tagloom.words.expiry import ExpiryInvalid, kept_said
+from tagloom.words.expiry import ExpiryInvalid, expiry_texts
 from tagloom.words.mappings import Encoding, Mapping, check_mapping
 from tagloom.words.model import Mode
 from tagloom.words.problems import MappingInvalid, TagProblem
@@ -235,7 +235,9 @@ def plan(request: PageRequest) -> Answer:
     try:
         # An expiry that did not change is not compared with the clock again.
         is_new = typed != _expiry(found)
-        end = kept_said(request.moment("expires_at"), typed["ttl"] or None, request.services.now()) if is_new else None
+        expiry = (
+            expiry_texts(request.moment("expires_at"), typed["ttl"] or None, request.services.now()) if is_new else None
+        )
         mapping = check_mapping(
             mapping_of(
                 fields,
@@ -247,7 +249,7 @@ def plan(request: PageRequest) -> Answer:
         )
         rows_read(beginning, mapping)
         if request.text("then") != "rows":
-            _plan(request, wanted, mapping, end)
+            _plan(request, wanted, mapping, expiry)
             return Redirect(request.to(f"import/{found.id}"))
     except (
         BodyInvalid,
@@ -283,7 +285,7 @@ def _expiry(run: Import) -> dict[str, str]:
     return {"ttl": run.ttl, "expires_at": run.expires_at[:16]}
 
 
-def _plan(request: PageRequest, wanted: Import, mapping: Mapping, end: tuple[str, str] | None) -> None:
+def _plan(request: PageRequest, wanted: Import, mapping: Mapping, expiry: tuple[str, str] | None) -> None:
     if wanted.prefix:
         parse_tag(wanted.prefix)
     named = None
@@ -298,7 +300,7 @@ def _plan(request: PageRequest, wanted: Import, mapping: Mapping, end: tuple[str
         mode=wanted.mode,
         prefix=wanted.prefix,
         share_removed_max=wanted.share_removed_max,
-        end=end,
+        expiry=expiry,
     )
     request.services.imports.plan(request.environment, wanted.id)
 

@@ -11,7 +11,7 @@ from tagloom.console.framework.context import Answer, Html, PageRequest, Redirec
 from tagloom.ports.problems import PersonNotFound, TagNotFound
 from tagloom.ports.writes import ErasePerson, PutPerson, WriteOptions
 from tagloom.tagging.bulk import check_single, submit_tags
-from tagloom.words.expiry import ExpiryInvalid, Said, expiry_of
+from tagloom.words.expiry import Expiry, ExpiryInvalid, expiry_of
 from tagloom.words.model import Change, Decision, Horizon, Kind, Person, PersonRecord
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import LineInvalid, TagIsAlias, TagProblem, UnknownTag
@@ -212,17 +212,17 @@ def change_tags(request: PageRequest) -> Answer:
     return panel_answer(request, person, toast, is_written=True)
 
 
-def _chosen_expiry(request: PageRequest) -> Said:
+def _chosen_expiry(request: PageRequest) -> Expiry:
     """Returns the chosen expiry of the tag. Raises: ExpiryInvalid, ExpiryPast."""
     span = request.text("span")
     if span != "date":
         return expiry_of(None, span or None, request.services.now())
     last_day = request.text("last-day").strip()
     try:
-        end = date.fromisoformat(read_moment(last_day)[:10]) + timedelta(days=1)
+        expiry = date.fromisoformat(read_moment(last_day)[:10]) + timedelta(days=1)
     except (ValueError, OverflowError) as error:
         raise ExpiryInvalid("Choose the last day on which the person has the tag.", value=last_day) from error
-    return expiry_of(f"{end.isoformat()}T00:00:00Z", None, request.services.now())
+    return expiry_of(f"{expiry.isoformat()}T00:00:00Z", None, request.services.now())
 
 
 def _list_of(request: PageRequest) -> dict[str, str]:

@@ -186,7 +186,7 @@ def _rewrite_touched(tx: Transaction, at: Compacted, horizon: int) -> tuple[int,
 
 
 def preview(version: Version, snapshot: Snapshot) -> Freed:
-    """What raising the horizon to a version would come to take from the log. Reads COMPACTION_FORESEEN_MAX changes at
+    """What raising the horizon to a version would come to take from the log. Reads COMPACTION_PREVIEWED_MAX changes at
     most; there is more when it is not all. Raises: ChangeNotFound."""
     state, done = snapshot.state(), snapshot.compacted().version
     batch: BatchRecord | None = snapshot.batch(version) if version else None
@@ -201,7 +201,7 @@ def preview(version: Version, snapshot: Snapshot) -> Freed:
         read += len(first)
         changes += sum(not each.after.added for each in kept)
         size += sum(each.bytes_freed for each in kept)
-        if not is_all or read >= limits.COMPACTION_FORESEEN_MAX:
+        if not is_all or read >= limits.COMPACTION_PREVIEWED_MAX:
             break
     else:
         is_all = True
@@ -210,7 +210,7 @@ def preview(version: Version, snapshot: Snapshot) -> Freed:
         versions=version - state.horizon,
         changes=changes,
         bytes=size,
-        is_all=is_all and read < limits.COMPACTION_FORESEEN_MAX,
+        is_all=is_all and read < limits.COMPACTION_PREVIEWED_MAX,
     )
 
 

@@ -96,16 +96,16 @@ def _changes_of_person(
     wanted, horizon = None if tag is None else _rows_ever(environment, tag), snapshot.state().horizon
     changes = changes_touching(environment, ordinal, span)
     for version, group in itertools.groupby(changes, lambda change: change.version):
-        added, removed, is_touched, ends = set[int](), set[int](), False, set[int]()
+        added, removed, is_touched, expiries = set[int](), set[int](), False, set[int]()
         for change in group:
             if change.row not in rows:
-                ends.add(change.row)
+                expiries.add(change.row)
             elif wanted is None or change.row in wanted:
                 is_touched = True
                 if rows[change.row].kind == "tag":
                     (added if holds(change.added, ordinal) else removed).add(change.row)
         # A row that the dictionary does not hold is an end, which a tagging came to or left.
-        known = {end.tag for end in snapshot.ends_of_ids(sorted(ends))} if ends else set[int]()
+        known = {expiry.tag for expiry in snapshot.expiries_of_ids(sorted(expiries))} if expiries else set[int]()
         renewed = (known if wanted is None else known & wanted) - added - removed
         batch = snapshot.batch(version) if is_touched or renewed else None
         if batch is not None and _is_wanted(batch, span):

@@ -58,18 +58,18 @@ def tags_of(environment: EnvironmentState, people: BitMap) -> dict[int, list[Tag
     return tags
 
 
-def ends_among(environment: EnvironmentState, people: BitMap) -> dict[int, dict[TagPath, str]]:
+def expiries_among(environment: EnvironmentState, people: BitMap) -> dict[int, dict[TagPath, str]]:
     """When the taggings of each of these ordinals end that do. Costs one look an end."""
-    ends: dict[int, dict[TagPath, str]] = {ordinal: {} for ordinal in people}
-    known = environment.dictionary.ends
+    expiries: dict[int, dict[TagPath, str]] = {ordinal: {} for ordinal in people}
+    known = environment.dictionary.expiries
     for tag, people_with in environment.near([*known], people):
         if bearing := people_with & people:
             path = TagPath(environment.dictionary.rows[tag].path)
             moments = {row: moment for moment, row in known[tag].items()}
-            for row, ending in environment.near([*moments], bearing):
-                for ordinal in ending & bearing:
-                    ends[ordinal][path] = moment_text(moments[row])
-    return ends
+            for row, expiring in environment.near([*moments], bearing):
+                for ordinal in expiring & bearing:
+                    expiries[ordinal][path] = moment_text(moments[row])
+    return expiries
 
 
 def find_person(environment: EnvironmentState, person: Person) -> PersonRecord | None:
@@ -83,7 +83,7 @@ def find_person(environment: EnvironmentState, person: Person) -> PersonRecord |
         id=person.id,
         tags=tuple(tags_of(environment, alone)[ordinal]),
         version=environment.stamp.version,
-        expires_at=ends_among(environment, alone)[ordinal],
+        expires_at=expiries_among(environment, alone)[ordinal],
     )
 
 
@@ -124,14 +124,14 @@ def list_people(
         found.extend((ordinal, column[ordinal - segment.first].as_py()) for ordinal in ordinals)
     shown = found[:limit]
     people_shown = BitMap([ordinal for ordinal, _ in shown])
-    tags, ends = tags_of(environment, people_shown), ends_among(environment, people_shown)
+    tags, expiries = tags_of(environment, people_shown), expiries_among(environment, people_shown)
     items = tuple(
         PersonRecord(
             kind=person_of(key).kind,
             id=person_of(key).id,
             tags=tuple(tags[ordinal]),
             version=environment.stamp.version,
-            expires_at=ends[ordinal],
+            expires_at=expiries[ordinal],
         )
         for ordinal, key in shown
     )

@@ -15,7 +15,7 @@ class Dictionary:
     def __init__(self, rows: Iterable[Row], aliases: Iterable[tuple[str, str]]) -> None:
         self.rows: dict[int, Row] = {}
         self.facts: dict[str, int] = {}
-        self.ends: dict[int, dict[int, int]] = {}
+        self.expiries: dict[int, dict[int, int]] = {}
         self.expiring: set[int] = set()
         self.aliases: dict[TagPath, TagPath] = {TagPath(path): TagPath(target) for path, target in aliases}
         self._live: dict[TagPath, int] = {}
@@ -35,7 +35,10 @@ class Dictionary:
         """A copy in which these rows and aliases are so, None for a dropped one. Costs some 0.1 us a tag."""
         later = Dictionary((), ())
         later.rows, later.facts, later.aliases = dict(self.rows), dict(self.facts), dict(self.aliases)
-        later.ends, later.expiring = {tag: dict(ends) for tag, ends in self.ends.items()}, set(self.expiring)
+        later.expiries, later.expiring = (
+            {tag: dict(expiries) for tag, expiries in self.expiries.items()},
+            set(self.expiring),
+        )
         later._live, later._dropped, later._below = dict(self._live), dict(self._dropped), dict(self._below)
         later._order, later._exclusive, later._owners = list(self._order), set(self._exclusive), dict(self._owners)
         later.put(rows)
@@ -52,20 +55,20 @@ class Dictionary:
         for row in rows:
             self._take(row, in_order=True)
 
-    def put_ends(self, ends: Iterable[Row]) -> None:
+    def put_expiries(self, expiries: Iterable[Row]) -> None:
         """Takes ends as they are now: those that live, by their tag and moment."""
-        for row in ends:
-            known = self.ends.setdefault(row.tag, {})
+        for row in expiries:
+            known = self.expiries.setdefault(row.tag, {})
             if row.is_live:
                 known[row.expires_at] = row.id
             else:
                 known.pop(row.expires_at, None)
                 if not known:
-                    del self.ends[row.tag]
+                    del self.expiries[row.tag]
 
     def _take(self, row: Row, *, in_order: bool) -> None:
         if row.kind == "end":
-            self.put_ends([row])
+            self.put_expiries([row])
             return
         self.rows[row.id] = row
         path = TagPath(row.path)

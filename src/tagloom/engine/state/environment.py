@@ -158,8 +158,8 @@ class EnvironmentState:
                 for change in snapshot.changes_after(before.version):
                     self._change(change.row, from_bytes(change.added), from_bytes(change.removed), touched)
                 # A row that the dictionary does not hold is an end, and lives or not since somebody came or left.
-                if ends := touched.keys() - self.dictionary.rows.keys():
-                    self.dictionary.put_ends(snapshot.ends_of_ids(sorted(ends)))
+                if expiries := touched.keys() - self.dictionary.rows.keys():
+                    self.dictionary.put_expiries(snapshot.expiries_of_ids(sorted(expiries)))
                 self._tell(touched)
             self.state, self.stamp = state, now
 
@@ -327,7 +327,7 @@ class EnvironmentState:
             if view.aliases or any(self._is_asked(row) for row in view.rows.values()):
                 self._forget_leaves()
             self.dictionary.put(view.rows.values())
-            self.dictionary.put_ends(view.ends.values())
+            self.dictionary.put_expiries(view.expiries.values())
             for path, target in view.aliases.items():
                 self.dictionary.put_alias(path, target)
             if view.growth is not None:
@@ -336,7 +336,7 @@ class EnvironmentState:
                 self.directory.generation = -1
             touched: dict[int, BitMap] = {}
             for draft in view.drafts:
-                for row_id, added, removed in (*draft.rows(), *draft.end_rows()):
+                for row_id, added, removed in (*draft.rows(), *draft.expiry_shifts()):
                     self._change(row_id, added, removed, touched)
             self._tell(touched)
             self.state, self.stamp = view.state, _stamp(view.state)

@@ -19,7 +19,7 @@ from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, KeyTable, binary
 from tagloom.engine.storage import State
 from tagloom.ports.writes import BatchRules, Doubt, Part
 from tagloom.words import rejections
-from tagloom.words.expiry import Said
+from tagloom.words.expiry import Expiry
 from tagloom.words.model import Rejected
 from tagloom.words.problems import FAULTS_OF_A_TEXT, TagProblem
 from tagloom.words.tags import TagPath, is_at_or_below, lowercased, parse_tag
@@ -61,9 +61,9 @@ NO_DOUBT = Doubtful(Hashed(np.empty(0, np.uint64), np.empty(0, np.uint32)))
 class ResolvedBatch(NamedTuple):
     """What a body asks for. Bitmaps are over ordinals, those of newcomers provisional; `bare` people have no tag.
 
-    `ends` are those of the people given a tag whose last line for it says when the tagging ends. `meanings` are those
-    of all paths that were written, or why one has none, and `begun` is where the population stood before any of it was
-    asked for; None when all of it was found in the transaction that carries it out.
+    `expiries` are those of the added taggings whose last line has an expiry. `meanings` has the tag that each path of
+    the body stands for, or why it stands for none. `begun` is the state of the population when the first lookup began;
+    None if all lookups were made in the transaction that applies the batch.
     """
 
     gives: dict[TagPath, BitMap]
@@ -76,7 +76,7 @@ class ResolvedBatch(NamedTuple):
     rejected_count: int
     normalized: int
     aliases: dict[str, str]
-    ends: Mapping[TagPath, Mapping[Said, BitMap]]
+    expiries: Mapping[TagPath, Mapping[Expiry, BitMap]]
     meanings: "Mapping[TagPath, Meaning | str]"
     begun: State | None
     doubtful: Doubtful = NO_DOUBT
@@ -186,8 +186,8 @@ class Aggregator:
         self._unknown_lines: list[int] = []
         self._deferred: list[_Columns] = []
         # Where lines say when their taggings end, taggings wait as columns from the first such part on.
-        self._ends: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-        self._ending: list[_Columns] = []
+        self._expiries: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        self._expiring: list[_Columns] = []
         self._accepted_lines = 0
         self._rejected: list[Rejected] = []
         self._rejected_count = 0
@@ -195,9 +195,9 @@ class Aggregator:
     def add(self, part: Part) -> None:
         """Gathers one part."""
         self._reject(part.rejected)
-        if self._rules.mode != "remove" and (part.ends is not None or self._ends):
-            said = np.zeros(len(part.lines), np.int64) if part.ends is None else part.ends
-            self._ends.append((part.lines, said))
+        if self._rules.mode != "remove" and (part.expiries is not None or self._expiries):
+            line_expiries = np.zeros(len(part.lines), np.int64) if part.expiries is None else part.expiries
+            self._expiries.append((part.lines, line_expiries))
         if self._rules.mode in ("set", "mirror"):
             self._held_keys.extend(part.held)
             if part.doubts:
@@ -326,8 +326,8 @@ class Aggregator:
     # Taggings that wait to become bitmaps.
 
     def _wait(self, columns: "_Columns") -> None:
-        if self._ends:
-            self._ending.append(columns)
+        if self._expiries:
+            self._expiring.append(columns)
         self._waiting.append((columns.number, columns.ordinal))
         self._waiting_count += len(columns.number)
         if self._waiting_count >= _TAGGINGS_PER_FOLD:
@@ -370,13 +370,13 @@ class Aggregator:
         for number, bitmap in per_tag(taking.number, taking.ordinal):
             self._takes[number] |= bitmap
 
-    def _ends_said(self) -> dict[TagPath, dict[Said, BitMap]]:
+    def _last_expiries(self) -> dict[TagPath, dict[Expiry, BitMap]]:
         """What the last line of each tagging says of its end, where it says anything."""
-        found: dict[TagPath, dict[Said, BitMap]] = {}
-        if not self._ending:
+        found: dict[TagPath, dict[Expiry, BitMap]] = {}
+        if not self._expiring:
             return found
-        columns = _Columns.joined([each._replace(removal=None) for each in self._ending])
-        lines, said = (np.concatenate(each) for each in zip(*self._ends, strict=True))
+        columns = _Columns.joined([each._replace(removal=None) for each in self._expiring])
+        lines, line_expiries = (np.concatenate(each) for each in zip(*self._expiries, strict=True))
         order = np.lexsort((columns.line, columns.ordinal, columns.number))
         number, ordinal = columns.number[order], columns.ordinal[order]
         is_last = np.ones(len(order), np.bool_)
@@ -384,11 +384,11 @@ class Aggregator:
         # A part that came before the first one with ends has no line here, and says nothing.
         line = columns.line[order]
         place = np.minimum(np.searchsorted(lines, line), len(lines) - 1)
-        end = np.where(lines[place] == line, said[place], 0)
-        is_wanted = is_last & (end != 0)
-        number, ordinal, end = number[is_wanted], ordinal[is_wanted], end[is_wanted]
-        for each in np.unique(end).tolist():
-            some = end == each
+        expiry = np.where(lines[place] == line, line_expiries[place], 0)
+        is_wanted = is_last & (expiry != 0)
+        number, ordinal, expiry = number[is_wanted], ordinal[is_wanted], expiry[is_wanted]
+        for each in np.unique(expiry).tolist():
+            some = expiry == each
             for tag, people in per_tag(number[some], ordinal[some]):
                 found.setdefault(self._texts.paths[tag], {})[each] = people
         return found
@@ -413,7 +413,7 @@ class Aggregator:
             rejected_count=self._rejected_count,
             normalized=len(self._texts.lowered),
             aliases=self._texts.aliases,
-            ends=self._ends_said(),
+            expiries=self._last_expiries(),
             meanings=self._texts.meanings,
             begun=self._begun,
             doubtful=self._doubtful(),

@@ -11,7 +11,7 @@ from tagloom.engine.keys.hashing import Hashed, Keyed, binary_array
 from tagloom.engine.write.aggregate import NO_DOUBT, Doubtful, Lookups, Newcomers, ResolvedBatch, Texts, decide_in_order
 from tagloom.ports.writes import BatchRules, Part
 from tagloom.words import rejections
-from tagloom.words.expiry import Said
+from tagloom.words.expiry import Expiry
 from tagloom.words.model import Rejected
 from tagloom.words.tags import TagPath
 
@@ -29,7 +29,7 @@ class _Line(NamedTuple):
     number: int
     key: bytes
     taggings: list[tuple[str, bool]]
-    end: Said
+    expiry: Expiry
 
 
 def are_few(parts: Sequence[Part]) -> bool:
@@ -46,7 +46,7 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
     rejected = [line for part in parts for line in part.rejected]
     held: list[bytes] = [key for part in parts for key in part.held]
     good: dict[int, list[tuple[int, int, bool]]] = {}
-    said: dict[int, Said] = {}
+    line_expiries: dict[int, Expiry] = {}
     bare = BitMap()
     accepted = 0
     for line in (line for part in parts for line in _lines(part, rules)):
@@ -59,8 +59,8 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
             held.append(line.key)
         elif meant:
             good[line.number] = meant
-            if line.end:
-                said[line.number] = line.end
+            if line.expiry:
+                line_expiries[line.number] = line.expiry
         else:
             bare.add(ordinal)
             accepted += 1
@@ -73,7 +73,7 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
     for taggings in good.values():
         for ordinal, number, is_removal in taggings:
             (takes if is_removal else gives)[texts.paths[number]].add(ordinal)
-    ends = _ends_said(good, said, texts.paths) if said and rules.mode != "remove" else {}
+    expiries = _last_expiries(good, line_expiries, texts.paths) if line_expiries and rules.mode != "remove" else {}
     is_whole = rules.mode in ("set", "mirror")
     known, doubtful = _doubted(parts, lookups, begun.next_ordinal) if is_whole else (BitMap(), NO_DOUBT)
     rejected.sort(key=_line_number)
@@ -88,7 +88,7 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
         rejected_count=len(rejected),
         normalized=len(texts.lowered),
         aliases=texts.aliases,
-        ends=ends,
+        expiries=expiries,
         meanings=texts.meanings,
         begun=begun,
         doubtful=doubtful,
@@ -111,17 +111,21 @@ def _doubted(parts: Sequence[Part], lookups: KeyLookups, base: int) -> tuple[Bit
     return known, Doubtful(hashes, len(unknown_lines), min(unknown_lines, default=0))
 
 
-def _ends_said(
-    good: Mapping[int, Sequence[tuple[int, int, bool]]], said: Mapping[int, Said], paths: Sequence[TagPath]
-) -> dict[TagPath, dict[Said, BitMap]]:
+def _last_expiries(
+    good: Mapping[int, Sequence[tuple[int, int, bool]]], line_expiries: Mapping[int, Expiry], paths: Sequence[TagPath]
+) -> dict[TagPath, dict[Expiry, BitMap]]:
     """What the last line of each tagging says of its end, where it says anything."""
-    last: dict[tuple[int, int], Said] = {}
+    last: dict[tuple[int, int], Expiry] = {}
     for line in sorted(good):
-        last |= {(number, ordinal): said.get(line, 0) for ordinal, number, is_removal in good[line] if not is_removal}
-    found: dict[TagPath, dict[Said, BitMap]] = {}
-    for (number, ordinal), end in last.items():
-        if end:
-            found.setdefault(paths[number], {}).setdefault(end, BitMap()).add(ordinal)
+        last |= {
+            (number, ordinal): line_expiries.get(line, 0)
+            for ordinal, number, is_removal in good[line]
+            if not is_removal
+        }
+    found: dict[TagPath, dict[Expiry, BitMap]] = {}
+    for (number, ordinal), expiry in last.items():
+        if expiry:
+            found.setdefault(paths[number], {}).setdefault(expiry, BitMap()).add(ordinal)
     return found
 
 
@@ -131,8 +135,10 @@ def _line_number(line: Rejected) -> int:
 
 def _lines(part: Part, rules: BatchRules) -> list[_Line]:
     keys = part.key_list()
-    ends = [0] * len(keys) if part.ends is None else part.ends.tolist()
-    lines = [_Line(number, key, [], end) for number, key, end in zip(part.lines.tolist(), keys, ends, strict=True)]
+    expiries = [0] * len(keys) if part.expiries is None else part.expiries.tolist()
+    lines = [
+        _Line(number, key, [], expiry) for number, key, expiry in zip(part.lines.tolist(), keys, expiries, strict=True)
+    ]
     always = rules.mode == "remove"
     is_removal = part.is_removal.tolist() if part.is_removal is not None and rules.mode == "change" else None
     for at, (line, text) in enumerate(zip(part.tagging_line.tolist(), part.tagging_text.tolist(), strict=True)):

@@ -13,7 +13,7 @@ from tagloom.engine.storage import Row
 from tagloom.engine.write.diff import Diff, receipt_of
 from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.exclusive_branches import refuse_several
-from tagloom.engine.write.expiry_rows import merge_ends, settle
+from tagloom.engine.write.expiry_rows import merge_expiries, settle
 from tagloom.ports.problems import PersonNotFound, TagExists, TagMoveInvalid, TagNotFound
 from tagloom.words import limits, rejections
 from tagloom.words.model import Origin, Person, Receipt
@@ -106,7 +106,7 @@ def merge(tag: TagPath, into: TagPath, view: View, origin: Origin, at: str) -> R
             view.put_row(row._replace(path=targets[row.id]), draft)
         else:
             people = BitMap(view.whole(row.id))
-            merge_ends(people, row.id, target.id, view, draft)
+            merge_expiries(people, row.id, target.id, view, draft)
             draft.add(target.id, people - view.near(target.id, people))
             draft.remove(row.id, people)
             view.put_row(row._replace(is_live=False), draft)

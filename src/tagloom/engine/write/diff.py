@@ -11,7 +11,7 @@ from tagloom.engine.write import expiry_rows
 from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports.writes import BatchRules
-from tagloom.words.expiry import Said, end_of
+from tagloom.words.expiry import Expiry, expiry_moment
 from tagloom.words.model import Receipt
 from tagloom.words.tags import TagPath
 
@@ -52,7 +52,7 @@ def receipt_of(diff: Diff, version: int, asked: ResolvedBatch | None = None, **m
         new_tags=diff.new_tags,
         skipped=diff.skipped,
         conflicts=diff.conflicts,
-        renewed=expiry_rows.renewed_count(diff.draft) if diff.draft.ends else 0,
+        renewed=expiry_rows.renewed_count(diff.draft) if diff.draft.expiries else 0,
         **told,  # type: ignore[arg-type]  # The values are the fields' own types.
         **more,  # type: ignore[arg-type]  # Likewise.
     )
@@ -64,16 +64,16 @@ def diff_of(asked: ResolvedBatch, rules: BatchRules, view: View, now: float) -> 
     places = _places(asked, rules, view)
     is_giving = rules.mode != "remove"
     gives: dict[int, BitMap] = {}
-    said: dict[int, dict[Said, BitMap]] = {}
+    own_expiries: dict[int, dict[Expiry, BitMap]] = {}
     losses: dict[int, BitMap] = {}
     unchanged = 0
     for path, people in asked.gives.items():
         row = view.tag_row(view.dictionary.resolve(path), draft)
         moved = places.final(people)
         gives[row.id] = gives[row.id] | moved if row.id in gives else moved
-        for end, some in asked.ends.get(path, {}).items():
-            earlier = said.setdefault(row.id, {})
-            earlier[end] = earlier.get(end, BitMap()) | places.final(some)
+        for expiry, some in asked.expiries.get(path, {}).items():
+            earlier = own_expiries.setdefault(row.id, {})
+            earlier[expiry] = earlier.get(expiry, BitMap()) | places.final(some)
     for path, people in asked.takes.items():
         known = view.live(view.dictionary.resolve(path))
         if known is None:
@@ -89,13 +89,13 @@ def diff_of(asked: ResolvedBatch, rules: BatchRules, view: View, now: float) -> 
     if rules.mode in ("set", "mirror"):
         _lose_the_rest(asked, rules, view, gives, losses, bare, places)
     _displace(view, gives, losses)
-    ending: list[expiry_rows.Ending] = []
+    tag_expiries: list[expiry_rows.TagExpiry] = []
     for row_id, people in gives.items():
         new = people - view.near(row_id, people)
         unchanged += len(people) - len(new)
         draft.add(row_id, new)
-        ending += _ending(row_id, people, said.get(row_id, {}), rules.end, now, view)
-    expiry_rows.set_ends(ending, view, draft)
+        tag_expiries += _expiries_of_tag(row_id, people, own_expiries.get(row_id, {}), rules.expiry, now, view)
+    expiry_rows.set_expiries(tag_expiries, view, draft)
     for row_id, people in losses.items():
         draft.remove(row_id, people - gives[row_id] if row_id in gives else people)
     expiry_rows.settle(view, draft)
@@ -106,21 +106,21 @@ def diff_of(asked: ResolvedBatch, rules: BatchRules, view: View, now: float) -> 
     return Diff(draft, added, removed, unchanged, new_tags)
 
 
-def _ending(
-    tag: int, people: BitMap, said: dict[Said, BitMap], otherwise: Said, now: float, view: View
-) -> list[expiry_rows.Ending]:
+def _expiries_of_tag(
+    tag: int, people: BitMap, own_expiries: dict[Expiry, BitMap], otherwise: Expiry, now: float, view: View
+) -> list[expiry_rows.TagExpiry]:
     """When the taggings of one tag end that are given: as said of some, and otherwise, or by the tag's ttl."""
     ttl = view.row(tag).ttl_seconds
-    if not (said or otherwise or ttl or view.ends_of(tag)):
+    if not (own_expiries or otherwise or ttl or view.expiries_of(tag)):
         return []
     by_moment: dict[int, BitMap] = {}
     waiting = people
     # Two names of a tag that became one meanwhile may say two things of one tagging; the first one counts.
-    for end, some in (*said.items(), (otherwise, people)):
-        moment = end_of(end or otherwise, ttl, now)
+    for expiry, some in (*own_expiries.items(), (otherwise, people)):
+        moment = expiry_moment(expiry or otherwise, ttl, now)
         by_moment[moment] = by_moment.get(moment, BitMap()) | (some & waiting)
         waiting = waiting - some
-    return [expiry_rows.Ending(tag, moment, some) for moment, some in by_moment.items()]
+    return [expiry_rows.TagExpiry(tag, moment, some) for moment, some in by_moment.items()]
 
 
 class _Places:

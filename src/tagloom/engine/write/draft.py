@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tagloom.engine.keys.directory import Directory
     from tagloom.engine.state.dictionary import Dictionary
 
-_NO_ENDS: Mapping[int, int] = {}
+_NO_EXPIRIES: Mapping[int, int] = {}
 # Who touched many of a bucket tells it in parts of so many changes: one person's are in few of them.
 _PEOPLE_IN_PARTS = 4_096
 _CHANGES_PER_PART = 32
@@ -75,7 +75,7 @@ class Draft:
     def __init__(self) -> None:
         self.added: dict[int, BitMap] = {}
         self.removed: dict[int, BitMap] = {}
-        self.ends: dict[int, dict[int, Shift]] = {}
+        self.expiries: dict[int, dict[int, Shift]] = {}
         self.entries: list[Entry] = []
         self.new_people = 0
         self.people_removed = 0
@@ -95,41 +95,43 @@ class Draft:
         self.added[row] = self.added[row] - people
         if not self.added[row]:
             del self.added[row]
-        shifts = {end: Shift(added - people, removed) for end, (added, removed) in self.ends.pop(row, {}).items()}
-        if kept := {end: shift for end, shift in shifts.items() if shift.added or shift.removed}:
-            self.ends[row] = kept
+        shifts = {
+            expiry: Shift(added - people, removed) for expiry, (added, removed) in self.expiries.pop(row, {}).items()
+        }
+        if kept := {expiry: shift for expiry, shift in shifts.items() if shift.added or shift.removed}:
+            self.expiries[row] = kept
 
-    def start_end(self, tag: int, row: int, people: BitMap) -> None:
+    def start_expiry(self, tag: int, row: int, people: BitMap) -> None:
         """Notes people whose tagging of a tag ends with a row, and did not."""
         if people:
             added, removed = self._shift(tag, row)
-            self.ends[tag][row] = Shift(added | people, removed)
+            self.expiries[tag][row] = Shift(added | people, removed)
 
-    def stop_end(self, tag: int, row: int, people: BitMap) -> None:
+    def stop_expiry(self, tag: int, row: int, people: BitMap) -> None:
         """Notes people whose tagging of a tag ends with a row, and will not."""
         if people:
             added, removed = self._shift(tag, row)
-            self.ends[tag][row] = Shift(added, removed | people)
+            self.expiries[tag][row] = Shift(added, removed | people)
 
-    def keep_end(self, tag: int, row: int, people: BitMap) -> None:
+    def keep_expiry(self, tag: int, row: int, people: BitMap) -> None:
         """Forgets that these people's tagging of a tag will not end with a row."""
         added, removed = self._shift(tag, row)
-        self.ends[tag][row] = Shift(added, removed - people)
-        if not added and not self.ends[tag][row].removed:
-            del self.ends[tag][row]
-        if not self.ends[tag]:
-            del self.ends[tag]
+        self.expiries[tag][row] = Shift(added, removed - people)
+        if not added and not self.expiries[tag][row].removed:
+            del self.expiries[tag][row]
+        if not self.expiries[tag]:
+            del self.expiries[tag]
 
     def _shift(self, tag: int, row: int) -> Shift:
-        return self.ends.setdefault(tag, {}).get(row, Shift(BitMap(), BitMap()))
+        return self.expiries.setdefault(tag, {}).get(row, Shift(BitMap(), BitMap()))
 
     def is_empty(self) -> bool:
         """Whether nothing would change."""
-        return not (self.added or self.removed or self.entries or self.ends)
+        return not (self.added or self.removed or self.entries or self.expiries)
 
-    def end_rows(self) -> Iterator[tuple[int, BitMap, BitMap]]:
+    def expiry_shifts(self) -> Iterator[tuple[int, BitMap, BitMap]]:
         """(row, added, removed) of every end that changes."""
-        shifts = (each for tag in sorted(self.ends) for each in sorted(self.ends[tag].items()))
+        shifts = (each for tag in sorted(self.expiries) for each in sorted(self.expiries[tag].items()))
         return ((row, shift.added, shift.removed) for row, shift in shifts)
 
     def rows(self) -> Iterator[tuple[int, BitMap, BitMap]]:
@@ -192,8 +194,8 @@ class View:
         self._changed_rows: set[int] = set()
         self._new_rows: set[int] = set()
         self.rows: dict[int, Row] = {}
-        self.ends: dict[int, Row] = {}
-        self._made_ends: dict[int, dict[int, int]] = {}
+        self.expiries: dict[int, Row] = {}
+        self._made_expiries: dict[int, dict[int, int]] = {}
         self._made: dict[str, Row] = {}
         self.aliases: dict[TagPath, TagPath | None] = {}
         self.newcomers: dict[tuple[int, int], int] = {}
@@ -240,9 +242,9 @@ class View:
         """A tag as it is now."""
         return self.rows.get(row) or self.dictionary.rows[row]
 
-    def ends_of(self, tag: int) -> Mapping[int, int]:
+    def expiries_of(self, tag: int) -> Mapping[int, int]:
         """The rows of a tag's ends by their moment; some may be empty."""
-        known, made = self.dictionary.ends.get(tag, _NO_ENDS), self._made_ends.get(tag)
+        known, made = self.dictionary.expiries.get(tag, _NO_EXPIRIES), self._made_expiries.get(tag)
         return known if made is None else {**known, **made}
 
     def chunk(self, row: int, bucket: int) -> BitMap:
@@ -351,17 +353,17 @@ class View:
         self.rows[row.id] = self._made[path] = row
         return row
 
-    def end_row(self, tag: int, moment: int) -> int:
+    def expiry_row(self, tag: int, moment: int) -> int:
         """The row of a tag's end, made when there is none."""
-        self.want_ends([(tag, moment)])
-        return self.ends_of(tag)[moment]
+        self.ensure_expiry_rows([(tag, moment)])
+        return self.expiries_of(tag)[moment]
 
-    def want_ends(self, ends: Iterable[tuple[int, int]]) -> None:
+    def ensure_expiry_rows(self, expiries: Iterable[tuple[int, int]]) -> None:
         """Has the row of each (tag, moment) at hand, made when there is none; the store is asked once for all."""
-        missing = [(tag, moment) for tag, moment in dict.fromkeys(ends) if moment not in self.ends_of(tag)]
+        missing = [(tag, moment) for tag, moment in dict.fromkeys(expiries) if moment not in self.expiries_of(tag)]
         if missing:
-            for (tag, moment), row in zip(missing, self.tx.end_rows(missing), strict=True):
-                self._made_ends.setdefault(tag, {})[moment] = row
+            for (tag, moment), row in zip(missing, self.tx.rows_of_expiries(missing), strict=True):
+                self._made_expiries.setdefault(tag, {})[moment] = row
 
     def put_row(self, row: Row, draft: Draft) -> None:
         """Changes a tag of the dictionary."""
@@ -396,7 +398,7 @@ class View:
                 self._totals.append(total)
             self._changed_rows.add(row)
             changes.extend(self._change_row(version, row, added, removed, touching))
-        for row, added, removed in draft.end_rows():
+        for row, added, removed in draft.expiry_shifts():
             self._changed_rows.add(row)
             changes.extend(self._change_row(version, row, added, removed, touching))
         batch = BatchRecord(
@@ -471,8 +473,8 @@ class View:
             self.tx.add_footprint(self._touched)
         for version, undone in self._undone:
             self.tx.add_undone(version, undone)
-        self._settle_ends()
-        self.tx.put_rows([*self.rows.values(), *self.ends.values()])
+        self._settle_expiries()
+        self.tx.put_rows([*self.rows.values(), *self.expiries.values()])
         for path, target in self.aliases.items():
             self.tx.put_alias(path, target)
         new, changed = list[tuple[int, int]](), list[tuple[int, int]]()
@@ -482,11 +484,11 @@ class View:
         self.tx.put_chunks((*place, to_bytes(self._chunks[place])) for place in changed)
         self.tx.put_state(self.state)
 
-    def _settle_ends(self) -> None:
+    def _settle_expiries(self) -> None:
         """An end that somebody came to, or left, lives while there is anybody."""
         for draft in self.drafts:
-            for tag, shifts in draft.ends.items():
-                for moment, row in self.ends_of(tag).items():
+            for tag, shifts in draft.expiries.items():
+                for moment, row in self.expiries_of(tag).items():
                     if row in shifts:
                         is_live = bool(self.whole(row))
-                        self.ends[row] = Row(row, "end", f"{tag}@{moment}", is_live, "", False, "", 0, moment, tag)
+                        self.expiries[row] = Row(row, "end", f"{tag}@{moment}", is_live, "", False, "", 0, moment, tag)

@@ -18,9 +18,9 @@ ACTION = "expiry"
 def expire(view: View, now: datetime, origin: Origin) -> Receipt:
     """Removes the taggings and tags that have expired, as many as one batch may, the first to expire first."""
     draft = Draft()
-    for _, _, tag, end in _due(view, moment_now(now.timestamp()))[: limits.ENDS_PER_SWEEP_MAX]:
-        if end:
-            draft.remove(tag, BitMap(view.whole(end)))
+    for _, _, tag, expiry in _due(view, moment_now(now.timestamp()))[: limits.EXPIRIES_PER_RUN_MAX]:
+        if expiry:
+            draft.remove(tag, BitMap(view.whole(expiry)))
             continue
         path = TagPath(view.dictionary.rows[tag].path)
         for row in view.subtree(path):
@@ -37,7 +37,7 @@ def _due(view: View, moment: int) -> list[tuple[int, str, int, int]]:
     rows = view.dictionary.rows
     found = [
         (at, rows[tag].path, tag, row)
-        for tag, known in view.dictionary.ends.items()
+        for tag, known in view.dictionary.expiries.items()
         for at, row in known.items()
         if at <= moment
     ]

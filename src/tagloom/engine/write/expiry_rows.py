@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _NOBODY = BitMap()
 
 
-class Ending(NamedTuple):
+class TagExpiry(NamedTuple):
     """People whose taggings of a tag, a row, end at a moment; 0 for never."""
 
     tag: int
@@ -23,51 +23,51 @@ class Ending(NamedTuple):
     people: BitMap
 
 
-def set_ends(ending: Sequence[Ending], view: "View", draft: "Draft") -> None:
+def set_expiries(tag_expiries: Sequence[TagExpiry], view: "View", draft: "Draft") -> None:
     """Sets all of them, for which the store is asked once for the rows of ends that nobody has now."""
-    view.want_ends((each.tag, each.moment) for each in ending if each.people and each.moment)
-    for each in ending:
-        set_end(each.tag, each.people, each.moment, view, draft)
+    view.ensure_expiry_rows((each.tag, each.moment) for each in tag_expiries if each.people and each.moment)
+    for each in tag_expiries:
+        set_expiry(each.tag, each.people, each.moment, view, draft)
 
 
-def set_end(tag: int, people: BitMap, moment: int, view: "View", draft: "Draft") -> None:
+def set_expiry(tag: int, people: BitMap, moment: int, view: "View", draft: "Draft") -> None:
     """Has these people's taggings of a tag, a row, end at a moment, or never for 0, whenever they ended before."""
-    ends = view.ends_of(tag)
-    if not people or not (moment or ends):
+    expiries = view.expiries_of(tag)
+    if not people or not (moment or expiries):
         return
-    _leave(tag, people, ends, moment, view, draft)
+    _leave(tag, people, expiries, moment, view, draft)
     if moment:
-        draft.start_end(tag, row := view.end_row(tag, moment), people - view.near(row, people))
+        draft.start_expiry(tag, row := view.expiry_row(tag, moment), people - view.near(row, people))
 
 
 def settle(view: "View", draft: "Draft") -> None:
     """Whoever loses a tag has no end of it any more."""
     for tag, people in draft.removed.items():
-        if ends := view.ends_of(tag):
-            _leave(tag, people, ends, 0, view, draft)
+        if expiries := view.expiries_of(tag):
+            _leave(tag, people, expiries, 0, view, draft)
 
 
-def _leave(tag: int, people: BitMap, ends: Mapping[int, int], but: int, view: "View", draft: "Draft") -> None:
-    for moment, row in ends.items():
+def _leave(tag: int, people: BitMap, expiries: Mapping[int, int], but: int, view: "View", draft: "Draft") -> None:
+    for moment, row in expiries.items():
         if moment != but:
-            draft.stop_end(tag, row, view.near(row, people) & people)
+            draft.stop_expiry(tag, row, view.near(row, people) & people)
 
 
 def renewed_count(draft: "Draft") -> int:
     """How many taggings that stay end at another moment than before, or never, or did not before."""
     count = 0
-    for tag, shifts in draft.ends.items():
+    for tag, shifts in draft.expiries.items():
         moved = BitMap.union(_NOBODY, *(people for shift in shifts.values() for people in shift))
         count += len(moved - draft.added.get(tag, _NOBODY) - draft.removed.get(tag, _NOBODY))
     return count
 
 
-def merge_ends(people: BitMap, tag: int, into: int, view: "View", draft: "Draft") -> None:
+def merge_expiries(people: BitMap, tag: int, into: int, view: "View", draft: "Draft") -> None:
     """Has those who bear `tag` bear `into` as long as the one of the two lasts that lasts longer.
 
     For use before the draft says that they bear `into`, or that they lose `tag`.
     """
-    ours, theirs = view.ends_of(tag), view.ends_of(into)
+    ours, theirs = view.expiries_of(tag), view.expiries_of(into)
     if not ours and not theirs:
         return
     both = view.near(into, people) & people
@@ -75,11 +75,12 @@ def merge_ends(people: BitMap, tag: int, into: int, view: "View", draft: "Draft"
     # The first to end first. Of who bears both, the other one is waited for; whoever is left at last ends never.
     for moment in sorted({*ours, *theirs}):
         mine, other = (
-            view.near(ends[moment], waiting) & waiting if moment in ends else _NOBODY for ends in (ours, theirs)
+            view.near(expiries[moment], waiting) & waiting if moment in expiries else _NOBODY
+            for expiries in (ours, theirs)
         )
         early = ((mine | other) & both) - (mine & other)
         both -= early
         decided = (mine | other) - early
-        set_end(into, decided, moment, view, draft)
+        set_expiry(into, decided, moment, view, draft)
         waiting -= decided
-    set_end(into, waiting, 0, view, draft)
+    set_expiry(into, waiting, 0, view, draft)

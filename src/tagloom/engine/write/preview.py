@@ -64,14 +64,14 @@ def preview_of(view: View, drafts: Sequence[Draft], receipt: Receipt, tribes: Ma
     """What these drafts do to what the view's transaction began from. Costs two evaluations a tribe."""
     before = Side(view, view.dictionary, ())
     after = Side(view, _dictionary_after(view), drafts)
-    asked = dict(sorted(tribes.items())[: limits.TRIBES_FORESEEN_MAX])
+    asked = dict(sorted(tribes.items())[: limits.TRIBES_PREVIEWED_MAX])
     by_tag, people = _by_tag(view, after, drafts)
     was = {row: found for row in view.rows if (found := _live_path(before.dictionary, row)) is not None}
     now = {row: found for row in view.rows if (found := _live_path(after.dictionary, row)) is not None}
     return Preview(
         receipt=receipt,
         people=people,
-        by_tag=tuple(by_tag[: limits.TAGS_FORESEEN_MAX]),
+        by_tag=tuple(by_tag[: limits.TAGS_PREVIEWED_MAX]),
         tags_changed=len(by_tag),
         new_tags=tuple(sorted(path for row, path in now.items() if row not in was)),
         removed_tags=tuple(sorted(path for row, path in was.items() if row not in now)),

@@ -39,7 +39,7 @@ def resolved_batch_of(wanted: TagTribe, view: View) -> ResolvedBatch:
         rejected_count=0,
         normalized=0,
         aliases={} if tag == wanted.tag else {wanted.tag: tag},
-        ends={},
+        expiries={},
         meanings={},
         begun=None,
     )

@@ -11,7 +11,7 @@ from tagloom.engine.write.diff import Diff
 from tagloom.engine.write.draft import Draft, View, row_from, row_state
 from tagloom.engine.write.exclusive_branches import spare_several
 from tagloom.engine.write.expire import ACTION as SWEEP
-from tagloom.engine.write.expiry_rows import set_end
+from tagloom.engine.write.expiry_rows import set_expiry
 from tagloom.ports import limits
 from tagloom.ports.problems import ChangeNotFound, UndoConflict
 from tagloom.words import rejections
@@ -24,14 +24,14 @@ _PLACES_AT_ONCE = 256  # Chunks whose changes are asked for together.
 class _Taken(NamedTuple):
     """What one chunk is to lose and to win, and whom it leaves as they are, since others touched them.
 
-    Of whoever is `told`, it is known when their tagging is to end: with one of `ends`, by its row, or never.
+    Of whoever is `told`, it is known when their tagging is to end: with one of `expiries`, by its row, or never.
     """
 
     lost: BitMap
     won: BitMap
     spared: BitMap
     told: BitMap
-    ends: dict[int, BitMap]
+    expiries: dict[int, BitMap]
     is_alone: bool = False
     """Whether a single change is all that touched the chunk since, so that just what it did stands there."""
 
@@ -97,11 +97,11 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False) 
         won = won - unable
         draft.remove(row, lost)
         draft.add(row, won)
-        set_end(row, taken.told, 0, view, draft)
-        if taken.ends:
+        set_expiry(row, taken.told, 0, view, draft)
+        if taken.expiries:
             bearing = (held - lost) | won
-            for end, people in taken.ends.items():
-                _put_end_back(row, end, people & bearing, moments[end], view, draft)
+            for expiry, people in taken.expiries.items():
+                _restore_expiry(row, expiry, people & bearing, moments[expiry], view, draft)
     spared, broken = spare_several(draft, _rows_after(back, born, view, draft), view)
     if broken is not None:
         raise UndoConflict(f"This cannot be undone: {rejections.several_of_branch(*broken).detail}")
@@ -115,12 +115,12 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False) 
     return Diff(draft, added, removed, 0, 0, skipped, named)
 
 
-def _put_end_back(tag: int, end: int, people: BitMap, moment: int, view: View, draft: Draft) -> None:
+def _restore_expiry(tag: int, expiry: int, people: BitMap, moment: int, view: View, draft: Draft) -> None:
     """Has these people's taggings end with a row again, whom the draft has leave every end that they have now."""
-    assert view.end_row(tag, moment) == end, "an end has one row for ever"
-    staying = view.near(end, people) & people
-    draft.keep_end(tag, end, staying)
-    draft.start_end(tag, end, people - staying)
+    assert view.expiry_row(tag, moment) == expiry, "an end has one row for ever"
+    staying = view.near(expiry, people) & people
+    draft.keep_expiry(tag, expiry, staying)
+    draft.start_expiry(tag, expiry, people - staying)
 
 
 def _changes_by_chunk(
@@ -132,21 +132,21 @@ def _changes_by_chunk(
     """
     places = {place for version in undone for place in view.tx.places_of(version)}
     known = view.dictionary.rows
-    if ends := {place >> 16 for place in places} - known.keys():
-        tags = {row.id: row.tag for row in view.tx.ends_of_ids(sorted(ends))}
+    if expiries := {place >> 16 for place in places} - known.keys():
+        tags = {row.id: row.tag for row in view.tx.expiries_of_ids(sorted(expiries))}
         places = {tags.get(place >> 16, place >> 16) << 16 | place & 0xFFFF for place in places}
     rows, buckets = {place >> 16 for place in places}, {place & 0xFFFF for place in places}
-    ends_of: dict[int, list[int]] = {}
-    for end in view.tx.ends_changed(sorted(rows), sorted(buckets), min(undone)) if undone else ():
-        moments[end.id] = end.expires_at
-        ends_of.setdefault(end.tag, []).append(end.id)
-    plain = sorted(place for place in places if place >> 16 not in ends_of)
+    expiries_of: dict[int, list[int]] = {}
+    for expiry in view.tx.expiries_changed(sorted(rows), sorted(buckets), min(undone)) if undone else ():
+        moments[expiry.id] = expiry.expires_at
+        expiries_of.setdefault(expiry.tag, []).append(expiry.id)
+    plain = sorted(place for place in places if place >> 16 not in expiries_of)
     for start in range(0, len(plain), _PLACES_AT_ONCE):
         found = view.tx.changes_of_places(plain[start : start + _PLACES_AT_ONCE], min(undone))
         yield from groupby(found, lambda change: (change.bucket, change.row))
-    for place in sorted(place for place in places if place >> 16 in ends_of):
+    for place in sorted(place for place in places if place >> 16 in expiries_of):
         row, bucket = place >> 16, place & 0xFFFF
-        together = [one << 16 | bucket for one in (row, *ends_of[row])]
+        together = [one << 16 | bucket for one in (row, *expiries_of[row])]
         found = view.tx.changes_of_places(together, min(undone))
         yield (bucket, row), iter(sorted(found, key=lambda change: -change.version))
 
@@ -166,7 +166,7 @@ def _walk_back(
     if before is None and newest.version in undone and newest.row == row:
         return _Taken(from_bytes(newest.added), from_bytes(newest.removed), _NOBODY, _NOBODY, {}, is_alone=True)
     lost, won, spared, others, told = BitMap(), BitMap(), BitMap(), BitMap(), BitMap()
-    ends: dict[int, BitMap] = {}
+    expiries: dict[int, BitMap] = {}
     later: list[tuple[int, BitMap]] = []
     every = chain((newest,), () if before is None else (before,), changes)
     for version, group in groupby(every, lambda change: change.version):
@@ -185,11 +185,11 @@ def _walk_back(
         # Who was not given the tag bore it: they lost it, or only its end moved.
         lost, won = (lost - touched) | given, (won - touched) | (touched - given)
         told |= touched
-        ends = {end: people - touched for end, people in ends.items()}
-        for end, _, removed in each if version not in sweeps else ():
-            if end != row:
-                ends[end] = ends.get(end, BitMap()) | (removed & touched)
-    return _Taken(lost, won, spared, told, ends)
+        expiries = {expiry: people - touched for expiry, people in expiries.items()}
+        for expiry, _, removed in each if version not in sweeps else ():
+            if expiry != row:
+                expiries[expiry] = expiries.get(expiry, BitMap()) | (removed & touched)
+    return _Taken(lost, won, spared, told, expiries)
 
 
 def _composed(versions: Sequence[int], sweeps: frozenset[int], view: View) -> dict[tuple[str, str], _Origin]:
@@ -207,7 +207,7 @@ def _composed(versions: Sequence[int], sweeps: frozenset[int], view: View) -> di
             if known is not None and known.after != entry.before:
                 raise _changed_since(entry, view)
             alive = next((each for each in (entry.after, entry.before) if _is_live(entry.kind, each)), "")
-            first = _without_end(entry.before) if version in sweeps else entry.before
+            first = _without_expiry(entry.before) if version in sweeps else entry.before
             found[place] = _Origin(
                 first if known is None else known.before,
                 entry.after,
@@ -223,7 +223,7 @@ def _composed(versions: Sequence[int], sweeps: frozenset[int], view: View) -> di
     return {place: origin for place, origin in found.items() if origin.before != origin.after}
 
 
-def _without_end(state: str) -> str:
+def _without_expiry(state: str) -> str:
     return row_state(row_from(0, state)._replace(expires_at=0))
 
 

@@ -38,7 +38,7 @@ from tagloom.syncs.sources import Sources
 from tagloom.tagging.catalogue import Catalogue
 from tagloom.tribes.audiences import Targeting
 from tagloom.tribes.definitions import Tribes
-from tagloom.words.expiry import Said, expiry_of
+from tagloom.words.expiry import Expiry, expiry_of
 from tagloom.words.model import Decision, Environment, Kind, Origin, Person, Receipt, Version
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import TagProblem
@@ -297,7 +297,7 @@ class Call:
         """A parameter that is true or false."""
         return bool(self.query[name])
 
-    def said(self) -> Said:
+    def expiry(self) -> Expiry:
         """What `expires_at` or `ttl` say of the end of what is given. Raises: ExpiryInvalid, ExpiryPast."""
         return expiry_of(self.find_text("expires_at"), self.find_text("ttl"), self.state.now())
 

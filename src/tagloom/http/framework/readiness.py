@@ -16,7 +16,7 @@ class Readiness:
     """Asks the database, unless this process drains. That it does not welcome requests is a state, and no error."""
 
     def __init__(self, ask: Callable[[], None], *, is_draining: Callable[[], bool]) -> None:
-        self._probe = HealthCheck(ask, limits.PROBE_SECONDS_MAX)
+        self._probe = HealthCheck(ask, limits.HEALTH_CHECK_SECONDS_MAX)
         self._is_draining = is_draining
         self._told: str | None = None
 

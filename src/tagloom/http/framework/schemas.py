@@ -14,7 +14,7 @@ from tagloom.tagging import limits as tagging_limits
 from tagloom.tagging.catalogue import TagDetails
 from tagloom.tribes import limits as tribes_limits
 from tagloom.words import limits as words_limits
-from tagloom.words.expiry import SPAN_PATTERN, Moment, Said, expiry_of, parse_expires_at, parse_ttl
+from tagloom.words.expiry import SPAN_PATTERN, Expiry, Moment, expiry_of, parse_expires_at, parse_ttl
 from tagloom.words.model import (
     SCOPES,
     Audience,
@@ -108,10 +108,10 @@ class TagsBody(_Body, frozen=True, kw_only=True):
     expires_at: TimeText | UnsetType = UNSET
     ttl: TtlText | UnsetType = UNSET
 
-    def said(self, now: float) -> Said:
+    def expiry(self, now: float) -> Expiry:
         """What it says of their end. Raises: ExpiryInvalid, ExpiryPast."""
-        ends_at = None if self.expires_at is UNSET else self.expires_at
-        return expiry_of(ends_at, None if self.ttl is UNSET else self.ttl, now)
+        expires_at = None if self.expires_at is UNSET else self.expires_at
+        return expiry_of(expires_at, None if self.ttl is UNSET else self.ttl, now)
 
 
 class PersonBody(_Body, frozen=True, kw_only=True):
@@ -139,7 +139,7 @@ class TaggingsBody(_Body, frozen=True, kw_only=True):
     taggings: list[TaggingLine]
 
 
-class _Ending(_Body, frozen=True, kw_only=True):
+class _ExpiryBody(_Body, frozen=True, kw_only=True):
     ttl: TtlText | UnsetType | None = UNSET
     expires_at: TimeText | UnsetType | None = UNSET
 
@@ -154,7 +154,7 @@ class _Ending(_Body, frozen=True, kw_only=True):
         return parse_expires_at(self.expires_at, now) if self.expires_at is not None else 0
 
 
-class TagBody(_Ending, frozen=True, kw_only=True):
+class TagBody(_ExpiryBody, frozen=True, kw_only=True):
     """How a tag is described, and when what is given of it and it itself ends; what is left out stays as it is.
 
     Null takes an end away.
@@ -164,7 +164,7 @@ class TagBody(_Ending, frozen=True, kw_only=True):
     exclusive: bool | UnsetType = UNSET
 
 
-class TagPatch(_Ending, frozen=True, kw_only=True):
+class TagPatch(_ExpiryBody, frozen=True, kw_only=True):
     """A new path, a new description, ends, or several; the owner null gives the branch back to everybody.
 
     Null takes an end away.

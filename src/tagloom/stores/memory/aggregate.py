@@ -6,7 +6,7 @@ from tagloom.base.problems import Problem
 from tagloom.ports.writes import BatchRules, Part
 from tagloom.stores.memory.state import State
 from tagloom.words import rejections, tags
-from tagloom.words.expiry import Said, end_of
+from tagloom.words.expiry import Expiry, expiry_moment
 from tagloom.words.model import Person, Rejected
 from tagloom.words.problems import FAULTS_OF_A_TEXT
 from tagloom.words.tags import TagPath, is_at_or_below
@@ -25,7 +25,7 @@ class Line(NamedTuple):
     number: int
     person: Person
     wishes: list[Wish]
-    end: Said
+    expiry: Expiry
 
 
 def person_of(key: bytes) -> Person:
@@ -36,8 +36,10 @@ def person_of(key: bytes) -> Person:
 def lines_of(part: Part, *, removes: bool) -> list[Line]:
     """The lines of a part in order; `removes` says that every tagging is to be taken."""
     numbers, keys = part.lines.tolist(), part.key_list()
-    ends = [0] * len(keys) if part.ends is None else part.ends.tolist()
-    lines = [Line(number, person_of(key), [], end) for number, key, end in zip(numbers, keys, ends, strict=True)]
+    expiries = [0] * len(keys) if part.expiries is None else part.expiries.tolist()
+    lines = [
+        Line(number, person_of(key), [], expiry) for number, key, expiry in zip(numbers, keys, expiries, strict=True)
+    ]
     taken = [removes] * len(part.tagging_line) if part.is_removal is None or removes else part.is_removal.tolist()
     for line, text, is_removal in zip(part.tagging_line.tolist(), part.tagging_text.tolist(), taken, strict=True):
         lines[line].wishes.append(Wish(part.texts[text], is_removal))
@@ -63,7 +65,7 @@ class Batch:
         self.creating: set[Person] = set()
         self.adds: dict[Person, set[TagPath]] = {}
         self.removes: dict[Person, set[TagPath]] = {}
-        self.ends: dict[tuple[Person, TagPath], Said] = {}
+        self.expiries: dict[tuple[Person, TagPath], Expiry] = {}
 
     @property
     def normalized(self) -> int:
@@ -79,15 +81,15 @@ class Batch:
             if not known:
                 self.unknown_lines.append(doubt.line)
         mode = self._rules.mode
-        for number, person, wishes, end in lines_of(part, removes=mode == "remove"):
+        for number, person, wishes, expiry in lines_of(part, removes=mode == "remove"):
             self.named.setdefault(person)
             wanted = [Wish(wish.text, wish.is_removal and mode in ("remove", "change")) for wish in wishes]
-            refused = self._accept(person, wanted, end)
+            refused = self._accept(person, wanted, expiry)
             if refused is not None:
                 self.rejected.append(rejections.rejected(number, *refused))
                 self.held.add(person)
 
-    def _accept(self, person: Person, wishes: list[Wish], end: Said) -> tuple[str, Problem] | None:
+    def _accept(self, person: Person, wishes: list[Wish], expiry: Expiry) -> tuple[str, Problem] | None:
         """Adds a line to those accepted, or says which tag is wrong and why."""
         meant = [(wish, self._understand(wish.text)) for wish in wishes]
         adds, removes = set(self.adds.get(person, ())), set(self.removes.get(person, ()))
@@ -107,7 +109,7 @@ class Batch:
         self.adds[person], self.removes[person] = adds, removes
         for wish, path in meant:
             if not wish.is_removal and not isinstance(path, Problem):
-                self.ends[person, path] = end
+                self.expiries[person, path] = expiry
         if self._rules.mode != "remove" and not (wishes and all(wish.is_removal for wish in wishes)):
             self.creating.add(person)
         return None
@@ -171,7 +173,7 @@ class Batch:
             draft.bears[ordinal] = frozenset(known[path] for path in paths)
             for path in self.adds.get(person, ()):
                 entry = draft.entries[numbers[path]]
-                moment = end_of(self.ends[person, path] or self._rules.end, entry.ttl_seconds, now)
-                draft.set_end((ordinal, numbers[path]), moment)
-        draft.forget_ends()
+                moment = expiry_moment(self.expiries[person, path] or self._rules.expiry, entry.ttl_seconds, now)
+                draft.set_expiry((ordinal, numbers[path]), moment)
+        draft.prune_expiries()
         return draft

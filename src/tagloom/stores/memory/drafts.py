@@ -85,10 +85,10 @@ def merged(state: State, tag: TagPath, into: TagPath) -> State:
         draft.entries[number] = msgspec.structs.replace(state.entries[number], is_live=False)
         for ordinal, numbers in draft.bears.items():
             if number in numbers:
-                ends = [draft.ends.get((ordinal, each), 0) for each in (number, stays[path]) if each in numbers]
-                draft.set_end((ordinal, stays[path]), max(ends) if all(ends) else 0)
+                expiries = [draft.expiries.get((ordinal, each), 0) for each in (number, stays[path]) if each in numbers]
+                draft.set_expiry((ordinal, stays[path]), max(expiries) if all(expiries) else 0)
                 draft.bears[ordinal] = numbers - {number} | {stays[path]}
-    draft.forget_ends()
+    draft.prune_expiries()
     draft.aliases[tag] = into
     draft.delete_shadowed_aliases()
     return draft
@@ -107,7 +107,7 @@ def deleted(state: State, tag: TagPath) -> State:
     for number in gone:
         draft.entries[number] = msgspec.structs.replace(state.entries[number], is_live=False)
     draft.bears = {ordinal: numbers - gone for ordinal, numbers in state.bears.items()}
-    draft.forget_ends()
+    draft.prune_expiries()
     return draft
 
 
@@ -116,17 +116,17 @@ def expired(state: State, moment: Moment) -> State:
     tags = [
         (each.expires_at, each.path, False, n) for n, each in state.entries.items() if each.is_live and each.expires_at
     ]
-    ends = [(at, state.entries[n].path, True, n) for at, n in {(at, n) for (_, n), at in state.ends.items()}]
+    expiries = [(at, state.entries[n].path, True, n) for at, n in {(at, n) for (_, n), at in state.expiries.items()}]
     draft = state.copy()
-    due = sorted(each for each in (*tags, *ends) if each[0] <= moment)
-    for at, path, is_end, number in due[: ports_limits.ENDS_PER_SWEEP_MAX]:
-        if not is_end:
+    due = sorted(each for each in (*tags, *expiries) if each[0] <= moment)
+    for at, path, is_expiry, number in due[: ports_limits.EXPIRIES_PER_RUN_MAX]:
+        if not is_expiry:
             draft.entries[number] = msgspec.structs.replace(state.entries[number], expires_at=0)
-        gone = {number} if is_end else set(state.live_numbers(path))
+        gone = {number} if is_expiry else set(state.live_numbers(path))
         for ordinal, numbers in draft.bears.items():
-            lost = {n for n in gone & numbers if not is_end or state.ends.get((ordinal, n)) == at}
+            lost = {n for n in gone & numbers if not is_expiry or state.expiries.get((ordinal, n)) == at}
             draft.bears[ordinal] = numbers - lost
-    draft.forget_ends()
+    draft.prune_expiries()
     return draft
 
 
@@ -149,10 +149,10 @@ def tribe_tagged(
             assert number is not None, "made above"
             others = (n for n in numbers if not any(is_at_or_below(state.entries[n].path, each) for each in branches))
             draft.bears[ordinal] = frozenset(others) | {number}
-            draft.set_end((ordinal, number), moment_of(draft.entries[number].ttl_seconds))
+            draft.set_expiry((ordinal, number), moment_of(draft.entries[number].ttl_seconds))
         elif (ordinal in inside) == (mode == "remove") and mode != "add":
             draft.bears[ordinal] = frozenset(n for n in numbers if n != number)
-    draft.forget_ends()
+    draft.prune_expiries()
     return draft
 
 
@@ -161,7 +161,7 @@ class _Touch(NamedTuple):
 
     version: Version
     is_added: bool
-    end_before: Moment = 0
+    expiry_before: Moment = 0
 
 
 def undone(
@@ -177,7 +177,7 @@ def undone(
         if record.version in wanted and record.is_final:
             raise UndoConflict(f"Version {record.version} erased a person, which is for good.")
     entries = _composed([(r.version in wanted, r.effect.entries) for r in history], dict(state.entries))
-    entries = _without_swept_ends(entries, [r for r in history if r.version in wanted])
+    entries = _without_swept_expiries(entries, [r for r in history if r.version in wanted])
     aliases = _composed([(r.version in wanted, r.effect.aliases) for r in history], dict(state.aliases))
     draft = state.copy()
     born: dict[Number, tuple[Entry | None, Entry]] = {}
@@ -209,14 +209,14 @@ def undone(
         first = _first(touches, wanted, override=override)
         is_borne = number in state.bears.get(ordinal, ())
         if first is not None and is_borne and not first.is_added:
-            draft.set_end(tagging, first.end_before)
+            draft.set_expiry(tagging, first.expiry_before)
         elif first is not None and first.is_added == is_borne:
             entry = born[number][1] if number in born else draft.entries[number]
             if is_borne:
                 draft.bears[ordinal] -= {number}
             elif ordinal in draft.people and entry.is_live:
                 draft.bears[ordinal] = draft.bears.get(ordinal, frozenset()) | {number}
-                draft.set_end(tagging, first.end_before)
+                draft.set_expiry(tagging, first.expiry_before)
             else:
                 is_spared = True
         skipped += is_spared
@@ -229,7 +229,7 @@ def undone(
             draft.entries[number] = alive
         else:
             draft.entries[number] = before or msgspec.structs.replace(state.entries[number], is_live=False)
-    draft.forget_ends()
+    draft.prune_expiries()
     wrong = draft.contradiction()
     if wrong:
         raise UndoConflict(f"This cannot be undone: {wrong}.")
@@ -263,7 +263,9 @@ def _people(history: Sequence[Record], wanted: Container[Version]) -> set[Ordina
 
 
 def _taggings(history: Sequence[Record], wanted: Container[Version]) -> set[Tagging]:
-    return {t for r in history if r.version in wanted for t in r.effect.added | r.effect.removed | r.effect.ends.keys()}
+    return {
+        t for r in history if r.version in wanted for t in r.effect.added | r.effect.removed | r.effect.expiries.keys()
+    }
 
 
 def _touches_of(history: Sequence[Record], tagging: Tagging) -> list[_Touch]:
@@ -271,13 +273,13 @@ def _touches_of(history: Sequence[Record], tagging: Tagging) -> list[_Touch]:
     touches = []
     for record in history:
         effect = record.effect
-        if tagging in effect.added | effect.removed | effect.ends.keys():
-            end = 0 if record.action == "expiry" else effect.ends.get(tagging, (0, 0))[0]
-            touches.append(_Touch(record.version, tagging in effect.added, end))
+        if tagging in effect.added | effect.removed | effect.expiries.keys():
+            expiry = 0 if record.action == "expiry" else effect.expiries.get(tagging, (0, 0))[0]
+            touches.append(_Touch(record.version, tagging in effect.added, expiry))
     return touches
 
 
-def _without_swept_ends(
+def _without_swept_expiries(
     chains: Mapping[Number, list[Entry | None]], undone: Sequence[Record]
 ) -> dict[Number, list[Entry | None]]:
     """The end of a tag that a sweep took first of all is not put back."""

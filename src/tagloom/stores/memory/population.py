@@ -40,7 +40,7 @@ from tagloom.stores.memory.preview import preview_of
 from tagloom.stores.memory.reads import Answers
 from tagloom.stores.memory.state import Effect, Record, State, difference, forgotten
 from tagloom.words import rejections, tags
-from tagloom.words.expiry import end_of, moment_now
+from tagloom.words.expiry import expiry_moment, moment_now
 from tagloom.words.model import Done, Freed, Horizon, Origin, Person, Preview, Receipt, Rejected, Version
 from tagloom.words.problems import MirrorEmpty
 from tagloom.words.rules import Definition
@@ -292,7 +292,9 @@ class MemoryPopulation(Answers):
         tagged = inside & frozenset(state.people_with(tag, "exact"))
         now = self._now().timestamp()
         branches = self.exclusive_branches(tag)
-        draft = tribe_tagged(state, inside, tag, write.mode, branches, lambda ttl: end_of(write.end, ttl, now))
+        draft = tribe_tagged(
+            state, inside, tag, write.mode, branches, lambda ttl: expiry_moment(write.expiry, ttl, now)
+        )
         return self._commit(draft, "tag tribe", origin).receipt(
             unchanged=len(inside - tagged if write.mode == "remove" else tagged),
             aliases={} if tag == write.tag else {write.tag: tag},
@@ -304,7 +306,7 @@ class MemoryPopulation(Answers):
         draft = self._state.copy()
         ordinal = draft.ordinals.pop(person)
         del draft.people[ordinal], draft.bears[ordinal]
-        draft.forget_ends()
+        draft.prune_expiries()
         return self._commit(draft, "erase", origin, is_final=True).receipt()
 
     def _edit(self, write: EditTag, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:

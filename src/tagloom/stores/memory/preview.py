@@ -20,7 +20,7 @@ def preview_of(before: State, after: State, receipt: Receipt, tribes: Mapping[st
     )
     was = {number: entry.path for number, entry in before.entries.items() if entry.is_live}
     now = {number: entry.path for number, entry in after.entries.items() if entry.is_live}
-    asked = sorted(tribes)[: limits.TRIBES_FORESEEN_MAX]
+    asked = sorted(tribes)[: limits.TRIBES_PREVIEWED_MAX]
     moving = []
     for name in asked:
         inside, then = set(before.members(tribes[name], tribes)), set(after.members(tribes[name], tribes))
@@ -38,7 +38,7 @@ def preview_of(before: State, after: State, receipt: Receipt, tribes: Mapping[st
     return Preview(
         receipt=receipt,
         people=len(people),
-        by_tag=tuple(touched[: limits.TAGS_FORESEEN_MAX]),
+        by_tag=tuple(touched[: limits.TAGS_PREVIEWED_MAX]),
         tags_changed=len(touched),
         new_tags=tuple(sorted(path for number, path in now.items() if number not in was)),
         removed_tags=tuple(sorted(path for number, path in was.items() if number not in now)),

@@ -52,19 +52,19 @@ class Answers:
         person = state.people[ordinal]
         borne = tuple(sorted(state.tags_of(ordinal)))
         numbers = state.bears.get(ordinal, ()) if state is self._state else ()
-        ends = {
-            state.entries[number].path: moment_text(state.ends[ordinal, number])
+        expiries = {
+            state.entries[number].path: moment_text(state.expiries[ordinal, number])
             for number in numbers
-            if (ordinal, number) in state.ends
+            if (ordinal, number) in state.expiries
         }
         return PersonRecord(
-            kind=person.kind, id=person.id, tags=borne, version=state.version, expires_at=dict(sorted(ends.items()))
+            kind=person.kind, id=person.id, tags=borne, version=state.version, expires_at=dict(sorted(expiries.items()))
         )
 
-    def ends_by(self, moment: Moment) -> bool:
+    def expires_by(self, moment: Moment) -> bool:
         """Whether a tagging or a tag ends at a moment or before it."""
         entries = (entry.expires_at for entry in self._state.entries.values() if entry.is_live)
-        return any(0 < each <= moment for each in (*self._state.ends.values(), *entries))
+        return any(0 < each <= moment for each in (*self._state.expiries.values(), *entries))
 
     def version_at(self, moment: str) -> Version:
         return sum(1 for record in self._history[: self._state.version] if record.at <= moment)
@@ -401,7 +401,7 @@ class Answers:
             effect = record.effect
             touched = effect.added | effect.removed
             taggings = any(n in numbers and ordinal in (None, o) for o, n in touched)
-            taggings |= any(n in numbers and ordinal == o for o, n in effect.ends)
+            taggings |= any(n in numbers and ordinal == o for o, n in effect.expiries)
             entries = ordinal is None and not numbers.isdisjoint(effect.entries)
             itself = named is None and (ordinal is None or ordinal in effect.came | effect.went)
             if taggings or entries or itself:

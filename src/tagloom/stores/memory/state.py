@@ -39,14 +39,14 @@ class Effect(msgspec.Struct, frozen=True):
     went: frozenset[Ordinal]
     entries: dict[Number, tuple[Entry | None, Entry]]
     aliases: dict[TagPath, tuple[TagPath | None, TagPath | None]]
-    ends: dict[Tagging, tuple[Moment, Moment]]
+    expiries: dict[Tagging, tuple[Moment, Moment]]
 
     def is_nothing(self) -> bool:
-        return not any((self.added, self.removed, self.came, self.went, self.entries, self.aliases, self.ends))
+        return not any((self.added, self.removed, self.came, self.went, self.entries, self.aliases, self.expiries))
 
     def renewed(self) -> set[Tagging]:
         """The taggings that stay and end at another moment than before."""
-        return self.ends.keys() - self.added - self.removed
+        return self.expiries.keys() - self.added - self.removed
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class State:
     """The environment as of one version. Once committed it never changes again.
 
-    `people` has everyone who ever came and was not erased; `bears` those who are here, with their tags. `ends` says
+    `people` has everyone who ever came and was not erased; `bears` those who are here, with their tags. `expiries` says
     when those taggings end that do.
     """
 
@@ -77,7 +77,7 @@ class State:
         self.bears: dict[Ordinal, frozenset[Number]] = {}
         self.entries: dict[Number, Entry] = {}
         self.aliases: dict[TagPath, TagPath] = {}
-        self.ends: dict[Tagging, Moment] = {}
+        self.expiries: dict[Tagging, Moment] = {}
         # Whose catalogue says what a rule's paths stand for; see `seen_today`.
         self.words: State = self
 
@@ -85,7 +85,7 @@ class State:
         other = State()
         other.version, other.people_ever = self.version, self.people_ever
         other.people, other.ordinals, other.bears = dict(self.people), dict(self.ordinals), dict(self.bears)
-        other.entries, other.aliases, other.ends = dict(self.entries), dict(self.aliases), dict(self.ends)
+        other.entries, other.aliases, other.expiries = dict(self.entries), dict(self.aliases), dict(self.expiries)
         return other
 
     # The catalogue.
@@ -159,16 +159,16 @@ class State:
             self.entries[number] = Entry(path)
         return number
 
-    def set_end(self, tagging: Tagging, moment: Moment) -> None:
+    def set_expiry(self, tagging: Tagging, moment: Moment) -> None:
         """Has a tagging end at a moment, or never for 0."""
         if moment:
-            self.ends[tagging] = moment
+            self.expiries[tagging] = moment
         else:
-            self.ends.pop(tagging, None)
+            self.expiries.pop(tagging, None)
 
-    def forget_ends(self) -> None:
+    def prune_expiries(self) -> None:
         """Whoever does not bear a tag has no end of it."""
-        self.ends = {(o, n): moment for (o, n), moment in self.ends.items() if n in self.bears.get(o, ())}
+        self.expiries = {(o, n): moment for (o, n), moment in self.expiries.items() if n in self.bears.get(o, ())}
 
     def delete_shadowed_aliases(self) -> None:
         """A path that is a tag or a branch again is no alias any more."""
@@ -252,9 +252,9 @@ def difference(before: State, after: State) -> Effect:
             if before.aliases.get(path) != after.aliases.get(path)
         },
         {
-            tagging: (before.ends.get(tagging, 0), after.ends.get(tagging, 0))
-            for tagging in before.ends.keys() | after.ends.keys()
-            if before.ends.get(tagging) != after.ends.get(tagging)
+            tagging: (before.expiries.get(tagging, 0), after.expiries.get(tagging, 0))
+            for tagging in before.expiries.keys() | after.expiries.keys()
+            if before.expiries.get(tagging) != after.expiries.get(tagging)
         },
     )
 
@@ -278,7 +278,7 @@ def forgotten(history: Sequence[Record], then: State) -> list[Record]:
     """The records up to a version, with what stays of each when all before it is given up: the last to give what was
     there then."""
     taggings = {(o, n) for o, numbers in then.bears.items() for n in numbers}
-    people, ends = set(then.bears), dict(then.ends)
+    people, expiries = set(then.bears), dict(then.expiries)
     found: list[Record] = []
     for record in reversed(history):
         effect = record.effect
@@ -289,11 +289,11 @@ def forgotten(history: Sequence[Record], then: State) -> list[Record]:
             went=frozenset(),
             entries=effect.entries,
             aliases=effect.aliases,
-            ends={tagging: (0, ends[tagging]) for tagging in effect.ends if tagging in ends},
+            expiries={tagging: (0, expiries[tagging]) for tagging in effect.expiries if tagging in expiries},
         )
         taggings -= kept.added
         people -= kept.came
-        for tagging in kept.ends:
-            del ends[tagging]
+        for tagging in kept.expiries:
+            del expiries[tagging]
         found.append(msgspec.structs.replace(record, effect=kept))
     return found[::-1]

@@ -115,11 +115,11 @@ class CompactingWrites(CompactingReads, ColdWrites):
 
     def delete_expiries(self) -> None:
         query = "SELECT id FROM \"row\" WHERE environment=%s AND kind='end' AND NOT is_live"
-        ends = {identity for (identity,) in self._all(query, self._environment)}
-        if not ends:
+        expiries = {identity for (identity,) in self._all(query, self._environment)}
+        if not expiries:
             return
         # With all buckets named, the changes of a few rows are found by their index.
         query = 'SELECT DISTINCT "row" FROM change WHERE environment=%s AND bucket=ANY(%s::int4[]) AND "row"=ANY(%s)'
         buckets = list(range(self._state.buckets))
-        told = {identity for (identity,) in self._all(query, self._environment, buckets, sorted(ends))}
-        self._wire.later('DELETE FROM "row" WHERE id=ANY(%b::int4[])', sorted(ends - told))
+        told = {identity for (identity,) in self._all(query, self._environment, buckets, sorted(expiries))}
+        self._wire.later('DELETE FROM "row" WHERE id=ANY(%b::int4[])', sorted(expiries - told))

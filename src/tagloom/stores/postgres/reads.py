@@ -57,23 +57,23 @@ class PostgresSnapshot(CompactingReads):
         )
         return [Row._make(found) for found in self._all(query, self._environment, *values)]
 
-    def ends(self) -> list[Row]:
+    def expiries(self) -> list[Row]:
         return self._rows("kind='end'")
 
-    def ends_of_ids(self, ids: Sequence[int]) -> list[Row]:
+    def expiries_of_ids(self, ids: Sequence[int]) -> list[Row]:
         return self._rows("kind='end' AND id=ANY(%s::int4[])", list(ids))
 
-    def ends_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
-        ends = self._rows("kind='end' AND tag=ANY(%s::int4[])", list(tags))
-        if not ends:
+    def expiries_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
+        expiries = self._rows("kind='end' AND tag=ANY(%s::int4[])", list(tags))
+        if not expiries:
             return []
         query = (
             'SELECT DISTINCT "row" FROM change '
             'WHERE environment=%s AND bucket=ANY(%s::int4[]) AND "row"=ANY(%s::int4[]) AND version>=%s'
         )
-        ids = [end.id for end in ends]
+        ids = [expiry.id for expiry in expiries]
         changed = {row for (row,) in self._all(query, self._environment, list(buckets), ids, since)}
-        return [end for end in ends if end.id in changed]
+        return [expiry for expiry in expiries if expiry.id in changed]
 
     def chunk(self, row: int, bucket: int) -> bytes | None:
         found = self._all("SELECT people FROM chunk WHERE place=%s AND bucket=%s", row << 16 | bucket, bucket)

@@ -238,16 +238,16 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
     def add_row(self, kind: str, path: str) -> int:
         return self._add_row(kind, path, is_live=True)
 
-    def end_rows(self, ends: Sequence[tuple[int, int]]) -> list[int]:
+    def rows_of_expiries(self, expiries: Sequence[tuple[int, int]]) -> list[int]:
         query = (
             "SELECT tag, expires_at, id FROM unnest(%s::int4[], %s::int4[]) AS wanted (tag, expires_at) "
             "JOIN \"row\" USING (tag, expires_at) WHERE environment=%s AND kind='end'"
         )
-        tags, moments = [tag for tag, _ in ends], [moment for _, moment in ends]
+        tags, moments = [tag for tag, _ in expiries], [moment for _, moment in expiries]
         known = {(tag, moment): id for tag, moment, id in self._all(query, tags, moments, self._environment)}
-        return [known[of] if of in known else self._add_end(*of) for of in ends]
+        return [known[of] if of in known else self._add_expiry(*of) for of in expiries]
 
-    def _add_end(self, tag: int, moment: int) -> int:
+    def _add_expiry(self, tag: int, moment: int) -> int:
         return self._add_row("end", f"{tag}@{moment}", is_live=False, of=(tag, moment))
 
     def _add_row(self, kind: str, path: str, *, is_live: bool, of: tuple[int, int] = (0, 0)) -> int:

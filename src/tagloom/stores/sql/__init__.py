@@ -109,7 +109,7 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
         self.get_space(space)
         return self._environments(schema.environment.c.space == space)
 
-    def list_ending(self, moment: Moment) -> tuple[Environment, ...]:
+    def list_expiring(self, moment: Moment) -> tuple[Environment, ...]:
         """The environments in which a tagging or a tag ends at a moment or before it. Costs one look into an index."""
         row = schema.row
         ended = sql.select(row.c.environment).where(row.c.is_live, row.c.expires_at > 0, row.c.expires_at <= moment)

@@ -312,13 +312,13 @@ class _SqliteSnapshot(CompactingReads):
         found = self._connection.execute(query, (self._environment, *values))
         return [Row._make((*each[:3], bool(each[3]), each[4], bool(each[5]), *each[6:])) for each in found]
 
-    def ends(self) -> list[Row]:
+    def expiries(self) -> list[Row]:
         return self._rows("kind='end'")
 
-    def ends_of_ids(self, ids: Sequence[int]) -> list[Row]:
+    def expiries_of_ids(self, ids: Sequence[int]) -> list[Row]:
         return self._rows("kind='end' AND id IN (SELECT value FROM json_each(?))", _json_of(ids))
 
-    def ends_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
+    def expiries_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
         condition = (
             "kind='end' AND tag IN (SELECT value FROM json_each(?)) AND EXISTS (SELECT 1 FROM json_each(?) "
             "CROSS JOIN change ON change.environment=? AND bucket=value AND change.row=row.id AND version>=?)"
@@ -467,11 +467,11 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         )
         return int(self._connection.execute(query, (self._environment, kind, path)).fetchone()[0])
 
-    def end_rows(self, ends: Sequence[tuple[int, int]]) -> list[int]:
+    def rows_of_expiries(self, expiries: Sequence[tuple[int, int]]) -> list[int]:
         # Each is a statement of some microseconds here.
-        return [self._end_row(tag, moment) for tag, moment in ends]
+        return [self._expiry_row(tag, moment) for tag, moment in expiries]
 
-    def _end_row(self, tag: int, moment: int) -> int:
+    def _expiry_row(self, tag: int, moment: int) -> int:
         place = self._environment, tag, moment
         query = "SELECT id FROM row WHERE environment=? AND tag=? AND expires_at=? AND kind='end'"
         found = self._connection.execute(query, place).fetchone()
