@@ -19,7 +19,7 @@ def test_a_retention_says_the_same_on_a_directory_and_on_a_server(twins: Twins) 
 
     assert both(twins, pair, "retention", "--json").json["retention"] == "forever"
     assert both(twins, pair, "retention", "90d", "--dry-run", "--json").json["retention"] == "forever"
-    assert both(twins, pair, "retention", "90d", "--json").json["forgets"]["versions"] == 0
+    assert both(twins, pair, "retention", "90d", "--json").json["deleted_history"]["versions"] == 0
     assert both(twins, pair, "retention", "--json").json["retention"] == "90d"
     assert both(twins, pair, "retention", "soon", "--json").code == 1
 
@@ -36,7 +36,7 @@ def test_what_is_too_old_goes_when_somebody_says_so_and_compacts(tmp_path: Path)
     refused = run("retention", "7d", "--data", tmp_path)
     assert (refused.code, "3 versions" in refused.err) == (1, True)
     assert "3 versions lose undo and time travel" in run("retention", "7d", "--dry-run", "--data", tmp_path).out
-    assert ask("retention", "7d", "--forget", "--data", tmp_path)["forgets"]["versions"] == 3
+    assert ask("retention", "7d", "--delete-history", "--data", tmp_path)["deleted_history"]["versions"] == 3
     (preview,) = ask("compact", "--dry-run", "--data", tmp_path)
     (done,) = ask("compact", "--data", tmp_path)
 

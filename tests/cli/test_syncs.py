@@ -40,11 +40,11 @@ def client(twins: Twins, where: tuple[str, ...]) -> Iterator[Tagloom]:
         yield client
 
 
-def push(client: Tagloom, count: int, state: str, *, asks_first: bool = False) -> None:
+def push(client: Tagloom, count: int, state: str, *, requires_approval: bool = False) -> None:
     """So many customers of the plan gold; waits until the run has come so far."""
     records = [{"id": f"u{number}", "plan": "gold"} for number in range(count)]
     body = "".join(json.dumps(record) + "\n" for record in records).encode()
-    pushed = client.push_records("crm", body, asks_first=asks_first)
+    pushed = client.push_records("crm", body, requires_approval=requires_approval)
     deadline = time.monotonic() + 60
     while next(run.state for run in client.list_sync_runs("crm") if run.id == pushed.id) != state:
         assert time.monotonic() < deadline
@@ -108,12 +108,12 @@ def test_a_held_run_is_approved_or_cancelled(client: Tagloom, where: tuple[str, 
     assert "'crm' has no held run." in run("sync", "cancel", "crm", *where).err
 
 
-def test_a_run_that_asks_first_waits_with_its_plan_until_it_is_approved(
+def test_a_run_that_requires_approval_waits_with_its_plan_until_it_is_approved(
     client: Tagloom, where: tuple[str, ...]
 ) -> None:
-    push(client, 1, "held", asks_first=True)
+    push(client, 1, "held", requires_approval=True)
     held = client.list_sync_runs("crm")[0]
-    assert (held.asks_first, list(client.list_tags(prefix="crm/plan"))) == (True, [])
+    assert (held.requires_approval, list(client.list_tags(prefix="crm/plan"))) == (True, [])
 
     said = run("sync", "approve", "crm", *where)
 

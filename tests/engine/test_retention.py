@@ -85,7 +85,7 @@ def test_what_gives_up_history_is_refused_until_somebody_says_that_it_may(
     assert raised.value.members["kept_from_version"] == 7
     assert services.compactor.compact_all() == ()
 
-    kept, freed = services.retentions.put(environment, "4d", forget=True, actor="ada")
+    kept, freed = services.retentions.put(environment, "4d", delete_history=True, actor="ada")
     assert (kept.retention_seconds, freed.versions) == (4 * DAY, 7)
     ((where, done),) = services.compactor.compact_all()
     assert (where, done.versions, done.horizon.version) == (kept, 7, 7)
@@ -112,7 +112,7 @@ def test_history_that_is_hardly_older_than_its_retention_waits_for_more(
     services: Services, environment: Environment, population: Population, clock: Clock
 ) -> None:
     write_daily(population, clock, 120)
-    services.retentions.put(environment, "100d", forget=True, actor="ada")
+    services.retentions.put(environment, "100d", delete_history=True, actor="ada")
     services.compactor.compact_all()
     assert population.horizon().version == 21
 

@@ -16,8 +16,8 @@ def test_history_is_kept_for_ever_unless_somebody_says_otherwise(tagloom: Tagloo
     kept = tagloom.set_retention("90d")
 
     assert (kept.retention, kept.catalogue) == ("90d", "open")
-    assert kept.forgets is not None
-    assert (kept.forgets.versions, kept.forgets.changes) == (0, 0)
+    assert kept.deleted_history is not None
+    assert (kept.deleted_history.versions, kept.deleted_history.changes) == (0, 0)
     assert tagloom.get_environment().retention == "90d"
     assert {each.name: each.retention for each in tagloom.list_environments()}["production"] == "90d"
     assert tagloom.set_retention("forever").retention == "forever"

@@ -212,11 +212,11 @@ def test_a_process_that_follows_a_run_may_begin_its_import_first(world: World, m
     other.stop()
 
 
-def test_a_run_that_asks_first_is_held_with_its_plan_and_does_just_that(world: World) -> None:
+def test_a_run_that_requires_approval_is_held_with_its_plan_and_does_just_that(world: World) -> None:
     world.put_customers(u1="Gold", u2="Silver")
     world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")
 
-    world.syncs.run_sync(world.environment, "crm", by="ada", asks_first=True)
+    world.syncs.run_sync(world.environment, "crm", by="ada", requires_approval=True)
     world.work()
 
     (run,) = world.runs()
@@ -237,10 +237,10 @@ def test_a_run_that_asks_first_is_held_with_its_plan_and_does_just_that(world: W
     assert (world.runs()[0].state, world.tags("u2")) == ("done", ("crm/plan/gold",))
 
 
-def test_a_run_that_asks_first_goes_on_with_its_plan_when_its_process_was_lost(world: World) -> None:
+def test_a_run_that_requires_approval_goes_on_with_its_plan_when_its_process_was_lost(world: World) -> None:
     world.put_customers(u1="Gold")
     world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")
-    world.syncs.run_sync(world.environment, "crm", by="ada", asks_first=True)
+    world.syncs.run_sync(world.environment, "crm", by="ada", requires_approval=True)
     # The source is read and the run names its import, which nobody has begun: the process is lost there.
     begin, world.runner._begin_import = world.runner._begin_import, lambda *_, **__: None  # type: ignore[method-assign]
     world.runner.work_once(waits=True)

@@ -306,7 +306,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     retention: str = "forever"
     version: int | None = None
     horizon: Horizon | None = None
-    forgets: Freed | None = None
+    deleted_history: Freed | None = None
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -390,4 +390,4 @@ class SyncRun(msgspec.Struct, frozen=True, kw_only=True):
     import_id: str | None = None
     cursor: str | None = None
     problem: str | None = None
-    asks_first: bool = False
+    requires_approval: bool = False

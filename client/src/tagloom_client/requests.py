@@ -89,12 +89,16 @@ def set_catalogue(place: Place, catalogue: Literal["open", "closed"]) -> Ask[Env
     return Ask("PATCH", place.address, reading(Environment), body=json_body({"catalogue": catalogue}))
 
 
-def set_retention(place: Place, retention: str, *, forget: bool = False, dry_run: bool = False) -> Ask[Environment]:
-    """Sets how long history is kept: `90d`, `1y` or `forever`. `forget` confirms that older history is deleted.
+def set_retention(
+    place: Place, retention: str, *, delete_history: bool = False, dry_run: bool = False
+) -> Ask[Environment]:
+    """Sets how long history is kept: `90d`, `1y` or `forever`.
 
-    `forgets` of the answer has the deleted history. Raises: Conflict: history would be deleted without `forget`.
+    If history is older, `delete_history` must confirm its deletion. The answer has it in `deleted_history`.
+
+    Raises: Conflict: history would be deleted without `delete_history`.
     """
-    query = query_of(forget=forget, dry_run=dry_run)
+    query = query_of(delete_history=delete_history, dry_run=dry_run)
     return Ask("PATCH", place.address, reading(Environment), query=query, body=json_body({"retention": retention}))
 
 

@@ -39,24 +39,24 @@ def delete_sync(place: Place, sync: str) -> Ask[None]:
     return Ask("DELETE", _address(place, sync), check, is_repeatable=False)
 
 
-def run_sync(place: Place, sync: str, *, asks_first: bool = False) -> Ask[SyncRun]:
-    """Starts a run. With `asks_first` it requires approval: it is held when its plan is ready."""
+def run_sync(place: Place, sync: str, *, requires_approval: bool = False) -> Ask[SyncRun]:
+    """Starts a run. With `requires_approval` it is held when its plan is ready."""
     return Ask(
         "POST",
         f"{_address(place, sync)}/run",
         reading(SyncRun),
-        query=query_of(asks_first=asks_first or None),
+        query=query_of(requires_approval=requires_approval or None),
         is_repeatable=False,
     )
 
 
-def push_records(place: Place, sync: str, source: Source, *, asks_first: bool = False) -> Ask[SyncRun]:
-    """Pushes records as NDJSON to a sync with a push source. `asks_first` is as in `run_sync`."""
+def push_records(place: Place, sync: str, source: Source, *, requires_approval: bool = False) -> Ask[SyncRun]:
+    """Pushes records as NDJSON to a sync with a push source. `requires_approval` is as in `run_sync`."""
     return Ask(
         "POST",
         f"{_address(place, sync)}/records",
         reading(SyncRun),
-        query=query_of(asks_first=asks_first or None),
+        query=query_of(requires_approval=requires_approval or None),
         body=Body("application/x-ndjson", source),
         is_repeatable=False,
     )

@@ -200,15 +200,15 @@ class RemoteSite:
         with problems_of_server():
             return plain(self._client.undo_all(**filters, dry_run=dry_run, override=override))
 
-    def retention(self, wanted: str | None, *, forget: bool, dry_run: bool) -> Plain:
+    def retention(self, wanted: str | None, *, delete_history: bool, dry_run: bool) -> Plain:
         """Shows the retention and the horizon. With `wanted`, changes it and shows the deleted history."""
         with problems_of_server():
             if wanted is None:
                 found = self._client.get_environment()
             else:
-                found = self._client.set_retention(wanted, forget=forget, dry_run=dry_run)
+                found = self._client.set_retention(wanted, delete_history=delete_history, dry_run=dry_run)
         shown = plain(found)
-        return {name: shown[name] for name in ("retention", "horizon", "forgets")}
+        return {name: shown[name] for name in ("retention", "horizon", "deleted_history")}
 
 
 class ServerRefused(Problem):

@@ -32,13 +32,15 @@ def put_retention(
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
-    forget: Annotated[bool, typer.Option("--forget", help="Delete the older history. This cannot be undone.")] = False,
+    delete_history: Annotated[
+        bool, typer.Option("--delete-history", help="Delete the older history. This cannot be undone.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what it would delete.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show or set how long an environment keeps its history."""
     with at_site(data, url, token, space, environment) as site:
-        found = site.retention(wanted, forget=forget, dry_run=dry_run)
+        found = site.retention(wanted, delete_history=delete_history, dry_run=dry_run)
     if as_json:
         say_json(found)
         return
@@ -46,10 +48,11 @@ def put_retention(
     tell(f"{kept} {'forever' if found['retention'] == 'forever' else 'for ' + found['retention']}.")
     if found["horizon"]["version"]:
         tell(f"It is complete from version {found['horizon']['version']:,}, of {found['horizon']['at']}.")
-    if found["forgets"] is not None:
+    if found["deleted_history"] is not None:
         tell(
             _freed_sentence(
-                found["forgets"], "would be deleted" if dry_run else "are deleted within a minute by a running server"
+                found["deleted_history"],
+                "would be deleted" if dry_run else "are deleted within a minute by a running server",
             )
         )
 

@@ -102,7 +102,7 @@ class Site(ImportSite, Protocol):
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain: ...
     def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]: ...
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain: ...
-    def retention(self, wanted: str | None, *, forget: bool, dry_run: bool) -> Plain: ...
+    def retention(self, wanted: str | None, *, delete_history: bool, dry_run: bool) -> Plain: ...
 
 
 class LocalSite:
@@ -300,17 +300,17 @@ class LocalSite:
         versions, origin = chosen_versions(self._population, chosen), Origin(_ACTOR, "undo")
         return plain(self._population.write(Undo(tuple(versions), override), WriteOptions(origin, dry_run)))
 
-    def retention(self, wanted: str | None, *, forget: bool, dry_run: bool) -> Plain:
+    def retention(self, wanted: str | None, *, delete_history: bool, dry_run: bool) -> Plain:
         """Shows the retention and the horizon. With `wanted`, changes it and shows the deleted history."""
         environment, freed = self._environment, None
         if wanted is not None:
             environment, freed = self._services.retentions.put(
-                environment, wanted, forget=forget, dry_run=dry_run, actor=_ACTOR
+                environment, wanted, delete_history=delete_history, dry_run=dry_run, actor=_ACTOR
             )
         return {
             "retention": retention_text(environment.retention_seconds),
             "horizon": plain(self._population.horizon()),
-            "forgets": None if freed is None else plain(freed),
+            "deleted_history": None if freed is None else plain(freed),
         }
 
 

@@ -33,8 +33,8 @@ _SECONDS_BETWEEN_READS = 0.2
 
 UrlOption = Annotated[str, typer.Option("--url", help="The server.")]
 SyncArgument = Annotated[str, typer.Argument(help="The id of the sync.")]
-AskFirstOption = Annotated[
-    bool, typer.Option("--ask-first", help="Require approval: hold the run when its plan is ready.")
+RequireApprovalOption = Annotated[
+    bool, typer.Option("--require-approval", help="Require approval: hold the run when its plan is ready.")
 ]
 
 
@@ -90,13 +90,13 @@ def run_sync(
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
-    asks_first: AskFirstOption = False,
+    requires_approval: RequireApprovalOption = False,
     waits: Annotated[bool, typer.Option("--wait", help="Wait until the run ends or is held.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Start a run now. `sync runs` shows its result. With --wait, exit 1 unless it is done."""
     with server_at(url, token, space, environment) as client:
-        run = client.run_sync(sync, asks_first=asks_first)
+        run = client.run_sync(sync, requires_approval=requires_approval)
         if not waits:
             _say_started(run, as_json=as_json)
             return
@@ -208,7 +208,7 @@ def push_singer(
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
-    asks_first: AskFirstOption = False,
+    requires_approval: RequireApprovalOption = False,
 ) -> None:
     """Push the records of a Singer tap from standard input: `tap-hubspot … | tagloom sync singer crm --url …`.
 
@@ -225,7 +225,7 @@ def push_singer(
         if not tap.records_count:
             raise BodyInvalid("The tap wrote no record, so nothing was pushed. Check its output on standard error.")
         doubt = _doubt(tap) if client.get_sync(sync).draft.get("mode", "mirror") == "mirror" else None
-        run = client.push_records(sync, tap.records(), asks_first=asks_first or doubt is not None)
+        run = client.push_records(sync, tap.records(), requires_approval=requires_approval or doubt is not None)
     err.print(f"Run {run.id} of {sync} started with {tap.records_count:,} records.", markup=False)
     if doubt is not None:
         err.print(f"It is held: {doubt}", markup=False)

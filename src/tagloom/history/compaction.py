@@ -115,20 +115,21 @@ class Retentions:
         self._compactor = compactor
 
     def put(
-        self, environment: Environment, text: str, *, forget: bool = False, dry_run: bool = False, actor: str
+        self, environment: Environment, text: str, *, delete_history: bool = False, dry_run: bool = False, actor: str
     ) -> tuple[Environment, Freed]:
-        """Has an environment keep its history so long; and what that gives up by now, which goes within a minute or so.
+        """Changes the retention of an environment, and returns it with the history that is deleted within a minute.
 
-        A dry run only tells. Raises: RetentionInvalid; RetentionForgets: something is given up, and not to `forget`.
+        A dry run changes nothing. Raises: RetentionInvalid; RetentionDeletesHistory: without `delete_history`.
         """
         seconds = parse_retention(text)
         freed = self._compactor.preview(environment, seconds)
         if dry_run:
             return environment, freed
-        if freed.versions and not forget:
+        if freed.versions and not delete_history:
             raise RetentionDeletesHistory(
-                f"{freed.versions:,} versions, those up to {freed.horizon.version} of {freed.horizon.at}, are older: "
-                "they could not be undone any more, nor looked back at. Say forget=true if that is meant.",
+                f"{freed.versions:,} versions are older, up to version {freed.horizon.version} of {freed.horizon.at}. "
+                "They could not be undone any more, and time travel could not reach them. "
+                "Confirm with delete_history=true.",
                 versions=freed.versions,
                 changes=freed.changes,
                 bytes=freed.bytes,

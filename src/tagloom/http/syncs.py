@@ -74,19 +74,21 @@ async def delete_sync(call: Call) -> Answer:
 async def run_sync(call: Call) -> Answer:
     """Begins a run."""
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
-    asks_first = call.flag("asks_first")
-    run = await call.in_thread(lambda: call.state.syncs.run_sync(environment, sync, by=by, asks_first=asks_first))
+    requires_approval = call.flag("requires_approval")
+    run = await call.in_thread(
+        lambda: call.state.syncs.run_sync(environment, sync, by=by, requires_approval=requires_approval)
+    )
     return Answer(run, status=202)
 
 
 async def push_records(call: Call) -> Answer:
     """Takes records as NDJSON for a sync whose records come by themselves."""
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
-    asks_first, runner = call.flag("asks_first"), call.state.runner
+    requires_approval, runner = call.flag("requires_approval"), call.state.runner
     run = await received(
         call,
         limits.BULK_BODY_BYTES_MAX,
-        lambda chunks: runner.push(environment, sync, chunks, by=by, asks_first=asks_first),
+        lambda chunks: runner.push(environment, sync, chunks, by=by, requires_approval=requires_approval),
     )
     return Answer(run, status=202)
 

@@ -76,19 +76,21 @@ async def patch_environment(call: Call) -> Answer:
     """Opens or closes its catalogue, and says how long its history is kept."""
     environment, actor, state = call.environment, call.principal.name, call.state
     body = await read_json(call, EnvironmentPatch)
-    is_dry_run, forgets = call.flag("dry_run"), None
+    is_dry_run, deleted_history = call.flag("dry_run"), None
     retention, catalogue = body.retention, body.catalogue
     if retention is not UNSET:
-        forget = call.flag("forget")
-        environment, forgets = await call.in_thread(
-            lambda: state.retentions.put(environment, retention, forget=forget, dry_run=is_dry_run, actor=actor)
+        delete_history = call.flag("delete_history")
+        environment, deleted_history = await call.in_thread(
+            lambda: state.retentions.put(
+                environment, retention, delete_history=delete_history, dry_run=is_dry_run, actor=actor
+            )
         )
     if catalogue is not UNSET and not is_dry_run:
         environment = await call.in_thread(lambda: state.access.put_catalogue(environment, catalogue, actor=actor))
-    return Answer(await _shown(call, environment, forgets))
+    return Answer(await _shown(call, environment, deleted_history))
 
 
-async def _shown(call: Call, environment: Environment, forgets: Freed | None = None) -> EnvironmentAnswer:
+async def _shown(call: Call, environment: Environment, deleted_history: Freed | None = None) -> EnvironmentAnswer:
     population = call.state.installation.population(environment)
     return EnvironmentAnswer(
         space=environment.space,
@@ -97,7 +99,7 @@ async def _shown(call: Call, environment: Environment, forgets: Freed | None = N
         retention=retention_text(environment.retention_seconds),
         version=await call.in_thread(population.version),
         horizon=await call.in_thread(population.horizon),
-        forgets=forgets,
+        deleted_history=deleted_history,
     )
 
 

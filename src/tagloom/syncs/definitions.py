@@ -94,15 +94,17 @@ class Syncs:
         self._control.delete_sync(environment.key, sync, [self._event(environment, by, "sync deleted", sync)])
         self._give_branch_back(environment, stored, by)
 
-    def run_sync(self, environment: Environment, sync: str, *, by: str, asks_first: bool = False) -> SyncRun:
-        """Begins a run, which a serving process takes up; one that `asks_first` is held once its plan is made.
+    def run_sync(self, environment: Environment, sync: str, *, by: str, requires_approval: bool = False) -> SyncRun:
+        """Begins a run, which a serving process takes up; one that `requires_approval` is held once its plan is made.
 
         Raises: SyncBusy: one has not ended; SyncInvalid: a push.
         """
         stored = self.get_sync(environment, sync)
         if isinstance(stored.draft.source, PushSource):
             raise SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
-        run = SyncRun(sync=sync, trigger="call", by=by, began_at=rfc3339(self._now()), asks_first=asks_first)
+        run = SyncRun(
+            sync=sync, trigger="call", by=by, began_at=rfc3339(self._now()), requires_approval=requires_approval
+        )
         begun = self._control.begin_run(environment.key, run, due_at=None, next_run_at=stored.next_run_at)
         if begun is None:
             raise SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")

@@ -107,7 +107,7 @@ class Runner:
     # Pushes.
 
     def push(
-        self, environment: Environment, sync: str, chunks: Iterable[bytes], *, by: str, asks_first: bool = False
+        self, environment: Environment, sync: str, chunks: Iterable[bytes], *, by: str, requires_approval: bool = False
     ) -> SyncRun:
         """Takes records as NDJSON, and hands them to an import.
 
@@ -116,7 +116,9 @@ class Runner:
         stored = self._control.get_sync(environment.key, sync)
         if not isinstance(stored.draft.source, PushSource):
             raise SyncInvalid(f"The sync '{sync}' reads its source itself.")
-        run = SyncRun(sync=sync, trigger="push", by=by, began_at=rfc3339(self._now()), asks_first=asks_first)
+        run = SyncRun(
+            sync=sync, trigger="push", by=by, began_at=rfc3339(self._now()), requires_approval=requires_approval
+        )
         begun = self._control.begin_run(environment.key, run, due_at=None, next_run_at=None)
         if begun is None:
             raise SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")
@@ -235,13 +237,13 @@ class Runner:
         if self._put(held, run, rfc3339(self._now())) is None:
             self._delete(environment, import_id)
             return False
-        self._begin_import(environment, import_id, asks_first=run.asks_first)
+        self._begin_import(environment, import_id, requires_approval=run.requires_approval)
         return True
 
-    def _begin_import(self, environment: Environment, import_id: str, *, asks_first: bool) -> None:
+    def _begin_import(self, environment: Environment, import_id: str, *, requires_approval: bool) -> None:
         # Whoever follows the run begins it when it waits: its own process, unless that was lost, or another one first.
         with suppress(ImportStateWrong, ImportChanged):
-            if asks_first:
+            if requires_approval:
                 self._imports.plan(environment, import_id)
             else:
                 self._imports.run(environment, import_id)
@@ -258,7 +260,7 @@ class Runner:
         # What was pushed is counted by its import.
         rows = seen.run.rows or found.rows_total or 0
         if found.state == "waiting":
-            self._begin_import(environment, found.id, asks_first=seen.run.asks_first)
+            self._begin_import(environment, found.id, requires_approval=seen.run.requires_approval)
         if state == "done" and seen.run.cursor is not None:
             # First: a process that is killed here notes it again.
             self._control.put_cursor(environment.key, seen.run.sync, seen.run.cursor)

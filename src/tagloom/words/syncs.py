@@ -126,8 +126,8 @@ def sync_named(owner: str) -> str | None:
 class SyncRun(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of a source and the import that it became. Ids ascend; 0 before it is stored.
 
-    `cursor` is how far the rows of this run reach. `told` are the alerts that went out. A run that `asks_first` is held
-    once its plan is made, whatever it would do.
+    `cursor` is how far the rows of this run reach. `told` are the alerts that went out. With
+    `requires_approval` the run is held when its plan is ready, whatever the plan is.
     """
 
     sync: str
@@ -142,4 +142,4 @@ class SyncRun(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str | None = None
     problem: str | None = None
     told: tuple[str, ...] = ()
-    asks_first: bool = False
+    requires_approval: bool = False

@@ -42,7 +42,7 @@ def put(request: PageRequest) -> Answer:
     environment, wanted = _environment(request), request.text("retention").strip()
     is_confirmed = request.text("typed").strip() == environment.name
     try:
-        request.services.retentions.put(environment, wanted, forget=is_confirmed, actor=request.origin.actor)
+        request.services.retentions.put(environment, wanted, delete_history=is_confirmed, actor=request.origin.actor)
     except (RetentionDeletesHistory, RetentionInvalid) as problem:
         return _page(request, environment, wanted, problem)
     return Redirect(request.to("settings"), Toast(f"The retention of {environment.name} is now {wanted}."))

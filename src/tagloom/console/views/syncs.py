@@ -126,9 +126,11 @@ def progress(request: PageRequest) -> Answer:
 
 
 def run(request: PageRequest) -> Answer:
-    """Starts a run. With `asks_first` it stops at its preview."""
-    sync, asks_first = request.values["sync"], request.text("asks_first") == "yes"
-    request.services.syncs.run_sync(request.environment, sync, by=request.signed.actor, asks_first=asks_first)
+    """Starts a run. With `requires_approval` it stops at its preview."""
+    sync, requires_approval = request.values["sync"], request.text("requires_approval") == "yes"
+    request.services.syncs.run_sync(
+        request.environment, sync, by=request.signed.actor, requires_approval=requires_approval
+    )
     return Redirect(request.to(f"sync/{sync}"))
 
 

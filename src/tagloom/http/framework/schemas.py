@@ -346,12 +346,12 @@ class EnvironmentItem(msgspec.Struct, frozen=True, kw_only=True):
 class EnvironmentAnswer(EnvironmentItem, frozen=True, kw_only=True):
     """One environment, and the version that this process answers from. All history is kept from the `horizon` on.
 
-    `forgets` is what a new retention gives up by now, or would.
+    `deleted_history` is the history that a new retention deletes, or would delete in a dry run.
     """
 
     version: Version
     horizon: Horizon
-    forgets: Freed | None = None
+    deleted_history: Freed | None = None
 
 
 class NewTokenAnswer(Token, frozen=True, kw_only=True):

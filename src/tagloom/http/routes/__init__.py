@@ -194,10 +194,10 @@ TENANTS: tuple[Route, ...] = (
         group="Tenants",
         summary="Open or close its catalogue, or say how long its history is kept",
         description="In a closed catalogue a line with an unknown tag is rejected, with the nearest known tag. "
-        "A retention that gives up history there is asks for forget=true; a dry run says what that would be.",
+        "A retention that deletes existing history needs delete_history=true. A dry run shows what it would delete.",
         parameters=(
-            Parameter(name="dry_run", description="Only say what it would give up.", kind="flag", default=False),
-            Parameter(name="forget", description="Give up what is older, for good.", kind="flag", default=False),
+            Parameter(name="dry_run", description="Only show what it would delete.", kind="flag", default=False),
+            Parameter(name="delete_history", description="Delete the older history.", kind="flag", default=False),
         ),
         scopes=("admin",),
         body=EnvironmentPatch,

@@ -21,9 +21,9 @@ from tagloom.words.source_addresses import AddressRefused, ExtraMissing
 from tagloom.words.syncs import Sync, SyncDraft, SyncRun
 
 IF_MATCH = Parameter(name="If-Match", description="The ETag of the sync as it was read; * takes any.")
-ASKS_FIRST = Parameter(
-    name="asks_first",
-    description="Held once its plan is made, until somebody approves its import.",
+REQUIRES_APPROVAL = Parameter(
+    name="requires_approval",
+    description="Hold the run when its plan is ready, until its import is approved.",
     kind="flag",
     default=False,
 )
@@ -126,7 +126,7 @@ SYNCS: tuple[Route, ...] = (
         group="Syncs",
         summary="Begin a run now",
         scopes=("tags:write", "people:write"),
-        parameters=(ASKS_FIRST,),
+        parameters=(REQUIRES_APPROVAL,),
         answer=SyncRun,
         status=202,
         problems=(SyncNotFound, SyncInvalid, SyncBusy),
@@ -139,7 +139,7 @@ SYNCS: tuple[Route, ...] = (
         summary="Push the records of a source, as a Singer target does",
         description="For syncs whose source is of type `push`. The records become one import, as in every run.",
         scopes=("tags:write", "people:write"),
-        parameters=(ASKS_FIRST,),
+        parameters=(REQUIRES_APPROVAL,),
         bulk=("application/x-ndjson", OCTETS),
         answer=SyncRun,
         status=202,
