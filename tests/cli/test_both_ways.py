@@ -93,7 +93,7 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
     assert say("undo", "--source", "p.csv", "--from", "2020-01-01T00:00:00Z", "--dry-run", "--json").code == 0
     assert say("undo", "1", "--source", "p.csv").code == 2
     assert say("undo", "--from", "2020-01-01T00:00:00Z").code == 2
-    assert say("tribe", "delete", "ball-games").out == "Tribe ball-games is deleted.\n"
+    assert say("tribe", "delete", "ball-games").out == "Tribe ball-games was deleted.\n"
     assert say("tribe", "delete", "ball-games").code == 1
     assert say("tribe", "list", "--json").json == []
 

@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from tagloom.cli import Commands
-from tagloom.cli.logs import log_troubles
+from tagloom.cli.logs import configure_logs
 from tagloom.serve import log_as_json
 
 ROW = "anna@example.com,Gold"
@@ -48,7 +48,7 @@ def test_a_command_that_fails_says_where_and_never_what_a_row_says(capsys: pytes
 def test_the_log_of_a_command_says_where_an_error_came_from_and_never_what_a_row_says(
     unconfigured: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log_troubles()
+    configure_logs()
     try:
         fail()
     except ValueError:

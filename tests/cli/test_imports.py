@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tagloom.bootstrap import open_installation
-from tagloom.cli.import_progress import Wanted, carried
-from tagloom.cli.interrupts import how_to_go_on
+from tagloom.cli.import_progress import Wanted, imported
+from tagloom.cli.interrupts import stop_message
 from tagloom.cli.options import at_site
 from tagloom.imports import limits
 from tagloom.imports.saved_mappings import Mappings
@@ -187,7 +187,7 @@ def test_rejected_lines_are_shown_and_the_rest_counted(load: Loader) -> None:
 
     assert said.code == 3
     assert said.out.count("has a capital") == 10
-    assert "… and 2 more; --rejected FILE lists them." in said.out
+    assert "… and 2 more. Use --rejected FILE to list them." in said.out
 
 
 def test_the_telecoms_example_is_imported_by_its_mapping(data: Path) -> None:
@@ -241,7 +241,7 @@ def test_a_plan_says_tag_by_tag_what_would_happen_and_nothing_of_it_stays(load: 
         ["crm/b", "0", "1"],
         ["crm/c", "1", "0"],
     ]
-    assert "Nobody would have these tags any more: crm/b." in said.out
+    assert "Nobody would still have these tags: crm/b." in said.out
     assert "66.7 % of 3 taggings would be removed." in said.out
     assert (as_json["receipt"]["removed"], as_json["plan"]["taggings"]) == (2, 3)
     assert load.tags("u3") == ["crm/b"]
@@ -338,12 +338,12 @@ def test_an_interrupted_import_says_what_it_applied(
                 raise KeyboardInterrupt
 
         wanted = Wanted(file=file, format="csv")
-        with pytest.raises(KeyboardInterrupt), carried(site, wanted, lambda count: None, interrupt):
+        with pytest.raises(KeyboardInterrupt), imported(site, wanted, lambda count: None, interrupt):
             pass
         added = site.history(person=None, tag=None, after=None, limit=2_000)
 
-    said = how_to_go_on()
-    assert said.startswith("Stopped. Applied before, and still there: " if added else "Stopped. Nothing was applied.")
+    said = stop_message()
+    assert said.startswith("Stopped. Applied: " if added else "Stopped. Nothing was applied.")
     if added:
         steps = f"{len(added):,} steps, {sum(each['added'] for each in added):,} taggings added, 0 removed."
         assert f"{steps} Versions: 1, 2" in said
@@ -357,7 +357,7 @@ def test_a_file_on_standard_input_is_imported_when_its_format_is_named(load: Loa
     assert (said.code, said.out.splitlines()[0]) == (0, "standard input imported (add)  version 1"), said
     assert load.tags("u2") == ["b"]
     unnamed = run("import", "-", "--data", load.data, typed=text)
-    assert (unnamed.code, "name its --format" in unnamed.err) == (2, True)
+    assert (unnamed.code, "Use --format" in unnamed.err) == (2, True)
 
 
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])
@@ -401,7 +401,7 @@ def test_a_file_without_the_plain_columns_is_told_the_mapping_and_the_commands_t
         ["customer_id", "the user's id"],
         ["Plan", "tags plan/…, such as plan/gold"],
         ["Country", "tags country/…, such as country/de"],
-        ["Email", "left out"],
+        ["Email", "ignored"],
         ["Newsletter", "the tag newsletter"],
     ]
     infer, apply, *others = commands_in(said.err)
@@ -424,7 +424,7 @@ def test_a_mapping_is_proposed_without_a_server(tmp_path: Path) -> None:
     assert [each["column"] for each in piped.json["columns"]] == CRM.splitlines()[0].split(",")
     draft = write(tmp_path / "draft.json", '{"source":{"type":"files","glob":"*.csv"},"mapping":"crm"}')
     refused = run("mapping", "infer", draft)
-    assert (refused.code, "give --url" in refused.err) == (2, True)
+    assert (refused.code, "use --url" in refused.err) == (2, True)
     named = run("mapping", "infer", file, "--user-column", "Mail")
     assert (named.code, "'Mail'" in named.err) == (1, True)
 

@@ -32,7 +32,7 @@ def test_init_prints_the_administrators_token_once_and_never_again(tmp_path: Pat
     assert first.json == installation | {"token": token}
     assert second.json == installation | {"token": None}
     said = run("init", "--data", tmp_path / "new" / "data")
-    assert "was there already" in said.out
+    assert "exists already" in said.out
     assert "tagloom_" not in said.out
 
 
@@ -59,7 +59,7 @@ def test_tokens_are_created_listed_and_revoked(data: Path) -> None:
     assert not any("token" in token for token in listed.values())
     assert made["token"] not in run("token", "list", "--data", data).out
     said = run("token", "revoke", made["id"], "--data", data)
-    assert (said.code, said.out) == (0, f"Token {made['id']} is revoked.\n")
+    assert (said.code, said.out) == (0, f"Token {made['id']} was revoked.\n")
     assert made["id"] not in {token["id"] for token in ask("token", "list", "--data", data)}
     assert run("token", "revoke", made["id"], "--data", data).code == 1
 

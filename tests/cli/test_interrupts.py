@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tagloom.cli.interrupts import EXIT_CODE, SECONDS_TO_TIDY_UP
+from tagloom.cli.interrupts import CLEAN_UP_SECONDS_MAX, EXIT_CODE
 from tests.cli.running import ask, run, write
 
 # A little more than what a command has to tidy up, for a slow machine.
-PATIENCE_SECONDS = SECONDS_TO_TIDY_UP + 8
+PATIENCE_SECONDS = CLEAN_UP_SECONDS_MAX + 8
 
 # A commit that takes a minute, as that of ten million new people may; the thread waits as it would for the disk.
 SLOW = """
@@ -60,7 +60,7 @@ def test_an_import_ends_within_a_long_commit_says_how_to_go_on_and_is_not_gone_o
     code, said = interrupted(slowly("import", file, "--data", data))
 
     assert code == EXIT_CODE
-    assert "Run the same command again to go on: nothing is applied twice." in said
+    assert "Run the same command again to continue: nothing is applied twice." in said
     assert "Traceback" not in said
     # Whoever works on imports next ends it, and the same command again applies the file.
     assert ask("import", file, "--data", data)["added"] == 1
@@ -83,4 +83,4 @@ def test_a_command_that_ends_in_time_tidies_up_and_says_how_to_go_on(data: Path)
     # Here it is the main thread that waits, and an interrupt reaches it.
     code, said = interrupted(slowly("tag", "u1", "a", "--data", data))
 
-    assert (code, said.strip()) == (EXIT_CODE, "Stopped. What was stored before stays; run the command again to go on.")
+    assert (code, said.strip()) == (EXIT_CODE, "Stopped. Stored data stays. Run the command again to continue.")

@@ -35,7 +35,7 @@ def test_what_is_too_old_goes_when_somebody_says_so_and_compacts(tmp_path: Path)
 
     refused = run("retention", "7d", "--data", tmp_path)
     assert (refused.code, "3 versions" in refused.err) == (1, True)
-    assert "3 versions can no longer be undone" in run("retention", "7d", "--dry-run", "--data", tmp_path).out
+    assert "3 versions lose undo and time travel" in run("retention", "7d", "--dry-run", "--data", tmp_path).out
     assert ask("retention", "7d", "--forget", "--data", tmp_path)["forgets"]["versions"] == 3
     (preview,) = ask("compact", "--dry-run", "--data", tmp_path)
     (done,) = ask("compact", "--data", tmp_path)
@@ -43,6 +43,6 @@ def test_what_is_too_old_goes_when_somebody_says_so_and_compacts(tmp_path: Path)
     assert done == preview
     assert (done["environment"], done["versions"], done["horizon"]["version"]) == ("production", 3, 3)
     assert done["changes"] == 2
-    assert "from version 3 on" in run("retention", "--data", tmp_path).out
+    assert "complete from version 3" in run("retention", "--data", tmp_path).out
     assert run("undo", "3", "--data", tmp_path).code == 1
     assert run("check", "--data", tmp_path).out == "ok\n"

@@ -27,9 +27,9 @@ def where(twins: Twins, tmp_path: Path) -> tuple[str, ...]:
     """A space of the server that keeps the mapping `plans` and has the sync `crm`."""
     options = twins.pair()[1]
     said = run("mapping", "put", "plans", write(tmp_path / "plans.toml", PLANS), "--prefix", "crm", *options)
-    assert said.out == "Mapping plans is at version 1.\n"
+    assert said.out == "Mapping plans was saved as version 1.\n"
     said = run("sync", "put", "crm", write(tmp_path / "crm.json", json.dumps(CRM)), *options)
-    assert said.out == "Sync crm is at revision 1. It runs on call.\n"
+    assert said.out == "Sync crm was saved as revision 1. It runs when you start it.\n"
     return options
 
 
@@ -56,12 +56,12 @@ def test_mappings_are_kept_in_versions_shown_and_forgotten(where: tuple[str, ...
     assert (shown["prefix"], shown["columns"][0]["values"]) == ("crm", {"gold": "plan/gold", "free": ""})
 
     again = write(tmp_path / "plans.json", json.dumps({**shown, "prefix": "erp"}))
-    assert run("mapping", "put", "plans", again, *where).out == "Mapping plans is at version 2.\n"
+    assert run("mapping", "put", "plans", again, *where).out == "Mapping plans was saved as version 2.\n"
     assert [(each["name"], each["version"]) for each in ask("mapping", "list", *where)] == [("plans", 2)]
     assert "plans" in run("mapping", "list", *where).out
     assert json.loads(run("mapping", "show", "plans", "--version", 1, *where).out) == shown
 
-    assert run("mapping", "delete", "plans", *where).out == "Mapping plans is deleted.\n"
+    assert run("mapping", "delete", "plans", *where).out == "Mapping plans was deleted.\n"
     assert ask("mapping", "list", *where) == []
     assert run("mapping", "show", "plans", *where).code == 1
 
@@ -77,7 +77,7 @@ def test_a_mapping_is_proposed_for_a_file_and_for_the_source_of_a_sync(where: tu
     assert (inferred.json["user"], inferred.json["prefix"]) == ("customer_id", "crm")
     assert column.items() <= inferred.json["columns"][0].items()
     kept = write(tmp_path / "customers.json", inferred.out)
-    assert run("mapping", "put", "customers", kept, *where).out == "Mapping customers is at version 1.\n"
+    assert run("mapping", "put", "customers", kept, *where).out == "Mapping customers was saved as version 1.\n"
     with web() as place:
         place.serve("/customers.csv", rows.encode())
         draft = {**CRM, "source": {"type": "url", "url": f"{place.url}/customers.csv"}}
@@ -95,7 +95,7 @@ def test_a_held_run_is_approved_or_cancelled(client: Tagloom, where: tuple[str, 
     push(client, 10, "done")
     push(client, 2, "held")
     held = client.list_sync_runs("crm")[0].id
-    assert run("sync", "cancel", "crm", *where).out == f"Run {held} of crm is cancelled.\n"
+    assert run("sync", "cancel", "crm", *where).out == f"Run {held} of crm was cancelled.\n"
     assert client.get_tag("crm/plan/gold").users == 10
 
     push(client, 2, "held")
@@ -105,7 +105,7 @@ def test_a_held_run_is_approved_or_cancelled(client: Tagloom, where: tuple[str, 
     assert "is done: 2 rows, 0 taggings added, 8 removed, 0 new people, 0 rejected; version" in said.out
     assert client.get_tag("crm/plan/gold").users == 2
     assert run("sync", "approve", "crm", *where).code == 1
-    assert "No run of 'crm' is held." in run("sync", "cancel", "crm", *where).err
+    assert "'crm' has no held run." in run("sync", "cancel", "crm", *where).err
 
 
 def test_a_run_that_asks_first_waits_with_its_plan_until_it_is_approved(
@@ -124,10 +124,10 @@ def test_a_sync_is_paused_and_resumed(client: Tagloom, where: tuple[str, ...], t
     draft = {**CRM, "source": {"type": "files", "glob": "*.csv"}, "schedule": {"cron": "0 6 * * *"}}
     run("sync", "put", "crm", write(tmp_path / "files.json", json.dumps(draft)), *where)
 
-    assert run("sync", "pause", "crm", *where).out == "Sync crm is paused, and runs on call only.\n"
+    assert run("sync", "pause", "crm", *where).out == "Sync crm was paused. It runs only when you start it.\n"
     assert client.get_sync("crm").next_run_at is None
     said = run("sync", "resume", "crm", *where)
-    assert said.out == f"Sync crm is resumed; it runs next at {client.get_sync('crm').next_run_at}.\n"
+    assert said.out == f"Sync crm was resumed. It runs next at {client.get_sync('crm').next_run_at}.\n"
 
 
 def test_a_sync_that_records_come_to_by_themselves_is_not_run(where: tuple[str, ...]) -> None:
@@ -138,7 +138,7 @@ def test_a_sync_is_listed_and_forgotten(client: Tagloom, where: tuple[str, ...])
     push(client, 1, "done")
     assert [(each["id"], each["newest_run"]["state"]) for each in ask("sync", "list", *where)] == [("crm", "done")]
     assert [each["rows"] for each in ask("sync", "runs", "crm", *where)] == [1]
-    assert run("sync", "delete", "crm", *where).out == "Sync crm is deleted.\n"
+    assert run("sync", "delete", "crm", *where).out == "Sync crm was deleted.\n"
     assert ask("sync", "list", *where) == []
 
 
@@ -181,7 +181,7 @@ def test_a_tap_that_gives_nothing_pushes_nothing_and_fails(client: Tagloom, wher
     for typed in (b"", tapped(0, STATE)):
         said = run("sync", "singer", "crm", *where, typed=typed)
         assert said.code == 1
-        assert "gave no record" in said.err.replace("\n", " ")
+        assert "wrote no record" in said.err.replace("\n", " ")
     assert list(client.list_sync_runs("crm")) == []
 
 

@@ -112,7 +112,7 @@ def test_what_a_proxy_lost_is_sent_again_only_when_that_does_no_harm(status: int
 def test_a_request_that_was_not_sent_again_says_why() -> None:
     undo, stream = Script(httpx.ReadError("gone")), Script(httpx.ReadError("gone"))
 
-    with pytest.raises(ConnectionFailed, match="the first request may have been carried out"):
+    with pytest.raises(ConnectionFailed, match="the first request may have had an effect"):
         undo.client().undo(1)
     with pytest.raises(ConnectionFailed, match="the body cannot be read twice"):
         stream.client().upload(iter([b"user,tag\n"]), format="csv")

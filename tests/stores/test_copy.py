@@ -199,7 +199,7 @@ def test_the_command_moves_an_installation_up(tmp_path: Path) -> None:
     said = run("copy", "--from", f"sqlite:///{where}", "--to", url)
 
     assert said.code == 0, said
-    assert "Both sides hold the same" in said.out
+    assert "both databases are equal" in said.out
     checked = run("check", environ={"TAGLOOM_DATABASE_URL": url})
     assert checked.code == 0, checked
     backed = run("backup", tmp_path / "copy", environ={"TAGLOOM_DATABASE_URL": url})

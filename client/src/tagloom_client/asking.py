@@ -1,4 +1,4 @@
-"""A request as a value, and what its answer is to be: what both clients send, neither of them in here."""
+"""Requests as values, which both clients send, and the readers of their answers."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,20 +20,20 @@ CHUNK_BYTES = 262_144
 
 @dataclass(frozen=True)
 class Place:
-    """The environment that a request without another one is about."""
+    """The space and environment of a request."""
 
     space: str
     environment: str
 
     @property
     def address(self) -> str:
-        """Where its resources begin."""
+        """The path of the environment."""
         return f"/v2/spaces/{segment(self.space)}/environments/{segment(self.environment)}"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer, as it came."""
+    """A complete HTTP answer."""
 
     status: int
     headers: Mapping[str, str]
@@ -42,14 +42,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class Body:
-    """What is sent. `can_repeat` says whether `chunks` gives the same again after a failure."""
+    """The body of a request. `can_repeat` says whether `chunks` can be read again after a failure."""
 
     content_type: str
     source: Source
 
     @property
     def can_repeat(self) -> bool:
-        """Whether the body can be sent a second time."""
+        """Whether the body can be sent again."""
         if isinstance(self.source, bytes | str | os.PathLike):
             return True
         file = self._file()
@@ -59,7 +59,7 @@ class Body:
         return cast(BinaryIO, self.source) if hasattr(self.source, "read") else None
 
     def chunks(self) -> Iterator[bytes]:
-        """The body from its beginning."""
+        """Yields the body from its beginning."""
         source = self.source
         if isinstance(source, bytes):
             yield source
@@ -74,7 +74,7 @@ class Body:
             yield from source
 
     def length(self) -> int | None:
-        """The number of bytes, where it is known before they are sent."""
+        """Returns the number of bytes; None if it is unknown."""
         if isinstance(self.source, bytes):
             return len(self.source)
         if isinstance(self.source, str | os.PathLike):
@@ -84,7 +84,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Ask(Generic[Answer]):
-    """One request. `is_repeatable` says that doing it twice does no more than doing it once."""
+    """A request. `is_repeatable`: sending it twice has the same effect as sending it once."""
 
     method: str
     path: str
@@ -95,15 +95,15 @@ class Ask(Generic[Answer]):
     is_repeatable: bool = True
 
     def after(self, cursor: str) -> "Ask[Answer]":
-        """The same for the next page."""
+        """Returns the request for the next page."""
         return replace(self, query={**self.query, "cursor": cursor})
 
     def can_repeat(self) -> bool:
-        """Whether it may be sent again when nobody knows what became of it."""
+        """Returns whether it can be sent again when its effect is unknown."""
         return self.is_repeatable and (self.body is None or self.body.can_repeat)
 
     def all_headers(self) -> dict[str, str]:
-        """Its headers, those of its body included."""
+        """Returns its headers, with those of the body."""
         headers = dict(self.headers)
         if self.body is not None:
             headers["Content-Type"] = self.body.content_type
@@ -115,36 +115,37 @@ class Ask(Generic[Answer]):
 
 @dataclass(frozen=True)
 class Lines(Generic[Answer]):
-    """An answer of many lines, each to be read on its own as it comes."""
+    """A request whose answer is a stream of lines."""
 
     ask: Ask[None]
     read_line: Callable[[bytes], Answer]
 
 
 def segment(text: str) -> str:
-    """A text as one segment of an address; `.` and `..` are escaped too, for they would lead elsewhere."""
+    """Escapes text as one segment of a path. `.` and `..` are escaped too, because they would change the path."""
     return quote(text, safe="") if text.strip(".") else text.replace(".", "%2E")
 
 
-def given(**values: Any) -> dict[str, Any]:
-    """Fields of a body; None leaves one out."""
+def without_none(**values: Any) -> dict[str, Any]:
+    """Returns the values that are not None."""
     return {name: value for name, value in values.items() if value is not None}
 
 
 def query_of(**values: Any) -> dict[str, str]:
-    """Parameters as text; None leaves one out."""
+    """Returns query parameters as text, without those that are None."""
     return {
-        name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given(**values).items()
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in without_none(**values).items()
     }
 
 
 def json_body(value: Any) -> Body:
-    """A value as a JSON body."""
+    """Returns a value as a JSON body."""
     return Body("application/json", msgspec.json.encode(value))
 
 
 def reading(type: type[Answer]) -> Callable[[Reply], Answer]:
-    """A reader of JSON answers. It raises what the answer is a problem of."""
+    """Returns a reader of JSON answers. The reader raises: ProblemError, AnswerInvalid."""
     decoder = msgspec.json.Decoder(type)
 
     def read(reply: Reply) -> Answer:
@@ -158,6 +159,6 @@ def reading(type: type[Answer]) -> Callable[[Reply], Answer]:
 
 
 def check(reply: Reply) -> None:
-    """Raises: ProblemError, when the answer is one."""
+    """Checks the status of an answer. Raises: ProblemError, AnswerInvalid."""
     if not 200 <= reply.status < 300:
         raise problem_from(reply.status, reply.content, reply.headers.get("x-request-id"))

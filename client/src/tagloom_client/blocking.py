@@ -1,4 +1,4 @@
-"""The client that waits for each answer."""
+"""The synchronous client."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ Made = TypeVar("Made")
 
 
 class Sender:
-    """Sends asks, tries again where that helps, and reads the answers."""
+    """Sends requests, retries them where that is safe, and reads the answers."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Sender:
         self._sleep = sleep
 
     def at(self, *, space: str | None = None, environment: str | None = None) -> Self:
-        """The same client about another space or environment; the connections are shared."""
+        """Returns a client for another space or environment, with the same connections."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         other.place = Place(space or self.place.space, environment or self.place.environment)
@@ -60,16 +60,16 @@ class Sender:
         self.close()
 
     def send(self, ask: Ask[Answer]) -> Answer:
-        """One request and its whole answer. Raises: TagloomError."""
+        """Sends a request and reads its answer. Raises: TagloomError."""
         with self._open(ask) as response:
             try:
                 response.read()
             except httpx.TransportError as error:
-                raise ConnectionFailed(f"The answer of {ask.method} {ask.path} broke off: {error}.") from error
+                raise ConnectionFailed(f"The answer to {ask.method} {ask.path} ended early: {error}.") from error
             return ask.read(reply_of(response))
 
     def send_pages(self, ask: Ask[Page[Answer]]) -> Iterator[Answer]:
-        """The items of all pages, each page fetched when it is reached."""
+        """Yields the items of all pages. Each page is fetched when it is needed."""
         page = self.send(ask)
         yield from page.items
         while page.next_cursor is not None:
@@ -77,7 +77,7 @@ class Sender:
             yield from page.items
 
     def send_stream(self, ask: Ask[None]) -> Iterator[bytes]:
-        """The bytes of an answer as they come. Raises: ConnectionFailed, when it breaks off."""
+        """Streams the bytes of an answer. Raises: ConnectionFailed: the answer ended early."""
         with self._open(ask) as response:
             if response.status_code != 200:
                 response.read()
@@ -85,10 +85,10 @@ class Sender:
             try:
                 yield from response.iter_bytes()
             except httpx.TransportError as error:
-                raise ConnectionFailed(f"The answer of {ask.method} {ask.path} broke off: {error}.") from error
+                raise ConnectionFailed(f"The answer to {ask.method} {ask.path} ended early: {error}.") from error
 
     def send_lines(self, lines: Lines[Answer]) -> Iterator[Answer]:
-        """What each line of an answer says, as it comes."""
+        """Streams the decoded lines of an answer."""
         rest = b""
         for chunk in self.send_stream(lines.ask):
             *whole, rest = (rest + chunk).split(b"\n")
@@ -98,7 +98,7 @@ class Sender:
 
     @contextmanager
     def _open(self, ask: Ask[Any]) -> Iterator[httpx.Response]:
-        """An answer whose head has come, after as many tries as it takes."""
+        """Sends a request, with retries, and yields the response when its headers are here."""
         attempts = self._retries.begin(ask)
         while True:
             content = None if ask.body is None else ask.body.chunks()
@@ -120,12 +120,12 @@ class Sender:
                         response.close()
                     return
                 response.close()
-            assert pause is not None, "an error that is not tried again is raised"
+            assert pause is not None, "an error without a retry is raised"
             self._sleep(pause)
 
 
 class _Method(Generic[Given, Made, Answer]):
-    """A function that makes an ask, as a method that sends it."""
+    """Turns a function that makes a request into a method that sends it."""
 
     def __init__(self, make: Callable[Concatenate[Place, Given], Made], send: Callable[[Sender, Made], Answer]) -> None:
         self._make = make
@@ -168,12 +168,12 @@ def _bytes(make: Callable[Concatenate[Place, Given], Ask[None]]) -> _Method[Give
 
 
 class Tagloom(Sender):
-    """Tagloom at an address, for programs that wait.
+    """The synchronous client of Tagloom.
 
-    >>> with Tagloom("http://127.0.0.1:8321", token) as loom:  # doctest: +SKIP
-    ...     loom.give_tag("sports/golf", user="u1")
+    >>> with Tagloom("http://127.0.0.1:8321", token) as tagloom:  # doctest: +SKIP
+    ...     tagloom.add_tag("sports/golf", user="u1")
 
-    Its methods are the functions of `tagloom_client.requests`, without their first argument.
+    Its methods are the functions of `requests`, `imports`, `syncs` and `tribes`, without their first argument.
     """
 
     # The installation and its tenants.

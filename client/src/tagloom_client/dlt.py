@@ -1,11 +1,11 @@
-"""A destination for dlt (dlthub.com), so that whatever dlt reads becomes tags: `pip install 'tagloom-client[dlt]'`.
+"""A destination for dlt (dlthub.com), which tags people from any source of dlt: `pip install 'tagloom-client[dlt]'`.
 
 >>> pipeline = dlt.pipeline("crm", destination=tagloom_destination(  # doctest: +SKIP
-...     "http://127.0.0.1:8321", token, mapping="customers", under="crm", mode="mirror"))
+...     "http://127.0.0.1:8321", token, mapping="customers", prefix="crm", mode="mirror"))
 >>> pipeline.run(hubspot().with_resources("contacts"))  # doctest: +SKIP
 
-A load package of dlt becomes one import a table, brought when all of the package's files are there and under a key made
-of the package, so that a load that was cut off anywhere may be loaded again: nothing is applied twice.
+Each table of a load package becomes one import, when all files of the package are there. The import has a key made of
+the package, so an interrupted load can be repeated: nothing is applied twice.
 """
 
 import time
@@ -38,21 +38,21 @@ LoadMode = Literal["add", "remove", "set", "mirror"]
 _WHOLE: tuple[LoadMode, ...] = ("set", "mirror")
 _WORKED_ON = ("looking", "running")
 _ROWS_AT_ONCE = 10_000
-_SECONDS_BETWEEN_LOOKS = 0.2
-_SECONDS_BETWEEN_LOOKS_MAX = 5.0
+_SECONDS_BETWEEN_READS = 0.2
+_SECONDS_BETWEEN_READS_MAX = 5.0
 
 
 class LoadHeld(DestinationTransientException):
-    """The import asks before it goes on: approve it or cancel it in Tagloom, then load again."""
+    """The import is held. Approve or cancel it in Tagloom, then load again."""
 
 
 class LoadRefused(DestinationTerminalException):
-    """The package cannot become an import as it is."""
+    """The package cannot become an import."""
 
 
 @dataclass(frozen=True)
 class Loading:
-    """How the packages of a pipeline are applied."""
+    """The options of the imports of a pipeline."""
 
     connect: Callable[[], Tagloom]
     mapping: str | None
@@ -75,12 +75,12 @@ def tagloom_destination(
     share_removed_max: int | None = None,
     tables: tuple[str, ...] | None = None,
 ) -> "TagloomDestination":
-    """A destination whose load packages are applied to an environment.
+    """Returns a destination that imports load packages into an environment.
 
-    Rows are read by `mapping`, one that the space keeps, or as `{"user": …, "tags": […]}` without one. `mode`, `prefix`
-    and `share_removed_max` are those of an import. With `mirror`, a package is the whole truth at or below `prefix`;
-    one that would take too much is held (`LoadHeld`). `tables` are those of dlt that are meant, all unless given; `set`
-    and `mirror` take one. A resource that gives no row makes no package, and so changes nothing.
+    `mapping` is a saved mapping of the space. Without one, rows are `{"user": …, "tags": […]}`. `mode`, `prefix` and
+    `share_removed_max` are as for imports. With `mirror`, the tags at or below `prefix` become equal to the package; if
+    it would remove too much, the import is held (`LoadHeld`). `tables` are the tables of dlt to import, by default all.
+    `set` and `mirror` need exactly one. A resource without rows makes no package and changes nothing.
     """
     return TagloomDestination(
         Loading(
@@ -95,11 +95,11 @@ def tagloom_destination(
 
 
 def tagloom(items: Any, table: TTableSchema) -> None:
-    """What dlt calls for each file of a package. The file stays in the package, which is brought once it is whole."""
+    """Does nothing. dlt calls it for each file; the package is imported when it is complete."""
 
 
 class TagloomDestination(destination):
-    """The destination as dlt knows it. Files are lines of JSON, so that lists stay lists, or Parquet of tables."""
+    """The destination. Files are lines of JSON, so that lists stay lists, or Parquet if the source yields tables."""
 
     def __init__(self, loading: Loading) -> None:
         self._loading = loading
@@ -113,32 +113,34 @@ class TagloomDestination(destination):
 
     @property
     def client_class(self) -> type[DestinationClient]:
-        """The client of this destination's settings."""
+        """The client class with the options of this destination."""
         return type("TagloomLoadClient", (LoadClient,), {"loading": self._loading})
 
 
 class LoadClient(DestinationClient):
-    """Brings a package at its end. dlt calls that again when it was cut off before it noted that it came back."""
+    """Imports a package when it is complete. After an interruption, dlt calls `complete_load` again."""
 
     loading: Loading
 
     def complete_load(self, load_id: str) -> None:
-        """Applies the package. Raises: LoadHeld, LoadRefused; TagloomError: then it may be loaded again."""
+        """Imports the package. Raises: LoadHeld, LoadRefused; TagloomError: the package can be loaded again."""
         storage = Container()[LoadPackageStateInjectableContext].storage
         tables = self._tables(storage, load_id)
         if self.loading.mode in _WHOLE and len(tables) > 1:
             raise LoadRefused(
                 f"The package {load_id} has the tables {', '.join(sorted(tables))}, and mode '{self.loading.mode}' "
-                "takes one: name it in `tables`."
+                "needs exactly one: name it in `tables`."
             )
         with self.loading.connect() as tagloom:
             for table, files in sorted(tables.items()):
-                self._bring(tagloom, load_id, table, sorted(files))
+                self._import_table(tagloom, load_id, table, sorted(files))
 
     def _tables(self, storage: PackageStorage, load_id: str) -> Mapping[str, list[str]]:
-        """The files of each table that is meant, as paths. Raises: LoadRefused: one of the package failed."""
+        """Returns the paths of the files of each table to import. Raises: LoadRefused: a file of the package failed."""
         if failed := storage.list_failed_jobs(load_id):
-            raise LoadRefused(f"{len(failed)} files of the package {load_id} failed; without them it is not whole.")
+            raise LoadRefused(
+                f"{len(failed)} files of the package {load_id} failed. Without them the package is not complete."
+            )
         folder = storage.get_job_state_folder_path(load_id, PackageStorage.COMPLETED_JOBS_FOLDER)
         found: dict[str, list[str]] = defaultdict(list)
         for file in storage.storage.list_folder_files(folder):
@@ -148,11 +150,11 @@ class LoadClient(DestinationClient):
                 found[table].append(storage.storage.make_full_path(file))
         return found
 
-    def _bring(self, tagloom: Tagloom, load_id: str, table: str, files: list[str]) -> None:
-        """One table of the package as one import, from wherever an earlier try has left it."""
+    def _import_table(self, tagloom: Tagloom, load_id: str, table: str, files: list[str]) -> None:
+        """Imports a table of the package, or continues the import of an earlier try."""
         loading, name = self.loading, f"dlt {self.schema.name} {table}"
         with TemporaryDirectory(prefix="tagloom-dlt-") as folder:
-            # A file, so that it can be sent again when the connection breaks.
+            # A file can be sent again after a broken connection.
             whole = Path(folder, "package.ndjson")
             with whole.open("wb") as target:
                 target.writelines(_lines(load_id, files))
@@ -166,38 +168,38 @@ class LoadClient(DestinationClient):
                 share_removed_max=loading.share_removed_max,
                 idempotency_key=f"dlt {self.schema.name[:100]} {load_id} {table[:100]}",
             )
-        ended = self._through(tagloom, run)
+        ended = self._run_to_end(tagloom, run)
         if ended.state == "cancelled":
-            logger.warning(f"Somebody cancelled the import {run.id} of '{name}'; the package {load_id} ends with it.")
+            logger.warning(f"The import {run.id} of '{name}' was cancelled. The package {load_id} is finished.")
             return
         if rejected := ended.tally["rejected_count"]:
-            logger.warning(f"{rejected:,} rows of '{name}' were rejected; see the import {run.id}.")
+            logger.warning(f"{rejected:,} rows of '{name}' were rejected. See the import {run.id}.")
         logger.info(f"The import {run.id} of '{name}' is done.")
 
-    def _through(self, tagloom: Tagloom, run: Import) -> Import:
-        """The import at its end. Raises: LoadHeld, LoadRefused."""
-        pause, has_asked = _SECONDS_BETWEEN_LOOKS, False
+    def _run_to_end(self, tagloom: Tagloom, run: Import) -> Import:
+        """Runs an import to its end. Raises: LoadHeld, LoadRefused."""
+        pause, has_run = _SECONDS_BETWEEN_READS, False
         while run.state not in ("done", "cancelled"):
             if run.state in ("held", "paused"):
                 raise LoadHeld(
                     f"The import {run.id} is {run.state}. {run.detail or ''} "
                     "Approve, resume or cancel it, and load again."
                 )
-            if run.state == "failed" and has_asked:
+            if run.state == "failed" and has_run:
                 raise LoadRefused(f"The import {run.id} failed: {run.detail}")
             if run.state in _WORKED_ON:
                 self.loading.sleep(pause)
-                pause = min(1.5 * pause, _SECONDS_BETWEEN_LOOKS_MAX)
+                pause = min(1.5 * pause, _SECONDS_BETWEEN_READS_MAX)
                 run = tagloom.get_import(run.id)
             else:
-                # It waits, was planned by somebody, or failed in an earlier try: it goes on where that one was.
-                has_asked = True
+                # It is waiting or planned, or an earlier try failed: run it from there.
+                has_run = True
                 run = tagloom.ask_import(run.id, "run")
         return run
 
 
 def _lines(load_id: str, files: list[str]) -> Iterator[bytes]:
-    """The rows of some files of a package as lines of plain JSON, without the columns that dlt adds.
+    """Yields the rows of files as lines of JSON, without the columns that dlt adds.
 
     Raises: LoadRefused: a file cannot be read.
     """
@@ -209,7 +211,7 @@ def _lines(load_id: str, files: list[str]) -> Iterator[bytes]:
         except (ValueError, TypeError, AttributeError, OSError, MissingDependencyException) as error:
             raise LoadRefused(
                 f"The file {Path(path).name} of the package {load_id} cannot be read: {error}. Nothing of the package "
-                "was applied. Mend the source and drop the package: dlt pipeline NAME drop-pending-packages."
+                "was applied. Correct the source, and delete the package with: dlt pipeline NAME drop-pending-packages."
             ) from error
 
 
@@ -221,8 +223,8 @@ def _json_rows(path: str) -> Iterator[dict[str, Any]]:
 
 
 def _parquet_rows(path: str) -> Iterator[dict[str, Any]]:
-    """Rows of Arrow, some thousand at a time. dlt writes them where a source gives tables."""
-    # Only who loads such tables has Arrow installed, since dlt needs it for them.
+    """Yields rows of a Parquet file, which dlt writes if a source yields tables. Reads 10,000 rows at a time."""
+    # Arrow is installed only where sources yield tables, because dlt needs it for them.
     from dlt.common.libs.pyarrow import pyarrow  # type: ignore[attr-defined]  # dlt exports it without saying so.
 
     with pyarrow.parquet.ParquetFile(path) as file:
@@ -233,7 +235,7 @@ def _parquet_rows(path: str) -> Iterator[dict[str, Any]]:
 
 
 def _readable(pyarrow: Any, schema: Any) -> Any:
-    """The schema with times of microseconds in place of nanoseconds, which Python's own times do not have."""
+    """Returns the schema with times in microseconds. Python times have no nanoseconds."""
     fields = [
         field.with_type(pyarrow.timestamp("us", field.type.tz)) if pyarrow.types.is_timestamp(field.type) else field
         for field in schema

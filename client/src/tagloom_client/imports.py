@@ -1,11 +1,23 @@
-"""The requests about imports as resources, and about the mappings that a space keeps."""
+"""The requests about imports, and about the saved mappings of a space."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
 
-from tagloom_client.asking import Ask, Body, Lines, Place, Source, check, given, json_body, query_of, reading, segment
+from tagloom_client.asking import (
+    Ask,
+    Body,
+    Lines,
+    Place,
+    Source,
+    check,
+    json_body,
+    query_of,
+    reading,
+    segment,
+    without_none,
+)
 from tagloom_client.models import Import, InferredMapping, KeptMapping, Mode, Page, Rejected
 
 CONTENT_TYPES = {
@@ -15,7 +27,7 @@ CONTENT_TYPES = {
 }
 _IMPORT = msgspec.json.Decoder(Import)
 _REJECTED = msgspec.json.Decoder(Rejected)
-PROPOSAL_BYTES = 1_048_576  # Of the 16 MiB that a server takes; a thousand rows are rarely more.
+INFERENCE_BYTES = 1_048_576  # A thousand rows are rarely more. A server accepts 16 MiB.
 Verb = Literal["plan", "run", "approve", "pause", "resume", "undo"]
 
 
@@ -36,9 +48,9 @@ def bring_file(
     tag: str | None = None,
     idempotency_key: str | None = None,
 ) -> Ask[Import]:
-    """Sends a file, which waits to be planned or run. What it gives ends at `expires_at` or after `ttl`.
+    """Uploads a file as a new import, to be planned or run. Its taggings expire at `expires_at` or after `ttl`.
 
-    The same key again gives the import that it gave before.
+    A second request with the same idempotency key returns the same import.
     """
     query = query_of(
         name=name,
@@ -82,8 +94,8 @@ def bring_address(
     ttl: str | None = None,
     tag: str | None = None,
 ) -> Ask[Import]:
-    """Has the server fetch a file, by a secret of its own if one is named; it waits once it is there."""
-    body = given(
+    """Creates an import whose file the server fetches. `secret` is the name of a secret of the server."""
+    body = without_none(
         url=url,
         secret=secret,
         format=format,
@@ -102,78 +114,78 @@ def bring_address(
 
 
 def list_imports(place: Place, *, before: str | None = None, limit: int = 20) -> Ask[tuple[Import, ...]]:
-    """The newest imports, behind the one of the id `before`."""
+    """Lists the newest imports, or those older than the import `before`."""
     query = query_of(before=before, limit=limit)
     return Ask("GET", f"{place.address}/imports", lambda reply: reading(Page[Import])(reply).items, query=query)
 
 
 def get_import(place: Place, id: str) -> Ask[Import]:
-    """One import, and how far it has come."""
+    """Returns an import and its progress."""
     return Ask("GET", _address(place, id), reading(Import))
 
 
 def watch_import(place: Place, id: str) -> Lines[Import]:
-    """An import as it is, and again whenever it changes, until it has ended; at most for five minutes."""
+    """Streams an import at each change, until it ends, for at most five minutes."""
     return Lines(Ask("GET", f"{_address(place, id)}/events", check), _event)
 
 
 def ask_import(place: Place, id: str, verb: Verb) -> Ask[Import]:
-    """Has an import planned, run, approved, paused, resumed or undone."""
+    """Plans, runs, approves, pauses, resumes or undoes an import."""
     return Ask("POST", f"{_address(place, id)}/{verb}", reading(Import), is_repeatable=False)
 
 
 def cancel_import(place: Place, id: str, *, undo: bool = False) -> Ask[Import]:
-    """Ends an import; with `undo`, what was applied is taken back."""
+    """Cancels an import. With `undo`, what was applied is undone."""
     query = query_of(undo=undo or None)
     return Ask("POST", f"{_address(place, id)}/cancel", reading(Import), query=query, is_repeatable=False)
 
 
 def delete_import(place: Place, id: str) -> Ask[None]:
-    """Forgets an import and its file; what it did stays."""
+    """Deletes an import and its file. Its taggings stay."""
     return Ask("DELETE", _address(place, id), check, is_repeatable=False)
 
 
 def delete_import_file(place: Place, id: str) -> Ask[Import]:
-    """Forgets the file of an import that has ended; the import itself stays."""
+    """Deletes the file of a finished import. The import stays."""
     return Ask("DELETE", f"{_address(place, id)}/file", reading(Import), is_repeatable=False)
 
 
 def put_import_mapping(place: Place, id: str, mapping: dict[str, Any]) -> Ask[Import]:
-    """Says by which mapping its file is read, before anything of it was applied."""
+    """Sets the mapping of an import of which nothing was applied."""
     path = f"{_address(place, id)}/mapping"
     return Ask("PUT", path, reading(Import), body=json_body(mapping), is_repeatable=False)
 
 
 def list_rejected(place: Place, id: str) -> Lines[Rejected]:
-    """The lines that an import rejected, with their reasons."""
+    """Streams the rejected lines of an import, with their reasons."""
     return Lines(Ask("GET", f"{_address(place, id)}/rejected", check), _REJECTED.decode)
 
 
 def download_rejected(place: Place, id: str) -> Ask[None]:
-    """Its rejected rows in the format and columns of its file, with the reasons behind, to be mended and sent again."""
+    """Downloads the rejected rows in the format of the file, with the reasons in a last column."""
     return Ask("GET", f"{_address(place, id)}/rejected", check, query=query_of(shape="rows"))
 
 
 def infer_mapping(place: Place, source: Source, *, format: Literal["csv", "ndjson", "parquet"]) -> Ask[InferredMapping]:
-    """A mapping for a file, from its first rows; of CSV and NDJSON only the beginning is sent."""
+    """Infers a mapping from the first rows of a file. Of CSV and NDJSON only the beginning is sent."""
     body = Body(CONTENT_TYPES[format], source)
     if format != "parquet":
-        body = Body(body.content_type, b"".join(_first(body.chunks(), PROPOSAL_BYTES)))
+        body = Body(body.content_type, b"".join(_first(body.chunks(), INFERENCE_BYTES)))
     return Ask("POST", f"{place.address}/mappings/proposals", reading(InferredMapping), body=body)
 
 
 def list_mappings(place: Place) -> Ask[tuple[KeptMapping, ...]]:
-    """The newest forms of the mappings that the space keeps."""
+    """Lists the saved mappings of the space, each in its newest version."""
     return Ask("GET", _mappings(place), lambda reply: reading(Page[KeptMapping])(reply).items)
 
 
 def get_mapping(place: Place, name: str, *, version: int | None = None) -> Ask[KeptMapping]:
-    """One of them, or a former form."""
+    """Returns a saved mapping, in its newest or an older version."""
     return Ask("GET", f"{_mappings(place)}/{segment(name)}", reading(KeptMapping), query=query_of(version=version))
 
 
 def put_mapping(place: Place, name: str, mapping: dict[str, Any], *, version: int | None = None) -> Ask[KeptMapping]:
-    """Keeps a new form; with a version, only while that is the newest one, 0 for none."""
+    """Saves a new version of a mapping; with `version`, only if that is the newest one, 0 for none."""
     return Ask(
         "PUT",
         f"{_mappings(place)}/{segment(name)}",
@@ -185,7 +197,7 @@ def put_mapping(place: Place, name: str, mapping: dict[str, Any], *, version: in
 
 
 def delete_mapping(place: Place, name: str) -> Ask[None]:
-    """Forgets all its forms."""
+    """Deletes a mapping with all its versions."""
     return Ask("DELETE", f"{_mappings(place)}/{segment(name)}", check, is_repeatable=False)
 
 
@@ -194,7 +206,7 @@ def _event(line: bytes) -> Import:
 
 
 def _first(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """The first bytes of some chunks."""
+    """Yields the first `size` bytes of chunks."""
     for chunk in chunks:
         yield chunk[:size]
         size -= len(chunk)

@@ -1,4 +1,4 @@
-"""What Tagloom answers. Fields that a newer server adds are ignored, those that an older one lacks have defaults."""
+"""The answers of Tagloom. Fields of newer servers are ignored. Fields that older servers lack have defaults."""
 
 from typing import Any, Generic, Literal, TypeVar
 
@@ -27,7 +27,7 @@ Rule = dict[str, Any]
 
 
 class Page(msgspec.Struct, Generic[Item], frozen=True):
-    """Some items, and where the next ones begin; None at the end."""
+    """A page of items. `next_cursor` is None on the last page."""
 
     items: tuple[Item, ...]
     next_cursor: str | None = None
@@ -41,7 +41,7 @@ class Person(msgspec.Struct, frozen=True, order=True):
 
 
 class PersonRecord(msgspec.Struct, frozen=True):
-    """A person with their tags, true for `version`. `expires_at` says when those end that do."""
+    """A person with their tags as of `version`. `expires_at` has the tags that expire, with their time."""
 
     kind: Kind
     id: str
@@ -51,7 +51,7 @@ class PersonRecord(msgspec.Struct, frozen=True):
 
 
 class PersonTags(msgspec.Struct, frozen=True):
-    """The tags of one person. `expires_at` says when those end that do."""
+    """The tags of a person. `expires_at` has the tags that expire, with their time."""
 
     tags: tuple[str, ...]
     version: int
@@ -59,14 +59,14 @@ class PersonTags(msgspec.Struct, frozen=True):
 
 
 class PersonTagging(msgspec.Struct, frozen=True):
-    """One person with all their tags, as an export gives them."""
+    """A person with all their tags, in an export."""
 
     person: Person
     tags: tuple[str, ...]
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """A line that was left out of a batch, alone, and why."""
+    """A rejected line of a batch, with the reason."""
 
     line: int
     value: str
@@ -76,7 +76,7 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What one batch did, exactly. Give `version` as `at_least` to read your own write."""
+    """The exact effect of a batch. Pass `version` as `at_least` to read your own write."""
 
     version: int
     added: int
@@ -98,7 +98,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of the catalogue. What is given of it ends after `ttl`, and it itself at `expires_at`, unless empty."""
+    """A tag of the catalogue. Its taggings expire after `ttl`, and the tag at `expires_at`; empty is never."""
 
     tag: str
     users: int
@@ -115,14 +115,14 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alias(msgspec.Struct, frozen=True):
-    """An old path, and the one it was given for."""
+    """An old path and its current tag."""
 
     alias: str
     tag: str
 
 
 class Tribe(msgspec.Struct, frozen=True, kw_only=True):
-    """A named audience. `revision` is what `put_tribe` asks for, so that nobody's change is lost."""
+    """A named audience. `put_tribe` needs its `revision`, so that no change of others is lost."""
 
     id: str
     name: str
@@ -134,7 +134,7 @@ class Tribe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Count(msgspec.Struct, frozen=True):
-    """How many people are in a tribe, of how many of its audience."""
+    """The number of people in a tribe and in its audience."""
 
     count: int
     of: int
@@ -142,14 +142,14 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class UnknownInRule(msgspec.Struct, frozen=True):
-    """A tag in a rule that nobody ever bore, and known ones that look like it."""
+    """An unknown tag in a rule, with similar known tags."""
 
     tag: str
     nearest: tuple[str, ...] = ()
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule would find."""
+    """The people that a rule matches."""
 
     count: int
     of: int
@@ -159,7 +159,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """A tag that a person bears, and the batch that gave it."""
+    """A tag of a person, and the batch that added it."""
 
     tag: str
     version: int
@@ -169,7 +169,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Because(msgspec.Struct, frozen=True, kw_only=True):
-    """One node of a rule that decided: its place as a JSON pointer, what it asks, and what made it so."""
+    """A node of a rule that decided: its JSON pointer, its filter, its result, and the reasons."""
 
     node: str
     tag: str
@@ -179,7 +179,7 @@ class Because(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """The tribes that one person is in, and for each why."""
+    """The tribes of a person, each with the reasons."""
 
     tribes: tuple[str, ...]
     version: int
@@ -187,7 +187,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PersonDecision(msgspec.Struct, frozen=True, kw_only=True):
-    """The tribes that one person is in, and for each why. Either `user` or `visitor` names the person."""
+    """The tribes of a person, each with the reasons. Either `user` or `visitor` is set."""
 
     user: str | None = None
     visitor: str | None = None
@@ -196,14 +196,14 @@ class PersonDecision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decisions(msgspec.Struct, frozen=True, kw_only=True):
-    """The decisions for several people in the order of the request, true for `version`."""
+    """The decisions for several people in the order of the request, as of `version`."""
 
     decisions: tuple[PersonDecision, ...]
     version: int
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A member of a tribe, named by `user` or by `visitor`; `tags` when they were asked for."""
+    """A member of a tribe. Either `user` or `visitor` is set. `tags` is set if the request includes tags."""
 
     user: str | None = None
     visitor: str | None = None
@@ -211,7 +211,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a person is in a tribe, true for `version`."""
+    """Whether a person is in a tribe, as of `version`."""
 
     tribe: str
     is_member: bool
@@ -219,7 +219,7 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a person is in one tribe, and what decided it."""
+    """Whether a person is in a tribe, with the reasons."""
 
     tribe: str
     is_member: bool
@@ -229,21 +229,21 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OverlapRegion(msgspec.Struct, frozen=True):
-    """People who are in exactly these of the tribes asked about."""
+    """The number of people who are in exactly these tribes."""
 
     tribes: tuple[str, ...]
     count: int
 
 
 class Overlap(msgspec.Struct, frozen=True):
-    """The regions that hold people."""
+    """The regions with at least one person."""
 
     regions: tuple[OverlapRegion, ...]
     version: int
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One version: what was done, by whom, and its effect."""
+    """A version: the action, its actor and source, and its effect."""
 
     version: int
     at: str
@@ -263,14 +263,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Organization(msgspec.Struct, frozen=True):
-    """One tenant."""
+    """A tenant."""
 
     id: str
     name: str
 
 
 class Space(msgspec.Struct, frozen=True):
-    """A self-contained project of an organization."""
+    """A project of an organization."""
 
     id: str
     organization: str
@@ -278,16 +278,16 @@ class Space(msgspec.Struct, frozen=True):
 
 
 class Horizon(msgspec.Struct, frozen=True, kw_only=True):
-    """From which version on, and since when, all history is kept; version 0 when all of it is."""
+    """The version and time from which history is complete; version 0 if nothing was deleted."""
 
     version: int = 0
     at: str | None = None
 
 
 class Freed(msgspec.Struct, frozen=True, kw_only=True):
-    """What is given up of the history: versions up to the horizon, and so many changes and bytes of the log.
+    """Deleted history: the versions up to the horizon, and the number of changes and bytes of the log.
 
-    Unless `is_all`, there are more changes than were counted.
+    If `is_all` is false, there are more changes than were counted.
     """
 
     horizon: Horizon
@@ -298,7 +298,7 @@ class Freed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """One population of a space. In a list the version and the horizon are left out."""
+    """An environment of a space. In a list, version and horizon are None."""
 
     space: str
     name: str
@@ -310,9 +310,9 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """A personal access token; `secret` is there only in the answer that created it.
+    """An access token. `secret` is set only in the answer to its creation.
 
-    `account` and `teammate`, an e-mail, say whose it is, if it belongs to a teammate.
+    `account` and `teammate`, an e-mail, are set if the token belongs to a teammate.
     """
 
     id: str
@@ -328,7 +328,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that was brought, and how far it has come. `plan`, `tally` and `remote` are as the API has them."""
+    """An import and its progress. `plan`, `tally` and `remote` are as in the API."""
 
     id: str
     name: str
@@ -349,7 +349,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InferredMapping(msgspec.Struct, frozen=True, kw_only=True):
-    """A mapping for a file, its columns with samples, and its first rows as they would be read, as the API has them."""
+    """An inferred mapping, the columns with samples, and the first rows as the mapping reads them, as in the API."""
 
     mapping: dict[str, Any]
     columns: tuple[dict[str, Any], ...]
@@ -357,7 +357,7 @@ class InferredMapping(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
-    """A mapping that a space keeps by name. `version` counts its forms from 1."""
+    """A saved mapping of a space. `version` counts from 1."""
 
     name: str
     version: int
@@ -367,7 +367,7 @@ class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sync(msgspec.Struct, frozen=True, kw_only=True):
-    """A source that the server reads into the environment. `draft` is what `put_sync` takes."""
+    """A sync. `draft` is the definition, for `put_sync`."""
 
     id: str
     draft: dict[str, Any]
@@ -377,7 +377,7 @@ class Sync(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SyncRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One reading of a source, and the import that it became."""
+    """A run of a sync, and its import."""
 
     id: int
     sync: str

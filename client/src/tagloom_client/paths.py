@@ -1,4 +1,4 @@
-"""What the requests about people, tags and tribes share: paths of people, downloads, expiry."""
+"""Helpers of the requests about people, tags and tribes: paths, downloads, expiry."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from tagloom_client.asking import Ask, Place, check, query_of, segment
 from tagloom_client.models import ExportFormat, Match, Person, UploadFormat
 
 AsOf = int | str
-"""A version, or an RFC 3339 time: how it was then, by the rules and names of today."""
+"""A version or an RFC 3339 time for time travel, with today's rules and names."""
 
 
 CONTENT_TYPES: Mapping[UploadFormat, str] = {
@@ -35,16 +35,16 @@ LINE_DECODER = msgspec.json.Decoder(PersonLine)
 
 
 def person_path(place: Place, user: str | None, visitor: str | None) -> str:
-    """Returns the path of a user or of a visitor. Raises: ValueError: both are given, or neither."""
+    """Returns the path of a user or of a visitor. Raises: ValueError: both are set, or neither."""
     if user is not None and visitor is None:
         return f"{place.address}/users/{segment(user)}"
     if visitor is not None and user is None:
         return f"{place.address}/visitors/{segment(visitor)}"
-    raise ValueError("Give user= or visitor=, one of the two.")
+    raise ValueError("Pass either user= or visitor=.")
 
 
-def ends_of(**values: str | None) -> dict[str, str | None]:
-    """Returns fields of a body in which an empty text becomes null."""
+def empty_as_null(**values: str | None) -> dict[str, str | None]:
+    """Returns the values that are not None, with empty texts as null."""
     return {name: value or None for name, value in values.items() if value is not None}
 
 

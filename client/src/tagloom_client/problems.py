@@ -1,9 +1,9 @@
-"""What can go wrong. Every exception of this package is a `TagloomError`.
+"""The exceptions of this package. Each is a `TagloomError`.
 
 TagloomError
-├── ConnectionFailed         no whole answer came
-├── AnswerInvalid            an answer came that is none of Tagloom's
-└── ProblemError             Tagloom answered a problem
+├── ConnectionFailed         no complete answer arrived
+├── AnswerInvalid            the answer is not from Tagloom
+└── ProblemError             Tagloom answered with a problem
     ├── BadRequest 400 · NotSignedIn 401 · NotAllowed 403 · NotFound 404 · MethodNotAllowed 405
     ├── NotAcceptable 406 · TooSlow 408 · Conflict 409 · Gone 410 · PreconditionFailed 412 · TooLarge 413, 414, 431
     ├── UnsupportedType 415 · Invalid 422 · PreconditionRequired 428 · TooManyRequests 429
@@ -17,19 +17,19 @@ import msgspec
 
 
 class TagloomError(Exception):
-    """Anything that went wrong between this program and Tagloom."""
+    """The base class of all exceptions of this package."""
 
 
 class ConnectionFailed(TagloomError):
-    """No whole answer came, after as many tries as were allowed."""
+    """No complete answer arrived after the allowed tries."""
 
 
 class AnswerInvalid(TagloomError):
-    """An answer came that is none of Tagloom's: another server stands at this address, or a proxy in between."""
+    """The answer is not from Tagloom: another server or a proxy answered."""
 
 
 class ProblemError(TagloomError):
-    """Tagloom answered a problem document. `members` has what its type adds: `value`, `suggestion`, `field`, …"""
+    """Tagloom answered with a problem document. `members` has its further fields: `value`, `suggestion`, `field`, …"""
 
     def __init__(
         self, *, status: int, type: str, title: str, detail: str, members: dict[str, Any], request_id: str | None
@@ -61,7 +61,7 @@ class NotAllowed(ProblemError):
 
 
 class NotFound(ProblemError):
-    """404: there is no such thing, or not for this token."""
+    """404: it does not exist, or this token cannot see it."""
 
 
 class MethodNotAllowed(ProblemError):
@@ -73,23 +73,23 @@ class NotAcceptable(ProblemError):
 
 
 class Conflict(ProblemError):
-    """409: what is there stands in the way."""
+    """409: the request conflicts with the current state."""
 
 
 class Gone(ProblemError):
-    """410: it was there, and is kept no more."""
+    """410: it existed and was deleted."""
 
 
 class PreconditionFailed(ProblemError):
-    """412: somebody else changed it since it was read."""
+    """412: it was changed since it was read."""
 
 
 class TooSlow(ProblemError):
-    """408: the body came too slowly."""
+    """408: the body arrived too slowly."""
 
 
 class TooLarge(ProblemError):
-    """413, 414, 431: a body, an address or headers beyond the limits."""
+    """413, 414, 431: the body, the address or the headers are too large."""
 
 
 class UnsupportedType(ProblemError):
@@ -97,7 +97,7 @@ class UnsupportedType(ProblemError):
 
 
 class Invalid(ProblemError):
-    """422: the request says something that cannot be; `members` says where, and often what would do."""
+    """422: the request is invalid. `members` has the field, and often a suggestion."""
 
 
 class PreconditionRequired(ProblemError):
@@ -109,15 +109,15 @@ class TooManyRequests(ProblemError):
 
 
 class ServerFault(ProblemError):
-    """500 and above: not the caller's fault. The server's log has more under `request_id`."""
+    """500 and above: the server failed. Its log has the reason under `request_id`."""
 
 
 class StorageFull(ServerFault):
-    """507: the server's disk has no room for what was sent."""
+    """507: the disk of the server is full."""
 
 
 class Unavailable(ServerFault):
-    """503: not now, after as many tries as were allowed."""
+    """503: the server was unavailable in all allowed tries."""
 
 
 BY_STATUS: dict[int, type[ProblemError]] = {
@@ -144,7 +144,7 @@ BY_STATUS: dict[int, type[ProblemError]] = {
 
 
 def problem_from(status: int, content: bytes, request_id: str | None) -> TagloomError:
-    """The exception for an answer that is no success."""
+    """Returns the exception for an answer with an error status."""
     try:
         document = msgspec.json.decode(content, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Every request of the Platform API as a function that makes its `Ask`. Both clients have each as a method."""
+"""The requests of the Platform API. Each function returns an `Ask`; both clients have it as a method."""
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -6,7 +6,19 @@ from typing import Any, Literal
 
 import msgspec
 
-from tagloom_client.asking import Ask, Body, Lines, Place, Source, check, given, json_body, query_of, reading, segment
+from tagloom_client.asking import (
+    Ask,
+    Body,
+    Lines,
+    Place,
+    Source,
+    check,
+    json_body,
+    query_of,
+    reading,
+    segment,
+    without_none,
+)
 from tagloom_client.models import (
     Alias,
     Change,
@@ -28,7 +40,7 @@ from tagloom_client.models import (
     Token,
     UploadFormat,
 )
-from tagloom_client.paths import CONTENT_TYPES, LINE_DECODER, AsOf, download, ends_of, person_path, read_person
+from tagloom_client.paths import CONTENT_TYPES, LINE_DECODER, AsOf, download, empty_as_null, person_path, read_person
 
 LINES_PER_CHUNK = 1_000
 
@@ -36,72 +48,72 @@ LINES_PER_CHUNK = 1_000
 
 
 def is_ready(place: Place) -> Ask[bool]:
-    """Whether the server and its store answer."""
+    """Returns whether the server and its database answer."""
     return Ask("GET", "/readyz", lambda reply: reply.status == 200)
 
 
 def get_limits(place: Place) -> Ask[dict[str, int]]:
-    """Every bound of the server, by name."""
+    """Returns the limits of the server, by name."""
     return Ask("GET", "/v2/limits", reading(dict[str, int]))
 
 
 def list_organizations(place: Place) -> Ask[Page[Organization]]:
-    """The organization of the token."""
+    """Lists the organization of the token."""
     return Ask("GET", "/v2/organizations", reading(Page[Organization]))
 
 
 def list_spaces(place: Place, organization: str) -> Ask[Page[Space]]:
-    """The spaces of an organization."""
+    """Lists the spaces of an organization."""
     return Ask("GET", f"/v2/organizations/{segment(organization)}/spaces", reading(Page[Space]))
 
 
 def create_space(place: Place, organization: str, name: str, *, id: str | None = None) -> Ask[Space]:
-    """A new space with its three environments."""
-    body = json_body(given(name=name, id=id))
+    """Creates a space with its three environments."""
+    body = json_body(without_none(name=name, id=id))
     path = f"/v2/organizations/{segment(organization)}/spaces"
     return Ask("POST", path, reading(Space), body=body, is_repeatable=False)
 
 
 def list_environments(place: Place) -> Ask[Page[Environment]]:
-    """The environments of the space."""
+    """Lists the environments of the space."""
     return Ask("GET", f"/v2/spaces/{segment(place.space)}/environments", reading(Page[Environment]))
 
 
 def get_environment(place: Place, *, at_least: int | None = None) -> Ask[Environment]:
-    """The environment, and its version."""
+    """Returns the environment with its version."""
     return Ask("GET", place.address, reading(Environment), query=query_of(at_least=at_least))
 
 
 def set_catalogue(place: Place, catalogue: Literal["open", "closed"]) -> Ask[Environment]:
-    """Takes unknown tags, or rejects them."""
+    """Opens the catalogue for unknown tags, or closes it."""
     return Ask("PATCH", place.address, reading(Environment), body=json_body({"catalogue": catalogue}))
 
 
 def set_retention(place: Place, retention: str, *, forget: bool = False, dry_run: bool = False) -> Ask[Environment]:
-    """Keeps history so long (`90d`, `1y`, `forever`); what is older is given up for good, which `forget` says.
+    """Sets how long history is kept: `90d`, `1y` or `forever`. `forget` confirms that older history is deleted.
 
-    `forgets` of the answer says what that is; with dry_run nothing else happens. Raises: Conflict: without forget.
+    `forgets` of the answer has the deleted history. Raises: Conflict: history would be deleted without `forget`.
     """
     query = query_of(forget=forget, dry_run=dry_run)
     return Ask("PATCH", place.address, reading(Environment), query=query, body=json_body({"retention": retention}))
 
 
 def list_tokens(place: Place, organization: str) -> Ask[Page[Token]]:
-    """The tokens of an organization, without their secrets."""
+    """Lists the tokens of an organization, without their secrets."""
     return Ask("GET", f"/v2/organizations/{segment(organization)}/tokens", reading(Page[Token]))
 
 
 def create_token(
     place: Place, organization: str, name: str, scopes: Sequence[Scope], *, expires_in_days: int = 90
 ) -> Ask[Token]:
-    """A new token with its secret, which nobody can read again."""
+    """Creates a token. Its secret is only in this answer."""
     body = json_body({"name": name, "scopes": list(scopes), "expires_in_days": expires_in_days})
     path = f"/v2/organizations/{segment(organization)}/tokens"
     return Ask("POST", path, reading(Token), body=body, is_repeatable=False)
 
 
 def revoke_token(place: Place, organization: str, token: str) -> Ask[None]:
-    """Makes a token worthless."""
+    """Revokes a token."""
     return Ask("DELETE", f"/v2/organizations/{segment(organization)}/tokens/{segment(token)}", check)
 
 
@@ -119,7 +131,7 @@ def list_people(
     limit: int | None = None,
     at_least: int | None = None,
 ) -> Ask[Page[PersonRecord]]:
-    """Users or visitors in the order they came; `limit` is the size of a page, not of the whole."""
+    """Lists users or visitors in the order of their creation. `limit` is the size of a page."""
     query = query_of(search=search, search_match=search_match, tag=tag, match=match, limit=limit, at_least=at_least)
     return Ask("GET", f"{place.address}/{kind}s", reading(Page[PersonRecord]), query=query)
 
@@ -132,18 +144,18 @@ def get_person(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> Ask[PersonRecord]:
-    """One person with their tags."""
+    """Returns a person with their tags."""
     query = query_of(as_of=as_of, at_least=at_least)
     return Ask("GET", person_path(place, user, visitor), reading(PersonRecord), query=query)
 
 
 def put_person(place: Place, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
-    """Makes a person known, without tags."""
+    """Creates a person without tags."""
     return Ask("PUT", person_path(place, user, visitor), reading(Receipt))
 
 
 def erase_person(place: Place, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
-    """Erases a person everywhere, for good."""
+    """Erases a person and all their tags. This cannot be undone."""
     return Ask("DELETE", person_path(place, user, visitor), reading(Receipt), is_repeatable=False)
 
 
@@ -155,7 +167,7 @@ def get_tags_of(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> Ask[PersonTags]:
-    """A person's tags."""
+    """Returns the tags of a person."""
     path = f"{person_path(place, user, visitor)}/tags"
     return Ask("GET", path, reading(PersonTags), query=query_of(as_of=as_of, at_least=at_least))
 
@@ -169,9 +181,11 @@ def set_tags_of(
     expires_at: str | None = None,
     ttl: str | None = None,
 ) -> Ask[Receipt]:
-    """Makes these a person's tags, and no others; all of them until a time (RFC 3339) or for a span such as `14d`."""
+    """Sets the tags of a person to exactly these. They expire at a time (RFC 3339) or after a ttl such as `14d`."""
     path = f"{person_path(place, user, visitor)}/tags"
-    return Ask("PUT", path, reading(Receipt), body=json_body(given(tags=list(tags), expires_at=expires_at, ttl=ttl)))
+    return Ask(
+        "PUT", path, reading(Receipt), body=json_body(without_none(tags=list(tags), expires_at=expires_at, ttl=ttl))
+    )
 
 
 def add_tag(
@@ -183,13 +197,13 @@ def add_tag(
     expires_at: str | None = None,
     ttl: str | None = None,
 ) -> Ask[Receipt]:
-    """Gives a person one tag, until a time (RFC 3339) or for a span such as `14d`; given again it is renewed."""
+    """Adds or renews a tag of a person. It expires at a time (RFC 3339) or after a ttl such as `14d`."""
     query = query_of(expires_at=expires_at, ttl=ttl)
     return Ask("PUT", f"{person_path(place, user, visitor)}/tags/{segment(tag)}", reading(Receipt), query=query)
 
 
 def remove_tag(place: Place, tag: str, *, user: str | None = None, visitor: str | None = None) -> Ask[Receipt]:
-    """Takes one tag from a person."""
+    """Removes a tag from a person."""
     return Ask("DELETE", f"{person_path(place, user, visitor)}/tags/{segment(tag)}", reading(Receipt))
 
 
@@ -216,10 +230,10 @@ def upload(
     ttl: str | None = None,
     idempotency_key: str | None = None,
 ) -> Ask[Receipt]:
-    """Sends a body as one batch. It carries an idempotency key, so that a second try never applies it twice.
+    """Sends a body as one batch, with an idempotency key, so that a retry never applies it twice.
 
-    What it gives ends at `expires_at` or after `ttl`, where its lines do not say. With `tag` the body names people
-    only, and everybody gets it.
+    Its taggings expire at `expires_at` or after `ttl`, unless a line has its own. With `tag`, the body has only ids,
+    and all of these people get the tag.
     """
     query = query_of(
         mode=mode,
@@ -261,10 +275,10 @@ def tag_people(
     ttl: str | None = None,
     idempotency_key: str | None = None,
 ) -> Ask[Receipt]:
-    """Sends lines like `{"user": "u1", "tags": ["sports/golf"]}` as one batch, a thousand at a time as they come.
+    """Sends lines such as `{"user": "u1", "tags": ["sports/golf"]}` as one batch, in chunks of a thousand.
 
-    What they give ends at `expires_at` or after `ttl`; a line may carry either of its own. A list can be sent a second
-    time after a failure; a generator cannot.
+    Their taggings expire at `expires_at` or after `ttl`, unless a line has its own. A list can be sent again after a
+    failure; a generator cannot.
     """
     whole = b"".join(_line_chunks(lines)) if isinstance(lines, list | tuple) else _line_chunks(lines)
     return upload(
@@ -285,12 +299,12 @@ def tag_people(
 
 
 def export_taggings(place: Place, *, at_least: int | None = None) -> Lines[PersonTagging]:
-    """Every person who bears a tag, with their tags."""
+    """Streams every person who has a tag, with their tags."""
     return Lines(download(place, "export/taggings", "ndjson", at_least=at_least), _read_tagging)
 
 
 def download_taggings(place: Place, *, format: ExportFormat, at_least: int | None = None) -> Ask[None]:
-    """The same as bytes of a file."""
+    """Downloads the taggings of all people, as the bytes of a file."""
     return download(place, "export/taggings", format, at_least=at_least)
 
 
@@ -305,13 +319,13 @@ def list_tags(
     limit: int | None = None,
     at_least: int | None = None,
 ) -> Ask[Page[Tag]]:
-    """The catalogue in alphabetical order."""
+    """Lists the tags in alphabetical order."""
     query = query_of(search=search, prefix=prefix, limit=limit, at_least=at_least)
     return Ask("GET", f"{place.address}/tags", reading(Page[Tag]), query=query)
 
 
 def get_tag(place: Place, tag: str, *, at_least: int | None = None) -> Ask[Tag]:
-    """One entry."""
+    """Returns a tag."""
     return Ask("GET", _tag(place, tag), reading(Tag), query=query_of(at_least=at_least))
 
 
@@ -324,39 +338,41 @@ def put_tag(
     ttl: str | None = None,
     expires_at: str | None = None,
 ) -> Ask[Receipt]:
-    """Creates a tag, or describes it; None leaves a field as it is, and an empty text takes an end away."""
-    body = json_body(given(description=description, exclusive=exclusive) | ends_of(ttl=ttl, expires_at=expires_at))
+    """Creates or changes a tag. None keeps a field. An empty text deletes the expiry."""
+    body = json_body(
+        without_none(description=description, exclusive=exclusive) | empty_as_null(ttl=ttl, expires_at=expires_at)
+    )
     return Ask("PUT", _tag(place, tag), reading(Receipt), body=body)
 
 
 def move_tag(
     place: Place, tag: str, to: str, *, description: str | None = None, exclusive: bool | None = None
 ) -> Ask[Receipt]:
-    """Renames a tag and everything below it; people keep it, and the old path stays as an alias."""
-    body = json_body(given(tag=to, description=description, exclusive=exclusive))
+    """Renames a tag and all tags below it. People keep it, and the old path stays as an alias."""
+    body = json_body(without_none(tag=to, description=description, exclusive=exclusive))
     return Ask("PATCH", _tag(place, tag), reading(Receipt), body=body, is_repeatable=False)
 
 
 def release_tag(place: Place, tag: str) -> Ask[Receipt]:
-    """Gives a branch that somebody owns, such as a sync, back to everybody."""
+    """Removes the owner of a branch, such as a sync, so that everyone can write there."""
     return Ask("PATCH", _tag(place, tag), reading(Receipt), body=json_body({"owner": None}))
 
 
 def merge_tags(place: Place, tag: str, *, into: str) -> Ask[Receipt]:
-    """Whoever bears the tag bears the other instead."""
+    """Replaces a tag by another for everyone who has it."""
     path = f"{_tag(place, tag)}/merge"
     return Ask("POST", path, reading(Receipt), body=json_body({"into": into}), is_repeatable=False)
 
 
 def delete_tag(place: Place, tag: str, *, force: bool = False) -> Ask[Receipt]:
-    """Takes the tag and everything below it from everybody; with force, also when a tribe uses it."""
+    """Deletes a tag and all tags below it, and removes them from everyone. `force`: also if a tribe uses it."""
     return Ask("DELETE", _tag(place, tag), reading(Receipt), query=query_of(force=force), is_repeatable=False)
 
 
 def export_people_with(
     place: Place, tag: str, *, match: Match | None = None, as_of: AsOf | None = None, at_least: int | None = None
 ) -> Lines[Person]:
-    """All who bear a tag."""
+    """Streams the people with a tag."""
     return Lines(download(place, f"tags/{segment(tag)}/users", "ndjson", at_least, match, as_of), read_person)
 
 
@@ -369,12 +385,12 @@ def download_people_with(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> Ask[None]:
-    """The same as bytes of a file."""
+    """Downloads the people with a tag, as the bytes of a file."""
     return download(place, f"tags/{segment(tag)}/users", format, at_least, match, as_of)
 
 
 def list_aliases(place: Place, *, limit: int | None = None, at_least: int | None = None) -> Ask[Page[Alias]]:
-    """Old paths, and what they stand for."""
+    """Lists the aliases: old paths and their current tags."""
     query = query_of(limit=limit, at_least=at_least)
     return Ask("GET", f"{place.address}/aliases", reading(Page[Alias]), query=query)
 
@@ -393,7 +409,7 @@ def list_changes(
     limit: int | None = None,
     at_least: int | None = None,
 ) -> Ask[Page[Change]]:
-    """Versions, ascending or the newest first; with a person or a tag, only those that touched them."""
+    """Lists versions in ascending order or newest first; with a person or a tag, only those that changed it."""
     query = query_of(
         user=user,
         visitor=visitor,
@@ -407,12 +423,12 @@ def list_changes(
 
 
 def get_change(place: Place, version: int, *, at_least: int | None = None) -> Ask[Change]:
-    """One version."""
+    """Returns a version."""
     return Ask("GET", f"{place.address}/changes/{version}", reading(Change), query=query_of(at_least=at_least))
 
 
 def undo(place: Place, version: int, *, dry_run: bool = False) -> Ask[Receipt]:
-    """Takes back what one version did, as a new version."""
+    """Undoes a version, as a new version."""
     path = f"{place.address}/changes/{version}/undo"
     return Ask("POST", path, reading(Receipt), query=query_of(dry_run=dry_run), is_repeatable=dry_run)
 
@@ -428,18 +444,18 @@ def undo_all(
     dry_run: bool = False,
     override: bool = False,
 ) -> Ask[Receipt]:
-    """Takes back what several versions did, or all that an actor wrote from a source in a span of time, as one version.
+    """Undoes several versions, or the versions of an actor or a source in a time range, as one new version.
 
-    `since` and `until` are RFC 3339 times. With `override`, also what other versions touched since.
+    `since` and `until` are RFC 3339 times. With `override`, also taggings that other versions changed since.
     """
     chosen = None if versions is None else list(versions)
-    body = given(versions=chosen, actor=actor, source=source, until=until) | given(**{"from": since})
+    body = without_none(versions=chosen, actor=actor, source=source, until=until) | without_none(**{"from": since})
     query = query_of(dry_run=dry_run, override=override)
     path = f"{place.address}/changes/undo"
     return Ask("POST", path, reading(Receipt), query=query, body=json_body(body), is_repeatable=dry_run)
 
 
-# What the above have in common.
+# Helpers.
 
 
 def _tag(place: Place, tag: str) -> str:

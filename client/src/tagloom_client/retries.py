@@ -1,4 +1,4 @@
-"""When to try again, and how long to wait before."""
+"""When a request is retried, and after which pause."""
 
 import random
 import time
@@ -14,17 +14,17 @@ from tagloom_client.problems import ConnectionFailed
 
 # The request was refused before anything was done.
 REFUSED = frozenset({429, 503})
-# A proxy got no whole answer; nobody knows what became of the request.
+# A proxy got no complete answer. The effect of the request is unknown.
 UNKNOWN = frozenset({502, 504})
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 @dataclass(frozen=True)
 class Retries:
-    """Tries again for up to `seconds` of waiting: a restart of the server takes some.
+    """Limits of retries: up to `seconds` of waiting in all, enough for a restart of the server.
 
-    The pauses double from `first_seconds` up to `most_seconds`, each shortened at random by up to a half; a longer
-    Retry-After is waited for. `tries` bounds the number of requests as well, 1 for no retry.
+    The pauses double from `first_seconds` up to `most_seconds`. Each is shortened at random by up to a half. A longer
+    Retry-After is respected. `tries` is the largest number of requests; 1 is no retry.
     """
 
     seconds: float = 45.0
@@ -49,10 +49,9 @@ class Attempts:
         self._waited = 0.0
 
     def after_reply(self, reply: Reply) -> float | None:
-        """Returns the seconds to wait before the next attempt, None to take the answer as it is.
+        """Returns the seconds to wait before the next attempt, None if the answer is final.
 
-        An answer of 429 or 503 is tried again when the body can be sent twice, one of 502 or 504 when the whole
-        request can be.
+        429 and 503 are retried if the body can be sent again, 502 and 504 if the whole request can be.
         """
         self._tried += 1
         status = reply.status
@@ -72,9 +71,7 @@ class Attempts:
         text = f"{ask.method} {ask.path} got no answer: {error}."
         was_never_sent = isinstance(error, NEVER_SENT) and (ask.body is None or ask.body.can_repeat)
         if not ask.can_repeat() and not was_never_sent:
-            why = (
-                "the body cannot be read twice" if ask.is_repeatable else "the first request may have been carried out"
-            )
+            why = "the body cannot be read twice" if ask.is_repeatable else "the first request may have had an effect"
             raise ConnectionFailed(f"{text} It was not sent again, because {why}.") from error
         pause = self._pause(0.0)
         if pause is None:
@@ -93,7 +90,7 @@ class Attempts:
         return pause
 
     def _retry_after(self, reply: Reply) -> float:
-        """Returns the seconds that Retry-After asks for, given as a number or as an HTTP date; 0 without one."""
+        """Returns the seconds of Retry-After, which is a number or an HTTP date; 0 without it."""
         text = reply.headers.get("retry-after", "").strip()
         if text.isdecimal():
             return float(text)

@@ -8,25 +8,25 @@ from tagloom_client.models import Match, Rule
 
 
 def all_of(*parts: Rule) -> Rule:
-    """Every part holds; without parts, always."""
+    """Matches if every part matches; without parts, always."""
     return {"type": "all", "of": list(parts)}
 
 
 def any_of(*parts: Rule) -> Rule:
-    """At least one part holds; without parts, never."""
+    """Matches if at least one part matches; without parts, never."""
     return {"type": "any", "of": list(parts)}
 
 
 def not_(part: Rule) -> Rule:
-    """The part does not hold."""
+    """Matches if the part does not match."""
     return {"type": "not", "of": part}
 
 
 def tag(path: str, *, match: Match = "subtree") -> Rule:
-    """The person bears the tag, or with `subtree` also anything below it."""
+    """Matches people with the tag; with `subtree`, also with a tag below it."""
     return {"type": "tag", "tag": path, "match": match}
 
 
 def tribe(id: str) -> Rule:
-    """The person is in that tribe."""
+    """Matches people in a tribe."""
     return {"type": "tribe", "tribe": id}

@@ -1,4 +1,4 @@
-"""What both clients share about sending: the HTTP client's settings, and each request in its terms."""
+"""The settings and arguments of httpx that both clients use."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ DEFAULT_PLACE = Place("main", "production")
 
 
 def settings(url: str, token: str | None) -> dict[str, Any]:
-    """Keyword arguments of `httpx.Client` and `httpx.AsyncClient`."""
+    """Returns the keyword arguments of `httpx.Client` and `httpx.AsyncClient`."""
     headers = {"User-Agent": "tagloom-client", "Accept": "application/json"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
@@ -19,10 +19,10 @@ def settings(url: str, token: str | None) -> dict[str, Any]:
 
 
 def arguments(ask: Ask[Any]) -> dict[str, Any]:
-    """Keyword arguments of `build_request`, all but the content."""
+    """Returns the keyword arguments of `build_request`, without the content."""
     return {"method": ask.method, "url": ask.path, "params": ask.query or None, "headers": ask.all_headers()}
 
 
 def reply_of(response: httpx.Response) -> Reply:
-    """A response that was read whole."""
+    """Returns a response that was read to its end as a reply."""
     return Reply(response.status_code, response.headers, response.content)

@@ -1,10 +1,10 @@
-"""Every request about tribes and decisions as a function that makes its `Ask`."""
+"""The requests about tribes and decisions."""
 
 import secrets
 from collections.abc import Sequence
 from typing import Literal
 
-from tagloom_client.asking import Ask, Lines, Place, check, given, json_body, query_of, reading, segment
+from tagloom_client.asking import Ask, Lines, Place, check, json_body, query_of, reading, segment, without_none
 from tagloom_client.models import (
     Audience,
     Count,
@@ -28,12 +28,12 @@ PEOPLE_PER_PAGE = 100
 
 
 def list_tribes(place: Place, *, limit: int | None = None) -> Ask[Page[Tribe]]:
-    """The tribes of the space."""
+    """Lists the tribes of the space."""
     return Ask("GET", _tribes(place), reading(Page[Tribe]), query=query_of(limit=limit))
 
 
 def get_tribe(place: Place, tribe: str) -> Ask[Tribe]:
-    """One tribe."""
+    """Returns a tribe."""
     return Ask("GET", f"{_tribes(place)}/{segment(tribe)}", reading(Tribe))
 
 
@@ -47,14 +47,14 @@ def create_tribe(
     category: str = "",
     audience: Audience = "everyone",
 ) -> Ask[Tribe]:
-    """A new tribe; without an id it gets one made from its name."""
-    body = given(name=name, rule=rule, id=id, description=description, category=category, audience=audience)
+    """Creates a tribe. Without `id`, the id is made from the name."""
+    body = without_none(name=name, rule=rule, id=id, description=description, category=category, audience=audience)
     return Ask("POST", _tribes(place), reading(Tribe), body=json_body(body), is_repeatable=False)
 
 
 def put_tribe(place: Place, tribe: Tribe) -> Ask[Tribe]:
-    """Replaces a tribe, as long as nobody changed it since its `revision` was read."""
-    body = given(
+    """Replaces a tribe, if it was not changed since its `revision`."""
+    body = without_none(
         name=tribe.name,
         rule=tribe.rule,
         description=tribe.description,
@@ -72,12 +72,12 @@ def put_tribe(place: Place, tribe: Tribe) -> Ask[Tribe]:
 
 
 def delete_tribe(place: Place, tribe: str) -> Ask[None]:
-    """Deletes a tribe that no other names."""
+    """Deletes a tribe that no other tribe uses."""
     return Ask("DELETE", f"{_tribes(place)}/{segment(tribe)}", check, is_repeatable=False)
 
 
 def count_tribe(place: Place, tribe: str, *, as_of: AsOf | None = None, at_least: int | None = None) -> Ask[Count]:
-    """How many are in a tribe."""
+    """Counts the people in a tribe."""
     path = f"{place.address}/tribes/{segment(tribe)}/count"
     return Ask("GET", path, reading(Count), query=query_of(as_of=as_of, at_least=at_least))
 
@@ -90,14 +90,14 @@ def preview_rule(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> Ask[Preview]:
-    """What a rule would find, before it is saved."""
+    """Counts the people that a rule matches, without saving it."""
     body = json_body({"rule": rule, "audience": audience})
     path = f"{place.address}/tribes/preview"
     return Ask("POST", path, reading(Preview), body=body, query=query_of(as_of=as_of, at_least=at_least))
 
 
 def overlap_of(place: Place, tribes: Sequence[str], *, at_least: int | None = None) -> Ask[Overlap]:
-    """How many people are in exactly which of some tribes."""
+    """Counts the people in each overlap of tribes."""
     path = f"{place.address}/tribes/overlap"
     body = json_body({"tribes": list(tribes)})
     return Ask("POST", path, reading(Overlap), body=body, query=query_of(at_least=at_least))
@@ -113,7 +113,7 @@ def list_members(
     limit: int | None = None,
     at_least: int | None = None,
 ) -> Ask[Page[Member]]:
-    """The members of a tribe in the order they came, a page at a time; `limit` is the size of a page."""
+    """Lists the members of a tribe in the order of their creation. `limit` is the size of a page."""
     query = query_of(
         search=search,
         search_match=search_match,
@@ -127,7 +127,7 @@ def list_members(
 def get_membership(
     place: Place, tribe: str, *, user: str | None = None, visitor: str | None = None, at_least: int | None = None
 ) -> Ask[Membership]:
-    """Whether a person is in a tribe."""
+    """Returns whether a person is in a tribe."""
     path = f"{place.address}/tribes/{segment(tribe)}" + person_path(place, user, visitor).removeprefix(place.address)
     return Ask("GET", path, reading(Membership), query=query_of(at_least=at_least))
 
@@ -135,14 +135,14 @@ def get_membership(
 def export_members(
     place: Place, tribe: str, *, as_of: AsOf | None = None, at_least: int | None = None
 ) -> Lines[Person]:
-    """All who are in a tribe."""
+    """Streams the members of a tribe."""
     return Lines(download(place, f"tribes/{segment(tribe)}/users", "ndjson", at_least, as_of=as_of), read_person)
 
 
 def download_members(
     place: Place, tribe: str, *, format: ExportFormat, as_of: AsOf | None = None, at_least: int | None = None
 ) -> Ask[None]:
-    """The same as bytes of a file."""
+    """Downloads the members of a tribe, as the bytes of a file."""
     return download(place, f"tribes/{segment(tribe)}/users", format, at_least, as_of=as_of)
 
 
@@ -158,9 +158,9 @@ def tag_tribe(
     dry_run: bool = False,
     idempotency_key: str | None = None,
 ) -> Ask[Receipt]:
-    """Gives everybody in a tribe a tag, takes it, or freezes the tribe as a tag that nobody else bears.
+    """Adds a tag to everyone in a tribe, removes it, or copies the tribe to a tag that nobody else has (`snapshot`).
 
-    It carries an idempotency key, so that a second try never applies it twice.
+    It has an idempotency key, so that a retry never applies it twice.
     """
     return Ask(
         "POST",
@@ -168,7 +168,7 @@ def tag_tribe(
         reading(Receipt),
         query=query_of(dry_run=dry_run),
         headers={"Idempotency-Key": idempotency_key or secrets.token_hex(16)},
-        body=json_body(given(add=add, remove=remove, snapshot=snapshot, expires_at=expires_at, ttl=ttl)),
+        body=json_body(without_none(add=add, remove=remove, snapshot=snapshot, expires_at=expires_at, ttl=ttl)),
     )
 
 
@@ -180,7 +180,7 @@ def explain(
     visitor: str | None = None,
     at_least: int | None = None,
 ) -> Ask[Why]:
-    """Why a person is in a tribe, or is not."""
+    """Returns why a person is in a tribe or not."""
     query = query_of(user=user, visitor=visitor, at_least=at_least)
     return Ask("GET", f"{place.address}/tribes/{segment(tribe)}/why", reading(Why), query=query)
 
@@ -193,8 +193,8 @@ def decide(
     because: bool = True,
     at_least: int | None = None,
 ) -> Ask[Decision]:
-    """The tribes that a person is in now."""
-    body = json_body(given(user=user, visitor=visitor, because=because))
+    """Returns the tribes of a person."""
+    body = json_body(without_none(user=user, visitor=visitor, because=because))
     path = f"{place.address}/decisions"
     return Ask("POST", path, reading(Decision), body=body, query=query_of(at_least=at_least))
 
@@ -202,7 +202,7 @@ def decide(
 def decide_many(
     place: Place, people: Sequence[Person], *, because: bool = False, at_least: int | None = None
 ) -> Ask[Decisions]:
-    """The tribes that each of up to 1,000 people is in now, all as of one version; up to 100 people with `because`."""
+    """Returns the tribes of up to 1,000 people, as of one version; up to 100 people with `because`."""
     body = json_body({"people": [{person.kind: person.id} for person in people], "because": because})
     path = f"{place.address}/decisions/many"
     return Ask("POST", path, reading(Decisions), body=body, query=query_of(at_least=at_least))

@@ -1,4 +1,4 @@
-"""The client that lets others run while it waits: the same methods, to be awaited or iterated with `async for`."""
+"""The asynchronous client, with the same methods: await them, or iterate with `async for`."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
@@ -22,7 +22,7 @@ Made = TypeVar("Made")
 
 
 class AsyncSender:
-    """Sends asks, tries again where that helps, and reads the answers."""
+    """Sends requests, retries them where that is safe, and reads the answers."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class AsyncSender:
         self._sleep = sleep
 
     def at(self, *, space: str | None = None, environment: str | None = None) -> Self:
-        """The same client about another space or environment; the connections are shared."""
+        """Returns a client for another space or environment, with the same connections."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         other.place = Place(space or self.place.space, environment or self.place.environment)
@@ -60,16 +60,16 @@ class AsyncSender:
         await self.close()
 
     async def send(self, ask: Ask[Answer]) -> Answer:
-        """One request and its whole answer. Raises: TagloomError."""
+        """Sends a request and reads its answer. Raises: TagloomError."""
         async with self._open(ask) as response:
             try:
                 await response.aread()
             except httpx.TransportError as error:
-                raise ConnectionFailed(f"The answer of {ask.method} {ask.path} broke off: {error}.") from error
+                raise ConnectionFailed(f"The answer to {ask.method} {ask.path} ended early: {error}.") from error
             return ask.read(reply_of(response))
 
     async def send_pages(self, ask: Ask[Page[Answer]]) -> AsyncIterator[Answer]:
-        """The items of all pages, each page fetched when it is reached."""
+        """Yields the items of all pages. Each page is fetched when it is needed."""
         page = await self.send(ask)
         for item in page.items:
             yield item
@@ -79,7 +79,7 @@ class AsyncSender:
                 yield item
 
     async def send_stream(self, ask: Ask[None]) -> AsyncGenerator[bytes, None]:
-        """The bytes of an answer as they come. Raises: ConnectionFailed, when it breaks off."""
+        """Streams the bytes of an answer. Raises: ConnectionFailed: the answer ended early."""
         async with self._open(ask) as response:
             if response.status_code != 200:
                 await response.aread()
@@ -88,10 +88,10 @@ class AsyncSender:
                 async for chunk in response.aiter_bytes():
                     yield chunk
             except httpx.TransportError as error:
-                raise ConnectionFailed(f"The answer of {ask.method} {ask.path} broke off: {error}.") from error
+                raise ConnectionFailed(f"The answer to {ask.method} {ask.path} ended early: {error}.") from error
 
     async def send_lines(self, lines: Lines[Answer]) -> AsyncIterator[Answer]:
-        """What each line of an answer says, as it comes."""
+        """Streams the decoded lines of an answer."""
         rest = b""
         async with aclosing(self.send_stream(lines.ask)) as chunks:
             async for chunk in chunks:
@@ -104,7 +104,7 @@ class AsyncSender:
 
     @asynccontextmanager
     async def _open(self, ask: Ask[Any]) -> AsyncIterator[httpx.Response]:
-        """An answer whose head has come, after as many tries as it takes."""
+        """Sends a request, with retries, and yields the response when its headers are here."""
         attempts = self._retries.begin(ask)
         while True:
             content = None if ask.body is None else _chunks(ask.body.chunks())
@@ -126,18 +126,18 @@ class AsyncSender:
                         await response.aclose()
                     return
                 await response.aclose()
-            assert pause is not None, "an error that is not tried again is raised"
+            assert pause is not None, "an error without a retry is raised"
             await self._sleep(pause)
 
 
 async def _chunks(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Chunks read in a thread, since a file or a generator may take its time."""
+    """Reads chunks in a thread, because a file or a generator can block."""
     while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
         yield chunk
 
 
 class _Method(Generic[Given, Made, Answer]):
-    """A function that makes an ask, as a method that sends it."""
+    """Turns a function that makes a request into a method that sends it."""
 
     def __init__(
         self, make: Callable[Concatenate[Place, Given], Made], send: Callable[[AsyncSender, Made], Answer]
@@ -182,12 +182,12 @@ def _bytes(make: Callable[Concatenate[Place, Given], Ask[None]]) -> _Method[Give
 
 
 class AsyncTagloom(AsyncSender):
-    """Tagloom at an address, for programs that do several things at once.
+    """The asynchronous client of Tagloom.
 
-    >>> async with AsyncTagloom("http://127.0.0.1:8321", token) as loom:  # doctest: +SKIP
-    ...     await loom.give_tag("sports/golf", user="u1")
+    >>> async with AsyncTagloom("http://127.0.0.1:8321", token) as tagloom:  # doctest: +SKIP
+    ...     await tagloom.add_tag("sports/golf", user="u1")
 
-    Its methods are the functions of `tagloom_client.requests`, without their first argument.
+    Its methods are the functions of `requests`, `imports`, `syncs` and `tribes`, without their first argument.
     """
 
     # The installation and its tenants.

@@ -1,4 +1,4 @@
-"""`tagloom demo`: loads a sample of customers, tags them, makes tribes of them and serves them."""
+"""`tagloom demo`: loads sample customers with tags and tribes, and serves them."""
 
 import secrets
 from importlib.resources import files
@@ -12,7 +12,7 @@ from tagloom.accounts.access_tokens import Access
 from tagloom.accounts.accounts import Accounts
 from tagloom.base.problems import ParameterInvalid
 from tagloom.bootstrap import ORGANIZATION, SPACE, Installation
-from tagloom.cli.import_progress import Wanted, carried, file_format, read_mapping
+from tagloom.cli.import_progress import Wanted, file_format, imported, read_mapping
 from tagloom.cli.installation import administrator_token
 from tagloom.cli.options import installed
 from tagloom.cli.output import say, say_receipt, say_table, tell
@@ -22,7 +22,7 @@ from tagloom.server.sockets import check_free, listening
 
 app = typer.Typer()
 
-MAPPING = "telco"  # The name under which the space keeps it.
+MAPPING = "telco"  # The name of the saved mapping.
 TOKEN_NAME = "demonstration"
 EMAIL = "demo@tagloom.example"
 TRIBES = (
@@ -37,7 +37,7 @@ TRIBES = (
     TribeDraft(
         id="at-risk",
         name="At risk",
-        description="Still here, on a monthly contract, with fibre and without support: those who leave most.",
+        description="Customers with a monthly contract and fibre, and without support: they leave most often.",
         category="Retention",
         audience="users",
         rule='{"type":"all","of":[{"type":"tag","tag":"contract/month-to-month"},'
@@ -55,7 +55,7 @@ TRIBES = (
     TribeDraft(
         id="film-night",
         name="Film night",
-        description="Families who stream, and are not about to leave.",
+        description="Families who stream and are not at risk.",
         category="Campaigns",
         audience="users",
         rule='{"type":"all","of":[{"type":"tribe","tribe":"families"},{"type":"tribe","tribe":"streamers"},'
@@ -66,18 +66,18 @@ TRIBES = (
 
 @app.command("demo")
 def demo(
-    data: Annotated[Path, typer.Option("--data", help="Data directory; made when absent.")],
+    data: Annotated[Path, typer.Option("--data", help="Data directory. It is created if it does not exist.")],
     customers: Annotated[
-        Path | None, typer.Option(help="The customers' file; a sample of 7,043 customers unless named.")
+        Path | None, typer.Option(help="The file of customers. Default: a sample of 7,043 customers.")
     ] = None,
-    mapping: Annotated[Path | None, typer.Option(help="How its columns become tags; needed with --customers.")] = None,
+    mapping: Annotated[Path | None, typer.Option(help="The mapping of its columns. Required with --customers.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8321,
-    serves: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve at the end.")] = True,
+    serves: Annotated[bool, typer.Option("--serve/--no-serve", help="Start the server afterwards.")] = True,
 ) -> None:
     """Load a sample of customers with tags and tribes, and serve it."""
     if (customers is None) != (mapping is None):
-        raise ParameterInvalid("Name both --customers and --mapping, or neither.")
+        raise ParameterInvalid("Use --customers and --mapping together, or neither.")
     customers = customers or example_folder() / "telco" / "telco-customer-churn.csv"
     mapping = mapping or example_folder() / "telco" / "mapping.toml"
     for file in (customers, mapping):
@@ -87,9 +87,9 @@ def demo(
         check_free(host, port)
     with installed(data, create=True) as installation:
         site = LocalSite(installation, SPACE.id, "production")
-        keep_mapping(installation, mapping)
+        save_mapping(installation, mapping)
         wanted = Wanted(file=customers, format=file_format(customers, None), mapping=MAPPING)
-        with carried(site, wanted, lambda _: None, lambda rows, total: None) as (found, _):
+        with imported(site, wanted, lambda _: None, lambda rows, total: None) as (found, _):
             pass
         say_receipt(msgspec.to_builtins(found.receipt), title=f"{customers.name} imported into main/production")
         known = {tribe["id"] for tribe in site.list_tribes()}
@@ -106,10 +106,10 @@ def demo(
         token = demonstration_token(installation)
         password = demonstration_password(installation)
         address = f"http://{host}:{port}"
-        say_how_to_try(address, token, data if not serves else None)
+        print_examples(address, token, data if not serves else None)
         say(f"Sign in at {address}/ as [bold]{EMAIL}[/] with password [bold]{password}[/]\n")
         if serves:
-            # The web framework is imported where something is served: it costs every command half a second.
+            # The web framework is imported only here: it costs half a second.
             from tagloom.serve import serve_installation
 
             with listening(host, port) as listener:
@@ -117,13 +117,13 @@ def demo(
 
 
 def example_folder() -> Path:
-    """Returns the folder of sample data: inside an installed package, or at the top of a clone."""
+    """Returns the folder of sample data: in the installed package, or at the top of a clone."""
     packaged = files("tagloom") / "examples"
     return Path(str(packaged)) if packaged.is_dir() else Path(__file__).parents[3] / "examples"
 
 
-def keep_mapping(installation: Installation, file: Path) -> None:
-    """Keeps the mapping of a file in the space, unless it is just the one that is kept."""
+def save_mapping(installation: Installation, file: Path) -> None:
+    """Saves the mapping of a file in the space, unless it is already saved."""
     mappings, wanted = Mappings(installation.control), read_mapping(file)
     kept = {each.name: each.mapping for each in mappings.list_mappings(SPACE.id)}
     if kept.get(MAPPING) != wanted:
@@ -131,7 +131,7 @@ def keep_mapping(installation: Installation, file: Path) -> None:
 
 
 def demonstration_token(installation: Installation) -> str:
-    """A new token; those of earlier demonstrations are revoked."""
+    """Creates a token and revokes the tokens of earlier demonstrations."""
     access = Access(installation.control)
     for token in access.list_tokens(ORGANIZATION.id):
         if token.name == TOKEN_NAME:
@@ -140,26 +140,26 @@ def demonstration_token(installation: Installation) -> str:
 
 
 def demonstration_password(installation: Installation) -> str:
-    """A new password of the demonstration's administrator; earlier ones do not work any more."""
+    """Sets and returns a new password of the demonstration's administrator."""
     password = "-".join(secrets.token_hex(3) for _ in range(4))
     accounts = Accounts(installation.control, installation.passwords)
     accounts.put_administrator(ORGANIZATION.id, email=EMAIL, name="Demo administrator", password=password)
     return password
 
 
-def say_how_to_try(address: str, token: str, data: Path | None) -> None:
-    """Prints the address, the token, and three lines to try. With `data`, says how to serve it."""
+def print_examples(address: str, token: str, data: Path | None) -> None:
+    """Prints the address, the token and three examples. With `data`, prints the command that serves it."""
     place = f"{address}/v2/spaces/main/environments/production"
-    bearer = '-H "Authorization: Bearer $TOKEN"'
+    header = '-H "Authorization: Bearer $TOKEN"'
     reference = f"[bold]{address}[/]  (reference: {address}/docs)"
     if data is None:
         say(f"\nServing {reference}  until Ctrl-C. Try in another terminal:\n")
     else:
         host, _, port = address.removeprefix("http://").rpartition(":")
         options = ("" if host == "127.0.0.1" else f" --host {host}") + ("" if port == "8321" else f" --port {port}")
-        tell(f"\nNothing is served yet. Start the server with: tagloom serve --data {data}{options}")
+        tell(f"\nThe server is not started. Start it with: tagloom serve --data {data}{options}")
         say(f"It answers at {reference}. Then try in another terminal:\n")
     say(f"  TOKEN={token}")
-    say(f"  curl {bearer} {place}/users/3655-SNQYZ")
-    say(f"  curl {bearer} {place}/tribes/at-risk/count")
-    tell(f'  curl {bearer} --json \'{{"user": "3655-SNQYZ"}}\' {place}/decisions\n')
+    say(f"  curl {header} {place}/users/3655-SNQYZ")
+    say(f"  curl {header} {place}/tribes/at-risk/count")
+    tell(f'  curl {header} --json \'{{"user": "3655-SNQYZ"}}\' {place}/decisions\n')

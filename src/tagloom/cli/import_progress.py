@@ -1,4 +1,4 @@
-"""A file of the command line on its way through an import: brought, planned or run, and asked how far it is."""
+"""The import of a file by a command: upload, plan or run, and its progress."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem, all_problems
-from tagloom.cli.interrupts import going_on, say_when_stopped
+from tagloom.cli.interrupts import on_stop, set_stop_message
 from tagloom.cli.site import Bringing, OnRows, Plain, Site
 from tagloom.files import ids_mapping, plain_mapping
 from tagloom.files.decoding import opened
@@ -39,19 +39,19 @@ FileFormat = Literal["csv", "ndjson", "parquet", "json"]
 OnBytes = Callable[[int], None]
 STANDARD_INPUT = Path("-")
 _NAMES = {STANDARD_INPUT: "standard input"}
-_HOW_TO_GO_ON = (
-    "Stopped. Steps that were applied stay. Run the same command again to go on: nothing is applied twice. "
-    "`tagloom history` lists the versions, and `tagloom undo` takes them back."
+_STOPPED = (
+    "Stopped. Applied steps stay. Run the same command again to continue: nothing is applied twice. "
+    "`tagloom history` lists the versions, and `tagloom undo` undoes them."
 )
 _PLAIN_COLUMNS = ("user", "visitor", "tag")
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A file, or an address that it is fetched from, and how it is to be applied.
+    """A file or an address to import, and its options.
 
-    Columns matter to CSV and Parquet without a mapping only; an address needs a mapping to name them.
+    The columns count only for CSV and Parquet without a mapping. An address cannot have them.
 
-    `mapping` is a file or the name of one that the space keeps. Without `share_removed_max` nobody is asked.
+    `mapping` is a file or the name of a mapping of the space. None for `share_removed_max` never requires approval.
     """
 
     file: Path | Remote
@@ -66,33 +66,33 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     tag_column: str = "tag"
     mapping: str | None = None
     share_removed_max: int | None = None
-    # Nothing is applied; what would be is computed.
+    # Only the plan is computed.
     is_dry_run: bool = False
     expires_at: str | None = None
     ttl: str | None = None
-    # The file names people only, and everybody gets it.
+    # The tag of everyone in the file, which has no tags.
     tag: str | None = None
     encoding: Encoding = "utf-8"
 
     @property
     def name(self) -> str:
-        """The file's name, wherever it lies."""
+        """The name of the file, without its folder or address."""
         return name_of(self.file)
 
 
-class Carried(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an import: its receipt, and its plan when it was a trial."""
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of an import: its receipt, and the plan of a dry run."""
 
     receipt: Receipt
     versions: tuple[int, ...]
     plan: Plain | None
     warnings: tuple[str, ...] = ()
-    # Whether the file has rows, and not one of them can be taken.
+    # Whether the file has rows and all of them were rejected.
     is_all_rejected: bool = False
 
 
 def name_of(file: Path | Remote) -> str:
-    """The name of a file, or of what an address leads to. Raises: AddressRefused."""
+    """Returns the name of a file, or of the file at an address. Raises: AddressRefused."""
     if isinstance(file, Path):
         return _NAMES.get(file, file.name)
     address = parse_address(file.url)
@@ -100,49 +100,49 @@ def name_of(file: Path | Remote) -> str:
 
 
 def file_format(file: Path | Remote, named: str | None) -> FileFormat:
-    """The format that was named, or that the file's name ends with. Raises: AddressRefused, ParameterInvalid."""
+    """Returns the format of the option or of the file name. Raises: AddressRefused, ParameterInvalid."""
     if named is not None:
         for known in get_args(FileFormat):
             if named == known:
                 return known  # type: ignore[no-any-return]  # One of its own values.
-        raise ParameterInvalid(f"--format is one of {', '.join(get_args(FileFormat))}, not '{named}'.")
+        raise ParameterInvalid(f"--format must be one of {', '.join(get_args(FileFormat))}, not '{named}'.")
     name = name_of(file)
     if file == STANDARD_INPUT:
-        raise ParameterInvalid("Standard input has no name that tells its format; name its --format.")
+        raise ParameterInvalid("The format of standard input is unknown. Use --format.")
     if name.lower().endswith(".json"):
         return "json"
     if name.lower().endswith(".txt"):
-        raise ParameterInvalid(f"'{name}' does not say what it is; name its --format.")
+        raise ParameterInvalid(f"The format of '{name}' is unknown. Use --format.")
     try:
         return import_format_of(name)
     except BodyInvalid as problem:
-        raise ParameterInvalid(f"{problem.detail.rstrip('.')}; name its --format.") from problem
+        raise ParameterInvalid(f"{problem.detail} Use --format.") from problem
 
 
 @contextmanager
-def carried(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> Iterator[tuple[Carried, str]]:
-    """Carries a file through its import to the end; gives what became of it, and the import's id.
+def imported(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> Iterator[tuple[Imported, str]]:
+    """Imports a file, and yields the result and the id of the import.
 
-    As long as the block lasts its rejected rows can be read. Afterwards the file is forgotten, and after a trial or a
-    failure that applied nothing the import too.
+    Inside of the block the rejected rows can be read. Afterwards the file is deleted. The import is deleted too after a
+    dry run, or a failure that applied nothing.
 
-    Raises: what reading and applying raise; ImportHeld.
+    Raises: the problems of reading and applying; ImportHeld: the import requires approval.
     """
     if isinstance(wanted.file, Remote):
         id, rows = _fetched(site, wanted, wanted.file, on_bytes), None
     else:
-        expected = _Expected(wanted.file, wanted.format, on_bytes)
-        id = str(site.bring_file(_bringing(wanted, wanted.file), expected.chunks())["id"])
-        rows = expected.rows
-    with going_on(_HOW_TO_GO_ON, lambda: site.give_up_import(id)):
+        sent = _SentFile(wanted.file, wanted.format, on_bytes)
+        id = str(site.bring_file(_bringing(wanted, wanted.file), sent.chunks())["id"])
+        rows = sent.rows
+    with on_stop(_STOPPED, lambda: site.give_up_import(id)):
         is_kept = False
         try:
-            run = _through(site, wanted, id, lambda read, total: on_rows(read, total or rows))
+            run = _run_to_end(site, wanted, id, lambda read, total: on_rows(read, total or rows))
             is_kept = not wanted.is_dry_run
-            yield _carried(site, wanted, run), id
+            yield _imported(site, wanted, run), id
         except KeyboardInterrupt:
             site.ask_import(id, "cancel")
-            say_when_stopped(_says_applied(site.wait_for_import(id, lambda rows, total: None)["tally"]))
+            set_stop_message(_stopped_sentence(site.wait_for_import(id, lambda rows, total: None)["tally"]))
             raise
         finally:
             if is_kept or _has_applied(site, id):
@@ -152,9 +152,9 @@ def carried(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> I
 
 
 def _fetched(site: Site, wanted: Wanted, remote: Remote, on_bytes: OnBytes) -> str:
-    """The id of an import whose file has been fetched. Raises: what fetching raises; then nothing is left."""
+    """Has a file fetched, and returns the id of its import. A failed import is deleted. Raises: its problem."""
     if (wanted.user_column, wanted.visitor_column, wanted.tag_column) != _PLAIN_COLUMNS and wanted.mapping is None:
-        raise ParameterInvalid("Of an address the columns are named by a --mapping.", parameter="mapping")
+        raise ParameterInvalid("An address needs a --mapping for its columns.", parameter="mapping")
     seen = 0
 
     def on_size(size: int) -> None:
@@ -170,16 +170,16 @@ def _fetched(site: Site, wanted: Wanted, remote: Remote, on_bytes: OnBytes) -> s
     return str(run["id"])
 
 
-def _says_applied(tally: Plain) -> str:
-    """What is said of an import that was interrupted, by what its steps did."""
+def _stopped_sentence(tally: Plain) -> str:
+    """Returns the message about an interrupted import, with the effect of its steps."""
     steps, versions = tally["steps"], tally["versions"]
     if not steps:
         return "Stopped. Nothing was applied. Run the same command again to import the file."
-    named = ", ".join(f"{version:,}" for version in versions) or "none, since nothing changed"
+    named = ", ".join(f"{version:,}" for version in versions) or "none"
     return (
-        f"Stopped. Applied before, and still there: {steps:,} {'step' if steps == 1 else 'steps'}, {tally['added']:,} "
-        f"taggings added, {tally['removed']:,} removed. Versions: {named}. Run the same command again to go on: "
-        "nothing is applied twice. `tagloom undo` takes versions back."
+        f"Stopped. Applied: {steps:,} {'step' if steps == 1 else 'steps'}, {tally['added']:,} "
+        f"taggings added, {tally['removed']:,} removed. Versions: {named}. Run the same command again to continue: "
+        "nothing is applied twice. `tagloom undo` undoes versions."
     )
 
 
@@ -188,8 +188,8 @@ def _has_applied(site: Site, id: str) -> bool:
     return bool(run["tally"]["steps"])
 
 
-def _through(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
-    """The import once it has ended, or was planned."""
+def _run_to_end(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
+    """Runs or plans an import, and returns it at its end. Raises: MirrorEmpty, ImportHeld, its problem."""
     site.ask_import(id, "plan" if wanted.is_dry_run else "run")
     while True:
         run = site.wait_for_import(id, on_rows)
@@ -197,40 +197,40 @@ def _through(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
             case ("done", _) | ("planned", _):
                 return run
             case "held", "plan-changed" if wanted.share_removed_max is None:
-                # Nobody asked to be asked; others wrote meanwhile, and it does what it does now.
+                # No approval was required. Others wrote since the plan: apply the new plan.
                 site.ask_import(id, "approve")
             case "held", "lines-unreadable" if wanted.allow_unreadable and wanted.is_dry_run:
-                # It was planned before it was held.
+                # The plan was computed before the import was held.
                 return run
             case "held", "lines-unreadable" if wanted.allow_unreadable:
                 site.ask_import(id, "approve")
             case "held", hold:
                 site.ask_import(id, "cancel")
                 if hold == "source-empty":
-                    raise MirrorEmpty(f"{run['detail']} Here that is --allow-empty. Nothing was applied.")
-                remedy = " Here that is --allow-unreadable." if hold == "lines-unreadable" else ""
+                    raise MirrorEmpty(f"{run['detail']} Use --allow-empty to apply it. Nothing was applied.")
+                remedy = " Use --allow-unreadable to apply it." if hold == "lines-unreadable" else ""
                 raise ImportHeld(f"{run['detail']}{remedy} Nothing was applied.")
             case _:
                 raise _problem_of(run)
 
 
 def _problem_of(run: Plain) -> Problem:
-    """Why an import did not get to its end."""
+    """Returns the problem of an import that did not finish."""
     versions = run["tally"]["versions"]
-    stays = f" Applied before, and still there: versions {', '.join(map(str, versions))}." if versions else ""
-    detail = (run["detail"] or f"The import is {run['state']}.") + stays
+    applied = f" These versions were applied and stay: {', '.join(map(str, versions))}." if versions else ""
+    detail = (run["detail"] or f"The import is {run['state']}.") + applied
     known = {each.slug(): each for each in all_problems()}
     return known.get(run["problem"] or "", ImportStateWrong)(detail)
 
 
-def _carried(site: Site, wanted: Wanted, run: Plain) -> Carried:
+def _imported(site: Site, wanted: Wanted, run: Plain) -> Imported:
     warnings = tuple((run["plan"] or {}).get("warnings", ()))
     rows = run["rows_total"]
     rejected = tuple(islice(site.list_rejected(str(run["id"])), ports_limits.REJECTED_PER_RECEIPT_MAX))
     if wanted.is_dry_run:
         receipt = msgspec.convert(run["plan"]["preview"]["receipt"], Receipt)
         receipt = msgspec.structs.replace(receipt, dry_run=True, rejected=rejected)
-        return Carried(
+        return Imported(
             receipt=receipt,
             versions=(),
             plan=run["plan"],
@@ -242,7 +242,7 @@ def _carried(site: Site, wanted: Wanted, run: Plain) -> Carried:
     counted = {name: tally[name] for name in tally if name in Receipt.__struct_fields__}
     version = versions[-1] if versions else site.version()
     receipt = Receipt(version=version, rejected=rejected, **counted)
-    return Carried(
+    return Imported(
         receipt=receipt,
         versions=versions,
         plan=None,
@@ -251,19 +251,19 @@ def _carried(site: Site, wanted: Wanted, run: Plain) -> Carried:
     )
 
 
-def written_rejected(site: Site, id: str) -> Iterator[list[Rejected]]:
-    """All rejected lines of an import, some at a time."""
+def rejected_lines(site: Site, id: str) -> Iterator[list[Rejected]]:
+    """Yields all rejected lines of an import, in batches."""
     lines = site.list_rejected(id)
     while some := list(islice(lines, ports_limits.REJECTED_PER_RECEIPT_MAX)):
         yield some
 
 
-# What is sent.
+# Reading the file.
 
 
 @contextmanager
 def regular_file(file: Path) -> Iterator[Path]:
-    """The file itself, or a copy of what comes through a pipe or standard input, which can be read once."""
+    """Yields the path of the file, or of a copy if the file is a pipe or standard input."""
     if file != STANDARD_INPUT and file.is_file():
         yield file
         return
@@ -277,8 +277,8 @@ def regular_file(file: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def read_once(wanted: Wanted) -> Iterator[Wanted]:
-    """The same with a file that can be read several times, which is there as long as the block lasts."""
+def with_regular_file(wanted: Wanted) -> Iterator[Wanted]:
+    """Yields the same with a file that can be read several times, inside of the block."""
     if isinstance(wanted.file, Remote):
         yield wanted
         return
@@ -286,8 +286,8 @@ def read_once(wanted: Wanted) -> Iterator[Wanted]:
         yield replace(wanted, file=path)
 
 
-class _Expected:
-    """A file's bytes as they are sent, and about how many rows they have; None where that is not seen in them."""
+class _SentFile:
+    """The bytes of a file that is sent. `rows` is about the number of its rows; None if it is unknown."""
 
     def __init__(self, path: Path, format: FileFormat, on_bytes: OnBytes) -> None:
         self._path = path
@@ -312,7 +312,7 @@ def _parquet_rows(path: Path) -> int | None:
     try:
         rows: int = pq.read_metadata(path).num_rows
     except (pa.ArrowException, OSError):
-        # Whoever reads it says what is wrong with it.
+        # The import reports the problem of the file.
         return None
     return rows
 
@@ -322,7 +322,7 @@ def _bringing(wanted: Wanted, path: Path | None) -> Bringing:
     mapping, kept = None, None
     if wanted.tag is not None:
         if wanted.mapping is not None:
-            raise ParameterInvalid("Name a --mapping or a --tag, not both.", parameter="tag")
+            raise ParameterInvalid("Use --mapping or --tag, not both.", parameter="tag")
         mapping = replace(
             ids_mapping(parse_tag(wanted.tag), wanted.user_column, wanted.visitor_column), encoding=wanted.encoding
         )
@@ -348,16 +348,16 @@ def _bringing(wanted: Wanted, path: Path | None) -> Bringing:
 
 
 def read_mapping(file: Path) -> Mapping:
-    """A mapping's file, TOML or JSON. Raises: MappingInvalid."""
+    """Reads a mapping from a TOML or JSON file. Raises: MappingInvalid."""
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise MappingInvalid(f"{file.name} is no text in UTF-8.", value=file.name) from error
+        raise MappingInvalid(f"{file.name} is not UTF-8 text.", value=file.name) from error
     return parse_mapping(text) if file.suffix.lower() == ".json" else parse_mapping_toml(text, file.name)
 
 
 def _columns_mapping(wanted: Wanted, path: Path, format: ImportFormat) -> Mapping | None:
-    """The mapping that the names of columns are; None for the plain form. Raises: BodyInvalid, ColumnsInvalid."""
+    """Returns the mapping of the column options; None for the plain form. Raises: BodyInvalid, ColumnsInvalid."""
     user, visitor, tag = wanted.user_column, wanted.visitor_column, wanted.tag_column
     is_plain = (user, visitor, tag) == _PLAIN_COLUMNS and wanted.encoding == "utf-8"
     if format == "ndjson" or is_plain:
@@ -374,7 +374,7 @@ def _columns_mapping(wanted: Wanted, path: Path, format: ImportFormat) -> Mappin
     return Mapping(
         user=user if user in names else None,
         visitor=visitor if visitor in names else None,
-        # Tags are taken letter for letter, as in the plain form.
+        # Tags are not changed, as in the plain form.
         columns=(TagColumn(column=column, steps=()) if column == tag else ListColumn(column=column, steps=()),),
         encoding=wanted.encoding,
     )

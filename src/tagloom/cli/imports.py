@@ -1,4 +1,4 @@
-"""`tagloom import`: a file becomes tags, with bars for those who look and one receipt at the end."""
+"""`tagloom import`: tags people from a file, with progress bars and a receipt at the end."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -24,16 +24,16 @@ from rich.text import Text
 from tagloom.base.problems import ParameterInvalid
 from tagloom.cli.import_progress import (
     STANDARD_INPUT,
-    Carried,
+    Imported,
     OnBytes,
     Wanted,
-    carried,
     file_format,
+    imported,
     name_of,
-    read_once,
-    written_rejected,
+    rejected_lines,
+    with_regular_file,
 )
-from tagloom.cli.mapping_suggestions import explained, suggestions
+from tagloom.cli.mapping_suggestions import suggestions, with_suggestions
 from tagloom.cli.options import (
     AllowEmptyOption,
     AllowUnreadableOption,
@@ -69,9 +69,9 @@ FileArgument = Annotated[
 ]
 MappingOption = Annotated[
     str | None,
-    typer.Option(help="How columns become tags: a TOML or JSON file, or the name of a mapping of the space."),
+    typer.Option(help="The mapping of columns to tags: a TOML or JSON file, or the name of a mapping of the space."),
 ]
-SecretOption = Annotated[str | None, typer.Option(help="The name of the installation's secret that opens the address.")]
+SecretOption = Annotated[str | None, typer.Option(help="The name of the server's secret for the address.")]
 
 
 @app.command("import")
@@ -85,10 +85,10 @@ def import_file(
     environment: EnvironmentOption = "production",
     mode: Annotated[str, typer.Option(help="add, remove, change, set or mirror.")] = "add",
     prefix: Annotated[str | None, typer.Option(help="Only tags at or below this prefix.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="As --dry-run, tag by tag and tribe by tribe.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and apply nothing.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Like --dry-run, with each tag and tribe.")] = False,
     normalize: Annotated[
-        str | None, typer.Option(help="lowercase: turn capitals into small letters instead of rejecting the line.")
+        str | None, typer.Option(help="lowercase: change capitals to lower case instead of rejecting the line.")
     ] = None,
     allow_empty: AllowEmptyOption = False,
     allow_unreadable: AllowUnreadableOption = False,
@@ -107,7 +107,7 @@ def import_file(
     expires_at: ExpiresAtOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tag people from a file; exit 3 when some lines were rejected."""
+    """Tag people from a file; exit 3 if lines were rejected."""
     source = _source(file, secret)
     wanted = Wanted(
         file=source,
@@ -130,11 +130,11 @@ def import_file(
     )
     _check_writable(rejected, rejected_rows)
     with (
-        read_once(wanted) as wanted,
-        explained(wanted, context),
+        with_regular_file(wanted) as wanted,
+        with_suggestions(wanted, context),
         at_site(data, url, token, space, environment) as site,
         bars(wanted.file, is_shown=not as_json) as (on_bytes, on_rows),
-        carried(site, wanted, on_bytes, on_rows) as (found, id),
+        imported(site, wanted, on_bytes, on_rows) as (found, id),
     ):
         listed = 0 if rejected is None else write_rejected(rejected, site, id)
         _write_rows(rejected_rows, site, id)
@@ -146,7 +146,7 @@ def import_file(
 def _end(
     count: int, rejected: Path | None, listed: int, rejected_rows: Path | None, hints: list[str], *, as_json: bool
 ) -> None:
-    """Says where rejected lines are and what to try; ends with exit code 3 when there are any."""
+    """Prints where the rejected lines are and what to try, and exits with 3 if there are any."""
     if not as_json:
         _tell_rejected(count, rejected, listed, rejected_rows)
     for hint in hints:
@@ -157,7 +157,7 @@ def _end(
 
 def _is_lowered(normalize: str | None) -> bool:
     if normalize not in (None, "lowercase"):
-        raise ParameterInvalid(f"--normalize takes only 'lowercase', not '{normalize}'.")
+        raise ParameterInvalid(f"--normalize must be 'lowercase', not '{normalize}'.")
     return normalize == "lowercase"
 
 
@@ -168,7 +168,7 @@ def _write_rows(target: Path | None, site: Site, id: str) -> None:
 
 
 def _check_writable(*places: Path | None) -> None:
-    """A place that cannot be written to must be told before anything is done, not after."""
+    """Creates the files for rejected lines, so that an unwritable path fails before the import."""
     for place in places:
         if place is not None:
             place.write_bytes(b"")
@@ -182,17 +182,17 @@ def _tell_rejected(count: int, reasons: Path | None, listed: int, rows: Path | N
 
 
 def _source(text: str, secret: str | None) -> Path | Remote:
-    """What is meant by FILE. Raises: BadParameter, ParameterInvalid."""
+    """Returns the path or address of the argument FILE. Raises: BadParameter, ParameterInvalid."""
     if "://" in text:
         return Remote(url=text, secret=secret)
     if text == "-":
         return STANDARD_INPUT
     path = Path(text)
     if secret is not None:
-        raise ParameterInvalid("--secret opens an address; a file needs none.", parameter="secret")
+        raise ParameterInvalid("--secret is only for an address, not for a file.", parameter="secret")
     if not path.exists() or path.is_dir():
-        says = "is a directory" if path.is_dir() else "does not exist"
-        raise typer.BadParameter(f"File '{text}' {says}.", param_hint="'FILE'")
+        reason = "is a directory" if path.is_dir() else "does not exist"
+        raise typer.BadParameter(f"File '{text}' {reason}.", param_hint="'FILE'")
     return path
 
 
@@ -200,17 +200,17 @@ def _mode(text: str) -> Mode:
     for mode in get_args(Mode):
         if text == mode:
             return mode  # type: ignore[no-any-return]  # One of its own values.
-    raise ParameterInvalid(f"--mode is one of {', '.join(get_args(Mode))}, not '{text}'.")
+    raise ParameterInvalid(f"--mode must be one of {', '.join(get_args(Mode))}, not '{text}'.")
 
 
 def _encoding(text: str) -> Encoding:
     for encoding in get_args(Encoding):
         if text.lower().replace("cp1252", "windows-1252") == encoding:
             return encoding  # type: ignore[no-any-return]  # One of its own values.
-    raise ParameterInvalid(f"--encoding is one of {', '.join(get_args(Encoding))}, not '{text}'.")
+    raise ParameterInvalid(f"--encoding must be one of {', '.join(get_args(Encoding))}, not '{text}'.")
 
 
-def _say(wanted: Wanted, found: Carried, *, is_plan: bool, as_json: bool) -> None:
+def _say(wanted: Wanted, found: Imported, *, is_plan: bool, as_json: bool) -> None:
     receipt: Plain = msgspec.to_builtins(found.receipt)
     if as_json:
         say_json({"receipt": receipt, "plan": found.plan} if is_plan else {**receipt, "versions": found.versions})
@@ -219,7 +219,7 @@ def _say(wanted: Wanted, found: Carried, *, is_plan: bool, as_json: bool) -> Non
     for warning in found.warnings:
         tell(warning)
     if len(found.versions) > 1:
-        say(f"In {len(found.versions):,} steps, of which each is a version: {', '.join(map(str, found.versions))}.")
+        say(f"Applied in {len(found.versions):,} steps, as versions {', '.join(map(str, found.versions))}.")
     if found.receipt.normalized:
         count = found.receipt.normalized
         say(f"{count:,} {'path was' if count == 1 else 'paths were'} lower-cased.")
@@ -227,7 +227,7 @@ def _say(wanted: Wanted, found: Carried, *, is_plan: bool, as_json: bool) -> Non
         _say_plan(wanted, found.plan)
 
 
-def _title(wanted: Wanted, found: Carried) -> str:
+def _title(wanted: Wanted, found: Imported) -> str:
     if found.is_all_rejected:
         return f"{wanted.name} {'would not be' if wanted.is_dry_run else 'was not'} imported: every line was rejected"
     return f"{wanted.name} {'would be ' if wanted.is_dry_run else ''}imported ({wanted.mode})"
@@ -243,11 +243,11 @@ def _say_plan(wanted: Wanted, plan: Plain) -> None:
         if more > 0:
             say(f"… and {more:,} more tags.")
     if plan["emptied_tags"]:
-        tell(f"Nobody would have these tags any more: {', '.join(plan['emptied_tags'])}.")
+        tell(f"Nobody would still have these tags: {', '.join(plan['emptied_tags'])}.")
     if preview["tribes"]:
         say("")
         tribes = [(each["tribe"], each["entered"], each["left"], each["after"]) for each in preview["tribes"]]
-        say_table(("tribe", "enter", "leave", "then"), tribes, numbers=(1, 2, 3))
+        say_table(("tribe", "enter", "leave", "after"), tribes, numbers=(1, 2, 3))
     if preview["receipt"]["removed"]:
         limit = wanted.share_removed_max
         is_held = limit is not None and plan["share_removed"] > limit
@@ -256,7 +256,7 @@ def _say_plan(wanted: Wanted, plan: Plain) -> None:
 
 
 class _Rate(ProgressColumn):
-    """Rows in a second."""
+    """The column with the rows per second."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{int(task.speed or 0):,} rows/s")
@@ -264,14 +264,14 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def bars(file: Path | Remote, *, is_shown: bool) -> Iterator[tuple[OnBytes, OnRows]]:
-    """Says on standard error how much of the file was brought, and then how many of its rows were read.
+    """Shows on standard error how much of the file was sent, and then how many rows were read.
 
-    Two bars on a terminal, one after the other; lines elsewhere.
+    On a terminal these are two bars, elsewhere lines.
     """
     name, size = name_of(file), file.stat().st_size if isinstance(file, Path) else None
-    bringing, reading = f"{'fetching' if size is None else 'bringing'} {name}", f"reading {name}"
+    sending, reading = f"{'fetching' if size is None else 'sending'} {name}", f"reading {name}"
     if err.is_terminal or not is_shown:
-        with _two_bars(bringing, reading, size, is_shown=is_shown) as shown:
+        with _two_bars(sending, reading, size, is_shown=is_shown) as shown:
             yield shown
         return
     lines, done = ProgressLines(), 0
@@ -279,13 +279,13 @@ def bars(file: Path | Remote, *, is_shown: bool) -> Iterator[tuple[OnBytes, OnRo
     def on_bytes(count: int) -> None:
         nonlocal done
         done += count
-        lines.show(bringing, done, size, "bytes")
+        lines.show(sending, done, size, "bytes")
 
     yield on_bytes, lambda rows, total: lines.show(reading, rows, total, "rows")
 
 
 @contextmanager
-def _two_bars(bringing: str, reading: str, size: int | None, *, is_shown: bool) -> Iterator[tuple[OnBytes, OnRows]]:
+def _two_bars(sending: str, reading: str, size: int | None, *, is_shown: bool) -> Iterator[tuple[OnBytes, OnRows]]:
     columns = (TextColumn("{task.description}"), BarColumn())
     first = Progress(
         *(*columns, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()),
@@ -299,7 +299,7 @@ def _two_bars(bringing: str, reading: str, size: int | None, *, is_shown: bool) 
         disable=not is_shown,
         transient=True,
     )
-    sent, read = first.add_task(bringing, total=size), second.add_task(reading, total=None)
+    sent, read = first.add_task(sending, total=size), second.add_task(reading, total=None)
     first.start()
 
     def on_rows(rows: int, total: int | None) -> None:
@@ -316,18 +316,18 @@ def _two_bars(bringing: str, reading: str, size: int | None, *, is_shown: bool) 
 
 
 def write_rejected(file: Path, site: Site, id: str) -> int:
-    """The rejected lines with their reasons, as NDJSON when the file is named so, else as CSV; how many there are."""
+    """Writes the rejected lines with their reasons, as NDJSON or CSV by the file name, and returns their number."""
     count = 0
     if file.suffix.lower() in (".ndjson", ".jsonl"):
         with file.open("wb") as target:
-            for some in written_rejected(site, id):
+            for some in rejected_lines(site, id):
                 target.write(msgspec.json.Encoder().encode_lines(some))
                 count += len(some)
         return count
     with file.open("w", newline="", encoding="utf-8") as text:
         writer = csv.DictWriter(text, Rejected.__struct_fields__)
         writer.writeheader()
-        for some in written_rejected(site, id):
+        for some in rejected_lines(site, id):
             writer.writerows(_plain_lines(some))
             count += len(some)
     return count

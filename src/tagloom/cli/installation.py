@@ -1,4 +1,4 @@
-"""Commands of those who run Tagloom: init, serve, token, check, sweep, backup, demo."""
+"""Commands for operators: init, serve, token, check, sweep, backup, copy."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,14 +21,14 @@ app = typer.Typer()
 token_app = typer.Typer(help="Access tokens: create, list, revoke.", no_args_is_help=True)
 app.add_typer(token_app, name="token")
 
-ADMINISTRATOR_DAYS = 365  # An administrator's first token; others are made with it.
+ADMINISTRATOR_DAYS = 365  # The lifetime of the first token of an administrator.
 
 
 @app.command("init")
 def init(
     data: DataOption = None,
     distributed: Annotated[
-        bool, typer.Option("--distributed", help="Spread a new one over the nodes of a Citus cluster.")
+        bool, typer.Option("--distributed", help="Distribute a new installation over the nodes of a Citus cluster.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,7 +50,7 @@ def init(
         if made["token"]:
             say(f"Administrator's token, shown once: [bold]{made['token']}[/]")
         else:
-            say("The installation was there already; its tokens are not shown again.")
+            say("The installation exists already. Its tokens are not shown again.")
 
 
 def administrator_token(installation: Installation, name: str = "administrator") -> str:
@@ -65,7 +65,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8321,
     share_port: Annotated[
-        bool, typer.Option("--share-port", help="Share the port with other processes on the same database.")
+        bool, typer.Option("--share-port", help="Share the port with other servers on the same database.")
     ] = False,
 ) -> None:
     """Update the schema and serve the API and the console until SIGTERM or SIGINT."""
@@ -78,7 +78,7 @@ def serve(
         say(f"Tagloom serves {address}  (reference: {address}/docs)")
         if installation.set_up_code is not None:
             say(f"Nobody has an account yet. Set it up at {address}/setup?code={installation.set_up_code}")
-        # The web framework is imported where something is served: it costs every command half a second.
+        # The web framework is imported only here: it costs half a second.
         from tagloom.serve import serve_installation
 
         with listening(host, port, share_port=share_port) as listener:
@@ -86,20 +86,20 @@ def serve(
 
 
 def parse_days(text: str) -> int:
-    """`90d` or `90`: a number of days."""
+    """Returns the number of days of `90d` or `90`. Raises: ParameterInvalid."""
     seconds = span_seconds(f"{text}d" if text.isdigit() else text)
     if seconds is None or seconds % DAY:
-        raise ParameterInvalid(f"--expires is a number of days such as 90d, not '{text}'.")
+        raise ParameterInvalid(f"--expires must be a number of days such as 90d, not '{text}'.")
     return seconds // DAY
 
 
 def parse_scopes(text: str) -> tuple[Scope, ...]:
-    """Scopes separated by commas."""
+    """Returns the scopes in a comma-separated text. Raises: ParameterInvalid."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in SCOPES]
     if unknown or not names:
         raise ParameterInvalid(
-            f"--scopes takes some of {', '.join(SCOPES)}; unknown: {', '.join(unknown) or 'none given'}."
+            f"--scopes must be some of {', '.join(SCOPES)}. Unknown: {', '.join(unknown) or 'none were named'}."
         )
     return tuple(scope for scope in SCOPES if scope in names)
 
@@ -111,10 +111,10 @@ def _token_plain(token: Token, secret: str | None = None) -> dict[str, Any]:
 
 @token_app.command("create")
 def create_token(
-    scopes: Annotated[str, typer.Option(help="Comma-separated: tags:write,people:read,…")],
+    scopes: Annotated[str, typer.Option(help="Comma-separated scopes: tags:write,people:read,…")],
     data: DataOption = None,
-    expires: Annotated[str, typer.Option(help="Days until it expires, such as 90d.")] = "90d",
-    name: Annotated[str, typer.Option(help="What it is for.")] = "command line",
+    expires: Annotated[str, typer.Option(help="Days until the token expires, such as 90d.")] = "90d",
+    name: Annotated[str, typer.Option(help="The name of the token.")] = "command line",
     organization: Annotated[str, typer.Option(help="The organization.")] = ORGANIZATION.id,
     as_json: JsonOption = False,
 ) -> None:
@@ -147,19 +147,19 @@ def list_tokens(
 
 @token_app.command("revoke")
 def revoke_token(
-    token: Annotated[str, typer.Argument(help="The token's id, as `token list` shows it.")],
+    token: Annotated[str, typer.Argument(help="The id of the token; `token list` shows it.")],
     data: DataOption = None,
     organization: Annotated[str, typer.Option(help="The organization.")] = ORGANIZATION.id,
 ) -> None:
-    """Revoke a token: it stops working within two seconds."""
+    """Revoke a token. It stops working within two seconds."""
     with installed(data) as installation:
         Access(installation.control).revoke_token(organization, token)
-    tell(f"Token {token} is revoked.")
+    tell(f"Token {token} was revoked.")
 
 
 @app.command("check")
 def check_installation(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Check the stored data against every invariant; exit 1 and name what is broken."""
+    """Check the stored data against every invariant; exit 1 and list the errors, if any."""
     with installed(data) as installation:
         broken = list(check(installation))
     if as_json:
@@ -173,7 +173,7 @@ def check_installation(data: DataOption = None, as_json: JsonOption = False) -> 
 
 @app.command("sweep")
 def sweep_installation(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Remove every tagging that has expired, where no server does."""
+    """Remove every expired tagging; a running server does this itself."""
     with installed(data) as installation:
         swept = make_services(installation).sweeper.sweep()
     if as_json:
@@ -185,27 +185,28 @@ def sweep_installation(data: DataOption = None, as_json: JsonOption = False) -> 
         )
         return
     for where, receipt in swept:
-        tell(f"{where.space} / {where.name}: {receipt.removed:,} taggings ended, version {receipt.version}.")
+        tell(f"{where.space} / {where.name}: {receipt.removed:,} taggings expired, version {receipt.version}.")
     if not swept:
-        tell("Nothing has ended.")
+        tell("No tagging has expired.")
 
 
 @app.command("backup")
 def backup_installation(
-    file: Annotated[Path, typer.Argument(help="Where the copy is written; it must not exist.")], data: DataOption = None
+    file: Annotated[Path, typer.Argument(help="The file to write. It must not exist.")], data: DataOption = None
 ) -> None:
     """Copy a live installation into one consistent file."""
     with installed(data) as installation:
         backup(installation, file)
-    tell(f"Backed up to {file} ({file.stat().st_size:,} bytes). Restore: put it in a data directory as tagloom.sqlite.")
+    tell(f"Backed up to {file} ({file.stat().st_size:,} bytes).")
+    tell("To restore it, put it into a data directory as tagloom.sqlite.")
 
 
 @app.command("copy")
 def copy_database(
     source: Annotated[str, typer.Option("--from", help="The database to copy: sqlite:///… or postgresql://…")],
-    target: Annotated[str, typer.Option("--to", help="An empty database, or a copy that was cut off.")],
+    target: Annotated[str, typer.Option("--to", help="An empty database, or an unfinished copy.")],
     distributed: Annotated[
-        bool, typer.Option("--distributed", help="Spread the copy over the nodes of a Citus cluster.")
+        bool, typer.Option("--distributed", help="Distribute the copy over the nodes of a Citus cluster.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -217,4 +218,4 @@ def copy_database(
         say_json(msgspec.structs.asdict(copied))
         return
     tell(f"Copied {copied.versions:,} versions of {copied.environments} environments; {copied.changes:,} changes now.")
-    tell(f"Both sides hold the same {copied.rows_compared:,} rows.")
+    tell(f"Compared {copied.rows_compared:,} rows: both databases are equal.")

@@ -1,7 +1,7 @@
-"""Ctrl-C ends a command within five seconds, whatever it is in the middle of, and says how to go on.
+"""Makes Ctrl-C end a command within five seconds, and prints how to continue.
 
-A command is interrupted in the usual way first, and ends when it has tidied up. What keeps it, such as the commit of a
-large step, is given up after some seconds: everything that is stored survives the end of a process at any moment.
+First the command gets a KeyboardInterrupt and can clean up. If that takes longer than some seconds, such as the commit
+of a large step, the process is ended. Stored data survives the end of a process at any moment.
 """
 
 import os
@@ -11,61 +11,61 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-SECONDS_TO_TIDY_UP = 4.0
-EXIT_CODE = 130  # What shells say of a command that SIGINT ended.
-_GOES_ON = "Stopped. What was stored before stays; run the command again to go on."
+CLEAN_UP_SECONDS_MAX = 4.0
+EXIT_CODE = 130  # The code that shells use for a command ended by SIGINT.
+_STOPPED = "Stopped. Stored data stays. Run the command again to continue."
 
 
 class _Ending:
-    """What to say, and what to note, when the command is ended. One for the process, as the signal is."""
+    """The message and the callback of an interrupt. There is one for the process, because signals are."""
 
     def __init__(self) -> None:
-        self.says = _GOES_ON
-        self.note: Callable[[], None] = lambda: None
+        self.message = _STOPPED
+        self.before_exit: Callable[[], None] = lambda: None
 
 
 _ending = _Ending()
 
 
-def how_to_go_on() -> str:
-    """What whoever interrupted the command is told."""
-    return _ending.says
+def stop_message() -> str:
+    """Returns the message that is printed after an interrupt."""
+    return _ending.message
 
 
 @contextmanager
-def going_on(says: str, note: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """While the block lasts, an interrupt is answered so. `note` is called before a process is ended by force."""
-    before = _ending.says, _ending.note
-    _ending.says, _ending.note = says, note
+def on_stop(message: str, before_exit: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Sets the message of an interrupt inside of the block. `before_exit` is called before the process is killed."""
+    before = _ending.message, _ending.before_exit
+    _ending.message, _ending.before_exit = message, before_exit
     try:
         yield
     except KeyboardInterrupt:
-        # The command ends, and its last word is still to be said.
-        _ending.note = before[1]
+        # The command ends. Its message is still to be printed.
+        _ending.before_exit = before[1]
         raise
     except BaseException:
-        _ending.says, _ending.note = before
+        _ending.message, _ending.before_exit = before
         raise
-    _ending.says, _ending.note = before
+    _ending.message, _ending.before_exit = before
 
 
-def say_when_stopped(says: str) -> None:
-    """Within `going_on`: what to say instead, once it is known what the interrupted command has done."""
-    _ending.says = says
+def set_stop_message(message: str) -> None:
+    """Replaces the message inside of `on_stop`, when the effect of the interrupted command is known."""
+    _ending.message = message
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """While the block lasts, SIGINT ends the process at last. Only the main thread can watch for it.
+    """Makes SIGINT end the process inside of the block, after `CLEAN_UP_SECONDS_MAX`. Works only in the main thread.
 
-    A server has its own way to stop, which takes the signal over.
+    A server replaces this signal handler with its own.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    # The byte is written by the operating system's handler, also while the main thread waits for the database.
+    # The signal handler writes a byte to the pipe, also while the main thread waits for the database.
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     watching = threading.Thread(target=_watch, args=(reading,), name="tagloom-stopping", daemon=True)
     watching.start()
@@ -83,8 +83,8 @@ def _watch(reading: int) -> None:
     while byte := os.read(reading, 1):
         if byte[0] != signal.SIGINT:
             continue
-        # A second one, or too long a silence; the pipe's end says that the command has come to its own end.
-        ready, _, _ = select.select([reading], [], [], SECONDS_TO_TIDY_UP)
+        # Ends the process at a second Ctrl-C or after the time limit. A closed pipe means that the command has ended.
+        ready, _, _ = select.select([reading], [], [], CLEAN_UP_SECONDS_MAX)
         if ready and not os.read(reading, 1):
             return
         _end()
@@ -92,7 +92,7 @@ def _watch(reading: int) -> None:
 
 def _end() -> None:
     with suppress(OSError):
-        _ending.note()
+        _ending.before_exit()
     with suppress(OSError):
-        os.write(2, f"{_ending.says}\n".encode())
+        os.write(2, f"{_ending.message}\n".encode())
     os._exit(EXIT_CODE)

@@ -1,4 +1,4 @@
-"""What a command logs that serves nothing."""
+"""The logs of commands other than `serve`."""
 
 import logging
 import sys
@@ -8,10 +8,10 @@ import structlog
 from tagloom.base.tracebacks import without_values
 
 
-def log_troubles() -> None:
-    """Logs of a command that serves nothing: what went wrong, to standard error, unless somebody said otherwise.
+def configure_logs() -> None:
+    """Configures logs of warnings and errors to standard error, unless logs are already configured.
 
-    Errors are told by the places they came from: who runs a command pastes into a ticket what it prints.
+    Tracebacks have no values, because people paste the output of commands into tickets.
     """
     if not structlog.is_configured():
         structlog.configure(

@@ -1,4 +1,4 @@
-"""For a file without the plain columns: a mapping that its first rows suggest, and the commands that apply it."""
+"""Suggests a mapping for a file without the plain columns, and the commands that use it."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,22 +19,22 @@ from tagloom.imports.mapping_inference import InferredMapping, ReadRow, beginnin
 from tagloom.words.mappings import BandsColumn, Column, FlagColumn, ListColumn, TagColumn, ValueColumn
 
 _PLAIN = "user"
-# What a mapping says by itself, and the token, which is not repeated on a screen.
+# Options that a mapping replaces, and the token, which is never printed.
 _NOT_REPEATED = frozenset(
     {"file", "token", "mapping", "user_column", "visitor_column", "tag_column", "tag", "encoding"}
 )
 
 
 def inferred_mapping_for(file: Path, format: FileFormat, *, user: str | None = None) -> InferredMapping:
-    """Returns the mapping that the first rows of a file suggest. Raises: BodyInvalid, ColumnsInvalid."""
+    """Infers a mapping from the first rows of a file. Raises: BodyInvalid, ColumnsInvalid."""
     if format == "json":
         return infer(beginning_in(lines_of_json(chunks_of(file)), "ndjson"), user=user)
     return infer(beginning_of(file, format, compression_at(file)), user=user)
 
 
 @contextmanager
-def explained(wanted: Wanted, context: typer.Context) -> Iterator[None]:
-    """While the block lasts, a file without the plain columns ends the command with what could read it."""
+def with_suggestions(wanted: Wanted, context: typer.Context) -> Iterator[None]:
+    """Prints suggestions and exits with 1 if the file has none of the plain columns."""
     try:
         yield
     except ColumnsInvalid as problem:
@@ -48,9 +48,9 @@ def explained(wanted: Wanted, context: typer.Context) -> Iterator[None]:
 
 
 def suggestions(wanted: Wanted, context: typer.Context, *, is_rejected: bool = False) -> list[str]:
-    """Returns lines that say how the columns of a file could be read; none where nothing is known about that.
+    """Returns lines with the inferred mapping and commands; none if nothing can be inferred.
 
-    Of a file all of whose lines were rejected there are some only if its records lack the words of the plain form.
+    With `is_rejected`, all lines were rejected: then there are lines only if the file lacks the plain columns.
     """
     if not isinstance(wanted.file, Path) or wanted.mapping is not None or wanted.tag is not None:
         return []
@@ -58,7 +58,7 @@ def suggestions(wanted: Wanted, context: typer.Context, *, is_rejected: bool = F
     try:
         inferred = inferred_mapping_for(wanted.file, wanted.format, user=user)
     except Problem:
-        # What is wrong with the file is said by whoever imported it.
+        # The import reports the problem of the file.
         return []
     if is_rejected and not _lacks_plain_columns(seen.column for seen in inferred.columns):
         return []
@@ -74,23 +74,23 @@ def _columns(inferred: InferredMapping) -> Iterator[str]:
     mapping = inferred.mapping
     columns = {column.column: column for column in mapping.columns}
     width = max(len(printable(seen.column)) for seen in inferred.columns)
-    yield "Its first rows suggest this mapping:"
+    yield "The first rows suggest this mapping:"
     for seen in inferred.columns:
         if seen.column in (mapping.user, mapping.visitor):
-            says = "the user's id" if seen.column == mapping.user else "the visitor's id"
+            meaning = "the user's id" if seen.column == mapping.user else "the visitor's id"
         elif seen.column in columns:
-            says = _says(columns[seen.column], inferred.rows)
+            meaning = _meaning(columns[seen.column], inferred.rows)
         else:
-            says = "left out"
-        yield f"  {printable(seen.column):<{width}}  {says}"
+            meaning = "ignored"
+        yield f"  {printable(seen.column):<{width}}  {meaning}"
 
 
-def _says(column: Column, rows: Iterable[ReadRow]) -> str:
+def _meaning(column: Column, rows: Iterable[ReadRow]) -> str:
     match column:
         case TagColumn():
             return "a tag"
         case ListColumn():
-            return f"tags, divided by '{column.separator}'"
+            return f"tags, separated by '{column.separator}'"
         case FlagColumn():
             return f"the tag {column.yes}"
         case ValueColumn():
@@ -111,25 +111,25 @@ def _commands(wanted: Wanted, inferred: InferredMapping, context: typer.Context,
     form = ("--format", wanted.format) if "--format" in options else ()
     if inferred.mapping.columns:
         propose_it = shlex.join(["tagloom", "mapping", "infer", name, *form, *named])
-        yield "Look at the mapping, change what is wrong, and apply it:"
+        yield "Check the mapping, correct it, and apply it:"
         yield f"  {propose_it} > mapping.json"
         yield "  " + shlex.join(["tagloom", "import", name, *options, "--mapping", "mapping.json"])
     else:
-        yield "No column of it looks like tags."
+        yield "No column looks like tags."
     person = inferred.mapping.user or inferred.mapping.visitor or "…"
     kind = "--visitor-column" if inferred.mapping.user is None else "--user-column"
     if wanted.format in ("csv", "parquet"):
         both = shlex.join(["tagloom", "import", name, *options, kind, person])
-        yield "Where one column holds whole tags, name it:"
+        yield "If one column has complete tags:"
         yield f"  {both} --tag-column COLUMN"
-        yield "To tag everybody in the file with one tag:"
+        yield "To add one tag to everyone in the file:"
         yield f"  {both} --tag TAG"
 
 
-def _options(known: Iterable[Any], given: Mapping[str, Any]) -> Iterator[str]:
-    """The options of the command as they were given, without those that a mapping replaces."""
+def _options(known: Iterable[Any], values: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the options of the command, without those that a mapping replaces."""
     for each in known:
-        value = given.get(each.name)
+        value = values.get(each.name)
         if each.name in _NOT_REPEATED or value is None or value == each.default:
             continue
         if value is True:

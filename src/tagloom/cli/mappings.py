@@ -1,4 +1,4 @@
-"""Commands about the mappings that a space keeps on a server."""
+"""Commands about the saved mappings of a space on a server."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ from tagloom.cli.syncs import UrlOption, server_at
 from tagloom.syncs.definitions import parse_draft
 
 app = typer.Typer()
-mapping_app = typer.Typer(help="Mappings of a space: list, show, propose, put, drop.", no_args_is_help=True)
+mapping_app = typer.Typer(help="Mappings of a space: list, show, infer, put, delete.", no_args_is_help=True)
 app.add_typer(mapping_app, name="mapping")
 
 NameArgument = Annotated[str, typer.Argument(help="The name of the mapping.")]
@@ -30,7 +30,7 @@ def list_mappings(
     environment: EnvironmentOption = "production",
     as_json: JsonOption = False,
 ) -> None:
-    """List the mappings of a space, in their newest versions."""
+    """List the mappings of a space, each in its newest version."""
     with server_at(url, token, space, environment) as client:
         kept = client.list_mappings()
     if as_json:
@@ -46,9 +46,9 @@ def show_mapping(
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
-    version: Annotated[int | None, typer.Option(help="A former version instead of the newest.")] = None,
+    version: Annotated[int | None, typer.Option(help="An older version instead of the newest.")] = None,
 ) -> None:
-    """Print a mapping as JSON, in the form that `mapping put` takes."""
+    """Print a mapping as JSON, for `mapping put`."""
     with server_at(url, token, space, environment) as client:
         say_json(client.get_mapping(name, version=version).mapping)
 
@@ -56,43 +56,45 @@ def show_mapping(
 @mapping_app.command("put")
 def put_mapping(
     name: NameArgument,
-    file: Annotated[Path, typer.Argument(help="The mapping as .json or .toml.")],
+    file: Annotated[Path, typer.Argument(help="The mapping as a .json or .toml file.")],
     url: UrlOption,
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
-    prefix: Annotated[str | None, typer.Option(help="In front of every tag, instead of what the file says.")] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="The prefix of every tag, instead of the prefix in the file.")
+    ] = None,
 ) -> None:
-    """Keep a mapping under a name, as its newest version."""
+    """Save a mapping under a name, as its newest version."""
     mapping = read_mapping(file)
     if prefix is not None:
         mapping = msgspec.structs.replace(mapping, prefix=prefix)
     with server_at(url, token, space, environment) as client:
         kept = client.put_mapping(name, msgspec.to_builtins(mapping))
-    tell(f"Mapping {kept.name} is at version {kept.version}.")
+    tell(f"Mapping {kept.name} was saved as version {kept.version}.")
 
 
 @mapping_app.command("infer")
 def infer_mapping(
-    file: Annotated[Path, typer.Argument(help="A CSV, NDJSON, JSON or Parquet file; or a sync's draft, as .json.")],
+    file: Annotated[Path, typer.Argument(help="A CSV, NDJSON, JSON or Parquet file, or the draft of a sync as .json.")],
     url: AnyUrlOption = None,
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
-    prefix: Annotated[str, typer.Option(help="In front of every tag.")] = "",
+    prefix: Annotated[str, typer.Option(help="The prefix of every tag.")] = "",
     user_column: Annotated[
-        str | None, typer.Option(help="The column of user ids; found by its name or its cells unless named.")
+        str | None, typer.Option(help="The column of user ids. Default: inferred from names and cells.")
     ] = None,
     format: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a mapping that the first rows suggest, in the form that `mapping put` takes; with --json also the rows.
+    """Print a mapping inferred from the first rows, for `mapping put`. With --json also the rows.
 
-    A file is read here. The source of a sync is read by the server of --url.
+    The command reads a file itself. The server of --url reads the source of a sync.
     """
     if _is_draft(file):
         if url is None:
-            raise ParameterInvalid(f"'{file}' is a sync's draft, whose source a server reads: give --url.")
+            raise ParameterInvalid(f"'{file}' is the draft of a sync. A server reads its source: use --url.")
         with server_at(url, token, space, environment) as client:
             draft = parse_draft(file.read_bytes())
             inferred = msgspec.to_builtins(client.infer_source_mapping(msgspec.to_builtins(draft.source)))
@@ -100,14 +102,14 @@ def infer_mapping(
         with regular_file(file) as path:
             found = inferred_mapping_for(path, file_format(file, format), user=user_column)
         if not found.mapping.columns:
-            warn("No column of it looks like tags. Write the columns of the mapping yourself.")
+            warn("No column looks like tags. Add the columns of the mapping yourself.")
         inferred = msgspec.to_builtins(found)
     mapping = inferred["mapping"] | ({"prefix": prefix} if prefix else {})
     say_json(inferred | {"mapping": mapping} if as_json else mapping)
 
 
 def _is_draft(file: Path) -> bool:
-    """Whether a file is a sync's draft: one JSON object with a source, and no list of records."""
+    """Returns whether a file is the draft of a sync: a JSON object with a source."""
     if file.suffix.lower() != ".json":
         return False
     try:
@@ -127,4 +129,4 @@ def delete_mapping(
     """Delete a mapping with all its versions."""
     with server_at(url, token, space, environment) as client:
         client.delete_mapping(name)
-    tell(f"Mapping {name} is deleted.")
+    tell(f"Mapping {name} was deleted.")

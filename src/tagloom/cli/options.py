@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they become a site."""
+"""Options that several commands share, and the site that they name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,33 +16,35 @@ from tagloom.words.model import Kind, Person
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Data directory of an installation (or set TAGLOOM_DATABASE_URL).")
 ]
-UrlOption = Annotated[str | None, typer.Option("--url", help="Work against a server instead of a data directory.")]
+UrlOption = Annotated[str | None, typer.Option("--url", help="Use a server instead of a data directory.")]
 TokenOption = Annotated[str | None, typer.Option("--token", help="Access token for --url (or set TAGLOOM_TOKEN).")]
 SpaceOption = Annotated[str, typer.Option("--space", help="The space.")]
 EnvironmentOption = Annotated[str, typer.Option("--environment", help="development, staging or production.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value, for programs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 AsOfOption = Annotated[
-    str | None, typer.Option("--as-of", help="Answer for this version, or for a time such as 2026-03-01T09:00:00Z.")
+    str | None,
+    typer.Option("--as-of", help="Time travel: answer as of this version or time, such as 2026-03-01T09:00:00Z."),
 ]
 TtlOption = Annotated[
-    str | None, typer.Option("--ttl", help="How long the added tags last, such as 14d (m, h, d, w or y).")
+    str | None, typer.Option("--ttl", help="Added tags expire after this time, such as 14d (m, h, d, w or y).")
 ]
 ExpiresAtOption = Annotated[
     str | None,
-    typer.Option(
-        "--expires-at", help="When the added tags expire, instead of --ttl: a time such as 2026-12-24T18:00:00Z."
-    ),
+    typer.Option("--expires-at", help="Added tags expire at this time, such as 2026-12-24T18:00:00Z."),
 ]
-AllowEmptyOption = Annotated[bool, typer.Option("--allow-empty", help="Let an empty mirror remove every tag.")]
+AllowEmptyOption = Annotated[
+    bool, typer.Option("--allow-empty", help="Apply an empty mirror, which removes every tag.")
+]
 AllowUnreadableOption = Annotated[
-    bool, typer.Option("--allow-unreadable", help="Apply a mirror although unreadable lines name nobody who is known.")
+    bool, typer.Option("--allow-unreadable", help="Apply a mirror although some lines cannot be read.")
 ]
 RejectedOption = Annotated[
-    Path | None, typer.Option("--rejected", help="Write why lines were rejected to this CSV or NDJSON.")
+    Path | None,
+    typer.Option("--rejected", help="Write the rejected lines with their reasons to this CSV or NDJSON file."),
 ]
 RejectedRowsOption = Annotated[
     Path | None,
-    typer.Option("--rejected-rows", help="Write the rejected rows to this file, to be corrected and imported."),
+    typer.Option("--rejected-rows", help="Write the rejected rows to this file, to correct and import them."),
 ]
 ShareRemovedOption = Annotated[
     int | None,
@@ -54,23 +56,23 @@ ShareRemovedOption = Annotated[
     ),
 ]
 FormatOption = Annotated[
-    str | None, typer.Option("--format", help="csv, ndjson, json or parquet, when the name does not say.")
+    str | None, typer.Option("--format", help="csv, ndjson, json or parquet. Default: by the file name.")
 ]
 TagForAllOption = Annotated[
-    str | None, typer.Option("--tag", help="Add this tag to everybody in the file; a column of ids is enough.")
+    str | None, typer.Option("--tag", help="Add this tag to everyone in the file. A column of ids is enough.")
 ]
 EncodingOption = Annotated[
     str,
-    typer.Option("--encoding", help="utf-8, utf-16 or windows-1252, where the file does not tell its own encoding."),
+    typer.Option("--encoding", help="utf-8, utf-16 or windows-1252, for a file without a byte order mark."),
 ]
-VisitorOption = Annotated[bool, typer.Option("--visitor", help="The id is a visitor's, not a user's.")]
+VisitorOption = Annotated[bool, typer.Option("--visitor", help="The id is a visitor id, not a user id.")]
 
 
 @contextmanager
 def installed(
     data: Path | None, *, create: bool = False, distribute: bool = False, is_server: bool = False
 ) -> Iterator[Installation]:
-    """The installation of a data directory, open for the length of a command. A server's has a set-up code."""
+    """Opens the installation of a data directory inside of the block. With `is_server` it can have a set-up code."""
     installation = open_installation(read_settings(data), create=create, distribute=distribute, is_server=is_server)
     try:
         yield installation
@@ -80,18 +82,18 @@ def installed(
 
 @contextmanager
 def at_site(data: Path | None, url: str | None, token: str | None, space: str, environment: str) -> Iterator[Site]:
-    """Where the command works.
+    """Opens the data directory or the server that the options name.
 
     Raises:
-        ParameterInvalid: both a directory and a URL are named, the URL is none, or it comes without a token.
+        ParameterInvalid: both are named, the URL is invalid, or the token is missing.
     """
     if url is None:
         with installed(data) as installation:
             yield LocalSite(installation, space, environment)
         return
     if data is not None:
-        raise ParameterInvalid("Name --data or --url, not both.")
-    # The client and its HTTP library are imported for a server only: they cost every command a twentieth of a second.
+        raise ParameterInvalid("Use --data or --url, not both.")
+    # The client and its HTTP library are imported only here: they cost a twentieth of a second.
     from tagloom.cli.remote_site import RemoteSite
 
     site = RemoteSite(url, token_for(url, token), space, environment)
@@ -102,19 +104,19 @@ def at_site(data: Path | None, url: str | None, token: str | None, space: str, e
 
 
 def token_for(url: str, token: str | None) -> str:
-    """The token that opens a server: the one given, else that of the environment.
+    """Returns the token of the option, or of TAGLOOM_TOKEN.
 
-    Raises: ParameterInvalid: the URL is none, or there is no token.
+    Raises: ParameterInvalid: the URL is invalid, or there is no token.
     """
     if not url.startswith(("http://", "https://")):
-        raise ParameterInvalid(f"--url begins with http:// or https://, not '{url}'.")
+        raise ParameterInvalid(f"--url must begin with http:// or https://, not '{url}'.")
     found = token or read_token()
     if not found:
-        raise ParameterInvalid("A server needs a token: give --token, or set TAGLOOM_TOKEN.")
+        raise ParameterInvalid("A server needs a token. Use --token, or set TAGLOOM_TOKEN.")
     return found
 
 
 def person_of(identity: str, *, is_visitor: bool) -> Person:
-    """The person that an argument names."""
+    """Returns the person with the id in an argument."""
     kind: Kind = "visitor" if is_visitor else "user"
     return Person(kind, identity)

@@ -1,4 +1,4 @@
-"""How the command line speaks: tables and sentences for people, JSON for programs, problems on standard error."""
+"""The output of commands: tables and sentences for people, JSON for programs, problems on standard error."""
 
 import sys
 import textwrap
@@ -21,53 +21,53 @@ err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 SECONDS_BETWEEN_LINES = 5.0
 _GAP = "  "  # Between two columns.
-_WRAPPED_MIN = 12  # Characters that a wrapped column keeps in the narrowest terminal.
+_WRAPPED_MIN = 12  # The least width of a wrapped column, in characters.
 
 
 def say(text: str) -> None:
-    """One line for people, in Rich's markup: what users have written must be escaped, or told."""
+    """Prints a line with Rich markup. Text from users must be escaped, or printed with `tell`."""
     out.print(text)
 
 
 def tell(text: str) -> None:
-    """One line for people, exactly as it is."""
+    """Prints a line without markup."""
     out.print(text, markup=False)
 
 
 def warn(text: str) -> None:
-    """One line for people on standard error, exactly as it is."""
+    """Prints a line on standard error, without markup."""
     err.print(text, markup=False)
 
 
 def say_json(value: Any) -> None:
-    """One value for programs, on one line."""
+    """Prints a value as one line of JSON."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
 class ProgressLines:
-    """How far something has come, as lines on standard error for who reads them later: one in some seconds at most.
+    """Prints progress as lines on standard error, at most one in `SECONDS_BETWEEN_LINES`.
 
-    What ends sooner says nothing. `now` tells seconds.
+    `now` returns seconds.
     """
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._now = now
-        self._said_at = now()
+        self._printed_at = now()
 
     def show(self, what: str, done: int, total: int | None, unit: str) -> None:
-        """Says so, unless it was said lately."""
-        if self._now() - self._said_at < SECONDS_BETWEEN_LINES:
+        """Prints the progress, unless a line was printed recently."""
+        if self._now() - self._printed_at < SECONDS_BETWEEN_LINES:
             return
-        self._said_at = self._now()
+        self._printed_at = self._now()
         of = "" if total is None else f" of {total:,} ({100 * done // max(total, 1)} %)"
         warn(f"{what}: {done:,}{of} {unit}".rstrip())
 
 
 @contextmanager
 def progress(what: str, *, is_shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error with the time left, or lines where that is no terminal.
+    """Shows a bar with the time left on standard error, or lines if it is not a terminal.
 
-    What it gives is told how many are done, of how many.
+    Yields a function that takes the number done and the total.
     """
     if not err.is_terminal:
         lines = ProgressLines()
@@ -82,11 +82,10 @@ def progress(what: str, *, is_shown: bool) -> Iterator[Callable[[int, int], None
 def say_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[int] = (), wraps: Sequence[int] = ()
 ) -> None:
-    """A table; the columns of `numbers` are set right with separators between thousands.
+    """Prints a table. The columns of `numbers` are aligned right, with thousands separators.
 
-    Nothing is ever cut off. On a terminal no line is wider than it: the columns of `wraps` are wrapped first, then the
-    other texts, and where that is not enough each row becomes a block of lines. Elsewhere a row is one line, whatever
-    its width.
+    Text is never cut. On a terminal no line is too wide: first the columns of `wraps` are wrapped, then other texts,
+    and if that is not enough each row becomes a block of lines. Elsewhere a row is one line.
     """
     head, body = list(columns), [[f"{c:,}" if isinstance(c, int) else str(c) for c in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(head, *body, strict=True)]
@@ -109,14 +108,14 @@ def _width_of(widths: Sequence[int]) -> int:
 
 
 def _narrow(widths: list[int], places: Iterable[int]) -> None:
-    """Takes from these columns, the widest first, what the terminal has no room for, down to a least width."""
+    """Makes these columns narrower, the widest first, until the table fits, but not below the least width."""
     for place in sorted(places, key=lambda place: -widths[place]):
         excess = max(_width_of(widths) - out.width, 0)
         widths[place] = max(min(widths[place], _WRAPPED_MIN), widths[place] - excess)
 
 
 def _say_blocks(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Each row as a block: a line for each column with its name before it, and a blank line between two rows."""
+    """Prints each row as a block: a line for each column with its name, and a blank line between rows."""
     label = min(max(map(cell_len, head)), max(out.width // 3, 1))
     room = max(out.width - label - len(_GAP), 1)
     for number, row in enumerate(rows):
@@ -130,7 +129,7 @@ def _say_blocks(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def _lines_of(row: Sequence[str], widths: Sequence[int], numbers: Sequence[int]) -> Iterator[str]:
-    """The lines of one row, without blanks at their ends."""
+    """Yields the lines of a row, without trailing blanks."""
     columns = [_wrapped(cell, widths[place]) for place, cell in enumerate(row)]
     for line in zip_longest(*columns, fillvalue=""):
         padded = []
@@ -141,7 +140,7 @@ def _lines_of(row: Sequence[str], widths: Sequence[int], numbers: Sequence[int])
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """A text in lines of so many columns of a terminal; a word that is longer is folded."""
+    """Wraps a text to a width in terminal columns. A longer word is split."""
     if cell_len(text) <= width:
         return [text]
     lines = textwrap.wrap(text, width)
@@ -149,7 +148,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def complain(problem: Problem) -> None:
-    """What went wrong, and the remedy where there is one."""
+    """Prints a problem, with its suggestion if there is one."""
     err.print(f"[bold red]{escape(problem.title())}[/] {escape(problem.detail)}")
     suggestion = problem.members.get("suggestion")
     if suggestion and str(suggestion) not in problem.detail:
@@ -157,11 +156,11 @@ def complain(problem: Problem) -> None:
 
 
 def complain_of_usage(error: Exception) -> None:
-    """What is wrong with the arguments, in one line with the way to the help; the help itself when there were none."""
+    """Prints what is wrong with the arguments, and the command that prints the help."""
     message = getattr(error, "format_message", lambda: str(error))()
     context = getattr(error, "ctx", None)
     if context is not None and type(error).__name__ == "NoArgsIsHelpError":
-        # Asking for the help has printed it.
+        # Typer has already printed the help.
         return
     path = "tagloom" if context is None else context.command_path
     line = " ".join(message.split()).rstrip(".") + "."
@@ -169,20 +168,20 @@ def complain_of_usage(error: Exception) -> None:
 
 
 def complain_of_files(error: OSError) -> None:
-    """Which file the machine refused, and why."""
+    """Prints the file of an OSError, and the reason."""
     where = f"'{error.filename}': " if error.filename else ""
     err.print(f"[bold red]A file cannot be used.[/] {escape(where)}{escape(error.strerror or str(error))}.")
 
 
 def complain_of_fault(frames: Sequence[str]) -> None:
-    """A fault of Tagloom's own, by the places it came from: never what it says, which may be a row of a customer."""
-    err.print("[bold red]Tagloom failed.[/] This is a fault in Tagloom. Report it with these lines:")
+    """Prints the code lines of a bug in Tagloom, without its message, which can contain data of a customer."""
+    err.print("[bold red]Tagloom failed.[/] This is a bug in Tagloom. Report it with these lines:")
     for frame in frames:
         err.print(escape(frame), highlight=False, soft_wrap=True)
 
 
 def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool = False) -> None:
-    """A receipt as a table, with the first rejected lines under it. `title` says so where no line was taken."""
+    """Prints a receipt as a table, with the first rejected lines. `is_all_rejected`: the title says so."""
     verb = "would " if receipt.get("dry_run") else ""
     rows = [
         (f"{verb}add", receipt["added"]),
@@ -194,7 +193,7 @@ def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool
     for label, field in (
         ("renewed", "renewed"),
         ("new tags", "new_tags"),
-        ("left alone", "skipped"),
+        ("skipped", "skipped"),
         ("people removed", "people_removed"),
     ):
         if receipt.get(field):
@@ -206,15 +205,15 @@ def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool
     say(f"[bold]{escape(title)}[/]  {idle}version {receipt['version']:,}")
     say_table(("", "count"), rows, numbers=(1,))
     for old, new in receipt.get("aliases", {}).items():
-        tell(f"'{old}' was renamed: it counts as '{new}'. Send the new name.")
+        tell(f"'{old}' was renamed to '{new}'. Send the new name.")
     rejected = receipt.get("rejected", ())
     if rejected:
         say("")
         say_table(
-            ("line", "value", "why"),
+            ("line", "value", "reason"),
             [(each["line"], each["value"], each["detail"]) for each in rejected[:10]],
             numbers=(0,),
             wraps=(2,),
         )
         if receipt["rejected_count"] > 10:
-            say(f"… and {receipt['rejected_count'] - min(10, len(rejected)):,} more; --rejected FILE lists them.")
+            say(f"… and {receipt['rejected_count'] - min(10, len(rejected)):,} more. Use --rejected FILE to list them.")

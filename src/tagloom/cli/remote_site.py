@@ -1,4 +1,4 @@
-"""A site on a server: every command by its Platform API."""
+"""A site on a server, by its Platform API."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,37 +17,37 @@ from tagloom.words.problems import RuleInvalid
 from tagloom.words.source_addresses import Remote
 from tagloom_client import ProblemError, Tagloom, TagloomError
 
-_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_READS = 0.1
 
 
 class RemoteSite:
-    """A server that speaks the Platform API."""
+    """A site on a server."""
 
     def __init__(self, url: str, token: str, space: str, environment: str) -> None:
         self._client = Tagloom(url, token, space=space, environment=environment)
 
     def close(self) -> None:
-        """Lets the server go."""
+        """Closes the connections."""
         self._client.close()
 
     def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain:
-        """Sends a file for its import."""
-        with told():
+        """Sends a file and creates its import."""
+        with problems_of_server():
             run = self._client.bring_file(chunks, format=bringing.format, **_options(bringing))
             if bringing.mapping is not None:
                 run = self._client.put_import_mapping(run.id, plain(bringing.mapping))
         return plain(run)
 
     def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain:
-        """Has the server fetch a file for its import, and waits until it has."""
-        with told():
+        """Creates an import from an address, and waits until the server has fetched the file."""
+        with problems_of_server():
             run = self._client.bring_address(
                 remote.url, secret=remote.secret, format=bringing.format, **_options(bringing)
             )
             try:
                 while run.state in FETCHED:
                     on_size(run.size_bytes)
-                    time.sleep(_SECONDS_BETWEEN_LOOKS)
+                    time.sleep(_SECONDS_BETWEEN_READS)
                     run = self._client.get_import(run.id)
             except KeyboardInterrupt:
                 self._client.cancel_import(run.id)
@@ -58,59 +58,59 @@ class RemoteSite:
         return plain(run)
 
     def ask_import(self, id: str, verb: Verb) -> None:
-        """Changes what becomes of an import."""
-        with told():
+        """Plans, runs, approves or cancels an import."""
+        with problems_of_server():
             if verb == "cancel":
                 self._client.cancel_import(id)
             else:
                 self._client.ask_import(id, verb)
 
     def wait_for_import(self, id: str, on_rows: OnRows) -> Plain:
-        """Waits until the server has nothing more to do for it for now."""
-        pause = _SECONDS_BETWEEN_LOOKS / 4
-        with told():
+        """Waits until the server has finished the current work on an import."""
+        pause = _SECONDS_BETWEEN_READS / 4
+        with problems_of_server():
             while True:
                 run = self._client.get_import(id)
                 on_rows(run.rows_read, run.rows_total)
                 if run.state not in WORKED_ON:
                     return plain(run)
                 time.sleep(pause)
-                pause = min(2 * pause, 5 * _SECONDS_BETWEEN_LOOKS)
+                pause = min(2 * pause, 5 * _SECONDS_BETWEEN_READS)
 
     def list_rejected(self, id: str) -> Iterator[Rejected]:
-        """The lines that it rejected."""
-        with told():
+        """Yields the rejected lines of an import."""
+        with problems_of_server():
             for line in self._client.list_rejected(id):
                 yield Rejected(line.line, line.value, line.problem, line.detail, line.suggestion)
 
     def rejected_rows(self, id: str) -> Iterator[bytes]:
-        """Their rows."""
-        with told():
+        """Yields the rejected rows of an import, in the format of its file."""
+        with problems_of_server():
             yield from self._client.download_rejected(id)
 
     def delete_import(self, id: str) -> None:
-        """Forgets an import."""
-        with told():
+        """Deletes an import."""
+        with problems_of_server():
             self._client.delete_import(id)
 
     def give_up_import(self, id: str) -> None:
-        """Does nothing: the server has been asked to cancel it, and does so behind the step that it applies."""
+        """Does nothing: the server has the request to cancel the import, and cancels it after the current step."""
 
     def delete_import_file(self, id: str) -> None:
-        """Forgets its file."""
-        with told():
+        """Deletes the file of an import."""
+        with problems_of_server():
             self._client.delete_import_file(id)
 
     def version(self) -> int:
-        """The newest version."""
-        with told():
+        """Returns the newest version."""
+        with problems_of_server():
             return self._client.get_environment().version or 0
 
     def export(
         self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
     ) -> Iterator[bytes]:
-        """The bytes of an export, as they come."""
-        with told():
+        """Streams the bytes of an export."""
+        with problems_of_server():
             match kind:
                 case "tribe":
                     yield from self._client.download_members(name, format=format, as_of=as_of)
@@ -122,18 +122,18 @@ class RemoteSite:
     def change_tags(
         self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
     ) -> Plain:
-        """One person's tags, and when those given end."""
-        # As JSON: the other forms are files, and the history would call this an import.
+        """Adds, removes or sets the tags of a person, with the expiry of the added ones."""
+        # As JSON: other formats are files, which the history lists as imports.
         body = msgspec.json.encode({"taggings": [{person.kind: person.id, "tags": tags}]})
-        with told():
+        with problems_of_server():
             receipt = self._client.upload(
                 iter([body]), format="json", mode=mode, source_name="tag", expires_at=expires_at, ttl=ttl
             )
             return plain(receipt)
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
-        """The person with their tags."""
-        with told():
+        """Returns a person with their tags; None if there is no such person."""
+        with problems_of_server():
             try:
                 return plain(self._client.get_person(**_who(person), as_of=as_of))
             except ProblemError as error:
@@ -142,27 +142,27 @@ class RemoteSite:
                 raise
 
     def decide(self, person: Person) -> Plain:
-        """Their tribes, and why."""
-        with told():
+        """Returns the tribes of a person, and why."""
+        with problems_of_server():
             return plain(self._client.decide(**_who(person)))
 
     def list_tribes(self) -> list[Plain]:
-        """By id."""
-        with told():
+        """Returns the tribes, ordered by id."""
+        with problems_of_server():
             return [plain(tribe) for tribe in self._client.list_tribes()]
 
     def count_tribe(self, tribe: str, *, as_of: str | None = None) -> Plain:
-        """Now, or then."""
-        with told():
+        """Counts a tribe, now or as of a version or time."""
+        with problems_of_server():
             return plain(self._client.count_tribe(tribe, as_of=as_of))
 
     def create_tribe(self, draft: TribeDraft) -> Plain:
-        """A new tribe."""
+        """Creates a tribe."""
         try:
             rule = msgspec.json.decode(draft.rule)
         except msgspec.DecodeError as error:
             raise RuleInvalid(f"The rule is not JSON: {error}.") from error
-        with told():
+        with problems_of_server():
             made = self._client.create_tribe(
                 draft.name,
                 rule,
@@ -174,20 +174,20 @@ class RemoteSite:
             return plain(made)
 
     def delete_tribe(self, tribe: str) -> None:
-        """Deletes it."""
-        with told():
+        """Deletes a tribe."""
+        with problems_of_server():
             self._client.delete_tribe(tribe)
 
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
-        """Tags its members."""
-        with told():
+        """Tags the members of a tribe."""
+        with problems_of_server():
             return plain(self._client.tag_tribe(tribe, **{mode: tag}, dry_run=dry_run))
 
     def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]:
-        """Versions above `after`, or the newest ones; ascending."""
+        """Returns the versions above `after`, or the newest ones, in ascending order."""
         who = {} if person is None else _who(person)
         found: list[Plain] = []
-        with told():
+        with problems_of_server():
             changes = self._client.list_changes(
                 **who, tag=tag, after=after, newest_first=after is None, limit=min(limit, 1_000)
             )
@@ -195,14 +195,14 @@ class RemoteSite:
         return found if after is not None else found[::-1]
 
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
-        """Takes versions back."""
-        asked = {name: value for name, value in msgspec.structs.asdict(chosen).items() if value is not None}
-        with told():
-            return plain(self._client.undo_all(**asked, dry_run=dry_run, override=override))
+        """Undoes versions."""
+        filters = {name: value for name, value in msgspec.structs.asdict(chosen).items() if value is not None}
+        with problems_of_server():
+            return plain(self._client.undo_all(**filters, dry_run=dry_run, override=override))
 
     def retention(self, wanted: str | None, *, forget: bool, dry_run: bool) -> Plain:
-        """How long history is kept, and from where on it is; with a wanted one, what that gives up."""
-        with told():
+        """Shows the retention and the horizon. With `wanted`, changes it and shows the deleted history."""
+        with problems_of_server():
             if wanted is None:
                 found = self._client.get_environment()
             else:
@@ -212,7 +212,7 @@ class RemoteSite:
 
 
 class ServerRefused(Problem):
-    """The server refused."""
+    """The server refused the request."""
 
     def __init__(self, error: ProblemError) -> None:
         members = {name: value for name, value in error.members.items() if name not in ("type", "title", "status")}
@@ -225,8 +225,8 @@ class ServerUnreachable(Problem):
     status = 503
 
 
-class told:  # It is used as a word: `with told():`.
-    """Turns what the server refused into what the command line complains of."""
+class problems_of_server:  # In lower case: it is used as `with problems_of_server():`.
+    """Raises errors of the client as problems, which the command line prints."""
 
     def __enter__(self) -> None:
         return None
@@ -239,12 +239,12 @@ class told:  # It is used as a word: `with told():`.
 
 
 def _who(person: Person) -> dict[str, Any]:
-    """The person as the client's methods name them."""
+    """Returns a person as arguments of the client's methods."""
     return {person.kind: person.id}
 
 
 def _options(bringing: Bringing) -> dict[str, Any]:
-    """How a file is to be imported, as the client's methods name it."""
+    """Returns the options of an import as arguments of the client's methods."""
     return {
         "name": bringing.name,
         "mode": bringing.mode,

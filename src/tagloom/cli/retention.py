@@ -1,4 +1,4 @@
-"""Commands about how long history is kept: retention, compact."""
+"""Commands about the retention of history: retention, compact."""
 
 from typing import Annotated, Any
 
@@ -25,15 +25,15 @@ app = typer.Typer()
 @app.command("retention")
 def put_retention(
     wanted: Annotated[
-        str | None, typer.Argument(help="How long history is kept from now on: 90d, 26w, 1y, or forever.")
+        str | None, typer.Argument(help="The new retention: 90d, 26w, 1y, or forever. Default: show the current one.")
     ] = None,
     data: DataOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
-    forget: Annotated[bool, typer.Option("--forget", help="Give up what is older, for good.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would give up.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Delete the older history. This cannot be undone.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what it would delete.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show or set how long an environment keeps its history."""
@@ -45,18 +45,22 @@ def put_retention(
     kept = f"{space} / {environment}: history is kept"
     tell(f"{kept} {'forever' if found['retention'] == 'forever' else 'for ' + found['retention']}.")
     if found["horizon"]["version"]:
-        tell(f"All of it is there from version {found['horizon']['version']:,} on, of {found['horizon']['at']}.")
+        tell(f"It is complete from version {found['horizon']['version']:,}, of {found['horizon']['at']}.")
     if found["forgets"] is not None:
-        tell(_told(found["forgets"], "would go" if dry_run else "go within a minute, where a server runs"))
+        tell(
+            _freed_sentence(
+                found["forgets"], "would be deleted" if dry_run else "are deleted within a minute by a running server"
+            )
+        )
 
 
 @app.command("compact")
 def compact(
     data: DataOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what it would delete.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete the history that is older than its retention, where no server does."""
+    """Delete history that is older than its retention; a running server does this itself."""
     found: list[tuple[Environment, Freed]] = []
     with installed(data) as installation:
         compactor = make_services(installation).compactor
@@ -72,16 +76,17 @@ def compact(
         )
         return
     for where, freed in found:
-        tell(f"{where.space} / {where.name}: {_told(msgspec.to_builtins(freed), 'would go' if dry_run else 'went')}")
+        sentence = _freed_sentence(msgspec.to_builtins(freed), "would be deleted" if dry_run else "were deleted")
+        tell(f"{where.space} / {where.name}: {sentence}")
     if not found:
         tell("Every environment keeps its history forever.")
 
 
-def _told(freed: dict[str, Any], verb: str) -> str:
+def _freed_sentence(freed: dict[str, Any], verb: str) -> str:
     least = "" if freed["is_all"] else "at least "
     at = freed["horizon"]["at"]
-    until = f" All history is kept from version {freed['horizon']['version']:,} on, of {at}." if at else ""
+    until = f" History is complete from version {freed['horizon']['version']:,}, of {at}." if at else ""
     return (
-        f"{freed['versions']:,} versions can no longer be undone or looked back at; "
+        f"{freed['versions']:,} versions lose undo and time travel: "
         f"{least}{freed['changes']:,} changes and {freed['bytes']:,} bytes of bitmaps {verb}.{until}"
     )

@@ -1,6 +1,6 @@
-"""What the commands need of the place where they work, and that place as a data directory.
+"""The site of a command: an environment in a data directory or on a server (`remote_site`).
 
-A server is such a place too, see `remote_site`. Both give the same answers as JSON values.
+Both return the same answers as JSON values.
 """
 
 import threading
@@ -38,12 +38,12 @@ ExportKind = Literal["tribe", "tag", "taggings"]
 
 
 Verb = Literal["plan", "run", "approve", "cancel"]
-_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_READS = 0.1
 _ACTOR = "command line"
 
 
 class Bringing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a file is to be imported: by a mapping, one that the space keeps, or in the plain form."""
+    """The options of an import: with a mapping, a saved mapping of the space, or the plain form."""
 
     name: str
     format: ImportFormat
@@ -59,7 +59,7 @@ class Bringing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TribeDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """A tribe to be made."""
+    """A tribe to create."""
 
     name: str
     rule: str
@@ -70,7 +70,7 @@ class TribeDraft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportSite(Protocol):
-    """What the commands of imports need of the place where they work."""
+    """An environment in which commands run imports."""
 
     def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain: ...
     def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain: ...
@@ -106,7 +106,7 @@ class Site(ImportSite, Protocol):
 
 
 class LocalSite:
-    """An installation opened in this process."""
+    """A site in an installation that is open in this process."""
 
     def __init__(self, installation: Installation, space: str, environment: str) -> None:
         self._installation = installation
@@ -116,25 +116,25 @@ class LocalSite:
         self._tribes, self._targeting, self._catalogue = services.tribes, services.targeting, services.catalogue
 
     def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain:
-        """Stores a file for its import."""
+        """Stores a file and creates its import."""
         return plain(self._services.imports.bring_file(self._environment, chunks, **self._how(bringing)))
 
     def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain:
-        """Fetches a file for its import; whatever goes wrong, it is that import's state."""
+        """Creates an import from an address and fetches its file. A failure is in the state of the import."""
         services, environment = self._services, self._environment
         run = services.fetcher.bring_address(environment, remote, **self._how(bringing))
         with ThreadPoolExecutor(1) as pool:
             fetching = pool.submit(services.fetcher.work_once, run.id)
             try:
                 while True:
-                    # Another process that serves this installation may have been faster.
-                    is_done = wait((fetching,), _SECONDS_BETWEEN_LOOKS).done
+                    # Another process of this installation may have fetched it.
+                    is_done = wait((fetching,), _SECONDS_BETWEEN_READS).done
                     found = services.imports.get(environment, run.id)
                     if is_done and found.state not in FETCHED:
                         fetching.result()
                         return plain(found)
                     on_size(found.size_bytes)
-                    time.sleep(_SECONDS_BETWEEN_LOOKS if is_done else 0)
+                    time.sleep(_SECONDS_BETWEEN_READS if is_done else 0)
             except BaseException:
                 services.fetcher.stop()
                 with suppress(ImportStateWrong):
@@ -163,7 +163,7 @@ class LocalSite:
         )
 
     def ask_import(self, id: str, verb: Verb) -> None:
-        """Changes what becomes of an import."""
+        """Plans, runs, approves or cancels an import."""
         imports, environment = self._services.imports, self._environment
         match verb:
             case "plan":
@@ -178,7 +178,7 @@ class LocalSite:
                 assert_never(verb)
 
     def wait_for_import(self, id: str, on_rows: OnRows) -> Plain:
-        """Works on an import until there is nothing more to do for now, or waits for another process that does."""
+        """Works on an import until the current work is finished, or waits for another process that does it."""
         is_over = threading.Event()
         with ThreadPoolExecutor(1) as pool:
             working = pool.submit(self._work, id, is_over)
@@ -186,11 +186,11 @@ class LocalSite:
                 while True:
                     run = self._services.imports.get(self._environment, id)
                     on_rows(run.rows_read, run.rows_total)
-                    if wait((working,), _SECONDS_BETWEEN_LOOKS).done:
+                    if wait((working,), _SECONDS_BETWEEN_READS).done:
                         working.result()
                         return plain(self._services.imports.get(self._environment, id))
             except BaseException:
-                # Such as an interrupt: the thread ends behind its step.
+                # Such as an interrupt. The thread ends after its step.
                 is_over.set()
                 self._services.worker.stop()
                 raise
@@ -198,36 +198,36 @@ class LocalSite:
     def _work(self, id: str, is_over: threading.Event) -> None:
         while not is_over.is_set() and self._services.imports.get(self._environment, id).state in WORKED_ON:
             if not self._services.worker.work_once(only=id):
-                is_over.wait(_SECONDS_BETWEEN_LOOKS)
+                is_over.wait(_SECONDS_BETWEEN_READS)
 
     def list_rejected(self, id: str) -> Iterator[Rejected]:
-        """The lines that it rejected."""
+        """Yields the rejected lines of an import."""
         return self._services.imports.rejected(self._environment, id)
 
     def rejected_rows(self, id: str) -> Iterator[bytes]:
-        """Their rows."""
+        """Yields the rejected rows of an import, in the format of its file."""
         return self._services.imports.rejected_rows(self._environment, id)
 
     def delete_import(self, id: str) -> None:
-        """Forgets an import."""
+        """Deletes an import."""
         self._services.imports.delete(self._environment, id)
 
     def give_up_import(self, id: str) -> None:
-        """Notes beside its file that nobody is to go on with it; asks no database, which may be busy."""
+        """Marks the file of an import as abandoned, without the database, which may be busy."""
         self._services.imports.folder.give_up(id)
 
     def delete_import_file(self, id: str) -> None:
-        """Forgets its file."""
+        """Deletes the file of an import."""
         self._services.imports.delete_file(self._environment, id)
 
     def version(self) -> int:
-        """The newest version."""
+        """Returns the newest version."""
         return self._population.version()
 
     def export(
         self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
     ) -> Iterator[bytes]:
-        """The bytes of an export, as they come."""
+        """Streams the bytes of an export."""
         version = version_as_of(self._population, as_of)
         match kind:
             case "tribe":
@@ -242,30 +242,30 @@ class LocalSite:
     def change_tags(
         self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
     ) -> Plain:
-        """One person's tags, and when those given end."""
+        """Adds, removes or sets the tags of a person, with the expiry of the added ones."""
         expiry = expiry_of(expires_at, ttl, self._services.now())
         return plain(submit_tags(self._population, person, tags, mode, Origin(_ACTOR, "tag"), expiry).result())
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
-        """The person with their tags."""
+        """Returns a person with their tags; None if there is no such person."""
         found = self._population.find_person(person, as_of=version_as_of(self._population, as_of))
         return None if found is None else plain(found)
 
     def decide(self, person: Person) -> Plain:
-        """Their tribes, and why."""
+        """Returns the tribes of a person, and why."""
         return plain(self._targeting.decide(self._environment, person, because=True))
 
     def list_tribes(self) -> list[Plain]:
-        """By id."""
+        """Returns the tribes, ordered by id."""
         return [plain(tribe) for tribe in self._tribes.list_tribes(self._environment.space)]
 
     def count_tribe(self, tribe: str, *, as_of: str | None = None) -> Plain:
-        """Now, or then."""
+        """Counts a tribe, now or as of a version or time."""
         version = version_as_of(self._population, as_of)
         return plain(self._targeting.count(self._environment, tribe, as_of=version))
 
     def create_tribe(self, draft: TribeDraft) -> Plain:
-        """A new tribe."""
+        """Creates a tribe."""
         wanted = Draft(
             name=draft.name,
             rule=parse_rule(draft.rule),
@@ -277,18 +277,18 @@ class LocalSite:
         return plain(self._tribes.create_tribe(self._environment.space, wanted, draft.id, origin=origin))
 
     def delete_tribe(self, tribe: str) -> None:
-        """Deletes it."""
+        """Deletes a tribe."""
         self._tribes.delete_tribe(self._environment.space, tribe, origin=Origin(_ACTOR, "tribe"))
 
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
-        """Tags its members."""
+        """Tags the members of a tribe."""
         origin, path = Origin(_ACTOR), parse_tag(tag)
         return plain(
             tag_tribe(self._tribes, self._population, self._environment, tribe, path, mode, origin, dry_run=dry_run)
         )
 
     def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]:
-        """Versions above `after`, or the newest ones; ascending."""
+        """Returns the versions above `after`, or the newest ones, in ascending order."""
         path = None if tag is None else parse_tag(tag)
         changes = self._population.list_changes(
             person=person, tag=path, after=after or 0, newest_first=after is None, limit=limit
@@ -296,12 +296,12 @@ class LocalSite:
         return [plain(change) for change in (changes if after is not None else reversed(changes))]
 
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
-        """Takes versions back."""
+        """Undoes versions."""
         versions, origin = chosen_versions(self._population, chosen), Origin(_ACTOR, "undo")
         return plain(self._population.write(Undo(tuple(versions), override), WriteOptions(origin, dry_run)))
 
     def retention(self, wanted: str | None, *, forget: bool, dry_run: bool) -> Plain:
-        """How long history is kept, and from where on it is; with a wanted one, what that gives up."""
+        """Shows the retention and the horizon. With `wanted`, changes it and shows the deleted history."""
         environment, freed = self._environment, None
         if wanted is not None:
             environment, freed = self._services.retentions.put(
@@ -315,6 +315,6 @@ class LocalSite:
 
 
 def plain(value: Any) -> Plain:
-    """Returns an answer as JSON values."""
+    """Returns a value as JSON values."""
     found: Plain = msgspec.to_builtins(value)
     return found

@@ -1,4 +1,4 @@
-"""Commands about syncs. The server reads the sources; these commands say which, and push what a tap gives."""
+"""Commands about syncs. The server reads the sources. `singer` pushes the records of a Singer tap."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ import typer
 from tagloom.base.problems import BodyInvalid
 from tagloom.cli.options import EnvironmentOption, JsonOption, SpaceOption, TokenOption, token_for
 from tagloom.cli.output import err, say_json, say_table, tell
-from tagloom.cli.remote_site import told
+from tagloom.cli.remote_site import problems_of_server
 from tagloom.ports.imports import ASKING
 from tagloom.syncs.definitions import parse_draft
 from tagloom.syncs.problems import SyncInvalid
@@ -23,17 +23,18 @@ from tagloom_client.models import Import, Sync, SyncRun
 
 app = typer.Typer()
 sync_app = typer.Typer(
-    help="Syncs of a server: sources that are read on a schedule, on demand, or pushed.", no_args_is_help=True
+    help="Syncs of a server: list, put, run, approve, cancel, pause, resume, runs, delete, singer.",
+    no_args_is_help=True,
 )
 app.add_typer(sync_app, name="sync")
 
 UNDER_WAY = ("reading", "importing")
-_SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_BETWEEN_READS = 0.2
 
 UrlOption = Annotated[str, typer.Option("--url", help="The server.")]
 SyncArgument = Annotated[str, typer.Argument(help="The id of the sync.")]
 AskFirstOption = Annotated[
-    bool, typer.Option("--ask-first", help="Hold the run when its plan is made, until it is approved.")
+    bool, typer.Option("--ask-first", help="Require approval: hold the run when its plan is ready.")
 ]
 
 
@@ -45,7 +46,7 @@ def list_syncs(
     environment: EnvironmentOption = "production",
     as_json: JsonOption = False,
 ) -> None:
-    """List the syncs of an environment, with the state of the newest run of each."""
+    """List the syncs of an environment, with the state of their newest run."""
     with server_at(url, token, space, environment) as client:
         syncs = list(client.list_syncs())
         newest = [next(iter(client.list_sync_runs(sync.id, limit=1)), None) for sync in syncs]
@@ -53,7 +54,7 @@ def list_syncs(
         say_json([_plain(sync) | {"newest_run": _plain(run)} for sync, run in zip(syncs, newest, strict=True)])
         return
     rows = [
-        (sync.id, sync.draft["source"]["type"], sync.next_run_at or "on call", run.state if run else "never ran")
+        (sync.id, sync.draft["source"]["type"], sync.next_run_at or "manual", run.state if run else "never ran")
         for sync, run in zip(syncs, newest, strict=True)
     ]
     say_table(("sync", "source", "next run", "newest run"), rows)
@@ -62,14 +63,14 @@ def list_syncs(
 @sync_app.command("put")
 def put_sync(
     sync: SyncArgument,
-    file: Annotated[Path, typer.Argument(help="The draft as JSON; - reads standard input.")],
+    file: Annotated[Path, typer.Argument(help="The draft as a JSON file, or - for standard input.")],
     url: UrlOption,
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
     as_json: JsonOption = False,
 ) -> None:
-    """Create a sync from a file, or replace it."""
+    """Create or replace a sync from a file."""
     body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     parse_draft(body)
     draft = msgspec.json.decode(body, type=dict[str, Any])
@@ -79,7 +80,7 @@ def put_sync(
     if as_json:
         say_json(_plain(put))
         return
-    tell(f"Sync {put.id} is at revision {put.revision}. It {_when(put)}.")
+    tell(f"Sync {put.id} was saved as revision {put.revision}. It {_when(put)}.")
 
 
 @sync_app.command("run")
@@ -90,14 +91,14 @@ def run_sync(
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
     asks_first: AskFirstOption = False,
-    waits: Annotated[bool, typer.Option("--wait", help="Wait until it has ended, or is held.")] = False,
+    waits: Annotated[bool, typer.Option("--wait", help="Wait until the run ends or is held.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Begin a run now; `sync runs` tells what became of it. With --wait, exit 1 unless it was done."""
+    """Start a run now. `sync runs` shows its result. With --wait, exit 1 unless it is done."""
     with server_at(url, token, space, environment) as client:
         run = client.run_sync(sync, asks_first=asks_first)
         if not waits:
-            _say_begun(run, as_json=as_json)
+            _say_started(run, as_json=as_json)
             return
         _say_ended(client, _ended(client, run), as_json=as_json)
 
@@ -111,7 +112,7 @@ def approve_run(
     environment: EnvironmentOption = "production",
     as_json: JsonOption = False,
 ) -> None:
-    """Let a held run do what its plan says, and wait for its end; exit 1 unless it was done."""
+    """Approve a held run and wait for its end. Exit 1 unless it is done."""
     with server_at(url, token, space, environment) as client:
         run = _held(client, sync)
         client.ask_import(run.import_id or "", "approve")
@@ -126,12 +127,12 @@ def cancel_run(
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
 ) -> None:
-    """End a held run; nothing of it was applied."""
+    """Cancel a held run. Nothing of it was applied."""
     with server_at(url, token, space, environment) as client:
         run = _held(client, sync)
         client.cancel_import(run.import_id or "")
         _ended(client, run)
-    tell(f"Run {run.id} of {sync} is cancelled.")
+    tell(f"Run {run.id} of {sync} was cancelled.")
 
 
 @sync_app.command("pause")
@@ -142,10 +143,10 @@ def pause_sync(
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
 ) -> None:
-    """Have a sync wait until it is called."""
+    """Pause the schedule of a sync."""
     with server_at(url, token, space, environment) as client:
         _pause(client, sync, is_paused=True)
-    tell(f"Sync {sync} is paused, and runs on call only.")
+    tell(f"Sync {sync} was paused. It runs only when you start it.")
 
 
 @sync_app.command("resume")
@@ -156,10 +157,10 @@ def resume_sync(
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
 ) -> None:
-    """Have a sync run on its schedule again."""
+    """Resume the schedule of a sync."""
     with server_at(url, token, space, environment) as client:
         put = _pause(client, sync, is_paused=False)
-    tell(f"Sync {sync} is resumed; it {_when(put)}.")
+    tell(f"Sync {sync} was resumed. It {_when(put)}.")
 
 
 def _pause(client: Tagloom, sync: str, *, is_paused: bool) -> Sync:
@@ -194,10 +195,10 @@ def delete_sync(
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
 ) -> None:
-    """Forget a sync and its runs; what they wrote stays."""
+    """Delete a sync and its runs. Their taggings stay."""
     with server_at(url, token, space, environment) as client:
         client.delete_sync(sync)
-    tell(f"Sync {sync} is deleted.")
+    tell(f"Sync {sync} was deleted.")
 
 
 @sync_app.command("singer")
@@ -209,10 +210,10 @@ def push_singer(
     environment: EnvironmentOption = "production",
     asks_first: AskFirstOption = False,
 ) -> None:
-    """Push what a Singer tap writes to standard input: `tap-hubspot … | tagloom sync singer crm --url …`.
+    """Push the records of a Singer tap from standard input: `tap-hubspot … | tagloom sync singer crm --url …`.
 
-    The tap is read to its end first. Its last state is printed once the server has all records, as Singer targets do.
-    A mirror is held, and its state not printed, where the tap may not have given everybody.
+    Reads the tap to its end first. Prints its last state when the server has all records, as Singer targets do. If the
+    tap may have left people out, a mirror is held and the state is not printed.
     """
     with (
         server_at(url, token, space, environment) as client,
@@ -220,24 +221,22 @@ def push_singer(
     ):
         tap.read()
         for name, count in tap.passed_over.items():
-            err.print(f"{count:,} records of '{name}' were passed over.", markup=False)
+            err.print(f"{count:,} records of '{name}' were skipped.", markup=False)
         if not tap.records_count:
-            raise BodyInvalid("The tap gave no record, so nothing was pushed. Look at what it wrote to standard error.")
+            raise BodyInvalid("The tap wrote no record, so nothing was pushed. Check its output on standard error.")
         doubt = _doubt(tap) if client.get_sync(sync).draft.get("mode", "mirror") == "mirror" else None
         run = client.push_records(sync, tap.records(), asks_first=asks_first or doubt is not None)
-    err.print(f"Run {run.id} of {sync} has begun with {tap.records_count:,} records.", markup=False)
+    err.print(f"Run {run.id} of {sync} started with {tap.records_count:,} records.", markup=False)
     if doubt is not None:
         err.print(f"It is held: {doubt}", markup=False)
-        err.print(
-            f"Approve it with: tagloom sync approve {sync}; end it with: tagloom sync cancel {sync}.", markup=False
-        )
+        err.print(_remedy(sync), markup=False)
         raise typer.Exit(1)
     if tap.state is not None:
         say_json(tap.state)
 
 
 def _remedy(sync: str) -> str:
-    return f"Approve it with: tagloom sync approve {sync}; end it with: tagloom sync cancel {sync}."
+    return f"Approve it with: tagloom sync approve {sync}. Cancel it with: tagloom sync cancel {sync}."
 
 
 def _stream_of(client: Tagloom, sync: str) -> str | None:
@@ -246,52 +245,52 @@ def _stream_of(client: Tagloom, sync: str) -> str | None:
 
 
 def _doubt(tap: Tap) -> str | None:
-    """Why the records of a tap may not be everybody, whom a mirror needs; None when nothing says so."""
+    """Returns why a tap may have left people out, which a mirror must not; None if it has not."""
     if not tap.is_complete:
         return (
-            "the tap ended without a last STATE, so it may have died midway. A mirror would remove the tags of "
-            "everybody whom it did not reach. Run the tap again."
+            "the tap ended without a last STATE, so it may have failed midway. A mirror would remove the tags of "
+            "everyone else. Run the tap again."
         )
     key = tap.incremental_key()
     if key is not None:
         return (
-            f"the tap's state has a bookmark '{key}', so it gives what changed and not everybody. A mirror would "
-            "remove the tags of everybody else. Let the tap read the whole table, or give the sync the mode 'set'."
+            f"the tap's state has a bookmark '{key}', so it sends only changed records. A mirror would remove the tags "
+            "of everyone else. Let the tap read the whole table, or set the mode of the sync to 'set'."
         )
     return None
 
 
 def _when(sync: Sync) -> str:
-    return f"runs next at {sync.next_run_at}" if sync.next_run_at else "runs on call"
+    return f"runs next at {sync.next_run_at}" if sync.next_run_at else "runs when you start it"
 
 
-def _say_begun(run: SyncRun, *, as_json: bool) -> None:
+def _say_started(run: SyncRun, *, as_json: bool) -> None:
     if as_json:
         say_json(_plain(run))
         return
-    tell(f"Run {run.id} of {run.sync} has begun.")
+    tell(f"Run {run.id} of {run.sync} started.")
 
 
 def _held(client: Tagloom, sync: str) -> SyncRun:
-    """The newest run, which waits to be approved. Raises: SyncInvalid."""
+    """Returns the newest run if it is held. Raises: SyncInvalid."""
     run = next(iter(client.list_sync_runs(sync, limit=1)), None)
     if run is None or run.state != "held" or run.import_id is None:
-        raise SyncInvalid(f"No run of '{sync}' is held.")
+        raise SyncInvalid(f"'{sync}' has no held run.")
     return run
 
 
-def _ended(client: Tagloom, begun: SyncRun) -> SyncRun:
-    """The run when it has ended, or is held: not as long as only the run has not heard yet of its import's approval."""
+def _ended(client: Tagloom, started: SyncRun) -> SyncRun:
+    """Waits until a run ends or is held. A run whose import was just approved is not held."""
     while True:
-        run = next(each for each in client.list_sync_runs(begun.sync) if each.id == begun.id)
+        run = next(each for each in client.list_sync_runs(started.sync) if each.id == started.id)
         is_held = run.state == "held" and client.get_import(run.import_id or "").state in ASKING
         if is_held or run.state not in (*UNDER_WAY, "held"):
             return run
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        time.sleep(_SECONDS_BETWEEN_READS)
 
 
 def _say_ended(client: Tagloom, run: SyncRun, *, as_json: bool) -> None:
-    """What became of a run. Raises: Exit, with 1 unless it was done, or only looked at as it was asked."""
+    """Prints the result of a run. Raises: Exit: with 1, unless it is done or was started only for its plan."""
     brought = client.get_import(run.import_id) if run.import_id else None
     if as_json:
         say_json(_plain(run) | {"import": _plain(brought)})
@@ -307,13 +306,13 @@ def _say_ended(client: Tagloom, run: SyncRun, *, as_json: bool) -> None:
         tell(f"Run {run.id} of {run.sync} is {run.state}. {why}".strip())
         if run.state == "held":
             tell(_remedy(run.sync))
-    is_as_asked = brought is not None and brought.state == "planned"
-    if run.state != "done" and not is_as_asked:
+    is_only_planned = brought is not None and brought.state == "planned"
+    if run.state != "done" and not is_only_planned:
         raise typer.Exit(1)
 
 
 def _why_held(brought: Import) -> str | None:
-    """What stopped it; of one that was only looked at, what it would do."""
+    """Returns why an import is held; for one that is only planned, its effect."""
     if brought.state != "planned" or brought.plan is None:
         return brought.detail
     preview = brought.plan["preview"]["receipt"]
@@ -321,7 +320,7 @@ def _why_held(brought: Import) -> str | None:
 
 
 def _versions(versions: Sequence[int]) -> str:
-    """What `tagloom undo` takes the run back by."""
+    """Returns the versions of a run, for `tagloom undo`."""
     if len(versions) > 1:
         return f"; versions {versions[0]} to {versions[-1]}"
     return f"; version {versions[0]}" if versions else ""
@@ -329,8 +328,8 @@ def _versions(versions: Sequence[int]) -> str:
 
 @contextmanager
 def server_at(url: str, token: str | None, space: str, environment: str) -> Iterator[Tagloom]:
-    """A client of the server at an environment. Raises: ParameterInvalid, and the server's problems."""
-    with told(), Tagloom(url, token_for(url, token), space=space, environment=environment) as client:
+    """Opens a client for an environment of a server. Raises: ParameterInvalid, and the server's problems."""
+    with problems_of_server(), Tagloom(url, token_for(url, token), space=space, environment=environment) as client:
         yield client
 
 

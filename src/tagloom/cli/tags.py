@@ -1,4 +1,4 @@
-"""Commands that write by hand: tag, undo; and the history that everything leaves."""
+"""Commands: tag, history, undo."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -44,7 +44,7 @@ def tag_person(
     """Add tags to a person, or remove them."""
     mode: Mode = "remove" if remove else "add"
     if remove and (ttl or expires_at):
-        raise ParameterInvalid("--ttl and --expires-at are for tags that are given.")
+        raise ParameterInvalid("--ttl and --expires-at are only for added tags.")
     with at_site(data, url, token, space, environment) as site:
         receipt = site.change_tags(person_of(person, is_visitor=visitor), mode, tags, expires_at=expires_at, ttl=ttl)
     if as_json:
@@ -62,13 +62,15 @@ def show_history(
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
-    person: Annotated[str | None, typer.Option("--person", help="Only what touched this person.")] = None,
+    person: Annotated[str | None, typer.Option("--person", help="Only versions that changed this person.")] = None,
     visitor: VisitorOption = False,
-    tag: Annotated[str | None, typer.Option("--tag", help="Only what touched this tag or what is below it.")] = None,
-    after: Annotated[
-        int | None, typer.Option(min=0, help="The first versions above this one, instead of the newest ones.")
+    tag: Annotated[
+        str | None, typer.Option("--tag", help="Only versions that changed this tag or one below it.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many versions to list at most.")] = 100,
+    after: Annotated[
+        int | None, typer.Option(min=0, help="List the first versions above this one, instead of the newest.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The largest number of versions to list.")] = 100,
     as_json: JsonOption = False,
 ) -> None:
     """List the latest versions: time, actor, source and effect."""
@@ -102,31 +104,31 @@ def _undone(change: Mapping[str, Any]) -> str:
 
 
 def signed(change: Mapping[str, Any]) -> str:
-    """A person's tags of one change: `+given -taken ~renewed`."""
+    """Returns the changes of a person's tags in one version: `+added -removed ~renewed`."""
     signs = ("+", "tags_added"), ("-", "tags_removed"), ("~", "tags_renewed")
     return " ".join(f"{sign}{name}" for sign, field in signs for name in change[field])
 
 
 @app.command("undo")
 def undo_versions(
-    versions: Annotated[list[int] | None, typer.Argument(min=1, help="The version to take back, or several.")] = None,
+    versions: Annotated[list[int] | None, typer.Argument(min=1, help="The versions to undo.")] = None,
     data: DataOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
-    actor: Annotated[str | None, typer.Option(help="All that this actor wrote, instead of versions.")] = None,
-    source: Annotated[str | None, typer.Option(help="All that came from this source.")] = None,
-    since: Annotated[str | None, typer.Option("--from", help="Of that, what was written since this time.")] = None,
-    until: Annotated[str | None, typer.Option(help="Of that, what was written before this time.")] = None,
-    override: Annotated[bool, typer.Option("--override", help="Also what others touched since.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    actor: Annotated[str | None, typer.Option(help="Undo the versions of this actor.")] = None,
+    source: Annotated[str | None, typer.Option(help="Undo the versions from this source.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="Only versions at or after this time.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only versions before this time.")] = None,
+    override: Annotated[bool, typer.Option("--override", help="Also undo taggings that others changed since.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and apply nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Undo versions as one new version; what others changed since is left alone."""
+    """Undo versions as one new version; taggings that others changed since are skipped."""
     chosen = Chosen(versions=versions or None, actor=actor, source=source, since=since, until=until)
     if (versions and (actor or source or since or until)) or not (versions or actor or source):
-        raise ParameterInvalid("Name versions; or --actor or --source, and --from and --until if you like.")
+        raise ParameterInvalid("Name versions, or use --actor or --source, optionally with --from and --until.")
     with at_site(data, url, token, space, environment) as site:
         receipt = site.undo(chosen, dry_run=dry_run, override=override)
     if as_json:
@@ -136,4 +138,4 @@ def undo_versions(
     say_receipt(receipt, title=f"{what} {'would be ' if dry_run else ''}undone")
     if receipt["conflicts"]:
         named = ", ".join(map(str, receipt["conflicts"]))
-        tell(f"Skipped because of versions {named}; --override changes these taggings too.")
+        tell(f"Skipped because of versions {named}. Use --override to undo these taggings too.")

@@ -1,4 +1,4 @@
-"""Commands about those who sign in: list, invite, reset."""
+"""Commands about teammates: list, invite, reset."""
 
 from typing import Annotated, Any, get_args
 
@@ -23,7 +23,7 @@ OrganizationOption = Annotated[str, typer.Option("--organization", help="The org
 
 
 def acting(installation: Installation, organization: str) -> tuple[Teammates, Operator]:
-    """The use case, and who asks. Raises: OrganizationNotFound."""
+    """Returns the use cases about teammates and their operator. Raises: OrganizationNotFound."""
     for each in installation.control.list_organizations():
         if each.id == organization:
             return Teammates(installation.control, Access(installation.control)), Operator(each)
@@ -31,10 +31,10 @@ def acting(installation: Installation, organization: str) -> tuple[Teammates, Op
 
 
 def parse_permissions(names: list[str] | None) -> tuple[Permission, ...]:
-    """Those that --permission names; view, when it names none."""
+    """Returns the permissions of --permission. Default: view. Raises: ParameterInvalid."""
     unknown = [name for name in names or () if name not in get_args(Permission)]
     if unknown:
-        raise ParameterInvalid(f"--permission is one of {', '.join(PERMISSIONS)}, not '{unknown[0]}'.")
+        raise ParameterInvalid(f"--permission must be one of {', '.join(PERMISSIONS)}, not '{unknown[0]}'.")
     return tuple(each for each in PERMISSIONS if each in (names or ["view"]))
 
 
@@ -55,22 +55,28 @@ def list_teammates(
             each.account.email,
             each.account.name,
             each.membership.state,
-            _may(each.membership.is_administrator, each.membership.permissions),
+            _permissions_text(each.membership.is_administrator, each.membership.permissions),
             each.membership.last_seen_at or "never",
         )
         for each in found
     ]
     rows += [
-        (each.email, "", f"invited until {each.expires_at}", _may(each.is_administrator, each.permissions), "never")
+        (
+            each.email,
+            "",
+            f"invited until {each.expires_at}",
+            _permissions_text(each.is_administrator, each.permissions),
+            "never",
+        )
         for each in invited
     ]
-    say_table(("e-mail", "name", "state", "may", "last seen"), rows, wraps=(0, 3))
+    say_table(("e-mail", "name", "state", "permissions", "last seen"), rows, wraps=(0, 3))
 
 
-def _may(is_administrator: bool, permissions: dict[str, tuple[Permission, ...]]) -> str:
+def _permissions_text(is_administrator: bool, permissions: dict[str, tuple[Permission, ...]]) -> str:
     if is_administrator:
         return "administrator"
-    return "; ".join(f"{space}: {' '.join(names)}" for space, names in permissions.items()) or "nothing"
+    return "; ".join(f"{space}: {' '.join(names)}" for space, names in permissions.items()) or "none"
 
 
 def _plain(value: msgspec.Struct) -> dict[str, Any]:
@@ -82,17 +88,17 @@ def _plain(value: msgspec.Struct) -> dict[str, Any]:
 
 @teammate_app.command("invite")
 def invite(
-    email: Annotated[str, typer.Argument(help="Whom to invite.")],
+    email: Annotated[str, typer.Argument(help="The e-mail address.")],
     data: DataOption = None,
-    is_administrator: Annotated[bool, typer.Option("--administrator", help="As an administrator.")] = False,
+    is_administrator: Annotated[bool, typer.Option("--administrator", help="Invite an administrator.")] = False,
     space: Annotated[str, typer.Option("--space", help="The space of the permissions.")] = SPACE.id,
     permission: Annotated[
-        list[str] | None, typer.Option("--permission", help="view, tribes or developer; again for several.")
+        list[str] | None, typer.Option("--permission", help="view, tribes or developer. Repeat it for several.")
     ] = None,
     organization: OrganizationOption = ORGANIZATION.id,
     as_json: JsonOption = False,
 ) -> None:
-    """Invite somebody, and print the path of the link, once. An earlier link to them ends."""
+    """Invite a person and print the path of the link, once. An earlier link stops working."""
     permissions = parse_permissions(permission)
     with installed(data) as installation:
         teammates, operator = acting(installation, organization)
@@ -105,7 +111,7 @@ def invite(
     if as_json:
         say_json({**_plain(outcome.invitation), "path": path})
         return
-    say(f"Link for {outcome.email}, good until {outcome.invitation.expires_at} and shown once:")
+    say(f"Link for {outcome.email}. It expires at {outcome.invitation.expires_at} and is shown once:")
     say(f"  <the console's address>{path}")
 
 
@@ -121,21 +127,21 @@ def _refused(outcome: InviteOutcome) -> Problem:
 
 @teammate_app.command("reset")
 def reset(
-    email: Annotated[str, typer.Argument(help="Whose password.")],
+    email: Annotated[str, typer.Argument(help="The e-mail address of the teammate.")],
     data: DataOption = None,
     organization: OrganizationOption = ORGANIZATION.id,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the path of a link with which a teammate sets a new password, once."""
+    """Print the path of a link to set a new password, once."""
     with installed(data) as installation:
         teammates, operator = acting(installation, organization)
         account = installation.control.find_account_of(email)
         if account is None:
-            raise TeammateNotFound(f"Nobody here has the e-mail '{email}'.", value=email)
+            raise TeammateNotFound(f"There is no teammate with the e-mail '{email}'.", value=email)
         secret = teammates.new_reset(operator, account.id)
     path = f"/reset?link={secret}"
     if as_json:
         say_json({"account": account.id, "email": account.email, "path": path})
         return
-    say(f"Link for {account.email}, good for a day and shown once:")
+    say(f"Link for {account.email}. It expires after a day and is shown once:")
     say(f"  <the console's address>{path}")

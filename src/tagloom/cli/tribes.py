@@ -1,4 +1,4 @@
-"""Commands that ask: show a person, tribes and their counts, exports."""
+"""Commands: show, tribe, export."""
 
 import sys
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def show_person(
     as_of: AsOfOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a person's tags and tribes, and why; exit 1 when the person is unknown."""
+    """Show a person's tags and tribes, and why; exit 1 if there is no such person."""
     who = person_of(person, is_visitor=visitor)
     with at_site(data, url, token, space, environment) as site:
         found = site.find_person(who, as_of=as_of)
@@ -55,8 +55,8 @@ def show_person(
         say_json(found if decision is None else found | {name: decision[name] for name in ("tribes", "because")})
         return
     say(f"[bold]{escape(found['kind'])} {escape(found['id'])}[/]  as of version {found['version']:,}")
-    ends = found["expires_at"]
-    shown = [f"{tag} (until {ends[tag]})" if tag in ends else tag for tag in found["tags"]]
+    expiries = found["expires_at"]
+    shown = [f"{tag} (until {expiries[tag]})" if tag in expiries else tag for tag in found["tags"]]
     tell("tags    " + (", ".join(shown) or "none"))
     if decision is None:
         return
@@ -64,8 +64,8 @@ def show_person(
     for tribe, reasons in decision["because"].items():
         for reason in reasons:
             verb = "has" if reason["holds"] else "does not have"
-            given = "; ".join(f"{by['tag']} since version {by['version']:,} ({by['actor']})" for by in reason["by"])
-            tell(f"  {tribe}: {verb} {reason['tag']}{f'  [{given}]' if given else ''}")
+            tags = "; ".join(f"{by['tag']} since version {by['version']:,} ({by['actor']})" for by in reason["by"])
+            tell(f"  {tribe}: {verb} {reason['tag']}{f'  [{tags}]' if tags else ''}")
 
 
 @tribe_app.command("list")
@@ -90,7 +90,7 @@ def list_tribes(
 
 @tribe_app.command("count")
 def count_tribe(
-    tribe: Annotated[str, typer.Argument(help="The tribe's id.")],
+    tribe: Annotated[str, typer.Argument(help="The id of the tribe.")],
     data: DataOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
@@ -111,22 +111,22 @@ def count_tribe(
 
 @tribe_app.command("create")
 def create_tribe(
-    name: Annotated[str, typer.Argument(help="Its name.")],
-    rule: Annotated[str, typer.Argument(help='Its rule as JSON, such as {"type":"tag","tag":"sports"}.')],
+    name: Annotated[str, typer.Argument(help="The name of the tribe.")],
+    rule: Annotated[str, typer.Argument(help='The rule as JSON, such as {"type":"tag","tag":"sports"}.')],
     data: DataOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
-    tribe: Annotated[str | None, typer.Option("--id", help="Its id; made from the name otherwise.")] = None,
-    description: Annotated[str, typer.Option(help="What it is for.")] = "",
-    category: Annotated[str, typer.Option(help="Where it is shown.")] = "",
+    tribe: Annotated[str | None, typer.Option("--id", help="The id of the tribe. Default: made from the name.")] = None,
+    description: Annotated[str, typer.Option(help="The description.")] = "",
+    category: Annotated[str, typer.Option(help="The category.")] = "",
     audience: Annotated[str, typer.Option(help="users, visitors or everyone.")] = "everyone",
     as_json: JsonOption = False,
 ) -> None:
     """Create a tribe."""
     if audience not in get_args(Audience):
-        raise ParameterInvalid(f"--audience is one of {', '.join(get_args(Audience))}, not '{audience}'.")
+        raise ParameterInvalid(f"--audience must be one of {', '.join(get_args(Audience))}, not '{audience}'.")
     draft = TribeDraft(
         name=name,
         rule=rule,
@@ -140,12 +140,12 @@ def create_tribe(
     if as_json:
         say_json(made)
     else:
-        say(f"Tribe [bold]{made['id']}[/] is created.")
+        say(f"Tribe [bold]{made['id']}[/] was created.")
 
 
 @tribe_app.command("delete")
 def delete_tribe(
-    tribe: Annotated[str, typer.Argument(help="The tribe's id.")],
+    tribe: Annotated[str, typer.Argument(help="The id of the tribe.")],
     data: DataOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
@@ -155,12 +155,12 @@ def delete_tribe(
     """Delete a tribe."""
     with at_site(data, url, token, space, environment) as site:
         site.delete_tribe(tribe)
-    tell(f"Tribe {tribe} is deleted.")
+    tell(f"Tribe {tribe} was deleted.")
 
 
 @tribe_app.command("tag")
 def tag_members(
-    tribe: Annotated[str, typer.Argument(help="The tribe's id.")],
+    tribe: Annotated[str, typer.Argument(help="The id of the tribe.")],
     tag: Annotated[str, typer.Argument(help="The tag.")],
     data: DataOption = None,
     url: UrlOption = None,
@@ -168,13 +168,15 @@ def tag_members(
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
     remove: Annotated[bool, typer.Option("--remove", help="Remove the tag instead of adding it.")] = False,
-    snapshot: Annotated[bool, typer.Option("--snapshot", help="Also remove it from everybody else.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    snapshot: Annotated[
+        bool, typer.Option("--snapshot", help="Add the tag, and remove it from everyone else.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and apply nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Add a tag to everybody in a tribe as one batch, remove it, or make it a snapshot of the tribe."""
+    """Add a tag to everyone in a tribe, remove it, or copy the tribe to a tag, as one version."""
     if remove and snapshot:
-        raise ParameterInvalid("Name --remove or --snapshot, not both.")
+        raise ParameterInvalid("Use --remove or --snapshot, not both.")
     mode: TribeMode = "remove" if remove else "snapshot" if snapshot else "add"
     with at_site(data, url, token, space, environment) as site:
         receipt = site.tag_tribe(tribe, tag, mode, dry_run=dry_run)
@@ -187,7 +189,9 @@ def tag_members(
 @app.command("export")
 def export(
     kind: Annotated[str, typer.Argument(help="tribe, tag or taggings.")],
-    name: Annotated[str | None, typer.Argument(help="The tribe's id or the tag's path; nothing for taggings.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="The id of the tribe or the path of the tag. Leave it out for taggings.")
+    ] = None,
     data: DataOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
@@ -195,15 +199,15 @@ def export(
     environment: EnvironmentOption = "production",
     as_of: AsOfOption = None,
     format: Annotated[str, typer.Option(help="csv, ndjson or parquet.")] = "csv",
-    out: Annotated[Path | None, typer.Option(help="The file to write; standard output otherwise.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write. Default: standard output.")] = None,
 ) -> None:
     """Write the people of a tribe or tag, or every tagging."""
     if kind not in get_args(ExportKind) or format not in get_args(ExportFormat):
         raise ParameterInvalid("Export a tribe, a tag or taggings, as csv, ndjson or parquet.")
     if (name is None) != (kind == "taggings"):
-        raise ParameterInvalid("A tribe or a tag needs its name, and taggings have none.")
+        raise ParameterInvalid("Name the tribe or the tag. Taggings have no name.")
     if as_of is not None and kind == "taggings":
-        raise ParameterInvalid("Taggings are exported as they are now; --as-of is for a tribe or a tag.")
+        raise ParameterInvalid("--as-of is for a tribe or a tag. Taggings are exported as of now.")
     with at_site(data, url, token, space, environment) as site:
         chunks = site.export(kind, name or "", format, as_of=as_of)  # type: ignore[arg-type]  # Checked above.
         if out is None:
@@ -215,7 +219,7 @@ def export(
 
 
 def write_whole(file: Path, chunks: Iterator[bytes]) -> None:
-    """Writes a file that bears its name only when it is whole; one that ends early leaves nothing."""
+    """Writes a file under a temporary name, and renames it when it is complete. A failed write leaves no file."""
     partial = file.with_name(file.name + ".partial")
     try:
         with partial.open("wb") as to:

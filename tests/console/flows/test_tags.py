@@ -121,7 +121,7 @@ def test_a_tribe_is_tagged_after_its_effect_was_shown_and_undone(open_page: Open
     population = served.services.population(served.services.installation.control.get_environment("main", "production"))
     page = open_page("developer")
     page.goto(f"{PLACE}/tribe/families")
-    page.get_by_role("link", name="Tag them").click()
+    page.get_by_role("link", name="Tag people").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Tag", exact=True).press_sequentially("Spring", delay=20)
     expect(dialog.locator("#effect")).to_contain_text("capital")
