@@ -62,7 +62,8 @@ class ResolvedBatch(NamedTuple):
     """What a body asks for. Bitmaps are over ordinals, those of newcomers provisional; `bare` people have no tag.
 
     `expiries` are those of the people given a tag whose last line for it has an expiry. `meanings` are those of all
-    paths that were written, or why one has none, and `begun` is where the population stood before any of it was asked for; None when all of it was found in the transaction that carries it out.
+    paths that were written, or why one has none, and `begun` is where the population stood before any of it was
+    asked for; None when all of it was found in the transaction that carries it out.
     """
 
     gives: dict[TagPath, BitMap]
