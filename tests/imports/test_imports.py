@@ -344,7 +344,7 @@ def test_a_source_that_came_back_empty_is_held(desk: Desk) -> None:
     held = desk.run(b"user,tag\n", mode="mirror", prefix="crm", share_removed_max=None)
     assert (held.state, held.hold, desk.tags("u1")) == ("held", "source-empty", ("crm/a",))
     assert held.detail == (
-        "No line can be taken, so the mirror would remove every tag at or below 'crm' from everybody. "
+        "No line is accepted, so the mirror would remove every tag at or below 'crm' from everybody. "
         "Approve the run if that is meant, or cancel it."
     )
 
@@ -538,7 +538,7 @@ def test_a_mirror_with_a_line_that_names_nobody_known_waits_for_an_approval(desk
     assert (held.state, held.hold) == ("held", "lines-unreadable")
     assert held.plan is not None
     assert held.plan.preview.receipt.removed == 1
-    assert "Line 3 cannot be read and names nobody who is known" in (held.detail or "")
+    assert "Line 3 cannot be read, and the person is unknown." in (held.detail or "")
     desk.imports.approve(desk.environment, held.id)
     desk.work()
     assert desk.get(held).state == "done"
