@@ -83,7 +83,7 @@ ALLOWED = (
 OLD_NAMES: tuple[str, ...] = (
     *("--forget", "forget=true"),
     *("compaction_foreseen_max", "tags_foreseen_max", "tribes_foreseen_max", "probe_seconds_max"),
-    *("rows_to_mend", "EnvironmentState.forget"),
+    *("EnvironmentState.forget"),
 )
 
 # Names of other projects and standards.

@@ -356,7 +356,7 @@ def cancel(request: PageRequest) -> Answer:
 def ask_undo(request: PageRequest) -> Answer:
     """What taking back would do, before anybody does; when it is large, the page itself asks for it."""
     found = _run(request)
-    versions = request.services.imports.standing(request.environment, found.id)
+    versions = request.services.imports.versions_not_undone(request.environment, found.id)
     context: dict[str, Any] = {
         "title": "Undo an import",
         "breadcrumb": [
