@@ -79,7 +79,7 @@ ALLOWED = (
 # Names of today's API, command line, limits and code, quoted as they are, that have a word of the table above.
 OLD_NAMES: tuple[str, ...] = (
     *("--forget", "forget=true"),
-    *("rows_to_mend", "EnvironmentState.forget"),
+    "EnvironmentState.forget",
 )
 
 # Names of other projects and standards.

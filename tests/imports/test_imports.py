@@ -323,7 +323,7 @@ def test_a_run_that_would_remove_too_much_is_held_until_it_is_approved(desk: Des
 
     assert (held.state, held.hold, desk.population.version()) == ("held", "removes-much", 1)
     assert held.detail is not None
-    assert "3 of the 10 taggings under 'crm'" in held.detail
+    assert "3 of the 10 taggings below 'crm'" in held.detail
     desk.work()
     assert desk.population.version() == 1
 
@@ -635,7 +635,7 @@ def test_a_file_that_cannot_be_dropped_is_told_and_one_that_is_gone_is_not(desk:
         desk.imports.folder.delete("e" * 24)
 
     (told,) = entries
-    assert (told["event"], told["log_level"], told["run"]) == ("import.file_not_dropped", "error", stuck)
+    assert (told["event"], told["log_level"], told["run"]) == ("import.file_not_deleted", "error", stuck)
     assert "Not a directory" in told["reason"]
 
 
