@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_had_ends_the_import_with_what_is_wrong(desk: Desk
         place.serve("/empty.csv", b""): ("body-invalid", "empty"),
         place.serve("/short.csv", FILE, announced=99): ("source-unreadable", "breaks off"),
         place.lead("/inner.csv", "http://127.0.0.1:1/"): ("address-refused", "private network"),
-        place.serve("/a.parquet", gzip.compress(b"x")): ("body-invalid", "compressed inside"),
+        place.serve("/a.parquet", gzip.compress(b"x")): ("body-invalid", "compressed internally"),
     }
     for url, (problem, says) in cases.items():
         coming = brought(desk, by, f"{url}?page=sesame")

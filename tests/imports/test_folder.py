@@ -31,7 +31,7 @@ def test_a_file_that_was_cut_is_refused_and_takes_nobodys_tags(desk: Desk) -> No
 
     found = desk.get(brought)
     assert (found.state, found.problem) == ("failed", "import-file-damaged")
-    assert "bytes here, and" in (found.detail or "")
+    assert "bytes, but" in (found.detail or "")
     assert desk.tags("u99") == ("crm/gold",)
     with pytest.raises(ImportFileDamaged):
         desk.imports.beginning(desk.environment, brought.id)
@@ -155,7 +155,7 @@ def test_a_file_is_checked_by_its_length_and_by_its_hash(desk: Desk) -> None:
     folder = desk.imports.folder
 
     folder.check(brought.id, brought.size_bytes, brought.digest)
-    with pytest.raises(ImportFileDamaged, match="bytes here"):
+    with pytest.raises(ImportFileDamaged, match="bytes, but"):
         folder.check(brought.id, brought.size_bytes + 1, brought.digest)
     with pytest.raises(ImportFileDamaged, match="not those"):
         folder.check(brought.id, brought.size_bytes, "")

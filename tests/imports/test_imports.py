@@ -323,7 +323,7 @@ def test_a_run_that_would_remove_too_much_is_held_until_it_is_approved(desk: Des
 
     assert (held.state, held.hold, desk.population.version()) == ("held", "removes-much", 1)
     assert held.detail is not None
-    assert "3 of the 10 taggings under 'crm'" in held.detail
+    assert "3 of the 10 taggings below 'crm'" in held.detail
     desk.work()
     assert desk.population.version() == 1
 
@@ -344,7 +344,7 @@ def test_a_source_that_came_back_empty_is_held(desk: Desk) -> None:
     held = desk.run(b"user,tag\n", mode="mirror", prefix="crm", share_removed_max=None)
     assert (held.state, held.hold, desk.tags("u1")) == ("held", "source-empty", ("crm/a",))
     assert held.detail == (
-        "No line can be taken, so the mirror would remove every tag at or below 'crm' from everybody. "
+        "No line is accepted, so the mirror would remove every tag at or below 'crm' from everybody. "
         "Approve the run if that is meant, or cancel it."
     )
 
@@ -538,7 +538,7 @@ def test_a_mirror_with_a_line_that_names_nobody_known_waits_for_an_approval(desk
     assert (held.state, held.hold) == ("held", "lines-unreadable")
     assert held.plan is not None
     assert held.plan.preview.receipt.removed == 1
-    assert "Line 3 cannot be read and names nobody who is known" in (held.detail or "")
+    assert "Line 3 cannot be read, and the person is unknown." in (held.detail or "")
     desk.imports.approve(desk.environment, held.id)
     desk.work()
     assert desk.get(held).state == "done"
@@ -635,7 +635,7 @@ def test_a_file_that_cannot_be_dropped_is_told_and_one_that_is_gone_is_not(desk:
         desk.imports.folder.delete("e" * 24)
 
     (told,) = entries
-    assert (told["event"], told["log_level"], told["run"]) == ("import.file_not_dropped", "error", stuck)
+    assert (told["event"], told["log_level"], told["run"]) == ("import.file_not_deleted", "error", stuck)
     assert "Not a directory" in told["reason"]
 
 

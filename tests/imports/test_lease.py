@@ -139,7 +139,7 @@ def test_an_import_that_comes_no_further_ends_and_says_why(desk: Desk, monkeypat
 
     failed = desk.get(brought)
     assert (failed.state, failed.problem) == ("failed", "body-outdated")
-    assert failed.detail == "It was tried 3 times behind step 0 and came no further: A tag was renamed meanwhile."
+    assert failed.detail == "The import failed 3 times in a row after step 0: A tag was renamed meanwhile."
     assert [each["tried"] for each in entries if each["event"] == "import.broken_off"] == [1, 2, 3]
 
 

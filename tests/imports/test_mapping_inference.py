@@ -363,7 +363,7 @@ def test_a_text_that_is_no_utf8_is_proposed_as_windows_1252_and_says_so(tmp_path
 
     assert found.mapping.encoding == "windows-1252"
     assert found.rows[1].tags == ("kategorie/süß",)
-    assert found.warnings[0].startswith("Some of its bytes are no UTF-8")
+    assert found.warnings[0].startswith("Some bytes of the file are not UTF-8")
 
 
 def test_a_text_in_utf_16_is_proposed_as_what_it_is_and_says_so(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tagloom.base.problems import BodyInvalid
 from tagloom.imports import limits as imports_limits
 from tagloom.imports.problems import ImportFileGone
-from tagloom.imports.rejected_rows import rows_to_mend
+from tagloom.imports.rejected_rows import read_rejected_rows
 from tagloom.ports.imports import Import
 from tagloom.words import limits as words_limits
 from tagloom.words.mappings import ListColumn, Mapping, TagColumn, ValueColumn
@@ -241,7 +241,7 @@ def test_rows_of_columns_of_any_type_come_back(
 
     with suppress(BodyInvalid):
         rows = b"".join(
-            rows_to_mend(path, a_run("parquet", None), iter([Rejected(2, "", "line-invalid", "No.", None)]))
+            read_rejected_rows(path, a_run("parquet", None), iter([Rejected(2, "", "line-invalid", "No.", None)]))
         )
 
         found = pq.ParquetFile(io.BytesIO(rows))

@@ -44,7 +44,7 @@ def test_the_document_says_type_title_status_and_detail_before_its_members() -> 
 
     assert list(problem.document().items()) == [
         ("type", "/problems/tag-has-capital"),
-        ("title", "A tag must not contain capital letters."),
+        ("title", "A tag cannot contain capital letters."),
         ("status", 422),
         ("detail", "'A' has a capital at character 1."),
         ("value", "A"),

@@ -97,8 +97,8 @@ def test_a_contradiction_names_the_fewest_parts_that_make_it() -> None:
 
     assert examine(Definition("everyone", rule), {}) == (
         Hint(
-            "This rule can never match: nobody can bear 'a/b' or a tag below it "
-            "and bear neither 'a' nor a tag below it.",
+            "This rule can never match: nobody can have 'a/b' or a tag below it "
+            "and have neither 'a' nor a tag below it.",
             ("/of/1", "/of/3"),
         ),
     )

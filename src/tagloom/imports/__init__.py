@@ -1,1 +1,1 @@
-"""Imports: a file is brought, understood by its mapping, planned, applied in steps that survive a crash, and undone."""
+"""Imports: a file is stored, read by its mapping, planned, applied in steps that survive a crash, and undone."""

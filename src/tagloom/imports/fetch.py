@@ -1,7 +1,7 @@
-"""Fetches the files of imports that were brought by an address, into the folder that sent files lie in.
+"""Fetches the files of imports that name an address, into the folder of uploaded files.
 
-An import waits, as any other, once its file is here whole: what was planned is what is applied, whatever becomes of the
-file where it came from. A process that is lost in between is followed by another, which fetches from the beginning.
+An import is planned only after its file is here whole: what was planned is what is applied, even when the original file
+changes. When a process dies during a fetch, another process fetches the file from the beginning.
 """
 
 import threading
@@ -27,14 +27,14 @@ from tagloom.ports.problems import ImportChanged, ImportNotFound, StoreUnavailab
 from tagloom.words.model import Environment
 from tagloom.words.source_addresses import Remote
 
-_SECONDS_BETWEEN_TELLING = 1.0
+_SECONDS_BETWEEN_REPORTS = 1.0
 _SECONDS_TO_STOP = 2.0
 
 log = structlog.get_logger()
 
 
 class Fetcher:
-    """Brings files by their address, a few at a time, in threads or in the caller's."""
+    """Fetches files by their address, a few at a time, in its own threads or in the caller's."""
 
     def __init__(
         self, imports: Imports, control: WorkerStores, remotes: Remotes, now: Callable[[], float] = time.time
@@ -50,14 +50,14 @@ class Fetcher:
     # The threads.
 
     def start(self) -> None:
-        """Fetches in threads of its own from now on."""
+        """Starts threads that fetch."""
         for number in range(limits.FETCHES_AT_ONCE_MAX):
             thread = threading.Thread(target=self._serve, name=f"tagloom-fetches-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
 
     def stop(self) -> None:
-        """Ends at the next chunk; somebody else, or a later start, begins again. Waits for no place that is silent."""
+        """Stops at the next chunk, without waiting for a host that is silent. The fetch is begun again later."""
         self._is_closing.set()
         self._has_work.set()
         for thread in self._threads:
@@ -68,12 +68,12 @@ class Fetcher:
             self.work_once, is_closing=self._is_closing, has_work=self._has_work, trouble="fetch.store_unavailable"
         )
 
-    # Asking.
+    # Requests.
 
     def bring_address(self, environment: Environment, remote: Remote, **how: Unpack[How]) -> Import:
-        """An import whose file is fetched; then it waits. Without a format the address's last segment tells it.
+        """Adds an import whose file is to be fetched. Without a format, the address's last segment decides.
 
-        Raises: what `Remotes.check` and `Imports.bring_file` do, before anything is fetched.
+        Raises: what `Remotes.check` and `Imports.bring_file` raise, before anything is fetched.
         """
         address = self._remotes.check(self._organization(environment), remote)
         named = how.get("name") or address.name or address.host
@@ -89,7 +89,7 @@ class Fetcher:
     # Fetching.
 
     def work_once(self, only: str | None = None) -> bool:
-        """Fetches the file of an import that waits for it, or of this one; False when there is none."""
+        """Fetches the file of an import that waits for it, or of import `only`. Returns False when there is none."""
         leases = Leases(self._control, self._now)
         run = leases.take(FETCHED, only)
         if run is None or run.remote is None:
@@ -100,7 +100,8 @@ class Fetcher:
             try:
                 self._fetch(environment, run, run.remote, leases)
             except (Lost, ImportChanged, ImportNotFound):
-                # It was cancelled, this process ends, or another one has it: then the file is not ours to take away.
+                # The import was cancelled, this process stops, or another one works on it: its file must not be
+                # deleted.
                 leases.release(run)
             except StoreUnavailable:
                 leases.release(run)
@@ -108,7 +109,7 @@ class Fetcher:
             except Problem as problem:
                 self._fail(run, problem.slug(), problem.detail)
             except Exception as error:
-                # As text, since a renderer of exceptions would show the local variables, and in them a key.
+                # As text, because a renderer of exceptions would show the local variables, which hold a key.
                 log.error("fetch.failed", run=run.id, traceback=traceback.format_exc())
                 self._fail(run, "internal-error", f"Tagloom failed at this address: {type(error).__name__}.")
             else:
@@ -120,25 +121,25 @@ class Fetcher:
             stored = self._imports.folder.fill(run.id, self._watched(opened, run, leases))
             if opened.size is not None and stored.size != opened.size:
                 raise SourceUnreadable(
-                    f"{stored.size:,} of {opened.size:,} bytes came; the rest did not.", received=stored.size
+                    f"Only {stored.size:,} of {opened.size:,} bytes were received.", received=stored.size
                 )
-            leases.tell(run)
+            leases.report(run)
             self._put(run, _fetched(run, remote, opened, stored))
 
     def _watched(self, opened: Opened, run: Import, leases: Leases) -> Iterator[bytes]:
-        """The chunks, as long as the import is this worker's. Raises: Lost."""
-        told = time.monotonic()
+        """Yields the chunks while this worker has the lease. Raises: Lost."""
+        reported_at = time.monotonic()
         for chunk in opened.chunks:
             at = time.monotonic()
             if self._is_closing.is_set():
                 raise Lost
-            if at - told > _SECONDS_BETWEEN_TELLING:
-                leases.tell(run)
-                told = at
+            if at - reported_at > _SECONDS_BETWEEN_REPORTS:
+                leases.report(run)
+                reported_at = at
             yield chunk
 
     def _put(self, run: Import, put: Import) -> None:
-        """The import in its next form, unless somebody changed it meanwhile. Raises: ImportChanged."""
+        """Stores the import, unless it was changed meanwhile. Raises: ImportChanged."""
         self._control.put_import(put)
         log.info(f"import.{put.state}", run=run.id, space=run.space, environment=run.environment, bytes=put.size_bytes)
 
@@ -154,7 +155,7 @@ class Fetcher:
 
 
 def _fetched(run: Import, remote: Remote, opened: Opened, stored: Stored) -> Import:
-    """The import with its file. Raises: BodyInvalid."""
+    """Returns the import with the facts of its fetched file. Raises: BodyInvalid."""
     described = replace(remote, etag=opened.etag, modified_at=opened.modified_at)
     put = replace(
         run,

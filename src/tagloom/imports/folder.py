@@ -1,4 +1,4 @@
-"""Where the files of imports lie while they are needed, each in a folder named by its import."""
+"""The folder of imported files, with one subfolder per import."""
 
 import hashlib
 import re
@@ -29,13 +29,13 @@ log = structlog.get_logger()
 
 
 class ImportFileDamaged(Problem):
-    """The file of the import is not as it was brought."""
+    """The file of the import differs from the file that was uploaded."""
 
     status = 409
 
 
 class Stored(NamedTuple):
-    """A file that lies in the folder: the id of its import to be, its bytes, its compression, and its hash."""
+    """A stored file: the id of its future import, its size in bytes, its compression and its hash."""
 
     id: str
     size: int
@@ -44,20 +44,20 @@ class Stored(NamedTuple):
 
 
 class Folder:
-    """The files of an installation's imports; processes that work on the same imports share it."""
+    """The files of all imports of an installation. Processes that work on the same imports share it."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
 
     def path(self, run: str) -> Path:
-        """Where the file of an import is."""
+        """Returns the path of an import's file."""
         return self._place / run / "file"
 
     def store(self, chunks: Iterable[bytes]) -> Stored:
-        """Stores a file; its first bytes tell how it is compressed. It is on the disk when this returns.
+        """Stores a file durably and detects its compression by its first bytes.
 
-        Costs a second a gigabyte for its hash.
-        Raises: BodyTooLarge, DiskFull; what `chunks` raises. Then nothing is left.
+        Cost: one second per gigabyte, for the hash.
+        Raises: BodyTooLarge, DiskFull; what `chunks` raises. Then nothing is left on the disk.
         """
         run = secrets.token_hex(12)
         try:
@@ -67,7 +67,7 @@ class Folder:
             raise
 
     def move(self, run: str, to: str) -> None:
-        """Gives a stored file to another import, which has none or the same."""
+        """Moves a stored file to another import, which has no file or the same one."""
         target = self.path(to)
         with told_when_full():
             make_folder(target.parent)
@@ -77,15 +77,15 @@ class Folder:
         self.delete(run)
 
     def fill(self, run: str, chunks: Iterable[bytes]) -> Stored:
-        """Stores the file of an import that is there already; what came of it before is written anew.
+        """Stores the file of an existing import durably and replaces earlier parts of it.
 
-        It is there once it is whole, and on the disk. Raises: BodyTooLarge, DiskFull; what `chunks` raises. Then a part
-        of it is left, to be dropped or written anew.
+        The file appears only when it is whole. Raises: BodyTooLarge, DiskFull; what `chunks` raises. Then a part may be
+        left, which the next call replaces.
         """
         path = self.path(run)
         with told_when_full():
             make_folder(path.parent)
-        # Of its own name: whoever was thought to be lost may still write, too.
+        # Each attempt has its own name, because a process that was believed dead may still write.
         part = path.parent / f"{_PART}{secrets.token_hex(4)}"
         for left in path.parent.glob(f"{_PART}*"):
             left.unlink(missing_ok=True)
@@ -97,13 +97,13 @@ class Folder:
             sync_folder(path.parent)
             sync_folder(self._place)
         except FileNotFoundError as error:
-            raise ImportChanged("Somebody else fetches the file, or dropped it.") from error
+            raise ImportChanged("Another process fetches the file or deleted it.") from error
         return Stored(run, size, compression, digest)
 
     def check(self, run: str, size: int, digest: str, on_chunk: Callable[[], None] = lambda: None) -> None:
-        """Whether a file is the one that was stored, by its length and its hash.
+        """Checks that a file has the length and the hash that were stored.
 
-        Costs a second a gigabyte. Raises: ImportFileGone; ImportFileDamaged; what `on_chunk` raises.
+        Cost: one second per gigabyte. Raises: ImportFileGone; ImportFileDamaged; what `on_chunk` raises.
         """
         self.check_length(run, size)
         hash = hashlib.blake2b(digest_size=32)
@@ -111,32 +111,32 @@ class Folder:
             on_chunk()
             hash.update(chunk)
         if hash.hexdigest() != digest:
-            raise ImportFileDamaged("The bytes of the file here are not those that were brought. Bring it again.")
+            raise ImportFileDamaged("The bytes of the file differ from those that were uploaded. Upload it again.")
 
     def check_length(self, run: str, size: int) -> None:
-        """Whether a file has the length that was stored. Raises: ImportFileGone, ImportFileDamaged."""
+        """Checks that a file has the length that was stored. Raises: ImportFileGone, ImportFileDamaged."""
         try:
             found = self.path(run).stat().st_size
         except FileNotFoundError as error:
-            raise ImportFileGone("The file is not here; bring it again.") from error
+            raise ImportFileGone("The file is not here. Upload it again.") from error
         if found != size:
             raise ImportFileDamaged(
-                f"The file has {found:,} bytes here, and {size:,} were brought. Bring it again.", received=found
+                f"The file has {found:,} bytes, but {size:,} were uploaded. Upload it again.", received=found
             )
 
     def give_up(self, run: str) -> None:
-        """Notes that nobody is to go on with an import, where its database cannot be told now."""
+        """Marks an import as given up, for use when its database cannot be reached."""
         with suppress(FileNotFoundError):
             (self.path(run).parent / _GIVEN_UP).touch(mode=0o600)
 
     def is_given_up(self, run: str) -> bool:
-        """Whether somebody noted so."""
+        """Returns whether the import was marked as given up."""
         return (self.path(run).parent / _GIVEN_UP).exists()
 
     def lock(self, run: str) -> BinaryIO | None:
-        """Says that this process works on an import, until the file that is returned is closed or the process ends.
+        """Locks an import for this process, until the returned file is closed or the process ends.
 
-        Without a file of the import there is nothing to lock. Raises: BlockingIOError: another process works on it.
+        Returns None when the import has no folder. Raises: BlockingIOError: another process has the lock.
         """
         try:
             return locked(self.path(run).parent / "lock")
@@ -144,76 +144,76 @@ class Folder:
             return None
 
     def size_so_far(self, run: str) -> int:
-        """How many bytes of a file are here while it is fetched."""
+        """Returns how many bytes of a file have been fetched so far."""
         try:
             return max((part.stat().st_size for part in self.path(run).parent.glob(f"{_PART}*")), default=0)
         except FileNotFoundError:
             return 0
 
     def delete(self, run: str) -> None:
-        """Forgets a file; does nothing when it is gone.
+        """Deletes a file. Does nothing when there is none.
 
-        What cannot be removed is told in the log and no failure of what is done: files that are old are dropped again.
+        An error is only logged: the retention of old files tries the deletion again.
         """
-        untold: list[OSError] = []
+        failures: list[OSError] = []
 
         def note(_: object, __: str, caught: tuple[type[BaseException], BaseException, object]) -> None:
-            # Somebody else may drop the same at the same moment.
+            # Another process may delete the same file at the same moment.
             if isinstance(caught[1], OSError) and not isinstance(caught[1], FileNotFoundError):
-                untold.append(caught[1])
+                failures.append(caught[1])
 
         shutil.rmtree(self._place / run, onerror=note)
-        if untold:
-            log.error("import.file_not_dropped", run=run, reason=str(untold[0]))
+        if failures:
+            log.error("import.file_not_deleted", run=run, reason=str(failures[0]))
 
     def left_unfinished(self, moment: float) -> Iterator[str]:
-        """The imports whose file nobody goes on writing since a moment, in Unix seconds: their process was lost."""
+        """Yields the imports whose file was left unfinished before `moment` (Unix seconds) by a process that died."""
         for run in self.older_than(moment):
             parts = list(self.path(run).parent.glob(f"{_PART}*"))
             if not self.path(run).exists() and not any(map(is_being_written, parts)):
                 yield run
 
     def older_than(self, moment: float) -> Iterator[str]:
-        """The imports whose files were stored before a moment, in Unix seconds."""
+        """Yields the imports whose files were stored before `moment` (Unix seconds)."""
         for place in sorted(self._place.glob("*")) if self._place.exists() else ():
             try:
                 is_old = ID.fullmatch(place.name) is not None and place.stat().st_mtime < moment
             except FileNotFoundError:
-                # Somebody else dropped it in between.
+                # Another process deleted it in between.
                 continue
             if is_old:
                 yield place.name
 
 
 def compression_of(first: bytes) -> Compression:
-    """How a file is compressed that begins with these bytes, four or more."""
+    """Returns the compression of a file by its first bytes, at least four."""
     return next((name for magic, name in _MAGIC if first.startswith(magic)), "none")
 
 
 def compression_at(path: Path) -> Compression:
-    """How a file is compressed, by its first bytes."""
+    """Returns the compression of a file by its first bytes."""
     with path.open("rb") as file:
         return compression_of(file.read(4))
 
 
 def chunks_of(path: Path) -> Iterator[bytes]:
-    """A file in chunks."""
+    """Yields a file in chunks."""
     with path.open("rb") as file:
         while chunk := file.read(base_limits.UPLOAD_CHUNK_BYTES):
             yield chunk
 
 
 def _written(file: BinaryIO, chunks: Iterable[bytes]) -> tuple[int, str]:
-    """Writes chunks; how many bytes they were, and their hash."""
+    """Writes chunks. Returns their total size in bytes and their hash."""
     size, hash = 0, hashlib.blake2b(digest_size=32)
     for chunk in chunks:
         size += len(chunk)
         if size > ports_limits.IMPORT_BYTES_MAX:
             raise BodyTooLarge(
-                f"A file has {ports_limits.IMPORT_BYTES_MAX:,} bytes at most.", bytes_max=ports_limits.IMPORT_BYTES_MAX
+                f"A file has at most {ports_limits.IMPORT_BYTES_MAX:,} bytes.", bytes_max=ports_limits.IMPORT_BYTES_MAX
             )
         file.write(chunk)
         hash.update(chunk)
-        # The file's size is how much of it has come.
+        # The size of the file on the disk shows the progress.
         file.flush()
     return size, hash.hexdigest()

@@ -1,4 +1,4 @@
-"""Who works on an import: one process at a time, which says again and again that it still does."""
+"""Leases of imports: one process works on an import at a time, and renews its lease while it does."""
 
 import secrets
 import threading
@@ -21,23 +21,23 @@ log = structlog.get_logger()
 
 
 class Lost(Exception):
-    """The import is not this worker's any more: it was paused or cancelled, or another process has it."""
+    """The worker lost its import: it was paused or cancelled, or another process has the lease."""
 
 
 class WorkerStores(ImportStore, TenantStore, Protocol):
-    """What the work on imports needs of the stores."""
+    """The stores that work on imports needs."""
 
 
 class Leases:
-    """The imports that one worker holds.
+    """The leases of one worker.
 
-    A lease in the database says until when, so that a machine that is lost is followed by another. A lock of the
-    operating system says that the process lives, however long the database keeps it from saying so itself: SQLite lets
-    nobody write while a step of ten million rows is committed.
+    A lease in the database has an expiry, so that another machine continues when this one dies. A lock of the operating
+    system shows that the process lives even when it cannot renew its lease in time: SQLite lets nobody write while a
+    step of ten million rows is committed.
     """
 
     def __init__(self, control: ImportStore, now: Callable[[], float], folder: Folder | None = None) -> None:
-        """Leases of what is worked on, with a lock in `folder` beside each where one is given."""
+        """Creates leases. With a `folder`, each lease also locks the import's folder."""
         self._control = control
         self._now = now
         self._folder = folder
@@ -46,7 +46,7 @@ class Leases:
         self._is_lost = threading.Event()
 
     def take(self, states: Sequence[ImportState], only: str | None = None) -> Import | None:
-        """One in such a state that nobody works on, the oldest first, or this one."""
+        """Leases the oldest import in one of these states that nobody works on, or import `only`."""
         now = rfc3339(self._now())
         run = self._control.lease_import(self._owner, now=now, until=self._until(), only=only, states=states)
         if run is None:
@@ -54,21 +54,21 @@ class Leases:
         try:
             self._lock = None if self._folder is None else self._folder.lock(run.id)
         except BlockingIOError:
-            # Its process lives and could not say so in time; it takes the lease back.
+            # Its process lives but could not renew the lease in time. It takes the lease again.
             log.info("import.worked_on_elsewhere", run=run.id)
             self.release(run)
             return None
         self._is_lost.clear()
         return run
 
-    def tell(self, run: Import, rows: int | None = None) -> None:
-        """Holds it on, and notes how many rows were read. Raises: Lost."""
+    def report(self, run: Import, rows: int | None = None) -> None:
+        """Renews the lease and stores how many rows were read. Raises: Lost."""
         if self._is_lost.is_set():
             raise Lost
         try:
             state = self._control.tell_progress(run.id, self._owner, rows_read=rows, until=self._until())
             if state is None and self._lock is not None:
-                state = self._taken_back(run)
+                state = self._take_again(run)
         except StoreUnavailable as problem:
             if self._lock is None:
                 raise
@@ -80,18 +80,18 @@ class Leases:
             self._is_lost.set()
             raise Lost
 
-    def _taken_back(self, run: Import) -> ImportState | None:
-        """The lease of an import that another process took for lost, while this one lives; None when it was changed."""
+    def _take_again(self, run: Import) -> ImportState | None:
+        """Takes the lease again after another process took it. Returns None when the import changed."""
         found = self._control.get_import(run.id)
         if (found.state, found.revision) != (run.state, run.revision):
             return None
         now = rfc3339(self._now())
         self._control.lease_import(self._owner, now=now, until=self._until(), only=run.id, states=(run.state,))
-        # Whoever has it at this moment sees the lock, and lets it go.
+        # The process that has the lease at this moment finds the lock and releases the lease.
         return run.state
 
-    def look(self, run: Import) -> None:
-        """Whether it is still to be worked on, without a write, which may have to wait. Raises: Lost."""
+    def check(self, run: Import) -> None:
+        """Checks that the import is unchanged, without a write, which may have to wait. Raises: Lost."""
         try:
             found = self._control.get_import(run.id)
         except ImportNotFound as problem:
@@ -101,18 +101,18 @@ class Leases:
             raise Lost
 
     def release(self, run: Import) -> None:
-        """Lets another go on at once."""
+        """Releases the lease, so that another worker continues at once."""
         self._control.release_import(run.id, self._owner)
 
     @contextmanager
     def keeping(self, run: Import) -> Iterator[None]:
-        """Holds it on while something takes long, such as one large commit."""
+        """Renews the lease in the background during long work, such as one large commit."""
         is_over = threading.Event()
 
         def keep() -> None:
             while not is_over.wait(limits.IMPORT_LEASE_SECONDS / 3):
                 try:
-                    self.tell(run)
+                    self.report(run)
                 except Lost:
                     return
                 except StoreUnavailable as problem:
@@ -124,7 +124,7 @@ class Leases:
             yield
         finally:
             is_over.set()
-            # Whoever waits for the database to say that the lease is kept is not waited for.
+            # A renewal that waits for the database is not waited for.
             thread.join(_SECONDS_TO_STOP)
             if self._lock is not None:
                 self._lock.close()
@@ -134,30 +134,30 @@ class Leases:
         return rfc3339(self._now() + limits.IMPORT_LEASE_SECONDS)
 
 
-class LoginThrottle:
-    """How often in a row a worker tried to go on with an import and came no further."""
+class AttemptCounter:
+    """Counts the attempts in a row of a worker that made no progress with an import."""
 
     def __init__(self) -> None:
         self._tried: dict[str, tuple[int, int]] = {}
 
     def count(self, run: Import, steps: int) -> int:
-        """Notes an attempt that was broken off behind so many steps; how many there were in a row behind these."""
+        """Counts a failed attempt after so many steps. Returns how many attempts in a row failed at this step."""
         before, tried = self._tried.get(run.id, (steps, 0))
         tried = tried + 1 if before == steps else 1
         self._tried[run.id] = steps, tried
         return tried
 
-    def forget(self, run: Import) -> None:
-        """It has come to an end."""
+    def reset(self, run: Import) -> None:
+        """Deletes the count of an import that ended."""
         self._tried.pop(run.id, None)
 
 
 def keep_working(
     work_once: Callable[[], bool], *, is_closing: threading.Event, has_work: threading.Event, trouble: str
 ) -> None:
-    """Works for as long as there is anything to do, and looks again when told of it, or a little later.
+    """Calls `work_once` until it finds nothing to do, then waits for `has_work` or for a short time.
 
-    When the database is away, `trouble` is what it logs; nothing is lost, and the next look may find it again.
+    When the database cannot be reached, it logs the event `trouble` and tries again later. Nothing is lost.
     """
     while not is_closing.is_set():
         has_work.clear()

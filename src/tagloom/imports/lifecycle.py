@@ -1,6 +1,6 @@
-"""The use cases of imports: what a caller may ask of one, in which state, and what it answers.
+"""The use cases of imports: the actions of callers, and the states in which each action is allowed.
 
-Asking changes the stored import; a worker, of whatever process, sees the change and acts on it.
+An action changes the stored import. A worker of any process reads the change and carries it out.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from tagloom.imports import limits
 from tagloom.imports.folder import Folder, ImportFileDamaged, Stored, chunks_of
 from tagloom.imports.mapping_inference import Beginning, beginning_of
 from tagloom.imports.problems import ImportFileGone, ImportStateWrong, TooManyImports
-from tagloom.imports.rejected_rows import rows_to_mend
+from tagloom.imports.rejected_rows import read_rejected_rows
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import ASKING, ENDED, WORKED_ON, Import, ImportFormat, ImportState, ImportStore, Tally
 from tagloom.ports.population import Population
@@ -33,18 +33,18 @@ from tagloom.words.model import Done, Environment, Mode, Origin, Rejected, Versi
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
 
-_SECONDS_TO_BEGIN = 10.0  # Between the folder of an upload and its first byte.
-_TRIES = 20  # A change that others overtook so often is given up.
-# In these the steps tell what was done: the process that cancelled it may be lost before it noted that.
-_TOLD_BY_STEPS: tuple[ImportState, ...] = ("running", "paused", "cancelled")
+_SECONDS_TO_BEGIN = 10.0  # Between the creation of an upload's folder and its first byte.
+_TRIES = 20  # Attempts of a change that other changes overtake.
+# In these states the tally is computed from the steps: a process that cancelled may die before it stored the tally.
+_TALLIED_BY_STEPS: tuple[ImportState, ...] = ("running", "paused", "cancelled")
 
 
 class How(TypedDict, total=False):
-    """How a file is to be applied, beside its bytes.
+    """How a file is to be applied.
 
-    Without `format` the name tells it. Without a mapping the records are of the plain form: `user` or `visitor` and
-    `tag` in columns, or the objects that a bulk write takes. The same key again gives the import that it gave before,
-    as long as that is known. The rest is as `Import` has it.
+    Without `format`, the file name decides. Without a mapping, the records have the plain form: `user` or `visitor` and
+    `tag` in columns, or the objects of a bulk write. A repeated key returns the import that it created before, while
+    that import is stored. The other fields are those of `Import`.
     """
 
     name: Required[str]
@@ -64,7 +64,7 @@ class How(TypedDict, total=False):
 
 
 class Imports:
-    """The imports of an installation. Every method with an import's id raises ImportNotFound."""
+    """The imports of an installation. Every method that takes an import's id raises ImportNotFound."""
 
     def __init__(
         self,
@@ -77,19 +77,19 @@ class Imports:
         self.folder = Folder(folder)
         self._population_of = population_of
         self._now = now
-        # Set whenever something is to be done, so that this process's worker does not wait for its next look.
+        # Is set when there is work, so that this process's worker does not wait for its next check.
         self.has_work = threading.Event()
 
-    # Bringing.
+    # Uploads.
 
     def bring_file(
         self, environment: Environment, source: Path | Stored | Iterable[bytes], **how: Unpack[How]
     ) -> Import:
-        """Stores a file, which waits to be planned or run; one that `store` took already is not stored again.
+        """Stores a file as an import that waits for a plan or a run. A `Stored` file is not stored again.
 
-        Its compression is told by its first bytes. Raises: BodyInvalid: it is empty, or of no known format;
-        BodyTooLarge; TooManyImports; IdempotencyKeyReused; what the mapping, the prefix and the mode together may be
-        wrong in: MappingInvalid, TagProblem, ContentTypeUnsupported; ExpiryInvalid.
+        Its first bytes decide its compression.
+        Raises: BodyInvalid: it is empty, or of no known format; BodyTooLarge; TooManyImports; IdempotencyKeyReused; for
+        a mapping, prefix or mode that is wrong: MappingInvalid, TagProblem, ContentTypeUnsupported; ExpiryInvalid.
         """
         try:
             draft = self._draft(environment, how)
@@ -104,7 +104,7 @@ class Imports:
         return self._add_once(environment, draft, stored, key, _fingerprint(draft, how, stored.digest))
 
     def expect_file(self, environment: Environment, remote: Remote, **how: Unpack[How]) -> Import:
-        """An import whose file is to be fetched. Raises: as bringing one."""
+        """Adds an import whose file is to be fetched. Raises: as `bring_file`."""
         draft, key = replace(self._draft(environment, how), state="fetching", remote=remote), how.get("key")
         id = secrets.token_hex(12) if key is None else _keyed_id(environment, key)
         fingerprint = "" if key is None else _fingerprint(draft, how, "")
@@ -113,16 +113,16 @@ class Imports:
             try:
                 self._control.add_import(replace(draft, id=id, fingerprint=fingerprint))
             except ImportChanged:
-                # The same was asked for at the same moment.
+                # The same import was requested at the same moment.
                 self._find_repeated(environment, id, fingerprint)
         return self.get(environment, id)
 
     def format_of(self, name: str) -> ImportFormat:
-        """The format that a file's name tells. Raises: BodyInvalid."""
+        """Returns the format that a file's name shows. Raises: BodyInvalid."""
         return import_format_of(name)
 
     def _draft(self, environment: Environment, how: How) -> Import:
-        """An import without a file. Raises: as bringing one."""
+        """Returns an import without a file. Raises: as `bring_file`."""
         name = how["name"]
         expires_at, lasts = expiry_texts(how.get("expires_at"), how.get("ttl"), self._now())
         draft = Import(
@@ -150,7 +150,7 @@ class Imports:
         return draft
 
     def store(self, environment: Environment, source: Path | Iterable[bytes]) -> Stored:
-        """Stores a file of which it is not known yet how it is to be applied; `bring_file` takes it from there.
+        """Stores a file before it is known how it is to be applied. Pass the result to `bring_file`.
 
         Raises: BodyTooLarge, DiskFull, TooManyImports; what `source` raises.
         """
@@ -158,16 +158,16 @@ class Imports:
         return self.folder.store(chunks_of(source) if isinstance(source, Path) else source)
 
     def _check_room(self, environment: Environment) -> None:
-        self._forget_old()
+        self._delete_old_files()
         listed = self._control.list_imports(environment.space, environment.name, limit=base_limits.PAGE_ITEMS_MAX)
         kept = [run for run in listed if run.has_file]
         if len(kept) >= limits.UPLOADS_KEPT_MAX:
             raise TooManyImports(
-                f"{limits.UPLOADS_KEPT_MAX} files are kept; drop one first.", files_max=limits.UPLOADS_KEPT_MAX
+                f"{limits.UPLOADS_KEPT_MAX} files are stored. Delete one first.", files_max=limits.UPLOADS_KEPT_MAX
             )
 
     def _add(self, draft: Import, stored: Stored) -> Import:
-        """The import of a stored file; without one, the file goes. Raises: BodyInvalid."""
+        """Adds the import of a stored file, and deletes the file when that fails. Raises: BodyInvalid."""
         run = replace(draft, id=stored.id, size_bytes=stored.size, compression=stored.compression, digest=stored.digest)
         try:
             check_file(run)
@@ -178,7 +178,7 @@ class Imports:
         return run
 
     def _add_once(self, environment: Environment, draft: Import, stored: Stored, key: str, fingerprint: str) -> Import:
-        """The import of a key: of this file, or the one that is there. Raises: BodyInvalid, IdempotencyKeyReused."""
+        """Adds the import of a key, or returns the stored one. Raises: BodyInvalid, IdempotencyKeyReused."""
         id = _keyed_id(environment, key)
         run = replace(
             draft,
@@ -195,17 +195,17 @@ class Imports:
                 try:
                     self._control.add_import(run)
                 except ImportChanged:
-                    # The same was brought at the same moment.
+                    # The same file was uploaded at the same moment.
                     found = self._find_repeated(environment, id, fingerprint)
             if found is None or (found.has_file and not self._is_whole(found)):
-                # Told of first and moved then: a process that was lost in between is made up for by the next try.
+                # Added first and moved then: when the process dies in between, the next attempt moves the file.
                 self.folder.move(stored.id, id)
         finally:
             self.folder.delete(stored.id)
         return self.get(environment, id)
 
     def _is_whole(self, run: Import) -> bool:
-        """Whether the file of an import is here as it was brought."""
+        """Returns whether the file of an import is here, as it was uploaded."""
         try:
             self.folder.check(run.id, run.size_bytes, run.digest)
         except (ImportFileGone, ImportFileDamaged):
@@ -213,13 +213,13 @@ class Imports:
         return True
 
     def _find_repeated(self, environment: Environment, id: str, fingerprint: str) -> Import | None:
-        """The import of a key that comes again. Raises: IdempotencyKeyReused: with something else."""
+        """Returns the import of a repeated key. Raises: IdempotencyKeyReused: the file or its settings differ."""
         try:
             found = self.get(environment, id)
         except ImportNotFound:
             return None
         if found.fingerprint != fingerprint:
-            raise IdempotencyKeyReused("This key brought another file, or the same to be applied otherwise.")
+            raise IdempotencyKeyReused("This key was used for another file, or for other settings.")
         return found
 
     def configure(
@@ -235,10 +235,10 @@ class Imports:
         share_removed_max: float | None = ports_limits.IMPORT_SHARE_REMOVED_DEFAULT,
         expiry: tuple[str, str] | None = None,
     ) -> Import:
-        """Says anew how the file is to be applied, before anything of it was.
+        """Changes how the file is to be applied, before any of it was applied.
 
-        `expiry` is what `expiry_texts` returned; None leaves the expiry as it is.
-        Raises: ImportStateWrong, as bringing.
+        `expiry` is the expiry of added tags, as `expiry_texts` returns it; None leaves it as it is.
+        Raises: ImportStateWrong; as `bring_file`.
         """
 
         def changed(run: Import) -> Import:
@@ -264,31 +264,31 @@ class Imports:
     # Reading.
 
     def get(self, environment: Environment, id: str) -> Import:
-        """One import, with what its steps did so far."""
+        """Returns one import, with the tally of its steps so far."""
         run = self._control.get_import(id)
         if (run.space, run.environment) != (environment.space, environment.name):
-            raise ImportNotFound("There is no such import here.", value=id[:64])
-        return self._told(environment, run)
+            raise ImportNotFound("This environment has no such import.", value=id[:64])
+        return self._with_progress(environment, run)
 
     def list(self, environment: Environment, *, limit: int, before: str | None = None) -> tuple[Import, ...]:
-        """Those of an environment, the newest first, behind the one of the id `before`."""
+        """Returns the imports of an environment, newest first, starting after the id `before`."""
         found = self._control.list_imports(environment.space, environment.name, limit=limit, before=before)
-        return tuple(self._told(environment, run) for run in found)
+        return tuple(self._with_progress(environment, run) for run in found)
 
     def beginning(self, environment: Environment, id: str) -> Beginning:
-        """The columns and first rows of its file. Raises: ImportFileGone, BodyInvalid, ColumnsInvalid."""
+        """Returns the columns and first rows of its file. Raises: ImportFileGone, BodyInvalid, ColumnsInvalid."""
         run = self.get(environment, id)
         return beginning_of(self._path(run), run.format, run.compression)
 
     def _path(self, run: Import) -> Path:
         path = self.folder.path(run.id)
         if not run.has_file or not path.exists():
-            raise ImportFileGone("The file is not here any more.")
+            raise ImportFileGone("The file was deleted.")
         self.folder.check_length(run.id, run.size_bytes)
         return path
 
     def rejected(self, environment: Environment, id: str) -> Iterator[Rejected]:
-        """The lines that its committed steps rejected, by line; before there are any, the first that its plan would."""
+        """Yields the lines that its committed steps rejected, by line; without steps, the first ones of its plan."""
         run = self.get(environment, id)
         population = self._population_of(environment)
         if population.steps(id) or run.plan is None:
@@ -296,25 +296,25 @@ class Imports:
         return iter(run.plan.preview.receipt.rejected)
 
     def rejected_rows(self, environment: Environment, id: str) -> Iterator[bytes]:
-        """The file again with nothing but its rejected rows, and why behind each; see `rows_to_mend`.
+        """Yields a file of the rejected rows with their reasons; see `read_rejected_rows`.
 
         Raises: ImportFileGone, at once.
         """
         run = self.get(environment, id)
-        return rows_to_mend(self._path(run), run, self.rejected(environment, id))
+        return read_rejected_rows(self._path(run), run, self.rejected(environment, id))
 
-    def _told(self, environment: Environment, run: Import) -> Import:
+    def _with_progress(self, environment: Environment, run: Import) -> Import:
         if run.state == "fetching":
             remote = None if run.remote is None else run.remote.without_query()
             return replace(run, size_bytes=self.folder.size_so_far(run.id), remote=remote)
-        if run.state not in _TOLD_BY_STEPS:
+        if run.state not in _TALLIED_BY_STEPS:
             return run
         return replace(run, tally=tally_of(self._population_of(environment).steps(run.id)))
 
-    # Asking.
+    # Actions.
 
     def plan(self, environment: Environment, id: str) -> Import:
-        """Has it computed what the import would do. Raises: ImportStateWrong, ImportFileGone."""
+        """Requests a plan of the import. Raises: ImportStateWrong, ImportFileGone."""
         return self._change(
             environment,
             id,
@@ -324,11 +324,10 @@ class Imports:
         )
 
     def run(self, environment: Environment, id: str, *, goes_on: bool = False) -> Import:
-        """Has it applied; a mode that can remove is planned first, unless it was or nothing would hold it.
+        """Requests a run. A mode that can remove tags is planned first, unless it has a plan or no limit of removals.
 
-        Again after a failure goes on.
-
-        With `goes_on` neither a guard nor a plan that holds no more stops it. Raises: ImportStateWrong, ImportFileGone.
+        After a failure, the run continues at the next step. With `goes_on`, neither a limit of removals nor an outdated
+        plan stops it. Raises: ImportStateWrong, ImportFileGone.
         """
 
         def changed(run: Import) -> Import:
@@ -338,7 +337,7 @@ class Imports:
         return self._change(environment, id, ("waiting", "planned", "failed"), changed)
 
     def approve(self, environment: Environment, id: str) -> Import:
-        """Lets a held import run as its plan says it would now, and a planned one as it says, however much that takes.
+        """Approves a held import, which runs by a new plan, or a planned one, which runs whatever it removes.
 
         Raises: ImportStateWrong, ImportFileGone.
         """
@@ -351,17 +350,17 @@ class Imports:
         return self._change(environment, id, ASKING, changed)
 
     def pause(self, environment: Environment, id: str) -> Import:
-        """Stops behind the step that is being applied. Raises: ImportStateWrong."""
+        """Pauses the import after the step that is being applied. Raises: ImportStateWrong."""
         return self._change(environment, id, ("looking", "running"), lambda run: _to(run, "paused"))
 
     def resume(self, environment: Environment, id: str) -> Import:
-        """Goes on where it was paused. Raises: ImportStateWrong, ImportFileGone."""
+        """Continues a paused import. Raises: ImportStateWrong, ImportFileGone."""
         return self._change(environment, id, ("paused",), lambda run: _begun(replace(run, began_at=self._at())))
 
     def cancel(self, environment: Environment, id: str, *, by: str, undo: bool = False) -> Import:
-        """Ends it: no further step is applied, by whatever process. With `undo` those that were are taken back.
+        """Cancels the import: no process applies a further step. With `undo`, the applied steps are undone.
 
-        Raises: ImportStateWrong; with `undo`, what undoing raises.
+        Raises: ImportStateWrong; with `undo`, as `undo`.
         """
         states: tuple[ImportState, ...] = ("fetching", "waiting", "looking", "planned", "held", "running", "paused")
         run = self._change(environment, id, states, self._cancelled, needs_file=False)
@@ -374,9 +373,9 @@ class Imports:
         return self.undo(environment, id, by=by) if undo else run
 
     def give_up(self, environment: Environment, run: Import) -> None:
-        """Ends an import whose command was interrupted before it could do so itself: cancels it, and forgets its file.
+        """Cancels the import of an interrupted command and deletes its file.
 
-        One of which nothing was applied is forgotten, too.
+        Deletes the import, too, when nothing of it was applied.
         """
         if self.cancel(environment, run.id, by=run.by).tally.steps:
             self.delete_file(environment, run.id)
@@ -384,16 +383,16 @@ class Imports:
             self.delete(environment, run.id)
 
     def undo(self, environment: Environment, id: str, *, by: str) -> Import:
-        """Takes back what an ended import did, all its versions as one; those that were undone already are passed over.
+        """Undoes all versions of an ended import in one version. Skips versions that are already undone.
 
         Raises: ImportStateWrong, UndoConflict, UndoTooLarge.
         """
         self._change(environment, id, ENDED, lambda run: run, needs_file=False)
         population = self._population_of(environment)
         done = population.seal(id)
-        if standing := self.standing(environment, id):
-            population.write(Undo(tuple(standing)), WriteOptions(Origin(by, f"import {id}")))
-        # As the history has it: a process that was lost behind the undo is made up for by the next try.
+        if versions := self.versions_not_undone(environment, id):
+            population.write(Undo(tuple(versions)), WriteOptions(Origin(by, f"import {id}")))
+        # Read from the history: when a process died after the undo, the next attempt stores it.
         changes = [population.get_change(version) for version in tally_of(done).versions]
         undone = {change.undone_by for change in changes if change.undone_by is not None}
         return self._change(
@@ -404,26 +403,26 @@ class Imports:
             needs_file=False,
         )
 
-    def standing(self, environment: Environment, id: str) -> tuple[Version, ...]:
-        """The versions that it made and nobody undid."""
+    def versions_not_undone(self, environment: Environment, id: str) -> tuple[Version, ...]:
+        """Returns the versions that the import made and that are not undone."""
         population = self._population_of(environment)
         versions = [step.version for step in population.steps(id) if step.version is not None]
         return tuple(version for version in versions if population.get_change(version).undone_by is None)
 
     def delete(self, environment: Environment, id: str) -> None:
-        """Forgets the import and its file; what it did stays. Raises: ImportStateWrong."""
+        """Deletes the import and its file; what it applied stays. Raises: ImportStateWrong."""
         states: tuple[ImportState, ...] = ("waiting", "planned", "held", *ENDED)
         self._change(environment, id, states, lambda run: run, needs_file=False)
         self._control.delete_import(id)
         self.folder.delete(id)
 
     def delete_file(self, environment: Environment, id: str) -> Import:
-        """Forgets the file of an import that has ended; what is known of it stays. Raises: ImportStateWrong."""
+        """Deletes the file of an ended import; the import itself stays. Raises: ImportStateWrong."""
         run = self._change(environment, id, ENDED, lambda run: replace(run, has_file=False), needs_file=False)
         self.folder.delete(id)
         return run
 
-    # Within.
+    # Helpers.
 
     def _cancelled(self, run: Import) -> Import:
         has_file = run.has_file and run.state != "fetching"
@@ -442,30 +441,27 @@ class Imports:
         is_untouched: bool = False,
         needs_file: bool = True,
     ) -> Import:
-        """Changes an import that is in one of these states; `is_untouched` demands that nothing of it was applied."""
+        """Changes an import that is in one of these states. With `is_untouched`, none of its steps may be applied."""
         for _ in range(_TRIES):
             run = self.get(environment, id)
             if run.state not in states:
                 raise ImportStateWrong(
-                    f"The import is {run.state}; this asks for {' or '.join(states)}.", state=run.state
+                    f"The import is {run.state}. This action needs the state {' or '.join(states)}.", state=run.state
                 )
             if needs_file and not run.has_file:
-                raise ImportFileGone("The file was forgotten; bring it again.")
+                raise ImportFileGone("The file was deleted. Upload it again.")
             if is_untouched and self._population_of(environment).steps(id):
-                raise ImportStateWrong("Some of it was applied already.", state=run.state)
+                raise ImportStateWrong("A part of the import was already applied.", state=run.state)
             try:
                 put = self._control.put_import(changed(run))
             except ImportChanged:
                 continue
             self.has_work.set()
-            return self._told(environment, put)
-        raise ImportChanged("Others change this import all the time.")
+            return self._with_progress(environment, put)
+        raise ImportChanged("Other callers keep changing this import. Try again.")
 
-    def _forget_old(self) -> None:
-        """Forgets files that lie here for too long, and what is left of uploads whose process was killed.
-
-        The imports themselves stay.
-        """
+    def _delete_old_files(self) -> None:
+        """Deletes files past their retention, and parts of uploads whose process died. The imports themselves stay."""
         for id in self.folder.left_unfinished(self._now() - _SECONDS_TO_BEGIN):
             try:
                 self._control.get_import(id)
@@ -478,7 +474,7 @@ class Imports:
                     continue
                 self._control.put_import(replace(run, has_file=False))
             except ImportNotFound:
-                # A process was killed between storing the file and telling of it.
+                # A process died between storing the file and adding its import.
                 pass
             except ImportChanged:
                 continue
@@ -486,15 +482,15 @@ class Imports:
 
 
 def import_format_of(name: str) -> ImportFormat:
-    """The same for a file that is imported by itself. Raises: BodyInvalid.
+    """Returns the format that a file's name shows, for the file of an import. Raises: BodyInvalid.
 
-    An Excel workbook is read as the CSV of its first sheet, and an old one is refused by its bytes.
+    An Excel workbook is read as the CSV of its first sheet; an old `.xls` is refused later, by its bytes.
     """
     return "csv" if name.lower().endswith((".xlsx", ".xls")) else format_of(name)
 
 
 def format_of(name: str) -> ImportFormat:
-    """The format that a file's name tells, whatever it is compressed by. Raises: BodyInvalid."""
+    """Returns the format that a file's name shows, without the suffix of its compression. Raises: BodyInvalid."""
     plain = name.lower().removesuffix(".gz").removesuffix(".zst")
     match plain.rpartition(".")[2]:
         case "csv" | "tsv" | "txt":
@@ -504,35 +500,35 @@ def format_of(name: str) -> ImportFormat:
         case "parquet":
             return "parquet"
     raise BodyInvalid(
-        f"'{name[:100]}' ends with none of .csv, .ndjson and .parquet.", rule="a CSV, NDJSON or Parquet file"
+        f"The name '{name[:100]}' does not end with .csv, .ndjson or .parquet.", rule="a CSV, NDJSON or Parquet file"
     )
 
 
 def _keyed_id(environment: Environment, key: str) -> str:
-    """The id of the import that a key brings, the same each time."""
+    """Returns the id of the import of a key, always the same."""
     return hashlib.blake2b(f"{environment.key} {key}".encode(), digest_size=12).hexdigest()
 
 
 def _fingerprint(draft: Import, how: How, digest: str) -> str:
-    """A hash of a file and of how it is to be applied; not of when, nor by whom it is sent.
+    """Returns a hash of a file and its settings, without its time and its sender.
 
-    The end is the one that was said: what it is rounded to depends on when.
+    The expiry is hashed as it was written, because its rounding depends on the time.
     """
     said = how.get("expires_at")
-    asked = replace(draft, created_at="", by="", mapping_name=None, expires_at=rfc3339_of(said) if said else "")
-    return hashlib.blake2b(msgspec.json.encode(asked) + digest.encode(), digest_size=16).hexdigest()
+    settings = replace(draft, created_at="", by="", mapping_name=None, expires_at=rfc3339_of(said) if said else "")
+    return hashlib.blake2b(msgspec.json.encode(settings) + digest.encode(), digest_size=16).hexdigest()
 
 
 def check_file(run: Import) -> None:
-    """Raises: BodyInvalid: the file is empty, or compressed as its format never is."""
+    """Checks that a file is not empty and that its format can be compressed so. Raises: BodyInvalid."""
     if not run.size_bytes and run.format != "ndjson":
         raise BodyInvalid("The file is empty.")
     if run.format == "parquet" and run.compression != "none":
-        raise BodyInvalid("A Parquet file is compressed inside; bring it as it is.")
+        raise BodyInvalid("A Parquet file is compressed internally. Upload it without further compression.")
 
 
 def tally_of(done: Iterable[Done]) -> Tally:
-    """What some steps did together."""
+    """Returns the sum of some steps."""
     steps = tuple(done)
     receipts = [step.receipt for step in steps]
     return Tally(
@@ -555,7 +551,7 @@ def _to(run: Import, state: ImportState) -> Import:
 
 
 def _begun(run: Import) -> Import:
-    """An import that is to be run: by way of a plan, when it can take more than it may without being asked."""
+    """Returns an import that is to be run; it is planned first when it can remove more than it may without approval."""
     is_unbounded = run.share_removed_max is None or run.share_removed_max >= 100
     if run.mode == "add" or run.plan is not None or run.is_approved or is_unbounded:
         return _to(run, "running")
@@ -569,8 +565,8 @@ def _check(run: Import) -> None:
         check_mapping(run.mapping)
     if run.mode == "change" and (run.mapping is not None or run.format != "ndjson"):
         raise ContentTypeUnsupported(
-            "Mode 'change' needs lines with 'add' and 'remove', which NDJSON of the plain form has.", rule="NDJSON"
+            "Mode 'change' needs NDJSON lines of the plain form, with 'add' and 'remove'.", rule="NDJSON"
         )
     share = run.share_removed_max
     if share is not None and not 0 <= share <= 100:
-        raise ParameterInvalid("A share is a number of percent from 0 to 100.", parameter="share_removed_max")
+        raise ParameterInvalid("A share is a percentage from 0 to 100.", parameter="share_removed_max")

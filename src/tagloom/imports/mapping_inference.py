@@ -1,7 +1,7 @@
-"""A mapping is proposed from the first rows of a file, with the rows as it would read them.
+"""Mapping inference: proposes a mapping from the first rows of a file, and shows how it reads these rows.
 
-A proposal is a beginning that somebody looks at: it may leave columns out, and nothing is read by it until it was
-kept or given to an import.
+A proposal is a draft that a person checks. It may leave columns out, and no import uses it before somebody saves it or
+passes it to an import.
 """
 
 import codecs
@@ -57,27 +57,27 @@ from tagloom.words.tags import parse_tag
 VISITOR_NAMES = ("visitor", "visitor_id", "visitorid", "anonymous_id", "anonymousid", "cookie_id")
 TAG_NAMES = ("tag", "tag_path", "segment")
 LIST_NAMES = ("tags", "segments", "interests", "labels")
-# What the objects of a list call what they are; the list's own name says more.
+# Generic field names of objects in a list; the name of the list itself says more.
 GENERIC_NAMES = ("id", "name", "value", "key", "title", "slug")
 NOTHING = ("no", "none", "n/a", "na", "null", "nan", "-")
 SEPARATORS = ";|,"
-# More different cells than this are measurements or names, which make no tags.
+# A column with more distinct cells holds measurements or names, which make no tags.
 VALUES_MAX = 12
-# A share of cells has to be divided before a column is a list: a comma in a sentence makes none.
+# The percentage of cells that must contain the separator: a comma in a sentence makes no list.
 DIVIDED_PERCENT_MIN = 10
 SAMPLES_SHOWN = 3
-_PIECES_LOOKED_AT = 128  # A megabyte shows whether a text is UTF-8.
+_PIECES_LOOKED_AT = 128  # One megabyte is enough to detect UTF-8.
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """A column and some of its first different cells that are not blank."""
+    """A column and its first distinct cells that are not blank."""
 
     column: str
     samples: tuple[str, ...]
 
 
 class ReadRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a mapping makes of one row: whom it names and their tags, or why it would be rejected."""
+    """One row as a mapping reads it: its person and tags, or the reason of its rejection."""
 
     line: int
     user: str | None = None
@@ -89,9 +89,9 @@ class ReadRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class InferredMapping(msgspec.Struct, frozen=True, kw_only=True):
-    """A mapping for a file, the file's columns, and its first rows as they would be read.
+    """A mapping for a file, the file's columns, and its first rows as the mapping reads them.
 
-    `warnings` are sentences about the file: what was done to read it, and ids that look wrong.
+    `warnings` are sentences about the file: how it was decoded, and ids that look wrong.
     """
 
     mapping: Mapping
@@ -100,12 +100,12 @@ class InferredMapping(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-# The column of a file that is nothing but ids.
+# The name of the column of a file that holds only ids.
 IDS_COLUMN = "user"
 
 
 class FirstRow(NamedTuple):
-    """One of the first rows; `fault` says why it cannot be understood."""
+    """One of the first rows. `fault` is the reason when it cannot be read."""
 
     line: int
     cells: Sequence[Cell]
@@ -121,11 +121,11 @@ class Beginning(NamedTuple):
     encoding: Encoding = "utf-8"
 
     def texts(self, place: int) -> list[str]:
-        """The cells of a column that are not blank."""
+        """Returns the cells of a column that are not blank."""
         return _texts([row.cells[place] for row in self.rows if row.fault is None])
 
     def seen(self) -> tuple[Seen, ...]:
-        """The columns with samples."""
+        """Returns the columns with samples."""
         found = []
         for place, name in enumerate(self.names):
             texts = dict.fromkeys(self.texts(place))
@@ -135,12 +135,12 @@ class Beginning(NamedTuple):
 
 
 def beginning_of(path: Path, format: ImportFormat, compression: Compression) -> Beginning:
-    """The columns and first rows of a file, or of its beginning: of CSV and NDJSON one that ends anywhere.
+    """Returns the columns and first rows of a file, or of the beginning of a CSV or NDJSON file that is cut anywhere.
 
-    A last line without its end is left out, unless it is the only one: nobody knows whether it is whole. A text that is
-    no UTF-8 is read as Windows-1252, which its mapping then names.
+    A last line without a line end is left out, because it may be cut, unless it is the only line. A text that is not
+    UTF-8 is read as Windows-1252, which its mapping then names.
 
-    Raises: BodyInvalid, ColumnsInvalid: not even its first rows can be read.
+    Raises: BodyInvalid, ColumnsInvalid: its first rows cannot be read.
     """
     if format == "parquet" or _is_utf8(path, compression):
         return _beginning(path, format, compression, "utf-8")
@@ -148,10 +148,10 @@ def beginning_of(path: Path, format: ImportFormat, compression: Compression) -> 
 
 
 def without_header(beginning: Beginning) -> Beginning:
-    """The same when its only line of a name may be an id: a CSV of one column that is not called as ids are.
+    """Returns the beginning with its header as its first row, for a CSV of one column whose header may be an id.
 
-    Its column is `IDS_COLUMN` then, and what stood in the place of the header is the first of its rows. A mapping whose
-    header is `if-any` reads it so, and says itself when the first line is no id.
+    The column is then named `IDS_COLUMN`. A mapping with the header `if-any` reads the file so, and reports it when the
+    first line is not an id.
     """
     if len(beginning.names) != 1 or snake(beginning.names[0]) in USER_NAMES:
         return beginning
@@ -160,14 +160,14 @@ def without_header(beginning: Beginning) -> Beginning:
 
 
 def _is_utf8(path: Path, compression: Compression) -> bool:
-    """Whether the beginning of a text is UTF-8, or says by its first bytes that it is something else."""
+    """Returns whether the beginning of a text is UTF-8, or has a mark of another known encoding."""
     with closing(bytes_of_beginning(path, compression)) as chunks:
         head = b"".join(islice(chunks, _PIECES_LOOKED_AT))
     if head.startswith(KNOWN_BEGINNINGS):
         return True
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        # What is cut off at the end is no fault.
+        # A character that is cut at the end is not an error.
         decoder.decode(head)
     except UnicodeDecodeError:
         return False
@@ -178,18 +178,18 @@ def _beginning(path: Path, format: ImportFormat, compression: Compression, encod
     remarks: list[str] = []
     if encoding != "utf-8":
         remarks.append(
-            "Some of its bytes are no UTF-8, so it is proposed to read it as Windows-1252. See whether names with "
-            "accents are right."
+            "Some bytes of the file are not UTF-8. The proposed mapping reads it as Windows-1252. Check that "
+            "names with accents are right."
         )
-    told = None if encoding != "utf-8" else remarks.append
-    records = read_records(path, format, compression, encoding=encoding, remark=told, is_cut=True)
+    on_remark = None if encoding != "utf-8" else remarks.append
+    records = read_records(path, format, compression, encoding=encoding, remark=on_remark, is_cut=True)
     rows: list[FirstRow] = []
     with closing(records.rows):
         try:
             for row in islice(records.rows, limits.PROPOSAL_ROWS_MAX):
                 rows.append(FirstRow(row.number, row.cells, row.fault))
         except BodyInvalid:
-            # The file is damaged behind rows that say enough.
+            # The file is damaged after enough rows for a proposal.
             if not rows:
                 raise
     is_all = len(rows) < limits.PROPOSAL_ROWS_MAX
@@ -199,7 +199,7 @@ def _beginning(path: Path, format: ImportFormat, compression: Compression, encod
 
 
 def beginning_in(chunks: Iterable[bytes], format: ImportFormat) -> Beginning:
-    """The same of what comes in chunks, plain or compressed, which are kept on the disk meanwhile.
+    """Returns the beginning of a file that comes in chunks, plain or compressed. Stores them in a temporary file.
 
     Raises: as `beginning_of`, and what `chunks` raises.
     """
@@ -211,9 +211,9 @@ def beginning_in(chunks: Iterable[bytes], format: ImportFormat) -> Beginning:
 
 
 def infer(beginning: Beginning, *, user: str | None = None) -> InferredMapping:
-    """A mapping for a file that begins so, with `user` as the column of users where it is known.
+    """Proposes a mapping for a file by its beginning, with `user` as the column of users when it is known.
 
-    It has no columns when none looks like tags. Raises: ColumnsInvalid: the file has no column `user`.
+    The mapping has no columns when none looks like tags. Raises: ColumnsInvalid: the file has no column `user`.
     """
     if user is not None and user not in beginning.names:
         raise columns_missing(beginning.names, [[user]])
@@ -228,7 +228,7 @@ def infer(beginning: Beginning, *, user: str | None = None) -> InferredMapping:
 
 
 def _odd_ids(beginning: Beginning, mapping: Mapping) -> list[str]:
-    """What there is to say of the ids of the first rows."""
+    """Returns warnings about the ids of the first rows."""
     odd = OddIds()
     for name in (mapping.user, mapping.visitor):
         if name is not None and name in beginning.names:
@@ -239,7 +239,7 @@ def _odd_ids(beginning: Beginning, mapping: Mapping) -> list[str]:
 
 
 def rows_read(beginning: Beginning, mapping: Mapping) -> tuple[ReadRow, ...]:
-    """The first rows as a mapping reads them. Raises: ColumnsInvalid: it names a column that the file lacks."""
+    """Returns the first rows as a mapping reads them. Raises: ColumnsInvalid: the file lacks one of its columns."""
     missing = set(mapping.names()).difference(beginning.names)
     if missing:
         raise columns_missing(beginning.names, [[name] for name in mapping.names() if name in missing])
@@ -277,11 +277,11 @@ def _ends_openly(path: Path, compression: Compression) -> bool:
     return not last.endswith((b"\n", b"\n\x00", b"\r"))
 
 
-# What a column looks like.
+# The kind of a column.
 
 
 def inferred_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]], *, user: str | None = None) -> Mapping:
-    """What these rows of these columns look like: pure, and the same each time."""
+    """Proposes a mapping for these rows. It is a pure function of its arguments."""
     columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
     user, visitor = _people(columns) if user is None else (user, None)
     branches = dict(zip(names, levels_of(names), strict=True))
@@ -296,7 +296,7 @@ def inferred_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]], *, us
 
 
 def _people(columns: dict[str, list[Cell]]) -> tuple[str | None, str | None]:
-    """The columns of users and of visitors; where no name says which, the first one that differs in every row."""
+    """Finds the columns of users and visitors; when no name fits, the first column of distinct values."""
     by_name = {snake(name): name for name in reversed(columns)}
     user = next((by_name[name] for name in USER_NAMES if name in by_name), None)
     visitor = next((by_name[name] for name in VISITOR_NAMES if name in by_name), None)
@@ -313,7 +313,7 @@ def _proposed_column(name: str, branch: str, cells: Sequence[Cell]) -> Column | 
     is_divided = any(isinstance(cell, tuple) for cell in cells)
     distinct = set(texts)
     if title in (*TAG_NAMES, *LIST_NAMES):
-        # Whoever calls them tags says what they are; an e-mail address is none all the same.
+        # The name says that they are tags, but e-mail addresses are never tags.
         if any(EMAIL.search(text) for text in distinct):
             return None
         if title in TAG_NAMES and not is_divided and len(texts) == len(cells):
@@ -345,18 +345,18 @@ def _proposed_numbers(name: str, branch: str, texts: Sequence[str]) -> Column | 
 
 
 def bounds_of(texts: Sequence[str]) -> list[Decimal]:
-    """Where the quarters of some numbers end, rounded; none when a text is no number."""
+    """Returns the rounded quartiles of some numbers; none when a text is not a number."""
     if not texts or not all(NUMBER.fullmatch(text.strip()) for text in texts):
         return []
     numbers = sorted(Decimal(text.strip()) for text in texts)
     quarters = [numbers[len(numbers) * quarter // 4] for quarter in (1, 2, 3)]
-    # One digit says enough for a beginning, and is easy to change.
+    # One significant digit is enough for a proposal, and easy to change.
     rounded = (number.quantize(Decimal(1).scaleb(number.adjusted())) for number in quarters)
     return sorted({Decimal(f"{number:f}") for number in rounded})
 
 
 def bands_at(branch: str, bounds: Sequence[Decimal]) -> tuple[Band, ...]:
-    """The bands between some bounds, of which there is at least one, with tags below a branch."""
+    """Returns the bands between some bounds, at least one, with tags below a branch."""
     above = f"{branch}/" if branch else ""
     lows = ["up-to-", *(f"over-{low}-to-" for low in bounds)]
     bands = [Band(to=bound, tag=f"{above}{low}{bound}") for low, bound in zip(lows, bounds, strict=False)]
@@ -373,18 +373,18 @@ def _proposed_values(name: str, branch: str, texts: Sequence[str]) -> ValueColum
 
 
 def _texts(cells: Sequence[Cell]) -> list[str]:
-    """All texts of some cells that are not blank."""
+    """Returns all texts of some cells that are not blank."""
     return [text for cell in cells for text in ((cell,) if isinstance(cell, str) else cell) if text.strip()]
 
 
 def separator_of(texts: Sequence[str]) -> str:
-    """The one of the usual separators that the cells have most; tags may hold spaces, so a space is none."""
+    """Returns the usual separator that occurs most often. A space is none, because tags may contain spaces."""
     whole = "".join(texts)
     return max(SEPARATORS, key=whole.count)
 
 
 def _is_list(texts: Sequence[str], separator: str) -> bool:
-    """Whether cells are divided by a separator into few things that come again."""
+    """Returns whether a separator divides the cells into few distinct parts."""
     divided = [text for text in texts if separator in text]
     parts = [part.strip() for text in texts for part in text.split(separator) if part.strip()]
     is_usual = len(divided) * 100 >= DIVIDED_PERCENT_MIN * len(texts)
@@ -392,7 +392,7 @@ def _is_list(texts: Sequence[str], separator: str) -> bool:
 
 
 def _steps(texts: Sequence[str]) -> tuple[Way, ...]:
-    """The fewest steps after which all these are tags."""
+    """Returns the fewest steps that turn all these texts into tags."""
     tries: tuple[tuple[Way, ...], ...] = (("trim",), ("trim", "lowercase"))
     return next((steps for steps in tries if all(_is_tag(stepped(text, steps)) for text in texts)), ("slug",))
 
@@ -409,7 +409,7 @@ def _is_tag(text: str) -> bool:
 
 
 def _title(name: str) -> str:
-    """What a column's values are called: the last level of a path that says something."""
+    """Returns the name of a column's values: the last level of its path that is not generic."""
     levels = name.split(".")
     if len(levels) > 1 and snake(levels[-1]) in GENERIC_NAMES:
         levels.pop()
@@ -417,7 +417,7 @@ def _title(name: str) -> str:
 
 
 def levels_of(names: Sequence[str]) -> Iterator[str]:
-    """A level for each column, different for all."""
+    """Yields a distinct level for each column."""
     taken = set[str]()
     for number, name in enumerate(names, 1):
         tries = (level_of(each.replace("_", " ")) for each in (_title(name), snake(name)))

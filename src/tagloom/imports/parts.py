@@ -1,4 +1,4 @@
-"""The file of an import as parts: of the plain form, or by its mapping."""
+"""Reads the file of an import as parts, in the plain form or by its mapping."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -15,17 +15,17 @@ from tagloom.ports.writes import Part
 
 
 def parts_of(path: Path, run: Import, remark: Remark | None = None) -> Generator[Part, None, None]:
-    """The parts of an import's file, in order and each time the same. Raises: BodyInvalid, ColumnsInvalid, as reading.
+    """Yields the parts of an import's file, in the same order each time.
 
-    `remark` hears of what was done to read it. Raises: ImportFileGone: it was forgotten, or lies in another process's
-    folder.
+    `remark` is called with sentences about how the file was decoded. Raises: BodyInvalid, ColumnsInvalid;
+    ImportFileGone: the file was deleted, or is in the folder of another machine.
     """
     if not path.exists():
-        raise ImportFileGone("The file is not here; bring it again.")
+        raise ImportFileGone("The file is not here. Upload it again.")
     if run.mapping is not None:
         yield from read_mapped(path, run.format, run.compression, run.mapping, remark)
         return
     with closing(read_bytes(path, run.compression)) as chunks:
-        # Read again later, after a crash, the lines say the same: times are told from when the file came.
+        # Relative times count from the upload, so that a second reading after a crash returns the same.
         now = seconds_of(run.created_at)
         yield from read_parts(chunks, run.format, allow_change=run.mode == "change", now=now, remark=remark)

@@ -1,6 +1,6 @@
-"""Which columns say who somebody is, and not what they are like: e-mail addresses, names, dates, ids, free text.
+"""Detects columns of personal data, which make no tags: e-mail addresses, names, dates, ids, free text.
 
-Such a column makes no tags. A column is told by its name and by its cells; one sign of the two is enough.
+Either the name or the cells of a column are enough to detect it.
 """
 
 import re
@@ -38,7 +38,7 @@ _NAME_WORDS = frozenset(
     }
     | {"vorname", "nachname", "contact", "login"}
 )
-# Before `name`: "plan name" names a plan, and "first name" a person.
+# Words before `name` that make it a person's or a company's name: "first name", unlike "plan name".
 _NAMED_BY = frozenset(
     {"first", "last", "full", "given", "family", "middle", "maiden", "legal", "display", "nick", "user", "customer"}
     | {"contact", "account", "company", "client", "member", "person", "owner", "billing", "shipping"}
@@ -60,17 +60,17 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _PERSON = re.compile(r"[^\W\d_a-z][\w'\u2019.\-]*,?( (von|van|de|der|da|la))*( [^\W\d_a-z][\w'\u2019.\-]*)+")
-_ID_DIGITS_MIN = 5  # Numbers of one width, each there once, are ids from this many digits on: 2026 is a year.
+_ID_DIGITS_MIN = 5  # Distinct numbers of one width are ids from this many digits on; 2026 is a year.
 _WORDS_MAX = 5  # A label has fewer words than a sentence.
 
 
 def is_id_name(name: str) -> bool:
-    """Whether a column's name in snake case says that its cells are ids, telephone numbers or codes of one person."""
+    """Returns whether a column's name in snake case is that of ids, telephone numbers or codes of one person."""
     return name in _ID_NAMES or name.rpartition("_")[2] in _ID_WORDS
 
 
 def is_personal_name(name: str) -> bool:
-    """Whether a column's name in snake case says that its cells are a name, a contact, a date or free text."""
+    """Returns whether a column's name in snake case is that of a name, a contact, a date or free text."""
     first, _, last = name.rpartition("_")
     if last == "name":
         return not first or first.rpartition("_")[2] in _NAMED_BY
@@ -80,12 +80,12 @@ def is_personal_name(name: str) -> bool:
 
 
 def are_personal(texts: Sequence[str]) -> bool:
-    """Whether some cells are e-mail addresses, names, dates, ids or free text. Blank ones must have been left out."""
+    """Returns whether some cells, none blank, are e-mail addresses, names, dates, ids or free text."""
     stripped = [text.strip() for text in texts]
     if any(EMAIL.search(text) or _URL.match(text) or _is_sentence(text) for text in stripped):
         return True
     usual = (_UUID, _HEX, _ADDRESS_OF_HOST, _PHONE, _DATE)
-    # One odd cell, such as "unknown", makes no other column of it.
+    # One odd cell, such as "unknown", does not change what a column holds.
     if any(2 * sum(1 for text in stripped if form.fullmatch(text)) >= len(stripped) for form in usual):
         return True
     is_each_once = len(stripped) > 1 and len(set(stripped)) == len(stripped)
@@ -98,7 +98,7 @@ def _is_sentence(text: str) -> bool:
 
 
 def _are_ids(texts: Sequence[str]) -> bool:
-    """Whether texts that differ from each other are numbers of one width, or codes with many digits."""
+    """Returns whether distinct texts are numbers of one width, or codes with many digits."""
     if all(text.isdecimal() for text in texts):
         return len({len(text) for text in texts}) == 1 and len(texts[0]) >= _ID_DIGITS_MIN
     digits_least = min(sum(map(str.isdigit, text)) for text in texts)

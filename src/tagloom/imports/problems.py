@@ -4,24 +4,24 @@ from tagloom.base.problems import Problem
 
 
 class ImportStateWrong(Problem):
-    """The import cannot do this in its state."""
+    """The import is in a state that does not allow this action."""
 
     status = 409
 
 
 class TooManyImports(Problem):
-    """So many files wait for their import that no further one fits."""
+    """Too many files wait for their import."""
 
     status = 422
 
 
 class ImportHeld(Problem):
-    """The import would do more than it may without being asked."""
+    """The import waits for an approval, because it would remove more than allowed."""
 
     status = 409
 
 
 class ImportFileGone(Problem):
-    """The file of the import is not kept any more."""
+    """The file of the import was deleted."""
 
     status = 410

@@ -1,8 +1,7 @@
-"""The rejected rows of a file in the file's own shape, with the reasons behind, to be mended and brought again.
+"""Writes the rejected rows of a file in the file's own format, with the reasons in added columns, for correction.
 
-What is written is read by the same mapping as the file: the columns are the file's, and those behind them are named
-so that nobody reads them. Rows are found by their line, which the reader of the file gave them; so each form is gone
-through by the reader, or by the lines, that counted them.
+The result can be read by the mapping of the file: its columns are kept, and the added ones have names that no mapping
+reads. Rows are found by their line number, so each format is read by the reader that counted the lines.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -37,12 +36,12 @@ _PIECE_BYTES = words_limits.LINE_BYTES_MAX + 2
 _NEWLINE = b"\n"
 
 
-def rows_to_mend(path: Path, run: Import, rejected: Iterator[Rejected]) -> Iterator[bytes]:
-    """The rejected rows of an import's file, in its format, without its compression and in UTF-8.
+def read_rejected_rows(path: Path, run: Import, rejected: Iterator[Rejected]) -> Iterator[bytes]:
+    """Yields the rejected rows of an import's file, in its format, uncompressed and in UTF-8.
 
-    CSV has the header and the delimiter of the file. A row that cannot be cut into cells is one quoted cell, and a line
-    of NDJSON that is no object comes as it was, without reasons. `rejected` ascends by line. Costs one pass over the
-    file up to the last of them; memory is bounded.
+    CSV has the header and the delimiter of the file. A row that cannot be split into cells becomes one quoted cell. A
+    line of NDJSON that is not an object stays as it is, without reasons. `rejected` must ascend by line. Cost: one pass
+    over the file up to the last rejected line; memory is bounded.
 
     Raises: BodyInvalid: the file is damaged.
     """
@@ -51,7 +50,7 @@ def rows_to_mend(path: Path, run: Import, rejected: Iterator[Rejected]) -> Itera
     encoding = "utf-8" if run.mapping is None else run.mapping.encoding
     text = opened(read_bytes(path, run.compression), encoding=encoding)
     lines = _csv(text, run, rejected) if run.format == "csv" else _ndjson(text, rejected)
-    # A mapping that names another encoding reads these rows, too: the mark in front says that they are UTF-8.
+    # The mapping may name another encoding: the byte order mark tells its reader that these rows are UTF-8.
     return _together(lines if encoding == "utf-8" else chain([BYTE_ORDER_MARK], lines))
 
 
@@ -70,7 +69,7 @@ def _together(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _CsvWriter:
-    """Writes rows of a file with the reasons behind; reasons that the file has already are left out."""
+    """Writes rows of a file with their reasons; columns of earlier reasons are left out."""
 
     def __init__(self, header: Sequence[bytes], delimiter: bytes, quote: bytes) -> None:
         self._width = len(header)
@@ -82,7 +81,7 @@ class _CsvWriter:
         self.header = self._line([*self._kept(header), *(name.encode() for name in REASON_COLUMNS)])
 
     def row(self, cells: Sequence[bytes], why: Rejected) -> bytes:
-        """A row, and why it was rejected. One with too few or too many cells stays so."""
+        """Returns a row with its reasons. A wrong number of cells stays wrong."""
         reasons = (str(why.line), why.problem, why.detail, why.suggestion or "")
         return self._line([*self._kept(cells), *(reason.encode("utf-8", "replace") for reason in reasons)])
 
@@ -120,14 +119,14 @@ def _csv(text: Generator[bytes, None, None], run: Import, rejected: Iterator[Rej
 
 
 class _Rows:
-    """The rows of a table, found by their lines in ascending order."""
+    """Finds the rows of a table by their lines, in ascending order."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
         self._line = table.line
 
     def at(self, line: int) -> list[bytes] | None:
-        """The cells of the record that begins on a line; of one that cannot be read the line alone, as one cell."""
+        """Returns the cells of the record that begins on a line, or the line as one cell when it cannot be read."""
         stream = self._table.stream
         while self._line < line:
             stream.top_up()
@@ -167,7 +166,7 @@ def _with_reasons(line: bytes, why: Rejected, reader: "msgspec.json.Decoder[Any]
         {"line": why.line, "problem": why.problem, "detail": why.detail, "suggestion": why.suggestion}
     )
     if len(line) > words_limits.LINE_BYTES_MAX:
-        # Whoever mends it looks it up by its number.
+        # The line is too long to repeat; its number is enough to find it.
         return b'{"%s":%s}\n' % (REASON_FIELD.encode(), reasons)
     plain = line.strip()
     try:
@@ -179,7 +178,7 @@ def _with_reasons(line: bytes, why: Rejected, reader: "msgspec.json.Decoder[Any]
         fields = msgspec.json.decode(plain, type=dict[str, msgspec.Raw])
         del fields[REASON_FIELD]
         plain = msgspec.json.encode(fields)
-    # The rest stays as it was written, numbers and all.
+    # The rest stays as it was written, including the digits of numbers.
     return b'%s%s"%s":%s}\n' % (plain[:-1], b"," if found else b"", REASON_FIELD.encode(), reasons)
 
 
@@ -206,7 +205,7 @@ def _parquet(path: Path, rejected: Iterator[Rejected]) -> Iterator[bytes]:
 def _rejected_batches(
     file: ParquetFile, names: Sequence[str], rejected: Iterator[Rejected]
 ) -> Iterator[tuple[pa.RecordBatch, list[Rejected]]]:
-    """The rejected rows, some at a time. Groups of rows without one are not read."""
+    """Yields batches of rejected rows. Row groups without one are not read."""
     why, before = next(rejected, None), 0
     for group, rows in enumerate(file.rows_of_groups()):
         end = before + rows
@@ -226,6 +225,6 @@ def _rejected_batches(
 
 
 def _picked(batch: pa.RecordBatch, places: Sequence[int]) -> pa.RecordBatch:
-    """Some rows of a batch. Arrow's own way knows neither views of text nor lists of nothing within lists."""
+    """Returns some rows of a batch. Arrow's `take` supports neither string views nor null lists within lists."""
     columns = [pa.concat_arrays([column.slice(place, 1) for place in places]) for column in batch.columns]
     return pa.record_batch(columns, schema=batch.schema)

@@ -1,8 +1,8 @@
-"""Where a file goes on behind the lines that were applied, found without reading these as rows.
+"""Finds the part of a file after the lines that were applied, without parsing these lines as rows.
 
-An import of a hundred million rows that goes on behind the ninetieth does not understand ninety million rows again:
-line ends are counted, at about a gigabyte a second, or groups of rows of Parquet passed over by the footer, and what is
-left is laid beside the file.
+An import of a hundred million rows that continues after the ninetieth million does not parse these again: it counts
+line ends, at about a gigabyte per second, or skips row groups of Parquet by the footer, and writes the rest to a file
+beside the original.
 """
 
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ from tagloom.ports.writes import Part
 from tagloom.words import limits
 from tagloom.words.model import Rejected
 
-# Of UTF-16 and of a workbook, whose bytes between two line ends are no line.
+# The first bytes of UTF-16 and of workbooks, whose bytes between two line ends are not a line.
 _NOT_CUT = (b"\xff\xfe", b"\xfe\xff", b"PK\x03\x04")
 
 
 class Rest(NamedTuple):
-    """A file that holds what is left of another one. A line of it is that many lines further behind in the other."""
+    """A file that holds the rest of another one. Line n of it is line n + `shift` of the other."""
 
     path: Path
     compression: Compression
@@ -38,10 +38,10 @@ class Rest(NamedTuple):
 
 @contextmanager
 def rest_of(path: Path, run: Import, through: int) -> Iterator[Rest]:
-    """What is left of an import's file from line `through` on, or from a little before; the file itself when 0.
+    """Writes the rest of an import's file from about line `through` on, for the time of the block.
 
-    The rest takes room beside the file as long as the block lasts. Where it cannot be cut off surely, or has no room,
-    it is the whole file.
+    The whole file is used when `through` is 0, when it cannot be cut safely, or when the disk has no room for the rest.
+
     Raises: BodyInvalid.
     """
     whole = Rest(path, run.compression, 0)
@@ -81,17 +81,18 @@ def _write_rest(path: Path, run: Import, through: int, target: Path) -> int | No
             return None
         while b"\n" not in held and len(held) <= limits.LINE_BYTES_MAX and (chunk := next(chunks, b"")):
             held += chunk
-        # The line itself was applied. Where its record may go on in the next one, it is read again and passed over.
+        # The line itself was applied. When its record may continue on the next line, it is read again and skipped
+        # later.
         line = held[: held.find(b"\n") + 1]
-        is_dropped = bool(line) and (run.format == "ndjson" or _is_closed(line))
-        file.write(held[len(line) :] if is_dropped else held)
+        is_skipped = bool(line) and (run.format == "ndjson" or _is_closed(line))
+        file.write(held[len(line) :] if is_skipped else held)
         for chunk in chunks:
             file.write(chunk)
-    return through - 1 - bool(header) + is_dropped
+    return through - 1 - bool(header) + is_skipped
 
 
 def _behind(chunk: bytes, lines: int) -> bytes:
-    """What of a chunk lies behind so many line ends."""
+    """Returns the part of a chunk after so many line ends."""
     at = 0
     for _ in range(lines):
         at = chunk.index(b"\n", at) + 1
@@ -99,19 +100,19 @@ def _behind(chunk: bytes, lines: int) -> bytes:
 
 
 def _is_plain_header(line: bytes) -> bool:
-    """Whether a line is surely the whole header, and the line ends of the file are those that are counted."""
+    """Returns whether a line is certainly the whole header and the file has the line ends that are counted."""
     return (
         bool(line.strip()) and _is_closed(line) and b"\r" not in line.rstrip(b"\r\n") and not line.startswith(b"sep=")
     )
 
 
 def _is_closed(line: bytes) -> bool:
-    """Whether no cell that begins in a line can end in another one, whichever quote the file has."""
+    """Returns whether no quoted cell can continue on the next line, whichever quote the file uses."""
     return not line.count(b'"') % 2 and not line.count(b"'") % 2
 
 
 def _write_groups(path: Path, through: int, target: Path) -> int | None:
-    """Writes the groups of rows that are not applied whole."""
+    """Writes the row groups that are not yet applied whole. Returns the rows before them, or None."""
     with ParquetFile(path) as file:
         rows, before, first = file.rows_of_groups(), 0, 0
         while first < len(rows) and before + rows[first] <= through:
@@ -128,7 +129,7 @@ def _write_groups(path: Path, through: int, target: Path) -> int | None:
 
 
 def shifted(part: Part, shift: int) -> Part:
-    """A part of the rest with the numbers that its lines have in the file."""
+    """Returns a part of the rest with the line numbers of the original file."""
     if not shift:
         return part
     return replace(part, lines=part.lines + shift, rejected=tuple(_shifted_line(each, shift) for each in part.rejected))

@@ -1,4 +1,4 @@
-"""Mappings that a space keeps by name, each with all the forms that were saved of it."""
+"""Mappings that a space stores by name, with all their versions."""
 
 import time
 from collections.abc import Callable
@@ -11,37 +11,37 @@ from tagloom.words.mappings import Mapping, check_mapping
 
 
 class Mappings:
-    """The kept mappings of an installation."""
+    """The stored mappings of an installation."""
 
     def __init__(self, control: MappingStore, now: Callable[[], float] = time.time) -> None:
         self._control = control
         self._now = now
 
     def list_mappings(self, space: str) -> tuple[KeptMapping, ...]:
-        """The newest form of each, by name."""
+        """Returns the newest version of each mapping, by name."""
         return self._control.list_mappings(space)
 
     def get_mapping(self, space: str, name: str, *, version: int | None = None) -> KeptMapping:
-        """The newest form, or this one. Raises: MappingNotFound."""
+        """Returns the newest version of a mapping, or version `version`. Raises: MappingNotFound."""
         return self._control.get_mapping(space, name, version=version)
 
     def put_mapping(
         self, space: str, name: str, mapping: Mapping, *, version: int | None = None, by: str
     ) -> KeptMapping:
-        """Keeps a new form; with a version, only while that is the newest one, 0 for none.
+        """Stores a new version. With `version`, only when that is the newest one; 0 means that there is none.
 
         Raises: BodyInvalid: its name; MappingInvalid, MappingChanged, TooManyMappings.
         """
         check_mapping(mapping)
         newest = self._newest(space, parse_slug(name))
         if version is not None and version != newest:
-            raise MappingChanged(f"The mapping '{name}' is at version {newest} now.", version=newest)
+            raise MappingChanged(f"The mapping '{name}' is now at version {newest}.", version=newest)
         kept = KeptMapping(name=name, version=newest + 1, at=rfc3339(self._now()), by=by, mapping=mapping)
         self._control.put_mapping(space, kept)
         return kept
 
     def delete_mapping(self, space: str, name: str) -> None:
-        """Forgets all its forms; what was imported by it stays. Raises: MappingNotFound."""
+        """Deletes all versions of a mapping; what was imported by it stays. Raises: MappingNotFound."""
         self._control.delete_mapping(space, name)
 
     def _newest(self, space: str, name: str) -> int:

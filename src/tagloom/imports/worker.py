@@ -1,7 +1,7 @@
-"""Works on imports: takes one by a lease, plans or applies it, and goes on where a lost process stopped.
+"""Works on imports: leases one, plans or applies it, and continues where a dead process stopped.
 
-Correctness does not hang on the lease, which only keeps two from doing the same work: a step is committed with its
-place in the import, once, whoever asks for it.
+The lease only prevents double work. Correctness comes from the steps: each is committed once, together with its place
+in the import, whichever process commits it.
 """
 
 import secrets
@@ -20,7 +20,7 @@ from tagloom.base.times import rfc3339
 from tagloom.files.decoding import Remark
 from tagloom.files.suspicious_ids import OddIds
 from tagloom.imports import limits
-from tagloom.imports.lease import Leases, LoginThrottle, Lost, WorkerStores, keep_working
+from tagloom.imports.lease import AttemptCounter, Leases, Lost, WorkerStores, keep_working
 from tagloom.imports.lifecycle import Imports, tally_of
 from tagloom.imports.parts import parts_of
 from tagloom.imports.resume import rest_of, shifted
@@ -45,24 +45,24 @@ from tagloom.words.problems import MirrorEmpty
 from tagloom.words.rejections import MirrorUnreadable
 from tagloom.words.tags import is_at_or_below, parse_tag
 
-# In these a person's lines must meet, so the file is one step.
+# In these modes all lines of a person must be known at once, so the file is one step.
 ACTION = "import"
 WHOLE_MODES: tuple[Mode, ...] = ("set", "mirror")
-# What another writer makes of a step that was read for the state before.
+# The problems of a step that another writer made outdated while it was read.
 _OVERTAKEN = (
     ImportSealed,
     StepTaken,
     ImportChanged,
     BodyOutdated,
 )
-_SECONDS_BETWEEN_TELLING = 0.5
+_SECONDS_BETWEEN_REPORTS = 0.5
 _SECONDS_BETWEEN_TRIES_MAX = 10.0
 
 log = structlog.get_logger()
 
 
 class Worker:
-    """Carries out what `Imports` is asked for, one import at a time, in a thread or in the caller's."""
+    """Carries out the actions of `Imports`, one import at a time, in its own thread or in the caller's."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Worker:
         self._population_of = population_of
         self._now = now
         self._leases = Leases(control, now, imports.folder)
-        self._throttle = LoginThrottle()
+        self._attempts = AttemptCounter()
         self._committing: Future[Receipt] | None = None
         self._rows = 0
         self._is_closing = threading.Event()
@@ -87,12 +87,12 @@ class Worker:
     # The thread.
 
     def start(self) -> None:
-        """Works in a thread of its own from now on."""
+        """Starts a thread that works."""
         self._thread = threading.Thread(target=self._serve, name="tagloom-imports", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends behind the step that is being applied; somebody else, or a later start, goes on from there."""
+        """Stops after the step that is being applied. Another process, or a later start, continues from there."""
         self._is_closing.set()
         self._imports.has_work.set()
         if self._thread is not None:
@@ -107,7 +107,7 @@ class Worker:
         )
 
     def work_once(self, only: str | None = None) -> bool:
-        """Takes an import that waits for work, or this one, and carries it as far as it goes; False when none waits."""
+        """Leases an import that waits for work, or import `only`, and works on it. Returns False when there is none."""
         run = self._leases.take(APPLIED, only)
         if run is None:
             return False
@@ -119,7 +119,7 @@ class Worker:
                     return True
                 self._check_file(run)
                 if run.state == "looking":
-                    self._look(environment, run)
+                    self._make_plan(environment, run)
                 else:
                     self._run(environment, run)
             except Lost:
@@ -130,7 +130,7 @@ class Worker:
                 ImportChanged,
                 BodyOutdated,
             ) as problem:
-                # It is read again from behind the last step, and means what it means then.
+                # The rest of the file is read again, in the state after the last step.
                 self._try_again(environment, run, problem)
             except StoreUnavailable as problem:
                 self._try_again(environment, run, problem)
@@ -141,31 +141,31 @@ class Worker:
                 log.error("import.failed", run=run.id, exc_info=True)
                 self._fail(environment, run, "internal-error", f"Tagloom failed at this file: {type(error).__name__}.")
             else:
-                self._throttle.forget(run)
+                self._attempts.reset(run)
         return True
 
     def _try_again(self, environment: Environment, run: Import, problem: Problem) -> None:
-        """Lets the import go on later, or ends it when that was tried too often in a row without a further step."""
+        """Releases the import for a later attempt, or fails it after too many attempts without a further step."""
         with suppress(ImportNotFound):
             if self._control.get_import(run.id).revision != run.revision:
-                # Somebody paused, cancelled or went on with it.
+                # A caller paused, cancelled or resumed it.
                 self._leases.release(run)
                 return
         steps = len(self._population_of(environment).steps(run.id))
-        tried = self._throttle.count(run, steps)
+        tried = self._attempts.count(run, steps)
         log.warning(
             "import.broken_off", run=run.id, problem=problem.slug(), detail=problem.detail, steps=steps, tried=tried
         )
         if tried >= limits.IMPORT_ATTEMPTS_MAX:
-            self._throttle.forget(run)
-            detail = f"It was tried {tried} times behind step {steps} and came no further: {problem.detail}"
+            self._attempts.reset(run)
+            detail = f"The import failed {tried} times in a row after step {steps}: {problem.detail}"
             self._fail(environment, run, problem.slug(), detail)
             return
         self._leases.release(run)
         self._is_closing.wait(min(2.0 ** (tried - 2), _SECONDS_BETWEEN_TRIES_MAX) if tried > 1 else 0)
 
     def _put(self, run: Import, state: ImportState, **more: object) -> Import:
-        """The import in another state, unless somebody changed it meanwhile. Raises: ImportChanged."""
+        """Stores the import in another state, unless it was changed meanwhile. Raises: ImportChanged."""
         stored = self._control.get_import(run.id)
         if stored.revision != run.revision:
             raise ImportChanged("The import was changed at the same moment.")
@@ -184,61 +184,61 @@ class Worker:
     # Reading.
 
     def _check_file(self, run: Import) -> None:
-        """Whether the file is as it was brought: a plan or a mirror of a part of it would take the rest's tags.
+        """Checks the whole file before it is read: a mirror of a truncated file would remove the missing tags.
 
         Raises: ImportFileGone, ImportFileDamaged, Lost.
         """
-        told = self._now()
+        reported_at = self._now()
 
-        def tell() -> None:
-            nonlocal told
-            self._tell(run, None)
-            if self._now() - told > _SECONDS_BETWEEN_TELLING:
-                told = self._now()
-                self._leases.tell(run)
+        def report() -> None:
+            nonlocal reported_at
+            self._report(run, None)
+            if self._now() - reported_at > _SECONDS_BETWEEN_REPORTS:
+                reported_at = self._now()
+                self._leases.report(run)
 
-        self._imports.folder.check(run.id, run.size_bytes, run.digest, tell)
+        self._imports.folder.check(run.id, run.size_bytes, run.digest, report)
 
     def _parts(self, run: Import, remark: Remark | None = None, *, through: int = 0) -> Iterator[Part]:
-        """The parts of the file, or of what is left behind line `through` and a little before it.
+        """Yields the parts of the file, or of its rest from shortly before line `through` on.
 
-        Raises: Lost: the import is not this worker's any more; what reading raises.
+        Raises: Lost: this worker lost the import; what reading raises.
         """
-        told = 0.0
+        reported_at = 0.0
         with rest_of(self._imports.folder.path(run.id), run, through) as rest:
             rows = rest.shift
             with closing(parts_of(rest.path, replace(run, compression=rest.compression), remark)) as parts:
                 for part in parts:
-                    self._tell(run, rows if (late := self._now() - told > _SECONDS_BETWEEN_TELLING) else None)
-                    told = self._now() if late else told
+                    self._report(run, rows if (late := self._now() - reported_at > _SECONDS_BETWEEN_REPORTS) else None)
+                    reported_at = self._now() if late else reported_at
                     yield shifted(part, rest.shift)
                     rows += _rows(part)
         self._rows = rows
-        self._tell(run, rows)
+        self._report(run, rows)
 
-    def _tell(self, run: Import, rows: int | None) -> None:
+    def _report(self, run: Import, rows: int | None) -> None:
         if self._is_closing.is_set():
             raise Lost
         if rows is None:
             return
-        # While a step is committed nobody else may write to SQLite, and what is told would wait for it.
+        # SQLite lets nobody else write while a step is committed, and a renewal would wait for the commit.
         if self._committing is not None and not self._committing.done():
-            self._leases.look(run)
+            self._leases.check(run)
         else:
-            self._leases.tell(run, rows)
+            self._leases.report(run, rows)
 
     # Planning.
 
-    def _look(self, environment: Environment, run: Import) -> None:
+    def _make_plan(self, environment: Environment, run: Import) -> None:
         unreadable: str | None = None
         try:
             plan = self._plan(environment, run)
         except MirrorEmpty:
-            self._hold(run, "source-empty", _says_empty(run), None)
+            self._hold(run, "source-empty", _empty_mirror_detail(run), None)
             return
         except MirrorUnreadable as problem:
             unreadable = problem.detail
-            # Whoever approves it sees what it would do.
+            # The plan shows what an approval would apply.
             plan = self._plan(environment, replace(run, is_approved=True))
         total = self._rows
         too_much = self._too_much(run, plan) if run.runs_after_plan else None
@@ -256,17 +256,17 @@ class Worker:
         self._put(run, "held", hold=hold, detail=detail, plan=plan, is_approved=False, **more)
 
     def _too_much(self, run: Import, plan: Plan) -> str | None:
-        """Why a plan has to be approved; None when it has not."""
+        """Returns why a plan needs an approval; None when it needs none."""
         if run.is_approved or run.share_removed_max is None or plan.share_removed <= run.share_removed_max:
             return None
-        where = f"under '{run.prefix}'" if run.prefix else "of the environment"
+        where = f"below '{run.prefix}'" if run.prefix else "of the environment"
         return (
             f"It would remove {plan.preview.receipt.removed:,} of the {plan.taggings:,} taggings {where}: "
-            f"{plan.share_removed:.1f} %, and {run.share_removed_max:g} % is what it may."
+            f"{plan.share_removed:.1f} %. Without an approval it may remove {run.share_removed_max:g} %."
         )
 
     def _plan(self, environment: Environment, run: Import) -> Plan:
-        """What the import would do now. Raises: MirrorEmpty, and what reading the file raises."""
+        """Computes what the import would do now. Raises: MirrorEmpty, and what reading the file raises."""
         rules = _rules(run, ports_limits.REJECTED_PER_RECEIPT_MAX)
         remarks, odd = list[str](), OddIds()
         parts = (_counted(part, odd) for part in self._parts(run, remarks.append))
@@ -284,7 +284,7 @@ class Worker:
         )
 
     def _taggings_before(self, environment: Environment, run: Import, preview: Preview) -> int:
-        """How many taggings there are at or below the prefix; what is about to be removed is always among them."""
+        """Counts the taggings at or below the prefix, which include those that are about to be removed."""
         prefix = parse_tag(run.prefix) if run.prefix else None
         population, cursor, count = self._population_of(environment), None, 0
         while True:
@@ -307,7 +307,7 @@ class Worker:
 
     def _run(self, environment: Environment, run: Import) -> None:
         population = self._population_of(environment)
-        # An import whose last step was committed before its process died is not read again.
+        # When the last step was committed before its process died, the file is not read again.
         self._rows = run.rows_read
         try:
             if run.plan is not None and not run.is_approved and not population.steps(run.id):
@@ -319,35 +319,35 @@ class Worker:
             else:
                 self._apply(environment, run, None)
         except MirrorEmpty:
-            self._hold(run, "source-empty", _says_empty(run), None)
+            self._hold(run, "source-empty", _empty_mirror_detail(run), None)
             return
         except MirrorUnreadable as problem:
             self._hold(run, "lines-unreadable", problem.detail, run.plan)
             return
         tally = tally_of(population.steps(run.id))
-        # What was told last may be older: nothing is told while a commit is under way.
+        # The last reported count may be older: nothing is reported while a commit is under way.
         self._put(run, "done", tally=tally, rows_read=self._rows, rows_total=self._rows)
 
     def _run_as_planned(self, environment: Environment, run: Import, plan: Plan) -> bool:
-        """Applies what was planned, or, when another version made it mean something else, holds the import."""
+        """Applies the plan, or holds the import when another version changed what it would do."""
         for _ in range(limits.IMPORT_PLANS_IN_A_ROW_MAX):
             try:
                 self._apply(environment, run, plan.version)
             except PlanOutdated:
                 again = self._plan(environment, run)
                 if _effect(again) != _effect(plan):
-                    detail = f"Since version {plan.version} others wrote, and the import would do something else now."
+                    detail = f"After version {plan.version} others wrote, and the import would do something else now."
                     self._hold(run, "plan-changed", detail, again)
                     return False
                 plan = again
             else:
                 return True
-        detail = "Others write all the time, and each time the plan had to be made again."
+        detail = "Other writers changed the environment each time the plan was made again."
         self._hold(run, "plan-changed", detail, plan)
         return False
 
     def _apply(self, environment: Environment, run: Import, only_at: int | None) -> None:
-        """Applies whatever steps are missing. Raises: PlanOutdated, before the first."""
+        """Applies the missing steps. Raises: PlanOutdated, before the first."""
         population = self._population_of(environment)
         done = population.steps(run.id)
         rules = _rules(run, limits.IMPORT_REJECTED_PER_STEP_MAX)
@@ -362,23 +362,24 @@ class Worker:
             for group in _grouped(_behind(self._parts(run, through=through), through)):
                 number += 1
                 step = replace(rules, step=Step(run.id, number), only_at=only_at if number == 1 else None)
-                # It is read and gathered while the one before is committed, and refused if that one was.
+                # A step is read and aggregated while the one before is committed, and refused when that one was
+                # refused.
                 submitted = population.submit(Apply(group, step, ACTION), options)
                 before, self._committing = self._committing, submitted
                 if before is not None:
-                    self._say(run, before.result())
+                    self._log_step(run, before.result())
             if self._committing is not None:
-                self._say(run, self._committing.result())
+                self._log_step(run, self._committing.result())
         finally:
             if self._committing is not None:
                 wait([self._committing])
                 self._committing = None
 
-    def _say(self, run: Import, receipt: Receipt) -> None:
+    def _log_step(self, run: Import, receipt: Receipt) -> None:
         log.debug("import.step", run=run.id, version=receipt.version, added=receipt.added, removed=receipt.removed)
 
 
-def _says_empty(run: Import) -> str:
+def _empty_mirror_detail(run: Import) -> str:
     return f"{rejections.says_mirror_empty(run.prefix)} Approve the run if that is meant, or cancel it."
 
 
@@ -401,13 +402,13 @@ def _counted(part: Part, odd: OddIds) -> Part:
 
 
 def _effect(plan: Plan) -> Preview:
-    """What is compared of two plans: not the version that they were made at, nor how large tribes were there."""
+    """Returns what is compared of two plans: everything but their version and the size of tribes before."""
     tribes = tuple(replace(tribe, before=0, after=0) for tribe in plan.preview.tribes)
     return replace(plan.preview, receipt=replace(plan.preview.receipt, version=0), tribes=tribes)
 
 
 def _behind(parts: Iterator[Part], through: int) -> Iterator[Part]:
-    """The lines behind one, which was the last of a committed step."""
+    """Yields the lines after line `through`, which was the last of a committed step."""
     for part in parts:
         if not through or (len(part.lines) and part.lines[0] > through):
             yield part
@@ -429,15 +430,14 @@ def _sliced(part: Part, first: int, rejected: tuple[object, ...]) -> Part:
         is_removal=None if part.is_removal is None else part.is_removal[is_kept],
         expiries=None if part.expiries is None else part.expiries[first:],
         rejected=rejected,
-        # Whoever is held by a rejected line loses nothing only in modes that are one step.
+        # Only modes that are one step protect the people of rejected lines from losing tags.
         held=(),
         doubts=(),
     )
 
 
 def _grouped(parts: Iterator[Part]) -> Iterator[Iterator[Part]]:
-    """Parts that make a step together, none of them empty. They are read as they are asked for: a group is to be used
-    up before the next one."""
+    """Groups parts into steps, none of them empty. Parts are read lazily: use up a group before the next one."""
     for part in parts:
         if _rows(part):
             yield _group(part, parts)

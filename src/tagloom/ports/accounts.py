@@ -1,6 +1,6 @@
-"""Accounts of those who sign in.
+"""Accounts that sign in.
 
-Every write takes the audit entries that tell of it. Both are stored, or neither. Secrets cross as SHA-256 only.
+Every write takes its audit entries. Both are stored, or neither. Secrets are passed as SHA-256 only.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ class AccountStore(Protocol):
     """Accounts, their passwords and identities, and the set-up of an installation."""
 
     def has_accounts(self) -> bool:
-        """Whether the installation was set up."""
+        """Returns whether the installation is set up."""
 
     def put_set_up_code(self, code_hash: bytes) -> None:
-        """Replaces the code. Raises: SetUpDone, when there is an account."""
+        """Replaces the set-up code. Raises: SetUpDone: there is an account."""
 
     def is_set_up_code(self, code_hash: bytes) -> bool:
-        """Whether it is the newest."""
+        """Returns whether this is the newest set-up code."""
 
     def set_up(
         self,
@@ -39,24 +39,24 @@ class AccountStore(Protocol):
         space: Space,
         audit: Sequence[AuditEntry] = (),
     ) -> None:
-        """The first account, and new names for an organization and a space that are there. Of many at once one wins.
+        """Adds the first account, and renames the organization and the space. Of several callers at once, one wins.
 
-        Raises: SetUpDone, when there is an account; SetUpCodeWrong.
+        Raises: SetUpDone: there is an account; SetUpCodeWrong.
         """
 
     def add_account(
         self, account: Account, password_hash: str | None, membership: Membership, audit: Sequence[AuditEntry] = ()
     ) -> None:
-        """An account with its first membership. Raises: AccountExists."""
+        """Adds an account with its first membership. Raises: AccountExists."""
 
     def find_account(self, account: str) -> Account | None:
-        """By its id."""
+        """Returns the account of this id, or None."""
 
     def find_account_of(self, email: str) -> Account | None:
-        """By its e-mail, however it is spelt."""
+        """Returns the account of this e-mail, in any spelling, or None."""
 
     def find_password_hash(self, account: str) -> str | None:
-        """None when the account has no password."""
+        """Returns the password hash, or None if the account has no password."""
 
     def put_account_name(self, account: str, name: str) -> None:
         """Renames the account."""
@@ -70,25 +70,25 @@ class AccountStore(Protocol):
         secret_hash: bytes | None = None,
         audit: Sequence[AuditEntry] = (),
     ) -> None:
-        """Sets a password and ends the account's sessions and reset; the session `keeps` gets `secret_hash` instead."""
+        """Sets a password. Deletes the reset and the sessions, except the session `keeps`, which gets `secret_hash`."""
 
     def replace_password_hash(self, account: str, old: str, new: str) -> None:
-        """The same password hashed anew; does nothing when the password was changed meanwhile."""
+        """Replaces the hash of the same password. Does nothing if the password was changed meanwhile."""
 
     def put_reset(self, account: str, secret_hash: bytes, expires_at: str, audit: Sequence[AuditEntry] = ()) -> None:
-        """A link to a new password, in place of an earlier one."""
+        """Stores a password reset, and deletes an earlier one."""
 
     def find_reset(self, secret_hash: bytes) -> Reset | None:
-        """Expired or not."""
+        """Returns the password reset of this secret, expired or not, or None."""
 
     def use_reset(self, secret_hash: bytes, password_hash: str, at: str, audit: Sequence[AuditEntry] = ()) -> None:
-        """Sets the password, and ends the reset and the account's sessions. Raises: ResetNotFound: none, or expired."""
+        """Sets the password, and deletes the reset and the sessions. Raises: ResetNotFound: none, or expired."""
 
     def find_identity(self, issuer: str, subject: str) -> str | None:
-        """The account's id."""
+        """Returns the id of the account of this identity, or None."""
 
     def add_identity(self, issuer: str, subject: str, account: str, at: str, audit: Sequence[AuditEntry] = ()) -> None:
-        """Links an identity. The account's first one ends its password and sessions: their owner was never verified.
+        """Links an identity. The first one of an account deletes its password and sessions: their owner is unverified.
 
-        Raises: IdentityRefused, when it was linked to another account meanwhile.
+        Raises: IdentityRefused: it was linked to another account meanwhile.
         """

@@ -26,4 +26,4 @@ class Control(
     SyncStore,
     Protocol,
 ):
-    """The control plane: tenants, tokens, tribes, those who sign in, imports, mappings and syncs."""
+    """The control plane: tenants, tokens, tribes, accounts, imports, mappings and syncs."""

@@ -1,4 +1,4 @@
-"""Reads about changes, and how long they are kept."""
+"""Reads of changes, and their retention."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -16,7 +16,7 @@ from tagloom.words.tags import TagPath
 
 
 class History(Protocol):
-    """The changes of one environment, the steps of its imports, and the horizon that its history begins at."""
+    """The changes of one environment, the steps of its imports, and the horizon where its history begins."""
 
     def find_versions(
         self,
@@ -27,13 +27,13 @@ class History(Protocol):
         until: str | None = None,
         limit: int,
     ) -> tuple[Version, ...]:
-        """What just this actor wrote from just this source, at `since` or later and before `until`, ascending.
+        """Returns the versions of exactly this actor and source, at `since` or later and before `until`, ascending.
 
-        Times are RFC 3339 UTC with milliseconds. Erasures are left out, since they cannot be undone.
+        Times are RFC 3339 UTC with milliseconds. Erasures are left out, because they cannot be undone.
         """
 
     def version_at(self, moment: str) -> Version:
-        """The newest version that was committed at this moment or before it; see `trend` for moments."""
+        """Returns the newest version that was committed at this moment or before it; see `trend` for moments."""
 
     def list_changes(
         self,
@@ -48,35 +48,35 @@ class History(Protocol):
         action: str | None = None,
         limit: int,
     ) -> tuple[Change, ...]:
-        """Versions above `after` and below `before`, ascending, or the newest first.
+        """Returns versions above `after` and below `before`, ascending, or the newest first.
 
-        Only those that touched the person, or the tag or what is below it, and whose actor, source and action are
-        just these. Where a person is asked for, changes tell which tags they were given and lost.
+        Only those that changed the person, or a tag at or below `tag`, with exactly this actor, source and action. With
+        a person, a change lists the tags that were added to and removed from them.
         """
 
     def get_change(self, version: Version) -> Change:
-        """One version. Raises: ChangeNotFound."""
+        """Returns one version. Raises: ChangeNotFound."""
 
     def steps(self, run: str) -> tuple[Done, ...]:
-        """What was committed of an import, in order; nothing of one that never began."""
+        """Returns the committed steps of an import, in order; none if it never began."""
 
     def rejected_in(self, run: str) -> Iterator[Rejected]:
-        """The lines that the committed steps of an import rejected, by line, as far as their requests listed them."""
+        """Yields the rejected lines of an import's committed steps, by line, as far as the receipts list them."""
 
     def horizon(self) -> Horizon:
-        """From where on all history is kept. What lies before it is refused, not answered in part."""
+        """Returns the version from which on history is complete. Reads before it are refused."""
 
     def raise_horizon(self, version: Version) -> bool:
-        """Gives up what was before a version, and the undo of it and of those before; whether that is news.
+        """Makes a version the horizon: history before it, and the undo of it and of earlier versions, end for good.
 
-        For good. `compact` frees what is not needed any more. Raises: ChangeNotFound.
+        Returns whether the horizon rose. `compact` then frees the space. Raises: ChangeNotFound.
         """
 
     def compact(self) -> Freed:
-        """One short step of the compaction up to the horizon, to be repeated until it `is_all`. Changes no answer."""
+        """Does one short step of the compaction up to the horizon. Repeat it until `is_all`. Changes no answer."""
 
     def preview_compaction(self, version: Version) -> Freed:
-        """What a horizon at a version would give up. Holds up nobody, and reads COMPACTION_PREVIEWED_MAX changes.
+        """Returns what a horizon at a version would delete, from up to COMPACTION_PREVIEWED_MAX changes. Blocks nobody.
 
         Raises: ChangeNotFound.
         """

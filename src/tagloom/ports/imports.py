@@ -1,4 +1,4 @@
-"""What the use cases need from a store about imports and mappings. `Control` is this too."""
+"""Imports and mappings. `Control` includes these ports."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol, TypeAlias
@@ -28,7 +28,7 @@ IMPORT_STATES: tuple[ImportState, ...] = (
 FETCHED: tuple[ImportState, ...] = ("fetching",)
 APPLIED: tuple[ImportState, ...] = ("looking", "running")
 WORKED_ON: tuple[ImportState, ...] = (*FETCHED, *APPLIED)
-# Nothing goes on before somebody approves or cancels it.
+# The import waits until somebody approves or cancels it.
 ASKING: tuple[ImportState, ...] = ("planned", "held")
 ENDED: tuple[ImportState, ...] = ("cancelled", "done", "failed")
 ImportFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
@@ -37,11 +37,11 @@ Hold: TypeAlias = Literal["removes-much", "source-empty", "plan-changed", "lines
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What an import would do, computed at a version.
+    """The effect that an import would have, computed at a version.
 
-    `share_removed` is how many percent of the `taggings` under its prefix it removes.
-    `emptied_tags` are those of `preview.by_tag` that nobody would bear any more. `warnings` are sentences about the
-    file: what was done to read it, and ids that look wrong.
+    `share_removed` is the percentage of the `taggings` below its prefix that it removes. `emptied_tags` are those of
+    `preview.by_tag` that nobody would have any more. `warnings` are sentences about the file: how it was read, and ids
+    that look wrong.
     """
 
     id: str
@@ -55,7 +55,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """What the committed steps of an import did, summed."""
+    """The sums of the receipts of the committed steps of an import."""
 
     versions: tuple[Version, ...] = ()
     steps: int = 0
@@ -71,17 +71,17 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that is brought into an environment, and how far it has come. Times are RFC 3339 UTC.
+    """The import of a file into an environment, and its progress. Times are RFC 3339 UTC.
 
-    `mapping` says how its records become taggings; without one they are of the plain form. `prefix`, `mode` and
-    `lowercase` are those of a batch. A run that would remove more than `share_removed_max` percent of the taggings
-    under the prefix is held; None never is. `is_approved` lets the next run pass, and a mirror that `allows_empty` may
-    take every tag. `rows_total` is known once the file was read to its end; `began_at` is when it was set to work last.
-    `revision` counts the stored forms. `owner` is whose branches it may write, beside everybody's. What it gives ends
-    at `expires_at`, as it was rounded, or after `ttl`, where its lines do not say otherwise; empty for never. `remote`
-    is where the file is fetched from, unless it was sent; while it is, `size_bytes` is how much of it is here.
-    `fingerprint` is a hash of the file and of how it was to be applied, by which a repeated idempotency key is known.
-    `digest` is a hash of the file's bytes, against which it is checked before it is planned or run.
+    `mapping` says how records become taggings; without one, they have the plain form. `prefix`, `mode` and `lowercase`
+    are those of a batch. A run that would remove more than `share_removed_max` percent of the taggings below the prefix
+    is held; with None, no run is. `is_approved` lets the next run pass. A mirror that `allows_empty` can remove every
+    tag. `rows_total` is known after the file was read once. `began_at` is when it was started last. `revision` counts
+    the saves. It can write to the branches of its `owner`, and to those without one. Taggings expire at the rounded
+    `expires_at`, or after `ttl`, unless their lines have an expiry; empty for never. `remote` is the address that the
+    file is fetched from, unless it was sent; during the fetch, `size_bytes` counts the bytes so far. `fingerprint` is a
+    hash of the file and its options, to compare requests with the same idempotency key. `digest` is a hash of the
+    file's bytes, which is verified before it is planned or run.
     """
 
     id: str
@@ -124,7 +124,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
-    """A mapping that is kept by name in a space. `version` counts its saved forms from 1."""
+    """A named mapping of a space. `version` counts its saves from 1."""
 
     name: str
     version: int
@@ -134,7 +134,7 @@ class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportCount(NamedTuple):
-    """How many imports are in a state, and when the oldest of them was brought."""
+    """The number of imports in a state, and the creation time of the oldest one."""
 
     state: ImportState
     imports: int
@@ -142,57 +142,57 @@ class ImportCount(NamedTuple):
 
 
 class ImportStore(Protocol):
-    """The imports of an installation, who works on them, and the mappings that are kept."""
+    """The imports of an installation, and the leases of the workers on them."""
 
     def add_import(self, run: Import) -> None:
-        """Stores a new one, at revision 0. Raises: EnvironmentNotFound; ImportChanged: there is one of this id."""
+        """Stores a new import, at revision 0. Raises: EnvironmentNotFound; ImportChanged: there is one of this id."""
 
     def get_import(self, id: str) -> Import:
-        """Raises: ImportNotFound."""
+        """Returns an import. Raises: ImportNotFound."""
 
     def list_imports(
         self, space: str, environment: str, *, limit: int, before: str | None = None
     ) -> tuple[Import, ...]:
-        """Those of an environment, the newest first; `before` is the id of the last one that was seen."""
+        """Returns the imports of an environment, the newest first; `before` is the last id of the page before."""
 
     def count_imports(self) -> tuple[ImportCount, ...]:
-        """Those of all environments, by state; a state that none is in is left out."""
+        """Counts the imports of all environments by state, without states that have none."""
 
     def put_import(self, run: Import) -> Import:
-        """Replaces the one of the same revision; it gets the next one, and nobody works on it any more.
+        """Replaces the import of the same revision, raises the revision by one and ends a lease.
 
-        What is stored as `rows_read` is the number given. Raises: ImportNotFound, ImportChanged.
+        `rows_read` is replaced, too. Raises: ImportNotFound, ImportChanged.
         """
 
     def delete_import(self, id: str) -> None:
-        """Forgets it. Raises: ImportNotFound."""
+        """Deletes an import. Raises: ImportNotFound."""
 
     def lease_import(
         self, owner: str, *, now: str, until: str, only: str | None = None, states: Sequence[ImportState] = APPLIED
     ) -> Import | None:
-        """Gives one that is in such a state and that nobody works on at `now`, the oldest first, to `owner`.
+        """Leases to `owner` the oldest import in one of these states that has no lease at `now`.
 
-        Of many who ask at once, one gets it. With an id, only that one is given.
+        Of several callers at once, one gets it. With an id, only this import is leased.
         """
 
     def tell_progress(self, id: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
-        """Notes how many rows were read, and works on until then; None when the import is not the owner's any more."""
+        """Stores the rows read and extends the lease. Returns None if the owner lost the lease."""
 
     def release_import(self, id: str, owner: str) -> None:
-        """Ends the owner's work, so that another may go on at once; does nothing when it is not the owner's."""
+        """Ends the owner's lease, so that another worker can continue at once. Does nothing without such a lease."""
 
 
 class MappingStore(Protocol):
-    """The mappings that a space keeps by name, with every version of each."""
+    """The named mappings of spaces, with all versions."""
 
     def put_mapping(self, space: str, kept: KeptMapping) -> None:
-        """Adds a version: the next one. Raises: MappingChanged: it is not the next; TooManyMappings, SpaceNotFound."""
+        """Adds the next version. Raises: MappingChanged: it is not the next; TooManyMappings, SpaceNotFound."""
 
     def get_mapping(self, space: str, name: str, *, version: int | None = None) -> KeptMapping:
-        """The newest version, or this one. Raises: MappingNotFound."""
+        """Returns the newest version, or this one. Raises: MappingNotFound."""
 
     def list_mappings(self, space: str) -> tuple[KeptMapping, ...]:
-        """The newest version of each, by name."""
+        """Returns the newest version of each mapping, by name."""
 
     def delete_mapping(self, space: str, name: str) -> None:
-        """Forgets all its versions. Raises: MappingNotFound."""
+        """Deletes all versions of a mapping. Raises: MappingNotFound."""

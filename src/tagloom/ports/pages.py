@@ -8,9 +8,9 @@ Item = TypeVar("Item")
 
 
 class Page(msgspec.Struct, Generic[Item], frozen=True):
-    """Some items in order, and the cursor that goes on behind them; None at the end.
+    """Some items in order, and the cursor of the next page; None on the last one.
 
-    `total` counts the items of all pages, where that is cheap to know.
+    `total` counts the items of all pages, if that is cheap.
     """
 
     items: tuple[Item, ...]

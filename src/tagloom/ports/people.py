@@ -18,12 +18,12 @@ from tagloom.words.tags import TagPath
 class PeopleReads(Protocol):
     """The people of one environment."""
 
-    # `as_of` asks about an earlier version, 0 for before the first: today's rule on the taggings and the people of that
-    # version, with the names that their tags have today. An erased person is counted and has no name.
-    # Raises ChangeNotFound when there is no such version.
+    # `as_of` is an earlier version, 0 for before the first: the taggings and the people of that version, with the
+    # current paths of the tags. An erased person is counted and has no id. Raises ChangeNotFound if there is no such
+    # version.
 
     def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
-        """The person with their tags, or None."""
+        """Returns the person with their tags, or None."""
 
     def list_people(
         self,
@@ -38,15 +38,19 @@ class PeopleReads(Protocol):
         limit: int,
         cursor: str | None = None,
     ) -> Page[PersonRecord]:
-        """People in the order they came, whose id is, begins with or contains `search` (exact, prefix, substring).
+        """Returns people in the order of their creation whose id equals, begins with or contains `search`.
 
-        Without a `kind`, users and visitors; with a `tribe`, only its members, by the definitions in `tribes`.
+        `search_match` is exact, prefix or substring. Without a `kind`, users and visitors; with a `tribe`, only its
+        members, by the definitions in `tribes`.
         """
 
     def people_with(
         self, tag: TagPath, match: Match, *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
-        """All who bear the tag, a chunk at a time. Raises: TagNotFound; of the past, when no tag was ever called so."""
+        """Returns all people with the tag, a chunk at a time.
+
+        Raises: TagNotFound; with `as_of`, only if the path never was a tag.
+        """
 
     def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
-        """Every tagging, person by person, a chunk of people at a time."""
+        """Returns every tagging, person by person, a chunk of people at a time."""

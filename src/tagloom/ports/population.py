@@ -1,6 +1,6 @@
-"""One environment: the ports for writes and for each kind of read together.
+"""One environment: the port for writes and the ports for reads together.
 
-`stores/memory` implements them with plain dicts and sets and is the oracle; the engine must answer the same.
+`stores/memory` implements it with plain dicts and sets, as the oracle. The engine must return the same answers.
 """
 
 from typing import Protocol
@@ -14,13 +14,13 @@ from tagloom.words.model import Version
 
 
 class Population(Writes, PeopleReads, TagReads, AudienceReads, History, Protocol):
-    """One environment: its people, their tags, its catalogue and its history. Each answer is true for one version."""
+    """One environment: its people, their tags, its catalogue and its history. Each answer is of one version."""
 
     def version(self) -> Version:
-        """The newest committed version that this process answers from; 0 before the first."""
+        """Returns the newest committed version that this process has read; 0 before the first."""
 
     def warm(self) -> int:
-        """Brings what questions are about into memory, as far as there is room; returns the bytes held then.
+        """Loads bitmaps into memory, as far as there is room, and returns the bytes in memory then.
 
-        No answer is another for it. Other questions are answered between its steps.
+        Changes no answer. Other reads run between its steps.
         """

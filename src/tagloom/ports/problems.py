@@ -1,4 +1,4 @@
-"""Problems of what a store raises."""
+"""Problems that stores raise."""
 
 from tagloom.base.problems import ParameterInvalid, Problem
 
@@ -10,7 +10,7 @@ class PersonNotFound(Problem):
 
 
 class CursorInvalid(ParameterInvalid):
-    """The cursor is not one that this list gave."""
+    """The cursor is not one of this list."""
 
 
 class TagNotFound(Problem):
@@ -32,7 +32,7 @@ class TagMoveInvalid(Problem):
 
 
 class TooManyTags(Problem):
-    """The environment holds as many tags as it can."""
+    """The environment has the maximum number of tags."""
 
     status = 422
 
@@ -50,13 +50,13 @@ class TribeExists(Problem):
 
 
 class TribeChanged(Problem):
-    """The tribe was changed by somebody else since it was read."""
+    """The tribe changed since it was read."""
 
     status = 412
 
 
 class TooManyTribes(Problem):
-    """The space holds as many tribes as it can."""
+    """The space has the maximum number of tribes."""
 
     status = 422
 
@@ -74,7 +74,7 @@ class ChangeNotFound(Problem):
 
 
 class UndoConflict(Problem):
-    """A later change stands in the way of the undo."""
+    """A later change conflicts with the undo."""
 
     status = 409
 
@@ -110,19 +110,19 @@ class TokenNotFound(Problem):
 
 
 class MappingNotFound(Problem):
-    """No such mapping is kept in this space."""
+    """No such mapping is known in this space."""
 
     status = 404
 
 
 class MappingChanged(Problem):
-    """Somebody else saved this mapping meanwhile."""
+    """The mapping changed since it was read."""
 
     status = 412
 
 
 class TooManyMappings(Problem):
-    """So many mappings are kept that no further one fits."""
+    """The space has the maximum number of mappings, or a mapping of versions."""
 
     status = 422
 
@@ -134,13 +134,13 @@ class ImportNotFound(Problem):
 
 
 class ImportChanged(Problem):
-    """The import was changed at the same moment."""
+    """The import changed at the same time."""
 
     status = 409
 
 
 class StepTaken(Problem):
-    """Somebody else goes on with this import."""
+    """Another client continues this import."""
 
     status = 409
 
@@ -152,7 +152,7 @@ class ImportSealed(Problem):
 
 
 class PlanOutdated(Problem):
-    """What was planned holds no more: another version came between."""
+    """The plan is outdated: the environment has a newer version."""
 
     status = 409
 
@@ -164,25 +164,25 @@ class SetUpCodeWrong(Problem):
 
 
 class SetUpDone(Problem):
-    """This installation was set up already."""
+    """The installation is set up already."""
 
     status = 409
 
 
 class IdentityRefused(Problem):
-    """This identity opens no account here."""
+    """This identity cannot sign in here."""
 
     status = 403
 
 
 class InvitationNotFound(Problem):
-    """This invitation does not hold, or does not any more."""
+    """The invitation is unknown, or has expired."""
 
     status = 404
 
 
 class ResetNotFound(Problem):
-    """This link to a new password does not hold, or does not any more."""
+    """The link to a new password is unknown, or has expired."""
 
     status = 404
 
@@ -206,39 +206,39 @@ class TeammateExists(Problem):
 
 
 class AccountExists(Problem):
-    """An account with this e-mail was made meanwhile."""
+    """An account with this e-mail exists already."""
 
     status = 409
 
 
 class LastAdministrator(Problem):
-    """An organization keeps at least one active administrator."""
+    """An organization must have an active administrator."""
 
     status = 409
 
 
 class TooManyTeammates(Problem):
-    """The organization holds as many teammates and invitations as it can."""
+    """The organization has the maximum number of teammates and invitations."""
 
     status = 422
 
 
 class StoreUnavailable(Problem):
-    """The store cannot answer now."""
+    """The database is not available."""
 
     status = 503
 
 
 class SchemaChanged(StoreUnavailable):
-    """The database's schema is being changed, or is that of another release."""
+    """The database schema is being migrated, or is of another release."""
 
 
 class BodyOutdated(StoreUnavailable):
-    """The body means something else by now."""
+    """The catalogue changed while the body was being read. Send it again."""
 
 
 class StoreCorrupt(Problem):
-    """The store breaks one of its own invariants."""
+    """The stored data is inconsistent."""
 
     status = 500
 
@@ -262,12 +262,12 @@ class SyncExists(Problem):
 
 
 class SyncChanged(Problem):
-    """Somebody else saved this sync meanwhile."""
+    """The sync changed since it was read."""
 
     status = 412
 
 
 class TooManySyncs(Problem):
-    """So many syncs are kept that no further one fits."""
+    """The environment has the maximum number of syncs."""
 
     status = 422

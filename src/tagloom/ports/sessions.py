@@ -15,25 +15,25 @@ class SessionStore(Protocol):
     def add_session(
         self, session: Session, secret_hash: bytes, *, replaces: bytes | None = None, audit: Sequence[AuditEntry] = ()
     ) -> None:
-        """A session that somebody signed in to; the one with the secret `replaces` ends.
+        """Adds a session, and deletes the one with the secret `replaces`.
 
-        Expired ones are forgotten, and of the account's the oldest beyond SESSIONS_PER_ACCOUNT_MAX.
+        Deletes expired sessions, and the account's oldest ones beyond SESSIONS_PER_ACCOUNT_MAX.
         """
 
     def find_session(self, secret_hash: bytes) -> Session | None:
-        """Expired or not."""
+        """Returns the session of this secret, expired or not, or None."""
 
     def list_sessions(self, account: str) -> tuple[Session, ...]:
-        """Expired or not, the one seen last first."""
+        """Returns the sessions, expired or not, the last seen first."""
 
     def touch_session(self, session: Session, at: str) -> None:
-        """Notes that the session, and the teammate in the organization that it has chosen, were seen."""
+        """Stores when the session, and its teammate in the chosen organization, were last seen."""
 
     def put_session_organization(self, session: str, organization: str) -> None:
-        """Chooses an organization."""
+        """Stores the organization chosen in the session."""
 
     def end_session(self, account: str, session: str) -> None:
-        """Raises: SessionNotFound."""
+        """Deletes a session. Raises: SessionNotFound."""
 
     def end_sessions(self, account: str, *, keeps: str | None = None) -> None:
-        """All of the account's but one."""
+        """Deletes the account's sessions, except `keeps`."""

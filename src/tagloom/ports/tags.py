@@ -1,4 +1,4 @@
-"""Reads about the tag catalogue."""
+"""Reads of the tag catalogue."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -18,37 +18,37 @@ class TagReads(Protocol):
     def list_tags(
         self, *, search: str = "", prefix: TagPath | None = None, limit: int, cursor: str | None = None
     ) -> Page[Tag]:
-        """The catalogue in code point order, implied branches included.
+        """Returns the catalogue in code point order, with implied branches.
 
-        `search` is a substring of the path; its capitals do not count.
+        `search` is a substring of the path, in any case.
         """
 
     def children(self, prefix: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
-        """The entries one level below a branch (None: the first level) in code point order, with their number.
+        """Returns the entries one level below a branch (None: the first level) in code point order, with their number.
 
-        A branch that is not there has none.
+        An unknown branch has none.
         """
 
     def get_tag(self, tag: TagPath) -> Tag:
-        """One entry. Raises: TagNotFound, with the nearest; TagIsAlias, with the path it is now."""
+        """Returns one entry. Raises: TagNotFound, with similar tags; TagIsAlias, with the current path."""
 
     def resolve(self, tag: TagPath) -> TagPath:
-        """The path that this one stands for after renames."""
+        """Returns the current path of a tag after renames."""
 
     def aliases(self) -> Mapping[TagPath, TagPath]:
-        """Every alias and the path it was given for."""
+        """Returns every alias with its target."""
 
     def nearest(self, tag: str) -> list[str]:
-        """Known tags that look like this text."""
+        """Returns known tags that are similar to this text."""
 
     def sources(self, tag: TagPath, *, limit: int) -> tuple[Source, ...]:
-        """Which actors gave and took the tag and what is below it, and from what: the last to do so first."""
+        """Returns who added and removed tags at or below `tag`, by actor and source, the most recent first."""
 
     def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int | None, ...]]:
-        """How many people bore each tag itself just before each of these moments, and now; see `trend`."""
+        """Returns how many people had exactly each tag just before each of these moments, and now; see `trend`."""
 
     def owned_branch(self, tag: TagPath) -> tuple[TagPath, str] | None:
-        """The nearest branch at or above the tag that somebody owns, and the owner. Costs no count."""
+        """Returns the nearest branch at or above the tag that has an owner, and the owner. Counts nothing."""
 
     def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
-        """The branches at or above a path that allow a person one tag only, the nearest first."""
+        """Returns the exclusive branches at or above a path, the nearest first."""

@@ -1,6 +1,6 @@
 """Teammates of organizations: memberships, invitations and the audit log.
 
-Every write takes the audit entries that tell of it. Both are stored, or neither. Secrets cross as SHA-256 only.
+Every write takes its audit entries. Both are stored, or neither. Secrets are passed as SHA-256 only.
 """
 
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ from tagloom.words.model import (
 
 
 class MembershipStore(Protocol):
-    """Which accounts belong to which organizations, with which permissions."""
+    """The accounts in each organization, and their permissions."""
 
     def find_membership(self, organization: str, account: str) -> Membership | None:
-        """Active or not."""
+        """Returns the membership, active or not, or None."""
 
     def list_memberships(self, account: str) -> tuple[Membership, ...]:
-        """Those of one account, by organization."""
+        """Returns the memberships of an account, by organization."""
 
     def list_teammates(self, organization: str) -> tuple[Teammate, ...]:
-        """Those of one organization, by id of the account."""
+        """Returns the teammates of an organization, by id of the account."""
 
     def put_permissions(
         self,
@@ -38,44 +38,56 @@ class MembershipStore(Protocol):
         permissions: tuple[Permission, ...],
         audit: Sequence[AuditEntry] = (),
     ) -> None:
-        """Exactly these; () takes the space away. Raises: TeammateNotFound; SpaceNotFound: not the organization's."""
+        """Sets the permissions in a space; () revokes all.
+
+        Raises: TeammateNotFound; SpaceNotFound: the space is of another organization.
+        """
 
     def put_administrator(
         self, organization: str, account: str, is_administrator: bool, audit: Sequence[AuditEntry] = ()
     ) -> None:
-        """Raises: TeammateNotFound; LastAdministrator: no active one would be left, whoever else writes meanwhile."""
+        """Makes a teammate an administrator, or not.
+
+        Raises: TeammateNotFound; LastAdministrator: no active one would be left, also after concurrent writes.
+        """
 
     def put_state(
         self, organization: str, account: str, state: Literal["active", "inactive"], audit: Sequence[AuditEntry] = ()
     ) -> None:
-        """An inactive one's sessions that have chosen the organization end. Raises: as put_administrator."""
+        """Activates or deactivates a teammate. Deactivation deletes their sessions in the organization.
+
+        Raises: as put_administrator.
+        """
 
     def delete_membership(self, organization: str, account: str, audit: Sequence[AuditEntry] = ()) -> None:
-        """With its permissions, tokens, and the sessions that have chosen it. Raises: as put_administrator."""
+        """Deletes a membership with its permissions, tokens and sessions. Raises: as put_administrator."""
 
     def add_organization(
         self, organization: Organization, space: Space, membership: Membership, audit: Sequence[AuditEntry] = ()
     ) -> None:
-        """An organization with a space and its first member. Raises: SpaceExists: either id is taken."""
+        """Adds an organization with a space and its first member. Raises: SpaceExists: one of the ids is in use."""
 
 
 class InvitationStore(Protocol):
     """Invitations, stored by the SHA-256 of their secret."""
 
     def put_invitation(self, invitation: Invitation, secret_hash: bytes, audit: Sequence[AuditEntry] = ()) -> None:
-        """In place of an earlier one to the same e-mail. Raises: TeammateExists, active or not; TooManyTeammates."""
+        """Stores an invitation, and deletes an earlier one to the same e-mail.
+
+        Raises: TeammateExists: also if inactive; TooManyTeammates.
+        """
 
     def find_invitation(self, secret_hash: bytes) -> Invitation | None:
-        """Expired or not."""
+        """Returns the invitation of this secret, expired or not, or None."""
 
     def list_invitations(self, organization: str) -> tuple[Invitation, ...]:
-        """Expired or not, by e-mail."""
+        """Returns the invitations of an organization, expired or not, by e-mail."""
 
     def list_invitations_to(self, email: str) -> tuple[Invitation, ...]:
-        """Those of all organizations to one e-mail, expired or not, by id."""
+        """Returns the invitations of all organizations to one e-mail, expired or not, by id."""
 
     def revoke_invitation(self, organization: str, invitation: str, audit: Sequence[AuditEntry] = ()) -> None:
-        """Raises: InvitationNotFound."""
+        """Revokes an invitation. Raises: InvitationNotFound."""
 
     def accept_invitation(
         self,
@@ -85,18 +97,18 @@ class InvitationStore(Protocol):
         at: str,
         audit: Sequence[AuditEntry] = (),
     ) -> None:
-        """Turns an invitation into a membership, once. The account is made when its id is not known yet.
+        """Turns an invitation into a membership, once. Creates the account if its id is unknown.
 
         Raises:
-            InvitationNotFound: it is gone or has expired; TeammateExists;
-            AccountExists: another account has the new one's e-mail.
+            InvitationNotFound: it was used or revoked, or has expired; TeammateExists;
+            AccountExists: another account has this e-mail.
         """
 
 
 class AuditLog(Protocol):
-    """What teammates did to their organization."""
+    """The audit log: what teammates did to their organization."""
 
     def list_audit_log(
         self, organization: str, *, space: str | None = None, before: int | None = None, limit: int
     ) -> tuple[AuditEntry, ...]:
-        """The newest first: those of a space when one is named, and below the id `before`."""
+        """Returns the entries with ids below `before`, the newest first, of the organization or of one space."""

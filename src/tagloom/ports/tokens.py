@@ -16,13 +16,13 @@ class TokenStore(Protocol):
         """Stores a token by the SHA-256 of its secret."""
 
     def find_token(self, secret_hash: bytes) -> Token | None:
-        """The token of this secret, expired or not."""
+        """Returns the token of this secret, expired or not, or None."""
 
     def list_tokens(self, organization: str) -> tuple[Token, ...]:
-        """By creation."""
+        """Returns the tokens of an organization, by creation."""
 
     def touch_token(self, token: str, at: str) -> None:
-        """Sets the last-used time."""
+        """Stores when the token was last used."""
 
     def revoke_token(self, organization: str, token: str, audit: Sequence[AuditEntry] = ()) -> None:
-        """Revokes it. Raises: TokenNotFound."""
+        """Revokes a token. Raises: TokenNotFound."""

@@ -14,33 +14,33 @@ class TribeStore(Protocol):
     """The tribes of each space, every change of them, and the board that shows them."""
 
     def list_tribes(self, space: str) -> tuple[Tribe, ...]:
-        """By id."""
+        """Returns the tribes of a space, by id."""
 
     def get_tribe(self, space: str, tribe: str) -> Tribe:
-        """Raises: TribeNotFound."""
+        """Returns a tribe. Raises: TribeNotFound."""
 
     def add_tribe(self, space: str, tribe: Tribe, origin: Origin, at: str) -> None:
-        """Stores a new tribe, and the change that it is. Raises: TribeExists, TooManyTribes."""
+        """Stores a new tribe and its change. Raises: TribeExists, TooManyTribes."""
 
     def put_tribe(self, space: str, tribe: Tribe, origin: Origin, at: str, *, revision: int) -> None:
-        """Replaces the tribe when its stored revision is `revision`, and notes the change.
+        """Replaces the tribe if its stored revision is `revision`, and stores the change.
 
         Raises: TribeNotFound, TribeChanged.
         """
 
     def delete_tribe(self, space: str, tribe: str, origin: Origin, at: str, *, revision: int | None) -> None:
-        """Deletes the tribe and notes the change. Raises: TribeNotFound, TribeChanged."""
+        """Deletes the tribe and stores the change. Raises: TribeNotFound, TribeChanged."""
 
     def list_tribe_changes(
         self, space: str, *, tribe: str | None = None, before: int | None = None, limit: int
     ) -> tuple[TribeChange, ...]:
-        """What was done to the tribes of a space, or to one, the newest first, of ids below `before`.
+        """Returns the changes of the tribes of a space, or of one tribe, with ids below `before`, the newest first.
 
-        A tribe that was deleted still has its changes; one of the same id that came later shares them.
+        A deleted tribe still has its changes. A later tribe of the same id shares them.
         """
 
     def get_board(self, space: str) -> Board:
-        """How the space's tribes are laid out; an empty one before anybody did."""
+        """Returns the board of a space; an empty one if none was stored."""
 
     def put_board(self, space: str, board: Board) -> None:
-        """Lays them out; the last one wins."""
+        """Replaces the board; the last write wins."""

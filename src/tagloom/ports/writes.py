@@ -1,4 +1,4 @@
-"""Writes to an environment: lines of a body as columns, how they are applied, and every other change."""
+"""Writes to an environment: batches of lines as columns, with their rules, and every other change."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -27,9 +27,9 @@ from tagloom.words.tags import TagPath
 
 
 class Doubt(NamedTuple):
-    """A line that does not surely say whom it is about: its number, and the keys of all whom it may name.
+    """A line whose person is uncertain: its number, and the keys of everybody whom it may name.
 
-    It is rejected by the reader, or has a tag that will be.
+    The reader rejects it, or it has a tag that will be rejected.
     """
 
     line: int
@@ -37,16 +37,16 @@ class Doubt(NamedTuple):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Some lines of a body as columns, read and bounded but not yet understood.
+    """Some lines of a body as columns. Ids and sizes are checked, tags are not yet resolved.
 
     A line names one person. `keys[i]` is `b"u"` or `b"v"` and the UTF-8 id of line `lines[i]` (a valid id); keys of a
     few lines come in a tuple, of many in a column.
     Tagging `j` belongs to line `lines[tagging_line[j]]` and names `texts[tagging_text[j]]`;
-    `tagging_line` does not descend. `is_removal[j]` says that mode `change` takes the tag; None when nothing does.
-    `rejected` are lines the reader could not read; `held` the keys of those of them whose person it could, and
-    `doubts` those whose person it could not tell.
-    A line number appears in one part only, and part after part they ascend.
-    `expiries[i]` is the `Expiry` of the tags that line `lines[i]` adds. None means that no line has one.
+    `tagging_line` does not descend. `is_removal[j]` says that mode `change` removes the tag; None if no line removes
+    one. `rejected` has the lines that the reader could not read, `held` the keys of their people as far as it could
+    read them, and `doubts` the lines whose person it could not read. A line number is in one part only. Line numbers
+    ascend from part to part. `expiries[i]` is the `Expiry` of the tags that line `lines[i]` adds. None means that no
+    line has one.
     """
 
     lines: NDArray[np.int64]
@@ -61,11 +61,11 @@ class Part(msgspec.Struct, frozen=True):
     doubts: Sequence[Doubt] = ()
 
     def key_list(self) -> Sequence[bytes]:
-        """The keys one by one."""
+        """Returns the keys one by one."""
         return self.keys if isinstance(self.keys, tuple) else self.keys.to_pylist()
 
     def key_column(self) -> pa.BinaryArray:
-        """The keys as a column."""
+        """Returns the keys as a column."""
         return pa.array(self.keys, pa.binary()) if isinstance(self.keys, tuple) else self.keys
 
 
@@ -135,10 +135,10 @@ class Apply(msgspec.Struct, frozen=True):
     Raises:
         MirrorEmpty: the mirror has no accepted line (unless `allow_empty`).
         MirrorUnreadable: see BatchRules (unless `allow_unreadable`).
-        TagProblem: `prefix` is no tag of today.
+        TagProblem: the current path of `prefix` is no tag.
         StepTaken: the step was committed with other lines, or the step before it was not committed.
         ImportSealed, PlanOutdated.
-        BodyOutdated: `parts` is no sequence, and its tags mean something else than when they were read.
+        BodyOutdated: `parts` is no sequence, and the catalogue changed while it was read.
     """
 
     parts: Iterable[Part]
@@ -243,8 +243,8 @@ class DeleteTag(msgspec.Struct, frozen=True):
 class TagTribe(msgspec.Struct, frozen=True):
     """Adds a tag to everybody in a tribe, or removes it; "snapshot" also removes it from everybody else.
 
-    The members are those whom the rule finds in the transaction of the write; `tribes` has the definitions that it
-    refers to. It does what Apply would do with a line for each of them. A tribe without members creates no tag.
+    The members are computed in the transaction of the write. `tribes` has the definitions that the rule refers to.
+    The effect is that of an Apply with one line for each member. A tribe without members creates no tag.
     Raises: UnknownTag, TagOwned, TooManyTags.
     """
 

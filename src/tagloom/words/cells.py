@@ -1,4 +1,4 @@
-"""What a typed value of Parquet, JSON or a database is as a cell of a record: one table for all of them.
+"""Converts typed values of Parquet, JSON and databases to cells of a record, by one table for all of them.
 
 | value | cell |
 |---|---|
@@ -7,11 +7,11 @@
 | a whole number: an integer, or a float or decimal without a fraction | its digits: `1001` |
 | nothing (null) | the empty text |
 | a UUID | its usual form, with hyphens |
-| a boolean, a number with a fraction, a date | `true`, `0.00005`, `2026-01-31`: a value, but no id and no tag |
+| a boolean, a number with a fraction, a date | `true`, `0.00005`, `2026-01-31`: a value, never an id or a tag |
 | a list | its items, each by this table |
-| anything else | nothing that may be read: the row is rejected, if a mapping asks for the cell |
+| anything else | no text: the row is rejected if a mapping reads the cell |
 
-A float is whole only while it is exact: below 2^53, or 2^24 in single precision. Beyond, two customers may share one.
+A float counts as whole while it is exact: below 2^53, or 2^24 in single precision. Above, two ids can become one float.
 """
 
 import math
@@ -36,25 +36,25 @@ DATE: Final = "a date"
 NOT_UTF8: Final = "binary that is not UTF-8"
 TOO_LONG: Final = f"more than {limits.LINE_BYTES_MAX:,} bytes"
 INEXACT: Final = "a float too large to be exact"
-# These are values that a mapping may turn into tags, but neither ids nor tags themselves.
+# Values that a mapping can turn into tags, but that are neither ids nor tags.
 VALUES: Final = (BOOLEAN, FRACTION, DATE)
 
-_DIGITS_MAX = 400  # The largest double has 309; a decimal with more is no figure of a customer.
+_DIGITS_MAX = 400  # The largest double has 309 digits.
 _REMEDY = "Export the column as text, such as CAST(column AS VARCHAR)"
 
 
 class OddCell(str):
-    """A cell that is no text by nature: `found` says what it is. The text is what to show of it, or its value."""
+    """A cell that was not text. `found` names its kind; the text is its value, or what to show of it."""
 
     found: str
 
     def __new__(cls, text: str, found: str) -> "OddCell":
-        """A cell of this text that is something else."""
+        """Creates a cell with this text and this kind."""
         cell = super().__new__(cls, text)
         cell.found = found
         return cell
 
-    # A text and a value that looks like it are two cells: one may be an id, the other may not.
+    # A text and a value that looks like it are two cells: only the text can be an id.
     def __eq__(self, other: object) -> bool:
         return isinstance(other, OddCell) and str(self) == str(other) and self.found == other.found
 
@@ -69,7 +69,7 @@ Cell: TypeAlias = str | tuple[str, ...]
 
 
 def text_of_value(cell: str, column: str) -> str:
-    """The text of a cell that a mapping reads a value from. Raises: LineInvalid: it cannot be one."""
+    """Returns the text of a cell that is read as a value. Raises: LineInvalid: the cell cannot be a value."""
     if isinstance(cell, OddCell):
         if cell.found not in VALUES:
             raise refused(cell.found, str(cell), column)
@@ -78,14 +78,14 @@ def text_of_value(cell: str, column: str) -> str:
 
 
 def text_of_name(cell: str, column: str) -> str:
-    """The text of a cell that is an id or a tag. Raises: LineInvalid: it is a value of another kind."""
+    """Returns the text of a cell that is read as an id or a tag. Raises: LineInvalid: it is another kind of value."""
     if isinstance(cell, OddCell):
         raise refused(cell.found, str(cell), column, "text or a whole number")
     return cell
 
 
 def refused(found: str, text: str, column: str, rule: str = "text or a plain value") -> LineInvalid:
-    """The problem of a cell that cannot be read, with the column, the value and the remedy."""
+    """Returns the problem of a cell that cannot be read, with the column, the value and the remedy."""
     shown = printable(text)
     says = f"holds {found}" + (f", {shown}" if shown else "")
     if found == TOO_LONG:
@@ -96,7 +96,7 @@ def refused(found: str, text: str, column: str, rule: str = "text or a plain val
 
 
 def cell_of(value: Any) -> Cell:
-    """What a value is as a cell: a text, an `OddCell`, or of a list several of them. Null is the empty text.
+    """Returns a value as a cell: a text, an `OddCell`, or a tuple of these for a list. Null is the empty text.
 
     >>> cell_of(1001.0), cell_of(0.00005), cell_of(b"u1"), cell_of([1, "a"]), cell_of(None)
     ('1001', '0.00005', 'u1', ('1', 'a'), '')
@@ -141,12 +141,12 @@ def _text_of(value: Any) -> str:
 
 
 def cut(text: str) -> OddCell:
-    """What is shown of a text that is too long to be a cell."""
+    """Returns the cell for a text that is too long, with the beginning of the text."""
     return OddCell(text[: base_limits.VALUE_CHARACTERS_MAX], TOO_LONG)
 
 
 def bytes_text(value: bytes) -> str:
-    """Binary as the text that it is."""
+    """Returns the cell for binary: its UTF-8 text, if it is UTF-8."""
     try:
         return _text_of(value.decode("utf-8"))
     except UnicodeDecodeError:
@@ -154,7 +154,7 @@ def bytes_text(value: bytes) -> str:
 
 
 def float_text(value: float, exact_below: int, digits: str | None = None) -> str:
-    """A float; `digits` are its shortest ones where its precision is not that of a double."""
+    """Returns the cell for a float. `digits` are its shortest digits if its precision is not that of a double."""
     if not math.isfinite(value):
         return OddCell("", "the number NaN" if math.isnan(value) else "an infinite number")
     if abs(value) >= exact_below:
@@ -163,7 +163,7 @@ def float_text(value: float, exact_below: int, digits: str | None = None) -> str
 
 
 def number_text(value: Decimal) -> str:
-    """A number in plain digits, without an exponent and without zeros that say nothing.
+    """Returns a number in plain digits, without an exponent and without trailing zeros.
 
     >>> number_text(Decimal("0E-7")), number_text(Decimal("2.50")), number_text(Decimal("1E3"))
     ('0', '2.5', '1000')
@@ -181,7 +181,7 @@ def number_text(value: Decimal) -> str:
 
 
 def shown_cells(cells: Sequence[Cell]) -> str:
-    """The beginning of some cells, as a rejected row shows itself."""
+    """Returns the first characters of a row's cells, to show the row in a rejection."""
     shown, size = list[str](), 0
     for cell in cells:
         texts = (cell,) if isinstance(cell, str) else cell[: base_limits.VALUE_CHARACTERS_MAX]

@@ -1,4 +1,4 @@
-"""E-mail addresses and the server that mails go by: what is one, which two are the same, how many in a pasted list."""
+"""E-mail addresses (parsed, compared, split from a pasted list) and the mail server."""
 
 import re
 import unicodedata
@@ -10,16 +10,15 @@ from tagloom.base.text import printable
 from tagloom.words import limits
 from tagloom.words.problems import EmailInvalid
 
-# What every mail server takes. Quoted local parts exist in the RFC and nowhere else.
+# The addresses that every mail server accepts. Nobody uses the quoted local parts of the RFC.
 _EMAIL = re.compile(r"[^\s@,;<>()\[\]\\\":\x00-\x1f\x7f]+@[^\s@,;<>()\[\]\\\":\x00-\x1f\x7f]+")
 _SEPARATORS = re.compile(r"[\s,;]+")
 
 
 def parse_email(text: str) -> str:
-    """The address as it was typed, without the space around it.
+    """Returns the address as it was typed, without the space around it.
 
-    Raises:
-        EmailInvalid: it is none, or is too long.
+    Raises: EmailInvalid: it is no address, or is too long.
     """
     email = text.strip()
     domain = email.rpartition("@")[2]
@@ -35,7 +34,7 @@ def parse_email(text: str) -> str:
 
 
 def email_key(email: str) -> str:
-    """What two spellings of one address have in common.
+    """Returns a key that is the same for all spellings of an address.
 
     >>> email_key("Ada@Example.com") == email_key("ada@example.COM")
     True
@@ -44,7 +43,7 @@ def email_key(email: str) -> str:
 
 
 def split_emails(text: str) -> tuple[str, ...]:
-    """The pieces of a pasted list, separated by commas, semicolons, spaces or lines; each address once.
+    """Returns the addresses of a pasted list, separated by commas, semicolons, spaces or lines; each once.
 
     >>> split_emails("ada@a.com, bob@b.com\\nADA@a.com")
     ('ada@a.com', 'bob@b.com')
@@ -58,11 +57,11 @@ def split_emails(text: str) -> tuple[str, ...]:
 
 
 class MailServer(msgspec.Struct, frozen=True):
-    """Where mail goes out: `smtp://user:password@host:port` or `smtps://…`, and whom it comes from."""
+    """The mail server, `smtp://user:password@host:port` or `smtps://…`, and the sender of mails."""
 
     url: str
     sender: str
 
     def __repr__(self) -> str:
-        """Without the password."""
+        """Returns the host and the sender, without the password."""
         return f"MailServer({urlsplit(self.url).hostname!r}, {self.sender!r})"

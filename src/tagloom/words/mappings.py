@@ -1,7 +1,7 @@
-"""What a mapping is: how a record of somebody's file becomes one person's tags.
+"""The mapping language: how a record of a file becomes the tags of one person.
 
-The language is closed and grows by law. `record_tags` is its meaning: pure and total, a record at a time. Readers may
-be faster, since a column's tags depend on its cell alone, but they answer the same.
+The language is closed. It may only grow. `record_tags` defines its meaning for one record. Readers of whole columns are
+faster, because the tags of a cell depend on this cell alone; they return the same tags.
 """
 
 import re
@@ -24,22 +24,22 @@ from tagloom.words.tags import is_at_or_below, parse_tag
 
 Way = Literal["trim", "lowercase", "slug"]
 Encoding = Literal["utf-8", "utf-16", "windows-1252"]
-# "none": the columns are called 1, 2, 3, …; "if-any": a file of one column may lack a header, and holds ids. The first
-# line is a header when it is called as columns of ids are.
+# "none": the columns are named 1, 2, 3, …; "if-any": a file with one column of ids may have no header. Its first line
+# is a header if it has a usual name of a column of ids.
 Header = Literal["first-line", "none", "if-any"]
-# Columns named so say why a row was rejected. They are written behind a file's own, and nothing is read of them.
+# Columns with this prefix say why a row was rejected. They follow the columns of the file; readers ignore them.
 REASON_PREFIX = "tagloom_"
 REASON_COLUMNS = tuple(REASON_PREFIX + name for name in ("line", "problem", "detail", "suggestion"))
-REASON_FIELD = f"{REASON_PREFIX}rejected"  # Of NDJSON, where one object holds all of them.
+REASON_FIELD = f"{REASON_PREFIX}rejected"  # In NDJSON, one object has all of them.
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 TRUE = ("1", "t", "true", "y", "yes")
 FALSE = ("", "0", "f", "false", "n", "no", "null")
 
 
 class TagColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="tag"):
-    """Each cell is a tag; `steps` change its text first, in order. A blank one rejects its line: it is no tag.
+    """Each cell is a tag, after `steps` changed its text in order. A blank cell rejects its line.
 
-    Where cells may be blank, they are lists of up to one.
+    For columns with blank cells, use ListColumn.
     """
 
     column: str
@@ -47,7 +47,7 @@ class TagColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class ListColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="list"):
-    """Each cell holds tags, divided by `separator`; lists of NDJSON and Parquet are divided already."""
+    """Each cell is a list of tags, separated by `separator`, or a list of NDJSON or Parquet."""
 
     column: str
     separator: str = ";"
@@ -55,10 +55,11 @@ class ListColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ValueColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="value"):
-    """Each cell is a value: `values` names its tag, letter for letter; an empty tag is no tag.
+    """Each cell is a value. `values` has its tag, by the exact text; the empty text is no tag.
 
-    Of `others`, "level" makes the cell a level below `branch`, after `steps`; "reject" rejects the line, "ignore" does
-    nothing. A blank cell that `values` does not name is no tag, unless others are rejected.
+    `others` is for a cell that is not in `values`: "level" makes it a level below `branch`, after `steps`; "reject"
+    rejects the line, "ignore" adds no tag. A blank cell that is not in `values` adds no tag, unless others are
+    rejected.
     """
 
     column: str
@@ -69,7 +70,7 @@ class ValueColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class FlagColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="flag"):
-    """Each cell says yes or no: `yes` and `no` are the tags for it, an empty one is no tag."""
+    """Each cell is a yes or a no. `yes` and `no` are the tags for it; the empty text is no tag."""
 
     column: str
     yes: str
@@ -77,16 +78,17 @@ class FlagColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Band(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Numbers up to and including `to` that no earlier band holds; without `to`, all that are left."""
+    """The numbers up to and including `to` that are in no earlier band; without `to`, all other numbers."""
 
     tag: str
     to: Decimal | None = None
 
 
 class BandsColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="bands"):
-    """Each cell is a number, and the band that holds it is a tag.
+    """Each cell is a number, and its band has a tag.
 
-    `from` is the least number that the bands take. `blank` is the tag of a blank cell, and None rejects its line.
+    `from` is the least number of the bands. `blank` is the tag of a blank cell; with None, a blank cell rejects its
+    line.
     """
 
     column: str
@@ -99,11 +101,11 @@ Column: TypeAlias = TagColumn | ListColumn | ValueColumn | FlagColumn | BandsCol
 
 
 class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How records become taggings. Columns are those of the header, or paths into objects: `profile.plan`, `tags[*]`.
+    """How records become taggings. A column is a name in the header, or a path into objects: `profile.plan`, `tags[*]`.
 
-    `prefix` goes in front of every tag, `tags` are given to everybody. With `unnamed` "refuse" a file that has a column
-    which neither a column nor `ignore` names is refused as a whole. `encoding` is that of a text without a byte order
-    mark. `header` says whether the first line of a CSV names the columns.
+    `prefix` goes in front of every tag. `tags` are added to everybody. With `unnamed` "refuse", a file with a column
+    that is neither in `columns` nor in `ignore` is refused completely. `encoding` is that of a text without a byte
+    order mark. `header` says whether the first line of a CSV has the names of the columns.
     """
 
     user: str | None = None
@@ -117,19 +119,19 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     header: Header = "first-line"
 
     def prefixed(self, tag: str) -> str:
-        """A tag behind the prefix; what is no tag stays empty."""
+        """Returns the prefix and the tag; the empty text stays empty."""
         return f"{self.prefix}/{tag}" if self.prefix and tag else tag
 
     def names(self) -> tuple[str, ...]:
-        """The columns that a file must have."""
+        """Returns the names of the columns that a file must have."""
         people = tuple(name for name in (self.user, self.visitor) if name)
         return (*people, *(column.column for column in self.columns))
 
 
 def level_of(text: str) -> str:
-    """A name or cell as a level of a tag: lower-case, hyphens for spaces and slashes. Empty when nothing is left.
+    """Returns a name or cell as a level of a tag: lower case, with hyphens for spaces and slashes. It may be empty.
 
-    One that is too long stays so, and is refused as a tag: cut off, two of them might become one.
+    A level that is too long is not cut, because two levels could become one. It is refused as a tag later.
 
     >>> level_of("Fiber optic "), level_of("24/7 Support")
     ('fiber-optic', '24-7-support')
@@ -138,7 +140,7 @@ def level_of(text: str) -> str:
 
 
 def stepped(text: str, steps: Sequence[Way]) -> str:
-    """A text after some steps; "slug" makes each level of a path one by `level_of`."""
+    """Returns a text after these steps. "slug" applies `level_of` to each level of a path."""
     for step in steps:
         match step:
             case "trim":
@@ -153,7 +155,7 @@ def stepped(text: str, steps: Sequence[Way]) -> str:
 
 
 def cell_tags(column: Column, cell: Cell) -> tuple[str, ...]:
-    """The tags of one cell, without the prefix. Raises: LineInvalid, with `column`, `value` and `rule`."""
+    """Returns the tags of one cell, without the prefix. Raises: LineInvalid, with `column`, `value` and `rule`."""
     read = text_of_name if isinstance(column, TagColumn | ListColumn) else text_of_value
     texts = tuple(read(text, column.column) for text in ((cell,) if isinstance(cell, str) else cell))
     match column:
@@ -174,7 +176,7 @@ def cell_tags(column: Column, cell: Cell) -> tuple[str, ...]:
 
 
 def record_tags(mapping: Mapping, record: ByName[str, Cell]) -> tuple[str, ...]:
-    """The tags that a record gives its person, each once, in the order of the columns. Raises: LineInvalid."""
+    """Returns the tags of a record, each once, in the order of the columns. Raises: LineInvalid."""
     found = [*mapping.tags]
     for column in mapping.columns:
         found.extend(cell_tags(column, record[column.column]))
@@ -182,7 +184,7 @@ def record_tags(mapping: Mapping, record: ByName[str, Cell]) -> tuple[str, ...]:
 
 
 def record_person(mapping: Mapping, record: ByName[str, Cell]) -> tuple[Kind, str]:
-    """Whom a record is about. Raises: PersonIdInvalid: nobody; LineInvalid: a user and a visitor."""
+    """Returns the kind and id of the person of a record. Raises: PersonIdInvalid: nobody; LineInvalid: two people."""
     places: tuple[tuple[Kind, str | None], ...] = (("user", mapping.user), ("visitor", mapping.visitor))
     named = [(kind, name, record[name]) for kind, name in places if name and _is_there(record[name])]
     if not named:
@@ -196,7 +198,7 @@ def record_person(mapping: Mapping, record: ByName[str, Cell]) -> tuple[Kind, st
 
 
 def _is_there(cell: Cell) -> bool:
-    """Whether a cell holds anything, be it something that cannot be read."""
+    """Returns whether a cell is not blank. A cell that cannot be read is not blank."""
     return bool(cell) or isinstance(cell, OddCell)
 
 
@@ -231,11 +233,11 @@ def _band_tag(column: BandsColumn, cell: str) -> str:
             return column.blank
         _refuse_cell(column.column, cell, "is blank, and the mapping has no 'blank'", "a number")
     if not NUMBER.fullmatch(text):
-        _refuse_cell(column.column, cell, "is no number", "a number")
+        _refuse_cell(column.column, cell, "is not a number", "a number")
     number = Decimal(text)
     at = bisect_left([band.to for band in column.bands if band.to is not None], number)
     if at == len(column.bands) or (column.at_least is not None and number < column.at_least):
-        _refuse_cell(column.column, cell, "lies in no band", "a number in a band")
+        _refuse_cell(column.column, cell, "is in no band", "a number in a band")
     return column.bands[at].tag
 
 
@@ -248,18 +250,18 @@ def _refuse_cell(column: str, cell: str, says: str, rule: str) -> NoReturn:
 
 
 def parse_mapping(body: bytes | str) -> Mapping:
-    """A mapping from its JSON form. Raises: MappingInvalid."""
+    """Returns a mapping from its JSON form. Raises: MappingInvalid."""
     try:
         return check_mapping(msgspec.json.decode(body, type=Mapping))
     except msgspec.DecodeError as error:
-        raise MappingInvalid(f"The mapping is not one: {error}.", rule="the form of a mapping") from error
+        raise MappingInvalid(f"The mapping cannot be read: {error}.", rule="the form of a mapping") from error
 
 
 def parse_mapping_toml(text: str, name: str) -> Mapping:
-    """A mapping from its TOML form, in which `columns` are tables by name: `[columns.plan]` with values or bands.
+    """Returns a mapping from its TOML form, in which `columns` are tables by name: `[columns.plan]`.
 
-    A table with `values` or `bands` and no `type` rejects what it does not name, and so do columns that are not named.
-    Raises: MappingInvalid: `name` says which file it is.
+    A table with `values` and no `type` rejects other values. A column of the file that is not named rejects the file.
+    Raises: MappingInvalid, with `name`, the name of the file.
     """
     try:
         document = tomllib.loads(text, parse_float=Decimal)
@@ -267,13 +269,13 @@ def parse_mapping_toml(text: str, name: str) -> Mapping:
         columns = [_typed(column, table, name) for column, table in tables.items()]
         return check_mapping(msgspec.convert({"unnamed": "refuse", **document, "columns": columns}, Mapping))
     except (tomllib.TOMLDecodeError, AttributeError, TypeError) as error:
-        raise MappingInvalid(f"{name} is no TOML file of a mapping: {error}.", value=name) from error
+        raise MappingInvalid(f"{name} is not a mapping in TOML: {error}.", value=name) from error
     except msgspec.ValidationError as error:
         raise MappingInvalid(f"{name}: {error}.", value=name, rule="the form of a mapping") from error
 
 
 def _typed(column: str, table: dict[str, Any], name: str) -> dict[str, Any]:
-    """A column's table with its type, which those of the first form do not say."""
+    """Returns the table of a column with its type. The shorter form of a table has no type."""
     if "type" in table:
         return {"column": column, **table}
     if "bands" in table:
@@ -284,18 +286,18 @@ def _typed(column: str, table: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def check_mapping(mapping: Mapping) -> Mapping:
-    """The mapping itself, when it can be carried out. Raises: MappingInvalid, with `value` and `rule`."""
+    """Returns the mapping if it is consistent. Raises: MappingInvalid, with `value` and `rule`."""
     if not (mapping.user or mapping.visitor):
-        _refuse("Say which column is the user id or the visitor id", "", "a user or visitor column")
+        _refuse("Name the column of the user id or of the visitor id", "", "a user or visitor column")
     if not (mapping.columns or mapping.tags):
-        _refuse("Say which columns become tags", "", "a column or a constant tag")
+        _refuse("Name the columns that become tags", "", "a column or a constant tag")
     if len(mapping.columns) > limits.COLUMNS_PER_MAPPING_MAX:
-        _refuse(f"At most {limits.COLUMNS_PER_MAPPING_MAX} columns are mapped", "", "fewer columns")
+        _refuse(f"A mapping has at most {limits.COLUMNS_PER_MAPPING_MAX} columns", "", "fewer columns")
     ignored = [name for name in mapping.ignore if name in mapping.names()]
     people = [name for name in (mapping.user, mapping.visitor) if name]
     if ignored or len(set(people)) < len(people):
         name = (ignored or people)[0]
-        _refuse(f"Column '{name}' is named more than once", name, "each column for one thing")
+        _refuse(f"Column '{name}' is named more than once", name, "each column once")
     for column in mapping.columns:
         _check_column(column)
     for tag in (mapping.prefix, *mapping.tags):
@@ -315,7 +317,7 @@ def _check_column(column: Column) -> None:
 
 
 def touches(mapping: Mapping, tag: str) -> bool:
-    """Whether a mapping may add a tag, or anything below it: it names one, or makes levels below a branch above."""
+    """Returns whether a mapping may add a tag or one below it: it names one, or adds levels below a branch above it."""
     named = {mapping.prefixed(each) for each in mapping.tags}
     open_branches = set()
     for column in mapping.columns:
@@ -324,7 +326,7 @@ def touches(mapping: Mapping, tag: str) -> bool:
             open_branches.add(mapping.prefix)
         elif isinstance(column, ValueColumn) and column.others == "level":
             open_branches.add(mapping.prefixed(column.branch) if column.branch else mapping.prefix)
-    # A mapping that takes any tag from a column names none.
+    # A mapping that reads whole tags from a column names no branch.
     open_branches.discard("")
     return any(is_at_or_below(each, tag) for each in named | open_branches) or any(
         is_at_or_below(tag, branch) for branch in open_branches
@@ -361,7 +363,7 @@ def _check_bands(column: BandsColumn) -> None:
     bounds = [bound for bound in (column.at_least, *(band.to for band in bands)) if bound is not None]
     for bound in bounds:
         if not bound.is_finite():
-            _refuse(f"column '{name}': {bound} is no bound", str(bound), "finite bounds")
+            _refuse(f"column '{name}': {bound} is not a finite number", str(bound), "finite bounds")
     for lower, upper in pairwise(bounds):
         if upper <= lower:
             _refuse(f"column '{name}': {upper} comes after {lower}", str(upper), "ascending bounds")

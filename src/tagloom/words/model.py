@@ -1,4 +1,4 @@
-"""The words of Tagloom as frozen structs. Nothing here computes."""
+"""The values of Tagloom as frozen structs, without behaviour."""
 
 from typing import Literal, NewType, TypeAlias, TypedDict
 
@@ -49,14 +49,14 @@ class Person(msgspec.Struct, frozen=True, order=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Who wrote a batch, and from what: `actor` is a token's or teammate's name, `source` a file or a door."""
+    """Who wrote a batch, and from what: `actor` is a token's or teammate's name, `source` a file or an interface."""
 
     actor: str
     source: str = ""
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """A line that was left out of a batch, alone. `line` counts from 1; a header line counts too."""
+    """A line that was left out of a batch. `line` counts from 1, with the header."""
 
     line: int
     value: str
@@ -66,14 +66,14 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What one batch did, exactly.
+    """The exact effect of one batch.
 
-    `added`, `removed` and `unchanged` count distinct taggings: unchanged ones were asked for and were so already.
-    `version` is the batch's own; when nothing changed (or `dry_run`), no version was made and it is the newest one.
-    `people_removed` counts people whom the undo of their first batch took away again. `skipped` are taggings that an
-    undo spared, `conflicts` the versions for whose sake, the oldest first, up to VERSIONS_NAMED_MAX. `undoes_count`
-    says how many versions were undone at once, where it was not one alone. `renewed` are taggings that were there
-    already, and are among those unchanged where they were asked for, of which it changed when they end.
+    `added`, `removed` and `unchanged` count distinct taggings. An unchanged one had the requested state before.
+    `version` is that of the batch. If nothing changed, or with `dry_run`, there is no new version, and it is the newest
+    one. `people_removed` counts people whom the undo of their first batch removed. `skipped` counts the taggings that
+    an undo left as they are, and `conflicts` has the versions that caused this, the oldest first, up to
+    VERSIONS_NAMED_MAX. `undoes_count` is the number of versions that were undone at once, if more than one. `renewed`
+    counts existing taggings whose expiry changed. Those that the batch named are also in `unchanged`.
     """
 
     version: Version
@@ -96,7 +96,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
-    """One committed step of an import: it covers the lines up to `through`, and did what its receipt says.
+    """One committed step of an import, with its receipt. It covers the lines up to `through`.
 
     The receipt lists no rejected lines. `version` is None when nothing changed.
     """
@@ -108,11 +108,11 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of the catalogue. `implied` ones exist only as a branch above others.
+    """One entry of the catalogue. An `implied` one exists only as a branch above other tags.
 
-    `owner` is who alone gives and takes the tag and what is below it, such as `sync crm`; empty for everybody.
-    `ttl` says how long what is given from now on lasts, such as `14d`; at `expires_at` the tag and everything below it
-    is taken from everybody. Both are empty for what has no end.
+    Only the `owner`, such as `sync crm`, can add and remove the tag and the tags below it; empty means everybody.
+    Taggings that are added from now on expire after `ttl`, such as `14d`. At `expires_at` the tag and everything below
+    it is removed from everybody. Both are empty if there is no expiry.
     """
 
     tag: TagPath
@@ -128,9 +128,9 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TagFields(TypedDict, total=False):
-    """The fields of a tag that are to be set; None, or a field that is left out, leaves one as it is.
+    """The fields of a tag to set. None, or a missing field, leaves the field as it is.
 
-    `ttl_seconds` and `expires_at` are 0 for none, an empty `owner` releases the tag.
+    0 removes `ttl_seconds` and `expires_at`. An empty `owner` releases the tag.
     """
 
     description: str | None
@@ -141,14 +141,14 @@ class TagFields(TypedDict, total=False):
 
 
 class Branch(msgspec.Struct, frozen=True):
-    """An entry of the catalogue seen in its tree."""
+    """An entry of the catalogue as a node of the tree."""
 
     tag: Tag
     has_children: bool
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """What one actor did to a tag, and what is below it, from one source: taggings, and the last version that did."""
+    """How many taggings at or below a tag one actor added and removed from one source, with the last version."""
 
     actor: str
     source: str
@@ -159,9 +159,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A person with their tags in alphabetical order, true for `version`.
+    """A person with their tags in alphabetical order, as of `version`.
 
-    `expires_at` says when those taggings end that do; about an earlier version it says nothing.
+    `expires_at` has the expiry of the taggings that have one. It is empty for an earlier version.
     """
 
     kind: Kind
@@ -172,7 +172,7 @@ class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tribe(msgspec.Struct, frozen=True, kw_only=True):
-    """A named audience in a space. `revision` counts its saved forms from 1 and is the base of its ETag."""
+    """A named audience in a space. `revision` counts its saves from 1; its ETag is made of it."""
 
     id: str
     name: str
@@ -184,7 +184,7 @@ class Tribe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TribeChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What one save did to a tribe: its forms before and after, None where there was none. Ids ascend."""
+    """One change of a tribe: the tribe before and after, None if it did not exist. Ids ascend."""
 
     id: int
     at: str
@@ -197,7 +197,7 @@ class TribeChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """How many people are in a tribe, of how many of its audience, as of a version."""
+    """The number of people in a tribe, and in its audience (`of`), as of a version."""
 
     count: int
     of: int
@@ -205,10 +205,10 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """How a wanted rule differs from the saved one in whom it finds, as of a version.
+    """How the members of a draft rule differ from those of the saved rule, as of a version.
 
-    `count` people it would find, of `of` in its audience; `entered` come in and `left` go. The people are some of
-    each, spread over the population.
+    The draft has `count` members, of `of` people in its audience. `entered` people would enter, `left` would leave. The
+    people listed are some of each group, spread over the population.
     """
 
     count: int
@@ -222,7 +222,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TagShare(msgspec.Struct, frozen=True):
-    """How many of some people bear a tag itself, and how many of everyone in their audience do."""
+    """How many of some people have exactly a tag, and how many of everyone in their audience."""
 
     tag: TagPath
     count: int
@@ -230,7 +230,7 @@ class TagShare(msgspec.Struct, frozen=True):
 
 
 class MakeUp(msgspec.Struct, frozen=True, kw_only=True):
-    """What `of` people, of `population` in their audience, bear: the tags most borne first, then by path."""
+    """The tags of `of` people, of `population` in their audience. Tags with most people come first, then by path."""
 
     of: int
     population: int
@@ -239,7 +239,7 @@ class MakeUp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Because(msgspec.Struct, frozen=True, kw_only=True):
-    """A node of a rule that decided: `node` is its JSON pointer, `by` are the tags borne that made it so."""
+    """A node of a rule that decided. `node` is its JSON pointer, `by` are the tags of the person that decided it."""
 
     node: str
     tag: str
@@ -249,7 +249,7 @@ class Because(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """A tag that a person bears, and the batch that gave it."""
+    """A tag of a person, and the batch that added it."""
 
     tag: TagPath
     version: Version
@@ -259,7 +259,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """The tribes one person is in now, in order of id, and for each why."""
+    """The tribes of one person, by id, each with its reasons."""
 
     tribes: tuple[str, ...]
     version: Version
@@ -267,11 +267,11 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One version: what was done, by whom, and its effect. With a person in the question, `tags_*` name theirs.
+    """One version: its action, actor and effect. In a list for one person, `tags_*` are the tags of this person.
 
-    `tags_renewed` are those that they bore before and after, and of which it changed when they end.
-    `undoes` is the one version that it took back; when there were several, `undoes_count` is their number.
-    One that `is_compacted` cannot be undone, and names only those of the tags that were still borne at the horizon.
+    `tags_renewed` are tags that the person had before and after, with a new expiry. `undoes` is the version that this
+    one undid; if it undid several, `undoes_count` is their number. A compacted version cannot be undone, and lists only
+    the tags that somebody still had at the horizon.
     """
 
     version: Version
@@ -292,17 +292,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Horizon(msgspec.Struct, frozen=True, kw_only=True):
-    """From which version on, and since when, all history is kept; version 0, at no time, when all of it is."""
+    """The version, and its time, from which on history is complete. Version 0 without a time: all of it is."""
 
     version: Version = 0
     at: str | None = None
 
 
 class Freed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a compaction takes from the log, or would take: changes, and bytes of their bitmaps.
+    """What a compaction deletes from the log, or would delete: changes, and bytes of their bitmaps.
 
-    `versions` are those that come to lie at or below the horizon. `is_all` is False when there is more than was looked
-    at, or done.
+    `versions` counts the versions at or below the new horizon. `is_all` is False if there is more to read, or to
+    delete.
     """
 
     horizon: Horizon
@@ -313,7 +313,7 @@ class Freed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OverlapRegion(msgspec.Struct, frozen=True):
-    """People who are in exactly these of the tribes asked about, and in none of the others."""
+    """The number of people who are in exactly these of the chosen tribes."""
 
     tribes: tuple[str, ...]
     count: int
@@ -327,7 +327,7 @@ class Organization(msgspec.Struct, frozen=True):
 
 
 class Space(msgspec.Struct, frozen=True):
-    """A self-contained project of an organization. Addresses begin with its id, which no other tenant has."""
+    """A self-contained project of an organization. Its id is unique among all tenants; URLs begin with it."""
 
     id: str
     organization: str
@@ -335,9 +335,9 @@ class Space(msgspec.Struct, frozen=True):
 
 
 class Environment(msgspec.Struct, frozen=True):
-    """One population of a space. `key` is its number in the store, never shown.
+    """One population of a space. `key` is its number in the store, which is not shown.
 
-    History is kept for `retention_seconds`, 0 for ever.
+    History is kept for `retention_seconds`; 0 means for ever.
     """
 
     key: int
@@ -361,7 +361,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """One person who signs in, in however many organizations. The e-mail is kept as it was typed."""
+    """One person who signs in, to one or more organizations. The e-mail is stored as it was typed."""
 
     id: str
     email: str
@@ -372,9 +372,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
-    """An account in an organization. `permissions` names the rights in each space; an administrator can do everything.
+    """An account in an organization, with its permissions in each space. An administrator can do everything.
 
-    Permissions are closed: `tribes` and `developer` come with `view`. A space that is not named does not exist for it.
+    `tribes` and `developer` always come with `view`. The account does not see a space without permissions.
     """
 
     organization: str
@@ -394,7 +394,7 @@ class Teammate(msgspec.Struct, frozen=True):
 
 
 class Invitation(msgspec.Struct, frozen=True, kw_only=True):
-    """A teammate to be. `invited_by` is an actor; the secret of its link is stored as a hash and shown once."""
+    """An invitation of a teammate. `invited_by` is an actor. The secret of its link is shown once and stored hashed."""
 
     id: str
     organization: str
@@ -407,16 +407,16 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reset(msgspec.Struct, frozen=True):
-    """A link with which an account gets a new password, once. Its secret is stored as a hash."""
+    """A link that sets a new password of an account, once. Its secret is stored as a hash."""
 
     account: str
     expires_at: str
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One browser that is signed in, and the organization that it has chosen. `agent` is what the browser calls itself.
+    """One browser that is signed in, and the organization chosen in it. `agent` is its User-Agent.
 
-    It ends at `expires_at`, or when it was not used for SESSION_SECONDS_IDLE_MAX.
+    It expires at `expires_at`, or when it was not used for SESSION_SECONDS_IDLE_MAX.
     """
 
     id: str
@@ -430,9 +430,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody did to the organization itself. `id` is the store's, and ascends; 0 before it is stored.
+    """One action of a teammate on the organization. Ids ascend; the id is 0 before the entry is stored.
 
-    `action` is a past-tense word such as `invited`; `subject` whom or what it was done to.
+    `action` is a past-tense word such as `invited`; `subject` is its object.
     """
 
     organization: str
@@ -446,7 +446,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Board(msgspec.Struct, frozen=True):
-    """How the tribes of a space are laid out: categories and cards in order, and the hue that a card was given."""
+    """The layout of the tribes of a space: categories and cards in order, and the hue of a card."""
 
     categories: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
@@ -454,7 +454,7 @@ class Board(msgspec.Struct, frozen=True):
 
 
 class TagDiff(msgspec.Struct, frozen=True):
-    """How many taggings of one tag a write adds and removes."""
+    """The number of taggings of one tag that a write adds and removes."""
 
     tag: str
     added: int
@@ -462,7 +462,7 @@ class TagDiff(msgspec.Struct, frozen=True):
 
 
 class TribeDiff(msgspec.Struct, frozen=True, kw_only=True):
-    """How a write moves a tribe: how many are in it before and after, how many enter, how many leave."""
+    """The effect of a write on a tribe: its members before and after, and how many enter and leave."""
 
     tribe: str
     before: int
@@ -472,11 +472,11 @@ class TribeDiff(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """What a write would do, exactly, if it were made now: its receipt, and its effect.
+    """The exact effect of a write if it were made now, with its receipt.
 
-    `people` counts whoever gains or loses a tag, comes or goes. `by_tag` has the tags with the most changes, of
-    `tags_changed` in all. `renamed` are live paths before and after. `tribes` are those that somebody would enter or
-    leave; `tribes_not_counted` counts those beyond TRIBES_PREVIEWED_MAX, about which nothing is said.
+    `people` counts people who gain or lose a tag, are created or removed. `by_tag` has the tags with the most changes,
+    of `tags_changed` in all. `renamed` has live paths before and after. `tribes` are those that somebody would enter or
+    leave; `tribes_not_counted` is the number of tribes beyond TRIBES_PREVIEWED_MAX, which are not counted.
     """
 
     receipt: Receipt

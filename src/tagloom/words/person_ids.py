@@ -1,4 +1,4 @@
-"""What is an id of a person."""
+"""Ids of people."""
 
 import unicodedata
 
@@ -8,7 +8,7 @@ from tagloom.words.problems import PersonIdInvalid
 
 
 def parse_id(text: str, *, field: str = "id") -> str:
-    """The id itself: 1 to 256 characters without controls, kept letter for letter.
+    """Returns the id unchanged: 1 to 256 characters without control characters.
 
     Raises: PersonIdInvalid, with the field and the rule.
     """

@@ -12,11 +12,11 @@ class TagProblem(Problem):
 
 
 class TagIsEmpty(TagProblem):
-    """A tag must not be empty."""
+    """A tag cannot be empty."""
 
 
 class TagHasEmptyLevel(TagProblem):
-    """A tag must not have an empty level."""
+    """A tag cannot have an empty level."""
 
 
 class TagHasTooManyLevels(TagProblem):
@@ -28,19 +28,19 @@ class TagLevelTooLong(TagProblem):
 
 
 class TagHasCapital(TagProblem):
-    """A tag must not contain capital letters."""
+    """A tag cannot contain capital letters."""
 
 
 class TagHasControl(TagProblem):
-    """A tag must not contain control characters."""
+    """A tag cannot contain control characters."""
 
 
 class TagHasStraySpace(TagProblem):
-    """A level of a tag must not begin or end with a space, nor hold two in a row."""
+    """A level of a tag cannot begin or end with a space, or contain two spaces in a row."""
 
 
 class PersonIdInvalid(Problem):
-    """An id must be 1 to 256 characters without controls."""
+    """An id must have 1 to 256 characters without control characters."""
 
     status = 422
 
@@ -56,25 +56,25 @@ class LineTooLong(LineInvalid):
 
 
 class TagOutsidePrefix(Problem):
-    """The tag does not lie at or below `prefix`."""
+    """The tag is not at or below `prefix`."""
 
     status = 422
 
 
 class UnknownTag(Problem):
-    """The catalogue is closed and does not hold this tag."""
+    """The catalogue is closed and does not have this tag."""
 
     status = 422
 
 
 class TagOwned(Problem):
-    """The branch belongs to somebody else, who alone writes there."""
+    """The branch has an owner. Only the owner can write there."""
 
     status = 409
 
 
-# What may be wrong with one text of a line. Anything else that comes up while it is looked at, such as a database
-# that is away, is not the fault of the line: it fails the whole batch.
+# The problems of one tag of a line. Any other problem, such as an unavailable database, is not a fault of the line: the
+# whole batch fails.
 FAULTS_OF_A_TEXT: Final = (TagProblem, TagOutsidePrefix, UnknownTag, TagOwned)
 
 
@@ -85,13 +85,13 @@ class AddedAndRemoved(Problem):
 
 
 class ExclusiveBranch(Problem):
-    """One person is given two tags of a branch that allows one."""
+    """A person can have only one tag of an exclusive branch."""
 
     status = 422
 
 
 class MirrorEmpty(Problem):
-    """A mirror of an empty body would take every tag from everybody."""
+    """A mirror of an empty body would remove every tag from everybody."""
 
     status = 422
 
@@ -117,7 +117,7 @@ class RuleTooLarge(RuleInvalid):
 
 
 class TribeCycle(RuleInvalid):
-    """A tribe must not depend on itself."""
+    """A tribe cannot depend on itself."""
 
 
 class TribeUnknown(RuleInvalid):

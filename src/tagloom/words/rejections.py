@@ -1,4 +1,4 @@
-"""Why a line is rejected whose tags are valid paths but cannot be given or taken: one wording for every adapter."""
+"""The problems of lines whose tags are valid paths but cannot be applied: one wording for every adapter."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from tagloom.words.tags import TagPath
 
 
 def rejected(line: int, text: str, problem: Problem) -> Rejected:
-    """The entry of the receipt for a line that the tag `text`, as it was written, made bad."""
+    """Returns the receipt's entry for a line that is rejected because of the tag `text`, as it was written."""
     suggestion = problem.members.get("suggestion")
     return Rejected(
         line,
@@ -22,49 +22,48 @@ def rejected(line: int, text: str, problem: Problem) -> Rejected:
 
 
 class MirrorUnreadable(Problem):
-    """A mirror has lines that do not say whom they are about."""
+    """A mirror has lines whose person is unknown."""
 
     status = 422
 
 
 def mirror_unreadable(lines: int, first: int, prefix: str | None) -> MirrorUnreadable:
-    """`lines` is how many there are, and `first` the number of the first."""
+    """Returns the problem of a mirror with `lines` such lines; `first` is the number of the first one."""
     where = f" at or below '{prefix}'" if prefix else ""
     which = f"Line {first} cannot" if lines == 1 else f"{lines:,} lines, the first of them line {first}, cannot"
     return MirrorUnreadable(
-        f"{which} be read and name{'s' if lines == 1 else ''} nobody who is known, so the mirror could take every tag"
-        f"{where} from the people meant there. Correct the file. To go on all the same, approve the import, or send "
-        "the body with allow_unreadable=true.",
+        f"{which} be read, and the person is unknown. The mirror could remove every tag{where} from people of these "
+        "lines. Correct the file. To continue anyway, approve the import, or send the body with allow_unreadable=true.",
         lines=lines,
         line=first,
     )
 
 
 def mirror_empty(prefix: str | None, rejected_count: int) -> MirrorEmpty:
-    """The problem of a body without a line that counts. An import is held instead, and approved or cancelled."""
+    """Returns the problem of a body without an accepted line. An import is held instead, until it is approved."""
     return MirrorEmpty(
-        f"{says_mirror_empty(prefix)} To do that all the same, send the body with allow_empty=true.",
+        f"{says_mirror_empty(prefix)} To do this anyway, send the body with allow_empty=true.",
         rejected_count=rejected_count,
     )
 
 
 def says_mirror_empty(prefix: str | None) -> str:
-    """What a mirror would do of which no line counts; what to do about it depends on where it waits."""
+    """Returns what a mirror without an accepted line would do. The caller adds the remedy."""
     where = f" at or below '{prefix}'" if prefix else ""
-    return f"No line can be taken, so the mirror would remove every tag{where} from everybody."
+    return f"No line is accepted, so the mirror would remove every tag{where} from everybody."
 
 
 def outside_prefix(path: TagPath, prefix: TagPath) -> TagOutsidePrefix:
-    """Both are the paths that they stand for today."""
+    """Returns the problem of a tag outside of the prefix. Both are current paths."""
     return TagOutsidePrefix(
-        f"'{printable(path)}' does not lie at or below '{printable(prefix)}'.",
+        f"'{printable(path)}' is not at or below '{printable(prefix)}'.",
         value=printable(path),
         prefix=printable(prefix),
     )
 
 
 def unknown_tag(path: TagPath, nearest: Sequence[str]) -> UnknownTag:
-    """`nearest` are the known tags that look like it, the likest first."""
+    """Returns the problem of a tag that a closed catalogue lacks. `nearest` has the most similar tags first."""
     remedy = f" Did you mean '{printable(nearest[0])}'?" if nearest else ""
     return UnknownTag(
         f"The catalogue is closed and has no tag '{printable(path)}'.{remedy}",
@@ -74,9 +73,9 @@ def unknown_tag(path: TagPath, nearest: Sequence[str]) -> UnknownTag:
 
 
 def owned(path: TagPath, branch: TagPath, owner: str) -> TagOwned:
-    """`branch` lies at or above the tag, or below it."""
+    """Returns the problem of a tag in a branch with an owner. `branch` is at, above or below the tag."""
     return TagOwned(
-        f"'{printable(branch)}' belongs to the {printable(owner)}, which alone gives and takes tags there.",
+        f"'{printable(branch)}' belongs to the {printable(owner)}. Only its owner can add and remove tags there.",
         value=printable(path),
         branch=printable(branch),
         owner=printable(owner),
@@ -84,14 +83,15 @@ def owned(path: TagPath, branch: TagPath, owner: str) -> TagOwned:
 
 
 def added_and_removed(path: TagPath) -> AddedAndRemoved:
-    """The other of the two is in this line or in an earlier one."""
+    """Returns the problem of a tag that this line, or an earlier one and this one, adds and removes."""
     return AddedAndRemoved(f"'{printable(path)}' is both added and removed for the same person.", value=printable(path))
 
 
 def second_of_branch(path: TagPath, branch: TagPath, other: TagPath) -> ExclusiveBranch:
-    """`other` is the tag that the person is given already, in this line or in an earlier one."""
+    """Returns the problem of a second tag of an exclusive branch. This line or an earlier one adds `other`."""
     return ExclusiveBranch(
-        f"The person is given both '{printable(other)}' and '{printable(path)}', and '{printable(branch)}' allows one.",
+        f"The lines add both '{printable(other)}' and '{printable(path)}'. A person can have one tag of "
+        f"'{printable(branch)}'.",
         value=printable(path),
         branch=printable(branch),
         other=printable(other),
@@ -99,10 +99,10 @@ def second_of_branch(path: TagPath, branch: TagPath, other: TagPath) -> Exclusiv
 
 
 def several_of_branch(branch: TagPath, people: int) -> ExclusiveBranch:
-    """`people` have more than one tag at or below a branch that is to be exclusive."""
+    """Returns the problem of a branch that cannot become exclusive: `people` have several tags at or below it."""
     who = "1 person would have" if people == 1 else f"{people:,} people would have"
     return ExclusiveBranch(
-        f"{who} more than one tag at or below '{printable(branch)}', which allows one. Remove the others first.",
+        f"{who} more than one tag at or below '{printable(branch)}', which allows one. Remove the other tags first.",
         value=printable(branch),
         branch=printable(branch),
         people=people,

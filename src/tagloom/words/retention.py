@@ -1,4 +1,4 @@
-"""How long history is kept: how that is said, and what is refused because of it."""
+"""The retention of history: its text form and its problems."""
 
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
@@ -10,27 +10,27 @@ RETENTION_PATTERN = "^(forever|[0-9]{1,9}[mhdwy])$"
 
 
 class RetentionInvalid(Problem):
-    """This does not say how long history is kept."""
+    """The retention is not valid."""
 
     status = 422
 
 
 class RetentionDeletesHistory(Problem):
-    """History would be given up for good; say that it may be."""
+    """The retention would delete history for good. Confirm it."""
 
     status = 409
 
 
 class HistoryCompacted(Problem):
-    """What is asked for lies before the history that is kept."""
+    """The version or time is before the history that is kept."""
 
     status = 410
 
 
 def parse_retention(text: str) -> int:
-    """The seconds that a retention such as `90d` or `1y` says; 0 for `forever`.
+    """Returns the seconds of a retention such as `90d` or `1y`; 0 for `forever`.
 
-    Raises: RetentionInvalid: it is no span, or none from RETENTION_DAYS_MIN to RETENTION_DAYS_MAX.
+    Raises: RetentionInvalid: it is no span from RETENTION_DAYS_MIN to RETENTION_DAYS_MAX.
 
     >>> parse_retention("90d"), parse_retention("forever")
     (7776000, 0)
@@ -41,14 +41,14 @@ def parse_retention(text: str) -> int:
     least, most = limits.RETENTION_DAYS_MIN, limits.RETENTION_DAYS_MAX
     if seconds is None or not least * DAY <= seconds <= most * DAY:
         raise RetentionInvalid(
-            f"'{printable(text)}' is no retention such as 90d, 26w or 1y, of {least} to {most} days, nor 'forever'.",
+            f"'{printable(text)}' is not a retention such as 90d, 26w or 1y, of {least} to {most} days, or 'forever'.",
             value=printable(text),
         )
     return seconds
 
 
 def retention_text(seconds: int) -> str:
-    """A retention as it is written.
+    """Returns the text of a retention.
 
     >>> retention_text(0), retention_text(7776000)
     ('forever', '90d')

@@ -1,8 +1,8 @@
-"""What is odd about a rule, told by its words alone: that it can never match, always does, or says what a tribe says.
+"""Lints of a rule, found without data: it can never match, it always matches, or it equals a tribe.
 
-Exact for a bounded number of different questions, and silent beyond: every combination of answers is looked at, as the
-bits of one number. Answers that exclude each other are left out: who bears `a/b` itself bears something at or below
-`a/b`, and so at or below `a`.
+The lints are exact up to VARIABLES_PER_EXAMINATION_MAX variables; above, there are none. Every combination of values is
+one bit of a number. Impossible combinations are left out: a person with `a/b` has a tag at or below `a/b`, and so at or
+below `a`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,33 +16,33 @@ from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not, Ru
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Table: TypeAlias = int
-"""Bit n says whether a rule holds in combination n of answers."""
+"""Bit n says whether a rule holds in combination n."""
 
 _TRIBES_NAMED_MAX = 3  # Tribes listed in one hint.
 
 
 class Hint(msgspec.Struct, frozen=True):
-    """A sentence about a rule, and the JSON pointers of the nodes that it is about; none for the whole rule."""
+    """A sentence about a rule, and the JSON pointers of its nodes; none for the whole rule."""
 
     text: str
     nodes: tuple[str, ...]
 
 
 class _TooMany(Exception):
-    """The rule asks more different questions than are looked at."""
+    """The rule has more variables than are examined."""
 
 
 class _Worlds:
-    """Every combination of answers that somebody may give to the questions of some rules.
+    """Every combination of the variables of some rules.
 
-    A question is a variable: whether one bears a path itself, or something else at or below it that no other question
-    is about. These are free of each other, and what a rule asks is some of them joined by `or`.
+    A variable is: the person has exactly a path, or has a tag at or below it that no other variable covers. Variables
+    are independent of each other. A tag node is some of them joined by `or`.
     """
 
     def __init__(self, asked: set[HasTag]) -> None:
         subtrees = {TagPath(node.tag) for node in asked if node.match == "subtree"}
         exacts = {TagPath(node.tag) for node in asked if node.match == "exact"}
-        # Below the last level lies nothing, so that a tag there is the same with and without what is below it.
+        # No tag is below the last level, so `exact` and `subtree` are the same there.
         leaves = {path for path in subtrees | exacts if path.count("/") == limits.LEVELS_PER_TAG_MAX - 1}
         self.places: list[TagPath] = sorted(exacts | leaves)
         self._itself = {path: number for number, path in enumerate(self.places)}
@@ -56,13 +56,13 @@ class _Worlds:
         self.all = (1 << self.size) - 1
 
     def variable(self, number: int) -> Table:
-        """The table of one variable: as many zeros as ones, in turn."""
+        """Returns the table of one variable: runs of zeros and ones of equal length."""
         width = 1 << number
         period = ((1 << width) - 1) << width
         return period * (self.all // ((1 << 2 * width) - 1))
 
     def answers(self, node: HasTag) -> Table:
-        """Where a tag node holds."""
+        """Returns the table of a tag node."""
         path = TagPath(node.tag)
         if node.match == "exact":
             return self.variable(self._itself[path])
@@ -73,7 +73,7 @@ class _Worlds:
         return table
 
     def keeping(self, branches: Sequence[TagPath]) -> Table:
-        """Where nobody bears two tags of an exclusive branch."""
+        """Returns the table of the combinations without two tags of an exclusive branch."""
         table = self.all
         for branch in branches:
             inside = [self.variable(n) for n, place in enumerate(self.places) if is_at_or_below(place, branch)]
@@ -94,14 +94,14 @@ class _Reading:
         self._known: dict[Rule, Table] = {}
 
     def table(self, rule: Rule) -> Table:
-        """Where the rule holds."""
+        """Returns the table of a rule."""
         found = self._known.get(rule)
         if found is None:
             found = self._known[rule] = self._read(rule)
         return found
 
     def members(self, tribe: Definition) -> Table:
-        """Where somebody of this kind is in the tribe."""
+        """Returns the table of a tribe for people of this kind."""
         return self.table(tribe.rule) if takes(tribe, self._kind) else 0
 
     def _read(self, rule: Rule) -> Table:
@@ -133,10 +133,10 @@ def examine(
     itself: str | None = None,
     exclusive_branches: Callable[[TagPath], Sequence[TagPath]] = lambda _: (),
 ) -> tuple[Hint, ...]:
-    """What is odd about a definition; `itself` is the id of the tribe that it is to be, which it may resemble.
+    """Returns the lints of a definition. It is not compared with the tribe `itself`, whose draft it is.
 
-    Paths are those of today. Costs one operation a node on 65,536 bits at most, and as much for each tribe that
-    speaks of the same branches.
+    Tags have their current paths. Cost: one operation for each node, on 65,536 bits at most, and the same for each
+    tribe with tags in the same branches.
     """
     try:
         worlds = _Worlds(_asked(wanted.rule, tribes))
@@ -159,7 +159,7 @@ def examine(
 
 
 def _asked(rule: Rule, tribes: Mapping[str, Definition]) -> set[HasTag]:
-    """Every tag node that a rule reaches, through tribes as well. Raises: _TooMany."""
+    """Returns every tag node that a rule reaches, also through tribes. Raises: _TooMany."""
     waiting, seen, found = [rule], set[str](), set[HasTag]()
     while waiting:
         rule = waiting.pop()
@@ -175,13 +175,13 @@ def _asked(rule: Rule, tribes: Mapping[str, Definition]) -> set[HasTag]:
 def _never(
     rule: Rule, readings: Sequence[_Reading], barred: Table, everything: Table, branches: Sequence[TagPath] = ()
 ) -> Hint:
-    """That a rule holds nowhere outside of `barred`, with the fewest of its parts that make it so."""
+    """Returns the lint of a rule that never holds outside of `barred`, with as few parts as cause this."""
     parts = {f"/of/{n}": part for n, part in enumerate(rule.of)} if isinstance(rule, All) else {"": rule}
     for pointer in list(parts):
         others = [part for each, part in parts.items() if each != pointer]
         if others and not any(_together(reading, others, everything) & ~barred for reading in readings):
             del parts[pointer]
-    why = " and ".join(map(_said, parts.values()))
+    why = " and ".join(map(_described, parts.values()))
     text = f"This rule can never match: nobody can {why}."
     if branches:
         named = ", ".join(f"'{branch}'" for branch in branches)
@@ -202,7 +202,7 @@ def _always(wanted: Definition) -> Hint:
 
 
 def _odd_parts(rule: Rule, readings: Sequence[_Reading], worlds: _Worlds) -> Iterator[Hint]:
-    """Parts that never or always hold inside a rule that does neither; of nested ones the outermost."""
+    """Yields a lint for each part that never or always holds; of nested parts only the outermost."""
     odd: list[str] = []
     for node, pointer, _ in walk(rule):
         if any(is_at_or_below(pointer, other) for other in odd):
@@ -216,18 +216,18 @@ def _odd_parts(rule: Rule, readings: Sequence[_Reading], worlds: _Worlds) -> Ite
             yield Hint("This part always matches.", (pointer,))
 
 
-def _said(rule: Rule) -> str:
+def _described(rule: Rule) -> str:
     match rule:
         case HasTag(tag=tag, match="exact"):
-            return f"bear '{tag}' itself"
+            return f"have '{tag}' itself"
         case HasTag(tag=tag):
-            return f"bear '{tag}' or a tag below it"
+            return f"have '{tag}' or a tag below it"
         case InTribe(tribe=tribe):
             return f"be in the tribe '{tribe}'"
         case Not(of=HasTag(tag=tag, match="exact")):
-            return f"not bear '{tag}' itself"
+            return f"not have '{tag}' itself"
         case Not(of=HasTag(tag=tag)):
-            return f"bear neither '{tag}' nor a tag below it"
+            return f"have neither '{tag}' nor a tag below it"
         case Not(of=InTribe(tribe=tribe)):
             return f"be outside of the tribe '{tribe}'"
         case AnyOf(of=()):
@@ -239,7 +239,7 @@ def _said(rule: Rule) -> str:
 
 
 def _same(wanted: Definition, tribes: Mapping[str, Definition], itself: str | None) -> list[str]:
-    """The tribes that hold for just the same people, whoever they are."""
+    """Returns the ids of the tribes that always have the same members."""
     asked = _asked(wanted.rule, tribes)
     roots = {node.tag.split("/")[0] for node in asked}
     found = []

@@ -1,7 +1,7 @@
-"""The rule language, and what a rule means.
+"""The rule language and its meaning.
 
-`matches` is the meaning: pure, total, and short. Bitmaps are a second interpreter of the same rules
-(`engine/evaluate.py`), and tests hold the two against each other.
+`matches` defines the meaning. Bitmaps are a second interpreter of the same rules (`engine/evaluate.py`), and tests
+compare the two.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ class Not(msgspec.Struct, frozen=True, tag="not", forbid_unknown_fields=True):
 
 
 class HasTag(msgspec.Struct, frozen=True, tag="tag", forbid_unknown_fields=True):
-    """The person bears the tag, or with `subtree` also anything below it."""
+    """The person has the tag, or with `subtree` a tag below it."""
 
     tag: str
     match: Literal["subtree", "exact"] = "subtree"
@@ -49,23 +49,23 @@ Rule = All | AnyOf | Not | HasTag | InTribe
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What rules may ask about one person."""
+    """The facts about one person that rules read."""
 
     kind: Literal["user", "visitor"]
     tags: frozenset[TagPath]
 
 
 class Definition(msgspec.Struct, frozen=True):
-    """What decides who is in a tribe."""
+    """The audience and the rule of a tribe."""
 
     audience: Literal["users", "visitors", "everyone"]
     rule: Rule
 
 
 def matches(rule: Rule, facts: Facts, tribes: Mapping[str, Definition]) -> bool:
-    """Whether the rule holds for a person of these facts.
+    """Returns whether the rule holds for a person with these facts.
 
-    `tribes` has every tribe that the rule reaches, without a cycle.
+    `tribes` has every tribe that the rule refers to, also through other tribes, without a cycle.
     """
     match rule:
         case All(of=parts):
@@ -77,7 +77,7 @@ def matches(rule: Rule, facts: Facts, tribes: Mapping[str, Definition]) -> bool:
         case HasTag(tag=tag, match="exact"):
             return tag in facts.tags
         case HasTag(tag=tag):
-            return any(is_at_or_below(borne, tag) for borne in facts.tags)
+            return any(is_at_or_below(each, tag) for each in facts.tags)
         case InTribe(tribe=tribe):
             return is_member(tribes[tribe], facts, tribes)
         case _:
@@ -85,21 +85,21 @@ def matches(rule: Rule, facts: Facts, tribes: Mapping[str, Definition]) -> bool:
 
 
 def is_member(tribe: Definition, facts: Facts, tribes: Mapping[str, Definition]) -> bool:
-    """Whether a person of these facts is in the tribe: the audience takes their kind, and the rule holds."""
+    """Returns whether a person with these facts is in the tribe: in its audience, and the rule holds."""
     return takes(tribe, facts.kind) and matches(tribe.rule, facts, tribes)
 
 
 def takes(tribe: Definition, kind: Literal["user", "visitor"]) -> bool:
-    """Whether the tribe's audience takes people of this kind."""
+    """Returns whether people of this kind are in the audience of the tribe."""
     return tribe.audience in ("everyone", f"{kind}s")
 
 
 def parse_rule(body: bytes | str) -> Rule:
-    """The rule that this JSON is.
+    """Returns the rule of a JSON text.
 
     Raises:
-        RuleInvalid: it is not one, with the place; RuleTooDeep, RuleTooLarge: a limit is passed;
-        TagProblem: it names a tag that is none.
+        RuleInvalid: it is no rule, with the place; RuleTooDeep, RuleTooLarge: it exceeds a limit;
+        TagProblem: it names an invalid tag.
     """
     data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
     if len(data) > limits.RULE_BYTES_MAX:
@@ -116,9 +116,12 @@ def parse_rule(body: bytes | str) -> Rule:
 
 
 def check_depth(data: bytes) -> None:
-    """Refuses JSON that nests deeper than any rule may, before a recursive reader sees it. Costs one pass."""
+    """Refuses JSON that nests deeper than a rule can, before a recursive parser reads it. Cost: one pass.
+
+    Raises: RuleTooDeep.
+    """
     depth, in_string, escaped = 0, False, False
-    # Two brackets a node, `{` and `[`, and some room for the body that the rule lies in.
+    # Two brackets for each node, `{` and `[`, and some for the body around the rule.
     most = 2 * limits.LEVELS_PER_RULE_MAX + 8
     for byte in data:
         if in_string:
@@ -142,7 +145,7 @@ def check_depth(data: bytes) -> None:
 
 
 def check_rule(rule: Rule) -> None:
-    """Holds a rule against the limits and its tags against the tag rules."""
+    """Checks the limits of a rule, and its tags. Raises: RuleInvalid, RuleTooDeep, RuleTooLarge, TagProblem."""
     for count, (node, pointer, level) in enumerate(walk(rule), 1):
         if level > limits.LEVELS_PER_RULE_MAX:
             raise RuleTooDeep(
@@ -168,7 +171,7 @@ def check_rule(rule: Rule) -> None:
 
 
 def walk(rule: Rule) -> Iterator[tuple[Rule, str, int]]:
-    """Every node with its JSON pointer and level, parents first, without recursion."""
+    """Yields every node with its JSON pointer and level, parents first, without recursion."""
     waiting: list[tuple[Rule, str, int]] = [(rule, "", 1)]
     while waiting:
         node, pointer, level = waiting.pop()
@@ -185,23 +188,23 @@ def walk(rule: Rule) -> Iterator[tuple[Rule, str, int]]:
 
 
 def tags_named(rule: Rule) -> set[TagPath]:
-    """The tag paths that the rule names, not those of tribes it refers to."""
+    """Returns the tag paths in the rule itself, without those of the tribes that it names."""
     return {TagPath(node.tag) for node, _, _ in walk(rule) if isinstance(node, HasTag)}
 
 
 def tribes_named(rule: Rule) -> set[str]:
-    """The ids of the tribes that the rule itself names."""
+    """Returns the ids of the tribes that the rule itself names."""
     return {node.tribe for node, _, _ in walk(rule) if isinstance(node, InTribe)}
 
 
 def check_tribes(tribe: str, rule: Rule, others: Mapping[str, Rule]) -> None:
-    """Holds the tribes that a rule reaches against what exists: each one known, none of them the tribe itself.
+    """Checks that every tribe that a rule reaches exists, and that none of them is the tribe itself.
 
-    The limit holds for the whole chain: what the tribe refers to, and what refers to it.
+    The limit applies to the whole chain: the tribes below this one, and those that refer to it.
 
     Raises:
-        TribeUnknown, TribeCycle, RuleTooDeep: references nest deeper than a rule may;
-        RuleTooLarge: some tribe would reach more nodes than a decision may look at.
+        TribeUnknown, TribeCycle; RuleTooDeep: the chain of references is longer than REFERENCES_DEEP_MAX;
+        RuleTooLarge: a tribe would reach more than NODES_REACHED_MAX nodes.
     """
     known = {**others, tribe: rule}
     below = {name: sorted(tribes_named(each)) for name, each in known.items()}
@@ -218,14 +221,14 @@ def check_tribes(tribe: str, rule: Rule, others: Mapping[str, Rule]) -> None:
     for name, nodes in _reached_nodes(known, below).items():
         if nodes > limits.NODES_REACHED_MAX:
             raise RuleTooLarge(
-                f"With all that it refers to, the tribe '{name}' would have {nodes} nodes; at most "
+                f"With the tribes that it refers to, the tribe '{name}' would have {nodes} nodes; at most "
                 f"{limits.NODES_REACHED_MAX} are allowed.",
                 nodes_max=limits.NODES_REACHED_MAX,
             )
 
 
 def _reached_nodes(known: Mapping[str, Rule], below: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """How many nodes a person's decision may look at for each tribe, a tribe counted as often as it is referred to."""
+    """Returns the number of nodes of each tribe with its references, counted once per reference."""
     found: dict[str, int] = {}
 
     def reached(name: str) -> int:
@@ -241,7 +244,10 @@ def _reached_nodes(known: Mapping[str, Rule], below: Mapping[str, Sequence[str]]
 
 
 def _longest_chain(name: str, edges: Mapping[str, Sequence[str]], trail: tuple[str, ...], found: dict[str, int]) -> int:
-    """How many references deep the longest chain from a tribe is; looks no deeper than the limit, and once at each."""
+    """Returns the length of the longest chain of references from a tribe. Reads each tribe once.
+
+    Raises: TribeCycle; RuleTooDeep.
+    """
     if name in trail:
         circle = list(trail[trail.index(name) :])
         raise TribeCycle(f"The tribes name each other in a circle: {' -> '.join([*circle, name])}.", tribes=circle)
@@ -261,7 +267,7 @@ def _references_too_deep() -> RuleTooDeep:
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """A tag node that decided: its place in the rule, what it asks, and whether it holds."""
+    """A tag node that decided: its JSON pointer in the rule, the node, and whether it holds."""
 
     node: str
     asks: HasTag
@@ -269,11 +275,11 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 def reasons(rule: Rule, facts: Facts, tribes: Mapping[str, Definition], pointer: str = "") -> list[Reason]:
-    """The tag nodes that decide the rule for a person, fewest that suffice, in the rule's order.
+    """Returns the tag nodes that decide the rule for a person, as few as suffice, in the order of the rule.
 
-    An `all` that holds needs every part, one that fails its first failing part; an `any` the other way round.
-    A reference to a tribe is decided by the nodes of its rule, pointed to as `…/tribe:ID/of/0`; when the tribe's
-    audience does not take the person's kind, the kind alone decides and no node does.
+    An `all` that holds needs every part; one that fails needs its first failing part. An `any` is the opposite.
+    A reference to a tribe is decided by the nodes of its rule, with pointers such as `…/tribe:ID/of/0`. If the person
+    is not in the audience of the tribe, no node decides.
     """
     match rule:
         case All(of=parts) | AnyOf(of=parts):
@@ -296,7 +302,7 @@ def reasons(rule: Rule, facts: Facts, tribes: Mapping[str, Definition], pointer:
 
 
 def is_refused(rule: Rule, pointer: str, tribes: Mapping[str, Rule]) -> bool:
-    """Whether the rule asks that the node of a reason does not hold: an odd number of `not` stands above it.
+    """Returns whether the rule wants that this node does not hold: it is inside an odd number of `not`.
 
     >>> is_refused(All((HasTag("a"), Not(HasTag("b")))), "/of/1/of", {})
     True
@@ -317,12 +323,12 @@ def is_refused(rule: Rule, pointer: str, tribes: Mapping[str, Rule]) -> bool:
 
 
 def rule_json(rule: Rule) -> Any:
-    """The rule as plain JSON values."""
+    """Returns the rule as plain JSON values."""
     return msgspec.to_builtins(rule)
 
 
 def resolved(rule: Rule, resolve: Callable[[TagPath], TagPath]) -> Rule:
-    """The rule with every tag by the path it stands for today, so that `matches` knows renamed ones."""
+    """Returns the rule with the current path of every tag, so that `matches` works with renamed tags."""
     match rule:
         case All(of=parts):
             return All(tuple(resolved(part, resolve) for part in parts))
@@ -334,7 +340,7 @@ def resolved(rule: Rule, resolve: Callable[[TagPath], TagPath]) -> Rule:
             try:
                 return HasTag(resolve(TagPath(tag)), match)
             except TagProblem:
-                # What an alias leads out of the tags is borne by nobody; the rule keeps its meaning.
+                # An alias that leads to an invalid path: nobody has the tag, and the rule keeps its meaning.
                 return rule
         case InTribe():
             return rule

@@ -1,6 +1,6 @@
-"""Addresses that files are fetched from: their forms, what is refused of them, and how they are shown.
+"""Addresses that files are fetched from: how they are parsed, checked and shown.
 
-An address may be stored and shown, so it never holds what opens a door: that is in a secret, which it names.
+An address is stored and shown, so it cannot contain credentials. They are in a secret, which is named beside it.
 """
 
 import re
@@ -15,14 +15,14 @@ from tagloom.words import limits
 
 Scheme: TypeAlias = Literal["file", "https", "http", "s3", "gs", "az", "abfs", "sftp"]
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
-# What is sent without TLS may be read and changed on its way, so that it has to be allowed.
+# A file sent without TLS can be read and changed on its way, so http must be allowed by a setting.
 SCHEMES_DEFAULT: tuple[Scheme, ...] = tuple(scheme for scheme in SCHEMES if scheme != "http")
 WEB: tuple[Scheme, ...] = ("https", "http")
 PORTS: dict[Scheme, int] = {"https": 443, "http": 80, "sftp": 22}
 
 _AZURE = re.compile(r"([a-z0-9-]{3,63})@([a-z0-9]{3,24})\.(?:dfs|blob)\.core\.windows\.net")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
-# Parameters by which links are signed, and services opened.
+# Parameters of signed links, and of API keys and passwords.
 _OPENING = re.compile(
     r"(x-(amz|goog)-.*|sig|signature|.*token|.*api_?-?key|key|pass(word|wd|phrase)?|pwd|.*secret|auth|authorization|"
     r"credentials?|code)",
@@ -31,21 +31,21 @@ _OPENING = re.compile(
 
 
 class AddressRefused(Problem):
-    """The address is not one that the server may fetch."""
+    """The server cannot fetch from this address."""
 
     status = 422
 
 
 class ExtraMissing(Problem):
-    """The server has not installed what this kind of address needs."""
+    """The server lacks a package that this kind of address needs."""
 
     status = 422
 
 
 class Remote(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a file is fetched from, by a secret if it needs one, and what it was when it was fetched.
+    """The address of a fetched file, the secret that it needs, and the state of the file when it was fetched.
 
-    Once fetched, `url` is without its query. `modified_at` is RFC 3339 UTC, where the place tells it.
+    After the fetch, `url` has no query. `modified_at` is RFC 3339 UTC, if the server sends it.
     """
 
     url: str
@@ -54,15 +54,15 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True):
     modified_at: str | None = None
 
     def without_query(self) -> "Remote":
-        """The same without what the address asks, which may open the place."""
+        """Returns the same without the query, which can contain credentials."""
         return msgspec.structs.replace(self, url=self.url.partition("?")[0])
 
 
 class Address(NamedTuple):
-    """The parts of an address. `host` is in lower case: a machine's or, of objects, the bucket or container.
+    """The parts of an address. `host` is in lower case: a host name, or the bucket or container of objects.
 
-    `path` begins with a slash and is decoded for files, SFTP and objects; of web addresses it is as written. `account`
-    is that of Azure, where the address has one.
+    `path` begins with a slash. It is decoded for files, SFTP and objects, and as written for web addresses. `account`
+    is the Azure account, if the address has one.
     """
 
     scheme: Scheme
@@ -74,23 +74,23 @@ class Address(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The last segment: the file's name."""
+        """The name of the file: the last segment of the path."""
         return unquote(self.path).rpartition("/")[2]
 
     @property
     def shown(self) -> str:
-        """The address without its query, as problems name it."""
+        """The address without its query, as it is shown in problems."""
         host = f"{self.host}@{self.account}" if self.account else f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port is None else f":{self.port}"
         return printable(f"{self.scheme}://{host}{port}{self.path}")
 
     @property
     def is_pattern(self) -> bool:
-        """Whether it stands for all files that a glob matches."""
+        """Whether the address is a glob for several files."""
         return self.scheme not in WEB and any(each in self.path for each in "*[")
 
     def lies_in(self, other: "Address") -> bool:
-        """Whether it is the other address, or below it."""
+        """Returns whether this is the other address, or is below it."""
         here, there = self.path.rstrip("/"), other.path.rstrip("/")
         same = (self.scheme, self.host, self._port(), self.account) == (
             other.scheme,
@@ -105,9 +105,9 @@ class Address(NamedTuple):
 
 
 def parse_address(url: str, *, is_stored: bool = True) -> Address:
-    """The parts of an address. Raises: AddressRefused: it is none, or holds what belongs into a secret.
+    """Returns the parts of an address. Raises: AddressRefused: it is malformed, or contains credentials.
 
-    Of one that is not stored, such as where a redirect leads, the query may be signed.
+    An address that is not stored, such as the target of a redirect, can have a signed query.
     """
     if not 0 < len(url) <= limits.URL_CHARACTERS_MAX or not url.isprintable() or set(url) & {" ", "\\"}:
         raise AddressRefused(
@@ -130,7 +130,7 @@ def parse_address(url: str, *, is_stored: bool = True) -> Address:
     _check_parts(address, parts.fragment)
     for name, _ in parse_qsl(address.query, keep_blank_values=True) if is_stored else ():
         if _OPENING.fullmatch(name):
-            raise _opening(f"The parameter '{printable(name)}' in the address of '{printable(host)}' opens a door.")
+            raise _opening(f"The parameter '{printable(name)}' in the address of '{printable(host)}' is a credential.")
     return address
 
 
@@ -146,23 +146,23 @@ def _scheme(text: str) -> Scheme:
 def _check_parts(address: Address, fragment: str) -> None:
     scheme, host, path = address.scheme, address.host, address.path
     if fragment or (address.query and scheme not in WEB):
-        raise AddressRefused(f"An address of scheme '{scheme}' has no '#' and no '?'.", value=address.shown)
+        raise AddressRefused(f"An address of scheme '{scheme}' cannot have '#' or '?'.", value=address.shown)
     if any(each in (".", "..") for each in unquote(path).split("/")) or "\0" in path or not unquote(path).isprintable():
-        raise AddressRefused("An address has no '.', '..' or control in its path.", value=address.shown)
+        raise AddressRefused("The path of an address cannot have '.', '..' or control characters.", value=address.shown)
     if scheme == "file":
         if host or len(path) < 2:
-            raise AddressRefused("A file's address is file:///folder/name, with three slashes.", value=address.shown)
+            raise AddressRefused(
+                "The address of a file is file:///folder/name, with three slashes.", value=address.shown
+            )
         return
     if not host or not host.isascii():
-        raise AddressRefused(
-            "An address names a host in ASCII; other letters are written as xn--….", value=address.shown
-        )
+        raise AddressRefused("The host of an address must be ASCII. Write other letters as xn--….", value=address.shown)
     if scheme not in PORTS and (address.port is not None or not _BUCKET.fullmatch(host)):
-        raise AddressRefused(f"'{printable(host)}' is no bucket or container.", value=address.shown)
+        raise AddressRefused(f"'{printable(host)}' is not a bucket or container.", value=address.shown)
 
 
 def _opening(says: str) -> AddressRefused:
     return AddressRefused(
-        f"{says} Addresses are stored and shown: keep it in a secret of the server, and name that as `secret`.",
+        f"{says} Addresses are stored and shown. Put credentials into a secret of the server, and name it as `secret`.",
         rule="no credentials in an address",
     )

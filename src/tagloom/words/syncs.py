@@ -1,7 +1,7 @@
-"""The words of syncs as frozen structs. Nothing here computes but the name of an owner.
+"""The values of syncs as frozen structs.
 
-What a sync reads is a closed union that grows by law: a kind's tag and fields are for ever, a new field comes last with
-a default.
+The source of a sync is a closed union that may only grow: the tag and the fields of a kind never change, and a new
+field comes last with a default.
 """
 
 from typing import Literal, TypeAlias
@@ -17,10 +17,10 @@ Trigger = Literal["schedule", "call", "push"]
 
 
 class SqlSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="sql"):
-    """The rows of a query. `secret` names what holds the SQLAlchemy URL; it is read when it is used, never stored.
+    """The rows of a query. `secret` is the name of the secret with the SQLAlchemy URL, which is never stored.
 
-    With `cursor` the query is asked for what is new: it says `:cursor`, which stands for the greatest value of that
-    column in the rows read so far, and for `cursor_start` the first time. A whole number there is taken as its text.
+    With `cursor`, the query reads only new rows. Its parameter `:cursor` is the greatest value of that column in the
+    rows read so far, and `cursor_start` the first time. A whole number as `cursor_start` becomes its text.
     """
 
     secret: str
@@ -32,22 +32,22 @@ class SqlSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class FilesSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="files"):
     """The rows of all files that a glob matches, in order of their names; CSV, NDJSON or Parquet.
 
-    It is relative to the folder that the server keeps for the organization.
+    The glob is relative to the organization's folder on the server.
     """
 
     glob: str
 
 
 class PushSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="push"):
-    """Records that come by themselves: from a Singer tap on standard input. `stream` is the one that is meant."""
+    """Records that a Singer tap sends on standard input. `stream` selects one of its streams."""
 
     stream: str | None = None
 
 
 class UrlSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="url"):
-    """The rows of a file that is fetched from an address, or of all that its glob matches, in order of their names.
+    """The rows of a file that is fetched from an address, or of all files of its glob in order of their names.
 
-    `secret` names what opens the place. Without a format the files' names tell it.
+    `secret` is the name of the secret with the credentials. Without a format, the names of the files decide.
     """
 
     url: str
@@ -59,14 +59,14 @@ SyncSource: TypeAlias = SqlSource | FilesSource | PushSource | UrlSource
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When to run: `cron` is minute, hour, day of the month, month, day of the week, in the time of `zone`."""
+    """When to run. `cron` has minute, hour, day of the month, month and day of the week, in the time zone `zone`."""
 
     cron: str
     zone: str = "UTC"
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who is told when a run fails, is held, or is `late_minutes` behind its schedule."""
+    """Who receives an alert when a run fails, is held, or is `late_minutes` late."""
 
     webhook: str | None = None
     emails: tuple[str, ...] = ()
@@ -74,12 +74,12 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class SyncDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What somebody wants a sync to be.
+    """The definition of a sync.
 
-    `mapping` names one that the space keeps; every tag of it lies at or below `prefix`. With `owns` that branch belongs
-    to the source, and nobody else writes there; without, the two share it. A run that would take more than
-    `share_removed_max` percent of what is below waits to be approved. With a `ttl` what it gives ends so long after the
-    last run that gave it, with `expires_at` at that time, behind which a run fails; of the two, one.
+    `mapping` is the name of a saved mapping of the space. All its tags are at or below `prefix`. With `owns`, only the
+    sync can write to that branch. A run that would remove more than `share_removed_max` percent of the taggings there
+    waits for approval. With a `ttl`, a tagging expires this long after the last run that added it; with `expires_at`,
+    at that time, after which runs fail. Only one of the two can be set.
     """
 
     source: SyncSource
@@ -98,7 +98,7 @@ class SyncDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Sync(msgspec.Struct, frozen=True, kw_only=True):
     """A sync of one environment. `revision` counts its saved forms from 1; times are RFC 3339 UTC.
 
-    `cursor` is how far an incremental source has been applied; `next_run_at` when it runs by itself next.
+    `cursor` is how far an incremental source has been applied; `next_run_at` is the time of the next scheduled run.
     """
 
     id: str
@@ -109,12 +109,12 @@ class Sync(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def owner_name(sync: str) -> str:
-    """How a branch says that it belongs to a sync."""
+    """Returns the owner of the branches of a sync."""
     return f"sync {sync}"
 
 
 def sync_named(owner: str) -> str | None:
-    """The sync that owns so, if one does.
+    """Returns the sync with this owner name, or None.
 
     >>> sync_named(owner_name("crm")), sync_named("ada")
     ('crm', None)
@@ -124,10 +124,10 @@ def sync_named(owner: str) -> str | None:
 
 
 class SyncRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One reading of a source and the import that it became. Ids ascend; 0 before it is stored.
+    """One run of a sync: the source is read, and an import applies it. Ids ascend; the id is 0 before it is stored.
 
-    `cursor` is how far the rows of this run reach. `told` are the alerts that went out. With
-    `requires_approval` the run is held when its plan is ready, whatever the plan is.
+    `cursor` is the cursor after the rows of this run. `told` has the alerts that were sent. With `requires_approval`
+    the run is held when its plan is ready.
     """
 
     sync: str

@@ -1,4 +1,4 @@
-"""The tag path: what is one, why another is not, and how a renamed one is found again."""
+"""The tag path: how it is parsed, why a text is none, and how renamed paths are resolved."""
 
 import difflib
 import re
@@ -21,9 +21,9 @@ from tagloom.words.problems import (
     TagProblem,
 )
 
-# Most tags there are; each of them keeps every rule. What does not match is looked at character by character.
+# Matches most tags, and only valid ones. Other texts are checked character by character.
 _PLAIN = re.compile(r"[a-z0-9_.-]{1,64}(?:/[a-z0-9_.-]{1,64}){0,2}")
-# Three levels of 64 with their slashes. NFC makes at most four characters one, so that no longer text is a path.
+# Three levels of 64 characters with their slashes. NFC joins at most four characters to one: longer texts are no paths.
 _CHARACTERS_MAX = limits.LEVELS_PER_TAG_MAX * (limits.CHARACTERS_PER_LEVEL_MAX + 1) - 1
 _NFC_SHORTENS_MAX = 4
 
@@ -32,7 +32,7 @@ TagPath = NewType("TagPath", str)
 
 
 def parse_tag(text: str) -> TagPath:
-    """The path that `text` is, in NFC, or its first problem: of a character, else of the levels together, else of one.
+    """Returns the path of a text, in NFC. Problems of characters come first, then of the levels together, then of one.
 
     >>> parse_tag("sports/football/australia")
     'sports/football/australia'
@@ -71,7 +71,7 @@ def parse_tag(text: str) -> TagPath:
 
 
 def _endless(text: str) -> TagProblem:
-    """The problem of a text that is too long to be looked at character by character."""
+    """Returns the problem of a text that is too long to check character by character."""
     shown = printable(text)
     count = text.count("/") + 1
     if count > limits.LEVELS_PER_TAG_MAX:
@@ -113,7 +113,7 @@ def _refused(problem: type[Problem], path: str, position: int, says: str, rule: 
 
 
 def suggest(text: str) -> TagPath | None:
-    """The valid path nearest to `text`: lower case, single inner spaces, no empty level; None when that is none."""
+    """Returns `text` in lower case, with single inner spaces and no empty level, or None if that is no valid path."""
     if len(text) > _NFC_SHORTENS_MAX * _CHARACTERS_MAX:
         return None
     lowered = unicodedata.normalize("NFC", text.lower())
@@ -123,12 +123,12 @@ def suggest(text: str) -> TagPath | None:
 
 
 def _one_space(run: re.Match[str]) -> str:
-    """The first space of a run that a tag may have: a no-break space stays one, a tab becomes a plain space."""
+    """Returns the first space of a run that a tag can have. A no-break space stays; a tab becomes a plain space."""
     return next((character for character in run[0] if unicodedata.category(character) == "Zs"), " ")
 
 
 def is_tag(text: str) -> bool:
-    """Whether `parse_tag` takes it."""
+    """Returns whether `parse_tag` accepts the text."""
     try:
         parse_tag(text)
     except TagProblem:
@@ -137,29 +137,29 @@ def is_tag(text: str) -> bool:
 
 
 def lowercased(text: str) -> str:
-    """What `normalize=lowercase` makes of a path before it is parsed."""
+    """Returns the text in lower case and NFC, for `normalize=lowercase`, before it is parsed."""
     return unicodedata.normalize("NFC", text.lower())
 
 
 def is_at_or_below(path: str, prefix: str) -> bool:
-    """Whether `path` is `prefix` or lies under it; everything lies under the empty prefix."""
+    """Returns whether `path` is at or below `prefix`. Every path is below the empty prefix."""
     return not prefix or path == prefix or path.startswith(prefix + "/")
 
 
 def branches_above(path: str) -> list[TagPath]:
-    """The strict prefixes of a path, the longest first."""
+    """Returns the branches above a path, the longest first."""
     levels = path.split("/")
     return [TagPath("/".join(levels[:count])) for count in range(len(levels) - 1, 0, -1)]
 
 
 def resolve(path: TagPath, *, is_live: Callable[[TagPath], bool], aliases: Mapping[TagPath, TagPath]) -> TagPath:
-    """The path that `path` stands for today: itself when it is live, else what its alias says.
+    """Returns the current path of `path`: itself if it is live, else the target of its alias.
 
-    An alias of a branch carries everything below it: with `sports -> games`, `sports/golf` is `games/golf`.
+    An alias of a branch applies to everything below it: with `sports -> games`, `sports/golf` is `games/golf`.
 
     Raises:
-        TagIsAlias: more than ALIAS_HOPS_MAX renames lie between;
-        TagHasTooManyLevels: its branch was moved so far down that the path would not fit under it.
+        TagIsAlias: it was renamed more than ALIAS_HOPS_MAX times;
+        TagHasTooManyLevels: its branch was moved down, and the path would have too many levels.
     """
     start = path
     for _ in range(limits.ALIAS_HOPS_MAX + 1):
@@ -171,7 +171,7 @@ def resolve(path: TagPath, *, is_live: Callable[[TagPath], bool], aliases: Mappi
                 break
         else:
             return path
-    raise TagIsAlias(f"'{start}' was renamed too often to be followed; name the tag it is now.", value=start)
+    raise TagIsAlias(f"'{start}' was renamed too often. Use the current path of the tag.", value=start)
 
 
 def _below(target: TagPath, rest: str, *, written: TagPath) -> TagPath:
@@ -179,7 +179,7 @@ def _below(target: TagPath, rest: str, *, written: TagPath) -> TagPath:
     levels = path.count("/") + 1
     if levels > limits.LEVELS_PER_TAG_MAX:
         raise TagHasTooManyLevels(
-            f"'{written}' stands for '{path}' today, since its branch was renamed, and that has {levels} levels.",
+            f"'{written}' is now '{path}', because its branch was renamed. That has {levels} levels.",
             value=written,
             rule="one to three levels",
         )
@@ -187,5 +187,5 @@ def _below(target: TagPath, rest: str, *, written: TagPath) -> TagPath:
 
 
 def nearest(text: str, known: Iterable[str]) -> list[str]:
-    """Up to NEAREST_TAGS_MAX known paths that look like `text`, the likest first. Costs one comparison a path."""
+    """Returns up to NEAREST_TAGS_MAX similar paths, the most similar first. Cost: one comparison per path."""
     return difflib.get_close_matches(text, list(known), n=limits.NEAREST_TAGS_MAX, cutoff=0.6)

@@ -87,7 +87,7 @@ def test_the_expiry_of_a_tag_is_set_on_its_page_and_a_wrong_duration_is_refused(
 
     lasts.fill("soon")
     save.click()
-    expect(page.locator(".error")).to_contain_text("'soon' is no ttl")
+    expect(page.locator(".error")).to_contain_text("'soon' is not a ttl")
     expect(lasts).to_have_value("soon")
     lasts.fill("14d")
     expiry = (datetime.now(UTC) + timedelta(days=30)).replace(minute=0, second=0, microsecond=0)

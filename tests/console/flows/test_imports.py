@@ -148,7 +148,7 @@ def test_what_a_file_gives_can_end_by_itself(open_page: Open, served: Served, tm
     page.get_by_text("More: expiry").click()
     lasts.fill("a while")
     page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_text("'a while' is no ttl")).to_be_visible()
+    expect(page.get_by_text("'a while' is not a ttl")).to_be_visible()
     expect(lasts).to_have_value("a while")
     lasts.fill("14d")
     until.fill("2999-01-01T00:00")

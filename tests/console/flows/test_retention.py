@@ -43,7 +43,7 @@ def test_history_is_given_up_once_it_was_seen_and_typed(open_page: Open, served:
     row.get_by_role("link", name="Change").click()
     page.get_by_label("History is kept for").fill("soon")
     page.get_by_role("button", name="Preview").click()
-    expect(page.locator("#content, main").first).to_contain_text("no retention such as")
+    expect(page.locator("#content, main").first).to_contain_text("not a retention such as")
     page.get_by_label("History is kept for").fill("7d")
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_role("heading", name="This deletes the history of 3 versions")).to_be_visible()

@@ -367,7 +367,7 @@ def cancel(request: PageRequest) -> Answer:
 def ask_undo(request: PageRequest) -> Answer:
     """Shows the preview of an undo. The page requests a large preview later."""
     found = _run(request)
-    versions = request.services.imports.standing(request.environment, found.id)
+    versions = request.services.imports.versions_not_undone(request.environment, found.id)
     context: dict[str, Any] = {
         "title": "Undo an import",
         "breadcrumb": [
