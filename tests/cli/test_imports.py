@@ -506,7 +506,7 @@ def test_everybody_in_a_file_gets_the_tag_that_is_named(load: Loader, text: str)
 
 def test_a_tag_beside_a_mapping_and_a_tag_that_is_none_are_wrong_usage(load: Loader) -> None:
     assert load("u1\n", "--tag", "a", "--mapping", "plans").code == 2
-    assert "must not contain capital letters" in load("u1\n", "--tag", "A").err
+    assert "cannot contain capital letters" in load("u1\n", "--tag", "A").err
 
 
 def test_a_text_of_excel_on_windows_is_read_by_its_encoding(load: Loader, tmp_path: Path) -> None:
