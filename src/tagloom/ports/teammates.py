@@ -38,7 +38,10 @@ class MembershipStore(Protocol):
         permissions: tuple[Permission, ...],
         audit: Sequence[AuditEntry] = (),
     ) -> None:
-        """Sets the permissions in a space; () revokes all. Raises: TeammateNotFound; SpaceNotFound: of another organization."""
+        """Sets the permissions in a space; () revokes all.
+
+        Raises: TeammateNotFound; SpaceNotFound: the organization has no such space.
+        """
 
     def put_administrator(
         self, organization: str, account: str, is_administrator: bool, audit: Sequence[AuditEntry] = ()
