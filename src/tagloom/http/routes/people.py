@@ -177,8 +177,8 @@ def _tags_of_person(door: PeopleHandlers) -> tuple[Route, ...]:
             handler=door.put_tags,
             group="People",
             summary=f"Replace the tags of a {kind}",
-            description="All tags get the expiry of the body, also those that the person had; without one, they get that "
-            "of their tag, if it has one.",
+            description="All tags get the expiry of the body, also those that the person had; without one, they get "
+            "that of their tag, if it has one.",
             scopes=("tags:write",),
             body=TagsBody,
             answer=Receipt,
