@@ -72,7 +72,7 @@ def test_a_name_is_resolved_once_and_called_by_what_it_resolved_to(place: Web, m
 def test_an_answer_that_is_too_long_is_none(place: Web) -> None:
     place.serve("/long", b"x" * 2_000)
 
-    with pytest.raises(NoAnswer, match="too much"):
+    with pytest.raises(NoAnswer, match="too large"):
         Egress(ANYWHERE).call("GET", f"{place.url}/long", headers={}, bytes_max=1_000)
 
 
@@ -107,7 +107,7 @@ def test_a_machine_that_hangs_is_called_once_and_then_left_alone(hanging: socket
         thread.join()
 
     assert len(failures) == len(callers)
-    assert failures.count("is asked too often at the moment") >= len(callers) - 1 - limits.EGRESS_WAITING_MAX * 2
+    assert failures.count("has too many calls waiting") >= len(callers) - 1 - limits.EGRESS_WAITING_MAX * 2
     hanging.setblocking(False)
     accepted = 0
     while True:

@@ -52,7 +52,7 @@ def test_of_several_streams_the_one_that_is_named_is_taken() -> None:
 
 
 def test_several_streams_of_which_none_is_named_are_refused() -> None:
-    with pytest.raises(BodyInvalid, match="'deals' and of 'contacts'"):
+    with pytest.raises(BodyInvalid, match="'deals' and 'contacts'"):
         Tap(lines(record("deals", id="d1"), record("contacts", id="c1"))).read()
 
 

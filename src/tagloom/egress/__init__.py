@@ -1,1 +1,1 @@
-"""The one way out: connections to other machines, which go to just the address that was checked."""
+"""Egress: all connections to other machines, which go only to the address that was checked."""

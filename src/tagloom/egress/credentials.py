@@ -1,6 +1,6 @@
-"""What a secret says of a place: where it may be used, and what opens it there. Each kind of place has its own form.
+"""The form of a secret for each kind of address: where it may be used, and the credentials for it.
 
-A secret says itself which addresses it is `for`: whoever may name it cannot have it sent anywhere else.
+A secret itself names the addresses that it is `for`, so nobody who may name it can have it sent anywhere else.
 """
 
 from typing import Any, TypeVar
@@ -12,24 +12,24 @@ from tagloom.words.source_addresses import Address, AddressRefused, Scheme, pars
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"place": "for"}):
-    """What all have: the address at or below which it is used, such as `https://crm.example.com/exports/`."""
+    """The common part: the address at or below which the secret is used, such as `https://crm.example.com/exports/`."""
 
     place: str = ""
 
     def __repr__(self) -> str:
-        """Where it is used, and nothing else."""
+        """Returns where the secret is used, and nothing secret."""
         return f"{type(self).__name__}({self.place!r})"
 
 
 class WebKey(Key, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """Headers and parameters that are added to a request."""
+    """Headers and query parameters that are added to a request."""
 
     headers: dict[str, str] = {}
     query: dict[str, str] = {}
 
 
 class S3Key(Key, frozen=True, kw_only=True):
-    """A key of S3, or of what speaks like it at `endpoint_url`. `ambient` is the server's own identity."""
+    """A key of S3, or of a compatible service at `endpoint_url`. `ambient` selects the server's own identity."""
 
     key: str | None = None
     secret: str | None = None
@@ -40,7 +40,7 @@ class S3Key(Key, frozen=True, kw_only=True):
 
 
 class GcsKey(Key, frozen=True, kw_only=True):
-    """A service account of Google Cloud, as its JSON file has it."""
+    """A service account of Google Cloud, with the content of its JSON file."""
 
     service_account: dict[str, Any] | None = None
     endpoint_url: str | None = None
@@ -48,7 +48,7 @@ class GcsKey(Key, frozen=True, kw_only=True):
 
 
 class AzureKey(Key, frozen=True, kw_only=True):
-    """An account of Azure's storage with its key, a signature, or an application that may read it."""
+    """An account of Azure Storage with its key, a shared access signature, or an application that may read it."""
 
     account_name: str | None = None
     account_key: str | None = None
@@ -61,7 +61,7 @@ class AzureKey(Key, frozen=True, kw_only=True):
 
 
 class SftpKey(Key, frozen=True, kw_only=True):
-    """A user with a password or a private key in PEM, and the key of the host: a line of `ssh-keyscan`."""
+    """A user with a password or a private key in PEM, and the key of the host, a line of `ssh-keyscan`."""
 
     username: str = ""
     password: str | None = None
@@ -84,7 +84,7 @@ KINDS: dict[Scheme, type[AnyKey]] = {
 
 
 def parse_key(text: str, name: str, address: Address) -> AnyKey:
-    """The key that a secret is, for an address. Raises: SourceUnreadable, which never shows it; AddressRefused."""
+    """Returns the key in a secret for an address. Raises: SourceUnreadable, without the key; AddressRefused."""
     kind = KINDS.get(address.scheme)
     if kind is None:
         raise AddressRefused(f"An address of scheme '{address.scheme}' takes no secret.", value=address.shown)
@@ -93,25 +93,25 @@ def parse_key(text: str, name: str, address: Address) -> AnyKey:
     except msgspec.ValidationError as error:
         field = str(error).partition(" - at `")[2].rstrip("`") or "$"
         raise SourceUnreadable(
-            f"The secret '{name}' is none for {address.scheme}://, at {field}; see docs/reference/addresses.md.",
+            f"The secret '{name}' is not valid for {address.scheme}://, at {field}; see docs/reference/addresses.md.",
             value=name,
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise SourceUnreadable(f"The secret '{name}' is no JSON object.", value=name) from None
+        raise SourceUnreadable(f"The secret '{name}' is not a JSON object.", value=name) from None
     if not key.place or not address.lies_in(parse_address(key.place)):
         raise AddressRefused(
-            f"The secret '{name}' is not for {address.shown}; it says itself what it is `for`.", value=name
+            f"The secret '{name}' is not for {address.shown}; its field `for` names its addresses.", value=name
         )
     return key
 
 
 def of_kind(key: AnyKey | None, kind: type[Kind]) -> Kind:
-    """The key as one of its kind; without one, a key that opens nothing."""
+    """Returns the key as one of a kind; without a key, an empty one."""
     return key if isinstance(key, kind) else kind()
 
 
 def shown_values(key: AnyKey | None) -> list[str]:
-    """Every text of a key that must not be shown, the longest first."""
+    """Returns every text of a key that must not be shown, longest first."""
     found: list[str] = []
 
     def aggregate(value: Any) -> None:

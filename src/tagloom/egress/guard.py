@@ -1,7 +1,7 @@
-"""Which machines the server may call for somebody else: none of its own network, unless the operator names it.
+"""Decides which hosts the server may call: no host of its private network, unless the operator allows it.
 
-A name is resolved once, and what it was resolved to is both checked and called, so that no second answer of a name
-server can lead elsewhere.
+A name is resolved once, and the same result is checked and called, so that a second answer of a name server cannot
+lead elsewhere.
 """
 
 import ipaddress
@@ -18,17 +18,17 @@ from tagloom.words.source_addresses import AddressRefused
 
 IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Azure's own service for its machines has an address of the public range.
+# Azure's service for virtual machines has an address of the public range.
 _OF_PROVIDERS = {ipaddress.ip_address("168.63.129.16")}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# NAT64 of a network's own (RFC 8215), whose translators lead into it.
+# The prefix of local NAT64 (RFC 8215), whose translators lead into the private network.
 _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 
 
 class Guard:
-    """Lets through machines of the public network, and those in `hosts`; with `lets_all_through` every one.
+    """Allows public hosts and the hosts in `hosts`; with `lets_all_through` every host.
 
-    `remedy` says how the operator may allow what is refused.
+    `remedy` tells how the operator may allow a refused host.
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class Guard:
         self._remedy = remedy
 
     def resolve(self, host: str, port: int) -> list[str]:
-        """The numeric addresses of a host, in the order to try them.
+        """Returns the numeric addresses of a host, in the order to try them.
 
-        Raises: AddressRefused: one of them is not public; SourceUnreadable: the name is not known.
+        Raises: AddressRefused: one of them is not public; SourceUnreadable: the name is unknown.
         """
         found = _found(host, port)
         numbers = list(dict.fromkeys(found))
@@ -59,7 +59,7 @@ class Guard:
         return numbers
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """A connection to the first address that answers. Raises: AddressRefused, SourceUnreadable."""
+        """Connects to the first address that answers. Raises: AddressRefused, SourceUnreadable."""
         last: OSError | None = None
         for number in self.resolve(host, port):
             try:
@@ -70,28 +70,28 @@ class Guard:
 
 
 def _found(host: str, port: int) -> list[str]:
-    """What the name server says, which may take its time only so long. Raises: SourceUnreadable."""
+    """Resolves a name within a limit of time. Raises: SourceUnreadable."""
     answers: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
 
-    def ask() -> None:
+    def resolve() -> None:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
             answers.put([str(each[4][0]) for each in found])
         except (OSError, UnicodeError) as error:
             answers.put(error)
 
-    threading.Thread(target=ask, name="tagloom-resolver", daemon=True).start()
+    threading.Thread(target=resolve, name="tagloom-resolver", daemon=True).start()
     try:
         found = answers.get(timeout=limits.FETCH_CONNECT_SECONDS_MAX)
     except queue.Empty:
-        raise SourceUnreadable(f"No name server knows '{printable(host)}' in time.") from None
+        raise SourceUnreadable(f"The name '{printable(host)}' could not be resolved in time.") from None
     if isinstance(found, Exception):
         raise SourceUnreadable(f"The host '{printable(host)}' cannot be found.") from found
     return found
 
 
 def is_public(address: IpAddress) -> bool:
-    """Whether an address is one of the public network, and of nobody's own inside another form.
+    """Returns whether an address is public, including an address that is embedded in another form.
 
     >>> [is_public(ipaddress.ip_address(each)) for each in ("9.9.9.9", "::ffff:10.0.0.1", "169.254.169.254")]
     [True, False, False]

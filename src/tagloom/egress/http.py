@@ -1,4 +1,4 @@
-"""HTTP to other machines: by addresses that the guard resolved, for a limited time, with answers of a limited size."""
+"""HTTP to other machines, by addresses that the guard resolved, with limits of time and size."""
 
 import ssl
 import threading
@@ -19,18 +19,18 @@ Headers = Mapping[str, str]
 
 
 class NoAnswer(Exception):
-    """Nobody answered, or what answered broke off or speaks no HTTP. Its text repeats nothing that was sent."""
+    """There was no answer, or it broke off or was not HTTP. The text never repeats what was sent."""
 
 
 class Answer(NamedTuple):
-    """A whole answer."""
+    """A complete answer."""
 
     status: int
     body: bytes
 
 
 class Response(NamedTuple):
-    """An answer whose body comes while the block of `asked` lasts. Headers are in lower case."""
+    """An answer whose body can be read while the block of `request` lasts. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,7 +40,7 @@ class Response(NamedTuple):
 class Connections:
     """The connections of one exchange, such as a file and the redirects that lead to it.
 
-    `silence_seconds` may pass without a byte, and `seconds` in all.
+    At most `silence_seconds` may pass without a byte, and `seconds` in all.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class Connections:
         self._timeout = {"connect": connect, "read": silence_seconds, "write": silence_seconds, "pool": silence_seconds}
 
     def close(self) -> None:
-        """Lets all of them go."""
+        """Closes all connections."""
         self._pool.close()
 
     @contextmanager
-    def asked(self, method: str, url: str, headers: Headers, content: bytes | None = None) -> Iterator[Response]:
-        """The answer, which is no redirect's target. Raises: AddressRefused, SourceUnreadable, NoAnswer."""
+    def request(self, method: str, url: str, headers: Headers, content: bytes | None = None) -> Iterator[Response]:
+        """Sends a request and yields the answer. Raises: AddressRefused, SourceUnreadable, NoAnswer."""
         encoded = [(name.encode("utf-8"), value.encode("utf-8")) for name, value in headers.items()]
         if content is not None:
             encoded.append((b"Content-Length", b"%d" % len(content)))
@@ -80,7 +80,7 @@ def _chunks(response: httpcore.Response) -> Iterator[bytes]:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """What went wrong on the way. Not in the protocol's own words, which may repeat what was sent."""
+    """Turns errors of the protocol into NoAnswer, without their text, which may repeat what was sent."""
     try:
         yield
     except (httpcore.TimeoutException, httpcore.NetworkError) as error:
@@ -91,7 +91,7 @@ def _translated() -> Iterator[None]:
 
 
 class _Destination:
-    """One machine's port: who is calling it, and what it was like lately."""
+    """The state of one machine's port: the calls that go to it, and its last failure."""
 
     def __init__(self) -> None:
         self.line = threading.Lock()
@@ -101,9 +101,9 @@ class _Destination:
 
 
 class Egress:
-    """Short calls to other machines. One at a time goes to each; one that does not answer is left alone for a while.
+    """Short calls to other machines: one at a time to each machine, and none for a while after a failure.
 
-    Every method may wait; call it in a thread.
+    Every method may block; call it in a thread.
     """
 
     def __init__(self, guard: Guard, tls: ssl.SSLContext | None = None) -> None:
@@ -122,15 +122,15 @@ class Egress:
         seconds: float = limits.EGRESS_SECONDS_MAX,
         bytes_max: int = limits.PROVIDER_BYTES_MAX,
     ) -> Answer:
-        """The answer, of this size and within this time; redirects are not followed.
+        """Returns the answer, of at most `bytes_max` bytes within `seconds`. Follows no redirects.
 
         Raises:
-            NoAnswer: none, too long a one, or others wait for the same machine already.
+            NoAnswer: there was none, it was too long, or too many other calls to the machine wait.
             AddressRefused, SourceUnreadable: by the guard.
         """
         destination = self._destination(url)
         if not destination.places.acquire(blocking=False):
-            raise NoAnswer("is asked too often at the moment")
+            raise NoAnswer("has too many calls waiting")
         try:
             if not destination.line.acquire(timeout=seconds):
                 raise NoAnswer("does not answer in time")
@@ -153,16 +153,17 @@ class Egress:
     ) -> Answer:
         connections = Connections(self._guard, self._tls, silence_seconds=seconds, seconds=seconds)
         host = urlsplit(url).netloc.rpartition("@")[2]
+        sent = {"Host": host, "User-Agent": "tagloom", **headers}
         try:
             with (
                 span(f"{method} another machine", **{"server.address": host}),
-                connections.asked(method, url, {"Host": host, "User-Agent": "tagloom", **headers}, content) as response,
+                connections.request(method, url, sent, content) as response,
             ):
                 body = bytearray()
                 for chunk in response.chunks:
                     body += chunk
                     if len(body) > bytes_max:
-                        raise NoAnswer("answers too much")
+                        raise NoAnswer("sends an answer that is too large")
                 return Answer(response.status, bytes(body))
         finally:
             connections.close()
@@ -171,16 +172,16 @@ class Egress:
         try:
             parts = urlsplit(url)
         except ValueError as error:
-            raise NoAnswer("has no address that can be called") from error
+            raise NoAnswer("is not an address that can be called") from error
         with self._lock:
             if len(self._destinations) >= limits.EGRESS_DESTINATIONS_REMEMBERED_MAX:
-                # Those that somebody calls at this moment go on with the object that they have.
+                # Calls that are under way keep the object that they have.
                 self._destinations.clear()
             return self._destinations.setdefault((parts.scheme, parts.netloc.lower()), _Destination())
 
 
 class _GuardedBackend(httpcore.NetworkBackend):
-    """Connections to addresses that the guard has resolved, by their numbers, until a time."""
+    """Connects to the addresses that the guard resolved, until a point in time."""
 
     def __init__(self, guard: Guard, until: float) -> None:
         self._guard = guard
@@ -208,7 +209,7 @@ class _GuardedBackend(httpcore.NetworkBackend):
 
 
 class _Timed(httpcore.NetworkStream):
-    """A connection whose every step ends at a time, so that nobody can hold it by dripping."""
+    """A connection whose every step ends at a point in time, so that a slow sender cannot hold it."""
 
     def __init__(self, stream: httpcore.NetworkStream, until: float) -> None:
         self._stream = stream
@@ -239,7 +240,7 @@ class _Timed(httpcore.NetworkStream):
 
 
 def _left(timeout: float | None, until: float) -> float:
-    """Raises: httpcore.ReadTimeout: the time is over."""
+    """Returns the seconds left. Raises: httpcore.ReadTimeout: none are left."""
     left = until - monotonic()
     if left <= 0:
         raise httpcore.ReadTimeout

@@ -16,24 +16,24 @@ from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remote_file import Opened, moment_of
 from tagloom.words.source_addresses import Address, AddressRefused, ExtraMissing, Scheme
 
-# The extra of the package that each scheme needs, and the module by which it is known to be there.
+# The extra of Tagloom that each scheme needs.
 EXTRAS: dict[Scheme, str] = {"s3": "s3", "gs": "gcs", "az": "azure", "abfs": "azure", "sftp": "sftp"}
 _BLOCK_BYTES = 8 * 1_048_576
-_AHEAD_BYTES = 64 * 32_768  # Questions that are under way at once, and how much SFTP answers each with.
+_AHEAD_BYTES = 64 * 32_768  # Requests that are under way at once, times the bytes that SFTP returns for each.
 _AZURE_SECRETS = ("account_key", "sas_token", "connection_string", "client_secret")
 
 
 def filesystem_class(scheme: Scheme) -> type[Any]:
-    """The class of fsspec for a scheme. Raises: ExtraMissing."""
+    """Returns the class of fsspec for a scheme. Raises: ExtraMissing."""
     try:
-        # Few commands fetch anything; it is imported for them.
+        # Imported here, because few commands fetch anything.
         import fsspec
 
         found: type[Any] = fsspec.get_filesystem_class("abfs" if scheme == "az" else scheme)
     except ImportError as error:
         extra = EXTRAS[scheme]
         raise ExtraMissing(
-            f"The server cannot fetch by {scheme}://: it is installed without the extra '{extra}'. "
+            f"The server cannot fetch by {scheme}://, because the extra '{extra}' is not installed. "
             f"pip install 'tagloom[{extra}]'.",
             value=scheme,
             suggestion=f"tagloom[{extra}]",
@@ -42,7 +42,7 @@ def filesystem_class(scheme: Scheme) -> type[Any]:
 
 
 def path_of(address: Address, home: Path | None) -> str:
-    """An address as its filesystem names it. Files lie in `home`. Raises: AddressRefused."""
+    """Returns the path of an address in its filesystem. Files are in `home`. Raises: AddressRefused."""
     match address.scheme:
         case "file":
             return str(_within(Path(address.path), home))
@@ -54,18 +54,18 @@ def path_of(address: Address, home: Path | None) -> str:
 
 def _within(path: Path, home: Path | None) -> Path:
     if home is None:
-        raise AddressRefused("The server keeps no files for anybody; see TAGLOOM_FILES_FOLDER.")
-    # What a link leads to counts, not how it is written; a glob's folder is checked file by file.
+        raise AddressRefused("The server has no folder of files; see TAGLOOM_FILES_FOLDER.")
+    # The target of a link decides, not the written path; the matches of a glob are checked one by one.
     fixed = path
     while any(each in str(fixed) for each in "*["):
         fixed = fixed.parent
     if not fixed.resolve().is_relative_to(home.resolve()):
-        raise AddressRefused("The file lies outside the folder that the server keeps for the organization.")
+        raise AddressRefused("The file is outside the organization's folder on the server.")
     return path
 
 
 def filesystem_of(address: Address, key: AnyKey | None, guard: Guard) -> Any:
-    """An open filesystem with just what the key gives: never what the server's own environment holds.
+    """Opens a filesystem with the credentials of the key only, never with those of the server's environment.
 
     Raises: ExtraMissing, AddressRefused, SourceUnreadable.
     """
@@ -82,16 +82,16 @@ def filesystem_of(address: Address, key: AnyKey | None, guard: Guard) -> Any:
                 wanted = azure_options(address, of_kind(key, AzureKey))
                 return _only_ours(kind(**options, **wanted), wanted)
             case "sftp":
-                # It needs what the class was just found to have: an extra.
+                # Imported with the extra, whose class was just found.
                 from tagloom.egress.sftp import sftp_filesystem
 
                 return sftp_filesystem(kind, address, of_kind(key, SftpKey), guard)
             case _:
-                raise AddressRefused(f"{address.scheme}:// is not fetched by a filesystem.", value=address.scheme)
+                raise AddressRefused(f"{address.scheme}:// has no filesystem to fetch from.", value=address.scheme)
 
 
 def s3_options(key: S3Key) -> dict[str, Any]:
-    """What s3fs is made with."""
+    """Returns the options of s3fs."""
     return {
         "anon": key.key is None and not key.ambient,
         "key": key.key,
@@ -107,18 +107,18 @@ def s3_options(key: S3Key) -> dict[str, Any]:
 
 
 def gcs_options(key: GcsKey) -> dict[str, Any]:
-    """What gcsfs is made with."""
+    """Returns the options of gcsfs."""
     token = key.service_account or ("google_default" if key.ambient else "anon")
     return {"token": token, **({} if key.endpoint_url is None else {"endpoint_url": key.endpoint_url})}
 
 
 def azure_options(address: Address, key: AzureKey) -> dict[str, Any]:
-    """What adlfs is made with. Raises: AddressRefused: nothing says which account."""
+    """Returns the options of adlfs. Raises: AddressRefused: no account is named."""
     account = address.account or key.account_name
     if account is None and key.connection_string is None:
         raise AddressRefused(
-            "Nothing says whose container it is: write abfs://container@account.dfs.core.windows.net/…, or give the "
-            "secret an account_name.",
+            "The account of the container is missing. Write abfs://container@account.dfs.core.windows.net/…, or set "
+            "account_name in the secret.",
             value=address.shown,
         )
     names = (*_AZURE_SECRETS, "tenant_id", "client_id")
@@ -133,21 +133,21 @@ def azure_options(address: Address, key: AzureKey) -> dict[str, Any]:
 
 
 def _only_ours(filesystem: Any, wanted: dict[str, Any]) -> Any:
-    """A filesystem of adlfs, unless it helped itself from the environment. Raises: AddressRefused."""
+    """Returns a filesystem of adlfs, unless it used credentials of the environment. Raises: AddressRefused."""
     for name in _AZURE_SECRETS:
         if wanted[name] is None and getattr(filesystem, name) is not None:
             raise AddressRefused(
-                f"The server's environment holds AZURE_STORAGE_{name.upper()}, which is nobody's to use by an address. "
-                "The operator moves it into a secret."
+                f"The server's environment has AZURE_STORAGE_{name.upper()}, which no address may use. "
+                "The operator should move it into a secret."
             )
     return filesystem
 
 
 @contextmanager
 def open_object(address: Address, key: AnyKey | None, guard: Guard, home: Path | None) -> Iterator[Opened]:
-    """A file of a filesystem, while the block lasts.
+    """Opens a file of a filesystem for the time of the block.
 
-    Raises: ExtraMissing, AddressRefused, SourceUnreadable; the chunks too, when the file changed while it was read.
+    Raises: ExtraMissing, AddressRefused, SourceUnreadable; the chunks too, when the file changed during the read.
     """
     path, filesystem = path_of(address, home), filesystem_of(address, key, guard)
     try:
@@ -163,7 +163,7 @@ def open_object(address: Address, key: AnyKey | None, guard: Guard, home: Path |
 
 
 def list_objects(address: Address, key: AnyKey | None, guard: Guard, home: Path | None) -> list[str]:
-    """The paths that a pattern matches, as parts behind `scheme://`, in order. Raises: as `open_object`."""
+    """Returns the paths that a pattern matches, without `scheme://`, in order. Raises: as `open_object`."""
     path, filesystem = path_of(address, home), filesystem_of(address, key, guard)
     try:
         with translated(address, key):
@@ -174,14 +174,14 @@ def list_objects(address: Address, key: AnyKey | None, guard: Guard, home: Path 
 
 
 def _closed(filesystem: Any) -> None:
-    """Ends what a filesystem holds open, where it says how."""
+    """Closes the connections of a filesystem, if it has any."""
     client: Any = getattr(filesystem, "client", None)
     if hasattr(client, "open_sftp"):
         client.close()
 
 
 def _facts(filesystem: Any, path: str) -> tuple[str | None, str | None, int]:
-    """The tag, the time and the size that a place tells of a file now."""
+    """Returns the ETag, the time and the size of a file as they are now."""
     filesystem.invalidate_cache()
     info = filesystem.info(path)
     if info.get("type") not in ("file", "link"):
@@ -199,14 +199,15 @@ def _chunks(
     address: Address,
     key: AnyKey | None,
 ) -> Iterator[bytes]:
-    place = asked = 0
+    place = requested = 0
     with translated(address, key):
         while True:
-            if place >= asked and hasattr(file, "prefetch"):
-                # One question at a time would cost a journey for every 32 KiB. What is asked for ahead ends soon, so
-                # that nothing is left asking when nobody reads on.
-                asked = place + _AHEAD_BYTES
-                file.prefetch(min(asked, before[2]))
+            if place >= requested and hasattr(file, "prefetch"):
+                # One request at a time would cost a round trip for every 32 KiB. Only a bounded part is prefetched, so
+                # that
+                # no request is left when nobody reads on.
+                requested = place + _AHEAD_BYTES
+                file.prefetch(min(requested, before[2]))
             chunk = file.read(base_limits.UPLOAD_CHUNK_BYTES)
             if not chunk:
                 break
@@ -214,12 +215,12 @@ def _chunks(
             yield chunk
         after = _facts(filesystem, path)
     if after != before:
-        raise SourceUnreadable(f"{address.shown} changed while it was read; fetch it again.")
+        raise SourceUnreadable(f"{address.shown} changed while it was read. Fetch it again.")
 
 
 @contextmanager
 def translated(address: Address, key: AnyKey | None) -> Iterator[None]:
-    """What a library says of a place as a problem, without what a key holds and without any query."""
+    """Turns a library's errors into problems, without the key and without the query of the address."""
     try:
         yield
     except (Problem, GeneratorExit):
@@ -227,7 +228,7 @@ def translated(address: Address, key: AnyKey | None) -> Iterator[None]:
     except FileNotFoundError as error:
         raise SourceUnreadable(f"There is no file at {address.shown}.") from error
     except Exception as error:
-        # Each library has errors of its own, and an install need not have the library.
+        # Each library has its own errors, and the library need not be installed.
         said = (str(error).strip().splitlines() or [""])[0]
         for value in shown_values(key):
             said = said.replace(value, "…")

@@ -1,4 +1,4 @@
-"""What syncs may reach outside of the installation, as whoever runs it allows."""
+"""The egress policy: what syncs may reach outside of the installation, set by the operator."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from tagloom.words.source_addresses import SCHEMES_DEFAULT, Scheme
 
 
 class EgressPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """`files` has a folder for each organization. `private_addresses` lets webhooks call hosts of one's own network.
+    """`files` has a folder for each organization. `private_addresses` lets webhooks call hosts of the private network.
 
-    `schemes` are those of addresses that files are fetched from, and `hosts` those of one's own network among them.
+    `schemes` are the schemes of addresses that may be fetched; `hosts` are the private hosts that may be fetched from.
     """
 
     secrets: Secrets = Secrets(None, {})
@@ -25,6 +25,6 @@ class EgressPolicy(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[str, ...] = ()
 
     def egress(self) -> Egress:
-        """The way of webhooks to other machines."""
+        """Returns the egress for webhooks."""
         remedy = "The operator may allow such hosts by TAGLOOM_PRIVATE_ADDRESSES."
         return Egress(Guard(lets_all_through=self.private_addresses, remedy=remedy))

@@ -4,6 +4,6 @@ from tagloom.base.problems import Problem
 
 
 class SourceUnreadable(Problem):
-    """The source cannot be read."""
+    """The source of the data cannot be read."""
 
     status = 422

@@ -1,4 +1,4 @@
-"""Whatever may be fetched from elsewhere, as whoever runs the server allows."""
+"""Remote files: everything that may be fetched by an address, within the egress policy."""
 
 import ssl
 import time
@@ -21,7 +21,7 @@ from tagloom.words.source_addresses import WEB, Address, AddressRefused, Remote,
 
 
 class Remotes:
-    """The files of other machines. Each method is for one organization, whose secrets and folder are its own."""
+    """The files of other machines. Each method takes an organization, and uses only its secrets and its folder."""
 
     def __init__(self, egress_policy: EgressPolicy, tls: ssl.SSLContext | None = None) -> None:
         self._egress_policy = egress_policy
@@ -29,15 +29,15 @@ class Remotes:
         self._tls = tls
 
     def check(self, organization: str, remote: Remote) -> Address:
-        """What can be said of an address before anybody calls it.
+        """Checks and parses an address, without a connection.
 
-        Raises: AddressRefused: its scheme is off, it holds credentials, it lies elsewhere than it may; ExtraMissing;
-        SourceUnreadable: there is no such secret.
+        Raises: AddressRefused: its scheme is not allowed, it contains credentials, or it is outside of the allowed
+        places; ExtraMissing; SourceUnreadable: there is no such secret.
         """
         address = parse_address(remote.url)
         if address.scheme not in self._egress_policy.schemes:
             raise AddressRefused(
-                f"The server fetches nothing by {address.scheme}://; the operator may allow it by "
+                f"The server may not fetch by {address.scheme}://. The operator can allow it in "
                 "TAGLOOM_SOURCE_SCHEMES.",
                 value=address.scheme,
                 rule=", ".join(self._egress_policy.schemes),
@@ -50,7 +50,7 @@ class Remotes:
 
     @contextmanager
     def open(self, organization: str, remote: Remote) -> Iterator[Opened]:
-        """A file, while the block lasts. Raises: as `check`, and SourceUnreadable: with what the place says."""
+        """Opens a file for the time of the block. Raises: as `check`; SourceUnreadable: with the host's message."""
         address = self.check(organization, remote)
         key = self._key(organization, remote, address)
         opening = (
@@ -67,9 +67,9 @@ class Remotes:
             yield opened._replace(chunks=_in_time(address, opened.chunks))
 
     def list(self, organization: str, remote: Remote) -> tuple[Remote, ...]:
-        """The files that an address stands for, in order of their names: those that its glob matches, or itself.
+        """Returns the files of an address, ordered by name: the matches of its glob, or the address itself.
 
-        Raises: as `open`; SourceUnreadable: none is matched, or more than URL_FILES_MAX.
+        Raises: as `open`; SourceUnreadable: there is no match, or more than URL_FILES_MAX.
         """
         address = self.check(organization, remote)
         if not address.is_pattern:
@@ -78,12 +78,12 @@ class Remotes:
         found = list_objects(address, key, self._guard, self._home(organization))
         if not 0 < len(found) <= limits.URL_FILES_MAX:
             raise SourceUnreadable(
-                f"{address.shown} matches {len(found):,} files; 1 to {limits.URL_FILES_MAX:,} are read at once."
+                f"{address.shown} matches {len(found):,} files, but must match 1 to {limits.URL_FILES_MAX:,}."
             )
         return tuple(Remote(url=_url(address, each), secret=remote.secret) for each in found)
 
     def each(self, organization: str, remote: Remote) -> Generator[tuple[str, Iterator[bytes]], None, None]:
-        """The names and the chunks of the files that an address stands for, one after the other. Raises: as `list`."""
+        """Yields the name and the chunks of each file of an address, one file after the other. Raises: as `list`."""
         for found in self.list(organization, remote):
             with self.open(organization, found) as opened:
                 yield parse_address(found.url).name, opened.chunks
@@ -98,16 +98,16 @@ class Remotes:
 
 
 def _in_time(address: Address, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The chunks, as long as they do not take for ever. Raises: SourceUnreadable."""
+    """Yields the chunks within the limit of time. Raises: SourceUnreadable."""
     began = time.monotonic()
     for chunk in chunks:
         if time.monotonic() - began > limits.FETCH_SECONDS_MAX:
-            raise SourceUnreadable(f"{address.shown} took longer than {limits.FETCH_SECONDS_MAX:,} seconds to come.")
+            raise SourceUnreadable(f"Fetching {address.shown} took longer than {limits.FETCH_SECONDS_MAX:,} seconds.")
         yield chunk
 
 
 def _url(address: Address, path: str) -> str:
-    """The address of a file that a pattern of this address matched."""
+    """Returns the address of a file that matched a pattern."""
     match address.scheme:
         case "file":
             return f"file://{quote(path)}"

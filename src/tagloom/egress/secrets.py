@@ -1,4 +1,4 @@
-"""Secrets that a sync names: held by the server's environment or by its files, for each organization by itself."""
+"""Secrets that a sync names, from the server's environment or its files, separate for each organization."""
 
 import re
 from collections.abc import Mapping
@@ -7,26 +7,26 @@ from pathlib import Path
 from tagloom.base.text import printable
 from tagloom.egress.problems import SourceUnreadable
 
-# No hyphen follows another, so that no two pairs of names have one variable.
+# Double hyphens are not allowed, so that two different names never have the same variable.
 NAME = re.compile(r"(?=.{1,64}$)[a-z0-9]+(?:-[a-z0-9]+)*")
 _BYTES_MAX = 65_536
 
 
 class Secrets:
-    """Where secrets stand. Nobody can name one of another organization, or a variable that is none."""
+    """The secrets of all organizations. An organization can read neither another one's secret nor other variables."""
 
     def __init__(self, folder: Path | None, variables: Mapping[str, str]) -> None:
         self._folder = folder
         self._variables = variables
 
     def read(self, organization: str, name: str) -> str:
-        """The secret `crm` of `main`: what TAGLOOM_SECRET_MAIN__CRM holds, else the file main/crm of the folder.
+        """Returns the secret `crm` of `main`: the variable TAGLOOM_SECRET_MAIN__CRM, or else the file main/crm.
 
-        Raises: SourceUnreadable, which names the places and not the secret.
+        Raises: SourceUnreadable, which names the places but not the secret.
         """
         if not NAME.fullmatch(name):
             raise SourceUnreadable(
-                f"'{printable(name)}' names no secret.",
+                f"'{printable(name)}' is not a name of a secret.",
                 value=printable(name),
                 rule="lower-case letters, digits, hyphens",
             )
@@ -41,11 +41,11 @@ class Secrets:
             except (OSError, UnicodeDecodeError) as error:
                 raise SourceUnreadable(f"The file of the secret '{name}' cannot be read.") from error
         places = variable if file is None else f"{variable}, nor a file {file}"
-        raise SourceUnreadable(f"The server has no variable {places} for the secret '{name}'.", value=name)
+        raise SourceUnreadable(f"The server has neither a variable {places} for the secret '{name}'.", value=name)
 
 
 def variable_of(organization: str, name: str) -> str:
-    """The environment variable of a secret.
+    """Returns the environment variable of a secret.
 
     >>> variable_of("main", "crm")
     'TAGLOOM_SECRET_MAIN__CRM'

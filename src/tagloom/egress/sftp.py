@@ -1,4 +1,4 @@
-"""SFTP by paramiko, which an extra brings: to one host, known by its key, through the guard."""
+"""SFTP by paramiko, from an extra: to one host with a known key, through the guard."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ from tagloom.words.source_addresses import Address, AddressRefused
 
 
 class _Known(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # It is not typed.
-    """Lets in the one host whose key is this."""
+    """Accepts only the host with the expected key."""
 
     def __init__(self, expected: bytes) -> None:
         self._expected = expected
@@ -26,9 +26,9 @@ class _Known(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # It is not 
 
 
 def sftp_filesystem(kind: type[Any], address: Address, key: SftpKey, guard: Guard) -> Any:
-    """SFTP to the host that was resolved and whose key is the one that the secret has.
+    """Returns the filesystem of an SFTP server, at the resolved host, whose key must be that of the secret.
 
-    Raises: AddressRefused: the secret lacks something; SourceUnreadable.
+    Raises: AddressRefused: the secret lacks a field; SourceUnreadable.
     """
     if not key.username or not key.host_key:
         raise AddressRefused(
@@ -46,7 +46,7 @@ def sftp_filesystem(kind: type[Any], address: Address, key: SftpKey, guard: Guar
         username=key.username,
         password=key.password,
         pkey=private,
-        # Nothing of the server's own account opens a door for somebody else.
+        # The SSH keys of the server's own account are never used.
         allow_agent=False,
         look_for_keys=False,
         timeout=limits.FETCH_CONNECT_SECONDS_MAX,
@@ -57,14 +57,14 @@ def sftp_filesystem(kind: type[Any], address: Address, key: SftpKey, guard: Guar
 
 
 def _host_key(line: str) -> bytes:
-    """The key in a line of ssh-keyscan or of known_hosts. Raises: AddressRefused."""
+    """Returns the key in a line of ssh-keyscan or known_hosts. Raises: AddressRefused."""
     for word in line.split():
         if word.startswith("AAAA"):
             try:
                 return base64.b64decode(word, validate=True)
             except binascii.Error:
                 break
-    raise AddressRefused("The host_key of the secret is none: take a line that ssh-keyscan prints.")
+    raise AddressRefused("The host_key of the secret is invalid. Use a line that ssh-keyscan prints.")
 
 
 def _private_key(text: str, passphrase: str | None) -> Any:
@@ -73,4 +73,4 @@ def _private_key(text: str, passphrase: str | None) -> Any:
             return kind.from_private_key(io.StringIO(text), passphrase)
         except (paramiko.SSHException, ValueError):
             continue
-    raise AddressRefused("The private_key of the secret cannot be read: Ed25519, ECDSA or RSA in PEM, its passphrase.")
+    raise AddressRefused("The private_key of the secret cannot be read. Use Ed25519, ECDSA or RSA in PEM.")

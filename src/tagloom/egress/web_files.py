@@ -1,4 +1,4 @@
-"""Files by HTTPS: each address of a redirect is checked as the first was, and called by the number it resolved to."""
+"""Files by HTTPS: each redirect is checked like the first address, and called by its resolved numeric address."""
 
 import ssl
 import string
@@ -21,7 +21,7 @@ _MOVED = (301, 302, 303, 307, 308)
 def open_web(
     url: str, key: WebKey, guard: Guard, schemes: tuple[Scheme, ...], tls: ssl.SSLContext | None
 ) -> Iterator[Opened]:
-    """A file at an address, while the block lasts. What is added by the key goes nowhere but where it is for.
+    """Opens a file at an address for the time of the block. The key is sent only to the addresses that it is for.
 
     Raises: AddressRefused: by the guard, or a redirect leads to another scheme; SourceUnreadable.
     """
@@ -30,25 +30,25 @@ def open_web(
             address = parse_address(url, is_stored=number == 0)
             if address.scheme not in schemes or address.scheme not in WEB:
                 raise AddressRefused(f"The server fetches nothing by {address.scheme}://.", value=address.scheme)
-            with _asked(connections, address, url, key) as response:
+            with _requested(connections, address, url, key) as response:
                 if response.status not in _MOVED:
                     yield _opened(address, response)
                     return
                 url = urljoin(url, _location(response)).partition("#")[0]
-    raise SourceUnreadable(f"{address.shown} leads on more than {limits.FETCH_REDIRECTS_MAX} times.")
+    raise SourceUnreadable(f"{address.shown} redirects more than {limits.FETCH_REDIRECTS_MAX} times.")
 
 
 @contextmanager
-def _asked(connections: Connections, address: Address, url: str, key: WebKey) -> Iterator[Response]:
+def _requested(connections: Connections, address: Address, url: str, key: WebKey) -> Iterator[Response]:
     headers = {"Host": address.shown.partition("://")[2].partition("/")[0], "Accept-Encoding": "identity"}
     headers |= {"User-Agent": "tagloom", "Accept": "*/*"}
     if key.place and address.lies_in(parse_address(key.place)):
         headers |= key.headers
         if key.query:
             url += ("&" if address.query else "?") + urlencode(key.query)
-    # Letters beyond ASCII are sent as UTF-8, escaped; what is escaped already stays so.
+    # Letters beyond ASCII are sent as escaped UTF-8; what is already escaped stays as it is.
     escaped = quote(url, safe="%" + string.punctuation)
-    with _translated(address), connections.asked("GET", escaped, headers) as response:
+    with _translated(address), connections.request("GET", escaped, headers) as response:
         yield response
 
 
@@ -70,13 +70,13 @@ def _chunks(address: Address, response: Response) -> Iterator[bytes]:
 
 
 def _location(response: Response) -> str:
-    """Where a redirect leads; letters beyond ASCII are UTF-8, as browsers take them."""
+    """Returns the target of a redirect; letters beyond ASCII are read as UTF-8, as browsers do."""
     return response.headers.get("location", "").encode("latin-1").decode("utf-8", "replace")
 
 
 @contextmanager
 def _translated(address: Address) -> Iterator[None]:
-    """What went wrong on the way, as a problem."""
+    """Turns NoAnswer into a problem."""
     try:
         yield
     except NoAnswer as error:

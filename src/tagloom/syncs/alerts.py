@@ -1,4 +1,4 @@
-"""Tells of runs that failed, are held or are late: a webhook and e-mail, each tried once."""
+"""Sends alerts about runs that failed, are held or are late: a webhook and e-mail, each tried once."""
 
 import queue
 import smtplib
@@ -23,7 +23,7 @@ AlertKind: TypeAlias = Literal["failed", "held", "late"]
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to a run, in words for people and fields for programs. It holds no secret and no person."""
+    """An alert about a run, with words for people and fields for programs. It contains no secret and no person."""
 
     kind: AlertKind
     space: str
@@ -35,7 +35,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     import_id: str | None = None
 
     def subject(self) -> str:
-        """One line."""
+        """Returns the subject in one line."""
         return f"Tagloom: the sync '{self.sync}' of {self.space}/{self.environment} {SAYS[self.kind]}"
 
 
@@ -43,7 +43,7 @@ SAYS: dict[AlertKind, str] = {"failed": "failed", "held": "is held and waits for
 
 
 class Alerting:
-    """Sends alerts. What cannot be delivered is told in the log, and nothing else waits for it."""
+    """Sends alerts in the background. An alert that cannot be delivered is only logged."""
 
     def __init__(self, mail: MailServer | None, egress: Egress) -> None:
         self._mail = mail
@@ -52,11 +52,11 @@ class Alerting:
         self._sender = threading.Thread(target=self._work, name="tagloom-alerts", daemon=True)
 
     def start(self) -> None:
-        """Begins to send what waits, in a thread."""
+        """Starts a thread that sends the waiting alerts."""
         self._sender.start()
 
     def send(self, alert: Alert, to: Alerts) -> None:
-        """Has the alert sent. A webhook that hangs holds up other alerts, and no sync."""
+        """Adds an alert to the queue. A webhook that hangs delays other alerts, but no sync."""
         try:
             self._waiting.put_nowait((alert, to))
         except queue.Full:
@@ -67,7 +67,7 @@ class Alerting:
             self.deliver(*self._waiting.get())
 
     def deliver(self, alert: Alert, to: Alerts) -> None:
-        """Calls the webhook with the alert as JSON, and mails everybody. Takes twenty seconds at most."""
+        """Calls the webhook with the alert as JSON, and sends an e-mail to everybody. Takes at most twenty seconds."""
         if to.webhook is not None:
             self._deliver("webhook", alert, lambda: self._call(to.webhook or "", alert))
         if to.emails:
@@ -77,7 +77,7 @@ class Alerting:
         try:
             send()
         except Exception as error:
-            # Whatever a server far away does, the sync itself goes on; who runs Tagloom reads it here.
+            # The sync goes on whatever the other server does. The log shows the failure to the operator.
             log.error("alert.undelivered", way=way, sync=alert.sync, kind=alert.kind, error=type(error).__name__)
         else:
             log.info("alert.delivered", way=way, sync=alert.sync, kind=alert.kind)

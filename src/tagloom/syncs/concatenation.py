@@ -1,4 +1,4 @@
-"""Several files of one format become one, which an import then reads."""
+"""Joins several files of one format into one, which an import then reads."""
 
 import os
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _BLANK = (b"\n", b"\r\n")
 
 
 def join(paths: Sequence[Path], format: FileFormat, target: Path) -> None:
-    """Writes all files into a new one, in order. Those with columns must agree on them.
+    """Writes all files into a new one, in order. Files with columns must have the same columns.
 
     Raises: SourceUnreadable; BodyInvalid, OSError, ArrowException: a file is damaged.
     """
@@ -54,7 +54,7 @@ def join(paths: Sequence[Path], format: FileFormat, target: Path) -> None:
 
 
 class _Header(NamedTuple):
-    """The header of a file: its names, how it divides and quotes them, its bytes, and where the rows begin."""
+    """The header of a file: its names, its delimiter and quote, its bytes, and where the rows begin."""
 
     names: list[bytes]
     delimiter: int
@@ -64,7 +64,7 @@ class _Header(NamedTuple):
 
 
 def _header_of(data: bytes) -> _Header:
-    """The header that a file begins with, behind blank lines. It may have line ends within quotes."""
+    """Returns the header of a file, after blank lines. Quoted names may contain line ends."""
     begin = len(BYTE_ORDER_MARK) if data.startswith(BYTE_ORDER_MARK) else 0
     while blank := next((each for each in _BLANK if data.startswith(each, begin)), b""):
         begin += len(blank)
@@ -85,13 +85,13 @@ def _header_of(data: bytes) -> _Header:
 
 def _check_header(path: Path, header: _Header, first: _Header) -> None:
     if header.names != first.names:
-        raise _unlike(path, "has another header than the files before it")
+        raise _unlike(path, "has a header that differs from that of the files before it")
     if len(header.names) > 1 and header.delimiter != first.delimiter:
-        raise _unlike(path, "divides its cells otherwise than the files before it")
+        raise _unlike(path, "has a delimiter that differs from that of the files before it")
 
 
 def _end_line(joined: BinaryIO) -> None:
-    """The next file begins a line of its own, whether or not the last one ended its own."""
+    """Ends the last line, so that the next file begins on its own line."""
     if joined.tell():
         joined.flush()
         with Path(joined.name).open("rb") as written:
@@ -104,7 +104,7 @@ def _end_line(joined: BinaryIO) -> None:
 
 
 def _join_parquet(paths: Sequence[Path], target: Path) -> None:
-    """One file with the columns of all, which must have the same names. Their types may differ in their width."""
+    """Joins files whose columns have the same names. The types of a column may differ in width."""
     schemas = []
     for path in paths:
         with ParquetFile(path) as file:
@@ -115,7 +115,7 @@ def _join_parquet(paths: Sequence[Path], target: Path) -> None:
         if set(schema.names) != set(names):
             odd = sorted(set(schema.names) ^ set(names))
             listed = ", ".join(f"'{printable(name)}'" for name in odd[:10])
-            raise _unlike(path, f"has other columns than the files before it: {listed}")
+            raise _unlike(path, f"has columns that differ from those of the files before it: {listed}")
     schema = pa.schema([_common(name, paths, schemas) for name in names])
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         for path in paths:
@@ -129,22 +129,22 @@ def _cast(path: Path, column: pa.Array, field: pa.Field) -> pa.Array:
     try:
         return in_kind(column, field.type)
     except pa.ArrowInvalid as error:
-        # Such as a whole number beyond 2^53, where other files have doubles.
-        says = f"has in column '{printable(field.name)}' what other files cannot hold there: {printable(str(error))}"
+        # For example a whole number beyond 2^53, where other files have doubles.
+        says = f"has a value in column '{printable(field.name)}' that does not fit its type: {printable(str(error))}"
         raise _unlike(path, says.rstrip(".")) from error
 
 
 def _common(name: str, paths: Sequence[Path], schemas: Sequence[pa.Schema]) -> pa.Field:
-    """A column whose type holds what all files have of it. Raises: SourceUnreadable: there is no such type."""
+    """Returns a column whose type can hold the values of all files. Raises: SourceUnreadable: there is no such type."""
     field = schemas[0].field(name).with_nullable(True)
     for path, schema in zip(paths, schemas, strict=True):
         other = schema.field(name).with_nullable(True)
         try:
-            # A wider number, and nothing that says something else: a number never becomes a text here.
+            # Numbers may become wider, but a number never becomes a text here.
             merged = pa.unify_schemas([pa.schema([field]), pa.schema([other])], promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
             raise _unlike(
-                path, f"has {printable(str(other.type))} in column '{printable(name)}', and others have {field.type}"
+                path, f"has {printable(str(other.type))} in column '{printable(name)}', but others have {field.type}"
             ) from error
         field = merged.field(0)
     return field

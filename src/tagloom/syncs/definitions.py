@@ -1,4 +1,4 @@
-"""Syncs as teammates and tokens see them: made, changed, run on call, and looked at."""
+"""The definitions of syncs for people and tokens: create, change, delete, run on request, and read."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -29,11 +29,11 @@ from tagloom.words.tags import TagPath, is_at_or_below, parse_tag
 
 
 class DefinitionStores(MappingStore, SyncStore, TenantStore, Protocol):
-    """What sync definitions need of the stores."""
+    """The stores that sync definitions need."""
 
 
 class Syncs:
-    """The syncs of an installation. Every method that names one raises SyncNotFound."""
+    """The syncs of an installation. Every method that takes a sync's name raises SyncNotFound."""
 
     def __init__(
         self,
@@ -46,30 +46,30 @@ class Syncs:
         self._now = now
 
     def list_syncs(self, environment: Environment) -> tuple[Sync, ...]:
-        """By id."""
+        """Returns all syncs of an environment, by id."""
         return self._control.list_syncs(environment.key)
 
     def get_sync(self, environment: Environment, sync: str) -> Sync:
-        """One of them."""
+        """Returns one sync."""
         return self._control.get_sync(environment.key, sync)
 
     def create_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, by: str) -> Sync:
-        """A new one, to which its branch belongs from now on.
+        """Creates a sync, which owns its branch from now on.
 
         Raises: BodyInvalid: its id; SyncInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound, TagProblem, TagOwned,
         SyncExists, TooManySyncs.
         """
         self._check(environment, draft)
         created = Sync(id=parse_slug(sync), draft=draft, next_run_at=self._next(draft))
-        with self._taking_branch(environment, created, by):
+        with self._owning_branch(environment, created, by):
             self._control.add_sync(environment.key, created, [self._event(environment, by, "sync created", created.id)])
         return created
 
     def put_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, revision: int | None, by: str) -> Sync:
-        """Replaces its draft; with a revision, only while that is the stored one.
+        """Replaces the draft of a sync. With `revision`, only when that is the stored one.
 
-        An incremental source goes on where it was, unless another column is its cursor now. One can always be paused,
-        and resumed, also when its mapping or its end is gone.
+        An incremental source continues at its cursor, unless the column of the cursor changed. Pausing and resuming
+        work even when the mapping was deleted or the expiry has passed.
         Raises: SyncChanged, SyncInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound, TagProblem, TagOwned.
         """
         stored = self.get_sync(environment, sync)
@@ -78,40 +78,40 @@ class Syncs:
             self._check(environment, draft)
         expected = stored.revision if revision is None else revision
         put = Sync(id=sync, draft=draft, revision=expected + 1, next_run_at=self._next(draft))
-        with self._taking_branch(environment, put, by):
+        with self._owning_branch(environment, put, by):
             self._control.put_sync(
                 environment.key, put, revision=expected, audit=[self._event(environment, by, "sync changed", sync)]
             )
         if _branch_of(draft) != _branch_of(stored.draft):
-            self._give_branch_back(environment, stored, by)
+            self._release_branch(environment, stored, by)
         if _cursor_of(draft) != _cursor_of(stored.draft):
             self._control.put_cursor(environment.key, sync, None)
         return self.get_sync(environment, sync)
 
     def delete_sync(self, environment: Environment, sync: str, *, by: str) -> None:
-        """Forgets it and its runs; what they wrote stays, and its branch belongs to everybody again."""
+        """Deletes a sync and its runs. What they wrote stays, and nobody owns its branch any more."""
         stored = self.get_sync(environment, sync)
         self._control.delete_sync(environment.key, sync, [self._event(environment, by, "sync deleted", sync)])
-        self._give_branch_back(environment, stored, by)
+        self._release_branch(environment, stored, by)
 
     def run_sync(self, environment: Environment, sync: str, *, by: str, requires_approval: bool = False) -> SyncRun:
-        """Begins a run, which a serving process takes up; one that `requires_approval` is held once its plan is made.
+        """Begins a run, which a server process carries out. With `requires_approval`, the run is held after its plan.
 
-        Raises: SyncBusy: one has not ended; SyncInvalid: a push.
+        Raises: SyncBusy: another run has not ended; SyncInvalid: a push source.
         """
         stored = self.get_sync(environment, sync)
         if isinstance(stored.draft.source, PushSource):
-            raise SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
+            raise SyncInvalid("A push source cannot be run: its records are pushed to the sync.")
         run = SyncRun(
             sync=sync, trigger="call", by=by, began_at=rfc3339(self._now()), requires_approval=requires_approval
         )
         begun = self._control.begin_run(environment.key, run, due_at=None, next_run_at=stored.next_run_at)
         if begun is None:
-            raise SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")
+            raise SyncBusy(f"A run of '{sync}' has not ended. Approve it, cancel it or wait for it.")
         return begun
 
     def newest_runs(self, environment: Environment) -> dict[str, SyncRun]:
-        """The newest run of each sync that ever ran, by the sync's id."""
+        """Returns the newest run of each sync that ever ran, by the sync's id."""
         return {run.sync: run for run in self._control.list_newest_runs(environment.key)}
 
     def list_runs(
@@ -122,15 +122,15 @@ class Syncs:
         before: int | None = None,
         limit: int = base_limits.PAGE_ITEMS_DEFAULT,
     ) -> tuple[SyncRun, ...]:
-        """The newest first, of ids below `before`."""
+        """Returns the runs with ids below `before`, newest first."""
         self.get_sync(environment, sync)
         return self._control.list_runs(environment.key, sync, before=before, limit=limit)
 
     @contextmanager
-    def _taking_branch(self, environment: Environment, sync: Sync, by: str) -> Iterator[None]:
-        """Makes its branch the sync's before it is stored, so that it never runs without; not if that is refused.
+    def _owning_branch(self, environment: Environment, sync: Sync, by: str) -> Iterator[None]:
+        """Takes ownership of the branch before the sync is stored, and returns it when storing fails.
 
-        A process that is lost in between leaves a branch that the next try finds to be the sync's already.
+        When the process dies in between, the next attempt finds that the sync already owns the branch.
         Raises: TagOwned, TagIsAlias.
         """
         branch, owner = _branch_of(sync.draft), owner_name(sync.id)
@@ -144,11 +144,11 @@ class Syncs:
             yield
         except Problem:
             if not was_its_own:
-                self._give_branch_back(environment, sync, by)
+                self._release_branch(environment, sync, by)
             raise
 
-    def _give_branch_back(self, environment: Environment, sync: Sync, by: str) -> None:
-        """Ends what a sync owns, unless somebody did that by hand."""
+    def _release_branch(self, environment: Environment, sync: Sync, by: str) -> None:
+        """Ends the ownership of a sync's branch, unless somebody ended it already."""
         branch, owner = _branch_of(sync.draft), owner_name(sync.id)
         population = self._population_of(environment)
         if branch is not None and population.owned_branch(branch) == (branch, owner):
@@ -174,19 +174,19 @@ class Syncs:
         mapping = self._control.get_mapping(environment.space, draft.mapping).mapping
         if draft.prefix and not is_at_or_below(TagPath(mapping.prefix), parse_tag(draft.prefix)):
             raise invalid(
-                f"The mapping '{draft.mapping}' gives tags below '{mapping.prefix or '(nothing)'}', and the sync owns "
-                f"'{draft.prefix}'. Give the mapping that prefix.",
+                f"The mapping '{draft.mapping}' adds tags below '{mapping.prefix or '(nothing)'}', but the sync owns "
+                f"'{draft.prefix}'. Set that prefix in the mapping.",
                 field="$.under",
                 rule="a mapping whose prefix lies at or below `prefix`",
             )
         if draft.mode in ("mirror", "set") and not draft.prefix:
             raise invalid(
-                f"Mode '{draft.mode}' takes what the source does not name, so it needs a branch of its own.",
+                f"Mode '{draft.mode}' removes tags that the source does not contain, so it needs a branch of its own.",
                 field="$.under",
                 rule="a branch such as crm",
             )
         if not 0 <= draft.share_removed_max <= 100:
-            raise invalid("A share is a number of percent from 0 to 100.", field="$.share_removed_max")
+            raise invalid("A share is a percentage from 0 to 100.", field="$.share_removed_max")
         expiry_of(draft.expires_at or None, draft.ttl or None, self._now())
         if draft.schedule is not None:
             check_schedule(draft.schedule)
@@ -196,15 +196,15 @@ class Syncs:
 
 
 def _check_fit(draft: SyncDraft) -> None:
-    """Whether the rest of a draft goes with its source."""
+    """Checks that the mode and the schedule of a draft fit its source."""
     match draft.source:
         case SqlSource(cursor=str()) if draft.mode == "mirror":
             raise invalid(
-                "A cursor reads what is new, and a mirror takes the tags of whoever is not read. Use mode 'set'.",
+                "A cursor reads only new rows, and a mirror would remove the tags of everybody else. Use mode 'set'.",
                 field="$.mode",
             )
         case PushSource() if draft.schedule is not None:
-            raise invalid("Records come to this sync by themselves; it has no schedule.", field="$.schedule")
+            raise invalid("A push source has no schedule: its records are pushed to the sync.", field="$.schedule")
 
 
 def _check_alerts(draft: SyncDraft) -> None:
@@ -212,15 +212,15 @@ def _check_alerts(draft: SyncDraft) -> None:
     if alerts.webhook is not None and not alerts.webhook.startswith(("https://", "http://")):
         raise invalid("A webhook is an http or https address.", field="$.alerts.webhook")
     if len(alerts.emails) > limits.SYNC_EMAILS_MAX:
-        raise invalid(f"At most {limits.SYNC_EMAILS_MAX} addresses are told.", field="$.alerts.emails")
+        raise invalid(f"At most {limits.SYNC_EMAILS_MAX} addresses receive an alert.", field="$.alerts.emails")
     for email in alerts.emails:
         parse_email(email)
     if alerts.late_minutes < 1:
-        raise invalid("A sync is late after a minute at least.", field="$.alerts.late_minutes")
+        raise invalid("The least time until a sync is late is one minute.", field="$.alerts.late_minutes")
 
 
 def _branch_of(draft: SyncDraft) -> TagPath | None:
-    """What belongs to the sync."""
+    """Returns the branch that the sync owns, if any."""
     return parse_tag(draft.prefix) if draft.prefix and draft.owns else None
 
 
@@ -229,7 +229,7 @@ def _cursor_of(draft: SyncDraft) -> str | None:
 
 
 def parse_draft(body: bytes) -> SyncDraft:
-    """A draft from its JSON form. Raises: SyncInvalid, with the field."""
+    """Parses a draft from JSON. Raises: SyncInvalid, with the field."""
     try:
         return msgspec.json.decode(body, type=SyncDraft)
     except msgspec.DecodeError as error:

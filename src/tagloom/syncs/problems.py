@@ -4,7 +4,7 @@ from tagloom.base.problems import Problem
 
 
 class SyncInvalid(Problem):
-    """This is not a sync that could run."""
+    """The definition of the sync is invalid."""
 
     status = 422
 

@@ -1,4 +1,4 @@
-"""Reads a source into one file, which an import then applies. Memory stays flat: some thousand rows at a time."""
+"""Reads a source into one file, which an import then applies. Memory is bounded: some thousand rows at a time."""
 
 import tempfile
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ from tagloom.words.source_addresses import Remote
 from tagloom.words.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
 
 OnRows = Callable[[int], None]
-# The names and the chunks of the files that an address stands for, each while it is its turn.
+# Yields the name and the chunks of each file of an address, one file after the other.
 Fetch = Callable[[Remote], Generator[tuple[str, Iterator[bytes]], None, None]]
 
 FORMATS: Mapping[str, FileFormat] = {
@@ -41,11 +41,11 @@ FORMATS: Mapping[str, FileFormat] = {
 }
 COMPRESSIONS = (".gz", ".zst")
 ROWS_AT_ONCE = 10_000
-_NAME_CHARACTERS_MAX = 60  # Of a fetched file on the disk; the end tells its kind, and no letter takes over four bytes.
+_NAME_CHARACTERS_MAX = 60  # Of a fetched file's name, from its end, which has the suffix; four bytes per letter.
 
 
 class Pulled(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read: how many rows where that is known, in which format, and how far an incremental source goes now."""
+    """The result of a read: its format, the number of rows when known, and the new cursor of an incremental source."""
 
     format: FileFormat
     rows: int | None = None
@@ -63,10 +63,10 @@ def pull(
     on_rows: OnRows,
     is_over: IsOver = never,
 ) -> Pulled:
-    """Writes what a source holds into a new file. Files lie in `folder` and below only; `fetch` gives those elsewhere.
+    """Writes the rows of a source into a new file. Files are read only from `folder` and below, addresses by `fetch`.
 
-    Raises: SourceUnreadable: with what the source says, and no secret; SyncInvalid: a source of pushes has nothing;
-    what fetching raises.
+    Raises: SourceUnreadable: with the source's message, without secrets; SyncInvalid: for a push source; what fetching
+    raises.
     """
     match source:
         case SqlSource():
@@ -76,7 +76,7 @@ def pull(
         case UrlSource():
             return _pull_addresses(source, target, fetch, on_rows)
         case PushSource():
-            raise SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
+            raise SyncInvalid("A push source cannot be run: its records are pushed to the sync.")
         case _:
             assert_never(source)
 
@@ -89,9 +89,9 @@ def begin(
     fetch: Fetch,
     is_over: IsOver = never,
 ) -> Beginning:
-    """The columns and first rows of a source, which is read no further.
+    """Returns the columns and first rows of a source, and reads no further.
 
-    Raises: as `pull`; BodyInvalid, ColumnsInvalid: they are no rows.
+    Raises: as `pull`; BodyInvalid, ColumnsInvalid: they are not rows.
     """
     match source:
         case SqlSource():
@@ -102,7 +102,7 @@ def begin(
         case UrlSource():
             return _begin_address(source, fetch)
         case PushSource():
-            raise SyncInvalid("Records come to this sync by themselves; there is nothing to read.")
+            raise SyncInvalid("A push source has no rows to preview: its records are pushed to the sync.")
         case _:
             assert_never(source)
 
@@ -132,7 +132,7 @@ def _begin_query(source: SqlSource, url: str, is_over: IsOver) -> Beginning:
 def _queried(
     source: SqlSource, url: str, cursor: str | None, rows_at_once: int, seconds: int, is_over: IsOver
 ) -> AbstractContextManager[sql.CursorResult[Any]]:
-    """What the database answers, some rows at a time, while the block lasts. Raises: SourceUnreadable."""
+    """Runs the query and yields its result for the time of the block. Raises: SourceUnreadable."""
     given = {} if source.cursor is None else {"cursor": cursor if cursor is not None else str(source.cursor_start)}
     return queried(source.query, url, given, rows_at_once=rows_at_once, seconds=seconds, is_over=is_over)
 
@@ -154,7 +154,7 @@ def _written(
     target: Path,
     on_rows: OnRows,
 ) -> Pulled:
-    """Rows as a Parquet file of cells; the greatest value of the cursor's column, as the database compares it."""
+    """Writes rows as a Parquet file of cells. Returns the greatest value of the cursor's column, by the rows' order."""
     rows, newest = 0, None
     with CellsWriter(target, names) as writer:
         for part in parts:
@@ -168,7 +168,7 @@ def _written(
 
 
 def cursor_text(value: Any) -> str:
-    """The greatest value of a cursor's column, as it is given to the next query.
+    """Returns the greatest value of a cursor's column, in the form in which the next query receives it.
 
     >>> cursor_text(7), cursor_text(date(2026, 1, 2)), cursor_text(b"\\x07")
     ('7', '2026-01-02', '07')
@@ -191,19 +191,19 @@ def _pull_files(source: FilesSource, target: Path, folder: Path | None) -> Pulle
 
 
 def _matched(source: FilesSource, folder: Path | None) -> list[Path]:
-    """The files of a source, one at least, in order of their names. Raises: SourceUnreadable."""
+    """Returns the files of a source, at least one, ordered by name. Raises: SourceUnreadable."""
     if folder is None:
-        raise SourceUnreadable("The server keeps no files for syncs; see TAGLOOM_FILES_FOLDER.")
+        raise SourceUnreadable("The server has no folder of files for syncs; see TAGLOOM_FILES_FOLDER.")
     home = folder.resolve()
     try:
         paths = sorted(path for path in home.glob(source.glob) if path.is_file())
     except (ValueError, NotImplementedError) as error:
         raise SourceUnreadable(f"'{printable(source.glob)}' is no glob: {error}.") from error
     for path in paths:
-        # What a link or a way upwards leads to counts, not how it is written.
+        # The resolved target of a link or of `..` decides, not the written path.
         if not path.resolve().is_relative_to(home):
             raise SourceUnreadable(
-                f"'{printable(path.name)}' lies outside the folder of the organization.", value=printable(path.name)
+                f"'{printable(path.name)}' is outside the folder of the organization.", value=printable(path.name)
             )
     if not paths:
         raise SourceUnreadable(f"No file matches '{printable(source.glob)}'.", value=printable(source.glob))
@@ -219,7 +219,7 @@ def _pull_addresses(source: UrlSource, target: Path, fetch: Fetch, on_rows: OnRo
             path.parent.mkdir()
             with path.open("xb") as file:
                 for chunk in chunks:
-                    # Nothing is counted yet; whoever keeps the run says whether it is still this process's.
+                    # There are no rows yet; the call checks that this process still has the run.
                     on_rows(0)
                     size += file.write(chunk)
                     if size > ports_limits.IMPORT_BYTES_MAX:
@@ -236,14 +236,14 @@ def _begin_address(source: UrlSource, fetch: Fetch) -> Beginning:
 
 
 def _first_chunks(chunks: Iterable[bytes], name: str, format: FileFormat) -> Iterator[bytes]:
-    """What comes of a file within the limits. Raises: SourceUnreadable: it is no use without the rest."""
+    """Yields the beginning of a file within the limits. Raises: SourceUnreadable: its format needs the whole file."""
     size, until = 0, monotonic() + limits.BEGINNING_SECONDS_MAX
     for chunk in chunks:
         if size >= limits.PROPOSAL_BYTES_MAX or monotonic() > until:
             if format == "parquet":
                 raise SourceUnreadable(
-                    f"The columns of a Parquet file stand at its end, and '{printable(name)}' is too large to be "
-                    "looked at ahead. Name a mapping that the space keeps."
+                    f"The columns of a Parquet file are at its end, and '{printable(name)}' is too large for a "
+                    "preview. Choose a saved mapping."
                 )
             return
         size += len(chunk)
@@ -251,7 +251,7 @@ def _first_chunks(chunks: Iterable[bytes], name: str, format: FileFormat) -> Ite
 
 
 def _named_by_content(path: Path) -> Path:
-    """The file under a name that ends as it is compressed, which the address need not have said."""
+    """Renames a file so that its suffix fits its compression, which the address may not show."""
     suffix = {"gzip": ".gz", "zstd": ".zst", "none": ""}[compression_at(path)]
     if path.suffix.lower() == suffix or (not suffix and path.suffix.lower() not in COMPRESSIONS):
         return path
@@ -259,9 +259,9 @@ def _named_by_content(path: Path) -> Path:
 
 
 def _joined(paths: Sequence[Path], formats: Collection[FileFormat], target: Path) -> Pulled:
-    """Several files of one format as one. Raises: SourceUnreadable."""
+    """Joins several files of one format. Raises: SourceUnreadable."""
     if len(formats) > 1:
-        raise SourceUnreadable(f"The files are of several formats: {', '.join(sorted(formats))}.")
+        raise SourceUnreadable(f"The files have several formats: {', '.join(sorted(formats))}.")
     (format,) = formats
     try:
         join(paths, format, target)
@@ -279,6 +279,6 @@ def _format_of(path: Path) -> FileFormat:
     found = FORMATS.get(suffixes[-1]) if suffixes else None
     if found is None:
         raise SourceUnreadable(
-            f"'{printable(path.name)}' ends with none of {', '.join(FORMATS)}.", value=printable(path.name)
+            f"'{printable(path.name)}' does not end with one of {', '.join(FORMATS)}.", value=printable(path.name)
         )
     return found

@@ -1,4 +1,4 @@
-"""Queries of other databases: one statement that reads, in a session that cannot write, for a limited time."""
+"""Queries of other databases: one statement that only reads, in a read-only session, for a limited time."""
 
 import re
 import sqlite3
@@ -16,7 +16,7 @@ from tagloom.egress import limits
 from tagloom.egress.problems import SourceUnreadable
 
 IsOver: TypeAlias = Callable[[], bool]
-"""Whether nobody wants the rows any more."""
+"""Whether nobody needs the rows any more."""
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 _BUSY_SECONDS = 5
@@ -27,7 +27,7 @@ _POSTGRES = (
     r"--[^\n]*|/\*.*?\*/|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$([A-Za-z_]\w*)?\$.*?\$\1\$"
 )
 _MYSQL = r"--(?=\s|$)[^\n]*|#[^\n]*|/\*(?!!).*?\*/|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`(?:[^`]|``)*`"
-# What is no part of the statement's grammar: comments, texts, quoted names.
+# Comments, texts and quoted names, in which keywords have no meaning.
 _QUOTED: Mapping[str, re.Pattern[str]] = {
     "postgresql": re.compile(_POSTGRES, re.DOTALL),
     "mysql": re.compile(_MYSQL, re.DOTALL),
@@ -35,12 +35,12 @@ _QUOTED: Mapping[str, re.Pattern[str]] = {
 }
 _OTHERWISE = re.compile(_STANDARD, re.DOTALL)
 _BEGINNING = re.compile(r"[\s(]*(select|with|values|table)\b", re.IGNORECASE)
-# Of databases whose sessions cannot be made read-only, or write files from one that is.
+# For databases without read-only sessions, or with statements that write files from one.
 _WRITES = re.compile(
     r"\b(insert|update|delete|merge|into|create|drop|alter|truncate|grant|revoke|call|exec|execute|copy|attach|vacuum)\b",
     re.IGNORECASE,
 )
-# The drivers that Tagloom's extras install, by the database: the extra, and the address that means its driver.
+# For each database the extra of Tagloom that installs its driver, and the address that selects that driver.
 _EXTRAS: Mapping[str, tuple[str, str]] = {
     "mysql": ("mysql", "mysql://"),
     "mariadb": ("mysql", "mariadb://"),
@@ -51,7 +51,7 @@ _MAY = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUN
 
 
 def never() -> bool:
-    """Somebody wants the rows to the end."""
+    """Returns False: the rows are needed to the end."""
     return False
 
 
@@ -59,10 +59,10 @@ def never() -> bool:
 def queried(
     query: str, url: str, given: Mapping[str, object], *, rows_at_once: int, seconds: int, is_over: IsOver = never
 ) -> Iterator[sql.CursorResult[Any]]:
-    """What a database answers, some rows at a time, while the block lasts. Nothing that the query does is kept.
+    """Yields the result of a query, some rows at a time, for the time of the block. Everything is rolled back.
 
-    Raises: SourceUnreadable: the query is no single one that reads, the database refuses it, or it takes longer than
-    `seconds`, or `is_over` says so.
+    Raises: SourceUnreadable: the query is not a single statement that reads, the database refuses it, it takes longer
+    than `seconds`, or `is_over` returns True.
     """
     with _translated(url):
         place = address_of(url)
@@ -79,8 +79,8 @@ def queried(
                 except sql.exc.DBAPIError:
                     if watch.has_cancelled:
                         raise SourceUnreadable(
-                            f"The query was cancelled: it took longer than {seconds:,} seconds, or nobody wanted its "
-                            "rows any more."
+                            f"The query was cancelled: it took longer than {seconds:,} seconds, or its rows "
+                            "were no longer needed."
                         ) from None
                     raise
                 finally:
@@ -89,22 +89,22 @@ def queried(
 
 
 def check_reads(query: str, backend: str) -> None:
-    """Whether a query is one statement that reads, as far as its text tells.
+    """Checks that a query is one statement that reads, as far as its text shows.
 
     Raises: SourceUnreadable.
     """
     outside = _QUOTED.get(backend, _OTHERWISE).sub(" ", query).strip().removesuffix(";")
     if ";" in outside or "'" in outside or "/*" in outside:
-        raise SourceUnreadable("A query is one statement, whose quotes and comments end.")
+        raise SourceUnreadable("A query must be one statement, with closed quotes and comments.")
     if _BEGINNING.match(outside) is None:
-        raise SourceUnreadable("A query only reads: it begins with SELECT, WITH, VALUES or TABLE.")
+        raise SourceUnreadable("A query must only read: it must begin with SELECT, WITH, VALUES or TABLE.")
     found = None if backend in _GUARDED else _WRITES.search(outside)
     if found is not None:
-        raise SourceUnreadable(f"A query only reads, and '{found[0]}' writes. Quote it where it is a column's name.")
+        raise SourceUnreadable(f"A query must only read, but '{found[0]}' writes. Quote it if it is a column's name.")
 
 
 def address_of(url: str) -> sql.URL:
-    """Returns the parsed address of a database. One of MySQL or MariaDB without a driver means the extra's, PyMySQL."""
+    """Returns the parsed address of a database. For MySQL and MariaDB the default driver is the extra's PyMySQL."""
     place = sql.make_url(url)
     return place.set(drivername=f"{place.drivername}+pymysql") if place.drivername in ("mysql", "mariadb") else place
 
@@ -120,9 +120,9 @@ def _engine_of(place: sql.URL, seconds: int) -> sql.Engine:
 def _driver_missing(place: sql.URL, error: Exception) -> SourceUnreadable:
     name, backend = printable(place.drivername), place.drivername.partition("+")[0]
     if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
-        # The package is there, and a library of the system that it needs is not: pyodbc without unixODBC.
+        # The package is installed, but a system library that it needs is not: for example pyodbc without unixODBC.
         return SourceUnreadable(
-            f"The driver of '{name}' cannot be loaded: {printable(str(error))}. Install that library of the system."
+            f"The driver of '{name}' cannot be loaded: {printable(str(error))}. Install that system library."
         )
     says = f"The driver of '{name}' is not installed where Tagloom runs."
     extra, address = ("odbc", f"{backend}+pyodbc://") if "pyodbc" in name else _EXTRAS.get(backend, ("", ""))
@@ -151,25 +151,25 @@ def _created(place: sql.URL, seconds: int) -> sql.Engine:
 
 
 def _open_file(place: sql.URL) -> sqlite3.Connection:
-    """A SQLite file, which is never made and never written."""
+    """Opens a SQLite file read-only. Never creates it."""
     address = f"file:{quote(place.database or '')}?mode=ro"
     return sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
 
 def _authorize(action: int, first: str | None, second: str | None, *where: str | None) -> int:
-    """Answers SQLite about each thing that a statement would do."""
+    """Allows or denies each action of a statement, for SQLite."""
     return sqlite3.SQLITE_OK if action in _MAY and second != "load_extension" else sqlite3.SQLITE_DENY
 
 
 def _restrict(connection: sql.Connection, backend: str, seconds: int) -> None:
-    """Makes the session, and the transaction that begins with it, one that reads for so long at most."""
+    """Makes the session and its transaction read-only, with a limit of time."""
     driver: Any = connection.connection.dbapi_connection
     match backend:
         case "sqlite":
             driver.execute("PRAGMA query_only=ON")
             driver.set_authorizer(_authorize)
         case "postgresql":
-            # The transaction is read-only by then; its mode cannot be changed back.
+            # The transaction is already read-only, and its mode cannot be changed back.
             connection.exec_driver_sql("SET LOCAL standard_conforming_strings = on")
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {seconds * 1_000}")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {seconds * 1_000}")
@@ -180,7 +180,7 @@ def _restrict(connection: sql.Connection, backend: str, seconds: int) -> None:
             connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
             connection.exec_driver_sql("START TRANSACTION READ ONLY")
         case "mssql":
-            driver.timeout = seconds  # It is pyodbc's.
+            driver.timeout = seconds  # An attribute of pyodbc's connection.
         case _:
             pass
 
@@ -191,16 +191,16 @@ class _Watch:
 
 @contextmanager
 def _watched(connection: sql.Connection, place: sql.URL, seconds: int, is_over: IsOver) -> Iterator[_Watch]:
-    """Has a thread cancel what the connection does, once it takes too long or nobody wants it any more."""
+    """Cancels the query of a connection from a thread when it takes too long or is no longer needed."""
     watch, has_ended, until = _Watch(), threading.Event(), monotonic() + seconds
 
-    def look() -> None:
+    def watch_limits() -> None:
         while not has_ended.wait(_SECONDS_BETWEEN_LOOKS):
             if monotonic() >= until or is_over():
                 watch.has_cancelled = True
                 _cancel(connection, place)
 
-    thread = threading.Thread(target=look, name="tagloom-query", daemon=True)
+    thread = threading.Thread(target=watch_limits, name="tagloom-query", daemon=True)
     thread.start()
     try:
         yield watch
@@ -210,7 +210,7 @@ def _watched(connection: sql.Connection, place: sql.URL, seconds: int, is_over: 
 
 
 def _cancel(connection: sql.Connection, place: sql.URL) -> None:
-    """Ends what a connection does at this moment. A database that does not listen ends it by its own limit."""
+    """Cancels the query that a connection is running. A database that ignores this ends it by its own limit."""
     driver: Any = connection.connection.dbapi_connection
     match place.get_backend_name():
         case "sqlite":
@@ -226,7 +226,7 @@ def _cancel(connection: sql.Connection, place: sql.URL) -> None:
 
 @contextmanager
 def _translated(url: str) -> Iterator[None]:
-    """A driver's errors as problems. What drivers say of an address may hold its password, and is cut out."""
+    """Turns a driver's errors into problems, without the password that their text may contain."""
     try:
         yield
     except (sql.exc.SQLAlchemyError, sqlite3.Error, ModuleNotFoundError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""Runs syncs: reads the source of each that is due, hands the file to an import, and follows that to its end.
+"""Runs syncs: reads the source of each sync that is due, passes the file to an import, and follows that to its end.
 
-Every serving process has a runner. Each step is a change of the run that only one process can make, so that a source is
-read by one, and a process that dies is followed by another when its hold on the run ends.
+Every server process has a runner. Only one process can make each change of a run, so each source is read by one
+process. When a process dies, another one takes the run after its hold expires.
 """
 
 import tempfile
@@ -39,7 +39,7 @@ from tagloom.words.syncs import PushSource, RunState, Sync, SyncRun, owner_name
 
 log = structlog.get_logger("tagloom.syncs")
 
-# What the state of its import makes of a run; an import in any other state is under way.
+# The state of a run by the state of its import. Any other state of the import means that the run is importing.
 STATES: Mapping[str, RunState] = {
     "planned": "held",
     "held": "held",
@@ -50,15 +50,15 @@ STATES: Mapping[str, RunState] = {
 
 
 class _Lost(Exception):
-    """The run belongs to another process by now."""
+    """Another process has the run."""
 
 
 class RunnerStores(MappingStore, SyncStore, TenantStore, Protocol):
-    """What a runner of syncs needs of the stores."""
+    """The stores that a runner of syncs needs."""
 
 
 class Runner:
-    """The syncs of an installation, carried out from one thread and some readers. `now` tells Unix seconds."""
+    """Runs the syncs of an installation with one thread and some readers. `now` returns Unix seconds."""
 
     def __init__(
         self,
@@ -80,16 +80,16 @@ class Runner:
         )
 
     def start(self) -> None:
-        """Begins to look for work, in a thread."""
+        """Starts a thread that looks for work."""
         self._looking.start()
 
     def stop(self) -> None:
-        """Ends at the next step; what is being read is begun again by another process."""
+        """Stops at the next step. Another process reads again what was being read."""
         self._looking.stop()
         self._readers.shutdown(cancel_futures=True)
 
     def work_once(self, *, waits: bool = False) -> None:
-        """Takes up what is due and follows what is under way; with `waits` until what it reads has been read."""
+        """Begins runs that are due and advances open ones. With `waits`, returns only after its reads have finished."""
         for due in self._control.list_due(rfc3339(self._now()), ports_limits.SYNCS_PER_ENVIRONMENT_MAX):
             self._begin(due)
         for keeping, _ in self._reading.values():
@@ -109,19 +109,19 @@ class Runner:
     def push(
         self, environment: Environment, sync: str, chunks: Iterable[bytes], *, by: str, requires_approval: bool = False
     ) -> SyncRun:
-        """Takes records as NDJSON, and hands them to an import.
+        """Receives records as NDJSON and passes them to an import.
 
-        Raises: SyncNotFound; SyncInvalid: it reads its source itself; SyncBusy; what bringing a file raises.
+        Raises: SyncNotFound; SyncInvalid: it is not a push source; SyncBusy; what `Imports.bring_file` raises.
         """
         stored = self._control.get_sync(environment.key, sync)
         if not isinstance(stored.draft.source, PushSource):
-            raise SyncInvalid(f"The sync '{sync}' reads its source itself.")
+            raise SyncInvalid(f"The sync '{sync}' reads its source itself. Records cannot be pushed to it.")
         run = SyncRun(
             sync=sync, trigger="push", by=by, began_at=rfc3339(self._now()), requires_approval=requires_approval
         )
         begun = self._control.begin_run(environment.key, run, due_at=None, next_run_at=None)
         if begun is None:
-            raise SyncBusy(f"A run of '{sync}' has not ended; approve, cancel or wait for its import.")
+            raise SyncBusy(f"A run of '{sync}' has not ended. Approve it, cancel it or wait for it.")
         seen = OpenRun(environment.space, environment.name, begun, begun.began_at)
         held = self._put(seen, begun, self._until())
         if held is None:
@@ -132,7 +132,7 @@ class Runner:
             self._end(held, "failed", getattr(error, "detail", type(error).__name__))
             raise
         if not self._hand_over(environment, held, replace(begun, state="importing", import_id=brought.id)):
-            raise SyncBusy(f"The records took longer than {limits.SYNC_HELD_SECONDS} s to come; send again.")
+            raise SyncBusy(f"The records took longer than {limits.SYNC_HELD_SECONDS} s to arrive. Send them again.")
         return replace(begun, state="importing", import_id=brought.id)
 
     # Steps.
@@ -143,13 +143,13 @@ class Runner:
         run = SyncRun(sync=due.sync.id, trigger="schedule", by="schedule", began_at=rfc3339(at))
         key = self._control.get_environment(due.space, due.environment).key
         if self._control.begin_run(key, run, due_at=due.sync.next_run_at, next_run_at=following) is None:
-            # Another process took it, or the run before has not ended: then this one is left out.
+            # Another process began it, or the run before has not ended. Then this run is skipped.
             log.info("sync.passed_over", space=due.space, environment=due.environment, sync=due.sync.id)
 
     def _take(self, seen: OpenRun) -> None:
         if seen.run.id in self._reading or seen.held_until > rfc3339(self._now()):
             return
-        # A run that finds no place is left to wait, or to another process.
+        # When all readers are busy, the run waits for one here or in another process.
         organization = self._control.get_space(seen.space).organization
         reading = [each for each, future in self._reading.values() if not future.done()]
         own = sum(each.organization == organization for each in reading)
@@ -161,12 +161,12 @@ class Runner:
             self._reading[seen.run.id] = keeping, self._readers.submit(self._read, keeping)
 
     def _read(self, keeping: "_Keeping") -> None:
-        """Reads the source of a run that this process holds, and hands the file to an import."""
+        """Reads the source of a run that this process holds, and passes the file to an import."""
         held, began = keeping.held, time.monotonic()
         environment = self._control.get_environment(held.space, held.environment)
         try:
             sync = self._control.get_sync(environment.key, held.run.sync)
-            self._drop_left(environment, sync)
+            self._delete_left_imports(environment, sync)
             with span("read a sync", sync=sync.id), tempfile.TemporaryDirectory(prefix="tagloom-sync-") as folder:
                 target = Path(folder) / "pulled"
                 pulled = self._sources.pull(
@@ -195,24 +195,24 @@ class Runner:
         self._hand_over(environment, held, _reached(held.run, pulled, brought.id))
         log.info("sync.read", sync=sync.id, rows=pulled.rows, seconds=round(time.monotonic() - began, 2))
 
-    def _drop_left(self, environment: Environment, sync: Sync) -> None:
-        """Forgets the imports of processes that were lost before their run named them; no run will ever begin one.
+    def _delete_left_imports(self, environment: Environment, sync: Sync) -> None:
+        """Deletes imports of processes that died before their run stored the import's id. No run would ever begin them.
 
-        A sync has one run at a time, and the one that is read has no import yet.
+        A sync has one run at a time, and a run that is being read has no import yet.
         """
         for left in self._imports.list(environment, limit=base_limits.PAGE_ITEMS_MAX):
             if left.owner == owner_name(sync.id) and left.state == "waiting":
                 self._delete(environment, left.id)
 
     def _delete(self, environment: Environment, import_id: str) -> None:
-        # Another process may have forgotten it at the same moment.
+        # Another process may delete it at the same moment.
         with suppress(ImportNotFound):
             self._imports.delete(environment, import_id)
 
     def _bring(
         self, environment: Environment, sync: Sync, source: Path | Iterable[bytes], format: ImportFormat, by: str
     ) -> Import:
-        """A new import of what was read, which waits."""
+        """Stores the source's file as a new import, which waits."""
         draft = sync.draft
         kept = self._control.get_mapping(environment.space, draft.mapping)
         return self._imports.bring_file(
@@ -232,7 +232,7 @@ class Runner:
         )
 
     def _hand_over(self, environment: Environment, held: OpenRun, run: SyncRun) -> bool:
-        """Begins the import of a run, once the run names it: so that no import runs that nobody follows."""
+        """Begins the import of a run after the run has stored its id, so that no import runs without a run."""
         import_id = run.import_id or ""
         if self._put(held, run, rfc3339(self._now())) is None:
             self._delete(environment, import_id)
@@ -241,7 +241,7 @@ class Runner:
         return True
 
     def _begin_import(self, environment: Environment, import_id: str, *, requires_approval: bool) -> None:
-        # Whoever follows the run begins it when it waits: its own process, unless that was lost, or another one first.
+        # Any process that follows the run may begin its import: the first one, or another one after the first died.
         with suppress(ImportStateWrong, ImportChanged):
             if requires_approval:
                 self._imports.plan(environment, import_id)
@@ -249,7 +249,7 @@ class Runner:
                 self._imports.run(environment, import_id)
 
     def _follow(self, seen: OpenRun) -> None:
-        """Does with a run what became of its import."""
+        """Updates a run by the state of its import."""
         environment = self._control.get_environment(seen.space, seen.environment)
         try:
             found = self._imports.get(environment, seen.run.import_id or "")
@@ -257,12 +257,12 @@ class Runner:
             self._end(seen, "cancelled", None)
             return
         state = STATES.get(found.state, "importing")
-        # What was pushed is counted by its import.
+        # The import counts the rows of pushed records.
         rows = seen.run.rows or found.rows_total or 0
         if found.state == "waiting":
             self._begin_import(environment, found.id, requires_approval=seen.run.requires_approval)
         if state == "done" and seen.run.cursor is not None:
-            # First: a process that is killed here notes it again.
+            # The cursor is stored first: when the process dies here, the next one stores it again.
             self._control.put_cursor(environment.key, seen.run.sync, seen.run.cursor)
         if state in ("done", "failed", "cancelled"):
             self._end(seen, state, found.detail or found.problem, rows=rows)
@@ -272,13 +272,13 @@ class Runner:
         if run == seen.run or self._put(seen, run, rfc3339(self._now())) is None:
             return
         if is_late:
-            self._tell(seen, "late", f"It began at {seen.run.began_at} and has not ended.")
+            self._alert(seen, "late", f"It began at {seen.run.began_at} and has not ended.")
         if found.state == "held":
-            # Whoever asked to see a plan first looks for it anyway.
-            self._tell(seen, "held", found.detail or "A guard stopped it.")
+            # A requested plan needs no alert: the person who requested it looks for it anyway.
+            self._alert(seen, "held", found.detail or "A guard stopped it.")
 
     def _is_late(self, environment: Environment, run: SyncRun) -> bool:
-        """Whether somebody is to be told now that a run takes too long."""
+        """Returns whether an alert is due because the run takes too long."""
         if "late" in run.told:
             return False
         try:
@@ -292,29 +292,29 @@ class Runner:
         problem = detail if state == "failed" else None
         ended = replace(seen.run, state=state, rows=counted, ended_at=at, problem=problem)
         if self._put(seen, ended, at) is not None and state == "failed":
-            self._tell(seen, "failed", detail or "It failed.")
+            self._alert(seen, "failed", detail or "It failed.")
 
     # Within.
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the process ends."""
+        """Whether the process is stopping."""
         return self._looking.is_stopped
 
     def hold(self, seen: OpenRun, run: SyncRun) -> OpenRun | None:
-        """A run that this process holds on to; None when it is another's by now."""
+        """Renews this process's hold on a run. Returns None when another process has the run."""
         return self._put(seen, run, self._until())
 
     def _until(self) -> str:
         return rfc3339(self._now() + limits.SYNC_HELD_SECONDS)
 
     def _put(self, seen: OpenRun, run: SyncRun, held_until: str) -> OpenRun | None:
-        """The run as this process has put it; None when another was faster."""
+        """Stores a run. Returns None when another process changed it first."""
         if not self._control.put_run(seen, run, held_until=held_until):
             return None
         return seen._replace(run=run, held_until=held_until)
 
-    def _tell(self, seen: OpenRun, kind: AlertKind, detail: str) -> None:
+    def _alert(self, seen: OpenRun, kind: AlertKind, detail: str) -> None:
         environment = self._control.get_environment(seen.space, seen.environment)
         try:
             to = self._control.get_sync(environment.key, seen.run.sync).draft.alerts
@@ -339,7 +339,7 @@ def _reached(run: SyncRun, pulled: Pulled, import_id: str) -> SyncRun:
 
 
 class _Keeping:
-    """Keeps a run in the hands of this process while its source is read."""
+    """Keeps a run for this process while its source is read."""
 
     def __init__(self, runner: Runner, held: OpenRun, organization: str) -> None:
         self._runner = runner
@@ -350,21 +350,21 @@ class _Keeping:
         self._rows = 0
 
     def count(self, rows: int) -> None:
-        """For the reader: how many rows were read. Raises: _Lost: the run is another's, or this process ends."""
+        """Notes how many rows the reader has read. Raises: _Lost: another process has the run, or this one stops."""
         self._rows = rows
         self.check()
 
     def is_over(self) -> bool:
-        """Whether the run is another's by now, or this process ends."""
+        """Returns whether another process has the run, or this one is stopping."""
         return self._is_given_up or self._runner.is_stopped
 
     def check(self) -> None:
-        """Raises: _Lost: it is over."""
+        """Raises: _Lost: `is_over`."""
         if self.is_over():
             raise _Lost
 
     def renew(self) -> None:
-        """For the runner: holds the run on, unless it is over."""
+        """Renews the hold on the run, for the runner, unless it is over."""
         with self._lock:
             if self._is_given_up:
                 return
@@ -375,7 +375,7 @@ class _Keeping:
                 self.held = held
 
     def give_up(self) -> OpenRun:
-        """The run as it was last put; from now on nobody renews it."""
+        """Returns the run as it was last stored, and ends its renewal."""
         with self._lock:
             self._is_given_up = True
             return self.held

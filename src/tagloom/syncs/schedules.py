@@ -1,4 +1,4 @@
-"""When a sync runs by itself: a cron expression in a time zone."""
+"""The times at which a sync runs: a cron expression in a time zone."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from tagloom.base.text import printable
 from tagloom.syncs.problems import SyncInvalid
 from tagloom.words.syncs import Schedule
 
-# What cron itself takes in place of the five fields.
+# Names that cron accepts instead of the five fields.
 NICKNAMES: Mapping[str, str] = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -24,7 +24,7 @@ NICKNAMES: Mapping[str, str] = {
 
 
 def check_schedule(schedule: Schedule) -> Schedule:
-    """The schedule itself, when it has a next time.
+    """Returns the schedule itself when it has a next time.
 
     Raises: SyncInvalid, with the field and the rule.
     """
@@ -33,7 +33,7 @@ def check_schedule(schedule: Schedule) -> Schedule:
         next(CronSim(_fields(schedule), datetime(2024, 1, 1, tzinfo=UTC)))
     except CronSimError as error:
         raise SyncInvalid(
-            f"'{printable(schedule.cron)}' is no cron expression: {error}.",
+            f"'{printable(schedule.cron)}' is not a cron expression: {error}.",
             field="$.schedule.cron",
             value=printable(schedule.cron),
             rule="minute, hour, day of the month, month, day of the week, such as 0 6 * * 1-5, or "
@@ -41,15 +41,16 @@ def check_schedule(schedule: Schedule) -> Schedule:
         ) from error
     except StopIteration as error:
         raise SyncInvalid(
-            f"'{printable(schedule.cron)}' never comes.", field="$.schedule.cron", value=printable(schedule.cron)
+            f"'{printable(schedule.cron)}' never occurs.", field="$.schedule.cron", value=printable(schedule.cron)
         ) from error
     return schedule
 
 
 def next_after(schedule: Schedule, seconds: float) -> float:
-    """The first moment of the schedule behind another, both in Unix seconds.
+    """Returns the first time of the schedule after `seconds`, both in Unix seconds.
 
-    Where clocks go forward a skipped time comes at once, and where they go back a time comes once, as in Debian's cron.
+    A time that the clock skips in spring runs at once, and a time that occurs twice in autumn runs once, as in Debian's
+    cron.
 
     >>> next_after(Schedule(cron="30 6 * * *", zone="Europe/Berlin"), 1_764_028_800)
     1764048600.0
@@ -59,7 +60,7 @@ def next_after(schedule: Schedule, seconds: float) -> float:
 
 
 def in_words(schedule: Schedule) -> str:
-    """When a schedule comes, in words.
+    """Returns a schedule in words.
 
     >>> in_words(Schedule(cron="30 6 * * 1-5"))
     'At 06:30 on Monday through Friday'
@@ -68,7 +69,7 @@ def in_words(schedule: Schedule) -> str:
 
 
 def _fields(schedule: Schedule) -> str:
-    """The five fields of an expression, also when it is a nickname such as `@daily`."""
+    """Returns the five fields of an expression, which may be a nickname such as `@daily`."""
     return NICKNAMES.get(schedule.cron.strip().lower(), schedule.cron)
 
 

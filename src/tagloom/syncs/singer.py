@@ -1,7 +1,7 @@
-"""What a Singer tap says on its output: records, states and schemas, a JSON message a line (Singer spec 0.3).
+"""Reads the output of a Singer tap: records, states and schemas, one JSON message per line (Singer spec 0.3).
 
-A tap is read to its end before anything is sent: a later record of a key replaces an earlier one, and whether the tap
-came to its end is told by its last message alone. What is read lies on the disk meanwhile.
+A tap is read to its end before anything is sent: a later record of a key replaces an earlier one, and only the last
+message shows that the tap finished. The records are stored on the disk meanwhile.
 """
 
 import re
@@ -17,7 +17,7 @@ from tagloom.words import limits
 
 _DELETED_AT = "_sdc_deleted_at"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-# What a bookmark says when a tap reads on from a value next time.
+# The keys of a bookmark that hold the value from which a tap continues next time.
 _REPLICATION = ("replication_key_value", "replication_key")
 
 
@@ -30,10 +30,10 @@ class _Message(msgspec.Struct):
 
 
 class Tap:
-    """The messages of a tap. `state` is the last one that it gave, to be told again once everything before it is safe.
+    """The messages of a tap. `state` is the last one; store it when everything before it is safe.
 
-    `stream` names the one that is meant; without it all records must be of one stream. The last record of a key counts,
-    and one that says it was deleted counts as none.
+    `stream` selects one stream; without it, all records must be of one stream. Only the last record of a key counts,
+    and none when that one marks a deletion.
     """
 
     def __init__(self, lines: Iterable[bytes], stream: str | None = None) -> None:
@@ -56,23 +56,23 @@ class Tap:
         self._kept.execute("BEGIN")
         read = 0
         for each in self._read():
-            # A later one of the same key takes a later place.
+            # A later record of the same key takes a later place.
             self._kept.execute("INSERT OR REPLACE INTO record (key, line) VALUES (?, ?)", each)
             read += 1
         count, self.records_count = self._kept.execute("SELECT count(*), count(line) FROM record").fetchone()
         self.replaced_count, self.deleted_count = read - count, count - self.records_count
 
     def records(self) -> Iterator[bytes]:
-        """Each record that counts as a line of NDJSON, in the order of the last of each key. Only after `read`."""
+        """Yields the records that count as lines of NDJSON, in the order of the last one per key. Call `read` first."""
         for (line,) in self._kept.execute("SELECT line FROM record WHERE line IS NOT NULL ORDER BY place"):
             yield line + b"\n"
 
     def close(self) -> None:
-        """Lets what was read go."""
+        """Deletes the temporary file."""
         self._kept.close()
 
     def _read(self) -> Iterator[tuple[bytes | None, bytes | None]]:
-        """The key and the line of each record, without a line where it was deleted."""
+        """Yields the key and the line of each record, without a line for a deletion."""
         decoder = msgspec.json.Decoder(_Message)
         for number, line in enumerate(self._lines, 1):
             if len(line) > limits.LINE_BYTES_MAX:
@@ -83,7 +83,7 @@ class Tap:
                 message = decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise BodyInvalid(
-                    f"Line {number} is no Singer message: {error}.", line=number, rule="a JSON object with a type"
+                    f"Line {number} is not a Singer message: {error}.", line=number, rule="a JSON object with a type"
                 ) from error
             match message.type:
                 case "RECORD":
@@ -96,15 +96,15 @@ class Tap:
                 case "SCHEMA":
                     self._keys[message.stream or ""] = message.key_properties or []
                 case _:
-                    # Taps may send messages of their own.
+                    # Taps may send messages of other types.
                     continue
 
     def _is_meant(self, stream: str, line: int) -> bool:
-        """Whether records of this stream are taken. Raises: BodyInvalid: nobody said which of several."""
+        """Returns whether the records of a stream are read. Raises: BodyInvalid: none of several was chosen."""
         if self._stream is None and self._only is not None and stream != self._only:
             raise BodyInvalid(
-                f"The tap gives records of '{printable(self._only)}' and of '{printable(stream)}'. Say in the "
-                "sync's source which stream is meant.",
+                f"The tap sends records of '{printable(self._only)}' and '{printable(stream)}'. Name the stream in the "
+                "sync's source.",
                 line=line,
                 value=printable(stream),
             )
@@ -118,7 +118,7 @@ class Tap:
         try:
             record = msgspec.json.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            # Whoever reads the records rejects it alone.
+            # The reader of the records rejects this line alone.
             return None, line
         if not isinstance(record, dict):
             return None, line
@@ -126,9 +126,10 @@ class Tap:
         return key, None if record.get(_DELETED_AT) is not None else line
 
     def incremental_key(self) -> str | None:
-        """From which bookmark the tap reads on next time, as its state says; None when it reads everything each time.
+        """Returns the bookmark from which the tap continues next time; None when it reads everything each time.
 
-        Known after `read`. Such a tap gives what changed, and a mirror of that takes everybody else's tags.
+        Call `read` before. A tap with a bookmark sends only changes, and a mirror of them removes all other people's
+        tags.
         """
         state = self.state if isinstance(self.state, dict) else {}
         bookmarks = state.get("bookmarks", state)

@@ -1,6 +1,6 @@
-"""The sources of syncs as this server reaches them: by an organization's secrets, in its folder, as addresses allow.
+"""The sources of syncs, read with an organization's secrets, from its folder, and by the egress policy.
 
-A source is read whole, for a run, or only its first rows, for somebody who wants to say what its columns mean.
+A run reads the whole source; mapping inference reads only its first rows.
 """
 
 import threading
@@ -21,13 +21,13 @@ from tagloom.words.syncs import FilesSource, PushSource, SqlSource, SyncSource, 
 
 
 class TooManyBeginnings(Problem):
-    """So many sources are looked at that no further one can be at this moment."""
+    """Too many sources are being previewed at the moment."""
 
     status = 503
 
 
 class Sources:
-    """What syncs read. Nobody can name a secret or a file of another organization."""
+    """Reads the sources of syncs. No organization can use a secret or a file of another one."""
 
     def __init__(self, egress_policy: EgressPolicy, remotes: Remotes) -> None:
         self._egress_policy = egress_policy
@@ -45,9 +45,9 @@ class Sources:
         on_rows: OnRows,
         is_over: IsOver = never,
     ) -> Pulled:
-        """Writes what a source holds into a new file, unless `is_over` says that nobody wants it any more.
+        """Writes the rows of a source into a new file, until `is_over` returns True.
 
-        Raises: as `pulling.pull`.
+        Raises: as `pull.pull`.
         """
         return pull(
             source,
@@ -61,16 +61,16 @@ class Sources:
         )
 
     def begin(self, organization: str, source: SyncSource, *, is_over: IsOver = never) -> Beginning:
-        """The columns and first rows of a source, unless `is_over` says that nobody wants them any more.
+        """Returns the columns and first rows of a source, unless `is_over` returns True.
 
-        Costs what the database or the place takes to give them. Raises: SyncInvalid, as `check_source`, and for a
-        source of pushes; TooManyBeginnings; SourceUnreadable; BodyInvalid, ColumnsInvalid: they are no rows.
+        Raises: SyncInvalid, as `check_source`, and for a push source; TooManyBeginnings; SourceUnreadable; BodyInvalid,
+        ColumnsInvalid: they are not rows.
         """
         check_source(source)
         with self._lock:
             own, all_together = self._beginnings[organization], self._beginnings.total()
             if own >= limits.BEGINNINGS_PER_ORGANIZATION_MAX or all_together >= limits.BEGINNINGS_AT_ONCE_MAX:
-                raise TooManyBeginnings(f"This process looks at {max(own, 1)} sources already.", retry_after=5)
+                raise TooManyBeginnings(f"This process previews {max(own, 1)} sources already.", retry_after=5)
             self._beginnings[organization] += 1
         try:
             return begin(
@@ -83,14 +83,14 @@ class Sources:
         finally:
             with self._lock:
                 self._beginnings[organization] -= 1
-                self._beginnings += Counter()  # Those of nobody go.
+                self._beginnings += Counter()  # Removes the entries that are 0.
 
     def _folder(self, organization: str) -> Path | None:
         return None if self._egress_policy.files is None else self._egress_policy.files / organization
 
 
 def check_source(source: SyncSource) -> None:
-    """Whether a source is one that can be read, as far as nobody asks it. Raises: SyncInvalid, with the field."""
+    """Checks a source without connecting to it. Raises: SyncInvalid, with the field."""
     match source:
         case SqlSource():
             _check_secret(source.secret)
@@ -99,10 +99,10 @@ def check_source(source: SyncSource) -> None:
                     f"A query has 1 to {limits.SYNC_QUERY_CHARACTERS_MAX:,} characters.", field="$.source.query"
                 )
             if (source.cursor is not None) != (":cursor" in source.query):
-                raise invalid("A cursor's column and ':cursor' in the query belong together.", field="$.source.cursor")
+                raise invalid("A cursor's column and ':cursor' in the query go together.", field="$.source.cursor")
         case FilesSource():
             if not source.glob or source.glob.startswith("/") or ".." in source.glob.split("/"):
-                raise invalid("A glob is relative to the organization's folder: crm/*.csv.", field="$.source.glob")
+                raise invalid("A glob must be relative to the organization's folder: crm/*.csv.", field="$.source.glob")
         case UrlSource():
             if source.secret is not None:
                 _check_secret(source.secret)
@@ -116,9 +116,9 @@ def check_source(source: SyncSource) -> None:
 
 def _check_secret(name: str) -> None:
     if not NAME.fullmatch(name):
-        raise invalid("A secret's name has lower-case letters, digits and hyphens.", field="$.source.secret")
+        raise invalid("A secret's name may have lower-case letters, digits and hyphens.", field="$.source.secret")
 
 
 def invalid(says: str, *, field: str, rule: str | None = None) -> SyncInvalid:
-    """What is wrong with a field of a draft."""
+    """Returns the problem of a field of a draft."""
     return SyncInvalid(says, field=field, **({} if rule is None else {"rule": rule}))

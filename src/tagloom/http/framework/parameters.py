@@ -1,4 +1,4 @@
-"""Query parameters: declared once, read strictly, described in the OpenAPI document."""
+"""Query parameters: declared once, parsed strictly, and described in OpenAPI."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ FIELDS_MAX = 32  # No route has half as many parameters.
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
-    """One parameter of a query or a header. Without a default it may be absent, unless it is required."""
+    """One parameter of a query or a header. Without a default it can be absent, unless it is required."""
 
     name: str
     description: str
@@ -31,12 +31,12 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     most: int = 999_999_999_999_999_999
     characters_max: int = words_limits.CHARACTERS_PER_ID_MAX  # No tag has more either.
     is_required: bool = False
-    pattern: str = ""  # What the text looks like, for who reads the description; who takes it says what is wrong.
+    pattern: str = ""  # For OpenAPI only; the handler validates the text.
 
     def read(self, text: str) -> Value:
-        """The value that this text is.
+        """Returns the value of a text.
 
-        Raises: ParameterInvalid, with the name and what is allowed.
+        Raises: ParameterInvalid, with the name and the rule.
         """
         match self.kind:
             case "flag":
@@ -60,7 +60,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def schema(self) -> dict[str, Any]:
-        """Its JSON schema."""
+        """Returns the JSON schema."""
         match self.kind:
             case "flag":
                 found: dict[str, Any] = {"type": "boolean"}
@@ -76,7 +76,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_query(query: bytes, known: Mapping[str, Parameter]) -> dict[str, Value]:
-    """The values of a query; a parameter left out has its default, or is missing.
+    """Returns the values of a query. An absent parameter has its default, or is missing.
 
     Raises: ParameterInvalid: unknown, twice, missing, not UTF-8, or not of its kind.
     """
@@ -85,7 +85,7 @@ def read_query(query: bytes, known: Mapping[str, Parameter]) -> dict[str, Value]
         parameter = known.get(name)
         if parameter is None:
             raise ParameterInvalid(
-                f"There is no parameter '{printable(name)}' here; known are: {', '.join(known) or 'none'}.",
+                f"This request has no parameter '{printable(name)}'. It has: {', '.join(known) or 'none'}.",
                 parameter=printable(name),
                 known=list(known),
             )
@@ -112,7 +112,7 @@ def _pairs(query: bytes) -> Sequence[tuple[str, str]]:
 
 LIMIT = Parameter(
     name="limit",
-    description="How many items a page has at most.",
+    description="The maximum number of items of a page.",
     kind="integer",
     default=base_limits.PAGE_ITEMS_DEFAULT,
     least=1,
@@ -120,47 +120,49 @@ LIMIT = Parameter(
 )
 CURSOR = Parameter(
     name="cursor",
-    description="`next_cursor` of the page before; left out for the first page.",
+    description="`next_cursor` of the page before. Omit it for the first page.",
     characters_max=limits.CHARACTERS_PER_CURSOR_MAX,
 )
 AT_LEAST = Parameter(
     name="at_least",
-    description="Answer from this version or a later one, for example that of your own receipt. "
+    description="Answer from this version or a later one, such as the version of your receipt. "
     f"Waits up to {limits.WAIT_FOR_VERSION_SECONDS_MAX} seconds for it.",
     kind="integer",
 )
 AS_OF = Parameter(
     name="as_of",
-    description="Answer as of this version, or the newest one at this RFC 3339 time: today's rules and names on the "
-    "people and taggings of then.",
+    description="Answer as of this version, or of the newest one at this RFC 3339 time: its people and taggings, with "
+    "the current rules and tag paths.",
     characters_max=40,
     pattern="^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2}))$",
 )
 MATCH = Parameter(
     name="match",
-    description="Whether tags below count too.",
+    description="With `subtree`, tags below count too.",
     choices=("subtree", "exact"),
     default="subtree",
 )
-DRY_RUN = Parameter(name="dry_run", description="Say what would be done, and do nothing.", kind="flag", default=False)
+DRY_RUN = Parameter(name="dry_run", description="Return the receipt, but change nothing.", kind="flag", default=False)
 MODE = Parameter(
     name="mode",
-    description="What the lines mean.",
+    description="How the lines are applied.",
     choices=("add", "remove", "change", "set", "mirror"),
     default="add",
 )
-NORMALIZE = Parameter(name="normalize", description="Lower-case tags before they are read.", choices=("lowercase",))
+NORMALIZE = Parameter(
+    name="normalize", description="Convert tags to lower case before they are parsed.", choices=("lowercase",)
+)
 EXPIRES_AT = Parameter(
     name="expires_at",
-    description="When the taggings end that are given: an RFC 3339 time with its zone, rounded up to the minute, or to "
-    "the quarter of an hour where it is more than a day ahead.",
+    description="When the added taggings expire: an RFC 3339 time with a zone, rounded up to the minute, or to the "
+    "quarter of an hour if it is more than a day ahead.",
     characters_max=40,
 )
 TTL = Parameter(
     name="ttl",
-    description="After how long they end, such as 30m, 12h, 14d or 8w, in place of `expires_at`.",
+    description="After how long the added taggings expire, such as 30m, 12h, 14d or 8w, instead of `expires_at`.",
     characters_max=12,
     pattern=SPAN_PATTERN,
 )
-USER = Parameter(name="user", description="A user's id.")
-VISITOR = Parameter(name="visitor", description="A visitor's id.")
+USER = Parameter(name="user", description="The id of a user.")
+VISITOR = Parameter(name="visitor", description="The id of a visitor.")

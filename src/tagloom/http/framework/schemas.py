@@ -61,16 +61,18 @@ TtlText = Annotated[
 RetentionText = Annotated[
     str,
     Meta(
-        description="How long history is kept: a span of a day at least, as a number and d, w or y, or forever.",
+        description="How long history is kept: a span of at least a day, as a number with d, w or y, or forever.",
         examples=["90d"],
         extra_json_schema={"pattern": RETENTION_PATTERN},
     ),
 ]
-IdText = Annotated[str, Meta(description="An id: 1 to 256 characters without controls.", min_length=1, max_length=256)]
+IdText = Annotated[
+    str, Meta(description="An id: 1 to 256 characters without control characters.", min_length=1, max_length=256)
+]
 SlugText = Annotated[
     str,
     Meta(
-        description="1 to 64 lower-case letters, digits and inner hyphens; made from the name when it is left out.",
+        description="1 to 64 lower-case letters, digits and inner hyphens. By default it is made from the name.",
         extra_json_schema={"pattern": "^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"},
     ),
 ]
@@ -84,14 +86,14 @@ NameText = Annotated[
 CategoryText = Annotated[
     str,
     Meta(
-        description="One line, or nothing.",
+        description="One line, or the empty text.",
         extra_json_schema={"maxLength": base_limits.CHARACTERS_PER_NAME_MAX},
     ),
 ]
 DescriptionText = Annotated[
     str, Meta(description="A paragraph.", extra_json_schema={"maxLength": tribes_limits.CHARACTERS_PER_DESCRIPTION_MAX})
 ]
-Cursor = Annotated[str | None, Meta(description="Where the next page begins; null on the last one.")]
+Cursor = Annotated[str | None, Meta(description="The cursor of the next page; null on the last one.")]
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,26 +104,26 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class TagsBody(_Body, frozen=True, kw_only=True):
-    """The tags that one person is to have. All of them end at `expires_at`, or after `ttl`, as those of a line do."""
+    """All tags of one person. All of them expire at `expires_at`, or after `ttl`."""
 
     tags: Annotated[list[TagText], Meta(max_length=files_limits.TAGS_PER_LINE_MAX)]
     expires_at: TimeText | UnsetType = UNSET
     ttl: TtlText | UnsetType = UNSET
 
     def expiry(self, now: float) -> Expiry:
-        """What it says of their end. Raises: ExpiryInvalid, ExpiryPast."""
+        """Returns the expiry of the tags. Raises: ExpiryInvalid, ExpiryPast."""
         expires_at = None if self.expires_at is UNSET else self.expires_at
         return expiry_of(expires_at, None if self.ttl is UNSET else self.ttl, now)
 
 
 class PersonBody(_Body, frozen=True, kw_only=True):
-    """A person who is to be known: an object without fields, or no body."""
+    """A new person: an object without fields, or no body."""
 
 
 class TaggingLine(_Body, frozen=True, kw_only=True):
-    """One person and their tags; `add` and `remove` in place of `tags` belong to mode change.
+    """One person and their tags. Mode change has `add` and `remove` instead of `tags`.
 
-    What it gives ends at `expires_at`, or after `ttl`.
+    The added taggings expire at `expires_at`, or after `ttl`.
     """
 
     user: IdText | UnsetType = UNSET
@@ -144,20 +146,20 @@ class _ExpiryBody(_Body, frozen=True, kw_only=True):
     expires_at: TimeText | UnsetType | None = UNSET
 
     def ttl_seconds(self) -> int | None:
-        """Its seconds, 0 to take it away, None to leave it. Raises: ExpiryInvalid."""
+        """Returns the ttl in seconds, 0 to remove it, None to leave it. Raises: ExpiryInvalid."""
         return None if self.ttl is UNSET else parse_ttl(self.ttl) if self.ttl is not None else 0
 
     def moment(self, now: float) -> Moment | None:
-        """When the tag ends, 0 for never, None to leave it. Raises: ExpiryInvalid, ExpiryPast."""
+        """Returns when the tag expires, 0 for never, None to leave it. Raises: ExpiryInvalid, ExpiryPast."""
         if self.expires_at is UNSET:
             return None
         return parse_expires_at(self.expires_at, now) if self.expires_at is not None else 0
 
 
 class TagBody(_ExpiryBody, frozen=True, kw_only=True):
-    """How a tag is described, and when what is given of it and it itself ends; what is left out stays as it is.
+    """The fields of a tag to set: its description, the ttl of its taggings, its own expiry. Absent fields stay.
 
-    Null takes an end away.
+    Null removes an expiry.
     """
 
     description: DescriptionText | UnsetType = UNSET
@@ -165,9 +167,9 @@ class TagBody(_ExpiryBody, frozen=True, kw_only=True):
 
 
 class TagPatch(_ExpiryBody, frozen=True, kw_only=True):
-    """A new path, a new description, ends, or several; the owner null gives the branch back to everybody.
+    """The fields of a tag to change: `tag` is the new path. An `owner` of null releases the branch.
 
-    Null takes an end away.
+    Null removes an expiry.
     """
 
     tag: TagText | UnsetType = UNSET
@@ -177,13 +179,13 @@ class TagPatch(_ExpiryBody, frozen=True, kw_only=True):
 
 
 class MergeBody(_Body, frozen=True, kw_only=True):
-    """The tag that the bearers of the one in the address get instead."""
+    """The tag that people get instead of the one in the URL."""
 
     into: TagText
 
 
 class TribeBody(_Body, frozen=True, kw_only=True):
-    """What a tribe is to be."""
+    """The definition of a tribe."""
 
     name: NameText
     rule: Rule
@@ -193,22 +195,22 @@ class TribeBody(_Body, frozen=True, kw_only=True):
 
 
 class NewTribe(TribeBody, frozen=True, kw_only=True):
-    """A tribe to be."""
+    """A new tribe."""
 
     id: SlugText | UnsetType = UNSET
 
 
 class PreviewBody(_Body, frozen=True, kw_only=True):
-    """A rule to try."""
+    """A rule to preview."""
 
     rule: Rule
     audience: Audience = "everyone"
 
 
 class TribeTagBody(_Body, frozen=True, kw_only=True):
-    """The tag that a tribe's members are given (add) or lose (remove); freeze also takes it from everybody else.
+    """The tag to add to the members of a tribe, or to remove. `snapshot` also removes it from everybody else.
 
-    One of the three. What is given ends at `expires_at`, or after `ttl`.
+    Set one of the three. The added taggings expire at `expires_at`, or after `ttl`.
     """
 
     add: TagText | UnsetType = UNSET
@@ -228,9 +230,9 @@ class OverlapBody(_Body, frozen=True, kw_only=True):
 
 
 class UndoBody(_Body, frozen=True, kw_only=True):
-    """Versions to undo together: `versions`, or all of an `actor`, of a `source`, or of both, in a span of time.
+    """Versions to undo together: `versions`, or all of an `actor`, a `source`, or both, in a span of time.
 
-    `from` is in the span, `until` behind it. Erasures are not among what is found by actor or source.
+    The span includes `from` and excludes `until`. Erasures are not found by actor or source.
     """
 
     versions: (
@@ -243,7 +245,7 @@ class UndoBody(_Body, frozen=True, kw_only=True):
 
 
 class DecisionBody(_Body, frozen=True, kw_only=True):
-    """Who asks to be placed: a user or a visitor, one of the two."""
+    """The person to decide for: either a user or a visitor."""
 
     user: IdText | UnsetType = UNSET
     visitor: IdText | UnsetType = UNSET
@@ -251,46 +253,46 @@ class DecisionBody(_Body, frozen=True, kw_only=True):
 
 
 class PersonNamed(_Body, frozen=True, kw_only=True):
-    """A user or a visitor, one of the two."""
+    """A person: either a user or a visitor."""
 
     user: IdText | UnsetType = UNSET
     visitor: IdText | UnsetType = UNSET
 
 
 class ManyDecisionsBody(_Body, frozen=True, kw_only=True):
-    """The people to decide for. With `because` each decision says why; then fewer people fit in one request."""
+    """The people to decide for. With `because` each decision has reasons, and a request has fewer people."""
 
     people: Annotated[list[PersonNamed], Meta(min_length=1, max_length=tribes_limits.DECISIONS_PER_REQUEST_MAX)]
     because: bool = False
 
 
 class NewSpace(_Body, frozen=True, kw_only=True):
-    """A space to be."""
+    """A new space."""
 
     name: NameText
     id: SlugText | UnsetType = UNSET
 
 
 class EnvironmentPatch(_Body, frozen=True, kw_only=True):
-    """Whether unknown tags are taken (open) or rejected (closed), and how long history is kept: `90d`, or `forever`."""
+    """The catalogue (open, or closed: unknown tags are rejected), and the retention: `90d`, or `forever`."""
 
     catalogue: Literal["open", "closed"] | UnsetType = UNSET
     retention: RetentionText | UnsetType = UNSET
 
 
 class NewToken(_Body, frozen=True, kw_only=True):
-    """A token to be."""
+    """A new token."""
 
     name: NameText
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=len(SCOPES))]
     expires_in_days: Annotated[int, Meta(ge=1, le=accounts_limits.TOKEN_DAYS_MAX)] = 90
 
 
-# Answers. Each about a population says the version that it holds for, or a later one.
+# Answers. Those about an environment have its version.
 
 
 class PersonTags(msgspec.Struct, frozen=True, kw_only=True):
-    """The tags of one person, in alphabetical order; `expires_at` says when those end that do."""
+    """The tags of one person, in alphabetical order. `expires_at` has the expiry of those that have one."""
 
     tags: tuple[str, ...]
     version: Version
@@ -304,7 +306,7 @@ class TagAnswer(TagDetails, frozen=True, kw_only=True):
 
 
 class PersonDecision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The tribes of one person, and why each."""
+    """The tribes of one person, with reasons."""
 
     user: str | UnsetType = UNSET
     visitor: str | UnsetType = UNSET
@@ -313,7 +315,7 @@ class PersonDecision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class ManyDecisionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The decisions in the order of the request, all true for one version."""
+    """The decisions in the order of the request, all of one version."""
 
     decisions: tuple[PersonDecision, ...]
     version: Version
@@ -328,7 +330,7 @@ class MembershipAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OverlapAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """How many people are in exactly which of the tribes; regions without people are left out."""
+    """The number of people in each combination of the tribes, without empty combinations."""
 
     regions: tuple[OverlapRegion, ...]
     version: Version
@@ -344,7 +346,7 @@ class EnvironmentItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnvironmentAnswer(EnvironmentItem, frozen=True, kw_only=True):
-    """One environment, and the version that this process answers from. All history is kept from the `horizon` on.
+    """One environment, with its version in this process. History is complete from the `horizon` on.
 
     `deleted_history` is the history that a new retention deletes, or would delete in a dry run.
     """
@@ -355,13 +357,13 @@ class EnvironmentAnswer(EnvironmentItem, frozen=True, kw_only=True):
 
 
 class NewTokenAnswer(Token, frozen=True, kw_only=True):
-    """A new token with its secret, which is shown this once."""
+    """A new token with its secret, which is shown only once."""
 
     secret: str
 
 
 class AliasItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An old path, and the one it was given for."""
+    """An old path, and the current one."""
 
     alias: str
     tag: str
@@ -377,7 +379,7 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
-    """People in the order they came."""
+    """People in the order of creation."""
 
     items: tuple[PersonRecord, ...]
     next_cursor: Cursor
@@ -385,7 +387,7 @@ class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A member of a tribe; the tags when they were asked for."""
+    """A member of a tribe, with tags if the request includes them."""
 
     user: str | UnsetType = UNSET
     visitor: str | UnsetType = UNSET
@@ -393,7 +395,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class MembersPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Members of a tribe in the order they came."""
+    """Members of a tribe in the order of creation."""
 
     items: tuple[Member, ...]
     next_cursor: Cursor
@@ -417,7 +419,7 @@ class AliasesPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangesPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Versions, ascending. Of those up to the `horizon` only what was still borne there is told of people and tags."""
+    """Versions, ascending. Those up to the `horizon` list only taggings that still existed at the horizon."""
 
     items: tuple[Change, ...]
     next_cursor: Cursor
@@ -433,12 +435,12 @@ class TribesPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a file is to be imported. Without a format the file's name tells it.
+    """The options of an import. Without a format, the name of the file decides.
 
-    `name` is the file's name for the history, `mapping` that of a mapping that the space keeps. A run that would take
-    more than `share_removed_max` percent of the taggings at or below `prefix` is held; an empty mirror is, unless
-    `allow_empty`. What it gives ends at `expires_at` or after `ttl`, where its lines do not say otherwise.
-    A file that names people only, or is nothing but ids, gives everybody `tag`; then it has no mapping.
+    `name` is the name of the file for the history, `mapping` the name of a saved mapping. A run that would remove more
+    than `share_removed_max` percent of the taggings at or below `prefix` is held, and so is an empty mirror without
+    `allow_empty`. Taggings expire at `expires_at` or after `ttl`, unless their lines have an expiry. `tag` is for a
+    file with people only, and is added to all of them; such an import has no mapping.
     """
 
     name: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] = ""
@@ -455,9 +457,10 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class UrlImport(ImportOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file that the server fetches, and how it is to be imported.
+    """A file that the server fetches, with the options of its import.
 
-    `url` is of https, s3, gs, az, abfs, sftp or file, and never holds credentials; `secret` names what holds them.
+    `url` is of https, s3, gs, az, abfs, sftp or file, without credentials; `secret` is the name of the secret with
+    them.
     """
 
     url: Annotated[str, Meta(min_length=1, max_length=words_limits.URL_CHARACTERS_MAX)]
@@ -465,25 +468,25 @@ class UrlImport(ImportOptions, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ImportsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Imports, the newest first; older ones are behind the id of the last one."""
+    """Imports, the newest first. For older ones, send the last id as `before`."""
 
     items: tuple[Import, ...]
 
 
 class MappingsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest forms of the mappings of a space, by name."""
+    """The newest versions of the mappings of a space, by name."""
 
     items: tuple[KeptMapping, ...]
 
 
 class NewSync(SyncDraft, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A sync to be."""
+    """A new sync."""
 
     id: SlugText
 
 
 class SourceOfSync(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The source of a sync that is, or is to be."""
+    """The source of a sync."""
 
     source: SyncSource
 
@@ -496,7 +499,7 @@ class SyncsPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SyncRunsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Runs, the newest first; older ones have ids below the last one's."""
+    """Runs, the newest first. Older ones have lower ids."""
 
     items: tuple[SyncRun, ...]
 
@@ -523,7 +526,7 @@ class EnvironmentsPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenItem(Token, frozen=True, kw_only=True):
-    """A token without its secret. `teammate` is the e-mail of the account that it belongs to, if it does to one."""
+    """A token without its secret. `teammate` is the e-mail of its account, if it has one."""
 
     teammate: str | None = None
 

@@ -1,4 +1,4 @@
-"""The route table of the Platform API. Requests are dispatched by it, described from it, and tested against it."""
+"""The route table of the Platform API: it dispatches requests, and OpenAPI and the tests are made from it."""
 
 from typing import Any
 
@@ -82,8 +82,8 @@ from tagloom.words.problems import (
 )
 
 PREFIX = Parameter(name="prefix", description="Only tags at or below this one.")
-TAG_FILTER = Parameter(name="tag", description="Only what concerns this tag.")
-IF_MATCH = Parameter(name="If-Match", description="The ETag of the tribe as it was read; * takes any.")
+TAG_FILTER = Parameter(name="tag", description="Only changes of this tag, or of tags below it.")
+IF_MATCH = Parameter(name="If-Match", description="The ETag of the tribe that was read; * matches any.")
 IF_MATCH_NEEDED = msgspec.structs.replace(IF_MATCH, is_required=True)
 INSTALLATION: tuple[Route, ...] = (
     Route(
@@ -91,7 +91,7 @@ INSTALLATION: tuple[Route, ...] = (
         path="/healthz",
         handler=installation.healthz,
         group="Installation",
-        summary="Whether the process answers",
+        summary="Check that the process answers",
         scopes=None,
         answer=Health,
     ),
@@ -100,7 +100,7 @@ INSTALLATION: tuple[Route, ...] = (
         path="/readyz",
         handler=installation.readyz,
         group="Installation",
-        summary="Whether new requests are welcome",
+        summary="Check that the process accepts new requests",
         scopes=None,
         answer=Health,
     ),
@@ -109,7 +109,7 @@ INSTALLATION: tuple[Route, ...] = (
         path="/metrics",
         handler=installation.metrics,
         group="Installation",
-        summary="Metrics of this process for Prometheus",
+        summary="Read the metrics of this process for Prometheus",
         scopes=None,
         answer_types=("text/plain",),
     ),
@@ -118,7 +118,7 @@ INSTALLATION: tuple[Route, ...] = (
         path="/openapi.json",
         handler=installation.get_openapi,
         group="Installation",
-        summary="This description",
+        summary="Read this description",
         scopes=None,
         answer=dict[str, Any],
     ),
@@ -127,7 +127,7 @@ INSTALLATION: tuple[Route, ...] = (
         path=f"{V2}/limits",
         handler=installation.get_limits,
         group="Installation",
-        summary="Every bound, by name; the unit stands in the name",
+        summary="Read every limit, by name; the name has the unit",
         scopes=(),
         answer=dict[str, int],
     ),
@@ -150,7 +150,7 @@ TENANTS: tuple[Route, ...] = (
         path=f"{ORGANIZATION}/spaces",
         handler=tenants.list_spaces,
         group="Tenants",
-        summary="List its spaces",
+        summary="List the spaces of an organization",
         scopes=(),
         parameters=(LIMIT, CURSOR),
         answer=SpacesPage,
@@ -192,7 +192,7 @@ TENANTS: tuple[Route, ...] = (
         path=E,
         handler=tenants.patch_environment,
         group="Tenants",
-        summary="Open or close its catalogue, or say how long its history is kept",
+        summary="Open or close the catalogue, or set the retention of history",
         description="In a closed catalogue a line with an unknown tag is rejected, with the nearest known tag. "
         "A retention that deletes existing history needs delete_history=true. A dry run shows what it would delete.",
         parameters=(
@@ -218,7 +218,7 @@ TENANTS: tuple[Route, ...] = (
         path=f"{ORGANIZATION}/tokens",
         handler=tenants.create_token,
         group="Tokens",
-        summary="Create a token; its secret is shown this once",
+        summary="Create a token; its secret is shown only once",
         scopes=("admin",),
         body=NewToken,
         answer=NewTokenAnswer,
@@ -266,8 +266,8 @@ TAGS: tuple[Route, ...] = (
         path=f"{E}/tags/{{tag}}",
         handler=tags.put_tag,
         group="Tags",
-        summary="Create or describe a tag",
-        description="`exclusive` makes its branch a choice: giving one tag of it takes the others.",
+        summary="Create a tag, or change its fields",
+        description="With `exclusive`, a person has one tag of the branch: adding one removes the others.",
         scopes=("tags:write",),
         body=TagBody,
         is_body_required=False,
@@ -285,8 +285,8 @@ TAGS: tuple[Route, ...] = (
         path=f"{E}/tags/{{tag}}",
         handler=tags.patch_tag,
         group="Tags",
-        summary="Rename, move or describe a tag",
-        description="People keep it. The old path stays as an alias, so that a source still sending it keeps working.",
+        summary="Rename or move a tag, or change its fields",
+        description="People keep the tag. The old path becomes an alias: a source can still send it.",
         scopes=("tags:write",),
         body=TagPatch,
         answer=Receipt,
@@ -306,9 +306,9 @@ TAGS: tuple[Route, ...] = (
         path=f"{E}/tags/{{tag}}",
         handler=tags.delete_tag,
         group="Tags",
-        summary="Take a tag and what is below it from everybody",
+        summary="Delete a tag and the tags below it, and remove them from everybody",
         scopes=("tags:write",),
-        parameters=(Parameter(name="force", description="Also when a tribe uses it.", kind="flag", default=False),),
+        parameters=(Parameter(name="force", description="Also if a tribe uses the tag.", kind="flag", default=False),),
         answer=Receipt,
         problems=(
             TagProblem,
@@ -322,8 +322,8 @@ TAGS: tuple[Route, ...] = (
         path=f"{E}/tags/{{tag}}/users",
         handler=tags.export_people_with,
         group="Tags",
-        summary="Stream the bearers of a tag",
-        description="A page of them is at `users?tag=`. A tag whose last level is `users` has its slash encoded: "
+        summary="Stream the people with a tag",
+        description="For a page, use `users?tag=`. If the last level of a tag is `users`, encode its slash: "
         "`tags/sports%2Fusers`.",
         scopes=("tags:read", "people:read"),
         parameters=(MATCH, AS_OF, AT_LEAST),
@@ -341,8 +341,8 @@ TAGS: tuple[Route, ...] = (
         path=f"{E}/tags/{{tag}}/merge",
         handler=tags.merge_tag,
         group="Tags",
-        summary="Make one tag of two",
-        description="Whoever bears this tag bears `into` instead, path by path below; the old paths stay as aliases.",
+        summary="Merge a tag into another",
+        description="People with this tag get `into` instead; the same for every tag below. Old paths become aliases.",
         scopes=("tags:write",),
         body=MergeBody,
         answer=Receipt,
@@ -360,7 +360,7 @@ TAGS: tuple[Route, ...] = (
         path=f"{E}/aliases",
         handler=tags.list_aliases,
         group="Tags",
-        summary="List old paths and what they stand for",
+        summary="List old paths and the current ones",
         scopes=("tags:read",),
         parameters=(LIMIT, CURSOR, AT_LEAST),
         answer=AliasesPage,
@@ -382,7 +382,7 @@ def _membership(kind: Kind, handler: Handler) -> Route:
         path=f"{E}/tribes/{{tribe}}/{kind}s/{{id}}",
         handler=handler,
         group="Tribes",
-        summary=f"Whether a {kind} is in a tribe",
+        summary=f"Check whether a {kind} is in a tribe",
         scopes=("tribes:read", "people:read"),
         parameters=(AT_LEAST,),
         answer=MembershipAnswer,
@@ -446,7 +446,7 @@ TRIBES: tuple[Route, ...] = (
         path=f"{SPACE}/tribes/{{tribe}}",
         handler=tribes.delete_tribe,
         group="Tribes",
-        summary="Delete a tribe that no other names",
+        summary="Delete a tribe that no other tribe uses",
         scopes=("tribes:write",),
         headers=(IF_MATCH,),
         status=204,
@@ -472,16 +472,16 @@ TRIBES: tuple[Route, ...] = (
         handler=tribes.list_members,
         group="Tribes",
         summary="List the people in a tribe, or stream all of them",
-        description="With `limit`, `cursor`, `search` or `include` the answer is a page as JSON, in the order the "
-        "people came. Without them it is a stream of everybody, in the format that Accept names.",
+        description="With `limit`, `cursor`, `search` or `include` the answer is a page as JSON, in the order in which "
+        "the people were created. Without them it is a stream of everybody, in the format of Accept.",
         scopes=("tribes:read", "people:read"),
         parameters=(
-            search_for("people whose id is one"),
+            search_for("ids"),
             SEARCH_MATCH,
-            Parameter(name="include", description="What else an item of a page has.", choices=("tags",)),
+            Parameter(name="include", description="More fields of the items of a page.", choices=("tags",)),
             Parameter(
                 name="limit",
-                description="How many items a page has at most.",
+                description="The maximum number of items of a page.",
                 kind="integer",
                 least=1,
                 most=limits.PAGE_ITEMS_MAX,
@@ -529,7 +529,7 @@ TRIBES: tuple[Route, ...] = (
         path=f"{E}/tribes/overlap",
         handler=tribes.overlap,
         group="Tribes",
-        summary="Count who is in exactly which of some tribes",
+        summary="Count the people in each combination of some tribes",
         scopes=("tribes:read",),
         parameters=(AT_LEAST,),
         body=OverlapBody,
@@ -542,8 +542,8 @@ TRIBES: tuple[Route, ...] = (
         handler=tribes.tag_members,
         group="Tribes",
         summary="Tag everybody in a tribe as one batch",
-        description="`add` gives the tag to whoever is in the tribe at that moment, `remove` takes it from them; "
-        "`snapshot` gives it to them and takes it from everybody else.",
+        description="`add` adds the tag to the current members, `remove` removes it from them. `snapshot` adds it to "
+        "them and removes it from everybody else.",
         scopes=("tribes:read", "tags:write"),
         parameters=(DRY_RUN,),
         headers=(IDEMPOTENCY_KEY,),
@@ -569,7 +569,7 @@ DECISIONS: tuple[Route, ...] = (
         handler=decisions.decide,
         group="Decisions",
         summary="Decide which tribes a person is in now, and why",
-        description="A person nobody knows is decided as one who bears nothing.",
+        description="An unknown person counts as one without tags.",
         scopes=("decisions",),
         parameters=(AT_LEAST,),
         body=DecisionBody,
@@ -581,8 +581,8 @@ DECISIONS: tuple[Route, ...] = (
         path=f"{E}/decisions/many",
         handler=decisions.decide_many,
         group="Decisions",
-        summary="Decide for several people as of one version",
-        description="The decisions come in the order of the request.",
+        summary="Decide for several people at one version",
+        description="The decisions have the order of the request.",
         scopes=("decisions",),
         parameters=(AT_LEAST,),
         body=ManyDecisionsBody,
@@ -604,7 +604,7 @@ HISTORY: tuple[Route, ...] = (
             VISITOR,
             TAG_FILTER,
             Parameter(name="after", description="Only later versions.", kind="integer", default=0),
-            Parameter(name="newest_first", description="From the newest on.", kind="flag", default=False),
+            Parameter(name="newest_first", description="The newest first.", kind="flag", default=False),
             LIMIT,
             CURSOR,
             AT_LEAST,
@@ -628,7 +628,7 @@ HISTORY: tuple[Route, ...] = (
         path=f"{E}/changes/{{version}}/undo",
         handler=history.undo_change,
         group="History",
-        summary="Take back what one version did, as a new version",
+        summary="Undo one version, as a new version",
         scopes=("tags:write",),
         parameters=(DRY_RUN,),
         answer=Receipt,
@@ -639,15 +639,15 @@ HISTORY: tuple[Route, ...] = (
         path=f"{E}/changes/undo",
         handler=history.undo_changes,
         group="History",
-        summary="Take back what several versions did, as one new version",
-        description="Taggings that other versions touched since are left alone; the receipt counts them and names "
-        "these versions in `conflicts`.",
+        summary="Undo several versions, as one new version",
+        description="Taggings that other versions changed since are skipped. The receipt counts them and lists these "
+        "versions in `conflicts`.",
         scopes=("tags:write",),
         parameters=(
             DRY_RUN,
             Parameter(
                 name="override",
-                description="Also take back what other versions touched since.",
+                description="Also undo what other versions changed since.",
                 kind="flag",
                 default=False,
             ),

@@ -1,4 +1,4 @@
-"""The part of the route table that is about imports and the mappings that a space keeps."""
+"""The routes of imports and of the saved mappings of a space."""
 
 from typing import Any
 
@@ -61,8 +61,7 @@ def _ask(
 
 REPEATED = Parameter(
     name="Idempotency-Key",
-    description="Any text of your choice: the same key with the same file and options gives the import that it gave "
-    "before, as long as that is known.",
+    description="Any text. A request with the same key, file and options returns the same import, until it is deleted.",
     characters_max=limits.IDEMPOTENCY_KEY_CHARACTERS_MAX,
 )
 IMPORTS: tuple[Route, ...] = (
@@ -73,7 +72,7 @@ IMPORTS: tuple[Route, ...] = (
         group="Imports",
         summary="List imports, the newest first",
         scopes=("tags:read",),
-        parameters=(Parameter(name="before", description="Only those behind the import of this id."), LIMIT),
+        parameters=(Parameter(name="before", description="Only imports older than the one of this id."), LIMIT),
         answer=ImportsPage,
         problems=(ImportNotFound,),
     ),
@@ -82,28 +81,28 @@ IMPORTS: tuple[Route, ...] = (
         path=f"{E}/imports",
         handler=uploads.create_import,
         group="Imports",
-        summary="Bring a file, which waits to be planned or run",
-        description="Plain, or compressed by gzip or zstd. The body is stored; nothing is applied yet. In a form the "
-        "options stand beside the file: each as a field, or together as JSON in `options`. They win over the query. "
-        "With a `url` as JSON the server fetches the file itself; the import is `fetching` until it is there.",
+        summary="Upload a file, to be planned or run later",
+        description="The file is plain, or compressed by gzip or zstd. It is stored, nothing is applied yet. A form "
+        "has the options beside the file, each as a field, or together as JSON in `options`; they override the query. "
+        "With a JSON body with `url`, the server fetches the file, and the import is `fetching` meanwhile.",
         parameters=(
-            Parameter(name="name", description="The file's name, for the history."),
+            Parameter(name="name", description="The name of the file, for the history."),
             MODE,
-            Parameter(name="prefix", description="Only tags at or below this one; of what set and mirror take."),
+            Parameter(name="prefix", description="Only tags at or below this one; set and mirror remove only these."),
             NORMALIZE,
-            Parameter(name="mapping", description="The name of a mapping that the space keeps."),
+            Parameter(name="mapping", description="The name of a saved mapping of the space."),
             Parameter(
                 name="share_removed_max",
-                description="Percent of the taggings under the prefix that a run may take without being asked.",
+                description="Percent of the taggings below the prefix that a run can remove without approval.",
                 kind="integer",
                 most=100,
             ),
             Parameter(
-                name="allow_empty", description="Let an empty mirror take every tag.", kind="flag", default=False
+                name="allow_empty", description="Let an empty mirror remove every tag.", kind="flag", default=False
             ),
             EXPIRES_AT,
             TTL,
-            Parameter(name="tag", description="Of a file that names people only: everybody in it gets this tag."),
+            Parameter(name="tag", description="For a file with people only: this tag is added to all of them."),
         ),
         headers=(REPEATED,),
         body=UrlImport,
@@ -132,7 +131,7 @@ IMPORTS: tuple[Route, ...] = (
         path=f"{E}/imports/{{import}}",
         handler=imports.get_import,
         group="Imports",
-        summary="Read an import: its state, plan, progress, and what it did",
+        summary="Read an import: its state, plan, progress and receipt",
         scopes=("tags:read",),
         answer=Import,
         problems=(ImportNotFound,),
@@ -142,9 +141,9 @@ IMPORTS: tuple[Route, ...] = (
         path=f"{E}/imports/{{import}}/events",
         handler=imports.import_events,
         group="Imports",
-        summary="Watch an import: its form whenever that changes, as server-sent events",
-        description="Each event's data is the import as it is read otherwise. The stream ends with the import, or "
-        f"after {limits.EVENT_STREAM_SECONDS_MAX} seconds; then ask again.",
+        summary="Watch an import: server-sent events with every change",
+        description="The data of each event is the import, as the read returns it. The stream ends with the import, or "
+        f"after {limits.EVENT_STREAM_SECONDS_MAX} seconds; then connect again.",
         scopes=("tags:read",),
         answer_types=("text/event-stream",),
         problems=(ImportNotFound, TooManyWatchers),
@@ -154,7 +153,7 @@ IMPORTS: tuple[Route, ...] = (
         path=f"{E}/imports/{{import}}",
         handler=imports.delete_import,
         group="Imports",
-        summary="Forget an import and its file; what it did stays",
+        summary="Delete an import and its file; its taggings stay",
         status=204,
         problems=ASKING,
         **WRITE,
@@ -164,7 +163,7 @@ IMPORTS: tuple[Route, ...] = (
         path=f"{E}/imports/{{import}}/file",
         handler=imports.delete_import_file,
         group="Imports",
-        summary="Forget the file of an import that has ended; the import itself stays",
+        summary="Delete the file of a finished import; the import stays",
         answer=Import,
         problems=ASKING,
         **WRITE,
@@ -174,7 +173,7 @@ IMPORTS: tuple[Route, ...] = (
         path=f"{E}/imports/{{import}}/mapping",
         handler=imports.put_import_mapping,
         group="Imports",
-        summary="Say by which mapping its file is read, before anything of it was applied",
+        summary="Set the mapping of an import, before anything is applied",
         body=Mapping,
         answer=Import,
         problems=(
@@ -190,9 +189,7 @@ IMPORTS: tuple[Route, ...] = (
         "run",
         imports.run_import,
         "Apply it, in steps that survive a crash",
-        parameters=(
-            Parameter(name="goes_on", description="Whatever guards and plans say.", kind="flag", default=False),
-        ),
+        parameters=(Parameter(name="goes_on", description="Ignore guards and plans.", kind="flag", default=False),),
     ),
     _ask("approve", imports.approve_import, "Let a held or planned import run as its plan says"),
     _ask("pause", imports.pause_import, "Stop behind the step that is being applied"),
@@ -200,10 +197,8 @@ IMPORTS: tuple[Route, ...] = (
     _ask(
         "cancel",
         imports.cancel_import,
-        "End it: no further step is applied",
-        parameters=(
-            Parameter(name="undo", description="Also take back what was applied.", kind="flag", default=False),
-        ),
+        "Cancel it: no further step is applied",
+        parameters=(Parameter(name="undo", description="Also undo what was applied.", kind="flag", default=False),),
         more=(UndoConflict,),
     ),
     _ask("undo", imports.undo_import, "Take back what an ended import did", more=(UndoConflict,)),
@@ -212,33 +207,38 @@ IMPORTS: tuple[Route, ...] = (
         path=f"{E}/imports/{{import}}/rejected",
         handler=imports.rejected_lines,
         group="Imports",
-        summary="Stream the lines that were rejected, with reasons",
-        description="As NDJSON, or with `shape=rows` as the file had them: the same format, header and columns, and "
-        "the reasons behind, which nothing reads. Mended, that file is sent again by the same mapping.",
+        summary="Stream the rejected lines, with reasons",
+        description="As NDJSON, or with `shape=rows` as rows of the file: the same format, header and columns, then "
+        "columns with the reasons, which imports ignore. Correct this file and send it again with the same mapping.",
         scopes=("tags:read", "people:read"),
         parameters=(
-            Parameter(name="shape", description="What is sent.", choices=("reasons", "rows"), default="reasons"),
+            Parameter(
+                name="shape",
+                description="Reasons only, or rows of the file.",
+                choices=("reasons", "rows"),
+                default="reasons",
+            ),
         ),
         answer_types=tuple(uploads.FORMATS),
         problems=(ImportNotFound, ImportFileGone),
     ),
 )
 
-VERSION = Parameter(name="version", description="A former form.", kind="integer")
+VERSION = Parameter(name="version", description="An earlier version.", kind="integer")
 MAPPINGS: tuple[Route, ...] = (
     Route(
         method="POST",
         path=f"{E}/mappings/proposals",
         handler=imports.infer_mapping,
         group="Imports",
-        summary="Propose a mapping for a file, from its first rows",
-        description="The body is the file's beginning, plain or compressed by gzip or zstd; of Parquet it is the whole "
-        "file. The answer has the mapping, the columns with samples, and the first rows as they would be read.",
+        summary="Infer a mapping for a file from its first rows",
+        description="The body is the beginning of the file, plain or compressed by gzip or zstd; for Parquet it is the "
+        "whole file. The answer has the mapping, the columns with samples, and the first rows with their tags.",
         scopes=("tags:write",),
         parameters=(
             Parameter(
                 name="format",
-                description=f"The format of a body whose content type is {uploads.OCTETS}.",
+                description=f"The format of a body of the content type {uploads.OCTETS}.",
                 choices=("csv", "ndjson", "parquet"),
             ),
         ),
@@ -256,7 +256,7 @@ MAPPINGS: tuple[Route, ...] = (
         path=f"{SPACE}/mappings",
         handler=imports.list_mappings,
         group="Imports",
-        summary="List the mappings that the space keeps",
+        summary="List the saved mappings of the space",
         scopes=("tags:read",),
         answer=MappingsPage,
     ),
@@ -276,10 +276,10 @@ MAPPINGS: tuple[Route, ...] = (
         path=f"{SPACE}/mappings/{{mapping}}",
         handler=imports.put_mapping,
         group="Imports",
-        summary="Keep a new form of a mapping",
-        description="With `version`, only while that is the newest form; 0 stands for none.",
+        summary="Save a new version of a mapping",
+        description="With `version`, only if that is the newest version; 0 means that there is none.",
         scopes=("tags:write",),
-        parameters=(Parameter(name="version", description="The form that it replaces.", kind="integer"),),
+        parameters=(Parameter(name="version", description="The version that it replaces.", kind="integer"),),
         body=Mapping,
         answer=KeptMapping,
         problems=(
@@ -294,7 +294,7 @@ MAPPINGS: tuple[Route, ...] = (
         path=f"{SPACE}/mappings/{{mapping}}",
         handler=imports.delete_mapping,
         group="Imports",
-        summary="Forget a mapping; what was imported by it stays",
+        summary="Delete a mapping; imports that used it stay",
         scopes=("tags:write",),
         status=204,
         problems=(MappingNotFound,),

@@ -1,4 +1,4 @@
-"""The part of the route table that is about people, one by one and in bulk."""
+"""The routes of people, one by one and in bulk."""
 
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import Problem
@@ -43,20 +43,20 @@ EXPORTS = tuple(CONTENT_TYPE_OF_FORMAT.values())
 
 SOURCE = Parameter(
     name="source",
-    description="What the batch comes from, for the history: a file's or a job's name.",
+    description="The source of the batch, for the history: the name of a file or a job.",
     characters_max=base_limits.CHARACTERS_PER_SOURCE_MAX,
 )
 IDEMPOTENCY_KEY = Parameter(
     name="Idempotency-Key",
-    description="Any text of your choice: the same key with the same body and parameters, "
-    f"within {ports_limits.IDEMPOTENCY_DAYS} days, gives the first receipt again and changes nothing.",
+    description="Any text. A request with the same key, body and parameters, "
+    f"within {ports_limits.IDEMPOTENCY_DAYS} days, returns the first receipt again and changes nothing.",
     characters_max=limits.IDEMPOTENCY_KEY_CHARACTERS_MAX,
 )
 
 
 SEARCH_MATCH = Parameter(
     name="search_match",
-    description="How the id and `search` are compared.",
+    description="How ids are compared with `search`.",
     choices=("substring", "prefix", "exact"),
     default="substring",
 )
@@ -64,7 +64,9 @@ SEARCH_MATCH = Parameter(
 
 def search_for(what: str) -> Parameter:
     return Parameter(
-        name="search", description=f"Only {what} with this in it.", characters_max=limits.CHARACTERS_PER_SEARCH_MAX
+        name="search",
+        description=f"Only {what} that contain this text.",
+        characters_max=limits.CHARACTERS_PER_SEARCH_MAX,
     )
 
 
@@ -75,17 +77,17 @@ def _listing(door: PeopleHandlers) -> Route:
         path=f"{E}/{kind}s",
         handler=door.list_people,
         group="People",
-        summary=f"List {kind}s with their tags, in the order they came",
+        summary=f"List {kind}s with their tags, in the order of creation",
         scopes=("people:read",),
         parameters=(
-            search_for(f"{kind}s whose id is one"),
+            search_for("ids"),
             SEARCH_MATCH,
             Parameter(
                 name="kind",
-                description="Users or visitors, whatever the address says.",
+                description="Users or visitors, instead of the kind in the URL.",
                 choices=("user", "visitor"),
             ),
-            Parameter(name="tag", description="Only bearers of this tag."),
+            Parameter(name="tag", description="Only people with this tag."),
             MATCH,
             LIMIT,
             CURSOR,
@@ -124,7 +126,7 @@ def _people(door: PeopleHandlers) -> tuple[Route, ...]:
             path=one,
             handler=door.put_person,
             group="People",
-            summary=f"Make a {kind} known, without tags",
+            summary=f"Create a {kind} without tags",
             scopes=("people:write",),
             body=PersonBody,
             is_body_required=False,
@@ -175,8 +177,8 @@ def _tags_of_person(door: PeopleHandlers) -> tuple[Route, ...]:
             handler=door.put_tags,
             group="People",
             summary=f"Replace the tags of a {kind}",
-            description="Those that were there already end as this says, too; without an end in the body they have none"
-            " but their tag's.",
+            description="All tags get the expiry of the body, also those that the person had; without one, they get "
+            "that of their tag, if it has one.",
             scopes=("tags:write",),
             body=TagsBody,
             answer=Receipt,
@@ -187,8 +189,8 @@ def _tags_of_person(door: PeopleHandlers) -> tuple[Route, ...]:
             path=one_tag,
             handler=door.put_tag,
             group="People",
-            summary=f"Give a {kind} one tag",
-            description="When the path is an alias, the tag it stands for is given; the receipt's `aliases` says so.",
+            summary=f"Add one tag to a {kind}",
+            description="If the path is an alias, its current tag is added, and the receipt lists it in `aliases`.",
             scopes=("tags:write",),
             parameters=(EXPIRES_AT, TTL),
             answer=Receipt,
@@ -199,7 +201,7 @@ def _tags_of_person(door: PeopleHandlers) -> tuple[Route, ...]:
             path=one_tag,
             handler=door.delete_tag,
             group="People",
-            summary=f"Take one tag from a {kind}",
+            summary=f"Remove one tag from a {kind}",
             scopes=("tags:write",),
             answer=Receipt,
             problems=(*other, TagProblem, UnknownTag, TagIsAlias),
@@ -225,29 +227,29 @@ TAGGINGS: tuple[Route, ...] = (
         scopes=("tags:write",),
         parameters=(
             MODE,
-            Parameter(name="prefix", description="The branch that set and mirror are about; other tags are rejected."),
+            Parameter(name="prefix", description="The branch that set and mirror own; tags outside are rejected."),
             DRY_RUN,
             NORMALIZE,
             Parameter(
                 name="allow_empty",
-                description="Let a mirror without lines take every tag from everybody.",
+                description="Let a mirror without lines remove every tag from everybody.",
                 kind="flag",
                 default=False,
             ),
             Parameter(
                 name="allow_unreadable",
-                description="Let a mirror go on although a line cannot be read and names nobody who is known.",
+                description="Let a mirror continue although a line cannot be read and its person is unknown.",
                 kind="flag",
                 default=False,
             ),
             SOURCE,
             Parameter(
                 name="tag",
-                description="CSV, NDJSON and JSON that name people only: everybody in the body gets this tag.",
+                description="CSV, NDJSON and JSON with people only: this tag is added to everybody in the body.",
             ),
             Parameter(name="user_column", description="CSV and Parquet: the column of users.", default="user"),
-            Parameter(name="visitor_column", description="CSV and Parquet: of visitors.", default="visitor"),
-            Parameter(name="tag_column", description="CSV and Parquet: of tags.", default="tag"),
+            Parameter(name="visitor_column", description="CSV and Parquet: the column of visitors.", default="visitor"),
+            Parameter(name="tag_column", description="CSV and Parquet: the column of tags.", default="tag"),
             EXPIRES_AT,
             TTL,
         ),

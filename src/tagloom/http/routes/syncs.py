@@ -1,4 +1,4 @@
-"""The part of the route table that is about syncs."""
+"""The routes of syncs."""
 
 from tagloom.base.problems import BodyTooLarge, BodyTruncated, Problem
 from tagloom.egress.problems import SourceUnreadable
@@ -53,7 +53,7 @@ SYNCS: tuple[Route, ...] = (
         handler=syncs.create_sync,
         group="Syncs",
         summary="Create a sync",
-        description="A named source that is read on a schedule or on call, and mirrored into a branch of its own.",
+        description="A named source that is read on a schedule or on request, and mirrored into its own branch.",
         scopes=("admin",),
         body=NewSync,
         answer=Sync,
@@ -65,9 +65,9 @@ SYNCS: tuple[Route, ...] = (
         path=f"{E}/mappings/proposals/source",
         handler=syncs.infer_source_mapping,
         group="Syncs",
-        summary="Propose a mapping for a source, from its first rows",
-        description="The server reads the first rows of the source: those that the query gives first, or the beginning "
-        "of the first file. The answer is as for a file.",
+        summary="Infer a mapping for a source from its first rows",
+        description="The server reads the first rows of the query, or the beginning of the first file. The answer is "
+        "the same as for a file.",
         scopes=("admin",),
         body=SourceOfSync,
         answer=InferredMapping,
@@ -97,7 +97,7 @@ SYNCS: tuple[Route, ...] = (
         handler=syncs.put_sync,
         group="Syncs",
         summary="Replace a sync",
-        description="An incremental source goes on where it was, unless another column is its cursor now.",
+        description="An incremental source continues at its cursor, unless the cursor column changed.",
         scopes=("admin",),
         headers=(IF_MATCH,),
         body=SyncDraft,
@@ -114,7 +114,7 @@ SYNCS: tuple[Route, ...] = (
         path=f"{E}/syncs/{{sync}}",
         handler=syncs.delete_sync,
         group="Syncs",
-        summary="Forget a sync and its runs; what they wrote stays",
+        summary="Delete a sync and its runs; their taggings stay",
         scopes=("admin",),
         status=204,
         problems=(SyncNotFound,),
@@ -124,7 +124,7 @@ SYNCS: tuple[Route, ...] = (
         path=f"{E}/syncs/{{sync}}/run",
         handler=syncs.run_sync,
         group="Syncs",
-        summary="Begin a run now",
+        summary="Start a run now",
         scopes=("tags:write", "people:write"),
         parameters=(REQUIRES_APPROVAL,),
         answer=SyncRun,
@@ -137,7 +137,7 @@ SYNCS: tuple[Route, ...] = (
         handler=syncs.push_records,
         group="Syncs",
         summary="Push the records of a source, as a Singer target does",
-        description="For syncs whose source is of type `push`. The records become one import, as in every run.",
+        description="For syncs with a source of type `push`. The records become one import, as in every run.",
         scopes=("tags:write", "people:write"),
         parameters=(REQUIRES_APPROVAL,),
         bulk=("application/x-ndjson", OCTETS),
