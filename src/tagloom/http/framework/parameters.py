@@ -131,8 +131,8 @@ AT_LEAST = Parameter(
 )
 AS_OF = Parameter(
     name="as_of",
-    description="Answer as of this version, or of the newest one at this RFC 3339 time: its people and taggings, with the "
-    "current rules and tag paths.",
+    description="Answer as of this version, or of the newest one at this RFC 3339 time: its people and taggings, with "
+    "the current rules and tag paths.",
     characters_max=40,
     pattern="^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2}))$",
 )
