@@ -117,9 +117,10 @@ class Retentions:
     def put(
         self, environment: Environment, text: str, *, forget: bool = False, dry_run: bool = False, actor: str
     ) -> tuple[Environment, Freed]:
-        """Has an environment keep its history so long; and what that gives up by now, which goes within a minute or so.
+        """Sets the retention of an environment, and returns it with what this deletes, within a minute or so.
 
-        A dry run only tells. Raises: RetentionInvalid; RetentionForgets: something is given up, and not to `forget`.
+        A dry run changes nothing. Raises: RetentionInvalid; RetentionDeletesHistory: history is deleted without
+        `forget`.
         """
         seconds = parse_retention(text)
         freed = self._compactor.preview(environment, seconds)
@@ -128,7 +129,7 @@ class Retentions:
         if freed.versions and not forget:
             raise RetentionDeletesHistory(
                 f"{freed.versions:,} versions, those up to {freed.horizon.version} of {freed.horizon.at}, are older: "
-                "they could not be undone any more, nor looked back at. Say forget=true if that is meant.",
+                "they could not be undone or read any more. To delete them, send forget=true.",
                 versions=freed.versions,
                 changes=freed.changes,
                 bytes=freed.bytes,

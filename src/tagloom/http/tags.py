@@ -76,7 +76,7 @@ async def patch_tag(call: Call) -> Answer:
     owner = "" if body.owner is None else None
     ttl_seconds, expires_at = body.ttl_seconds(), body.moment(call.state.now())
     if all(given is None for given in (to, description, exclusive, owner, ttl_seconds, expires_at)):
-        raise BodyInvalid("Give tag, description, exclusive, ttl, expires_at or owner.", field="$")
+        raise BodyInvalid("Set at least one of tag, description, exclusive, ttl, expires_at and owner.", field="$")
     return Answer(
         await call.in_thread(
             lambda: call.state.catalogue.edit_tag(

@@ -181,7 +181,7 @@ async def tag_members(call: Call) -> Answer:
     asked = msgspec.to_builtins(body)
     expiry_fields = {name: asked.pop(name, None) for name in ("expires_at", "ttl")}
     if len(asked) != 1:
-        raise BodyInvalid("Give add, remove or freeze, one of the three.", field="$")
+        raise BodyInvalid("Set exactly one of add, remove and snapshot.", field="$")
     ((name, text),) = asked.items()
     mode, tag = msgspec.convert(name, TribeMode), parse_tag(text)
     origin, dry_run, key = call.origin, call.flag("dry_run"), call.idempotency_key()
