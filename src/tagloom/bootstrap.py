@@ -1,4 +1,4 @@
-"""The one place that names an adapter: settings become an open installation."""
+"""Opens an installation from settings. Only this module names the adapters."""
 
 import hashlib
 import threading
@@ -121,7 +121,7 @@ class Installation:
                         held += self.population(environment).warm()
 
     def list_expiring(self, moment: Moment) -> tuple[Environment, ...]:
-        """The environments in which something ends at a moment or before it."""
+        """Returns the environments with something that expires at a moment or before it."""
         return self.control.list_expiring(moment)
 
     def fingerprint(self) -> str:
@@ -251,7 +251,7 @@ def _broken(installation: Installation, environment: Environment) -> Iterator[st
         with installation.database.storage(environment.key).reading() as snapshot:
             yield from broken_invariants(snapshot)
     except (ValueError, LookupError, OSError, Moved) as error:
-        # Bytes that are no bitmap, page or block of keys: what is behind them cannot be held against anything.
+        # Bytes that are no bitmap, page or block of keys: the rows that need them cannot be checked.
         yield f"the rest cannot be read: {error}"
 
 

@@ -1,4 +1,4 @@
-"""All use cases of an open installation, made once and shared by its doors."""
+"""All use cases of an open installation, created once and shared by the API, the console and the command line."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class Installation(Protocol):
-    """What the use cases stand on."""
+    """The parts of an installation that the use cases need."""
 
     @property
     def control(self) -> Control: ...
@@ -72,7 +72,7 @@ class Installation(Protocol):
         ...
 
     def list_expiring(self, moment: Moment) -> Sequence[Environment]:
-        """The environments in which a tagging or a tag ends at a moment or before it."""
+        """Returns the environments with a tagging or a tag that expires at a moment or before it."""
         ...
 
     def counters(self) -> Counters:
@@ -88,7 +88,7 @@ class Installation(Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """What every door opens onto. What one door changes, the others see at once."""
+    """The use cases of an installation. They share their caches: a change is visible to all at once."""
 
     installation: Installation
     access: Access

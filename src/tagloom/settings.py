@@ -1,4 +1,4 @@
-"""What the operator sets, read from the environment once. The only module that reads it."""
+"""The settings of the operator, read once from environment variables. No other module reads them."""
 
 import os
 from collections.abc import Mapping

@@ -475,7 +475,7 @@ def test_what_a_run_gives_ends_as_the_sync_says_and_behind_that_time_a_run_fails
     world.syncs.run_sync(world.environment, "crm", by="ada")
     world.work()
     run = world.runs()[0]
-    assert (run.state, run.problem) == ("failed", f"'{end}' is in the past.")
+    assert (run.state, run.problem) == ("failed", f"'{end}' is not later than now.")
     # It is not left so by saying the same again, and well again with a ttl.
     with pytest.raises(ExpiryPast):
         world.syncs.put_sync(world.environment, "crm", ending, revision=None, by="ada")

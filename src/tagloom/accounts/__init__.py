@@ -1,1 +1,1 @@
-"""Use cases about those who sign in: access tokens, sessions, teammates, passwords and OpenID Connect."""
+"""Use cases of accounts: access tokens, sessions, teammates, passwords and OpenID Connect."""

@@ -1,4 +1,4 @@
-"""Who asks, what they may do, and which tenant is theirs."""
+"""Access tokens: their principals, scopes and tenants."""
 
 import secrets
 import time
@@ -28,21 +28,21 @@ SECRET_PREFIX = "tagloom_"
 DAY_SECONDS = 86_400
 
 
-# What a token of a teammate may at most in a space where the teammate has the permission.
+# The scopes that a token of a teammate can have in a space, by the teammate's permission.
 VIEW: tuple[Scope, ...] = ("tags:read", "tribes:read", "decisions")
 SCOPES_PERMITTED: dict[Permission, frozenset[Scope]] = {
     "view": frozenset(VIEW),
     "tribes": frozenset((*VIEW, "tribes:write", "people:read")),
     "developer": frozenset((*VIEW, "tags:write", "people:read", "people:write")),
 }
-COMMAND_LINE = "command line"  # The actor of whoever has the machine.
+COMMAND_LINE = "command line"  # The actor of the operator.
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """The bearer of a valid token. `scopes` has every scope when the token has `admin`.
+    """The owner of a valid token. `scopes` has every scope if the token has `admin`.
 
-    The token of a teammate with permissions has in each of its `spaces` some of `scopes`, and sees no other space;
-    None says that it has them in all.
+    `spaces` has the scopes of a teammate's token in each space; it cannot see other spaces. None means all scopes in
+    all spaces.
     """
 
     token: str
@@ -53,15 +53,15 @@ class Principal(msgspec.Struct, frozen=True):
     spaces: dict[str, frozenset[Scope]] | None = None
 
     def sees(self, space: str) -> bool:
-        """Whether this space of the organization exists for the bearer."""
+        """Returns whether the principal can see this space of the organization."""
         return self.spaces is None or space in self.spaces
 
     def scopes_in(self, space: str) -> frozenset[Scope]:
-        """What the token may do there."""
+        """Returns the scopes of the token in the space."""
         return self.scopes if self.spaces is None else self.spaces.get(space, frozenset())
 
     def require(self, *scopes: Scope, space: str | None = None) -> None:
-        """Raises: NotAllowed, with the scopes that are missing in the space, or everywhere."""
+        """Raises NotAllowed, with the scopes that are missing in the space, or everywhere."""
         given = self.scopes if space is None else self.scopes_in(space)
         missing = [scope for scope in scopes if scope not in given]
         if missing:
@@ -73,7 +73,7 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A space, and the environment that an address names in it."""
+    """A space, and the environment of a URL in it."""
 
     space: Space
     environment: Environment
@@ -86,13 +86,13 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 class AccessStores(AccountStore, MembershipStore, TenantStore, TokenStore, Protocol):
-    """What access tokens need of the stores."""
+    """The stores that access tokens need."""
 
 
 class Access:
-    """Tokens and tenants of one installation. `now` tells Unix seconds.
+    """Tokens and tenants of one installation. `now` returns Unix seconds.
 
-    What was read stays for TOKEN_SECONDS_CACHED_MAX at most; what this object itself changes is seen at once.
+    Reads are cached for TOKEN_SECONDS_CACHED_MAX at most. Changes by this object are visible at once.
     """
 
     def __init__(
@@ -111,9 +111,9 @@ class Access:
     # Tokens.
 
     def find_principal(self, secret: str) -> Principal | None:
-        """Who bears this secret, when that was read a moment ago; None says to ask `authenticate`. Costs no query.
+        """Returns the cached principal of this secret, or None: then call `authenticate`. Costs no query.
 
-        Raises: NotSignedIn, when the token has expired since.
+        Raises: NotSignedIn: the token has expired since.
         """
         known = self._known.get(hashed(secret))
         if known is None:
@@ -124,7 +124,7 @@ class Access:
         return known.principal if 0 <= now - known.read < limits.TOKEN_SECONDS_CACHED_MAX else None
 
     def authenticate(self, secret: str) -> Principal:
-        """Who bears this secret.
+        """Returns the principal of this secret.
 
         Raises: NotSignedIn: no token has it, or it has expired or was revoked.
         """
@@ -132,7 +132,7 @@ class Access:
         return found if found is not None else self._read_principal(secret)
 
     def renew(self, principal: Principal, secret: str, space: str, environment: str) -> None:
-        """Reads a token and a place again before what is known of them grows too old. Raises: as reading them does."""
+        """Refreshes a cached token and place before they expire. Raises: as reading them does."""
         self._read_principal(secret)
         self._read_place(principal, space, environment)
 
@@ -141,7 +141,7 @@ class Access:
         token = self._control.find_token(digest)
         if token is None:
             self._known.pop(digest, None)
-            raise NotSignedIn("The access token is not known; it may have been revoked.")
+            raise NotSignedIn("The access token is unknown. It may have been revoked.")
         expires = seconds_of(token.expires_at)
         if now >= expires:
             raise _expired(token.name)
@@ -157,13 +157,13 @@ class Access:
         return principal
 
     def _principal(self, token: Token) -> Principal:
-        """What the token may at this moment: no more than its teammate. Raises: NotSignedIn, when they are inactive."""
+        """Returns the principal of a token, limited to its teammate's permissions. Raises: NotSignedIn: inactive."""
         scopes = frozenset(SCOPES if "admin" in token.scopes else token.scopes)
         if token.account is None:
             return Principal(token.id, token.name, token.organization, scopes)
         membership = self._control.find_membership(token.organization, token.account)
         if membership is None or membership.state != "active":
-            raise NotSignedIn(f"The teammate whose token '{token.name}' is, is not active any more.")
+            raise NotSignedIn(f"The teammate whose token '{token.name}' is, is not active.")
         if membership.is_administrator:
             return Principal(token.id, token.name, token.organization, scopes, token.account)
         spaces = {space: scopes & scopes_of(names) for space, names in membership.permissions.items()}
@@ -188,9 +188,9 @@ class Access:
         account: str | None = None,
         actor: str = COMMAND_LINE,
     ) -> tuple[Token, str]:
-        """A new token and its secret, which nobody can read again.
+        """Creates a token, and returns it with its secret, which cannot be read again.
 
-        One with an account never may more than its teammate; whether the teammate may have it, the caller knows.
+        A token with an account can never do more than its owner. The caller checks that the owner can have it.
         Raises: BodyInvalid, TooManyTokens.
         """
         parse_name(name, field="$.name", characters_max=base_limits.CHARACTERS_PER_NAME_MAX)
@@ -223,23 +223,23 @@ class Access:
         return token, secret
 
     def list_tokens(self, organization: str) -> tuple[Token, ...]:
-        """The organization's tokens by creation, without their secrets."""
+        """Returns the tokens of the organization by creation, without their secrets."""
         return self._control.list_tokens(organization)
 
     def emails_of(self, tokens: Iterable[Token]) -> dict[str, str]:
-        """The e-mails of the accounts that tokens belong to, by account."""
+        """Returns the e-mails of the owners of tokens, by account."""
         accounts = (self._control.find_account(each) for each in {token.account for token in tokens} if each)
         return {account.id: account.email for account in accounts if account is not None}
 
     def revoke_token(self, organization: str, token: str, *, actor: str = COMMAND_LINE) -> None:
-        """Revokes it: in this process at once, in others within TOKEN_SECONDS_CACHED_MAX. Raises: TokenNotFound."""
+        """Revokes a token, in this process at once, in others in TOKEN_SECONDS_CACHED_MAX. Raises: TokenNotFound."""
         self._control.revoke_token(organization, token, [self._event(organization, actor, "token revoked", token)])
         for digest, known in list(self._known.items()):
             if known.principal.token == token:
                 self._known.pop(digest, None)
 
     def forget_account(self, account: str) -> None:
-        """Reads its tokens again at their next use: its permissions have changed."""
+        """Removes the account's tokens from the cache, because its permissions changed."""
         for digest, known in list(self._known.items()):
             if known.principal.account == account:
                 self._known.pop(digest, None)
@@ -263,7 +263,7 @@ class Access:
             detail=detail or {},
         )
 
-    # Tenants. What belongs to another organization does not exist for the asker.
+    # Tenants. A principal cannot see other organizations.
 
     def get_organization(self, principal: Principal, organization: str) -> Organization:
         """Raises: OrganizationNotFound, also when it is another's."""
@@ -273,16 +273,16 @@ class Access:
         raise OrganizationNotFound(f"No organization '{printable(organization)}' is known.")
 
     def list_spaces(self, organization: str, principal: Principal | None = None) -> tuple[Space, ...]:
-        """By id; only those that exist for the principal, when one asks."""
+        """Returns the spaces by id; with a principal, only those that it can see."""
         spaces = self._control.list_spaces(organization)
         return spaces if principal is None else tuple(each for each in spaces if principal.sees(each.id))
 
     def create_space(
         self, organization: str, name: str, space: str | None = None, *, actor: str = COMMAND_LINE
     ) -> Space:
-        """A new space with its three environments; without an id it gets one made from the name.
+        """Creates a space with its three environments. Without an id, it gets one made from the name.
 
-        An id is the whole installation's. One that another organization has is not free; nothing more is said of it.
+        An id is unique in the installation. The problem does not tell whether another organization has it.
         Raises: BodyInvalid, SpaceExists.
         """
         parse_name(name, field="$.name", characters_max=base_limits.CHARACTERS_PER_NAME_MAX)
@@ -317,7 +317,7 @@ class Access:
         return self._control.list_environments(space)
 
     def find_place(self, principal: Principal, space: str, environment: str) -> Place | None:
-        """The place, when it was read a moment ago; None says to ask `get_place`. Costs no query.
+        """Returns the cached place, or None: then call `get_place`. Costs no query.
 
         Raises: SpaceNotFound, when it is another organization's, or one that the token does not see.
         """
@@ -347,7 +347,7 @@ class Access:
         return place
 
     def put_catalogue(self, environment: Environment, catalogue: str, *, actor: str = COMMAND_LINE) -> Environment:
-        """Opens or closes the catalogue."""
+        """Opens or closes the catalogue of an environment."""
         space, name = environment.space, environment.name
         organization = self._control.get_space(space).organization
         action = "catalogue closed" if catalogue == "closed" else "catalogue opened"
@@ -358,7 +358,7 @@ class Access:
         return changed
 
     def put_retention(self, environment: Environment, seconds: int, *, actor: str = COMMAND_LINE) -> Environment:
-        """Has an environment keep its history so long, 0 for ever. What that gives up is the caller's to confirm."""
+        """Sets the retention of history in seconds, 0 for ever. The caller confirms what this deletes."""
         space, name = environment.space, environment.name
         organization = self._control.get_space(space).organization
         detail = {"retention": retention_text(seconds)}
@@ -369,7 +369,7 @@ class Access:
 
 
 def scopes_of(permissions: Iterable[Permission]) -> frozenset[Scope]:
-    """What a token may at most where its teammate has these permissions."""
+    """Returns the scopes that a token can have where its teammate has these permissions."""
     return frozenset[Scope]().union(*(SCOPES_PERMITTED[each] for each in permissions))
 
 

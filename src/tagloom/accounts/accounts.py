@@ -1,7 +1,7 @@
 """Accounts: the first run, signing in, joining by invitation, passwords.
 
-What a page does: `needs_set_up` leads to `begin_set_up` and `set_up`; otherwise `sign_in`. `get_invitation` and `join`
-or `join_as` stand behind the link of an invitation, `check_reset` and `reset_password` behind that of a new password.
+A page calls `needs_set_up`, then `begin_set_up` and `set_up`, or else `sign_in`. The link of an invitation leads to
+`get_invitation` and `join` or `join_as`; the link to a new password leads to `check_reset` and `reset_password`.
 """
 
 import secrets
@@ -43,14 +43,14 @@ NO_EMAIL = "none"
 
 
 class Invited(msgspec.Struct, frozen=True):
-    """What the bearer of an invitation's link may know of it."""
+    """The parts of an invitation that the page of its link shows."""
 
     invitation: Invitation
     organization: Organization
 
 
 class Visitor(msgspec.Struct, frozen=True):
-    """From where somebody asks who is not signed in yet: address, browser, and the cookie they still have."""
+    """The origin of a request without a session: address, browser, and an old cookie."""
 
     address: str
     agent: str = ""
@@ -58,7 +58,7 @@ class Visitor(msgspec.Struct, frozen=True):
 
 
 class AccountStores(AccountStore, InvitationStore, MembershipStore, SessionStore, TenantStore, Protocol):
-    """What signing in needs of the stores."""
+    """The stores that signing in needs."""
 
 
 class Accounts:
@@ -86,11 +86,11 @@ class Accounts:
     # The first run.
 
     def needs_set_up(self) -> bool:
-        """Whether nobody has an account yet."""
+        """Returns whether there is no account yet."""
         return not self._control.has_accounts()
 
     def new_set_up_code(self) -> str | None:
-        """A new code, which ends every earlier one; None when there is an account. For the start of the server."""
+        """Returns a new set-up code, and invalidates earlier ones. None if there is an account."""
         code = new_secret(self._random_bytes)
         try:
             self._control.put_set_up_code(hashed(code))
@@ -103,14 +103,14 @@ class Accounts:
         # Asked for first: where somebody sets up at this moment, the code is used up, and there is an account.
         is_right = self._control.is_set_up_code(hashed(code))
         if self._control.has_accounts():
-            raise SetUpDone("Somebody has an account here already. Sign in, or ask for an invitation.")
+            raise SetUpDone("There is an account already. Sign in, or ask for an invitation.")
         if not is_right:
             raise SetUpCodeWrong("The server prints an address with a new code at each start; use the newest one.")
 
     def set_up(
         self, code: str, *, email: str, name: str, password: str, organization: str, space: str, visitor: Visitor
     ) -> Opened:
-        """Makes the first account, an administrator, and names the organization and its space. One of many wins.
+        """Creates the first account, an administrator, and names the organization and its space. One caller wins.
 
         Raises: SetUpDone, SetUpCodeWrong, EmailInvalid, PasswordInvalid, BodyInvalid (a name).
         """
@@ -149,11 +149,11 @@ class Accounts:
     def sign_in_by_identity(
         self, issuer: str, subject: str, *, email: str | None, email_verified: bool, name: str, visitor: Visitor
     ) -> Opened:
-        """Signs in whom an OpenID Connect provider vouches for.
+        """Signs in with an identity of an OpenID Connect provider.
 
-        A known identity opens its account. Else a verified e-mail opens the account that has it, or a new one for its
-        pending invitations, and the identity is remembered; a password that was set before is dropped then: whoever
-        set it never showed that the e-mail is theirs.
+        A known identity has an account. Otherwise, a verified e-mail selects the account that has it, or a new one for
+        its pending invitations, and the identity is stored. A password of that account is deleted then, because its
+        owner never proved that the e-mail is theirs.
 
         Raises: IdentityRefused, NoOrganization.
         """
@@ -164,9 +164,9 @@ class Accounts:
         return self._open(account, "identity", visitor)
 
     def _linked(self, issuer: str, subject: str, email: str | None, name: str) -> Account:
-        """The account of a verified e-mail, made for its invitations when there is none. Raises: IdentityRefused."""
+        """Returns the account of a verified e-mail; creates one if there are invitations. Raises: IdentityRefused."""
         if email is None:
-            raise IdentityRefused("The provider does not say that the e-mail is verified. Ask its operator.")
+            raise IdentityRefused("The provider does not confirm the e-mail. Ask its operator.")
         account = self._control.find_account_of(parse_email(email))
         now = rfc3339(self._now())
         pending = [each for each in self._control.list_invitations_to(email) if each.expires_at > now]
@@ -193,7 +193,7 @@ class Accounts:
     # Joining.
 
     def get_invitation(self, secret: str) -> Invited:
-        """What the link of an invitation leads to. Raises: InvitationNotFound: wrong, used, revoked or expired."""
+        """Returns the invitation of a link. Raises: InvitationNotFound: wrong, used, revoked or expired."""
         invitation = self._control.find_invitation(hashed(secret))
         if invitation is None or invitation.expires_at <= rfc3339(self._now()):
             raise InvitationNotFound("Ask who has invited you for a new link.")
@@ -201,7 +201,7 @@ class Accounts:
         return Invited(invitation, organizations[invitation.organization])
 
     def join(self, secret: str, *, name: str, password: str, visitor: Visitor) -> Opened:
-        """Accepts an invitation with a password: a new one makes the account, that of an existing account is asked for.
+        """Accepts an invitation with a password: that of the existing account, or a new one for a new account.
 
         Raises:
             InvitationNotFound; PasswordInvalid, BodyInvalid (the name): for a new account;
@@ -220,7 +220,7 @@ class Accounts:
         return self._open(account, "password", visitor, invitation.organization)
 
     def join_as(self, by: SignedIn, secret: str) -> SignedIn:
-        """Accepts an invitation to the e-mail of who is signed in, and chooses its organization.
+        """Accepts an invitation to the e-mail of the session's account, and chooses its organization.
 
         Raises: InvitationNotFound, also when it is for another e-mail.
         """
@@ -240,9 +240,9 @@ class Accounts:
     # Passwords and names.
 
     def change_password(self, by: SignedIn, *, current: str, new: str, visitor: Visitor) -> Opened:
-        """Sets a new password, ends the account's other sessions, and gives this one a new secret for its cookie.
+        """Sets a new password, deletes the account's other sessions, and renews the secret of this one.
 
-        An account without a password (it signs in by an identity) gives an empty `current`.
+        For an account without a password, `current` is empty.
         Raises: SignInFailed (the current one), TooManyAttempts, PasswordInvalid.
         """
         account = self._control.find_account(by.account.id)
@@ -262,7 +262,7 @@ class Accounts:
         return Opened(self._sessions.renewed(by), secret)
 
     def check_reset(self, secret: str) -> Account:
-        """Whose password the link changes. Raises: ResetNotFound: wrong, used or expired."""
+        """Returns the account of a reset link. Raises: ResetNotFound: wrong, used or expired."""
         reset = self._control.find_reset(hashed(secret))
         account = None
         if reset is not None and reset.expires_at > rfc3339(self._now()):
@@ -272,7 +272,7 @@ class Accounts:
         return account
 
     def reset_password(self, secret: str, password: str) -> Account:
-        """Sets the password, ends the link and every session of the account; then one signs in.
+        """Sets the password, and deletes the link and every session of the account.
 
         Raises: ResetNotFound, PasswordInvalid.
         """
@@ -283,14 +283,14 @@ class Accounts:
         return account
 
     def rename(self, by: SignedIn, name: str) -> SignedIn:
-        """Changes the account's name. Raises: BodyInvalid."""
+        """Renames the account. Raises: BodyInvalid."""
         self._control.put_account_name(by.account.id, _parse_person_name(name))
         return self._sessions.renewed(by)
 
     # For the machine's owner.
 
     def put_administrator(self, organization: str, *, email: str, name: str, password: str) -> Account:
-        """An active administrator with this e-mail and password, made or mended: the demonstration's.
+        """Creates or updates an active administrator with this e-mail and password, for the demonstration.
 
         Raises: EmailInvalid, PasswordInvalid, BodyInvalid (the name).
         """
@@ -318,18 +318,18 @@ class Accounts:
     # What several of these do.
 
     def _check_password(self, password: str, account: Account) -> None:
-        """Whether an account may have this password. Raises: PasswordInvalid, PasswordTooEasy."""
+        """Checks a new password. Raises: PasswordInvalid, PasswordTooEasy."""
         joined = {each.organization for each in self._control.list_memberships(account.id)}
         names = [each.name for each in self._control.list_organizations() if each.id in joined]
         self._passwords.check(password, email=account.email, name=account.name, organizations=names)
 
     def _verified(self, email: str, password: str, visitor: Visitor) -> Account:
-        """The account of an e-mail and its password. Raises: SignInFailed, TooManyAttempts."""
+        """Returns the account of an e-mail and a password. Raises: SignInFailed, TooManyAttempts."""
         try:
             key = email_key(parse_email(email))
         except EmailInvalid:
-            key = NO_EMAIL  # Nobody has it, and it is refused like every other that nobody has.
-        # The same questions and the same hashing, whether there is an account or not.
+            key = NO_EMAIL  # No account has it: it is refused like every unknown e-mail.
+        # The same queries and the same hashing, with and without an account.
         account = self._control.find_account_of(key)
         known = self._control.list_sessions("" if account is None else account.id)
         network = network_of(visitor.address)
@@ -342,7 +342,7 @@ class Accounts:
             self._throttle.withdraw(key, visitor.address, is_familiar=is_familiar)
             raise
         if account is None or password_hash is None or not is_right:
-            raise SignInFailed("The e-mail and the password do not belong together.")
+            raise SignInFailed("The e-mail or the password is wrong.")
         self._throttle.succeed(key, visitor.address, is_familiar=is_familiar)
         if self._passwords.is_outdated(password_hash):
             self._control.replace_password_hash(account.id, password_hash, self._passwords.hash(password))
@@ -368,7 +368,7 @@ class Accounts:
         )
 
     def _audit(self, account: Account, action: str, actor: str) -> list[AuditEntry]:
-        """What happened to an account, told in each of its organizations."""
+        """Returns the audit entries of an account, one for each of its organizations."""
         memberships = self._control.list_memberships(account.id)
         return [self._event(each.organization, actor, action, account.email) for each in memberships]
 

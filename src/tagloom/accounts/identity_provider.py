@@ -1,15 +1,15 @@
-"""Where teammates may sign in with an account of their company."""
+"""The identity provider of teammates."""
 
 import msgspec
 
 
 class IdentityProvider(msgspec.Struct, frozen=True):
-    """Where teammates may sign in with an account of their company, and who Tagloom is there."""
+    """The OpenID Connect provider that teammates can sign in with, and Tagloom's client there."""
 
     issuer: str
     client_id: str
     client_secret: str
 
     def __repr__(self) -> str:
-        """Without the secret."""
+        """Returns the fields without the secret."""
         return f"IdentityProvider({self.issuer!r}, {self.client_id!r})"

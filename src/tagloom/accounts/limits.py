@@ -1,8 +1,8 @@
-"""Limits of those who sign in, each with its unit and its reason."""
+"""Limits of accounts, each with its unit and its reason."""
 
-TOKEN_DAYS_MAX = 3_650  # Ten years; an expiry is always set.
-TOKENS_PER_ORGANIZATION_MAX = 1_000  # Listed in one page.
-TOKEN_SECONDS_CACHED_MAX = 2  # A revoked token works at most so long in other processes; a decision pays no query.
+TOKEN_DAYS_MAX = 3_650  # Ten years. Every token has an expiry.
+TOKENS_PER_ORGANIZATION_MAX = 1_000  # Listed on one page.
+TOKEN_SECONDS_CACHED_MAX = 2  # A revoked token works this long at most in other processes. A decision needs no query.
 TOKEN_SECONDS_BETWEEN_TOUCHES = 60  # The last-used time is a write; once a minute tells enough.
 TOKENS_CACHED_MAX = 10_000  # About 1 kB each.
 CHARACTERS_PER_PASSWORD_MIN = 12  # What a hash of this cost protects against guessing for years.
@@ -13,14 +13,14 @@ PASSWORD_HASH_PASSES = 3  # With 64 MiB: 120 ms of one core, eight times the lea
 PASSWORD_HASH_LANES = 1  # A lane is a thread; how many hashes are computed at once is bounded below instead.
 PASSWORD_HASHES_AT_ONCE_MAX = 2  # 128 MiB at most while people sign in.
 PASSWORD_HASHES_WAITING_MAX = 16  # Further ones are told to wait instead of holding a thread each.
-ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX = 10  # Failures in one window; who has forgotten stops earlier.
+ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX = 10  # Failures in one window. Users who do not remember stop earlier.
 ATTEMPTS_PER_ACCOUNT_MAX = 20  # From all unfamiliar addresses together; then they are spaced, and nobody is shut out.
 ATTEMPT_SECONDS_BETWEEN = 3  # So far apart attempts are then: 300 guesses a window, which finds no good password.
 ATTEMPTS_PER_ADDRESS_MAX = 100  # A whole office may sit behind one address.
 ATTEMPT_WINDOW_SECONDS = 900  # A quarter of an hour after the first failure the count starts again.
-ATTEMPTS_REMEMBERED_MAX = 50_000  # About 10 MB; beyond it the window that began first is forgotten.
-SESSION_SECONDS_IDLE_MAX = 259_200  # Three days: a weekend ends no session, a lost laptop's does end.
-SESSION_SECONDS_MAX = 2_592_000  # Thirty days after signing in one signs in again.
+ATTEMPTS_REMEMBERED_MAX = 50_000  # About 10 MB; above it, the oldest window is deleted.
+SESSION_SECONDS_IDLE_MAX = 259_200  # Three days: longer than a weekend, and short for a lost laptop.
+SESSION_SECONDS_MAX = 2_592_000  # Thirty days after signing in, a teammate must sign in again.
 SESSION_SECONDS_BETWEEN_TOUCHES = 60  # When a session was last seen is a write; once a minute tells enough.
 INVITATION_DAYS = 7  # A link that lies in a mailbox longer is asked for again.
 RESET_HOURS = 24  # A link to a new password is used at once or not at all.

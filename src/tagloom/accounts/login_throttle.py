@@ -1,8 +1,8 @@
-"""How often somebody may be wrong: failures counted by account, by address, and by both together.
+"""The login throttle: failures are counted by account, by address, and by both together.
 
-Guessing is slowed, and nobody can keep an account's owner out of where they have signed in before. They are counted in
-memory. A store would make each guess a write, and with SQLite one that stands in the way of the product's own; what a
-restart forgets is a quarter of an hour. Several processes each count for themselves.
+It slows guessing, and nobody can lock an owner out of an address where they signed in before. Counts are in memory: in
+a store, each guess would be a write, which blocks other writes of SQLite. A restart loses a quarter of an hour of
+counts. Each process counts for itself.
 """
 
 import ipaddress
@@ -20,7 +20,7 @@ UNKNOWN = ""
 
 
 class _Window(NamedTuple):
-    """Failures since the window began, and when the last attempt was let through."""
+    """Failures since the window began, and the time of the last accepted attempt."""
 
     began: float
     failures: int
@@ -28,13 +28,13 @@ class _Window(NamedTuple):
 
 
 class LoginThrottle:
-    """Failures of the last ATTEMPT_WINDOW_SECONDS. `now` tells Unix seconds. Safe to share between threads."""
+    """Failures of the last ATTEMPT_WINDOW_SECONDS. `now` returns Unix seconds. It is thread-safe."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._lock = threading.Lock()
-        # Each window's beginning and failures, the one that began first in front. A guess takes a tenth of a second of
-        # two cores, so that nobody can make a window be forgotten for want of room before it is over.
+        # The windows, the oldest first. A guess takes a tenth of a second of two cores, so nobody can fill the table
+        # and delete a window before it is over.
         self._windows: OrderedDict[Key, _Window] = OrderedDict()
 
     def begin(self, account: str, address: str, *, is_familiar: bool = False) -> None:
@@ -60,7 +60,7 @@ class LoginThrottle:
                 self._windows[key] = _Window(began, failures + 1, now)
 
     def succeed(self, account: str, address: str, *, is_familiar: bool = False) -> None:
-        """Who was right has a clean sheet from here; the address and the account's other callers keep theirs."""
+        """Deletes the failures of this account from this address. Counts of the address and of other callers stay."""
         network = network_of(address)
         with self._lock:
             self._take_back(_keys(account, network, is_familiar=is_familiar))
@@ -68,7 +68,7 @@ class LoginThrottle:
                 self._windows.pop((account, network), None)
 
     def withdraw(self, account: str, address: str, *, is_familiar: bool = False) -> None:
-        """The attempt was not made after all."""
+        """Removes an attempt that was not made."""
         with self._lock:
             self._take_back(_keys(account, network_of(address), is_familiar=is_familiar))
 
@@ -106,15 +106,15 @@ class LoginThrottle:
 def _refused(seconds: float) -> TooManyAttempts:
     wait = max(1, round(seconds))
     if wait < 60:
-        said = f"{wait} second{'s' if wait > 1 else ''}"
+        duration = f"{wait} second{'s' if wait > 1 else ''}"
     else:
         minutes = -(-wait // 60)
-        said = f"{minutes} minute{'s' if minutes > 1 else ''}"
-    return TooManyAttempts(f"Try again in {said}.", retry_after=wait)
+        duration = f"{minutes} minute{'s' if minutes > 1 else ''}"
+    return TooManyAttempts(f"Try again in {duration}.", retry_after=wait)
 
 
 def _keys(account: str, network: str, *, is_familiar: bool) -> tuple[Key, ...]:
-    """What a failure counts for."""
+    """Returns the keys that a failure counts for."""
     if network == UNKNOWN:
         return ((account, ""),)
     # What is wrong where the account is at home slows nobody down elsewhere.

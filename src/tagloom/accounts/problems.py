@@ -1,4 +1,4 @@
-"""Problems of those who sign in."""
+"""Problems of accounts."""
 
 from tagloom.base.problems import Problem
 
@@ -16,7 +16,7 @@ class NotAllowed(Problem):
 
 
 class TooManyTokens(Problem):
-    """The organization holds as many tokens as it can."""
+    """The organization has the maximum number of tokens."""
 
     status = 422
 
@@ -28,13 +28,13 @@ class SignInFailed(Problem):
 
 
 class SignInNeeded(Problem):
-    """Sign in to go on."""
+    """Sign in to continue."""
 
     status = 401
 
 
 class TooManyAttempts(Problem):
-    """There were too many attempts; wait before the next one."""
+    """Too many attempts. Wait before the next one."""
 
     status = 429
 
@@ -46,13 +46,13 @@ class NotPermitted(Problem):
 
 
 class NoOrganization(Problem):
-    """This account is active in no organization."""
+    """This account is not active in any organization."""
 
     status = 403
 
 
 class PasswordInvalid(Problem):
-    """A password has 12 to 256 characters."""
+    """A password must have 12 to 256 characters."""
 
     status = 422
 
@@ -62,6 +62,6 @@ class PasswordTooEasy(PasswordInvalid):
 
 
 class ProviderUnavailable(Problem):
-    """The identity provider cannot be used now."""
+    """The identity provider is not available."""
 
     status = 503

@@ -1,4 +1,4 @@
-"""Sessions of those who are signed in: opened, found by their cookie, switched between organizations, ended."""
+"""Sessions of browsers: opened, found by their cookie, switched between organizations, deleted."""
 
 import secrets
 import time
@@ -24,7 +24,7 @@ from tagloom.words.model import SCOPES, Account, AuditEntry, Membership, Organiz
 
 
 class SignedIn(msgspec.Struct, frozen=True):
-    """Who looks at a page: what a view needs to know of its session. `spaces` are those that exist for them."""
+    """The signed-in teammate of a page. `spaces` are those that they can see."""
 
     session: Session
     account: Account
@@ -34,12 +34,12 @@ class SignedIn(msgspec.Struct, frozen=True):
 
     @property
     def is_administrator(self) -> bool:
-        """May everything in the organization."""
+        """Whether they can do everything in the organization."""
         return self.membership.is_administrator
 
     @property
     def actor(self) -> str:
-        """How events and batches name them."""
+        """Their name in batches and in the audit log."""
         return self.account.email
 
     def may(self, space: str, permission: Permission) -> bool:
@@ -69,22 +69,22 @@ class SignedIn(msgspec.Struct, frozen=True):
     def require_administrator(self) -> None:
         """Raises: NotPermitted."""
         if not self.is_administrator:
-            raise NotPermitted("Only an administrator may do this.", permission="administrator")
+            raise NotPermitted("Only an administrator can do this.", permission="administrator")
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A session that has just begun or was given a new secret: `secret` goes into the cookie, and nowhere else."""
+    """A session with a new secret. `secret` goes into the cookie, and nowhere else."""
 
     signed_in: SignedIn
     secret: str
 
 
 class SessionStores(AccountStore, MembershipStore, SessionStore, TenantStore, Protocol):
-    """What sessions need of the stores."""
+    """The stores that sessions need."""
 
 
 class Sessions:
-    """The sessions of an installation. `now` tells Unix seconds. Nothing is cached: who is deactivated is out at once.
+    """The sessions of an installation. `now` tells Unix seconds. Nothing is cached: a deactivation works at once.
 
     Every method reads or writes the store; call them in a thread.
     """
@@ -173,7 +173,7 @@ class Sessions:
         return Opened(found, secret)
 
     def end(self, secret: str) -> None:
-        """Signs out. An unknown secret is no problem."""
+        """Deletes the session of this secret, if there is one."""
         session = self._control.find_session(hashed(secret))
         if session is not None:
             with suppress(SessionNotFound):  # Somebody else has just ended it.

@@ -1,4 +1,4 @@
-"""Teammates of an organization: invited, given permissions, made administrators, deactivated. And what they did."""
+"""Teammates of an organization: invitations, permissions, deactivation, and the audit log."""
 
 import secrets
 import time
@@ -48,7 +48,7 @@ from tagloom.words.problems import EmailInvalid
 
 
 class Operator(msgspec.Struct, frozen=True):
-    """Who has the machine: the command line. May everything in the organization."""
+    """The operator on the command line, who can do everything in the organization."""
 
     organization: Organization
     actor: str = COMMAND_LINE
@@ -65,7 +65,7 @@ Outcome = Literal["invited", "invited again", "teammate already", "inactive team
 
 
 class InviteOutcome(msgspec.Struct, frozen=True):
-    """What became of one address of a list. `secret` stands in the link, and is there when an invitation was made."""
+    """The outcome for one address of a list. `secret` is for the link, if an invitation was created."""
 
     email: str
     outcome: Outcome
@@ -74,13 +74,13 @@ class InviteOutcome(msgspec.Struct, frozen=True):
 
 
 class TeammateStores(AccountStore, AuditLog, InvitationStore, MembershipStore, TenantStore, Protocol):
-    """What the administration of teammates needs of the stores."""
+    """The stores that the administration of teammates needs."""
 
 
 class Teammates:
-    """What administrators do to their organization, and teammates to their own part in it.
+    """Administration of an organization, and of a teammate's own membership.
 
-    `by` is who asks. What only administrators may raises NotPermitted for others. Call methods in a thread.
+    `by` is the caller. Methods for administrators raise NotPermitted for others. Call methods in a thread.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class Teammates:
                 return each
         raise InvitationNotFound("It was accepted, revoked or sent again meanwhile.")
 
-    # What a teammate may. For administrators. All raise TeammateNotFound.
+    # Permissions. For administrators. All raise TeammateNotFound.
 
     def get_teammate(self, by: By, account: str) -> Teammate:
         """One teammate of the organization, by the account's id."""

@@ -1,4 +1,4 @@
-"""What the parts of a process count and time of themselves, in plain numbers that its metrics read."""
+"""Counters and times of the parts of a process, as plain numbers that its metrics read."""
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
@@ -7,9 +7,9 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 
 
 class Times:
-    """How long something took, time after time, as a histogram. One thread at a time adds; any may read.
+    """A histogram of durations. Only one thread at a time may add; any thread can read.
 
-    `counts` has one number for each bound of `SECONDS`, and one for what took longer than all of them.
+    `counts` has one number for each bound of `SECONDS`, and one for longer durations.
     """
 
     __slots__ = ("counts", "sum")
@@ -19,14 +19,14 @@ class Times:
         self.sum = 0.0
 
     def add(self, seconds: float) -> None:
-        """Counts one more. Costs a quarter of a microsecond."""
+        """Adds one duration. Cost: a quarter of a microsecond."""
         self.counts[bisect_left(SECONDS, seconds)] += 1
         self.sum += seconds
 
 
 @dataclass
 class Commits:
-    """The transactions of a committer: how long those took that were committed, and what became of the others."""
+    """The transactions of a committer: the durations of the committed ones, and the numbers of the others."""
 
     times: Times = field(default_factory=Times)
     batches: int = 0
@@ -36,7 +36,7 @@ class Commits:
 
 @dataclass
 class Compactions:
-    """What a process has freed of the log, and since when all history of an environment is kept, as it saw it last."""
+    """What a process deleted from the log, and the last known horizon of each environment."""
 
     changes: int = 0
     bytes: int = 0
@@ -54,7 +54,7 @@ class Pooled:
 
 @dataclass(frozen=True)
 class Following:
-    """How well a process follows what others commit. `lag` is from the end of a commit until it was seen here."""
+    """How a process follows the commits of others. `lag` is the time from a commit until this process sees it."""
 
     notified: int
     looked: int
@@ -65,7 +65,7 @@ class Following:
 
 @dataclass(frozen=True)
 class Standings:
-    """One environment that a process has opened: the version it answers from, and the bitmaps it holds for that."""
+    """One environment that a process has opened: its version in the process, and the bytes of its bitmaps."""
 
     space: str
     environment: str
@@ -75,7 +75,7 @@ class Standings:
 
 @dataclass(frozen=True, kw_only=True)
 class Counters:
-    """What an installation tells of itself without asking its database. None is what its store does not have."""
+    """The counters of an installation in this process, read without a query. None if its store has no such thing."""
 
     populations: tuple[Standings, ...] = ()
     writes_queued: int = 0

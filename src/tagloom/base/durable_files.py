@@ -1,4 +1,4 @@
-"""Files that others rely on: on the disk before anybody is told of them, closed to other users, never half there."""
+"""Durable files: complete and on the disk before their names are used, and readable only for this user."""
 
 import errno
 import fcntl
@@ -14,28 +14,28 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class DiskFull(Problem):
-    """The server's disk has no room for the file."""
+    """The disk of the server has no room for the file."""
 
     status = 507
 
 
 @contextmanager
 def told_when_full() -> Iterator[None]:
-    """Raises: DiskFull, where the operating system says that there is no room."""
+    """Raises DiskFull if the operating system reports that there is no room."""
     try:
         yield
     except OSError as error:
         if error.errno not in _FULL:
             raise
         raise DiskFull(
-            "The server has no room for this file. Nothing of it was kept; the operator makes room, then send it again."
+            "The server has no room for this file. Nothing was stored. Send it again when the operator has made room."
         ) from error
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder, and those above it, that only this user can open; does nothing when it is there.
+    """Creates a folder, and those above it, that only this user can open. Does nothing if it exists.
 
-    A new one is on the disk when this returns.
+    A new folder is on the disk when this returns.
     """
     for each in [*reversed(path.parents), path]:
         if not each.exists():
@@ -45,14 +45,14 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """A new file to be written, which is locked meanwhile and on the disk once the block has ended.
+    """Creates a file to be written. It is locked during the block, and on the disk after it.
 
     Only this user can read it. Raises: DiskFull; FileExistsError.
     """
     with told_when_full():
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "wb") as file:
-            # The lock goes with the process, however that ends.
+            # The lock ends with the process, also after a crash.
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
             file.flush()
@@ -60,7 +60,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def sync_folder(path: Path) -> None:
-    """Brings the names in a folder to the disk: without it a crash may forget a file that is itself on the disk."""
+    """Writes the names in a folder to the disk. Without it, a crash can lose the name of a file that is on the disk."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -69,7 +69,7 @@ def sync_folder(path: Path) -> None:
 
 
 def is_being_written(path: Path) -> bool:
-    """Whether a process is in the middle of `new_file` for this path."""
+    """Returns whether a process is writing this path with `new_file`."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -81,9 +81,9 @@ def is_being_written(path: Path) -> bool:
 
 
 def locked(path: Path) -> BinaryIO:
-    """A file that this process, and no other one, has locked until it is closed or the process ends, however it does.
+    """Opens a file and locks it until it is closed or the process ends, also after a crash.
 
-    Raises: BlockingIOError: another process has; FileNotFoundError: there is no such folder.
+    Raises: BlockingIOError: another process has the lock; FileNotFoundError: there is no such folder.
     """
     handle = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
     file = os.fdopen(handle, "wb")

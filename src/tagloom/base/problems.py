@@ -1,7 +1,7 @@
-"""Every failure that a caller can meet: one class each, rendered once, as RFC 9457 problem details.
+"""Problems: one class for each failure that a caller can see, rendered as RFC 9457 problem details.
 
-The class name is the problem's `type`, the first line of its docstring the `title`; `detail` speaks of
-this case and members carry its values: `value`, `rule`, `position`, `suggestion`, `line`, …
+The class name is the `type`, the first line of the docstring the `title`. `detail` describes the case, and members
+have its values: `value`, `rule`, `position`, `suggestion`, `line`, …
 """
 
 import re
@@ -12,7 +12,7 @@ Member: TypeAlias = "str | int | float | bool | list[str] | dict[str, str] | lis
 
 
 class Problem(Exception):
-    """Something in the request cannot be done."""
+    """The request cannot be carried out."""
 
     status: ClassVar[int] = 400
 
@@ -23,16 +23,16 @@ class Problem(Exception):
 
     @classmethod
     def slug(cls) -> str:
-        """The name in the problem's type: `TagHasCapital` is `tag-has-capital`."""
+        """Returns the name in the type: that of `TagHasCapital` is `tag-has-capital`."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
 
     @classmethod
     def title(cls) -> str:
-        """The first line of the docstring."""
+        """Returns the first line of the docstring."""
         return (cls.__doc__ or cls.__name__).strip().splitlines()[0]
 
     def document(self) -> dict[str, Member]:
-        """The problem document, in the order people read it."""
+        """Returns the problem document."""
         head: dict[str, Member] = {
             "type": f"/problems/{self.slug()}",
             "title": self.title(),
@@ -43,7 +43,7 @@ class Problem(Exception):
 
 
 def all_problems() -> Iterator[type[Problem]]:
-    """Every problem class, the base first, in the order of definition."""
+    """Yields every problem class, the base first, in the order of definition."""
     waiting: list[type[Problem]] = [Problem]
     while waiting:
         found = waiting.pop(0)
@@ -70,7 +70,7 @@ class BodyTooLarge(Problem):
 
 
 class ContentTypeUnsupported(Problem):
-    """The body's content type is not supported here."""
+    """This content type is not supported here."""
 
     status = 415
 
@@ -82,6 +82,6 @@ class ParameterInvalid(Problem):
 
 
 class InternalFault(Problem):
-    """Tagloom failed; the request was not carried out."""
+    """Tagloom failed, and the request was not carried out."""
 
     status = 500

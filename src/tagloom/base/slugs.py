@@ -1,4 +1,4 @@
-"""Ids that people read in addresses: lower-case letters, digits and hyphens."""
+"""Ids in URLs: lower-case letters, digits and hyphens."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
 def parse_slug(text: str) -> str:
-    """The text itself when it is a slug.
+    """Returns the text if it is a slug.
 
     Raises:
         BodyInvalid: with the rule, and a suggestion where there is one.
@@ -29,7 +29,7 @@ def parse_slug(text: str) -> str:
 
 
 def slug_of(name: str) -> str | None:
-    """A slug made from a name; None when no letter or digit of it survives.
+    """Returns a slug made from a name, or None if the name has no letter or digit for it.
 
     >>> slug_of("Fußball & Tee, 2 Mal")
     'fussball-tee-2-mal'
@@ -40,27 +40,27 @@ def slug_of(name: str) -> str | None:
 
 
 def free_slug(name: str, taken: Container[str], *, otherwise: str) -> str:
-    """A slug from the name that is not taken yet: `coffee`, else `coffee-2`, `coffee-3`, …"""
+    """Returns a slug from the name that is not in `taken`: `coffee`, else `coffee-2`, `coffee-3`, …"""
     base = slug_of(name) or otherwise
     candidate, number = base, 1
     while candidate in taken:
         number += 1
-        ending = f"-{number}"
-        candidate = base[: limits.CHARACTERS_PER_SLUG_MAX - len(ending)].rstrip("-") + ending
+        suffix = f"-{number}"
+        candidate = base[: limits.CHARACTERS_PER_SLUG_MAX - len(suffix)].rstrip("-") + suffix
     return candidate
 
 
 def parse_name(text: str, *, field: str, characters_max: int, empty: bool = False) -> str:
-    """A text of one line that people read: bounded, without controls, not blank unless `empty`.
+    """Returns the text if it is one line: bounded, without control characters, and not blank unless `empty`.
 
     Raises:
         BodyInvalid: with the field and the rule.
     """
-    # `$.name` is where it stands in a body; who filled in a form knows it as the name.
+    # `$.name` is its place in a body; in a form it is called the name.
     label = "The " + field.rpartition(".")[2].replace("_", " ")
     blank = not text.strip()
     if blank and not empty:
-        raise BodyInvalid(f"{label} must not be blank.", field=field, value=printable(text))
+        raise BodyInvalid(f"{label} cannot be blank.", field=field, value=printable(text))
     if len(text) > characters_max:
         raise BodyInvalid(
             f"{label} has {len(text)} characters; at most {characters_max} are allowed.",

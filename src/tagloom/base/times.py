@@ -1,4 +1,4 @@
-"""Times as the store and the API write them: RFC 3339, UTC, whole seconds. Such texts sort as the times do."""
+"""Times as the store and the API write them: RFC 3339, UTC, whole seconds. The texts sort like the times."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ from tagloom.base.text import printable
 
 
 def rfc3339(seconds: float) -> str:
-    """Unix seconds as an RFC 3339 time in UTC.
+    """Returns Unix seconds as an RFC 3339 time in UTC.
 
     >>> rfc3339(0)
     '1970-01-01T00:00:00Z'
@@ -16,7 +16,7 @@ def rfc3339(seconds: float) -> str:
 
 
 def seconds_of(time_text: str) -> float:
-    """Unix seconds of such a time.
+    """Returns the Unix seconds of such a time.
 
     >>> seconds_of("1970-01-01T00:01:00Z")
     60.0
@@ -25,7 +25,7 @@ def seconds_of(time_text: str) -> float:
 
 
 def day_ends(seconds: float, days: int) -> tuple[str, ...]:
-    """The last `days` midnights in UTC at or before a moment, ascending, with milliseconds as versions have them.
+    """Returns the last `days` midnights in UTC at or before a time, ascending, with milliseconds.
 
     >>> day_ends(86_400 * 2 + 1, 2)
     ('1970-01-02T00:00:00.000Z', '1970-01-03T00:00:00.000Z')
@@ -35,7 +35,7 @@ def day_ends(seconds: float, days: int) -> tuple[str, ...]:
 
 
 def moment_of(text: str, *, field: str) -> str:
-    """A time as a client writes it, in the form in which versions have theirs: UTC, with milliseconds.
+    """Returns a time from a client in the form of versions: UTC, with milliseconds.
 
     Raises: BodyInvalid: it is no RFC 3339 time, or has no time zone.
 
@@ -46,12 +46,12 @@ def moment_of(text: str, *, field: str) -> str:
         return with_milliseconds(utc_of(text))
     except (ValueError, OverflowError) as error:
         raise BodyInvalid(
-            f"'{printable(text)}' is no time such as 2026-03-01T09:00:00Z, at {field}.", field=field
+            f"'{printable(text)}' is not a time such as 2026-03-01T09:00:00Z, at {field}.", field=field
         ) from error
 
 
 def utc_of(text: str) -> datetime:
-    """A time as a client writes it. Raises: ValueError, OverflowError: it is no RFC 3339 time, or has no time zone."""
+    """Parses a time from a client. Raises: ValueError, OverflowError: it is no RFC 3339 time, or has no time zone."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("no time zone")
@@ -59,7 +59,7 @@ def utc_of(text: str) -> datetime:
 
 
 def rfc3339_of(text: str) -> str:
-    """A time as a client writes it, as the API writes it; raises as `utc_of`.
+    """Returns a time from a client in the form of the API. Raises: as `utc_of`.
 
     >>> rfc3339_of("2026-03-01T10:00:00+01:00")
     '2026-03-01T09:00:00Z'
@@ -68,7 +68,7 @@ def rfc3339_of(text: str) -> str:
 
 
 def with_milliseconds(moment: datetime) -> str:
-    """A moment in UTC as versions have theirs.
+    """Returns a time in UTC in the form of versions.
 
     >>> with_milliseconds(datetime(2026, 3, 1, 9, 0, 0, 7_999, UTC))
     '2026-03-01T09:00:00.007Z'

@@ -1,4 +1,4 @@
-"""Where an error came from, without values: an error's text and its frames may hold a customer's rows."""
+"""Tracebacks without texts and values, which can contain the rows of a customer."""
 
 import sys
 import traceback
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def frames_of(error: BaseException) -> list[str]:
-    """Where an error came from, without what it says and without values: both may hold rows of a customer."""
+    """Returns the frames of an error, without its text and without values: both can contain rows of a customer."""
     found = [f"{type(error).__name__}"]
     for frame in traceback.extract_tb(error.__traceback__):
         found.append(f"  {frame.filename}:{frame.lineno} in {frame.name}")
@@ -15,7 +15,7 @@ def frames_of(error: BaseException) -> list[str]:
 
 
 def without_values(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Turns the error of a log line into the places it came from."""
+    """Replaces the error of a log line by its frames. A structlog processor."""
     found = event.pop("exc_info", None)
     error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
     if isinstance(error, BaseException):

@@ -1,7 +1,7 @@
 """Spans of OpenTelemetry: one for each request, call to another machine and sync that is read.
 
-They are made when the environment's standard variables ask for them and OpenTelemetry's packages are installed;
-otherwise nothing here costs anything. No span has the id of a person.
+They are made if the standard environment variables enable them and the OpenTelemetry packages are installed. Otherwise
+they cost nothing. No span has the id of a person.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ _tracer: Any = None
 
 
 def start_tracing(protocol: Protocol) -> Callable[[], None]:
-    """Begins to send spans to where the variables say. Returns what sends the rest at the end."""
+    """Starts to send spans to the endpoint of the variables. Returns the function that sends the rest at the end."""
     global _tracer
     try:
         # By their names: no part of Tagloom needs them, and they are not there for the type checker either.
@@ -58,7 +58,7 @@ def start_tracing(protocol: Protocol) -> Callable[[], None]:
 
 @contextmanager
 def span(name: str, **attributes: str | int) -> Iterator[None]:
-    """A span of what the block does, below that of whatever began it. An exception that leaves it is an error."""
+    """Records a span of the block, below the current one. An exception marks it as an error."""
     if _tracer is None:
         yield
         return
@@ -71,7 +71,7 @@ def span(name: str, **attributes: str | int) -> Iterator[None]:
 
 
 class Traced:
-    """Gives each request a span, below that of its caller when the request names one (W3C `traceparent`)."""
+    """Records a span for each request, below that of its caller if the request has one (W3C `traceparent`)."""
 
     def __init__(self, app: "ASGIApp") -> None:
         self._app = app

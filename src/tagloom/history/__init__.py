@@ -1,1 +1,1 @@
-"""Use cases about the past: time travel, retention and compaction."""
+"""Use cases of history: time travel, retention and compaction."""

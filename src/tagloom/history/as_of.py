@@ -1,4 +1,4 @@
-"""What `as_of` names: a version, or the newest one at a time."""
+"""The value of `as_of`: a version, or the newest one at a time."""
 
 from tagloom.base.problems import BodyInvalid, ParameterInvalid
 from tagloom.base.times import moment_of
@@ -10,7 +10,7 @@ _DIGITS_MAX = 18  # Versions are 64-bit numbers.
 
 
 def version_as_of(population: Population, text: str | None) -> Version | None:
-    """The version that a number or an RFC 3339 time means; None for now.
+    """Returns the version of a number or an RFC 3339 time; None for now.
 
     Raises: ParameterInvalid; ChangeNotFound: the environment never was at this version.
     """
@@ -25,5 +25,5 @@ def version_as_of(population: Population, text: str | None) -> Version | None:
         return population.version_at(moment_of(text, field="as_of"))
     except BodyInvalid as problem:
         raise ParameterInvalid(
-            "as_of must be a version's number, or a time such as 2026-03-01T09:00:00Z.", parameter="as_of"
+            "as_of must be the number of a version, or a time such as 2026-03-01T09:00:00Z.", parameter="as_of"
         ) from problem

@@ -1,4 +1,4 @@
-"""How long environments keep history, and the thread of each serving process that compacts what is older."""
+"""The retention of environments, and the thread of each serving process that compacts older history."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -41,22 +41,22 @@ class Compactor:
         )
 
     def start(self) -> None:
-        """Begins to look for history that is too old, in a thread."""
+        """Starts the thread."""
         self._looking.start()
 
     def stop(self) -> None:
-        """Ends behind the step that is being committed; whoever comes next goes on there."""
+        """Stops after the current step. The next process continues there."""
         self._looking.stop()
 
     def horizon_due(self, environment: Environment, retention_seconds: int) -> Version:
-        """The newest version that is at least so old; 0 when none is, or all is kept."""
+        """Returns the newest version that is at least so old; 0 if none is, or if all history is kept."""
         if not retention_seconds:
             return 0
         moment = datetime.fromtimestamp(self._now() - retention_seconds, UTC)
         return self._population_of(environment).version_at(with_milliseconds(moment))
 
     def preview(self, environment: Environment, retention_seconds: int) -> Freed:
-        """What a retention would give up by now. Raises nothing."""
+        """Returns what a retention would delete now. Raises nothing."""
         due = self.horizon_due(environment, retention_seconds)
         return self._population_of(environment).preview_compaction(due)
 
@@ -108,7 +108,7 @@ class Compactor:
 
 
 class Retentions:
-    """How long environments keep history, and how that is changed."""
+    """The retention of environments, and its changes."""
 
     def __init__(self, access: Access, compactor: Compactor) -> None:
         self._access = access

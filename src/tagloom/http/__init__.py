@@ -1,1 +1,1 @@
-"""The doors of HTTP: the Platform API, decisions, health, metrics and the reference."""
+"""HTTP: the Platform API, decisions, health, metrics and the API reference."""

@@ -40,13 +40,12 @@ def create_app(
     fingerprint: str = "",
     trusted_proxies: tuple[IpNetwork, ...] = (),
 ) -> ASGIApp:
-    """The application: the Platform API, and the console's `pages` at the addresses that it leaves free.
+    """Creates the application: the Platform API, and the `pages` of the console at all other paths.
 
-    `now` tells Unix seconds, `is_draining` whether this process is about to end. What is put into `leaving` is to be
-    called in the event loop when the server begins to stop, so that answers without an end have one. `paces` are the
-    bodies that are waited for. `fingerprint` names the installation at `/healthz`, and
-    `trusted_proxies` say who calls them. At the end of the server's life the
-    installation is closed.
+    `now` returns Unix seconds, `is_draining` whether this process is stopping. The functions in `leaving` are called in
+    the event loop when the server begins to stop, to end endless answers. `paces` has the bodies being received.
+    `fingerprint` identifies the installation at `/healthz`. `trusted_proxies` can name their callers. The lifespan of
+    the server closes the installation at its end.
     """
     services = make_services(installation, now)
     state = _state(
@@ -93,7 +92,7 @@ def _state(
     paces: Paces,
     fingerprint: str,
 ) -> ApiState:
-    """What the handlers of the API share."""
+    """Returns the state that the handlers of the API share."""
     return ApiState(
         installation=installation,
         access=services.access,
@@ -129,7 +128,7 @@ def _state(
 
 
 class _Split:
-    """Requests go to the API; the server's lifespan, which is no request, goes to the shell."""
+    """Sends requests to the API, and the lifespan of the server to the shell."""
 
     def __init__(self, api: ASGIApp, shell: ASGIApp) -> None:
         self._api = api

@@ -1,8 +1,7 @@
-"""Decisions: the one request that an app makes for each of its visitors, kept off the long road.
+"""Decisions: the request that an app makes for each of its visitors, with a fast path.
 
-`DecisionFastPath` stands in front of everything else and answers the plain form in one go, with cached token, place and
-tribes. Whatever it does not know at once goes through the route table like every other request, where `decide` answers
-the same.
+`DecisionFastPath` comes first and answers the usual form at once, with cached token, environment and tribes. Every
+other request goes through the route table, where `decide` returns the same answer.
 """
 
 import time
@@ -40,7 +39,7 @@ JSON_HEADER = (b"content-type", b"application/json")
 
 
 async def decide(call: Call) -> Answer:
-    """The tribes one person is in now, and why."""
+    """Returns the tribes of one person now, with reasons."""
     environment = call.environment
     body = await read_json(call, DecisionBody)
     person = person_of(body)
@@ -49,7 +48,7 @@ async def decide(call: Call) -> Answer:
 
 
 async def decide_many(call: Call) -> Answer:
-    """The tribes of several people, all as of one version."""
+    """Returns the tribes of several people, all at one version."""
     environment = call.environment
     body = await read_json(call, ManyDecisionsBody)
     people = [person_of(each, at=f"$.people[{place}]") for place, each in enumerate(body.people)]
@@ -64,21 +63,21 @@ async def decide_many(call: Call) -> Answer:
 
 
 def id_of(person: Person) -> dict[str, str]:
-    """The field that names a person in a body or an answer: `user` or `visitor`."""
+    """Returns the field of a person in a body or an answer: `user` or `visitor`."""
     return {person.kind: person.id}
 
 
 def person_of(body: DecisionBody | PersonNamed, *, at: str = "$") -> Person:
-    """The person that a body names; `at` is where it stands. Raises: BodyInvalid, PersonIdInvalid."""
+    """Returns the person of a body; `at` is its JSON path. Raises: BodyInvalid, PersonIdInvalid."""
     if body.user is not UNSET and body.visitor is UNSET:
         return Person("user", parse_id(body.user, field=f"{at}.user"))
     if body.visitor is not UNSET and body.user is UNSET:
         return Person("visitor", parse_id(body.visitor, field=f"{at}.visitor"))
-    raise BodyInvalid("Give user or visitor, one of the two.", field=f"{at}.user")
+    raise BodyInvalid("Name either a user or a visitor.", field=f"{at}.user")
 
 
 class DecisionFastPath:
-    """Answers `POST …/decisions` when nothing has to be read for it; passes the rest on. Costs under 25 us."""
+    """Answers `POST …/decisions` if everything is cached, and passes on the rest. Cost: under 25 us."""
 
     def __init__(self, state: ApiState, otherwise: ASGIApp) -> None:
         self._state = state
@@ -87,7 +86,7 @@ class DecisionFastPath:
         self._renewals = Renewals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Never answers a problem itself: a request that has one is taken up again from its beginning."""
+        """Answers one request. A request with a problem is passed on, from its beginning."""
         if self._state.is_draining():
             send = last_on_connection(send)
         if scope["type"] == "http":
@@ -117,7 +116,7 @@ class DecisionFastPath:
         self._state.metrics.requests.answered("POST", ROUTE, 200, time.perf_counter() - started)
 
     def _known_place(self, raw_path: bytes, secret: bytes) -> Place | None:
-        """Where, when the form is plain and the token, its scope and the place are known at once."""
+        """Returns the environment of a request of the usual form, if token, scope and environment are cached."""
         names = self._names.get(raw_path)
         if names is None:
             names = self._read_names(raw_path)
@@ -141,7 +140,7 @@ class DecisionFastPath:
         self._state.tribes.renew(place.space.id)
 
     async def _answer(self, place: Place, body: bytes) -> bytes | None:
-        """The answer from a thread, or None for what the long road refuses."""
+        """Returns the answer, computed in a thread, or None if the route table must refuse the request."""
         try:
             asked = decode(body, DecisionBody)
             person, organization = person_of(asked), place.space.organization
@@ -149,12 +148,12 @@ class DecisionFastPath:
                 place.environment, person, because=asked.because, organization=organization
             )
         except Exception:
-            # The long road meets the same failure, and renders and logs it.
+            # The route table meets the same failure, and renders and logs it.
             return None
         return ENCODER.encode(decision)
 
     def _find_answer(self, place: Place, body: bytes) -> bytes | None:
-        """The answer when it can be told at once."""
+        """Returns the answer if it needs no waiting, else None."""
         definitions = self._state.tribes.find_definitions(place.space.id)
         if definitions is None:
             return None
@@ -166,7 +165,7 @@ class DecisionFastPath:
             decision = population.find_decision(person_of(asked), definitions, because=asked.because)
             return None if decision is None else ENCODER.encode(decision)
         except Exception:
-            # The long road meets the same failure, and renders and logs it.
+            # The route table meets the same failure, and renders and logs it.
             return None
 
     def _read_names(self, raw_path: bytes) -> tuple[str, str] | None:
@@ -182,7 +181,7 @@ class DecisionFastPath:
 
 
 async def _received(receive: Receive, size: int, taken: list[Message]) -> bytes:
-    """A body of this size, or what came of it; its messages are `taken`. Most bodies come whole."""
+    """Returns a body of this size, or the part that was received. Its messages go into `taken`."""
     body = b""
     with suppress(BodyTooSlow, ServerStops):  # Whoever receives on meets it again.
         is_more = True
@@ -195,14 +194,14 @@ async def _received(receive: Receive, size: int, taken: list[Message]) -> bytes:
 
 
 class _Plain(NamedTuple):
-    """What the headers of a plain request say: the credentials, and how long the body is."""
+    """The headers of a request of the usual form: the credentials, and the size of the body."""
 
     secret: bytes
     body_bytes: int
 
 
 def _plain(scope: Scope) -> _Plain | None:
-    """None for a request of another form: whatever it asks is known on the long road."""
+    """Returns the headers, or None for a request of another form, which the route table handles."""
     if scope["query_string"]:
         return None
     secret, length = b"", b""

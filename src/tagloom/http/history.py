@@ -1,4 +1,4 @@
-"""What was done to an environment, and how to take it back."""
+"""The changes of an environment, and their undo."""
 
 from msgspec import UNSET
 
@@ -17,7 +17,7 @@ VERSION_DIGITS_MAX = 18  # Versions are 64-bit numbers.
 
 
 async def list_changes(call: Call) -> Answer:
-    """Versions, ascending or the newest first; with a person or a tag, only those that touched them."""
+    """Returns versions, ascending or the newest first; with a person or a tag, only those that changed them."""
     population, person, tag = call.population, call.find_person(), call.find_tag("tag")
     limit, cursor, is_descending = call.integer("limit"), call.find_text("cursor"), call.flag("newest_first")
     after, before = call.integer("after"), None
@@ -39,19 +39,19 @@ async def list_changes(call: Call) -> Answer:
 
 
 async def get_change(call: Call) -> Answer:
-    """One version."""
+    """Returns one version."""
     population, version = call.population, _version(call)
     return Answer(await call.in_thread(lambda: population.get_change(version)))
 
 
 async def undo_change(call: Call) -> Answer:
-    """Takes back what one version did."""
+    """Undoes one version."""
     population, version, origin, dry_run = call.population, _version(call), call.origin, call.flag("dry_run")
     return Answer(await call.in_thread(lambda: population.write(Undo((version,)), WriteOptions(origin, dry_run))))
 
 
 async def undo_changes(call: Call) -> Answer:
-    """Takes back what several versions did, as one."""
+    """Undoes several versions, as one."""
     population, origin = call.population, call.origin
     dry_run, override = call.flag("dry_run"), call.flag("override")
     body = await read_json(call, UndoBody)

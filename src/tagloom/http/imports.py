@@ -1,4 +1,4 @@
-"""Imports as resources, and the mappings that a space keeps for them."""
+"""Imports, and the saved mappings of a space."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -25,39 +25,39 @@ _ENCODER = msgspec.json.Encoder()
 
 
 async def list_imports(call: Call) -> Answer:
-    """The imports of an environment, the newest first."""
+    """Returns the imports of an environment, the newest first."""
     environment, before, limit = call.environment, call.find_text("before"), call.integer("limit")
     found = await call.in_thread(lambda: call.state.imports.list(environment, limit=limit, before=before))
     return Answer(ImportsPage(items=found))
 
 
 async def get_import(call: Call) -> Answer:
-    """One import, and how far it has come."""
+    """Returns one import with its progress."""
     environment, id = call.environment, call.values["import"]
     return Answer(await call.in_thread(lambda: call.state.imports.get(environment, id)))
 
 
 async def import_events(call: Call) -> Events:
-    """The import whenever it is another, as server-sent events."""
+    """Sends the import whenever it changes, as server-sent events."""
     environment, id = call.environment, call.values["import"]
     run = await call.in_thread(lambda: call.state.imports.get(environment, id))
     return Events(call.state.watches().watch(environment, run))
 
 
 async def delete_import(call: Call) -> Answer:
-    """Forgets an import and its file."""
+    """Deletes an import and its file."""
     environment, id = call.environment, call.values["import"]
     await call.in_thread(lambda: call.state.imports.delete(environment, id))
     return Answer(None, status=204)
 
 
 async def delete_import_file(call: Call) -> Answer:
-    """Forgets the file of an import that has ended."""
+    """Deletes the file of a finished import."""
     return await _asked(call, Imports.delete_file)
 
 
 async def put_import_mapping(call: Call) -> Answer:
-    """Says by which mapping it is read, before anything of it was applied."""
+    """Sets the mapping of an import, before anything is applied."""
     environment, id, imports = call.environment, call.values["import"], call.state.imports
     mapping = await read_json(call, Mapping)
 
@@ -77,39 +77,39 @@ async def put_import_mapping(call: Call) -> Answer:
 
 
 async def plan_import(call: Call) -> Answer:
-    """Has it computed what the import would do."""
+    """Starts the plan of an import."""
     return await _asked(call, Imports.plan)
 
 
 async def run_import(call: Call) -> Answer:
-    """Has it applied."""
+    """Starts the run of an import."""
     goes_on = call.flag("goes_on")
     return await _asked(call, lambda imports, environment, id: imports.run(environment, id, goes_on=goes_on))
 
 
 async def approve_import(call: Call) -> Answer:
-    """Lets a held import run."""
+    """Approves a held import."""
     return await _asked(call, Imports.approve)
 
 
 async def pause_import(call: Call) -> Answer:
-    """Stops it behind the step that is being applied."""
+    """Pauses an import after the current step."""
     return await _asked(call, Imports.pause)
 
 
 async def resume_import(call: Call) -> Answer:
-    """Goes on where it was paused."""
+    """Resumes a paused import."""
     return await _asked(call, Imports.resume)
 
 
 async def cancel_import(call: Call) -> Answer:
-    """Ends it; with `undo`, what was applied is taken back."""
+    """Cancels an import, and with `undo` undoes what was applied."""
     by, undo = call.principal.name, call.flag("undo")
     return await _asked(call, lambda imports, environment, id: imports.cancel(environment, id, by=by, undo=undo))
 
 
 async def undo_import(call: Call) -> Answer:
-    """Takes back what an ended import did."""
+    """Undoes a finished import."""
     by = call.principal.name
     return await _asked(call, lambda imports, environment, id: imports.undo(environment, id, by=by))
 
@@ -120,7 +120,7 @@ async def _asked(call: Call, ask: Callable[[Imports, Environment, str], Import])
 
 
 async def rejected_lines(call: Call) -> Stream:
-    """The rejected lines with their reasons, as NDJSON, or the rows themselves in the shape of the file."""
+    """Streams the rejected lines with reasons, as NDJSON or as rows of the file."""
     environment, id, imports = call.environment, call.values["import"], call.state.imports
     run = await call.in_thread(lambda: imports.get(environment, id))
     if call.text("shape") == "reasons":
@@ -149,7 +149,7 @@ def _together(lines: Sequence[Any]) -> bytes:
 
 
 async def infer_mapping(call: Call) -> Answer:
-    """Proposes how a file is read that begins like the body."""
+    """Infers a mapping from the beginning of a file."""
     format = format_of_body(call, OCTETS)
 
     def take(chunks: Iterator[bytes]) -> InferredMapping:
@@ -159,19 +159,19 @@ async def infer_mapping(call: Call) -> Answer:
 
 
 async def list_mappings(call: Call) -> Answer:
-    """The newest form of each, by name."""
+    """Returns the newest version of each mapping, by name."""
     space = call.values["space"]
     return Answer(MappingsPage(items=await call.in_thread(lambda: call.state.mappings.list_mappings(space))))
 
 
 async def get_mapping(call: Call) -> Answer:
-    """The newest form, or a former one."""
+    """Returns the newest version of a mapping, or an earlier one."""
     space, name, version = call.values["space"], call.values["mapping"], call.find_integer("version")
     return Answer(await call.in_thread(lambda: call.state.mappings.get_mapping(space, name, version=version)))
 
 
 async def put_mapping(call: Call) -> Answer:
-    """Keeps a new form."""
+    """Saves a new version of a mapping."""
     space, name, by = call.values["space"], call.values["mapping"], call.principal.name
     version = call.find_integer("version")
     body = await read_json(call, Mapping)
@@ -181,7 +181,7 @@ async def put_mapping(call: Call) -> Answer:
 
 
 async def delete_mapping(call: Call) -> Answer:
-    """Forgets all its forms."""
+    """Deletes all versions of a mapping."""
     space, name = call.values["space"], call.values["mapping"]
     await call.in_thread(lambda: call.state.mappings.delete_mapping(space, name))
     return Answer(None, status=204)

@@ -1,4 +1,4 @@
-"""What an operator and a newcomer look at: health, metrics, limits, the description of the API."""
+"""Health, metrics, limits and the OpenAPI document of an installation."""
 
 from contextlib import suppress
 
@@ -14,21 +14,21 @@ from tagloom.server.sockets import FINGERPRINT_HEADER
 
 
 async def healthz(call: Call) -> Answer:
-    """The process answers. It names its installation, for others that share its port."""
+    """Answers that the process works, with the fingerprint of its installation."""
     header = (FINGERPRINT_HEADER.encode("ascii"), call.state.fingerprint.encode("ascii"))
     return Answer(Health("ok"), headers=(header,) if call.state.fingerprint else ())
 
 
 async def readyz(call: Call) -> Answer:
-    """New requests are welcome. Raises: Draining, SchemaChanged, StoreUnavailable."""
+    """Answers that the process accepts new requests. Raises: Draining, SchemaChanged, StoreUnavailable."""
     await call.state.readiness.check()
     return Answer(Health("ready"))
 
 
 async def metrics(call: Call) -> Answer:
-    """For Prometheus."""
+    """Returns the metrics for Prometheus."""
     state, found = call.state, None
-    # A database that is away is what metrics must tell, not what they may fail at.
+    # Metrics must report an unavailable database, and not fail because of it.
     with suppress(StoreUnavailable):
         found = await state.stored.answer()
     now = state.now()
@@ -42,10 +42,10 @@ async def metrics(call: Call) -> Answer:
 
 
 async def get_limits(call: Call) -> Answer:
-    """Every bound by name."""
+    """Returns every limit by name."""
     return Answer(all_limits())
 
 
 async def get_openapi(call: Call) -> Answer:
-    """The OpenAPI document."""
+    """Returns the OpenAPI document."""
     return Answer(call.state.openapi)

@@ -1,15 +1,15 @@
 """Limits of HTTP, each with its unit and its reason."""
 
-CHARACTERS_PER_SEARCH_MAX = 256  # No id or tag is longer than what one searches.
-IDEMPOTENCY_KEY_CHARACTERS_MAX = 255  # RFC draft-ietf-httpapi-idempotency-key-header leaves it to us.
-HEALTH_CHECK_SECONDS_MAX = 2  # A database that answers readiness and metrics later is away; probes wait 5 to 10 s.
-WAIT_FOR_VERSION_SECONDS_MAX = 10  # `at_least` waits so long, then says that the version is not here yet.
-CHARACTERS_PER_CURSOR_MAX = 1_536  # The longest id or tag in base64 takes 1,400.
+CHARACTERS_PER_SEARCH_MAX = 256  # No id or tag is longer.
+IDEMPOTENCY_KEY_CHARACTERS_MAX = 255  # The draft draft-ietf-httpapi-idempotency-key-header sets no limit.
+HEALTH_CHECK_SECONDS_MAX = 2  # A database that answers later counts as away; load balancers wait 5 to 10 s.
+WAIT_FOR_VERSION_SECONDS_MAX = 10  # `at_least` waits so long, then answers version-not-reached.
+CHARACTERS_PER_CURSOR_MAX = 1_536  # The longest id or tag takes 1,400 in base64.
 ADDRESS_BYTES_MAX = 32_768  # The longest id, tag and cursor, percent-encoded, take 8 kB.
 HEADER_BYTES_MAX = 65_536  # All headers of one request together.
 DECISION_BODY_BYTES_MAX = 8_192  # One id, every character of it escaped, takes 3 kB.
-REQUESTS_PER_RUN_MAX = 64  # Small requests for one environment that one thread answers together; some milliseconds.
-UPLOADS_AT_ONCE_MAX = 12  # Bulk bodies read at the same moment by one process; further ones wait their turn.
+REQUESTS_PER_RUN_MAX = 64  # Small requests for one environment that one thread answers together: a few ms.
+UPLOADS_AT_ONCE_MAX = 12  # Bulk bodies that one process reads at once; others wait their turn.
 UPLOADS_PER_ORGANIZATION_MAX = 4  # Of these; the others stay for other organizations.
 UPLOADS_PER_TOKEN_MAX = 3  # Of these; one job leaves room for another of its organization.
 UPLOAD_SECONDS_WAITING_MAX = 60  # A bulk body waits so long for a place, then is refused with Retry-After.

@@ -15,13 +15,13 @@ from tagloom.words.model import Kind, Match, Mode, Person, PersonRecord, Receipt
 
 
 class PeopleHandlers:
-    """The handlers for one kind of people: user ids and visitor ids are separate name spaces."""
+    """The handlers for one kind of people. User ids and visitor ids are separate name spaces."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
 
     async def list_people(self, call: Call) -> Answer:
-        """A page of people, filtered by id and tag."""
+        """Returns a page of people, filtered by id and tag."""
         tag = call.find_tag("tag")
         population = call.population
 
@@ -41,11 +41,11 @@ class PeopleHandlers:
         return Answer(await call.in_thread(read))
 
     async def get_person(self, call: Call) -> Answer:
-        """One person."""
+        """Returns one person."""
         return Answer(await self._record(call))
 
     async def put_person(self, call: Call) -> Answer:
-        """Makes the person known."""
+        """Creates the person."""
         person, origin, population = call.person(self.kind), call.origin, call.population
         await read_json(call, PersonBody, default=b"{}")
         return Answer(await call.in_thread(lambda: population.write(PutPerson(person), WriteOptions(origin))))
@@ -56,30 +56,30 @@ class PeopleHandlers:
         return Answer(await call.in_thread(lambda: population.write(ErasePerson(person), WriteOptions(origin))))
 
     async def get_tags(self, call: Call) -> Answer:
-        """The person's tags."""
+        """Returns the tags of the person."""
         record = await self._record(call)
         return Answer(PersonTags(tags=record.tags, version=record.version, expires_at=record.expires_at))
 
     async def put_tags(self, call: Call) -> Answer:
-        """Replaces the person's set."""
+        """Replaces the tags of the person."""
         person = call.person(self.kind)
         body = await read_json(call, TagsBody)
         expiry = body.expiry(call.state.now())
         return Answer(await self._changed(call, person, body.tags, "set", expiry))
 
     async def put_tag(self, call: Call) -> Answer:
-        """Gives one tag."""
+        """Adds one tag."""
         return Answer(await self._change_one(call, "add"))
 
     async def delete_tag(self, call: Call) -> Answer:
-        """Takes one tag."""
+        """Removes one tag."""
         return Answer(await self._change_one(call, "remove"))
 
     async def _change_one(self, call: Call, mode: Mode) -> Receipt:
         return await self._changed(call, call.person(self.kind), (call.tag(),), mode, call.expiry())
 
     async def _changed(self, call: Call, person: Person, tags: Sequence[str], mode: Mode, expiry: Expiry) -> Receipt:
-        """The receipt of a write. Tags and ids are looked up in a thread; the commit is waited for without one."""
+        """Writes, and returns the receipt. Lookups run in a thread; waiting for the commit needs none."""
         population, origin = call.population, call.origin
         future = await call.state.submit(
             call.environment,

@@ -4,7 +4,7 @@ from tagloom.base.problems import Problem
 
 
 class NotAcceptable(Problem):
-    """None of the accepted content types can be served."""
+    """None of the accepted content types is available."""
 
     status = 406
 
@@ -16,7 +16,7 @@ class PreconditionRequired(Problem):
 
 
 class VersionNotReached(Problem):
-    """This process has not yet seen the version that was asked for."""
+    """This process does not have the requested version yet."""
 
     status = 503
 
@@ -28,18 +28,18 @@ class AddressTooLong(Problem):
 
 
 class HeadersTooLarge(Problem):
-    """The request's headers are too large."""
+    """The headers of the request are too large."""
 
     status = 431
 
 
 class TooManyWatchers(Problem):
-    """So many callers watch imports that no further one can."""
+    """Too many clients watch imports."""
 
     status = 503
 
 
 class Draining(Problem):
-    """This process is about to end."""
+    """This process is stopping."""
 
     status = 503

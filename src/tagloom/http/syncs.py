@@ -13,7 +13,7 @@ from tagloom.words.syncs import SyncDraft
 
 
 async def list_syncs(call: Call) -> Answer:
-    """A page of syncs by id."""
+    """Returns a page of syncs by id."""
     environment = call.environment
     found = await call.in_thread(lambda: call.state.syncs.list_syncs(environment))
     items, next_cursor = page_of(call, found, lambda sync: sync.id)
@@ -21,7 +21,7 @@ async def list_syncs(call: Call) -> Answer:
 
 
 async def create_sync(call: Call) -> Answer:
-    """A new sync."""
+    """Creates a sync."""
     environment, by = call.environment, call.principal.name
     body = await read_json(call, NewSync)
     created = await call.in_thread(lambda: call.state.syncs.create_sync(environment, body.id, _draft(body), by=by))
@@ -30,7 +30,7 @@ async def create_sync(call: Call) -> Answer:
 
 
 async def infer_source_mapping(call: Call) -> Answer:
-    """Proposes how a source is read, from its first rows."""
+    """Infers a mapping from the first rows of a source."""
     organization, sources = call.principal.organization, call.state.sources
     body = await read_json(call, SourceOfSync)
     return Answer(
@@ -41,14 +41,14 @@ async def infer_source_mapping(call: Call) -> Answer:
 
 
 async def get_sync(call: Call) -> Answer:
-    """One sync."""
+    """Returns one sync."""
     environment, sync = call.environment, call.values["sync"]
     found = await call.in_thread(lambda: call.state.syncs.get_sync(environment, sync))
     return Answer(found, headers=(etag(found.revision),))
 
 
 async def put_sync(call: Call) -> Answer:
-    """Replaces the sync that If-Match has seen."""
+    """Replaces the sync if If-Match matches."""
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
     expected = if_match(call)
     if expected is None:
@@ -65,14 +65,14 @@ async def put_sync(call: Call) -> Answer:
 
 
 async def delete_sync(call: Call) -> Answer:
-    """Forgets the sync and its runs."""
+    """Deletes the sync and its runs."""
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
     await call.in_thread(lambda: call.state.syncs.delete_sync(environment, sync, by=by))
     return Answer(None, status=204)
 
 
 async def run_sync(call: Call) -> Answer:
-    """Begins a run."""
+    """Starts a run."""
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
     requires_approval = call.flag("requires_approval")
     run = await call.in_thread(
@@ -82,7 +82,7 @@ async def run_sync(call: Call) -> Answer:
 
 
 async def push_records(call: Call) -> Answer:
-    """Takes records as NDJSON for a sync whose records come by themselves."""
+    """Receives records as NDJSON for a push sync."""
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
     requires_approval, runner = call.flag("requires_approval"), call.state.runner
     run = await received(
@@ -94,7 +94,7 @@ async def push_records(call: Call) -> Answer:
 
 
 async def list_runs(call: Call) -> Answer:
-    """A page of runs, the newest first."""
+    """Returns a page of runs, the newest first."""
     environment, sync = call.environment, call.values["sync"]
     before, limit = call.find_integer("before"), call.integer("limit")
     runs = await call.in_thread(lambda: call.state.syncs.list_runs(environment, sync, before=before, limit=limit))

@@ -16,7 +16,7 @@ from tagloom.tagging.bulk import FORMAT_OF_CONTENT_TYPE, Order, import_body
 from tagloom.words.mappings import Encoding
 from tagloom.words.model import Mode
 
-# As browsers have it, Latin-1 is what Windows makes of it.
+# As in browsers, Latin-1 means windows-1252.
 _ENCODING_OF_CHARSET: dict[str, Encoding] = {
     "utf-8": "utf-8",
     "utf8": "utf-8",
@@ -31,11 +31,11 @@ _ENCODING_OF_CHARSET: dict[str, Encoding] = {
 
 
 async def post_taggings(call: Call) -> Answer:
-    """Applies a body as one batch. It is read while it arrives; one that ends early applies nothing."""
+    """Applies a body as one batch. It is read while it arrives. A truncated body applies nothing."""
     order = _order(call)
     bytes_max = limits.JSON_BODY_BYTES_MAX if order.format == "json" else limits.BULK_BODY_BYTES_MAX
     population, now = call.population, call.state.now
-    # What is wrong with it is told before the body comes.
+    # Its problems are answered before the body is read.
     order.rules(now())
     return Answer(await received(call, bytes_max, lambda chunks: import_body(population, chunks, order, now)))
 
@@ -70,7 +70,7 @@ def _order(call: Call) -> Order:
 
 
 def _encoding(call: Call) -> Encoding:
-    """What the content type says of the text's encoding. Raises: ContentTypeUnsupported."""
+    """Returns the encoding of the text by its content type. Raises: ContentTypeUnsupported."""
     message = EmailMessage()
     message["Content-Type"] = (call.header(b"content-type") or "").replace("\n", " ").replace("\r", " ")
     charset = str(message.get_param("charset", "utf-8")).lower()
@@ -83,7 +83,7 @@ def _encoding(call: Call) -> Encoding:
 
 
 def _compression(call: Call) -> str | None:
-    """What Content-Encoding says. Raises: ContentTypeUnsupported."""
+    """Returns the compression by Content-Encoding. Raises: ContentTypeUnsupported."""
     said = (call.header(b"content-encoding") or "").strip().lower().removeprefix("x-")
     if said in ("", "identity"):
         return None
@@ -96,6 +96,6 @@ def _compression(call: Call) -> str | None:
 
 
 async def export_taggings(call: Call) -> Stream:
-    """Every tagging, person by person."""
+    """Streams every tagging, person by person."""
     format = export_format(call)
     return await export_stream(call, call.population.taggings, lambda chunks: encode_taggings(chunks, format), format)

@@ -17,7 +17,7 @@ from tagloom.words.tags import TagPath, parse_tag
 
 
 async def list_tags(call: Call) -> Answer:
-    """A page of the catalogue."""
+    """Returns a page of the catalogue."""
     prefix, environment, population = call.find_tag("prefix"), call.environment, call.population
 
     def read() -> TagsPage:
@@ -35,7 +35,7 @@ async def list_tags(call: Call) -> Answer:
 
 
 async def get_tag(call: Call) -> Answer:
-    """One entry."""
+    """Returns one entry."""
     tag, environment, population = call.tag(), call.environment, call.population
 
     def read() -> TagAnswer:
@@ -47,7 +47,7 @@ async def get_tag(call: Call) -> Answer:
 
 
 async def put_tag(call: Call) -> Answer:
-    """Creates or describes."""
+    """Creates a tag, or changes its fields."""
     tag, environment, origin = call.tag(), call.environment, call.origin
     body = await read_json(call, TagBody, default=b"{}")
     ttl_seconds, expires_at = body.ttl_seconds(), body.moment(call.state.now())
@@ -67,7 +67,7 @@ async def put_tag(call: Call) -> Answer:
 
 
 async def patch_tag(call: Call) -> Answer:
-    """Renames or moves, describes, and says when it expires: one version or none."""
+    """Renames or moves a tag and changes its fields, as one version or not at all."""
     tag, environment, origin = call.tag(), call.environment, call.origin
     body = await read_json(call, TagPatch)
     to = None if body.tag is UNSET else _parsed(body.tag, "$.tag")
@@ -76,7 +76,7 @@ async def patch_tag(call: Call) -> Answer:
     owner = "" if body.owner is None else None
     ttl_seconds, expires_at = body.ttl_seconds(), body.moment(call.state.now())
     if all(given is None for given in (to, description, exclusive, owner, ttl_seconds, expires_at)):
-        raise BodyInvalid("Give tag, description, exclusive, ttl, expires_at or owner.", field="$")
+        raise BodyInvalid("Set at least one of tag, description, exclusive, ttl, expires_at and owner.", field="$")
     return Answer(
         await call.in_thread(
             lambda: call.state.catalogue.edit_tag(
@@ -95,7 +95,7 @@ async def patch_tag(call: Call) -> Answer:
 
 
 async def delete_tag(call: Call) -> Answer:
-    """Takes the tag and what is below it from everybody."""
+    """Deletes a tag and the tags below it."""
     tag, environment, origin, is_forced = call.tag(), call.environment, call.origin, call.flag("force")
     return Answer(
         await call.in_thread(lambda: call.state.catalogue.delete_tag(environment, tag, origin, force=is_forced))
@@ -103,7 +103,7 @@ async def delete_tag(call: Call) -> Answer:
 
 
 async def merge_tag(call: Call) -> Answer:
-    """Its bearers bear another tag instead."""
+    """Merges a tag into another."""
     tag, origin, population = call.tag(), call.origin, call.population
     body = await read_json(call, MergeBody)
     into = _parsed(body.into, "$.into")
@@ -111,7 +111,7 @@ async def merge_tag(call: Call) -> Answer:
 
 
 async def export_people_with(call: Call) -> Stream:
-    """All who bear the tag."""
+    """Streams the people with the tag."""
     tag, format, population = call.tag(), export_format(call), call.population
     match = msgspec.convert(call.text("match"), Match)
     return await export_stream(
@@ -123,7 +123,7 @@ async def export_people_with(call: Call) -> Stream:
 
 
 async def list_aliases(call: Call) -> Answer:
-    """Old paths, and what they stand for."""
+    """Returns old paths and the current ones."""
     population = call.population
     version, aliases = await call.in_thread(lambda: (population.version(), population.aliases()))
     items, next_cursor = page_of(call, aliases.items(), lambda each: each[0])

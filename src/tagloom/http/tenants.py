@@ -24,7 +24,7 @@ from tagloom.words.retention import retention_text
 
 
 async def list_organizations(call: Call) -> Answer:
-    """The organization of the token: others do not exist for it."""
+    """Returns the organization of the token, which is the only one that it sees."""
     principal = call.principal
     own = await call.in_thread(lambda: call.state.access.get_organization(principal, principal.organization))
     items, next_cursor = page_of(call, (own,), lambda each: each.id)
@@ -32,7 +32,7 @@ async def list_organizations(call: Call) -> Answer:
 
 
 async def list_spaces(call: Call) -> Answer:
-    """The spaces of an organization that exist for the token."""
+    """Returns the spaces that the token can see."""
     organization, principal = call.values["organization"], call.principal
     spaces = await call.in_thread(lambda: call.state.access.list_spaces(organization, principal))
     items, next_cursor = page_of(call, spaces, lambda space: space.id)
@@ -40,7 +40,7 @@ async def list_spaces(call: Call) -> Answer:
 
 
 async def create_space(call: Call) -> Answer:
-    """A space with its three environments."""
+    """Creates a space with its three environments."""
     organization = call.values["organization"]
     body = await read_json(call, NewSpace)
     space = None if body.id is UNSET else body.id
@@ -51,7 +51,7 @@ async def create_space(call: Call) -> Answer:
 
 
 async def list_environments(call: Call) -> Answer:
-    """Development, staging and production of a space."""
+    """Returns the environments of a space: development, staging and production."""
     space = call.values["space"]
     found = await call.in_thread(lambda: call.state.access.list_environments(space))
     items, next_cursor = page_of(call, found, lambda each: each.name)
@@ -68,12 +68,12 @@ async def list_environments(call: Call) -> Answer:
 
 
 async def get_environment(call: Call) -> Answer:
-    """One environment."""
+    """Returns one environment."""
     return Answer(await _shown(call, call.environment))
 
 
 async def patch_environment(call: Call) -> Answer:
-    """Opens or closes its catalogue, and says how long its history is kept."""
+    """Opens or closes the catalogue, and sets the retention of history."""
     environment, actor, state = call.environment, call.principal.name, call.state
     body = await read_json(call, EnvironmentPatch)
     is_dry_run, deleted_history = call.flag("dry_run"), None
@@ -104,7 +104,7 @@ async def _shown(call: Call, environment: Environment, deleted_history: Freed | 
 
 
 async def list_tokens(call: Call) -> Answer:
-    """The tokens of an organization, without their secrets."""
+    """Returns the tokens of an organization, without their secrets."""
     organization = call.values["organization"]
     tokens = await call.in_thread(lambda: call.state.access.list_tokens(organization))
     items, next_cursor = page_of(call, tokens, lambda token: f"{token.created_at} {token.id}")
@@ -116,7 +116,7 @@ async def list_tokens(call: Call) -> Answer:
 
 
 async def create_token(call: Call) -> Answer:
-    """A token, and its secret this once. It belongs to the teammate whose token asks, if that belongs to one."""
+    """Creates a token, and returns its secret once. It belongs to the teammate of the calling token, if any."""
     organization, principal = call.values["organization"], call.principal
     body = await read_json(call, NewToken)
     token, secret = await call.in_thread(

@@ -1,4 +1,4 @@
-"""Tribes of a space, and who is in them."""
+"""Tribes of a space, and their members."""
 
 import msgspec
 from msgspec import UNSET
@@ -34,7 +34,7 @@ from tagloom.words.tags import parse_tag
 
 
 async def list_tribes(call: Call) -> Answer:
-    """A page of tribes by id."""
+    """Returns a page of tribes by id."""
     space = call.values["space"]
     tribes = await call.in_thread(lambda: call.state.tribes.list_tribes(space))
     items, next_cursor = page_of(call, tribes, lambda tribe: tribe.id)
@@ -42,7 +42,7 @@ async def list_tribes(call: Call) -> Answer:
 
 
 async def create_tribe(call: Call) -> Answer:
-    """A new tribe."""
+    """Creates a tribe."""
     space, origin = call.values["space"], call.origin
     body = await read_json(call, NewTribe, is_rule=True)
     tribe = None if body.id is UNSET else body.id
@@ -52,14 +52,14 @@ async def create_tribe(call: Call) -> Answer:
 
 
 async def get_tribe(call: Call) -> Answer:
-    """One tribe."""
+    """Returns one tribe."""
     space, tribe = call.values["space"], call.values["tribe"]
     found = await call.in_thread(lambda: call.state.tribes.get_tribe(space, tribe))
     return Answer(found, headers=(etag(found.revision),))
 
 
 async def put_tribe(call: Call) -> Answer:
-    """Replaces the tribe that If-Match has seen."""
+    """Replaces the tribe if If-Match matches."""
     space, tribe, origin = call.values["space"], call.values["tribe"], call.origin
     expected = if_match(call)
     if expected is None:
@@ -89,7 +89,7 @@ async def delete_tribe(call: Call) -> Answer:
 
 
 async def preview(call: Call) -> Answer:
-    """What a rule would find."""
+    """Previews a rule."""
     environment = call.environment
     body = await read_json(call, PreviewBody, is_rule=True)
     wanted, targeting = Definition(body.audience, body.rule), call.state.targeting
@@ -97,13 +97,13 @@ async def preview(call: Call) -> Answer:
 
 
 async def count(call: Call) -> Answer:
-    """How many are in it."""
+    """Counts the members."""
     environment, tribe, targeting = call.environment, call.values["tribe"], call.state.targeting
     return Answer(await call.in_thread(lambda: targeting.count(environment, tribe, as_of=call.find_version())))
 
 
 async def list_members(call: Call) -> Answer | Stream:
-    """A page of its members, when one is asked for; else all of them as a stream."""
+    """Returns a page of the members if the request has page parameters, else streams all of them."""
     if all(call.find_text(name) is None for name in ("limit", "cursor", "search", "include")):
         return await _export_members(call)
     environment, tribe = call.environment, call.values["tribe"]
@@ -132,19 +132,19 @@ async def list_members(call: Call) -> Answer | Stream:
 
 
 async def get_membership(call: Call, kind: Kind) -> Answer:
-    """Whether one person is in it."""
+    """Returns whether one person is in the tribe."""
     environment, tribe, person = call.environment, call.values["tribe"], call.person(kind)
     version, is_member = await call.in_thread(lambda: call.state.targeting.is_member(environment, tribe, person))
     return Answer(MembershipAnswer(tribe=tribe, is_member=is_member, version=version))
 
 
 async def get_membership_of_user(call: Call) -> Answer:
-    """Whether one user is in it."""
+    """Returns whether one user is in the tribe."""
     return await get_membership(call, "user")
 
 
 async def get_membership_of_visitor(call: Call) -> Answer:
-    """Whether one visitor is in it."""
+    """Returns whether one visitor is in the tribe."""
     return await get_membership(call, "visitor")
 
 
@@ -159,7 +159,7 @@ async def _export_members(call: Call) -> Stream:
 
 
 async def overlap(call: Call) -> Answer:
-    """How several overlap."""
+    """Returns the overlap of several tribes."""
     environment = call.environment
     body = await read_json(call, OverlapBody)
     version, regions = await call.in_thread(lambda: call.state.targeting.overlap(environment, body.tribes))
@@ -167,7 +167,7 @@ async def overlap(call: Call) -> Answer:
 
 
 async def why(call: Call) -> Answer:
-    """Whether one person is in it, and why."""
+    """Returns whether one person is in the tribe, and why."""
     environment, tribe, person = call.environment, call.values["tribe"], call.find_person()
     if person is None:
         raise ParameterInvalid("Give user or visitor.", parameter="user")
@@ -175,13 +175,13 @@ async def why(call: Call) -> Answer:
 
 
 async def tag_members(call: Call) -> Answer:
-    """Gives everybody in it a tag, or takes one."""
+    """Adds a tag to all members, or removes one."""
     environment, population, tribe = call.environment, call.population, call.values["tribe"]
     body = await read_json(call, TribeTagBody)
     asked = msgspec.to_builtins(body)
     expiry_fields = {name: asked.pop(name, None) for name in ("expires_at", "ttl")}
     if len(asked) != 1:
-        raise BodyInvalid("Give add, remove or freeze, one of the three.", field="$")
+        raise BodyInvalid("Set exactly one of add, remove and snapshot.", field="$")
     ((name, text),) = asked.items()
     mode, tag = msgspec.convert(name, TribeMode), parse_tag(text)
     origin, dry_run, key = call.origin, call.flag("dry_run"), call.idempotency_key()

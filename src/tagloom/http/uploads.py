@@ -1,4 +1,4 @@
-"""How a file becomes an import over HTTP: as the body, in a form beside its options, or by its address."""
+"""Creates imports over HTTP: from a body, from a form with options, or from the address of a file."""
 
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -27,7 +27,7 @@ OPTIONS = "options"  # The field of a form that has all options as JSON.
 
 
 async def create_import(call: Call) -> Answer:
-    """Takes a file, which waits to be planned or run."""
+    """Creates an import from a file, to be planned or run later."""
     options = _merged(ImportOptions, call.query)
     if content_type(call) == JSON:
         body = decode(await read_body(call), dict[str, Any])
@@ -53,7 +53,7 @@ OCTETS = "application/octet-stream"
 
 
 def format_of_body(call: Call, *others: str) -> ImportFormat:
-    """What the content type says, or of plain bytes the parameter `format`; `others` are taken too.
+    """Returns the format by the content type, or for plain bytes by the parameter `format`; `others` are accepted too.
 
     Raises: ContentTypeUnsupported; ParameterInvalid: plain bytes without a format.
     """
@@ -74,7 +74,7 @@ def format_of_body(call: Call, *others: str) -> ImportFormat:
 
 
 def _merged(kind: type[Options], *given: dict[str, Any], is_text: bool = False) -> Options:
-    """Options of which the later ones win; with `is_text` texts stand for numbers and flags.
+    """Returns merged options; the later ones win. With `is_text`, numbers and flags are texts.
 
     Raises: BodyInvalid, with the field.
     """
@@ -88,7 +88,7 @@ def _merged(kind: type[Options], *given: dict[str, Any], is_text: bool = False) 
 
 
 def _bring_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, options: ImportOptions) -> Import:
-    """In a thread: the import of a form's file, by the options that stand before it or behind it."""
+    """Creates the import of a form, with the options before or after the file. Call it in a thread."""
     imports, kept = call.state.imports, list[Stored]()
 
     def keep(file: Iterator[bytes]) -> Stored:
@@ -107,7 +107,7 @@ def _bring_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, options
 
 
 def _options_of(form: Form[Stored], options: ImportOptions) -> ImportOptions:
-    """What the form says, above what the address said."""
+    """Returns the options of the form, which override those of the query."""
     fields = dict(form.fields)
     text = fields.pop(OPTIONS, None)
     written = {} if text is None else decode(text.encode(), dict[str, Any])
@@ -128,7 +128,7 @@ def _bring(
 
 
 def _bring_address(call: Call, asked: UrlImport) -> Import:
-    """In a thread: the import of a file that will be fetched."""
+    """Creates the import of a file that will be fetched. Call it in a thread."""
     how = _how(call, asked, *_kept_mapping(call, asked))
     return call.state.fetcher.bring_address(call.environment, Remote(url=asked.url, secret=asked.secret), **how)
 
@@ -152,7 +152,7 @@ def _how(call: Call, options: ImportOptions, named: str | None, mapping: Mapping
 
 
 def _kept_mapping(call: Call, options: ImportOptions) -> tuple[str | None, Mapping | None]:
-    """The mapping that the options name, and how the import tells of it. Raises: MappingNotFound."""
+    """Returns the mapping of the options, and its name for the import. Raises: MappingNotFound."""
     if options.tag is not None:
         if options.mapping is not None:
             raise ParameterInvalid("A file has a mapping or one tag, not both.", parameter="tag")

@@ -1,4 +1,4 @@
-"""A thread that looks for work every so often, for as long as a process serves."""
+"""A thread that checks for work at regular intervals."""
 
 import threading
 from collections.abc import Callable
@@ -22,15 +22,15 @@ class Looking:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the process ends."""
+        """Whether the process is stopping."""
         return self._is_stopped.is_set()
 
     def start(self) -> None:
-        """Begins to look."""
+        """Starts the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends behind the look that is being taken, which may ask `is_stopped` to end sooner."""
+        """Stops after the current check, which can read `is_stopped` to end earlier."""
         self._is_stopped.set()
         if self._thread.is_alive():
             self._thread.join()

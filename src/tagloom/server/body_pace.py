@@ -13,13 +13,13 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 
 
 class BodyTooSlow(Problem):
-    """The body came too slowly."""
+    """The body was sent too slowly."""
 
     status = 408
 
 
 class ServerStops(Problem):
-    """The server stops, and has waited for the rest of this body for long enough."""
+    """The server is stopping, and the rest of this body did not come in time."""
 
     status = 503
 
@@ -135,4 +135,4 @@ def _too_slow() -> BodyTooSlow:
 
 
 def _stops() -> ServerStops:
-    return ServerStops("The server stops; nothing of this body was applied. Send it again.", retry_after=5)
+    return ServerStops("The server is stopping. Nothing of this body was applied. Send it again.", retry_after=5)

@@ -1,15 +1,15 @@
-"""Problems of requests at either door."""
+"""Problems of requests to the API and the console."""
 
 from tagloom.base.problems import Problem
 
 
 class RouteNotFound(Problem):
-    """There is nothing at this address."""
+    """This URL does not exist."""
 
     status = 404
 
 
 class MethodNotAllowed(Problem):
-    """This address does not take that method."""
+    """This URL does not support that method."""
 
     status = 405

@@ -14,7 +14,7 @@ _ANSWER_BYTES_MAX = 65_536
 
 
 class AddressInUse(Problem):
-    """The address is in use."""
+    """The address is already in use."""
 
     status = 409
 
@@ -60,7 +60,7 @@ def check_neighbour(host: str, port: int, fingerprint: str) -> None:
     except ConnectionRefusedError:
         return
     except OSError as error:
-        raise AddressInUse(f"Whoever has the port {port} does not answer; it cannot be shared.") from error
+        raise AddressInUse(f"The server on the port {port} does not answer; it cannot be shared.") from error
     if f"{FINGERPRINT_HEADER}: {fingerprint}\r\n" not in answer:
         raise AddressInUse(
             f"The port {port} is in use by something else than this installation; only processes on one database "

@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 class TooManyAtOnce(Problem):
-    """Too much of this kind is under way, and no place became free in time."""
+    """Too many requests of this kind are running, and no place became free in time."""
 
     status = 503
 

@@ -1,4 +1,4 @@
-"""Bulk writes: a body of any format becomes one batch, and a repeated key gives the first receipt again."""
+"""Bulk writes: a body of any format becomes one batch, and a repeated key returns the first receipt."""
 
 import hashlib
 import tempfile
@@ -35,8 +35,8 @@ _CAME_LATER = ("expires_at", "ttl", "allow_unreadable", "tag", "compression", "e
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """How a body is to be read and applied. Columns matter to CSV and Parquet only.
 
-    `expires_at` or `ttl` say when what it gives ends, where its lines do not. With `tag` the body names people only,
-    and everybody gets it. `compression` and `encoding` are what the sender says of the body.
+    Taggings expire at `expires_at` or after `ttl`, unless their lines have an expiry. With `tag`, the body has people
+    only, and the tag is added to all of them. `compression` and `encoding` are those that the sender declares.
     """
 
     format: Format
@@ -140,7 +140,7 @@ def _parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Gener
 def submit_tags(
     population: Population, person: Person, tags: Sequence[str], mode: Mode, origin: Origin, expiry: Expiry = 0
 ) -> "Future[Receipt]":
-    """One person's tags as a batch of one line, which shares its commit with others that wait. Those given end so."""
+    """Submits the tags of one person as a batch of one line, which shares its commit with others that wait."""
     part = lines_part([Line(1, key_of(person.kind, person.id), tags)])
     return population.submit(Apply([part], BatchRules(mode=mode, expiry=expiry)), WriteOptions(origin))
 

@@ -24,7 +24,7 @@ from tagloom.words.tags import TagPath, branches_above, is_at_or_below
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Which tribes name which paths."""
+    """The tribes that use each path."""
 
     subtree: dict[TagPath, set[str]]
     below: dict[TagPath, set[str]]
@@ -56,7 +56,7 @@ class TagDetails(Tag, frozen=True, kw_only=True):
 
 
 class TagPoint(msgspec.Struct, frozen=True):
-    """How many people bore a tag at a moment: itself, and it or anything below it."""
+    """The number of people with a tag at a moment: exactly this tag, and with it or a tag below."""
 
     at: str
     users: int
@@ -150,7 +150,7 @@ class Catalogue:
     def sources(
         self, environment: Environment, tag: TagPath, *, limit: int = base_limits.PAGE_ITEMS_DEFAULT
     ) -> tuple[Source, ...]:
-        """Which actors gave and took the tag and what is below it, and from what: the last to do so first."""
+        """Returns who added and removed tags at or below the tag, by actor and source, the most recent first."""
         return self._population_of(environment).sources(tag, limit=limit)
 
     def get_tag(self, environment: Environment, tag: TagPath) -> TagDetails:
@@ -171,7 +171,7 @@ class Catalogue:
         return TagDetails(**fields, mappings=found, syncs=syncs)
 
     def put_tag(self, environment: Environment, tag: TagPath, origin: Origin, **fields: Unpack[TagFields]) -> Receipt:
-        """Creates the tag, or describes it and says when it ends; 0 takes an end away.
+        """Creates the tag, or changes its fields; 0 removes an expiry.
 
         Raises: BodyInvalid, TagIsAlias, TooManyTags, TagOwned.
         """
@@ -197,7 +197,7 @@ class Catalogue:
         return self._population_of(environment).write(EditTag(tag=tag, to=to, **fields), WriteOptions(origin))
 
     def delete_tag(self, environment: Environment, tag: TagPath, origin: Origin, *, force: bool = False) -> Receipt:
-        """Takes the tag and what is below it from everybody.
+        """Deletes the tag and the tags below it, and removes them from everybody.
 
         Raises: TagNotFound; TagInUse, unless forced, with the tribes whose rules name it or anything in its branch.
         """

@@ -1,4 +1,4 @@
-"""Takes what has ended: in every serving process, from a thread of its own."""
+"""The job that removes expired tags, in a thread of every serving process."""
 
 from collections.abc import Callable, Sequence
 
@@ -36,15 +36,15 @@ class Sweeper:
         )
 
     def start(self) -> None:
-        """Begins to look for what has ended, in a thread."""
+        """Starts the thread."""
         self._looking.start()
 
     def stop(self) -> None:
-        """Ends behind the batch that is being committed."""
+        """Stops after the current batch."""
         self._looking.stop()
 
     def sweep(self) -> tuple[tuple[Environment, Receipt], ...]:
-        """Takes all that has ended by now, batch by batch; those that took something. One look when nothing has."""
+        """Removes everything that has expired, batch by batch, and returns the environments that changed."""
         moment = moment_now(self._now())
         done: list[tuple[Environment, Receipt]] = []
         while (ending := self._ending(moment)) and not self._looking.is_stopped:

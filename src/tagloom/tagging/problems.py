@@ -10,6 +10,6 @@ class TagInUse(Problem):
 
 
 class UndoTooLarge(Problem):
-    """These are more versions than can be undone at once."""
+    """These are too many versions for one undo."""
 
     status = 422

@@ -1,1 +1,1 @@
-"""Use cases about tribes: definitions, boards, and who is in them."""
+"""Use cases of tribes: definitions, boards and members."""

@@ -1,4 +1,4 @@
-"""Who is in a tribe, how many, and why."""
+"""The members of tribes: lists, counts and reasons."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,14 +31,14 @@ from tagloom.words.rules import Definition, Not, Rule, resolved, tags_named, tri
 
 
 class UnknownInRule(msgspec.Struct, frozen=True):
-    """A tag that the rule names and nobody ever bore, with the known tags that look like it."""
+    """A tag of the rule that nobody ever had, with similar known tags."""
 
     tag: str
     nearest: tuple[str, ...]
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """How many people a rule would find, of how many of the audience; some of them; and tags that may be mistyped."""
+    """The number of people that a rule finds, and of its audience; some of them; and tags that may be mistyped."""
 
     count: int
     of: int
@@ -128,7 +128,7 @@ class Targeting:
     def make_up(
         self, environment: Environment, wanted: Definition, *, limit: int = base_limits.PAGE_ITEMS_DEFAULT
     ) -> MakeUp:
-        """The tags that the people whom a rule finds bear most.
+        """Returns the most frequent tags of the members of a rule.
 
         Raises: ParameterInvalid, RuleInvalid and its kinds, TagProblem.
         """
@@ -152,7 +152,7 @@ class Targeting:
         return tuple(Point(at, count) for at, count in points if count is not None)
 
     def examine(self, environment: Environment, wanted: Definition, tribe: str | None) -> tuple[Hint, ...]:
-        """What is odd about a rule: that it never or always matches, or means the same as another tribe.
+        """Returns the lints of a rule: it never or always matches, or equals another tribe.
 
         `tribe` is the one that it is to be, if that is saved already. Raises: RuleInvalid and its kinds, TagProblem.
         """

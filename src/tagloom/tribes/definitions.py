@@ -1,4 +1,4 @@
-"""The tribes of a space: named audiences, each held against the rules and tribes around it."""
+"""The tribes of a space: named audiences, checked against the limits and the other tribes."""
 
 import graphlib
 import threading
@@ -23,7 +23,7 @@ from tagloom.words.rules import Definition, Rule, check_rule, check_tribes, trib
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody wants a tribe to be."""
+    """The fields of a tribe to save."""
 
     name: str
     rule: Rule
@@ -168,7 +168,7 @@ class Tribes:
 
 
 def check(rule: Rule, others: Mapping[str, Rule], *, tribe: str = "") -> None:
-    """Holds a rule against the limits, the tag rules, and the tribes it may name.
+    """Checks a rule: its limits, its tags, and the tribes that it names.
 
     Raises: RuleInvalid and its kinds, TagProblem.
     """

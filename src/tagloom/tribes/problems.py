@@ -4,7 +4,7 @@ from tagloom.base.problems import Problem
 
 
 class TribeInUse(Problem):
-    """Another tribe's rule names this tribe."""
+    """The rule of another tribe names this tribe."""
 
     status = 409
 

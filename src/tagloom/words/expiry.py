@@ -31,7 +31,7 @@ class ExpiryInvalid(Problem):
 
 
 class ExpiryPast(ExpiryInvalid):
-    """The expiry of a tagging or a tag is in the past."""
+    """The expiry of a tagging or a tag is not later than now."""
 
 
 def span_seconds(text: str) -> int | None:
@@ -81,7 +81,7 @@ def parse_expires_at(text: str, now: float) -> Moment:
             f"'{printable(text)}' is not a time such as 2026-03-01T09:00:00Z.", value=printable(text)
         ) from error
     if seconds <= now:
-        raise ExpiryPast(f"'{printable(text)}' is in the past.", value=printable(text))
+        raise ExpiryPast(f"'{printable(text)}' is not later than now.", value=printable(text))
     if seconds - now > limits.TTL_DAYS_MAX * DAY:
         raise ExpiryInvalid(
             f"'{printable(text)}' is more than {limits.TTL_DAYS_MAX} days ahead.", value=printable(text)
@@ -99,7 +99,7 @@ def expiry_of(expires_at: str | None, ttl: str | None, now: float) -> Expiry:
 
 
 def expiry_of_texts(expires_at: str, ttl: str) -> Expiry:
-    """Returns the expiry that `expiry_texts` stored. Its moment may be in the past by now."""
+    """Returns the expiry that `expiry_texts` stored. Its moment may be over by now."""
     if expires_at:
         return int(seconds_of(expires_at)) // MINUTE
     return -parse_ttl(ttl) if ttl else 0

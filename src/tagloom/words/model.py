@@ -1,4 +1,4 @@
-"""The values of Tagloom as frozen structs, without behaviour."""
+"""The values of Tagloom as immutable structs, without behaviour."""
 
 from typing import Literal, NewType, TypeAlias, TypedDict
 

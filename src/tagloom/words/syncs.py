@@ -1,4 +1,4 @@
-"""The values of syncs as frozen structs.
+"""The values of syncs as immutable structs.
 
 The source of a sync is a closed union that may only grow: the tag and the fields of a kind never change, and a new
 field comes last with a default.

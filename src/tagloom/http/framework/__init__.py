@@ -1,1 +1,1 @@
-"""What every route of the Platform API shares: from an address to a handler, and from an answer to bytes."""
+"""The parts that all routes of the Platform API share: from the URL to the handler, and from the answer to bytes."""

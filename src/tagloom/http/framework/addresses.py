@@ -1,4 +1,4 @@
-"""The beginnings of addresses, as path templates."""
+"""Path templates that URLs begin with."""
 
 V2 = "/v2"
 ORGANIZATION = f"{V2}/organizations/{{organization}}"

@@ -1,4 +1,4 @@
-"""What requests are answered from, read again beside them before it is too old for all of them at the same moment."""
+"""Refreshes cached tokens and tribes in the background before they expire."""
 
 import asyncio
 import time
@@ -15,14 +15,14 @@ SECONDS = ports_limits.SECONDS_BETWEEN_READS_OF_TRIBES / 2
 
 
 class Renewals:
-    """Those of one event loop."""
+    """The refreshes of one event loop."""
 
     def __init__(self) -> None:
         self._due: dict[Hashable, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def soon(self, key: Hashable, renew: Callable[[], None]) -> None:
-        """Has `renew` run in a thread, once in `SECONDS` for a key. Costs half a microsecond when it is not due."""
+        """Runs `renew` in a thread, at most once in `SECONDS` for a key. Cost: half a microsecond if it is not due."""
         now = time.monotonic()
         if now < self._due.get(key, 0.0):
             return
@@ -35,6 +35,6 @@ class Renewals:
 
 
 async def _beside(renew: Callable[[], None]) -> None:
-    # A token that was revoked, or a store that does not answer, is what the next request will meet and tell.
+    # The next request meets a revoked token, or an unavailable store, and answers with its problem.
     with suppress(Problem):
         await anyio.to_thread.run_sync(renew)

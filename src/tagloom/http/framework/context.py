@@ -1,4 +1,4 @@
-"""One request on its way through a handler, and what a handler answers."""
+"""The context of a request in a handler, and the answers of handlers."""
 
 import asyncio
 import threading
@@ -53,7 +53,7 @@ DOOR = "api"  # The source of a write that names none.
 
 @dataclass(frozen=True)
 class ApiState:
-    """What all handlers share: the use cases of an installation, and the bounds of this process."""
+    """The state that all handlers share: the services of an installation, and the limits of this process."""
 
     installation: Installation
     access: Access
@@ -134,7 +134,7 @@ class ApiState:
         return found
 
     def end_watches(self) -> None:
-        """Lets go of everybody who watches something."""
+        """Ends all watches."""
         for watches in self._watches.values():
             watches.close()
 
@@ -174,7 +174,7 @@ class Events(msgspec.Struct, frozen=True):
 
 
 class Call:
-    """What a handler may ask of its request. The principal has the route's scopes, and the place is theirs."""
+    """The context of one request. The principal has the scopes of the route in its environment."""
 
     __slots__ = (
         "found_place",
@@ -203,13 +203,13 @@ class Call:
 
     @property
     def principal(self) -> Principal:
-        """Who asks."""
+        """The principal of the request."""
         assert self.found_principal is not None, "the route asks for no token"
         return self.found_principal
 
     @property
     def environment(self) -> Environment:
-        """The environment that the address names."""
+        """The environment in the URL."""
         assert self.found_place is not None, "the route names no environment"
         return self.found_place.environment
 
@@ -221,7 +221,7 @@ class Call:
 
     @property
     def origin(self) -> Origin:
-        """Who writes, and from what."""
+        """The actor and the source of a write."""
         source = self.find_text("source")
         return Origin(self.principal.name, source or DOOR)
 
@@ -298,7 +298,7 @@ class Call:
         return bool(self.query[name])
 
     def expiry(self) -> Expiry:
-        """What `expires_at` or `ttl` say of the end of what is given. Raises: ExpiryInvalid, ExpiryPast."""
+        """Returns the expiry of `expires_at` or `ttl`. Raises: ExpiryInvalid, ExpiryPast."""
         return expiry_of(self.find_text("expires_at"), self.find_text("ttl"), self.state.now())
 
     def find_version(self) -> Version | None:
@@ -329,7 +329,7 @@ class Call:
             return await self.state.arrivals().wait(future)
 
     async def wait_for_version(self, version: int) -> None:
-        """Comes back once the population has this version. Raises: VersionNotReached, after `wait_seconds`."""
+        """Waits until the population has this version. Raises: VersionNotReached, after `wait_seconds`."""
         population, pause, waited = self.population, 0.002, 0.0
         while (reached := await self.in_thread(population.version)) < version:
             if waited >= self.state.wait_seconds:

@@ -94,7 +94,7 @@ def _secret(authorization: str | None) -> str:
 
 
 async def authenticate(state: ApiState, secret: str) -> Principal:
-    """The bearer of a token. Raises: NotSignedIn."""
+    """Returns the principal of a token. Raises: NotSignedIn."""
     found = state.access.find_principal(secret)
     return found if found is not None else await state.threads.run(lambda: state.access.authenticate(secret))
 
@@ -118,7 +118,7 @@ async def _send_answer(answer: Answer, scope: Scope, send: Send) -> None:
 
 
 class _Watch:
-    """Looks now and then whether a caller whose answer goes on still may have it."""
+    """Checks regularly that the caller of a long answer is still allowed to read it."""
 
     def __init__(self, call: Call, route: Route) -> None:
         self._call = call
@@ -127,7 +127,7 @@ class _Watch:
 
     @property
     def seconds_left(self) -> float:
-        """Until the next look."""
+        """Returns the seconds until the next check."""
         return max(0.0, self._due - time.monotonic())
 
     async def check(self) -> None:

@@ -1,4 +1,4 @@
-"""Questions to a database that may not answer."""
+"""Health checks of a database that may not answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,9 +13,9 @@ Result = TypeVar("Result")
 
 
 class HealthCheck(Generic[Result]):
-    """Asks one question at a time, in a thread of its own, for everybody who wants its answer at that moment.
+    """Runs one query at a time, in its own thread, for all callers of that moment.
 
-    A database behind a network that stands still holds one thread, however often it is asked for.
+    A database that does not answer blocks one thread, with any number of callers.
     """
 
     def __init__(self, ask: Callable[[], Result], seconds: float) -> None:
@@ -24,7 +24,7 @@ class HealthCheck(Generic[Result]):
         self._asking: asyncio.Task[Result] | None = None
 
     async def answer(self) -> Result:
-        """What the question is answered. Raises: what it raises; StoreUnavailable, after its `seconds`."""
+        """Returns the result of the query. Raises: what the query raises; StoreUnavailable, after `seconds`."""
         asking = self._asking
         if asking is None or asking.done():
             asking = asyncio.create_task(self._in_thread())

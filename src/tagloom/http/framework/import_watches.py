@@ -1,4 +1,4 @@
-"""Imports that callers watch: each is looked at by one task, and no thread waits for a client."""
+"""Imports that clients watch. One task reads each import, and no thread waits for a client."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ Look = Callable[[Environment, str], Import]
 
 @dataclass
 class _Watch:
-    """One import: how it was seen last, and who waits for its next form."""
+    """One import: its last state, and the clients that wait for the next one."""
 
     seen: Import
     has_ended: bool = False
@@ -99,7 +99,7 @@ class Watches:
             try:
                 run = await anyio.to_thread.run_sync(self._look, environment, watch.seen.id)
             except Problem:
-                # It was dropped, or the store is away: whoever asks again is told which.
+                # It was deleted, or the store is unavailable. The next request gets the problem.
                 watch.end()
                 return
             if run != watch.seen:

@@ -1,4 +1,4 @@
-"""What Prometheus reads of one process."""
+"""The Prometheus metrics of one process."""
 
 from collections.abc import Iterable
 from itertools import accumulate, chain
@@ -28,7 +28,7 @@ class Metrics:
         )
         self.uploads = Gauge("tagloom_uploads", "Bulk bodies being read.", registry=self.registry)
         self.exports = Gauge("tagloom_exports", "Streams being sent.", registry=self.registry)
-        # Whoever scrapes waits for no request that holds a thread of the common pool.
+        # A scrape does not wait for requests that use the common threads.
         self.writers = anyio.CapacityLimiter(1)
 
     def text(self, others: Iterable[Metric]) -> bytes:

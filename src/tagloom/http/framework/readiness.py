@@ -1,4 +1,4 @@
-"""Whether this process welcomes new requests, told to whoever asks and, whenever it changes, to the log."""
+"""The readiness of this process. Every change of it is logged."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ class Readiness:
         self._told: str | None = None
 
     async def check(self) -> None:
-        """New requests are welcome. Raises: Draining, SchemaChanged, StoreUnavailable."""
+        """Returns if the process accepts new requests. Raises: Draining, SchemaChanged, StoreUnavailable."""
         try:
             if self._is_draining():
                 raise Draining("This process ends when the requests under way are answered.", retry_after=1)

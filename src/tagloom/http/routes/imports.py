@@ -201,7 +201,7 @@ IMPORTS: tuple[Route, ...] = (
         parameters=(Parameter(name="undo", description="Also undo what was applied.", kind="flag", default=False),),
         more=(UndoConflict,),
     ),
-    _ask("undo", imports.undo_import, "Take back what an ended import did", more=(UndoConflict,)),
+    _ask("undo", imports.undo_import, "Undo a finished import", more=(UndoConflict,)),
     Route(
         method="GET",
         path=f"{E}/imports/{{import}}/rejected",

@@ -217,12 +217,12 @@ TAGGINGS: tuple[Route, ...] = (
         group="Taggings",
         summary="Apply a body as one batch",
         description=(
-            "`add` and `remove` give and take these tags. `change` lines carry `add` and `remove`. `set` gives each "
-            "person named exactly these tags, at or below `prefix`. `mirror` does so for everybody: people left out "
-            "lose theirs. A bad line is rejected alone, and listed with its number; the rest goes on. Lines of JSON and"
-            " NDJSON may say when what they give ends, by `expires_at` or `ttl`; the parameters of these names do so "
-            "for all other lines. A body may be compressed by gzip or zstd, said by `Content-Encoding` or by its first "
-            "bytes."
+            "`add` and `remove` add and remove the tags of the lines. A line of `change` has `add` and `remove`. After "
+            "`set`, each person named has exactly the tags of their lines, at or below `prefix`. `mirror` does this "
+            "for everybody: people who are not named lose their tags there. An invalid line is rejected alone and "
+            "listed with its number. Lines of JSON and NDJSON can have `expires_at` or `ttl`; the parameters of these "
+            "names apply to all other lines. A body can be compressed by gzip or zstd, as `Content-Encoding` or its "
+            "first bytes tell."
         ),
         scopes=("tags:write",),
         parameters=(
