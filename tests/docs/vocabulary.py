@@ -73,16 +73,11 @@ ALLOWED = (
     Allowed("forgot the password", "a person does; nothing is deleted"),
     Allowed("drag and drop", "what a mouse does"),
     Allowed("leaves alone what", "a skipped tagging, in the README, where no word was introduced yet"),
-    Allowed("| loom |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("| gathering |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("| standing |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("| foreseen |", "the class of today; the glossary explains it until it is renamed"),
-    Allowed("drop tag,", "the class of today; the glossary explains it until it is renamed"),
 )
 
 # Names of today's API, command line, limits and code, quoted as they are, that have a word of the table above.
 OLD_NAMES: tuple[str, ...] = (
-    *("--forget", "forget=true", "--freeze"),
+    *("--forget", "forget=true"),
     *("rows_to_mend", "EnvironmentState.forget"),
 )
 

@@ -79,7 +79,7 @@ def test_a_batch_of_many_ends_asks_for_their_rows_once_and_finds_those_that_were
         asked.append(list(expiries))
         return rows_of_expiries(transaction, expiries)
 
-    monkeypatch.setattr(PostgresTransaction, "end_rows", watched)
+    monkeypatch.setattr(PostgresTransaction, "rows_of_expiries", watched)
     tags = [f"a/t{number}" for number in range(30)]
     lines = [user(f"u{n}", *tags)._replace(expiry=BEGIN + 10 + n % 3) for n in range(9)]
 
