@@ -83,7 +83,6 @@ ALLOWED = (
 OLD_NAMES: tuple[str, ...] = (
     *("--forget", "forget=true"),
     *("compaction_foreseen_max", "tags_foreseen_max", "tribes_foreseen_max", "probe_seconds_max"),
-    *("EnvironmentState.forget"),
 )
 
 # Names of other projects and standards.
