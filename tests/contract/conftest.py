@@ -91,7 +91,7 @@ def _memory(clock: Clock) -> Subject:
 
 def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
     # The second question about a bucket is answered from its slab, so that both ways of deciding are compared.
-    decisions.ASKED_BEFORE_SLAB = 1
+    decisions.REQUESTS_BEFORE_SLAB = 1
     opened = [open_installation(Settings(database=tmp_path / "0" / "tagloom.sqlite"), create=True, now=clock)]
 
     others: list[Installation] = []
@@ -132,7 +132,7 @@ def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
 
 
 def _postgres(clock: Clock, url: str, space: str) -> Subject:
-    decisions.ASKED_BEFORE_SLAB = 1
+    decisions.REQUESTS_BEFORE_SLAB = 1
     settings = Settings(database=PostgresUrl(url))
     opened = [open_installation(settings, create=space == "main", now=clock)]
 

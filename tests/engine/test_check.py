@@ -145,22 +145,22 @@ CASES: list[tuple[str, Spoil, str]] = [
     (
         "an end of a stranger",
         lambda db: change_chunk(db, end_of(db, FIRST_END), lambda chunk: chunk | BitMap([1])),
-        f"the end of 'trial' at minute {FIRST_END} is of 1 people who do not bear it",
+        f"the end of 'trial' at minute {FIRST_END} has 1 people without the tag",
     ),
     (
         "two ends of one tagging",
         lambda db: change_chunk(db, end_of(db, SECOND_END), lambda chunk: chunk | BitMap([5])),
-        f"1 people end twice with the end of 'trial' at minute {SECOND_END}",
+        f"1 people have two expiries of the tag, one of them the end of 'trial' at minute {SECOND_END}",
     ),
     (
         "a dead end with people",
         lambda db: db.execute("UPDATE row SET is_live=0 WHERE path=?", (end_of(db, FIRST_END),)),
-        f"the end of 'trial' at minute {FIRST_END} is dead and has people",
+        f"the end of 'trial' at minute {FIRST_END} is not live but has people",
     ),
     (
         "an end of a tag that is gone",
         lambda db: db.execute("UPDATE row SET tag=? WHERE path=?", (row_of(db, "gone"), end_of(db, FIRST_END))),
-        f"the end of 'gone' at minute {FIRST_END} is of no live tag",
+        f"the end of 'gone' at minute {FIRST_END} belongs to no live tag",
     ),
     (
         "a chunk changed",
@@ -175,7 +175,7 @@ CASES: list[tuple[str, Spoil, str]] = [
     (
         "a chunk of nobody",
         lambda db: db.execute("UPDATE chunk SET people=x'' WHERE place=?", (row_of(db, "plan/p1") << 16,)),
-        "chunk 0 of 'plan/p1' is stored though nobody is in it",
+        "chunk 0 of 'plan/p1' is stored although it is empty",
     ),
     (
         "a chunk made from nothing",
@@ -194,7 +194,7 @@ CASES: list[tuple[str, Spoil, str]] = [
             "SELECT environment, version, row, bucket, added, removed FROM change WHERE version=1 AND row=?",
             (row_of(db, "plan/p0"),),
         ),
-        "version 1 adds to chunk 0 of 'plan/p0' whom it held already",
+        "version 1 adds people to chunk 0 of 'plan/p0' who were already there",
     ),
     (
         "a change of nobody's",
@@ -202,7 +202,7 @@ CASES: list[tuple[str, Spoil, str]] = [
             "UPDATE change SET removed=added WHERE version=1 AND row=?",
             (row_of(db, "plan/p0"),),
         ),
-        "version 1 removes from chunk 0 of 'plan/p0' whom it did not hold",
+        "version 1 removes people from chunk 0 of 'plan/p0' who were not there",
     ),
     (
         "a change of another bucket",
@@ -214,32 +214,32 @@ CASES: list[tuple[str, Spoil, str]] = [
     (
         "a version that says it touched others",
         lambda db: db.execute("UPDATE batch_bucket SET people=? WHERE version=1", (to_bytes(BitMap([1])),)),
-        "version 1 says that it touched others in bucket 0 than its changes did",
+        "the footprint of version 1 in bucket 0 has other people than its changes",
     ),
     (
         "a compaction that is further than its horizon",
         sql_text("UPDATE environment SET compacted=3, horizon=2 WHERE key=PRODUCTION"),
-        "history is compacted to version 3 of 2",
+        "history is compacted to version 3, but the horizon is 2 of 8",
     ),
     (
         "a compaction that is over and goes on",
         sql_text("UPDATE environment SET compacting_row=3 WHERE key=PRODUCTION"),
-        "a compaction that is over says that it goes on",
+        "a compaction that is finished is stored as unfinished",
     ),
     (
         "a version that is compacted and is not",
         sql_text("UPDATE environment SET compacted=5, horizon=5 WHERE key=PRODUCTION"),
-        "version 3 is compacted and still removes 1",
+        "version 3 is compacted but still removes 1",
     ),
     (
         "a version that names changes of another",
         name_the_next_version,
-        "version 2 names changes of bucket 0 that are not its own",
+        "version 2 has a footprint in bucket 0 with changes of another version",
     ),
     (
         "a version that touched and does not say so",
         sql_text("DELETE FROM batch_bucket WHERE environment=PRODUCTION AND version=3"),
-        "changes are not found by the people whom they touched",
+        "changes are in no footprint",
     ),
     (
         "a version missing",
@@ -249,34 +249,34 @@ CASES: list[tuple[str, Spoil, str]] = [
     (
         "the newest version missing",
         sql_text(f"DELETE FROM batch WHERE environment=PRODUCTION AND version={VERSIONS}"),
-        f"the environment says version {VERSIONS}, and its log ends at {VERSIONS - 1}",
+        f"the environment is at version {VERSIONS}, but its log ends at {VERSIONS - 1}",
     ),
     (
         "a wrong count of the added",
         sql_text("UPDATE batch SET added=added+1 WHERE environment=PRODUCTION AND version=1"),
-        "version 1 says 101 added, and its changes hold 100",
+        "version 1 is stored with 101 added, but its changes have 100",
     ),
     (
         "a wrong count of the removed",
         sql_text("UPDATE batch SET removed=7 WHERE environment=PRODUCTION AND version=3"),
-        "version 3 says 7 removed, and its changes hold 1",
+        "version 3 is stored with 7 removed, but its changes have 1",
     ),
     (
         "a wrong count of new people",
         sql_text("UPDATE batch SET new_people=0 WHERE environment=PRODUCTION AND version=6"),
-        "version 6 says 0 new people, and its changes hold 2",
+        "version 6 is stored with 0 new people, but its changes have 2",
     ),
-    ("a dropped tag still borne", revive_chunk, "the dropped tag 'gone' is still borne"),
-    ("a path taken twice", take_a_path_twice, "the path 'plan/p0' is two tags"),
+    ("a dropped tag still borne", revive_chunk, "the deleted tag 'gone' still has people"),
+    ("a path taken twice", take_a_path_twice, "the path 'plan/p0' belongs to two tags"),
     (
         "a tag other than its log",
         sql_text("UPDATE row SET description='x' WHERE path='new'"),
-        "the tag 'new' is not as the log left it",
+        "the tag 'new' differs from its last state in the log",
     ),
     (
         "a path that is none",
         sql_text("UPDATE row SET path='Plan' WHERE path='plan/p2'"),
-        "is none: 'Plan' has a capital",
+        "is invalid: 'Plan' has a capital",
     ),
     (
         "a path that is not composed",
@@ -286,7 +286,7 @@ CASES: list[tuple[str, Spoil, str]] = [
     (
         "an alias that shadows a tag",
         sql_text("INSERT INTO alias (environment, path, target) VALUES (PRODUCTION, 'plan', 'new')"),
-        "'plan' is an alias and a tag",
+        "'plan' is both an alias and a tag",
     ),
     (
         "an alias that nobody logged",
@@ -296,9 +296,9 @@ CASES: list[tuple[str, Spoil, str]] = [
     (
         "an entry of the log changed",
         sql_text("UPDATE entry SET before='x' WHERE environment=PRODUCTION AND version=4 AND kind='tag'"),
-        "from a state that it was not in",
+        "from a state that it did not have",
     ),
-    ("everyone without one", swap_everyone, "everyone is not the users and the visitors"),
+    ("everyone without one", swap_everyone, "everyone is not the union of users and visitors"),
     (
         "somebody of both kinds",
         lambda db: change_chunk(db, "visitors", lambda chunk: chunk | BitMap([0])),
@@ -314,25 +314,25 @@ CASES: list[tuple[str, Spoil, str]] = [
     (
         "a bearer that is nobody",
         lambda db: change_chunk(db, "plan/p0", lambda chunk: chunk | BitMap([5_000])),
-        "the tag 'plan/p0' is borne by 1 ordinals that are nobody",
+        "the tag 'plan/p0' has 1 ordinals that belong to nobody",
     ),
     (
         "a fact missing",
         sql_text("UPDATE row SET path='nobody' WHERE path='everyone' AND environment=PRODUCTION"),
         "the facts everyone are missing",
     ),
-    ("a key changed in a segment", change_a_key, "hashes that are not those of their keys"),
+    ("a key changed in a segment", change_a_key, "hashes that differ from those of their keys"),
     (
         "a segment dropped",
         sql_text("DELETE FROM segment WHERE environment=PRODUCTION"),
-        "102 ordinals were given, and 0 have keys",
+        "102 ordinals are assigned, but 0 have keys",
     ),
     (
         "a segment of another size",
         sql_text("UPDATE segment SET size=size-1 WHERE environment=PRODUCTION AND first=0"),
         "the segment of keys from 0 on has",
     ),
-    ("two page entries swapped", swap_page_entries, "has 2 hashes that are not those of their keys"),
+    ("two page entries swapped", swap_page_entries, "has 2 hashes that differ from those of their keys"),
     ("a page out of order", disorder_a_page, "is not in order"),
     ("a page dropped", sql_text("DELETE FROM page"), "page 0 of run"),
     (
@@ -343,7 +343,7 @@ CASES: list[tuple[str, Spoil, str]] = [
     (
         "a run that says too little",
         sql_text("UPDATE run SET keys=1 WHERE environment=PRODUCTION AND keys=100"),
-        "says 1 keys and holds 100",
+        "is stored with 1 keys but has 100",
     ),
     (
         "bytes that are no bitmap",
@@ -381,7 +381,7 @@ def test_the_check_says_it_in_json_as_well(data: Path) -> None:
 
     assert said.code == 1
     assert said.json["ok"] is False
-    assert "main/production: everyone is not the users and the visitors" in said.json["broken"]
+    assert "main/production: everyone is not the union of users and visitors" in said.json["broken"]
 
 
 @pytest.mark.parametrize("number", range(0, 60, 6))

@@ -69,7 +69,7 @@ def test_a_slab_answers_as_the_bitmaps_do_while_people_are_written(tmp_path: Pat
     write_parts(population, [part([user(f"u{n}", f"a/{n % 5}", f"b/{n % 7}") for n in range(3_000)])], ADD)
     tribes = {f"t{n}": Definition("users", All((HasTag(f"a/{n % 5}"), Not(HasTag(f"b/{n % 7}"))))) for n in range(20)}
     somebody = [Person("user", f"u{n}") for n in range(0, 3_000, 37)]
-    decisions.ASKED_BEFORE_SLAB = 10
+    decisions.REQUESTS_BEFORE_SLAB = 10
     for round_number in range(4):
         for person in (*somebody, *somebody):
             fresh = population.find_person(person)
@@ -89,7 +89,7 @@ def test_a_slab_answers_as_the_bitmaps_do_while_people_are_written(tmp_path: Pat
 
 
 def test_what_is_laid_out_follows_while_the_catalogue_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decisions, "ASKED_BEFORE_SLAB", 0)
+    monkeypatch.setattr(decisions, "REQUESTS_BEFORE_SLAB", 0)
     laid_out: list[int] = []
     lay_out = decisions.Decider._lay_out  # Counted, not changed.
     monkeypatch.setattr(
@@ -135,7 +135,7 @@ def test_what_is_laid_out_follows_while_the_catalogue_grows(tmp_path: Path, monk
 def test_what_is_laid_out_is_laid_out_again_when_the_store_is_read_from_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decisions, "ASKED_BEFORE_SLAB", 0)
+    monkeypatch.setattr(decisions, "REQUESTS_BEFORE_SLAB", 0)
     ours, theirs = opened(tmp_path), opened(tmp_path)
     here, there = (each.population(each.control.get_environment("main", "production")) for each in (ours, theirs))
     tribes = {"gold": Definition("users", HasTag("gold"))}
@@ -143,7 +143,7 @@ def test_what_is_laid_out_is_laid_out_again_when_the_store_is_read_from_the_star
     assert here.decide(Person("user", "u1"), tribes, because=False).tribes == ()
     write_parts(there, [part([user("u1", "gold")])], ADD)
     # As after a commit of which nobody knows whether it was made.
-    here._environment.forget()
+    here._environment.invalidate()
     assert here.decide(Person("user", "u1"), tribes, because=False).tribes == ("gold",)
     ours.close()
     theirs.close()

@@ -240,7 +240,7 @@ def test_the_files_of_an_address_are_joined_as_those_of_a_folder(tmp_path: Path)
     for wrong, says in (
         ((("a.csv", one), ("b.parquet", b"x")), "several formats"),
         ((("a.csv", one), ("b.csv", b"id,tier\nu2,1\n")), "a header that differs"),
-        ((("export", one),), "ends with none"),
+        ((("export", one),), "does not end with one"),
     ):
         with pytest.raises(SourceUnreadable, match=says):
             pulled(source, tmp_path, fetch=fetching(*wrong))

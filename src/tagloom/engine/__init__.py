@@ -1,1 +1,1 @@
-"""Bitmaps: the only home of pyroaring and numpy, with the readers that feed it."""
+"""The engine: tags and people as bitmaps. Only this package uses pyroaring and numpy for them."""

@@ -1,4 +1,4 @@
-"""Bitmaps of ordinals: made from arrays, cut into chunks of 65,536, and turned into bytes."""
+"""Bitmaps of ordinals: made from arrays, split into chunks of 65,536, and serialized."""
 
 import array
 from bisect import bisect_left
@@ -25,24 +25,24 @@ __all__ = [
 
 EMPTY = BitMap()
 _ONE_PLAIN_CONTAINER = (12_346).to_bytes(4, "little") + (1).to_bytes(4, "little")
-_HEAD_BYTES = 16  # What precedes the members of the one container.
+_HEAD_BYTES = 16  # The bytes before the members of the one container.
 _BITS_BYTES = 8_192  # A container of more than 4,096 members is all its bits; smaller ones list them as 16-bit numbers.
 
 
 def bitmap_of(ordinals: NDArray[np.uint32]) -> BitMap:
-    """The set of these ordinals. Costs about 5 ns each when they ascend, five times that when they do not."""
+    """Returns the set of these ordinals. Cost: about 5 ns each when they ascend, otherwise five times as much."""
     column = array.array("I")
     column.frombytes(ordinals.astype(np.uint32, copy=False).tobytes())
     return BitMap(column)
 
 
 def ordinals_of(bitmap: BitMap) -> NDArray[np.uint32]:
-    """The members, ascending."""
+    """Returns the members, ascending."""
     return np.frombuffer(bitmap.to_array(), np.uint32) if bitmap else np.empty(0, np.uint32)
 
 
 def buckets_of(bitmap: BitMap) -> Iterator[int]:
-    """The numbers of the chunks that hold a member, ascending. Costs one seek a chunk."""
+    """Yields the numbers of the chunks that have a member, ascending. Cost: one seek per chunk."""
     if not bitmap:
         return
     last = bitmap.max() // ORDINALS_PER_CHUNK
@@ -55,12 +55,12 @@ def buckets_of(bitmap: BitMap) -> Iterator[int]:
 
 
 def chunk_of(bitmap: BitMap, bucket: int) -> BitMap:
-    """The members within one bucket, as a bitmap of the caller's own. Costs about 1 us."""
+    """Returns the members within one bucket, as a new bitmap. Cost: about 1 us."""
     return bitmap & BitMap(range(bucket * ORDINALS_PER_CHUNK, (bucket + 1) * ORDINALS_PER_CHUNK))
 
 
 def to_bytes(bitmap: BitMap) -> bytes:
-    """The roaring portable format; empty bytes for an empty set."""
+    """Serializes a set in the roaring portable format; an empty set gives empty bytes."""
     if not bitmap:
         return b""
     if len(bitmap) > 64:
@@ -69,14 +69,14 @@ def to_bytes(bitmap: BitMap) -> bytes:
 
 
 def from_bytes(data: bytes) -> BitMap:
-    """What `to_bytes` wrote."""
+    """Reads the bytes that `to_bytes` wrote."""
     return BitMap.deserialize(data) if data else BitMap()
 
 
 def holds(data: bytes, ordinal: int) -> bool:
-    """Whether an ordinal is in a stored bitmap of one chunk, without reading the rest of it. Costs some 0.3 us.
+    """Returns whether an ordinal is in a stored bitmap of one chunk, without decoding all of it. Cost: about 0.3 us.
 
-    What is stored is one container of roaring's portable format: cookie, number, key, count, offset, members.
+    A stored bitmap is one container of the roaring portable format: cookie, number, key, count, offset, members.
     """
     if len(data) < _HEAD_BYTES or data[:8] != _ONE_PLAIN_CONTAINER:
         return ordinal in from_bytes(data)
@@ -91,9 +91,9 @@ def holds(data: bytes, ordinal: int) -> bool:
 
 
 def holding(chunks: Sequence[bytes], ordinal: int) -> list[int]:
-    """The places of those bitmaps of one chunk, as stored, that hold an ordinal, ascending. Costs some 0.1 us each.
+    """Returns the places of the stored bitmaps of one chunk that have an ordinal, ascending. Cost: about 0.1 us each.
 
-    Bitmaps that list their members, as nearly all of many do, are looked through in one sweep over all of them.
+    Bitmaps that list their members, usually nearly all, are searched together in one pass.
     """
     found, lists = list[int](), list[int]()
     for place, data in enumerate(chunks):
@@ -108,7 +108,7 @@ def holding(chunks: Sequence[bytes], ordinal: int) -> list[int]:
             sizes = np.array([len(chunks[place]) // 2 for place in lists])
             ends = np.cumsum(sizes)
             numbers = np.searchsorted(ends, hits, side="right")
-            # What precedes the members may look like one of them.
+            # The bytes before the members may look like one of them.
             is_member = hits >= ends[numbers] - sizes[numbers] + _HEAD_BYTES // 2
             alike = (lists[number] for number in numbers[is_member].tolist())
             found.extend(place for place in alike if holds(chunks[place], ordinal))
@@ -116,7 +116,7 @@ def holding(chunks: Sequence[bytes], ordinal: int) -> list[int]:
 
 
 def per_tag(numbers: NDArray[np.int32], ordinals: NDArray[np.uint32]) -> Iterator[tuple[int, BitMap]]:
-    """The taggings (tag number, ordinal) as one bitmap a tag. Costs about 45 ns a tagging."""
+    """Yields the taggings (tag number, ordinal) as one bitmap per tag. Cost: about 45 ns per tagging."""
     if not len(numbers):
         return
     low = int(numbers.min())
@@ -128,6 +128,6 @@ def per_tag(numbers: NDArray[np.int32], ordinals: NDArray[np.uint32]) -> Iterato
     edges = np.concatenate([[0], np.flatnonzero(np.diff(ordered)) + 1, [len(ordered)]])
     for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         some = grouped[begin:end]
-        # People who are new come in the order of their ordinals.
+        # New people come in the order of their ordinals.
         is_ascending = bool((some[1:] >= some[:-1]).all())
         yield low + int(ordered[begin]), bitmap_of(some if is_ascending else np.sort(some))

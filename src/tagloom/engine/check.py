@@ -1,4 +1,4 @@
-"""Holds a stored environment against every invariant it promises, and names what is broken."""
+"""Checks a stored environment for every invariant, and reports what is broken."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -29,32 +29,32 @@ from tagloom.words.tags import branches_above, parse_tag
 
 
 def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
-    """What is wrong with one environment, a sentence each; nothing when all is well. Reads everything once."""
+    """Yields a sentence for each broken invariant of an environment. Reads the whole environment once."""
     rows = {row.id: row for row in (*snapshot.rows(), *snapshot.expiries())}
     facts = {row.path: row.id for row in rows.values() if row.kind == "fact"}
     missing = set(FACTS) - facts.keys()
     if missing:
         yield f"dictionary: the facts {', '.join(sorted(missing))} are missing"
         return
-    yield from _compaction_stands_within_the_log(snapshot)
+    yield from _compaction_is_within_the_log(snapshot)
     yield from _chunks_are_the_fold_of_their_changes(snapshot, rows)
     yield from _batches_count_their_changes(snapshot, rows, facts)
-    yield from _versions_touched_whom_they_say(snapshot)
+    yield from _footprints_match_their_changes(snapshot)
     yield from _dictionary_is_the_fold_of_its_entries(snapshot, rows)
     whole = {row: _whole(snapshot, row) for row in facts.values()}
     yield from _everyone_is_users_and_visitors(snapshot, rows, facts, whole)
-    yield from _expiries_are_of_tagged_people(snapshot, rows)
+    yield from _expiry_rows_have_their_tag(snapshot, rows)
     yield from _exclusive_branches_allow_one_tag(snapshot, rows)
     yield from _keys_and_hashes_agree(snapshot, facts, whole)
     yield from _steps_name_their_versions(snapshot)
 
 
-def _compaction_stands_within_the_log(snapshot: Snapshot) -> Iterator[str]:
+def _compaction_is_within_the_log(snapshot: Snapshot) -> Iterator[str]:
     state, done = snapshot.state(), snapshot.compacted()
     if not 0 <= done.version <= state.horizon <= state.version:
-        yield f"history is compacted to version {done.version} of {state.horizon}, of {state.version} that there are"
+        yield f"history is compacted to version {done.version}, but the horizon is {state.horizon} of {state.version}"
     elif done.version == state.horizon and done != Compacted(done.version):
-        yield "a compaction that is over says that it goes on"
+        yield "a compaction that is finished is stored as unfinished"
 
 
 def _whole(snapshot: Snapshot, row: int) -> BitMap:
@@ -75,7 +75,7 @@ def _chunks_are_the_fold_of_their_changes(snapshot: Snapshot, rows: dict[int, Ro
         if from_bytes(stored or b"") != folded:
             yield f"{where} is not the fold of its changes"
         if stored == b"":
-            yield f"{where} is stored though nobody is in it"
+            yield f"{where} is stored although it is empty"
     stored_count = sum(len(snapshot.chunks(row)) for row in rows)
     if stored_count > seen:
         yield f"{stored_count - seen} chunks have no change that made them"
@@ -86,9 +86,9 @@ def _chunks_are_the_fold_of_their_changes(snapshot: Snapshot, rows: dict[int, Ro
 def _change_fits(change: ChunkChange, before: BitMap, where: str) -> Iterator[str]:
     added, removed = from_bytes(change.added), from_bytes(change.removed)
     if added & before:
-        yield f"version {change.version} adds to {where} whom it held already"
+        yield f"version {change.version} adds people to {where} who were already there"
     if removed - before:
-        yield f"version {change.version} removes from {where} whom it did not hold"
+        yield f"version {change.version} removes people from {where} who were not there"
     everybody = added | removed
     if everybody and (
         everybody.min() // ORDINALS_PER_CHUNK != change.bucket or everybody.max() // ORDINALS_PER_CHUNK != change.bucket
@@ -96,23 +96,23 @@ def _change_fits(change: ChunkChange, before: BitMap, where: str) -> Iterator[st
         yield f"version {change.version} changes people of another bucket in {where}"
 
 
-def _versions_touched_whom_they_say(snapshot: Snapshot) -> Iterator[str]:
-    # Until a compaction is over, what it gives up may still be named.
+def _footprints_match_their_changes(snapshot: Snapshot) -> Iterator[str]:
+    # Until a compaction is finished, a footprint may contain what the compaction has already removed.
     horizon, done = snapshot.state().horizon, snapshot.compacted().version
     unsettled = horizon if done < horizon else 0
     found = 0
     for bucket in range(snapshot.state().buckets):
-        for each in snapshot.touched(bucket, Span(0)):
+        for each in snapshot.footprints(bucket, Span(0)):
             changes = [*map(ChunkChange._make, snapshot.changes_at(each.version, bucket, each.places))]
             found += len(changes)
             people = BitMap.union(BitMap(), *(from_bytes(data) for change in changes for data in change[-2:]))
-            # Those of other versions and buckets do not come, so that a place of theirs is missing.
+            # Changes of other versions and buckets are not returned, so their places count as missing.
             if len(changes) != len(place_numbers(each.places)) and each.version > unsettled:
-                yield f"version {each.version} names changes of bucket {bucket} that are not its own"
+                yield f"version {each.version} has a footprint in bucket {bucket} with changes of another version"
             elif people != from_bytes(each.people) and (each.version > unsettled or people - from_bytes(each.people)):
-                yield f"version {each.version} says that it touched others in bucket {bucket} than its changes did"
+                yield f"the footprint of version {each.version} in bucket {bucket} has other people than its changes"
     if missing := snapshot.changes_count() - found:
-        yield f"{abs(missing)} changes are not found by the people whom they touched"
+        yield f"{abs(missing)} changes are in no footprint"
 
 
 def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts: dict[str, int]) -> Iterator[str]:
@@ -129,7 +129,7 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
             totals: dict[int, RowTotal] = {}
             for change in snapshot.changes(version):
                 if change.version != version:
-                    yield f"version {version} claims a change of version {change.version}"
+                    yield f"version {version} returns a change of version {change.version}"
                 if change.row in tags:
                     total = totals.get(change.row, RowTotal(version, change.row, 0, 0))
                     plus, minus = len(from_bytes(change.added)), len(from_bytes(change.removed))
@@ -143,20 +143,20 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
                 ("removed", removed, batch.removed),
                 ("new people", new_people, batch.new_people),
             ):
-                # Up to the horizon the heads still say what was; of that, the changes hold what stays.
+                # Up to the horizon the batches keep their original counts, but the changes contain only what stays.
                 if counted > said or (counted < said and version > horizon):
-                    yield f"version {version} says {said} {name}, and its changes hold {counted}"
+                    yield f"version {version} is stored with {said} {name}, but its changes have {counted}"
             if removed and version <= compacted:
-                yield f"version {version} is compacted and still removes {removed}"
+                yield f"version {version} is compacted but still removes {removed}"
             stored = {total.row: total for total in snapshot.totals(version, sorted(totals))}
             totals_count += len(stored)
             for row, total in totals.items():
                 if stored.get(row) != total:
-                    yield f"the numbers of version {version} for {_name(rows, row)} are not those of its changes"
+                    yield f"the totals of version {version} for {_name(rows, row)} differ from its changes"
     if snapshot.totals_count() != totals_count:
-        yield f"{snapshot.totals_count() - totals_count} numbers of versions belong to no change"
+        yield f"{snapshot.totals_count() - totals_count} totals belong to no change"
     if version != newest:
-        yield f"the environment says version {newest}, and its log ends at {version}"
+        yield f"the environment is at version {newest}, but its log ends at {version}"
 
 
 def _dictionary_is_the_fold_of_its_entries(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:
@@ -164,7 +164,7 @@ def _dictionary_is_the_fold_of_its_entries(snapshot: Snapshot, rows: dict[int, R
     for version in range(1, snapshot.state().version + 1):
         for entry in snapshot.entries(version):
             if states.get((entry.kind, entry.name), "") != entry.before:
-                yield f"version {version} changes the {entry.kind} {entry.name} from a state that it was not in"
+                yield f"version {version} changes the {entry.kind} {entry.name} from a state that it did not have"
             states[entry.kind, entry.name] = entry.after
     aliases = dict(snapshot.aliases())
     logged = {name: target for (kind, name), target in states.items() if kind == "alias" and target}
@@ -175,22 +175,22 @@ def _dictionary_is_the_fold_of_its_entries(snapshot: Snapshot, rows: dict[int, R
         if row.kind != "tag":
             continue
         if states.get(("tag", str(row.id))) != row_state(row):
-            yield f"the tag '{row.path}' is not as the log left it"
+            yield f"the tag '{row.path}' differs from its last state in the log"
         if not row.is_live:
             if snapshot.chunks(row.id):
-                yield f"the dropped tag '{row.path}' is still borne"
+                yield f"the deleted tag '{row.path}' still has people"
             continue
         if row.path in taken:
-            yield f"the path '{row.path}' is two tags"
+            yield f"the path '{row.path}' belongs to two tags"
         taken.add(row.path)
         try:
             if parse_tag(row.path) != row.path:
                 yield f"the path '{row.path}' is not in form NFC"
         except TagProblem as problem:
-            yield f"the path of tag {row.id} is none: {problem.detail}"
+            yield f"the path of tag {row.id} is invalid: {problem.detail}"
         for prefix in (row.path, *branches_above(row.path)):
             if prefix in aliases:
-                yield f"'{prefix}' is an alias and a tag"
+                yield f"'{prefix}' is both an alias and a tag"
 
 
 def _everyone_is_users_and_visitors(
@@ -198,17 +198,17 @@ def _everyone_is_users_and_visitors(
 ) -> Iterator[str]:
     everyone, users, visitors = (whole[facts[name]] for name in ("everyone", "users", "visitors"))
     if users | visitors != everyone:
-        yield "everyone is not the users and the visitors"
+        yield "everyone is not the union of users and visitors"
     if users & visitors:
         yield f"{len(users & visitors)} people are both user and visitor"
     if everyone & whole[facts["erased"]]:
         yield f"{len(everyone & whole[facts['erased']])} erased people are still known"
     for row in rows.values():
         if row.kind == "tag" and (strangers := _whole(snapshot, row.id) - everyone):
-            yield f"the tag '{row.path}' is borne by {len(strangers)} ordinals that are nobody"
+            yield f"the tag '{row.path}' has {len(strangers)} ordinals that belong to nobody"
 
 
-def _expiries_are_of_tagged_people(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:
+def _expiry_rows_have_their_tag(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:
     expiring: dict[int, BitMap] = {}
     for row in rows.values():
         if row.kind != "end":
@@ -216,17 +216,17 @@ def _expiries_are_of_tagged_people(snapshot: Snapshot, rows: dict[int, Row]) -> 
         people = _whole(snapshot, row.id)
         where = f"the end of {_name(rows, row.tag)} at minute {row.expires_at}"
         if bool(people) != row.is_live:
-            yield f"{where} {'lives and is nobody' if row.is_live else 'is dead and has people'}"
+            yield f"{where} {'is live but has no people' if row.is_live else 'is not live but has people'}"
         if not people:
             continue
         tag = rows.get(row.tag)
         if tag is None or tag.kind != "tag" or not tag.is_live:
-            yield f"{where} is of no live tag"
+            yield f"{where} belongs to no live tag"
         elif strangers := people - _whole(snapshot, row.tag):
-            yield f"{where} is of {len(strangers)} people who do not bear it"
+            yield f"{where} has {len(strangers)} people without the tag"
         known = expiring.setdefault(row.tag, BitMap())
         if twice := known & people:
-            yield f"{len(twice)} people end twice with {where}"
+            yield f"{len(twice)} people have two expiries of the tag, one of them {where}"
         known |= people
 
 
@@ -259,7 +259,7 @@ def _keys_and_hashes_agree(snapshot: Snapshot, facts: dict[str, int], whole: dic
             elif key[:1] == b"v":
                 visitors.add(segment.first + offset)
     if expected != state.next_ordinal:
-        yield f"{state.next_ordinal} ordinals were given, and {expected} have keys"
+        yield f"{state.next_ordinal} ordinals are assigned, but {expected} have keys"
     if empty != whole[facts["erased"]]:
         yield "the ordinals without a key are not those of the erased people"
     if not whole[facts["visitors"]].issubset(visitors):
@@ -292,17 +292,17 @@ def _runs_hold_each_key_once(
             if run.pages > 1 and np.any(page.high >> np.uint64(shift) != number):
                 yield f"{where} holds hashes of another page"
             if len(page.ordinal) and int(page.ordinal.max()) >= len(high):
-                yield f"{where} names ordinals that were never given"
+                yield f"{where} has ordinals that were never assigned"
                 continue
             wrong = (high[page.ordinal] != page.high) | (low[page.ordinal] != page.low)
             if np.any(wrong):
-                yield f"{where} has {int(np.count_nonzero(wrong))} hashes that are not those of their keys"
+                yield f"{where} has {int(np.count_nonzero(wrong))} hashes that differ from those of their keys"
             here = bitmap_of(np.sort(page.ordinal))
             if len(here) != len(page.ordinal) or here & found:
-                yield f"{where} names ordinals twice"
+                yield f"{where} has ordinals twice"
             found |= here
         if held > run.keys:
-            yield f"run {run.id} says {run.keys} keys and holds {held}"
+            yield f"run {run.id} is stored with {run.keys} keys but has {held}"
     if lost := BitMap(range(len(high))) - found - empty:
         yield f"{len(lost)} people cannot be found by their key"
     if found & empty:
@@ -326,5 +326,5 @@ def _steps_name_their_versions(snapshot: Snapshot) -> Iterator[str]:
             if step.version <= version or batch is None:
                 yield f"step {step.number} of import {run} has version {step.version}, which cannot be its own"
             elif (batch.added, batch.removed) != (receipt.added, receipt.removed):
-                yield f"step {step.number} of import {run} says another effect than version {step.version}"
+                yield f"step {step.number} of import {run} has other counts than version {step.version}"
             version = step.version

@@ -1,6 +1,6 @@
 """One environment on bitmaps: the `Population` port over any `Storage`.
 
-Writes gather without a lock, then are carried out by the committer; reads answer from what stands in this process.
+Writes are aggregated without a lock and carried out by the committer. Reads use the state in this process's memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -81,7 +81,7 @@ _NOBODY = Origin("")  # The origin of a preview.
 
 
 class Aggregated(NamedTuple):
-    """The lines of a batch looked up, their number, and the last line that a step of them covers."""
+    """A resolved batch, the number of its lines, and the last line that it covers as a step of an import."""
 
     batch: ResolvedBatch
     lines: int
@@ -99,11 +99,11 @@ class BitmapPopulation:
         self._state_lookups, self._read_lookups = StateLookups(environment), ReadLookups(environment)
 
     def version(self) -> Version:
-        """The newest committed version, followed."""
+        """Returns the newest committed version, after catching up with it."""
         return self._environment.read(lambda: self._environment.stamp.version)
 
     def index_bytes(self) -> int:
-        """The bytes of the bitmaps that this process holds now. Waits for nobody."""
+        """Returns the bytes of the bitmaps in this process. Never waits."""
         return self._environment.index.bytes_held
 
     def warm(self) -> int:
@@ -111,7 +111,7 @@ class BitmapPopulation:
         return self._environment.warm()
 
     def version_held(self) -> Version:
-        """The version of the last answer, without a look at the store. Waits for nobody."""
+        """Returns the version of the last read, without asking the store. Never waits."""
         return max(0, self._environment.stamp.version)
 
     # Writes.
@@ -145,7 +145,7 @@ class BitmapPopulation:
         return self._committer.submit(Job(self._environment, lambda view: import_steps.seal(run, view.tx))).result()
 
     def _prepared(self, write: Write, options: WriteOptions) -> tuple[Callable[[View], Receipt], bool]:
-        """What carries a write out in its transaction, and whether it may share the transaction with small writes.
+        """Returns the function that carries a write out in its transaction, and whether small writes may share that.
 
         The lines of a batch are read and looked up here, before the transaction begins.
         """
@@ -174,7 +174,7 @@ class BitmapPopulation:
         return run, is_shared
 
     def _execute(self, write: Write, origin: Origin, view: View) -> Receipt:
-        """Carries out a write that names what it changes, and whose lines need no aggregation."""
+        """Carries out a write without lines."""
         at = self._at()
         match write:
             case ErasePerson(person):
@@ -209,14 +209,14 @@ class BitmapPopulation:
                 assert_never(write)
 
     def _apply(self, write: Apply, aggregated: Aggregated, options: WriteOptions, view: View) -> Receipt:
-        """Applies the lines of a batch, unless they are a step that was committed before."""
+        """Applies the lines of a batch, or returns the receipt of the step that committed them before."""
         rules = write.rules
         step = None if options.dry_run else rules.step
         if step is not None and (committed := import_steps.committed_before(step, aggregated.through, view.tx)):
             return committed
         if rules.only_at is not None and view.state.version != rules.only_at:
             raise PlanOutdated(
-                f"The plan is of version {rules.only_at}, and the newest is {view.state.version}.",
+                f"The plan was made at version {rules.only_at}, but the newest is {view.state.version}.",
                 version=view.state.version,
             )
         batch = self._revalidated(aggregated, write, view)
@@ -236,7 +236,7 @@ class BitmapPopulation:
         return receipt_of(diff, version, batch)
 
     def _aggregated(self, write: Apply) -> Aggregated:
-        """The lines of a batch, read and looked up outside of any transaction."""
+        """Aggregates the lines of a batch, outside of any transaction."""
         parts = write.parts
         if isinstance(parts, Sequence) and are_few(parts):
             batch = self._environment.read(lambda: aggregate_few(parts, write.rules, self._state_lookups))
@@ -253,14 +253,14 @@ class BitmapPopulation:
         return Aggregated(aggregator.finish(), lines, through)
 
     def _revalidated(self, aggregated: Aggregated, write: Apply, view: View) -> ResolvedBatch:
-        """The batch as its tags and people are in this transaction. Raises: BodyOutdated."""
+        """Returns the batch, aggregated again when it has changed its meaning. Raises: BodyOutdated."""
         parts = write.parts
         if holds(aggregated.batch, view):
             return aggregated.batch
         if not isinstance(parts, Sequence):
             raise BodyOutdated(
-                "While the body was read, a tag in it was renamed, got an owner or became exclusive, or a person was "
-                "erased.",
+                "While the body was read, one of its tags was renamed, got an owner or became exclusive, or a person "
+                "was erased. Send it again.",
                 retry_after=1,
             )
         lookups = TransactionLookups(view, self._environment.key_hash)
@@ -271,7 +271,7 @@ class BitmapPopulation:
     def _replayed(self, options: WriteOptions, view: View) -> Receipt | None:
         if options.idempotency_key is None:
             return None
-        view.tx.forget_replays(with_milliseconds(self._now() - timedelta(days=limits.IDEMPOTENCY_DAYS)))
+        view.tx.delete_replays(with_milliseconds(self._now() - timedelta(days=limits.IDEMPOTENCY_DAYS)))
         used = view.tx.replay(options.idempotency_key)
         if used is None:
             return None
@@ -500,7 +500,7 @@ class BitmapPopulation:
         """See the port."""
         return self._environment.read(lambda: log.get_change(self._environment, version))
 
-    # How long history is kept.
+    # The retention of history.
 
     def horizon(self) -> Horizon:
         """See the port."""
@@ -528,7 +528,7 @@ class BitmapPopulation:
 
 
 def _person_part(person: Person) -> Part:
-    """A line that names a person, without tags."""
+    """Returns a part with one line that has a person and no tags."""
     nothing = np.empty(0, np.int32)
     return Part(np.ones(1, np.int64), binary_array([key_of(person)]), nothing, nothing, ())
 

@@ -1,7 +1,7 @@
-"""What the engine needs from a database: chunks, changes, keys and the dictionary, in bytes and numbers.
+"""The storage port: what the engine needs from a database: chunks, changes, keys and the dictionary, as bytes and ints.
 
-The lower of the two ports: `BitmapPopulation` implements `Population` on any of these.
-A `Snapshot` sees one committed state; a `Transaction` is the only writer while it lasts, and commits as a whole.
+It is the lower of two ports: `BitmapPopulation` implements `Population` on any `Storage`. A `Snapshot` reads one
+committed state. A `Transaction` is the only writer while it lasts, and commits as a whole.
 """
 
 from array import array
@@ -13,11 +13,11 @@ from tagloom.engine.limits import ORDINALS_PER_CHUNK
 
 
 class Moved(Exception):
-    """A page or segment is not where an older state had it: somebody merged it; look again in a newer state."""
+    """A page or segment is not where an older state had it, because it was merged. Read it in a newer state."""
 
 
 class Stamp(NamedTuple):
-    """What tells two states of an environment apart."""
+    """What distinguishes two states of an environment."""
 
     version: int
     catalogue_generation: int
@@ -25,9 +25,9 @@ class Stamp(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where an environment stands. The generations grow whenever the dictionary, or any key's place, changes.
+    """The state of an environment. A generation grows whenever the dictionary, or the place of any key, changes.
 
-    Of versions up to `horizon` the log keeps what gave the taggings that were there at the horizon, and no more.
+    For versions up to `horizon`, the log keeps only the changes that added the taggings that existed at the horizon.
     """
 
     version: int
@@ -40,15 +40,15 @@ class State(NamedTuple):
 
     @property
     def buckets(self) -> int:
-        """How many buckets hold somebody who was ever known."""
+        """The number of buckets with people, including people who are no longer known."""
         return (self.next_ordinal + ORDINALS_PER_CHUNK - 1) // ORDINALS_PER_CHUNK
 
 
 class Row(NamedTuple):
-    """An entry of the dictionary: a tag, a fact such as `everyone`, or an end. A dropped tag stays, not live.
+    """An entry of the dictionary: a tag, a fact such as `everyone`, or an expiry. A deleted tag stays, but is not live.
 
-    The bearers of an end are the people whose taggings of `tag`, a row, end at `expires_at`, a minute counted from
-    1970; it is live while there are any. A tag itself may have an `expires_at`, and a `ttl_seconds`; 0 for none.
+    The people of an expiry row are those whose taggings of `tag`, a row, expire at `expires_at`, in minutes since 1970.
+    It is live while it has people. A tag itself may have an `expires_at` and a `ttl_seconds`; 0 for none.
     """
 
     id: int
@@ -79,7 +79,7 @@ class Segment(NamedTuple):
 
 
 class ChunkChange(NamedTuple):
-    """What one version did to one chunk: roaring bytes, empty for nothing."""
+    """The change of one chunk by one version, as roaring bytes; empty bytes for no change."""
 
     version: int
     row: int
@@ -89,9 +89,10 @@ class ChunkChange(NamedTuple):
 
 
 class Footprint(NamedTuple):
-    """Whom one version touched in one bucket, and the places of its changes there among all its changes, ascending.
+    """The people that one version changed in one bucket, and the places of these changes among all of the version.
 
-    Roaring bytes, and 32-bit numbers. A version that touched many is told in parts, each of some of its changes.
+    People are roaring bytes; places are 32-bit numbers, ascending. The footprint of a version that changed many people
+    is stored in parts, each for some of its changes.
     """
 
     version: int
@@ -100,19 +101,19 @@ class Footprint(NamedTuple):
     places: bytes
 
     def placed(self, people: bytes, places: Sequence[int]) -> "Footprint":
-        """The same version with other people and places."""
+        """Returns the footprint with other people and places."""
         return Footprint(self.version, self.part, people, array("I", places).tobytes())
 
 
 def place_numbers(places: bytes) -> Sequence[int]:
-    """The numbers of `Touched.places`. Raises: ValueError: some bytes are missing."""
+    """Unpacks `Footprint.places`. Raises: ValueError: some bytes are missing."""
     numbers = array("I")
     numbers.frombytes(places)
     return numbers
 
 
 class Entry(NamedTuple):
-    """What one version did to the dictionary: a row by its id, or an alias. States are JSON, empty for absent."""
+    """The change of the dictionary by one version: a row by its id, or an alias. States are JSON, empty for absent."""
 
     kind: str
     name: str
@@ -121,7 +122,7 @@ class Entry(NamedTuple):
 
 
 class BatchRecord(NamedTuple):
-    """The head of one version."""
+    """The record of one version."""
 
     version: int
     at: str
@@ -138,7 +139,7 @@ class BatchRecord(NamedTuple):
 
 
 class RowTotal(NamedTuple):
-    """What one version did to a tag, counted."""
+    """The numbers of people that one version added to a tag and removed from it."""
 
     version: int
     row: int
@@ -147,7 +148,7 @@ class RowTotal(NamedTuple):
 
 
 class RowSource(NamedTuple):
-    """What the versions of one actor and source did to some tags, counted."""
+    """The numbers of people that one actor and source added to some tags and removed from them."""
 
     actor: str
     source: str
@@ -157,7 +158,7 @@ class RowSource(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Which versions are asked for: above `after`, below `before`, and of just this actor, source and action."""
+    """A selection of versions: above `after`, below `before`, and of one actor, source and action."""
 
     limit: int
     after: int = 0
@@ -169,7 +170,7 @@ class Span(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """An idempotency key that was used."""
+    """The first use of an idempotency key."""
 
     fingerprint: str
     receipt: bytes
@@ -185,14 +186,15 @@ class StepRecord(NamedTuple):
 
 
 class Compacted(NamedTuple):
-    """How far the log is compacted: all of it up to a version; beyond it, up to the horizon, the chunks before `bucket`
-    and `row`. When `row` is AFTER_ROWS, all chunks of that bucket are, and whom versions up to `touched` touched.
+    """The progress of compaction: complete up to `version`, and up to the horizon for chunks before `bucket`, `row`.
+
+    When `row` is AFTER_ROWS, all chunks of that bucket are done, and the footprints of versions up to `footprinted`.
     """
 
     version: int = 0
     bucket: int = 0
     row: int = 0
-    touched: int = 0
+    footprinted: int = 0
 
 
 AFTER_ROWS = 2**31 - 1
@@ -202,16 +204,16 @@ class DictionaryReads(Protocol):
     """The tag dictionary: rows, aliases and expiry rows."""
 
     def rows(self) -> list[Row]:
-        """All but the ends that are not live."""
+        """All rows except expiry rows that are not live."""
 
     def expiries(self) -> list[Row]:
-        """All ends, also those not live."""
+        """All expiry rows, including those that are not live."""
 
     def expiries_of_ids(self, ids: Sequence[int]) -> list[Row]:
-        """Those of these rows that are ends, live or not."""
+        """The expiry rows among these rows, live or not."""
 
     def expiries_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
-        """The ends of these tags, live or not, of which the version `since` or a later one changed such a chunk."""
+        """The expiry rows of these tags, live or not, with a chunk that the version `since` or a later one changed."""
 
     def aliases(self) -> list[tuple[str, str]]: ...
 
@@ -224,10 +226,10 @@ class ChunkReads(Protocol):
     def chunks(self, row: int) -> list[tuple[int, bytes]]: ...
 
     def chunks_of(self, rows: Sequence[int]) -> list[tuple[int, bytes]]:
-        """The chunks of some rows, each with its row: by row, and there by bucket."""
+        """The chunks of some rows, each with its row: by row, then by bucket."""
 
     def chunks_in(self, bucket: int, rows: Sequence[int]) -> list[tuple[int, bytes]]:
-        """The chunks of some rows in one bucket, each with its row; none of a row that nobody there bears."""
+        """The chunks of some rows in one bucket, each with its row, without empty ones."""
 
 
 class KeyReads(Protocol):
@@ -252,24 +254,24 @@ class BatchReads(Protocol):
     def entries(self, version: int) -> list[Entry]: ...
 
     def find_batches(self, span: Span, rows: Sequence[int] | None = None) -> list[BatchRecord]:
-        """The versions of a span that changed bearers or entries of any of these tags; None asks for all versions."""
+        """The versions of a span that changed the people or the entry of any of these tags; None for all versions."""
 
     def totals(self, version: int, rows: Sequence[int]) -> list[RowTotal]:
-        """What a version did to some tags, by row."""
+        """The totals of a version for some tags, by row."""
 
     def totals_count(self) -> int:
-        """How many totals there are."""
+        """The number of totals."""
 
     def growth_of(self, rows: Sequence[int], after: int, until: int) -> list[tuple[int, int]]:
-        """(row, bearers won less those lost) by versions above `after` up to `until`; only rows that they changed."""
+        """(row, people added minus removed) by versions above `after` up to `until`; only rows that they changed."""
 
     def sources_of(self, rows: Sequence[int], limit: int) -> list[RowSource]:
-        """Who changed the bearers of these tags, the last to do so first."""
+        """The actors and sources that changed the people of these tags, the last one first."""
 
-    def touched(self, bucket: int, span: Span) -> Iterator[Footprint]:
-        """Of each version between `after` and `before` that changed a bucket; lazily, for few may be needed.
+    def footprints(self, bucket: int, span: Span) -> Iterator[Footprint]:
+        """Footprints of the versions between `after` and `before` that changed a bucket; lazily, as few may be needed.
 
-        Neither the limit nor actor, source and action are looked at.
+        Ignores the limit, actor, source and action of the span.
         """
 
 
@@ -279,42 +281,42 @@ class ChangeReads(Protocol):
     def changes(self, version: int) -> Iterator[ChunkChange]: ...
 
     def changes_after(self, version: int) -> Iterator[ChunkChange]:
-        """By version; the batches after `version` in full."""
+        """Changes after `version`, by version; each version is complete."""
 
     def places_of(self, version: int) -> list[int]:
         """The chunks that a version changed, each as `row << 16 | bucket`."""
 
     def changes_of_places(self, places: Sequence[int], since: int) -> Iterator[ChunkChange]:
-        """Changes of these chunks by `since` and later versions: by chunk, and there the newest first."""
+        """Changes of these chunks by `since` and later versions: by chunk, then newest first."""
 
     def changes_of(self, row: int, bucket: int) -> Iterator[ChunkChange]:
-        """Changes of one chunk, the newest first."""
+        """Changes of one chunk, newest first."""
 
     def changes_of_rows(self, rows: Sequence[int], bucket: int, after: int) -> Iterator[ChunkChange]:
-        """Changes of these rows in one bucket by versions above `after`, the newest first."""
+        """Changes of these rows in one bucket by versions above `after`, newest first."""
 
     def changes_at(self, version: int, bucket: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
-        """The changes of a version in a bucket at some places, as `Footprint` has them, in their order.
+        """The changes of a version in a bucket at some places of its `Footprint`, in their order.
 
-        Plain tuples, since few are looked into; none for a place that holds a change of another bucket.
+        They are plain tuples, because few of them are used. Places with a change of another bucket are left out.
         """
 
     def compacted(self) -> Compacted: ...
 
     def rows_changed(self, bucket: int, row: int, after: int, until: int, limit: int) -> list[int]:
-        """The first rows from `row` on of which versions above `after` up to `until` changed the chunk, ascending."""
+        """The first rows from `row` on whose chunk was changed by versions above `after` up to `until`, ascending."""
 
     def changes_until(self, row: int, bucket: int, until: int) -> Iterator[ChunkChange]:
         """Changes of one chunk by versions up to `until`, ascending; lazily."""
 
-    def changes_placed(self, bucket: int, touched: Sequence[Footprint]) -> Iterator[tuple[int, int, bytes, bytes]]:
-        """(version, place, added, removed) of those changes of these versions at their places that are there."""
+    def changes_placed(self, bucket: int, footprints: Sequence[Footprint]) -> Iterator[tuple[int, int, bytes, bytes]]:
+        """(version, place, added, removed) of the changes of these versions at their places that still exist."""
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
         """All changes, by bucket, row and version."""
 
     def changes_count(self) -> int:
-        """How many changes there are."""
+        """The number of changes."""
 
 
 class ReplayReads(Protocol):
@@ -323,13 +325,13 @@ class ReplayReads(Protocol):
     def replay(self, key: str) -> Replay | None: ...
 
     def imported(self) -> list[str]:
-        """The imports of which steps were committed."""
+        """The imports with committed steps."""
 
     def steps(self, run: str) -> list[StepRecord]:
-        """By number."""
+        """The steps of an import, by number."""
 
     def rejected(self, run: str, number: int) -> bytes:
-        """The lines that a step rejected, as `put_step` got them."""
+        """The lines that a step rejected, as `put_step` stored them."""
 
 
 class Snapshot(DictionaryReads, ChunkReads, KeyReads, BatchReads, ChangeReads, ReplayReads, Protocol):
@@ -346,34 +348,34 @@ class DictionaryWrites(Protocol):
     def add_row(self, kind: str, path: str) -> int: ...
 
     def rows_of_expiries(self, expiries: Sequence[tuple[int, int]]) -> list[int]:
-        """The row of each (tag, moment), live or not; a new one, not live, where there is none. One question."""
+        """The row of each (tag, moment), live or not; adds missing ones, not live. One query for all."""
 
     def put_rows(self, rows: Iterable[Row]) -> None: ...
 
     def put_alias(self, path: str, target: str | None) -> None: ...
 
     def delete_expiries(self) -> None:
-        """Drops the ends that are not live and of which no change is left."""
+        """Deletes the expiry rows that are not live and have no change left."""
 
 
 class ChunkWrites(Protocol):
     """Writes of the chunks and of the keys."""
 
     def add_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
-        """(row, bucket, roaring bytes) of chunks that are not there, in order; empty bytes make none."""
+        """Adds (row, bucket, roaring bytes) of chunks that do not exist, in order; empty bytes add none."""
 
     def put_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
-        """(row, bucket, roaring bytes), in order; empty bytes drop the chunk."""
+        """Puts (row, bucket, roaring bytes), in order; empty bytes delete the chunk."""
 
     def add_run(self, keys: int, pages: int, entries: Iterable[bytes]) -> Run:
-        """`entries` are those of each page."""
+        """Adds a run; `entries` are the bytes of each page."""
 
     def delete_run(self, run: int) -> None: ...
 
     def put_page(self, run: int, page: int, entries: bytes) -> None: ...
 
     def put_segment(self, segment: Segment, keys: bytes) -> None:
-        """Replaces whatever lay within its range."""
+        """Replaces all segments within its range."""
 
 
 class LogWrites(Protocol):
@@ -383,24 +385,24 @@ class LogWrites(Protocol):
 
     def add_totals(self, totals: Sequence[RowTotal]) -> None: ...
 
-    def add_footprint(self, touched: Sequence[tuple[int, Footprint]]) -> None:
-        """Each with its bucket."""
+    def add_footprints(self, footprints: Sequence[tuple[int, Footprint]]) -> None:
+        """Adds footprints, each with its bucket."""
 
     def add_undone(self, by: int, versions: Sequence[int]) -> None:
-        """Notes that one version took back several others."""
+        """Stores that one version undid several others."""
 
     def put_horizon(self, version: int) -> None: ...
 
     def put_compacted(self, compacted: Compacted) -> None: ...
 
     def rewrite_changes(self, changes: Sequence[ChunkChange]) -> None:
-        """Puts changes of one chunk in the place of those of the same version; empty ones go."""
+        """Replaces changes of one chunk by version; deletes those that are now empty."""
 
     def lower_totals(self, totals: Sequence[RowTotal]) -> None:
-        """Takes these numbers from the totals of their versions and rows; those that become nothing go."""
+        """Subtracts these numbers from the totals of their versions and rows; deletes those that are now zero."""
 
-    def rewrite_footprints(self, bucket: int, touched: Sequence[Footprint]) -> None:
-        """Puts these in the place of those of the same version and part; those without places go."""
+    def rewrite_footprints(self, bucket: int, footprints: Sequence[Footprint]) -> None:
+        """Replaces footprints by version and part; deletes those without places."""
 
 
 class ReplayWrites(Protocol):
@@ -408,7 +410,7 @@ class ReplayWrites(Protocol):
 
     def put_replay(self, key: str, replay: Replay, at: str) -> None: ...
 
-    def forget_replays(self, before: str) -> None: ...
+    def delete_replays(self, before: str) -> None: ...
 
     def put_step(self, run: str, step: StepRecord, rejected: bytes) -> None: ...
 
@@ -418,7 +420,7 @@ class Transaction(Snapshot, DictionaryWrites, ChunkWrites, LogWrites, ReplayWrit
 
 
 class Undone(Exception):
-    """The database undid a transaction before it was asked to commit; done again, it would go well."""
+    """The database rolled a transaction back before its commit. Trying again would succeed."""
 
 
 class Storage(Protocol):
@@ -426,16 +428,16 @@ class Storage(Protocol):
 
     def reading(self) -> AbstractContextManager[Snapshot]: ...
     def stamp(self) -> Stamp:
-        """Where the environment stands, whoever wrote it. Costs a few microseconds when nobody did."""
+        """The stamp of the newest commit of any process. Cost: a few microseconds when nothing changed."""
 
     def find_stamp(self) -> Stamp | None:
-        """The same, when that can be told without waiting for anything."""
+        """The same, when it is known without waiting; otherwise None."""
 
 
 class Database(Protocol):
     """All environments of an installation."""
 
     def writing(self) -> AbstractContextManager[Callable[[int], Transaction]]:
-        """One transaction over any environments: committed at the end, rolled back by an exception. Raises: Undone."""
+        """Opens one transaction over any environments: committed at the end, or rolled back. Raises: Undone."""
 
     def storage(self, environment: int) -> Storage: ...

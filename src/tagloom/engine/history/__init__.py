@@ -1,1 +1,1 @@
-"""The log of changes: who added what, and its compaction."""
+"""The history: its log of changes, and its compaction."""

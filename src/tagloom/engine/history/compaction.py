@@ -1,7 +1,7 @@
-"""What gives up history: of the changes up to the horizon stay those that gave what was there at the horizon.
+"""Compaction: removes the history up to the horizon, except the changes that added what existed at the horizon.
 
-Each step is one short transaction that leaves every invariant as it was, and notes how far it came: whoever takes the
-next one, in this process or another, after a crash or not, goes on from there. What is compacted twice is the same.
+Each step is one short transaction that keeps every invariant and stores its progress, so any process can take the next
+step, also after a crash. Repeating a step changes nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,8 +26,8 @@ from tagloom.ports.problems import ChangeNotFound
 from tagloom.words.model import Freed, Horizon, Version
 from tagloom.words.retention import HistoryCompacted
 
-# A chunk is compacted from its first changes on, so many or so large together at a time; a compacted one has one change
-# for each person at most, so that there are always further ones among them.
+# A chunk is compacted in groups of its first changes, limited by their number and size. A compacted chunk has at most
+# one change per person, so each group leaves further changes to read.
 _CHANGES_OF_CHUNK_MAX = ORDINALS_PER_CHUNK + 10_000
 _BYTES_OF_CHUNK_MAX = 67_108_864
 _ROWS_AT_ONCE = 64
@@ -35,20 +35,20 @@ _VERSIONS_AT_ONCE = 256
 
 
 def horizon_of(snapshot: Snapshot) -> Horizon:
-    """From where on all history is kept."""
+    """Returns the horizon, from which on all history is kept."""
     version = snapshot.state().horizon
     if not version:
         return Horizon()
     batch = snapshot.batch(version)
-    assert batch is not None, "heads of versions never go"
+    assert batch is not None, "batches of versions are never deleted"
     return Horizon(version=version, at=batch.at)
 
 
 def compacted(version: Version, horizon: Horizon) -> HistoryCompacted:
-    """The problem of a version below the horizon, or of one at it that is to be undone."""
+    """Returns the problem of a version below the horizon, or of an undo of the version at it."""
     return HistoryCompacted(
-        f"History is kept from version {horizon.version} on, of {horizon.at}; version {version} is older. "
-        "Ask about that version or a later one; only later ones can be undone.",
+        f"History is kept from version {horizon.version} on, of {horizon.at}, and version {version} is older. "
+        "Ask for that version or a later one. Only later versions can be undone.",
         version=version,
         kept_from_version=horizon.version,
         kept_since=horizon.at,
@@ -56,20 +56,20 @@ def compacted(version: Version, horizon: Horizon) -> HistoryCompacted:
 
 
 def raise_horizon(version: Version, tx: Transaction) -> bool:
-    """Has readers refuse what is older from now on; whether that is news. Raises: ChangeNotFound."""
+    """Raises the horizon, so that readers refuse older versions. Returns whether it changed. Raises: ChangeNotFound."""
     state = tx.state()
     if not 0 <= version <= state.version:
-        raise ChangeNotFound(f"There is no version {version}; the newest is {state.version}.", version=version)
+        raise ChangeNotFound(f"There is no version {version}. The newest is {state.version}.", version=version)
     if version <= state.horizon:
         return False
-    # What was being compacted goes on up to the new horizon, from the first chunk on.
+    # An unfinished compaction continues up to the new horizon, from the first chunk on.
     tx.put_compacted(Compacted(tx.compacted().version))
     tx.put_horizon(version)
     return True
 
 
 class _Kept(NamedTuple):
-    """A change before and after, both of them roaring bytes."""
+    """A change before and after its compaction; its people are roaring bytes."""
 
     before: ChunkChange
     after: ChunkChange
@@ -84,7 +84,7 @@ class _Kept(NamedTuple):
 
 
 def kept_of(changes: Sequence[ChunkChange]) -> list[_Kept]:
-    """All changes of one chunk up to a version, each with what stays of it: the last gifts to those who are left."""
+    """Returns each change of one chunk with its compacted form: the last addition of each person who is still there."""
     read = [(from_bytes(change.added), from_bytes(change.removed)) for change in changes]
     left = BitMap()
     for added, removed in read:
@@ -94,14 +94,14 @@ def kept_of(changes: Sequence[ChunkChange]) -> list[_Kept]:
     for change, (added, _) in zip(reversed(changes), reversed(read), strict=True):
         kept = added & left
         left -= kept
-        # Unchanged bytes stay just as they are.
+        # Unchanged bytes stay as they are.
         same = kept == added and not change.removed
         found.append(_Kept(change, change if same else change._replace(added=to_bytes(kept), removed=b"")))
     return found[::-1]
 
 
 def _first_changes(snapshot: Snapshot, row: int, bucket: int, until: int) -> tuple[list[ChunkChange], bool]:
-    """The first changes of a chunk, as many as are compacted together, and whether these are all up to a version."""
+    """Reads the first changes of a chunk, as one group, and whether the group has all changes up to a version."""
     found, size = list[ChunkChange](), 0
     for change in snapshot.changes_until(row, bucket, until):
         if len(found) >= _CHANGES_OF_CHUNK_MAX or size > _BYTES_OF_CHUNK_MAX:
@@ -112,7 +112,7 @@ def _first_changes(snapshot: Snapshot, row: int, bucket: int, until: int) -> tup
 
 
 def step(tx: Transaction) -> Freed:
-    """Compacts some more of what lies up to the horizon. Costs COMPACTION_CHANGES_MAX changes, or one chunk's."""
+    """Compacts a part of the history up to the horizon. Cost: COMPACTION_CHANGES_MAX changes, or those of one chunk."""
     state, at = tx.state(), tx.compacted()
     changes = size = read = 0
     while at.version < state.horizon and read < limits.COMPACTION_CHANGES_MAX:
@@ -121,15 +121,15 @@ def step(tx: Transaction) -> Freed:
             tx.delete_expiries()
             at = Compacted(state.horizon)
         elif at.row == AFTER_ROWS:
-            looked, at = _rewrite_touched(tx, at, state.horizon)
-            read += looked
-        elif next(iter(tx.touched(at.bucket, since)), None) is None:
+            seen, at = _rewrite_footprints(tx, at, state.horizon)
+            read += seen
+        elif next(iter(tx.footprints(at.bucket, since)), None) is None:
             at = Compacted(at.version, at.bucket + 1)
         else:
             rows = tx.rows_changed(at.bucket, at.row, at.version, state.horizon, _ROWS_AT_ONCE)
             for row in rows:
-                looked, gone, freed, is_all = _compact_chunk(tx, row, at.bucket, state.horizon)
-                read, changes, size = read + looked, changes + gone, size + freed
+                seen, gone, freed, is_all = _compact_chunk(tx, row, at.bucket, state.horizon)
+                read, changes, size = read + seen, changes + gone, size + freed
                 at = at._replace(row=row + is_all)
                 if read >= limits.COMPACTION_CHANGES_MAX:
                     break
@@ -140,12 +140,12 @@ def step(tx: Transaction) -> Freed:
 
 
 def _compact_chunk(tx: Transaction, row: int, bucket: int, horizon: int) -> tuple[int, int, int, bool]:
-    """Changes read and gone, bytes freed, and whether all of the chunk up to the horizon is done."""
+    """Compacts one group of a chunk. Returns changes read and deleted, bytes freed, and if it was the last."""
     first, is_all = _first_changes(tx, row, bucket, horizon)
     changed = [each for each in kept_of(first) if each.is_changed]
     if changed:
         tx.rewrite_changes([each.after for each in changed])
-        # Facts and ends have no totals, of which nothing is taken then.
+        # Facts and expiries have no totals, so nothing is subtracted for them.
         tx.lower_totals([_lost(each) for each in changed])
     gone = sum(not each.after.added for each in changed)
     return len(first), gone, sum(each.bytes_freed for each in changed), is_all
@@ -157,10 +157,10 @@ def _lost(kept: _Kept) -> RowTotal:
     return RowTotal(before.version, before.row, added, len(from_bytes(before.removed)))
 
 
-def _rewrite_touched(tx: Transaction, at: Compacted, horizon: int) -> tuple[int, Compacted]:
-    """Has some versions of a bucket say whom their changes touch that are left: places read, and how far that is."""
+def _rewrite_footprints(tx: Transaction, at: Compacted, horizon: int) -> tuple[int, Compacted]:
+    """Rewrites footprints of a bucket for the changes that are left. Returns the places read, and the progress."""
     some, places = list[Footprint](), 0
-    for each in tx.touched(at.bucket, Span(0, after=at.touched, before=horizon + 1)):
+    for each in tx.footprints(at.bucket, Span(0, after=at.footprinted, before=horizon + 1)):
         is_much = len(some) >= _VERSIONS_AT_ONCE or places >= limits.COMPACTION_CHANGES_MAX
         # All parts of a version are rewritten together.
         if is_much and each.version != some[-1].version:
@@ -176,22 +176,24 @@ def _rewrite_touched(tx: Transaction, at: Compacted, horizon: int) -> tuple[int,
     changed = list[Footprint]()
     for each in some:
         staying = [place for place in place_numbers(each.places) if (each.version, place) in left]
-        touched = BitMap.union(BitMap(), *(left[each.version, place] for place in staying))
-        if len(staying) * 4 == len(each.places) and touched == from_bytes(each.people):
+        people = BitMap.union(BitMap(), *(left[each.version, place] for place in staying))
+        if len(staying) * 4 == len(each.places) and people == from_bytes(each.people):
             continue
-        changed.append(each.placed(to_bytes(touched), staying))
+        changed.append(each.placed(to_bytes(people), staying))
     if changed:
         tx.rewrite_footprints(at.bucket, changed)
-    return places, at._replace(touched=some[-1].version)
+    return places, at._replace(footprinted=some[-1].version)
 
 
 def preview(version: Version, snapshot: Snapshot) -> Freed:
-    """What raising the horizon to a version would come to take from the log. Reads COMPACTION_PREVIEWED_MAX changes at
-    most; there is more when it is not all. Raises: ChangeNotFound."""
+    """Previews what a horizon at `version` would free. Raises: ChangeNotFound.
+
+    It reads at most COMPACTION_PREVIEWED_MAX changes; `is_all` is False when there are more.
+    """
     state, done = snapshot.state(), snapshot.compacted().version
     batch: BatchRecord | None = snapshot.batch(version) if version else None
     if version > state.version or version < 0:
-        raise ChangeNotFound(f"There is no version {version}; the newest is {state.version}.", version=version)
+        raise ChangeNotFound(f"There is no version {version}. The newest is {state.version}.", version=version)
     if version <= state.horizon or batch is None:
         return Freed(horizon=horizon_of(snapshot))
     read = changes = size = 0
@@ -215,7 +217,7 @@ def preview(version: Version, snapshot: Snapshot) -> Freed:
 
 
 def _chunks_changed(snapshot: Snapshot, after: int, until: int) -> Iterator[tuple[int, int]]:
-    """(row, bucket) of the chunks that versions above `after` up to `until` changed."""
+    """Yields (row, bucket) of the chunks that versions above `after` up to `until` changed."""
     for bucket in range(snapshot.state().buckets):
         row = 0
         while rows := snapshot.rows_changed(bucket, row, after, until, _ROWS_AT_ONCE):

@@ -1,4 +1,4 @@
-"""What happened: versions, a person's history, a tag's, and which batch gave a tag."""
+"""The log: versions, the history of a person and of a tag, and the batch that added a tag."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -13,12 +13,12 @@ from tagloom.ports.problems import ChangeNotFound, StoreCorrupt, TagNotFound
 from tagloom.words.model import Change, Person, Provenance, Source, Version
 from tagloom.words.tags import TagPath, is_at_or_below
 
-_VERSIONS_AT_FIRST = 16  # Versions are looked through together, in growing numbers, since few may be needed.
+_VERSIONS_AT_FIRST = 16  # Footprints are searched in groups of growing size, since few may be needed.
 _VERSIONS_AT_ONCE = 4_096
 
 
 def get_change(environment: EnvironmentState, version: Version) -> Change:
-    """One version."""
+    """Returns one version."""
     batch = environment.snapshot().batch(version) if version > 0 else None
     if batch is None:
         raise ChangeNotFound(f"There is no version {version}.", version=version)
@@ -28,8 +28,11 @@ def get_change(environment: EnvironmentState, version: Version) -> Change:
 def list_changes(
     environment: EnvironmentState, *, person: Person | None, tag: TagPath | None, span: Span
 ) -> tuple[Change, ...]:
-    """The versions of a span. A person's cost a tenth of a microsecond a version that touched their
-    bucket, and a millisecond for some hundred tags of each that touched them, until there are enough."""
+    """Returns the versions of a span.
+
+    Cost with a person: 0.1 us per version that changed their bucket, and 1 ms for some hundred tags of each version
+    that changed them, until the limit is reached.
+    """
     if person is not None:
         return tuple(itertools.islice(_changes_of_person(environment, person, tag, span), span.limit))
     snapshot = environment.snapshot()
@@ -49,7 +52,7 @@ def find_versions(
     until: str | None,
     limit: int,
 ) -> tuple[Version, ...]:
-    """What an actor did from a source, between two moments; without erasures, which are for good."""
+    """Finds the versions of an actor and source between two moments, without erasures, which cannot be undone."""
     snapshot, newest = environment.snapshot(), environment.stamp.version
     after, last = (
         newest if moment is None else versions_before(snapshot, [moment], newest)[0] for moment in (since, until)
@@ -59,13 +62,13 @@ def find_versions(
 
 
 def sources(environment: EnvironmentState, tag: TagPath, limit: int) -> tuple[Source, ...]:
-    """Who gave and took a tag and what is below it, the last first."""
+    """Returns who added and removed a tag and the tags below it, the last one first."""
     rows = _rows_ever(environment, tag)
     snapshot = environment.snapshot()
     found = []
     for each in snapshot.sources_of(sorted(rows), limit) if rows else ():
         batch = snapshot.batch(each.last_version)
-        assert batch is not None, "a total without its batch"
+        assert batch is not None, "every total has its batch"
         found.append(
             Source(
                 actor=each.actor,
@@ -80,7 +83,7 @@ def sources(environment: EnvironmentState, tag: TagPath, limit: int) -> tuple[So
 
 
 def _rows_ever(environment: EnvironmentState, tag: TagPath) -> set[int]:
-    """The tags at or below a path, dropped ones included."""
+    """Returns the rows of the tags at or below a path, including deleted ones."""
     today = environment.dictionary.resolve(tag)
     rows = environment.dictionary.rows.values()
     return {row.id for row in rows if row.kind == "tag" and is_at_or_below(row.path, today)}
@@ -94,31 +97,31 @@ def _changes_of_person(
         return
     rows, snapshot = environment.dictionary.rows, environment.snapshot()
     wanted, horizon = None if tag is None else _rows_ever(environment, tag), snapshot.state().horizon
-    changes = changes_touching(environment, ordinal, span)
+    changes = changes_of_person(environment, ordinal, span)
     for version, group in itertools.groupby(changes, lambda change: change.version):
-        added, removed, is_touched, expiries = set[int](), set[int](), False, set[int]()
+        added, removed, is_changed, expiries = set[int](), set[int](), False, set[int]()
         for change in group:
             if change.row not in rows:
                 expiries.add(change.row)
             elif wanted is None or change.row in wanted:
-                is_touched = True
+                is_changed = True
                 if rows[change.row].kind == "tag":
                     (added if holds(change.added, ordinal) else removed).add(change.row)
-        # A row that the dictionary does not hold is an end, which a tagging came to or left.
+        # A row that the dictionary does not have is an expiry, which a tagging got or lost.
         known = {expiry.tag for expiry in snapshot.expiries_of_ids(sorted(expiries))} if expiries else set[int]()
         renewed = (known if wanted is None else known & wanted) - added - removed
-        batch = snapshot.batch(version) if is_touched or renewed else None
+        batch = snapshot.batch(version) if is_changed or renewed else None
         if batch is not None and _is_wanted(batch, span):
             yield _change(
                 batch, horizon, *(sorted(rows[row].path for row in found) for found in (added, removed, renewed))
             )
 
 
-def changes_touching(environment: EnvironmentState, ordinal: int, span: Span) -> Iterator[ChunkChange]:
-    """The changes that gave an ordinal something or took it, in the order of the span; its limit is not looked at."""
+def changes_of_person(environment: EnvironmentState, ordinal: int, span: Span) -> Iterator[ChunkChange]:
+    """Yields the changes that added an ordinal to a row or removed it, in the order of the span, without its limit."""
     snapshot = environment.snapshot()
     bucket = ordinal // ORDINALS_PER_CHUNK
-    versions, size = snapshot.touched(bucket, span), _VERSIONS_AT_FIRST
+    versions, size = snapshot.footprints(bucket, span), _VERSIONS_AT_FIRST
     while some := list(itertools.islice(versions, size)):
         found = (some[number] for number in holding([each.people for each in some], ordinal))
         for version, parts in itertools.groupby(found, lambda part: part.version):
@@ -138,7 +141,7 @@ def _is_wanted(batch: BatchRecord, span: Span) -> bool:
 
 
 def provenance(environment: EnvironmentState, tag: TagPath, ordinal: int) -> Provenance:
-    """The batch that gave a tag which the person bears. Costs one test a change of the chunk, from the newest on."""
+    """Returns the batch that added a tag to a person who has it. Cost: one test per change of the chunk."""
     row = environment.dictionary.live(tag)
     if row is None:
         raise TagNotFound(f"There is no tag '{tag}'.", value=tag)
@@ -147,7 +150,7 @@ def provenance(environment: EnvironmentState, tag: TagPath, ordinal: int) -> Pro
             batch = environment.snapshot().batch(change.version)
             if batch is not None:
                 return Provenance(tag=tag, version=batch.version, at=batch.at, actor=batch.actor, source=batch.source)
-    raise StoreCorrupt(f"No change gave '{tag}', which is borne.", value=tag)
+    raise StoreCorrupt(f"The person has the tag '{tag}', but no change added it.", value=tag)
 
 
 def _change(

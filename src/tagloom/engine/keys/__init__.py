@@ -1,1 +1,1 @@
-"""The ids of people: hashed keys, and the ordinal of each."""
+"""The directory of people: their hashed keys, and the ordinal of each."""

@@ -1,8 +1,7 @@
-"""Who has which ordinal: people's keys as sorted runs of hashes, and as blocks of the keys themselves.
+"""The directory: maps people's keys to ordinals by sorted runs of hashes, and back by segments of keys.
 
-Runs make ordinals from keys, segments make keys from ordinals. Both are log-structured: a commit appends a small
-one, and four of a size become one four times as large, so a key is rewritten some eight times in its life,
-and a million new people cost as much each as ten.
+Runs and segments are log-structured: a commit appends a small one, and four of one size are merged into one of four
+times that size. So each key is rewritten about eight times in its life, and the cost per new person does not grow.
 """
 
 import itertools
@@ -19,11 +18,11 @@ from tagloom.engine import limits
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, Ordinals
 from tagloom.engine.storage import Run, Segment, Snapshot, Transaction
 
-_ENTRIES_PER_PAGE: Final = 8_192  # 128 KB a page: one read finds a key, and a bulk look-up stays in the cache.
-_MERGED_AT_ONCE: Final = 4  # Runs of one size that become one. Fewer rewrite more, more slow look-ups.
-_YOUNG_MAX: Final = 4_096  # Runs up to this size are held in one dict.
-_ENTRIES_PER_BLOCK: Final = 1 << 20  # 16 MB of them: what is picked from it is in the cache.
-_RADIX_FROM: Final = 65_536  # Fewer hashes are sorted by comparison as fast.
+_ENTRIES_PER_PAGE: Final = 8_192  # 128 KB per page: one read finds a key, and a bulk look-up stays in the cache.
+_MERGED_AT_ONCE: Final = 4  # Runs of one size that are merged. Fewer cost more rewriting, more cost slower look-ups.
+_YOUNG_MAX: Final = 4_096  # Runs up to this size are kept in one dict.
+_ENTRIES_PER_BLOCK: Final = 1 << 20  # 16 MB, so that random access to a block stays in the cache.
+_RADIX_FROM: Final = 65_536  # With fewer hashes, sorting by comparison is as fast.
 _PAGES_KEPT: Final = 2_048  # 256 MB at most.
 _SEGMENTS_KEPT: Final = 64  # About 1 MB each when full.
 _RECENT_KEPT: Final = 131_072  # Keys whose ordinals a process remembers: some 20 MB.
@@ -31,11 +30,11 @@ _ZSTD: Final = pa.Codec("zstd", compression_level=1)
 
 
 Opener: TypeAlias = Callable[[], Snapshot]
-"""Opens a snapshot, or gives the open one; called only when something is not in memory."""
+"""Returns the open snapshot or opens one. Called only when something is not in memory."""
 
 
 class Page(NamedTuple):
-    """Entries of a run, in order of hash where they are stored."""
+    """Entries of a run; sorted by hash when stored."""
 
     high: NDArray[np.uint64]
     low: NDArray[np.uint32]
@@ -43,12 +42,12 @@ class Page(NamedTuple):
 
 
 def pack_page(page: Page) -> bytes:
-    """16 bytes an entry, column by column."""
+    """Packs a page column by column, 16 bytes per entry."""
     return page.high.tobytes() + page.low.tobytes() + page.ordinal.tobytes()
 
 
 def unpack_page(data: bytes) -> Page:
-    """What `pack_page` packed; views of `data`."""
+    """Unpacks a page as views of `data`."""
     count = len(data) // 16
     return Page(
         np.frombuffer(data, "<u8", count),
@@ -58,17 +57,17 @@ def unpack_page(data: bytes) -> Page:
 
 
 def pack_keys(keys: pa.BinaryArray) -> bytes:
-    """Lengths as uint16, then the bytes one after another, all in one zstd frame after the plain size."""
+    """Packs keys: lengths as uint16, then all bytes, in one zstd frame after the uncompressed size."""
     offsets = np.frombuffer(keys.buffers()[1], np.int32)[keys.offset : keys.offset + len(keys) + 1]
     data = keys.buffers()[2]
-    # A slice of the buffer, not of its copy: a segment is a small part of a large column.
+    # Slices the buffer before copying, because a segment is a small part of a large column.
     text = b"" if data is None else data.slice(int(offsets[0]), int(offsets[-1] - offsets[0])).to_pybytes()
     plain = len(keys).to_bytes(4, "little") + np.diff(offsets).astype("<u2").tobytes() + text
     return len(plain).to_bytes(4, "little") + bytes(_ZSTD.compress(plain, asbytes=True))
 
 
 def unpack_keys(data: bytes) -> pa.BinaryArray:
-    """The column that `pack_keys` packed."""
+    """Unpacks the column that `pack_keys` packed."""
     plain = _ZSTD.decompress(data[4:], int.from_bytes(data[:4], "little"), asbytes=True)
     count = int.from_bytes(plain[:4], "little")
     offsets = np.zeros(count + 1, np.int32)
@@ -78,7 +77,7 @@ def unpack_keys(data: bytes) -> pa.BinaryArray:
 
 
 class Directory:
-    """The keys of one environment as of one keys generation, read through whatever snapshot the caller holds."""
+    """The keys of one environment at one keys generation. Reads from the snapshot of the caller."""
 
     def __init__(self, key_hash: KeyHash) -> None:
         self._hash = key_hash
@@ -92,7 +91,7 @@ class Directory:
         self._columns: OrderedDict[Segment, pa.BinaryArray] = OrderedDict()
 
     def load(self, snapshot: Snapshot, generation: int) -> None:
-        """Takes the runs and segments of a snapshot; forgets what others may have rewritten."""
+        """Loads the runs and segments of a snapshot, and clears all caches."""
         runs, segments = tuple(snapshot.runs()), tuple(snapshot.segments())
         young = {run.id: _as_dict([unpack_page(snapshot.page(run.id, 0))]) for run in runs if run.keys <= _YOUNG_MAX}
         with self._lock:
@@ -102,7 +101,7 @@ class Directory:
             self._columns.clear()
 
     def adopt(self, generation: int, growth: "Growth") -> None:
-        """Takes over what this process has just committed, without reading it back."""
+        """Takes over the keys that this process has just committed, without reading them back."""
         newest = growth.runs[-1]
         with self._lock:
             self.runs, self.segments, self.generation = growth.runs, growth.segments, generation
@@ -117,21 +116,21 @@ class Directory:
     # Keys to ordinals.
 
     def find(self, key: bytes, snapshot: "Opener") -> int | None:
-        """The ordinal of one key. Costs 1 us for one seen lately, else about 5 us a run."""
+        """Returns the ordinal of one key. Cost: 1 us for a key used lately, otherwise about 5 us per run."""
         known = self._recent.get(key)
         if known is not None:
             return known
         found = self.find_hash(*self._hash.one(key), snapshot)
         if found is not None:
             if len(self._recent) >= _RECENT_KEPT:
-                # The oldest eighth leaves; clearing all would empty a hot cache.
+                # Only the oldest eighth is evicted; clearing all would empty a hot cache.
                 for old in list(itertools.islice(self._recent, _RECENT_KEPT // 8)):
                     self._recent.pop(old, None)
             self._recent[key] = found
         return found
 
     def find_hash(self, high: int, low: int, snapshot: "Opener") -> int | None:
-        """The ordinal of the key with this hash."""
+        """Returns the ordinal of the key with this hash."""
         for young in list(self._young.values()):
             found = young.get((high, low))
             if found is not None:
@@ -148,7 +147,7 @@ class Directory:
         return None
 
     def find_many(self, keys: Hashed, snapshot: "Opener") -> NDArray[np.int64]:
-        """The ordinals of distinct keys, -1 for those not here. Costs a sort, and a search in each run's pages."""
+        """Returns the ordinals of distinct keys, -1 for unknown ones. Cost: a sort, and a search in each run."""
         found = np.full(len(keys.high), -1, np.int64)
         if not self.runs or not len(found):
             return found
@@ -156,7 +155,7 @@ class Directory:
         high, low = keys.high[order], keys.low[order]
         sorted_found = np.full(len(found), -1, np.int64)
         for run in self.runs:
-            for number, begin, end in _pages_asked(high, run.pages):
+            for number, begin, end in _pages_needed(high, run.pages):
                 page = self._page(run, number, snapshot)
                 _search(page, high[begin:end], low[begin:end], sorted_found[begin:end])
         found[order] = sorted_found
@@ -179,7 +178,7 @@ class Directory:
     # Ordinals to keys.
 
     def column(self, segment: Segment, snapshot: "Opener") -> pa.BinaryArray:
-        """The keys of one segment, in order of ordinal; an erased one is empty."""
+        """Returns the keys of one segment, by ordinal; the key of an erased person is empty."""
         with self._lock:
             keys = self._columns.get(segment)
             if keys is not None:
@@ -193,23 +192,23 @@ class Directory:
         return keys
 
     def keys_of(self, ordinals: Ordinals, snapshot: "Opener") -> Iterator[tuple[Ordinals, pa.BinaryArray]]:
-        """The keys of ascending ordinals, a segment at a time."""
+        """Yields the keys of ascending ordinals, one segment at a time."""
         for segment in self.segments:
             begin, end = np.searchsorted(ordinals, (segment.first, segment.first + segment.size))
             if begin < end:
-                asked = ordinals[begin:end]
-                yield asked, self.column(segment, snapshot).take(pa.array(asked.astype(np.int64) - segment.first))
+                wanted = ordinals[begin:end]
+                yield wanted, self.column(segment, snapshot).take(pa.array(wanted.astype(np.int64) - segment.first))
 
     def key_at(self, ordinal: int, snapshot: "Opener") -> bytes:
-        """The key of one ordinal that was given."""
+        """Returns the key of an assigned ordinal."""
         for segment in reversed(self.segments):
             if segment.first <= ordinal:
                 return bytes(self.column(segment, snapshot)[ordinal - segment.first].as_py())
         raise KeyError(ordinal)
 
 
-def _pages_asked(high: NDArray[np.uint64], pages: int) -> Iterator[tuple[int, int, int]]:
-    """(page, begin, end) for the pages that sorted hashes fall into."""
+def _pages_needed(high: NDArray[np.uint64], pages: int) -> Iterator[tuple[int, int, int]]:
+    """Yields (page, begin, end) for each page that has some of the sorted hashes."""
     shift = 64 - (pages.bit_length() - 1)
     edges = [0, len(high)]
     if pages > 1:
@@ -221,20 +220,20 @@ def _pages_asked(high: NDArray[np.uint64], pages: int) -> Iterator[tuple[int, in
 
 
 def _search(page: Page, high: NDArray[np.uint64], low: NDArray[np.uint32], found: NDArray[np.int64]) -> None:
-    """Sets `found` where a key of sorted `high` is in the page."""
+    """Sets `found` where a key of the sorted `high` is in the page."""
     if not len(page.high):
         return
     at = np.searchsorted(page.high, high)
-    asked = np.arange(len(high))
-    while len(asked):
+    wanted = np.arange(len(high))
+    while len(wanted):
         inside = at < len(page.high)
-        asked, at = asked[inside], at[inside]
-        same = page.high[at] == high[asked]
-        asked, at = asked[same], at[same]
-        hit = page.low[at] == low[asked]
-        found[asked[hit]] = page.ordinal[at[hit]]
-        # Only keys that share 64 bits with another come this far.
-        asked, at = asked[~hit], at[~hit] + 1
+        wanted, at = wanted[inside], at[inside]
+        same = page.high[at] == high[wanted]
+        wanted, at = wanted[same], at[same]
+        hit = page.low[at] == low[wanted]
+        found[wanted[hit]] = page.ordinal[at[hit]]
+        # Only keys that share 64 bits with another one get here.
+        wanted, at = wanted[~hit], at[~hit] + 1
 
 
 def _as_dict(pages: Sequence[Page]) -> dict[tuple[int, int], int]:
@@ -245,17 +244,17 @@ def _as_dict(pages: Sequence[Page]) -> dict[tuple[int, int], int]:
 
 
 def _order(high: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """The places of the hashes, in order of the hashes."""
+    """Returns the order that sorts the hashes."""
     if len(high) < _RADIX_FROM:
         return np.argsort(high)
     return _by_radix(high)
 
 
 def _by_radix(high: NDArray[np.uint64], shared_bits: int = 0) -> NDArray[np.int64]:
-    """The same of many hashes, whose first bits are one and the same.
+    """Returns the order that sorts many hashes whose first `shared_bits` bits are equal.
 
-    By radix first, as far as the next 16 bits tell them apart, and what is nearly in order is soon in order: half the
-    time of a sort by comparison.
+    Sorts by radix of the next 16 bits, then by comparison, which is fast on nearly sorted data: half the time of a sort
+    by comparison alone.
     """
     telling = (high << np.uint64(shared_bits)) >> np.uint64(48)
     nearly = np.argsort(telling.astype(np.uint16), kind="stable")
@@ -263,15 +262,15 @@ def _by_radix(high: NDArray[np.uint64], shared_bits: int = 0) -> NDArray[np.int6
 
 
 def _pages_for(keys: int) -> int:
-    """A power of two of pages, each of some 8,192 entries."""
+    """Returns a power of two of pages, each of about 8,192 entries."""
     return 1 << max(0, (keys - 1) // _ENTRIES_PER_PAGE).bit_length()
 
 
 def cut_pages(entries: Sequence[Page]) -> Iterator[bytes]:
-    """A run's pages, of blocks of entries in any order, held one page at a time.
+    """Yields a run's packed pages from blocks of entries in any order, one page at a time.
 
-    A block is sorted by its leading bits, in the cache; then a page is put together from its part of each block.
-    So a large run costs as much an entry as a small one.
+    Each block is sorted by its leading bits, within the cache; a page is then merged from its part of each block. So
+    the cost per entry of a large run is that of a small one.
     """
     pages = _pages_for(sum(len(block.high) for block in entries))
     page_bits = pages.bit_length() - 1
@@ -287,7 +286,7 @@ def cut_pages(entries: Sequence[Page]) -> Iterator[bytes]:
 
 
 def _joined(entries: Sequence[Page]) -> Iterator[Page]:
-    """The same entries in blocks of a million or so."""
+    """Yields the same entries in blocks of about a million."""
     waiting: list[Page] = []
     count = 0
     for number, page in enumerate(entries, 1):
@@ -299,7 +298,7 @@ def _joined(entries: Sequence[Page]) -> Iterator[Page]:
 
 
 def _by_page(block: Page, page_bits: int) -> tuple[Page, list[int]]:
-    """The block in order of its leading bits, 16 or more, and where each page's part of it ends."""
+    """Sorts a block by its leading bits, 16 or more. Returns it, and the end of each page's part."""
     bits = max(16, page_bits)
     leading: NDArray[np.uint16] | NDArray[np.uint32] = (block.high >> np.uint64(64 - bits)).astype(np.uint32)
     if bits == 16:
@@ -310,9 +309,9 @@ def _by_page(block: Page, page_bits: int) -> tuple[Page, list[int]]:
 
 
 def _in_order(pieces: Sequence[Page], page_bits: int) -> Page:
-    """The parts of one page as that page, in order of hash."""
+    """Merges the parts of one page, sorted by hash."""
     if len(pieces) == 1:
-        # Of one block, which is in order of its leading bits.
+        # A single block is already sorted by its leading bits.
         return _taken(pieces[0], np.argsort(pieces[0].high, kind="stable"))
     page = Page(*map(np.concatenate, zip(*pieces, strict=True)))
     return _taken(page, _by_radix(page.high, page_bits))
@@ -327,7 +326,7 @@ def _tier(count: int) -> int:
 
 
 class Growth(NamedTuple):
-    """What adding keys did to the runs and segments; `entries` are those of the newest run, in any order."""
+    """The runs and segments after keys were added. `entries` are those of the newest run, in any order."""
 
     runs: tuple[Run, ...]
     segments: tuple[Segment, ...]
@@ -336,7 +335,7 @@ class Growth(NamedTuple):
 
 
 def add_keys(directory: Directory, tx: Transaction, first: int, new: Sequence[Keyed]) -> Growth:
-    """Writes the keys of new ordinals from `first` on, and merges runs and segments that have become many."""
+    """Writes the keys of new ordinals from `first` on, and merges runs and segments of similar size."""
     entries: list[Page] = []
     count = 0
     for block in new:

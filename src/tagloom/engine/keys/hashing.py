@@ -1,9 +1,9 @@
-"""People's keys: hashed without a Python loop, and looked up in tables made of arrays.
+"""People's keys: hashes computed without a Python loop, and hash tables made of arrays.
 
 A key is `b"u"` or `b"v"` followed by the UTF-8 id. Its hash has 96 bits: 64 in `high`, 32 in `low`. The hash is
 multilinear (D. Lemire, O. Kaser, "Strongly universal string hashing is fast", Computer Journal 57, 2014): three
-lanes of 32 bits, each strongly universal over the choice of the secret. So whatever ids a stranger picks, two of
-them meet with probability 2**-96 while the secret stays one: 50 million people collide once in 10**13 installations.
+lanes of 32 bits, each strongly universal over the choice of the secret. While the secret stays unknown, two ids of an
+attacker collide with probability 2**-96: among 50 million people, one collision in 10**13 installations.
 """
 
 import hashlib
@@ -24,25 +24,25 @@ Lows = NDArray[np.uint32]
 Ordinals = NDArray[np.uint32]
 
 LANES = 3
-# A lane's random words: one to begin with, one for the length, one for each four bytes of the longest key, which is
-# read eight bytes at a time. For ever: another number would change every stored hash.
+# A lane's random words: one start value, one for the length, and one for each four bytes of the longest key, which is
+# read eight bytes at a time. This number must never change, because it determines every stored hash.
 _WORDS_PER_LANE = 2 + 2 * ((1 + 4 * limits.CHARACTERS_PER_ID_MAX + 7) // 8)
 _ROWS_AT_ONCE = 16_384  # The working arrays of one block stay in the second-level cache.
 _HALF = np.uint64(32)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
-# By the number of bytes that a word has of its key: the bits that are the key's.
+# The bits of a word that belong to the key, by the number of its bytes that do.
 _KEPT_BITS = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
-_SLOTS_FIRST = 1 << 12  # Enough for most bodies; a table grows fourfold,
-_SLOTS_MANY = 1 << 20  # from here on twofold: new memory costs more than what is done in it.
+_SLOTS_FIRST = 1 << 12  # Enough for most bodies. A table grows by a factor of four,
+_SLOTS_MANY = 1 << 20  # and from this size on by two, because new memory costs more than the work in it.
 
 
 def key_of(person: Person) -> bytes:
-    """The bytes that name a person in the store."""
+    """Returns the bytes that identify a person in the store."""
     return person.kind[0].encode() + person.id.encode("utf-8")
 
 
 def person_of(key: bytes) -> Person:
-    """The person of a key."""
+    """Returns the person of a key."""
     return Person("user" if key[:1] == b"u" else "visitor", key[1:].decode("utf-8"))
 
 
@@ -60,35 +60,35 @@ class Keyed(NamedTuple):
     hashes: Hashed
 
     def take(self, places: NDArray[np.int64]) -> "Keyed":
-        """Those at these places."""
+        """Returns the keys at these places."""
         return Keyed(self.keys.take(pa.array(places)), Hashed(self.hashes.high[places], self.hashes.low[places]))
 
 
 class KeyHash:
-    """The hash function of one environment, drawn from its 32-byte secret."""
+    """The hash function of one environment, derived from its 32-byte secret."""
 
     def __init__(self, secret: bytes) -> None:
         stream = hashlib.shake_256(secret).digest(LANES * _WORDS_PER_LANE * 8)
         self._lanes = np.frombuffer(stream, dtype="<u8").reshape(LANES, _WORDS_PER_LANE)
-        # For single keys the lanes lie side by side in large numbers, 128 bits each: a lane's sum has 105 at most.
+        # For single keys the lanes are packed into large integers, 128 bits each, since a lane's sum has at most 105.
         packed = [
             first | second << 128 | third << 256 for first, second, third in zip(*self._lanes.tolist(), strict=True)
         ]
         self._first, self._per_byte, self._packed = packed[0], packed[1], packed[2:]
 
     def one(self, key: bytes) -> tuple[int, int]:
-        """The hash of a single key: (high, low). Costs about 1 us for a short key."""
+        """Returns the hash of a single key: (high, low). Cost: about 1 us for a short key."""
         length = len(key)
         words = struct.unpack(f"<{(length + 3) // 4}I", key + bytes(-length % 4))
         lanes = sum(map(mul, words, self._packed), self._first + length * self._per_byte)
         return lanes & 0xFFFFFFFF00000000 | lanes >> 160 & 0xFFFFFFFF, lanes >> 288 & 0xFFFFFFFF
 
     def many(self, keys: pa.BinaryArray) -> Hashed:
-        """The hashes of all keys, in their order. Costs about 15 ns a key of a dozen bytes."""
+        """Returns the hashes of all keys, in their order. Cost: about 15 ns per key of a dozen bytes."""
         count = len(keys)
         starts, lengths, data = _layout(keys)
         sums = [np.empty(count, np.uint64) for _ in range(LANES)]
-        # Any four bytes of the data as one word, whatever their alignment: a view, not a copy.
+        # Any eight bytes of the data as one word, whatever their alignment, as a view without a copy.
         words = np.ndarray((len(data) - 7,), "<u8", data, 0, (1,))
         for begin in range(0, count, _ROWS_AT_ONCE):
             block = slice(begin, begin + _ROWS_AT_ONCE)
@@ -108,7 +108,7 @@ class KeyHash:
             if offset and int(lengths.min()) <= offset:
                 everyone = np.flatnonzero(lengths > offset)
             word = words[starts[everyone] + offset]
-            # Bytes behind the end of a key belong to its neighbour and are masked away.
+            # Bytes after the end of a key belong to the next key and are masked.
             word &= _KEPT_BITS[np.minimum(lengths[everyone] - offset, 8)]
             first, second = word & _LOW_HALF, word >> _HALF
             for lane, total in zip(self._lanes, sums, strict=True):
@@ -118,7 +118,7 @@ class KeyHash:
 
 
 def _layout(keys: pa.BinaryArray) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
-    """Starts and lengths in bytes of each key, and the data followed by at least eight zero bytes."""
+    """Returns the start and length in bytes of each key, and the data followed by at least eight zero bytes."""
     _, offset_buffer, data_buffer = keys.buffers()
     if not len(keys):
         return np.empty(0, np.int64), np.empty(0, np.int64), np.zeros(8, np.uint8)
@@ -131,9 +131,9 @@ def _layout(keys: pa.BinaryArray) -> tuple[NDArray[np.int64], NDArray[np.int64],
 
 
 class KeyTable:
-    """Hash -> ordinal in open addressing, for many keys at once. Grows; never forgets.
+    """A hash table from hashes to ordinals with open addressing, for many keys at once. It grows and never deletes.
 
-    16 bytes a slot, at most two thirds of them taken: 24 to 48 bytes a key once there are many.
+    A slot has 16 bytes, and at most two thirds of the slots are taken: 24 to 48 bytes per key when there are many.
     """
 
     def __init__(self) -> None:
@@ -144,16 +144,17 @@ class KeyTable:
         self._shift = np.uint64(64 - (slots.bit_length() - 1))
         self._mask = np.int64(slots - 1)
         self._high = np.zeros(slots, np.uint64)
-        # `low << 32 | ordinal + 1`; a claimed slot has any other number there, and zero says that the slot is free.
+        # `low << 32 | ordinal + 1`. A claimed slot has another number in the lower half; zero marks a free slot.
         self._rest = np.zeros(slots, np.uint64)
 
     def __len__(self) -> int:
         return self._count
 
     def claim(self, keys: Hashed) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """A slot for each key, the same for equal ones, and where each key that is new here first stands, in order.
+        """Returns a slot for each key, equal for equal keys, and the place of the first key of each new slot, in order.
 
-        The slots of new keys are claimed and wait for `settle`. Good until the next `claim`. Costs about 60 ns a key.
+        The slots of new keys are claimed until `settle`. They are valid until the next `claim`. Cost: about 60 ns per
+        key.
         """
         while 3 * (self._count + len(keys.high)) > 2 * len(self._rest):
             self._grow()
@@ -169,9 +170,9 @@ class KeyTable:
         return slots, fresh
 
     def _claim_block(self, high: Hashes, low: Hashes, slots: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Fills in the slots; returns who claimed theirs. `low` stands in the upper halves of its words."""
+        """Fills in the slots. Returns the keys that claimed one. `low` is in the upper halves of its words."""
         np.right_shift(high, self._shift, out=slots.view(np.uint64))
-        # Keys that have no slot yet, with the slots at which they look next.
+        # Keys without a slot yet, with the slots that they test next.
         waiting, at, their_high, their_low = np.arange(len(high)), slots, high, low
         won: list[NDArray[np.int64]] = []
         while len(waiting):
@@ -179,7 +180,7 @@ class KeyTable:
             free = np.flatnonzero(rest == 0)
             if len(free):
                 places, claims = at[free], their_low[free] | (waiting[free] + 1).view(np.uint64)
-                # Of equal indices the last assignment stays: backwards, so that the first key gets the slot.
+                # With equal indices the last assignment wins, so the order is reversed to let the first key win.
                 self._rest[places[::-1]] = claims[::-1]
                 is_won = self._rest[places] == claims
                 winners = waiting[free[is_won]]
@@ -193,25 +194,26 @@ class KeyTable:
         return won
 
     def settle(self, slots: NDArray[np.int64], ordinals: NDArray[np.int64]) -> None:
-        """Gives claimed slots their ordinals."""
+        """Assigns ordinals to claimed slots."""
         self._rest[slots] = self._rest[slots] & ~_LOW_HALF | (ordinals + 1).view(np.uint64)
 
     def ordinals(self, slots: NDArray[np.int64]) -> NDArray[np.uint32]:
-        """The ordinals of settled slots."""
+        """Returns the ordinals of settled slots."""
         return self._rest[slots].astype(np.uint32) - np.uint32(1)
 
     def _grow(self) -> None:
-        """Makes room, in one pass: in order of their hashes, each key goes to its first slot, or behind the last one.
+        """Grows the table in one pass: in order of their hashes, each key goes to its first slot or after the last key.
 
-        What comes out is what claiming them one after another would give: no slot is free between a key and its first.
+        The result is the same as claiming the keys one by one: no slot is free between a key and its first slot.
         """
         high, rest = self._high, self._rest
         self._reserve((2 if len(rest) >= _SLOTS_MANY else 4) * len(rest))
         begin = behind = 0
         while rest[begin]:
             begin += 1
-        # Keys around the end of a table go in last. All others lie in the block of their first slot, since a block
-        # ends before a free slot.
+        # Keys around the end of the table go in last. All others are in the block of their first slot, because a block
+        # ends
+        # before a free slot.
         late = [np.arange(begin)]
         while begin < len(rest):
             end = min(begin + _ROWS_AT_ONCE, len(rest))
@@ -240,7 +242,7 @@ def _wide(low: Lows) -> Hashes:
 
 
 def visitors_among(keys: pa.BinaryArray) -> NDArray[np.int64]:
-    """The places of the keys that are visitors'."""
+    """Returns the places of the keys of visitors."""
     if not len(keys):
         return np.empty(0, np.int64)
     _, offsets, data = keys.buffers()
@@ -249,5 +251,5 @@ def visitors_among(keys: pa.BinaryArray) -> NDArray[np.int64]:
 
 
 def binary_array(keys: Sequence[bytes]) -> pa.BinaryArray:
-    """Keys as an Arrow column."""
+    """Returns keys as an Arrow column."""
     return pa.array(keys, pa.binary())

@@ -1,1 +1,1 @@
-"""Reads: counts, members, decisions, trends, and the past."""
+"""Reads: counts, members, decisions, trends, and time travel."""

@@ -1,7 +1,8 @@
-"""Decisions: the tribes of one person, in a few microseconds, and why.
+"""Decisions: the tribes of one person in a few microseconds, with reasons.
 
-A person's tribes are tested one by one from bitmaps. Where many people of one bucket are asked about, their tribes are
-laid out as bits, a row a person, and a decision is one look into that slab; a commit mends the rows it touches.
+A person's tribes are tested one by one on bitmaps. When many people of one bucket are requested, the bucket gets a
+slab: one row of bits per person, so that a decision reads one row. A commit updates the rows of the people that it
+changed.
 """
 
 from collections import Counter, OrderedDict
@@ -22,18 +23,18 @@ from tagloom.words.rules import Definition, Facts, HasTag, is_member, reasons, r
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Slab: TypeAlias = NDArray[np.uint8]
-"""A row a person of one bucket; bit n says that they are in tribe n, in order of id."""
+"""One row per person of a bucket; bit n is set when the person is in tribe n, by id."""
 
-ASKED_BEFORE_SLAB = 200  # A slab costs as much as so many decisions without it.
-_MENDED_MAX = 500  # A commit that touches more people of a bucket drops its slab instead.
-_SLAB_BYTES_MAX = 268_435_456  # 256 MB: twenty million people and 100 tribes; the least recently used leave first.
-_ANSWERS_MAX = 65_536  # Different combinations of tribes that are kept as tuples.
+REQUESTS_BEFORE_SLAB = 200  # Making a slab costs as much as this many decisions without one.
+_UPDATED_MAX = 500  # A commit that changes more people of a bucket deletes its slab instead.
+_SLAB_BYTES_MAX = 268_435_456  # 256 MB: 20 million people and 100 tribes; the least recently used are evicted.
+_ANSWERS_MAX = 65_536  # Distinct combinations of tribes that are cached as tuples.
 
 
 class Decider:
-    """Decides for one person at a time; keeps the tribes compiled while neither they nor the index's rows change.
+    """Decides for one person at a time. Caches the compiled tribes until the tribes or the rows of the index change.
 
-    Call it inside `Standing.read`; `EnvironmentState` tells it of every commit.
+    Call it inside `EnvironmentState.read`, which informs it of every commit.
     """
 
     def __init__(self, environment: EnvironmentState) -> None:
@@ -45,15 +46,16 @@ class Decider:
         self._today: dict[str, Definition] = {}
         self._paths: dict[int, str] = {}
         self._rows: frozenset[int] = frozenset()
-        self._asked: Counter[int] = Counter()
+        self._requests: Counter[int] = Counter()
         self._slabs: OrderedDict[int, Slab] = OrderedDict()
         self._answers: dict[bytes, tuple[str, ...]] = {}
-        self._unmended = BitMap()
-        environment.watch(self.mend)
+        self._not_updated = BitMap()
+        environment.watch(self.update_slabs)
 
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
-        """The tribes of a person. Costs some 2 us, or a third of a microsecond a tribe; with `because` some
-        0.1 us more a tag that the rules name, and a look at the log for each reason."""
+        """Returns the tribes of a person. Cost: about 2 us, or 0.3 us per tribe without a slab. `because` adds 0.1 us
+        per tag that the rules name, and a read of the log per reason.
+        """
         environment = self._environment
         ordinal = find_ordinal(environment, person)
         if ordinal is None:
@@ -61,7 +63,7 @@ class Decider:
         names = self._tribes_of(ordinal, tribes)
         if not because:
             return Decision(tribes=names, version=environment.stamp.version)
-        # Only tags that a rule names, or that lie below one, decide anything.
+        # Only tags that a rule names, and tags below them, can be reasons.
         tags = frozenset(TagPath(self._paths[row]) for row in environment.rows_of_person(ordinal, self._paths))
         found = self._because(names, Facts(person.kind, tags), tribes, ordinal)
         return Decision(tribes=names, version=environment.stamp.version, because=found)
@@ -72,8 +74,8 @@ class Decider:
         bucket = ordinal // ORDINALS_PER_CHUNK
         slab = self._slabs.get(bucket)
         if slab is None:
-            self._asked[bucket] += 1
-            if self._asked[bucket] <= ASKED_BEFORE_SLAB:
+            self._requests[bucket] += 1
+            if self._requests[bucket] <= REQUESTS_BEFORE_SLAB:
                 return tuple([name for name, test in zip(self._names, self._tests, strict=True) if test(ordinal)])
             slab = self._lay_out(bucket)
         self._slabs.move_to_end(bucket)
@@ -88,7 +90,7 @@ class Decider:
         return answer
 
     def _prepare(self, tribes: Mapping[str, Definition]) -> None:
-        """Compiles the tribes. What is laid out stays when they mean what they meant, of the same tags."""
+        """Compiles the tribes. Slabs stay valid when the rules and their tags have not changed."""
         self._environment.check_may_wait()
         dictionary = self._environment.dictionary
         tests = rule_bitmaps.compiled(tribes, self._environment)
@@ -104,16 +106,16 @@ class Decider:
         self._today, self._paths = today, paths
         self._rows = frozenset({*paths, *dictionary.facts.values()})
         self._tribes, self._epoch, self._beginnings = tribes, self._environment.epoch, beginnings
-        unmended, self._unmended = self._unmended, BitMap()
+        not_updated, self._not_updated = self._not_updated, BitMap()
         if is_same:
-            self._mend(unmended)
+            self._update_rows(not_updated)
         else:
-            self._asked.clear()
+            self._requests.clear()
             self._slabs.clear()
             self._answers.clear()
 
     def _lay_out(self, bucket: int) -> Slab:
-        """A bucket's slab. Costs some 50 us a tribe."""
+        """Makes the slab of a bucket. Cost: about 50 us per tribe."""
         self._environment.check_may_wait()
         width = (len(self._names) + 7) // 8
         slab = np.zeros((ORDINALS_PER_CHUNK, max(1, width)), np.uint8)
@@ -124,29 +126,29 @@ class Decider:
         self._slabs[bucket] = slab
         while len(self._slabs) > 1 and len(self._slabs) * slab.nbytes > _SLAB_BYTES_MAX:
             gone, _ = self._slabs.popitem(last=False)
-            self._asked[gone] = 0
+            self._requests[gone] = 0
         return slab
 
-    def mend(self, touched: Mapping[int, BitMap]) -> None:
-        """Follows a commit: the people it touched, by row."""
+    def update_slabs(self, changed: Mapping[int, BitMap]) -> None:
+        """Updates the slabs after a commit that changed these people, by row."""
         if not self._slabs:
             return
-        people = BitMap.union(BitMap(), *(people for row, people in touched.items() if row in self._rows))
+        people = BitMap.union(BitMap(), *(people for row, people in changed.items() if row in self._rows))
         if self._epoch == self._environment.epoch:
-            self._mend(people)
+            self._update_rows(people)
         else:
-            # The tests are of bitmaps that are followed no more; whoever is decided about next compiles them anew.
-            self._unmended |= people
+            # The compiled tests use bitmaps that are no longer updated; the next decision compiles them again.
+            self._not_updated |= people
 
-    def _mend(self, people: BitMap) -> None:
+    def _update_rows(self, people: BitMap) -> None:
         for bucket in buckets_of(people):
             slab = self._slabs.get(bucket)
             if slab is None:
                 continue
             inside = chunk_of(people, bucket)
-            if len(inside) > _MENDED_MAX:
+            if len(inside) > _UPDATED_MAX:
                 del self._slabs[bucket]
-                self._asked[bucket] = 0
+                self._requests[bucket] = 0
                 continue
             for ordinal in inside:
                 bits = np.fromiter((test(ordinal) for test in self._tests), np.bool_, len(self._tests))
@@ -184,12 +186,12 @@ class Decider:
         return found
 
 
-def _answers(tag: TagPath, asked: str, match: Match) -> bool:
-    return tag == asked if match == "exact" else is_at_or_below(tag, asked)
+def _answers(tag: TagPath, wanted: str, match: Match) -> bool:
+    return tag == wanted if match == "exact" else is_at_or_below(tag, wanted)
 
 
 class _OneBucket:
-    """A source of bitmaps that ends at the edges of one bucket."""
+    """A source of bitmaps that is limited to one bucket."""
 
     def __init__(self, environment: EnvironmentState, bucket: int) -> None:
         self._environment = environment
@@ -198,14 +200,14 @@ class _OneBucket:
         self._facts: dict[str, BitMap] = {}
 
     def tag(self, path: str, match: str) -> BitMap:
-        """The bearers in the bucket."""
+        """Returns the people of the bucket with the tag."""
         found = self._tags.get((path, match))
         if found is None:
             found = self._tags[path, match] = chunk_of(self._environment.tag(path, match), self._bucket)
         return found
 
     def fact(self, name: str) -> BitMap:
-        """Those of the bucket of whom it is so."""
+        """Returns the people of the bucket with the fact."""
         found = self._facts.get(name)
         if found is None:
             found = self._facts[name] = chunk_of(self._environment.fact(name), self._bucket)

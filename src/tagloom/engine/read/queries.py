@@ -1,4 +1,4 @@
-"""Questions to a population, answered from what stands in this process; call them inside `Standing.read`."""
+"""Queries on a population, answered from the state in memory. Call them inside `EnvironmentState.read`."""
 
 import heapq
 import itertools
@@ -38,19 +38,20 @@ from tagloom.words.tags import TagPath, is_at_or_below
 
 
 def find_ordinal(environment: EnvironmentState, person: Person) -> int | None:
-    """The ordinal of a person who is known."""
+    """Returns the ordinal of a known person."""
     ordinal = environment.directory.find(key_of(person), environment.snapshot)
     return ordinal if ordinal is not None and ordinal in environment.fact("everyone") else None
 
 
 def tags_of(environment: EnvironmentState, people: BitMap) -> dict[int, list[TagPath]]:
-    """The tags of each of these ordinals, in alphabetical order. Costs half a microsecond a tag of the catalogue, and
-    of one ordinal a tenth of it."""
+    """Returns the tags of each ordinal, in alphabetical order. Cost: 0.5 us per tag of the catalogue, and a tenth of
+    that for a single ordinal.
+    """
     tags: dict[int, list[TagPath]] = {ordinal: [] for ordinal in people}
     rows = environment.dictionary.rows
     if len(people) == 1:
-        borne = environment.rows_of_person(people.min(), environment.dictionary.live_rows())
-        return {people.min(): sorted(TagPath(rows[row].path) for row in borne)}
+        own_rows = environment.rows_of_person(people.min(), environment.dictionary.live_rows())
+        return {people.min(): sorted(TagPath(rows[row].path) for row in own_rows)}
     paths = {row.id: TagPath(row.path) for row in environment.dictionary.subtree("")}
     for row, people_with in environment.near([*paths], people):
         for ordinal in people_with & people:
@@ -59,21 +60,21 @@ def tags_of(environment: EnvironmentState, people: BitMap) -> dict[int, list[Tag
 
 
 def expiries_among(environment: EnvironmentState, people: BitMap) -> dict[int, dict[TagPath, str]]:
-    """When the taggings of each of these ordinals end that do. Costs one look an end."""
+    """Returns the expiries of each ordinal's taggings, for those that expire. Cost: one look-up per expiry row."""
     expiries: dict[int, dict[TagPath, str]] = {ordinal: {} for ordinal in people}
     known = environment.dictionary.expiries
     for tag, people_with in environment.near([*known], people):
-        if bearing := people_with & people:
+        if having := people_with & people:
             path = TagPath(environment.dictionary.rows[tag].path)
             moments = {row: moment for moment, row in known[tag].items()}
-            for row, expiring in environment.near([*moments], bearing):
-                for ordinal in expiring & bearing:
+            for row, expiring in environment.near([*moments], having):
+                for ordinal in expiring & having:
                     expiries[ordinal][path] = moment_text(moments[row])
     return expiries
 
 
 def find_person(environment: EnvironmentState, person: Person) -> PersonRecord | None:
-    """One person."""
+    """Returns one person."""
     ordinal = find_ordinal(environment, person)
     if ordinal is None:
         return None
@@ -100,7 +101,7 @@ def list_people(
     limit: int,
     cursor: str | None,
 ) -> Page[PersonRecord]:
-    """A page of people in the order they came. A search scans the keys, about 10 ns each, until the page is full."""
+    """Returns a page of people, oldest first. A search scans the keys, about 10 ns each, until the page is full."""
     people = environment.fact("everyone" if kind is None else f"{kind}s")
     if tribe is not None:
         people = people & rule_bitmaps.members(tribe, tribes, environment)
@@ -142,14 +143,14 @@ def _cursor(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 10):
-        raise CursorInvalid("The cursor is not one that this list gave.")
+        raise CursorInvalid("The cursor was not returned by this list.")
     return int(cursor)
 
 
 def _matching(segment: Segment, column: pa.BinaryArray, search: str, search_match: str) -> BitMap:
     pattern = search.encode("utf-8", "surrogatepass")
     if search_match == "prefix":
-        # The first byte of a key is its kind; those of the other kind are left out by the caller.
+        # The first byte of a key is its kind; the caller leaves out the other kind.
         mask = pc.or_(*(pc.starts_with(column, each[0].encode() + pattern) for each in KINDS))
     else:
         mask = pc.match_substring(column, pattern)
@@ -163,7 +164,7 @@ def _matching(segment: Segment, column: pa.BinaryArray, search: str, search_matc
 def list_tags(
     environment: EnvironmentState, *, search: str, prefix: TagPath | None, limit: int, cursor: str | None
 ) -> Page[Tag]:
-    """A page of the catalogue in code point order. Tags have no capitals, so those of a search do not count."""
+    """Returns a page of the catalogue in code point order. A search ignores capitals, which tags do not have."""
     search = search.lower()
     nodes: Iterable[TagPath]
     if cursor is None:
@@ -171,7 +172,8 @@ def list_tags(
     else:
         nodes = environment.dictionary.nodes_after(cursor)
         if prefix:
-            # Everything below `prefix` stands in one range, but the branch itself may stand before others.
+            # Everything below `prefix` is in one range, but other nodes may lie between the branch itself and that
+            # range.
             last = prefix + "0"
             nodes = (
                 node for node in itertools.takewhile(lambda node: node < last, nodes) if is_at_or_below(node, prefix)
@@ -186,7 +188,7 @@ def list_tags(
 
 
 def children(environment: EnvironmentState, prefix: TagPath | None, limit: int, cursor: str | None) -> Page[Branch]:
-    """A page of what lies one level below a branch."""
+    """Returns a page of the nodes one level below a branch."""
     below = environment.dictionary.children(prefix or "", cursor or "")
     found = list(itertools.islice(below, limit + 1))
     items = tuple(Branch(_tag(environment, node), has_children) for node, has_children in found[:limit])
@@ -195,7 +197,7 @@ def children(environment: EnvironmentState, prefix: TagPath | None, limit: int, 
 
 
 def get_tag(environment: EnvironmentState, tag: TagPath) -> Tag:
-    """One entry of the catalogue."""
+    """Returns one entry of the catalogue."""
     if not environment.dictionary.is_known(tag):
         raise not_found(tag, environment.dictionary.resolve(tag), environment.dictionary.nearest(tag))
     return _tag(environment, tag)
@@ -219,7 +221,7 @@ def _tag(environment: EnvironmentState, path: TagPath) -> Tag:
 
 
 def count(environment: EnvironmentState, tribe: Definition, tribes: Mapping[str, Definition]) -> Count:
-    """How many are in a tribe, of how many."""
+    """Returns the number of members of a tribe, and of its audience."""
     return Count(
         count=rule_bitmaps.count(tribe, tribes, environment),
         of=len(environment.fact(tribe.audience)),
@@ -230,12 +232,12 @@ def count(environment: EnvironmentState, tribe: Definition, tribes: Mapping[str,
 def sample(
     environment: EnvironmentState, tribe: Definition, tribes: Mapping[str, Definition], limit: int
 ) -> tuple[Person, ...]:
-    """Members at even distances."""
+    """Returns some members at even distances."""
     return some_of(environment, rule_bitmaps.members(tribe, tribes, environment), limit)
 
 
 def some_of(environment: EnvironmentState, people: BitMap, limit: int) -> tuple[Person, ...]:
-    """Some of these people, at even distances."""
+    """Returns some of these people, at even distances."""
     if len(people) > limit:
         people = BitMap(people[rank * len(people) // limit] for rank in range(limit))
     return tuple(_people(environment, people))
@@ -248,7 +250,7 @@ def compare(
     tribes: Mapping[str, Definition],
     limit: int,
 ) -> Difference:
-    """Who enters and who leaves when one rule takes another's place."""
+    """Returns who would enter and leave when the rule `wanted` replaces `saved`."""
     after = rule_bitmaps.members(wanted, tribes, environment)
     before = BitMap() if saved is None else rule_bitmaps.members(saved, tribes, environment)
     entering, leaving = after - before, before - after
@@ -265,7 +267,7 @@ def compare(
 
 
 def make_up(environment: EnvironmentState, wanted: Definition, tribes: Mapping[str, Definition], limit: int) -> MakeUp:
-    """The tags most borne by a tribe's members. A tag with fewer bearers than the last of the best is not looked at."""
+    """Returns the most frequent tags of a tribe's members. Skips tags with too few people to be among the best."""
     people, audience = rule_bitmaps.members(wanted, tribes, environment), environment.fact(wanted.audience)
     rows = [(TagPath(row.path), environment.row(row.id)) for row in environment.dictionary.subtree("")]
     totals = sorted(((len(people_with), number) for number, (_, people_with) in enumerate(rows)), reverse=True)
@@ -302,28 +304,28 @@ def _people(environment: EnvironmentState, people: BitMap) -> Iterator[Person]:
 def stream_members(
     environment: EnvironmentState, tribe: Definition, tribes: Mapping[str, Definition]
 ) -> tuple[Version, Iterator[Sequence[Person]]]:
-    """All members, a chunk at a time. Takes the read lock by itself, for each chunk."""
+    """Yields all members, a chunk at a time. Takes the read lock itself, for each chunk."""
     return stream_people(environment, lambda: rule_bitmaps.members(tribe, tribes, environment))
 
 
 def stream_people_with(
     environment: EnvironmentState, tag: TagPath, match: Match
 ) -> tuple[Version, Iterator[Sequence[Person]]]:
-    """All who bear a tag, a chunk at a time. Takes the read lock by itself, for each chunk."""
+    """Yields all people with a tag, a chunk at a time. Takes the read lock itself, for each chunk."""
 
-    def bearing() -> BitMap:
+    def having() -> BitMap:
         today = environment.dictionary.resolve(tag)
         if not environment.dictionary.is_known(today):
             raise not_found(tag, tag, environment.dictionary.nearest(tag))
         return environment.tag(today, match)
 
-    return stream_people(environment, bearing)
+    return stream_people(environment, having)
 
 
 def stream_people(
     environment: EnvironmentState, find: Callable[[], BitMap]
 ) -> tuple[Version, Iterator[Sequence[Person]]]:
-    """Everybody found, a chunk at a time, as of the version that they were found at."""
+    """Yields the people that `find` returns, a chunk at a time, as of the version at which it was called."""
     version, people = environment.read(lambda: (environment.stamp.version, BitMap(find())))
 
     def chunks() -> Iterator[Sequence[Person]]:
@@ -335,7 +337,7 @@ def stream_people(
 
 
 def stream_taggings(environment: EnvironmentState) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
-    """Every tagging, a chunk of people at a time. Takes the read lock by itself, for each chunk."""
+    """Yields every tagging, a chunk of people at a time. Takes the read lock itself, for each chunk."""
 
     def begin() -> tuple[Version, dict[TagPath, BitMap], int]:
         rows = {TagPath(row.path): BitMap(environment.row(row.id)) for row in environment.dictionary.subtree("")}
@@ -350,8 +352,8 @@ def stream_taggings(environment: EnvironmentState) -> tuple[Version, Iterator[Se
                 tags.setdefault(ordinal, []).append(path)
         pairs: list[tuple[Person, TagPath]] = []
         ordinals = np.array(sorted(tags), np.uint32)
-        for asked, keys in environment.directory.keys_of(ordinals, environment.snapshot):
-            for ordinal, key in zip(asked.tolist(), keys.to_pylist(), strict=True):
+        for ordinals_found, keys in environment.directory.keys_of(ordinals, environment.snapshot):
+            for ordinal, key in zip(ordinals_found.tolist(), keys.to_pylist(), strict=True):
                 if key:
                     person = person_of(key)
                     pairs.extend((person, tag) for tag in tags[ordinal])
@@ -367,7 +369,7 @@ def stream_taggings(environment: EnvironmentState) -> tuple[Version, Iterator[Se
 def overlap(
     environment: EnvironmentState, chosen: Sequence[str], tribes: Mapping[str, Definition]
 ) -> tuple[Version, tuple[OverlapRegion, ...]]:
-    """The sizes of all regions of the chosen tribes. Costs at most one operation a region and tribe."""
+    """Returns the sizes of all regions of the chosen tribes. Cost: at most one operation per region and tribe."""
     sets = [rule_bitmaps.members(tribes[name], tribes, environment) for name in chosen]
     regions: list[tuple[tuple[str, ...], BitMap]] = [((), BitMap.union(BitMap(), *sets))]
     for name, people in zip(chosen, sets, strict=True):

@@ -1,4 +1,4 @@
-"""Rules as bitmaps: the second interpreter of `rules.matches`, for everybody at once; and for one person, compiled."""
+"""Rules as bitmaps: evaluates rules for everybody at once, or compiled for one person; `rules.matches` is the twin."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol, assert_never
@@ -7,23 +7,23 @@ from tagloom.engine.bitmaps import BitMap
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not, Rule
 
 Test = Callable[[int], bool]
-_SPARSE = 16  # Below a sixteenth of everybody, roaring keeps arrays and not bits.
+_SPARSE = 16  # Below a sixteenth of everybody, roaring uses arrays instead of bits.
 
 
 class Source(Protocol):
-    """Where bitmaps come from; they are not the evaluator's to change."""
+    """A source of bitmaps, which the evaluator must not change."""
 
     def tag(self, path: str, match: str) -> BitMap: ...
     def fact(self, name: str) -> BitMap: ...
 
 
 def members(tribe: Definition, tribes: Mapping[str, Definition], source: Source) -> BitMap:
-    """Everybody in the tribe; not the caller's to change. Costs one bitmap operation a node."""
+    """Returns the members of a tribe, as a bitmap that must not be changed. Cost: one bitmap operation per node."""
     return _Evaluation(tribes, source).members(tribe)
 
 
 def count(tribe: Definition, tribes: Mapping[str, Definition], source: Source) -> int:
-    """How many are in the tribe, without making the last bitmap: a third of the cost of making it."""
+    """Counts the members of a tribe without making the last bitmap, at a third of the cost."""
     evaluation = _Evaluation(tribes, source)
     parts = tribe.rule.of if isinstance(tribe.rule, All) else (tribe.rule,)
     wanted = [evaluation.holds(part) for part in parts if not isinstance(part, Not)]
@@ -34,15 +34,15 @@ def count(tribe: Definition, tribes: Mapping[str, Definition], source: Source) -
 
 
 def _count_of_all(wanted: list[BitMap], unwanted: list[BitMap], source: Source) -> int:
-    """How many are in all of `wanted`, the smallest first, and in none of `unwanted`."""
+    """Counts who is in all of `wanted`, the smallest first, and in none of `unwanted`."""
     left, right = wanted[0], source.fact("everyone")
     if len(wanted) > 1 and len(left) * _SPARSE < len(right):
-        # What is sparse stays cheap, step by step.
+        # Sparse bitmaps stay cheap, step by step.
         for other in wanted[1:-1]:
             left = left & other
         right = wanted[-1]
     elif len(wanted) > 1:
-        # Two dense halves are met by counting bits; one of them made whole would thin out into costly arrays.
+        # Two dense halves are intersected by counting bits; making either whole would create costly arrays.
         right = wanted[1]
         for place, other in enumerate(wanted[2:]):
             if place % 2:
@@ -82,7 +82,7 @@ class _Evaluation:
                 assert_never(rule)
 
     def _all(self, parts: tuple[Rule, ...]) -> BitMap:
-        """The smallest part first, so that every further step works on as little as there can be."""
+        """Intersects the parts, smallest first, so that every further step works on as little as possible."""
         wanted = sorted((self.holds(part) for part in parts if not isinstance(part, Not)), key=len)
         held = wanted[0] if wanted else self._source.fact("everyone")
         for other in wanted[1:]:
@@ -94,9 +94,9 @@ class _Evaluation:
 
 
 def compiled(tribes: Mapping[str, Definition], source: Source) -> dict[str, Test]:
-    """For each tribe, whether a person's ordinal is in it; good while no row leaves or joins the index.
+    """Returns a test by ordinal for each tribe, valid while no row enters or leaves the index.
 
-    The bitmaps are those of the source and follow its changes.
+    The tests use the bitmaps of the source and follow their changes.
     """
     tests: dict[str, Test] = {}
 
@@ -135,7 +135,7 @@ def compiled(tribes: Mapping[str, Definition], source: Source) -> dict[str, Test
 
 
 def all_hold(tests: tuple[Test, ...], ordinal: int) -> bool:
-    """Whether every test holds; stops at the first that does not."""
+    """Returns whether every test holds; stops at the first that does not."""
     for test in tests:  # noqa: SIM110  # A generator inside `all` costs three times as much here.
         if not test(ordinal):
             return False
@@ -143,7 +143,7 @@ def all_hold(tests: tuple[Test, ...], ordinal: int) -> bool:
 
 
 def any_holds(tests: tuple[Test, ...], ordinal: int) -> bool:
-    """Whether a test holds; stops at the first that does."""
+    """Returns whether any test holds; stops at the first that does."""
     for test in tests:  # noqa: SIM110  # See `all_hold`.
         if test(ordinal):
             return True

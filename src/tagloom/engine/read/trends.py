@@ -1,6 +1,6 @@
-"""How many people rules found at earlier moments: today's rules on the taggings of then, by one walk backwards.
+"""Trends: the counts of rules at earlier moments, with today's rules on the taggings of then, by one walk backwards.
 
-Call it inside `Standing.read`. The walk goes bucket by bucket, so that one chunk a row is held at a time.
+Call it inside `EnvironmentState.read`. The walk goes bucket by bucket and keeps one chunk per row in memory.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,13 +17,13 @@ from tagloom.words.rules import Definition, HasTag, Rule, tribes_named, walk
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Leaf = tuple[str, str]
-"""What a tag node asks: its path as it is written, and its match."""
+"""The path and the match of a tag node, as they are written."""
 
 
 def versions_before(snapshot: Snapshot, moments: Sequence[str], newest: Version) -> list[Version]:
-    """For each moment the newest version that was committed before it; 0 for none.
+    """Returns for each moment the newest version that was committed before it; 0 for none.
 
-    Versions are taken to ascend in time. Costs one look at a version a halving: some 20 a moment.
+    Assumes that versions ascend in time. Cost: a binary search, about 20 reads per moment.
     """
     found: list[Version] = []
     low = 0
@@ -41,14 +41,14 @@ def versions_before(snapshot: Snapshot, moments: Sequence[str], newest: Version)
 
 
 def names_of_today(dictionary: Dictionary) -> Iterator[tuple[int, TagPath]]:
-    """Every row that is not live, with the path it would be looked for today."""
+    """Yields every row that is not live, with the path that its path means today."""
     for row in dictionary.rows.values():
         if row.kind == "tag" and not row.is_live:
             yield row.id, _today(dictionary, row.path)
 
 
 def rows_of(dictionary: Dictionary, path: str, match: str, gone: Iterable[tuple[int, TagPath]]) -> list[int]:
-    """The rows that a tag node speaks of, of those live and those `gone` (see `names_of_today`)."""
+    """Returns the rows that a tag node means, among live ones and those in `gone` (see `names_of_today`)."""
     today = _today(dictionary, path)
     if match == "exact":
         live = dictionary.live(today)
@@ -58,7 +58,7 @@ def rows_of(dictionary: Dictionary, path: str, match: str, gone: Iterable[tuple[
 
 
 def _today(dictionary: Dictionary, path: str) -> TagPath:
-    """What a path stands for; itself, when a renamed branch above it would lead too deep."""
+    """Returns the current path of a path; the path itself when renames would make it too deep."""
     try:
         return dictionary.resolve(TagPath(path))
     except TagProblem:
@@ -71,7 +71,7 @@ def trend(
     tribes: Mapping[str, Definition],
     moments: Sequence[str],
 ) -> tuple[tuple[int | None, ...], ...]:
-    """The counts of each rule just before each moment, and now; None of a moment before the horizon."""
+    """Returns the counts of each rule just before each moment and now; None for a moment before the horizon."""
     snapshot = environment.snapshot()
     horizon = snapshot.state().horizon
     every = versions_before(snapshot, moments, environment.stamp.version)
@@ -97,14 +97,14 @@ def _walk_back(
     wanted: Sequence[Definition],
     tribes: Mapping[str, Definition],
 ) -> Iterator[tuple[int, list[int]]]:
-    """(place, counts) of one bucket, from now on backwards; counted again only where something changed."""
+    """Yields (place, counts) of one bucket, from now on backwards. Counts again only after a change."""
     numbers = [rule_bitmaps.count(each, tribes, past) for each in wanted]
     yield len(versions), numbers
     change = next(changes, None)
     for place in reversed(range(len(versions))):
         has_changed = False
         while change is not None and change.version > versions[place]:
-            past.take_back(change)
+            past.undo(change)
             has_changed = True
             change = next(changes, None)
         if has_changed:
@@ -113,7 +113,7 @@ def _walk_back(
 
 
 def leaves_of(wanted: Iterable[Definition], tribes: Mapping[str, Definition]) -> set[Leaf]:
-    """Every tag node that the rules reach, through tribes as well."""
+    """Returns every tag node that the rules reach, also through tribes."""
     waiting: list[Rule] = [each.rule for each in wanted]
     seen: set[str] = set()
     found: set[Leaf] = set()
@@ -127,7 +127,7 @@ def leaves_of(wanted: Iterable[Definition], tribes: Mapping[str, Definition]) ->
 
 
 class Past:
-    """A source of bitmaps of one bucket that goes back in time."""
+    """A source of bitmaps of one bucket that can go back in time."""
 
     def __init__(
         self, environment: EnvironmentState, leaves: Mapping[Leaf, Sequence[int]], rows: Collection[int], bucket: int
@@ -135,7 +135,7 @@ class Past:
         self._leaves = leaves
         self._facts = environment.dictionary.facts
         known = environment.dictionary.rows
-        # Nobody bears a tag that was dropped: there is nothing to load.
+        # Nobody has a deleted tag, so nothing is loaded for it.
         self._rows = {row: chunk_of(environment.row(row), bucket) if known[row].is_live else BitMap() for row in rows}
         self._unions: dict[Leaf, BitMap] = {}
         self._unions_of: dict[int, list[Leaf]] = {}
@@ -144,8 +144,8 @@ class Past:
                 for row in found:
                     self._unions_of.setdefault(row, []).append(leaf)
 
-    def take_back(self, change: ChunkChange) -> None:
-        """Goes back behind a change."""
+    def undo(self, change: ChunkChange) -> None:
+        """Goes back to before a change."""
         people = self._rows[change.row]
         people -= from_bytes(change.added)
         people |= from_bytes(change.removed)
@@ -153,7 +153,7 @@ class Past:
             self._unions.pop(leaf, None)
 
     def tag(self, path: str, match: str) -> BitMap:
-        """The bearers in the bucket."""
+        """Returns the people of the bucket with the tag."""
         rows = self._leaves[path, match]
         if len(rows) == 1:
             return self._rows[rows[0]]
@@ -163,17 +163,17 @@ class Past:
         return found
 
     def fact(self, name: str) -> BitMap:
-        """Those of the bucket of whom it was so."""
+        """Returns the people of the bucket with the fact."""
         return self._rows[self._facts[name]]
 
 
 def users_at(
     environment: EnvironmentState, tags: Sequence[TagPath], moments: Sequence[str]
 ) -> dict[TagPath, tuple[int | None, ...]]:
-    """How many bore each of these tags itself just before each moment, and now; None of a moment before the horizon.
+    """Returns how many people had each tag itself before each moment and now; None for a moment before the horizon.
 
-    Summed from what each version did to the tag, counted. Only where two rows are one tag today, and people may have
-    borne both, bitmaps are asked.
+    Computed from the totals of each version. Bitmaps are read only when two rows became one tag and people may have had
+    both.
     """
     snapshot = environment.snapshot()
     newest, horizon = environment.stamp.version, snapshot.state().horizon
@@ -187,7 +187,7 @@ def users_at(
     moved = {row for each in grown for row in each}
     found: dict[TagPath, tuple[int | None, ...]] = {}
     for tag, known in rows_by_tag.items():
-        # A dropped tag that no version has touched since was borne by nobody all the time.
+        # Nobody had a deleted tag that no version has changed since.
         alive = [row for row in known if row in moved or environment.dictionary.rows[row].is_live]
         if len(alive) > 1:
             (found[tag],) = trend(environment, [Definition("everyone", HasTag(tag, "exact"))], {}, moments)

@@ -1,1 +1,1 @@
-"""One environment in the memory of this process: bitmaps, tag dictionary and version."""
+"""The state of one environment in the memory of this process: bitmaps, dictionary, directory and version."""

@@ -1,4 +1,4 @@
-"""The bitmaps one process keeps in memory, as of one version, the least recently used leaving first."""
+"""The bitmap cache of one process, at one version, with eviction of the least recently used rows."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -7,9 +7,9 @@ from tagloom.engine.bitmaps import BitMap, from_bytes
 
 
 class Index:
-    """Rows as whole bitmaps. Not thread-safe: its owner holds a lock around each use.
+    """Caches rows as whole bitmaps. Not thread-safe: its owner holds a lock around each use.
 
-    Bitmaps given out belong to the index; a caller that keeps one across a change copies it.
+    The returned bitmaps belong to the index; a caller that keeps one across a change must copy it.
     """
 
     def __init__(self, bytes_max: int) -> None:
@@ -19,7 +19,7 @@ class Index:
         self.bytes_held = 0
 
     def row(self, row: int, load: Callable[[], Iterable[tuple[int, bytes]]]) -> BitMap:
-        """The bearers of a row; `load` gives its chunks when it is not here."""
+        """Returns the people of a row; `load` returns its chunks when it is not cached."""
         bitmap = self._rows.get(row)
         if bitmap is not None:
             self._rows.move_to_end(row)
@@ -30,7 +30,7 @@ class Index:
         return bitmap
 
     def fill(self, row: int, chunks: Sequence[bytes]) -> bool:
-        """Takes a row that is not here, if there is room for it; tells whether there was."""
+        """Caches a row if there is room. Returns whether there was."""
         size = _size(chunks)
         if self.bytes_held + size > self._bytes_max:
             return False
@@ -47,11 +47,11 @@ class Index:
         return len(self._rows)
 
     def peek(self, row: int) -> BitMap | None:
-        """The bearers of a row if it is here; safe without the lock for the one thread that may change rows."""
+        """Returns the people of a row if it is cached. Safe without the lock for the thread that changes rows."""
         return self._rows.get(row)
 
     def change(self, row: int, added: BitMap, removed: BitMap) -> None:
-        """Follows a committed change of a row, if the row is here."""
+        """Applies a committed change to a cached row."""
         bitmap = self._rows.get(row)
         if bitmap is None:
             return
@@ -62,7 +62,7 @@ class Index:
             self._resize(row, self._sizes[row] + min(2 * len(added), 8_192))
 
     def clear(self) -> None:
-        """Forgets everything; rows are loaded again when asked for."""
+        """Evicts all rows; they are loaded again when needed."""
         self._rows.clear()
         self._sizes.clear()
         self.bytes_held = 0
@@ -82,5 +82,5 @@ class Index:
 
 
 def _size(chunks: Sequence[bytes]) -> int:
-    """What a row of these chunks takes in memory, roughly."""
+    """Returns the approximate memory of a row with these chunks."""
     return 64 + sum(map(len, chunks))

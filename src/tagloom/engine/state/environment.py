@@ -1,6 +1,6 @@
-"""Where one environment stands in this process: its index, dictionary and directory, all at one version.
+"""The environment state: its index, dictionary and directory in this process, all at one version.
 
-Every read runs inside `read`: under the lock, after following what was committed since, by this process or another.
+Every read runs inside `read`: under the lock, after catching up with all commits, of this process and of others.
 """
 
 import threading
@@ -23,20 +23,20 @@ from tagloom.words.tags import TagPath, branches_above
 
 Answer = TypeVar("Answer")
 
-_TRIES = 100  # Reads that lose the race against other processes' commits so often are refused.
-_ROWS_AT_ONCE = 4_096  # Of so many rows chunks are looked through together: some megabytes at most, unless dense.
+_TRIES = 100  # Reads that other processes' commits interrupt so often are refused.
+_ROWS_AT_ONCE = 4_096  # Rows whose chunks are read together: some megabytes at most, unless they are dense.
 _ROWS_WARMED_AT_ONCE = 128
-_PUBLISHED_SECONDS = 0.2  # A waiting read looks again so often, should nobody wake it.
+_PUBLISHED_SECONDS = 0.2  # A waiting read checks again after so long when it is not notified.
 _NOBODY = BitMap()
 _UNKNOWN = Stamp(-1, -1, -1)
 
 
 class WouldWait(Exception):
-    """What is read at once needs the store, or takes its time."""
+    """The read needs the store or takes long, so it cannot be answered at once."""
 
 
 class EnvironmentState:
-    """The in-memory side of one environment. `lock` guards all of it."""
+    """The in-memory state of one environment. `lock` guards all of it."""
 
     def __init__(self, key: int, storage: Storage, index_bytes_max: int = limits.INDEX_BYTES_DEFAULT) -> None:
         self.key = key
@@ -58,29 +58,29 @@ class EnvironmentState:
         self._union_bytes = 0
         self._union_bytes_max = index_bytes_max // 4
         self._unions: dict[int, set[str]] = {}
-        self._asked: set[str] = set()
+        self._requested: set[str] = set()
         self.epoch = 0
-        """Grows when bitmaps that `tag` gave are followed no more."""
+        """Grows when bitmaps that `tag` returned are no longer updated."""
         self.beginnings = 0
-        """Grows when the store is read from the start: watchers were not told what came between."""
+        """Grows when the store is read from the start, after changes that watchers did not receive."""
         self._watchers: list[Callable[[Mapping[int, BitMap]], None]] = []
 
     def watch(self, watcher: Callable[[Mapping[int, BitMap]], None]) -> None:
-        """Has the watcher told, under the lock, whom each followed commit touched, by row."""
+        """Adds a watcher, which is called under the lock with the people that each commit changed, by row."""
         self._watchers.append(watcher)
 
     # Reading.
 
     def reading(self) -> AbstractContextManager[Snapshot]:
-        """One committed state as it is stored, for what does not stand in memory."""
+        """Opens one committed state of the store, for data that is not in memory."""
         return self._storage.reading()
 
     def read(self, answer: Callable[[], Answer]) -> Answer:
-        """What `answer` finds at the newest version; it is called again when the store moves on under it."""
+        """Returns what `answer` returns at the newest version. Calls it again when the store changed meanwhile."""
         with self.lock:
             for _ in range(_TRIES):
                 try:
-                    # What this process is committing is not followed: it is published when it is durable.
+                    # Commits of this process that are under way are not read: they are published when they are durable.
                     if not self._is_committing and self._storage.stamp() != self.stamp:
                         self._follow()
                     return answer()
@@ -92,9 +92,9 @@ class EnvironmentState:
         raise StoreUnavailable("The store changes faster than it can be read.", retry_after=1)
 
     def find(self, answer: Callable[[], Answer]) -> Answer | None:
-        """What `read` gives, when it can be told at once; None when another thread has the lock or the store is needed.
+        """Returns what `read` returns, or None when another thread has the lock or the store is needed.
 
-        For the event loop, which waits for neither.
+        For the event loop, which must wait for neither.
         """
         if not self.lock.acquire(blocking=False):
             return None
@@ -110,12 +110,12 @@ class EnvironmentState:
             self.lock.release()
 
     def check_may_wait(self) -> None:
-        """For use before what takes its time. Raises: WouldWait, inside `find`."""
+        """Call this before slow work. Raises: WouldWait, inside `find`."""
         if self._is_at_once:
             raise WouldWait
 
     def snapshot(self) -> Snapshot:
-        """A snapshot of just the version that stands here, for use inside `read`."""
+        """Returns a snapshot of exactly the version in memory, for use inside `read`."""
         self.check_may_wait()
         if self._snapshot is None:
             opened = self._storage.reading()
@@ -135,40 +135,41 @@ class EnvironmentState:
             self.catch_up(snapshot)
 
     def catch_up(self, snapshot: Snapshot) -> None:
-        """Brings everything to the version of a snapshot. Costs what the versions between changed."""
+        """Brings everything to the version of a snapshot. Cost: what the versions in between changed."""
         with self.lock:
             state = snapshot.state()
             now, before = _stamp(state), self.stamp
             if now == before:
                 return
             if before.version < state.horizon:
-                # What came between is compacted: it leads to where the horizon was, but not from where this stands.
+                # The changes in between are compacted: they lead from the old horizon on, but not from the version in
+                # memory.
                 before = _UNKNOWN
             if now.catalogue_generation != before.catalogue_generation:
                 self.dictionary = Dictionary(snapshot.rows(), snapshot.aliases())
-                self._forget_leaves()
+                self._clear_leaves()
             if now.keys_generation != before.keys_generation:
                 self.directory.load(snapshot, now.keys_generation)
             if before is _UNKNOWN or now.version < before.version:
                 self.index.clear()
-                self._forget_leaves()
+                self._clear_leaves()
                 self.beginnings += 1
             else:
-                touched: dict[int, BitMap] = {}
+                changed: dict[int, BitMap] = {}
                 for change in snapshot.changes_after(before.version):
-                    self._change(change.row, from_bytes(change.added), from_bytes(change.removed), touched)
-                # A row that the dictionary does not hold is an end, and lives or not since somebody came or left.
-                if expiries := touched.keys() - self.dictionary.rows.keys():
+                    self._change(change.row, from_bytes(change.added), from_bytes(change.removed), changed)
+                # A row that the dictionary does not have is an expiry row, which may have become live or not.
+                if expiries := changed.keys() - self.dictionary.rows.keys():
                     self.dictionary.put_expiries(snapshot.expiries_of_ids(sorted(expiries)))
-                self._tell(touched)
+                self._notify(changed)
             self.state, self.stamp = state, now
 
-    def _tell(self, touched: Mapping[int, BitMap]) -> None:
+    def _notify(self, changed: Mapping[int, BitMap]) -> None:
         for watcher in self._watchers:
-            watcher(touched)
+            watcher(changed)
 
-    def _change(self, row: int, added: BitMap, removed: BitMap, touched: dict[int, BitMap]) -> None:
-        touched[row] = BitMap.union(added, removed, touched.get(row, _NOBODY))
+    def _change(self, row: int, added: BitMap, removed: BitMap, changed: dict[int, BitMap]) -> None:
+        changed[row] = BitMap.union(added, removed, changed.get(row, _NOBODY))
         self.index.change(row, added, removed)
         for path in self._unions.get(row, ()):
             union = self._leaves[path, "subtree"]
@@ -178,39 +179,39 @@ class EnvironmentState:
                     union |= self.row(other.id) & removed
             union |= added
 
-    def _forget_leaves(self) -> None:
+    def _clear_leaves(self) -> None:
         self.epoch += 1
         self._union_bytes = 0
         self._leaves.clear()
-        self._asked.clear()
+        self._requested.clear()
         self._unions.clear()
 
     def row(self, row: int) -> BitMap:
-        """The bearers of a row; not the caller's to change, nor to keep beyond `read`."""
+        """Returns the people of a row. The bitmap must not be changed, nor kept after `read`."""
         return self._load(row, lambda: self.snapshot().chunks(row))
 
     def rows_of_person(self, ordinal: int, rows: Iterable[int]) -> set[int]:
-        """Those of these rows that an ordinal bears. Costs 0.1 us a row in memory, and one question for all others.
+        """Returns which of these rows an ordinal has. Cost: 0.1 us per row in memory, and one query for all others.
 
-        What is read for it does not fill the index.
+        Rows that it reads are not added to the index.
         """
-        borne, missing, peek = set[int](), list[int](), self.index.peek
+        own_rows, missing, peek = set[int](), list[int](), self.index.peek
         for row in rows:
             held = peek(row)
             if held is None:
                 missing.append(row)
             elif ordinal in held:
-                borne.add(row)
+                own_rows.add(row)
         for start in range(0, len(missing), _ROWS_AT_ONCE):
-            asked = missing[start : start + _ROWS_AT_ONCE]
-            found = self.snapshot().chunks_in(ordinal // ORDINALS_PER_CHUNK, asked)
-            borne.update(found[place][0] for place in holding([data for _, data in found], ordinal))
-        return borne
+            some = missing[start : start + _ROWS_AT_ONCE]
+            found = self.snapshot().chunks_in(ordinal // ORDINALS_PER_CHUNK, some)
+            own_rows.update(found[place][0] for place in holding([data for _, data in found], ordinal))
+        return own_rows
 
     def near(self, rows: Sequence[int], people: BitMap) -> Iterator[tuple[int, BitMap]]:
-        """Each of these rows with its bearers, at least in the buckets of these people; see `row`.
+        """Yields each row with its people, complete at least in the buckets of `people`; see `row`.
 
-        One question is asked for people of one bucket, so that a look-up does not fill the index.
+        For people of one bucket it makes one query for all rows, so that a look-up does not fill the index.
         """
         bucket, *others = buckets_of(people) if people else (0,)
         missing = [] if others else [row for row in rows if self.index.peek(row) is None]
@@ -223,9 +224,9 @@ class EnvironmentState:
                 yield row, self.row(row) if others else from_bytes(found.get(row, b""))
 
     def warm(self) -> int:
-        """Brings rows into the index for as long as there is room; returns the bytes it holds then.
+        """Loads rows into the index while there is room. Returns the bytes of the index.
 
-        They come a few at a time, so that other reads go between. Costs some 10 us a chunk on SQLite.
+        Loads a few rows at a time, so that other reads can run in between. Cost: about 10 us per chunk on SQLite.
         """
 
         def take(rows: Sequence[int]) -> bool:
@@ -236,8 +237,8 @@ class EnvironmentState:
 
         rows = self.read(lambda: [row.id for row in self.dictionary.rows.values() if row.is_live])
         for start in range(0, len(rows), _ROWS_WARMED_AT_ONCE):
-            asked = rows[start : start + _ROWS_WARMED_AT_ONCE]
-            if not self.read(lambda asked=asked: take([row for row in asked if self.index.peek(row) is None])):  # type: ignore[misc]  # Bound at once.
+            some = rows[start : start + _ROWS_WARMED_AT_ONCE]
+            if not self.read(lambda some=some: take([row for row in some if self.index.peek(row) is None])):  # type: ignore[misc]  # Bound at once.
                 break
         return self.index.bytes_held
 
@@ -248,30 +249,30 @@ class EnvironmentState:
         if is_here:
             return bitmap
         if len(self.index) <= before:
-            # Rows left to make room: no leaf may keep them alive beside the index.
-            self._forget_leaves()
+            # Rows were evicted: no leaf may keep them in memory outside of the index.
+            self._clear_leaves()
         return bitmap
 
     def fact(self, name: str) -> BitMap:
-        """The bearers of `everyone`, `users`, `visitors` or `erased`."""
+        """Returns the people of `everyone`, `users`, `visitors` or `erased`."""
         return self.row(self.dictionary.facts[name])
 
     def tag(self, path: str, match: str) -> BitMap:
-        """The bearers of a tag (by its path of today or an alias), or of anything at or below it; see `row`."""
+        """Returns the people with a tag (a current path or an alias), or with one at or below it; see `row`."""
         held = self._leaves.get((path, match))
         if held is not None:
             return held
         try:
             today = self.dictionary.resolve(TagPath(path))
         except TagProblem:
-            # What an alias leads out of the tags is borne by nobody; a rule that names it still has its meaning.
+            # An alias can lead to a path that is not a valid tag, which nobody has. A rule that names it stays valid.
             return BitMap()
         if match == "exact":
             live = self.dictionary.live(today)
             bitmap = BitMap() if live is None else self.row(live.id)
             if live is not None:
                 self._leaves[path, match] = bitmap
-            self._asked.add(today)
+            self._requested.add(today)
             return bitmap
         rows = self.dictionary.subtree(today)
         if len(rows) == 1:
@@ -280,19 +281,19 @@ class EnvironmentState:
             bitmap = BitMap.union(BitMap(), *[self.row(row.id) for row in rows])
             self._union_bytes += 64 + min(2 * len(bitmap), self.state.next_ordinal // 8)
             if self._union_bytes > self._union_bytes_max:
-                self._forget_leaves()
+                self._clear_leaves()
             for row in rows:
                 self._unions.setdefault(row.id, set()).add(path)
         self._leaves[path, match] = bitmap
-        self._asked.add(today)
+        self._requested.add(today)
         return bitmap
 
     # Writing.
 
     def view(self, tx: Transaction, *, loads_rows: bool) -> View:
-        """This environment inside a transaction, which nobody else can overtake.
+        """Returns this environment inside a transaction, which no other writer can overtake.
 
-        With `loads_rows`, rows that are looked into come to stay in the index, for the next small batch.
+        With `loads_rows`, rows that are read are added to the index, for the next small batch.
         """
         with self.lock:
             self.catch_up(tx)
@@ -308,24 +309,24 @@ class EnvironmentState:
 
             return View(tx, self.state, load if loads_rows else peek, self.dictionary, self.directory)
 
-    def _is_asked(self, row: Row) -> bool:
-        """Whether `tag` was asked for the tag or a branch above it, as it is called now or is about to be."""
+    def _is_requested(self, row: Row) -> bool:
+        """Returns whether `tag` was called for the tag or a branch above it, by its current or its new path."""
         before = self.dictionary.rows.get(row.id, row)
         nodes = {before.path, row.path, *branches_above(before.path), *branches_above(row.path)}
-        return not self._asked.isdisjoint(nodes)
+        return not self._requested.isdisjoint(nodes)
 
     def begin_commit(self) -> None:
-        """Notes that a transaction of this process is about to become visible to others, and is not published yet."""
+        """Marks that a transaction of this process is about to become visible to others before it is published."""
         with self.lock:
             self._is_committing = True
 
     def publish(self, view: View) -> None:
-        """Takes over what a transaction has committed."""
+        """Applies a committed transaction to the state in memory."""
         with self.lock:
             self._is_committing = False
             self._published.notify_all()
-            if view.aliases or any(self._is_asked(row) for row in view.rows.values()):
-                self._forget_leaves()
+            if view.aliases or any(self._is_requested(row) for row in view.rows.values()):
+                self._clear_leaves()
             self.dictionary.put(view.rows.values())
             self.dictionary.put_expiries(view.expiries.values())
             for path, target in view.aliases.items():
@@ -334,17 +335,17 @@ class EnvironmentState:
                 self.directory.adopt(view.state.keys_generation, view.growth)
             elif view.rewrote_keys:
                 self.directory.generation = -1
-            touched: dict[int, BitMap] = {}
+            changed: dict[int, BitMap] = {}
             for draft in view.drafts:
                 for row_id, added, removed in (*draft.rows(), *draft.expiry_shifts()):
-                    self._change(row_id, added, removed, touched)
-            self._tell(touched)
+                    self._change(row_id, added, removed, changed)
+            self._notify(changed)
             self.state, self.stamp = view.state, _stamp(view.state)
             if self.directory.generation == -1:
                 self.stamp = self.stamp._replace(keys_generation=-1)
 
-    def forget(self) -> None:
-        """Starts from the store again, after a commit whose outcome is not known."""
+    def invalidate(self) -> None:
+        """Has the state read from the store again, after a commit with an unknown outcome."""
         with self.lock:
             self._is_committing = False
             self._published.notify_all()

@@ -1,7 +1,7 @@
-"""A body's parts, gathered into what the whole body asks for: one bitmap a tag, and the lines that cannot be taken.
+"""Aggregation: turns the parts of a body into one resolved batch: a bitmap per tag, and the rejected lines.
 
-Gathering runs without any lock, in the thread that reads the body. People not yet known get provisional ordinals;
-the commit gives them their own (`engine/batch.py`).
+It runs without any lock, in the thread that reads the body. Unknown people get provisional ordinals; the commit
+assigns the final ones (`engine/write/diff.py`).
 """
 
 from collections import defaultdict
@@ -24,15 +24,16 @@ from tagloom.words.model import Rejected
 from tagloom.words.problems import FAULTS_OF_A_TEXT, TagProblem
 from tagloom.words.tags import TagPath, is_at_or_below, lowercased, parse_tag
 
-_TAGGINGS_PER_FOLD = 4_000_000  # 32 MB of columns wait at most before they become bitmaps, and as many are made such.
-# Sorting taggings into bitmaps lets other threads run: it is done beside the reading of the next ones.
+_TAGGINGS_PER_FOLD = 4_000_000  # 32 MB of columns at most wait to become bitmaps, and as many are being converted.
+# Sorting taggings into bitmaps releases the interpreter's lock, so it runs beside the reading of the next parts.
 _FOLDING: Final = ThreadPoolExecutor(2, "tagloom-folding")
 _NOBODY = np.empty(0, np.int64)
 
 
 class Newcomers(NamedTuple):
-    """People whom nobody knew when the body was read, in blocks; number i of all has the provisional ordinal
-    `base + i`."""
+    """People who were unknown when the body was read, in blocks; number i of all has the provisional ordinal
+    `base + i`.
+    """
 
     base: int
     blocks: Sequence[Keyed]
@@ -44,10 +45,10 @@ class Newcomers(NamedTuple):
 
 
 class Doubtful(NamedTuple):
-    """The doubtful lines of a body.
+    """The doubtful lines of a body: unreadable lines that may name people.
 
-    `strangers` are the hashes of those whom they may name and nobody knew when the body was read. `unknown_lines`
-    counts the lines that name nobody who was known, and `first` is the number of the first of these.
+    `strangers` are the hashes of possible people who were unknown when the body was read. `unknown_lines` counts the
+    lines without any possible known person, and `first` is the number of the first such line.
     """
 
     strangers: Hashed
@@ -59,15 +60,15 @@ NO_DOUBT = Doubtful(Hashed(np.empty(0, np.uint64), np.empty(0, np.uint32)))
 
 
 class ResolvedBatch(NamedTuple):
-    """What a body asks for. Bitmaps are over ordinals, those of newcomers provisional; `bare` people have no tag.
+    """A body with its tags and people looked up. Bitmaps have ordinals, provisional ones for newcomers.
 
-    `expiries` are those of the added taggings whose last line has an expiry. `meanings` has the tag that each path of
-    the body stands for, or why it stands for none. `begun` is the state of the population when the first lookup began;
-    None if all lookups were made in the transaction that applies the batch.
+    `bare` are people without tags. `expiries` are those of added taggings, for people whose last line for the tag
+    has one. `meanings` are the meanings of all written paths, or the error of one without. `begun` is the state of the
+    population before the first look-up; None when all look-ups were made in the transaction that applies the batch.
     """
 
-    gives: dict[TagPath, BitMap]
-    takes: dict[TagPath, BitMap]
+    added: dict[TagPath, BitMap]
+    removed: dict[TagPath, BitMap]
     bare: BitMap
     held: BitMap
     newcomers: Newcomers
@@ -83,8 +84,9 @@ class ResolvedBatch(NamedTuple):
 
 
 class Meaning(NamedTuple):
-    """What a written path stands for: the path of today, whether a closed catalogue lacks it, the exclusive branches at
-    or above it, and the nearest branch there that somebody owns, with the owner."""
+    """The meaning of a written path: its current path, whether a closed catalogue lacks it, the exclusive branches at
+    or above it, and the nearest branch there with an owner.
+    """
 
     today: TagPath
     is_unknown: bool
@@ -93,7 +95,7 @@ class Meaning(NamedTuple):
 
 
 class Lookups(Protocol):
-    """What gathering asks of the population, each answer consistent in itself."""
+    """The look-ups of aggregation in the population, each answer consistent in itself."""
 
     @property
     def key_hash(self) -> KeyHash: ...
@@ -104,7 +106,7 @@ class Lookups(Protocol):
 
 
 class Texts:
-    """The texts of a body, understood once each: numbered as they are met, negative when they cannot be taken."""
+    """The texts of a body, each understood once: numbered by first use, negative when invalid."""
 
     def __init__(self, rules: BatchRules, lookups: Lookups) -> None:
         self._rules = rules
@@ -120,7 +122,7 @@ class Texts:
         self.aliases: dict[str, str] = {}
 
     def number(self, text: str) -> int:
-        """The number of the tag that a text stands for; -1 - n for the fault n."""
+        """Returns the number of the tag that a text means; -1 - n for the fault n."""
         number = self._numbers.get(text)
         if number is None:
             number = self._numbers[text] = self._understand(text)
@@ -160,10 +162,10 @@ class Texts:
 
 
 class Aggregator:
-    """Takes parts one after another; `finish` tells what they ask for together.
+    """Aggregates parts one after another; `finish` returns the resolved batch.
 
-    Holds about 2 bytes a tagging, and 100 bytes a newcomer. Lines that might contradict each other
-    (mode `change`, exclusive branches) are held as columns until the end: 17 bytes a tagging.
+    Memory: about 2 bytes per tagging, and 100 bytes per newcomer. Lines that might contradict each other (mode
+    `change`, exclusive branches) are kept as columns until the end: 17 bytes per tagging.
     """
 
     def __init__(self, rules: BatchRules, lookups: Lookups) -> None:
@@ -178,14 +180,14 @@ class Aggregator:
         self._waiting: list[tuple[NDArray[np.int32], NDArray[np.uint32]]] = []
         self._waiting_count = 0
         self._folding: Future[None] | None = None
-        self._gives: dict[int, BitMap] = defaultdict(BitMap)
-        self._takes: dict[int, BitMap] = defaultdict(BitMap)
+        self._added: dict[int, BitMap] = defaultdict(BitMap)
+        self._removed: dict[int, BitMap] = defaultdict(BitMap)
         self._bare, self._held = BitMap(), BitMap()
         self._held_keys: list[bytes] = []
         self._strangers: list[Hashed] = []
         self._unknown_lines: list[int] = []
         self._deferred: list[_Columns] = []
-        # Where lines say when their taggings end, taggings wait as columns from the first such part on.
+        # From the first part with expiries on, taggings are kept as columns.
         self._expiries: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         self._expiring: list[_Columns] = []
         self._accepted_lines = 0
@@ -193,7 +195,7 @@ class Aggregator:
         self._rejected_count = 0
 
     def add(self, part: Part) -> None:
-        """Gathers one part."""
+        """Aggregates one part."""
         self._reject(part.rejected)
         if self._rules.mode != "remove" and (part.expiries is not None or self._expiries):
             line_expiries = np.zeros(len(part.lines), np.int64) if part.expiries is None else part.expiries
@@ -203,7 +205,7 @@ class Aggregator:
             if part.doubts:
                 self._doubt(part.doubts)
         ordinals = self._ordinals(part.key_column())
-        # In a file of one tagging a line, which is the hot path, nothing has to be gathered by line.
+        # A file with one tagging per line is the hot path: nothing has to be mapped from taggings to lines.
         is_plain = len(part.lines) == len(part.tagging_line) and bool(
             np.array_equal(part.tagging_line, np.arange(len(part.lines), dtype=np.int32))
         )
@@ -228,7 +230,7 @@ class Aggregator:
             columns = columns.where(~tagging_late)
             good_line &= ~late_line
         self._accepted_lines += int(np.count_nonzero(good_line))
-        # A line without a tag names its person all the same; the others are named by their taggings.
+        # A line without a tag still names its person; the people of other lines are named by their taggings.
         if not is_plain:
             good_line[part.tagging_line] = False
             if good_line.any():
@@ -236,7 +238,7 @@ class Aggregator:
         self._wait(columns)
 
     def _ordinals(self, keys: pa.BinaryArray) -> NDArray[np.uint32]:
-        """The ordinal of each key, provisional for a newcomer."""
+        """Returns the ordinal of each key, a provisional one for a newcomer."""
         if not len(keys):
             return np.empty(0, np.uint32)
         hashes = self._lookups.key_hash.many(keys)
@@ -244,8 +246,8 @@ class Aggregator:
         if len(fresh):
             unmet = Hashed(hashes.high[fresh], hashes.low[fresh])
             ordinals = self._lookups.ordinals_of(unmet)
-            # Who came after the body began has an ordinal that may be a newcomer's provisional one: they count as
-            # newcomers here, and the commit, which sees that people came, finds them again.
+            # People who were added after the body began may have a newcomer's provisional ordinal. They count as
+            # newcomers here, and the commit, which sees that people were added, finds them again.
             new = np.flatnonzero((ordinals < 0) | (ordinals >= self._base))
             ordinals[new] = np.arange(len(new)) + self._base + self._new_count
             if len(new):
@@ -255,13 +257,13 @@ class Aggregator:
         return self._table.ordinals(slots)
 
     def _number(self, texts: Sequence[str]) -> NDArray[np.int32]:
-        """The tag number of each text."""
+        """Returns the tag number of each text."""
         return np.fromiter(map(self._texts.number, texts), np.int32, len(texts))
 
-    # Lines that cannot be taken.
+    # Rejected lines.
 
     def _doubt(self, doubts: Sequence[Doubt]) -> None:
-        """Holds everybody known whom these lines may name. Others cost a hash each, and are no newcomers."""
+        """Holds all known people that these lines may name. Unknown ones cost a hash each and are not newcomers."""
         places: dict[bytes, int] = {}
         for doubt in doubts:
             for key in doubt.keys:
@@ -280,7 +282,7 @@ class Aggregator:
             return NO_DOUBT
         high = np.concatenate([each.high for each in self._strangers])
         low = np.concatenate([each.low for each in self._strangers])
-        # Both halves together are the key: 96 bits, of which equal ones stand side by side.
+        # Both halves together are the key of 96 bits; the sort puts equal ones side by side.
         order = np.lexsort((low, high))
         high, low = high[order], low[order]
         is_first = np.ones(len(high), np.bool_)
@@ -299,7 +301,7 @@ class Aggregator:
         """Rejects each line with a bad tag, for its first one. `bad` are taggings in order."""
         lines, firsts = np.unique(part.tagging_line[bad], return_index=True)
         self._rejected_count += len(lines)
-        # Contradictions and the reader's own faults have other lines: the earliest of each kind are kept, then sorted.
+        # Other lines are rejected elsewhere: the earliest of each kind are kept, then sorted.
         room = self._rules.rejected_max
         for line, first in zip(lines[:room].tolist(), firsts[:room].tolist(), strict=True):
             text, problem = self._texts.faults[-int(number[bad[first]]) - 1]
@@ -312,7 +314,7 @@ class Aggregator:
             self._held |= bitmap_of(np.unique(ordinals))
 
     def _may_contradict(self, part: Part, columns: "_Columns", bad_line: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-        """The lines whose taggings are decided at the end only; None for none."""
+        """Returns the lines whose taggings are decided only at the end; None for none."""
         if self._rules.mode == "change":
             late = np.zeros(len(part.lines), np.bool_)
             late[part.tagging_line] = True
@@ -346,12 +348,12 @@ class Aggregator:
         numbers = np.concatenate([numbers for numbers, _ in waiting])
         ordinals = np.concatenate([ordinals for _, ordinals in waiting])
         waiting.clear()
-        side = self._takes if self._rules.mode == "remove" else self._gives
+        target = self._removed if self._rules.mode == "remove" else self._added
         for number, bitmap in per_tag(numbers, ordinals):
-            side[number] |= bitmap
+            target[number] |= bitmap
 
     def _settle(self) -> None:
-        """Decides the deferred lines: in order, each is taken unless it contradicts itself or one taken before."""
+        """Decides the deferred lines in order: each is accepted unless it contradicts itself or one accepted before."""
         columns = _Columns.joined(self._deferred)
         self._deferred = []
         rejected = _contradictions(columns, self._texts.branches, self._texts.paths) if len(columns.line) else {}
@@ -366,12 +368,12 @@ class Aggregator:
             self._wait(taken)
             return
         self._wait(taken.where(~taken.removal))
-        taking = taken.where(taken.removal)
-        for number, bitmap in per_tag(taking.number, taking.ordinal):
-            self._takes[number] |= bitmap
+        removals = taken.where(taken.removal)
+        for number, bitmap in per_tag(removals.number, removals.ordinal):
+            self._removed[number] |= bitmap
 
-    def _last_expiries(self) -> dict[TagPath, dict[Expiry, BitMap]]:
-        """What the last line of each tagging says of its end, where it says anything."""
+    def _last_ends(self) -> dict[TagPath, dict[Expiry, BitMap]]:
+        """Returns the current expiries of the taggings, each from the last line of the tagging, if that has one."""
         found: dict[TagPath, dict[Expiry, BitMap]] = {}
         if not self._expiring:
             return found
@@ -381,7 +383,7 @@ class Aggregator:
         number, ordinal = columns.number[order], columns.ordinal[order]
         is_last = np.ones(len(order), np.bool_)
         is_last[:-1] = (number[1:] != number[:-1]) | (ordinal[1:] != ordinal[:-1])
-        # A part that came before the first one with ends has no line here, and says nothing.
+        # A part before the first one with expiries has no line here, so its taggings have none.
         line = columns.line[order]
         place = np.minimum(np.searchsorted(lines, line), len(lines) - 1)
         expiry = np.where(lines[place] == line, line_expiries[place], 0)
@@ -394,17 +396,17 @@ class Aggregator:
         return found
 
     def finish(self) -> ResolvedBatch:
-        """What all parts ask for together."""
+        """Returns the resolved batch of all parts."""
         if self._deferred:
             self._settle()
         self._end_folding()
         self._fold(self._waiting)
-        # People come in the order of the lines that could be read, so those of the others are looked up last.
+        # People come in the order of readable lines, so the people of unreadable lines are looked up last.
         self._hold(self._ordinals(binary_array(self._held_keys)))
         rejected = sorted(self._rejected, key=lambda line: line.line)[: self._rules.rejected_max]
         return ResolvedBatch(
-            gives={self._texts.paths[number]: bitmap for number, bitmap in self._gives.items()},
-            takes={self._texts.paths[number]: bitmap for number, bitmap in self._takes.items()},
+            added={self._texts.paths[number]: bitmap for number, bitmap in self._added.items()},
+            removed={self._texts.paths[number]: bitmap for number, bitmap in self._removed.items()},
             bare=self._bare,
             held=self._held,
             newcomers=Newcomers(self._base, self._new),
@@ -413,7 +415,7 @@ class Aggregator:
             rejected_count=self._rejected_count,
             normalized=len(self._texts.lowered),
             aliases=self._texts.aliases,
-            expiries=self._last_expiries(),
+            expiries=self._last_ends(),
             meanings=self._texts.meanings,
             begun=self._begun,
             doubtful=self._doubtful(),
@@ -448,7 +450,7 @@ class _Columns(NamedTuple):
 def _contradictions(
     columns: _Columns, branches: Sequence[tuple[TagPath, ...]], paths: Sequence[TagPath]
 ) -> Mapping[int, tuple[int, Problem]]:
-    """The lines that contradict themselves or an earlier taken one of the same person, each with tag and problem."""
+    """Returns the lines that contradict themselves or an earlier accepted line of the person, with tag and problem."""
     suspects = _suspects(columns, branches)
     if not len(suspects):
         return {}
@@ -467,8 +469,8 @@ def decide_in_order(
     branches: Sequence[tuple[TagPath, ...]],
     paths: Sequence[TagPath],
 ) -> dict[int, tuple[int, Problem]]:
-    """Of lines of taggings (ordinal, tag number, is removal), those that contradict themselves or one taken before."""
-    # What each person was given or spared so far: by tag, whether it is taken; by exclusive branch, which tag.
+    """Returns the lines of taggings (ordinal, tag number, is removal) that contradict themselves or an earlier line."""
+    # The accepted taggings of each person: by tag, whether it is a removal; by exclusive branch, its tag.
     taken: dict[tuple[int, int], bool] = {}
     chosen: dict[tuple[int, TagPath], int] = {}
     rejected: dict[int, tuple[int, Problem]] = {}
@@ -497,7 +499,7 @@ def decide_in_order(
 
 
 def _suspects(columns: _Columns, branches: Sequence[tuple[TagPath, ...]]) -> NDArray[np.uint32]:
-    """The ordinals for whom some tag is added and removed, or some exclusive branch has two tags."""
+    """Returns the ordinals with a tag that is added and removed, or with two tags of an exclusive branch."""
     found = []
     if columns.removal is not None:
         found.append(_torn(columns.ordinal, columns.number.astype(np.uint64), columns.removal.astype(np.int32)))
@@ -506,17 +508,17 @@ def _suspects(columns: _Columns, branches: Sequence[tuple[TagPath, ...]]) -> NDA
     for depth in range(max(map(len, branches), default=0)):
         at_depth = [places[each[depth]] if depth < len(each) else -1 for each in branches]
         branch = np.array(at_depth, np.int64)[columns.number]
-        asks = branch >= 0 if columns.removal is None else (branch >= 0) & ~columns.removal
-        ordinals.append(columns.ordinal[asks])
-        groups.append(branch[asks].astype(np.uint64))
-        options.append(columns.number[asks])
+        is_relevant = branch >= 0 if columns.removal is None else (branch >= 0) & ~columns.removal
+        ordinals.append(columns.ordinal[is_relevant])
+        groups.append(branch[is_relevant].astype(np.uint64))
+        options.append(columns.number[is_relevant])
     if ordinals:
         found.append(_torn(np.concatenate(ordinals), np.concatenate(groups), np.concatenate(options)))
     return np.unique(np.concatenate(found)) if found else np.empty(0, np.uint32)
 
 
 def _torn(ordinal: NDArray[np.uint32], group: NDArray[np.uint64], option: NDArray[np.int32]) -> NDArray[np.uint32]:
-    """The ordinals that meet more than one option in a group."""
+    """Returns the ordinals with more than one option in a group."""
     pair = ordinal.astype(np.uint64) << np.uint64(32) | group
     order = np.lexsort((option, pair))
     same = pair[order][1:] == pair[order][:-1]

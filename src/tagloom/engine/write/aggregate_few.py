@@ -1,4 +1,4 @@
-"""A few lines gathered without arrays: what `Aggregator` does, at a twentieth of its cost for a single tag."""
+"""Aggregation of a few lines without arrays: for one tag, it costs a twentieth of `Aggregator`, its twin."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ from tagloom.words.expiry import Expiry
 from tagloom.words.model import Rejected
 from tagloom.words.tags import TagPath
 
-LINES_MAX = 64  # Beyond it arrays are the faster way.
+LINES_MAX = 64  # Beyond it, arrays are faster.
 TAGGINGS_MAX = 256  # Likewise.
 
 
 class KeyLookups(Lookups, Protocol):
-    """What gathering a few lines asks besides."""
+    """The further look-ups of aggregating a few lines."""
 
     def ordinal_of(self, key: bytes) -> int | None: ...
 
@@ -33,13 +33,13 @@ class _Line(NamedTuple):
 
 
 def are_few(parts: Sequence[Part]) -> bool:
-    """Whether so little is asked that arrays would cost more than they save."""
+    """Returns whether the batch is so small that arrays would cost more than they save."""
     lines = sum(len(part.lines) + len(part.rejected) for part in parts)
     return lines <= LINES_MAX and sum(len(part.tagging_line) for part in parts) <= TAGGINGS_MAX
 
 
 def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups) -> ResolvedBatch:
-    """What the parts ask for together. Costs some 10 us, and 5 us a tagging."""
+    """Returns the resolved batch of the parts. Cost: about 10 us, and 5 us per tagging."""
     begun = lookups.state()
     people = _People(lookups, begun.next_ordinal)
     texts = Texts(rules, lookups)
@@ -51,7 +51,7 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
     accepted = 0
     for line in (line for part in parts for line in _lines(part, rules)):
         ordinal = people.ordinal(line.key)
-        # Every text is understood, behind a bad one too: the receipt tells of each alias that was used.
+        # Every text is understood, also after a bad one, because the receipt lists each alias that was used.
         meant = [(ordinal, texts.number(text), is_removal) for text, is_removal in line.taggings]
         fault = next((number for _, number, _ in meant if number < 0), 0)
         if fault:
@@ -68,18 +68,18 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
     for number_of_line, (number, problem) in contradicting.items():
         rejected.append(rejections.rejected(number_of_line, texts.paths[number], problem))
         held.append(people.key(good.pop(number_of_line)[0][0]))
-    gives: dict[TagPath, BitMap] = defaultdict(BitMap)
-    takes: dict[TagPath, BitMap] = defaultdict(BitMap)
+    added: dict[TagPath, BitMap] = defaultdict(BitMap)
+    removed: dict[TagPath, BitMap] = defaultdict(BitMap)
     for taggings in good.values():
         for ordinal, number, is_removal in taggings:
-            (takes if is_removal else gives)[texts.paths[number]].add(ordinal)
-    expiries = _last_expiries(good, line_expiries, texts.paths) if line_expiries and rules.mode != "remove" else {}
+            (removed if is_removal else added)[texts.paths[number]].add(ordinal)
+    expiries = _last_ends(good, line_expiries, texts.paths) if line_expiries and rules.mode != "remove" else {}
     is_whole = rules.mode in ("set", "mirror")
     known, doubtful = _doubted(parts, lookups, begun.next_ordinal) if is_whole else (BitMap(), NO_DOUBT)
     rejected.sort(key=_line_number)
     return ResolvedBatch(
-        gives=gives,
-        takes=takes,
+        added=added,
+        removed=removed,
         bare=bare,
         held=BitMap([people.ordinal(key) for key in held]) | known if is_whole else BitMap(),
         newcomers=people.newcomers(),
@@ -96,7 +96,7 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
 
 
 def _doubted(parts: Sequence[Part], lookups: KeyLookups, base: int) -> tuple[BitMap, Doubtful]:
-    """The people known whom doubtful lines may name, and what is to be said of these lines."""
+    """Returns the known people that doubtful lines may name, and the facts about these lines."""
     known, strangers, unknown_lines = BitMap(), dict[bytes, None](), list[int]()
     for doubt in (doubt for part in parts for doubt in part.doubts):
         found = {key: lookups.ordinal_of(key) for key in doubt.keys}
@@ -111,10 +111,10 @@ def _doubted(parts: Sequence[Part], lookups: KeyLookups, base: int) -> tuple[Bit
     return known, Doubtful(hashes, len(unknown_lines), min(unknown_lines, default=0))
 
 
-def _last_expiries(
+def _last_ends(
     good: Mapping[int, Sequence[tuple[int, int, bool]]], line_expiries: Mapping[int, Expiry], paths: Sequence[TagPath]
 ) -> dict[TagPath, dict[Expiry, BitMap]]:
-    """What the last line of each tagging says of its end, where it says anything."""
+    """Returns the current expiries of the taggings, each from the last line of the tagging, if that has one."""
     last: dict[tuple[int, int], Expiry] = {}
     for line in sorted(good):
         last |= {
@@ -147,7 +147,7 @@ def _lines(part: Part, rules: BatchRules) -> list[_Line]:
 
 
 class _People:
-    """Ordinals of keys, provisional for newcomers, in the order of asking."""
+    """Ordinals of keys, provisional ones for newcomers, in the order of their look-ups."""
 
     def __init__(self, lookups: KeyLookups, base: int) -> None:
         self._lookups = lookups

@@ -1,4 +1,4 @@
-"""Writes of the catalogue and of single people: describe, move, merge, drop, erase. Each is one version."""
+"""Writes of the catalogue and of single people: describe, move, merge, delete, erase. Each makes one version."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,79 +21,79 @@ from tagloom.words.problems import TagIsAlias
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below
 
 
-def put(tag: TagPath, view: View, origin: Origin, at: str, told: Mapping[str, Any]) -> Receipt:
-    """Creates or describes a tag, or says whose it is and when it ends: `told` are fields of its row by name."""
+def put(tag: TagPath, view: View, origin: Origin, at: str, values: Mapping[str, Any]) -> Receipt:
+    """Creates or describes a tag, or sets its owner and its expiry. `told` are fields of its row by name."""
     today = view.dictionary.resolve(tag)
     if today != tag:
-        raise TagIsAlias(f"'{tag}' was renamed; it is '{today}' now.", value=tag, suggestion=today)
-    if owner := told.get("owner"):
+        raise TagIsAlias(f"'{tag}' was renamed to '{today}'.", value=tag, suggestion=today)
+    if owner := values.get("owner"):
         _refuse_owned(tag, view, owner)
     draft = Draft()
     row = view.live(tag)
     if row is None:
-        view.tag_row(tag, draft, **told)
+        view.tag_row(tag, draft, **values)
         return _done(draft, view, origin, "create tag", at, new_tags=1)
-    wanted = row._replace(**told)
+    wanted = row._replace(**values)
     if wanted != row:
         view.put_row(wanted, draft)
     return _done(draft, view, origin, "describe tag", at)
 
 
 def move(tag: TagPath, to: TagPath, view: View, origin: Origin, at: str) -> Receipt:
-    """Renames a tag and what is below it."""
+    """Renames a tag and everything below it."""
     draft = Draft()
     _move(tag, to, view, draft, {})
     return _done(draft, view, origin, "move tag", at)
 
 
-def edit(tag: TagPath, to: TagPath, view: View, origin: Origin, at: str, told: Mapping[str, Any]) -> Receipt:
-    """Renames a tag unless `to` is its own path, and sets fields of its row: one version."""
+def edit(tag: TagPath, to: TagPath, view: View, origin: Origin, at: str, values: Mapping[str, Any]) -> Receipt:
+    """Renames a tag unless `to` is its own path, and sets fields of its row, as one version."""
     if to == tag:
         _rows_at_or_below(tag, view)
-        return put(tag, view, origin, at, told)
+        return put(tag, view, origin, at, values)
     draft = Draft()
     own, new_tags = view.live(tag), 0
-    _move(tag, to, view, draft, told)
-    if own is None and told:
-        # A branch without a tag of its own: the fields are those of the tag at the new place.
+    _move(tag, to, view, draft, values)
+    if own is None and values:
+        # A branch without its own tag: the fields are set on a tag at the new path.
         row = view.live(to)
         if row is None:
-            view.tag_row(to, draft, **told)
+            view.tag_row(to, draft, **values)
             new_tags = 1
-        elif (wanted := row._replace(**told)) != row:
+        elif (wanted := row._replace(**values)) != row:
             view.put_row(wanted, draft)
     return _done(draft, view, origin, "move tag", at, new_tags=new_tags)
 
 
-def _move(tag: TagPath, to: TagPath, view: View, draft: Draft, told: Mapping[str, Any]) -> None:
-    """Renames a tag and what is below it; `told` are fields of the tag's own row to set with that."""
+def _move(tag: TagPath, to: TagPath, view: View, draft: Draft, values: Mapping[str, Any]) -> None:
+    """Renames a tag and everything below it, and sets fields of the tag's own row."""
     rows = _rows_at_or_below(tag, view)
-    _refuse_owned(tag, view, is_released=told.get("owner") == "")
+    _refuse_owned(tag, view, is_released=values.get("owner") == "")
     _refuse_owned(to, view)
     if is_at_or_below(to, tag):
-        raise TagMoveInvalid(f"'{tag}' cannot be moved to '{to}', which lies at or below it.", value=to)
+        raise TagMoveInvalid(f"'{tag}' cannot be moved to '{to}', which is at or below it.", value=to)
     targets = {row.id: _moved(row.path, tag, to) for row in rows}
     for branch in branches_above(to):
         if branch in view.dictionary.aliases:
-            raise TagMoveInvalid(f"'{branch}' is an alias; drop it first.", value=to)
+            raise TagMoveInvalid(f"'{branch}' is an alias. Delete it first.", value=to)
     for target in targets.values():
         environment = view.live(target)
         if environment is not None and environment.id not in targets:
-            raise TagExists(f"'{target}' exists already. Merge the two instead.", value=target)
+            raise TagExists(f"'{target}' exists already. Merge the two tags instead.", value=target)
     for row in rows:
-        fields = told if row.path == tag else {}
+        fields = values if row.path == tag else {}
         view.put_row(row._replace(**{**fields, "path": targets[row.id]}), draft)
     _put_alias(tag, to, view, draft)
 
 
 def merge(tag: TagPath, into: TagPath, view: View, origin: Origin, at: str) -> Receipt:
-    """Gives everybody who bears a tag another one instead, and likewise for what is below."""
+    """Replaces a tag by another one for all its people, and likewise every tag below it."""
     rows = _rows_at_or_below(tag, view)
     into = view.dictionary.resolve(into)
     _refuse_owned(tag, view)
     _refuse_owned(into, view)
     if is_at_or_below(into, tag):
-        raise TagMoveInvalid(f"'{tag}' cannot be merged into '{into}', which lies at or below it.", value=into)
+        raise TagMoveInvalid(f"'{tag}' cannot be merged into '{into}', which is at or below it.", value=into)
     targets = {row.id: _moved(row.path, tag, into) for row in rows}
     draft = Draft()
     new_tags = 0
@@ -115,7 +115,7 @@ def merge(tag: TagPath, into: TagPath, view: View, origin: Origin, at: str) -> R
 
 
 def delete(tag: TagPath, view: View, origin: Origin, at: str) -> Receipt:
-    """Takes a tag and what is below it from everybody, or drops an alias."""
+    """Removes a tag and everything below it from everybody, or deletes an alias."""
     draft = Draft()
     if tag in view.dictionary.aliases:
         view.put_alias(tag, None, draft)
@@ -129,7 +129,7 @@ def delete(tag: TagPath, view: View, origin: Origin, at: str) -> Receipt:
 
 
 def _put_alias(tag: TagPath, target: TagPath, view: View, draft: Draft) -> None:
-    """Leaves the old path as an alias, and drops the aliases that are tags or branches now."""
+    """Keeps the old path as an alias, and deletes the aliases that are now tags or branches."""
     nodes = view.nodes_among((tag, *view.dictionary.aliases))
     for path in sorted(nodes & view.dictionary.aliases.keys()):
         view.put_alias(path, None, draft)
@@ -138,10 +138,10 @@ def _put_alias(tag: TagPath, target: TagPath, view: View, draft: Draft) -> None:
 
 
 def _refuse_owned(tag: TagPath, view: View, owner: str = "", *, is_released: bool = False) -> None:
-    """Refuses a tag that belongs to somebody else; with `is_released` its own owner does not count.
+    """Refuses a tag that belongs to another owner; with `is_released` its own owner does not count.
 
     Raises:
-        TagOwned: the tag, or a branch above or below it, belongs to somebody else.
+        TagOwned: the tag, or a branch above or below it, belongs to another owner.
     """
     above = view.dictionary.owned_branch(tag)
     if is_released and above is not None and above[0] == tag:
@@ -159,9 +159,9 @@ def _rows_at_or_below(tag: TagPath, view: View) -> list[Row]:
 
 
 def not_found(tag: TagPath, today: TagPath, near: list[str]) -> Problem:
-    """Why a path is no tag: it was renamed, or never was."""
+    """Returns the problem of a path that is not a tag: it was renamed, or never existed."""
     if today != tag:
-        return TagIsAlias(f"'{tag}' was renamed; it is '{today}' now.", value=tag, suggestion=today)
+        return TagIsAlias(f"'{tag}' was renamed to '{today}'.", value=tag, suggestion=today)
     hint = f" The nearest known tags are: {', '.join(near)}." if near else ""
     return TagNotFound(f"There is no tag '{tag}'.{hint}", value=tag, nearest=near)
 
@@ -176,11 +176,11 @@ def _moved(path: str, tag: TagPath, to: TagPath) -> TagPath:
 
 
 def erase(person: Person, view: View, key_hash: KeyHash, origin: Origin, at: str) -> Receipt:
-    """Takes a person away for good: their tags, their being known, and their key."""
+    """Erases a person for good: their tags, their facts, and their key."""
     high, low = key_hash.one(key_of(person))
     ordinal = view.find_hash(high, low)
     if ordinal is None or ordinal not in view.near(view.fact("everyone"), BitMap([ordinal])):
-        raise PersonNotFound(f"There is no {person.kind} of that id.")
+        raise PersonNotFound(f"There is no {person.kind} with this id.")
     alone, draft = BitMap([ordinal]), Draft()
     for row in view.dictionary.rows.values():
         if row.path != "erased" or row.kind == "tag":

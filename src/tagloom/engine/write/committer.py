@@ -1,4 +1,4 @@
-"""One thread that commits: batches that wait at the same moment share one transaction, and so one fsync."""
+"""The committer: one thread that commits. Batches that wait at the same time share one transaction and one fsync."""
 
 import queue
 import threading
@@ -16,28 +16,28 @@ from tagloom.ports.problems import StoreUnavailable
 
 Result = TypeVar("Result")
 
-_TRIES = 8  # A transaction that the database undid so often is given up.
-_GATHERED_SHARE = 0.5  # Of a commit's time is waited at most for others who wrote a moment ago and may write again,
-_GATHERED_SECONDS_MAX = 0.005  # and no longer than this; a look at the queue comes so often:
-_LOOK_SECONDS = 0.0005
-_PAUSE_SECONDS = 0.05  # Before the second try, and twice as long before each further one.
+_TRIES = 8  # Attempts of a transaction that the database rolls back.
+_WAIT_SHARE = 0.5  # The share of a commit's duration that is waited for further writers at most,
+_WAIT_SECONDS_MAX = 0.005  # and the longest such wait.
+_CHECK_SECONDS = 0.0005  # The time between two checks of the queue.
+_PAUSE_SECONDS = 0.05  # Before the second attempt, and twice as long before each further one.
 
 
 class Owner(Protocol):
-    """The population that a job belongs to."""
+    """The environment that a job belongs to."""
 
     key: int
 
     def view(self, tx: Transaction, *, loads_rows: bool) -> View: ...
     def begin_commit(self) -> None: ...
     def publish(self, view: View) -> None: ...
-    def forget(self) -> None: ...
+    def invalidate(self) -> None: ...
 
 
 class Job(Generic[Result]):
-    """Something to do inside a commit. A job that is not `shared` has a transaction for itself.
+    """A function to call inside a commit. A job that is not `is_shared` has its own transaction.
 
-    A `trial` is carried out and rolled back: what a dry run says is what the run would have done.
+    A job with `is_dry_run` is carried out and rolled back, so its result is exactly that of the real write.
     """
 
     def __init__(
@@ -51,15 +51,15 @@ class Job(Generic[Result]):
 
 
 def _ignore(is_working: bool) -> None:
-    """What a committer tells that nobody watches."""
+    """The default of `watch`: does nothing."""
 
 
 class _RolledBack(Exception):
-    """Ends a transaction that is not to be committed."""
+    """Rolls a transaction back."""
 
 
 class Committer:
-    """Carries out jobs in the order they came, from one thread that lives as long as the installation is open."""
+    """Carries out jobs in order, in one thread that lives as long as the installation is open."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -76,7 +76,7 @@ class Committer:
         """Queues a job.
 
         Raises:
-            StoreUnavailable: too many wait already, or the installation is closing.
+            StoreUnavailable: too many jobs wait, or the installation is closing.
         """
         if self._is_closed:
             raise StoreUnavailable("The installation is closing.")
@@ -86,15 +86,15 @@ class Committer:
         return job.future
 
     def watch(self, on_work: Callable[[bool], None]) -> None:
-        """Has `on_work` told, in the committing thread, when it takes up work, and when nothing waits any more."""
+        """Has `on_work` called in the committing thread: True when it begins work, False when no job waits."""
         self._on_work = on_work
 
     def waiting(self) -> int:
-        """How many jobs wait."""
+        """Returns how many jobs wait."""
         return self._jobs.qsize()
 
     def close(self) -> None:
-        """Finishes what waits, then ends the thread."""
+        """Finishes the waiting jobs, then ends the thread."""
         self._is_closed = True
         self._jobs.put(None)
         self._thread.join()
@@ -110,7 +110,7 @@ class Committer:
         job = self._next()
         while job is not None:
             if job.is_shared:
-                self._aggregate()
+                self._wait_for_crowd()
             group = [job]
             following = job
             while following.is_shared and len(group) < limits.BATCHES_PER_COMMIT_MAX and not self._jobs.empty():
@@ -126,14 +126,14 @@ class Committer:
                 self._carry_out([following])
             job = self._next()
 
-    def _aggregate(self) -> None:
-        """Waits a little for those who were answered a moment ago: the more share a commit, the fewer are needed.
+    def _wait_for_crowd(self) -> None:
+        """Waits shortly for writers whose last write just finished: the more share a commit, the fewer are needed.
 
-        A writer who is alone waits for nobody.
+        A single writer never waits.
         """
         until = time.monotonic() + self._patience
         while self._jobs.qsize() + 1 < self._crowd and time.monotonic() < until:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_CHECK_SECONDS)
 
     def _carry_out(self, group: Sequence[Job[object]]) -> None:
         tries = 0
@@ -166,12 +166,12 @@ class Committer:
                 if failed is None:
                     group[0].future.set_result(results[0])
                     return
-                # Whatever the refused job began is undone with all the rest; the rest is done again without it.
+                # The rollback undid the whole group; the group is carried out again without the refused job.
                 group = [job for job in group if job is not failed]
                 continue
             except Undone as error:
                 for job in group:
-                    job.owner.forget()
+                    job.owner.invalidate()
                 tries += 1
                 self.commits.undone += 1
                 if tries < _TRIES:
@@ -180,20 +180,20 @@ class Committer:
                 self.commits.failed += 1
                 for job in group:
                     job.future.set_exception(
-                        StoreUnavailable(f"The database undid this {_TRIES} times: {error}", retry_after=1)
+                        StoreUnavailable(f"The database rolled this write back {_TRIES} times: {error}", retry_after=1)
                     )
                 return
             except BaseException as error:
                 self.commits.failed += 1
                 for job in group:
-                    job.owner.forget()
+                    job.owner.invalidate()
                     job.future.set_exception(error)
                 return
             seconds = time.monotonic() - began
             self.commits.times.add(seconds)
             self.commits.batches += len(group)
             self._crowd = len(group) + self._jobs.qsize() if len(group) > 1 else 0
-            self._patience = min(_GATHERED_SHARE * seconds, _GATHERED_SECONDS_MAX)
+            self._patience = min(_WAIT_SHARE * seconds, _WAIT_SECONDS_MAX)
             for key, view in views.items():
                 owners[key].publish(view)
             for job, result in zip(group, results, strict=True):

@@ -1,4 +1,4 @@
-"""What a bulk write does, as a draft, in each of its five modes."""
+"""The diff of a bulk write: what it changes, as a draft, in each of the five modes."""
 
 from typing import NamedTuple
 
@@ -30,16 +30,16 @@ class Diff(NamedTuple):
     conflicts: tuple[int, ...] = ()
 
 
-def receipt_of(diff: Diff, version: int, asked: ResolvedBatch | None = None, **more: object) -> Receipt:
-    """The receipt of an effect."""
+def receipt_of(diff: Diff, version: int, batch: ResolvedBatch | None = None, **more: object) -> Receipt:
+    """Returns the receipt of a diff."""
     told = (
         {}
-        if asked is None
+        if batch is None
         else {
-            "rejected_count": asked.rejected_count,
-            "rejected": asked.rejected,
-            "normalized": asked.normalized,
-            "aliases": asked.aliases,
+            "rejected_count": batch.rejected_count,
+            "rejected": batch.rejected,
+            "normalized": batch.normalized,
+            "aliases": batch.aliases,
         }
     )
     return Receipt(
@@ -58,23 +58,23 @@ def receipt_of(diff: Diff, version: int, asked: ResolvedBatch | None = None, **m
     )
 
 
-def diff_of(asked: ResolvedBatch, rules: BatchRules, view: View, now: float) -> Diff:
-    """What a gathered body does to the population as the view shows it. `now` is in Unix seconds."""
+def diff_of(batch: ResolvedBatch, rules: BatchRules, view: View, now: float) -> Diff:
+    """Returns what a batch changes in the population of the view. `now` is in Unix seconds."""
     draft = Draft()
-    places = _places(asked, rules, view)
-    is_giving = rules.mode != "remove"
-    gives: dict[int, BitMap] = {}
+    places = _places(batch, rules, view)
+    is_adding = rules.mode != "remove"
+    gains: dict[int, BitMap] = {}
     own_expiries: dict[int, dict[Expiry, BitMap]] = {}
     losses: dict[int, BitMap] = {}
     unchanged = 0
-    for path, people in asked.gives.items():
+    for path, people in batch.added.items():
         row = view.tag_row(view.dictionary.resolve(path), draft)
         moved = places.final(people)
-        gives[row.id] = gives[row.id] | moved if row.id in gives else moved
-        for expiry, some in asked.expiries.get(path, {}).items():
+        gains[row.id] = gains[row.id] | moved if row.id in gains else moved
+        for expiry, some in batch.expiries.get(path, {}).items():
             earlier = own_expiries.setdefault(row.id, {})
             earlier[expiry] = earlier.get(expiry, BitMap()) | places.final(some)
-    for path, people in asked.takes.items():
+    for path, people in batch.removed.items():
         known = view.live(view.dictionary.resolve(path))
         if known is None:
             unchanged += len(people)
@@ -83,21 +83,21 @@ def diff_of(asked: ResolvedBatch, rules: BatchRules, view: View, now: float) -> 
         lost = view.near(known.id, moved) & moved
         unchanged += len(people) - len(lost)
         losses[known.id] = losses[known.id] | lost if known.id in losses else lost
-    bare = places.final(asked.bare)
-    if is_giving:
-        _create(BitMap.union(bare, *gives.values()), places, view, draft)
+    bare = places.final(batch.bare)
+    if is_adding:
+        _create(BitMap.union(bare, *gains.values()), places, view, draft)
     if rules.mode in ("set", "mirror"):
-        _lose_the_rest(asked, rules, view, gives, losses, bare, places)
-    _displace(view, gives, losses)
+        _remove_the_rest(batch, rules, view, gains, losses, bare, places)
+    _displace(view, gains, losses)
     tag_expiries: list[expiry_rows.TagExpiry] = []
-    for row_id, people in gives.items():
+    for row_id, people in gains.items():
         new = people - view.near(row_id, people)
         unchanged += len(people) - len(new)
         draft.add(row_id, new)
         tag_expiries += _expiries_of_tag(row_id, people, own_expiries.get(row_id, {}), rules.expiry, now, view)
     expiry_rows.set_expiries(tag_expiries, view, draft)
     for row_id, people in losses.items():
-        draft.remove(row_id, people - gives[row_id] if row_id in gives else people)
+        draft.remove(row_id, people - gains[row_id] if row_id in gains else people)
     expiry_rows.settle(view, draft)
     facts = set(view.dictionary.facts.values())
     added = sum(len(people) for row_id, people in draft.added.items() if row_id not in facts)
@@ -109,13 +109,13 @@ def diff_of(asked: ResolvedBatch, rules: BatchRules, view: View, now: float) -> 
 def _expiries_of_tag(
     tag: int, people: BitMap, own_expiries: dict[Expiry, BitMap], otherwise: Expiry, now: float, view: View
 ) -> list[expiry_rows.TagExpiry]:
-    """When the taggings of one tag end that are given: as said of some, and otherwise, or by the tag's ttl."""
+    """Returns when the added taggings of one tag expire: by their lines, else by the batch, else by the tag's ttl."""
     ttl = view.row(tag).ttl_seconds
     if not (own_expiries or otherwise or ttl or view.expiries_of(tag)):
         return []
     by_moment: dict[int, BitMap] = {}
     waiting = people
-    # Two names of a tag that became one meanwhile may say two things of one tagging; the first one counts.
+    # Two names of a tag that were merged meanwhile may have two expiries for one tagging; the first one counts.
     for expiry, some in (*own_expiries.items(), (otherwise, people)):
         moment = expiry_moment(expiry or otherwise, ttl, now)
         by_moment[moment] = by_moment.get(moment, BitMap()) | (some & waiting)
@@ -124,19 +124,19 @@ def _expiries_of_tag(
 
 
 class _Places:
-    """Provisional ordinals of newcomers, and the ordinals they get: the same when `final` is empty, -1 for none.
+    """Maps provisional ordinals of newcomers to final ones: the same when `final` is empty, -1 for people not added.
 
-    `made` are the people whom the batch made known, and `visitors` those of them who are visitors.
+    `made` are the people whom the batch added, and `visitors` are the visitors among them.
     """
 
-    def __init__(self, asked: ResolvedBatch, final: NDArray[np.int64], made: BitMap, visitors: BitMap) -> None:
-        self._base = asked.newcomers.base
+    def __init__(self, batch: ResolvedBatch, final: NDArray[np.int64], made: BitMap, visitors: BitMap) -> None:
+        self._base = batch.newcomers.base
         self._final = final
         self.made = made
         self.visitors = visitors
 
     def final(self, people: BitMap) -> BitMap:
-        """The same people by their ordinals; those who stay unknown are left out."""
+        """Returns the same people by their final ordinals, without people who stay unknown."""
         if not len(self._final) or not people or people.max() < self._base:
             return people
         ordinals = ordinals_of(people).astype(np.int64)
@@ -145,13 +145,13 @@ class _Places:
         return bitmap_of(np.sort(np.concatenate([ordinals[~new], moved[moved >= 0]])).astype(np.uint32))
 
 
-def _places(asked: ResolvedBatch, rules: BatchRules, view: View) -> _Places:
-    """Gives the newcomers who are really given something their ordinals."""
-    newcomers, count = asked.newcomers, asked.newcomers.people
+def _places(batch: ResolvedBatch, rules: BatchRules, view: View) -> _Places:
+    """Assigns ordinals to the newcomers who are really added."""
+    newcomers, count = batch.newcomers, batch.newcomers.people
     if not count:
-        return _Places(asked, _NOBODY_NEW, BitMap(), BitMap())
+        return _Places(batch, _NOBODY_NEW, BitMap(), BitMap())
     base, first = newcomers.base, view.state.next_ordinal
-    named = BitMap.union(asked.bare, *asked.gives.values()) if rules.mode != "remove" else BitMap()
+    named = BitMap.union(batch.bare, *batch.added.values()) if rules.mode != "remove" else BitMap()
     named &= BitMap(range(base, base + count))
     is_new = np.ones(count, np.bool_)
     if len(named) < count:
@@ -159,7 +159,7 @@ def _places(asked: ResolvedBatch, rules: BatchRules, view: View) -> _Places:
         is_new[ordinals_of(named).astype(np.int64) - base] = True
     final = _NOBODY_NEW
     if first != base:
-        # Somebody else added people since the body was read: some newcomers may be among them.
+        # Another batch added people after the body was read: some newcomers may be among them.
         final = np.concatenate([view.find_hashes(block.hashes) for block in newcomers.blocks])
         is_new &= final < 0
     elif len(named) < count:
@@ -167,11 +167,11 @@ def _places(asked: ResolvedBatch, rules: BatchRules, view: View) -> _Places:
     visitors = _admit(newcomers, is_new, view)
     if len(final):
         final[is_new] = np.arange(first, view.state.next_ordinal)
-    return _Places(asked, final, BitMap(range(first, view.state.next_ordinal)), visitors)
+    return _Places(batch, final, BitMap(range(first, view.state.next_ordinal)), visitors)
 
 
 def _admit(newcomers: Newcomers, is_new: NDArray[np.bool_], view: View) -> BitMap:
-    """Gives those who are new their ordinals; returns the visitors among them."""
+    """Assigns ordinals to new people; returns the visitors among them."""
     begin, visitors = 0, [_NOBODY_NEW]
     for block in newcomers.blocks:
         places = np.flatnonzero(is_new[begin : begin + len(block.keys)])
@@ -183,7 +183,7 @@ def _admit(newcomers: Newcomers, is_new: NDArray[np.bool_], view: View) -> BitMa
 
 
 def _create(people: BitMap, places: _Places, view: View, draft: Draft) -> None:
-    """Makes the people known who are not: newcomers, and those whose first batch was undone."""
+    """Adds unknown people to the facts: newcomers, and people whose first batch was undone."""
     everyone = view.fact("everyone")
     missing = people - view.near(everyone, people)
     if not missing:
@@ -198,44 +198,44 @@ def _create(people: BitMap, places: _Places, view: View, draft: Draft) -> None:
     draft.add(view.fact("users"), missing - visitors)
 
 
-def _lose_the_rest(
-    asked: ResolvedBatch,
+def _remove_the_rest(
+    batch: ResolvedBatch,
     rules: BatchRules,
     view: View,
-    gives: dict[int, BitMap],
+    gains: dict[int, BitMap],
     losses: dict[int, BitMap],
     bare: BitMap,
     places: _Places,
 ) -> None:
-    """What set and mirror take: everything at or below `prefix` that was not asked for and is nobody else's."""
-    held = places.final(asked.held) | _made_known_since(asked, view)
-    named = BitMap.union(bare, *gives.values()) - held
+    """Removes what set and mirror must remove: all other tags at or below `prefix` that have no other owner."""
+    held = places.final(batch.held) | _made_known_since(batch, view)
+    named = BitMap.union(bare, *gains.values()) - held
     prefix = "" if rules.prefix is None else view.dictionary.resolve(rules.prefix)
     for row in view.subtree(prefix):
         owned = view.dictionary.owned_branch(TagPath(row.path))
         if owned and owned[1] != rules.owner:
             continue
         lost = view.near(row.id, named) & named if rules.mode == "set" else view.whole(row.id) - held
-        if row.id in gives:
-            lost -= gives[row.id]
+        if row.id in gains:
+            lost -= gains[row.id]
         if lost:
             losses[row.id] = losses[row.id] | lost if row.id in losses else lost
 
 
-def _made_known_since(asked: ResolvedBatch, view: View) -> BitMap:
-    """Those whom doubtful lines may name and who became known after the body was read."""
-    strangers, begun = asked.doubtful.strangers, asked.begun
+def _made_known_since(batch: ResolvedBatch, view: View) -> BitMap:
+    """Returns the people that doubtful lines may name and who were added after the body was read."""
+    strangers, begun = batch.doubtful.strangers, batch.begun
     if not len(strangers.high) or begun is None or begun.next_ordinal == view.state.next_ordinal:
         return BitMap()
     found = view.find_hashes(strangers)
     return bitmap_of(np.unique(found[found >= 0]).astype(np.uint32))
 
 
-def _displace(view: View, gives: dict[int, BitMap], losses: dict[int, BitMap]) -> None:
-    """What exclusive branches take: every other tag of the branch."""
-    for given, people in gives.items():
-        path = TagPath(view.row(given).path)
+def _displace(view: View, gains: dict[int, BitMap], losses: dict[int, BitMap]) -> None:
+    """Removes the other tags of exclusive branches from people who get a new tag of the branch."""
+    for gained_row, people in gains.items():
+        path = TagPath(view.row(gained_row).path)
         for branch in view.dictionary.exclusive_branches(path):
             for row in view.subtree(branch):
-                if row.id != given and (lost := view.near(row.id, people) & people):
+                if row.id != gained_row and (lost := view.near(row.id, people) & people):
                     losses[row.id] = losses[row.id] | lost if row.id in losses else lost

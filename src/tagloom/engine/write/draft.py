@@ -1,8 +1,8 @@
-"""A batch's effect, and the transaction that carries it out.
+"""The effect of a batch, and the transaction that carries it out.
 
-A `View` is an environment as it stands inside one transaction: the committed index, dictionary and directory with
-everything that earlier batches of the same commit did laid over them. A `Draft` collects what one batch changes.
-All decisions fall before the first write, so a batch that is refused leaves nothing behind.
+A `View` is an environment inside one transaction: the committed index, dictionary and directory, overlaid with the
+changes of earlier batches in the same commit. A `Draft` collects what one batch changes. All checks are made before
+the first write, so a refused batch leaves nothing behind.
 """
 
 from array import array
@@ -29,16 +29,17 @@ if TYPE_CHECKING:
     from tagloom.engine.state.dictionary import Dictionary
 
 _NO_EXPIRIES: Mapping[int, int] = {}
-# Who touched many of a bucket tells it in parts of so many changes: one person's are in few of them.
+# A version that changes many people of a bucket stores its footprint in parts of so many changes, so that a search for
+# one person reads few of them.
 _PEOPLE_IN_PARTS = 4_096
 _CHANGES_PER_PART = 32
-PEOPLE_SHARED_MAX = 1_000  # Batches that share a commit name so many at most; each finds whom the others brought.
+PEOPLE_SHARED_MAX = 1_000  # Batches that share a commit have at most so many people, whom the others must find.
 _FEW_SOUGHT = 64  # Up to so many keys are looked up one by one.
-_FEW_BUCKETS = 8  # Up to so many chunks are read one by one; beyond, the row is read in one sweep.
+_FEW_BUCKETS = 8  # Up to so many chunks are read one by one; beyond, the whole row is read.
 
 
 class RowState(msgspec.Struct, frozen=True):
-    """What the log keeps of a dictionary row before and after a version."""
+    """The state of a dictionary row that the log stores, before and after a version."""
 
     path: str
     is_live: bool
@@ -50,27 +51,27 @@ class RowState(msgspec.Struct, frozen=True):
 
 
 def row_state(row: Row) -> str:
-    """A row's state as the log keeps it."""
+    """Returns a row's state as the log stores it."""
     kept = RowState(row.path, row.is_live, row.description, row.exclusive, row.owner, row.ttl_seconds, row.expires_at)
     return msgspec.json.encode(kept).decode()
 
 
 def row_from(identity: int, state: str) -> Row:
-    """The row of a logged state."""
+    """Returns the row of a logged state."""
     kept = msgspec.json.decode(state, type=RowState)
     said = kept.path, kept.is_live, kept.description, kept.exclusive, kept.owner, kept.ttl_seconds, kept.expires_at
     return Row(identity, "tag", *said)
 
 
 class Shift(NamedTuple):
-    """Who comes to an end, a row, and who leaves it."""
+    """The people who enter an expiry row, and those who leave it."""
 
     added: BitMap
     removed: BitMap
 
 
 class Draft:
-    """What one batch changes: taggings by row, the ends of each tag by their rows, dictionary entries, counts."""
+    """The changes of one batch: taggings by row, expiry rows by tag, dictionary entries, and counts."""
 
     def __init__(self) -> None:
         self.added: dict[int, BitMap] = {}
@@ -81,17 +82,17 @@ class Draft:
         self.people_removed = 0
 
     def add(self, row: int, people: BitMap) -> None:
-        """Notes taggings that are not there yet."""
+        """Adds people to a row that they are not in yet."""
         if people:
             self.added[row] = self.added[row] | people if row in self.added else people
 
     def remove(self, row: int, people: BitMap) -> None:
-        """Notes taggings that are there."""
+        """Removes people from a row that they are in."""
         if people:
             self.removed[row] = self.removed[row] | people if row in self.removed else people
 
     def withhold(self, row: int, people: BitMap) -> None:
-        """Takes back that these people are added to a tag, and when their taggings would expire."""
+        """Takes these people out of the additions to a tag, with the expiries of these taggings."""
         self.added[row] = self.added[row] - people
         if not self.added[row]:
             del self.added[row]
@@ -102,19 +103,19 @@ class Draft:
             self.expiries[row] = kept
 
     def start_expiry(self, tag: int, row: int, people: BitMap) -> None:
-        """Notes people whose tagging of a tag ends with a row, and did not."""
+        """Adds people to the expiry row `row` of a tag, in which they are not yet."""
         if people:
             added, removed = self._shift(tag, row)
             self.expiries[tag][row] = Shift(added | people, removed)
 
     def stop_expiry(self, tag: int, row: int, people: BitMap) -> None:
-        """Notes people whose tagging of a tag ends with a row, and will not."""
+        """Removes people from the expiry row `row` of a tag, in which they are."""
         if people:
             added, removed = self._shift(tag, row)
             self.expiries[tag][row] = Shift(added, removed | people)
 
     def keep_expiry(self, tag: int, row: int, people: BitMap) -> None:
-        """Forgets that these people's tagging of a tag will not end with a row."""
+        """Cancels the removal of these people from the expiry row `row` of a tag."""
         added, removed = self._shift(tag, row)
         self.expiries[tag][row] = Shift(added, removed - people)
         if not added and not self.expiries[tag][row].removed:
@@ -126,31 +127,31 @@ class Draft:
         return self.expiries.setdefault(tag, {}).get(row, Shift(BitMap(), BitMap()))
 
     def is_empty(self) -> bool:
-        """Whether nothing would change."""
+        """Returns whether nothing would change."""
         return not (self.added or self.removed or self.entries or self.expiries)
 
     def expiry_shifts(self) -> Iterator[tuple[int, BitMap, BitMap]]:
-        """(row, added, removed) of every end that changes."""
+        """Yields (row, added, removed) of every expiry row that changes."""
         shifts = (each for tag in sorted(self.expiries) for each in sorted(self.expiries[tag].items()))
         return ((row, shift.added, shift.removed) for row, shift in shifts)
 
     def rows(self) -> Iterator[tuple[int, BitMap, BitMap]]:
-        """(row, added, removed) of every tag and fact that changes."""
+        """Yields (row, added, removed) of every tag and fact that changes."""
         nothing = BitMap()
         for row in sorted(self.added.keys() | self.removed.keys()):
             yield row, self.added.get(row, nothing), self.removed.get(row, nothing)
 
 
-class _Touching:
-    """Whom a version touches in each bucket, and where its changes there lie, as they are made one after another."""
+class _Footprints:
+    """Builds the footprints of a version while its changes are made one after another."""
 
     def __init__(self) -> None:
-        # Of each bucket: whom each change touches, and where it lies.
+        # For each bucket: the people of each change, and the place of each change.
         self._buckets: dict[int, tuple[list[BitMap], array[int]]] = {}
         self._count = 0
 
     def add(self, bucket: int, plus: BitMap, minus: BitMap) -> None:
-        """Notes the next change."""
+        """Adds the next change."""
         found = self._buckets.get(bucket)
         if found is None:
             found = self._buckets[bucket] = [], array("I")
@@ -159,7 +160,7 @@ class _Touching:
         self._count += 1
 
     def rows(self, version: int) -> Iterator[tuple[int, Footprint]]:
-        """Each bucket with what the log keeps of it."""
+        """Yields each bucket with its footprints."""
         for bucket, (people, places) in self._buckets.items():
             everyone, size = _union(people), len(people)
             if len(everyone) >= _PEOPLE_IN_PARTS and size > _CHANGES_PER_PART:
@@ -176,7 +177,7 @@ def _union(people: list[BitMap]) -> BitMap:
 class View:
     """One environment inside one transaction."""
 
-    # `committed` gives a row's bearers before the transaction when they are in memory; they are not to be changed.
+    # `committed` returns a row's people before the transaction if they are in memory; they must not be changed.
     def __init__(
         self,
         tx: Transaction,
@@ -205,7 +206,7 @@ class View:
         self.is_dry_run = False
         self._log: list[tuple[BatchRecord, list[ChunkChange], list[Entry]]] = []
         self._totals: list[RowTotal] = []
-        self._touched: list[tuple[int, Footprint]] = []
+        self._footprints: list[tuple[int, Footprint]] = []
         self._undone: list[tuple[int, Sequence[int]]] = []
         self.growth: Growth | None = None
         self.rewrote_keys = False
@@ -213,22 +214,22 @@ class View:
     # Reading through the overlay.
 
     def fact(self, name: str) -> int:
-        """The row of `everyone`, `users`, `visitors` or `erased`."""
+        """Returns the row of `everyone`, `users`, `visitors` or `erased`."""
         return self.dictionary.facts[name]
 
     def live(self, path: str) -> Row | None:
-        """The live tag of a path, those made in this transaction included."""
+        """Returns the live tag of a path, including those made in this transaction."""
         made = self._made.get(path)
         return made if made is not None else self.dictionary.live(path)
 
     def subtree(self, path: str) -> list[Row]:
-        """The live tags at or below a path."""
+        """Returns the live tags at or below a path."""
         known = [row for row in self.dictionary.subtree(path) if row.id not in self.rows]
         made = [row for row in self.rows.values() if row.is_live and is_at_or_below(row.path, path)]
         return [*known, *made]
 
     def nodes_among(self, paths: Iterable[TagPath]) -> set[TagPath]:
-        """Those of these paths that are tags or branches now. Costs what the transaction changed."""
+        """Returns which of these paths are tags or branches now. Cost: by the number of changed rows."""
         gone, come = Counter[TagPath](), set[TagPath]()
         for row in self.rows.values():
             before = self.dictionary.rows.get(row.id)
@@ -239,16 +240,16 @@ class View:
         return {path for path in paths if path in come or self.dictionary.tags_count(path) > gone[path]}
 
     def row(self, row: int) -> Row:
-        """A tag as it is now."""
+        """Returns a tag as it is now."""
         return self.rows.get(row) or self.dictionary.rows[row]
 
     def expiries_of(self, tag: int) -> Mapping[int, int]:
-        """The rows of a tag's ends by their moment; some may be empty."""
+        """Returns the expiry rows of a tag by their moment; some may be empty."""
         known, made = self.dictionary.expiries.get(tag, _NO_EXPIRIES), self._made_expiries.get(tag)
         return known if made is None else {**known, **made}
 
     def chunk(self, row: int, bucket: int) -> BitMap:
-        """The bearers of a row in one bucket, now; not the caller's to change."""
+        """Returns the people of a row in one bucket, now. The bitmap must not be changed."""
         laid_over = self._chunks.get((row, bucket))
         if laid_over is not None:
             return laid_over
@@ -260,11 +261,11 @@ class View:
         return from_bytes(self.tx.chunk(row, bucket) or b"")
 
     def _is_new(self, row: int, bucket: int) -> bool:
-        """Whether nobody can have borne the row in a bucket before the transaction."""
+        """Returns whether nobody can have been in the row and bucket before the transaction."""
         return row in self._new_rows or bucket * limits.ORDINALS_PER_CHUNK >= self._first_new
 
     def near(self, row: int, people: BitMap) -> BitMap:
-        """The bearers of a row, now, at least in the buckets of these people; not the caller's to change."""
+        """Returns the people of a row now, complete in the buckets of `people`. The bitmap must not be changed."""
         held = self._committed(row)
         if held is not None and row not in self._changed_rows:
             return held
@@ -276,14 +277,14 @@ class View:
         return BitMap.union(BitMap(), *(self.chunk(row, bucket) for bucket in buckets))
 
     def committed(self, row: int) -> BitMap:
-        """All bearers of a row before the transaction; not the caller's to change."""
+        """Returns all people of a row before the transaction. The bitmap must not be changed."""
         bitmap = BitMap() if row in self._new_rows else self._committed(row)
         if bitmap is None:
             bitmap = BitMap.union(BitMap(), *(from_bytes(data) for _, data in self.tx.chunks(row)))
         return bitmap
 
     def whole(self, row: int) -> BitMap:
-        """All bearers of a row, now; not the caller's to change."""
+        """Returns all people of a row, now. The bitmap must not be changed."""
         bitmap = self.committed(row)
         if row in self._changed_rows:
             bitmap = bitmap.copy()
@@ -294,12 +295,12 @@ class View:
         return bitmap
 
     def find_hash(self, high: int, low: int) -> int | None:
-        """The ordinal of a key by its hash, those given in this transaction included."""
+        """Returns the ordinal of a key by its hash, including those assigned in this transaction."""
         made = self.newcomers.get((high, low))
         return made if made is not None else self.directory.find_hash(high, low, lambda: self.tx)
 
     def find_hashes(self, hashes: Hashed) -> NDArray[np.int64]:
-        """The ordinals of keys by their hashes, those given in this transaction included; -1 for none."""
+        """Returns the ordinals of keys by their hashes, including those assigned in this transaction; -1 for none."""
         pairs = zip(hashes.high.tolist(), hashes.low.tolist(), strict=True)
         if len(hashes.high) <= _FEW_SOUGHT:
             found = [self.find_hash(*pair) for pair in pairs]
@@ -313,10 +314,10 @@ class View:
     # Writing.
 
     def admit(self, new: Keyed) -> int:
-        """Gives ordinals to keys that have none, in order; returns the first."""
+        """Assigns ordinals to new keys, in order; returns the first ordinal."""
         first = self.state.next_ordinal
         if first + len(new.keys) > limits.PEOPLE_PER_ENVIRONMENT_MAX:
-            raise StoreUnavailable("The environment holds as many people as it can.")
+            raise StoreUnavailable("The environment has reached its maximum number of people.")
         self._new.append(new)
         if len(new.keys) <= PEOPLE_SHARED_MAX:
             pairs = zip(new.hashes.high.tolist(), new.hashes.low.tolist(), strict=True)
@@ -335,13 +336,13 @@ class View:
         ttl_seconds: int = 0,
         expires_at: int = 0,
     ) -> Row:
-        """The live tag of a path, made (or made live again) when there is none."""
+        """Returns the live tag of a path; creates it, or makes a deleted one live again, when there is none."""
         row = self.live(path)
         if row is not None:
             return row
         deleted = self.dictionary.deleted(path)
         if deleted is None and len(self.dictionary) + len(self._made) >= ports_limits.TAGS_PER_ENVIRONMENT_MAX:
-            raise TooManyTags(f"At most {ports_limits.TAGS_PER_ENVIRONMENT_MAX} tags fit in one environment.")
+            raise TooManyTags(f"An environment can have at most {ports_limits.TAGS_PER_ENVIRONMENT_MAX} tags.")
         said = path, True, description, exclusive, owner, ttl_seconds, expires_at
         if deleted is not None:
             row = Row(deleted.id, "tag", *said)
@@ -354,12 +355,12 @@ class View:
         return row
 
     def expiry_row(self, tag: int, moment: int) -> int:
-        """The row of a tag's end, made when there is none."""
+        """Returns the expiry row of a tag and moment; creates it when there is none."""
         self.ensure_expiry_rows([(tag, moment)])
         return self.expiries_of(tag)[moment]
 
     def ensure_expiry_rows(self, expiries: Iterable[tuple[int, int]]) -> None:
-        """Has the row of each (tag, moment) at hand, made when there is none; the store is asked once for all."""
+        """Creates the missing expiry rows of these (tag, moment) pairs, with one query for all."""
         missing = [(tag, moment) for tag, moment in dict.fromkeys(expiries) if moment not in self.expiries_of(tag)]
         if missing:
             for (tag, moment), row in zip(missing, self.tx.rows_of_expiries(missing), strict=True):
@@ -372,23 +373,23 @@ class View:
         self.rows[row.id] = row
 
     def put_alias(self, path: TagPath, target: TagPath | None, draft: Draft) -> None:
-        """Sets an alias, or drops it."""
+        """Sets an alias, or deletes it."""
         before = self.dictionary.aliases.get(path, "")
         if (target or "") != before:
             draft.entries.append(Entry("alias", path, before, target or ""))
             self.aliases[path] = target
 
     def record(self, draft: Draft, origin: Origin, action: str, at: str, undoes: Sequence[int] = ()) -> int:
-        """Lays a draft over the view and logs it as the next version; `flush` writes it.
+        """Overlays the view with a draft and logs it as the next version; `flush` writes it.
 
-        In a dry run it is kept in `drafts` alone, and no version is made.
+        In a dry run, the draft is only added to `drafts`, and no version is made.
         """
         if self.is_dry_run:
             self.drafts.append(draft)
             return self.state.version
         facts = set(self.dictionary.facts.values())
         version = self.state.version + 1
-        changes, touching = list[ChunkChange](), _Touching()
+        changes, footprints = list[ChunkChange](), _Footprints()
         added_count = removed_count = 0
         for row, added, removed in draft.rows():
             if row not in facts:
@@ -397,10 +398,10 @@ class View:
                 removed_count += total.removed
                 self._totals.append(total)
             self._changed_rows.add(row)
-            changes.extend(self._change_row(version, row, added, removed, touching))
+            changes.extend(self._change_row(version, row, added, removed, footprints))
         for row, added, removed in draft.expiry_shifts():
             self._changed_rows.add(row)
-            changes.extend(self._change_row(version, row, added, removed, touching))
+            changes.extend(self._change_row(version, row, added, removed, footprints))
         batch = BatchRecord(
             version=version,
             at=at,
@@ -415,7 +416,7 @@ class View:
             is_final=action == "erase",
         )
         self._log.append((batch, changes, draft.entries))
-        self._touched.extend(touching.rows(version))
+        self._footprints.extend(footprints.rows(version))
         if len(undoes) > 1:
             self._undone.append((version, undoes))
         generation = self.state.catalogue_generation + bool(draft.entries)
@@ -424,7 +425,7 @@ class View:
         return version
 
     def _change_row(
-        self, version: int, row: int, added: BitMap, removed: BitMap, touching: "_Touching"
+        self, version: int, row: int, added: BitMap, removed: BitMap, footprints: "_Footprints"
     ) -> Iterator[ChunkChange]:
         nothing = BitMap()
         buckets = list(buckets_of(added | removed if added and removed else added or removed))
@@ -435,11 +436,11 @@ class View:
             chunk = self._chunks[row, bucket]
             chunk -= minus
             chunk |= plus
-            touching.add(bucket, plus, minus)
+            footprints.add(bucket, plus, minus)
             yield ChunkChange(version, row, bucket, to_bytes(plus), to_bytes(minus))
 
     def _lay_over(self, row: int, buckets: Sequence[int]) -> None:
-        """Has chunks of a row that are the transaction's own to change; many are read in one sweep."""
+        """Makes copies of a row's chunks that the transaction may change; many are read with one query."""
         stored = [bucket for bucket in buckets if (row, bucket) not in self._chunks and not self._is_new(row, bucket)]
         if len(stored) > _FEW_BUCKETS and self._committed(row) is None:
             wanted = set(stored)
@@ -453,24 +454,24 @@ class View:
                 self._chunks[row, bucket] = BitMap(self.chunk(row, bucket))
 
     def wiped_keys(self) -> None:
-        """Notes that keys were rewritten in place: every process reads them again."""
+        """Marks that keys were rewritten in place, so that every process reads them again."""
         self.rewrote_keys = True
         self.state = self.state._replace(keys_generation=self.state.keys_generation + 1)
 
     def key_at(self, ordinal: int) -> bytes:
-        """The key of an ordinal that was given before this transaction."""
+        """Returns the key of an ordinal that was assigned before this transaction."""
         return self.directory.key_at(ordinal, lambda: self.tx)
 
     def flush(self) -> None:
-        """Writes what all batches of the commit left: keys, log, rows, aliases, chunks, state."""
+        """Writes the changes of all batches in the commit: keys, log, rows, aliases, chunks, state."""
         if self._new:
             self.growth = add_keys(self.directory, self.tx, self._first_new, self._new)
             self.state = self.state._replace(keys_generation=self.state.keys_generation + 1)
         self.tx.add_batches(self._log)
         if self._totals:
             self.tx.add_totals(self._totals)
-        if self._touched:
-            self.tx.add_footprint(self._touched)
+        if self._footprints:
+            self.tx.add_footprints(self._footprints)
         for version, undone in self._undone:
             self.tx.add_undone(version, undone)
         self._settle_expiries()
@@ -485,7 +486,7 @@ class View:
         self.tx.put_state(self.state)
 
     def _settle_expiries(self) -> None:
-        """An end that somebody came to, or left, lives while there is anybody."""
+        """Sets each changed expiry row live when it has people, otherwise not live."""
         for draft in self.drafts:
             for tag, shifts in draft.expiries.items():
                 for moment, row in self.expiries_of(tag).items():

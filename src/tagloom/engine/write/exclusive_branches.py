@@ -1,7 +1,7 @@
-"""The promise of exclusive branches: nobody has two tags at or below one. Kept by every write that is not a bulk write.
+"""Exclusive branches: nobody may have two tags at or below one. This module checks all writes except bulk writes.
 
-A bulk write keeps it by removing a person's other tags of the branch. What changes the catalogue is refused when it
-would break the promise, and an undo leaves alone what it would have to add.
+A bulk write removes a person's other tags of the branch. A change of the catalogue that would break the rule is
+refused. An undo skips what it would have to add.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,10 +16,10 @@ Rows = Mapping[int, Row]
 
 
 def refuse_several(draft: Draft, view: View) -> None:
-    """Refuses a change of the catalogue after which somebody would have two tags of an exclusive branch.
+    """Refuses a change of the catalogue after which a person would have two tags of an exclusive branch.
 
-    Costs nothing unless a tag was made exclusive, came to another place, or is added to people: then one intersection
-    per tag of the branches concerned.
+    Cost: nothing, unless a tag became exclusive, was moved, or is added to people: then one intersection per tag of the
+    branches concerned.
 
     Raises:
         ExclusiveBranch: with the branch and the number of people.
@@ -39,11 +39,11 @@ def refuse_several(draft: Draft, view: View) -> None:
 
 
 def spare_several(draft: Draft, rows: Rows, view: View) -> tuple[int, tuple[TagPath, int] | None]:
-    """Takes out of an undo's draft what would leave somebody with two tags of an exclusive branch.
+    """Takes out of an undo's draft what would leave a person with two tags of an exclusive branch.
 
-    `rows` are the live tags after the undo. Whoever would have two keeps the tags that they have now, and gets none of
-    the branch back. Returns how many taggings are left alone for this reason, and, when present tags alone break the
-    promise because the undo changes the catalogue, the first such branch with the number of people.
+    `rows` are the live tags after the undo. A person who would have two keeps their present tags, and gets none of the
+    branch back. Returns how many taggings are skipped for this reason. When the undo changes the catalogue so that
+    present tags alone break the rule, it also returns the first such branch with the number of people.
     """
     spared = 0
     for branch in _branches(rows.values()):
@@ -64,7 +64,7 @@ def spare_several(draft: Draft, rows: Rows, view: View) -> tuple[int, tuple[TagP
 
 
 def broken_branches(rows: Iterable[Row], whole: Callable[[int], BitMap]) -> Iterator[tuple[TagPath, int]]:
-    """Each exclusive branch of which somebody has two tags, with the number of people. `whole` tells who has a tag."""
+    """Yields each exclusive branch of which people have two tags, with their number. `whole` returns a tag's people."""
     live = {row.id: row for row in rows if row.is_live}
     for branch in _branches(live.values()):
         if several := _in_two([whole(row.id) for row in live.values() if is_at_or_below(row.path, branch)]):
@@ -72,7 +72,7 @@ def broken_branches(rows: Iterable[Row], whole: Callable[[int], BitMap]) -> Iter
 
 
 def _is_new_there(row: Row, before: Row | None) -> bool:
-    """Whether a tag came to another place, back to life, or became exclusive."""
+    """Returns whether a tag was moved, became live, or became exclusive."""
     if before is None or not before.is_live:
         return True
     return row.path != before.path or (row.exclusive and not before.exclusive)
@@ -83,7 +83,7 @@ def _branches(rows: Iterable[Row]) -> list[TagPath]:
 
 
 def _people_with_several(branch: TagPath, rows: Rows, draft: Draft, view: View, among: BitMap | None) -> BitMap:
-    """The people, `among` these, who would have two tags at or below the branch once the draft is recorded."""
+    """Returns who, `among` these people, would have two tags at or below the branch once the draft is recorded."""
     nobody = BitMap()
     found = []
     for row in rows.values():
@@ -96,7 +96,7 @@ def _people_with_several(branch: TagPath, rows: Rows, draft: Draft, view: View, 
 
 
 def _in_two(each: Iterable[BitMap]) -> BitMap:
-    """Who is in two of these."""
+    """Returns the people who are in at least two of these."""
     once, twice = BitMap(), BitMap()
     for people in each:
         twice |= once & people

@@ -1,4 +1,4 @@
-"""What takes what has ended, as one version."""
+"""Removes taggings and tags that have expired, as one version."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ ACTION = "expiry"
 
 
 def expire(view: View, now: datetime, origin: Origin) -> Receipt:
-    """Removes the taggings and tags that have expired, as many as one batch may, the first to expire first."""
+    """Removes expired taggings and tags, the earliest first, at most ENDS_PER_SWEEP_MAX of them."""
     draft = Draft()
     for _, _, tag, expiry in _due(view, moment_now(now.timestamp()))[: limits.EXPIRIES_PER_RUN_MAX]:
         if expiry:
@@ -33,7 +33,7 @@ def expire(view: View, now: datetime, origin: Origin) -> Receipt:
 
 
 def _due(view: View, moment: int) -> list[tuple[int, str, int, int]]:
-    """(moment, path, tag, end) of what has ended, in order; the end is a row, and 0 for a whole tag."""
+    """Returns (moment, path, tag, expiry row) of what has expired, in order; the row is 0 for a whole tag."""
     rows = view.dictionary.rows
     found = [
         (at, rows[tag].path, tag, row)

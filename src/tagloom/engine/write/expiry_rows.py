@@ -1,7 +1,7 @@
-"""When taggings end: for each tag and minute a row of the people whose tagging of the tag ends then.
+"""Expiry rows: for each tag and minute, a row of the people whose tagging of the tag expires then.
 
-A draft is settled before it is recorded, so that whoever ends bears the tag, and ends once. Tags that have no ends, in
-batches that give none, cost one look into a dict.
+A draft is settled before it is recorded, so that everybody in an expiry row has the tag, and has one expiry. For tags
+and batches without expiries, the cost is one look-up in a dict.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ _NOBODY = BitMap()
 
 
 class TagExpiry(NamedTuple):
-    """People whose taggings of a tag, a row, end at a moment; 0 for never."""
+    """People whose taggings of a tag, a row, expire at a moment; 0 for never."""
 
     tag: int
     moment: int
@@ -24,14 +24,14 @@ class TagExpiry(NamedTuple):
 
 
 def set_expiries(tag_expiries: Sequence[TagExpiry], view: "View", draft: "Draft") -> None:
-    """Sets all of them, for which the store is asked once for the rows of ends that nobody has now."""
+    """Sets all of these expiries, with one query for missing expiry rows."""
     view.ensure_expiry_rows((each.tag, each.moment) for each in tag_expiries if each.people and each.moment)
     for each in tag_expiries:
         set_expiry(each.tag, each.people, each.moment, view, draft)
 
 
 def set_expiry(tag: int, people: BitMap, moment: int, view: "View", draft: "Draft") -> None:
-    """Has these people's taggings of a tag, a row, end at a moment, or never for 0, whenever they ended before."""
+    """Sets the expiry of these people's taggings of a tag, a row; 0 for never. Replaces earlier expiries."""
     expiries = view.expiries_of(tag)
     if not people or not (moment or expiries):
         return
@@ -41,7 +41,7 @@ def set_expiry(tag: int, people: BitMap, moment: int, view: "View", draft: "Draf
 
 
 def settle(view: "View", draft: "Draft") -> None:
-    """Whoever loses a tag has no end of it any more."""
+    """Removes the expiries of taggings that the draft removes."""
     for tag, people in draft.removed.items():
         if expiries := view.expiries_of(tag):
             _leave(tag, people, expiries, 0, view, draft)
@@ -54,7 +54,7 @@ def _leave(tag: int, people: BitMap, expiries: Mapping[int, int], but: int, view
 
 
 def renewed_count(draft: "Draft") -> int:
-    """How many taggings that stay end at another moment than before, or never, or did not before."""
+    """Counts the taggings that stay but get another expiry, a first one, or lose theirs."""
     count = 0
     for tag, shifts in draft.expiries.items():
         moved = BitMap.union(_NOBODY, *(people for shift in shifts.values() for people in shift))
@@ -63,16 +63,16 @@ def renewed_count(draft: "Draft") -> int:
 
 
 def merge_expiries(people: BitMap, tag: int, into: int, view: "View", draft: "Draft") -> None:
-    """Has those who bear `tag` bear `into` as long as the one of the two lasts that lasts longer.
+    """Sets the expiries of a merge: whoever has `tag` gets `into` with the later expiry of the two.
 
-    For use before the draft says that they bear `into`, or that they lose `tag`.
+    Call it before the draft adds `into` to these people or removes `tag` from them.
     """
     ours, theirs = view.expiries_of(tag), view.expiries_of(into)
     if not ours and not theirs:
         return
     both = view.near(into, people) & people
     waiting = BitMap(people)
-    # The first to end first. Of who bears both, the other one is waited for; whoever is left at last ends never.
+    # In order of expiry. For a person with both tags, the later one counts; whoever is left at last has no expiry.
     for moment in sorted({*ours, *theirs}):
         mine, other = (
             view.near(expiries[moment], waiting) & waiting if moment in expiries else _NOBODY

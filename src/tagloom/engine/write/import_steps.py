@@ -1,4 +1,4 @@
-"""The steps of an import: each is noted in the commit that applies it, so that none is applied twice."""
+"""The steps of an import: each is stored in the commit that applies it, so that none is applied twice."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,47 +10,47 @@ from tagloom.ports.problems import ImportSealed, StepTaken
 from tagloom.ports.writes import Part, Step
 from tagloom.words.model import Done, Receipt, Rejected, Version
 
-SEAL = 0  # The number of the step that lets no further one come.
+SEAL = 0  # The number of the step that prevents further steps.
 
 
 def through_of(part: Part) -> int:
-    """The last line of a part, good or rejected; 0 for none."""
+    """Returns the last line of a part, good or rejected; 0 for none."""
     last = int(part.lines[-1]) if len(part.lines) else 0
     return max(last, part.rejected[-1].line if part.rejected else 0)
 
 
 def committed_before(step: Step, through: int, snapshot: Snapshot) -> Receipt | None:
-    """The receipt of a step that is there already; None when it is the next one.
+    """Returns the receipt of a step that was committed before; None when it is the next one.
 
-    Raises: ImportSealed; StepTaken: it covered other lines, or the one before is missing.
+    Raises: ImportSealed; StepTaken: it covered other lines, or the step before it is missing.
     """
     found = {record.number: record for record in snapshot.steps(step.run)}
     if SEAL in found:
-        raise ImportSealed("The import was cancelled; nothing more of it is applied.")
+        raise ImportSealed("The import was cancelled. No further step is applied.")
     record = found.get(step.number)
     if record is not None and record.through == through:
         return msgspec.json.decode(record.receipt, type=Receipt)
     if record is not None or step.number != len(found) + 1:
-        raise StepTaken(f"{len(found)} steps of the import are committed; this one is not the next.", steps=len(found))
+        raise StepTaken(f"The import has {len(found)} committed steps, and this is not the next one.", steps=len(found))
     return None
 
 
 def note(step: Step, through: int, version: Version | None, receipt: Receipt, tx: Transaction) -> None:
-    """Notes a step in the commit that applies it."""
+    """Stores a step in the commit that applies it."""
     plain = msgspec.structs.replace(receipt, rejected=())
     record = StepRecord(step.number, through, version, msgspec.json.encode(plain))
     tx.put_step(step.run, record, _packed(receipt.rejected))
 
 
 def seal(run: str, tx: Transaction) -> tuple[Done, ...]:
-    """Lets no further step come; those that did."""
+    """Prevents further steps. Returns the committed ones."""
     if not any(record.number == SEAL for record in tx.steps(run)):
         tx.put_step(run, StepRecord(SEAL, 0, None, b""), b"")
     return steps(run, tx)
 
 
 def steps(run: str, snapshot: Snapshot) -> tuple[Done, ...]:
-    """Those that were committed, in order."""
+    """Returns the committed steps, in order."""
     return tuple(
         Done(
             number=record.number,
@@ -64,12 +64,12 @@ def steps(run: str, snapshot: Snapshot) -> tuple[Done, ...]:
 
 
 def rejected_in(run: str, number: int, snapshot: Snapshot) -> Iterator[Rejected]:
-    """The lines that one step rejected."""
+    """Yields the lines that one step rejected."""
     yield from _unpacked(snapshot.rejected(run, number))
 
 
 def _packed(rejected: Sequence[Rejected]) -> bytes:
-    """Lines of one problem are nearly the same text: some 10 bytes each. The plain size stands in front."""
+    """Packs rejected lines, whose texts are alike: about 10 bytes each, after the uncompressed size."""
     if not rejected:
         return b""
     plain = msgspec.json.encode(rejected)

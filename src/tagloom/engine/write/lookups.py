@@ -1,7 +1,7 @@
-"""What gathering asks of where a population stands: from outside of any read, inside one, or inside a transaction.
+"""The look-ups of aggregation, from outside of a read, inside one, or inside a transaction.
 
-A body is gathered before its transaction, so that nobody waits for it. What it meant then is held against what it means
-in the transaction, and counts only when that is the same.
+A body is aggregated before its transaction, so that no writer waits for it. The look-ups are then revalidated in the
+transaction, and the batch counts only when they are unchanged.
 """
 
 from collections.abc import Callable
@@ -21,36 +21,36 @@ from tagloom.words.tags import TagPath
 
 
 class StateLookups:
-    """Answers inside one `Standing.read`."""
+    """Look-ups inside one `EnvironmentState.read`."""
 
     def __init__(self, environment: EnvironmentState) -> None:
         self._environment = environment
         self.key_hash: KeyHash = environment.key_hash
 
     def state(self) -> State:
-        """Where the population stands."""
+        """Returns the state of the population."""
         return self._environment.state
 
     def ordinal_of(self, key: bytes) -> int | None:
-        """The ordinal of one key."""
+        """Returns the ordinal of one key."""
         return self._environment.directory.find(key, self._environment.snapshot)
 
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
-        """The ordinals of distinct keys, -1 for unknown ones."""
+        """Returns the ordinals of distinct keys, -1 for unknown ones."""
         return self._environment.directory.find_many(hashes, self._environment.snapshot)
 
     def nearest(self, tag: str) -> list[str]:
-        """Known tags that look like this text."""
+        """Returns known tags with similar names."""
         return self._environment.dictionary.nearest(tag)
 
     def understand(self, path: TagPath) -> Meaning:
-        """What a written path stands for."""
+        """Returns the meaning of a written path."""
         dictionary = self._environment.dictionary
         return _meaning(path, dictionary, dictionary.live, is_closed=self._environment.state.is_closed)
 
 
 class ReadLookups:
-    """Answers from outside, each in a read of its own."""
+    """Look-ups from outside, each in its own read."""
 
     def __init__(self, environment: EnvironmentState) -> None:
         self._environment = environment
@@ -58,75 +58,75 @@ class ReadLookups:
         self.key_hash: KeyHash = environment.key_hash
 
     def state(self) -> State:
-        """Where the population stands."""
+        """Returns the state of the population."""
         return self._environment.read(self._state_lookups.state)
 
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
-        """The ordinals of distinct keys, -1 for unknown ones."""
+        """Returns the ordinals of distinct keys, -1 for unknown ones."""
         return self._environment.read(lambda: self._state_lookups.ordinals_of(hashes))
 
     def nearest(self, tag: str) -> list[str]:
-        """Known tags that look like this text."""
+        """Returns known tags with similar names."""
         return self._environment.read(lambda: self._state_lookups.nearest(tag))
 
     def understand(self, path: TagPath) -> Meaning:
-        """What a written path stands for."""
+        """Returns the meaning of a written path."""
         return self._environment.read(lambda: self._state_lookups.understand(path))
 
 
 class TransactionLookups:
-    """Answers inside a transaction, as its view shows the population; what is gathered so is what is committed."""
+    """Look-ups inside a transaction, in its view. A batch that is aggregated with them needs no revalidation."""
 
     def __init__(self, view: View, key_hash: KeyHash) -> None:
         self._view = view
         self.key_hash: KeyHash = key_hash
 
     def state(self) -> State:
-        """Where the population stands."""
+        """Returns the state of the population."""
         return self._view.state
 
     def ordinal_of(self, key: bytes) -> int | None:
-        """The ordinal of one key."""
+        """Returns the ordinal of one key."""
         return self._view.find_hash(*self.key_hash.one(key))
 
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
-        """The ordinals of distinct keys, -1 for unknown ones."""
+        """Returns the ordinals of distinct keys, -1 for unknown ones."""
         return self._view.find_hashes(hashes)
 
     def nearest(self, tag: str) -> list[str]:
-        """Known tags that look like this text."""
+        """Returns known tags with similar names."""
         return self._view.dictionary.nearest(tag)
 
     def understand(self, path: TagPath) -> Meaning:
-        """What a written path stands for."""
+        """Returns the meaning of a written path."""
         return _understood(path, self._view)
 
 
-def holds(asked: ResolvedBatch, view: View) -> bool:
-    """Whether what was gathered before a transaction means the same in it.
+def holds(batch: ResolvedBatch, view: View) -> bool:
+    """Returns whether a batch that was aggregated before a transaction means the same in it.
 
-    It does not when a path of it leads elsewhere by now, is unknown to a closed catalogue, lies in another exclusive or
-    owned branch; or when somebody whom it names was erased. Costs nothing unless tags or keys changed, then some
-    microseconds for each path.
+    It does not when one of its paths now means another tag, is unknown to a closed catalogue, or is in another
+    exclusive or owned branch, or when one of its people was erased. Cost: nothing unless tags or keys changed, then
+    some microseconds per path.
     """
-    begun, now = asked.begun, view.state
+    begun, now = batch.begun, view.state
     if begun is None:
         return True
     if (begun.catalogue_generation, begun.is_closed) != (now.catalogue_generation, now.is_closed) and any(
-        _understood_or_why_not(path, view) != meaning for path, meaning in asked.meanings.items()
+        _understood_or_why_not(path, view) != meaning for path, meaning in batch.meanings.items()
     ):
         return False
-    return begun.keys_generation == now.keys_generation or not _names_erased(asked, view)
+    return begun.keys_generation == now.keys_generation or not _names_erased(batch, view)
 
 
-def _names_erased(asked: ResolvedBatch, view: View) -> bool:
+def _names_erased(batch: ResolvedBatch, view: View) -> bool:
     erased = view.committed(view.fact("erased"))
     if not erased:
         return False
-    # From the base on they are newcomers by provisional ordinals, which may be somebody else's by now.
-    erased = erased & BitMap(range(asked.newcomers.base))
+    # Ordinals from the base on are provisional ones of newcomers, which may now belong to other people.
+    erased = erased & BitMap(range(batch.newcomers.base))
     return any(
-        erased.intersect(each) for each in (asked.bare, asked.held, *asked.gives.values(), *asked.takes.values())
+        erased.intersect(each) for each in (batch.bare, batch.held, *batch.added.values(), *batch.removed.values())
     )
 
 

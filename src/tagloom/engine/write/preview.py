@@ -1,4 +1,4 @@
-"""What a write did to its view, told before it is rolled back: people, tags, and the tribes that move."""
+"""The preview of a write: people, tags and tribes that change, computed before the write is rolled back."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,8 +15,8 @@ from tagloom.words.tags import TagPath
 _NOBODY = BitMap()
 
 
-class Side:
-    """A view before its drafts or after them, as the evaluator of rules asks for bitmaps."""
+class ViewBitmaps:
+    """The bitmaps of a view, before or after its drafts, as a source for the evaluator of rules."""
 
     def __init__(self, view: View, dictionary: Dictionary, drafts: Sequence[Draft]) -> None:
         self._view = view
@@ -26,7 +26,7 @@ class Side:
         self.dictionary = dictionary
 
     def row(self, row: int) -> BitMap:
-        """The bearers of a row; not the caller's to change."""
+        """Returns the people of a row. The bitmap must not be changed."""
         held = self._rows.get(row)
         if held is None:
             held = self._view.committed(row)
@@ -39,11 +39,11 @@ class Side:
         return held
 
     def fact(self, name: str) -> BitMap:
-        """The people of a fact."""
+        """Returns the people of a fact."""
         return self.row(self.dictionary.facts[name])
 
     def tag(self, path: str, match: str) -> BitMap:
-        """The bearers of a tag, or of anything at or below it."""
+        """Returns the people with a tag, or with one at or below it."""
         held = self._leaves.get((path, match))
         if held is None:
             held = self._leaves[path, match] = BitMap.union(_NOBODY, *map(self.row, self._rows_of(path, match)))
@@ -53,7 +53,7 @@ class Side:
         try:
             today = self.dictionary.resolve(TagPath(path))
         except TagProblem:
-            return []  # What an alias leads out of the tags is borne by nobody.
+            return []  # An alias can lead to a path that is not a valid tag, which nobody has.
         if match == "exact":
             live = self.dictionary.live(today)
             return [] if live is None else [live.id]
@@ -61,10 +61,10 @@ class Side:
 
 
 def preview_of(view: View, drafts: Sequence[Draft], receipt: Receipt, tribes: Mapping[str, Definition]) -> Preview:
-    """What these drafts do to what the view's transaction began from. Costs two evaluations a tribe."""
-    before = Side(view, view.dictionary, ())
-    after = Side(view, _dictionary_after(view), drafts)
-    asked = dict(sorted(tribes.items())[: limits.TRIBES_PREVIEWED_MAX])
+    """Returns what these drafts change in the committed state. Cost: two evaluations per tribe."""
+    before = ViewBitmaps(view, view.dictionary, ())
+    after = ViewBitmaps(view, _dictionary_after(view), drafts)
+    counted = dict(sorted(tribes.items())[: limits.TRIBES_PREVIEWED_MAX])
     by_tag, people = _by_tag(view, after, drafts)
     was = {row: found for row in view.rows if (found := _live_path(before.dictionary, row)) is not None}
     now = {row: found for row in view.rows if (found := _live_path(after.dictionary, row)) is not None}
@@ -76,13 +76,13 @@ def preview_of(view: View, drafts: Sequence[Draft], receipt: Receipt, tribes: Ma
         new_tags=tuple(sorted(path for row, path in now.items() if row not in was)),
         removed_tags=tuple(sorted(path for row, path in was.items() if row not in now)),
         renamed=tuple(sorted((path, now[row]) for row, path in was.items() if row in now and now[row] != path)),
-        tribes=tuple(_moving(asked, tribes, before, after)),
-        tribes_not_counted=len(tribes) - len(asked),
+        tribes=tuple(_moving(counted, tribes, before, after)),
+        tribes_not_counted=len(tribes) - len(counted),
     )
 
 
 def _dictionary_after(view: View) -> Dictionary:
-    """The dictionary with what the view changed."""
+    """Returns the dictionary with the changes of the view."""
     if not view.rows and not view.aliases:
         return view.dictionary
     return view.dictionary.after(view.rows.values(), view.aliases.items())
@@ -93,10 +93,10 @@ def _live_path(dictionary: Dictionary, row: int) -> str | None:
     return found.path if found is not None and found.kind == "tag" and found.is_live else None
 
 
-def _by_tag(view: View, after: Side, drafts: Sequence[Draft]) -> tuple[list[TagDiff], int]:
-    """The taggings of each tag, the most changed first, and how many people are touched."""
+def _by_tag(view: View, after: ViewBitmaps, drafts: Sequence[Draft]) -> tuple[list[TagDiff], int]:
+    """Returns the changed tags, the most changed first, and how many people change."""
     facts = set(view.dictionary.facts.values())
-    touched: list[TagDiff] = []
+    changed: list[TagDiff] = []
     everyone = BitMap()
     for draft in drafts:
         for row, added, removed in draft.rows():
@@ -104,15 +104,15 @@ def _by_tag(view: View, after: Side, drafts: Sequence[Draft]) -> tuple[list[TagD
             everyone |= removed
             if row not in facts:
                 path = after.dictionary.rows[row].path
-                touched.append(TagDiff(path, len(added), len(removed)))
-    return sorted(touched, key=lambda each: (-each.added - each.removed, each.tag)), len(everyone)
+                changed.append(TagDiff(path, len(added), len(removed)))
+    return sorted(changed, key=lambda each: (-each.added - each.removed, each.tag)), len(everyone)
 
 
 def _moving(
-    asked: Mapping[str, Definition], tribes: Mapping[str, Definition], before: Side, after: Side
+    counted: Mapping[str, Definition], tribes: Mapping[str, Definition], before: ViewBitmaps, after: ViewBitmaps
 ) -> list[TribeDiff]:
     moving = []
-    for name, tribe in asked.items():
+    for name, tribe in counted.items():
         was, now = rule_bitmaps.members(tribe, tribes, before), rule_bitmaps.members(tribe, tribes, after)
         stayed = was.intersection_cardinality(now)
         if stayed != len(was) or stayed != len(now):

@@ -1,16 +1,16 @@
-"""What tagging a tribe asks for, as if every member had come with a line of their own."""
+"""Tags a tribe, as if every member had a line in a batch."""
 
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
 from tagloom.engine.write.draft import View
-from tagloom.engine.write.preview import Side
+from tagloom.engine.write.preview import ViewBitmaps
 from tagloom.ports.writes import TagTribe
 from tagloom.words import rejections
 
 
 def resolved_batch_of(wanted: TagTribe, view: View) -> ResolvedBatch:
-    """The members as the view's transaction finds them, and what they are to be given or to lose.
+    """Returns the members of the tribe in the view, with the tag to add or remove, as a batch.
 
     Raises: UnknownTag, TagOwned.
     """
@@ -20,17 +20,17 @@ def resolved_batch_of(wanted: TagTribe, view: View) -> ResolvedBatch:
         raise rejections.unknown_tag(tag, view.dictionary.nearest(tag))
     if owned := view.dictionary.owned_branch(tag):
         raise rejections.owned(tag, *owned)
-    members = rule_bitmaps.members(wanted.tribe, wanted.tribes, Side(view, view.dictionary, ()))
-    gives, takes = {}, {}
+    members = rule_bitmaps.members(wanted.tribe, wanted.tribes, ViewBitmaps(view, view.dictionary, ()))
+    added, removed = {}, {}
     if members and wanted.mode != "remove":
-        gives[tag] = members
+        added[tag] = members
     if members and wanted.mode == "remove":
-        takes[tag] = members
+        removed[tag] = members
     if wanted.mode == "snapshot" and row is not None:
-        takes[tag] = view.whole(row.id) - members
+        removed[tag] = view.whole(row.id) - members
     return ResolvedBatch(
-        gives=gives,
-        takes=takes,
+        added=added,
+        removed=removed,
         bare=BitMap(),
         held=BitMap(),
         newcomers=Newcomers(view.state.next_ordinal, ()),

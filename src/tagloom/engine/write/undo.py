@@ -1,4 +1,4 @@
-"""Undoes some versions at once, as a draft: exactly, leaving alone what others changed since."""
+"""Undoes several versions at once, as a draft: exactly, and without what others changed since."""
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, groupby
@@ -18,26 +18,26 @@ from tagloom.words import rejections
 from tagloom.words.tags import TagPath, branches_above
 
 _NOBODY = BitMap()
-_PLACES_AT_ONCE = 256  # Chunks whose changes are asked for together.
+_PLACES_AT_ONCE = 256  # Chunks whose changes are read together.
 
 
-class _Taken(NamedTuple):
-    """What one chunk is to lose and to win, and whom it leaves as they are, since others touched them.
+class _ChunkUndo(NamedTuple):
+    """What an undo removes from one chunk and adds to it, and the people it skips because of later changes.
 
-    Of whoever is `told`, it is known when their tagging is to end: with one of `expiries`, by its row, or never.
+    For the people in `told`, the expiry before the undone versions is known: a row of `expiries`, or none.
     """
 
     lost: BitMap
     won: BitMap
     spared: BitMap
-    told: BitMap
+    settled: BitMap
     expiries: dict[int, BitMap]
     is_alone: bool = False
-    """Whether a single change is all that touched the chunk since, so that just what it did stands there."""
+    """Whether one change is the only one of the chunk, so that the chunk now has exactly what that change did."""
 
 
 class _Origin(NamedTuple):
-    """A dictionary entry before some versions and after them; `alive` is the last live state that they knew."""
+    """A dictionary entry before and after some versions. `alive` is its last live state in them."""
 
     before: str
     after: str
@@ -45,7 +45,7 @@ class _Origin(NamedTuple):
 
 
 def check_versions(versions: Sequence[int], view: View) -> None:
-    """Whether they can be undone at all. They ascend. Raises: ChangeNotFound, HistoryCompacted, UndoConflict."""
+    """Checks that ascending versions can be undone. Raises: ChangeNotFound, HistoryCompacted, UndoConflict."""
     finals = []
     for version in versions:
         batch = view.tx.batch(version)
@@ -56,14 +56,15 @@ def check_versions(versions: Sequence[int], view: View) -> None:
     if versions and versions[0] <= view.tx.state().horizon:
         raise compacted(versions[0], horizon_of(view.tx))
     if finals:
-        raise UndoConflict(f"Version {finals[0]} erased a person, for good.", version=finals[0])
+        raise UndoConflict(f"Version {finals[0]} erased a person, which cannot be undone.", version=finals[0])
 
 
 def undo_diff(versions: Collection[int], view: View, *, override: bool = False) -> Diff:
-    """What takes back these versions, each tagging to where it stood before the first of them that may be undone.
+    """Returns the diff that undoes these versions.
 
-    That is the first behind the last version that is not among them and touched the tagging; with `override`, the
-    first of all. Costs the changes of the chunks that they changed, from the first of them on. Raises: UndoConflict.
+    Each tagging goes back to before the first undone version after the last other version that changed it; with
+    `override`, to before the first undone version of all. Cost: the changes of the affected chunks, from the first of
+    the versions on. Raises: UndoConflict.
     """
     undone = frozenset(versions)
     sweeps = frozenset(v for v in undone if (batch := view.tx.batch(v)) is not None and batch.action == SWEEP)
@@ -80,7 +81,7 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False) 
         fact = facts.get(row)
         if fact not in (None, "everyone"):
             continue
-        # Who else touched people's being known is no news: what they bear decides whether they stay.
+        # Other changes of the fact `everyone` are no conflict: a person's tags decide whether they stay.
         spoiling = set[int]() if fact else conflicts
         taken = _walk_back(row, changes, undone, sweeps, spoiling, override=override)
         lost, won, held = taken.lost, taken.won, _NOBODY
@@ -97,17 +98,17 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False) 
         won = won - unable
         draft.remove(row, lost)
         draft.add(row, won)
-        set_expiry(row, taken.told, 0, view, draft)
+        set_expiry(row, taken.settled, 0, view, draft)
         if taken.expiries:
-            bearing = (held - lost) | won
+            having = (held - lost) | won
             for expiry, people in taken.expiries.items():
-                _restore_expiry(row, expiry, people & bearing, moments[expiry], view, draft)
+                _restore_expiry(row, expiry, people & having, moments[expiry], view, draft)
     spared, broken = spare_several(draft, _rows_after(back, born, view, draft), view)
     if broken is not None:
         raise UndoConflict(f"This cannot be undone: {rejections.several_of_branch(*broken).detail}")
     skipped += spared
     _put_entries_back(entries, back, born, view, draft)
-    _send_away(candidates, view, draft)
+    _update_facts(candidates, view, draft)
     tags = {row for row in draft.added.keys() | draft.removed.keys() if row not in facts}
     added = sum(len(draft.added[row]) for row in tags if row in draft.added)
     removed = sum(len(draft.removed[row]) for row in tags if row in draft.removed)
@@ -116,8 +117,8 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False) 
 
 
 def _restore_expiry(tag: int, expiry: int, people: BitMap, moment: int, view: View, draft: Draft) -> None:
-    """Has these people's taggings end with a row again, whom the draft has leave every end that they have now."""
-    assert view.expiry_row(tag, moment) == expiry, "an end has one row for ever"
+    """Puts people back into an expiry row; the draft already removes them from all their present ones."""
+    assert view.expiry_row(tag, moment) == expiry, "a tag and moment always have the same expiry row"
     staying = view.near(expiry, people) & people
     draft.keep_expiry(tag, expiry, staying)
     draft.start_expiry(tag, expiry, people - staying)
@@ -126,9 +127,9 @@ def _restore_expiry(tag: int, expiry: int, people: BitMap, moment: int, view: Vi
 def _changes_by_chunk(
     undone: frozenset[int], view: View, moments: dict[int, int]
 ) -> Iterator[tuple[tuple[int, int], Iterator[ChunkChange]]]:
-    """(bucket, row) of tags and facts with all changes from the first of these versions on, the newest first.
+    """Yields (bucket, row) of tags and facts with all changes from the first of these versions on, newest first.
 
-    Changes of a tag's ends are among the tag's; `moments` comes to say of each such end when it is.
+    Changes of a tag's expiry rows are among the tag's. `moments` receives the moment of each of these rows.
     """
     places = {place for version in undone for place in view.tx.places_of(version)}
     known = view.dictionary.rows
@@ -159,45 +160,45 @@ def _walk_back(
     conflicts: set[int],
     *,
     override: bool,
-) -> _Taken:
-    """Walks one chunk back, with those of its ends. What a version touched was before it as its changes say."""
+) -> _ChunkUndo:
+    """Walks one chunk and its expiry rows back, by the changes of each version."""
     newest = next(changes)
     before = next(changes, None)
     if before is None and newest.version in undone and newest.row == row:
-        return _Taken(from_bytes(newest.added), from_bytes(newest.removed), _NOBODY, _NOBODY, {}, is_alone=True)
-    lost, won, spared, others, told = BitMap(), BitMap(), BitMap(), BitMap(), BitMap()
+        return _ChunkUndo(from_bytes(newest.added), from_bytes(newest.removed), _NOBODY, _NOBODY, {}, is_alone=True)
+    lost, won, spared, others, settled = BitMap(), BitMap(), BitMap(), BitMap(), BitMap()
     expiries: dict[int, BitMap] = {}
     later: list[tuple[int, BitMap]] = []
     every = chain((newest,), () if before is None else (before,), changes)
     for version, group in groupby(every, lambda change: change.version):
         each = [(change.row, from_bytes(change.added), from_bytes(change.removed)) for change in group]
-        touched = BitMap.union(BitMap(), *(people for _, added, removed in each for people in (added, removed)))
+        changed_people = BitMap.union(BitMap(), *(people for _, added, removed in each for people in (added, removed)))
         if version not in undone:
             if not override:
-                others |= touched
-                later.append((version, touched))
+                others |= changed_people
+                later.append((version, changed_people))
             continue
-        if met := touched & others:
+        if met := changed_people & others:
             spared |= met
             conflicts |= {other for other, people in later if other not in conflicts and people & met}
-        touched -= others
-        given = next((added for changed, added, _ in each if changed == row), BitMap()) & touched
-        # Who was not given the tag bore it: they lost it, or only its end moved.
-        lost, won = (lost - touched) | given, (won - touched) | (touched - given)
-        told |= touched
-        expiries = {expiry: people - touched for expiry, people in expiries.items()}
+        changed_people -= others
+        given = next((added for changed, added, _ in each if changed == row), BitMap()) & changed_people
+        # A person to whom the version did not add the tag had it before: it removed the tag, or only changed its
+        # expiry.
+        lost, won = (lost - changed_people) | given, (won - changed_people) | (changed_people - given)
+        settled |= changed_people
+        expiries = {expiry: people - changed_people for expiry, people in expiries.items()}
         for expiry, _, removed in each if version not in sweeps else ():
             if expiry != row:
-                expiries[expiry] = expiries.get(expiry, BitMap()) | (removed & touched)
-    return _Taken(lost, won, spared, told, expiries)
+                expiries[expiry] = expiries.get(expiry, BitMap()) | (removed & changed_people)
+    return _ChunkUndo(lost, won, spared, settled, expiries)
 
 
 def _composed(versions: Sequence[int], sweeps: frozenset[int], view: View) -> dict[tuple[str, str], _Origin]:
-    """What the versions did to each dictionary entry together; nothing where it ends as it began.
+    """Returns the combined change of each dictionary entry by the versions, without those that end as they began.
 
-    The end of a tag that a sweep took is not put back, or the next one would take it again.
-
-    Raises: UndoConflict: another version changed it in between.
+    The expiry of a tag that a sweep removed is not put back, because the next sweep would remove the tag again.
+    Raises: UndoConflict: another version changed the entry in between.
     """
     found: dict[tuple[str, str], _Origin] = {}
     for version in versions:
@@ -233,15 +234,15 @@ def _is_live(kind: str, state: str) -> bool:
 
 def _changed_since(entry: Entry, view: View) -> UndoConflict:
     if entry.kind == "alias":
-        return UndoConflict(f"The alias '{entry.name}' was changed since.", value=entry.name)
+        return UndoConflict(f"The alias '{entry.name}' was changed after these versions.", value=entry.name)
     path = view.dictionary.rows[int(entry.name)].path
-    return UndoConflict(f"The tag '{path}' was changed since.", value=path)
+    return UndoConflict(f"The tag '{path}' was changed after these versions.", value=path)
 
 
 def _rows_back(entries: dict[tuple[str, str], _Origin], view: View) -> tuple[dict[int, Row], dict[int, Row]]:
-    """The rows that were there before and are put back, as they were; and those that were not.
+    """Returns the rows that were live before and are put back, and those that were not, in their last live state.
 
-    Whether the latter go depends on who still bears them. They are given as they were when they lived last.
+    Whether the latter are deleted depends on whether people still have them.
     """
     back, born = {}, {}
     for (kind, name), origin in entries.items():
@@ -257,7 +258,7 @@ def _rows_back(entries: dict[tuple[str, str], _Origin], view: View) -> tuple[dic
 
 
 def _rows_after(back: dict[int, Row], born: dict[int, Row], view: View, draft: Draft) -> dict[int, Row]:
-    """The live tags after the undo, as its draft says so far. A tag that the versions made stays while it is used."""
+    """Returns the live tags after the undo, by its draft so far. A tag that the versions made stays while used."""
     rows = {row.id: row for row in view.subtree("") if row.id not in born}
     rows.update(back)
     for row in born.values():
@@ -269,7 +270,7 @@ def _rows_after(back: dict[int, Row], born: dict[int, Row], view: View, draft: D
 def _put_entries_back(
     entries: dict[tuple[str, str], _Origin], back: dict[int, Row], born: dict[int, Row], view: View, draft: Draft
 ) -> None:
-    """Puts the dictionary back; a tag that the versions made stays while somebody bears it."""
+    """Restores the dictionary. A tag that the versions made stays while people have it."""
     aliases = dict(view.dictionary.aliases)
     for (kind, name), origin in entries.items():
         if kind == "alias":
@@ -293,20 +294,20 @@ def _put_entries_back(
     for row in view.subtree(""):
         shadow = next((path for path in (row.path, *branches_above(row.path)) if path in aliases), None)
         if row.path in paths or shadow is not None:
-            wrong = f"'{shadow}' is an alias by now" if shadow else f"the path '{row.path}' is another tag by now"
+            wrong = f"'{shadow}' is now an alias" if shadow else f"the path '{row.path}' is now another tag"
             raise UndoConflict(f"This cannot be undone: {wrong}.", value=row.path)
         paths.add(row.path)
 
 
-def _send_away(candidates: BitMap, view: View, draft: Draft) -> None:
-    """Takes away people who bear nothing after the undo; brings back those who are given a tag."""
+def _update_facts(candidates: BitMap, view: View, draft: Draft) -> None:
+    """Removes people from the facts who have no tags after the undo; adds people who get a tag back."""
     everyone, users, visitors = (view.fact(name) for name in ("everyone", "users", "visitors"))
     facts = set(view.dictionary.facts.values())
     staying = BitMap()
     if candidates:
         for row in view.subtree(""):
-            bearing = view.near(row.id, candidates) & candidates
-            staying |= bearing - draft.removed[row.id] if row.id in draft.removed else bearing
+            having = view.near(row.id, candidates) & candidates
+            staying |= having - draft.removed[row.id] if row.id in draft.removed else having
     leaving = candidates - staying
     coming = BitMap(draft.added.pop(everyone, BitMap()))
     for row_id, people in draft.added.items():

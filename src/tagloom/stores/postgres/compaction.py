@@ -29,10 +29,10 @@ class CompactingReads(ColdReads):
 
         return map(ChunkChange._make, paged(ask, (0,), lambda found: found[:1]))
 
-    def changes_placed(self, bucket: int, touched: Sequence[Footprint]) -> Iterator[tuple[int, int, bytes, bytes]]:
+    def changes_placed(self, bucket: int, footprints: Sequence[Footprint]) -> Iterator[tuple[int, int, bytes, bytes]]:
         query = "SELECT version, first_change FROM batch WHERE environment=%s AND version=ANY(%s::int8[])"
-        firsts: dict[int, int] = dict(self._all(query, self._environment, [each.version for each in touched]))
-        places = [firsts[each.version] + place for each in touched for place in place_numbers(each.places)]
+        firsts: dict[int, int] = dict(self._all(query, self._environment, [each.version for each in footprints]))
+        places = [firsts[each.version] + place for each in footprints for place in place_numbers(each.places)]
         query = (
             "SELECT version, id, added, removed FROM change WHERE id=ANY(%s::int8[]) AND environment=%s "
             "AND bucket=%s AND version=ANY(%s::int8[])"
@@ -92,10 +92,10 @@ class CompactingWrites(CompactingReads, ColdWrites):
             self._environment,
         )
 
-    def rewrite_footprints(self, bucket: int, touched: Sequence[Footprint]) -> None:
+    def rewrite_footprints(self, bucket: int, footprints: Sequence[Footprint]) -> None:
         place = "environment=%s AND bucket=%s AND batch_bucket.version=new.version AND batch_bucket.part=new.part"
-        kept = [each for each in touched if each.places]
-        gone = [each[:2] for each in touched if not each.places]
+        kept = [each for each in footprints if each.places]
+        gone = [each[:2] for each in footprints if not each.places]
         if kept:
             self._wire.later(
                 "UPDATE batch_bucket SET people=new.people, places=new.places "

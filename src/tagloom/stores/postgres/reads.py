@@ -156,7 +156,7 @@ class PostgresSnapshot(CompactingReads):
         found = paged(ask, (_INTEGER_MAX, 0), lambda found: (found[1], found[0]))
         return (ChunkChange._make(each[1:]) for each in found)
 
-    def touched(self, bucket: int, span: Span) -> Iterator[Footprint]:
+    def footprints(self, bucket: int, span: Span) -> Iterator[Footprint]:
         order, sign = ("DESC", "<") if span.newest_first else ("ASC", ">")
         query = (
             "SELECT version, part, people, places FROM batch_bucket WHERE environment=%s AND bucket=%s AND version>%s "

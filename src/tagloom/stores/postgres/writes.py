@@ -162,7 +162,7 @@ class Tables(NamedTuple):
     chunks: Rows
     new_chunks: Rows
     changes: Rows
-    touched: Rows
+    footprints: Rows
     pages: Rows
 
 
@@ -324,8 +324,10 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
         inserted = sorted((total.row, total.version, total.added, total.removed) for total in totals)
         _TOTALS.put(self._wire, ((self._environment, *total) for total in inserted))
 
-    def add_footprint(self, touched: Sequence[tuple[int, Footprint]]) -> None:
-        self._tables.touched.put(self._wire, ((self._environment, bucket, *each) for bucket, each in sorted(touched)))
+    def add_footprints(self, footprints: Sequence[tuple[int, Footprint]]) -> None:
+        self._tables.footprints.put(
+            self._wire, ((self._environment, bucket, *each) for bucket, each in sorted(footprints))
+        )
 
     def add_undone(self, by: int, versions: Sequence[int]) -> None:
         query = "INSERT INTO undone (environment, version, by) SELECT %s, it, %s FROM unnest(%b::int8[]) AS it"
@@ -354,7 +356,7 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
         )
         self._wire.later(query, self._environment, key, *replay, at, self._replays_since)
 
-    def forget_replays(self, before: str) -> None:
+    def delete_replays(self, before: str) -> None:
         if not self._replays_since:
             # Other environments' are left to their own writers, who would otherwise wait for each other's deletions.
             self._wire.later("DELETE FROM replay WHERE environment=%s AND at<%s", self._environment, before)

@@ -386,7 +386,7 @@ class _SqliteSnapshot(CompactingReads):
         )
         return self._changes(condition, self._environment, bucket, _json_of(rows), after)
 
-    def touched(self, bucket: int, span: Span) -> Iterator[Footprint]:
+    def footprints(self, bucket: int, span: Span) -> Iterator[Footprint]:
         query = (
             "SELECT version, part, people, places FROM batch_bucket WHERE environment=? AND bucket=? AND version>? "
             f"AND version<? ORDER BY version {'DESC, part DESC' if span.newest_first else 'ASC, part ASC'}"
@@ -545,11 +545,11 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         values = [(self._environment, *total) for total in sorted(totals, key=lambda total: (total.row, total.version))]
         self._connection.executemany(query, values)
 
-    def add_footprint(self, touched: Sequence[tuple[int, Footprint]]) -> None:
+    def add_footprints(self, footprints: Sequence[tuple[int, Footprint]]) -> None:
         query = (
             "INSERT INTO batch_bucket (environment, bucket, version, part, people, places) VALUES (?, ?, ?, ?, ?, ?)"
         )
-        values = [(self._environment, bucket, *each) for bucket, each in sorted(touched)]
+        values = [(self._environment, bucket, *each) for bucket, each in sorted(footprints)]
         self._connection.executemany(query, values)
 
     def add_undone(self, by: int, versions: Sequence[int]) -> None:
@@ -567,5 +567,5 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         query = "INSERT INTO replay (environment, key, fingerprint, receipt, at) VALUES (?, ?, ?, ?, ?)"
         self._connection.execute(query, (self._environment, key, replay.fingerprint, replay.receipt, at))
 
-    def forget_replays(self, before: str) -> None:
+    def delete_replays(self, before: str) -> None:
         self._connection.execute("DELETE FROM replay WHERE at<?", (before,))

@@ -34,14 +34,14 @@ class CompactingReads(ColdReads):
         found = self._connection.execute(query, (self._environment, bucket, row, until))
         return map(ChunkChange._make, found)
 
-    def changes_placed(self, bucket: int, touched: Sequence[Footprint]) -> Iterator[tuple[int, int, bytes, bytes]]:
+    def changes_placed(self, bucket: int, footprints: Sequence[Footprint]) -> Iterator[tuple[int, int, bytes, bytes]]:
         query = (
             "SELECT version, first_change FROM json_each(?) CROSS JOIN batch ON batch.environment=? AND version=value"
         )
-        versions = json.dumps([each.version for each in touched])
+        versions = json.dumps([each.version for each in footprints])
         firsts: dict[int, int] = dict(self._connection.execute(query, (versions, self._environment)))
         places = chain.from_iterable(
-            (firsts[each.version] + place for place in place_numbers(each.places)) for each in touched
+            (firsts[each.version] + place for place in place_numbers(each.places)) for each in footprints
         )
         query = (
             "SELECT version, id, added, removed FROM change "
@@ -89,11 +89,11 @@ class CompactingWrites(CompactingReads, ColdWrites):
         query = f"DELETE FROM batch_row WHERE {place} AND added=0 AND removed=0"
         self._connection.executemany(query, [value[2:] for value in values])
 
-    def rewrite_footprints(self, bucket: int, touched: Sequence[Footprint]) -> None:
+    def rewrite_footprints(self, bucket: int, footprints: Sequence[Footprint]) -> None:
         place = "environment=? AND bucket=? AND version=? AND part=?"
         key = self._environment
-        kept = [(each.people, each.places, key, bucket, each.version, each.part) for each in touched if each.places]
-        gone = [(key, bucket, each.version, each.part) for each in touched if not each.places]
+        kept = [(each.people, each.places, key, bucket, each.version, each.part) for each in footprints if each.places]
+        gone = [(key, bucket, each.version, each.part) for each in footprints if not each.places]
         self._connection.executemany(f"UPDATE batch_bucket SET people=?, places=? WHERE {place}", kept)
         self._connection.executemany(f"DELETE FROM batch_bucket WHERE {place}", gone)
 
