@@ -123,6 +123,6 @@ def test_the_one_row_that_lacks_a_cell_is_rejected_alone() -> None:
     _, rejected = converted_customers()
 
     assert [(each.line, each.detail) for each in rejected] == [
-        (2, "Line 2 has 20 cells, and the header names 21 columns.")
+        (2, "Line 2 has 20 cells, but the header has 21 columns.")
     ]
     assert rejected[0].value.startswith("7590-VHVEG,")

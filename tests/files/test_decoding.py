@@ -59,7 +59,7 @@ def test_what_was_done_to_a_body_is_told() -> None:
 
     assert [each.split(",")[0].split(" with")[0] for each in told] == [
         "It is compressed by gzip",
-        "It is UTF-16",
+        "It is read as UTF-16",
         "Its lines end",
     ]
 
@@ -128,15 +128,15 @@ def _far_apart() -> bytes:
 @pytest.mark.parametrize(
     ("body", "problem", "says"),
     [
-        (lambda: workbook([("user", "tag")])[:-30], BodyInvalid, "not whole"),
-        (lambda: b"PK\x03\x04" + b"x" * 100, BodyInvalid, "not whole"),
+        (lambda: workbook([("user", "tag")])[:-30], BodyInvalid, "damaged or has"),
+        (lambda: b"PK\x03\x04" + b"x" * 100, BodyInvalid, "damaged or has"),
         (_far_apart, BodyTooLarge, "Save the sheet as CSV"),
         (lambda: b"\xd0\xcf\x11\xe0" + b"\0" * 600, BodyInvalid, "old Excel file"),
         (lambda: b"PAR1" + b"\0" * 100, BodyInvalid, "Parquet"),
         (lambda: "user,tag\n".encode("utf-32"), BodyInvalid, "UTF-32"),
-        (lambda: gzip.compress(BODY.encode())[:-9], BodyInvalid, "no whole gzip"),
-        (lambda: b"\x1f\x8b" + b"x" * 40, BodyInvalid, "no whole gzip"),
-        (lambda: zstd(BODY.encode())[:-3], BodyInvalid, "no whole zstd"),
+        (lambda: gzip.compress(BODY.encode())[:-9], BodyInvalid, "not complete gzip"),
+        (lambda: b"\x1f\x8b" + b"x" * 40, BodyInvalid, "not complete gzip"),
+        (lambda: zstd(BODY.encode())[:-3], BodyInvalid, "not complete zstd"),
         (lambda: b"k\xfcnde,tag\n", ColumnsInvalid, "not UTF-8"),
         (lambda: "user,tag\n".encode("utf-16-le"), BodyInvalid, "name its encoding: utf-16"),
     ],

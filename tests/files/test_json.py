@@ -226,7 +226,7 @@ def test_an_unknown_field_is_named_with_the_one_that_was_meant() -> None:
     [
         (
             b'{"user":1.5,"tags":["a"]}',
-            "Line 2 has a 'user' that is a number with a fraction and no id; export ids as text.",
+            "Line 2 has a 'user' that is a number with a fraction and not an id; export ids as text.",
         ),
         (
             b'{"user":9007199254740992,"tags":["a"]}',
@@ -238,11 +238,11 @@ def test_an_unknown_field_is_named_with_the_one_that_was_meant() -> None:
         ),
         (
             b'{"user":true,"tags":["a"]}',
-            "Line 2 has a 'user' that is true or false and no id; export the column of ids.",
+            "Line 2 has a 'user' that is true or false and not an id; export the column of ids.",
         ),
         (
             b'{"user":{"$oid":"64b7"},"tags":["a"]}',
-            "Line 2 has a 'user' that is an object and no id; export the id as text, or map the path to it.",
+            "Line 2 has a 'user' that is an object and not an id; export the id as text, or map the path to it.",
         ),
         (b'{"user":"u1","tag":"a","tags":["b"]}', "Line 2 has both 'tag' and 'tags'."),
         (b'{"user":"u1","tag":null}', "Line 2 has a tag in 'tag' that is no text."),

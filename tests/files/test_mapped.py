@@ -212,8 +212,8 @@ def test_bom_crlf_quotes_column_order_delimiter_and_empty_lines_change_nothing(t
         ("a,Gold,1_0,", "Column 'age': '1_0' is not a number."),
         ("a,Gold,-1,", "Column 'age': '-1' is in no band."),
         ("a,Gold,99.01,", "Column 'age': '99.01' is in no band."),
-        ("a,Gold,4", "Line 3 has 3 cells, and the header names 4 columns."),
-        ("a,Gold,4,,", "Line 3 has 5 cells, and the header names 4 columns."),
+        ("a,Gold,4", "Line 3 has 3 cells, but the header has 4 columns."),
+        ("a,Gold,4,,", "Line 3 has 5 cells, but the header has 4 columns."),
         (",Gold,4,", "Line 3 names no person."),
     ],
 )
@@ -228,7 +228,7 @@ def test_a_row_that_cannot_be_understood_is_rejected_alone_and_says_why(tmp_path
     ("header", "says"),
     [
         ("id,plan,note", "no column 'age'"),
-        ("id,plan,age,note,city", "a column 'city' that the mapping does not name. Map or ignore it."),
+        ("id,plan,age,note,city", "a column 'city' that the mapping does not name. Map it or ignore it."),
         ("id,plan,age,note,plan", "two columns 'plan'"),
         ("", "no header"),
     ],
@@ -241,8 +241,8 @@ def test_header_and_mapping_must_name_the_same_columns(tmp_path: Path, header: s
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        (b'b,"Go"ld,4,', "Line 3 has text behind a closing quote, in column 'plan'"),
-        (b'b,"Gold" ,4,', "Line 3 has text behind a closing quote, in column 'plan'"),
+        (b'b,"Go"ld,4,', "Line 3 has text after a closing quote, in column 'plan'"),
+        (b'b,"Gold" ,4,', "Line 3 has text after a closing quote, in column 'plan'"),
         (b'b,"Gold,4,', "Line 3 has a quote that is never closed, in column 'plan'"),
         (b"b,\xff,4,", "Line 3 is not UTF-8 at byte 2, in column 'plan'"),
         (b"b," + b"x" * 1_200_000, "Line 3 has more than 1048576 bytes"),
@@ -381,9 +381,9 @@ def test_a_mapping_of_toml_that_cannot_be_used_says_why(text: str, says: str) ->
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ("true", "is true or false and no id"),
-        ('{"$oid":"64b7"}', "is an object and no id"),
-        ("[1]", "is a list and no id"),
+        ("true", "is true or false and not an id"),
+        ('{"$oid":"64b7"}', "is an object and not an id"),
+        ("[1]", "is a list and not an id"),
         ("1.5", "has a fraction"),
         ("1e999", "beyond 2^53"),
         ("9007199254740992", "beyond 2^53"),

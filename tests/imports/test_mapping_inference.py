@@ -265,7 +265,7 @@ def test_a_row_that_would_be_rejected_says_why(tmp_path: Path) -> None:
     found = inferred(tmp_path, b"user,tag\nu1,a\n,b\nu3,a,b\n")
 
     assert [each.problem for each in found.rows] == [None, "person-id-invalid", "line-invalid"]
-    assert found.rows[2].detail == "Line 4 has 3 cells, and the header names 2 columns."
+    assert found.rows[2].detail == "Line 4 has 3 cells, but the header has 2 columns."
     beginning = beginning_of(tmp_path / "file", "csv", "none")
     (row, *_) = rows_read(beginning, Mapping(user="user", columns=(TagColumn(column="tag"),), prefix="Crm"))
     assert (row.problem, row.suggestion) == ("tag-has-capital", "crm/a")

@@ -1,4 +1,4 @@
-"""Bodies and files become parts: CSV, NDJSON, JSON and Parquet, read in bounded memory."""
+"""Files: reads CSV, NDJSON, JSON and Parquet as parts, in bounded memory."""
 
 import time
 from collections.abc import Generator, Iterator
@@ -36,23 +36,22 @@ def read_parts(
     encoding: Encoding = "utf-8",
     remark: Remark | None = None,
 ) -> Generator[Part, None, None]:
-    """The parts of a body that comes in chunks of any size. Memory stays flat, whatever the body's size.
+    """Yields the parts of a body that comes in chunks of any size. Memory is bounded, whatever the body's size.
 
-    From the third part on a thread reads ahead; close the iterator before you close what `source` reads from.
-    A bad line is rejected alone. With `allow_change`, lines carry `add` and `remove` in place of `tags`.
-    Columns matter to CSV and Parquet only. `now`, in Unix seconds, is when lines are read that say when something ends;
-    without it, that is when they are. `compression` and `encoding` are what its sender says of it, where a text
-    does not show it itself.
-    `remark` hears of each step that was taken to read a text.
+    From the third part on, a thread reads ahead; close the iterator before you close what `source` reads from.
+    A bad line is rejected alone. With `allow_change`, lines have `add` and `remove` instead of `tags`. The column names
+    are used only for CSV and Parquet. `now`, in Unix seconds, is the time from which relative expiries count; without
+    it, the time of the call. `compression` and `encoding` are those that the sender declares, used when the text itself
+    does not show them. `remark` is called with a sentence for each step that was taken to decode a text.
 
     Raises, while it is iterated:
         BodyInvalid, ColumnsInvalid, BodyTooLarge, and what `source` raises.
-        ContentTypeUnsupported: at once, for rows of one tag cannot say `add` and `remove`.
+        ContentTypeUnsupported: at once, because rows with one tag cannot have `add` and `remove`.
     """
     now = time.time() if now is None else now
     if format in ("csv", "parquet") and allow_change:
         raise ContentTypeUnsupported(
-            "Mode 'change' needs lines with 'add' and 'remove', which JSON and NDJSON have.", rule="JSON or NDJSON"
+            "Mode 'change' needs lines with 'add' and 'remove', which only JSON and NDJSON have.", rule="JSON or NDJSON"
         )
     text = opened(source, encoding=encoding, compression=compression, remark=remark)
     match format:
@@ -80,7 +79,7 @@ def read_text(
     compression: str | None = None,
     remark: Remark | None = None,
 ) -> Generator[Part, None, None]:
-    """The parts of a text body by a mapping. `remark` hears of each step that was taken to read it.
+    """Yields the parts of a text body, read by a mapping. `remark` is called with a sentence for each decoding step.
 
     Raises, while it is iterated: as `read_parts`.
     """
@@ -97,12 +96,12 @@ def read_text(
 
 
 def plain_mapping(user: str, visitor: str, tag: str) -> Mapping:
-    """What the plain form means: each row gives one person one tag, letter for letter."""
+    """Returns the mapping of the plain form: each row adds one tag to one person, exactly as written."""
     return Mapping(user=user, visitor=visitor, columns=(TagColumn(column=tag, steps=()),))
 
 
 def ids_mapping(tag: str, user: str = "user", visitor: str = "visitor") -> Mapping:
-    """What a file means that names people and no tags: everybody gets this one. It may be nothing but ids."""
+    """Returns the mapping of a file of people without tags, which adds `tag` to all. The file may hold only ids."""
     return Mapping(user=user, visitor=visitor, tags=(tag,), header="if-any")
 
 

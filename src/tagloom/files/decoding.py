@@ -1,8 +1,8 @@
-"""The bytes of a text body as UTF-8 in lines that end with LF or CRLF, whatever the program that wrote them.
+"""Decodes a text body to UTF-8 with lines that end with LF or CRLF, whatever program wrote it.
 
-What is certain is done and told in a sentence: the body is decompressed by its first bytes, UTF-16 is read by its byte
-order mark, lines that end with CR alone are divided, and the first sheet of an Excel workbook becomes CSV. Windows-1252
-looks like other encodings, so it is read only when it is named.
+Certain steps are taken and reported in a sentence: compression is detected by its first bytes, UTF-16 by its byte order
+mark, lines that end with CR alone are split, and the first sheet of an Excel workbook becomes CSV. Windows-1252 cannot
+be distinguished from other encodings, so it is used only when it is named.
 """
 
 import codecs
@@ -25,10 +25,10 @@ _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _PARQUET = b"PAR1"
 _UTF32 = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-# Texts of another kind begin so.
+# The first bytes of other known kinds of file.
 KNOWN_BEGINNINGS = (ZIP_MAGIC, _OLD_EXCEL, BYTE_ORDER_MARK, *_UTF16, _PARQUET, *_MAGIC)
-_HEAD_BYTES = 65_536  # So much of a body shows how its lines end.
-_WITHOUT_QUESTION_BYTES = 67_108_864  # A body may grow to this, however small it is compressed.
+_HEAD_BYTES = 65_536  # Enough of a body to detect its line ends.
+_WITHOUT_QUESTION_BYTES = 67_108_864  # A body may always grow to this size by decompression.
 
 Remark = Callable[[str], None]
 
@@ -40,12 +40,12 @@ def opened(
     compression: str | None = None,
     remark: Remark | None = None,
 ) -> Generator[bytes, None, None]:
-    """The chunks of a text body, of which the first says what it is. `remark` hears of each step that was taken.
+    """Yields the chunks of a text body as UTF-8; its first bytes show its kind. `remark` is called for each step.
 
-    `compression` is what the sender says of it.
+    `compression` is the one that the sender declares.
 
     Raises, while it is iterated:
-        BodyInvalid: it is damaged, or of a kind that is no text; BodyTooLarge: it grows beyond measure.
+        BodyInvalid: it is damaged, or is not a text; BodyTooLarge: it grows too much by decompression.
     """
     tell = remark if remark is not None else _ignored
     head, rest = _head_of(decompressed(source, named=compression, remark=tell))
@@ -55,7 +55,7 @@ def opened(
     _refuse_binary(head)
     chunks, head = _decoded(head, rest, encoding, tell)
     if b"\r" in head and b"\n" not in head:
-        tell("Its lines end with CR alone, as old programs for the Mac write them; they are read as lines.")
+        tell("Its lines end with CR alone, as old Mac programs write them. They are read as lines.")
         chunks = _with_newlines(chunks)
     yield from chunks
 
@@ -63,7 +63,7 @@ def opened(
 def decompressed(
     source: Iterator[bytes], *, named: str | None = None, remark: Remark | None = None
 ) -> Generator[bytes, None, None]:
-    """The chunks of a body without the compression that its first bytes show. `named` is what its sender says of it.
+    """Yields the chunks of a body, decompressed as its first bytes show. `named` is what its sender declares.
 
     Raises, while it is iterated: BodyInvalid, BodyTooLarge.
     """
@@ -72,12 +72,12 @@ def decompressed(
     if found is None:
         if named is not None and head:
             raise BodyInvalid(
-                f"The body is announced as {named} and is not; send it without Content-Encoding.", rule=named
+                f"The body is announced as {named} but is not. Send it without Content-Encoding.", rule=named
             )
         yield from _joined(head, rest)
         return
     if remark is not None:
-        remark(f"It is compressed by {found}, and is read without that.")
+        remark(f"It is compressed by {found}, and was decompressed.")
     raw = _Raw(_joined(head, rest))
     size = 0
     try:
@@ -90,7 +90,7 @@ def decompressed(
         if raw.error is not None:
             raise raw.error from None
         raise BodyInvalid(
-            f"The body is no whole {found}: {printable(str(error))}.", rule="a whole body", value=found
+            f"The body is not complete {found}: {printable(str(error))}.", rule="a whole body", value=found
         ) from error
 
 
@@ -106,7 +106,7 @@ def _check_growth(size: int, compressed: int) -> None:
 
 
 class _Raw:
-    """A source as the file that Arrow reads from."""
+    """A source as a file object, for Arrow."""
 
     def __init__(self, source: Iterator[bytes]) -> None:
         self._source = source
@@ -116,14 +116,14 @@ class _Raw:
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes, none at the end."""
+        """Returns the next bytes, none at the end."""
         while not self._waiting:
             try:
                 self._waiting = bytes(next(self._source))
             except StopIteration:
                 return b""
             except BaseException as error:
-                # Arrow makes errors of its own of it; the caller gets this one.
+                # Arrow replaces the error with its own; the caller raises this one.
                 self.error = error
                 raise
         taken = self._waiting if size < 0 else self._waiting[:size]
@@ -132,24 +132,24 @@ class _Raw:
         return taken
 
     def readable(self) -> bool:
-        """It is read only."""
+        """Returns True: it can be read."""
         return True
 
     def seekable(self) -> bool:
-        """It comes once."""
+        """Returns False: it can be read only once."""
         return False
 
     def close(self) -> None:
-        """The source belongs to the caller."""
+        """Leaves the source open, which belongs to the caller."""
         self.closed = True
 
 
 def _ignored(_: str) -> None:
-    """Nobody asked for remarks."""
+    """The default of `remark`: does nothing."""
 
 
 def _head_of(source: Iterator[bytes], size: int = _HEAD_BYTES) -> tuple[bytes, Iterator[bytes]]:
-    """The first bytes, as many as asked for if there are so many, and the chunks behind them."""
+    """Returns at least the first `size` bytes, if there are so many, and the chunks after them."""
     chunks, have = list[bytes](), 0
     for chunk in source:
         chunks.append(bytes(chunk))
@@ -165,24 +165,24 @@ def _joined(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _refuse_binary(head: bytes) -> None:
-    """Raises: BodyInvalid: no text begins so."""
+    """Refuses bodies that begin like a binary file. Raises: BodyInvalid."""
     if head.startswith(_OLD_EXCEL):
         raise BodyInvalid(
             "This is an old Excel file (.xls). Open it in Excel and save it as CSV UTF-8 or as .xlsx.", rule="a text"
         )
     if head.startswith(_PARQUET):
-        raise BodyInvalid("This is a Parquet file; name its format, or call it .parquet.", rule="a text")
+        raise BodyInvalid("This is a Parquet file. Name its format, or end its name with .parquet.", rule="a text")
     if head.startswith(_UTF32):
         raise BodyInvalid("The text is UTF-32. Save it as UTF-8.", rule="UTF-8")
 
 
 def _decoded(head: bytes, rest: Iterator[bytes], encoding: Encoding, tell: Remark) -> tuple[Iterator[bytes], bytes]:
-    """The chunks in UTF-8, and the first of them once more."""
+    """Returns the chunks in UTF-8, and the decoded first chunk once more."""
     if head.startswith(BYTE_ORDER_MARK):
         return _joined(head, rest), head
     for mark, name in _UTF16.items():
         if head.startswith(mark):
-            tell("It is UTF-16, as its byte order mark says, and is read as that.")
+            tell("It is read as UTF-16, because of its byte order mark.")
             return _transcoded(_joined(head[len(mark) :], rest), name), head.decode("utf-16", "replace").encode()
     match encoding:
         case "utf-8":
@@ -191,12 +191,12 @@ def _decoded(head: bytes, rest: Iterator[bytes], encoding: Encoding, tell: Remar
             name = "utf-16-le"
         case "windows-1252":
             name = "windows-1252"
-    tell(f"It is read as {encoding}, as was asked.")
+    tell(f"It is read as {encoding}, as requested.")
     return _transcoded(_joined(head, rest), name), head.decode(name, "replace").encode()
 
 
 def _transcoded(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """The same in UTF-8. What the encoding has no letter for becomes bytes that are none: their line is rejected."""
+    """Yields the chunks in UTF-8. Invalid input becomes invalid UTF-8, so that its line is rejected later."""
     codecs.register_error("tagloom-foreign", _foreign)
     decoder = codecs.getincrementaldecoder(name)("tagloom-foreign")
     for chunk in chunks:
@@ -205,12 +205,12 @@ def _transcoded(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
 
 
 def _foreign(error: UnicodeError) -> tuple[str, int]:
-    assert isinstance(error, UnicodeDecodeError), "only decoding is asked to do so"
+    assert isinstance(error, UnicodeDecodeError), "this handler is only for decoding"
     return "\udcff", error.end
 
 
 def _with_newlines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same with LF for CR and for CRLF."""
+    """Yields the chunks with LF instead of CR and CRLF."""
     is_behind_return = False
     for chunk in chunks:
         if is_behind_return and chunk.startswith(b"\n"):

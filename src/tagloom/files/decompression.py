@@ -1,4 +1,4 @@
-"""The bytes of a file without its compression, and the rows of a Parquet file of any columns."""
+"""Reads files without their compression, and the rows of Parquet files with any columns."""
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -20,9 +20,9 @@ Squeezed: TypeAlias = Literal["none", "gzip", "zstd"]
 
 
 class Row(NamedTuple):
-    """One record: its line (rows of Parquet count from 1), the cells of the columns asked for, and what it was.
+    """One record: its line (rows of Parquet count from 1), the cells of the requested columns, and its original form.
 
-    `fault` says why it cannot be understood; then `cells` are those that stand where they should, as far as they go.
+    `fault` is the reason when it cannot be read; then `cells` has the cells that could be read.
     """
 
     number: int
@@ -32,9 +32,9 @@ class Row(NamedTuple):
 
 
 class Records(NamedTuple):
-    """The columns of a file and its records, of which one is held at a time.
+    """The columns of a file and its records, one at a time in memory.
 
-    Of NDJSON, whose objects may all differ, `names` are the columns that were asked for.
+    For NDJSON, whose objects may all differ, `names` are the requested columns.
     """
 
     names: tuple[str, ...]
@@ -42,12 +42,12 @@ class Records(NamedTuple):
 
 
 def open_plain(path: Path, squeezed: Squeezed) -> pa.NativeFile:
-    """The file's bytes, without their compression. Raises: BodyInvalid while it is read, by `read_bytes`."""
+    """Opens a file without its compression. Use `read_bytes`, which translates errors into BodyInvalid."""
     return pa.input_stream(str(path), compression=None if squeezed == "none" else squeezed)
 
 
 def read_bytes(path: Path, squeezed: Squeezed) -> Generator[bytes, None, None]:
-    """The file in chunks, without its compression. Raises: BodyInvalid: it is cut off or damaged."""
+    """Yields the file in chunks, without its compression. Raises: BodyInvalid: it is cut off or damaged."""
     try:
         with open_plain(path, squeezed) as file:
             while chunk := file.read(limits.UPLOAD_CHUNK_BYTES):
@@ -65,7 +65,7 @@ def _damaged(squeezed: Squeezed, error: Exception) -> BodyInvalid:
 
 
 def parquet_records(path: Path, names: Sequence[str] | None) -> Records:
-    """The rows of a Parquet file with the cells of these columns, or of all. Raises: BodyInvalid, ColumnsInvalid."""
+    """Returns the rows of a Parquet file with these columns, or with all. Raises: BodyInvalid, ColumnsInvalid."""
     found = parquet_names(path)
     if names is None:
         wanted = list(dict.fromkeys(found))
@@ -77,7 +77,7 @@ def parquet_records(path: Path, names: Sequence[str] | None) -> Records:
 
 
 def holds_texts(path: Path, names: Sequence[str]) -> bool:
-    """Whether a Parquet file has these columns, each once and of texts only. Raises: BodyInvalid."""
+    """Returns whether a Parquet file has each of these columns once, with texts only. Raises: BodyInvalid."""
     with ParquetFile(path) as file:
         is_plain = not any(name.startswith(KIND_PREFIX) for name in file.names)
         return is_plain and all(file.names.count(name) == 1 and is_text(file.kind(name)) for name in names)

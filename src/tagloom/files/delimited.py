@@ -1,10 +1,10 @@
-"""CSV and its kin become parts by a mapping, without a Python loop over rows.
+"""CSV: reads delimited text as parts by a mapping, without a Python loop over rows.
 
-A window of the buffer is cut at once: one pass marks delimiters, line ends, quotes and controls; parity of the
-quotes tells which of them divide cells; the cells' places become offsets into the buffer itself, from which Arrow
-copies the ids and numbers the different cells of each mapped column, and only those are understood. Rows that are
-anything but plain go through `read_record`, one by one. The plain form is the mapping of one column of tags.
-Measured on 10 M rows of 36 bytes, one core: 78 ns a row; pyarrow's own reader takes 97 before any check.
+A window of the buffer is split at once: one pass finds delimiters, line ends, quotes and control characters; the parity
+of the quotes shows which delimiters divide cells. The places of the cells become Arrow offsets into the buffer, from
+which Arrow copies the ids and encodes each mapped column as a dictionary; only distinct cells are then understood.
+Rows that are not plain go through `read_record`, one by one. The plain form is the mapping with one column of tags.
+Measured on 10 M rows of 36 bytes, one core: 78 ns per row; pyarrow's own reader takes 97 without any checks.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,18 +30,18 @@ from tagloom.words import limits as words_limits
 from tagloom.words.model import Kind
 from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid
 
-# The arrays of a window of 4 MiB come from memory used before; those of 16 MiB are mapped anew: 75 ns a row, or 110.
+# With windows of 4 MiB, arrays reuse memory; with 16 MiB, memory is mapped anew: 75 ns per row instead of 110.
 _WINDOWS_PER_PART = 4
-# After a broken record the parity of quotes says nothing: so many records are read one by one, then a small window.
+# After a broken record the parity of quotes is unknown: so many records are read singly, then a small window.
 _RECORDS_AFTER_BROKEN = 256
 _WINDOW_BYTES_AFTER_BROKEN = 65_536
-ROWS_PER_PART = 1_048_576  # Of very short rows; a window ends before it has so many others.
+ROWS_PER_PART = 1_048_576  # For very short rows; with other rows, a window ends first.
 _BLANK = (b"\n", b"\r\n", b"\r")
 _VALUE_BYTES = 1_000  # More than VALUE_CHARACTERS_MAX of any script.
 
 
 def read_delimited(source: Iterator[bytes], selection: Selection) -> Iterator[Part]:
-    """The parts of a CSV body, whose header names the columns; its delimiter and quote are those of the header.
+    """Yields the parts of a CSV body. Its header names the columns, and shows the delimiter and the quote.
 
     Raises: BodyInvalid, ColumnsInvalid.
     """
@@ -49,8 +49,9 @@ def read_delimited(source: Iterator[bytes], selection: Selection) -> Iterator[Pa
 
 
 class _Tags(NamedTuple):
-    """The tags of one column: of each row the number of its cell; of each cell its tags among `texts`, which begin at
-    `starts` in `flat`, and whether it has a fault."""
+    """The tags of one column: for each row the number of its cell; for each cell its tags among `texts`, which begin at
+    `starts` in `flat`, and whether it has a fault.
+    """
 
     cell: NDArray[np.int32]
     starts: NDArray[np.int64]
@@ -59,7 +60,7 @@ class _Tags(NamedTuple):
 
 
 class _Reader:
-    """Reads records from a table."""
+    """Reads the records of a table."""
 
     def __init__(self, table: Table, meaning: Meaning) -> None:
         self._table = table
@@ -71,7 +72,7 @@ class _Reader:
         self._window_bytes = limits.PART_BYTES // _WINDOWS_PER_PART
 
     def parts(self) -> Iterator[Part]:
-        """All that is left, a window at a time."""
+        """Yields all parts that are left, one window at a time."""
         stream = self._stream
         while True:
             stream.top_up()
@@ -85,16 +86,16 @@ class _Reader:
             elif is_broken or stop == stream.end:
                 yield self._read_slowly()
             else:
-                # Not even one record ends here.
+                # The window does not contain a whole record.
                 self._window_bytes *= 2
                 continue
             widest = limits.PART_BYTES // _WINDOWS_PER_PART
             self._window_bytes = _WINDOW_BYTES_AFTER_BROKEN if is_broken else min(2 * self._window_bytes, widest)
 
-    # What was cut becomes a part.
+    # Parts of windows.
 
     def _part(self, found: Cut) -> Part:
-        """The part of what was cut, or of its beginning when that has many odd records."""
+        """Makes a part of a window, or of its beginning when it has many odd records."""
         if len(found.rows.begin) > ROWS_PER_PART:
             found = found.first(ROWS_PER_PART)
         self._doubt_headers(found.rows)
@@ -109,7 +110,7 @@ class _Reader:
         for column in columns:
             is_faulty |= column.is_faulty[column.cell]
         if is_faulty.any():
-            # The buffer still says what it said: these rows are read again, by those who tell what is wrong.
+            # The buffer is unchanged: these rows are read again by the slow reader, which finds the reason.
             rows.is_odd[np.flatnonzero(is_plain)[is_faulty]] = True
             if (early := _before_many_odd(found)) is not None:
                 return self._part(early)
@@ -124,13 +125,13 @@ class _Reader:
         return merged(part, building.part()) if len(building) else part
 
     def _odd_rows(self, found: Cut) -> Building:
-        """The records that are not plain, read one by one, up to the one with which the part is full."""
+        """Reads the records that are not plain, one by one, until the part is full."""
         building, stream, rows = Building(), self._stream, found.rows
         self._last_taken = len(rows.begin) - 1
         for row in np.flatnonzero(rows.is_odd).tolist():
             begin = int(rows.begin[row])
             end = int(rows.begin[row + 1]) if row + 1 < len(rows.begin) else found.after
-            # Its end was found, so nothing that follows can change what it says.
+            # The end of the record is known, so it does not depend on what follows.
             record = read_record(stream.buffer, begin, end, self._form, is_whole=True)
             self._take(record, building, self._line + int(rows.line[row]), begin, end)
             if building.is_full:
@@ -139,7 +140,7 @@ class _Reader:
         return building
 
     def _doubt_headers(self, rows: Rows) -> None:
-        """Marks as odd the rows whose id is the name of its column, as in files that were joined with their headers."""
+        """Marks rows as odd whose id is the name of its column, as in files that were joined with their headers."""
         if not self._table.has_header:
             return
         name = self._table.header[self._form.person]
@@ -152,16 +153,16 @@ class _Reader:
         rows.is_odd[suspicious] = True
 
     def _tags(self, place: int, rows: Rows, texts: dict[str, int]) -> _Tags:
-        """The tags of one mapped column; `texts` numbers those of all columns."""
+        """Returns the tags of one mapped column. `texts` numbers the tags of all columns."""
         begin, end = rows.cells[place]
         count = len(begin)
-        # The text between two cells is null, which dictionary encoding passes over.
+        # The text between two cells is null, which dictionary encoding skips.
         is_cell = pa.py_buffer(np.full((2 * count + 7) // 8, 0b01010101, np.uint8))
         cells = _every_other(pa.py_buffer(self._stream.buffer), begin, end, is_cell).dictionary_encode()
         number = np.frombuffer(cells.indices.buffers()[1], np.int32) if count else np.empty(0, np.int32)
         meaning: ColumnMeaning = self._meaning.columns[place]
         found = [meaning.find(cell) for cell in cells.dictionary.cast(pa.string()).to_pylist()]
-        # Those that hold a line end are looked at, too: see `_take`.
+        # Cells with a line end are read again, too: see `_take`.
         is_faulty = np.fromiter(
             (isinstance(each, Problem) or any(map(_holds_line_end, each)) for each in found),
             np.bool_,
@@ -175,7 +176,7 @@ class _Reader:
 
     def _plain_part(self, rows: Rows, columns: Sequence[_Tags], texts: Sequence[str]) -> Part:
         buffer, count = self._stream.buffer, len(rows.line)
-        # The byte before an id ends another cell or opens this one: nobody reads it again, so it takes the kind.
+        # The byte before an id ends another cell or opens this one. It is not read again, so it can hold the kind.
         letter = np.where(rows.is_user, np.uint8(ord("u")), np.uint8(ord("v")))
         np.frombuffer(buffer, np.uint8)[rows.key_begin - 1] = letter
         keys = _every_other(pa.py_buffer(buffer), rows.key_begin - np.int32(1), rows.key_end, None)
@@ -191,7 +192,7 @@ class _Reader:
     # Record by record.
 
     def _read_slowly(self) -> Part:
-        """The next few records, read one by one; at least one."""
+        """Reads the next few records one by one, at least one."""
         building, stream = Building(), self._stream
         for _ in range(_RECORDS_AFTER_BROKEN):
             begin = stream.begin
@@ -213,7 +214,7 @@ class _Reader:
         return building.part()
 
     def _take(self, record: Record | Broken | None, building: Building, line: int, begin: int, end: int) -> None:
-        """Adds one record, whose bytes are from `begin` to `end`, or rejects it; a blank line is neither."""
+        """Adds the record in the bytes from `begin` to `end`, or rejects it. Ignores a blank line."""
         if record is None or bytes(self._stream.buffer[begin : min(end, begin + 2)]) in _BLANK:
             return
         try:
@@ -223,16 +224,16 @@ class _Reader:
             return
         building.add(found)
         if any(map(_holds_line_end, found.add)):
-            # No tag is of two lines: a quote that stayed open may have swallowed the rows of others.
+            # No tag has two lines: a quote that was not closed may contain other people's rows.
             building.doubt(line, self._suspects(record.cells, begin, end))
 
     def _understood(self, record: Record | Broken, line: int, begin: int, end: int) -> Line:
-        """Raises: LineFault."""
+        """Returns the line of a record. Raises: LineFault."""
         form, cells = self._form, record.cells
         if isinstance(record, Broken):
             says = record.says
             if record.problem is LineInvalid:
-                # The cells before it were read, so it is the one behind them.
+                # The cells before the fault were read, so it is in the next one.
                 says += f"{self._named_place(len(cells))}; write a quote within a quoted cell twice"
             raise self._fault(record.problem, line, says, cells, begin, end)
         try:
@@ -242,11 +243,11 @@ class _Reader:
             says = f"is not UTF-8 at byte {error.start}{self._column_of_fault(cells)}; {remedy}"
             raise self._fault(LineInvalid, line, says, cells, begin, end) from error
         if self._table.is_header(cells):
-            # It names nobody, and nobody is meant.
+            # A repeated header names no person and doubts none.
             says = f"Line {line} repeats the header, as files that were joined do."
             raise LineFault(LineInvalid(says), self._head(begin, end))
         if len(cells) != form.width:
-            says = f"has {len(cells)} cells, and the header names {form.width} columns"
+            says = f"has {len(cells)} cells, but the header has {form.width} columns"
             raise self._fault(LineInvalid, line, says, cells, begin, end)
         people: dict[Kind, str] = {}
         for kind, place in self._people():
@@ -272,7 +273,7 @@ class _Reader:
         return f", in column '{printable(names[place])}'" if place < len(names) else ""
 
     def _column_of_fault(self, cells: Sequence[bytes]) -> str:
-        """In which column the first bytes stand that are not UTF-8, when that can be told."""
+        """Returns the column of the first bytes that are not UTF-8, if it is known."""
         for place, cell in enumerate(cells):
             try:
                 cell.decode("utf-8")
@@ -283,7 +284,7 @@ class _Reader:
     def _fault(
         self, problem: type[LineInvalid], line: int, says: str, cells: list[bytes], begin: int, end: int
     ) -> LineFault:
-        """Why a record cannot be read; the people in its cells are held when they could be."""
+        """Returns the fault of a record. People in its cells are held if they can be read."""
         held = []
         for kind, place in self._people():
             if place < len(cells) and cells[place]:
@@ -311,20 +312,20 @@ def _holds_line_end(tag: str) -> bool:
 
 
 def _before_many_odd(found: Cut) -> Cut | None:
-    """The records before the odd one that is too many for a part; None when all fit."""
+    """Returns the records before the first odd one that is too many for a part; None when all fit."""
     odd = np.flatnonzero(found.rows.is_odd)
     return found.first(int(odd[REJECTED_PER_PART_MAX])) if len(odd) > REJECTED_PER_PART_MAX else None
 
 
 def _taggings(columns: Sequence[_Tags], count: int, constant: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The taggings of plain rows, by line: those that everybody has, then column by column."""
+    """Returns the taggings of plain rows, by line: first those of every row, then column by column."""
     everyone = np.arange(count, dtype=np.int32)
     lines = [np.repeat(everyone, constant)] if constant else []
     texts = [np.tile(np.arange(constant, dtype=np.int32), count)] if constant else []
     for column in columns:
         lengths = np.diff(column.starts)
         if len(lengths) and (lengths == 1).all():
-            # One tag a cell, which is the plain form.
+            # One tag per cell, which is the plain form.
             lines.append(everyone)
             texts.append(column.flat[column.cell])
             continue
@@ -344,7 +345,7 @@ def _taggings(columns: Sequence[_Tags], count: int, constant: int) -> tuple[NDAr
 
 
 def _every_other(data: pa.Buffer, begin: Places, end: Places, validity: pa.Buffer | None) -> pa.BinaryArray:
-    """The bytes from each begin to its end, each followed by what lies between it and the next."""
+    """Returns the bytes from each begin to its end, each followed by the bytes up to the next begin."""
     count = len(begin)
     offsets = np.zeros(2 * count + 1, np.int32)
     offsets[0:-1:2], offsets[1::2] = begin, end

@@ -1,9 +1,9 @@
-"""One record of a delimited file, read slowly and exactly.
+"""Reads one record of a delimited file, slowly and exactly.
 
-This is what the fast reader must agree with. A cell that begins with the quote ends with it, and a doubled quote
-inside stands for one; any other cell is taken as it is, quotes included. A record ends at LF or CRLF outside of
-quotes. What cannot be read so (a quote that never closes, text behind a closing quote, more than LINE_BYTES_MAX)
-is broken: then its first line alone is left out, and reading goes on with the line after it.
+The fast reader must agree with this one. A cell that begins with a quote ends with one, and a doubled quote inside
+means one quote; any other cell is taken as it is, quotes included. A record ends at LF or CRLF outside of quotes. A
+record that cannot be read so (an unclosed quote, text after a closing quote, more than LINE_BYTES_MAX) is broken: only
+its first line is rejected, and reading continues with the next line.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ DELIMITERS = b",;\t|"
 QUOTES = b"\"'"
 _NEWLINE, _RETURN = 10, 13
 _COLUMNS_SHOWN = 20
-# Looking for what is alike costs a comparison each, of longer names a longer one.
+# Each comparison of similar names costs time, and more for longer names.
 _COLUMNS_COMPARED_MAX = 2_000
 _COMPARED_CHARACTERS_MAX = 64
 
 
 class Form(NamedTuple):
-    """How a file is written, and at which places of a record the person and the columns of tags stand."""
+    """The delimiter and quote of a file, and the places of the person and of the columns of tags in a record."""
 
     delimiter: int
     quote: int
@@ -37,7 +37,7 @@ class Form(NamedTuple):
 
     @property
     def person(self) -> int:
-        """The place of the person when only one kind has a column, else of the user."""
+        """The place of the user's column, or of the visitor's when there is no other."""
         return next(place for place in (self.user, self.visitor) if place is not None)
 
     @property
@@ -48,7 +48,7 @@ class Form(NamedTuple):
 
 
 class Record(NamedTuple):
-    """The cells of a record, unquoted, and where the next one begins."""
+    """The cells of a record, unquoted, and where the next record begins."""
 
     cells: list[bytes]
     end: int
@@ -63,7 +63,7 @@ class Broken(NamedTuple):
 
 
 def read_record(data: bytearray, at: int, stop: int, form: Form, *, is_whole: bool) -> Record | Broken | None:
-    """The record that begins at `at`; None when it may go on behind `stop`, which `is_whole` denies."""
+    """Reads the record at `at`. Returns None when it may continue after `stop`, unless the text `is_whole` there."""
     begin, newline, cells = at, -1, list[bytes]()
     reach = min(stop, begin + limits.LINE_BYTES_MAX + 2)
     while True:
@@ -97,7 +97,7 @@ def read_record(data: bytearray, at: int, stop: int, form: Form, *, is_whole: bo
                 if at == reach and not (is_whole and reach == stop):
                     return _unfinished(data, begin, reach, stop, cells, is_whole=is_whole, in_quotes=False)
             if at < reach and data[at] != _NEWLINE:
-                return Broken(cells, LineInvalid, "has text behind a closing quote")
+                return Broken(cells, LineInvalid, "has text after a closing quote")
         elif cell.endswith(b"\r"):
             cell = cell[:-1]
             line_end -= 1
@@ -108,7 +108,7 @@ def read_record(data: bytearray, at: int, stop: int, form: Form, *, is_whole: bo
 
 
 def _closing_quote(data: bytearray, at: int, stop: int, quote: int) -> int:
-    """Where the quote stands that closes a cell, -1 for nowhere."""
+    """Returns the place of the quote that closes a cell, -1 for none."""
     while (close := data.find(quote, at, stop)) >= 0:
         if close + 1 == stop or data[close + 1] != quote:
             return close
@@ -119,7 +119,7 @@ def _closing_quote(data: bytearray, at: int, stop: int, quote: int) -> int:
 def _unfinished(
     data: bytearray, begin: int, reach: int, stop: int, cells: list[bytes], *, is_whole: bool, in_quotes: bool
 ) -> Broken | None:
-    """What a record is that has no end before `reach`: not all here yet, too long, or of a quote that stays open."""
+    """Returns None for a record that is not complete yet, or Broken when it is too long or has an unclosed quote."""
     is_long = reach - begin == limits.LINE_BYTES_MAX + 2
     if not is_long and not (is_whole and reach == stop):
         return None
@@ -130,11 +130,11 @@ def _unfinished(
     return Broken(cells, LineInvalid, "has a quote that is never closed")
 
 
-# Columns that are not there.
+# Missing columns.
 
 
 def columns_missing(found: Sequence[str], wanted: Sequence[Sequence[str]]) -> ColumnsInvalid:
-    """The problem of a file that has these columns only; of each of the wanted ones any name would do."""
+    """Returns the problem of a file with only these columns. Of each entry in `wanted`, one name is enough."""
     here = set(found)
     compared = {
         name.casefold(): printable(name)
@@ -160,5 +160,5 @@ def columns_missing(found: Sequence[str], wanted: Sequence[Sequence[str]]) -> Co
 
 
 def columns_invalid(found: Sequence[str], *, user: str, visitor: str, tags: list[str]) -> ColumnsInvalid:
-    """The problem of a file of the plain form with these columns only."""
+    """Returns the problem of a file of the plain form with only these columns."""
     return columns_missing(found, [[user, visitor], tags])

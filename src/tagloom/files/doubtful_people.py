@@ -1,8 +1,7 @@
-"""Whom a line may be about that cannot be read: everybody whose id stands anywhere in it.
+"""Finds the people that an unreadable line may be about: everybody whose id occurs anywhere in it.
 
-A mirror takes the tags of people whom it does not name. So that a line with a fault takes nothing from anybody, every
-text in it that could be an id is looked up, and whoever is known by it is held. One too many is held rather than one
-lost.
+A mirror removes the tags of people that it does not name. So that an unreadable line removes nothing, every text in it
+that may be an id is looked up, and known people are held. Holding too many people is better than losing one.
 """
 
 import json
@@ -20,16 +19,17 @@ _QUOTE = re.compile(rb"[\"']")
 
 
 def keys_in_object(text: bytes, kinds: Sequence[Kind] = KINDS) -> tuple[bytes, ...]:
-    """The keys of all whom a line of JSON may name: its strings, what stands between any two quotes, and its numbers.
+    """Returns the keys of all people that a JSON line may name: its strings, texts between any two quotes, and numbers.
 
-    Costs about as much as reading the line.
+    Cost: about as much as reading the line.
     """
     return _keys([*_strings(text), *text.split(b'"'), *_NUMBER.findall(text)], kinds)
 
 
 def keys_in_row(text: bytes, cells: Iterable[bytes], delimiter: int, kinds: Sequence[Kind]) -> tuple[bytes, ...]:
-    """The keys of all whom a row may name: its cells as far as they were read, and what stands between delimiters,
-    quotes and line ends, with and without spaces around."""
+    """Returns the keys of all people that a row may name: its cells as far as they were read, and the texts between
+    delimiters, quotes and line ends, with and without surrounding spaces.
+    """
     pieces = [piece for line in text.splitlines() for piece in line.split(bytes((delimiter,)))]
     unquoted = [part for piece in pieces if _QUOTE.search(piece) for part in _QUOTE.split(piece)]
     found = [*cells, *pieces, *unquoted]
@@ -37,7 +37,7 @@ def keys_in_row(text: bytes, cells: Iterable[bytes], delimiter: int, kinds: Sequ
 
 
 def _strings(text: bytes) -> Iterator[bytes]:
-    """The strings of a line without their escapes, as far as these can be understood."""
+    """Yields the unescaped strings of a line, as far as they can be read."""
     for quoted in _QUOTED.findall(text):
         if b"\\" in quoted:
             try:
@@ -52,7 +52,7 @@ def _keys(texts: Iterable[bytes], kinds: Sequence[Kind]) -> tuple[bytes, ...]:
         if 0 < len(text) <= _ID_BYTES_MAX and text not in found:
             found[text] = None
             if not _is_utf8(text):
-                # A file that claims to be UTF-8 and is not was mostly written by Windows.
+                # A file that is wrongly declared as UTF-8 was mostly written by Windows.
                 found[text.decode("windows-1252", "replace").encode("utf-8")] = None
     return tuple(kind[0].encode("ascii") + text for text in found if _is_utf8(text) for kind in kinds)
 

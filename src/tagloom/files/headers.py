@@ -1,4 +1,4 @@
-"""The beginning of a delimited file: how it is written, which columns it has, and where its first record begins."""
+"""The header of a delimited file: its delimiter and quote, its columns, and where the first record begins."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from tagloom.files.problems import ColumnsInvalid
 from tagloom.files.sliding_buffer import Stream
 from tagloom.words.mappings import REASON_PREFIX, Mapping
 
-# Names of columns in snake case, the likeliest first.
+# Names of columns in snake case, the most likely first.
 USER_NAMES = (
     *("user", "user_id", "userid", "customer_id", "customerid", "external_id", "member_id", "person_id"),
     *("profile_id", "contact_id", "account_id", "client_id", "subscriber_id", "id"),
@@ -23,13 +23,13 @@ _NOTHING = b" \t,;|\"'\r\n"
 
 
 class Selection(NamedTuple):
-    """What is to be read of a file. Of the plain form one of the columns of people is enough."""
+    """The columns to read of a file. In the plain form, one column of people is enough."""
 
     mapping: Mapping
     is_plain: bool = False
 
     def is_met(self, names: Sequence[str]) -> bool:
-        """Whether a file with these columns has all of it."""
+        """Returns whether a file with these columns has all that are needed."""
         mapping, found = self.mapping, set(names)
         if self.is_plain or mapping.header == "if-any":
             people = {name for name in (mapping.user, mapping.visitor) if name}
@@ -37,7 +37,7 @@ class Selection(NamedTuple):
         return found.issuperset(mapping.names())
 
     def missing(self, names: Sequence[str]) -> ColumnsInvalid:
-        """The problem of a file with these columns, which do not meet it."""
+        """Returns the problem of a file whose columns are not enough."""
         mapping = self.mapping
         if self.is_plain or mapping.header == "if-any":
             people = [name for name in (mapping.user, mapping.visitor) if name]
@@ -45,13 +45,13 @@ class Selection(NamedTuple):
         return columns_missing(names, [[name] for name in mapping.names()])
 
     def check(self, names: Sequence[str]) -> None:
-        """Raises: ColumnsInvalid: a column that is read is there twice, or one has to be named and is not."""
+        """Checks the columns. Raises: ColumnsInvalid: a column is read twice, or is not in the mapping."""
         mapping, counts = self.mapping, Counter(names)
         for name in mapping.names():
             if counts[name] > 1:
                 shown = printable(name)
                 raise ColumnsInvalid(
-                    f"The header names two columns '{shown}'. Rename one of them.",
+                    f"The header has two columns '{shown}'. Rename one of them.",
                     line=1,
                     value=shown,
                     rule="each column once",
@@ -61,20 +61,20 @@ class Selection(NamedTuple):
 
 
 def check_unnamed(names: Sequence[str], mapping: Mapping) -> None:
-    """Raises: ColumnsInvalid: a column is there that the mapping does not name."""
+    """Checks that the mapping names every column. Raises: ColumnsInvalid."""
     known = {*mapping.names(), *mapping.ignore}
     for name in names:
         if name not in known and not name.startswith(REASON_PREFIX):
             shown = printable(name)
             raise ColumnsInvalid(
-                f"The file has a column '{shown}' that the mapping does not name. Map or ignore it.",
+                f"The file has a column '{shown}' that the mapping does not name. Map it or ignore it.",
                 value=shown,
                 rule="every column mapped or ignored",
             )
 
 
 class Table(NamedTuple):
-    """A delimited file whose header was read: the stream stands at its first record, which is on this line."""
+    """A delimited file after its header was read: the stream is at the first record, which is on line `line`."""
 
     stream: Stream
     form: Form
@@ -83,17 +83,17 @@ class Table(NamedTuple):
     line: int
 
     def is_header(self, cells: Sequence[bytes]) -> bool:
-        """Whether a record repeats the header, as joined files have it."""
+        """Returns whether a record repeats the header, as in joined files."""
         return self.has_header and list(cells) == self.header
 
     @property
     def has_header(self) -> bool:
-        """Whether the columns have names of their own."""
+        """Whether the file has a header."""
         return bool(self.header)
 
 
 class _Try(NamedTuple):
-    """The first record as one delimiter and one quote make it."""
+    """The first record, read with one delimiter and one quote."""
 
     delimiter: int
     quote: int
@@ -101,16 +101,15 @@ class _Try(NamedTuple):
     names: list[str]
 
     def score(self) -> tuple[int, int]:
-        """More columns are likelier, then those without quotes at the ends of their names."""
+        """Returns the likelihood: by more columns, then by fewer quotes at the ends of their names."""
         quoted = sum(1 for name in self.names if name and (name[0] in "\"'" or name[-1] in "\"'"))
         return len(self.names), -quoted
 
 
 def open_table(source: Iterator[bytes], selection: Selection | None) -> Table:
-    """Reads the beginning of a file. Without `selection` the columns are those that there are.
+    """Reads the header of a file. Without `selection`, all columns are read.
 
-    Blank lines before the header are passed over, and so is the line `sep=;` of Excel, which names the delimiter.
-
+    Skips blank lines before the header, and Excel's line `sep=;`, which names the delimiter.
     Raises: BodyInvalid: there is no header; ColumnsInvalid, with the columns found and those nearest to the selection.
     """
     stream = Stream(source)
@@ -141,7 +140,7 @@ def open_table(source: Iterator[bytes], selection: Selection | None) -> Table:
 
 
 def _skip_blank(stream: Stream, line: int) -> int:
-    """Leaves out lines of nothing; returns the number of the next."""
+    """Skips blank lines; returns the number of the next line."""
     stream.top_up()
     while len(stream):
         end = stream.buffer.find(b"\n", stream.begin, stream.end)
@@ -155,7 +154,7 @@ def _skip_blank(stream: Stream, line: int) -> int:
 
 
 def _tries(stream: Stream, delimiters: bytes) -> tuple[list[_Try], ColumnsInvalid | None]:
-    """The readings of the first record, and why there is none."""
+    """Returns all readings of the first record, and the reason when there are none."""
     found: list[_Try] = []
     why: ColumnsInvalid | None = None
     for quote in QUOTES:
@@ -170,8 +169,8 @@ def _tries(stream: Stream, delimiters: bytes) -> tuple[list[_Try], ColumnsInvali
                 names = [cell.decode("utf-8") for cell in record.cells]
             except UnicodeDecodeError:
                 why = ColumnsInvalid(
-                    "The header is not UTF-8. Save the file as CSV UTF-8, or name its encoding: windows-1252 is what "
-                    "Excel writes on Windows.",
+                    "The header is not UTF-8. Save the file as CSV UTF-8, or name its encoding; Excel on Windows "
+                    "writes windows-1252.",
                     line=1,
                     rule="UTF-8",
                 )
@@ -198,8 +197,8 @@ def _no_header(selection: Selection | None) -> BodyInvalid:
 
 
 def _names_people(found: _Try, selection: Selection | None, stream: Stream) -> bool:
-    """Whether the first record of a file that may have no header is one. Raises: BodyInvalid: that cannot be told."""
-    assert selection is not None, "only a mapping says that there may be no header"
+    """Returns whether the first record is a header, when it need not be. Raises: BodyInvalid: that is unclear."""
+    assert selection is not None, "only a mapping can allow a missing header"
     if selection.is_met(found.names):
         return True
     if len(found.names) > 1:
@@ -213,7 +212,7 @@ def _names_people(found: _Try, selection: Selection | None, stream: Stream) -> b
         shown = printable(name)
         raise BodyInvalid(
             f"The first line '{shown}' looks like the name of a column and not like an id. Name it as the column of "
-            "users, or take the line out.",
+            "users, or delete the line.",
             line=1,
             value=shown,
             rule="ids, or a header that is named",
@@ -222,7 +221,7 @@ def _names_people(found: _Try, selection: Selection | None, stream: Stream) -> b
 
 
 def _differs(first: bytes, second: bytes) -> bool:
-    """Whether a text lacks what makes an id of the one below: a digit or an at sign."""
+    """Returns whether a text lacks what shows an id in the text below: a digit or an at sign."""
     return any(not mark.search(first) and mark.search(second) for mark in (re.compile(rb"\d"), re.compile(rb"@")))
 
 
@@ -239,7 +238,7 @@ def _with_header(stream: Stream, found: _Try, selection: Selection | None, line:
 
 
 def _without_header(stream: Stream, found: _Try, selection: Selection | None, line: int) -> Table:
-    assert selection is not None, "only a mapping says that there is no header"
+    assert selection is not None, "only a mapping can allow a missing header"
     mapping = selection.mapping
     if mapping.header == "if-any":
         names = [mapping.user or mapping.visitor or ""]
@@ -268,6 +267,6 @@ def _form(found: _Try, names: Sequence[str], mapping: Mapping | None) -> Form:
 
 
 def snake(name: str) -> str:
-    """A column's name in snake case: `customerID`, `Customer Id` and `customer.id` are `customer_id`."""
+    """Returns a name in snake case: `customerID`, `Customer Id` and `customer.id` become `customer_id`."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.replace("[*]", ""))
     return "_".join(re.split(r"[\s_.\-/]+", spaced.strip().lower()))

@@ -1,4 +1,4 @@
-"""A JSON body, `{"taggings": [...]}` or the list alone, becomes parts, item by item."""
+"""Reads a JSON body, `{"taggings": [...]}` or only the list, as parts, item by item."""
 
 import json
 import re
@@ -20,18 +20,18 @@ _BEHIND_LIST = re.compile(r"[ \t\r\n]*\][ \t\r\n]*")
 
 
 class Reader(Protocol):
-    """What reads the items of one body."""
+    """A reader of the items of one body."""
 
     def line(self, text: bytes, number: int) -> Line:
-        """What an item says. Raises: LineFault."""
+        """Returns the line of an item. Raises: LineFault."""
 
 
 def read_json(source: Iterator[bytes], reader: Reader) -> Generator[Part, None, None]:
-    """The parts of a JSON body of up to JSON_BODY_BYTES_MAX; the number of a line is its place in the list, from 1.
+    """Yields the parts of a JSON body of at most JSON_BODY_BYTES_MAX. A line's number is its place in the list, from 1.
 
     Raises: BodyInvalid, BodyTooLarge.
     """
-    # Bytes that are not UTF-8 travel as lone surrogates, so that only their item is rejected.
+    # Bytes that are not UTF-8 are decoded as lone surrogates, so that only their item is rejected.
     text = _whole(source).decode("utf-8", "surrogateescape")
     building = Building()
     for number, item in enumerate(_items(text), 1):
@@ -47,7 +47,7 @@ def read_json(source: Iterator[bytes], reader: Reader) -> Generator[Part, None, 
 
 
 def lines_of_json(source: Iterator[bytes]) -> Iterator[bytes]:
-    """The items of a JSON body as lines of NDJSON, each at its place in the list. Raises: BodyInvalid, BodyTooLarge."""
+    """Yields the items of a JSON body as lines of NDJSON, in order. Raises: BodyInvalid, BodyTooLarge."""
     text = _whole(source).decode("utf-8", "surrogateescape")
     for item in _items(text):
         if "\n" in item or "\r" in item:
@@ -59,7 +59,7 @@ def _in_one_line(item: str) -> str:
     try:
         json.loads(item)
     except (ValueError, RecursionError):
-        # A text holds the line end, which makes it invalid in one line as in several: so does another control.
+        # A line end inside a text makes the item invalid, as a tab does, which keeps it on one line.
         return item.replace("\n", "\t").replace("\r", "\t")
     return item.replace("\n", " ").replace("\r", " ")
 
@@ -77,8 +77,8 @@ def _whole(source: Iterator[bytes]) -> bytes:
 
 
 def _items(text: str) -> Iterator[str]:
-    """Each item of the list as it was written. One at a time, for a list of nothing but commas is long in memory."""
-    # What an item says is read elsewhere; here only its end is looked for.
+    """Yields each item of the list as it was written. One at a time, because a list of commas needs much memory."""
+    # Items are read elsewhere; here only their end is needed.
     decoder = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=len, strict=False)
     found = _BEFORE.match(text)
     if found is None:

@@ -1,7 +1,7 @@
-"""One line of NDJSON, or one item of a JSON body: what it says, or exactly what is wrong with it.
+"""Reads one line of NDJSON, or one item of a JSON body, or finds exactly what is wrong with it.
 
-A line is good when msgspec decodes it and no field comes twice. The reasons why another one is not are found by
-the standard library's slower reader, which tells more.
+A line is good when msgspec decodes it and no field occurs twice. For other lines, the slower reader of the standard
+library finds the reason, because it reports more.
 """
 
 import json
@@ -31,17 +31,17 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _PERSON = re.compile(rb'"(user|visitor)"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
 _KINDS: tuple[Kind, Kind] = ("user", "visitor")
 _EXPIRY_FIELDS = ("expires_at", "ttl")
-# What msgspec raises for a line that it does not take.
+# The errors of msgspec for a line that it cannot decode.
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-# Programs that write tables as JSON write null for a cell that is blank.
+# Programs that write tables as JSON write null for a blank cell.
 Id: TypeAlias = str | int | UnsetType | None
 Text: TypeAlias = str | UnsetType | None
 
 
 class Tagged(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A line of every mode but `change`: with a list of tags, or with one tag, as a row of a table has it."""
+    """A line of every mode but `change`: with a list of tags, or with one tag, like a row of a table."""
 
     tags: list[str] | UnsetType = UNSET
     user: Id = UNSET
@@ -49,7 +49,7 @@ class Tagged(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     tag: str | UnsetType = UNSET
     expires_at: Text = UNSET
     ttl: Text = UNSET
-    # Why the line was rejected once; see REASON_FIELD.
+    # The reason of an earlier rejection; see REASON_FIELD.
     tagloom_rejected: msgspec.Raw | UnsetType = UNSET
 
 
@@ -79,16 +79,16 @@ class LineReader:
         self.decoder: msgspec.json.Decoder[Decoded] = msgspec.json.Decoder(form)
 
     def line(self, text: bytes, number: int) -> Line:
-        """What the line says. Raises: LineFault."""
+        """Reads a line. Raises: LineFault."""
         if len(text) > words_limits.LINE_BYTES_MAX:
             raise too_long(text, number)
         try:
             decoded = self.decoder.decode(text)
         except DECODE_ERRORS:
-            # It is not of the usual form; what it is all the same, or what is wrong with it, the slower reader tells.
+            # It does not have the usual form; the slower reader finds what it is or what is wrong with it.
             return self._slow_line(text, number)
         lists = _lists(decoded)
-        # More colons than fields: one comes twice, or a text holds one too.
+        # More colons than fields: a field occurs twice, or a text contains one.
         is_sure = len(FIELD.findall(text)) == _fields(decoded) and len(lists) == 1 + (len(self._lists) == 2)
         user, visitor = decoded.user, decoded.visitor
         is_sure &= (isinstance(user, str) and visitor is UNSET) or (isinstance(visitor, str) and user is UNSET)
@@ -126,7 +126,7 @@ class LineReader:
         )
 
     def _checked(self, text: bytes, number: int) -> "_Said":
-        """The fields of a line that is good. Raises: LineFault."""
+        """Returns a good line. Raises: LineFault."""
         said = _Said(number, text, pairs_of(text, number))
         names = [name for name, _ in said.pairs]
         for name in names:
@@ -157,14 +157,14 @@ class LineReader:
 
 
 class _Said(NamedTuple):
-    """A line that is a JSON object, by its fields in order."""
+    """A line that is a JSON object, with its fields in order."""
 
     number: int
     text: bytes
     pairs: list[tuple[str, object]]
 
     def key(self) -> bytes:
-        """The key of the one person whom it names. Raises: LineFault."""
+        """Returns the key of the one person that it names. Raises: LineFault."""
         for kind in _KINDS:
             for name, id in self.pairs:
                 if name == kind and id is not None:
@@ -177,7 +177,7 @@ class _Said(NamedTuple):
         raise self.fault("names neither a user nor a visitor", None)
 
     def fault(self, says: str, value: object, **members: str | None) -> LineFault:
-        """`value` None shows the line itself."""
+        """Returns a fault of the line. With `value` None, it shows the whole line."""
         held = []
         for kind, id in self.pairs:
             if kind in _KINDS:
@@ -185,12 +185,12 @@ class _Said(NamedTuple):
                     held.append(_key("user" if kind == "user" else "visitor", id_of(_value(id))))
         shown = head(self.text) if value is None else value if isinstance(value, str) else _shown(value)
         problem = LineInvalid(f"Line {self.number} {says}.", **members)
-        # Who names nobody may still mean somebody.
+        # A line that names nobody may still be meant for somebody.
         return LineFault(problem, shown, held, None if held else keys_in_object(self.text))
 
 
 def _value(found: object) -> object:
-    """A value in which numbers are no texts of themselves any more. Raises: Unfit."""
+    """Converts the numbers of a value, which are kept as their texts. Raises: Unfit."""
     if isinstance(found, _Pairs):
         return dict(found)
     if not isinstance(found, bytes):
@@ -202,11 +202,11 @@ def _value(found: object) -> object:
 
 
 class _Pairs(list[tuple[str, object]]):
-    """A JSON object, with every one of its fields, however often it comes."""
+    """A JSON object with all its fields, also repeated ones."""
 
 
 def pairs_of(text: bytes, number: int) -> _Pairs:
-    """Raises: LineFault, when the line is no JSON object."""
+    """Parses a JSON object with all its fields. Raises: LineFault: the line is not one."""
     try:
         found = json.loads(
             text.decode("utf-8"),
@@ -231,7 +231,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _check_tags(said: _Said, name: str, tags: object) -> None:
-    """Raises: LineFault."""
+    """Checks the tags of a field. Raises: LineFault."""
     if not isinstance(tags, list) or isinstance(tags, _Pairs):
         raise said.fault(f"has '{name}' that is no list", tags)
     if len(tags) > limits.TAGS_PER_LINE_MAX:
@@ -247,20 +247,20 @@ def _check_tags(said: _Said, name: str, tags: object) -> None:
 
 
 def too_long(text: bytes, number: int) -> LineFault:
-    """Why a line is left out that has more than LINE_BYTES_MAX, of which these are the first bytes."""
+    """Returns the fault of a line with more than LINE_BYTES_MAX, by its first bytes."""
     says = f"Line {number} has more than {words_limits.LINE_BYTES_MAX} bytes."
     held, suspects = _keys_named_in(text), keys_in_object(text)
     return LineFault(LineTooLong(says), head(text), held, suspects, is_cut=True)
 
 
 def line_fault(text: bytes, number: int, says: str) -> LineFault:
-    """Why a line is left out that cannot be read."""
+    """Returns the fault of a line that cannot be read."""
     problem = LineInvalid(f"Line {number} {says}.")
     return LineFault(problem, head(text), _keys_named_in(text), keys_in_object(text))
 
 
 def _keys_named_in(text: bytes) -> list[bytes]:
-    """The people whom the line seems to name, though it cannot be read: better one too many is held than one lost."""
+    """Returns the people that an unreadable line seems to name: holding too many is better than losing one."""
     held = []
     for kind, quoted in _PERSON.findall(text):
         with suppress(LineFault, *DECODE_ERRORS):
@@ -277,7 +277,7 @@ def _key(kind: Kind, id: str) -> bytes:
 
 
 def _lists(decoded: Decoded) -> list[list[str]]:
-    """The lists of tags that a line has: of mode `change` those to add and to remove, else one; fewer, if they lack."""
+    """Returns the lists of tags of a line: of mode `change` those to add and to remove, else one; fewer if missing."""
     if isinstance(decoded, Changed):
         if decoded.add is UNSET and decoded.remove is UNSET:
             return []
@@ -288,7 +288,7 @@ def _lists(decoded: Decoded) -> list[list[str]]:
 
 
 def _fields(decoded: Decoded) -> int:
-    """How many fields a line has; one that says why it was rejected once is not counted."""
+    """Counts the fields of a line, without the reason of an earlier rejection."""
     common = (decoded.user, decoded.visitor, decoded.expires_at, decoded.ttl)
     lists = (decoded.tags, decoded.tag) if isinstance(decoded, Tagged) else (decoded.add, decoded.remove)
     return sum(each is not UNSET for each in (*common, *lists))
@@ -299,7 +299,7 @@ def head(text: bytes) -> str:
 
 
 def _shown(value: object) -> str:
-    """A value as JSON, bounded; numbers are kept as they were written."""
+    """Returns a value as bounded JSON; numbers stay as they were written."""
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, _Pairs):

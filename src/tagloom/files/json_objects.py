@@ -1,4 +1,4 @@
-"""Objects of any fields become lines by a mapping: the lines of NDJSON, or the items of a list of JSON."""
+"""Reads objects with any fields as lines by a mapping: lines of NDJSON, or items of a JSON list."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -26,7 +26,7 @@ _LINES_PER_PART = 65_536
 
 
 def read_objects(source: Iterator[bytes], mapping: Mapping) -> Iterator[Part]:
-    """The parts of an NDJSON body by a mapping; blank lines are none."""
+    """Yields the parts of an NDJSON body, read by a mapping; skips blank lines."""
     reader, building = ObjectReader(mapping), Building()
     for number, text in lines_in(Stream(source)):
         if not text.strip(b" \t\r"):
@@ -51,12 +51,12 @@ class ObjectReader:
         places: tuple[tuple[Kind, str | None], ...] = (("user", mapping.user), ("visitor", mapping.visitor))
         self._people = [(kind, name, finder_of(name)) for kind, name in places if name]
         self._kinds = [kind for kind, _, _ in self._people]
-        # A file of nothing but ids is one of texts or numbers.
+        # In a file of only ids, a line may be a text or a number.
         self._bare = mapping.user if mapping.header == "if-any" else None
         self._columns = [(column.column, finder_of(column.column)) for column in mapping.columns]
 
     def line(self, text: bytes, number: int) -> Line:
-        """What the object says. Raises: LineFault."""
+        """Reads an object. Raises: LineFault."""
         found = object_of(text, number, self._decoder, bare=self._bare)
         people: dict[Kind, str] = {}
         try:
@@ -78,7 +78,7 @@ class ObjectReader:
         return self._meaning.line(number, key, cells, shown)
 
     def _value(self, number: int, name: str, of: Any, value: Any) -> Any:
-        """A value as an id or as a cell. Raises: LineFault."""
+        """Converts a value to an id or to a cell, by `of`. Raises: LineFault."""
         try:
             return of(value)
         except Unfit as unfit:
@@ -90,7 +90,7 @@ class ObjectReader:
 def object_of(
     text: bytes, number: int, decoder: "msgspec.json.Decoder[Any]", bare: str | None = None
 ) -> dict[str, Any]:
-    """The object that a line is, of which each field comes once; a text or number alone is the field `bare`.
+    """Parses a line as an object without repeated fields; a single text or number becomes the field `bare`.
 
     Raises: LineFault.
     """
@@ -99,7 +99,7 @@ def object_of(
     try:
         found = decoder.decode(text)
     except (*DECODE_ERRORS, ValueError) as error:
-        # The slower reader tells more of what is wrong.
+        # The slower reader reports more about the fault.
         pairs_of(text, number)
         says = "holds half of a character, such as \\ud83d" if HALF.search(text) else f"cannot be read: {error}"
         raise line_fault(text, number, printable(says)) from error
@@ -107,7 +107,7 @@ def object_of(
         return {bare: found}
     if not isinstance(found, dict):
         raise line_fault(text, number, "is no JSON object")
-    # More colons behind quotes than fields: one comes twice, or a text holds one too.
+    # More colons after quotes than fields: a field occurs twice, or a text contains one.
     if len(FIELD.findall(text)) != _fields_in(found) and (twice := _repeated(pairs_of(text, number))) is not None:
         raise line_fault(text, number, f"has the field '{printable(twice)}' more than once")
     return found
@@ -126,7 +126,7 @@ def _fields_in(value: Any) -> int:
 
 
 def _repeated(pairs: Any) -> str | None:
-    """The first field that an object has twice, at whatever depth."""
+    """Returns the first field that an object has twice, at any depth."""
     waiting: list[Any] = [pairs]
     while waiting:
         each = waiting.pop()
@@ -143,7 +143,7 @@ def _repeated(pairs: Any) -> str | None:
 
 
 def _shown(value: Any) -> str:
-    """A value as JSON, bounded."""
+    """Returns a value as bounded JSON."""
     if isinstance(value, dict):
         return "{…}" if value else "{}"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What a JSON value is as an id or as a cell: text as it is, numbers as people write them, and nothing made up."""
+"""Converts JSON values to ids or cells: texts stay as they are, numbers become their usual text, or it fails."""
 
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -9,17 +9,17 @@ import msgspec
 from tagloom.words import cells
 from tagloom.words.cells import VALUES, Cell, OddCell
 
-WHOLE_MAX: Final = 2**53 - 1  # Beyond it programs that read numbers as doubles take two for one.
-DIGITS_MAX: Final = 40  # A number of more digits, before the point or behind it, is a mistake of whoever wrote it.
-_LEVELS_MAX = 16  # Objects in objects whose fields a proposal names.
+WHOLE_MAX: Final = 2**53 - 1  # Beyond it, programs that read numbers as doubles confuse two of them.
+DIGITS_MAX: Final = 40  # A number with more digits, before or after the point, is a mistake.
+_LEVELS_MAX = 16  # The depth of nested objects whose fields mapping inference names.
 
 
 class Unfit(Exception):
-    """Why a value is no id or no cell, as the end of a sentence that begins with where it stands."""
+    """A value cannot be an id or a cell. The text is the end of a sentence that begins with its place."""
 
 
 def decimal_of(text: str) -> Decimal:
-    """A number of JSON, exactly. Raises: ValueError."""
+    """Parses a number of JSON exactly. Raises: ValueError."""
     try:
         return Decimal(text)
     except ArithmeticError as error:
@@ -27,31 +27,31 @@ def decimal_of(text: str) -> Decimal:
 
 
 def decoder() -> "msgspec.json.Decoder[Any]":
-    """What decodes any value, with exact numbers."""
+    """Returns a decoder of any value, with exact numbers."""
     return msgspec.json.Decoder(float_hook=decimal_of)
 
 
 def id_of(value: Any) -> str:
-    """An id: text, or a whole number whose digits no double loses; empty for null. Raises: Unfit."""
+    """Converts a value to an id: a text, or a whole number that a double holds; empty for null. Raises: Unfit."""
     match value:
         case None:
             return ""
         case str():
             return value
         case bool():
-            raise Unfit("is true or false and no id; export the column of ids")
+            raise Unfit("is true or false and not an id; export the column of ids")
         case int() | Decimal():
             return _whole(value)
         case list() | tuple():
-            raise Unfit("is a list and no id; map the path to one id")
+            raise Unfit("is a list and not an id; map the path to one id")
         case _:
-            raise Unfit("is an object and no id; export the id as text, or map the path to it")
+            raise Unfit("is an object and not an id; export the id as text, or map the path to it")
 
 
 def _whole(value: int | Decimal) -> str:
     if isinstance(value, Decimal):
         if not value.is_finite() or value != value.to_integral_value():
-            raise Unfit("is a number with a fraction and no id; export ids as text")
+            raise Unfit("is a number with a fraction and not an id; export ids as text")
         if value.adjusted() > DIGITS_MAX:
             raise Unfit("is a number beyond 2^53, whose last digits may be lost; export ids as text")
     whole = int(value)
@@ -61,7 +61,7 @@ def _whole(value: int | Decimal) -> str:
 
 
 def cell_of(value: Any) -> Cell:
-    """A cell by the table of cells: `tagloom.words.cells`. Raises: Unfit: nothing may be read from the value."""
+    """Converts a value to a cell, by the table in `tagloom.words.cells`. Raises: Unfit: the value has no cell."""
     if isinstance(value, dict):
         raise Unfit("is an object; map a path to what is in it")
     found = cells.cell_of(value)
@@ -75,7 +75,7 @@ def cell_of(value: Any) -> Cell:
 
 
 def finder_of(path: str) -> Callable[[Any], Any]:
-    """What finds a path's value in an object: `a.b` is b of a, `a[*].b` every b of the list a; `a.b` itself is first.
+    """Returns a function that finds a path: `a.b` is b of a, `a[*].b` every b of the list a; a field `a.b` goes first.
 
     >>> finder_of("plan.name")({"plan": {"name": "Pro"}}), finder_of("tags[*].id")({"tags": [{"id": "a"}, {"id": "b"}]})
     ('Pro', ['a', 'b'])
@@ -97,7 +97,7 @@ def finder_of(path: str) -> Callable[[Any], Any]:
 
 
 def paths_in(value: dict[str, Any]) -> Iterator[str]:
-    """The paths to texts, numbers and lists in an object, down to a depth that people write."""
+    """Yields the paths to texts, numbers and lists in an object, to a limited depth."""
     yield from _paths(value, "", _LEVELS_MAX)
 
 

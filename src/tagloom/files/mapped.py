@@ -1,7 +1,8 @@
-"""A file of any columns becomes parts by a mapping.
+"""Reads a file with any columns as parts, by a mapping.
 
-Texts are read by the readers of bodies. A Parquet file of one tag a row is read as the plain form is, without a Python
-loop over rows, and only its different tags are mapped; others a row at a time, each different cell mapped once.
+Texts use the readers of bodies. A Parquet file with one tag per row is read like the plain form, without a Python loop
+over rows, and only its distinct tags are mapped. Other Parquet files are read row by row, each distinct cell mapped
+once.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -26,15 +27,15 @@ from tagloom.words.model import Kind
 from tagloom.words.problems import LineInvalid, PersonIdInvalid
 
 ROWS_PER_PART = 65_536
-CELLS_KNOWN_MAX = 65_536  # Different cells of a column that are remembered; more are ids or free text.
+CELLS_KNOWN_MAX = 65_536  # Distinct cells of a column that are cached; a column with more has ids or free text.
 
 
 def read_mapped(
     path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping, remark: Remark | None = None
 ) -> Generator[Part, None, None]:
-    """The parts of a file. A bad line is rejected alone, and holds whom it names, or may name.
+    """Yields the parts of a file. A bad line is rejected alone, and holds the people that it names or may name.
 
-    `remark` hears of what was done to read it. Raises: BodyInvalid, ColumnsInvalid.
+    `remark` is called with a sentence for each decoding step. Raises: BodyInvalid, ColumnsInvalid.
     """
     if format != "parquet":
         with (
@@ -52,7 +53,7 @@ def read_mapped(
 
 
 def _people_there(path: Path, mapping: Mapping) -> Mapping:
-    """The mapping without the columns of people that the file lacks, where one of them is enough."""
+    """Returns the mapping without the columns of people that the file lacks, when one of them is enough."""
     if mapping.header != "if-any":
         return mapping
     names = read_records(path, "parquet", "none").names
@@ -61,14 +62,14 @@ def _people_there(path: Path, mapping: Mapping) -> Mapping:
 
 
 def is_long(path: Path, format: FileFormat, mapping: Mapping) -> bool:
-    """Whether a Parquet file is one of one tag a row, which has the faster reader. Raises: BodyInvalid."""
+    """Returns whether a Parquet file has one tag per row, for which there is a faster reader. Raises: BodyInvalid."""
     if len(mapping.columns) != 1 or not isinstance(mapping.columns[0], TagColumn):
         return False
     return format == "parquet" and holds_texts(path, mapping.names())
 
 
 def _check_names(found: Sequence[str], mapping: Mapping) -> None:
-    """Raises: ColumnsInvalid: a mapped column is missing, or one is there that the mapping has to name and does not."""
+    """Checks the columns. Raises: ColumnsInvalid: a mapped column is missing, or the mapping must name one more."""
     for name in mapping.names():
         if name not in found:
             shown = printable(name)
@@ -78,7 +79,7 @@ def _check_names(found: Sequence[str], mapping: Mapping) -> None:
         if name not in known and not name.startswith(REASON_PREFIX):
             shown = printable(name)
             raise ColumnsInvalid(
-                f"The file has a column '{shown}' that the mapping does not name. Map or ignore it.",
+                f"The file has a column '{shown}' that the mapping does not name. Map it or ignore it.",
                 value=shown,
                 rule="every column mapped or ignored",
             )
@@ -87,9 +88,9 @@ def _check_names(found: Sequence[str], mapping: Mapping) -> None:
 def _long_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping) -> Iterator[Part]:
     (column,) = mapping.columns
     assert isinstance(column, TagColumn), "a long file has one column of tags"
-    # A name that no column has stands for a kind of person that the mapping does not name.
+    # A name that no column has, for a kind of person that the mapping does not name.
     nobody = "\0"
-    # The parts are closed before what they read from, which a thread may be reading ahead.
+    # The parts are closed before their source, from which a thread may be reading ahead.
     with (
         closing(read_bytes(path, squeezed)) as chunks,
         closing(
@@ -107,7 +108,7 @@ def _long_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Map
 
 
 def _retagged(part: Part, mapping: Mapping, column: TagColumn) -> Part:
-    """A part with its texts mapped, and with the constant tags."""
+    """Returns a part with its texts mapped, and with the constant tags."""
     texts: dict[str, int] = {mapping.prefixed(tag): number for number, tag in enumerate(dict.fromkeys(mapping.tags))}
     constant = len(texts)
     numbers = np.zeros(len(part.texts), np.int32)
@@ -136,7 +137,7 @@ def _retagged(part: Part, mapping: Mapping, column: TagColumn) -> Part:
 
 
 def _record_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping) -> Iterator[Part]:
-    # Every column is looked at where one that is not named must be noticed.
+    # All columns are checked when the mapping must name every column.
     named = tuple(dict.fromkeys(mapping.names()))
     _check_names(read_records(path, format, squeezed).names, mapping)
     records = read_records(path, format, squeezed, named)
@@ -156,7 +157,7 @@ def _record_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: M
 
 
 class _Reader:
-    """Understands the records of one file."""
+    """Reads the records of one file by a mapping."""
 
     def __init__(self, mapping: Mapping, names: Sequence[str]) -> None:
         self._mapping = mapping
@@ -171,7 +172,7 @@ class _Reader:
         self._columns = [(places[column.column], column, dict[Cell, tuple[str, ...]]()) for column in mapping.columns]
 
     def line(self, row: Row) -> Line:
-        """One record. Raises: LineFault."""
+        """Reads one record. Raises: LineFault."""
         cells = row.cells
         if row.fault is not None:
             raise LineFault(LineInvalid(row.fault), self._shown(cells), self._held(cells))
@@ -196,7 +197,7 @@ class _Reader:
         return found
 
     def _held(self, cells: Sequence[Cell]) -> tuple[bytes, ...]:
-        """The people whom a bad row seems to name: in mirrors they keep what they have."""
+        """Returns the people that a bad row seems to name, who keep their tags in a mirror."""
         held = []
         for kind, place in self._people:
             cell = cells[place]

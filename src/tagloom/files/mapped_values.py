@@ -1,6 +1,6 @@
-"""What the cells of a record mean by a mapping, each different cell understood once.
+"""The meaning of a record's cells by a mapping, with each distinct cell understood once.
 
-The meaning itself is `tagloom.words.mappings`; this is what readers of text share, row by row and column by column.
+The rules are in `tagloom.words.mappings`; the text readers share this cache, by row and by column.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from tagloom.words.mappings import Column, Mapping, TagColumn, cell_tags
 from tagloom.words.model import Kind
 from tagloom.words.problems import LineInvalid, PersonIdInvalid, TagIsEmpty
 
-CELLS_KNOWN_MAX = 65_536  # Different cells of a column that are remembered; more are ids or free text.
+CELLS_KNOWN_MAX = 65_536  # Distinct cells of a column that are cached; a column with more has ids or free text.
 
 Tags = tuple[str, ...]
 
@@ -33,7 +33,7 @@ class ColumnMeaning:
         return self._column.column
 
     def find(self, cell: Cell) -> Tags | Problem:
-        """The tags of a cell, or why it has none."""
+        """Returns the tags of a cell, or the problem when it has none."""
         found = self._known.get(cell)
         if found is None:
             if len(self._known) >= CELLS_KNOWN_MAX:
@@ -58,14 +58,14 @@ class ColumnMeaning:
 
 
 class Meaning:
-    """What the records of one file mean. A record is given by its person's cells and those of the mapped columns."""
+    """The meaning of one file's records, by the person's cells and those of the mapped columns."""
 
     def __init__(self, mapping: Mapping) -> None:
         self.constant: Tags = tuple(dict.fromkeys(map(mapping.prefixed, mapping.tags)))
         self.columns = [ColumnMeaning(column, mapping) for column in mapping.columns]
 
     def line(self, number: int, key: bytes, cells: Sequence[Cell], shown: Callable[[], str]) -> Line:
-        """The record of a person, which a fault shows by `shown`. Raises: LineFault."""
+        """Returns the line of a person's record; a fault shows `shown()`. Raises: LineFault."""
         tags = list(self.constant)
         for column, cell in zip(self.columns, cells, strict=True):
             found = column.find(cell)
@@ -76,9 +76,9 @@ class Meaning:
 
 
 def key_of_record(number: int, people: ByName[Kind, str], shown: Callable[[], str]) -> bytes:
-    """The key of the one person whom a record names.
+    """Returns the key of the one person that a record names.
 
-    Raises: LineFault. When nobody can be told, its `suspects` are empty, and left to the caller.
+    Raises: LineFault. When the person is unclear, its `suspects` are empty, and the caller fills them in.
     """
     named = [(kind, id) for kind, id in people.items() if id]
     if len(named) > 1:

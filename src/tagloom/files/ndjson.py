@@ -1,4 +1,4 @@
-"""NDJSON becomes parts: some thousand lines are decoded at once, and one by one only where one of them is bad."""
+"""Reads NDJSON as parts: thousands of lines are decoded at once, and one by one only around a bad line."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -20,17 +20,17 @@ from tagloom.ports.writes import Part
 from tagloom.words import limits as words_limits
 from tagloom.words.expiry import ExpiryInvalid
 
-# Decoded lines are Python objects of ten times their bytes, so a part of them is smaller than one of columns.
+# Decoded lines are Python objects of ten times their bytes, so parts of them are smaller than parts of columns.
 _WINDOWS_PER_PART = 4
-_BLOCK_BYTES = 131_072  # One bad line makes so many bytes be read line by line: three times as slow.
+_BLOCK_BYTES = 131_072  # Around one bad line, so many bytes are read line by line, three times as slowly.
 _NEWLINE = 10
 _USUAL = frozenset((str, UnsetType))
-_NO_TAGS: tuple[str, ...] = ("",)  # Of a line that the slow reader has to look at; an empty tag is none.
-_FAULTY = np.iinfo(np.int64).min  # No line says that.
+_NO_TAGS: tuple[str, ...] = ("",)  # Marks a line for the slow reader; an empty tag is never valid.
+_FAULTY = np.iinfo(np.int64).min  # A value that no line can have.
 
 
 def read_ndjson(source: Iterator[bytes], *, allow_change: bool, now: float) -> Iterator[Part]:
-    """The parts of an NDJSON body; blank lines are none."""
+    """Yields the parts of an NDJSON body; skips blank lines."""
     stream, reader = Stream(source), LineReader(allow_change=allow_change, now=now)
     line = 1
     while True:
@@ -53,7 +53,7 @@ def read_ndjson(source: Iterator[bytes], *, allow_change: bool, now: float) -> I
 
 
 def lines_in(stream: Stream) -> Iterator[tuple[int, bytes]]:
-    """Every line of a stream with its number; of one that is too long the beginning."""
+    """Yields every line of a stream with its number; of a line that is too long, its beginning."""
     line = 1
     while True:
         stream.top_up()
@@ -94,7 +94,7 @@ def _find_lines(stream: Stream) -> _Lines | None:
 
 
 def _read_lines(stream: Stream, lines: _Lines, reader: LineReader, first_line: int) -> tuple[Part, int]:
-    """The part of as many lines as it takes, and how many those are."""
+    """Returns the part of the lines that fit into it, and their number."""
     building = Building()
     decoded: list[Decoded] = []
     numbers: list[Positions] = []
@@ -138,7 +138,7 @@ def _read_line(
 
 
 class _Block(NamedTuple):
-    """Decoded lines, which lines between them are blank, and whether any says when something ends."""
+    """Decoded lines, which lines between them are blank, and whether any has an expiry."""
 
     lines: list[Decoded]
     is_blank: Mask
@@ -146,11 +146,11 @@ class _Block(NamedTuple):
 
 
 def _decoded(buffer: bytearray, begin: Positions, end: Positions, reader: LineReader) -> _Block | None:
-    """All lines of a block but the blank ones, and which are blank; None when some line is not surely good.
+    """Decodes all lines of a block but the blank ones; None when a line may be bad.
 
-    A decoder of many lines takes two objects in one line, and one object in two. But when every line begins with a
-    brace and there are as many objects as lines, each line is one object, since no field of a line holds another.
-    A field that comes twice shows in the count of colons behind quotes.
+    A decoder of many lines accepts two objects on one line, and one object on two lines. But when every line begins
+    with a brace and there are as many objects as lines, each line is one object, because no field holds another object.
+    A repeated field shows in the count of colons after quotes.
     """
     data = np.frombuffer(buffer, np.uint8)
     lengths = end - begin
@@ -204,7 +204,7 @@ def _field_count(decoded: Sequence[Decoded]) -> int:
 
 
 def _columns(decoded: list[Decoded], lines: Positions, expiries: NDArray[np.int64] | None) -> tuple[Part, Positions]:
-    """The part of all lines that are surely good, and the places of the others."""
+    """Returns the part of all lines that are certainly good, and the places of the others."""
     users, visitors = _ids([each.user for each in decoded]), _ids([each.visitor for each in decoded])
     added, removed = _tags(decoded)
     is_user: Mask | bool = True
@@ -223,7 +223,7 @@ def _columns(decoded: list[Decoded], lines: Positions, expiries: NDArray[np.int6
     is_odd |= counts > limits.TAGS_PER_LINE_MAX
     if removed is not None:
         is_odd |= _counts(removed) > limits.TAGS_PER_LINE_MAX
-        # Which lists are there at all, the slow reader knows.
+        # Only the slow reader knows which lists are present.
         is_odd |= (counts == 0) & (_counts(removed) == 0)
     if expiries is not None:
         is_odd |= expiries == _FAULTY
@@ -240,7 +240,7 @@ def _columns(decoded: list[Decoded], lines: Positions, expiries: NDArray[np.int6
 
 
 def _ids(found: list[Id]) -> list[str | UnsetType]:
-    """Ids as texts; one that the slow reader has to look at is empty."""
+    """Returns ids as texts; one for the slow reader is empty."""
     if all(map(_USUAL.__contains__, map(type, found))):
         return found  # type: ignore[return-value]  # Nothing else is among them.
     return [
@@ -252,7 +252,7 @@ def _ids(found: list[Id]) -> list[str | UnsetType]:
 def _part(
     lines: Positions, keys: pa.BinaryArray, added: list[Sequence[str]], removed: list[Sequence[str]] | None
 ) -> Part:
-    """`removed` None is nothing for nobody."""
+    """Makes a part of lines. With `removed` None, no line removes tags."""
     is_removal: Mask | None = None
     if removed is None:
         tagged, counts = chain.from_iterable(added), _counts(added)
@@ -263,10 +263,10 @@ def _part(
         line = np.repeat(np.arange(len(lines), dtype=np.int32), 2)
         is_removal = np.repeat(np.tile(np.array([False, True]), len(lines)), counts)
     numbers: defaultdict[str, int] = defaultdict()
-    # A text met for the first time gets the number of those met before, in half the time of a Python loop.
+    # A new text gets the number of texts so far, in half the time of a Python loop.
     numbers.default_factory = numbers.__len__
     tagging_text = np.fromiter(map(numbers.__getitem__, tagged), np.int32, int(counts.sum()))
-    # It would refer to itself until the collector comes.
+    # Otherwise it would refer to itself until the next garbage collection.
     numbers.default_factory = None
     return Part(
         lines=lines,
@@ -279,7 +279,7 @@ def _part(
 
 
 def _tags(decoded: Sequence[Decoded]) -> tuple[list[Sequence[str]], list[Sequence[str]] | None]:
-    """What each line adds, `_NO_TAGS` for one that does not say, and what it removes, if lines can do so."""
+    """Returns the tags that each line adds, `_NO_TAGS` for a missing field, and those that it removes, if lines can."""
     if not decoded or isinstance(decoded[0], Tagged):
         tagged = [each for each in decoded if isinstance(each, Tagged)]
         lists, single = [each.tags for each in tagged], [each.tag for each in tagged]
@@ -291,7 +291,7 @@ def _tags(decoded: Sequence[Decoded]) -> tuple[list[Sequence[str]], list[Sequenc
 
 
 def _either(many: list[str] | UnsetType, one: str | UnsetType) -> Sequence[str]:
-    """The tags of a line that has a list or one tag."""
+    """Returns the tags of a line that has a list or one tag."""
     if isinstance(many, UnsetType):
         return _NO_TAGS if isinstance(one, UnsetType) else (one,)
     return many if isinstance(one, UnsetType) else _NO_TAGS

@@ -1,4 +1,4 @@
-"""Parquet files of the plain form become parts, a batch of rows at a time."""
+"""Reads Parquet files of the plain form as parts, one batch of rows at a time."""
 
 import tempfile
 from collections.abc import Iterator
@@ -34,12 +34,11 @@ from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid, Ta
 
 
 def read_parquet(source: Iterator[bytes], *, user: str, visitor: str, tag: str) -> Iterator[Part]:
-    """The parts of a Parquet file; rows count from 1. The file goes to an unnamed temporary file first.
+    """Yields the parts of a Parquet file; rows count from 1. The file is first copied to an unnamed temporary file.
 
-    People and tags are texts or whole numbers, or lists of them for tags, in the column `tag` or, where that is
-    missing, `tags`.
+    People and tags are texts or whole numbers, or lists of them for tags, in the column `tag` or, without it, `tags`.
 
-    Raises: BodyInvalid when it is no whole Parquet file, ColumnsInvalid.
+    Raises: BodyInvalid: it is not a complete Parquet file; ColumnsInvalid.
     """
     with tempfile.TemporaryFile() as spool:
         for chunk in source:
@@ -70,7 +69,7 @@ def _batches(spool: IO[bytes], names: _Names) -> Iterator[pa.RecordBatch]:
 
 
 def _find_columns(file: ParquetFile, names: _Names) -> list[str]:
-    """The columns to read. Raises: ColumnsInvalid."""
+    """Returns the columns to read. Raises: ColumnsInvalid."""
     people, tag = names.people_in(file.names), names.tag_in(file.names)
     if not people or tag is None:
         raise columns_invalid(list(file.names), user=names.user, visitor=names.visitor, tags=[names.tag, "tags"])
@@ -97,7 +96,7 @@ class _People:
         is_odd = texts.is_odd()
         is_empty = _is_empty(texts.values) & ~is_odd
         self.is_named = (texts.number >= 0) & ~texts.where(is_empty)
-        # Each value is judged once, however many rows have it and however long it is.
+        # Each distinct value is checked once, however many rows have it and however long it is.
         self._problems: dict[int, tuple[Problem, str]] = {
             number: (refused(cell.found, str(cell), column, "text or a whole number"), str(cell))
             for number, cell in texts.odd.items()
@@ -113,7 +112,7 @@ class _People:
         self.is_faulty = texts.where(is_faulty)
 
     def key(self, at: int, line: int) -> bytes:
-        """The key of a row. Raises: LineFault."""
+        """Returns the key of a row. Raises: LineFault."""
         number = int(self.texts.number[at])
         if not self.is_named[at]:
             raise LineFault(PersonIdInvalid(f"Row {line} names nobody."), "")
@@ -123,7 +122,7 @@ class _People:
 
 
 class _Batch:
-    """Some rows, the first of which is number `first_row`."""
+    """Some rows; the first one is row `first_row`."""
 
     def __init__(self, batch: pa.RecordBatch, names: _Names, first_row: int) -> None:
         self._first_row = first_row
@@ -138,13 +137,13 @@ class _Batch:
         # A null list has the length -1.
         self._lengths = list_lengths(tags) if self._is_list else np.ones(len(batch), np.int64)
         self._tags = texts_of(tags.flatten() if self._is_list else tags)
-        # Where each row's tags begin among all.
+        # The place of each row's first tag among all.
         self._starts = np.concatenate([[0], np.cumsum(np.maximum(self._lengths, 0))])
 
         self._sizes = self._sizes_of_tags()
 
     def _sizes_of_tags(self) -> Indices:
-        """The bytes of each row's tags; of one tag a row they are bounded already."""
+        """Returns the bytes of each row's tags; 0 for one tag per row, which is bounded already."""
         if not self._is_list:
             return np.zeros(len(self._lengths), np.int64)
         sizes = np.append(np.diff(offsets_and_data(self._tags.values)[0]), 0)[self._tags.number]
@@ -153,7 +152,7 @@ class _Batch:
         return found
 
     def part(self) -> Part:
-        """The rows as columns."""
+        """Returns the rows as columns."""
         count = len(self._lengths)
         row = np.repeat(np.arange(count), np.maximum(self._lengths, 0))
         is_odd = (self._lengths < 0) | (self._lengths > limits.TAGS_PER_LINE_MAX)
@@ -182,7 +181,7 @@ class _Batch:
         line = place[row]
         is_kept = line >= 0
         number = self._tags.number[is_kept]
-        # A text that only bad rows have is none.
+        # A text that only bad rows have is left out.
         is_used = np.zeros(len(self._tags.values), np.bool_)
         is_used[number] = True
         renumbered = np.cumsum(is_used, dtype=np.int32) - np.int32(1)
@@ -204,7 +203,7 @@ class _Batch:
         return keys_of(values.take(pa.array(number)), is_first == (first.kind == "user"))
 
     def _refuse(self, at: int) -> None:
-        """Raises: LineFault."""
+        """Raises the fault of a bad row. Raises: LineFault."""
         line = self._first_row + at
         held = []
         named = [people for people in self._people if people.is_named[at]]

@@ -1,6 +1,6 @@
-"""One Parquet file, opened and read so that neither its form nor its size can harm who reads it.
+"""Opens and reads one Parquet file in bounded memory, whatever its form and size.
 
-Everything that reads Parquet reads it here: with and without a mapping, for a proposal and for rows to mend.
+All code that reads Parquet uses it: with and without a mapping, for mapping inference and for rejected rows.
 """
 
 from collections import Counter
@@ -32,8 +32,8 @@ from tagloom.words.tags import nearest
 
 ROWS_PER_BATCH = 65_536
 _READ_BYTES = 1_048_576  # Of each column at once, however large its row groups are.
-# Text that comes as a dictionary stays one, so that a value which a million rows share is held once. Where Arrow has
-# no dictionary to give, in lists and in delta encodings, few rows are read at once, for each may be as large as a page.
+# A text column that is stored as a dictionary is read as one, so that a value in a million rows is held once. Where
+# Arrow returns no dictionary (lists, delta encodings), few rows are read at once, as each may be as large as a page.
 _WITHOUT_DICTIONARY = {DELTA_BYTE_ARRAY, DELTA_LENGTH_BYTE_ARRAY}
 _BATCH_BYTES = 268_435_456
 _EXPECTED_BATCH_BYTES = 16_777_216
@@ -42,10 +42,10 @@ _COLUMNS_SHOWN = 20
 
 
 class ParquetFile:
-    """A Parquet file and its columns. Close it when it is read."""
+    """A Parquet file and its columns. Close it after use."""
 
     def __init__(self, source: Path | IO[bytes]) -> None:
-        """Opens it. Raises: BodyInvalid: it is no whole Parquet file, or a column's name is not UTF-8."""
+        """Opens a file. Raises: BodyInvalid: it is not a complete Parquet file, or a column's name is not UTF-8."""
         self._is_ours = isinstance(source, Path)
         self._source = source.open("rb") if isinstance(source, Path) else source
         try:
@@ -66,31 +66,31 @@ class ParquetFile:
         self.close()
 
     def close(self) -> None:
-        """Lets the file go."""
+        """Closes the file, if it was opened here."""
         if self._is_ours:
             self._source.close()
 
     def rows_of_groups(self) -> list[int]:
-        """How many rows each group of them has. Raises: BodyInvalid."""
+        """Returns the number of rows of each row group. Raises: BodyInvalid."""
         with translated():
             return [group.rows for group in read_groups(self._source, ())]
 
     def kind(self, name: str) -> pa.DataType:
-        """The type of a column. Raises: ColumnsInvalid: there is none of this name, or two."""
+        """Returns the type of a column. Raises: ColumnsInvalid: no column has this name, or two have it."""
         self.check_once([name])
         return self.schema.field(name).type
 
     def check_once(self, names: Sequence[str]) -> None:
-        """Raises: ColumnsInvalid: one of these columns is missing, or there twice."""
+        """Checks that each column occurs once. Raises: ColumnsInvalid."""
         for name in dict.fromkeys(names):
             count = len(self.schema.get_all_field_indices(name))
             if count != 1:
                 raise _wrong(name, count, self.names)
 
     def batches(self, names: Sequence[str], groups: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows of these columns, in order, some at a time. Memory is bounded whatever the file claims.
+        """Yields the rows of these columns in batches, in order. Memory is bounded, whatever the file declares.
 
-        Raises: BodyInvalid: the file is damaged, or a page of it too large to be read.
+        Raises: BodyInvalid: the file is damaged, or a page is too large.
         """
         wanted = list(dict.fromkeys(names))
         with translated():
@@ -111,7 +111,7 @@ class ParquetFile:
         )
 
     def _plan(self, names: Sequence[str]) -> "_Plan":
-        """How many rows may be read at once, and which columns come as dictionaries. Raises: BodyInvalid."""
+        """Returns how many rows may be read at once, and the columns to read as dictionaries. Raises: BodyInvalid."""
         wanted = set(names)
         count = Counter(self.names)
         texts = {name for name in wanted if count[name] == 1 and is_text(self.schema.field(name).type)}
@@ -138,7 +138,8 @@ class ParquetFile:
         try:
             return look_at_pages(self._source, chunk)
         except ValueError:
-            # What cannot be told by pages is bounded by all of them; the reader says what is wrong with them.
+            # Without readable page headers, the size of the whole chunk is the bound; the reader then reports the
+            # fault.
             return Pages(chunk.plain, frozenset())
 
 
@@ -148,7 +149,7 @@ class _Plan(NamedTuple):
 
 
 def _check_numbers(batch: pa.RecordBatch) -> None:
-    """Raises: ValueError: a dictionary lacks a value that a row has, which Arrow does not look at by itself."""
+    """Checks dictionary indices, which Arrow does not check. Raises: ValueError: a value is missing."""
     for column in batch.columns:
         if pa.types.is_dictionary(column.type) and len(column) > column.null_count:
             bounds = pc.min_max(column.indices).as_py()
@@ -157,7 +158,7 @@ def _check_numbers(batch: pa.RecordBatch) -> None:
 
 
 def _lies_in(path: str, wanted: set[str]) -> bool:
-    """Whether a leaf is one of these columns, or below one."""
+    """Returns whether a leaf is one of these columns, or below one."""
     at = 0
     while (at := path.find(".", at + 1)) >= 0:
         if path[:at] in wanted:
@@ -197,7 +198,7 @@ def _wrong(name: str, count: int, found: Sequence[str]) -> ColumnsInvalid:
 
 
 def in_kind(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    """A column as its file has it, where it was read as a dictionary, or in a wider type. Raises: ArrowInvalid."""
+    """Returns a column in the type of its file, when it was read as a dictionary or wider. Raises: ArrowInvalid."""
     if pa.types.is_dictionary(column.type) and not pa.types.is_dictionary(kind):
         column = column.dictionary_decode()
     return column if column.type == kind else column.cast(kind)
@@ -205,7 +206,7 @@ def in_kind(column: pa.Array, kind: pa.DataType) -> pa.Array:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """What Arrow says of a file that it cannot read, as a problem. Raises: BodyInvalid."""
+    """Turns Arrow's errors into problems. Raises: BodyInvalid."""
     try:
         yield
     except UnicodeDecodeError as error:

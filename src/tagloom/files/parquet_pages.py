@@ -1,15 +1,15 @@
-"""How large the pages of a Parquet file are and how they are encoded, told by its footer and their headers alone.
+"""Reads the sizes and encodings of the pages of a Parquet file, from its footer and the page headers alone.
 
-A page is what a reader must hold whole, and some kilobytes of a file may stand for gigabytes of it. Both are structs of
-Thrift's compact protocol, of which only the sizes are read here. Arrow's own view of them is not asked for: it ends the
-whole process where a footer is damaged in ways that its reader takes for an error.
+A reader must hold a page whole, and some kilobytes of a file may unpack to gigabytes. Footer and headers are structs of
+Thrift's compact protocol, of which only the sizes are read here. Arrow's own view of them is not used, because it ends
+the whole process when a footer is damaged in certain ways.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import IO, NamedTuple
 
 DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY = 6, 7
-FOOTER_BYTES_MAX = 67_108_864  # Some 500,000 column chunks; what is wider or has more groups is written otherwise.
+FOOTER_BYTES_MAX = 67_108_864  # About 500,000 column chunks; wider files need fewer row groups.
 _TAIL_BYTES = 8  # The footer's length, and the magic.
 _HEADER_BYTES_MAX = 65_536  # A header with long statistics has some kilobytes.
 _PAGES_MAX = 100_000  # Of one column in one group of rows; writers make some hundreds.
@@ -26,7 +26,7 @@ _CHUNK_PLAIN_SIZE, _CHUNK_SIZE, _DATA_AT, _DICTIONARY_AT = 6, 7, 9, 11
 
 
 class Chunk(NamedTuple):
-    """One column in one group of rows: where its pages begin, their bytes, and those without compression."""
+    """One column of one row group: the start of its pages, their bytes, and their bytes without compression."""
 
     start: int
     size: int
@@ -34,23 +34,23 @@ class Chunk(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A group of rows, and some of its columns by their place."""
+    """A row group, and some of its columns by place."""
 
     rows: int
     chunks: Mapping[int, Chunk]
 
 
 class Pages(NamedTuple):
-    """The pages of a chunk: the bytes of the largest one, without compression, and how they are encoded."""
+    """The pages of a chunk: the uncompressed bytes of the largest one, and all encodings."""
 
     largest: int
     encodings: frozenset[int]
 
 
 def read_groups(file: IO[bytes], places: Collection[int]) -> list[Group]:
-    """The groups of rows of a file, with the columns at these places. Raises: ValueError: the footer is damaged.
+    """Reads the row groups of a file, with the columns at these places. Raises: ValueError: the footer is damaged.
 
-    Costs about 20 us a column and group, whether or not it is asked for.
+    Cost: about 20 us per column and group, including columns that are not requested.
     """
     end = file.seek(0, 2)
     file.seek(max(0, end - _TAIL_BYTES))
@@ -100,9 +100,9 @@ def _chunk(footer: "_Compact") -> Chunk:
 
 
 def look_at_pages(file: IO[bytes], chunk: Chunk) -> Pages:
-    """What the headers of a chunk's pages say. Raises: ValueError: they are none.
+    """Reads the headers of a chunk's pages. Raises: ValueError: they are invalid.
 
-    Costs a read of some bytes and 20 us a page.
+    Cost: a read of some bytes and 20 us per page.
     """
     largest, at, encodings = 0, chunk.start, set[int]()
     end = chunk.start + chunk.size
@@ -123,7 +123,7 @@ def look_at_pages(file: IO[bytes], chunk: Chunk) -> Pages:
 
 
 def _page(header: "_Compact") -> tuple[int, int, int]:
-    """The size of a page, without and with compression, and the encoding of its values; -1 for what is not there."""
+    """Returns the size of a page, without and with compression, and the encoding of its values; -1 for missing ones."""
     plain = compressed = encoding = -1
     for field, kind in header.fields():
         if field == _PLAIN_SIZE and kind in _INTEGERS:
@@ -142,14 +142,14 @@ def _page(header: "_Compact") -> tuple[int, int, int]:
 
 
 class _Compact:
-    """Thrift's compact protocol, read up to `at`. Every method raises ValueError when the bytes end."""
+    """Reads Thrift's compact protocol up to `at`. Every method raises ValueError when the bytes end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self.at = 0
 
     def fields(self) -> Iterator[tuple[int, int]]:
-        """The number and the kind of each field of a struct; whoever iterates reads its value or passes over it."""
+        """Yields the number and kind of each field of a struct; the caller reads its value or passes over it."""
         field = 0
         while (byte := self._byte()) != 0:
             step = byte >> 4
@@ -157,14 +157,14 @@ class _Compact:
             yield field, byte & 0x0F
 
     def count_of(self, kind: int) -> int:
-        """How many items of this kind a list has."""
+        """Returns the number of items of a list of this kind."""
         count, found = self._list()
         if count and found != kind:
             raise ValueError("a list holds something else")
         return count
 
     def signed(self) -> int:
-        """An integer."""
+        """Reads an integer."""
         value = self._number()
         return (value >> 1) ^ -(value & 1)
 
@@ -191,7 +191,7 @@ class _Compact:
     def _pass_over_struct(self, deep: int) -> None:
         if deep > _DEEP_MAX:
             raise ValueError("a struct is nested too deep")
-        # Most of a footer is passed over, so the usual kinds are without a call.
+        # Most of a footer is skipped, so the usual kinds are skipped without a call.
         data, at = self._data, self.at
         try:
             while (byte := data[at]) != 0:

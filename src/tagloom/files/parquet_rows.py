@@ -1,7 +1,7 @@
-"""The rows of a Parquet file of any columns, as cells; a mapping says what they mean.
+"""Reads the rows of a Parquet file with any columns, as cells for a mapping.
 
-A file that Tagloom writes of a database's rows holds texts, since its columns may hold values of several types. What a
-text was before stands beside it, in a column whose name begins with KIND_PREFIX.
+A file that Tagloom writes for a database's rows has texts, because a column may have values of several types. The
+original type of a text is in a second column, whose name begins with KIND_PREFIX.
 """
 
 from collections.abc import Generator, Sequence
@@ -23,13 +23,13 @@ LIST: Final = "list"
 
 
 def parquet_names(path: Path) -> tuple[str, ...]:
-    """The columns of a file, each name as often as it is there. Raises: BodyInvalid."""
+    """Returns the columns of a file, including repeated names. Raises: BodyInvalid."""
     with ParquetFile(path) as file:
         return tuple(name for name in file.names if not name.startswith(KIND_PREFIX))
 
 
 def parquet_cells(path: Path, names: Sequence[str]) -> Generator[list[Cell], None, None]:
-    """The cells of these columns, a row at a time. Of a column that is there twice the first is read.
+    """Yields the cells of these columns, one row at a time. Of a repeated column, the first one is read.
 
     Raises: BodyInvalid: the file is damaged.
     """
@@ -59,7 +59,7 @@ def _with_kind(cell: Cell, kind: Cell) -> Cell:
 
 
 class CellsWriter:
-    """Writes rows of typed values as a file of cells. The columns of kinds are there once a value needs one."""
+    """Writes rows of typed values as a file of cells. Adds the columns of kinds when the first value needs one."""
 
     def __init__(self, target: Path, names: Sequence[str]) -> None:
         self._target = target
@@ -81,7 +81,7 @@ class CellsWriter:
         self._writer.close()
 
     def write(self, rows: Sequence[Sequence[object]]) -> None:
-        """Writes some rows. Costs about 1 us a value, and the first odd one a copy of the file so far."""
+        """Writes some rows. Cost: about 1 us per value; the first odd value costs a copy of the file so far."""
         kept = [_kept_cells([row[at] for row in rows]) for at in range(len(self._names))]
         texts, kinds = [texts for texts, _ in kept], [kinds for _, kinds in kept]
         if not self._has_kinds and any(each is not None for each in kinds):
@@ -94,7 +94,7 @@ class CellsWriter:
         self._writer.write_table(pa.table([*texts, *also], schema=self._writer.schema))
 
     def _add_kinds(self) -> None:
-        """Begins the file anew with columns for kinds, and brings the rows over that it has."""
+        """Rewrites the file with columns for kinds, and copies its rows."""
         self._writer.close()
         before = self._target.with_name(f"{self._target.name}.before")
         self._target.rename(before)
@@ -107,7 +107,7 @@ class CellsWriter:
 
 
 def _kept_cells(values: Sequence[object]) -> tuple[pa.Array, pa.Array | None]:
-    """The texts to keep in a file, and what each was; None when all are texts or null."""
+    """Returns the texts to store and their kinds; None when all are texts or null."""
     texts, kinds, has_kind = list[str | None](), list[str | None](), False
     for value in values:
         text, kind = (None, None) if value is None else _kept_cell(cell_of(value))
@@ -129,5 +129,5 @@ def _kept(text: str) -> tuple[str, str]:
 
 
 def _storable(text: str) -> str:
-    """A text of a database; what holds half a character, as SQLite may, keeps the place of it."""
+    """Returns a text as UTF-8; half a character, which SQLite may hold, is replaced."""
     return text.encode("utf-8", "replace").decode() if not text.isascii() else text

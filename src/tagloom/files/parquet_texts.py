@@ -1,4 +1,4 @@
-"""A column of Parquet of any type as the different texts that it holds, each looked at once."""
+"""Reads a column of Parquet of any type as its distinct texts, each converted once."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
@@ -38,9 +38,9 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Texts(NamedTuple):
-    """A column of texts: of each row the number of its value, -1 for null; and the values that are no texts.
+    """A column of texts: for each row the number of its value, -1 for null; and the values that are not texts.
 
-    `values` are bytes, none null; those in `odd` are empty there.
+    `values` are bytes, never null; those in `odd` are empty there.
     """
 
     number: Indices
@@ -48,22 +48,22 @@ class Texts(NamedTuple):
     odd: dict[int, OddCell]
 
     def of(self, number: int) -> bytes | None:
-        """A value by its number."""
+        """Returns a value by its number."""
         value: bytes | None = self.values[number].as_py() if number >= 0 else None
         return value
 
     def where(self, is_value: Mask) -> Mask:
-        """The rows that have one of these values."""
+        """Returns the rows that have one of these values."""
         return np.append(is_value, False)[self.number]
 
     def is_odd(self) -> Mask:
-        """Which values are no texts."""
+        """Returns which values are not texts."""
         mask = np.zeros(len(self.values), np.bool_)
         mask[list(self.odd)] = True
         return mask
 
     def cells(self) -> list[str]:
-        """The cell of each row; a text that many rows share is held once."""
+        """Returns the cell of each row; a text that many rows share is held once."""
         pool: list[str] = self.values.cast(pa.string()).to_pylist()
         for number, cell in self.odd.items():
             pool[number] = cell
@@ -72,7 +72,7 @@ class Texts(NamedTuple):
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a column of this type holds text, or binary that may be text."""
+    """Returns whether a column of this type has text, or binary that may be text."""
     if pa.types.is_dictionary(kind):
         return is_text(kind.value_type)
     checks = ("is_string", "is_large_string", "is_string_view", "is_binary", "is_large_binary", "is_binary_view")
@@ -80,13 +80,13 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def is_list(kind: pa.DataType) -> bool:
-    """Whether a column of this type holds lists."""
+    """Returns whether a column of this type has lists."""
     checks = ("is_list", "is_large_list", "is_fixed_size_list", "is_list_view", "is_large_list_view")
     return any(getattr(pa.types, check)(kind) for check in checks)
 
 
 def may_name(kind: pa.DataType) -> bool:
-    """Whether a column of this type can hold ids or tags: texts or whole numbers."""
+    """Returns whether a column of this type can have ids or tags: texts or whole numbers."""
     if isinstance(kind, pa.BaseExtensionType):
         return may_name(kind.storage_type)
     if pa.types.is_dictionary(kind):
@@ -96,13 +96,13 @@ def may_name(kind: pa.DataType) -> bool:
 
 
 def list_lengths(column: pa.Array) -> Indices:
-    """How many items each list has, -1 for null."""
+    """Returns the number of items of each list, -1 for null."""
     lengths: Indices = pc.list_value_length(column).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     return lengths
 
 
 def column_cells(column: pa.Array) -> list[Cell]:
-    """The cells of a column of any type: texts, tuples of them for lists, `OddCell` for what is neither."""
+    """Returns the cells of a column of any type: texts, tuples for lists, `OddCell` for other values."""
     if not is_list(column.type):
         return list[Cell](texts_of(column).cells())
     items = texts_of(column.flatten())
@@ -128,7 +128,7 @@ def _lists(items: Sequence[str], sizes: NDArray[np.int32], lengths: Sequence[int
 
 
 def texts_of(column: pa.Array) -> Texts:
-    """The texts of a column that is no list; see `cells` for what is a text."""
+    """Returns the texts of a column without lists; `words.cells` decides what is a text."""
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
         is_uuid = getattr(kind, "extension_name", "") == "arrow.uuid"
@@ -158,7 +158,7 @@ def texts_of(column: pa.Array) -> Texts:
 
 
 def _called(kind: pa.DataType) -> str:
-    """What a type is called that cannot be read as text."""
+    """Returns the name of a type that cannot be read as text."""
     if pa.types.is_duration(kind):
         return "a duration"
     if pa.types.is_temporal(kind):
@@ -169,10 +169,10 @@ def _called(kind: pa.DataType) -> str:
 
 
 def _numbered(column: pa.DictionaryArray) -> tuple[Indices, pa.Array]:
-    """Of each row the number of its value, -1 for null, and the values that rows of this column have."""
+    """Returns for each row the number of its value, -1 for null, and the values that the column's rows have."""
     number = column.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
     values = column.dictionary
-    # A dictionary serves many batches, and each of them uses some of its values only.
+    # A dictionary is shared by many batches, each of which uses only some of its values.
     is_used = np.zeros(len(values) + 1, np.bool_)
     is_used[number] = True
     is_used[-1] = False
@@ -181,7 +181,7 @@ def _numbered(column: pa.DictionaryArray) -> tuple[Indices, pa.Array]:
 
 
 def _plain(column: pa.Array) -> Texts:
-    """Texts and binary. Their lengths are looked at before anything else is done with them."""
+    """Reads texts and binary. Their lengths are checked before anything else."""
     # Views and fixed sizes have no kernels for all of what follows.
     if not (pa.types.is_string(column.type) or pa.types.is_binary(column.type)):
         is_wide = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
@@ -193,7 +193,7 @@ def _plain(column: pa.Array) -> Texts:
         for each in np.flatnonzero(is_long.to_numpy(zero_copy_only=False)).tolist():
             odd[each] = cut(_beginning(values[each]))
         values = pc.if_else(is_long, pa.scalar(b"", values.type), values.cast(_binary_like(values.type)))
-    # Text is checked here, as binary is: files hold what they claim or not.
+    # Text is checked like binary, because files may declare text that is not UTF-8.
     values = values.cast(pa.binary())
     _, offset_buffer, data = values.buffers()
     if len(values) and data is not None:
@@ -237,7 +237,7 @@ def _floats(column: pa.Array) -> Texts:
 
 
 def _whole(column: pa.Array, exact_below: int | None = None) -> Texts | None:
-    """The texts of numbers that are all whole and exact; None when one is not."""
+    """Returns the texts of numbers that are all whole and exact; None when one is not."""
     if exact_below is not None:
         bounds = pc.min_max(pc.abs(column)).as_py()
         if bounds["max"] is not None and not bounds["max"] < exact_below:
@@ -250,7 +250,7 @@ def _whole(column: pa.Array, exact_below: int | None = None) -> Texts | None:
 
 
 def _each(column: pa.Array, text_of: Callable[[Any], str]) -> Texts:
-    """The texts of a column by what each different value is."""
+    """Returns the texts of a column, converting each distinct value once."""
     number, values = _numbered(column.dictionary_encode())
     cells = [text_of(value) for value in values.to_pylist()]
     odd = {at: cell for at, cell in enumerate(cells) if isinstance(cell, OddCell)}

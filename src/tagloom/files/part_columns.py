@@ -1,4 +1,4 @@
-"""Lines become the columns of a part, and what is wrong with a line becomes its entry in the receipt."""
+"""Builds parts: good lines become columns, and bad lines become entries of the receipt."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -22,7 +22,7 @@ Positions = NDArray[np.int64]
 # 300 bytes each: this many make an early end of a part, so that a body of nothing but bad lines stays small too.
 REJECTED_PER_PART_MAX = 20_000
 SUSPECTS_PER_PART_MAX = 500_000  # Likewise, for people whom unreadable lines may name: some 60 bytes each.
-KEYS_LISTED_MAX = 64  # So many keys are looked at one by one, and more in columns.
+KEYS_LISTED_MAX = 64  # Up to so many keys are looked up one by one, more in columns.
 
 
 class Line(NamedTuple):
@@ -63,12 +63,12 @@ class LineFault(Exception):
 
 
 def key_of(kind: Kind, id: str) -> bytes:
-    """The key of a person as a part holds it. Raises: PersonIdInvalid."""
+    """Returns the key of a person as parts have it. Raises: PersonIdInvalid."""
     return kind[0].encode("ascii") + parse_id(id, field=kind).encode("utf-8")
 
 
 def lines_part(lines: Iterable[Line]) -> Part:
-    """A part of some lines, in order, whose keys are valid. Costs about 10 us, and 1 us a line."""
+    """Returns a part of valid lines, in order. Cost: about 10 us, and 1 us per line."""
     building = Building()
     for line in lines:
         building.add(line)
@@ -76,7 +76,7 @@ def lines_part(lines: Iterable[Line]) -> Part:
 
 
 class Building:
-    """A part in the making, line by line in order."""
+    """Builds a part line by line, in order."""
 
     def __init__(self) -> None:
         self._lines: list[int] = []
@@ -92,16 +92,16 @@ class Building:
         self._expiries: list[Expiry] = []
 
     def __len__(self) -> int:
-        """How many lines there are, good and bad."""
+        """Counts the lines, good and bad."""
         return len(self._lines) + len(self._rejected)
 
     @property
     def is_full(self) -> bool:
-        """Whether so many lines were rejected, or so many people may be named by them, that the part should end."""
+        """Whether so many lines were rejected, or so many people may be meant by them, that the part should end."""
         return len(self._rejected) >= REJECTED_PER_PART_MAX or self._suspects >= SUSPECTS_PER_PART_MAX
 
     def add(self, line: Line) -> None:
-        """Takes a good line."""
+        """Adds a good line."""
         texts = self._texts
         for text in line.add:
             self._tagging_text.append(texts.setdefault(text, len(texts)))
@@ -116,7 +116,7 @@ class Building:
         self._expiries.append(line.expiry)
 
     def reject(self, line: int, fault: LineFault) -> None:
-        """Leaves a line out."""
+        """Rejects a line."""
         suggestion = fault.problem.members.get("suggestion")
         self._rejected.append(
             Rejected(
@@ -131,19 +131,19 @@ class Building:
         if fault.suspects is not None:
             self.doubt(line, fault.suspects)
         if fault.is_cut and not fault.held:
-            # Whoever stands in what was not seen cannot be held.
+            # People in the part of the line that was not read cannot be held.
             self.doubt(line, ())
 
     def doubt(self, line: int, suspects: tuple[bytes, ...]) -> None:
-        """Says that a line may name any of these people."""
+        """Adds a line that may name any of these people."""
         self._doubts.append(Doubt(line, suspects))
         self._suspects += len(suspects)
 
     def part(self) -> Part:
-        """All lines so far."""
+        """Returns all lines so far as a part."""
         return Part(
             lines=np.array(self._lines, np.int64),
-            # A column is made without the interpreter's lock, which is long in coming back while others write.
+            # Making a column releases the interpreter's lock, which takes long to get back while others write.
             keys=tuple(self._keys) if len(self._keys) <= KEYS_LISTED_MAX else pa.array(self._keys, pa.binary()),
             tagging_line=np.array(self._tagging_line, np.int32),
             tagging_text=np.array(self._tagging_text, np.int32),
@@ -157,7 +157,7 @@ class Building:
 
 
 def merged(one: Part, other: Part) -> Part:
-    """Two parts of different lines as one, in the order of the lines."""
+    """Merges two parts of different lines, in the order of the lines."""
     rejected = sorted([*one.rejected, *other.rejected], key=lambda rejected: rejected.line)
     held = [*one.held, *other.held]
     doubts = [*one.doubts, *other.doubts]
@@ -210,7 +210,7 @@ def _removals(part: Part) -> Mask:
 
 
 def keys_of(ids: pa.BinaryArray, is_user: Mask | bool) -> pa.BinaryArray:
-    """The keys of people: the letter of their kind and each id."""
+    """Returns the keys of people: the letter of their kind, then the id."""
     if isinstance(is_user, bool):
         letter = pa.scalar(b"u" if is_user else b"v", pa.binary())
     else:
@@ -219,7 +219,7 @@ def keys_of(ids: pa.BinaryArray, is_user: Mask | bool) -> pa.BinaryArray:
 
 
 def offsets_and_data(texts: pa.BinaryArray) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """Where each text begins in the data, and one offset more for the last one's end."""
+    """Returns the start of each text in the data, with one more offset for the end of the last."""
     _, offset_buffer, data_buffer = texts.buffers()
     if not len(texts):
         return np.zeros(1, np.int32), np.empty(0, np.uint8)
@@ -229,7 +229,7 @@ def offsets_and_data(texts: pa.BinaryArray) -> tuple[NDArray[np.int32], NDArray[
 
 
 def doubtful_ids(ids: pa.BinaryArray) -> Mask:
-    """Which texts (of UTF-8, none null) might not be valid ids; all others surely are."""
+    """Returns which texts (UTF-8, none null) may be invalid ids; all others are valid."""
     offsets, data = offsets_and_data(ids)
     lengths = np.diff(offsets)
     doubtful: Mask = (lengths == 0) | (lengths > limits.CHARACTERS_PER_ID_MAX)
@@ -242,7 +242,7 @@ def doubtful_ids(ids: pa.BinaryArray) -> Mask:
 
 
 def high_controls(data: NDArray[np.uint8]) -> Positions:
-    """Where DEL, a C1 control, or U+2028 or U+2029 begins in UTF-8; costs about 0.1 ns a byte of ASCII."""
+    """Returns the places of DEL, C1 controls, U+2028 and U+2029 in UTF-8. Cost: about 0.1 ns per byte of ASCII."""
     found = [np.flatnonzero(data == 0x7F)] if (data == 0x7F).any() else []
     if len(data) and data.max() >= 0x80:
         after = np.concatenate([data[1:], np.zeros(2, np.uint8)])
@@ -254,7 +254,7 @@ def high_controls(data: NDArray[np.uint8]) -> Positions:
 
 
 def is_utf8(data: pa.Buffer | bytearray, begin: int, end: int) -> bool:
-    """Whether these bytes are valid UTF-8, found without a copy."""
+    """Returns whether these bytes are valid UTF-8, without a copy."""
     offsets = pa.py_buffer(np.array([begin, end], np.int32))
     whole = pa.StringArray.from_buffers(1, offsets, data if isinstance(data, pa.Buffer) else pa.py_buffer(data))
     try:

@@ -1,4 +1,4 @@
-"""Parts are read by a thread of their own, while the caller works on the ones before."""
+"""Reads parts ahead in a thread, while the caller works on earlier ones."""
 
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -11,10 +11,10 @@ from tagloom.ports.writes import Part
 def read_ahead(
     read: Callable[[Iterator[bytes]], Iterator[Part]], source: Iterator[bytes]
 ) -> Generator[Part, None, None]:
-    """The parts that `read` makes of the source, of which at most PARTS_IN_FLIGHT_MAX exist at a time.
+    """Yields the parts that `read` makes of the source; at most PARTS_IN_FLIGHT_MAX exist at a time.
 
-    The first two are made in the caller's thread, so that a small body needs no other. When the caller stops early,
-    or an error ends the reading, nobody touches `source` any more once this iterator is closed.
+    The first two are made in the caller's thread, so that a small body needs no thread. When the caller stops early, or
+    an error ends the reading, `source` is not used any more once this iterator is closed.
     """
     is_over = threading.Event()
 
@@ -40,7 +40,7 @@ def read_ahead(
                 ready.put(part)
             ready.put(None)
         except BaseException as error:
-            # It is the caller's to meet, where it would have met it without a thread.
+            # The caller raises the error where it would have occurred without a thread.
             ready.put(error)
 
     thread = threading.Thread(target=run, name="reading-ahead", daemon=True)

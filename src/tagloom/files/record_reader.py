@@ -1,4 +1,4 @@
-"""The records of a file of any columns, one after the other, for those who look at them before they are mapped."""
+"""Reads the records of a file with any columns one after another, before they are mapped."""
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
@@ -25,7 +25,7 @@ from tagloom.words import limits as words_limits
 from tagloom.words.cells import Cell
 from tagloom.words.mappings import Encoding
 
-_PIECE_BYTES = 8_192  # What is read of a damaged file at once is lost with the damage.
+_PIECE_BYTES = 8_192  # A read of a damaged file that fails loses so many bytes at most.
 
 
 def read_records(
@@ -38,14 +38,13 @@ def read_records(
     remark: Remark | None = None,
     is_cut: bool = False,
 ) -> Records:
-    """The records of a file, in order, with the cells of these columns, or of all that can be named.
+    """Returns the records of a file, in order, with the cells of these columns, or of all that have a name.
 
-    A text that `is_cut` is the beginning of one: where its compression breaks off, it ends.
+    A text that `is_cut` is only the beginning of a file: it ends where its compression breaks off. Without `names`, the
+    columns of NDJSON are those of the first objects. A record that cannot be read has a `fault`.
 
-    Of NDJSON the columns are those of the first objects. A record that cannot be read says so by its `fault`.
-
-    Raises: BodyInvalid, ColumnsInvalid: a column is missing or there twice; BodyInvalid also while rows are read: the
-    file is damaged.
+    Raises: BodyInvalid, ColumnsInvalid: a column is missing or repeated; BodyInvalid also while rows are read: the file
+    is damaged.
     """
     if format == "parquet":
         return parquet_records(path, names)
@@ -67,7 +66,7 @@ def read_records(
 
 
 def bytes_of_beginning(path: Path, squeezed: Squeezed) -> Generator[bytes, None, None]:
-    """The bytes of a file up to where its compression is damaged, or ends before its end."""
+    """Yields the bytes of a file up to where its compression is damaged or cut off."""
     with open_plain(path, squeezed) as file:
         while True:
             try:
@@ -85,7 +84,7 @@ def bytes_of_beginning(path: Path, squeezed: Squeezed) -> Generator[bytes, None,
 def _table_records(text: Generator[bytes, None, None], names: Sequence[str] | None) -> Records:
     table = open_table(text, None)
     counts = Counter(table.names)
-    # A column that has no name, or the name of another, cannot be mapped, and need not be.
+    # A column without a name of its own cannot be mapped, and is left out.
     shown = [name for name in table.names if name.strip() and counts[name] == 1] if names is None else list(names)
     if not shown:
         raise ColumnsInvalid(
@@ -128,7 +127,7 @@ def _table_row(table: Table, number: int, cells: list[bytes], places: Sequence[i
     if table.is_header(cells):
         fault = f"Line {number} repeats the header, as files that were joined do."
     elif len(cells) != len(table.names):
-        fault = f"Line {number} has {len(cells)} cells, and the header names {len(table.names)} columns."
+        fault = f"Line {number} has {len(cells)} cells, but the header has {len(table.names)} columns."
     else:
         try:
             return Row(number, [cells[place].decode() for place in places], None)
@@ -145,7 +144,7 @@ def _texts(cells: Sequence[bytes], places: Sequence[int]) -> list[str]:
 
 
 def _names_seen(text: Iterator[bytes]) -> list[str]:
-    """The paths to texts, numbers and lists in the first objects of a file."""
+    """Returns the paths to texts, numbers and lists in the first objects of a file."""
     seen: dict[str, None] = {}
     reader = decoder()
     for number, line in islice(lines_in(Stream(text)), base_limits.PAGE_ITEMS_DEFAULT):
@@ -175,7 +174,7 @@ def _object_rows(text: Generator[bytes, None, None], names: Sequence[str]) -> Ge
 
 
 def _shown(value: object) -> Cell:
-    """A value as a cell; what is none is blank here, for most columns are not read."""
+    """Returns a value as a cell; blank when it has none, because most columns are not mapped."""
     try:
         return cell_of(value)
     except Unfit:

@@ -1,8 +1,8 @@
-"""A window of delimited text is cut into records and their cells, all at once.
+"""Splits a window of delimited text into records and cells, all at once.
 
-One pass marks delimiters, line ends, quotes and controls; the parity of the quotes before it tells whether a mark
-divides cells. That holds up to the first quote which neither opens nor closes a cell nor stands doubled inside one;
-from there on nothing is cut, and the record is `broken`.
+One pass finds delimiters, line ends, quotes and control characters; the parity of the quotes before a delimiter shows
+whether it divides cells. This holds up to the first quote that neither opens nor closes a cell nor is doubled inside
+one. From there on nothing is split, and the record is `broken`.
 """
 
 from typing import NamedTuple
@@ -39,7 +39,7 @@ class Rows(NamedTuple):
     is_blank: Mask
 
     def where(self, chosen: Mask | slice) -> "Rows":
-        """Some of them."""
+        """Returns some of the rows."""
         return Rows(
             self.begin[chosen],
             self.end[chosen],
@@ -65,7 +65,7 @@ class Cut(NamedTuple):
     is_broken: bool
 
     def first(self, count: int) -> "Cut":
-        """The first `count` records, when there are more."""
+        """Returns the first `count` records, when there are more."""
         rows = self.rows
         return Cut(rows.where(slice(count)), int(rows.begin[count]), int(rows.line[count]), False)
 
@@ -86,11 +86,11 @@ class _Marks(NamedTuple):
 
 
 def cut(buffer: bytearray, begin: int, stop: int, form: Form) -> Cut | bool:
-    """The records that begin at `begin` and end before `stop`; if none, whether the first one is broken.
+    """Splits the records from `begin` that end before `stop`; without any, returns whether the first one is broken.
 
-    The byte before `begin` is overwritten. Costs about 50 ns a record of 36 bytes.
+    Overwrites the byte before `begin`. Cost: about 50 ns per record of 36 bytes.
     """
-    # What stands before the first cell is a line end, whatever became of it.
+    # A line end before the first cell, whatever byte was there.
     buffer[begin - 1] = NEWLINE
     data = np.frombuffer(buffer, np.uint8)
     marks = _find_marks(data, begin, stop, form, has_quotes=buffer.find(form.quote, begin, stop) >= 0)
@@ -138,7 +138,7 @@ def cut(buffer: bytearray, begin: int, stop: int, form: Form) -> Cut | bool:
 
 
 def _find_marks(data: _Bytes, begin: int, stop: int, form: Form, *, has_quotes: bool) -> _Marks:
-    """The marks of a window up to the first broken record."""
+    """Finds the marks of a window up to the first broken record."""
     window = data[begin:stop]
     mask = window < 0x20
     mask |= window == form.delimiter
@@ -156,21 +156,21 @@ def _find_marks(data: _Bytes, begin: int, stop: int, form: Form, *, has_quotes: 
 
 
 def _quoted_marks(data: _Bytes, stop: int, form: Form, places: Places, kinds: _Bytes, is_end: Mask) -> _Marks:
-    """The marks of a window with quotes."""
+    """Finds the marks of a window with quotes."""
     is_quote = kinds == form.quote
     quotes = places[is_quote]
     opening, closing = quotes[::2], quotes[1::2]
     before = data[opening - 1]
     is_wrong = (before != form.delimiter) & (before != NEWLINE) & (before != form.quote)
     wrong = opening[is_wrong][:1]
-    # A quote at the window's very end belongs to a record that is not complete.
+    # A quote at the very end of the window belongs to an incomplete record.
     inner = closing[: np.searchsorted(closing, stop - 2)]
     behind = data[inner + 1]
     is_wrong = (behind != form.delimiter) & (behind != NEWLINE) & (behind != form.quote)
     if is_wrong.any():
         is_wrong &= (behind != RETURN) | (data[inner + 2] != NEWLINE)
         wrong = np.concatenate([wrong, inner[is_wrong][:1]])
-    # Of the count of quotes only the parity matters, and that survives the overflow of a byte.
+    # Only the parity of the count of quotes matters, which survives the overflow of a byte.
     is_inside = (np.cumsum(is_quote, dtype=np.uint8) & 1).view(np.bool_)
     is_newline = kinds == NEWLINE
     lines_before = np.cumsum(is_newline) if (is_newline & is_inside).any() else None
@@ -193,7 +193,7 @@ def _quoted_marks(data: _Bytes, stop: int, form: Form, places: Places, kinds: _B
 
 
 def _doubt(rows: Rows, buffer: bytearray, after: int, marks: _Marks) -> None:
-    """Marks as odd the rows with a control in the id, a doubled quote in it or in a mapped cell, or no UTF-8."""
+    """Marks rows as odd that have a control in the id, a doubled quote in a read cell, or invalid UTF-8."""
     data = np.frombuffer(buffer, np.uint8)
     begin = int(rows.begin[0])
     window = data[begin:after]
@@ -238,7 +238,7 @@ class _Cells:
         self._firsts = newlines - (form.width - 1)
 
     def at(self, place: int) -> tuple[Places, Places]:
-        """Where each record's cell of this column begins and ends, without its quotes."""
+        """Returns the begin and end of each record's cell of this column, without its quotes."""
         begin = self._row_begin if place == 0 else self._separators(place - 1) + np.int32(1)
         end = self._row_end if place == self._form.width - 1 else self._separators(place)
         if self._has_quotes:
@@ -254,7 +254,7 @@ class _Cells:
         return found
 
     def person(self) -> tuple[Places, Places, Mask, Mask]:
-        """Where the ids begin and end, which are of users, and which records name nobody or two people."""
+        """Returns the begin and end of the ids, which are of users, and which records name nobody or two people."""
         user, visitor = self._form.user, self._form.visitor
         if user is not None and visitor is not None:
             user_begin, user_end = self.at(user)

@@ -1,4 +1,4 @@
-"""Ids that are taken as they are, and look as if a spreadsheet or an export had made something else of them."""
+"""Counts ids that look as if a spreadsheet or an export had changed them; they are accepted as they are."""
 
 import re
 from collections import Counter
@@ -21,13 +21,13 @@ _SAYS = {
 
 
 class OddIds:
-    """Counts the ids of a file that look wrong, row by row."""
+    """Counts the ids of a file that look wrong."""
 
     def __init__(self) -> None:
         self._counts = Counter[str]()
 
     def add(self, keys: pa.BinaryArray) -> None:
-        """Looks at the keys of some people. Costs some 20 ns each."""
+        """Counts the keys of some people. Cost: about 20 ns each."""
         if not len(keys):
             return
         offsets, data = offsets_and_data(keys)
@@ -49,11 +49,11 @@ class OddIds:
             )
 
     def add_texts(self, ids: Iterable[str]) -> None:
-        """The same for ids as texts."""
+        """Counts ids given as texts."""
         self.add(pa.array([b"u" + id.encode("utf-8", "replace") for id in ids if id], pa.binary()))
 
     def sentences(self) -> list[str]:
-        """What there is to say."""
+        """Returns the warnings."""
         return [f"{count:,} of the ids {says}." for kind, says in _SAYS.items() if (count := self._counts[kind])]
 
 

@@ -1,4 +1,4 @@
-"""The first sheet of an Excel workbook as lines of CSV, which the reader of CSV takes as any other."""
+"""Reads the first sheet of an Excel workbook as lines of CSV."""
 
 import datetime
 import io
@@ -20,13 +20,13 @@ _SHEETS = "xl/worksheets/"
 _PLACE = re.compile(rb"\br\s*=\s*[\"']([A-Z]{1,3})(\d{1,7})[\"']")
 _PLACE_BYTES_MAX = 40
 _CHUNK_LINES = 4_096
-_WHOLE_MAX = 1e15  # Excel keeps fifteen digits; beyond them a number is not the one that was typed.
+_WHOLE_MAX = 1e15  # Excel keeps fifteen digits; a larger number differs from what was typed.
 
 
 def workbook_lines(source: Iterator[bytes], tell: Callable[[str], None]) -> Iterator[bytes]:
-    """The lines of the first sheet, one a row. A line end within a cell becomes a space, so that lines are rows.
+    """Yields the lines of the first sheet, one per row. A line end within a cell becomes a space.
 
-    Raises: BodyInvalid: it is no workbook, or is damaged; BodyTooLarge.
+    Raises: BodyInvalid: it is not a workbook, or is damaged; BodyTooLarge.
     """
     with tempfile.TemporaryFile() as spool:
         size = 0
@@ -41,16 +41,17 @@ def workbook_lines(source: Iterator[bytes], tell: Callable[[str], None]) -> Iter
 
 
 def _check(spool: IO[bytes]) -> None:
-    """Finds out how large the workbook is, in bounded memory, before anybody holds it. Raises: as `workbook_lines`.
+    """Checks the size of a workbook in bounded memory, before it is loaded. Raises: as `workbook_lines`.
 
-    Every entry is unpacked once, no further than to the size that it claims; one that has more fails by its checksum.
+    Every entry is unpacked once, up to its declared size; a larger one fails by its checksum.
     """
     try:
         with zipfile.ZipFile(spool) as archive:
             entries = archive.infolist()
             if not any(entry.filename.startswith(_SHEETS) for entry in entries):
                 raise BodyInvalid(
-                    "This is a ZIP archive and no Excel workbook. Unpack it, and import the files in it.", rule="a text"
+                    "This is a ZIP archive and not an Excel workbook. Unpack it, and import the files in it.",
+                    rule="a text",
                 )
             if sum(entry.file_size for entry in entries) > limits.WORKBOOK_UNPACKED_BYTES_MAX:
                 raise _too_large()
@@ -59,12 +60,12 @@ def _check(spool: IO[bytes]) -> None:
                     _check_entry(file)
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError) as error:
         raise BodyInvalid(
-            "This is a ZIP archive that is not whole or has a password. Save the table as CSV UTF-8.", rule="a text"
+            "This is a ZIP archive that is damaged or has a password. Save the table as CSV UTF-8.", rule="a text"
         ) from error
 
 
 def _check_entry(file: IO[bytes]) -> None:
-    """Raises: BodyTooLarge: two cells of a sheet lie so far apart that what is between them would fill the memory."""
+    """Checks the extent of a sheet. Raises: BodyTooLarge: two cells are so far apart that it would fill memory."""
     rows = columns = 0
     tail = b""
     while chunk := file.read(base_limits.UPLOAD_CHUNK_BYTES):
@@ -76,7 +77,7 @@ def _check_entry(file: IO[bytes]) -> None:
 
 
 def _column(letters: bytes) -> int:
-    """The number of a column by its letters: A is 1, AA is 27."""
+    """Returns the number of a column by its letters: A is 1, AA is 27."""
     number = 0
     for letter in letters:
         number = 26 * number + letter - 64
@@ -129,7 +130,7 @@ def _quoted(cell: str) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A cell as text: whole numbers without a point, times as ISO 8601."""
+    """Returns a cell as text: whole numbers without a point, times as ISO 8601."""
     match value:
         case bool():
             return "true" if value else "false"

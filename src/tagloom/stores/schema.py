@@ -291,7 +291,7 @@ sql.Index(
     postgresql_where=batch.c.undoes.is_not(None),
 )
 
-# Which versions were taken back by one that took back several; one that took back a single one says so itself.
+# The versions that were undone together by one version; a version that undid a single one stores it itself.
 undone = sql.Table(
     "undone",
     metadata,

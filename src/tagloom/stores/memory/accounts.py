@@ -39,7 +39,7 @@ from tagloom.words.model import (
 
 
 class MemoryRoster:
-    """A `Roster` that forgets everything when the process ends."""
+    """A `Roster` in memory, without any storage on the disk."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()

@@ -123,7 +123,7 @@ class Batch:
         return self._understood[text]
 
     def _path(self, text: str) -> TagPath:
-        """The tag that a text stands for: valid, then under the prefix, then in a closed catalogue."""
+        """Returns the tag of a text: valid, then at or below the prefix, then in a closed catalogue."""
         written = tags.parse_tag(tags.lowercased(text) if self._rules.lowercase else text)
         if self._rules.lowercase and text.lower() != text:
             self._lowered.add(text)

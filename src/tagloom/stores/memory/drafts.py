@@ -1,4 +1,4 @@
-"""Drafts of what is no tagging: a tag moved, merged or dropped, a version undone."""
+"""Drafts of changes other than taggings: a tag moved, merged or deleted, a version undone."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple, TypeVar
@@ -59,7 +59,7 @@ def moved(state: State, tag: TagPath, to: TagPath) -> State:
     paths = new_paths(state, tag, to)
     for branch in tags.branches_above(to):
         if branch in state.aliases:
-            raise TagMoveInvalid(f"'{branch}' is an alias; drop it first.", value=to)
+            raise TagMoveInvalid(f"'{branch}' is an alias. Delete it first.", value=to)
     others = {entry.path for number, entry in state.entries.items() if entry.is_live and number not in paths}
     for path in sorted(others.intersection(paths.values())):
         raise TagExists(f"There is a tag '{path}' already; merge the two instead.", value=path)
@@ -95,7 +95,7 @@ def merged(state: State, tag: TagPath, into: TagPath) -> State:
 
 
 def deleted(state: State, tag: TagPath) -> State:
-    """The state after a tag, or an alias, was dropped."""
+    """Returns the state after a tag, or an alias, was deleted."""
     draft = state.copy()
     if tag in draft.aliases:
         del draft.aliases[tag]
@@ -167,10 +167,10 @@ class _Touch(NamedTuple):
 def undone(
     state: State, versions: Sequence[Version], history: Sequence[Record], *, override: bool
 ) -> tuple[State, int, tuple[Version, ...]]:
-    """The state after the undo of some versions, how many taggings are left alone, and for which versions' sake.
+    """The state after the undo of some versions, how many taggings are skipped, and for which versions' sake.
 
-    A tagging is left alone when a version that is not undone touched it after one that is, or when its person was
-    erased or its tag dropped.
+    A tagging is skipped when a version that is not undone changed it after one that is, or when its person was
+    erased or its tag deleted.
     """
     wanted = frozenset(versions)
     for record in history:
@@ -237,7 +237,7 @@ def undone(
 
 
 def _spare_several(draft: State, before: State, born: Mapping[Number, Entry]) -> int:
-    """Leaves alone what an undo would give somebody beside another tag of an exclusive branch; tells how many taggings.
+    """Skips what an undo would add beside another tag of an exclusive branch. Returns how many taggings.
 
     Raises: UndoConflict: somebody would have two without being given any.
     """

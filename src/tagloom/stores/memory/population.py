@@ -72,7 +72,7 @@ class Committed(NamedTuple):
 
 
 class MemoryPopulation(Answers):
-    """A `Population` that forgets everything when the process ends."""
+    """A `Population` in memory, without any storage on the disk."""
 
     def __init__(self, now: Callable[[], datetime], *, closed: Callable[[], bool] = lambda: False) -> None:
         super().__init__()
@@ -379,7 +379,7 @@ class MemoryPopulation(Answers):
             return True
 
     def compact(self) -> Freed:
-        # What is given up is forgotten at once.
+        # History below the horizon is deleted at once.
         return Freed(horizon=self.horizon())
 
     def preview_compaction(self, version: Version) -> Freed:

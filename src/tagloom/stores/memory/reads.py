@@ -62,7 +62,7 @@ class Answers:
         )
 
     def expires_by(self, moment: Moment) -> bool:
-        """Whether a tagging or a tag ends at a moment or before it."""
+        """Returns whether a tagging or a tag expires at or before a moment."""
         entries = (entry.expires_at for entry in self._state.entries.values() if entry.is_live)
         return any(0 < each <= moment for each in (*self._state.expiries.values(), *entries))
 
@@ -326,7 +326,7 @@ class Answers:
         return Decision(tribes=inside, version=state.version, because=why)
 
     def _given(self, state: State, ordinal: Ordinal | None, asks: HasTag) -> tuple[Provenance, ...]:
-        """The tags borne that a tag node asks for, each with the version that gave it last."""
+        """Returns the person's tags that match a tag node, each with the version that added it last."""
         assert ordinal is not None
         found = []
         for number in state.bears[ordinal]:
@@ -409,7 +409,7 @@ class Answers:
         return tuple((found[::-1] if newest_first else found)[:limit])
 
     def _numbers_ever(self, state: State, tag: TagPath | None) -> set[Number]:
-        """The tags at or below a path, dropped ones included; None is every tag."""
+        """Returns the tags at or below a path, including deleted ones; None is every tag."""
         named = "" if tag is None else state.resolve(tag)
         return {number for number, entry in state.entries.items() if is_at_or_below(entry.path, named)}
 

@@ -19,7 +19,7 @@ Tagging: TypeAlias = tuple[Ordinal, Number]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What the catalogue says of one tag. A dropped one stays, not live, since history speaks of it."""
+    """The catalogue entry of one tag. A deleted one stays, not live, because the history refers to it."""
 
     path: TagPath
     description: str = ""
@@ -91,7 +91,7 @@ class State:
     # The catalogue.
 
     def find_number(self, path: TagPath) -> Number | None:
-        """The live entry of this path, else the youngest of the dropped ones."""
+        """Returns the live entry of this path, else the newest deleted one."""
         found = [(entry.is_live, number) for number, entry in self.entries.items() if entry.path == path]
         return max(found)[1] if found else None
 
@@ -151,7 +151,7 @@ class State:
         return tags.resolve(path, is_live=self.is_live, aliases=self.aliases)
 
     def create_tag(self, path: TagPath) -> Number:
-        """The number of a tag that is live from now on; a dropped one comes back without its description."""
+        """Returns the number of a tag that is live from now on; a deleted one comes back without its description."""
         number = self.find_number(path)
         if number is None:
             number = len(self.entries)
@@ -160,14 +160,14 @@ class State:
         return number
 
     def set_expiry(self, tagging: Tagging, moment: Moment) -> None:
-        """Has a tagging end at a moment, or never for 0."""
+        """Sets the expiry of a tagging; 0 for never."""
         if moment:
             self.expiries[tagging] = moment
         else:
             self.expiries.pop(tagging, None)
 
     def prune_expiries(self) -> None:
-        """Whoever does not bear a tag has no end of it."""
+        """Removes the expiries of taggings that do not exist any more."""
         self.expiries = {(o, n): moment for (o, n), moment in self.expiries.items() if n in self.bears.get(o, ())}
 
     def delete_shadowed_aliases(self) -> None:
@@ -237,7 +237,7 @@ class State:
 
 
 def difference(before: State, after: State) -> Effect:
-    """What became of `before`. Entries are never forgotten, only dropped."""
+    """Returns the changes since `before`. Entries stay stored after their deletion."""
     changed = [o for o in before.bears.keys() | after.bears.keys() if before.bears.get(o) != after.bears.get(o)]
     none: frozenset[Number] = frozenset()
     return Effect(

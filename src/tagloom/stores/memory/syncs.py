@@ -13,7 +13,7 @@ from tagloom.words.syncs import OPEN, Sync, SyncRun
 
 
 class MemorySyncBook(MemoryRoster):
-    """A `SyncBook` that forgets everything when the process ends."""
+    """A `SyncBook` in memory, without any storage on the disk."""
 
     def __init__(self) -> None:
         super().__init__()

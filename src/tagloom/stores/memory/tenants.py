@@ -34,7 +34,7 @@ from tagloom.words.model import (
 
 
 class MemoryControl(MemoryImportBook, MemorySyncBook):
-    """A `Control` that forgets everything when the process ends."""
+    """A `Control` in memory, without any storage on the disk."""
 
     def __init__(self) -> None:
         super().__init__()

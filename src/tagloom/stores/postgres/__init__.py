@@ -1,6 +1,6 @@
 """PostgreSQL 15 or later: one writer for each environment at a time, any number of readers, processes and machines.
 
-A writer holds its environment's row from its first look to its commit. So versions have no gaps and come in the order
+A writer holds its environment's row from its first read to its commit. So versions have no gaps and come in the order
 of the commits, and nothing that it reads changes under it, though every statement sees what was committed before it.
 """
 
@@ -251,7 +251,7 @@ class PostgresDatabase:
         return PostgresStorage(self, environment)
 
     def broken_pages(self) -> list[str]:
-        """What a look through the indexes finds; PostgreSQL's own tools look further."""
+        """Returns what a check of the indexes finds; the tools of PostgreSQL check more."""
         return []
 
     def close(self) -> None:

@@ -15,10 +15,10 @@ from tagloom.stores.postgres.connections import Connection, Connections, connect
 log = structlog.get_logger("tagloom.stores")
 
 CHANNEL = "tagloom"
-# Who commits, and when by the server's clock: the same one that the look which follows is timed by.
+# Who commits, and when by the server's clock: the clock that also times the following read.
 NOTIFICATION = "SELECT pg_notify(%s, %s || ' ' || extract(epoch FROM clock_timestamp()))"
 _POLL_SECONDS = (
-    0.05  # A look costs 0.2 ms of the server; behind a pooler that swallows notifications it is the only way.
+    0.05  # A read costs 0.2 ms of the server; behind a pooler that swallows notifications it is the only way.
 )
 _FRESH_SECONDS = 1.0  # What nobody confirmed for so long is asked for again before it is believed.
 _LOOK_SECONDS_MAX = 3.0  # Whoever looks keeps all readers of an environment waiting; later the database is away.
@@ -50,7 +50,7 @@ class Stamps:
         self._thread.start()
 
     def stamp(self, environment: int) -> Stamp:
-        """Where the environment stands. A look into memory, unless something tells that this may be old.
+        """Returns the stamp of the environment. A read of memory, unless something tells that this may be old.
 
         Raises:
             StoreUnavailable: nothing fresh is known, and PostgreSQL is away.

@@ -110,7 +110,7 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
         return self._environments(schema.environment.c.space == space)
 
     def list_expiring(self, moment: Moment) -> tuple[Environment, ...]:
-        """The environments in which a tagging or a tag ends at a moment or before it. Costs one look into an index."""
+        """Returns the environments with a tagging or tag that expires at or before a moment. Cost: one index read."""
         row = schema.row
         ended = sql.select(row.c.environment).where(row.c.is_live, row.c.expires_at > 0, row.c.expires_at <= moment)
         return self._environments(schema.environment.c.key.in_(ended))
@@ -351,7 +351,7 @@ def _tribe(found: Any) -> Tribe:
     return Tribe(
         id=found.id,
         name=found.name,
-        # It was held against the limits when it was saved, and is read again every second.
+        # It was checked against the limits when it was saved, and is read again every second.
         rule=msgspec.json.decode(found.rule, type=Rule),
         description=found.description,
         category=found.category,

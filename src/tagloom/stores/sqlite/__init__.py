@@ -35,7 +35,7 @@ from tagloom.stores.sqlite.compaction import CompactingReads, CompactingWrites
 
 _PAGE_BYTES = 8_192  # A dense chunk and its header take two pages; smaller ones cost more levels, larger ones more WAL.
 _STAMP_SECONDS = (
-    0.0005  # How long other processes' commits may stay unseen; a look costs 3 us, a request makes several.
+    0.0005  # How long other processes' commits may stay unseen; a check costs 3 us, a request makes several.
 )
 _BUSY_SECONDS = 60  # A bulk commit of another process may hold the file for some seconds.
 _INTEGER_MAX = 9_223_372_036_854_775_807
@@ -72,7 +72,7 @@ def open_engine(path: Path, writes: Callable[[sql.Connection], None] = lambda co
     """SQLAlchemy on the same file, for the control plane and the migrations.
 
     Transactions begin immediately, and then go through `writes`; those with the execution option `reads` begin when
-    they first look.
+    they first read.
     """
     engine = sql.create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
 
