@@ -223,7 +223,7 @@ class LostBehind:
         return done_and_lost
 
 
-@pytest.mark.parametrize("what", ["seal", "undo_all"])
+@pytest.mark.parametrize("what", ["seal", "write"])
 def test_a_cancel_whose_process_is_lost_is_made_up_for_by_asking_for_the_undo(
     desk: Desk, paused: Import, tmp_path: Path, what: str
 ) -> None:
