@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.docs.pages import ROOT, name_of, pages, prose
+from tests.docs.sources import words_of_sources
 from tests.docs.vocabulary import findings, without_code
 
 READ_BY_PEOPLE = [*pages(), ROOT / "client" / "README.md", ROOT / "examples" / "telco" / "README.md"]
@@ -74,6 +75,7 @@ def _printed(command: list[str]) -> list[str]:
 def main() -> int:
     """Prints everything that is wrong; returns the exit code."""
     wrong = [line for page in READ_BY_PEOPLE for line in wrong_words(page)]
+    wrong += words_of_sources()
     wrong += misspelled(*SPELLED)
     wrong += ungrammatical(*READ_BY_PEOPLE)
     for line in wrong:

@@ -13,13 +13,17 @@ from tests.docs.prose import (
     ungrammatical,
     wrong_words,
 )
-from tests.docs.sources import sentences_of_python, sentences_of_template
+from tests.docs.sources import sentences_of_python, sentences_of_template, words_of_sources
 from tests.docs.vocabulary import ALLOWED, NAMES_OF_OTHERS, OLD_NAMES, findings, old_names, spans_of_code
 
 
 @pytest.mark.parametrize("page", READ_BY_PEOPLE, ids=name_of)
 def test_a_page_has_no_word_that_is_replaced_by_another(page: Path) -> None:
     assert wrong_words(page) == []
+
+
+def test_no_source_and_no_template_has_a_word_that_is_replaced_by_another() -> None:
+    assert list(words_of_sources()) == []
 
 
 @pytest.mark.parametrize("page", READ_BY_PEOPLE, ids=name_of)

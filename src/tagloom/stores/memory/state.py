@@ -65,8 +65,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class State:
     """The environment as of one version. Once committed it never changes again.
 
-    `people` has everyone who ever came and was not erased; `bears` those who are here, with their tags. `expiries` says
-    when those taggings end that do.
+    `people` has everybody who was ever known and not erased; `bears` has those who are known now, with their tags.
+    `expiries` has the moment at which a tagging expires, if it has one.
     """
 
     def __init__(self) -> None:
