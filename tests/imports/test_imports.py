@@ -144,7 +144,7 @@ def test_a_worker_whose_lease_was_taken_away_applies_nothing_twice(desk: Desk, m
 
     def overtaken(population: object, write: Apply, options: WriteOptions) -> object:
         # Just before its second step the worker sleeps for so long that another one does all the rest.
-        if write.rules.step is not None and write.rules.step.number == 2:
+        if isinstance(write, Apply) and write.rules.step is not None and write.rules.step.number == 2:
             monkeypatch.setattr(type(desk.population), "submit", submit)
             desk.now.seconds += limits.IMPORT_LEASE_SECONDS + 1
             assert desk.new_worker().work_once()
@@ -166,7 +166,7 @@ def paused(desk: Desk, small_steps: None, monkeypatch: pytest.MonkeyPatch) -> Im
 
     def pausing(population: object, write: Apply, options: WriteOptions) -> object:
         receipt = submit(population, write, options)  # type: ignore[arg-type]
-        if write.rules.step is not None and write.rules.step.number == 2:
+        if isinstance(write, Apply) and write.rules.step is not None and write.rules.step.number == 2:
             desk.imports.pause(desk.environment, brought.id)
             desk.now.seconds += 1
         return receipt

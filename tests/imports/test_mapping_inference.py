@@ -370,7 +370,7 @@ def test_a_text_in_utf_16_is_proposed_as_what_it_is_and_says_so(tmp_path: Path) 
     found = inferred(tmp_path, "user,tag\nu1,süß\n".encode("utf-16"))
 
     assert (found.mapping.encoding, found.rows[0].tags) == ("utf-8", ("süß",))
-    assert found.warnings[0].startswith("It is UTF-16")
+    assert found.warnings[0].startswith("It is read as UTF-16")
 
 
 def test_ids_that_look_wrong_are_told_with_the_proposal(tmp_path: Path) -> None:

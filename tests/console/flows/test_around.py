@@ -14,7 +14,7 @@ def test_a_teammate_signs_in_looks_around_and_signs_out(open_page: Open) -> None
     page.get_by_label("E-mail").fill(EMAILS["developer"])
     page.get_by_label("Password").fill("not-the-password")
     page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+    expect(page.get_by_role("alert")).to_contain_text("The e-mail or the password is wrong")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
 

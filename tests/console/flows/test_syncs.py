@@ -46,7 +46,7 @@ def test_a_database_is_kept_in_step_from_its_first_rows_to_its_members(open_page
     page.get_by_label("Branch above the tags of plan").fill("tier")
     page.get_by_label("Schedule").fill("0 6 * *")
     page.get_by_role("button", name="Create sync").click()
-    expect(page.locator(".error")).to_contain_text("is no cron expression")
+    expect(page.locator(".error")).to_contain_text("is not a cron expression")
     expect(page.get_by_label("Branch above the tags of plan")).to_have_value("tier")
     page.get_by_label("Schedule").fill("0 6 * * 1-5")
     page.get_by_role("button", name="Create sync").click()
