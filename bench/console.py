@@ -36,7 +36,7 @@ PAGES = (
     "tribe/t0/delete",
     "tribe/t0/tag",
     "tribe/t0/pictures",
-    "tribe/t0/earlier?as_of=1",
+    "tribe/t0/as-of?as_of=1",
     "tribe/t0/why?kind=user&person=user-0000001",
     "tribes/overlap?tribe=t0&tribe=t1&tribe=t2&tribe=t3&tribe=t4",
     "tags",
