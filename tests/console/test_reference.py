@@ -71,7 +71,7 @@ def test_the_reference_takes_the_theme_that_was_chosen_in_the_console(open_page:
 
 
 def test_a_request_can_be_tried_in_the_reference_with_a_token(open_page: Open, served: Served) -> None:
-    secret = served.loom.access.create_token("main", "app", ("decisions",), days=1)[1]
+    secret = served.services.access.create_token("main", "app", ("decisions",), days=1)[1]
     page = opened(open_page("anyone"))
     page.get_by_role("button", name="Authorize").click()
     page.locator("#auth-bearer-value").fill(secret)
