@@ -104,7 +104,7 @@ def test_a_rolling_restart_loses_no_request_of_those_who_ask_readyz(database: Se
 
 
 def test_a_process_that_drains_says_so_and_answers_until_it_ends(tmp_path: Path) -> None:
-    with server(tmp_path, {"TAGLOOM_DRAIN_SECONDS": "2"}) as (url, process), httpx.Client(base_url=url) as kept:
+    with server(tmp_path, {"TAGLOOM_DRAIN_SECONDS": "6"}) as (url, process), httpx.Client(base_url=url) as kept:
         assert kept.get("/readyz").json() == {"status": "ready"}
         process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE_SECONDS
