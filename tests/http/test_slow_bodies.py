@@ -46,7 +46,7 @@ def stalled(
 ) -> socket.socket:
     """A connection on which the head of a request and the beginning of its body were sent."""
     host, port = served.url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection = socket.create_connection((host, int(port)), timeout=120)
     connection.sendall(
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nContent-Type: {content_type}\r\n"
         f"Content-Length: {size}\r\n\r\nuser,tag\nu1,a\n".encode()
