@@ -1,4 +1,4 @@
-"""How much Hypothesis does, and how much is logged.
+"""The settings of Hypothesis and the log level of the tests.
 
 `quick` is the profile of `make test`, and `deep` that of `make deep`. What `deep` finds is stored in `tests/found`.
 Commit these files: `make test` runs them again with the profile `replay`.
@@ -35,10 +35,13 @@ settings.register_profile(
 settings.register_profile("replay", settings.get_profile("deep"), phases=(Phase.explicit, Phase.reuse))
 settings.load_profile("quick")
 
+# Set here alone: a level that a folder sets holds in the folders that pytest collects after it as well.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
 
 @pytest.fixture
-def talkative() -> Iterator[None]:
-    """The whole log, whatever level the folders of tests have set."""
+def debug_logs() -> Iterator[None]:
+    """Logs at level debug. A test that reads logs needs it."""
     before = structlog.get_config()["wrapper_class"]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
     yield

@@ -1,22 +1,17 @@
 """A data directory with an installation, and one that is served as well."""
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import pytest
-import structlog
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import Installation, open_installation
 from tagloom.settings import read_settings
 from tests.cli.running import ask
 from tests.http.serving import serve
-
-# The server in a thread shares the standard output that the commands' own is read from.
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 _NUMBERS = count(1)
 # The servers that tests fetch from are of this machine.

@@ -1,6 +1,5 @@
 """The console that the tests of one module share, and who visits it."""
 
-import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,13 +7,10 @@ from typing import Literal
 
 import httpx
 import pytest
-import structlog
 from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
 from playwright.sync_api import Page as PlaywrightPage
 
 from tests.console.serving import Role, Served, find_chromium, serving, signed_in, telco
-
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 @pytest.fixture(scope="session")

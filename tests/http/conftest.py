@@ -1,18 +1,14 @@
 """The server that the tests of this folder share, and clients at its door."""
 
-import logging
 from collections.abc import Iterator
 
 import httpx
 import pytest
-import structlog
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.words.model import Organization, Space
 from tagloom_client import Retries, Tagloom
 from tests.http.serving import INSTALLATIONS, ORGANIZATION, STRANGERS, Served, serve
-
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 @pytest.fixture(scope="session", params=INSTALLATIONS)

@@ -63,9 +63,8 @@ def test_metrics_count_by_route_and_never_by_address(http: httpx.Client, tagloom
     assert "somebody-special" not in text
 
 
-@pytest.mark.usefixtures("talkative")
+@pytest.mark.usefixtures("debug_logs")
 def test_the_log_has_routes_and_never_ids_of_people(http: httpx.Client, tagloom: Tagloom) -> None:
-    # Every request has its line at level debug, whatever level others have set.
     with capture_logs() as entries:
         tagloom.add_tag("a", user="somebody-special")
         http.get(f"{tagloom.place.address}/users/somebody-else")
@@ -93,6 +92,7 @@ def broken() -> Iterator[httpx.Client]:
             yield client
 
 
+@pytest.mark.usefixtures("debug_logs")
 def test_a_fault_of_ours_shows_only_its_id_and_the_log_has_the_rest(broken: httpx.Client) -> None:
     address = "/v2/spaces/main/environments/production"
     with capture_logs() as entries:
@@ -122,7 +122,7 @@ class AwayInstallation(MemoryInstallation):
             raise StoreUnavailable("The database is away.")
 
 
-@pytest.mark.usefixtures("talkative")
+@pytest.mark.usefixtures("debug_logs")
 def test_what_readyz_refuses_is_a_state_that_the_log_has_once_a_change_and_no_error() -> None:
     installation = AwayInstallation()
     with capture_logs() as entries:
@@ -140,6 +140,7 @@ def test_readiness_needs_the_store(served: Served, tagloom: Tagloom) -> None:
     assert httpx.get(f"{served.url}/readyz").json() == {"status": "ready"}
 
 
+@pytest.mark.usefixtures("debug_logs")
 def test_a_caller_that_asks_for_a_version_nobody_wrote_is_told_and_the_log_has_no_error(
     http: httpx.Client, tagloom: Tagloom
 ) -> None:

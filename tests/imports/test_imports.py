@@ -623,7 +623,7 @@ def test_a_file_that_was_lost_between_the_row_and_its_place_is_brought_by_the_ne
     assert (again.id, desk.get(again).state) == (first.id, "done")
 
 
-@pytest.mark.usefixtures("talkative")
+@pytest.mark.usefixtures("debug_logs")
 def test_a_file_that_cannot_be_dropped_is_told_and_one_that_is_gone_is_not(desk: Desk, tmp_path: Path) -> None:
     stuck = "f" * 24
     # A folder is expected there.

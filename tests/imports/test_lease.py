@@ -123,7 +123,7 @@ def test_a_commit_that_outlasts_the_lease_ends_in_one_reading_of_the_file(
     assert (desk.get(brought).state, desk.get(brought).tally.added) == ("done", 40)
 
 
-@pytest.mark.usefixtures("talkative")
+@pytest.mark.usefixtures("debug_logs")
 def test_an_import_that_comes_no_further_ends_and_says_why(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imports_limits, "IMPORT_ATTEMPTS_MAX", 3)
     brought = desk.bring(BODY)
