@@ -29,7 +29,7 @@ from tagloom.http.framework.schemas import (
     PersonNamed,
 )
 from tagloom.server.body_pace import BodyTooSlow, ServerStops
-from tagloom.words.model import Person
+from tagloom.words.model import Decision, Person
 from tagloom.words.person_ids import parse_id
 
 ROUTE = "/v2/spaces/{space}/environments/{environment}/decisions"
@@ -101,7 +101,7 @@ class DecisionFastPath:
         if plain is not None and place is not None:
             body = await _received(receive, plain.body_bytes, taken)
             if len(body) == plain.body_bytes:
-                answer = self._find_answer(place, body) or await self._answer(place, body)
+                answer = await self._answer(place, body)
         if answer is None:
 
             async def receive_again() -> Message:
@@ -140,33 +140,27 @@ class DecisionFastPath:
         self._state.tribes.renew(place.space.id)
 
     async def _answer(self, place: Place, body: bytes) -> bytes | None:
-        """Returns the answer, computed in a thread, or None if the route table must refuse the request."""
+        """Returns the answer, at once or from a thread; None if the route table must answer the request."""
         try:
             asked = decode(body, DecisionBody)
-            person, organization = person_of(asked), place.space.organization
-            decision = await self._state.decide(
-                place.environment, person, because=asked.because, organization=organization
-            )
+            person = person_of(asked)
+            decision = self._find_decision(place, person, because=asked.because)
+            if decision is None:
+                decision = await self._state.decide(
+                    place.environment, person, because=asked.because, organization=place.space.organization
+                )
+            return ENCODER.encode(decision)
         except Exception:
-            # The route table meets the same failure, and renders and logs it.
+            # The handler of the route fails in the same way, and the error is rendered and logged there.
             return None
-        return ENCODER.encode(decision)
 
-    def _find_answer(self, place: Place, body: bytes) -> bytes | None:
-        """Returns the answer if it needs no waiting, else None."""
+    def _find_decision(self, place: Place, person: Person, *, because: bool) -> Decision | None:
+        """Returns the decision if it can be made without waiting."""
         definitions = self._state.tribes.find_definitions(place.space.id)
-        if definitions is None:
+        population = self._state.installation.find_population(place.environment)
+        if definitions is None or population is None:
             return None
-        try:
-            population = self._state.installation.find_population(place.environment)
-            if population is None:
-                return None
-            asked = decode(body, DecisionBody)
-            decision = population.find_decision(person_of(asked), definitions, because=asked.because)
-            return None if decision is None else ENCODER.encode(decision)
-        except Exception:
-            # The route table meets the same failure, and renders and logs it.
-            return None
+        return population.find_decision(person, definitions, because=because)
 
     def _read_names(self, raw_path: bytes) -> tuple[str, str] | None:
         parts = raw_path.split(b"/")
