@@ -2,10 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 from starlette.types import Receive, Scope
@@ -51,6 +51,25 @@ Submit = Callable[[], "Future[Receipt]"]
 DOOR = "api"  # The source of a write that names none.
 
 
+class PerLoop(Generic[Result]):
+    """One value for each event loop, made when the loop first asks for it."""
+
+    def __init__(self) -> None:
+        self._values: dict[asyncio.AbstractEventLoop, Result] = {}
+
+    def get(self, make: Callable[[], Result]) -> Result:
+        """Returns the value of the running loop."""
+        loop = asyncio.get_running_loop()
+        found = self._values.get(loop)
+        if found is None:
+            found = self._values[loop] = make()
+        return found
+
+    def all(self) -> Collection[Result]:
+        """Returns the values of all loops."""
+        return self._values.values()
+
+
 @dataclass(frozen=True)
 class ApiState:
     """The state that all handlers share: the services of an installation, and the limits of this process."""
@@ -80,25 +99,18 @@ class ApiState:
     wait_seconds: float
     fingerprint: str
     openapi: bytes
-    _arrivals: dict[asyncio.AbstractEventLoop, Arrivals] = field(default_factory=dict)
-    _decisions: dict[asyncio.AbstractEventLoop, Coalescer[Person, Decision]] = field(default_factory=dict)
-    _submissions: dict[asyncio.AbstractEventLoop, Coalescer[Submit, Future[Receipt]]] = field(default_factory=dict)
-    _watches: dict[asyncio.AbstractEventLoop, Watches] = field(default_factory=dict)
+    _arrivals: PerLoop[Arrivals] = field(default_factory=PerLoop)
+    _decisions: PerLoop[Coalescer[Person, Decision]] = field(default_factory=PerLoop)
+    _submissions: PerLoop[Coalescer[Submit, Future[Receipt]]] = field(default_factory=PerLoop)
+    _watches: PerLoop[Watches] = field(default_factory=PerLoop)
 
     def arrivals(self) -> Arrivals:
-        """Those of the running loop."""
-        loop = asyncio.get_running_loop()
-        found = self._arrivals.get(loop)
-        if found is None:
-            found = self._arrivals[loop] = Arrivals()
-        return found
+        """Returns the waiters for commits of the running loop."""
+        return self._arrivals.get(Arrivals)
 
     async def decide(self, environment: Environment, person: Person, *, because: bool, organization: str) -> Decision:
-        """The tribes of one person, together with others of the environment that are asked for at the same time."""
-        loop = asyncio.get_running_loop()
-        decisions = self._decisions.get(loop)
-        if decisions is None:
-            decisions = self._decisions[loop] = Coalescer(self.threads)
+        """Returns the tribes of one person. Requests for one environment that come at the same time share a thread."""
+        decisions = self._decisions.get(lambda: Coalescer(self.threads))
         return await decisions.run(
             (environment.key, because),
             person,
@@ -118,24 +130,17 @@ class ApiState:
             return [self._decided(environment, [person], because=because)[0] for person in people]
 
     async def submit(self, environment: Environment, submit: Submit, *, organization: str) -> "Future[Receipt]":
-        """Hands a small write to the committer. Writes that come at the same time are looked up in one thread."""
-        loop = asyncio.get_running_loop()
-        submissions = self._submissions.get(loop)
-        if submissions is None:
-            submissions = self._submissions[loop] = Coalescer(self.threads)
+        """Submits a small write. Writes to one environment that come at the same time share a thread."""
+        submissions = self._submissions.get(lambda: Coalescer(self.threads))
         return await submissions.run(environment.key, submit, _submitted, organization=organization)
 
     def watches(self) -> Watches:
-        """Those of the running loop."""
-        loop = asyncio.get_running_loop()
-        found = self._watches.get(loop)
-        if found is None:
-            found = self._watches[loop] = Watches(self.imports.get)
-        return found
+        """Returns the watched imports of the running loop."""
+        return self._watches.get(lambda: Watches(self.imports.get))
 
     def end_watches(self) -> None:
         """Ends all watches."""
-        for watches in self._watches.values():
+        for watches in self._watches.all():
             watches.close()
 
 
