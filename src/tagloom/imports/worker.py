@@ -45,16 +45,11 @@ from tagloom.words.problems import MirrorEmpty
 from tagloom.words.rejections import MirrorUnreadable
 from tagloom.words.tags import is_at_or_below, parse_tag
 
-# In these modes all lines of a person must be known at once, so the file is one step.
 ACTION = "import"
+# In these modes all lines of a person must be known at once, so the file is one step.
 WHOLE_MODES: tuple[Mode, ...] = ("set", "mirror")
 # The problems of a step that another writer made outdated while it was read.
-_OVERTAKEN = (
-    ImportSealed,
-    StepTaken,
-    ImportChanged,
-    BodyOutdated,
-)
+_OVERTAKEN = (ImportSealed, StepTaken, ImportChanged, BodyOutdated)
 _SECONDS_BETWEEN_REPORTS = 0.5
 _SECONDS_BETWEEN_TRIES_MAX = 10.0
 
@@ -124,12 +119,7 @@ class Worker:
                     self._run(environment, run)
             except Lost:
                 self._leases.release(run)
-            except (
-                ImportSealed,
-                StepTaken,
-                ImportChanged,
-                BodyOutdated,
-            ) as problem:
+            except _OVERTAKEN as problem:
                 # The rest of the file is read again, in the state after the last step.
                 self._try_again(environment, run, problem)
             except StoreUnavailable as problem:
