@@ -23,7 +23,6 @@ __all__ = [
     "to_bytes",
 ]
 
-EMPTY = BitMap()
 _ONE_PLAIN_CONTAINER = (12_346).to_bytes(4, "little") + (1).to_bytes(4, "little")
 _HEAD_BYTES = 16  # The bytes before the members of the one container.
 _BITS_BYTES = 8_192  # A container of more than 4,096 members is all its bits; smaller ones list them as 16-bit numbers.

@@ -31,7 +31,6 @@ from tagloom.words.cells import (
 
 Indices = NDArray[np.int64]
 
-_UUID_BYTES = 16
 # Days from 1970 to the first day of the year 1 and to the last of 9999.
 _DAYS = (date.min.toordinal() - date(1970, 1, 1).toordinal(), date.max.toordinal() - date(1970, 1, 1).toordinal())
 _EPOCH = date(1970, 1, 1).toordinal()
