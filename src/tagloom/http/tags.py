@@ -10,7 +10,7 @@ from tagloom.http.framework.paging import page_of
 from tagloom.http.framework.schemas import AliasesPage, AliasItem, MergeBody, TagAnswer, TagBody, TagPatch, TagsPage
 from tagloom.http.framework.streams import export_format, export_stream
 from tagloom.people.export import encode_people
-from tagloom.ports.writes import MergeTags, WriteOptions
+from tagloom.ports.writes import EditTag, MergeTags, PutTag, WriteOptions
 from tagloom.words.model import Match
 from tagloom.words.problems import TagProblem
 from tagloom.words.tags import TagPath, parse_tag
@@ -51,47 +51,32 @@ async def put_tag(call: Call) -> Answer:
     tag, environment, origin = call.tag(), call.environment, call.origin
     body = await read_json(call, TagBody, default=b"{}")
     ttl_seconds, expires_at = body.ttl_seconds(), body.moment(call.state.now())
-    return Answer(
-        await call.in_thread(
-            lambda: call.state.catalogue.put_tag(
-                environment,
-                tag,
-                origin,
-                description=None if body.description is UNSET else body.description,
-                exclusive=None if body.exclusive is UNSET else body.exclusive,
-                ttl_seconds=ttl_seconds,
-                expires_at=expires_at,
-            )
-        )
+    write = PutTag(
+        tag=tag,
+        description=None if body.description is UNSET else body.description,
+        exclusive=None if body.exclusive is UNSET else body.exclusive,
+        ttl_seconds=ttl_seconds,
+        expires_at=expires_at,
     )
+    return Answer(await call.in_thread(lambda: call.state.catalogue.put_tag(environment, write, origin)))
 
 
 async def patch_tag(call: Call) -> Answer:
     """Renames or moves a tag and changes its fields, as one version or not at all."""
     tag, environment, origin = call.tag(), call.environment, call.origin
     body = await read_json(call, TagPatch)
-    to = None if body.tag is UNSET else _parsed(body.tag, "$.tag")
-    description = None if body.description is UNSET else body.description
-    exclusive = None if body.exclusive is UNSET else body.exclusive
-    owner = "" if body.owner is None else None
-    ttl_seconds, expires_at = body.ttl_seconds(), body.moment(call.state.now())
-    if all(given is None for given in (to, description, exclusive, owner, ttl_seconds, expires_at)):
-        raise BodyInvalid("Set at least one of tag, description, exclusive, ttl, expires_at and owner.", field="$")
-    return Answer(
-        await call.in_thread(
-            lambda: call.state.catalogue.edit_tag(
-                environment,
-                tag,
-                origin,
-                to=to,
-                description=description,
-                exclusive=exclusive,
-                owner=owner,
-                ttl_seconds=ttl_seconds,
-                expires_at=expires_at,
-            )
-        )
+    write = EditTag(
+        tag=tag,
+        to=None if body.tag is UNSET else _parsed(body.tag, "$.tag"),
+        description=None if body.description is UNSET else body.description,
+        exclusive=None if body.exclusive is UNSET else body.exclusive,
+        owner="" if body.owner is None else None,
+        ttl_seconds=body.ttl_seconds(),
+        expires_at=body.moment(call.state.now()),
     )
+    if write.to is None and not write.given():
+        raise BodyInvalid("Set at least one of tag, description, exclusive, ttl, expires_at and owner.", field="$")
+    return Answer(await call.in_thread(lambda: call.state.catalogue.put_tag(environment, write, origin)))
 
 
 async def delete_tag(call: Call) -> Answer:

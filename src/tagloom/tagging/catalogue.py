@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Unpack
 
 import msgspec
 
@@ -17,7 +16,7 @@ from tagloom.tagging.problems import TagInUse
 from tagloom.tribes import limits as tribes_limits
 from tagloom.tribes.definitions import Tribes, check_description
 from tagloom.words.mappings import touches
-from tagloom.words.model import Branch, Environment, Match, Origin, Receipt, Source, Tag, TagFields
+from tagloom.words.model import Branch, Environment, Match, Origin, Receipt, Source, Tag
 from tagloom.words.rules import Definition, HasTag, walk
 from tagloom.words.syncs import Sync
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below
@@ -170,31 +169,14 @@ class Catalogue:
         )
         return TagDetails(**fields, mappings=found, syncs=syncs)
 
-    def put_tag(self, environment: Environment, tag: TagPath, origin: Origin, **fields: Unpack[TagFields]) -> Receipt:
-        """Creates the tag, or changes its fields; 0 removes an expiry.
+    def put_tag(self, environment: Environment, write: PutTag | EditTag, origin: Origin) -> Receipt:
+        """Creates a tag, renames it or changes its fields, as one version or not at all.
 
-        Raises: BodyInvalid, TagIsAlias, TooManyTags, TagOwned.
+        Raises: BodyInvalid: the description is too long; what `PutTag` and `EditTag` raise.
         """
-        if (description := fields.get("description")) is not None:
-            check_description(description)
-        return self._population_of(environment).write(PutTag(tag=tag, **fields), WriteOptions(origin))
-
-    def edit_tag(
-        self,
-        environment: Environment,
-        tag: TagPath,
-        origin: Origin,
-        *,
-        to: TagPath | None = None,
-        **fields: Unpack[TagFields],
-    ) -> Receipt:
-        """Renames a tag that exists and sets fields of it, all as one version or not at all; see the port.
-
-        Raises: BodyInvalid, TagNotFound, TagIsAlias, TagExists, TagMoveInvalid, TagOwned, ExclusiveBranch.
-        """
-        if (description := fields.get("description")) is not None:
-            check_description(description)
-        return self._population_of(environment).write(EditTag(tag=tag, to=to, **fields), WriteOptions(origin))
+        if write.description is not None:
+            check_description(write.description)
+        return self._population_of(environment).write(write, WriteOptions(origin))
 
     def delete_tag(self, environment: Environment, tag: TagPath, origin: Origin, *, force: bool = False) -> Receipt:
         """Deletes the tag and the tags below it, and removes them from everybody.

@@ -1,6 +1,6 @@
 """The values of Tagloom as immutable structs, without behaviour."""
 
-from typing import Literal, NewType, TypeAlias, TypedDict
+from typing import Literal, NewType, TypeAlias
 
 import msgspec
 
@@ -125,19 +125,6 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     ttl: str = ""
     expires_at: str = ""
-
-
-class TagFields(TypedDict, total=False):
-    """The fields of a tag to set. None, or a missing field, leaves the field as it is.
-
-    0 removes `ttl_seconds` and `expires_at`. An empty `owner` releases the tag.
-    """
-
-    description: str | None
-    exclusive: bool | None
-    owner: str | None
-    ttl_seconds: int | None
-    expires_at: int | None
 
 
 class Branch(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tagloom.console.views import history
+from tagloom.ports.writes import PutTag
 from tagloom.words.model import Origin, Person
 from tagloom.words.tags import parse_tag
 from tests.bodies import Line, part
@@ -45,7 +46,9 @@ def test_activity_is_filtered_and_a_batch_is_undone_from_it(open_page: Open, ser
 
 def test_a_toast_of_an_undo_says_nothing_of_what_it_did_not_do(open_page: Open, served: Served) -> None:
     environment = served.services.installation.control.get_environment("main", "production")
-    receipt = served.services.catalogue.put_tag(environment, parse_tag("new/tag"), Origin("bob"), description="")
+    receipt = served.services.catalogue.put_tag(
+        environment, PutTag(tag=parse_tag("new/tag"), description=""), Origin("bob")
+    )
     page = open_page("developer")
     page.goto(f"{PLACE}/activity/batch?version={receipt.version}")
     page.get_by_role("button", name="Undo this version").click()

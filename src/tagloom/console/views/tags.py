@@ -12,7 +12,7 @@ from tagloom.console.framework.rendering import day
 from tagloom.history.as_of import version_as_of
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
 from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound
-from tagloom.ports.writes import DeleteTag, MergeTags, MoveTag, WriteOptions
+from tagloom.ports.writes import DeleteTag, MergeTags, MoveTag, PutTag, WriteOptions
 from tagloom.words.expiry import ExpiryInvalid, parse_expires_at, parse_ttl
 from tagloom.words.model import Tag
 from tagloom.words.problems import ExclusiveBranch, TagIsAlias, TagOwned, TagProblem
@@ -194,7 +194,7 @@ def create(request: PageRequest) -> Answer:
     except TagProblem as problem:
         return _new_form(request, problem)
     receipt = request.services.catalogue.put_tag(
-        request.environment, tag, request.origin, description=request.text("description").strip()
+        request.environment, PutTag(tag=tag, description=request.text("description").strip()), request.origin
     )
     return Redirect(request.to("tag", tag=tag), toast_of(receipt, f"The tag “{tag}” was created."))
 
@@ -204,10 +204,12 @@ def describe(request: PageRequest) -> Answer:
     tag = request.tag()
     receipt = request.services.catalogue.put_tag(
         request.environment,
-        tag,
+        PutTag(
+            tag=tag,
+            description=request.text("description").strip(),
+            exclusive=request.text("exclusive") == "yes",
+        ),
         request.origin,
-        description=request.text("description").strip(),
-        exclusive=request.text("exclusive") == "yes",
     )
     return Redirect(request.to("tag", tag=tag), toast_of(receipt, f"The description of “{tag}” was saved."))
 
@@ -222,10 +224,12 @@ def put_expiry(request: PageRequest) -> Answer:
     try:
         receipt = request.services.catalogue.put_tag(
             request.environment,
-            tag,
+            PutTag(
+                tag=tag,
+                ttl_seconds=parse_ttl(ttl) if ttl else 0,
+                expires_at=None if stays else parse_expires_at(moment, request.services.now()) if moment else 0,
+            ),
             request.origin,
-            ttl_seconds=parse_ttl(ttl) if ttl else 0,
-            expires_at=None if stays else parse_expires_at(moment, request.services.now()) if moment else 0,
         )
     except ExpiryInvalid as problem:
         fields = {"expiry": {"ttl": ttl, "expires_at": expires_at}, "expiry_problem": problem}
@@ -236,7 +240,7 @@ def put_expiry(request: PageRequest) -> Answer:
 def release(request: PageRequest) -> Answer:
     """Removes the owner of a branch, so that everyone can write there."""
     tag = request.tag()
-    receipt = request.services.catalogue.put_tag(request.environment, tag, request.origin, owner="")
+    receipt = request.services.catalogue.put_tag(request.environment, PutTag(tag=tag, owner=""), request.origin)
     return Redirect(request.to("tag", tag=tag), toast_of(receipt, f"The branch “{tag}” was released."))
 
 
