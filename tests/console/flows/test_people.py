@@ -86,6 +86,27 @@ def test_tag_after_tag_is_added_without_a_click_between(open_page: Open, served:
     assert {"tier/gold", "beta"} <= set(tags_of(served, CUSTOMER))
 
 
+def test_a_form_is_sent_by_the_page_as_soon_as_it_is_shown(open_page: Open, served: Served) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?user={CUSTOMER}")
+    page.evaluate(
+        """() => {
+            window.isFirstPage = true;
+            document.addEventListener("htmx:afterSwap", () => setTimeout(() => {
+                document.getElementById("tag-entry").value = "beta";
+                document.getElementById("tag-entry").form.requestSubmit();
+            }), { once: true });
+        }"""
+    )
+
+    page.get_by_label("Add a tag").fill("tier/gold")
+    page.get_by_role("button", name="Add tag").click()
+
+    expect(page.locator(".person-tags .chips")).to_contain_text("beta")
+    expect(page.get_by_label("Add a tag")).to_be_focused()
+    assert page.evaluate("window.isFirstPage === true"), "the form loaded a new page"
+
+
 def test_the_row_whose_panel_is_open_is_marked_until_it_closes(open_page: Open) -> None:
     page = open_page("developer")
     page.goto(f"{PLACE}/people?search={CUSTOMER[:2]}")
