@@ -37,12 +37,12 @@ SPACE = Space("main", "main", "Main")
 
 
 def now_utc() -> datetime:
-    """The time of the machine's clock."""
+    """Returns the time of the machine's clock."""
     return datetime.now(UTC)
 
 
 class Installation:
-    """Everything of one installation, open: its control plane, its populations, its committer."""
+    """An open installation: its control store, its populations and its committer."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Installation:
         self.database = _open_database(settings, create=create, distribute=distribute, versions=versions)
         self.control = SqlControl(self.database.engine)
         self.committer = Committer(self.database)
-        # Hashes passwords for the whole process, which it bounds.
+        # One instance for the whole process, because it bounds how many hashes run at once.
         self.passwords = Passwords()
         self.set_up_code: str | None = None
         self._populations: dict[int, tuple[Environment, BitmapPopulation]] = {}
@@ -67,7 +67,7 @@ class Installation:
 
     @property
     def uploads(self) -> Path:
-        """Where files that teammates bring wait for their import: beside SQLite's file, unless it is set."""
+        """The folder for uploaded files that wait for their import: next to SQLite's file, unless it is set."""
         if self.settings.uploads is not None:
             return self.settings.uploads
         beside = self.settings.database
@@ -75,7 +75,7 @@ class Installation:
 
     @property
     def egress_policy(self) -> EgressPolicy:
-        """What syncs may reach outside of this installation."""
+        """The hosts, files and secrets that syncs can use outside of this installation."""
         settings = self.settings
         return EgressPolicy(
             secrets=Secrets(settings.secrets_folder, settings.secrets.values),
@@ -88,12 +88,12 @@ class Installation:
 
     @property
     def identity_provider(self) -> IdentityProvider | None:
-        """Where teammates may sign in with an account of their company."""
+        """The identity provider with which teammates can sign in, or None."""
         oidc = self.settings.oidc
         return None if oidc is None else IdentityProvider(oidc.issuer, oidc.client_id, oidc.client_secret)
 
     def population(self, environment: Environment) -> BitmapPopulation:
-        """The population of an environment, opened at its first use."""
+        """Returns the population of an environment. The first call opens it."""
         opened = self.find_population(environment)
         if opened is not None:
             return opened
@@ -107,12 +107,15 @@ class Installation:
         return found[1]
 
     def find_population(self, environment: Environment) -> BitmapPopulation | None:
-        """The population of an environment, when it is open. Waits for nobody."""
+        """Returns the population of an environment if it is open, else None. Never blocks."""
         found = self._populations.get(environment.key)
         return None if found is None else found[1]
 
     def warm(self) -> None:
-        """Loads populations, until together they hold as much as one may. Raises: StoreUnavailable."""
+        """Loads populations until together they use `index_bytes_max`, the bound for one population.
+
+        Raises: StoreUnavailable.
+        """
         held = 0
         for organization in self.control.list_organizations():
             for space in self.control.list_spaces(organization.id):
@@ -125,7 +128,7 @@ class Installation:
         return self.control.list_expiring(moment)
 
     def fingerprint(self) -> str:
-        """What tells this installation from every other, also from its copies. Gives no secret away."""
+        """Returns a hash that identifies this installation. A copy of it has another hash. Reveals no secret."""
         spaces = [each for found in self.control.list_organizations() for each in self.control.list_spaces(found.id)]
         environments = [each for space in spaces for each in self.control.list_environments(space.id)]
         first = min(environments, key=lambda each: each.key)
@@ -134,7 +137,7 @@ class Installation:
         return hashlib.sha256(b"tagloom installation " + self.database.place() + secret).hexdigest()[:32]
 
     def counters(self) -> Counters:
-        """What it tells of itself. Waits for nobody, and asks no database."""
+        """Returns the counters of this process. Never blocks, and makes no query."""
         database = self.database
         return Counters(
             populations=tuple(
@@ -149,11 +152,14 @@ class Installation:
         )
 
     def check_ready(self) -> None:
-        """Raises: StoreUnavailable: the database is away; SchemaChanged: it is migrated, or another release's."""
+        """Checks the database.
+
+        Raises: StoreUnavailable: it is not available; SchemaChanged: it is being migrated, or is of another release.
+        """
         self.database.check_ready()
 
     def close(self) -> None:
-        """Finishes what waits to be written, then closes the store; a second time does nothing."""
+        """Finishes the queued writes, then closes the store. A second call does nothing."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -170,20 +176,20 @@ def open_installation(
     now: Callable[[], datetime] = now_utc,
     versions: Sequence[Path] = VERSIONS,
 ) -> Installation:
-    """Opens what the settings name; a new one may be spread over a Citus cluster.
+    """Opens the installation that the settings name. With `distribute`, a new one is spread over a Citus cluster.
 
     The migrations in the folders `versions` bring its schema up to date.
 
-    A server's has a new `set_up_code` while nobody has an account; the codes of earlier starts work no more.
+    For a server, `set_up_code` is a new code if there is no account yet. The codes of earlier starts become invalid.
 
     Raises:
-        InstallationMissing: there is none, and `create` is not asked for.
-        ParameterInvalid: it is to be distributed, and cannot be.
+        InstallationMissing: there is no installation, and `create` is False.
+        ParameterInvalid: `distribute` is True, and the database cannot be distributed.
     """
     installation = Installation(settings, now, create=create, distribute=distribute, versions=versions)
     if create:
         with installation.database.setting_up():
-            # Each by itself: an earlier start may have been killed between the two.
+            # The two are checked separately, because an earlier start may have been killed between the two writes.
             if not installation.control.list_organizations():
                 installation.control.put_organization(ORGANIZATION)
             if not installation.control.list_spaces(ORGANIZATION.id):
@@ -198,7 +204,7 @@ def _open_database(
 ) -> "SqliteDatabase | PostgresDatabase":
     where = settings.database
     if isinstance(where, PostgresUrl):
-        # The driver is imported where it is used: it costs every command a tenth of a second.
+        # The driver is imported only if it is used, because the import costs every command a tenth of a second.
         from tagloom.stores.postgres import PostgresDatabase
 
         return PostgresDatabase(where.text, create=create, distribute=distribute, versions=versions)
@@ -219,10 +225,11 @@ def copy_installation(
     *,
     distribute: bool = False,
 ) -> Copied:
-    """Copies a whole installation into an empty database, or goes on with a copy that was cut off; see `copy`.
+    """Copies a whole installation into an empty database, or continues an interrupted copy; see `copy`.
 
-    A target without any tables may be spread over a Citus cluster.
-    Raises: InstallationMissing: the source holds none; ParameterInvalid; StoreCorrupt: the two differ in the end.
+    With `distribute`, a target without any tables is spread over a Citus cluster.
+    Raises: InstallationMissing: the source has none; ParameterInvalid; StoreCorrupt: source and target differ in the
+    end.
     """
     if source == target:
         raise ParameterInvalid("An installation is not copied onto itself.")
@@ -235,7 +242,7 @@ def copy_installation(
 
 
 def check(installation: Installation) -> Iterator[str]:
-    """Every broken invariant of an installation, with its environment; nothing when all is well."""
+    """Yields a text for every broken invariant of an installation, with its environment. Yields nothing if all hold."""
     try:
         yield from (f"file: {text}" for text in installation.database.broken_pages())
         for organization in installation.control.list_organizations():
@@ -251,15 +258,17 @@ def _broken(installation: Installation, environment: Environment) -> Iterator[st
         with installation.database.storage(environment.key).reading() as snapshot:
             yield from broken_invariants(snapshot)
     except (ValueError, LookupError, OSError, Moved) as error:
-        # Bytes that are no bitmap, page or block of keys: the rows that need them cannot be checked.
+        # Some bytes are no bitmap, page or block of keys, so the rows that need them cannot be checked.
         yield f"the rest cannot be read: {error}"
 
 
 def backup(installation: Installation, target: Path) -> None:
-    """A consistent copy of a live installation as one file; restore it by putting it in a data directory's place.
+    """Writes a consistent copy of a live installation into one file.
+
+    To restore it, put the file into a data directory in place of the database.
 
     Raises:
-        ParameterInvalid: the target exists already, or the database is PostgreSQL, which has tools of its own.
+        ParameterInvalid: the target exists already, or the database is PostgreSQL, which has its own tools.
     """
     if not isinstance(installation.database, SqliteDatabase):
         raise ParameterInvalid(

@@ -1,4 +1,4 @@
-"""All limits and problems of Tagloom, collected from the rooms that define them.
+"""All limits and problems of Tagloom, collected from the packages that define them.
 
 `GET /v2/limits`, the OpenAPI document and the documentation are made from these two functions.
 """

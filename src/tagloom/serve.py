@@ -1,4 +1,4 @@
-"""Serves an open installation from this process until it is told to stop."""
+"""Serves an open installation in this process until a signal stops it."""
 
 import asyncio
 import gc
@@ -28,25 +28,26 @@ from tagloom.server.body_pace import Paces
 from tagloom.server.sockets import BACKLOG
 from tagloom.settings import Settings
 
-# The committing thread gives up the interpreter at every statement; with Python's 5 ms it would wait as long to get it
-# back while requests keep the event loop busy, and each commit of 64 writers took 150 ms instead of 20. While nothing
-# is committed the short interval would only cost: decisions are a tenth faster without it.
+# The committing thread releases the interpreter at every statement. With Python's interval of 5 ms it would wait as
+# long to get the interpreter back while requests keep the event loop busy: each commit of 64 writers took 150 ms
+# instead of 20. While nothing is committed, the short interval would only cost time: decisions are a tenth faster
+# without it.
 SWITCH_SECONDS_COMMITTING = 0.0005
 SWITCH_SECONDS = 0.005
-OBJECTS_PER_COLLECTION = 50_000  # A request makes some hundred objects, nearly all of which die by themselves.
+OBJECTS_PER_COLLECTION = 50_000  # A request creates some hundred objects, and the reference counts free nearly all.
 
 log = structlog.get_logger("tagloom.serve")
 
 
 def serve_installation(installation: Installation, listener: socket.socket) -> None:
-    """Serves until SIGTERM or SIGINT, then lets the requests under way end. Logs JSON lines to standard error.
+    """Serves until SIGTERM or SIGINT, then finishes the open requests. Logs JSON lines to standard error.
 
-    After SIGTERM it first drains for as long as the settings say: it tells `/readyz` so, and answers as before. Bodies
-    that have not come `stop_seconds` after it stops are given up, and nothing of them is applied. What runs still
-    STOP_SECONDS_MORE_MAX later is cut off, as if the process had been killed.
+    After SIGTERM it first drains for `drain_seconds`: `/readyz` reports it, and requests are answered as before. When
+    it stops, bodies have `stop_seconds` to arrive completely. Later bodies are rejected, and nothing of them is
+    applied. STOP_SECONDS_MORE_MAX later, the process exits, and what still runs ends as if the process had been killed.
     """
     installation.committer.watch(_hurry)
-    # What is loaded by now stays: the collector need not walk it at every hundredth request.
+    # The objects that exist now stay for ever, so the collector need not visit them at every hundredth request.
     gc.freeze()
     gc.set_threshold(OBJECTS_PER_COLLECTION, 20, 100)
     log_as_json(installation.settings.log_level)
@@ -55,7 +56,7 @@ def serve_installation(installation: Installation, listener: socket.socket) -> N
 
 
 def _warm(installation: Installation) -> None:
-    """So that the first questions need not load what they are about."""
+    """Loads populations, so that the first requests need not load them."""
     began = time.monotonic()
     try:
         installation.warm()
@@ -70,14 +71,17 @@ def _hurry(is_committing: bool) -> None:
 
 
 class _Server(Server):
-    """Accepts at a socket that listens already. By itself Granian would share its port with everybody."""
+    """A Granian server that accepts connections at an existing socket.
+
+    Granian's own socket would share its port with every process.
+    """
 
     def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
         super().__init__(app, interface="asgi", websockets=False, log_enabled=False)  # type: ignore[arg-type]  # Granian takes the enumeration's value too.
         self._listener = listener
 
     def _init_shared_socket(self) -> None:
-        # As Granian takes up a socket that another process has made.
+        # Granian makes the same calls to use a socket of another process.
         holder: Any = SocketHolder
         shared = holder(os.dup(self._listener.fileno()), False, BACKLOG)
         self._ssp, self._shd, self._sfd = None, shared, shared.get_fd()
@@ -132,14 +136,14 @@ def _traced(settings: Settings, app: ASGIApp) -> ASGIApp:
 
 
 def _cut_off() -> None:
-    """Ends the process, whatever it does. Nothing that was acknowledged is lost, and what is under way is not begun."""
+    """Ends the process at once. No acknowledged write is lost, and no transaction is applied in part."""
     log.warning("serving.cut_off")
     sys.stderr.flush()
     os._exit(0)
 
 
 def log_as_json(level: str) -> None:
-    """One JSON object a line, with a UTC time; lines below the level cost nothing."""
+    """Writes the log as one JSON object a line, with a UTC time. Lines below the level cost nothing."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -48,11 +48,11 @@ class Installation(Protocol):
     def control(self) -> Control: ...
 
     def population(self, environment: Environment) -> Population:
-        """The population of an environment. Reads the store when it is not open yet."""
+        """Returns the population of an environment. Reads the store if it is not open yet."""
         ...
 
     def find_population(self, environment: Environment) -> Population | None:
-        """The same, when it is open. Waits for nobody."""
+        """Returns the population of an environment if it is open, else None. Never blocks."""
         ...
 
     @property
@@ -63,12 +63,12 @@ class Installation(Protocol):
 
     @property
     def egress_policy(self) -> EgressPolicy:
-        """What syncs may reach outside."""
+        """The hosts, files and secrets that syncs can use outside of the installation."""
         ...
 
     @property
     def uploads(self) -> Path:
-        """The folder in which files that teammates bring wait for their import."""
+        """The folder for uploaded files that wait for their import."""
         ...
 
     def list_expiring(self, moment: Moment) -> Sequence[Environment]:
@@ -76,11 +76,14 @@ class Installation(Protocol):
         ...
 
     def counters(self) -> Counters:
-        """What it tells of itself. Waits for nobody, and asks no database."""
+        """Returns the counters of this process. Never blocks, and makes no query."""
         ...
 
     def check_ready(self) -> None:
-        """Raises: StoreUnavailable: the database is away; SchemaChanged: it is migrated, or another release's."""
+        """Checks the database.
+
+        Raises: StoreUnavailable: it is not available; SchemaChanged: it is being migrated, or is of another release.
+        """
         ...
 
     def close(self) -> None: ...
@@ -115,12 +118,12 @@ class Services:
     now: Callable[[], float]
 
     def population(self, environment: Environment) -> Population:
-        """The population of an environment."""
+        """Returns the population of an environment."""
         return self.installation.population(environment)
 
 
 def make_services(installation: Installation, now: Callable[[], float] = time.time) -> Services:
-    """The use cases of an installation. `now` tells Unix seconds."""
+    """Creates the use cases of an installation. `now` returns Unix seconds."""
     control = installation.control
     tribes, access = Tribes(control, clock=now), Access(control, now)
     previews = Previews(tribes, installation.population)
@@ -164,7 +167,10 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
 
 
 def _open_id(provider: IdentityProvider, now: Callable[[], float]) -> "OpenId":
-    """The sign-in by an identity provider. What it needs is imported for it only: a tenth of a command's start."""
+    """Creates the sign-in with an identity provider.
+
+    Imports it only here: the import takes a tenth of a command's start.
+    """
     from tagloom.accounts.openid import OpenId
 
     return OpenId(provider, now, Egress(Guard(lets_all_through=True)))

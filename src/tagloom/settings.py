@@ -22,14 +22,14 @@ _SECONDS_DIGITS_MAX = 6  # Eleven days.
 
 
 class OidcSettings(msgspec.Struct, frozen=True):
-    """The OpenID Connect provider that vouches for teammates, and what it knows Tagloom by."""
+    """The OpenID Connect provider of teammates, and the credentials of Tagloom there."""
 
     issuer: str
     client_id: str
     client_secret: str
 
     def __repr__(self) -> str:
-        """Without the secret: settings are printed when something is wrong."""
+        """Returns the fields without the secret, because settings are printed with errors."""
         return f"OidcSettings({self.issuer!r}, {self.client_id!r})"
 
 
@@ -39,28 +39,28 @@ class SecretVariables(msgspec.Struct, frozen=True):
     values: dict[str, str] = {}
 
     def __repr__(self) -> str:
-        """The names alone."""
+        """Returns the names only."""
         return f"SecretVariables({sorted(self.values)})"
 
 
 class PostgresUrl(msgspec.Struct, frozen=True):
-    """Where a PostgreSQL database is, as libpq has it: postgresql://user:password@host:port/database."""
+    """The address of a PostgreSQL database as a URL of libpq: postgresql://user:password@host:port/database."""
 
     text: str
 
     def __repr__(self) -> str:
-        """Without the password."""
+        """Returns the address without the password."""
         return f"PostgresUrl({self.place!r})"
 
     @property
     def place(self) -> str:
-        """The host and the database, to be shown."""
+        """The host and the database, as they may be shown."""
         parts = urlsplit(self.text)
         return f"postgresql://{parts.hostname or 'local'}{parts.path}"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the data lies, how much memory its index may take, how much is logged, and how teammates come in.
+    """The settings of an installation: its database, memory, log, network access and sign-in.
 
     `database` is SQLite's file, or PostgreSQL's address. `public_url` is the console's address as browsers see it,
     without a slash at its end.
@@ -86,10 +86,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of a data directory, or of TAGLOOM_DATABASE_URL when none is named.
+    """Reads the settings. The database is in the directory `data`, or at TAGLOOM_DATABASE_URL if `data` is None.
 
     Raises:
-        ParameterInvalid: neither is given, the URL is of no known store, or another setting is not one.
+        ParameterInvalid: there is neither, the URL is of no known store, or another setting is not valid.
     """
     size = environ.get("TAGLOOM_INDEX_BYTES", str(engine_limits.INDEX_BYTES_DEFAULT))
     if not size.isdigit():
@@ -123,7 +123,7 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
 
 
 def read_token(environ: Mapping[str, str] = os.environ) -> str | None:
-    """The access token for a server, from TAGLOOM_TOKEN; None when it is not set or empty."""
+    """Returns the access token for a server from TAGLOOM_TOKEN, or None if it is not set or empty."""
     return environ.get("TAGLOOM_TOKEN") or None
 
 
@@ -147,7 +147,7 @@ def _oidc(environ: Mapping[str, str], public_url: str | None) -> OidcSettings | 
         raise ParameterInvalid(f"OpenID Connect needs {' and '.join(missing)} too.")
     parts = _url("TAGLOOM_OIDC_ISSUER", issuer)
     if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        # Who can change what the provider says can sign in as anybody.
+        # Whoever can change the answers of the provider can sign in as anybody.
         raise ParameterInvalid(f"TAGLOOM_OIDC_ISSUER begins with https://, not '{issuer}'.")
     return OidcSettings(issuer, client_id, client_secret)
 
@@ -164,7 +164,7 @@ def _seconds(environ: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _tracing(environ: Mapping[str, str]) -> TracingProtocol | None:
-    """By which protocol spans are sent, as OpenTelemetry's own variables say. The rest of them its packages read."""
+    """Returns the protocol for spans from OpenTelemetry's variables, or None. Its packages read the other variables."""
     if environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or environ.get("OTEL_TRACES_EXPORTER") == "none":
         return None
     places = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -202,7 +202,7 @@ def _networks(environ: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6
 
 
 def _schemes(environ: Mapping[str, str]) -> tuple[Scheme, ...]:
-    """Set to nothing, no file is fetched from anywhere."""
+    """Returns the schemes of addresses that may be fetched. An empty variable allows none."""
     if "TAGLOOM_SOURCE_SCHEMES" not in environ:
         return SCHEMES_DEFAULT
     named = _list(environ, "TAGLOOM_SOURCE_SCHEMES")
@@ -221,7 +221,7 @@ def _mail(environ: Mapping[str, str]) -> MailServer | None:
     if not url or not sender:
         raise ParameterInvalid("TAGLOOM_SMTP_URL and TAGLOOM_MAIL_FROM belong together.")
     if not url.startswith(("smtp://", "smtps://")):
-        # What stands behind may be a password.
+        # The message does not repeat the URL, because it may contain a password.
         raise ParameterInvalid("TAGLOOM_SMTP_URL must begin with smtp:// or smtps://.")
     return MailServer(url, sender)
 
@@ -248,12 +248,12 @@ def _database(data: Path | None, environ: Mapping[str, str]) -> Path | PostgresU
 
 
 def parse_database_url(url: str, name: str) -> Path | PostgresUrl:
-    """What a database URL names; `name` is the setting or option that it comes from. Raises: ParameterInvalid."""
+    """Returns the database that a URL names; `name` is its setting or option. Raises: ParameterInvalid."""
     if url.startswith(("postgresql://", "postgres://")):
         return PostgresUrl(url)
     if url.startswith("sqlite:///"):
         return Path(url.removeprefix("sqlite:///"))
-    # What stands behind may be a password.
+    # The message has only the scheme, because the rest may contain a password.
     raise ParameterInvalid(
         f"{name} must begin with sqlite:/// or postgresql://, not '{printable(url.split(':')[0])}:'."
     )

@@ -84,7 +84,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Ask(Generic[Answer]):
-    """A request. `is_repeatable`: sending it twice has the same effect as sending it once."""
+    """A request. `is_repeatable` means that sending it twice has the same effect as sending it once."""
 
     method: str
     path: str
@@ -99,11 +99,11 @@ class Ask(Generic[Answer]):
         return replace(self, query={**self.query, "cursor": cursor})
 
     def can_repeat(self) -> bool:
-        """Returns whether it can be sent again when its effect is unknown."""
+        """Returns whether the request can be sent again if the effect of the first attempt is unknown."""
         return self.is_repeatable and (self.body is None or self.body.can_repeat)
 
     def all_headers(self) -> dict[str, str]:
-        """Returns its headers, with those of the body."""
+        """Returns the headers of the request and of its body."""
         headers = dict(self.headers)
         if self.body is not None:
             headers["Content-Type"] = self.body.content_type

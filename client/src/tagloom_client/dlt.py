@@ -79,7 +79,7 @@ def tagloom_destination(
 
     `mapping` is a saved mapping of the space. Without one, rows are `{"user": …, "tags": […]}`. `mode`, `prefix` and
     `share_removed_max` are as for imports. With `mirror`, the tags at or below `prefix` become equal to the package; if
-    it would remove too much, the import is held (`LoadHeld`). `tables` are the tables of dlt to import, by default all.
+    the import would remove too much, it is held (`LoadHeld`). `tables` are the tables of dlt to import, by default all.
     `set` and `mirror` need exactly one. A resource without rows makes no package and changes nothing.
     """
     return TagloomDestination(
@@ -154,7 +154,7 @@ class LoadClient(DestinationClient):
         """Imports a table of the package, or continues the import of an earlier try."""
         loading, name = self.loading, f"dlt {self.schema.name} {table}"
         with TemporaryDirectory(prefix="tagloom-dlt-") as folder:
-            # A file can be sent again after a broken connection.
+            # The body is written into a file first, because a file can be sent again after a broken connection.
             whole = Path(folder, "package.ndjson")
             with whole.open("wb") as target:
                 target.writelines(_lines(load_id, files))
@@ -192,7 +192,7 @@ class LoadClient(DestinationClient):
                 pause = min(1.5 * pause, _SECONDS_BETWEEN_READS_MAX)
                 run = tagloom.get_import(run.id)
             else:
-                # It is waiting or planned, or an earlier try failed: run it from there.
+                # The import is waiting or planned, or failed before this load. A run continues from its state.
                 has_run = True
                 run = tagloom.ask_import(run.id, "run")
         return run
@@ -225,7 +225,7 @@ def _json_rows(path: str) -> Iterator[dict[str, Any]]:
 def _parquet_rows(path: str) -> Iterator[dict[str, Any]]:
     """Yields rows of a Parquet file, which dlt writes if a source yields tables. Reads 10,000 rows at a time."""
     # Arrow is installed only where sources yield tables, because dlt needs it for them.
-    from dlt.common.libs.pyarrow import pyarrow  # type: ignore[attr-defined]  # dlt exports it without saying so.
+    from dlt.common.libs.pyarrow import pyarrow  # type: ignore[attr-defined]  # dlt exports the name only implicitly.
 
     with pyarrow.parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(_ROWS_AT_ONCE):

@@ -56,7 +56,7 @@ def download(
     match: Match | None = None,
     as_of: AsOf | None = None,
 ) -> Ask[None]:
-    """Returns the request of an export as bytes."""
+    """Returns the request that downloads an export as bytes."""
     query = query_of(at_least=at_least, match=match, as_of=as_of)
     return Ask("GET", f"{place.address}/{path}", check, query=query, headers={"Accept": CONTENT_TYPES[format]})
 

@@ -94,7 +94,7 @@ def set_retention(
 ) -> Ask[Environment]:
     """Sets how long history is kept: `90d`, `1y` or `forever`.
 
-    If history is older, `delete_history` must confirm its deletion. The answer has it in `deleted_history`.
+    If history is older, `delete_history` must confirm its deletion. The answer describes it in `deleted_history`.
 
     Raises: Conflict: history would be deleted without `delete_history`.
     """
@@ -369,7 +369,7 @@ def merge_tags(place: Place, tag: str, *, into: str) -> Ask[Receipt]:
 
 
 def delete_tag(place: Place, tag: str, *, force: bool = False) -> Ask[Receipt]:
-    """Deletes a tag and all tags below it, and removes them from everyone. `force`: also if a tribe uses it."""
+    """Deletes a tag and all tags below it, and removes them from everyone. With `force`, also if a tribe uses it."""
     return Ask("DELETE", _tag(place, tag), reading(Receipt), query=query_of(force=force), is_repeatable=False)
 
 
@@ -450,7 +450,7 @@ def undo_all(
 ) -> Ask[Receipt]:
     """Undoes several versions, or the versions of an actor or a source in a time range, as one new version.
 
-    `since` and `until` are RFC 3339 times. With `override`, also taggings that other versions changed since.
+    `since` and `until` are RFC 3339 times. With `override`, also undoes taggings that other versions changed since.
     """
     chosen = None if versions is None else list(versions)
     body = without_none(versions=chosen, actor=actor, source=source, until=until) | without_none(**{"from": since})

@@ -1,4 +1,4 @@
-"""When a request is retried, and after which pause."""
+"""Decides whether a request is retried, and after which pause."""
 
 import random
 import time
@@ -23,8 +23,9 @@ NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 class Retries:
     """Limits of retries: up to `seconds` of waiting in all, enough for a restart of the server.
 
-    The pauses double from `first_seconds` up to `most_seconds`. Each is shortened at random by up to a half. A longer
-    Retry-After is respected. `tries` is the largest number of requests; 1 is no retry.
+    The pauses double from `first_seconds` up to `most_seconds`. Each is shortened at random by up to a half. If the
+    Retry-After of an answer is longer, the pause is as long as it. `tries` is the maximum number of requests; 1 means
+    no retry.
     """
 
     seconds: float = 45.0
@@ -49,9 +50,10 @@ class Attempts:
         self._waited = 0.0
 
     def after_reply(self, reply: Reply) -> float | None:
-        """Returns the seconds to wait before the next attempt, None if the answer is final.
+        """Returns the seconds to wait before the next attempt, or None if the answer is final.
 
-        429 and 503 are retried if the body can be sent again, 502 and 504 if the whole request can be.
+        Answers 429 and 503 are retried if the body can be sent again. Answers 502 and 504 are retried only if the
+        request is repeatable too, because its effect is unknown.
         """
         self._tried += 1
         status = reply.status

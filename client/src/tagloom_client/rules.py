@@ -1,4 +1,4 @@
-"""Rules as plain JSON values.
+"""Functions that make rules as plain JSON values.
 
 >>> all_of(tag("sports"), not_(tag("tier/gold", match="exact")))["type"]
 'all'
@@ -8,25 +8,25 @@ from tagloom_client.models import Match, Rule
 
 
 def all_of(*parts: Rule) -> Rule:
-    """Matches if every part matches; without parts, always."""
+    """Returns a rule that matches if every part matches. Without parts, it matches everybody."""
     return {"type": "all", "of": list(parts)}
 
 
 def any_of(*parts: Rule) -> Rule:
-    """Matches if at least one part matches; without parts, never."""
+    """Returns a rule that matches if at least one part matches. Without parts, it matches nobody."""
     return {"type": "any", "of": list(parts)}
 
 
 def not_(part: Rule) -> Rule:
-    """Matches if the part does not match."""
+    """Returns a rule that matches if the part does not match."""
     return {"type": "not", "of": part}
 
 
 def tag(path: str, *, match: Match = "subtree") -> Rule:
-    """Matches people with the tag; with `subtree`, also with a tag below it."""
+    """Returns a rule that matches people with the tag; with `subtree`, also people with a tag below it."""
     return {"type": "tag", "tag": path, "match": match}
 
 
 def tribe(id: str) -> Rule:
-    """Matches people in a tribe."""
+    """Returns a rule that matches people in a tribe."""
     return {"type": "tribe", "tribe": id}

@@ -24,5 +24,5 @@ def arguments(ask: Ask[Any]) -> dict[str, Any]:
 
 
 def reply_of(response: httpx.Response) -> Reply:
-    """Returns a response that was read to its end as a reply."""
+    """Returns a reply with the content of a response, which must have been read to its end."""
     return Reply(response.status_code, response.headers, response.content)

@@ -1,4 +1,4 @@
-"""The asynchronous client, with the same methods: await them, or iterate with `async for`."""
+"""The asynchronous client. It has the methods of the synchronous client: await them, or iterate with `async for`."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator

@@ -41,8 +41,8 @@ COMMAND_LINE = "command line"  # The actor of the operator.
 class Principal(msgspec.Struct, frozen=True):
     """The owner of a valid token. `scopes` has every scope if the token has `admin`.
 
-    `spaces` has the scopes of a teammate's token in each space; it cannot see other spaces. None means all scopes in
-    all spaces.
+    `spaces` has the scopes of a teammate's token in each space; the token cannot see other spaces. None means all
+    scopes in all spaces.
     """
 
     token: str
@@ -132,7 +132,7 @@ class Access:
         return found if found is not None else self._read_principal(secret)
 
     def renew(self, principal: Principal, secret: str, space: str, environment: str) -> None:
-        """Refreshes a cached token and place before they expire. Raises: as reading them does."""
+        """Reads a cached token and place again before they expire. Raises: as `authenticate` and `get_place`."""
         self._read_principal(secret)
         self._read_place(principal, space, environment)
 
@@ -157,7 +157,10 @@ class Access:
         return principal
 
     def _principal(self, token: Token) -> Principal:
-        """Returns the principal of a token, limited to its teammate's permissions. Raises: NotSignedIn: inactive."""
+        """Returns the principal of a token, limited to its teammate's permissions.
+
+        Raises: NotSignedIn: the teammate is not active.
+        """
         scopes = frozenset(SCOPES if "admin" in token.scopes else token.scopes)
         if token.account is None:
             return Principal(token.id, token.name, token.organization, scopes)
@@ -232,7 +235,10 @@ class Access:
         return {account.id: account.email for account in accounts if account is not None}
 
     def revoke_token(self, organization: str, token: str, *, actor: str = COMMAND_LINE) -> None:
-        """Revokes a token, in this process at once, in others in TOKEN_SECONDS_CACHED_MAX. Raises: TokenNotFound."""
+        """Revokes a token: in this process at once, in others after TOKEN_SECONDS_CACHED_MAX at most.
+
+        Raises: TokenNotFound.
+        """
         self._control.revoke_token(organization, token, [self._event(organization, actor, "token revoked", token)])
         for digest, known in list(self._known.items()):
             if known.principal.token == token:
@@ -266,7 +272,10 @@ class Access:
     # Tenants. A principal cannot see other organizations.
 
     def get_organization(self, principal: Principal, organization: str) -> Organization:
-        """Raises: OrganizationNotFound, also when it is another's."""
+        """Returns an organization by its id.
+
+        Raises: OrganizationNotFound, also if it is not the organization of the principal.
+        """
         for found in self._control.list_organizations():
             if found.id == organization == principal.organization:
                 return found
@@ -280,7 +289,7 @@ class Access:
     def create_space(
         self, organization: str, name: str, space: str | None = None, *, actor: str = COMMAND_LINE
     ) -> Space:
-        """Creates a space with its three environments. Without an id, it gets one made from the name.
+        """Creates a space with its three environments. Without `space`, the id is made from the name.
 
         An id is unique in the installation. The problem does not tell whether another organization has it.
         Raises: BodyInvalid, SpaceExists.
@@ -303,7 +312,10 @@ class Access:
         return created
 
     def get_space(self, principal: Principal, space: str) -> Space:
-        """Raises: SpaceNotFound, also when it is another organization's, or one that the token does not see."""
+        """Returns a space by its id.
+
+        Raises: SpaceNotFound, also if the space belongs to another organization, or the token cannot see it.
+        """
         try:
             found = self._control.get_space(space)
         except SpaceNotFound:
@@ -313,13 +325,13 @@ class Access:
         return found
 
     def list_environments(self, space: str) -> tuple[Environment, ...]:
-        """Development, staging, production."""
+        """Returns the environments of a space: development, staging, production."""
         return self._control.list_environments(space)
 
     def find_place(self, principal: Principal, space: str, environment: str) -> Place | None:
         """Returns the cached place, or None: then call `get_place`. Costs no query.
 
-        Raises: SpaceNotFound, when it is another organization's, or one that the token does not see.
+        Raises: SpaceNotFound: the space belongs to another organization, or the token cannot see it.
         """
         place, read = self._places.get((space, environment), (None, 0.0))
         if place is None or not 0 <= self._now() - read < ports_limits.SECONDS_BETWEEN_READS_OF_TRIBES:
@@ -329,7 +341,10 @@ class Access:
         return place
 
     def get_place(self, principal: Principal, space: str, environment: str) -> Place:
-        """Raises: SpaceNotFound, also when it is another organization's; EnvironmentNotFound."""
+        """Returns a space and one of its environments, from the cache if possible.
+
+        Raises: SpaceNotFound, as `get_space`; EnvironmentNotFound.
+        """
         place = self.find_place(principal, space, environment)
         return place if place is not None else self._read_place(principal, space, environment)
 

@@ -64,7 +64,7 @@ class AccountStores(AccountStore, InvitationStore, MembershipStore, SessionStore
 class Accounts:
     """Accounts of one installation. Methods with a password take 0.1 s of a core: call them in a thread.
 
-    `now` tells Unix seconds.
+    `now` returns Unix seconds.
     """
 
     def __init__(
@@ -99,8 +99,9 @@ class Accounts:
         return code
 
     def begin_set_up(self, code: str) -> None:
-        """Raises: SetUpDone; SetUpCodeWrong."""
-        # Asked for first: where somebody sets up at this moment, the code is used up, and there is an account.
+        """Checks that an installation can be set up with this code. Raises: SetUpDone; SetUpCodeWrong."""
+        # The code must be read before the accounts. In the other order, a set-up that completes between the two reads
+        # would raise SetUpCodeWrong instead of SetUpDone.
         is_right = self._control.is_set_up_code(hashed(code))
         if self._control.has_accounts():
             raise SetUpDone("There is an account already. Sign in, or ask for an invitation.")
@@ -110,8 +111,9 @@ class Accounts:
     def set_up(
         self, code: str, *, email: str, name: str, password: str, organization: str, space: str, visitor: Visitor
     ) -> Opened:
-        """Creates the first account, an administrator, and names the organization and its space. One caller wins.
+        """Creates the first account, an administrator, and names the organization and its space.
 
+        If several callers do this at once, one succeeds.
         Raises: SetUpDone, SetUpCodeWrong, EmailInvalid, PasswordInvalid, BodyInvalid (a name).
         """
         self.begin_set_up(code)
@@ -143,7 +145,10 @@ class Accounts:
     # Signing in.
 
     def sign_in(self, email: str, password: str, visitor: Visitor) -> Opened:
-        """Raises: SignInFailed, the same whether the account exists or not; TooManyAttempts; NoOrganization."""
+        """Signs in with an e-mail and a password.
+
+        Raises: SignInFailed, the same whether the account exists or not; TooManyAttempts; NoOrganization.
+        """
         return self._open(self._verified(email, password, visitor), "password", visitor)
 
     def sign_in_by_identity(
@@ -151,9 +156,9 @@ class Accounts:
     ) -> Opened:
         """Signs in with an identity of an OpenID Connect provider.
 
-        A known identity has an account. Otherwise, a verified e-mail selects the account that has it, or a new one for
-        its pending invitations, and the identity is stored. A password of that account is deleted then, because its
-        owner never proved that the e-mail is theirs.
+        A known identity belongs to an account. For an unknown identity, the verified e-mail selects the account: the
+        account with this e-mail, or a new account if the e-mail has pending invitations. Then the identity is stored,
+        and a password of the account is deleted, because its owner never proved that the e-mail is theirs.
 
         Raises: IdentityRefused, NoOrganization.
         """
@@ -177,7 +182,8 @@ class Accounts:
         if account is None:
             account = self._new_account(email, name.strip() or email.partition("@")[0], has_password=False)
         for invitation in pending:
-            # Used, revoked or replaced at this moment: what is left of it decides whether the account may come in.
+            # The invitation may have been used, revoked or replaced meanwhile. The search for the account below decides
+            # then.
             with suppress(InvitationNotFound, TeammateExists):
                 self._accept(invitation, account, None)
         found = self._control.find_account_of(email)
@@ -193,7 +199,7 @@ class Accounts:
     # Joining.
 
     def get_invitation(self, secret: str) -> Invited:
-        """Returns the invitation of a link. Raises: InvitationNotFound: wrong, used, revoked or expired."""
+        """Returns the invitation of a link. Raises: InvitationNotFound: the link is wrong, used, revoked or expired."""
         invitation = self._control.find_invitation(hashed(secret))
         if invitation is None or invitation.expires_at <= rfc3339(self._now()):
             raise InvitationNotFound("Ask who has invited you for a new link.")
@@ -240,10 +246,10 @@ class Accounts:
     # Passwords and names.
 
     def change_password(self, by: SignedIn, *, current: str, new: str, visitor: Visitor) -> Opened:
-        """Sets a new password, deletes the account's other sessions, and renews the secret of this one.
+        """Sets a new password, deletes the account's other sessions, and renews the secret of this session.
 
         For an account without a password, `current` is empty.
-        Raises: SignInFailed (the current one), TooManyAttempts, PasswordInvalid.
+        Raises: SignInFailed: `current` is wrong; TooManyAttempts, PasswordInvalid.
         """
         account = self._control.find_account(by.account.id)
         if account is None:
@@ -262,7 +268,7 @@ class Accounts:
         return Opened(self._sessions.renewed(by), secret)
 
     def check_reset(self, secret: str) -> Account:
-        """Returns the account of a reset link. Raises: ResetNotFound: wrong, used or expired."""
+        """Returns the account of a reset link. Raises: ResetNotFound: the link is wrong, used or expired."""
         reset = self._control.find_reset(hashed(secret))
         account = None
         if reset is not None and reset.expires_at > rfc3339(self._now()):
@@ -287,7 +293,7 @@ class Accounts:
         self._control.put_account_name(by.account.id, _parse_person_name(name))
         return self._sessions.renewed(by)
 
-    # For the machine's owner.
+    # For the operator.
 
     def put_administrator(self, organization: str, *, email: str, name: str, password: str) -> Account:
         """Creates or updates an active administrator with this e-mail and password, for the demonstration.
@@ -315,7 +321,7 @@ class Accounts:
         self._control.put_state(organization, account.id, "active")
         return account
 
-    # What several of these do.
+    # Helpers of several methods above.
 
     def _check_password(self, password: str, account: Account) -> None:
         """Checks a new password. Raises: PasswordInvalid, PasswordTooEasy."""
@@ -328,8 +334,9 @@ class Accounts:
         try:
             key = email_key(parse_email(email))
         except EmailInvalid:
-            key = NO_EMAIL  # No account has it: it is refused like every unknown e-mail.
-        # The same queries and the same hashing, with and without an account.
+            key = NO_EMAIL  # No account has this e-mail. The attempt fails like one with any unknown e-mail.
+        # The queries and the hashing are the same with and without an account, so that the duration does not reveal
+        # whether an account exists.
         account = self._control.find_account_of(key)
         known = self._control.list_sessions("" if account is None else account.id)
         network = network_of(visitor.address)

@@ -1,8 +1,8 @@
-"""The login throttle: failures are counted by account, by address, and by both together.
+"""The login throttle: counts failed sign-ins by account, by address, and by both together.
 
-It slows guessing, and nobody can lock an owner out of an address where they signed in before. Counts are in memory: in
-a store, each guess would be a write, which blocks other writes of SQLite. A restart loses a quarter of an hour of
-counts. Each process counts for itself.
+The throttle slows guessing, and nobody can lock an owner out of an address where they signed in before. Counts are in
+memory: in a store, each guess would be a write, which blocks other writes of SQLite. A restart loses a quarter of an
+hour of counts. Each process counts for itself.
 """
 
 import ipaddress
@@ -16,7 +16,7 @@ from tagloom.accounts.problems import TooManyAttempts
 
 Key = tuple[str, str]
 UNKNOWN = ""
-"""The address of a caller behind a proxy that is not trusted: it is the proxy's, and everybody's."""
+"""The shared network of all callers whose address is unknown, such as callers behind a proxy that is not trusted."""
 
 
 class _Window(NamedTuple):
@@ -28,7 +28,7 @@ class _Window(NamedTuple):
 
 
 class LoginThrottle:
-    """Failures of the last ATTEMPT_WINDOW_SECONDS. `now` returns Unix seconds. It is thread-safe."""
+    """The failed sign-ins of the last ATTEMPT_WINDOW_SECONDS. `now` returns Unix seconds. This class is thread-safe."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -38,17 +38,18 @@ class LoginThrottle:
         self._windows: OrderedDict[Key, _Window] = OrderedDict()
 
     def begin(self, account: str, address: str, *, is_familiar: bool = False) -> None:
-        """Counts an attempt as failed until `succeed` says otherwise, so that many at once are no way around it.
+        """Counts an attempt as a failure until `succeed` removes it, so parallel attempts cannot bypass the limits.
 
-        `is_familiar` says that the account has signed in from this address before.
-        Raises: TooManyAttempts, with the seconds to wait in `retry_after`; then it is not counted.
+        `is_familiar` means that the account has signed in from this address before.
+        Raises: TooManyAttempts, with the seconds to wait in `retry_after`; then the attempt is not counted.
         """
         network = network_of(address)
         with self._lock:
             now = self._now()
             self._forget(now)
             if is_familiar and network != UNKNOWN:
-                # Others there may guess, too: they slow its owner down, and cannot keep them out.
+                # Other people at this address may guess too. They can delay the owner of the account, but never block
+                # the owner.
                 self._space((account, network), now, limits.ATTEMPTS_PER_ACCOUNT_AND_ADDRESS_MAX)
             else:
                 if network != UNKNOWN:
@@ -73,13 +74,16 @@ class LoginThrottle:
             self._take_back(_keys(account, network_of(address), is_familiar=is_familiar))
 
     def _bound(self, key: Key, now: float, at_most: int) -> None:
-        """Raises: TooManyAttempts: until the window is over."""
+        """Checks that a key has fewer than `at_most` failures. Raises: TooManyAttempts: until the window is over."""
         window = self._windows.get(key)
         if window is not None and window.failures >= at_most:
             raise _refused(window.began + limits.ATTEMPT_WINDOW_SECONDS - now)
 
     def _space(self, key: Key, now: float, at_most: int) -> None:
-        """Raises: TooManyAttempts: one comes too soon after the last, of which there were many."""
+        """Delays a key that has `at_most` failures or more.
+
+        Raises: TooManyAttempts: its last attempt was less than ATTEMPT_SECONDS_BETWEEN ago.
+        """
         window = self._windows.get(key)
         if window is not None and window.failures >= at_most:
             wait = window.last + limits.ATTEMPT_SECONDS_BETWEEN - now
@@ -117,12 +121,12 @@ def _keys(account: str, network: str, *, is_familiar: bool) -> tuple[Key, ...]:
     """Returns the keys that a failure counts for."""
     if network == UNKNOWN:
         return ((account, ""),)
-    # What is wrong where the account is at home slows nobody down elsewhere.
+    # Failures at a familiar address do not delay attempts from other addresses.
     return ((account, network),) if is_familiar else ((account, network), (account, ""), ("", network))
 
 
 def network_of(address: str) -> str:
-    """The address, or with IPv6 the network of 64 bits in which one caller may choose any address."""
+    """Returns the address, or with IPv6 its network of 64 bits, in which one caller can choose any address."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

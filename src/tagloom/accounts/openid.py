@@ -1,6 +1,6 @@
-"""Signing in by OpenID Connect: a provider of the company's says who somebody is (authorization code flow with PKCE).
+"""Signs teammates in with an OpenID Connect provider of their company (authorization code flow with PKCE).
 
-What the browser carries to the provider and back is bound to it by a ticket, which it keeps in a cookie.
+A ticket in a cookie ensures that a sign-in ends in the browser in which it began.
 """
 
 import hmac
@@ -31,7 +31,8 @@ from tagloom.egress.problems import SourceUnreadable
 from tagloom.ports.problems import IdentityRefused
 from tagloom.words.source_addresses import AddressRefused
 
-# Signatures by the provider's own key: neither none, nor those whose key the client secret would be.
+# Only signatures with a key of the provider. `none` is not allowed, nor are the algorithms whose key would be the
+# client secret.
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 SCOPES = "openid email profile"
 LEEWAY_SECONDS = 60
@@ -39,7 +40,7 @@ Address: TypeAlias = Annotated[str, msgspec.Meta(pattern="^https?://[^/]")]
 
 
 class Ticket(msgspec.Struct, frozen=True):
-    """What a browser keeps while it is at the provider. `next` is where it wanted to go."""
+    """The data that a browser keeps during a sign-in at the provider. `next` is the page to open afterwards."""
 
     state: str
     nonce: str
@@ -48,7 +49,7 @@ class Ticket(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Whom the provider vouches for."""
+    """A person as the provider describes them."""
 
     issuer: str
     subject: str
@@ -58,7 +59,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class _Metadata(msgspec.Struct, frozen=True):
-    """What a provider publishes about itself; the rest is not looked at."""
+    """The fields of a provider's description that Tagloom reads. It ignores the others."""
 
     issuer: str
     authorization_endpoint: Address
@@ -67,13 +68,13 @@ class _Metadata(msgspec.Struct, frozen=True):
 
 
 class _Keys(msgspec.Struct, frozen=True):
-    """The keys by which a provider signs, as JSON (RFC 7517)."""
+    """The keys with which a provider signs, as JSON (RFC 7517)."""
 
     keys: list[dict[str, Any]]
 
 
 class OpenId:
-    """One provider. Its description and keys are fetched at first use, and again after PROVIDER_SECONDS_CACHED.
+    """Signs in with one provider. Its description and keys are fetched at first use, and after PROVIDER_SECONDS_CACHED.
 
     Every method may wait for the provider; call them in a thread. All raise ProviderUnavailable.
     """
@@ -86,7 +87,7 @@ class OpenId:
         self._known: tuple[float, _Metadata, KeySet] | None = None
 
     def begin(self, redirect_uri: str, next: str = "") -> tuple[str, Ticket]:
-        """Where the browser goes to say who it is, and the ticket that it keeps."""
+        """Returns the address of the provider's sign-in page, and the ticket that the browser keeps."""
         metadata, _ = self._description()
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         try:
@@ -106,14 +107,18 @@ class OpenId:
         return address, Ticket(state, nonce, verifier, next)
 
     def finish(self, ticket: Ticket | None, *, state: str, code: str, redirect_uri: str) -> Identity:
-        """Who came back. Raises: IdentityRefused: without the ticket, or what the provider says does not hold."""
+        """Returns the identity of the person who comes back from the provider.
+
+        Raises: IdentityRefused: the ticket is missing or of another sign-in, the provider refuses, or its token is not
+        valid.
+        """
         if ticket is None or not hmac.compare_digest(ticket.state.encode(), state.encode()):
             raise IdentityRefused("This sign-in was not begun in this browser, or too long ago. Begin again.")
         metadata, keys = self._description()
         form = prepare_token_request(
             "authorization_code", redirect_uri=redirect_uri, code=code, code_verifier=ticket.verifier
         )
-        # RFC 6749 section 2.3.1: both halves are form-encoded before they become basic authentication.
+        # RFC 6749 section 2.3.1: the id and the secret are form-encoded before they become basic authentication.
         auth = ClientAuth(quote_plus(self._provider.client_id), quote_plus(self._provider.client_secret))
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         address, headers, form = auth.prepare("POST", metadata.token_endpoint, headers, form)
@@ -129,13 +134,16 @@ class OpenId:
             issuer=metadata.issuer,
             subject=str(claims["sub"]),
             email=email if isinstance(email, str) else None,
-            # Some providers send the word instead of the value.
+            # Some providers send the text "true" instead of the boolean.
             email_verified=claims.get("email_verified") in (True, "true"),
             name=printable(str(claims.get("name") or ""))[: base_limits.CHARACTERS_PER_NAME_MAX],
         )
 
     def _claims(self, token: str, keys: KeySet, nonce: str) -> dict[str, Any]:
-        """What a token says, once its signature, issuer, audience, times and nonce are right."""
+        """Returns the claims of a token after checking its signature, issuer, audience, times and nonce.
+
+        Raises: IdentityRefused.
+        """
         try:
             try:
                 decoded = _decoded(token, keys)
@@ -178,7 +186,10 @@ class OpenId:
     def _fetched(
         self, method: str, address: str, headers: Mapping[str, str] | None = None, content: bytes | None = None
     ) -> Answer:
-        """An answer of the provider, of bounded size and time. One call at a time; a failure is remembered."""
+        """Returns an answer of the provider, of bounded size and time. Makes one call at a time, and caches a failure.
+
+        Raises: ProviderUnavailable.
+        """
         try:
             return self._egress.call(
                 method, address, headers={"Accept": "application/json", **(headers or {})}, content=content
@@ -188,7 +199,7 @@ class OpenId:
 
 
 def _key_set(found: _Keys) -> KeySet:
-    """The keys that are understood. RFC 7517 section 5: the others are ignored."""
+    """Returns the keys that can be imported. RFC 7517 section 5: the others are ignored."""
     keys = list[Key]()
     for each in found.keys:
         with suppress(JoseError, ValueError, KeyError):

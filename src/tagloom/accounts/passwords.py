@@ -1,4 +1,4 @@
-"""Passwords: which may be chosen, how they are hashed (Argon2id), and why a wrong one takes as long as a right one."""
+"""Passwords: checks of new ones, and hashing with Argon2id that takes equally long for right and wrong ones."""
 
 import base64
 import re
@@ -16,18 +16,18 @@ from tagloom.accounts import limits
 from tagloom.accounts.problems import PasswordInvalid, PasswordTooEasy, TooManyAttempts
 from tagloom.ports.problems import StoreCorrupt
 
-# Words of the passwords that people choose most often, beyond the English ones that the estimator knows.
+# Frequent words of passwords, besides the English ones of the estimator.
 _WORDS = (
     *("tagloom", "passwort", "motdepasse", "contrasena", "contraseña", "senha", "parola", "wachtwoord", "geheim"),
     *("qwertzuiop", "qwertz", "azertyuiop", "azerty", "yxcvbnm", "willkommen", "bienvenue", "hallo", "bonjour"),
     *("sommer", "herbst", "januar", "februar", "april", "juni", "juli", "august", "oktober", "dezember"),
 )
 _ESTIMATED_CHARACTERS = 32
-_GUESSES_MIN = 10**10  # Beyond this many, a hash of our cost is not worth attacking; zxcvbn's highest score.
+_GUESSES_MIN = 10**10  # More guesses make a hash of this cost not worth attacking. zxcvbn's highest score.
 
 
 class Passwords:
-    """Chooses, hashes and verifies. One for a process: it bounds how many hashes are computed at once.
+    """Checks, hashes and verifies passwords. A process has one instance, which bounds how many hashes run at once.
 
     `hasher` replaces the parameters of `limits`, for tests.
     """
@@ -42,16 +42,17 @@ class Passwords:
         self._waiting = threading.BoundedSemaphore(
             limits.PASSWORD_HASHES_AT_ONCE_MAX + limits.PASSWORD_HASHES_WAITING_MAX
         )
-        # A hash of nothing, with a salt of nothing: verifying against it takes as long as against somebody's.
+        # A hash of zeros with a salt of zeros. Verifying a password with it takes as long as with the hash of an
+        # account.
         self._nobodys = (
             f"$argon2id$v=19$m={self._hasher.memory_cost},t={self._hasher.time_cost},p={self._hasher.parallelism}"
             f"${_unpadded(bytes(self._hasher.salt_len))}${_unpadded(bytes(self._hasher.hash_len))}"
         )
 
     def check(self, password: str, *, email: str, name: str, organizations: Sequence[str] = ()) -> None:
-        """Whether it may be chosen. Costs a millisecond, and for the worst text a second.
+        """Checks that a new password is allowed. Cost: a millisecond, or a second for the worst text.
 
-        `organizations` are the names of those that the account belongs to.
+        `organizations` are the names of the account's organizations.
 
         Raises:
             PasswordInvalid: its length, or a control character; PasswordTooEasy: with the reason.
@@ -72,16 +73,17 @@ class Passwords:
             raise PasswordTooEasy(f"This password is easy to guess. {reason}")
 
     def hash(self, password: str) -> str:
-        """The hash with its parameters and salt. Raises: TooManyAttempts, when too many wait for theirs."""
+        """Returns the hash with its parameters and salt. Raises: TooManyAttempts: too many callers wait."""
         with self._turn():
             return self._hasher.hash(_normal(password))
 
     def verify(self, password: str, password_hash: str | None) -> bool:
-        """Whether it is the password. Takes its time also when there is no hash, and then is False.
+        """Returns whether the password is right. Without a hash, takes equally long and returns False.
 
-        Raises: TooManyAttempts, when too many wait for theirs; StoreCorrupt: the hash is none.
+        Raises: TooManyAttempts: too many callers wait; StoreCorrupt: the hash cannot be read.
         """
-        # A password beyond the limit is nobody's, and may not make the hash function read megabytes.
+        # No account has a password beyond the limit. Then the empty text is hashed, so that the hash function never
+        # reads megabytes.
         is_bounded = len(password) <= limits.CHARACTERS_PER_PASSWORD_MAX
         tried = _normal(password).encode("utf-8", "surrogatepass") if is_bounded else b""
         with self._turn():
@@ -94,7 +96,7 @@ class Passwords:
         return is_bounded and password_hash is not None
 
     def is_outdated(self, password_hash: str) -> bool:
-        """Whether it was made with other parameters than those of today."""
+        """Returns whether the hash was made with other parameters than today's."""
         return self._hasher.check_needs_rehash(password_hash)
 
     @contextmanager
@@ -113,12 +115,12 @@ def _unpadded(data: bytes) -> str:
 
 
 def _normal(password: str) -> str:
-    """One form for what keyboards and systems type differently, as NIST SP 800-63B asks."""
+    """Returns one form for characters that keyboards and systems encode differently, as NIST SP 800-63B recommends."""
     return unicodedata.normalize("NFKC", password)
 
 
 def _own_words(*texts: str) -> list[str]:
-    """What somebody may think of first: the texts and their words, in lower case."""
+    """Returns the texts and their words in lower case, which other people would guess first."""
     words = dict.fromkeys(each.casefold()[:_ESTIMATED_CHARACTERS] for each in texts)
     words |= dict.fromkeys(
         word[:_ESTIMATED_CHARACTERS]
@@ -130,15 +132,15 @@ def _own_words(*texts: str) -> list[str]:
 
 
 def _easy(password: str, own: Sequence[str]) -> str | None:
-    """Why the password is easy to guess; None when it is not."""
+    """Returns why the password is easy to guess, or None if it is not."""
     rest = password.casefold()
     for word in sorted(own, key=len, reverse=True):
         rest = rest.replace(word, "")
     added = re.sub(r"[\W_]+", "", rest)
     if rest != password.casefold() and len(added) < limits.CHARACTERS_PER_PASSWORD_MIN / 2:
         return "It is little more than your name, your e-mail or your organization."
-    # The estimator takes a second for the worst 32 characters, and far more for longer ones. A good beginning is
-    # enough.
+    # The estimator takes a second for the worst 32 characters, and far more for longer ones. The first 32 characters
+    # are enough.
     found = _estimator()(password[:_ESTIMATED_CHARACTERS], user_inputs=[*own, *_WORDS])
     if found["guesses"] >= _GUESSES_MIN:
         return None
@@ -148,7 +150,7 @@ def _easy(password: str, own: Sequence[str]) -> str | None:
 
 @cache
 def _estimator() -> Callable[..., dict[str, Any]]:
-    """Its lists of words take 50 ms to load, which only who chooses a password waits for."""
+    """Returns the estimator. Its word lists take 50 ms to load, so only the check of a new password loads them."""
     from zxcvbn import zxcvbn  # type: ignore[import-untyped]
 
     estimate: Callable[..., dict[str, Any]] = zxcvbn

@@ -1,4 +1,4 @@
-"""Sessions of browsers: opened, found by their cookie, switched between organizations, deleted."""
+"""Sessions of browsers: opens them, finds them by cookie, switches their organization, and deletes them."""
 
 import secrets
 import time
@@ -24,7 +24,7 @@ from tagloom.words.model import SCOPES, Account, AuditEntry, Membership, Organiz
 
 
 class SignedIn(msgspec.Struct, frozen=True):
-    """The signed-in teammate of a page. `spaces` are those that they can see."""
+    """The signed-in teammate of a page. `spaces` are the spaces that the teammate can see."""
 
     session: Session
     account: Account
@@ -34,28 +34,31 @@ class SignedIn(msgspec.Struct, frozen=True):
 
     @property
     def is_administrator(self) -> bool:
-        """Whether they can do everything in the organization."""
+        """Whether the teammate can do everything in the organization."""
         return self.membership.is_administrator
 
     @property
     def actor(self) -> str:
-        """Their name in batches and in the audit log."""
+        """The name of the teammate in batches and in the audit log."""
         return self.account.email
 
     def may(self, space: str, permission: Permission) -> bool:
-        """Whether they have this permission in this space of the organization; False when there is no such space."""
+        """Returns whether the teammate has this permission in this space. False if the teammate sees no such space."""
         if all(space != each.id for each in self.spaces):
             return False
         return self.is_administrator or permission in self.membership.permissions.get(space, ())
 
     def scopes_in(self, space: str) -> frozenset[Scope]:
-        """What they may do there, in the words of the API: what a token of theirs may do at most."""
+        """Returns the scopes that a token of this teammate can have in the space."""
         if all(space != each.id for each in self.spaces):
             return frozenset()
         return frozenset(SCOPES) if self.is_administrator else scopes_of(self.membership.permissions.get(space, ()))
 
     def require(self, space: str, permission: Permission = "view") -> Space:
-        """The space, when they may. Raises: SpaceNotFound: it does not exist for them; NotPermitted."""
+        """Returns the space if the teammate has the permission in it.
+
+        Raises: SpaceNotFound: the teammate sees no such space; NotPermitted.
+        """
         for each in self.spaces:
             if each.id == space:
                 if self.may(space, permission):
@@ -67,13 +70,13 @@ class SignedIn(msgspec.Struct, frozen=True):
         raise SpaceNotFound(f"No space '{printable(space)}' is known.")
 
     def require_administrator(self) -> None:
-        """Raises: NotPermitted."""
+        """Checks that the teammate is an administrator. Raises: NotPermitted."""
         if not self.is_administrator:
             raise NotPermitted("Only an administrator can do this.", permission="administrator")
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A session with a new secret. `secret` goes into the cookie, and nowhere else."""
+    """A session with a new secret. Only the cookie has `secret`."""
 
     signed_in: SignedIn
     secret: str
@@ -84,7 +87,7 @@ class SessionStores(AccountStore, MembershipStore, SessionStore, TenantStore, Pr
 
 
 class Sessions:
-    """The sessions of an installation. `now` tells Unix seconds. Nothing is cached: a deactivation works at once.
+    """The sessions of an installation. `now` returns Unix seconds. Nothing is cached: a deactivation works at once.
 
     Every method reads or writes the store; call them in a thread.
     """
@@ -100,10 +103,11 @@ class Sessions:
         self._random_bytes = random_bytes
 
     def find(self, secret: str) -> SignedIn | None:
-        """Who has this cookie; None when the session has ended, expired or is idle for too long: show the sign-in page.
+        """Returns the teammate of a cookie, or None: then show the sign-in page.
 
-        When the account is not active any more in the organization that the session has chosen, another one of theirs
-        is chosen. Notes that the session was seen, once a minute at most.
+        None means that the session was deleted, has expired or is idle for too long, or that the account is not active
+        in any organization. If the account is not active any more in the organization of the session, the session gets
+        another organization of the account. Stores that the session was seen, once a minute at most.
         """
         session = self._control.find_session(hashed(secret))
         now = self._now()
@@ -111,14 +115,14 @@ class Sessions:
             return None
         found = self._signed_in(session)
         if found is None:
-            # Who has signed in and is active nowhere now has nothing to see.
+            # A teammate who is not active in any organization has nothing to see.
             return None
         if now - seconds_of(session.last_seen_at) >= limits.SESSION_SECONDS_BETWEEN_TOUCHES:
             self._control.touch_session(found.session, rfc3339(now))
         return found
 
     def get(self, secret: str | None) -> SignedIn:
-        """`find`, for pages that nobody sees unless signed in. Raises: SignInNeeded."""
+        """Returns the teammate of a cookie, for pages that need one. Raises: SignInNeeded."""
         found = self.find(secret) if secret else None
         if found is None:
             raise SignInNeeded("There is no session, or it has ended.")
@@ -134,7 +138,7 @@ class Sessions:
         previous: str | None = None,
         organization: str | None = None,
     ) -> Opened:
-        """A new session, and the end of the one with the cookie `previous`. For `accounts.py`: it asks no password.
+        """Opens a session, and deletes the session of the cookie `previous`. For `accounts.py`: checks no password.
 
         Raises: NoOrganization.
         """
@@ -176,37 +180,40 @@ class Sessions:
         """Deletes the session of this secret, if there is one."""
         session = self._control.find_session(hashed(secret))
         if session is not None:
-            with suppress(SessionNotFound):  # Somebody else has just ended it.
+            with suppress(SessionNotFound):  # Another request has just deleted it.
                 self._control.end_session(session.account, session.id)
 
     def list_own(self, by: SignedIn) -> tuple[Session, ...]:
-        """The account's sessions, the one seen last first."""
+        """Returns the account's sessions, the one seen last first."""
         now = self._now()
         return tuple(each for each in self._control.list_sessions(by.account.id) if _is_live(each, now))
 
     def end_own(self, by: SignedIn, session: str) -> None:
-        """Ends one of the account's sessions, by its id. Raises: SessionNotFound."""
+        """Deletes one of the account's sessions, by its id. Raises: SessionNotFound."""
         self._control.end_session(by.account.id, session)
 
     def end_others(self, by: SignedIn) -> None:
-        """Ends every session of the account but this one."""
+        """Deletes every session of the account except this one."""
         self._control.end_sessions(by.account.id, keeps=by.session.id)
 
     def list_organizations(self, by: SignedIn) -> tuple[Organization, ...]:
-        """Those in which the account is active, by name: the switcher."""
+        """Returns the organizations in which the account is active, by name, for the switcher."""
         own = {each.organization for each in self._active(by.account.id)}
         found = [each for each in self._control.list_organizations() if each.id in own]
         return tuple(sorted(found, key=lambda each: (each.name.casefold(), each.id)))
 
     def switch(self, by: SignedIn, organization: str) -> SignedIn:
-        """Chooses another organization for this session. Raises: OrganizationNotFound, also when it is not theirs."""
+        """Chooses another organization for this session.
+
+        Raises: OrganizationNotFound, also if the account is not active in it.
+        """
         if all(each.organization != organization for each in self._active(by.account.id)):
             raise OrganizationNotFound(f"No organization '{printable(organization)}' is known.")
         self._control.put_session_organization(by.session.id, organization)
         return self.renewed(by, organization)
 
     def renewed(self, by: SignedIn, organization: str | None = None) -> SignedIn:
-        """The same session after something about it has changed. Raises: SignInNeeded: it ended meanwhile."""
+        """Reads the teammate of a session again after a change. Raises: SignInNeeded: the session ended meanwhile."""
         account = self._control.find_account(by.account.id)
         session = by.session if organization is None else replace(by.session, organization=organization)
         found = None if account is None else self._signed_in(session)

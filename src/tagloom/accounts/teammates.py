@@ -54,10 +54,10 @@ class Operator(msgspec.Struct, frozen=True):
     actor: str = COMMAND_LINE
 
     def require_administrator(self) -> None:
-        """Raises nothing."""
+        """Does nothing, because the operator can do everything."""
 
     def require(self, space: str, permission: Permission = "view") -> None:
-        """Raises nothing."""
+        """Does nothing, because the operator can do everything."""
 
 
 By = SignedIn | Operator
@@ -97,13 +97,13 @@ class Teammates:
         self._random_bytes = random_bytes
 
     def list_teammates(self, by: By) -> tuple[Teammate, ...]:
-        """Active and inactive ones, by name. For administrators."""
+        """Returns the active and inactive teammates by name. For administrators."""
         by.require_administrator()
         found = self._control.list_teammates(by.organization.id)
         return tuple(sorted(found, key=lambda each: (each.account.name.casefold(), each.account.id)))
 
     def list_invitations(self, by: By) -> tuple[Invitation, ...]:
-        """The pending ones, by e-mail; those that have expired too, until they are revoked. For administrators."""
+        """Returns the pending invitations by e-mail, also expired ones until they are revoked. For administrators."""
         by.require_administrator()
         return self._control.list_invitations(by.organization.id)
 
@@ -118,9 +118,10 @@ class Teammates:
         permissions: Iterable[Permission] = ("view",),
         is_administrator: bool = False,
     ) -> tuple[InviteOutcome, ...]:
-        """Invites everybody in a list of addresses, separated by commas, spaces or lines; one outcome each, in order.
+        """Invites all addresses of a list, separated by commas, spaces or lines. Returns one outcome each, in order.
 
-        Who has a pending invitation gets a new one with these permissions; the old link does not work any more.
+        A new invitation with these permissions replaces a pending one to the same address. The old link does not work
+        any more.
         Raises: SpaceNotFound; BodyInvalid: no address, or more than INVITATIONS_PER_REQUEST_MAX.
         """
         by.require_administrator()
@@ -173,12 +174,12 @@ class Teammates:
         return InviteOutcome(invitation.email, "invited again" if is_again else "invited", invitation, secret)
 
     def resend(self, by: By, invitation: str) -> InviteOutcome:
-        """The same invitation with a new id, link and expiry. Raises: InvitationNotFound."""
+        """Replaces an invitation by one with a new id, link and expiry. Raises: InvitationNotFound."""
         found = self._invitation(by, invitation)
         return self._invite(by, found.email, found.permissions, found.is_administrator, is_again=True)
 
     def revoke(self, by: By, invitation: str) -> None:
-        """Its link does not work any more. Raises: InvitationNotFound."""
+        """Revokes an invitation: its link does not work any more. Raises: InvitationNotFound."""
         found = self._invitation(by, invitation)
         told = self._event(by, "invitation revoked", found.email)
         self._control.revoke_invitation(by.organization.id, found.id, [told])
@@ -193,7 +194,7 @@ class Teammates:
     # Permissions. For administrators. All raise TeammateNotFound.
 
     def get_teammate(self, by: By, account: str) -> Teammate:
-        """One teammate of the organization, by the account's id."""
+        """Returns one teammate of the organization, by the account's id."""
         by.require_administrator()
         membership = self._control.find_membership(by.organization.id, account)
         found = None if membership is None else self._control.find_account(account)
@@ -202,7 +203,10 @@ class Teammates:
         return Teammate(found, membership)
 
     def set_permissions(self, by: By, account: str, space: str, permissions: Iterable[Permission]) -> Teammate:
-        """Exactly these in the space; none takes the space away from them. Raises: SpaceNotFound."""
+        """Sets the permissions of a teammate in a space. Without any, the teammate loses the space.
+
+        Raises: SpaceNotFound.
+        """
         teammate = self.get_teammate(by, account)
         before = teammate.membership.permissions.get(self._space(by, space).id, ())
         after = _closed(permissions)
@@ -219,22 +223,25 @@ class Teammates:
         return self._changed(by, account)
 
     def deactivate(self, by: By, account: str) -> Teammate:
-        """Ends their sessions here and stops their tokens, until reactivated. Raises: LastAdministrator."""
+        """Deletes the teammate's sessions in the organization and disables their tokens, until they are reactivated.
+
+        Raises: LastAdministrator.
+        """
         told = self._event(by, "deactivated", self.get_teammate(by, account).account.email)
         self._control.put_state(by.organization.id, account, "inactive", [told])
         return self._changed(by, account)
 
     def reactivate(self, by: By, account: str) -> Teammate:
-        """Everything is as it was before, but they sign in again."""
+        """Activates a teammate again. Permissions and tokens are as before, but the teammate must sign in again."""
         told = self._event(by, "reactivated", self.get_teammate(by, account).account.email)
         self._control.put_state(by.organization.id, account, "active", [told])
         return self._changed(by, account)
 
     def new_reset(self, by: By, account: str) -> str:
-        """The secret of a link with which the teammate sets a new password, once, within RESET_HOURS.
+        """Returns the secret of a link with which the teammate sets a new password, once, within RESET_HOURS.
 
-        Raises: NotPermitted: the account is in other organizations too, whose data this one's administrators must not
-        reach; the operator's command line can do it.
+        Raises: NotPermitted: the account is in other organizations too, whose data the administrators of this one must
+        not reach. The command line of the operator can create the link.
         """
         teammate = self.get_teammate(by, account)
         if len(self._control.list_memberships(account)) > 1 and not isinstance(by, Operator):
@@ -249,7 +256,7 @@ class Teammates:
         return secret
 
     def leave(self, by: SignedIn) -> None:
-        """Leaves the organization, with the own tokens of it. Raises: LastAdministrator."""
+        """Removes the caller from the organization, and deletes their tokens of it. Raises: LastAdministrator."""
         told = self._event(by, "left", by.account.email)
         self._control.delete_membership(by.organization.id, by.account.id, [told])
         self._access.forget_account(by.account.id)
@@ -261,9 +268,9 @@ class Teammates:
     # Tokens.
 
     def create_token(self, by: SignedIn, name: str, scopes: Iterable[Scope], *, days: int) -> tuple[Token, str]:
-        """A personal access token of who is signed in, and its secret, which nobody can read again.
+        """Creates a personal access token of the caller. Returns it with its secret, which cannot be read again.
 
-        Raises: BodyInvalid, TooManyTokens; NotPermitted: scopes that they have in no space.
+        Raises: BodyInvalid, TooManyTokens; NotPermitted: the caller has one of the scopes in no space.
         """
         wanted, allowed = frozenset(scopes), self.scopes_allowed(by)
         beyond = [scope for scope in SCOPES if scope in wanted and scope not in allowed]
@@ -276,24 +283,24 @@ class Teammates:
         )
 
     def scopes_allowed(self, by: SignedIn) -> tuple[Scope, ...]:
-        """Those that a token of theirs can have: what the form offers."""
+        """Returns the scopes that a token of the caller can have, which the form offers."""
         if by.is_administrator:
             return SCOPES
         allowed = frozenset[Scope]().union(*map(scopes_of, by.membership.permissions.values()))
         return tuple(scope for scope in SCOPES if scope in allowed)
 
     def list_own_tokens(self, by: By) -> tuple[Token, ...]:
-        """By creation. An operator's are those that belong to nobody."""
+        """Returns the caller's tokens by creation. The tokens of an operator are those without an account."""
         own = by.account.id if isinstance(by, SignedIn) else None
         return tuple(each for each in self._access.list_tokens(by.organization.id) if each.account == own)
 
     def list_all_tokens(self, by: By) -> tuple[Token, ...]:
-        """Everybody's in the organization, by creation; `account` says whose. For administrators."""
+        """Returns all tokens of the organization by creation; `account` is the owner. For administrators."""
         by.require_administrator()
         return self._access.list_tokens(by.organization.id)
 
     def revoke_token(self, by: By, token: str) -> None:
-        """An own one; administrators anybody's. Raises: TokenNotFound."""
+        """Revokes a token of the caller, or any token if the caller is an administrator. Raises: TokenNotFound."""
         is_bound = isinstance(by, SignedIn) and not by.is_administrator
         if is_bound and all(each.id != token for each in self.list_own_tokens(by)):
             raise TokenNotFound(f"There is no token '{printable(token)}' of yours.", value=printable(token))
@@ -302,7 +309,7 @@ class Teammates:
     # The organization. For administrators.
 
     def rename_organization(self, by: By, name: str) -> Organization:
-        """Raises: BodyInvalid."""
+        """Renames the organization. Raises: BodyInvalid."""
         by.require_administrator()
         renamed = Organization(by.organization.id, _parse_name(name))
         told = self._event(by, "organization renamed", name, {"before": by.organization.name})
@@ -310,9 +317,10 @@ class Teammates:
         return renamed
 
     def create_organization(self, by: SignedIn, name: str, space: str) -> Organization:
-        """Another organization with a first space (by its name), whose administrator is who asks. Switch to it then.
+        """Creates an organization with a first space, whose name is `space`, and makes the caller its administrator.
 
-        Raises: BodyInvalid; SpaceExists: somebody took the id at this moment.
+        The session keeps its organization: call `Sessions.switch` to change it.
+        Raises: BodyInvalid; SpaceExists: another caller took the id at this moment.
         """
         by.require_administrator()
         known = self._control.list_organizations()
@@ -331,16 +339,20 @@ class Teammates:
         return made
 
     def create_space(self, by: By, name: str) -> Space:
-        """A space with its three environments. Raises: BodyInvalid; SpaceExists: its id was taken at this moment."""
+        """Creates a space with its three environments.
+
+        Raises: BodyInvalid; SpaceExists: its id was taken at this moment.
+        """
         by.require_administrator()
-        # An id is the whole installation's: one that another tenant has may not fail, or it would be given away.
+        # An id is unique in the installation. An id that another organization has must not cause an error, because the
+        # error would reveal that it exists.
         known = self._control.list_organizations()
         taken = {each.id for other in known for each in self._control.list_spaces(other.id)}
         chosen = free_slug(_parse_name(name), taken, otherwise="space")
         return self._access.create_space(by.organization.id, name, chosen, actor=by.actor)
 
     def rename_space(self, by: By, space: str, name: str) -> Space:
-        """Raises: BodyInvalid, SpaceNotFound."""
+        """Renames a space. Raises: BodyInvalid, SpaceNotFound."""
         by.require_administrator()
         before = self._space(by, space)
         told = self._event(by, "space renamed", _parse_name(name), {"before": before.name}, space=space)
@@ -361,9 +373,10 @@ class Teammates:
         before: int | None = None,
         limit: int = base_limits.PAGE_ITEMS_DEFAULT,
     ) -> tuple[AuditEntry, ...]:
-        """What was done to the organization, the newest first; only a space's, only those below the id `before`.
+        """Returns the audit entries of the organization, the newest first.
 
-        Those of a space are for everybody who sees the space, all others for administrators.
+        `space` selects the entries of one space, `before` those with a lower id. Everybody who sees a space can read
+        its entries. Only administrators can read without `space`.
         """
         if space is None:
             by.require_administrator()
@@ -373,7 +386,7 @@ class Teammates:
         return self._control.list_audit_log(by.organization.id, space=space, before=before, limit=wanted)
 
     def _space(self, by: By, space: str) -> Space:
-        """A space of the organization. Raises: SpaceNotFound."""
+        """Returns a space of the organization. Raises: SpaceNotFound."""
         for each in self._control.list_spaces(by.organization.id):
             if each.id == space:
                 return each
@@ -394,7 +407,7 @@ class Teammates:
 
 
 def _closed(permissions: Iterable[Permission]) -> tuple[Permission, ...]:
-    """With what they come with, in their order: whoever may more may view. Raises: BodyInvalid."""
+    """Returns the permissions in order, with `view` if there is any other. Raises: BodyInvalid."""
     wanted = set(permissions)
     unknown = sorted(wanted - set(PERMISSIONS))
     if unknown:

@@ -1,1 +1,1 @@
-"""What every room uses: problems, limits, times, text, files that survive a crash, counters and spans."""
+"""Code that all other packages use: problems, limits, times, text, durable files, counters and spans."""

@@ -36,7 +36,7 @@ class Commits:
 
 @dataclass
 class Compactions:
-    """What a process deleted from the log, and the last known horizon of each environment."""
+    """The numbers of changes and bytes that a process deleted from the log, and each environment's last horizon."""
 
     changes: int = 0
     bytes: int = 0
@@ -54,7 +54,10 @@ class Pooled:
 
 @dataclass(frozen=True)
 class Following:
-    """How a process follows the commits of others. `lag` is the time from a commit until this process sees it."""
+    """The counters of a process that follows the commits of other processes.
+
+    `lag` has the times from a commit until this process sees it.
+    """
 
     notified: int
     looked: int
@@ -75,7 +78,10 @@ class Standings:
 
 @dataclass(frozen=True, kw_only=True)
 class Counters:
-    """The counters of an installation in this process, read without a query. None if its store has no such thing."""
+    """The counters of an installation in this process, read without a query.
+
+    `connections` and `following` are None with SQLite.
+    """
 
     populations: tuple[Standings, ...] = ()
     writes_queued: int = 0

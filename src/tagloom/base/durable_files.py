@@ -21,7 +21,7 @@ class DiskFull(Problem):
 
 @contextmanager
 def told_when_full() -> Iterator[None]:
-    """Raises DiskFull if the operating system reports that there is no room."""
+    """Raises DiskFull if the operating system reports in the block that the disk has no room."""
     try:
         yield
     except OSError as error:

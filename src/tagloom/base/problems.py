@@ -23,7 +23,7 @@ class Problem(Exception):
 
     @classmethod
     def slug(cls) -> str:
-        """Returns the name in the type: that of `TagHasCapital` is `tag-has-capital`."""
+        """Returns the last part of the type, such as `tag-has-capital` for the class `TagHasCapital`."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
 
     @classmethod

@@ -56,7 +56,7 @@ def parse_name(text: str, *, field: str, characters_max: int, empty: bool = Fals
     Raises:
         BodyInvalid: with the field and the rule.
     """
-    # `$.name` is its place in a body; in a form it is called the name.
+    # `field` is a JSON path such as `$.name`, but the message also appears next to a form.
     label = "The " + field.rpartition(".")[2].replace("_", " ")
     blank = not text.strip()
     if blank and not empty:

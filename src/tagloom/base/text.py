@@ -1,4 +1,4 @@
-"""Text from outside, as it may be shown."""
+"""Makes text from outside safe to show."""
 
 from tagloom.base import limits
 

@@ -16,7 +16,7 @@ def rfc3339(seconds: float) -> str:
 
 
 def seconds_of(time_text: str) -> float:
-    """Returns the Unix seconds of such a time.
+    """Returns the Unix seconds of an RFC 3339 time.
 
     >>> seconds_of("1970-01-01T00:01:00Z")
     60.0

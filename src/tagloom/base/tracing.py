@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import structlog
 
 if TYPE_CHECKING:
-    # Commands on a directory serve nothing, and do not pay for the web framework.
+    # Commands on a data directory run no server, so they do not import the web framework.
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Protocol = Literal["http/protobuf", "grpc"]
@@ -25,22 +25,25 @@ _EXPORTERS: dict[Protocol, str] = {
     "grpc": "opentelemetry.exporter.otlp.proto.grpc.trace_exporter",
 }
 _SERVER_FAULT = 500
-# What an exception says may have the id of a person.
+# The text of an exception may contain the id of a person.
 _NO_TEXT = {"record_exception": False, "set_status_on_exception": False}
 _tracer: Any = None
 
 
 def start_tracing(protocol: Protocol) -> Callable[[], None]:
-    """Starts to send spans to the endpoint of the variables. Returns the function that sends the rest at the end."""
+    """Starts to send spans to the endpoint in the environment variables.
+
+    Returns a function that sends the remaining spans and stops.
+    """
     global _tracer
     try:
-        # By their names: no part of Tagloom needs them, and they are not there for the type checker either.
+        # Imported by name, because the packages are optional and the type checker does not find them.
         resources, trace, export = (import_module(f"opentelemetry.sdk.{name}") for name in _SDK)
         exporter = import_module(_EXPORTERS[protocol]).OTLPSpanExporter()
     except ImportError as error:
         log.warning("tracing.not_installed", missing=error.name)
         return lambda: None
-    # The environment's own attributes, and a name when it gives none.
+    # The attributes of the environment variables, and a service name if they have none.
     resource = resources.Resource.create()
     if str(resource.attributes.get("service.name", "")).startswith("unknown_service"):
         resource = resource.merge(resources.Resource({"service.name": "tagloom"}))
@@ -101,7 +104,7 @@ class Traced:
             try:
                 await self._app(scope, receive, send_on)
             finally:
-                # The pattern, never the address: that has the ids of people.
+                # The name is the pattern of the path. The path itself has the ids of people.
                 route = scope.get("tagloom.route")
                 if route is not None:
                     found.update_name(f"{method} {route}")

@@ -42,10 +42,10 @@ def create_app(
 ) -> ASGIApp:
     """Creates the application: the Platform API, and the `pages` of the console at all other paths.
 
-    `now` returns Unix seconds, `is_draining` whether this process is stopping. The functions in `leaving` are called in
-    the event loop when the server begins to stop, to end endless answers. `paces` has the bodies being received.
-    `fingerprint` identifies the installation at `/healthz`. `trusted_proxies` can name their callers. The lifespan of
-    the server closes the installation at its end.
+    `now` returns Unix seconds, and `is_draining` returns whether this process is stopping. The event loop calls the
+    functions in `leaving` when the server begins to stop, to end endless answers. `paces` has the requests whose body
+    is being received. `fingerprint` identifies the installation at `/healthz`. `trusted_proxies` are the networks whose
+    headers may name the caller. When the server ends, its lifespan closes the installation.
     """
     services = make_services(installation, now)
     state = _state(
@@ -76,7 +76,7 @@ def create_app(
         services.worker.stop()
         installation.close()
 
-    # A router without Starlette's own handling of errors, since the edge renders every one.
+    # A router without Starlette's own error handling, because `Edge` renders every error.
     shell = Router(() if pages is None else pages(services), lifespan=lifespan)
     api = PlatformApi(state, ROUTES, None if pages is None else BehindProxies(shell, trusted_proxies))
     return DecisionFastPath(state, Edge(_Split(api, shell), state.metrics))

@@ -34,12 +34,12 @@ from tagloom.words.person_ids import parse_id
 
 ROUTE = "/v2/spaces/{space}/environments/{environment}/decisions"
 ENCODER = msgspec.json.Encoder()
-LENGTH_DIGITS_MAX = 6  # A length of more digits is no plain body's, and Python refuses thousands of them.
+LENGTH_DIGITS_MAX = 6  # A usual body has a shorter length, and Python refuses to convert thousands of digits.
 JSON_HEADER = (b"content-type", b"application/json")
 
 
 async def decide(call: Call) -> Answer:
-    """Returns the tribes of one person now, with reasons."""
+    """Returns the tribes of one person now, with reasons unless `because` is false."""
     environment = call.environment
     body = await read_json(call, DecisionBody)
     person = person_of(body)
@@ -77,7 +77,7 @@ def person_of(body: DecisionBody | PersonNamed, *, at: str = "$") -> Person:
 
 
 class DecisionFastPath:
-    """Answers `POST …/decisions` if everything is cached, and passes on the rest. Cost: under 25 us."""
+    """Answers `POST …/decisions` if everything is cached, and passes other requests on. Cost: under 25 us."""
 
     def __init__(self, state: ApiState, otherwise: ASGIApp) -> None:
         self._state = state
@@ -86,7 +86,7 @@ class DecisionFastPath:
         self._renewals = Renewals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request. A request with a problem is passed on, from its beginning."""
+        """Answers one request. A request that causes a problem is passed on with its whole body."""
         if self._state.is_draining():
             send = last_on_connection(send)
         if scope["type"] == "http":
@@ -155,7 +155,7 @@ class DecisionFastPath:
             return None
 
     def _find_decision(self, place: Place, person: Person, *, because: bool) -> Decision | None:
-        """Returns the decision if it can be made without waiting."""
+        """Returns the decision if it can be made without waiting, else None."""
         definitions = self._state.tribes.find_definitions(place.space.id)
         population = self._state.installation.find_population(place.environment)
         if definitions is None or population is None:
@@ -177,7 +177,7 @@ class DecisionFastPath:
 async def _received(receive: Receive, size: int, taken: list[Message]) -> bytes:
     """Returns a body of this size, or the part that was received. Its messages go into `taken`."""
     body = b""
-    with suppress(BodyTooSlow, ServerStops):  # Whoever receives on meets it again.
+    with suppress(BodyTooSlow, ServerStops):  # The next call of `receive` raises the problem again.
         is_more = True
         while len(body) < size and is_more:
             message = await receive()

@@ -17,7 +17,10 @@ VERSION_DIGITS_MAX = 18  # Versions are 64-bit numbers.
 
 
 async def list_changes(call: Call) -> Answer:
-    """Returns versions, ascending or the newest first; with a person or a tag, only those that changed them."""
+    """Returns a page of versions, ascending or the newest first.
+
+    With a person or a tag, returns only the versions that changed it.
+    """
     population, person, tag = call.population, call.find_person(), call.find_tag("tag")
     limit, cursor, is_descending = call.integer("limit"), call.find_text("cursor"), call.flag("newest_first")
     after, before = call.integer("after"), None
@@ -51,7 +54,7 @@ async def undo_change(call: Call) -> Answer:
 
 
 async def undo_changes(call: Call) -> Answer:
-    """Undoes several versions, as one."""
+    """Undoes several versions in one new version."""
     population, origin = call.population, call.origin
     dry_run, override = call.flag("dry_run"), call.flag("override")
     body = await read_json(call, UndoBody)

@@ -79,7 +79,7 @@ class PeopleHandlers:
         return await self._changed(call, call.person(self.kind), (call.tag(),), mode, call.expiry())
 
     async def _changed(self, call: Call, person: Person, tags: Sequence[str], mode: Mode, expiry: Expiry) -> Receipt:
-        """Writes, and returns the receipt. Lookups run in a thread; waiting for the commit needs none."""
+        """Writes, and returns the receipt. A thread makes the lookups, but no thread waits for the commit."""
         population, origin = call.population, call.origin
         future = await call.state.submit(
             call.environment,

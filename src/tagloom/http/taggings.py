@@ -31,11 +31,11 @@ _ENCODING_OF_CHARSET: dict[str, Encoding] = {
 
 
 async def post_taggings(call: Call) -> Answer:
-    """Applies a body as one batch. It is read while it arrives. A truncated body applies nothing."""
+    """Applies a body as one batch, and reads it while it arrives. A truncated body applies nothing."""
     order = _order(call)
     bytes_max = limits.JSON_BODY_BYTES_MAX if order.format == "json" else limits.BULK_BODY_BYTES_MAX
     population, now = call.population, call.state.now
-    # Its problems are answered before the body is read.
+    # Problems of the parameters are answered before the body is read.
     order.rules(now())
     return Answer(await received(call, bytes_max, lambda chunks: import_body(population, chunks, order, now)))
 

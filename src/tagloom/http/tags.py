@@ -35,7 +35,7 @@ async def list_tags(call: Call) -> Answer:
 
 
 async def get_tag(call: Call) -> Answer:
-    """Returns one entry."""
+    """Returns one entry of the catalogue."""
     tag, environment, population = call.tag(), call.environment, call.population
 
     def read() -> TagAnswer:
@@ -108,7 +108,7 @@ async def export_people_with(call: Call) -> Stream:
 
 
 async def list_aliases(call: Call) -> Answer:
-    """Returns old paths and the current ones."""
+    """Returns a page of old paths with their current paths."""
     population = call.population
     version, aliases = await call.in_thread(lambda: (population.version(), population.aliases()))
     items, next_cursor = page_of(call, aliases.items(), lambda each: each[0])

@@ -24,7 +24,7 @@ from tagloom.words.retention import retention_text
 
 
 async def list_organizations(call: Call) -> Answer:
-    """Returns the organization of the token, which is the only one that it sees."""
+    """Returns the organization of the token. A token can see no other organization."""
     principal = call.principal
     own = await call.in_thread(lambda: call.state.access.get_organization(principal, principal.organization))
     items, next_cursor = page_of(call, (own,), lambda each: each.id)
@@ -116,7 +116,7 @@ async def list_tokens(call: Call) -> Answer:
 
 
 async def create_token(call: Call) -> Answer:
-    """Creates a token, and returns its secret once. It belongs to the teammate of the calling token, if any."""
+    """Creates a token, and returns its secret once. The token belongs to the teammate of the calling token, if any."""
     organization, principal = call.values["organization"], call.principal
     body = await read_json(call, NewToken)
     token, secret = await call.in_thread(

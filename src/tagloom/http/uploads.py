@@ -74,7 +74,7 @@ def format_of_body(call: Call, *others: str) -> ImportFormat:
 
 
 def _merged(kind: type[Options], *given: dict[str, Any], is_text: bool = False) -> Options:
-    """Returns merged options; the later ones win. With `is_text`, numbers and flags are texts.
+    """Returns merged options; later arguments override earlier ones. With `is_text`, numbers and flags are texts.
 
     Raises: BodyInvalid, with the field.
     """

@@ -11,7 +11,7 @@ log = structlog.get_logger("tagloom.jobs.loop")
 
 
 class Looking:
-    """Calls `look` every `seconds`, in a thread of that name. When the database is away, `trouble` is what it logs."""
+    """Calls `look` every `seconds` in a thread called `name`. Logs `trouble` if the database is not available."""
 
     def __init__(self, look: Callable[[], object], *, seconds: float, name: str, trouble: str) -> None:
         self._look = look
@@ -30,7 +30,7 @@ class Looking:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops after the current check, which can read `is_stopped` to end earlier."""
+        """Stops the thread after the current call of `look`, which can read `is_stopped` to end earlier."""
         self._is_stopped.set()
         if self._thread.is_alive():
             self._thread.join()

@@ -1,4 +1,4 @@
-"""Bodies that come too slowly: how long a sender may be silent, and how slow it may be on the whole."""
+"""Ends requests whose bodies arrive too slowly: bounds the silence of a sender, and its average rate."""
 
 import asyncio
 import threading
@@ -25,14 +25,14 @@ class ServerStops(Problem):
 
 
 async def watch_for_end(receive: Receive, has_left: threading.Event) -> None:
-    """Notes when a caller whose body has come leaves before the answer."""
+    """Sets `has_left` when the caller leaves before the answer. The whole body must have been received."""
     while (await receive())["type"] != "http.disconnect":
         pass
     has_left.set()
 
 
 class Paces:
-    """The bodies that a process waits for. One timer looks after all of them: a timer each would cost a request 3 us.
+    """The requests of a process that wait for their body. One timer checks all: a timer each costs a request 3 us.
 
     `idle_seconds` replaces the limit, for tests.
     """
@@ -40,16 +40,16 @@ class Paces:
     def __init__(self, *, idle_seconds: float = limits.BODY_IDLE_SECONDS_MAX) -> None:
         self.idle_seconds = idle_seconds
         self.waiting: dict[Pace, float] = {}
-        """Those whose sender is waited for, and until when."""
+        """The requests that wait for the next part of their body, and the time until which they wait."""
         self._is_watched = False
         self.is_closed = False
 
     def of(self, receive: Receive) -> "Pace":
-        """The messages of one request."""
+        """Returns the receiver of one request's messages."""
         return Pace(self, receive)
 
     def watch(self) -> None:
-        """Looks for those that are late, for as long as there are any."""
+        """Starts the timer, which runs as long as a request waits."""
         if not self._is_watched:
             self._is_watched = True
             asyncio.get_running_loop().call_later(_SECONDS_BETWEEN_LOOKS, self._look)
@@ -64,16 +64,16 @@ class Paces:
             self.watch()
 
     def close(self) -> None:
-        """Gives up every body that has not come, and every later one. Nothing of them was applied."""
+        """Ends every request whose body has not arrived, and later requests. Nothing of these bodies was applied."""
         self.is_closed = True
         for pace in list(self.waiting):
             pace.fail(_stops())
 
 
 class Pace:
-    """Receives the messages of one request, whose body may neither stand still nor drip.
+    """Receives the messages of one request, and bounds the pauses and the duration of its body.
 
-    Only the time counts in which the sender is waited for. A failure is final: it is raised at every further message.
+    Only the time in which the server waits for the sender counts. A failure is final: every later call raises it again.
     """
 
     __slots__ = ("_failure", "_has_body", "_paces", "_receive", "_seconds_left", "_task")
@@ -87,7 +87,7 @@ class Pace:
         self._task: asyncio.Task[object] | None = None
 
     async def receive(self) -> Message:
-        """The next message. Raises: BodyTooSlow, ServerStops."""
+        """Returns the next message. Raises: BodyTooSlow, ServerStops."""
         if not self._has_body:
             return await self._receive()
         if self._paces.is_closed:
@@ -101,7 +101,7 @@ class Pace:
         try:
             message = await self._receive()
         except asyncio.CancelledError:
-            # Either this was given up, or somebody else does not want the request any more.
+            # Either `fail` has cancelled the task, or other code has cancelled the request.
             if task.uncancel() == 0:
                 self._check()
             raise
@@ -112,7 +112,7 @@ class Pace:
         return message
 
     def spare_after(self, sent_bytes: int, waited_seconds: float) -> float:
-        """How much longer the sender may be slow, after it was waited for and sent something."""
+        """Returns for how many more seconds the sender may be slow, after it sent `sent_bytes` in `waited_seconds`."""
         return self._seconds_left + sent_bytes / limits.BODY_BYTES_PER_SECOND_MIN - waited_seconds
 
     def _check(self) -> None:
@@ -120,7 +120,7 @@ class Pace:
             raise self._failure
 
     def fail(self, problem: Problem) -> None:
-        """Ends a body that is waited for: whoever waits gets the problem."""
+        """Cancels the task that waits for the body. The task then raises the problem."""
         if self._failure is None and self._task is not None:
             self._failure = problem
             self._task.cancel()

@@ -1,4 +1,4 @@
-"""The port that a server listens on: its own, or shared with other processes of the same installation."""
+"""The port of a server: for this process alone, or shared with other processes of the same installation."""
 
 import errno
 import socket
@@ -21,9 +21,9 @@ class AddressInUse(Problem):
 
 @contextmanager
 def listening(host: str, port: int, *, share_port: bool = False) -> Iterator[socket.socket]:
-    """A socket that listens, while the block lasts. Clients that connect wait until somebody accepts.
+    """Yields a socket that listens during the block. Clients that connect wait until a server accepts them.
 
-    With `share_port`, other processes that say so too may listen at the same address.
+    With `share_port`, other processes that set it too can listen at the same address.
     Raises: AddressInUse; ParameterInvalid: there is no such address on this machine.
     """
     try:
@@ -43,15 +43,15 @@ def listening(host: str, port: int, *, share_port: bool = False) -> Iterator[soc
 
 
 def check_free(host: str, port: int) -> None:
-    """Finds out that an address is in use before anything else is begun. Raises: AddressInUse, ParameterInvalid."""
+    """Checks that an address is free before anything else begins. Raises: AddressInUse, ParameterInvalid."""
     with listening(host, port):
         pass
 
 
 def check_neighbour(host: str, port: int, fingerprint: str) -> None:
-    """Whether the server that has the address, if there is one, serves the same installation.
+    """Checks that the server at an address, if there is one, serves the same installation.
 
-    Raises: AddressInUse: it serves another, or is something else.
+    Raises: AddressInUse: it serves another one, is something else, or does not answer.
     """
     try:
         with socket.create_connection((host, port), timeout=_NEIGHBOUR_SECONDS) as neighbour:

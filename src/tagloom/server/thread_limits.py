@@ -1,4 +1,4 @@
-"""Threads for what waits or computes, shared out so that no organization can use all of them."""
+"""Threads for work that waits or computes, limited so that no organization can use all of them."""
 
 import math
 from collections.abc import AsyncIterator, Callable
@@ -20,7 +20,7 @@ class TooManyAtOnce(Problem):
 
 
 class _Share:
-    """The places of one owner. It is kept while somebody uses it or waits for it."""
+    """The places of one owner. The object exists while a caller uses a place or waits for one."""
 
     __slots__ = ("limiter", "users")
 
@@ -32,26 +32,26 @@ class _Share:
 class Places:
     """Bounds how much runs at the same moment: in this process, and for each owner of a kind.
 
-    `shares` has the bound of each kind, the narrowest first: `token=2, organization=4`. What finds no place waits for
-    one, in the order of coming, for `wait_seconds` at most.
+    `shares` has the bound of each kind, the narrowest first: `token=2, organization=4`. Work without a place waits for
+    one, in the order of arrival, for `wait_seconds` at most.
     """
 
     def __init__(self, at_once: int, *, wait_seconds: float = math.inf, **shares: int) -> None:
         self._all = anyio.CapacityLimiter(at_once)
         self.threads = anyio.CapacityLimiter(math.inf)
-        """For the thread of somebody who has taken a place."""
+        """The limiter for the threads of callers that have a place."""
         self._wait_seconds = wait_seconds
         self._places = shares
         self._shares: dict[tuple[str, str], _Share] = {}
 
     async def run(self, work: Callable[[], Result], **owners: str) -> Result:
-        """Runs `work` in a thread, once there is a place for all its owners. Raises: TooManyAtOnce."""
+        """Runs `work` in a thread, as soon as all its owners have a place. Raises: TooManyAtOnce."""
         async with self.taken(**owners):
             return await anyio.to_thread.run_sync(work, limiter=self.threads)
 
     @asynccontextmanager
     async def taken(self, **owners: str) -> AsyncIterator[None]:
-        """A place while the block lasts. Raises: TooManyAtOnce."""
+        """Holds a place during the block. Raises: TooManyAtOnce."""
         keys = [(kind, owners[kind]) for kind in self._places if kind in owners]
         for key in keys:
             self._shares.setdefault(key, _Share(self._places[key[0]])).users += 1

@@ -85,7 +85,7 @@ def fields_of(mapping: Meaning, beginning: Beginning) -> tuple[ColumnFields, ...
 
 
 def shown_meaning(mapping: Meaning, beginning: Beginning) -> dict[str, Any]:
-    """Returns what a page shows of a mapping: its fields, samples of the columns, and the first rows as read."""
+    """Returns the values that a page shows of a mapping: its fields, samples of columns, and the first rows as read."""
     try:
         read = rows_read(beginning, mapping)[:ROWS_SHOWN]
     except ColumnsInvalid:
@@ -147,7 +147,7 @@ def mapping_of(
     tags: tuple[str, ...] | None = None,
     encoding: Encoding | None = None,
 ) -> Meaning:
-    """Returns the mapping of the fields. What is not in the form, or None, comes from `base`.
+    """Returns the mapping of the fields. Parts that the form does not have, or that are None, come from `base`.
 
     Raises: MappingInvalid: two columns have the ids of users, or a bound is not a number.
     """

@@ -204,7 +204,7 @@ def focus_after(group: Group, step: Step, at: Place) -> str:
         case "up" | "down":
             last = len(_group_at(group, at[:-1]).of) - 1
             index = max(0, at[-1] - 1) if step == "up" else min(last, at[-1] + 1)
-            # At the end of the list this button is disabled; the other direction is not.
+            # At the end of the list this button is disabled, so the button of the other direction gets the focus.
             end, other = (0, "down") if step == "up" else (last, "up")
             return f"{other if index == end else step}:{name_of((*at[:-1], index))}"
         case "remove" | "ungroup":

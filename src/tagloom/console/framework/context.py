@@ -45,7 +45,7 @@ class Html(msgspec.Struct, frozen=True):
     toast: Toast | None = None
     # The address that the browser shows afterwards; None keeps the current one.
     address: str | None = None
-    # As in `Redirect`.
+    # The cookie for the identity provider, as in `Redirect`.
     ticket: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
 

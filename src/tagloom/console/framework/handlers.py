@@ -40,7 +40,7 @@ log = structlog.get_logger("tagloom.console")
 
 TOAST_COOKIE = "tagloom_toast"
 SAFE = frozenset({"GET", "HEAD"})
-# Where a problem is shown, by the id of the element to replace. All others are shown in a toast.
+# The places of problems, by the id of the element that htmx would replace. Other problems are shown in a toast.
 PROBLEM_PLACES = {"dialog": ("#dialog-problem", "innerHTML"), "builder": ("#problems", "innerHTML")}
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -142,7 +142,7 @@ class PageHandlers:
 
     def _begin(self, request: Request) -> PageRequest:
         is_part = "hx-request" in request.headers and "hx-history-restore-request" not in request.headers
-        # The address of a part is the address of its page.
+        # The browser shows the address of the page, not the address of a requested part.
         shown = urlsplit(request.headers.get("hx-current-url", "")) if is_part else request.url
         return PageRequest(
             services=self._services,

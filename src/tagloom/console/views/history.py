@@ -27,7 +27,8 @@ ACTIONS = (
     "erase",
     "expiry",
 )
-# Up to here a page is rendered with the preview of an undo, at 0.15 us a tagging. Above, the page requests it later.
+# An undo of up to so many taggings is previewed with its page, at 0.15 us a tagging. A page requests a larger preview
+# later.
 TAGGINGS_PREVIEWED_AT_ONCE = 25_000
 FINAL = frozenset({"erase"})
 
@@ -114,7 +115,7 @@ def batch(request: PageRequest) -> Answer:
 
 
 def is_previewed(request: PageRequest, taggings: int) -> bool:
-    """Returns whether to compute the preview of an undo in this request: it is small, or the page requests it."""
+    """Returns whether to compute the preview of an undo now, because it is small or because the page requests it."""
     return taggings <= TAGGINGS_PREVIEWED_AT_ONCE or request.text("effect") == "shown"
 
 

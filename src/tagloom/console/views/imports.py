@@ -60,7 +60,7 @@ ENCODINGS: dict[Encoding, str] = {
     "utf-16": "UTF-16",
 }
 FORMATS: dict[ImportFormat, str] = {"csv": "CSV", "ndjson": "NDJSON", "parquet": "Parquet"}
-# In these states the mapping can be changed, while nothing was applied.
+# The states in which the mapping can be changed, if nothing was applied.
 OPEN: tuple[ImportState, ...] = ("waiting", "planned", "held", "failed")
 
 

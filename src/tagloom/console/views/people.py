@@ -43,7 +43,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def people(request: PageRequest) -> Answer:
-    """Lists the people who match, and shows the panel of the person in the address."""
+    """Lists the people who match the filters, and shows the panel of the person in the address."""
     person = named_person(request)
     if request.target == "panel":
         return panel_answer(request, person) if person is not None else Html("empty_panel.html", {})

@@ -86,15 +86,15 @@ def show(request: PageRequest) -> Answer:
 
 
 def _newest(request: PageRequest, sync: Sync) -> dict[str, Any]:
-    """Returns what a page shows of the newest run."""
+    """Returns the values that a page shows of the newest run."""
     run = next(iter(request.services.syncs.list_runs(request.environment, sync.id, limit=1)), None)
     return _run_context(run, _import_of(request, run) if run else None)
 
 
 def _run_context(run: SyncRun | None, brought: Import | None) -> dict[str, Any]:
-    """Returns what a page shows of a run: its import, and whether it waits for approval or is under way.
+    """Returns the values that a page shows of a run: its import, and whether it waits for approval or is under way.
 
-    A run whose import was approved or cancelled is under way, also before its runner has noticed.
+    A run whose import was approved or cancelled is under way, even if the state of the run has not changed yet.
     """
     is_held = run is not None and run.state == "held" and brought is not None and brought.state in ASKING
     is_under_way = run is not None and run.state in OPEN and not is_held

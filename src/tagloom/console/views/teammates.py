@@ -14,7 +14,7 @@ SHOWS: tuple[Shows, ...] = ("active", "invited", "inactive")
 
 
 def teammates(request: PageRequest) -> Answer:
-    """Lists the teammates, and shows the panel of the one in the address."""
+    """Lists the teammates, and shows the panel of the teammate in the address."""
     member = request.text("member")
     if request.target == "panel":
         if not member:

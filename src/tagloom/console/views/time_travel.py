@@ -93,7 +93,10 @@ def person(request: PageRequest) -> Answer:
 def _page_as_of(
     request: PageRequest, template: str, context: dict[str, Any], read: Callable[[Moment], dict[str, Any]]
 ) -> Html:
-    """Returns the page of what `read` finds; with a problem if the time is invalid or before the kept history."""
+    """Returns a page with the values that `read` returns for the requested time.
+
+    If the time is invalid or before the kept history, the page shows the problem.
+    """
     try:
         at = _moment(request)
         found = read(at)

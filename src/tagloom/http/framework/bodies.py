@@ -1,4 +1,4 @@
-"""Bodies on their way in: small ones whole, bulk ones streamed to the thread that reads them."""
+"""Reads bodies of requests: small ones as a whole, bulk ones as a stream to the thread that reads them."""
 
 import asyncio
 import contextlib
@@ -26,18 +26,18 @@ JSON = "application/json"
 
 
 def content_type(call: Call) -> str:
-    """The content type without its parameters, in lower case; JSON when none is given."""
+    """Returns the content type without its parameters, in lower case. A request without one has JSON."""
     return (call.header(b"content-type") or JSON).partition(";")[0].strip().lower()
 
 
 def announced_bytes(call: Call) -> int | None:
-    """What Content-Length says."""
+    """Returns the number in Content-Length, or None."""
     text = call.header(b"content-length")
     return int(text) if text is not None and text.isdecimal() else None
 
 
 async def read_body(call: Call, bytes_max: int = files_limits.JSON_BODY_BYTES_MAX) -> bytes:
-    """The whole body.
+    """Returns the whole body.
 
     Raises: BodyTooLarge, BodyTruncated.
     """
@@ -58,7 +58,7 @@ async def read_body(call: Call, bytes_max: int = files_limits.JSON_BODY_BYTES_MA
 
 
 async def read_json(call: Call, type: type[Body], *, is_rule: bool = False, default: bytes | None = None) -> Body:
-    """The body as this type; an empty one is `default` when that is given.
+    """Returns the body as this type. An empty body is read as `default`, unless that is None.
 
     Raises: ContentTypeUnsupported, BodyTooLarge, BodyTruncated, BodyInvalid, RuleInvalid.
     """
@@ -75,7 +75,7 @@ async def read_json(call: Call, type: type[Body], *, is_rule: bool = False, defa
 
 
 def decode(body: bytes, type: type[Body]) -> Body:
-    """The value that this JSON is.
+    """Returns the value of a JSON text.
 
     Raises: BodyInvalid or, inside a rule, RuleInvalid: with the field that does not fit.
     """
@@ -94,10 +94,10 @@ def decode(body: bytes, type: type[Body]) -> Body:
 
 
 class Upload:
-    """A body between the event loop, which receives it, and the thread that reads it.
+    """Passes a body from the event loop, which receives it, to the thread that reads it.
 
-    At most UPLOAD_CHUNKS_HELD_MAX chunks of UPLOAD_CHUNK_BYTES wait; then the sender is made to wait. A body that ends
-    before its time ends the reading with BodyTruncated.
+    At most UPLOAD_CHUNKS_HELD_MAX chunks of UPLOAD_CHUNK_BYTES wait for the thread; then the loop stops receiving. If a
+    body ends too early, the thread gets BodyTruncated.
     """
 
     def __init__(self, call: Call, bytes_max: int = files_limits.BULK_BODY_BYTES_MAX) -> None:
@@ -110,7 +110,7 @@ class Upload:
         _check_size(self._announced or 0, bytes_max)
 
     def chunks(self) -> Iterator[bytes]:
-        """For the thread: the body, as it comes. Raises: BodyTruncated, BodyTooLarge."""
+        """Yields the body as it arrives. Called in the thread. Raises: BodyTruncated, BodyTooLarge."""
         while True:
             chunk = self._held.get()
             with contextlib.suppress(RuntimeError):  # The loop may have ended while the rest is read.
@@ -122,7 +122,10 @@ class Upload:
             yield chunk
 
     async def feed(self) -> None:
-        """For the loop: receives the body until its end, or until the reader has had enough and this is cancelled."""
+        """Receives the body until its end, or until the task is cancelled because the reader has finished.
+
+        Runs in the loop.
+        """
         size = 0
         try:
             is_more, waiting, waiting_bytes = True, list[bytes](), 0
@@ -158,7 +161,7 @@ class Upload:
                 await self._room.wait()
 
     def _fail(self, problem: Problem) -> None:
-        """Lets the reader learn of the end before anything that still waits."""
+        """Discards the waiting chunks, and passes a problem to the reader."""
         with contextlib.suppress(queue.Empty):
             while True:
                 self._held.get_nowait()
@@ -166,9 +169,9 @@ class Upload:
 
 
 async def received(call: Call, bytes_max: int, take: Callable[[Iterator[bytes]], Result]) -> Result:
-    """What `take` makes of the body, in a thread, while the body arrives.
+    """Calls `take` with the chunks of the body in a thread, while the body arrives. Returns the result.
 
-    A body that finds no place is not received meanwhile. Raises: what `take` does, BodyTooLarge, TooManyAtOnce.
+    While the call waits for a place, no body is received. Raises: as `take`; BodyTooLarge, TooManyAtOnce.
     """
     upload = Upload(call, bytes_max)
     principal = call.principal

@@ -35,6 +35,6 @@ class Renewals:
 
 
 async def _beside(renew: Callable[[], None]) -> None:
-    # The next request meets a revoked token, or an unavailable store, and answers with its problem.
+    # If the token was revoked or the store is not available, the next request answers with the problem.
     with suppress(Problem):
         await anyio.to_thread.run_sync(renew)

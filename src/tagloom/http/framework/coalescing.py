@@ -1,7 +1,7 @@
-"""Answers requests for one environment together: those that arrive while a thread is busy share its next run.
+"""Answers requests for one environment together: requests that arrive while a thread is busy share its next run.
 
-A thread for each request costs more than the answer itself, and threads that take turns under the lock of an
-environment keep the event loop from answering at once. One run for many requests costs one thread and one lock.
+A thread for each request costs more than the answer itself. Threads that wait for the lock of one environment would
+also keep the event loop from answering at once. One run for many requests costs one thread and one lock.
 """
 
 import asyncio
@@ -15,11 +15,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Work = Callable[[Sequence[Item]], Sequence[Result | Exception]]
-"""Answers several items in their order. An exception in place of a result belongs to that item alone."""
+"""A function that answers several items in their order. An exception in place of a result is for that item only."""
 
 
 class Coalescer(Generic[Item, Result]):
-    """Belongs to one event loop. At most one run of a key is under way, so a key that waits holds one thread."""
+    """Runs the requests of each key together, in one event loop.
+
+    At most one run of a key is active, so a slow key occupies one thread.
+    """
 
     def __init__(self, threads: Places) -> None:
         self._threads = threads
@@ -29,7 +32,7 @@ class Coalescer(Generic[Item, Result]):
     async def run(self, key: Hashable, item: Item, work: Work[Item, Result], *, organization: str) -> Result:
         """Returns the result of `work` for `item`. A run takes one of the organization's threads.
 
-        All callers of a key pass the same `work`. It is never called twice for an item.
+        All callers of a key pass the same `work`. No item is passed to `work` twice.
 
         Raises: the exception that `work` returns for the item, or raises for the whole run.
         """
@@ -55,7 +58,7 @@ class Coalescer(Generic[Item, Result]):
                 if taken:
                     await self._run(taken, work, organization)
         finally:
-            # Nobody is left waiting when the loop ends in the middle of a run.
+            # If the loop ends during a run, the waiting requests are cancelled.
             for _, result in (*taken, *self._waiting.pop(key)):
                 result.cancel()
 

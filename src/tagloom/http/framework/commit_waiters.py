@@ -1,4 +1,4 @@
-"""Futures of the committing thread, brought into the event loop together: one wake-up for a whole commit."""
+"""Passes futures of the committing thread to the event loop, with one wake-up for a whole commit."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 class Arrivals:
-    """Belongs to one event loop.
+    """The requests of one event loop that wait for a commit.
 
     `asyncio.wrap_future` wakes the loop for each future, by a byte through a pipe: 64 times for a commit of 64 writers.
     """
@@ -22,7 +22,7 @@ class Arrivals:
         self._is_woken = False
 
     async def wait(self, future: "Future[Result]") -> Result:
-        """What the future comes to."""
+        """Waits for a future of another thread, and returns its result or raises its exception."""
         waiting: asyncio.Future[Result] = self._loop.create_future()
         future.add_done_callback(lambda done: self._arrive(done, waiting))
         return await waiting
@@ -40,7 +40,7 @@ class Arrivals:
             arrived, self._arrived = self._arrived, deque()
             self._is_woken = False
         for done, waiting in arrived:
-            # A request that was given up waits no more; its batch is committed all the same.
+            # A cancelled request does not wait any more. Its batch is committed nevertheless.
             if waiting.cancelled():
                 continue
             error = done.exception()

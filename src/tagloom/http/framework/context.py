@@ -48,11 +48,11 @@ Result = TypeVar("Result")
 
 Submit = Callable[[], "Future[Receipt]"]
 
-DOOR = "api"  # The source of a write that names none.
+DOOR = "api"  # The source of a write without the parameter `source`.
 
 
 class PerLoop(Generic[Result]):
-    """One value for each event loop, made when the loop first asks for it."""
+    """One value for each event loop, created at the loop's first call of `get`."""
 
     def __init__(self) -> None:
         self._values: dict[asyncio.AbstractEventLoop, Result] = {}
@@ -109,7 +109,7 @@ class ApiState:
         return self._arrivals.get(Arrivals)
 
     async def decide(self, environment: Environment, person: Person, *, because: bool, organization: str) -> Decision:
-        """Returns the tribes of one person. Requests for one environment that come at the same time share a thread."""
+        """Returns the tribes of one person. Simultaneous requests for one environment share a thread."""
         decisions = self._decisions.get(lambda: Coalescer(self.threads))
         return await decisions.run(
             (environment.key, because),
@@ -126,11 +126,11 @@ class ApiState:
         except Problem as problem:
             if len(people) == 1:
                 return [problem]
-            # One person's fault is not the others'.
+            # A problem of one person must not fail the requests for the other people.
             return [self._decided(environment, [person], because=because)[0] for person in people]
 
     async def submit(self, environment: Environment, submit: Submit, *, organization: str) -> "Future[Receipt]":
-        """Submits a small write. Writes to one environment that come at the same time share a thread."""
+        """Submits a small write. Simultaneous writes to one environment share a thread."""
         submissions = self._submissions.get(lambda: Coalescer(self.threads))
         return await submissions.run(environment.key, submit, _submitted, organization=organization)
 
@@ -145,7 +145,7 @@ class ApiState:
 
 
 def _submitted(submits: Sequence[Submit]) -> Sequence["Future[Receipt] | Exception"]:
-    """Each write is submitted once, whatever becomes of the others."""
+    """Submits each write once, and returns its future or its exception. A failure does not stop the other writes."""
     found: list[Future[Receipt] | Exception] = []
     for submit in submits:
         try:
@@ -156,7 +156,7 @@ def _submitted(submits: Sequence[Submit]) -> Sequence["Future[Receipt] | Excepti
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A whole answer: a value to encode as JSON, or bytes with their content type. None is no body."""
+    """A whole answer: a value to encode as JSON, or bytes with their content type. None means no body."""
 
     body: object
     status: int = 200
@@ -165,7 +165,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """An answer that is sent as it is made. The chunks come from a thread."""
+    """An answer that is sent while it is produced. A thread produces the chunks."""
 
     chunks: Iterator[bytes]
     content_type: str
@@ -173,7 +173,7 @@ class Stream(msgspec.Struct, frozen=True):
 
 
 class Events(msgspec.Struct, frozen=True):
-    """An answer of server-sent events, each of them a value as JSON. Whoever listens may leave at any time."""
+    """An answer of server-sent events, each with a value as JSON. The client may leave at any time."""
 
     values: AsyncGenerator[object, None]
 
@@ -204,7 +204,7 @@ class Call:
         self.found_place: Place | None = None
         self.found_population: Population | None = None
 
-    # Who and where.
+    # The caller and the environment.
 
     @property
     def principal(self) -> Principal:
@@ -220,7 +220,7 @@ class Call:
 
     @property
     def population(self) -> Population:
-        """The population of that environment."""
+        """The population of the environment in the URL."""
         assert self.found_population is not None, "the route names no environment"
         return self.found_population
 
@@ -230,17 +230,17 @@ class Call:
         source = self.find_text("source")
         return Origin(self.principal.name, source or DOOR)
 
-    # What the address, the query and the headers say.
+    # The values of the address, the query and the headers.
 
     def header(self, name: bytes) -> str | None:
-        """A header by its name in lower case."""
+        """Returns a header by its name in lower case, or None."""
         for key, value in self.headers:
             if key == name:
                 return value.decode("latin-1")
         return None
 
     def idempotency_key(self) -> str | None:
-        """The key by which the request is known when it comes again. Raises: ParameterInvalid."""
+        """Returns the key that identifies a repeated request, or None. Raises: ParameterInvalid."""
         key = self.header(b"idempotency-key")
         if key is None:
             return None
@@ -253,15 +253,15 @@ class Call:
         return key
 
     def person(self, kind: Kind) -> Person:
-        """The person whose id the address has. Raises: PersonIdInvalid."""
+        """Returns the person whose id is in the address. Raises: PersonIdInvalid."""
         return Person(kind, parse_id(self.values["id"]))
 
     def tag(self) -> TagPath:
-        """The tag in the address. Raises: TagProblem."""
+        """Returns the tag in the address. Raises: TagProblem."""
         return parse_tag(self.values["tag"])
 
     def find_tag(self, name: str) -> TagPath | None:
-        """The tag in a parameter. Raises: TagProblem, with the parameter."""
+        """Returns the tag in a parameter, or None. Raises: TagProblem, with the parameter."""
         text = self.find_text(name)
         if text is None:
             return None
@@ -272,7 +272,7 @@ class Call:
             raise
 
     def find_person(self) -> Person | None:
-        """The person in `user` or `visitor`. Raises: ParameterInvalid, PersonIdInvalid."""
+        """Returns the person in `user` or `visitor`, or None. Raises: ParameterInvalid, PersonIdInvalid."""
         user, visitor = self.find_text("user"), self.find_text("visitor")
         if user is not None and visitor is not None:
             raise ParameterInvalid("Give user or visitor, not both.", parameter="visitor")
@@ -281,25 +281,25 @@ class Call:
         return None if visitor is None else Person("visitor", parse_id(visitor, field="visitor"))
 
     def find_text(self, name: str) -> str | None:
-        """A parameter of text."""
+        """Returns a parameter of text, or None."""
         value = self.query.get(name)
         return None if value is None else str(value)
 
     def text(self, name: str) -> str:
-        """A parameter of text, empty when it is left out."""
+        """Returns a parameter of text. An absent one is empty."""
         return self.find_text(name) or ""
 
     def integer(self, name: str) -> int:
-        """A parameter of a whole number that has a default."""
+        """Returns a parameter of a whole number that has a default."""
         return int(self.query[name])
 
     def find_integer(self, name: str) -> int | None:
-        """A parameter of a whole number."""
+        """Returns a parameter of a whole number, or None."""
         value = self.query.get(name)
         return None if value is None else int(value)
 
     def flag(self, name: str) -> bool:
-        """A parameter that is true or false."""
+        """Returns a parameter that is true or false."""
         return bool(self.query[name])
 
     def expiry(self) -> Expiry:
@@ -307,20 +307,29 @@ class Call:
         return expiry_of(self.find_text("expires_at"), self.find_text("ttl"), self.state.now())
 
     def find_version(self) -> Version | None:
-        """What `as_of` names. Asks the population: call it in a thread. Raises: ParameterInvalid, ChangeNotFound."""
+        """Returns the version of `as_of`, or None. Reads the population: call it in a thread.
+
+        Raises: ParameterInvalid, ChangeNotFound.
+        """
         return version_as_of(self.population, self.find_text("as_of"))
 
     # Waiting.
 
     async def in_thread(self, work: Callable[[], Result]) -> Result:
-        """Runs in a thread what may wait: for a database, a lock, or its turn among those of its organization."""
+        """Runs `work` in a thread, because it may wait for the database or a lock.
+
+        The call first waits for a free place of the principal's organization.
+        """
         principal = self.found_principal
         if principal is None:
             return await self.state.threads.run(work)
         return await self.state.threads.run(work, organization=principal.organization)
 
     async def in_thread_while_wanted(self, work: Callable[[Callable[[], bool]], Result]) -> Result:
-        """As `in_thread`, for what may take long and follows the body: `work` can ask whether the caller has left."""
+        """Runs long `work` in a thread after the body was read.
+
+        The argument of `work` is a function that returns whether the caller has left.
+        """
         has_left = threading.Event()
         watching = asyncio.create_task(watch_for_end(self.receive, has_left))
         try:
@@ -329,7 +338,7 @@ class Call:
             watching.cancel()
 
     async def written(self, future: "Future[Receipt]") -> Receipt:
-        """The receipt of a write that waits for its commit, counted among those that wait."""
+        """Waits for the commit of a write, and returns its receipt. A metric counts the writes that wait."""
         with self.state.metrics.writes_waiting.track_inprogress():
             return await self.state.arrivals().wait(future)
 

@@ -1,4 +1,4 @@
-"""The Platform API: one request from its address to its answer, by the route table."""
+"""The Platform API: finds the route of a request, calls its handler, and sends the answer."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ BEARER = "bearer "
 
 
 class PlatformApi:
-    """The ASGI application of the route table. Other addresses go to `otherwise`."""
+    """The ASGI application of the route table. Passes requests for other addresses to `otherwise`."""
 
     def __init__(self, state: ApiState, routes: Iterable[Route], otherwise: ASGIApp | None = None) -> None:
         self._state = state
@@ -34,7 +34,7 @@ class PlatformApi:
         self._renewals = Renewals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises problems as they are; whoever stands around this renders them."""
+        """Answers one request. Raises problems, which the surrounding application renders."""
         found = self._tree.find(scope["method"], scope["raw_path"])
         if found is None:
             if self._otherwise is not None:
@@ -55,7 +55,10 @@ class PlatformApi:
             await _send_answer(answer, scope, send)
 
     async def _prepare(self, call: Call, found: Found) -> None:
-        """Who asks, whether they may, where; then the parameters. Raises the problem of each."""
+        """Authenticates the caller, checks the scopes, finds the environment, and reads the parameters.
+
+        Raises: the problem of each step.
+        """
         scopes = found.route.scopes
         if scopes is None:
             call.query = read_query(call.scope["query_string"], found.known)
@@ -87,7 +90,7 @@ class PlatformApi:
 
 
 def _secret(authorization: str | None) -> str:
-    """The token in an Authorization header. Raises: NotSignedIn."""
+    """Returns the token in an Authorization header. Raises: NotSignedIn."""
     if authorization is None or authorization[: len(BEARER)].lower() != BEARER:
         raise NotSignedIn("Send the header: Authorization: Bearer <access token>.")
     return authorization[len(BEARER) :].strip()
@@ -100,7 +103,7 @@ async def authenticate(state: ApiState, secret: str) -> Principal:
 
 
 async def _opened(call: Call, environment: Environment) -> Population:
-    """The population of an environment, which is opened in a thread: that reads the store."""
+    """Returns the population of an environment. A thread opens it if necessary, because that reads the store."""
     installation = call.state.installation
     found = installation.find_population(environment)
     return found if found is not None else await call.in_thread(lambda: installation.population(environment))
@@ -118,7 +121,7 @@ async def _send_answer(answer: Answer, scope: Scope, send: Send) -> None:
 
 
 class _Watch:
-    """Checks regularly that the caller of a long answer is still allowed to read it."""
+    """Checks regularly that the caller of a long answer may still read it."""
 
     def __init__(self, call: Call, route: Route) -> None:
         self._call = call
@@ -127,11 +130,14 @@ class _Watch:
 
     @property
     def seconds_left(self) -> float:
-        """Returns the seconds until the next check."""
+        """The seconds until the next check."""
         return max(0.0, self._due - time.monotonic())
 
     async def check(self) -> None:
-        """Raises: NotSignedIn, NotAllowed: the token was revoked, or its teammate deactivated or moved."""
+        """Checks the token again if the next check is due.
+
+        Raises: NotSignedIn, NotAllowed: the token was revoked, or its teammate was deactivated or lost the permission.
+        """
         if self.seconds_left > 0:
             return
         self._due = time.monotonic() + limits.STREAM_SECONDS_BETWEEN_CHECKS
@@ -141,9 +147,9 @@ class _Watch:
 
 
 async def _send_stream(call: Call, route: Route, answer: Stream, receive: Receive, send: Send) -> None:
-    """Sends chunks as a thread makes them, until the end or until nobody listens any more, or may listen.
+    """Sends chunks as a thread produces them, until the end, or until the client leaves or loses access.
 
-    A failure on the way breaks the connection off: half an answer must not look like a whole one.
+    A failure during the answer breaks the connection, because half an answer must not look like a whole one.
     """
     headers = [*answer.headers, (b"content-type", answer.content_type.encode("ascii"))]
     start = {"type": "http.response.start", "status": 200, "headers": headers}
@@ -177,7 +183,7 @@ async def _send_stream(call: Call, route: Route, answer: Stream, receive: Receiv
 
 
 async def _send_events(call: Call, route: Route, answer: Events, receive: Receive, send: Send) -> None:
-    """Sends values as they come, until the end or until nobody listens any more, or may listen.
+    """Sends values as they come, until the end, or until the client leaves or loses access.
 
     No thread waits meanwhile.
     """

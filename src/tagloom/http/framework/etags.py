@@ -1,4 +1,4 @@
-"""Entity tags of what counts its saved forms, and what If-Match asks of them."""
+"""Entity tags of stored objects that count their revisions, and the condition of If-Match."""
 
 import re
 
@@ -10,12 +10,12 @@ ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
 def etag(revision: int) -> tuple[bytes, bytes]:
-    """The header for a stored form."""
+    """Returns the ETag header of a revision."""
     return b"etag", b'"%d"' % revision
 
 
 def if_match(call: Call) -> list[str] | None:
-    """The entity tags of If-Match; [] is any. Raises: ParameterInvalid."""
+    """Returns the entity tags of If-Match, [] for any, or None without the header. Raises: ParameterInvalid."""
     text = call.header(b"if-match")
     if text is None:
         return None
@@ -32,7 +32,10 @@ def if_match(call: Call) -> list[str] | None:
 
 
 def expected_revision(stored: int, expected: list[str], changed: type[Problem], what: str) -> int | None:
-    """The revision to insist on. Raises: `changed`, when the stored one is none of the expected."""
+    """Returns the revision that the write must find, or None for any.
+
+    Raises: `changed`: the stored revision is not an expected one.
+    """
     if not expected:
         return None
     if str(stored) not in expected:

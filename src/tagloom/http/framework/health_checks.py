@@ -36,11 +36,14 @@ class HealthCheck(Generic[Result]):
         return asking.result()
 
     async def _in_thread(self) -> Result:
-        # Others may hold every thread of the common pool.
+        # Other requests may use every thread of the common pool.
         return await anyio.to_thread.run_sync(self._ask, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
 
 
 def _look(task: "asyncio.Task[Result]") -> None:
-    """Takes note of a failure that nobody waited for any more; the next question will meet its own."""
+    """Reads the error of a query without a caller, so that asyncio does not report it.
+
+    The next query has its own error.
+    """
     if not task.cancelled():
         task.exception()

@@ -27,12 +27,12 @@ class _Watch:
     task: "asyncio.Task[None] | None" = None
 
     def show(self, run: Import) -> None:
-        """Lets everybody know of a form; whoever is slow sees only the newest."""
+        """Stores a new state of the import, and wakes its watchers. A slow watcher sees only the newest state."""
         self.seen, self.has_ended = run, run.state in ENDED
         self._wake()
 
     def end(self) -> None:
-        """Lets everybody go."""
+        """Ends the watch for all its watchers."""
         self.has_ended = True
         self._wake()
 
@@ -42,7 +42,7 @@ class _Watch:
 
 
 class Watches:
-    """Those of one event loop."""
+    """The watched imports of one event loop."""
 
     def __init__(self, look: Look) -> None:
         self._look = look
@@ -51,15 +51,16 @@ class Watches:
         self._is_closed = False
 
     def close(self) -> None:
-        """Lets everybody go, and whoever comes later at once: a server that stops waits for its answers to end."""
+        """Ends all watches, and each later watch at once, because a stopping server waits for its answers to end."""
         self._is_closed = True
         for watch in self._watches.values():
             watch.end()
 
     def watch(self, environment: Environment, run: Import) -> AsyncGenerator[Import, None]:
-        """The import as it is, and again whenever it is another, at least each EVENT_SECONDS_BETWEEN_MAX.
+        """Yields the import now, and again after each change, at least every EVENT_SECONDS_BETWEEN_MAX.
 
-        Ends with the import, or after EVENT_STREAM_SECONDS_MAX. Raises: TooManyWatchers, at once.
+        Stops when the import has ended, or after EVENT_STREAM_SECONDS_MAX.
+        Raises: TooManyWatchers, before the first value.
         """
         if self._count >= limits.EVENT_STREAMS_AT_ONCE_MAX:
             raise TooManyWatchers(f"{limits.EVENT_STREAMS_AT_ONCE_MAX} callers watch imports already.", retry_after=5)
@@ -81,7 +82,7 @@ class Watches:
                 left = deadline - loop.time()
                 if watch.has_ended or self._is_closed or left <= 0:
                     return
-                # When nothing is new, saying so keeps what stands between from closing the connection.
+                # An unchanged import is sent again after a while, so that proxies do not close the connection.
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), min(left, limits.EVENT_SECONDS_BETWEEN_MAX))
         finally:
@@ -99,7 +100,7 @@ class Watches:
             try:
                 run = await anyio.to_thread.run_sync(self._look, environment, watch.seen.id)
             except Problem:
-                # It was deleted, or the store is unavailable. The next request gets the problem.
+                # The import was deleted, or the store is unavailable. The next request gets the problem.
                 watch.end()
                 return
             if run != watch.seen:

@@ -1,7 +1,7 @@
-"""Bodies that are refused before they have come: their senders get to read the answer.
+"""Receives the rest of a body after an early refusal, so that its sender can read the answer.
 
 When a server closes a connection on which bytes still arrive, the system resets it. A client that is still sending then
-meets the reset before the answer, and nginx turns the answer into a 502 of its own.
+gets the reset before the answer, and nginx replaces the answer with its own 502.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Incoming:
-    """The messages of one request, and whether its whole body has come."""
+    """Receives the messages of one request, and notes whether its whole body has arrived."""
 
     __slots__ = ("_bytes_left", "_has_come", "_receive")
 
@@ -24,7 +24,7 @@ class Incoming:
         self._bytes_left = 0 if self._has_come else _announced_bytes(scope)
 
     async def receive(self) -> Message:
-        """The next message."""
+        """Returns the next message."""
         message = await self._receive()
         if self._bytes_left is not None:
             self._bytes_left -= len(message.get("body", b""))
@@ -33,7 +33,7 @@ class Incoming:
         return message
 
     async def linger(self, seconds: float = limits.LINGER_SECONDS_MAX) -> None:
-        """Discards what still comes of the body after its answer, for so long at most."""
+        """Discards the rest of the body after the answer, for `seconds` at most."""
         if self._has_come or self._bytes_left == 0:
             return
         try:
@@ -41,11 +41,11 @@ class Incoming:
                 while not self._has_come:
                     await self.receive()
         except TimeoutError:
-            return  # The sender has had its time to read the answer.
+            return  # The sender had enough time to read the answer.
 
 
 def _announced_bytes(scope: Scope) -> int | None:
-    """What Content-Length says; None when the body comes in chunks."""
+    """Returns the size in Content-Length, None if the body comes in chunks, or 0 without a body."""
     for name, value in scope["headers"]:
         if name == b"content-length":
             return int(value) if value.isdigit() else None

@@ -16,7 +16,7 @@ _BOUNDS = [*map(floatToGoString, SECONDS), "+Inf"]
 
 
 class Metrics:
-    """Counters of one process, in a registry of their own."""
+    """Metrics of one process, in their own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -28,11 +28,11 @@ class Metrics:
         )
         self.uploads = Gauge("tagloom_uploads", "Bulk bodies being read.", registry=self.registry)
         self.exports = Gauge("tagloom_exports", "Streams being sent.", registry=self.registry)
-        # A scrape does not wait for requests that use the common threads.
+        # A limiter for scrapes only, so that they do not wait for requests that use the common threads.
         self.writers = anyio.CapacityLimiter(1)
 
     def text(self, others: Iterable[Metric]) -> bytes:
-        """The exposition of these and of others."""
+        """Returns the exposition of these metrics and of `others`."""
         return generate_latest(_Together(chain(self.registry.collect(), others)))
 
 
@@ -45,8 +45,10 @@ class _Together(Collector):
 
 
 class Requests(Collector):
-    """Requests answered, and the time that it took. Plain numbers, since only the event loop counts: half a microsecond
-    a request, where a counter and a histogram with their locks take three.
+    """Counts the answered requests and their durations.
+
+    Plain numbers are enough, because only the event loop counts. They cost half a microsecond a request; a counter and
+    a histogram with their locks cost three.
     """
 
     def __init__(self) -> None:
@@ -74,6 +76,6 @@ class Requests(Collector):
 
 
 def add_times(family: HistogramMetricFamily, times: Times, labels: Iterable[str] = ()) -> None:
-    """Adds what took some time to its family."""
+    """Adds a histogram of durations to its family."""
     buckets = list(zip(_BOUNDS, accumulate(times.counts), strict=True))
     family.add_metric(list(labels), buckets=buckets, sum_value=times.sum)

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its bounds, its metrics, its line in the log, and the problem it ends in."""
+"""The outermost application: it sets request ids, checks bounds, counts and logs requests, and renders problems."""
 
 import re
 import time
@@ -20,22 +20,23 @@ from tagloom.syncs.sources import TooManyBeginnings
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# The caller asks for what is not there yet, or for more than its share: it is told when to come again.
+# Problems of status 5xx that are no errors of the server: the version does not exist yet, the caller uses more than its
+# share, or the server stops. The answer says when to try again.
 NO_FAULTS = (VersionNotReached, TooManyWatchers, TooManyAtOnce, TooManyBeginnings, ServerStops)
-SLOW_SECONDS = 1.0  # A request that took so long is named in the log at info.
-READINESS = "/readyz"  # Its refusals are states, which it logs itself when they change.
+SLOW_SECONDS = 1.0  # A request that took so long is logged at level info.
+READINESS = "/readyz"  # Its answer 503 is a normal state, and `Readiness` logs every change of it.
 QUIET = frozenset({"/healthz", READINESS, "/metrics"})
 
 log = structlog.get_logger("tagloom.http")
 
 
 def new_request_id() -> str:
-    """16 hexadecimal digits, to find a request again; nothing is kept safe by them."""
+    """Returns 16 hexadecimal digits that identify a request in the log. They protect nothing."""
     return f"{getrandbits(64):016x}"
 
 
 class Edge:
-    """The outermost application. No exception leaves it before an answer has begun."""
+    """The outermost application. It answers every exception that occurs before an answer has begun."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -69,7 +70,8 @@ class Edge:
             if is_fault and scope.get("tagloom.route") != READINESS:
                 log.error("request.refused", request_id=request_id, problem=problem.slug(), detail=problem.detail)
         except Exception:
-            # As text, since a renderer of exceptions would show the local variables, and in them the ids of people.
+            # The traceback is logged as text, because a renderer of exceptions would show local variables, which
+            # contain ids of people.
             log.error(
                 "request.failed",
                 request_id=request_id,
@@ -82,17 +84,18 @@ class Edge:
             status = await _answer(internal_fault(request_id), request_id, send)
         finally:
             self._record(scope, request_id, status, time.perf_counter() - started)
-        if status != BodyTooSlow.status:  # Whose sender was waited for long enough.
+        if status != BodyTooSlow.status:  # Its sender had enough time already.
             await incoming.linger()
 
     def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         route: str = scope.get("tagloom.route", "other")
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.requests.answered(method, route, status, seconds)
-        # An access line costs more than many an answer; the metrics have it all, and what took long is worth a line.
+        # An access line costs more than many answers, and the metrics count every request. So only a slow request gets
+        # a line at level info.
         is_slow = seconds >= SLOW_SECONDS and route not in QUIET
         write = log.info if is_slow else log.debug
-        # The address is left out, for it holds the ids of people.
+        # The line has no address, because an address can contain the id of a person.
         write(
             "request.answered",
             method=method,
@@ -104,7 +107,10 @@ class Edge:
 
 
 def last_on_connection(send: Send) -> Send:
-    """Sends an answer behind which the connection ends: a process that drains leaves none on which one may be lost."""
+    """Returns a `send` that closes the connection after the answer.
+
+    A draining process uses it, because a later request on the connection might be lost.
+    """
 
     async def send_last(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""Forms with a file (RFC 7578), read as they come: the file goes on in chunks, and is never held whole."""
+"""Reads forms with a file (RFC 7578) as a stream: the file is passed on in chunks, and is never held whole."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ MULTIPART = "multipart/form-data"
 
 @dataclass
 class Form(Generic[Kept]):
-    """What a form said: its fields as text, and its file's name, content type, and what was made of its bytes."""
+    """A form: its fields as text, and its file's name, content type, and the result of `keep`."""
 
     fields: dict[str, str]
     name: str
@@ -32,23 +32,23 @@ class _Part:
     headers: dict[bytes, bytes] = field(default_factory=dict)
 
     def disposition(self) -> dict[bytes, bytes]:
-        """The parameters of its Content-Disposition."""
+        """Returns the parameters of Content-Disposition."""
         return parse_options_header(self.headers.get(b"content-disposition"))[1]
 
     @property
     def name(self) -> str:
-        """The name of its field."""
+        """The name of the field."""
         return self.disposition().get(b"name", b"").decode("utf-8", "replace")
 
     @property
     def file_name(self) -> str | None:
-        """The name of its file; None when it is a field."""
+        """The name of the file, or None if the part has no file."""
         found = self.disposition().get(b"filename")
         return None if found is None else found.decode("utf-8", "replace")
 
 
 def boundary_of(content_type: str | None) -> bytes:
-    """What separates the parts. Raises: BodyInvalid."""
+    """Returns the text that separates the parts. Raises: BodyInvalid."""
     boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
     if not boundary:
         raise BodyInvalid("The content type of a form names its boundary.", rule="a boundary")
@@ -56,10 +56,12 @@ def boundary_of(content_type: str | None) -> bytes:
 
 
 def read_form(chunks: Iterator[bytes], boundary: bytes, keep: Callable[[Iterator[bytes]], Kept]) -> Form[Kept]:
-    """Reads a form with one file, whose bytes `keep` gets as they come; fields may stand before it and behind it.
+    """Reads a form with one file. `keep` gets the bytes of the file as they arrive.
 
-    Memory holds the fields, and of the file the chunk that is being read. A form may turn out to be wrong behind its
-    file: then it is for the caller to undo what `keep` did.
+    Fields can be before and after the file.
+
+    Memory holds the fields, and of the file only the current chunk. If the form is wrong after its file, the caller
+    must undo what `keep` did.
 
     Raises: BodyInvalid, BodyTruncated; what `chunks` and `keep` raise.
     """
@@ -67,7 +69,7 @@ def read_form(chunks: Iterator[bytes], boundary: bytes, keep: Callable[[Iterator
 
 
 class _Reader:
-    """Turns the parser's calls into parts that are pulled."""
+    """Turns the callbacks of the parser into a sequence of parts."""
 
     def __init__(self, chunks: Iterator[bytes], boundary: bytes) -> None:
         self._chunks = chunks
@@ -135,12 +137,15 @@ class _Reader:
             raise BodyInvalid(f"The field '{printable(name)}' is not UTF-8.", value=printable(name)) from error
 
     def _data(self) -> Iterator[bytes]:
-        """The bytes of the part that has begun."""
+        """Yields the bytes of the current part."""
         while isinstance(piece := self._next(), bytes):
             yield piece
 
     def _next(self) -> _Part | bytes | None:
-        """What comes next: a part, bytes of it, or its end; at the end of the form None. Raises: BodyTruncated."""
+        """Returns the next part or bytes of the current one; None at the end of the part or form.
+
+        Raises: BodyTruncated.
+        """
         while not self._audit and not self._has_ended:
             chunk = next(self._chunks, None)
             if chunk is None:
@@ -155,12 +160,12 @@ class _Reader:
                 raise _no_form(error) from error
         if self._audit:
             return self._audit.popleft()
-        # Nothing may follow but what ends the body: it is read so that a body that is cut off there is told, too.
+        # The rest of the body is read too, so that a body that is cut off after the last boundary is recognized.
         for _ in self._chunks:
             pass
         return None
 
-    # What the parser calls.
+    # Callbacks of the parser.
 
     def _begin(self) -> None:
         self._part, self._header_bytes = _Part(), 0

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the route table and the types it names."""
+"""The OpenAPI 3.1 document, made from the route table and its types."""
 
 import inspect
 from collections.abc import Iterable, Sequence
@@ -53,8 +53,8 @@ PATH_PARAMETERS = {
     "token": "A token's id.",
     "version": "A version's number.",
 }
-# A stream of events has no schema of its own in OpenAPI 3.1; readers of it take this for that of each event.
 JSON_ONLY = ("application/json",)
+# OpenAPI 3.1 has no schema for a stream of events. Readers of the document apply this schema to each event.
 EVENT_SCHEMA: Json = {
     "type": "object",
     "description": "One event: its data is JSON.",
@@ -70,7 +70,7 @@ FORM_SCHEMA: Json = {
     },
     "required": ["file"],
 }
-# What a schema made from a struct cannot say.
+# Rules that a schema made from a struct cannot express.
 ONE_PERSON: Json = {"oneOf": [{"required": ["user"]}, {"required": ["visitor"]}]}
 REFINEMENTS: dict[str, Json] = {
     "DecisionBody": ONE_PERSON,
@@ -80,9 +80,9 @@ REFINEMENTS: dict[str, Json] = {
     "TribeTagBody": {"oneOf": [{"required": [name]} for name in ("add", "remove", "snapshot")]},
     "UndoBody": {"anyOf": [{"required": [name]} for name in ("versions", "actor", "source")]},
 }
-# Names that a language of a generated client has for something else.
+# Names that have another meaning in the language of a generated client.
 RENAMED = {"Mapping": "ColumnMapping"}
-# Ids that stand in examples: those of a new installation, and of whoever follows the guides.
+# The ids in examples are the ids of a new installation and of the guides.
 EXAMPLES: dict[str, str | int] = {
     "organization": "main",
     "space": "main",
@@ -122,7 +122,7 @@ PROBLEM_SCHEMA: Json = {
 
 
 def openapi_document(routes: Sequence[Route]) -> Json:
-    """The whole document. Costs some milliseconds; made once."""
+    """Returns the whole document. Cost: some milliseconds; it is made once."""
     types = [each for route in routes for each in (route.body, route.answer) if each is not None]
     named, components = _schemas([*types, TaggingsBody, TaggingLine, ImportOptions])
     paths: dict[str, Json] = {}
@@ -161,10 +161,11 @@ def _schemas(types: Sequence[Any]) -> tuple[dict[Any, Json], Json]:
 
 
 def _clean(value: Any) -> Any:
-    """Docstrings without their indentation, defaults that JSON knows, and arrays that client generators know."""
+    """Returns a schema with unindented docstrings, lists for tuples, and arrays that client generators can read."""
     match value:
         case {"prefixItems": list() as items}:
-            # Generators know no arrays of different items: what each may be, and how many there are.
+            # Generators cannot read arrays of different items. The schema keeps the kinds of the items and their
+            # number.
             kinds = [kind for place, kind in enumerate(items) if kind not in items[:place]]
             rest = {key: each for key, each in value.items() if key not in ("prefixItems", "items")}
             return _clean({**rest, "items": kinds[0] if len(kinds) == 1 else {"anyOf": kinds}})
@@ -281,7 +282,7 @@ def _responses(route: Route, named: dict[Any, Json]) -> Json:
 
 
 def problems_of(route: Route) -> list[type[Problem]]:
-    """Every problem that the route may answer: its own, and those of all routes of its kind."""
+    """Returns every problem that the route may answer: its own problems, and the problems of all routes of its kind."""
     found: list[type[Problem]] = [
         ParameterInvalid,
         AddressTooLong,

@@ -1,4 +1,4 @@
-"""Pages of lists that are held whole: the cursor is the key of the last item."""
+"""Pages of lists that are completely in memory: the cursor is the key of the last item."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 
 
 def page_of(call: Call, items: Iterable[Item], key: Callable[[Item], str]) -> tuple[tuple[Item, ...], str | None]:
-    """The page that `limit` and `cursor` ask for, and the next cursor. Sorts by the key.
+    """Returns the page that `limit` and `cursor` select, and the next cursor. Sorts by the key.
 
     Raises: CursorInvalid.
     """
@@ -25,12 +25,12 @@ def page_of(call: Call, items: Iterable[Item], key: Callable[[Item], str]) -> tu
 
 
 def write_cursor(last: str) -> str:
-    """A cursor that goes on behind this key."""
+    """Returns a cursor that continues after this key."""
     return base64.urlsafe_b64encode(last.encode("utf-8")).rstrip(b"=").decode("ascii")
 
 
 def read_cursor(cursor: str) -> str:
-    """The key that a cursor goes on behind. Raises: CursorInvalid."""
+    """Returns the key after which a cursor continues. Raises: CursorInvalid."""
     try:
         data = cursor.encode("ascii")
         last = base64.b64decode(data + b"=" * (-len(data) % 4), altchars=b"-_", validate=True).decode("utf-8")

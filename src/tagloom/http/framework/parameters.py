@@ -29,7 +29,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     default: Value | None = None
     least: int = 0
     most: int = 999_999_999_999_999_999
-    characters_max: int = words_limits.CHARACTERS_PER_ID_MAX  # No tag has more either.
+    characters_max: int = words_limits.CHARACTERS_PER_ID_MAX  # A tag is not longer than an id.
     is_required: bool = False
     pattern: str = ""  # For OpenAPI only; the handler validates the text.
 

@@ -1,4 +1,4 @@
-"""The one place where a problem becomes an answer: application/problem+json, RFC 9457."""
+"""Renders problems as answers of type application/problem+json, RFC 9457. No other module renders them."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ RETRY_AFTER_SECONDS = 1
 
 
 def render(problem: Problem, request_id: str) -> tuple[int, Headers, bytes]:
-    """Status, headers and body. Text that is no UTF-8 is shown escaped."""
+    """Returns the status, the headers and the body. Text that cannot be UTF-8 is escaped."""
     document = problem.document()
     try:
         body = msgspec.json.encode(document)
@@ -37,7 +37,7 @@ def render(problem: Problem, request_id: str) -> tuple[int, Headers, bytes]:
 
 
 def internal_fault(request_id: str) -> InternalFault:
-    """What the caller of a request that failed by our fault learns: the id under which the log tells the rest."""
+    """Returns the problem for a failure of Tagloom itself. The log has the reason with the id of the request."""
     return InternalFault(
         f"Tagloom failed at this request. Its log has the reason under the id {request_id}.", request_id=request_id
     )

@@ -1,7 +1,7 @@
-"""Who a request is from and by which scheme, when it came through proxies.
+"""Finds the address and the scheme of a caller behind proxies.
 
-A proxy adds the address that it was called from to `X-Forwarded-For`, on the right. Only what trusted proxies wrote
-counts, so the caller is the first one from the right that is none of them.
+A proxy adds the address of its caller to `X-Forwarded-For`, on the right. Only entries of trusted proxies count, so the
+caller is the first address from the right that is no trusted proxy.
 """
 
 import ipaddress
@@ -26,8 +26,8 @@ class PathPrefixUnsupported(Problem):
 class BehindProxies:
     """Puts the caller's address and scheme into the scope of each request.
 
-    The address is `UNKNOWN` when it may be a proxy's: a caller in a private network, or one that sends headers of a
-    proxy that is not trusted.
+    The address is `UNKNOWN` if it may be that of a proxy. Without trusted proxies, this applies to an address in a
+    private network, and to a request with headers of a proxy.
     """
 
     def __init__(self, app: ASGIApp, trusted: tuple[IpNetwork, ...]) -> None:
@@ -74,7 +74,7 @@ class BehindProxies:
                 return UNKNOWN
             if not self._is_trusted(found):
                 return found
-        # All of them are proxies, or nothing says who called the last one.
+        # All addresses are those of trusted proxies, or there is none.
         return UNKNOWN
 
     def _is_trusted(self, address: str) -> bool:
@@ -88,7 +88,7 @@ class BehindProxies:
 
 
 def _address(hop: str) -> str | None:
-    """The address of a hop, which some proxies write with a port."""
+    """Returns the address of a hop, which some proxies write with a port, or None if the hop has no address."""
     for text in (hop, hop.rpartition(":")[0], hop.strip("[]"), hop.rpartition("]:")[0].strip("[")):
         try:
             return str(ipaddress.ip_address(text))
@@ -105,6 +105,6 @@ def _is_global(address: str) -> bool:
 
 
 def _last(scope: Scope, name: bytes) -> str:
-    """What the nearest proxy says: a list grows to the right."""
+    """Returns the value of the nearest proxy, in lower case. Each proxy adds its value on the right."""
     values = [value for key, value in scope["headers"] if key == name]
     return values[-1].decode("latin-1").rpartition(",")[2].strip().lower() if values else ""

@@ -1,4 +1,4 @@
-"""The readiness of this process. Every change of it is logged."""
+"""The readiness of this process. Every change is logged."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,10 @@ log = structlog.get_logger("tagloom.http")
 
 
 class Readiness:
-    """Asks the database, unless this process drains. That it does not welcome requests is a state, and no error."""
+    """Checks the database, unless this process drains.
+
+    A process that is not ready is in a normal state, not in error.
+    """
 
     def __init__(self, ask: Callable[[], None], *, is_draining: Callable[[], bool]) -> None:
         self._probe = HealthCheck(ask, limits.HEALTH_CHECK_SECONDS_MAX)

@@ -1,8 +1,8 @@
-"""Which route an address and a method name. Works on the address as it was sent, each segment decoded once.
+"""Finds the route of an address and a method. Decodes each segment of the address once.
 
-A parameter is one segment, so that an id may hold a percent-encoded slash. A tag is the rest of the address: its
-levels as segments, or with encoded slashes as one. A last segment that is a word of the API (`users`, `merge`) is that
-word; a tag whose last level is such a word is written with an encoded slash: `sports%2Fusers`.
+A parameter is one segment, so an id may contain a percent-encoded slash. A tag is the rest of the address: its levels
+are segments, or one segment with encoded slashes. A last segment that is a word of the API (`users`, `merge`) is that
+word. A tag whose last level is such a word is written with an encoded slash: `sports%2Fusers`.
 """
 
 import re
@@ -37,10 +37,11 @@ BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the route table: what dispatches a request is also what describes and tests it.
+    """One line of the route table, which dispatches requests and from which OpenAPI and tests are made.
 
-    `scopes` are all needed; () asks for any valid token, None for none at all. `body` is the type of a JSON body;
-    `content` what else is sent or answered. `problems` are those beyond what every route of its kind may answer.
+    All `scopes` are required; () requires any valid token, and None requires no token. `body` is the type of a JSON
+    body, and `bulk` has the other content types of the body. `answer` is the type of a JSON answer, and `answer_types`
+    has the content types of the answer. `problems` are added to those that every route of its kind may answer.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -61,12 +62,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[type[Problem], ...] = ()
 
     def path_names(self) -> list[str]:
-        """The names of the parameters in the path, in order."""
+        """Returns the names of the parameters in the path, in order."""
         return re.findall(r"\{(\w+)\}", self.path)
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A route with its declared parameters by name, made once, and the values in the address."""
+    """A route with the values in the address. `known` has its parameters by name, and is made once for each route."""
 
     route: Route
     known: dict[str, Parameter]
@@ -93,10 +94,10 @@ class Tree:
             node.routes[route.method] = (route, {each.name: each for each in route.parameters})
 
     def find(self, method: str, raw_path: bytes) -> Found | None:
-        """The route, or None when no address is like this.
+        """Returns the route, or None if no route has such an address.
 
         Raises:
-            MethodNotAllowed: the address takes others; ParameterInvalid: it is not UTF-8, or badly escaped.
+            MethodNotAllowed: the address takes other methods; ParameterInvalid: it is not UTF-8, or badly escaped.
         """
         segments = split(raw_path)
         values: dict[str, str] = {}
@@ -111,7 +112,7 @@ class Tree:
 
 
 def split(raw_path: bytes) -> list[str]:
-    """The segments of an address, each decoded once.
+    """Returns the segments of an address, each decoded once.
 
     Raises: ParameterInvalid.
     """
@@ -140,7 +141,7 @@ def _child(node: _Node, segment: str) -> _Node:
 
 
 def _find(node: _Node, segments: Sequence[str], index: int, values: dict[str, str]) -> _Node | None:
-    """The first node with a route that the segments lead to, and what they name on the way there."""
+    """Returns the first node with a route for the segments, or None. Puts the values of parameters into `values`."""
     if index == len(segments):
         return node if node.routes else None
     segment = segments[index]

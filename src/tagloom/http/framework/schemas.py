@@ -1,4 +1,4 @@
-"""The bodies and answers of the Platform API that are not words of the model. Their fields are for ever."""
+"""The bodies and answers of the Platform API that are not words of the model. Their fields never change."""
 
 from typing import Annotated, Literal
 
@@ -38,7 +38,7 @@ from tagloom.words.rules import Rule
 from tagloom.words.syncs import Sync, SyncDraft, SyncRun, SyncSource
 from tagloom.words.tags import TagPath
 
-# What a tag is needs more words than a schema has: the problems say what is wrong, and where.
+# A schema cannot describe a tag completely. The problems say what is wrong, and where.
 TagText = Annotated[
     str,
     Meta(
@@ -146,20 +146,20 @@ class _ExpiryBody(_Body, frozen=True, kw_only=True):
     expires_at: TimeText | UnsetType | None = UNSET
 
     def ttl_seconds(self) -> int | None:
-        """Returns the ttl in seconds, 0 to remove it, None to leave it. Raises: ExpiryInvalid."""
+        """Returns the ttl in seconds; 0 removes it, None does not change it. Raises: ExpiryInvalid."""
         return None if self.ttl is UNSET else parse_ttl(self.ttl) if self.ttl is not None else 0
 
     def moment(self, now: float) -> Moment | None:
-        """Returns when the tag expires, 0 for never, None to leave it. Raises: ExpiryInvalid, ExpiryPast."""
+        """Returns when the tag expires; 0 means never, None does not change it. Raises: ExpiryInvalid, ExpiryPast."""
         if self.expires_at is UNSET:
             return None
         return parse_expires_at(self.expires_at, now) if self.expires_at is not None else 0
 
 
 class TagBody(_ExpiryBody, frozen=True, kw_only=True):
-    """The fields of a tag to set: its description, the ttl of its taggings, its own expiry. Absent fields stay.
+    """The fields of a tag to set: its description, the ttl of its taggings, its own expiry.
 
-    Null removes an expiry.
+    Absent fields do not change. Null removes an expiry.
     """
 
     description: DescriptionText | UnsetType = UNSET
@@ -260,7 +260,7 @@ class PersonNamed(_Body, frozen=True, kw_only=True):
 
 
 class ManyDecisionsBody(_Body, frozen=True, kw_only=True):
-    """The people to decide for. With `because` each decision has reasons, and a request has fewer people."""
+    """The people to decide for. With `because`, each decision has reasons, and the request can name fewer people."""
 
     people: Annotated[list[PersonNamed], Meta(min_length=1, max_length=tribes_limits.DECISIONS_PER_REQUEST_MAX)]
     because: bool = False
@@ -288,11 +288,11 @@ class NewToken(_Body, frozen=True, kw_only=True):
     expires_in_days: Annotated[int, Meta(ge=1, le=accounts_limits.TOKEN_DAYS_MAX)] = 90
 
 
-# Answers. Those about an environment have its version.
+# Answers. An answer about an environment has its version.
 
 
 class PersonTags(msgspec.Struct, frozen=True, kw_only=True):
-    """The tags of one person, in alphabetical order. `expires_at` has the expiry of those that have one."""
+    """The tags of one person, in alphabetical order. `expires_at` has the expiry of the tags that have one."""
 
     tags: tuple[str, ...]
     version: Version
@@ -322,7 +322,7 @@ class ManyDecisionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MembershipAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a person is in a tribe."""
+    """A tribe, and whether a person is in it."""
 
     tribe: str
     is_member: bool
@@ -370,7 +370,7 @@ class AliasItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """`ok`, or `ready`."""
+    """The status of the process: `ok`, or `ready`."""
 
     status: Literal["ok", "ready"]
 
@@ -419,7 +419,7 @@ class AliasesPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangesPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Versions, ascending. Those up to the `horizon` list only taggings that still existed at the horizon."""
+    """Versions, ascending. Versions up to the `horizon` list only taggings that still existed at the horizon."""
 
     items: tuple[Change, ...]
     next_cursor: Cursor
@@ -526,7 +526,7 @@ class EnvironmentsPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenItem(Token, frozen=True, kw_only=True):
-    """A token without its secret. `teammate` is the e-mail of its account, if it has one."""
+    """A token without its secret. `teammate` is an e-mail, set if the token belongs to a teammate."""
 
     teammate: str | None = None
 

@@ -1,4 +1,4 @@
-"""What metrics show of an installation: of this process's part in it, and of what its database holds for all."""
+"""The metrics of an installation: those of this process, and those of its database."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tagloom.words.syncs import RUN_STATES, SyncRun
 
 
 class Stored(NamedTuple):
-    """What a database holds of work that takes its time. `due_at` is when the sync that waits longest was due."""
+    """The imports, sync runs and due syncs in a database. `due_at` is when the sync that waits longest was due."""
 
     imports: tuple[ImportCount, ...]
     runs: tuple[SyncRun, ...]
@@ -23,13 +23,13 @@ class Stored(NamedTuple):
 
 
 def stored(control: Control, now: float) -> Stored:
-    """Asks the database, in three short questions. `now` is in Unix seconds."""
+    """Reads the database, with three short queries. `now` is in Unix seconds."""
     due = control.list_due(rfc3339(now), 1)
     return Stored(control.count_imports(), control.list_newest_runs(), due[0].sync.next_run_at if due else None)
 
 
 def of_process(counters: Counters) -> Iterator[Metric]:
-    """The families of what an installation tells of this process."""
+    """Yields the metric families of an installation in this process."""
     places = ["space", "environment"]
     versions = GaugeMetricFamily("tagloom_version", "The version that this process answers from.", labels=places)
     sizes = GaugeMetricFamily("tagloom_index_bytes", "Bitmaps that this process holds.", labels=places)
@@ -72,7 +72,7 @@ def _of_following(following: Following) -> Iterator[Metric]:
 
 
 def of_compactions(done: Compactions, now: float) -> Iterator[Metric]:
-    """The families of what this process has freed of the log. `now` is in Unix seconds."""
+    """Yields the metric families of the history that this process deleted. `now` is in Unix seconds."""
     ages = GaugeMetricFamily(
         "tagloom_horizon_age_seconds", "Age of the history that is kept.", labels=["space", "environment"]
     )
@@ -84,7 +84,7 @@ def of_compactions(done: Compactions, now: float) -> Iterator[Metric]:
 
 
 def of_store(found: Stored | None, now: float) -> Iterator[Metric]:
-    """The families of what the database holds; None is a database that does not answer. `now` is in Unix seconds."""
+    """Yields the metric families of the database. `found` is None if it does not answer. `now` is in Unix seconds."""
     yield GaugeMetricFamily("tagloom_store_up", "Whether the database answers.", found is not None)
     if found is None:
         return

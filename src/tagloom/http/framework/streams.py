@@ -1,4 +1,4 @@
-"""Answers that are sent as they are made: what the caller accepts, and chunks out of a thread."""
+"""Answers that are sent while they are produced: the format that the caller accepts, and chunks from a thread."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -13,9 +13,9 @@ Item = TypeVar("Item")
 
 
 def export_format(call: Call) -> ExportFormat:
-    """The format that Accept prefers; NDJSON when it takes anything.
+    """Returns the format that Accept prefers, or NDJSON if it accepts any.
 
-    Raises: NotAcceptable, with what can be served.
+    Raises: NotAcceptable, with the formats that can be served.
     """
     wanted = call.header(b"accept") or "*/*"
     best: tuple[float, ExportFormat] | None = None
@@ -32,7 +32,7 @@ def export_format(call: Call) -> ExportFormat:
 
 
 def _quality(offer: str, served: str) -> float:
-    """How much one item of Accept wants a type: 0 to 1. A named type counts a little more than a wildcard."""
+    """Returns how much one item of Accept prefers a type: 0 to 1. A named type counts a little more than a wildcard."""
     name, *parameters = (part.strip().lower() for part in offer.split(";"))
     if name not in (served, "*/*", f"{served.partition('/')[0]}/*"):
         return 0.0
@@ -52,7 +52,10 @@ async def export_stream(
     encode: Callable[[Iterator[Sequence[Item]]], Iterator[bytes]],
     format: ExportFormat,
 ) -> Stream:
-    """The stream of a read, as of one version that the header tells. Problems of opening it come before any byte."""
+    """Returns an answer that streams a read at one version, with the version in a header.
+
+    Raises: what `open_rows` raises, before the first byte is sent.
+    """
     version, chunks = await call.in_thread(open_rows)
     content_type = CONTENT_TYPE_OF_FORMAT[format] + ("; charset=utf-8" if format == "csv" else "")
     return Stream(encode(chunks), content_type, ((b"tagloom-version", b"%d" % version),))
