@@ -23,7 +23,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 WRONG_USAGE = (ParameterInvalid, InstallationMissing)
 
 # The module and the line of help of each command. A module is imported only when one of its commands runs, because
-# importing all takes two seconds. A test compares these lines with the commands' own.
+# the import of all modules takes two seconds. A test compares these lines with the help of the commands.
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("installation", "Create an installation if there is none, and print the administrator's token once."),
     "serve": ("installation", "Update the schema and serve the API and the console until SIGTERM or SIGINT."),
@@ -52,10 +52,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 
 
 class Commands(TyperGroup):
-    """The group of all commands. Every error becomes a line on standard error and an exit code, not a traceback."""
+    """The group of all commands. An error becomes a line on standard error and an exit code. There is no traceback."""
 
     def main(self, *args: Any, **named: Any) -> NoReturn:
-        """Runs a command and exits: 0 done, 1 failed or no, 2 wrong usage, 3 lines were rejected, 130 Ctrl-C."""
+        """Runs a command and exits.
+
+        The exit code is 0 if the command succeeded, 1 if it failed or its answer is no, 2 for wrong usage, 3 if lines
+        were rejected, and 130 after Ctrl-C.
+        """
         sys.exit(self._run(*args, **named | {"standalone_mode": False}))
 
     def _run(self, *args: Any, **named: Any) -> int:
@@ -79,7 +83,8 @@ class Commands(TyperGroup):
             return 1
         except OSError as error:
             if error.errno == errno.EPIPE:
-                # The reader, such as `head`, has closed the pipe. Flushing the rest at exit must not fail.
+                # The reader of the output, such as `head`, has closed the pipe. Without this line, Python would fail at
+                # exit when it flushes the rest.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             else:
                 complain_of_files(error)
@@ -105,7 +110,8 @@ class Commands(TyperGroup):
 
 def load_command(name: str) -> Any:
     """Imports the module of a command and returns the command. Raises: KeyError: there is no such command."""
-    # Imported objects stay, so garbage collection finds nothing. It took a fifth of the start of a command.
+    # Imported objects stay in memory, so a garbage collection finds nothing. The collections took a fifth of the start
+    # of a command.
     gc.disable()
     try:
         import_module("tagloom.cli.logs").configure_logs()

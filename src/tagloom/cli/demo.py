@@ -109,7 +109,7 @@ def demo(
         print_examples(address, token, data if not serves else None)
         say(f"Sign in at {address}/ as [bold]{EMAIL}[/] with password [bold]{password}[/]\n")
         if serves:
-            # The web framework is imported only here: it costs half a second.
+            # The web framework is imported only here, because its import takes half a second.
             from tagloom.serve import serve_installation
 
             with listening(host, port) as listener:
@@ -117,13 +117,13 @@ def demo(
 
 
 def example_folder() -> Path:
-    """Returns the folder of sample data: in the installed package, or at the top of a clone."""
+    """Returns the folder of sample data, in the installed package or else at the top of a clone."""
     packaged = files("tagloom") / "examples"
     return Path(str(packaged)) if packaged.is_dir() else Path(__file__).parents[3] / "examples"
 
 
 def save_mapping(installation: Installation, file: Path) -> None:
-    """Saves the mapping of a file in the space, unless it is already saved."""
+    """Saves a mapping from a file in the space, unless the same mapping is already saved."""
     mappings, wanted = Mappings(installation.control), read_mapping(file)
     kept = {each.name: each.mapping for each in mappings.list_mappings(SPACE.id)}
     if kept.get(MAPPING) != wanted:
@@ -131,7 +131,7 @@ def save_mapping(installation: Installation, file: Path) -> None:
 
 
 def demonstration_token(installation: Installation) -> str:
-    """Creates a token and revokes the tokens of earlier demonstrations."""
+    """Creates a token. Revokes the tokens of earlier demonstrations. Returns the secret of the token."""
     access = Access(installation.control)
     for token in access.list_tokens(ORGANIZATION.id):
         if token.name == TOKEN_NAME:
@@ -140,7 +140,7 @@ def demonstration_token(installation: Installation) -> str:
 
 
 def demonstration_password(installation: Installation) -> str:
-    """Sets and returns a new password of the demonstration's administrator."""
+    """Sets a new password of the demonstration's administrator, and returns the password."""
     password = "-".join(secrets.token_hex(3) for _ in range(4))
     accounts = Accounts(installation.control, installation.passwords)
     accounts.put_administrator(ORGANIZATION.id, email=EMAIL, name="Demo administrator", password=password)
@@ -148,7 +148,7 @@ def demonstration_password(installation: Installation) -> str:
 
 
 def print_examples(address: str, token: str, data: Path | None) -> None:
-    """Prints the address, the token and three examples. With `data`, prints the command that serves it."""
+    """Prints the address, the token and three examples. With `data`, also prints the command that starts the server."""
     place = f"{address}/v2/spaces/main/environments/production"
     header = '-H "Authorization: Bearer $TOKEN"'
     reference = f"[bold]{address}[/]  (reference: {address}/docs)"

@@ -1,4 +1,4 @@
-"""The import of a file by a command: upload, plan or run, and its progress."""
+"""Imports a file for a command: uploads the file, plans or runs the import, and reports the progress."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -49,9 +49,10 @@ _PLAIN_COLUMNS = ("user", "visitor", "tag")
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """A file or an address to import, and its options.
 
-    The columns count only for CSV and Parquet without a mapping. An address cannot have them.
+    The columns are used only for CSV and Parquet without a mapping. They cannot be used with an address.
 
-    `mapping` is a file or the name of a mapping of the space. None for `share_removed_max` never requires approval.
+    `mapping` is a file or the name of a mapping of the space. If `share_removed_max` is None, the import never requires
+    approval because of what it removes.
     """
 
     file: Path | Remote
@@ -66,11 +67,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     tag_column: str = "tag"
     mapping: str | None = None
     share_removed_max: int | None = None
-    # Only the plan is computed.
+    # If True, only the plan is computed.
     is_dry_run: bool = False
     expires_at: str | None = None
     ttl: str | None = None
-    # The tag of everyone in the file, which has no tags.
+    # The tag that all people in the file get. The file has no tags.
     tag: str | None = None
     encoding: Encoding = "utf-8"
 
@@ -87,7 +88,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[int, ...]
     plan: Plain | None
     warnings: tuple[str, ...] = ()
-    # Whether the file has rows and all of them were rejected.
+    # True if the file has rows and all of them were rejected.
     is_all_rejected: bool = False
 
 
@@ -100,7 +101,7 @@ def name_of(file: Path | Remote) -> str:
 
 
 def file_format(file: Path | Remote, named: str | None) -> FileFormat:
-    """Returns the format of the option or of the file name. Raises: AddressRefused, ParameterInvalid."""
+    """Returns the format that `named` or else the file name shows. Raises: AddressRefused, ParameterInvalid."""
     if named is not None:
         for known in get_args(FileFormat):
             if named == known:
@@ -121,10 +122,10 @@ def file_format(file: Path | Remote, named: str | None) -> FileFormat:
 
 @contextmanager
 def imported(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> Iterator[tuple[Imported, str]]:
-    """Imports a file, and yields the result and the id of the import.
+    """Imports a file. Yields the result and the id of the import.
 
-    Inside of the block the rejected rows can be read. Afterwards the file is deleted. The import is deleted too after a
-    dry run, or a failure that applied nothing.
+    The rejected rows can be read until the block ends. Then the file is deleted. After a dry run, or after a failure
+    that applied nothing, the import is deleted, too.
 
     Raises: the problems of reading and applying; ImportHeld: the import requires approval.
     """
@@ -152,7 +153,10 @@ def imported(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> 
 
 
 def _fetched(site: Site, wanted: Wanted, remote: Remote, on_bytes: OnBytes) -> str:
-    """Has a file fetched, and returns the id of its import. A failed import is deleted. Raises: its problem."""
+    """Imports from an address, and waits until its file is fetched. Returns the id of the import.
+
+    Raises: the problem of the import if it failed. The import is then deleted.
+    """
     if (wanted.user_column, wanted.visitor_column, wanted.tag_column) != _PLAIN_COLUMNS and wanted.mapping is None:
         raise ParameterInvalid("An address needs a --mapping for its columns.", parameter="mapping")
     seen = 0
@@ -189,7 +193,10 @@ def _has_applied(site: Site, id: str) -> bool:
 
 
 def _run_to_end(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
-    """Runs or plans an import, and returns it at its end. Raises: MirrorEmpty, ImportHeld, its problem."""
+    """Runs or plans an import, and waits for its end. Returns the import.
+
+    Raises: MirrorEmpty; ImportHeld; the problem of the import if it failed.
+    """
     site.ask_import(id, "plan" if wanted.is_dry_run else "run")
     while True:
         run = site.wait_for_import(id, on_rows)
@@ -197,7 +204,7 @@ def _run_to_end(site: Site, wanted: Wanted, id: str, on_rows: OnRows) -> Plain:
             case ("done", _) | ("planned", _):
                 return run
             case "held", "plan-changed" if wanted.share_removed_max is None:
-                # No approval was required. Others wrote since the plan: apply the new plan.
+                # No approval is required. Other writers made the plan outdated, so the new plan is applied.
                 site.ask_import(id, "approve")
             case "held", "lines-unreadable" if wanted.allow_unreadable and wanted.is_dry_run:
                 # The plan was computed before the import was held.
@@ -263,7 +270,7 @@ def rejected_lines(site: Site, id: str) -> Iterator[list[Rejected]]:
 
 @contextmanager
 def regular_file(file: Path) -> Iterator[Path]:
-    """Yields the path of the file, or of a copy if the file is a pipe or standard input."""
+    """Yields the path of a file. If the file is a pipe or standard input, yields the path of a copy."""
     if file != STANDARD_INPUT and file.is_file():
         yield file
         return
@@ -278,7 +285,7 @@ def regular_file(file: Path) -> Iterator[Path]:
 
 @contextmanager
 def with_regular_file(wanted: Wanted) -> Iterator[Wanted]:
-    """Yields the same with a file that can be read several times, inside of the block."""
+    """Yields the same options with a file that can be read several times until the block ends."""
     if isinstance(wanted.file, Remote):
         yield wanted
         return
@@ -287,7 +294,7 @@ def with_regular_file(wanted: Wanted) -> Iterator[Wanted]:
 
 
 class _SentFile:
-    """The bytes of a file that is sent. `rows` is about the number of its rows; None if it is unknown."""
+    """The bytes of a file that is sent. `rows` is the approximate number of its rows, or None if it is unknown."""
 
     def __init__(self, path: Path, format: FileFormat, on_bytes: OnBytes) -> None:
         self._path = path
@@ -357,7 +364,10 @@ def read_mapping(file: Path) -> Mapping:
 
 
 def _columns_mapping(wanted: Wanted, path: Path, format: ImportFormat) -> Mapping | None:
-    """Returns the mapping of the column options; None for the plain form. Raises: BodyInvalid, ColumnsInvalid."""
+    """Returns the mapping that the column options mean, or None for the plain form.
+
+    Raises: BodyInvalid, ColumnsInvalid.
+    """
     user, visitor, tag = wanted.user_column, wanted.visitor_column, wanted.tag_column
     is_plain = (user, visitor, tag) == _PLAIN_COLUMNS and wanted.encoding == "utf-8"
     if format == "ndjson" or is_plain:

@@ -146,7 +146,7 @@ def import_file(
 def _end(
     count: int, rejected: Path | None, listed: int, rejected_rows: Path | None, hints: list[str], *, as_json: bool
 ) -> None:
-    """Prints where the rejected lines are and what to try, and exits with 3 if there are any."""
+    """Prints where the rejected lines are, and hints. Raises: Exit, with 3: lines were rejected."""
     if not as_json:
         _tell_rejected(count, rejected, listed, rejected_rows)
     for hint in hints:
@@ -168,7 +168,7 @@ def _write_rows(target: Path | None, site: Site, id: str) -> None:
 
 
 def _check_writable(*places: Path | None) -> None:
-    """Creates the files for rejected lines, so that an unwritable path fails before the import."""
+    """Creates the files for rejected lines, so that a path that cannot be written fails before the import."""
     for place in places:
         if place is not None:
             place.write_bytes(b"")
@@ -182,7 +182,7 @@ def _tell_rejected(count: int, reasons: Path | None, listed: int, rows: Path | N
 
 
 def _source(text: str, secret: str | None) -> Path | Remote:
-    """Returns the path or address of the argument FILE. Raises: BadParameter, ParameterInvalid."""
+    """Returns the path or the address that the argument FILE names. Raises: BadParameter, ParameterInvalid."""
     if "://" in text:
         return Remote(url=text, secret=secret)
     if text == "-":
@@ -266,7 +266,7 @@ class _Rate(ProgressColumn):
 def bars(file: Path | Remote, *, is_shown: bool) -> Iterator[tuple[OnBytes, OnRows]]:
     """Shows on standard error how much of the file was sent, and then how many rows were read.
 
-    On a terminal these are two bars, elsewhere lines.
+    Shows two bars on a terminal, and prints lines elsewhere. Yields the functions that take the progress.
     """
     name, size = name_of(file), file.stat().st_size if isinstance(file, Path) else None
     sending, reading = f"{'fetching' if size is None else 'sending'} {name}", f"reading {name}"
@@ -316,7 +316,10 @@ def _two_bars(sending: str, reading: str, size: int | None, *, is_shown: bool) -
 
 
 def write_rejected(file: Path, site: Site, id: str) -> int:
-    """Writes the rejected lines with their reasons, as NDJSON or CSV by the file name, and returns their number."""
+    """Writes the rejected lines with their reasons. Returns the number of lines.
+
+    The file name decides whether the format is NDJSON or CSV.
+    """
     count = 0
     if file.suffix.lower() in (".ndjson", ".jsonl"):
         with file.open("wb") as target:

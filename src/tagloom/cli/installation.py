@@ -54,7 +54,7 @@ def init(
 
 
 def administrator_token(installation: Installation, name: str = "administrator") -> str:
-    """Creates a token with every scope."""
+    """Creates a token with the scope `admin`. Returns its secret."""
     access = Access(installation.control)
     return access.create_token(ORGANIZATION.id, name, ("admin",), days=ADMINISTRATOR_DAYS)[1]
 
@@ -78,7 +78,7 @@ def serve(
         say(f"Tagloom serves {address}  (reference: {address}/docs)")
         if installation.set_up_code is not None:
             say(f"Nobody has an account yet. Set it up at {address}/setup?code={installation.set_up_code}")
-        # The web framework is imported only here: it costs half a second.
+        # The web framework is imported only here, because its import takes half a second.
         from tagloom.serve import serve_installation
 
         with listening(host, port, share_port=share_port) as listener:
@@ -86,7 +86,7 @@ def serve(
 
 
 def parse_days(text: str) -> int:
-    """Returns the number of days of `90d` or `90`. Raises: ParameterInvalid."""
+    """Returns the number of days in a text such as `90d` or `90`. Raises: ParameterInvalid."""
     seconds = span_seconds(f"{text}d" if text.isdigit() else text)
     if seconds is None or seconds % DAY:
         raise ParameterInvalid(f"--expires must be a number of days such as 90d, not '{text}'.")

@@ -1,7 +1,8 @@
 """Makes Ctrl-C end a command within five seconds, and prints how to continue.
 
-First the command gets a KeyboardInterrupt and can clean up. If that takes longer than some seconds, such as the commit
-of a large step, the process is ended. Stored data survives the end of a process at any moment.
+First the command gets a KeyboardInterrupt and can clean up. If this takes longer than CLEAN_UP_SECONDS_MAX, for example
+because a large step is being committed, the process is ended. Stored data survives the end of the process at any
+moment.
 """
 
 import os
@@ -17,7 +18,7 @@ _STOPPED = "Stopped. Stored data stays. Run the command again to continue."
 
 
 class _Ending:
-    """The message and the callback of an interrupt. There is one for the process, because signals are."""
+    """The message and the callback of an interrupt. A process has one object, because signals go to the process."""
 
     def __init__(self) -> None:
         self.message = _STOPPED
@@ -34,13 +35,13 @@ def stop_message() -> str:
 
 @contextmanager
 def on_stop(message: str, before_exit: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Sets the message of an interrupt inside of the block. `before_exit` is called before the process is killed."""
+    """Sets the message of an interrupt until the block ends. `before_exit` is called before the process is ended."""
     before = _ending.message, _ending.before_exit
     _ending.message, _ending.before_exit = message, before_exit
     try:
         yield
     except KeyboardInterrupt:
-        # The command ends. Its message is still to be printed.
+        # The command ends. The message stays set, because it is printed later.
         _ending.before_exit = before[1]
         raise
     except BaseException:
@@ -50,15 +51,15 @@ def on_stop(message: str, before_exit: Callable[[], None] = lambda: None) -> Ite
 
 
 def set_stop_message(message: str) -> None:
-    """Replaces the message inside of `on_stop`, when the effect of the interrupted command is known."""
+    """Replaces the message that `on_stop` set. Use this when the effect of the interrupted command is known."""
     _ending.message = message
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Makes SIGINT end the process inside of the block, after `CLEAN_UP_SECONDS_MAX`. Works only in the main thread.
+    """Makes SIGINT end the process at the latest after `CLEAN_UP_SECONDS_MAX`, until the block ends.
 
-    A server replaces this signal handler with its own.
+    Works only in the main thread. A server replaces this signal handler with its own.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -83,7 +84,7 @@ def _watch(reading: int) -> None:
     while byte := os.read(reading, 1):
         if byte[0] != signal.SIGINT:
             continue
-        # Ends the process at a second Ctrl-C or after the time limit. A closed pipe means that the command has ended.
+        # The process is ended at a second Ctrl-C or after the time limit. If the pipe is closed, the command has ended.
         ready, _, _ = select.select([reading], [], [], CLEAN_UP_SECONDS_MAX)
         if ready and not os.read(reading, 1):
             return

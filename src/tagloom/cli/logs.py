@@ -9,9 +9,9 @@ from tagloom.base.tracebacks import without_values
 
 
 def configure_logs() -> None:
-    """Configures logs of warnings and errors to standard error, unless logs are already configured.
+    """Configures the logs to write warnings and errors to standard error, unless the logs are configured already.
 
-    Tracebacks have no values, because people paste the output of commands into tickets.
+    Tracebacks are logged without values of variables, because people paste the output of commands into tickets.
     """
     if not structlog.is_configured():
         structlog.configure(

@@ -1,4 +1,4 @@
-"""Suggests a mapping for a file without the plain columns, and the commands that use it."""
+"""Suggests a mapping for a file without the plain columns, and commands that use the mapping."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ from tagloom.imports.mapping_inference import InferredMapping, ReadRow, beginnin
 from tagloom.words.mappings import BandsColumn, Column, FlagColumn, ListColumn, TagColumn, ValueColumn
 
 _PLAIN = "user"
-# Options that a mapping replaces, and the token, which is never printed.
+# The options that a mapping replaces, and the token, which is never printed.
 _NOT_REPEATED = frozenset(
     {"file", "token", "mapping", "user_column", "visitor_column", "tag_column", "tag", "encoding"}
 )
@@ -48,9 +48,10 @@ def with_suggestions(wanted: Wanted, context: typer.Context) -> Iterator[None]:
 
 
 def suggestions(wanted: Wanted, context: typer.Context, *, is_rejected: bool = False) -> list[str]:
-    """Returns lines with the inferred mapping and commands; none if nothing can be inferred.
+    """Returns lines with the inferred mapping and commands. Returns no lines if nothing can be inferred.
 
-    With `is_rejected`, all lines were rejected: then there are lines only if the file lacks the plain columns.
+    `is_rejected` means that all lines of the file were rejected. Then lines are returned only if the file lacks the
+    plain columns.
     """
     if not isinstance(wanted.file, Path) or wanted.mapping is not None or wanted.tag is not None:
         return []
@@ -127,7 +128,7 @@ def _commands(wanted: Wanted, inferred: InferredMapping, context: typer.Context,
 
 
 def _options(known: Iterable[Any], values: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the options of the command, without those that a mapping replaces."""
+    """Yields the options of the command that differ from their defaults, except the options in _NOT_REPEATED."""
     for each in known:
         value = values.get(each.name)
         if each.name in _NOT_REPEATED or value is None or value == each.default:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the site that they name."""
+"""The options that several commands share. Opens the installation or the site that they name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,7 +72,7 @@ VisitorOption = Annotated[bool, typer.Option("--visitor", help="The id is a visi
 def installed(
     data: Path | None, *, create: bool = False, distribute: bool = False, is_server: bool = False
 ) -> Iterator[Installation]:
-    """Opens the installation of a data directory inside of the block. With `is_server` it can have a set-up code."""
+    """Opens the installation of a data directory until the block ends. With `is_server`, it can have a set-up code."""
     installation = open_installation(read_settings(data), create=create, distribute=distribute, is_server=is_server)
     try:
         yield installation
@@ -82,7 +82,7 @@ def installed(
 
 @contextmanager
 def at_site(data: Path | None, url: str | None, token: str | None, space: str, environment: str) -> Iterator[Site]:
-    """Opens the data directory or the server that the options name.
+    """Opens the data directory or the server that the options name, until the block ends.
 
     Raises:
         ParameterInvalid: both are named, the URL is invalid, or the token is missing.
@@ -93,7 +93,7 @@ def at_site(data: Path | None, url: str | None, token: str | None, space: str, e
         return
     if data is not None:
         raise ParameterInvalid("Use --data or --url, not both.")
-    # The client and its HTTP library are imported only here: they cost a twentieth of a second.
+    # The client and its HTTP library are imported only here, because their import takes a twentieth of a second.
     from tagloom.cli.remote_site import RemoteSite
 
     site = RemoteSite(url, token_for(url, token), space, environment)
@@ -104,7 +104,7 @@ def at_site(data: Path | None, url: str | None, token: str | None, space: str, e
 
 
 def token_for(url: str, token: str | None) -> str:
-    """Returns the token of the option, or of TAGLOOM_TOKEN.
+    """Returns the token of the option, or else of the variable TAGLOOM_TOKEN.
 
     Raises: ParameterInvalid: the URL is invalid, or there is no token.
     """
@@ -117,6 +117,6 @@ def token_for(url: str, token: str | None) -> str:
 
 
 def person_of(identity: str, *, is_visitor: bool) -> Person:
-    """Returns the person with the id in an argument."""
+    """Returns the person whom an argument names."""
     kind: Kind = "visitor" if is_visitor else "user"
     return Person(kind, identity)

@@ -1,4 +1,4 @@
-"""The output of commands: tables and sentences for people, JSON for programs, problems on standard error."""
+"""Prints the output of commands: tables and sentences for people, JSON for programs, problems on standard error."""
 
 import sys
 import textwrap
@@ -20,12 +20,12 @@ out = Console(highlight=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 SECONDS_BETWEEN_LINES = 5.0
-_GAP = "  "  # Between two columns.
+_GAP = "  "  # The space between two columns.
 _WRAPPED_MIN = 12  # The least width of a wrapped column, in characters.
 
 
 def say(text: str) -> None:
-    """Prints a line with Rich markup. Text from users must be escaped, or printed with `tell`."""
+    """Prints a line with Rich markup. Escape text from users, or print it with `tell`."""
     out.print(text)
 
 
@@ -45,7 +45,7 @@ def say_json(value: Any) -> None:
 
 
 class ProgressLines:
-    """Prints progress as lines on standard error, at most one in `SECONDS_BETWEEN_LINES`.
+    """A printer of progress as lines on standard error, at most one line in `SECONDS_BETWEEN_LINES`.
 
     `now` returns seconds.
     """
@@ -65,9 +65,9 @@ class ProgressLines:
 
 @contextmanager
 def progress(what: str, *, is_shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """Shows a bar with the time left on standard error, or lines if it is not a terminal.
+    """Shows a bar with the remaining time on standard error. If standard error is not a terminal, prints lines.
 
-    Yields a function that takes the number done and the total.
+    Yields a function that takes the number of finished units and the total.
     """
     if not err.is_terminal:
         lines = ProgressLines()
@@ -84,8 +84,8 @@ def say_table(
 ) -> None:
     """Prints a table. The columns of `numbers` are aligned right, with thousands separators.
 
-    Text is never cut. On a terminal no line is too wide: first the columns of `wraps` are wrapped, then other texts,
-    and if that is not enough each row becomes a block of lines. Elsewhere a row is one line.
+    Text is never cut. On a terminal, no line is too wide: the columns of `wraps` are wrapped first, and then the other
+    texts. If this is not enough, each row becomes a block of lines. Elsewhere, each row is one line.
     """
     head, body = list(columns), [[f"{c:,}" if isinstance(c, int) else str(c) for c in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(head, *body, strict=True)]
@@ -108,14 +108,14 @@ def _width_of(widths: Sequence[int]) -> int:
 
 
 def _narrow(widths: list[int], places: Iterable[int]) -> None:
-    """Makes these columns narrower, the widest first, until the table fits, but not below the least width."""
+    """Makes these columns narrower, the widest first, until the table fits. No column gets less than _WRAPPED_MIN."""
     for place in sorted(places, key=lambda place: -widths[place]):
         excess = max(_width_of(widths) - out.width, 0)
         widths[place] = max(min(widths[place], _WRAPPED_MIN), widths[place] - excess)
 
 
 def _say_blocks(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Prints each row as a block: a line for each column with its name, and a blank line between rows."""
+    """Prints each row as a block, with a line for each column and its name. Prints a blank line between rows."""
     label = min(max(map(cell_len, head)), max(out.width // 3, 1))
     room = max(out.width - label - len(_GAP), 1)
     for number, row in enumerate(rows):
@@ -156,7 +156,7 @@ def complain(problem: Problem) -> None:
 
 
 def complain_of_usage(error: Exception) -> None:
-    """Prints what is wrong with the arguments, and the command that prints the help."""
+    """Prints the error in the arguments, and the command that prints the help."""
     message = getattr(error, "format_message", lambda: str(error))()
     context = getattr(error, "ctx", None)
     if context is not None and type(error).__name__ == "NoArgsIsHelpError":
@@ -168,20 +168,23 @@ def complain_of_usage(error: Exception) -> None:
 
 
 def complain_of_files(error: OSError) -> None:
-    """Prints the file of an OSError, and the reason."""
+    """Prints the file of an OSError and the reason of the error."""
     where = f"'{error.filename}': " if error.filename else ""
     err.print(f"[bold red]A file cannot be used.[/] {escape(where)}{escape(error.strerror or str(error))}.")
 
 
 def complain_of_fault(frames: Sequence[str]) -> None:
-    """Prints the code lines of a bug in Tagloom, without its message, which can contain data of a customer."""
+    """Prints the code lines of a bug in Tagloom, without the message of the error, which may contain customer data."""
     err.print("[bold red]Tagloom failed.[/] This is a bug in Tagloom. Report it with these lines:")
     for frame in frames:
         err.print(escape(frame), highlight=False, soft_wrap=True)
 
 
 def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool = False) -> None:
-    """Prints a receipt as a table, with the first rejected lines. `is_all_rejected`: the title says so."""
+    """Prints a receipt as a table, with the first rejected lines.
+
+    `is_all_rejected` means that all lines were rejected and the title says this.
+    """
     verb = "would " if receipt.get("dry_run") else ""
     rows = [
         (f"{verb}add", receipt["added"]),

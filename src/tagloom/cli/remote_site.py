@@ -1,4 +1,4 @@
-"""A site on a server, by its Platform API."""
+"""The site of a command on a server. It uses the Platform API."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -94,7 +94,7 @@ class RemoteSite:
             self._client.delete_import(id)
 
     def give_up_import(self, id: str) -> None:
-        """Does nothing: the server has the request to cancel the import, and cancels it after the current step."""
+        """Does nothing. The server already has the request to cancel, and cancels the import after the current step."""
 
     def delete_import_file(self, id: str) -> None:
         """Deletes the file of an import."""
@@ -109,7 +109,7 @@ class RemoteSite:
     def export(
         self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
     ) -> Iterator[bytes]:
-        """Streams the bytes of an export."""
+        """Yields the bytes of an export."""
         with problems_of_server():
             match kind:
                 case "tribe":
@@ -122,8 +122,8 @@ class RemoteSite:
     def change_tags(
         self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
     ) -> Plain:
-        """Adds, removes or sets the tags of a person, with the expiry of the added ones."""
-        # As JSON: other formats are files, which the history lists as imports.
+        """Adds, removes or sets the tags of a person. `expires_at` and `ttl` are the expiry of added tags."""
+        # The body is JSON, because the history lists bodies of other formats as imports.
         body = msgspec.json.encode({"taggings": [{person.kind: person.id, "tags": tags}]})
         with problems_of_server():
             receipt = self._client.upload(
@@ -132,7 +132,7 @@ class RemoteSite:
             return plain(receipt)
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
-        """Returns a person with their tags; None if there is no such person."""
+        """Returns a person with their tags, or None if there is no such person."""
         with problems_of_server():
             try:
                 return plain(self._client.get_person(**_who(person), as_of=as_of))
@@ -142,7 +142,7 @@ class RemoteSite:
                 raise
 
     def decide(self, person: Person) -> Plain:
-        """Returns the tribes of a person, and why."""
+        """Returns the tribes of a person, with the reasons."""
         with problems_of_server():
             return plain(self._client.decide(**_who(person)))
 
@@ -152,7 +152,7 @@ class RemoteSite:
             return [plain(tribe) for tribe in self._client.list_tribes()]
 
     def count_tribe(self, tribe: str, *, as_of: str | None = None) -> Plain:
-        """Counts a tribe, now or as of a version or time."""
+        """Counts the members of a tribe, now or as of a version or a time."""
         with problems_of_server():
             return plain(self._client.count_tribe(tribe, as_of=as_of))
 
@@ -179,12 +179,12 @@ class RemoteSite:
             self._client.delete_tribe(tribe)
 
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
-        """Tags the members of a tribe."""
+        """Adds a tag to the members of a tribe, removes it from them, or takes a snapshot."""
         with problems_of_server():
             return plain(self._client.tag_tribe(tribe, **{mode: tag}, dry_run=dry_run))
 
     def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]:
-        """Returns the versions above `after`, or the newest ones, in ascending order."""
+        """Returns the first versions above `after`, or the newest versions, in ascending order."""
         who = {} if person is None else _who(person)
         found: list[Plain] = []
         with problems_of_server():
@@ -195,13 +195,13 @@ class RemoteSite:
         return found if after is not None else found[::-1]
 
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
-        """Undoes versions."""
+        """Undoes the chosen versions."""
         filters = {name: value for name, value in msgspec.structs.asdict(chosen).items() if value is not None}
         with problems_of_server():
             return plain(self._client.undo_all(**filters, dry_run=dry_run, override=override))
 
     def retention(self, wanted: str | None, *, delete_history: bool, dry_run: bool) -> Plain:
-        """Shows the retention and the horizon. With `wanted`, changes it and shows the deleted history."""
+        """Returns the retention and the horizon. With `wanted`, sets the retention and returns the deleted history."""
         with problems_of_server():
             if wanted is None:
                 found = self._client.get_environment()
@@ -225,8 +225,8 @@ class ServerUnreachable(Problem):
     status = 503
 
 
-class problems_of_server:  # In lower case: it is used as `with problems_of_server():`.
-    """Raises errors of the client as problems, which the command line prints."""
+class problems_of_server:  # The name is in lower case, because it is used as `with problems_of_server():`.
+    """A context that converts errors of the client to problems, which the command line prints."""
 
     def __enter__(self) -> None:
         return None

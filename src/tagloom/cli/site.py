@@ -1,6 +1,6 @@
-"""The site of a command: an environment in a data directory or on a server (`remote_site`).
+"""The site of a command: an environment in a data directory or on a server (see `remote_site`).
 
-Both return the same answers as JSON values.
+Both kinds of site return the same JSON values.
 """
 
 import threading
@@ -43,7 +43,10 @@ _ACTOR = "command line"
 
 
 class Bringing(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of an import: with a mapping, a saved mapping of the space, or the plain form."""
+    """The options of an import. `kept_mapping` is the name of a saved mapping of the space.
+
+    Without a mapping, the records have the plain form.
+    """
 
     name: str
     format: ImportFormat
@@ -84,7 +87,7 @@ class ImportSite(Protocol):
 
 
 class Site(ImportSite, Protocol):
-    """What the commands need of the place where they work: a data directory or a server."""
+    """The environment in which commands work, in a data directory or on a server."""
 
     def version(self) -> int: ...
     def export(
@@ -120,14 +123,14 @@ class LocalSite:
         return plain(self._services.imports.bring_file(self._environment, chunks, **self._how(bringing)))
 
     def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain:
-        """Creates an import from an address and fetches its file. A failure is in the state of the import."""
+        """Creates an import from an address and fetches its file. If the fetch fails, the state is `failed`."""
         services, environment = self._services, self._environment
         run = services.fetcher.bring_address(environment, remote, **self._how(bringing))
         with ThreadPoolExecutor(1) as pool:
             fetching = pool.submit(services.fetcher.work_once, run.id)
             try:
                 while True:
-                    # Another process of this installation may have fetched it.
+                    # Another process of this installation may fetch the file, so the state of the import is checked.
                     is_done = wait((fetching,), _SECONDS_BETWEEN_READS).done
                     found = services.imports.get(environment, run.id)
                     if is_done and found.state not in FETCHED:
@@ -178,7 +181,7 @@ class LocalSite:
                 assert_never(verb)
 
     def wait_for_import(self, id: str, on_rows: OnRows) -> Plain:
-        """Works on an import until the current work is finished, or waits for another process that does it."""
+        """Works on an import until its current work is finished. If another process has the import, waits for it."""
         is_over = threading.Event()
         with ThreadPoolExecutor(1) as pool:
             working = pool.submit(self._work, id, is_over)
@@ -190,7 +193,7 @@ class LocalSite:
                         working.result()
                         return plain(self._services.imports.get(self._environment, id))
             except BaseException:
-                # Such as an interrupt. The thread ends after its step.
+                # The reason is usually an interrupt. The thread ends after its current step.
                 is_over.set()
                 self._services.worker.stop()
                 raise
@@ -213,7 +216,7 @@ class LocalSite:
         self._services.imports.delete(self._environment, id)
 
     def give_up_import(self, id: str) -> None:
-        """Marks the file of an import as abandoned, without the database, which may be busy."""
+        """Marks an import as given up in the folder of its file. Does not use the database, which may be busy."""
         self._services.imports.folder.give_up(id)
 
     def delete_import_file(self, id: str) -> None:
@@ -227,7 +230,7 @@ class LocalSite:
     def export(
         self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
     ) -> Iterator[bytes]:
-        """Streams the bytes of an export."""
+        """Yields the bytes of an export."""
         version = version_as_of(self._population, as_of)
         match kind:
             case "tribe":
@@ -242,17 +245,17 @@ class LocalSite:
     def change_tags(
         self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
     ) -> Plain:
-        """Adds, removes or sets the tags of a person, with the expiry of the added ones."""
+        """Adds, removes or sets the tags of a person. `expires_at` and `ttl` are the expiry of added tags."""
         expiry = expiry_of(expires_at, ttl, self._services.now())
         return plain(submit_tags(self._population, person, tags, mode, Origin(_ACTOR, "tag"), expiry).result())
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
-        """Returns a person with their tags; None if there is no such person."""
+        """Returns a person with their tags, or None if there is no such person."""
         found = self._population.find_person(person, as_of=version_as_of(self._population, as_of))
         return None if found is None else plain(found)
 
     def decide(self, person: Person) -> Plain:
-        """Returns the tribes of a person, and why."""
+        """Returns the tribes of a person, with the reasons."""
         return plain(self._targeting.decide(self._environment, person, because=True))
 
     def list_tribes(self) -> list[Plain]:
@@ -260,7 +263,7 @@ class LocalSite:
         return [plain(tribe) for tribe in self._tribes.list_tribes(self._environment.space)]
 
     def count_tribe(self, tribe: str, *, as_of: str | None = None) -> Plain:
-        """Counts a tribe, now or as of a version or time."""
+        """Counts the members of a tribe, now or as of a version or a time."""
         version = version_as_of(self._population, as_of)
         return plain(self._targeting.count(self._environment, tribe, as_of=version))
 
@@ -281,14 +284,14 @@ class LocalSite:
         self._tribes.delete_tribe(self._environment.space, tribe, origin=Origin(_ACTOR, "tribe"))
 
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
-        """Tags the members of a tribe."""
+        """Adds a tag to the members of a tribe, removes it from them, or takes a snapshot."""
         origin, path = Origin(_ACTOR), parse_tag(tag)
         return plain(
             tag_tribe(self._tribes, self._population, self._environment, tribe, path, mode, origin, dry_run=dry_run)
         )
 
     def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]:
-        """Returns the versions above `after`, or the newest ones, in ascending order."""
+        """Returns the first versions above `after`, or the newest versions, in ascending order."""
         path = None if tag is None else parse_tag(tag)
         changes = self._population.list_changes(
             person=person, tag=path, after=after or 0, newest_first=after is None, limit=limit
@@ -296,12 +299,12 @@ class LocalSite:
         return [plain(change) for change in (changes if after is not None else reversed(changes))]
 
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
-        """Undoes versions."""
+        """Undoes the chosen versions."""
         versions, origin = chosen_versions(self._population, chosen), Origin(_ACTOR, "undo")
         return plain(self._population.write(Undo(tuple(versions), override), WriteOptions(origin, dry_run)))
 
     def retention(self, wanted: str | None, *, delete_history: bool, dry_run: bool) -> Plain:
-        """Shows the retention and the horizon. With `wanted`, changes it and shows the deleted history."""
+        """Returns the retention and the horizon. With `wanted`, sets the retention and returns the deleted history."""
         environment, freed = self._environment, None
         if wanted is not None:
             environment, freed = self._services.retentions.put(
@@ -315,6 +318,6 @@ class LocalSite:
 
 
 def plain(value: Any) -> Plain:
-    """Returns a value as JSON values."""
+    """Converts a value to plain JSON values."""
     found: Plain = msgspec.to_builtins(value)
     return found

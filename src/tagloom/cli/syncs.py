@@ -245,7 +245,10 @@ def _stream_of(client: Tagloom, sync: str) -> str | None:
 
 
 def _doubt(tap: Tap) -> str | None:
-    """Returns why a tap may have left people out, which a mirror must not; None if it has not."""
+    """Returns the reason why a tap may have left people out, or None if it has sent all people.
+
+    A mirror of an incomplete tap would remove the tags of the other people.
+    """
     if not tap.is_complete:
         return (
             "the tap ended without a last STATE, so it may have failed midway. A mirror would remove the tags of "
@@ -272,7 +275,7 @@ def _say_started(run: SyncRun, *, as_json: bool) -> None:
 
 
 def _held(client: Tagloom, sync: str) -> SyncRun:
-    """Returns the newest run if it is held. Raises: SyncInvalid."""
+    """Returns the newest run of a sync. Raises: SyncInvalid: the newest run is not held."""
     run = next(iter(client.list_sync_runs(sync, limit=1)), None)
     if run is None or run.state != "held" or run.import_id is None:
         raise SyncInvalid(f"'{sync}' has no held run.")
@@ -280,7 +283,7 @@ def _held(client: Tagloom, sync: str) -> SyncRun:
 
 
 def _ended(client: Tagloom, started: SyncRun) -> SyncRun:
-    """Waits until a run ends or is held. A run whose import was just approved is not held."""
+    """Waits until a run ends or is held. A run whose import was just approved does not count as held."""
     while True:
         run = next(each for each in client.list_sync_runs(started.sync) if each.id == started.id)
         is_held = run.state == "held" and client.get_import(run.import_id or "").state in ASKING
@@ -290,7 +293,10 @@ def _ended(client: Tagloom, started: SyncRun) -> SyncRun:
 
 
 def _say_ended(client: Tagloom, run: SyncRun, *, as_json: bool) -> None:
-    """Prints the result of a run. Raises: Exit: with 1, unless it is done or was started only for its plan."""
+    """Prints the result of a run.
+
+    Raises: Exit, with 1: the run is not done, and was not started only for its plan.
+    """
     brought = client.get_import(run.import_id) if run.import_id else None
     if as_json:
         say_json(_plain(run) | {"import": _plain(brought)})
@@ -312,7 +318,7 @@ def _say_ended(client: Tagloom, run: SyncRun, *, as_json: bool) -> None:
 
 
 def _why_held(brought: Import) -> str | None:
-    """Returns why an import is held; for one that is only planned, its effect."""
+    """Returns the reason why an import is held, or the effect of an import that is only planned."""
     if brought.state != "planned" or brought.plan is None:
         return brought.detail
     preview = brought.plan["preview"]["receipt"]
@@ -328,7 +334,7 @@ def _versions(versions: Sequence[int]) -> str:
 
 @contextmanager
 def server_at(url: str, token: str | None, space: str, environment: str) -> Iterator[Tagloom]:
-    """Opens a client for an environment of a server. Raises: ParameterInvalid, and the server's problems."""
+    """Opens a client for an environment of a server. Raises: ParameterInvalid, ServerRefused, ServerUnreachable."""
     with problems_of_server(), Tagloom(url, token_for(url, token), space=space, environment=environment) as client:
         yield client
 

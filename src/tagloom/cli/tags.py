@@ -104,7 +104,7 @@ def _undone(change: Mapping[str, Any]) -> str:
 
 
 def signed(change: Mapping[str, Any]) -> str:
-    """Returns the changes of a person's tags in one version: `+added -removed ~renewed`."""
+    """Returns the changes of a person's tags in one version as a text such as `+added -removed ~renewed`."""
     signs = ("+", "tags_added"), ("-", "tags_removed"), ("~", "tags_renewed")
     return " ".join(f"{sign}{name}" for sign, field in signs for name in change[field])
 

@@ -23,7 +23,7 @@ OrganizationOption = Annotated[str, typer.Option("--organization", help="The org
 
 
 def acting(installation: Installation, organization: str) -> tuple[Teammates, Operator]:
-    """Returns the use cases about teammates and their operator. Raises: OrganizationNotFound."""
+    """Returns the use cases of teammates, and the operator of an organization. Raises: OrganizationNotFound."""
     for each in installation.control.list_organizations():
         if each.id == organization:
             return Teammates(installation.control, Access(installation.control)), Operator(each)
@@ -31,7 +31,7 @@ def acting(installation: Installation, organization: str) -> tuple[Teammates, Op
 
 
 def parse_permissions(names: list[str] | None) -> tuple[Permission, ...]:
-    """Returns the permissions of --permission. Default: view. Raises: ParameterInvalid."""
+    """Returns the permissions that the option --permission names, or `view` by default. Raises: ParameterInvalid."""
     unknown = [name for name in names or () if name not in get_args(Permission)]
     if unknown:
         raise ParameterInvalid(f"--permission must be one of {', '.join(PERMISSIONS)}, not '{unknown[0]}'.")

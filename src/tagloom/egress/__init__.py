@@ -1,1 +1,1 @@
-"""Egress: all connections to other machines, which go only to the address that was checked."""
+"""Egress: all connections to other machines. Each connection goes to the numeric address that was checked."""

@@ -1,6 +1,7 @@
-"""The form of a secret for each kind of address: where it may be used, and the credentials for it.
+"""Parses secrets. Each kind of address has its own form of secret, with the allowed addresses and the credentials.
 
-A secret itself names the addresses that it is `for`, so nobody who may name it can have it sent anywhere else.
+The field `for` of a secret names the addresses to which the secret may be sent. So a person who may only name a secret
+cannot send the secret to another address.
 """
 
 from typing import Any, TypeVar
@@ -12,12 +13,15 @@ from tagloom.words.source_addresses import Address, AddressRefused, Scheme, pars
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"place": "for"}):
-    """The common part: the address at or below which the secret is used, such as `https://crm.example.com/exports/`."""
+    """The common part of all secrets. The secret is used only at the address `place` and below that address.
+
+    `place` is the field `for` of the secret, such as `https://crm.example.com/exports/`.
+    """
 
     place: str = ""
 
     def __repr__(self) -> str:
-        """Returns where the secret is used, and nothing secret."""
+        """Returns the kind of the secret and the address where it is used, without the credentials."""
         return f"{type(self).__name__}({self.place!r})"
 
 
@@ -29,7 +33,7 @@ class WebKey(Key, frozen=True, kw_only=True, repr_omit_defaults=True):
 
 
 class S3Key(Key, frozen=True, kw_only=True):
-    """A key of S3, or of a compatible service at `endpoint_url`. `ambient` selects the server's own identity."""
+    """A key of S3, or of a compatible service at `endpoint_url`. With `ambient`, the server's own identity is used."""
 
     key: str | None = None
     secret: str | None = None
@@ -48,7 +52,7 @@ class GcsKey(Key, frozen=True, kw_only=True):
 
 
 class AzureKey(Key, frozen=True, kw_only=True):
-    """An account of Azure Storage with its key, a shared access signature, or an application that may read it."""
+    """An account of Azure Storage, with its key, a shared access signature, or an application that can read files."""
 
     account_name: str | None = None
     account_key: str | None = None
@@ -61,7 +65,7 @@ class AzureKey(Key, frozen=True, kw_only=True):
 
 
 class SftpKey(Key, frozen=True, kw_only=True):
-    """A user with a password or a private key in PEM, and the key of the host, a line of `ssh-keyscan`."""
+    """A user with a password or a private key in PEM. `host_key` is the key of the host, a line of `ssh-keyscan`."""
 
     username: str = ""
     password: str | None = None
@@ -84,7 +88,11 @@ KINDS: dict[Scheme, type[AnyKey]] = {
 
 
 def parse_key(text: str, name: str, address: Address) -> AnyKey:
-    """Returns the key in a secret for an address. Raises: SourceUnreadable, without the key; AddressRefused."""
+    """Returns the key in the secret `name`, whose content is `text`, for an address.
+
+    Raises: SourceUnreadable: the content is invalid; AddressRefused: the secret is not for this address, or the scheme
+    has no secrets. The problems do not contain the key.
+    """
     kind = KINDS.get(address.scheme)
     if kind is None:
         raise AddressRefused(f"An address of scheme '{address.scheme}' takes no secret.", value=address.shown)
@@ -106,12 +114,12 @@ def parse_key(text: str, name: str, address: Address) -> AnyKey:
 
 
 def of_kind(key: AnyKey | None, kind: type[Kind]) -> Kind:
-    """Returns the key as one of a kind; without a key, an empty one."""
+    """Returns the key if it is of this kind, or else an empty key of this kind."""
     return key if isinstance(key, kind) else kind()
 
 
 def shown_values(key: AnyKey | None) -> list[str]:
-    """Returns every text of a key that must not be shown, longest first."""
+    """Returns all texts of a key that must not be shown, longest first. Texts of up to 3 characters are left out."""
     found: list[str] = []
 
     def aggregate(value: Any) -> None:

@@ -1,7 +1,7 @@
-"""Decides which hosts the server may call: no host of its private network, unless the operator allows it.
+"""Decides which hosts the server may call: no host of a private network, unless the operator allows the host.
 
-A name is resolved once, and the same result is checked and called, so that a second answer of a name server cannot
-lead elsewhere.
+A name is resolved once, and the same result is checked and called. So a second answer of the name server cannot lead
+to an address that was not checked.
 """
 
 import ipaddress
@@ -18,17 +18,17 @@ from tagloom.words.source_addresses import AddressRefused
 
 IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Azure's service for virtual machines has an address of the public range.
+# The address of Azure's service for virtual machines. It lies in the public range, but it must not be called.
 _OF_PROVIDERS = {ipaddress.ip_address("168.63.129.16")}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# The prefix of local NAT64 (RFC 8215), whose translators lead into the private network.
+# The prefix of local NAT64 (RFC 8215). Its translators lead into the private network.
 _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 
 
 class Guard:
-    """Allows public hosts and the hosts in `hosts`; with `lets_all_through` every host.
+    """A guard that allows public hosts and the hosts in `hosts`. With `lets_all_through`, all hosts are allowed.
 
-    `remedy` tells how the operator may allow a refused host.
+    `remedy` is a sentence about how the operator can allow a refused host.
     """
 
     def __init__(
@@ -43,9 +43,10 @@ class Guard:
         self._remedy = remedy
 
     def resolve(self, host: str, port: int) -> list[str]:
-        """Returns the numeric addresses of a host, in the order to try them.
+        """Returns the numeric addresses of a host, in the order in which they should be tried.
 
-        Raises: AddressRefused: one of them is not public; SourceUnreadable: the name is unknown.
+        Raises: AddressRefused: one of the addresses is not public; SourceUnreadable: the name is unknown, or could not
+        be resolved in time.
         """
         found = _found(host, port)
         numbers = list(dict.fromkeys(found))
@@ -59,7 +60,7 @@ class Guard:
         return numbers
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """Connects to the first address that answers. Raises: AddressRefused, SourceUnreadable."""
+        """Connects to the first address of a host that answers. Raises: AddressRefused, SourceUnreadable."""
         last: OSError | None = None
         for number in self.resolve(host, port):
             try:
@@ -91,7 +92,7 @@ def _found(host: str, port: int) -> list[str]:
 
 
 def is_public(address: IpAddress) -> bool:
-    """Returns whether an address is public, including an address that is embedded in another form.
+    """Returns whether an address is public. If an IPv6 address embeds an IPv4 address, the embedded address decides.
 
     >>> [is_public(ipaddress.ip_address(each)) for each in ("9.9.9.9", "::ffff:10.0.0.1", "169.254.169.254")]
     [True, False, False]

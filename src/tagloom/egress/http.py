@@ -1,4 +1,4 @@
-"""HTTP to other machines, by addresses that the guard resolved, with limits of time and size."""
+"""HTTP calls to other machines, at addresses that the guard resolved, with limits of time and size."""
 
 import ssl
 import threading
@@ -19,7 +19,7 @@ Headers = Mapping[str, str]
 
 
 class NoAnswer(Exception):
-    """There was no answer, or it broke off or was not HTTP. The text never repeats what was sent."""
+    """Raised if there is no answer, the answer broke off, or it is not HTTP. The text never repeats what was sent."""
 
 
 class Answer(NamedTuple):
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 
 
 class Response(NamedTuple):
-    """An answer whose body can be read while the block of `request` lasts. Header names are in lower case."""
+    """An answer whose body can be read until the block of `request` ends. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,9 +38,9 @@ class Response(NamedTuple):
 
 
 class Connections:
-    """The connections of one exchange, such as a file and the redirects that lead to it.
+    """The connections of one exchange, such as the fetch of a file with its redirects.
 
-    At most `silence_seconds` may pass without a byte, and `seconds` in all.
+    The exchange fails after `silence_seconds` without a byte, and after `seconds` in all.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Connections:
 
     @contextmanager
     def request(self, method: str, url: str, headers: Headers, content: bytes | None = None) -> Iterator[Response]:
-        """Sends a request and yields the answer. Raises: AddressRefused, SourceUnreadable, NoAnswer."""
+        """Sends a request and yields the response. Raises: AddressRefused, SourceUnreadable, NoAnswer."""
         encoded = [(name.encode("utf-8"), value.encode("utf-8")) for name, value in headers.items()]
         if content is not None:
             encoded.append((b"Content-Length", b"%d" % len(content)))
@@ -80,7 +80,7 @@ def _chunks(response: httpcore.Response) -> Iterator[bytes]:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turns errors of the protocol into NoAnswer, without their text, which may repeat what was sent."""
+    """Converts errors of httpcore to NoAnswer. The text of protocol errors is left out, as it may repeat sent bytes."""
     try:
         yield
     except (httpcore.TimeoutException, httpcore.NetworkError) as error:
@@ -91,7 +91,7 @@ def _translated() -> Iterator[None]:
 
 
 class _Destination:
-    """The state of one machine's port: the calls that go to it, and its last failure."""
+    """The state of one port of one machine: the calls that go to the port, and its last failure."""
 
     def __init__(self) -> None:
         self.line = threading.Lock()
@@ -101,9 +101,10 @@ class _Destination:
 
 
 class Egress:
-    """Short calls to other machines: one at a time to each machine, and none for a while after a failure.
+    """A caller of other machines for short calls.
 
-    Every method may block; call it in a thread.
+    Calls to the same machine run one after another. After a failure, calls to the machine fail at once for
+    EGRESS_FAILURE_SECONDS. Methods may block, so call them in a thread.
     """
 
     def __init__(self, guard: Guard, tls: ssl.SSLContext | None = None) -> None:
@@ -122,11 +123,14 @@ class Egress:
         seconds: float = limits.EGRESS_SECONDS_MAX,
         bytes_max: int = limits.PROVIDER_BYTES_MAX,
     ) -> Answer:
-        """Returns the answer, of at most `bytes_max` bytes within `seconds`. Follows no redirects.
+        """Sends a request and returns the answer. Does not follow redirects.
+
+        The call may take `seconds`, after it waited up to `seconds` for other calls to the same machine.
 
         Raises:
-            NoAnswer: there was none, it was too long, or too many other calls to the machine wait.
-            AddressRefused, SourceUnreadable: by the guard.
+            NoAnswer: there is no answer, it has more than `bytes_max` bytes, or too many other calls to the machine
+                wait.
+            AddressRefused, SourceUnreadable: the guard refuses the host, or its name cannot be resolved.
         """
         destination = self._destination(url)
         if not destination.places.acquire(blocking=False):
@@ -175,13 +179,13 @@ class Egress:
             raise NoAnswer("is not an address that can be called") from error
         with self._lock:
             if len(self._destinations) >= limits.EGRESS_DESTINATIONS_REMEMBERED_MAX:
-                # Calls that are under way keep the object that they have.
+                # Calls that are under way keep their object, so the entries can be deleted.
                 self._destinations.clear()
             return self._destinations.setdefault((parts.scheme, parts.netloc.lower()), _Destination())
 
 
 class _GuardedBackend(httpcore.NetworkBackend):
-    """Connects to the addresses that the guard resolved, until a point in time."""
+    """A backend that connects to the addresses that the guard resolved, until `until` (a time of `monotonic`)."""
 
     def __init__(self, guard: Guard, until: float) -> None:
         self._guard = guard
@@ -196,7 +200,10 @@ class _GuardedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """See httpcore. Raises: AddressRefused, SourceUnreadable, httpcore.ConnectError."""
+        """Connects to the first address that accepts. See httpcore.
+
+        Raises: AddressRefused, SourceUnreadable, httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ReadTimeout.
+        """
         last: Exception = httpcore.ConnectTimeout()
         for number in self._guard.resolve(host, port):
             try:
@@ -209,7 +216,7 @@ class _GuardedBackend(httpcore.NetworkBackend):
 
 
 class _Timed(httpcore.NetworkStream):
-    """A connection whose every step ends at a point in time, so that a slow sender cannot hold it."""
+    """A connection on which every step ends at `until`, so that a slow sender cannot keep the connection open."""
 
     def __init__(self, stream: httpcore.NetworkStream, until: float) -> None:
         self._stream = stream
@@ -240,7 +247,7 @@ class _Timed(httpcore.NetworkStream):
 
 
 def _left(timeout: float | None, until: float) -> float:
-    """Returns the seconds left. Raises: httpcore.ReadTimeout: none are left."""
+    """Returns the seconds that are left, at most `timeout`. Raises: httpcore.ReadTimeout: no time is left."""
     left = until - monotonic()
     if left <= 0:
         raise httpcore.ReadTimeout

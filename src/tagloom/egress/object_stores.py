@@ -1,4 +1,4 @@
-"""Files of object stores, SFTP servers and folders, each through its class of fsspec."""
+"""Reads files of object stores, SFTP servers and folders. Each scheme has its class of fsspec."""
 
 import re
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ from tagloom.words.source_addresses import Address, AddressRefused, ExtraMissing
 # The extra of Tagloom that each scheme needs.
 EXTRAS: dict[Scheme, str] = {"s3": "s3", "gs": "gcs", "az": "azure", "abfs": "azure", "sftp": "sftp"}
 _BLOCK_BYTES = 8 * 1_048_576
-_AHEAD_BYTES = 64 * 32_768  # Requests that are under way at once, times the bytes that SFTP returns for each.
+_AHEAD_BYTES = 64 * 32_768  # The number of requests that are under way at once, times the bytes of each SFTP answer.
 _AZURE_SECRETS = ("account_key", "sas_token", "connection_string", "client_secret")
 
 
 def filesystem_class(scheme: Scheme) -> type[Any]:
     """Returns the class of fsspec for a scheme. Raises: ExtraMissing."""
     try:
-        # Imported here, because few commands fetch anything.
+        # The library is imported here, because few commands fetch files.
         import fsspec
 
         found: type[Any] = fsspec.get_filesystem_class("abfs" if scheme == "az" else scheme)
@@ -42,7 +42,10 @@ def filesystem_class(scheme: Scheme) -> type[Any]:
 
 
 def path_of(address: Address, home: Path | None) -> str:
-    """Returns the path of an address in its filesystem. Files are in `home`. Raises: AddressRefused."""
+    """Returns the path of an address in its filesystem.
+
+    Raises: AddressRefused: a file of the server is outside of `home`, or there is no `home`.
+    """
     match address.scheme:
         case "file":
             return str(_within(Path(address.path), home))
@@ -55,7 +58,8 @@ def path_of(address: Address, home: Path | None) -> str:
 def _within(path: Path, home: Path | None) -> Path:
     if home is None:
         raise AddressRefused("The server has no folder of files; see TAGLOOM_FILES_FOLDER.")
-    # The target of a link decides, not the written path; the matches of a glob are checked one by one.
+    # The resolved path is checked, because a link may lead out of the folder. Of a pattern, only the part before the
+    # wildcards is checked here. The path of each file that matches is checked here again before the file is opened.
     fixed = path
     while any(each in str(fixed) for each in "*["):
         fixed = fixed.parent
@@ -65,7 +69,9 @@ def _within(path: Path, home: Path | None) -> Path:
 
 
 def filesystem_of(address: Address, key: AnyKey | None, guard: Guard) -> Any:
-    """Opens a filesystem with the credentials of the key only, never with those of the server's environment.
+    """Opens the filesystem of an address with the credentials of the key.
+
+    Credentials of the server's environment are used only if the key has `ambient`.
 
     Raises: ExtraMissing, AddressRefused, SourceUnreadable.
     """
@@ -82,7 +88,7 @@ def filesystem_of(address: Address, key: AnyKey | None, guard: Guard) -> Any:
                 wanted = azure_options(address, of_kind(key, AzureKey))
                 return _only_ours(kind(**options, **wanted), wanted)
             case "sftp":
-                # Imported with the extra, whose class was just found.
+                # The module needs the extra. The extra is installed, because its class was found above.
                 from tagloom.egress.sftp import sftp_filesystem
 
                 return sftp_filesystem(kind, address, of_kind(key, SftpKey), guard)
@@ -113,7 +119,7 @@ def gcs_options(key: GcsKey) -> dict[str, Any]:
 
 
 def azure_options(address: Address, key: AzureKey) -> dict[str, Any]:
-    """Returns the options of adlfs. Raises: AddressRefused: no account is named."""
+    """Returns the options of adlfs. Raises: AddressRefused: neither the address nor the key names an account."""
     account = address.account or key.account_name
     if account is None and key.connection_string is None:
         raise AddressRefused(
@@ -133,7 +139,7 @@ def azure_options(address: Address, key: AzureKey) -> dict[str, Any]:
 
 
 def _only_ours(filesystem: Any, wanted: dict[str, Any]) -> Any:
-    """Returns a filesystem of adlfs, unless it used credentials of the environment. Raises: AddressRefused."""
+    """Returns a filesystem of adlfs. Raises: AddressRefused: adlfs used credentials of the server's environment."""
     for name in _AZURE_SECRETS:
         if wanted[name] is None and getattr(filesystem, name) is not None:
             raise AddressRefused(
@@ -145,9 +151,10 @@ def _only_ours(filesystem: Any, wanted: dict[str, Any]) -> Any:
 
 @contextmanager
 def open_object(address: Address, key: AnyKey | None, guard: Guard, home: Path | None) -> Iterator[Opened]:
-    """Opens a file of a filesystem for the time of the block.
+    """Opens a file of a filesystem. The file can be read until the block ends.
 
-    Raises: ExtraMissing, AddressRefused, SourceUnreadable; the chunks too, when the file changed during the read.
+    Raises: ExtraMissing, AddressRefused, SourceUnreadable. The chunks raise SourceUnreadable, too, for example if the
+    file changed while it was read.
     """
     path, filesystem = path_of(address, home), filesystem_of(address, key, guard)
     try:
@@ -163,7 +170,10 @@ def open_object(address: Address, key: AnyKey | None, guard: Guard, home: Path |
 
 
 def list_objects(address: Address, key: AnyKey | None, guard: Guard, home: Path | None) -> list[str]:
-    """Returns the paths that a pattern matches, without `scheme://`, in order. Raises: as `open_object`."""
+    """Returns the paths of the files that a pattern matches, in order, without `scheme://`.
+
+    Raises: the errors of `open_object`.
+    """
     path, filesystem = path_of(address, home), filesystem_of(address, key, guard)
     try:
         with translated(address, key):
@@ -181,7 +191,7 @@ def _closed(filesystem: Any) -> None:
 
 
 def _facts(filesystem: Any, path: str) -> tuple[str | None, str | None, int]:
-    """Returns the ETag, the time and the size of a file as they are now."""
+    """Returns the current ETag, time and size of a file. Raises: FileNotFoundError, and the errors of the library."""
     filesystem.invalidate_cache()
     info = filesystem.info(path)
     if info.get("type") not in ("file", "link"):
@@ -204,8 +214,7 @@ def _chunks(
         while True:
             if place >= requested and hasattr(file, "prefetch"):
                 # One request at a time would cost a round trip for every 32 KiB. Only a bounded part is prefetched, so
-                # that
-                # no request is left when nobody reads on.
+                # that few requests are left if the caller stops reading.
                 requested = place + _AHEAD_BYTES
                 file.prefetch(min(requested, before[2]))
             chunk = file.read(base_limits.UPLOAD_CHUNK_BYTES)
@@ -220,7 +229,7 @@ def _chunks(
 
 @contextmanager
 def translated(address: Address, key: AnyKey | None) -> Iterator[None]:
-    """Turns a library's errors into problems, without the key and without the query of the address."""
+    """Converts a library's errors to SourceUnreadable. Removes the key and the query of the address from the text."""
     try:
         yield
     except (Problem, GeneratorExit):
@@ -228,7 +237,7 @@ def translated(address: Address, key: AnyKey | None) -> Iterator[None]:
     except FileNotFoundError as error:
         raise SourceUnreadable(f"There is no file at {address.shown}.") from error
     except Exception as error:
-        # Each library has its own errors, and the library need not be installed.
+        # Each library has its own errors. They cannot be imported here, because a library may not be installed.
         said = (str(error).strip().splitlines() or [""])[0]
         for value in shown_values(key):
             said = said.replace(value, "…")

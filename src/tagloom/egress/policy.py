@@ -1,4 +1,4 @@
-"""The egress policy: what syncs may reach outside of the installation, set by the operator."""
+"""The egress policy, which the operator sets: what syncs can reach outside of the installation."""
 
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from tagloom.words.source_addresses import SCHEMES_DEFAULT, Scheme
 
 
 class EgressPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """`files` has a folder for each organization. `private_addresses` lets webhooks call hosts of the private network.
+    """The secrets, files, mail server and addresses that syncs may use.
 
-    `schemes` are the schemes of addresses that may be fetched; `hosts` are the private hosts that may be fetched from.
+    `files` has a folder for each organization. With `private_addresses`, webhooks may call hosts of private networks.
+    `schemes` are the schemes of addresses that may be fetched. Files may be fetched from the private hosts in `hosts`.
     """
 
     secrets: Secrets = Secrets(None, {})

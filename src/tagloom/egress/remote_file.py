@@ -1,4 +1,4 @@
-"""A file of another machine while it is read."""
+"""The facts and the bytes of a remote file that is open."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,9 +9,9 @@ from tagloom.base.times import rfc3339
 
 
 class Opened(NamedTuple):
-    """The facts of an open file and its bytes. The chunks raise SourceUnreadable and AddressRefused.
+    """The facts of an open file and its bytes. Reading the chunks raises SourceUnreadable and AddressRefused.
 
-    `modified_at` is RFC 3339 UTC. `etag`, `modified_at` and `size` are None when the host does not send them.
+    `modified_at` is RFC 3339 UTC. `etag`, `modified_at` and `size` are None if the host does not send them.
     """
 
     etag: str | None
@@ -21,7 +21,7 @@ class Opened(NamedTuple):
 
 
 def moment_of(value: object) -> str | None:
-    """Returns a time in any usual form as RFC 3339 UTC; None when it is not a time.
+    """Converts a time in any usual form to RFC 3339 UTC. Returns None if the value is not a time.
 
     >>> moment_of("Wed, 21 Oct 2015 07:28:00 GMT"), moment_of(0), moment_of("2015-10-21T07:28:00Z"), moment_of("?")
     ('2015-10-21T07:28:00Z', '1970-01-01T00:00:00Z', '2015-10-21T07:28:00Z', None)

@@ -1,4 +1,4 @@
-"""Remote files: everything that may be fetched by an address, within the egress policy."""
+"""Fetches remote files by their addresses, within the egress policy."""
 
 import ssl
 import time
@@ -21,7 +21,7 @@ from tagloom.words.source_addresses import WEB, Address, AddressRefused, Remote,
 
 
 class Remotes:
-    """The files of other machines. Each method takes an organization, and uses only its secrets and its folder."""
+    """The remote files of an installation. Each method uses only the secrets and the folder of its organization."""
 
     def __init__(self, egress_policy: EgressPolicy, tls: ssl.SSLContext | None = None) -> None:
         self._egress_policy = egress_policy
@@ -31,8 +31,9 @@ class Remotes:
     def check(self, organization: str, remote: Remote) -> Address:
         """Checks and parses an address, without a connection.
 
-        Raises: AddressRefused: its scheme is not allowed, it contains credentials, or it is outside of the allowed
-        places; ExtraMissing; SourceUnreadable: there is no such secret.
+        Raises: AddressRefused: the scheme is not allowed, the address contains credentials, the secret is for other
+        addresses, or the file is outside of the organization's folder; ExtraMissing; SourceUnreadable: the secret is
+        missing or invalid.
         """
         address = parse_address(remote.url)
         if address.scheme not in self._egress_policy.schemes:
@@ -50,7 +51,10 @@ class Remotes:
 
     @contextmanager
     def open(self, organization: str, remote: Remote) -> Iterator[Opened]:
-        """Opens a file for the time of the block. Raises: as `check`; SourceUnreadable: with the host's message."""
+        """Opens a file. The file can be read until the block ends.
+
+        Raises: the errors of `check`; BodyTooLarge; SourceUnreadable, with the message of the host.
+        """
         address = self.check(organization, remote)
         key = self._key(organization, remote, address)
         opening = (
@@ -67,9 +71,9 @@ class Remotes:
             yield opened._replace(chunks=_in_time(address, opened.chunks))
 
     def list(self, organization: str, remote: Remote) -> tuple[Remote, ...]:
-        """Returns the files of an address, ordered by name: the matches of its glob, or the address itself.
+        """Returns the files that the glob of an address matches, ordered by name. Without a glob, returns the address.
 
-        Raises: as `open`; SourceUnreadable: there is no match, or more than URL_FILES_MAX.
+        Raises: the errors of `open`; SourceUnreadable: the glob matches no file, or more than URL_FILES_MAX.
         """
         address = self.check(organization, remote)
         if not address.is_pattern:
@@ -83,7 +87,10 @@ class Remotes:
         return tuple(Remote(url=_url(address, each), secret=remote.secret) for each in found)
 
     def each(self, organization: str, remote: Remote) -> Generator[tuple[str, Iterator[bytes]], None, None]:
-        """Yields the name and the chunks of each file of an address, one file after the other. Raises: as `list`."""
+        """Yields the name and the chunks of each file of an address, one file after the other.
+
+        Raises: the errors of `list` and `open`.
+        """
         for found in self.list(organization, remote):
             with self.open(organization, found) as opened:
                 yield parse_address(found.url).name, opened.chunks
@@ -98,7 +105,7 @@ class Remotes:
 
 
 def _in_time(address: Address, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yields the chunks within the limit of time. Raises: SourceUnreadable."""
+    """Yields the chunks. Raises: SourceUnreadable: the fetch takes longer than FETCH_SECONDS_MAX."""
     began = time.monotonic()
     for chunk in chunks:
         if time.monotonic() - began > limits.FETCH_SECONDS_MAX:

@@ -1,4 +1,4 @@
-"""Secrets that a sync names, from the server's environment or its files, separate for each organization."""
+"""Reads the secrets of organizations from the server's environment variables or from files."""
 
 import re
 from collections.abc import Mapping
@@ -13,16 +13,22 @@ _BYTES_MAX = 65_536
 
 
 class Secrets:
-    """The secrets of all organizations. An organization can read neither another one's secret nor other variables."""
+    """The secrets of all organizations.
+
+    An organization can read neither the secrets of another organization nor other environment variables.
+    """
 
     def __init__(self, folder: Path | None, variables: Mapping[str, str]) -> None:
         self._folder = folder
         self._variables = variables
 
     def read(self, organization: str, name: str) -> str:
-        """Returns the secret `crm` of `main`: the variable TAGLOOM_SECRET_MAIN__CRM, or else the file main/crm.
+        """Returns the secret with a name.
 
-        Raises: SourceUnreadable, which names the places but not the secret.
+        The secret `crm` of the organization `main` is in the variable TAGLOOM_SECRET_MAIN__CRM, or else in the file
+        main/crm.
+
+        Raises: SourceUnreadable, which names the variable and the file but does not contain the secret.
         """
         if not NAME.fullmatch(name):
             raise SourceUnreadable(
@@ -45,7 +51,7 @@ class Secrets:
 
 
 def variable_of(organization: str, name: str) -> str:
-    """Returns the environment variable of a secret.
+    """Returns the name of the environment variable of a secret.
 
     >>> variable_of("main", "crm")
     'TAGLOOM_SECRET_MAIN__CRM'

@@ -1,4 +1,4 @@
-"""SFTP by paramiko, from an extra: to one host with a known key, through the guard."""
+"""Opens SFTP servers with paramiko, which an extra installs. The host must have the key that the secret names."""
 
 import base64
 import binascii
@@ -13,22 +13,25 @@ from tagloom.egress.guard import Guard
 from tagloom.words.source_addresses import Address, AddressRefused
 
 
-class _Known(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # It is not typed.
-    """Accepts only the host with the expected key."""
+class _Known(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # Paramiko has no types.
+    """A policy that accepts only a host with the expected key."""
 
     def __init__(self, expected: bytes) -> None:
         self._expected = expected
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        """See paramiko. Raises: SSHException."""
+        """Checks the key of a host. See paramiko. Raises: SSHException: the host has another key."""
         if key.asbytes() != self._expected:
             raise paramiko.SSHException("the host has another key than the secret says")
 
 
 def sftp_filesystem(kind: type[Any], address: Address, key: SftpKey, guard: Guard) -> Any:
-    """Returns the filesystem of an SFTP server, at the resolved host, whose key must be that of the secret.
+    """Returns the filesystem of an SFTP server. The guard resolves the host. The host's key must be that of the secret.
 
-    Raises: AddressRefused: the secret lacks a field; SourceUnreadable.
+    `kind` is the class of fsspec for SFTP.
+
+    Raises: AddressRefused: the guard refuses the host, or a field of the secret is missing or invalid;
+    SourceUnreadable.
     """
     if not key.username or not key.host_key:
         raise AddressRefused(
@@ -57,7 +60,7 @@ def sftp_filesystem(kind: type[Any], address: Address, key: SftpKey, guard: Guar
 
 
 def _host_key(line: str) -> bytes:
-    """Returns the key in a line of ssh-keyscan or known_hosts. Raises: AddressRefused."""
+    """Returns the key in a line of ssh-keyscan or known_hosts. Raises: AddressRefused: the line has no key."""
     for word in line.split():
         if word.startswith("AAAA"):
             try:

@@ -1,4 +1,4 @@
-"""Files by HTTPS: each redirect is checked like the first address, and called by its resolved numeric address."""
+"""Fetches files by HTTPS or HTTP. The target of each redirect is checked like the first address."""
 
 import ssl
 import string
@@ -21,9 +21,12 @@ _MOVED = (301, 302, 303, 307, 308)
 def open_web(
     url: str, key: WebKey, guard: Guard, schemes: tuple[Scheme, ...], tls: ssl.SSLContext | None
 ) -> Iterator[Opened]:
-    """Opens a file at an address for the time of the block. The key is sent only to the addresses that it is for.
+    """Opens the file at an address. The file can be read until the block ends.
 
-    Raises: AddressRefused: by the guard, or a redirect leads to another scheme; SourceUnreadable.
+    The key is sent only to its own addresses, also after a redirect.
+
+    Raises: AddressRefused: the guard refuses the host, or a redirect leads to a scheme that is not allowed;
+    SourceUnreadable.
     """
     with closing(Connections(guard, tls, silence_seconds=limits.FETCH_SILENCE_SECONDS_MAX)) as connections:
         for number in range(limits.FETCH_REDIRECTS_MAX + 1):
@@ -46,7 +49,7 @@ def _requested(connections: Connections, address: Address, url: str, key: WebKey
         headers |= key.headers
         if key.query:
             url += ("&" if address.query else "?") + urlencode(key.query)
-    # Letters beyond ASCII are sent as escaped UTF-8; what is already escaped stays as it is.
+    # Characters beyond ASCII are sent as escaped UTF-8. Existing escapes stay unchanged.
     escaped = quote(url, safe="%" + string.punctuation)
     with _translated(address), connections.request("GET", escaped, headers) as response:
         yield response
@@ -70,13 +73,13 @@ def _chunks(address: Address, response: Response) -> Iterator[bytes]:
 
 
 def _location(response: Response) -> str:
-    """Returns the target of a redirect; letters beyond ASCII are read as UTF-8, as browsers do."""
+    """Returns the target of a redirect. Characters beyond ASCII are read as UTF-8, as browsers do."""
     return response.headers.get("location", "").encode("latin-1").decode("utf-8", "replace")
 
 
 @contextmanager
 def _translated(address: Address) -> Iterator[None]:
-    """Turns NoAnswer into a problem."""
+    """Converts NoAnswer to SourceUnreadable."""
     try:
         yield
     except NoAnswer as error:

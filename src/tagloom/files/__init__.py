@@ -38,14 +38,15 @@ def read_parts(
 ) -> Generator[Part, None, None]:
     """Yields the parts of a body that comes in chunks of any size. Memory is bounded, whatever the body's size.
 
-    From the third part on, a thread reads ahead; close the iterator before you close what `source` reads from.
-    A bad line is rejected alone. With `allow_change`, lines have `add` and `remove` instead of `tags`. The column names
-    are used only for CSV and Parquet. `now`, in Unix seconds, is the time from which relative expiries count; without
-    it, the time of the call. `compression` and `encoding` are those that the sender declares, used when the text itself
-    does not show them. `remark` is called with a sentence for each step that was taken to decode a text.
+    From the third part on, a thread reads ahead. Close the iterator before you close the resource that `source` reads
+    from. A bad line is rejected alone. With `allow_change`, lines have `add` and `remove` instead of `tags`. The column
+    names are used only for CSV and Parquet. `now`, in Unix seconds, is the time from which relative expiries count; by
+    default, the time of the call. `compression` and `encoding` are the ones that the sender declares. They are used if
+    the text itself does not show them. `remark` is called with a sentence for each step that was taken to decode a
+    text.
 
     Raises, while it is iterated:
-        BodyInvalid, ColumnsInvalid, BodyTooLarge, and what `source` raises.
+        BodyInvalid, ColumnsInvalid, BodyTooLarge, and the errors that `source` raises.
         ContentTypeUnsupported: at once, because rows with one tag cannot have `add` and `remove`.
     """
     now = time.time() if now is None else now
@@ -79,9 +80,9 @@ def read_text(
     compression: str | None = None,
     remark: Remark | None = None,
 ) -> Generator[Part, None, None]:
-    """Yields the parts of a text body, read by a mapping. `remark` is called with a sentence for each decoding step.
+    """Yields the parts of a text body that a mapping reads. `remark` is called with a sentence for each decoding step.
 
-    Raises, while it is iterated: as `read_parts`.
+    Raises, while it is iterated: the errors of `read_parts`.
     """
     text = opened(source, encoding=mapping.encoding, compression=compression, remark=remark)
     match format:
@@ -101,7 +102,10 @@ def plain_mapping(user: str, visitor: str, tag: str) -> Mapping:
 
 
 def ids_mapping(tag: str, user: str = "user", visitor: str = "visitor") -> Mapping:
-    """Returns the mapping of a file of people without tags, which adds `tag` to all. The file may hold only ids."""
+    """Returns the mapping of a file of people without tags, which adds `tag` to all people.
+
+    The file may hold only ids.
+    """
     return Mapping(user=user, visitor=visitor, tags=(tag,), header="if-any")
 
 

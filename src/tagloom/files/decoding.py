@@ -1,8 +1,8 @@
-"""Decodes a text body to UTF-8 with lines that end with LF or CRLF, whatever program wrote it.
+"""Decodes a text body to UTF-8 with lines that end with LF or CRLF, whatever program wrote the body.
 
-Certain steps are taken and reported in a sentence: compression is detected by its first bytes, UTF-16 by its byte order
-mark, lines that end with CR alone are split, and the first sheet of an Excel workbook becomes CSV. Windows-1252 cannot
-be distinguished from other encodings, so it is used only when it is named.
+Each step is reported in a sentence. Compression is detected by the first bytes of the body, and UTF-16 by its byte
+order mark. Lines that end with CR alone are split. The first sheet of an Excel workbook becomes CSV. Windows-1252
+cannot be distinguished from other encodings, so it is used only if the caller names it.
 """
 
 import codecs
@@ -27,7 +27,7 @@ _UTF32 = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 # The first bytes of other known kinds of file.
 KNOWN_BEGINNINGS = (ZIP_MAGIC, _OLD_EXCEL, BYTE_ORDER_MARK, *_UTF16, _PARQUET, *_MAGIC)
-_HEAD_BYTES = 65_536  # Enough of a body to detect its line ends.
+_HEAD_BYTES = 65_536  # These bytes of a body are enough to detect its line ends.
 _WITHOUT_QUESTION_BYTES = 67_108_864  # A body may always grow to this size by decompression.
 
 Remark = Callable[[str], None]
@@ -40,12 +40,13 @@ def opened(
     compression: str | None = None,
     remark: Remark | None = None,
 ) -> Generator[bytes, None, None]:
-    """Yields the chunks of a text body as UTF-8; its first bytes show its kind. `remark` is called for each step.
+    """Yields the chunks of a text body as UTF-8. The first bytes of the body show its kind.
 
-    `compression` is the one that the sender declares.
+    `compression` is the one that the sender declares. `remark` is called for each step.
 
     Raises, while it is iterated:
-        BodyInvalid: it is damaged, or is not a text; BodyTooLarge: it grows too much by decompression.
+        BodyInvalid: the body is damaged, or is not a text.
+        BodyTooLarge: the body grows too much by decompression.
     """
     tell = remark if remark is not None else _ignored
     head, rest = _head_of(decompressed(source, named=compression, remark=tell))
@@ -63,7 +64,7 @@ def opened(
 def decompressed(
     source: Iterator[bytes], *, named: str | None = None, remark: Remark | None = None
 ) -> Generator[bytes, None, None]:
-    """Yields the chunks of a body, decompressed as its first bytes show. `named` is what its sender declares.
+    """Yields the chunks of a body without its compression, which the first bytes show. `named` is the declared one.
 
     Raises, while it is iterated: BodyInvalid, BodyTooLarge.
     """
@@ -95,7 +96,7 @@ def decompressed(
 
 
 def _check_growth(size: int, compressed: int) -> None:
-    """Raises: BodyTooLarge."""
+    """Checks how much a body grows by decompression. Raises: BodyTooLarge."""
     is_bomb = size > _WITHOUT_QUESTION_BYTES and size > compressed * limits.DECOMPRESSED_PER_BYTE_MAX
     if is_bomb or size > limits.BULK_BODY_BYTES_MAX:
         raise BodyTooLarge(
@@ -106,7 +107,7 @@ def _check_growth(size: int, compressed: int) -> None:
 
 
 class _Raw:
-    """A source as a file object, for Arrow."""
+    """A file object for Arrow that reads from a source."""
 
     def __init__(self, source: Iterator[bytes]) -> None:
         self._source = source
@@ -116,7 +117,7 @@ class _Raw:
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
-        """Returns the next bytes, none at the end."""
+        """Returns the next bytes, at most `size` if it is not negative. Returns no bytes at the end."""
         while not self._waiting:
             try:
                 self._waiting = bytes(next(self._source))
@@ -132,24 +133,24 @@ class _Raw:
         return taken
 
     def readable(self) -> bool:
-        """Returns True: it can be read."""
+        """Returns True, because the object can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Returns False: it can be read only once."""
+        """Returns False, because the object can be read only once."""
         return False
 
     def close(self) -> None:
-        """Leaves the source open, which belongs to the caller."""
+        """Marks the object as closed. The source stays open, because it belongs to the caller."""
         self.closed = True
 
 
 def _ignored(_: str) -> None:
-    """The default of `remark`: does nothing."""
+    """Does nothing. This is the default of `remark`."""
 
 
 def _head_of(source: Iterator[bytes], size: int = _HEAD_BYTES) -> tuple[bytes, Iterator[bytes]]:
-    """Returns at least the first `size` bytes, if there are so many, and the chunks after them."""
+    """Returns at least the first `size` bytes, or all bytes of a shorter source, and the chunks after them."""
     chunks, have = list[bytes](), 0
     for chunk in source:
         chunks.append(bytes(chunk))
@@ -165,7 +166,7 @@ def _joined(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _refuse_binary(head: bytes) -> None:
-    """Refuses bodies that begin like a binary file. Raises: BodyInvalid."""
+    """Checks that a body does not begin like a binary file. Raises: BodyInvalid."""
     if head.startswith(_OLD_EXCEL):
         raise BodyInvalid(
             "This is an old Excel file (.xls). Open it in Excel and save it as CSV UTF-8 or as .xlsx.", rule="a text"
@@ -177,7 +178,7 @@ def _refuse_binary(head: bytes) -> None:
 
 
 def _decoded(head: bytes, rest: Iterator[bytes], encoding: Encoding, tell: Remark) -> tuple[Iterator[bytes], bytes]:
-    """Returns the chunks in UTF-8, and the decoded first chunk once more."""
+    """Returns all chunks in UTF-8, and a copy of the first chunk in UTF-8."""
     if head.startswith(BYTE_ORDER_MARK):
         return _joined(head, rest), head
     for mark, name in _UTF16.items():

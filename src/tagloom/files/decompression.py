@@ -1,4 +1,4 @@
-"""Reads files without their compression, and the rows of Parquet files with any columns."""
+"""Decompresses files, and reads the rows of Parquet files with any columns."""
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -20,9 +20,10 @@ Squeezed: TypeAlias = Literal["none", "gzip", "zstd"]
 
 
 class Row(NamedTuple):
-    """One record: its line (rows of Parquet count from 1), the cells of the requested columns, and its original form.
+    """One record: its line, the cells of the requested columns, and its original form.
 
-    `fault` is the reason when it cannot be read; then `cells` has the cells that could be read.
+    Rows of Parquet count from 1. `fault` is the reason why the record cannot be read; `cells` then has the cells that
+    could be read.
     """
 
     number: int
@@ -32,7 +33,7 @@ class Row(NamedTuple):
 
 
 class Records(NamedTuple):
-    """The columns of a file and its records, one at a time in memory.
+    """The columns of a file and its records. Only one record at a time is in memory.
 
     For NDJSON, whose objects may all differ, `names` are the requested columns.
     """
@@ -42,12 +43,12 @@ class Records(NamedTuple):
 
 
 def open_plain(path: Path, squeezed: Squeezed) -> pa.NativeFile:
-    """Opens a file without its compression. Use `read_bytes`, which translates errors into BodyInvalid."""
+    """Opens a file and decompresses it. Prefer `read_bytes`, which translates errors into BodyInvalid."""
     return pa.input_stream(str(path), compression=None if squeezed == "none" else squeezed)
 
 
 def read_bytes(path: Path, squeezed: Squeezed) -> Generator[bytes, None, None]:
-    """Yields the file in chunks, without its compression. Raises: BodyInvalid: it is cut off or damaged."""
+    """Yields the chunks of a file, decompressed. Raises: BodyInvalid: the file is cut off or damaged."""
     try:
         with open_plain(path, squeezed) as file:
             while chunk := file.read(limits.UPLOAD_CHUNK_BYTES):
@@ -65,7 +66,10 @@ def _damaged(squeezed: Squeezed, error: Exception) -> BodyInvalid:
 
 
 def parquet_records(path: Path, names: Sequence[str] | None) -> Records:
-    """Returns the rows of a Parquet file with these columns, or with all. Raises: BodyInvalid, ColumnsInvalid."""
+    """Returns the rows of a Parquet file with these columns, or with all columns.
+
+    Raises: BodyInvalid, ColumnsInvalid.
+    """
     found = parquet_names(path)
     if names is None:
         wanted = list(dict.fromkeys(found))

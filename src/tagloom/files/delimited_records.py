@@ -1,9 +1,9 @@
 """Reads one record of a delimited file, slowly and exactly.
 
 The fast reader must agree with this one. A cell that begins with a quote ends with one, and a doubled quote inside
-means one quote; any other cell is taken as it is, quotes included. A record ends at LF or CRLF outside of quotes. A
-record that cannot be read so (an unclosed quote, text after a closing quote, more than LINE_BYTES_MAX) is broken: only
-its first line is rejected, and reading continues with the next line.
+means one quote. Any other cell is read unchanged, with its quotes. A record ends at LF or CRLF outside of quotes. A
+record that violates these rules (an unclosed quote, text after a closing quote, more than LINE_BYTES_MAX) is broken:
+only its first line is rejected, and reading continues with the next line.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ DELIMITERS = b",;\t|"
 QUOTES = b"\"'"
 _NEWLINE, _RETURN = 10, 13
 _COLUMNS_SHOWN = 20
-# Each comparison of similar names costs time, and more for longer names.
+# Each comparison of similar names costs time. Longer names cost more.
 _COLUMNS_COMPARED_MAX = 2_000
 _COMPARED_CHARACTERS_MAX = 64
 
 
 class Form(NamedTuple):
-    """The delimiter and quote of a file, and the places of the person and of the columns of tags in a record."""
+    """The delimiter and the quote of a file, and the places of the columns of people and of tags in a record."""
 
     delimiter: int
     quote: int
@@ -37,7 +37,7 @@ class Form(NamedTuple):
 
     @property
     def person(self) -> int:
-        """The place of the user's column, or of the visitor's when there is no other."""
+        """The place of the column of users, or of the column of visitors if no column has users."""
         return next(place for place in (self.user, self.visitor) if place is not None)
 
     @property
@@ -48,7 +48,7 @@ class Form(NamedTuple):
 
 
 class Record(NamedTuple):
-    """The cells of a record, unquoted, and where the next record begins."""
+    """The cells of a record, without quotes, and the place of the next record."""
 
     cells: list[bytes]
     end: int
@@ -63,7 +63,10 @@ class Broken(NamedTuple):
 
 
 def read_record(data: bytearray, at: int, stop: int, form: Form, *, is_whole: bool) -> Record | Broken | None:
-    """Reads the record at `at`. Returns None when it may continue after `stop`, unless the text `is_whole` there."""
+    """Reads the record at `at`. Returns None if the record may continue after `stop`.
+
+    If `is_whole`, the text ends at `stop`, so that a record cannot continue after it.
+    """
     begin, newline, cells = at, -1, list[bytes]()
     reach = min(stop, begin + limits.LINE_BYTES_MAX + 2)
     while True:
@@ -108,7 +111,7 @@ def read_record(data: bytearray, at: int, stop: int, form: Form, *, is_whole: bo
 
 
 def _closing_quote(data: bytearray, at: int, stop: int, quote: int) -> int:
-    """Returns the place of the quote that closes a cell, -1 for none."""
+    """Returns the place of the quote that closes a cell, or -1 if there is none."""
     while (close := data.find(quote, at, stop)) >= 0:
         if close + 1 == stop or data[close + 1] != quote:
             return close
@@ -134,7 +137,7 @@ def _unfinished(
 
 
 def columns_missing(found: Sequence[str], wanted: Sequence[Sequence[str]]) -> ColumnsInvalid:
-    """Returns the problem of a file with only these columns. Of each entry in `wanted`, one name is enough."""
+    """Returns the problem of a file that has only the columns `found`. One name of each entry in `wanted` is enough."""
     here = set(found)
     compared = {
         name.casefold(): printable(name)
@@ -160,5 +163,5 @@ def columns_missing(found: Sequence[str], wanted: Sequence[Sequence[str]]) -> Co
 
 
 def columns_invalid(found: Sequence[str], *, user: str, visitor: str, tags: list[str]) -> ColumnsInvalid:
-    """Returns the problem of a file of the plain form with only these columns."""
+    """Returns the problem of a file of the plain form that has only the columns `found`."""
     return columns_missing(found, [[user, visitor], tags])

@@ -27,8 +27,10 @@ def keys_in_object(text: bytes, kinds: Sequence[Kind] = KINDS) -> tuple[bytes, .
 
 
 def keys_in_row(text: bytes, cells: Iterable[bytes], delimiter: int, kinds: Sequence[Kind]) -> tuple[bytes, ...]:
-    """Returns the keys of all people that a row may name: its cells as far as they were read, and the texts between
-    delimiters, quotes and line ends, with and without surrounding spaces.
+    """Returns the keys of all people that a row may name.
+
+    These are the cells that could be read, and the texts between delimiters, quotes and line ends, with and without
+    surrounding spaces.
     """
     pieces = [piece for line in text.splitlines() for piece in line.split(bytes((delimiter,)))]
     unquoted = [part for piece in pieces if _QUOTE.search(piece) for part in _QUOTE.split(piece)]

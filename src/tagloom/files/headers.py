@@ -1,4 +1,4 @@
-"""The header of a delimited file: its delimiter and quote, its columns, and where the first record begins."""
+"""Reads the header of a delimited file: finds the delimiter, the quote, the columns and the first record."""
 
 import re
 from collections import Counter
@@ -12,24 +12,24 @@ from tagloom.files.problems import ColumnsInvalid
 from tagloom.files.sliding_buffer import Stream
 from tagloom.words.mappings import REASON_PREFIX, Mapping
 
-# Names of columns in snake case, the most likely first.
+# The usual names of a column of people, in snake case, the most likely first.
 USER_NAMES = (
     *("user", "user_id", "userid", "customer_id", "customerid", "external_id", "member_id", "person_id"),
     *("profile_id", "contact_id", "account_id", "client_id", "subscriber_id", "id"),
 )
 _SEPARATOR = re.compile(rb'"?sep=([^\w\s"\']|\t)"?\r?\n', re.IGNORECASE)
-_HEAD_BYTES = 2  # The first letter of UTF-16 has a NUL byte.
+_HEAD_BYTES = 2  # In UTF-16, the first letter has a NUL byte.
 _NOTHING = b" \t,;|\"'\r\n"
 
 
 class Selection(NamedTuple):
-    """The columns to read of a file. In the plain form, one column of people is enough."""
+    """The columns of a file that a mapping reads. In the plain form, one column of people is enough."""
 
     mapping: Mapping
     is_plain: bool = False
 
     def is_met(self, names: Sequence[str]) -> bool:
-        """Returns whether a file with these columns has all that are needed."""
+        """Returns whether these columns of a file contain all required columns."""
         mapping, found = self.mapping, set(names)
         if self.is_plain or mapping.header == "if-any":
             people = {name for name in (mapping.user, mapping.visitor) if name}
@@ -37,7 +37,7 @@ class Selection(NamedTuple):
         return found.issuperset(mapping.names())
 
     def missing(self, names: Sequence[str]) -> ColumnsInvalid:
-        """Returns the problem of a file whose columns are not enough."""
+        """Returns the problem of a file that lacks required columns."""
         mapping = self.mapping
         if self.is_plain or mapping.header == "if-any":
             people = [name for name in (mapping.user, mapping.visitor) if name]
@@ -45,7 +45,11 @@ class Selection(NamedTuple):
         return columns_missing(names, [[name] for name in mapping.names()])
 
     def check(self, names: Sequence[str]) -> None:
-        """Checks the columns. Raises: ColumnsInvalid: a column is read twice, or is not in the mapping."""
+        """Checks the columns of a file.
+
+        Raises:
+            ColumnsInvalid: a mapped column occurs twice, or the mapping must name every column and does not.
+        """
         mapping, counts = self.mapping, Counter(names)
         for name in mapping.names():
             if counts[name] > 1:
@@ -61,7 +65,7 @@ class Selection(NamedTuple):
 
 
 def check_unnamed(names: Sequence[str], mapping: Mapping) -> None:
-    """Checks that the mapping names every column. Raises: ColumnsInvalid."""
+    """Checks that the mapping names or ignores every column. Raises: ColumnsInvalid."""
     known = {*mapping.names(), *mapping.ignore}
     for name in names:
         if name not in known and not name.startswith(REASON_PREFIX):
@@ -74,7 +78,7 @@ def check_unnamed(names: Sequence[str], mapping: Mapping) -> None:
 
 
 class Table(NamedTuple):
-    """A delimited file after its header was read: the stream is at the first record, which is on line `line`."""
+    """A delimited file after its header was read. The stream is at the first record, which is on line `line`."""
 
     stream: Stream
     form: Form
@@ -83,17 +87,17 @@ class Table(NamedTuple):
     line: int
 
     def is_header(self, cells: Sequence[bytes]) -> bool:
-        """Returns whether a record repeats the header, as in joined files."""
+        """Returns whether a record repeats the header, as happens in joined files."""
         return self.has_header and list(cells) == self.header
 
     @property
     def has_header(self) -> bool:
-        """Whether the file has a header."""
+        """True if the file has a header."""
         return bool(self.header)
 
 
 class _Try(NamedTuple):
-    """The first record, read with one delimiter and one quote."""
+    """A reading of the first record with one delimiter and one quote."""
 
     delimiter: int
     quote: int
@@ -101,7 +105,7 @@ class _Try(NamedTuple):
     names: list[str]
 
     def score(self) -> tuple[int, int]:
-        """Returns the likelihood: by more columns, then by fewer quotes at the ends of their names."""
+        """Returns how likely the reading is: more columns first, then fewer quotes at the ends of the names."""
         quoted = sum(1 for name in self.names if name and (name[0] in "\"'" or name[-1] in "\"'"))
         return len(self.names), -quoted
 
@@ -110,7 +114,10 @@ def open_table(source: Iterator[bytes], selection: Selection | None) -> Table:
     """Reads the header of a file. Without `selection`, all columns are read.
 
     Skips blank lines before the header, and Excel's line `sep=;`, which names the delimiter.
-    Raises: BodyInvalid: there is no header; ColumnsInvalid, with the columns found and those nearest to the selection.
+
+    Raises:
+        BodyInvalid: there is no header.
+        ColumnsInvalid: a required column is missing; has the columns of the file and the most similar names among them.
     """
     stream = Stream(source)
     line = _skip_blank(stream, 1)
@@ -140,7 +147,7 @@ def open_table(source: Iterator[bytes], selection: Selection | None) -> Table:
 
 
 def _skip_blank(stream: Stream, line: int) -> int:
-    """Skips blank lines; returns the number of the next line."""
+    """Skips blank lines. Returns the number of the next line."""
     stream.top_up()
     while len(stream):
         end = stream.buffer.find(b"\n", stream.begin, stream.end)
@@ -154,7 +161,7 @@ def _skip_blank(stream: Stream, line: int) -> int:
 
 
 def _tries(stream: Stream, delimiters: bytes) -> tuple[list[_Try], ColumnsInvalid | None]:
-    """Returns all readings of the first record, and the reason when there are none."""
+    """Returns all readings of the first record that succeed, and the problem of a reading that fails, if any."""
     found: list[_Try] = []
     why: ColumnsInvalid | None = None
     for quote in QUOTES:
@@ -197,7 +204,11 @@ def _no_header(selection: Selection | None) -> BodyInvalid:
 
 
 def _names_people(found: _Try, selection: Selection | None, stream: Stream) -> bool:
-    """Returns whether the first record is a header, when it need not be. Raises: BodyInvalid: that is unclear."""
+    """Returns whether the first record is a header, in a file whose header is optional.
+
+    Raises:
+        BodyInvalid: it is unclear whether the record is a header.
+    """
     assert selection is not None, "only a mapping can allow a missing header"
     if selection.is_met(found.names):
         return True
@@ -221,7 +232,7 @@ def _names_people(found: _Try, selection: Selection | None, stream: Stream) -> b
 
 
 def _differs(first: bytes, second: bytes) -> bool:
-    """Returns whether a text lacks what shows an id in the text below: a digit or an at sign."""
+    """Returns whether `second` has a digit, or an at sign, that `first` lacks. Such a character shows an id."""
     return any(not mark.search(first) and mark.search(second) for mark in (re.compile(rb"\d"), re.compile(rb"@")))
 
 

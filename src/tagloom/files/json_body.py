@@ -59,7 +59,7 @@ def _in_one_line(item: str) -> str:
     try:
         json.loads(item)
     except (ValueError, RecursionError):
-        # A line end inside a text makes the item invalid, as a tab does, which keeps it on one line.
+        # A line end inside a text makes the item invalid. A tab does so, too, and keeps the item on one line.
         return item.replace("\n", "\t").replace("\r", "\t")
     return item.replace("\n", " ").replace("\r", " ")
 
@@ -77,8 +77,8 @@ def _whole(source: Iterator[bytes]) -> bytes:
 
 
 def _items(text: str) -> Iterator[str]:
-    """Yields each item of the list as it was written. One at a time, because a list of commas needs much memory."""
-    # Items are read elsewhere; here only their end is needed.
+    """Yields the text of each item of the list, one at a time, because a list of many items needs much memory."""
+    # Another reader parses the items. Only the end of each item is needed here.
     decoder = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=len, strict=False)
     found = _BEFORE.match(text)
     if found is None:

@@ -1,7 +1,7 @@
-"""Reads one line of NDJSON, or one item of a JSON body, or finds exactly what is wrong with it.
+"""Reads one line of NDJSON or one item of a JSON body, or finds exactly what is wrong with the line.
 
-A line is good when msgspec decodes it and no field occurs twice. For other lines, the slower reader of the standard
-library finds the reason, because it reports more.
+A line is good if msgspec decodes it and no field occurs twice. For other lines, the slower reader of the standard
+library finds the reason, because that reader reports more.
 """
 
 import json
@@ -24,7 +24,7 @@ from tagloom.words.model import Kind
 from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid, TagProblem
 from tagloom.words.tags import nearest, parse_tag
 
-_VALUE_BYTES = 1_000  # More than VALUE_CHARACTERS_MAX of any script.
+_VALUE_BYTES = 1_000  # This is more than VALUE_CHARACTERS_MAX of any script.
 FIELD = re.compile(rb'"\s*:')
 HALF = re.compile(rb"\\\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -41,7 +41,7 @@ Text: TypeAlias = str | UnsetType | None
 
 
 class Tagged(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A line of every mode but `change`: with a list of tags, or with one tag, like a row of a table."""
+    """A line of any mode except `change`. It has a list of tags, or one tag like a row of a table."""
 
     tags: list[str] | UnsetType = UNSET
     user: Id = UNSET
@@ -69,7 +69,7 @@ Decoded: TypeAlias = Tagged | Changed
 
 
 class LineReader:
-    """Reads the lines of one body, of mode `change` or of the others. `now` is in Unix seconds."""
+    """A reader of the lines of one body. `allow_change` selects mode `change`. `now` is in Unix seconds."""
 
     def __init__(self, *, allow_change: bool, now: float) -> None:
         self._now = now
@@ -85,10 +85,10 @@ class LineReader:
         try:
             decoded = self.decoder.decode(text)
         except DECODE_ERRORS:
-            # It does not have the usual form; the slower reader finds what it is or what is wrong with it.
+            # The line does not have the usual form. The slower reader reads it, or finds what is wrong with it.
             return self._slow_line(text, number)
         lists = _lists(decoded)
-        # More colons than fields: a field occurs twice, or a text contains one.
+        # If there are more colons than fields, a field occurs twice or a text contains a colon after a quote.
         is_sure = len(FIELD.findall(text)) == _fields(decoded) and len(lists) == 1 + (len(self._lists) == 2)
         user, visitor = decoded.user, decoded.visitor
         is_sure &= (isinstance(user, str) and visitor is UNSET) or (isinstance(visitor, str) and user is UNSET)
@@ -101,7 +101,7 @@ class LineReader:
         return Line(number, key, lists[0], lists[1] if len(lists) > 1 else (), expiry)
 
     def _slow_line(self, text: bytes, number: int) -> Line:
-        """Raises: LineFault."""
+        """Reads a line with the slower reader. Raises: LineFault."""
         checked = self._checked(text, number)
         fields, key = dict(checked.pairs), checked.key()
         tags: list[list[str]] = [fields.get(name) or [] for name in self._lists]  # type: ignore[misc]  # Just checked.
@@ -111,14 +111,14 @@ class LineReader:
         return Line(number, key, tags[0], tags[1] if len(tags) > 1 else (), self._expiry(expires_at, ttl, key))
 
     def _expiry(self, expires_at: Text, ttl: Text, key: bytes) -> Expiry:
-        """What the line says of the end of what it gives. Raises: LineFault."""
+        """Returns the expiry of the tags that a line adds. Raises: LineFault."""
         try:
             return self.expiry(expires_at, ttl)
         except ExpiryInvalid as problem:
             raise LineFault(problem, str(problem.members.get("value", ttl)), [key]) from problem
 
     def expiry(self, expires_at: Text, ttl: Text) -> Expiry:
-        """What a line says of ends. Raises: ExpiryInvalid."""
+        """Returns the expiry that a line has, or 0 for none. Raises: ExpiryInvalid."""
         if not isinstance(expires_at, str) and not isinstance(ttl, str):
             return 0
         return expiry_of(
@@ -126,7 +126,7 @@ class LineReader:
         )
 
     def _checked(self, text: bytes, number: int) -> "_Said":
-        """Returns a good line. Raises: LineFault."""
+        """Checks a line and returns its fields. Raises: LineFault."""
         said = _Said(number, text, pairs_of(text, number))
         names = [name for name, _ in said.pairs]
         for name in names:
@@ -164,7 +164,7 @@ class _Said(NamedTuple):
     pairs: list[tuple[str, object]]
 
     def key(self) -> bytes:
-        """Returns the key of the one person that it names. Raises: LineFault."""
+        """Returns the key of the one person that the line names. Raises: LineFault."""
         for kind in _KINDS:
             for name, id in self.pairs:
                 if name == kind and id is not None:
@@ -177,7 +177,7 @@ class _Said(NamedTuple):
         raise self.fault("names neither a user nor a visitor", None)
 
     def fault(self, says: str, value: object, **members: str | None) -> LineFault:
-        """Returns a fault of the line. With `value` None, it shows the whole line."""
+        """Returns a fault of the line. If `value` is None, the fault shows the beginning of the line."""
         held = []
         for kind, id in self.pairs:
             if kind in _KINDS:
@@ -185,12 +185,12 @@ class _Said(NamedTuple):
                     held.append(_key("user" if kind == "user" else "visitor", id_of(_value(id))))
         shown = head(self.text) if value is None else value if isinstance(value, str) else _shown(value)
         problem = LineInvalid(f"Line {self.number} {says}.", **members)
-        # A line that names nobody may still be meant for somebody.
+        # A line that names nobody may still be about somebody.
         return LineFault(problem, shown, held, None if held else keys_in_object(self.text))
 
 
 def _value(found: object) -> object:
-    """Converts the numbers of a value, which are kept as their texts. Raises: Unfit."""
+    """Converts a value whose numbers were parsed as their texts. Raises: Unfit."""
     if isinstance(found, _Pairs):
         return dict(found)
     if not isinstance(found, bytes):
@@ -202,11 +202,11 @@ def _value(found: object) -> object:
 
 
 class _Pairs(list[tuple[str, object]]):
-    """A JSON object with all its fields, also repeated ones."""
+    """A JSON object with all its fields, including repeated fields."""
 
 
 def pairs_of(text: bytes, number: int) -> _Pairs:
-    """Parses a JSON object with all its fields. Raises: LineFault: the line is not one."""
+    """Parses a JSON object with all its fields. Raises: LineFault: the line is not a JSON object."""
     try:
         found = json.loads(
             text.decode("utf-8"),
@@ -247,7 +247,7 @@ def _check_tags(said: _Said, name: str, tags: object) -> None:
 
 
 def too_long(text: bytes, number: int) -> LineFault:
-    """Returns the fault of a line with more than LINE_BYTES_MAX, by its first bytes."""
+    """Returns the fault of a line with more than LINE_BYTES_MAX. `text` may be only the beginning of the line."""
     says = f"Line {number} has more than {words_limits.LINE_BYTES_MAX} bytes."
     held, suspects = _keys_named_in(text), keys_in_object(text)
     return LineFault(LineTooLong(says), head(text), held, suspects, is_cut=True)
@@ -260,7 +260,7 @@ def line_fault(text: bytes, number: int, says: str) -> LineFault:
 
 
 def _keys_named_in(text: bytes) -> list[bytes]:
-    """Returns the people that an unreadable line seems to name: holding too many is better than losing one."""
+    """Returns the people that an unreadable line seems to name. Holding too many people is better than losing one."""
     held = []
     for kind, quoted in _PERSON.findall(text):
         with suppress(LineFault, *DECODE_ERRORS):
@@ -269,7 +269,7 @@ def _keys_named_in(text: bytes) -> list[bytes]:
 
 
 def _key(kind: Kind, id: str) -> bytes:
-    """Raises: LineFault."""
+    """Returns the key of a person. Raises: LineFault: the id is invalid."""
     try:
         return key_of(kind, id)
     except PersonIdInvalid as problem:
@@ -277,7 +277,10 @@ def _key(kind: Kind, id: str) -> bytes:
 
 
 def _lists(decoded: Decoded) -> list[list[str]]:
-    """Returns the lists of tags of a line: of mode `change` those to add and to remove, else one; fewer if missing."""
+    """Returns the lists of tags of a line: two in mode `change` (tags to add, tags to remove), otherwise one.
+
+    Returns no list if the line has neither field of tags, or has both `tags` and `tag`.
+    """
     if isinstance(decoded, Changed):
         if decoded.add is UNSET and decoded.remove is UNSET:
             return []

@@ -43,7 +43,7 @@ def read_objects(source: Iterator[bytes], mapping: Mapping) -> Iterator[Part]:
 
 
 class ObjectReader:
-    """Reads the objects of one body."""
+    """A reader of the objects of one body."""
 
     def __init__(self, mapping: Mapping) -> None:
         self._decoder = decoder()
@@ -51,7 +51,7 @@ class ObjectReader:
         places: tuple[tuple[Kind, str | None], ...] = (("user", mapping.user), ("visitor", mapping.visitor))
         self._people = [(kind, name, finder_of(name)) for kind, name in places if name]
         self._kinds = [kind for kind, _, _ in self._people]
-        # In a file of only ids, a line may be a text or a number.
+        # In a file that has only ids, a line may be a text or a number.
         self._bare = mapping.user if mapping.header == "if-any" else None
         self._columns = [(column.column, finder_of(column.column)) for column in mapping.columns]
 
@@ -78,7 +78,7 @@ class ObjectReader:
         return self._meaning.line(number, key, cells, shown)
 
     def _value(self, number: int, name: str, of: Any, value: Any) -> Any:
-        """Converts a value to an id or to a cell, by `of`. Raises: LineFault."""
+        """Converts a value to an id or to a cell with the function `of`. Raises: LineFault."""
         try:
             return of(value)
         except Unfit as unfit:
@@ -90,7 +90,9 @@ class ObjectReader:
 def object_of(
     text: bytes, number: int, decoder: "msgspec.json.Decoder[Any]", bare: str | None = None
 ) -> dict[str, Any]:
-    """Parses a line as an object without repeated fields; a single text or number becomes the field `bare`.
+    """Parses a line as an object without repeated fields.
+
+    If `bare` is given, a single text or number becomes that field.
 
     Raises: LineFault.
     """
@@ -107,7 +109,7 @@ def object_of(
         return {bare: found}
     if not isinstance(found, dict):
         raise line_fault(text, number, "is no JSON object")
-    # More colons after quotes than fields: a field occurs twice, or a text contains one.
+    # If there are more colons after quotes than fields, a field occurs twice or a text contains such a colon.
     if len(FIELD.findall(text)) != _fields_in(found) and (twice := _repeated(pairs_of(text, number))) is not None:
         raise line_fault(text, number, f"has the field '{printable(twice)}' more than once")
     return found
@@ -126,7 +128,7 @@ def _fields_in(value: Any) -> int:
 
 
 def _repeated(pairs: Any) -> str | None:
-    """Returns the first field that an object has twice, at any depth."""
+    """Returns the first field that an object has twice, at any depth, or None."""
     waiting: list[Any] = [pairs]
     while waiting:
         each = waiting.pop()

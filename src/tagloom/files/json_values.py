@@ -1,4 +1,4 @@
-"""Converts JSON values to ids or cells: texts stay as they are, numbers become their usual text, or it fails."""
+"""Converts JSON values to ids or cells. Texts stay unchanged, and numbers become their usual text."""
 
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -9,13 +9,16 @@ import msgspec
 from tagloom.words import cells
 from tagloom.words.cells import VALUES, Cell, OddCell
 
-WHOLE_MAX: Final = 2**53 - 1  # Beyond it, programs that read numbers as doubles confuse two of them.
+WHOLE_MAX: Final = 2**53 - 1  # Above this, programs that read numbers as doubles confuse two of them.
 DIGITS_MAX: Final = 40  # A number with more digits, before or after the point, is a mistake.
-_LEVELS_MAX = 16  # The depth of nested objects whose fields mapping inference names.
+_LEVELS_MAX = 16  # Mapping inference names the fields of nested objects to this depth.
 
 
 class Unfit(Exception):
-    """A value cannot be an id or a cell. The text is the end of a sentence that begins with its place."""
+    """Raised if a value cannot be an id or a cell.
+
+    The text is the end of a sentence that begins with the place of the value.
+    """
 
 
 def decimal_of(text: str) -> Decimal:
@@ -27,12 +30,15 @@ def decimal_of(text: str) -> Decimal:
 
 
 def decoder() -> "msgspec.json.Decoder[Any]":
-    """Returns a decoder of any value, with exact numbers."""
+    """Returns a decoder of any value that keeps numbers exact."""
     return msgspec.json.Decoder(float_hook=decimal_of)
 
 
 def id_of(value: Any) -> str:
-    """Converts a value to an id: a text, or a whole number that a double holds; empty for null. Raises: Unfit."""
+    """Converts a value to an id. Raises: Unfit.
+
+    An id is a text, or a whole number that a double can hold. Null becomes an empty text.
+    """
     match value:
         case None:
             return ""
@@ -75,7 +81,9 @@ def cell_of(value: Any) -> Cell:
 
 
 def finder_of(path: str) -> Callable[[Any], Any]:
-    """Returns a function that finds a path: `a.b` is b of a, `a[*].b` every b of the list a; a field `a.b` goes first.
+    """Returns a function that finds the value at a path in an object.
+
+    `a.b` is the field b of a. `a[*].b` is every b of the list a. A field with the name `a.b` has precedence.
 
     >>> finder_of("plan.name")({"plan": {"name": "Pro"}}), finder_of("tags[*].id")({"tags": [{"id": "a"}, {"id": "b"}]})
     ('Pro', ['a', 'b'])

@@ -1,8 +1,8 @@
 """Reads a file with any columns as parts, by a mapping.
 
-Texts use the readers of bodies. A Parquet file with one tag per row is read like the plain form, without a Python loop
-over rows, and only its distinct tags are mapped. Other Parquet files are read row by row, each distinct cell mapped
-once.
+Text files use the readers of bodies. A Parquet file with one tag per row is read like the plain form, without a Python
+loop over rows, and only its distinct tags are mapped. Other Parquet files are read row by row, and each distinct cell
+is mapped once.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -27,7 +27,7 @@ from tagloom.words.model import Kind
 from tagloom.words.problems import LineInvalid, PersonIdInvalid
 
 ROWS_PER_PART = 65_536
-CELLS_KNOWN_MAX = 65_536  # Distinct cells of a column that are cached; a column with more has ids or free text.
+CELLS_KNOWN_MAX = 65_536  # The distinct cells of a column that are cached. A column with more has ids or free text.
 
 
 def read_mapped(
@@ -53,7 +53,7 @@ def read_mapped(
 
 
 def _people_there(path: Path, mapping: Mapping) -> Mapping:
-    """Returns the mapping without the columns of people that the file lacks, when one of them is enough."""
+    """Returns the mapping without the columns of people that the file lacks, if one column of people is enough."""
     if mapping.header != "if-any":
         return mapping
     names = read_records(path, "parquet", "none").names
@@ -69,7 +69,11 @@ def is_long(path: Path, format: FileFormat, mapping: Mapping) -> bool:
 
 
 def _check_names(found: Sequence[str], mapping: Mapping) -> None:
-    """Checks the columns. Raises: ColumnsInvalid: a mapped column is missing, or the mapping must name one more."""
+    """Checks the columns.
+
+    Raises:
+        ColumnsInvalid: a mapped column is missing, or the mapping must name every column and does not.
+    """
     for name in mapping.names():
         if name not in found:
             shown = printable(name)
@@ -88,7 +92,7 @@ def _check_names(found: Sequence[str], mapping: Mapping) -> None:
 def _long_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping) -> Iterator[Part]:
     (column,) = mapping.columns
     assert isinstance(column, TagColumn), "a long file has one column of tags"
-    # A name that no column has, for a kind of person that the mapping does not name.
+    # No column has this name. It stands for a kind of person that the mapping does not name.
     nobody = "\0"
     # The parts are closed before their source, from which a thread may be reading ahead.
     with (
@@ -108,7 +112,7 @@ def _long_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Map
 
 
 def _retagged(part: Part, mapping: Mapping, column: TagColumn) -> Part:
-    """Returns a part with its texts mapped, and with the constant tags."""
+    """Returns a part with its texts mapped and the constant tags added."""
     texts: dict[str, int] = {mapping.prefixed(tag): number for number, tag in enumerate(dict.fromkeys(mapping.tags))}
     constant = len(texts)
     numbers = np.zeros(len(part.texts), np.int32)
@@ -157,7 +161,7 @@ def _record_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: M
 
 
 class _Reader:
-    """Reads the records of one file by a mapping."""
+    """A reader of the records of one file by a mapping."""
 
     def __init__(self, mapping: Mapping, names: Sequence[str]) -> None:
         self._mapping = mapping

@@ -1,6 +1,6 @@
-"""The meaning of a record's cells by a mapping, with each distinct cell understood once.
+"""Finds the tags of a record by a mapping, and maps each distinct cell once.
 
-The rules are in `tagloom.words.mappings`; the text readers share this cache, by row and by column.
+The rules are in `tagloom.words.mappings`. The text readers that read by row and by column share this cache.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,13 +14,13 @@ from tagloom.words.mappings import Column, Mapping, TagColumn, cell_tags
 from tagloom.words.model import Kind
 from tagloom.words.problems import LineInvalid, PersonIdInvalid, TagIsEmpty
 
-CELLS_KNOWN_MAX = 65_536  # Distinct cells of a column that are cached; a column with more has ids or free text.
+CELLS_KNOWN_MAX = 65_536  # The distinct cells of a column that are cached. A column with more has ids or free text.
 
 Tags = tuple[str, ...]
 
 
 class ColumnMeaning:
-    """The tags of one column's cells, with the prefix."""
+    """The tags of the cells of one column, with the prefix of the mapping."""
 
     def __init__(self, column: Column, mapping: Mapping) -> None:
         self._column = column
@@ -33,7 +33,7 @@ class ColumnMeaning:
         return self._column.column
 
     def find(self, cell: Cell) -> Tags | Problem:
-        """Returns the tags of a cell, or the problem when it has none."""
+        """Returns the tags of a cell, or the problem of a cell that cannot be mapped."""
         found = self._known.get(cell)
         if found is None:
             if len(self._known) >= CELLS_KNOWN_MAX:
@@ -58,14 +58,17 @@ class ColumnMeaning:
 
 
 class Meaning:
-    """The meaning of one file's records, by the person's cells and those of the mapped columns."""
+    """The tags of the records of one file: the constant tags, and the tags of each mapped column."""
 
     def __init__(self, mapping: Mapping) -> None:
         self.constant: Tags = tuple(dict.fromkeys(map(mapping.prefixed, mapping.tags)))
         self.columns = [ColumnMeaning(column, mapping) for column in mapping.columns]
 
     def line(self, number: int, key: bytes, cells: Sequence[Cell], shown: Callable[[], str]) -> Line:
-        """Returns the line of a person's record; a fault shows `shown()`. Raises: LineFault."""
+        """Returns the line of a record about the person `key`. A fault shows the text of `shown()`.
+
+        Raises: LineFault.
+        """
         tags = list(self.constant)
         for column, cell in zip(self.columns, cells, strict=True):
             found = column.find(cell)
@@ -78,7 +81,7 @@ class Meaning:
 def key_of_record(number: int, people: ByName[Kind, str], shown: Callable[[], str]) -> bytes:
     """Returns the key of the one person that a record names.
 
-    Raises: LineFault. When the person is unclear, its `suspects` are empty, and the caller fills them in.
+    Raises: LineFault. If the person is unclear, the `suspects` of the fault are empty, and the caller adds them.
     """
     named = [(kind, id) for kind, id in people.items() if id]
     if len(named) > 1:

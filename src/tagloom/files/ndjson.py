@@ -1,4 +1,7 @@
-"""Reads NDJSON as parts: thousands of lines are decoded at once, and one by one only around a bad line."""
+"""Reads NDJSON as parts.
+
+Thousands of lines are decoded at once, and only lines near a bad line are decoded one by one.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -20,13 +23,13 @@ from tagloom.ports.writes import Part
 from tagloom.words import limits as words_limits
 from tagloom.words.expiry import ExpiryInvalid
 
-# Decoded lines are Python objects of ten times their bytes, so parts of them are smaller than parts of columns.
+# Decoded lines are Python objects of ten times their bytes, so parts of lines are smaller than parts of columns.
 _WINDOWS_PER_PART = 4
-_BLOCK_BYTES = 131_072  # Around one bad line, so many bytes are read line by line, three times as slowly.
+_BLOCK_BYTES = 131_072  # Near a bad line, this many bytes are read line by line, three times as slowly.
 _NEWLINE = 10
 _USUAL = frozenset((str, UnsetType))
-_NO_TAGS: tuple[str, ...] = ("",)  # Marks a line for the slow reader; an empty tag is never valid.
-_FAULTY = np.iinfo(np.int64).min  # A value that no line can have.
+_NO_TAGS: tuple[str, ...] = ("",)  # This marks a line for the slow reader. An empty tag is never valid.
+_FAULTY = np.iinfo(np.int64).min  # No line can have this value.
 
 
 def read_ndjson(source: Iterator[bytes], *, allow_change: bool, now: float) -> Iterator[Part]:
@@ -53,7 +56,7 @@ def read_ndjson(source: Iterator[bytes], *, allow_change: bool, now: float) -> I
 
 
 def lines_in(stream: Stream) -> Iterator[tuple[int, bytes]]:
-    """Yields every line of a stream with its number; of a line that is too long, its beginning."""
+    """Yields the number and the bytes of each line of a stream. For a line that is too long, yields its beginning."""
     line = 1
     while True:
         stream.top_up()
@@ -72,7 +75,7 @@ def lines_in(stream: Stream) -> Iterator[tuple[int, bytes]]:
 
 
 class _Lines(NamedTuple):
-    """Complete lines by their places in the buffer, and where the next one begins."""
+    """The places of complete lines in the buffer. The next line begins at `after`."""
 
     begin: Positions
     end: Positions
@@ -80,7 +83,7 @@ class _Lines(NamedTuple):
 
 
 def _find_lines(stream: Stream) -> _Lines | None:
-    """The lines of the next window; None when the first of them has no end and is too long."""
+    """Returns the lines of the next window, or None if the first line is too long to have an end in the window."""
     stop = min(stream.end, stream.begin + max(limits.PART_BYTES // _WINDOWS_PER_PART, words_limits.LINE_BYTES_MAX + 2))
     window = np.frombuffer(stream.buffer, np.uint8)[stream.begin : stop]
     ends = np.flatnonzero(window == _NEWLINE) + stream.begin
@@ -94,7 +97,7 @@ def _find_lines(stream: Stream) -> _Lines | None:
 
 
 def _read_lines(stream: Stream, lines: _Lines, reader: LineReader, first_line: int) -> tuple[Part, int]:
-    """Returns the part of the lines that fit into it, and their number."""
+    """Returns a part with as many of the lines as fit into it, and the number of these lines."""
     building = Building()
     decoded: list[Decoded] = []
     numbers: list[Positions] = []
@@ -138,7 +141,10 @@ def _read_line(
 
 
 class _Block(NamedTuple):
-    """Decoded lines, which lines between them are blank, and whether any has an expiry."""
+    """The decoded lines of a block.
+
+    `is_blank` marks the blank lines, and `has_expiries` is True if a line may have an expiry.
+    """
 
     lines: list[Decoded]
     is_blank: Mask
@@ -146,11 +152,11 @@ class _Block(NamedTuple):
 
 
 def _decoded(buffer: bytearray, begin: Positions, end: Positions, reader: LineReader) -> _Block | None:
-    """Decodes all lines of a block but the blank ones; None when a line may be bad.
+    """Decodes all lines of a block except the blank lines. Returns None if a line may be bad.
 
-    A decoder of many lines accepts two objects on one line, and one object on two lines. But when every line begins
-    with a brace and there are as many objects as lines, each line is one object, because no field holds another object.
-    A repeated field shows in the count of colons after quotes.
+    A decoder of many lines accepts two objects on one line, and one object on two lines. But if every line begins with
+    a brace and there are as many objects as lines, each line is one object, because no field holds another object. The
+    number of colons after quotes shows a repeated field.
     """
     data = np.frombuffer(buffer, np.uint8)
     lengths = end - begin
@@ -173,13 +179,13 @@ def _decoded(buffer: bytearray, begin: Positions, end: Positions, reader: LineRe
 
 
 def _expiry_count(decoded: Sequence[Decoded]) -> int:
-    """How many fields say when something ends."""
+    """Returns the number of fields that have an expiry."""
     absent = [each.expires_at for each in decoded].count(UNSET) + [each.ttl for each in decoded].count(UNSET)
     return 2 * len(decoded) - absent
 
 
 def _expiries(decoded: Sequence[Decoded], reader: LineReader) -> NDArray[np.int64]:
-    """What each line says of ends; _FAULTY of those that the slow reader has to look at."""
+    """Returns the expiry of each line, or _FAULTY for a line that the slow reader must read."""
     known: dict[tuple[Text, Text], int] = {}
     for each in decoded:
         asked = each.expires_at, each.ttl
@@ -192,7 +198,7 @@ def _expiries(decoded: Sequence[Decoded], reader: LineReader) -> NDArray[np.int6
 
 
 def _field_count(decoded: Sequence[Decoded]) -> int:
-    """How many fields these lines have, beside those that say when something ends."""
+    """Returns the number of fields that these lines have, without the fields that have an expiry."""
     absent = [each.user for each in decoded].count(UNSET) + [each.visitor for each in decoded].count(UNSET)
     if not decoded or isinstance(decoded[0], Tagged):
         tagged = [each for each in decoded if isinstance(each, Tagged)]
@@ -223,7 +229,7 @@ def _columns(decoded: list[Decoded], lines: Positions, expiries: NDArray[np.int6
     is_odd |= counts > limits.TAGS_PER_LINE_MAX
     if removed is not None:
         is_odd |= _counts(removed) > limits.TAGS_PER_LINE_MAX
-        # Only the slow reader knows which lists are present.
+        # Only the slow reader finds out which lists are present.
         is_odd |= (counts == 0) & (_counts(removed) == 0)
     if expiries is not None:
         is_odd |= expiries == _FAULTY
@@ -240,7 +246,7 @@ def _columns(decoded: list[Decoded], lines: Positions, expiries: NDArray[np.int6
 
 
 def _ids(found: list[Id]) -> list[str | UnsetType]:
-    """Returns ids as texts; one for the slow reader is empty."""
+    """Returns ids as texts. An id becomes empty if the slow reader must read it."""
     if all(map(_USUAL.__contains__, map(type, found))):
         return found  # type: ignore[return-value]  # Nothing else is among them.
     return [
@@ -252,7 +258,7 @@ def _ids(found: list[Id]) -> list[str | UnsetType]:
 def _part(
     lines: Positions, keys: pa.BinaryArray, added: list[Sequence[str]], removed: list[Sequence[str]] | None
 ) -> Part:
-    """Makes a part of lines. With `removed` None, no line removes tags."""
+    """Makes a part of lines. If `removed` is None, no line removes tags."""
     is_removal: Mask | None = None
     if removed is None:
         tagged, counts = chain.from_iterable(added), _counts(added)
@@ -266,7 +272,7 @@ def _part(
     # A new text gets the number of texts so far, in half the time of a Python loop.
     numbers.default_factory = numbers.__len__
     tagging_text = np.fromiter(map(numbers.__getitem__, tagged), np.int32, int(counts.sum()))
-    # Otherwise it would refer to itself until the next garbage collection.
+    # Without this line, the dictionary would refer to itself until the next garbage collection.
     numbers.default_factory = None
     return Part(
         lines=lines,
@@ -279,7 +285,11 @@ def _part(
 
 
 def _tags(decoded: Sequence[Decoded]) -> tuple[list[Sequence[str]], list[Sequence[str]] | None]:
-    """Returns the tags that each line adds, `_NO_TAGS` for a missing field, and those that it removes, if lines can."""
+    """Returns the tags that each line adds, and the tags that each line removes.
+
+    A line that has neither `tags` nor `tag`, or has both, gets `_NO_TAGS`. The second value is None if lines cannot
+    remove tags.
+    """
     if not decoded or isinstance(decoded[0], Tagged):
         tagged = [each for each in decoded if isinstance(each, Tagged)]
         lists, single = [each.tags for each in tagged], [each.tag for each in tagged]
@@ -291,7 +301,7 @@ def _tags(decoded: Sequence[Decoded]) -> tuple[list[Sequence[str]], list[Sequenc
 
 
 def _either(many: list[str] | UnsetType, one: str | UnsetType) -> Sequence[str]:
-    """Returns the tags of a line that has a list or one tag."""
+    """Returns the tags of a line that has a list or one tag, or `_NO_TAGS` if it has neither or both."""
     if isinstance(many, UnsetType):
         return _NO_TAGS if isinstance(one, UnsetType) else (one,)
     return many if isinstance(one, UnsetType) else _NO_TAGS

@@ -34,11 +34,12 @@ from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid, Ta
 
 
 def read_parquet(source: Iterator[bytes], *, user: str, visitor: str, tag: str) -> Iterator[Part]:
-    """Yields the parts of a Parquet file; rows count from 1. The file is first copied to an unnamed temporary file.
+    """Yields the parts of a Parquet file. Rows count from 1. The file is first copied to an unnamed temporary file.
 
-    People and tags are texts or whole numbers, or lists of them for tags, in the column `tag` or, without it, `tags`.
+    People and tags are texts or whole numbers; tags may also be lists of these. Tags are in the column `tag`, or in the
+    column `tags` if there is no column `tag`.
 
-    Raises: BodyInvalid: it is not a complete Parquet file; ColumnsInvalid.
+    Raises: BodyInvalid: the file is not a complete Parquet file; ColumnsInvalid.
     """
     with tempfile.TemporaryFile() as spool:
         for chunk in source:
@@ -112,7 +113,7 @@ class _People:
         self.is_faulty = texts.where(is_faulty)
 
     def key(self, at: int, line: int) -> bytes:
-        """Returns the key of a row. Raises: LineFault."""
+        """Returns the key of the person in a row. Raises: LineFault."""
         number = int(self.texts.number[at])
         if not self.is_named[at]:
             raise LineFault(PersonIdInvalid(f"Row {line} names nobody."), "")
@@ -122,7 +123,7 @@ class _People:
 
 
 class _Batch:
-    """Some rows; the first one is row `first_row`."""
+    """Some rows of a file. The first row has the number `first_row`."""
 
     def __init__(self, batch: pa.RecordBatch, names: _Names, first_row: int) -> None:
         self._first_row = first_row
@@ -137,13 +138,13 @@ class _Batch:
         # A null list has the length -1.
         self._lengths = list_lengths(tags) if self._is_list else np.ones(len(batch), np.int64)
         self._tags = texts_of(tags.flatten() if self._is_list else tags)
-        # The place of each row's first tag among all.
+        # The place of each row's first tag among all tags.
         self._starts = np.concatenate([[0], np.cumsum(np.maximum(self._lengths, 0))])
 
         self._sizes = self._sizes_of_tags()
 
     def _sizes_of_tags(self) -> Indices:
-        """Returns the bytes of each row's tags; 0 for one tag per row, which is bounded already."""
+        """Returns the bytes of each row's tags. Returns 0 for rows of one tag, whose length is bounded already."""
         if not self._is_list:
             return np.zeros(len(self._lengths), np.int64)
         sizes = np.append(np.diff(offsets_and_data(self._tags.values)[0]), 0)[self._tags.number]
@@ -152,7 +153,7 @@ class _Batch:
         return found
 
     def part(self) -> Part:
-        """Returns the rows as columns."""
+        """Returns the rows as a part."""
         count = len(self._lengths)
         row = np.repeat(np.arange(count), np.maximum(self._lengths, 0))
         is_odd = (self._lengths < 0) | (self._lengths > limits.TAGS_PER_LINE_MAX)
@@ -203,7 +204,7 @@ class _Batch:
         return keys_of(values.take(pa.array(number)), is_first == (first.kind == "user"))
 
     def _refuse(self, at: int) -> None:
-        """Raises the fault of a bad row. Raises: LineFault."""
+        """Finds the fault of a bad row. Raises: LineFault."""
         line = self._first_row + at
         held = []
         named = [people for people in self._people if people.is_named[at]]

@@ -1,6 +1,6 @@
 """Opens and reads one Parquet file in bounded memory, whatever its form and size.
 
-All code that reads Parquet uses it: with and without a mapping, for mapping inference and for rejected rows.
+All code that reads Parquet uses this module: with and without a mapping, for mapping inference and for rejected rows.
 """
 
 from collections import Counter
@@ -31,9 +31,10 @@ from tagloom.words import limits as words_limits
 from tagloom.words.tags import nearest
 
 ROWS_PER_BATCH = 65_536
-_READ_BYTES = 1_048_576  # Of each column at once, however large its row groups are.
-# A text column that is stored as a dictionary is read as one, so that a value in a million rows is held once. Where
-# Arrow returns no dictionary (lists, delta encodings), few rows are read at once, as each may be as large as a page.
+_READ_BYTES = 1_048_576  # Bytes of each column that are read at once, whatever the size of its row groups.
+# A text column that is stored as a dictionary is read as a dictionary, so that a value in a million rows is in memory
+# once. Where Arrow returns no dictionary (lists, delta encodings), few rows are read at once, because each value may be
+# as large as a page.
 _WITHOUT_DICTIONARY = {DELTA_BYTE_ARRAY, DELTA_LENGTH_BYTE_ARRAY}
 _BATCH_BYTES = 268_435_456
 _EXPECTED_BATCH_BYTES = 16_777_216
@@ -66,7 +67,7 @@ class ParquetFile:
         self.close()
 
     def close(self) -> None:
-        """Closes the file, if it was opened here."""
+        """Closes the file if this object opened it."""
         if self._is_ours:
             self._source.close()
 
@@ -158,7 +159,7 @@ def _check_numbers(batch: pa.RecordBatch) -> None:
 
 
 def _lies_in(path: str, wanted: set[str]) -> bool:
-    """Returns whether a leaf is one of these columns, or below one."""
+    """Returns whether a leaf is one of these columns, or lies below one of them."""
     at = 0
     while (at := path.find(".", at + 1)) >= 0:
         if path[:at] in wanted:
@@ -198,7 +199,10 @@ def _wrong(name: str, count: int, found: Sequence[str]) -> ColumnsInvalid:
 
 
 def in_kind(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Returns a column in the type of its file, when it was read as a dictionary or wider. Raises: ArrowInvalid."""
+    """Returns a column in the type `kind`, which the file declares. Raises: ArrowInvalid.
+
+    The column may have been read as a dictionary, or in a wider type.
+    """
     if pa.types.is_dictionary(column.type) and not pa.types.is_dictionary(kind):
         column = column.dictionary_decode()
     return column if column.type == kind else column.cast(kind)
@@ -206,7 +210,7 @@ def in_kind(column: pa.Array, kind: pa.DataType) -> pa.Array:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns Arrow's errors into problems. Raises: BodyInvalid."""
+    """Converts Arrow's errors to problems. Raises: BodyInvalid."""
     try:
         yield
     except UnicodeDecodeError as error:

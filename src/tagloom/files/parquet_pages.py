@@ -1,8 +1,8 @@
 """Reads the sizes and encodings of the pages of a Parquet file, from its footer and the page headers alone.
 
 A reader must hold a page whole, and some kilobytes of a file may unpack to gigabytes. Footer and headers are structs of
-Thrift's compact protocol, of which only the sizes are read here. Arrow's own view of them is not used, because it ends
-the whole process when a footer is damaged in certain ways.
+Thrift's compact protocol, of which only the sizes are read here. Arrow's own reader of the footer is not used, because
+it ends the whole process if a footer is damaged in certain ways.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -12,13 +12,14 @@ DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY = 6, 7
 FOOTER_BYTES_MAX = 67_108_864  # About 500,000 column chunks; wider files need fewer row groups.
 _TAIL_BYTES = 8  # The footer's length, and the magic.
 _HEADER_BYTES_MAX = 65_536  # A header with long statistics has some kilobytes.
-_PAGES_MAX = 100_000  # Of one column in one group of rows; writers make some hundreds.
+_PAGES_MAX = 100_000  # Pages of one column in one row group. Writers make some hundreds.
 _DEEP_MAX = 16
 _INTEGERS, _BINARY, _LISTS, _STRUCT = (4, 5, 6), 8, (9, 10), 12
-# Fields of a page's header, and at which field the headers of data pages, first and second version, say the encoding.
+# The fields of a page header. _ENCODING_IN has, for the headers of data pages in versions 1 and 2, the field inside the
+# header that has the encoding.
 _PLAIN_SIZE, _COMPRESSED_SIZE = 2, 3
 _ENCODING_IN = {5: 2, 8: 4}
-# Fields of the footer, of a group of rows, and of the part of a column in it.
+# The fields of the footer, of a row group, and of a column chunk in the row group.
 _GROUPS = 4
 _COLUMNS, _ROWS = 1, 3
 _CHUNK = 3
@@ -142,14 +143,20 @@ def _page(header: "_Compact") -> tuple[int, int, int]:
 
 
 class _Compact:
-    """Reads Thrift's compact protocol up to `at`. Every method raises ValueError when the bytes end."""
+    """A reader of Thrift's compact protocol. `at` is the place of the next byte.
+
+    Every method raises ValueError if the bytes end.
+    """
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self.at = 0
 
     def fields(self) -> Iterator[tuple[int, int]]:
-        """Yields the number and kind of each field of a struct; the caller reads its value or passes over it."""
+        """Yields the number and kind of each field of a struct.
+
+        The caller must read or skip the value of each field.
+        """
         field = 0
         while (byte := self._byte()) != 0:
             step = byte >> 4
@@ -169,7 +176,7 @@ class _Compact:
         return (value >> 1) ^ -(value & 1)
 
     def pass_over(self, kind: int, deep: int = 0, *, in_list: bool = False) -> None:
-        """Passes over a value."""
+        """Skips a value."""
         if kind in _INTEGERS:
             self._number()
         elif kind == _BINARY:
@@ -177,7 +184,7 @@ class _Compact:
             self.at += size
         elif kind == _STRUCT:
             self._pass_over_struct(deep)
-        elif kind in (1, 2):  # A boolean, which only in a list takes a byte.
+        elif kind in (1, 2):  # A boolean takes a byte only in a list.
             self.at += in_list
         elif kind in _LISTS:
             count, below = self._list()

@@ -1,7 +1,7 @@
 """Reads the rows of a Parquet file with any columns, as cells for a mapping.
 
-A file that Tagloom writes for a database's rows has texts, because a column may have values of several types. The
-original type of a text is in a second column, whose name begins with KIND_PREFIX.
+Tagloom writes the rows of a database as texts, because a column may have values of several types. The original type of
+a text is in a second column, whose name begins with KIND_PREFIX.
 """
 
 from collections.abc import Generator, Sequence
@@ -37,7 +37,7 @@ def parquet_cells(path: Path, names: Sequence[str]) -> Generator[list[Cell], Non
         there = frozenset(file.names)
         kinds = [f"{KIND_PREFIX}{name}" for name in names if f"{KIND_PREFIX}{name}" in there]
         for batch in file.batches([*names, *kinds]):
-            # The first of each name counts.
+            # The first column of each name is used.
             arrays = dict(zip(reversed(batch.schema.names), reversed(batch.columns), strict=True))
             columns = [_cells(arrays[name], arrays.get(f"{KIND_PREFIX}{name}")) for name in names]
             for cells in zip(*columns, strict=True) if columns else ((),) * len(batch):
@@ -59,7 +59,10 @@ def _with_kind(cell: Cell, kind: Cell) -> Cell:
 
 
 class CellsWriter:
-    """Writes rows of typed values as a file of cells. Adds the columns of kinds when the first value needs one."""
+    """A writer of rows of typed values to a file of cells.
+
+    The columns of kinds are added when the first value needs one.
+    """
 
     def __init__(self, target: Path, names: Sequence[str]) -> None:
         self._target = target
@@ -107,7 +110,7 @@ class CellsWriter:
 
 
 def _kept_cells(values: Sequence[object]) -> tuple[pa.Array, pa.Array | None]:
-    """Returns the texts to store and their kinds; None when all are texts or null."""
+    """Returns the texts to store and their kinds. The kinds are None if all values are texts or null."""
     texts, kinds, has_kind = list[str | None](), list[str | None](), False
     for value in values:
         text, kind = (None, None) if value is None else _kept_cell(cell_of(value))
@@ -129,5 +132,5 @@ def _kept(text: str) -> tuple[str, str]:
 
 
 def _storable(text: str) -> str:
-    """Returns a text as UTF-8; half a character, which SQLite may hold, is replaced."""
+    """Returns a text as UTF-8. Replaces half a character, which SQLite may hold."""
     return text.encode("utf-8", "replace").decode() if not text.isascii() else text

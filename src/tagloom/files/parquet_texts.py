@@ -1,4 +1,4 @@
-"""Reads a column of Parquet of any type as its distinct texts, each converted once."""
+"""Reads a Parquet column of any type as texts. Each distinct value is converted once."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
@@ -31,15 +31,15 @@ from tagloom.words.cells import (
 
 Indices = NDArray[np.int64]
 
-# Days from 1970 to the first day of the year 1 and to the last of 9999.
+# The days from 1970 to the first day of the year 1 and to the last day of the year 9999.
 _DAYS = (date.min.toordinal() - date(1970, 1, 1).toordinal(), date.max.toordinal() - date(1970, 1, 1).toordinal())
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Texts(NamedTuple):
-    """A column of texts: for each row the number of its value, -1 for null; and the values that are not texts.
+    """A column of texts. Each row has the number of its value, or -1 for null.
 
-    `values` are bytes, never null; those in `odd` are empty there.
+    `values` are bytes, never null. `odd` has the values that are not texts; these values are empty in `values`.
     """
 
     number: Indices
@@ -47,12 +47,12 @@ class Texts(NamedTuple):
     odd: dict[int, OddCell]
 
     def of(self, number: int) -> bytes | None:
-        """Returns a value by its number."""
+        """Returns the value with a number, or None for -1."""
         value: bytes | None = self.values[number].as_py() if number >= 0 else None
         return value
 
     def where(self, is_value: Mask) -> Mask:
-        """Returns the rows that have one of these values."""
+        """Returns which rows have one of these values."""
         return np.append(is_value, False)[self.number]
 
     def is_odd(self) -> Mask:
@@ -62,11 +62,11 @@ class Texts(NamedTuple):
         return mask
 
     def cells(self) -> list[str]:
-        """Returns the cell of each row; a text that many rows share is held once."""
+        """Returns the cell of each row. A text that many rows share is in memory once."""
         pool: list[str] = self.values.cast(pa.string()).to_pylist()
         for number, cell in self.odd.items():
             pool[number] = cell
-        pool.append("")  # Which is number -1.
+        pool.append("")  # This is the cell of number -1.
         return [pool[number] for number in self.number.tolist()]
 
 
@@ -127,7 +127,7 @@ def _lists(items: Sequence[str], sizes: NDArray[np.int32], lengths: Sequence[int
 
 
 def texts_of(column: pa.Array) -> Texts:
-    """Returns the texts of a column without lists; `words.cells` decides what is a text."""
+    """Returns the texts of a column without lists. The rules of `words.cells` define which values are texts."""
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
         is_uuid = getattr(kind, "extension_name", "") == "arrow.uuid"
@@ -168,7 +168,7 @@ def _called(kind: pa.DataType) -> str:
 
 
 def _numbered(column: pa.DictionaryArray) -> tuple[Indices, pa.Array]:
-    """Returns for each row the number of its value, -1 for null, and the values that the column's rows have."""
+    """Returns the number of the value of each row, -1 for null, and the values that the rows of the column have."""
     number = column.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
     values = column.dictionary
     # A dictionary is shared by many batches, each of which uses only some of its values.
@@ -180,8 +180,8 @@ def _numbered(column: pa.DictionaryArray) -> tuple[Indices, pa.Array]:
 
 
 def _plain(column: pa.Array) -> Texts:
-    """Reads texts and binary. Their lengths are checked before anything else."""
-    # Views and fixed sizes have no kernels for all of what follows.
+    """Reads texts and binary. Checks their lengths before anything else."""
+    # Arrow lacks some of the kernels below for views and for fixed sizes.
     if not (pa.types.is_string(column.type) or pa.types.is_binary(column.type)):
         is_wide = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
         column = column.cast(pa.large_binary() if is_wide else pa.binary())
@@ -192,7 +192,7 @@ def _plain(column: pa.Array) -> Texts:
         for each in np.flatnonzero(is_long.to_numpy(zero_copy_only=False)).tolist():
             odd[each] = cut(_beginning(values[each]))
         values = pc.if_else(is_long, pa.scalar(b"", values.type), values.cast(_binary_like(values.type)))
-    # Text is checked like binary, because files may declare text that is not UTF-8.
+    # Text is checked like binary, because a file may declare text that is not UTF-8.
     values = values.cast(pa.binary())
     _, offset_buffer, data = values.buffers()
     if len(values) and data is not None:
@@ -236,7 +236,7 @@ def _floats(column: pa.Array) -> Texts:
 
 
 def _whole(column: pa.Array, exact_below: int | None = None) -> Texts | None:
-    """Returns the texts of numbers that are all whole and exact; None when one is not."""
+    """Returns the texts of numbers, or None if one of the numbers is not whole or not exact."""
     if exact_below is not None:
         bounds = pc.min_max(pc.abs(column)).as_py()
         if bounds["max"] is not None and not bounds["max"] < exact_below:
@@ -244,12 +244,12 @@ def _whole(column: pa.Array, exact_below: int | None = None) -> Texts | None:
     try:
         return _plain(pc.cast(pc.cast(column, pa.int64()), pa.string()))
     except pa.ArrowInvalid:
-        # It has a fraction, or more digits than 64 bits have.
+        # A number has a fraction, or more digits than 64 bits can hold.
         return None
 
 
 def _each(column: pa.Array, text_of: Callable[[Any], str]) -> Texts:
-    """Returns the texts of a column, converting each distinct value once."""
+    """Returns the texts of a column. Each distinct value is converted once."""
     number, values = _numbered(column.dictionary_encode())
     cells = [text_of(value) for value in values.to_pylist()]
     odd = {at: cell for at, cell in enumerate(cells) if isinstance(cell, OddCell)}

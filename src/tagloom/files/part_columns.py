@@ -19,16 +19,17 @@ from tagloom.words.person_ids import parse_id
 Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]
 
-# 300 bytes each: this many make an early end of a part, so that a body of nothing but bad lines stays small too.
+# A rejected line takes 300 bytes. A part with this many ends early, so that a body with only bad lines stays small,
+# too.
 REJECTED_PER_PART_MAX = 20_000
-SUSPECTS_PER_PART_MAX = 500_000  # Likewise, for people whom unreadable lines may name: some 60 bytes each.
-KEYS_LISTED_MAX = 64  # Up to so many keys are looked up one by one, more in columns.
+SUSPECTS_PER_PART_MAX = 500_000  # A part also ends early with this many possible people, at 60 bytes each.
+KEYS_LISTED_MAX = 64  # Up to this many keys are looked up one by one, more keys in columns.
 
 
 class Line(NamedTuple):
-    """One good line: its number, the key of its person, the tags to add and those to remove.
+    """A good line: its number, the key of its person, the tags to add, and the tags to remove.
 
-    `expiry` is that of the tags it adds.
+    `expiry` is the expiry of the tags that the line adds.
     """
 
     number: int
@@ -39,10 +40,10 @@ class Line(NamedTuple):
 
 
 class LineFault(Exception):
-    """Why a line is left out: the problem, what of the line to show, and the keys of the people it names.
+    """The reason why a line is rejected: the problem, the part of the line to show, and the keys of the people in it.
 
-    `suspects` are the keys of all whom it may name, when it does not surely say whom it is about; else None. Of a line
-    that `is_cut` only the beginning was seen, so that others may be named behind it.
+    If the line does not certainly name its person, `suspects` are the keys of all people whom it may name; else None.
+    If `is_cut`, only the beginning of the line was read, and the rest may name more people.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class LineFault(Exception):
 
 
 def key_of(kind: Kind, id: str) -> bytes:
-    """Returns the key of a person as parts have it. Raises: PersonIdInvalid."""
+    """Returns the key of a person in the form that parts have. Raises: PersonIdInvalid."""
     return kind[0].encode("ascii") + parse_id(id, field=kind).encode("utf-8")
 
 
@@ -76,7 +77,7 @@ def lines_part(lines: Iterable[Line]) -> Part:
 
 
 class Building:
-    """Builds a part line by line, in order."""
+    """A builder of a part, line by line, in order."""
 
     def __init__(self) -> None:
         self._lines: list[int] = []
@@ -92,12 +93,12 @@ class Building:
         self._expiries: list[Expiry] = []
 
     def __len__(self) -> int:
-        """Counts the lines, good and bad."""
+        """Returns the number of lines, good and bad."""
         return len(self._lines) + len(self._rejected)
 
     @property
     def is_full(self) -> bool:
-        """Whether so many lines were rejected, or so many people may be meant by them, that the part should end."""
+        """True if the part should end, because it has many rejected lines or many people whom these lines may name."""
         return len(self._rejected) >= REJECTED_PER_PART_MAX or self._suspects >= SUSPECTS_PER_PART_MAX
 
     def add(self, line: Line) -> None:
@@ -116,7 +117,7 @@ class Building:
         self._expiries.append(line.expiry)
 
     def reject(self, line: int, fault: LineFault) -> None:
-        """Rejects a line."""
+        """Adds a rejected line."""
         suggestion = fault.problem.members.get("suggestion")
         self._rejected.append(
             Rejected(
@@ -143,7 +144,8 @@ class Building:
         """Returns all lines so far as a part."""
         return Part(
             lines=np.array(self._lines, np.int64),
-            # Making a column releases the interpreter's lock, which takes long to get back while others write.
+            # Making a column releases the interpreter's lock. Acquiring the lock again takes long while other threads
+            # write.
             keys=tuple(self._keys) if len(self._keys) <= KEYS_LISTED_MAX else pa.array(self._keys, pa.binary()),
             tagging_line=np.array(self._tagging_line, np.int32),
             tagging_text=np.array(self._tagging_text, np.int32),
@@ -210,7 +212,7 @@ def _removals(part: Part) -> Mask:
 
 
 def keys_of(ids: pa.BinaryArray, is_user: Mask | bool) -> pa.BinaryArray:
-    """Returns the keys of people: the letter of their kind, then the id."""
+    """Returns the keys of people: the letter of the kind, then the id."""
     if isinstance(is_user, bool):
         letter = pa.scalar(b"u" if is_user else b"v", pa.binary())
     else:
@@ -219,7 +221,7 @@ def keys_of(ids: pa.BinaryArray, is_user: Mask | bool) -> pa.BinaryArray:
 
 
 def offsets_and_data(texts: pa.BinaryArray) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """Returns the start of each text in the data, with one more offset for the end of the last."""
+    """Returns the offset of each text, one more offset for the end of the last text, and the data."""
     _, offset_buffer, data_buffer = texts.buffers()
     if not len(texts):
         return np.zeros(1, np.int32), np.empty(0, np.uint8)

@@ -1,4 +1,4 @@
-"""Reads parts ahead in a thread, while the caller works on earlier ones."""
+"""Reads parts ahead in a thread, while the caller works on earlier parts."""
 
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -11,10 +11,10 @@ from tagloom.ports.writes import Part
 def read_ahead(
     read: Callable[[Iterator[bytes]], Iterator[Part]], source: Iterator[bytes]
 ) -> Generator[Part, None, None]:
-    """Yields the parts that `read` makes of the source; at most PARTS_IN_FLIGHT_MAX exist at a time.
+    """Yields the parts that `read` makes of the source. At most PARTS_IN_FLIGHT_MAX parts exist at a time.
 
-    The first two are made in the caller's thread, so that a small body needs no thread. When the caller stops early, or
-    an error ends the reading, `source` is not used any more once this iterator is closed.
+    The first two parts are made in the caller's thread, so that a small body needs no thread. If the caller stops
+    early, or an error ends the reading, `source` is no longer used after this iterator is closed.
     """
     is_over = threading.Event()
 
@@ -31,7 +31,7 @@ def read_ahead(
             return
         yield part
     ready: SimpleQueue[Part | BaseException | None] = SimpleQueue()
-    # One part is with the caller.
+    # The caller holds one part.
     room = threading.Semaphore(limits.PARTS_IN_FLIGHT_MAX - 1)
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""Reads the records of a file with any columns one after another, before they are mapped."""
+"""Reads the records of a file with any columns one after another, before a mapping is applied."""
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
@@ -25,7 +25,7 @@ from tagloom.words import limits as words_limits
 from tagloom.words.cells import Cell
 from tagloom.words.mappings import Encoding
 
-_PIECE_BYTES = 8_192  # A read of a damaged file that fails loses so many bytes at most.
+_PIECE_BYTES = 8_192  # A read that fails in a damaged file loses at most this many bytes.
 
 
 def read_records(
@@ -38,13 +38,14 @@ def read_records(
     remark: Remark | None = None,
     is_cut: bool = False,
 ) -> Records:
-    """Returns the records of a file, in order, with the cells of these columns, or of all that have a name.
+    """Returns the records of a file, in order, with the cells of these columns, or of all columns that have a name.
 
-    A text that `is_cut` is only the beginning of a file: it ends where its compression breaks off. Without `names`, the
-    columns of NDJSON are those of the first objects. A record that cannot be read has a `fault`.
+    If `is_cut`, the file is only the beginning of a larger file, and the text stops where the compression breaks off.
+    Without `names`, the columns of NDJSON are those of the first objects. A record that cannot be read has a `fault`.
 
-    Raises: BodyInvalid, ColumnsInvalid: a column is missing or repeated; BodyInvalid also while rows are read: the file
-    is damaged.
+    Raises:
+        BodyInvalid: the file is damaged; also raised while rows are read.
+        ColumnsInvalid: a column is missing or repeated.
     """
     if format == "parquet":
         return parquet_records(path, names)
@@ -84,7 +85,7 @@ def bytes_of_beginning(path: Path, squeezed: Squeezed) -> Generator[bytes, None,
 def _table_records(text: Generator[bytes, None, None], names: Sequence[str] | None) -> Records:
     table = open_table(text, None)
     counts = Counter(table.names)
-    # A column without a name of its own cannot be mapped, and is left out.
+    # A column needs a name that no other column has. Any other column cannot be mapped, and is left out.
     shown = [name for name in table.names if name.strip() and counts[name] == 1] if names is None else list(names)
     if not shown:
         raise ColumnsInvalid(
@@ -174,7 +175,7 @@ def _object_rows(text: Generator[bytes, None, None], names: Sequence[str]) -> Ge
 
 
 def _shown(value: object) -> Cell:
-    """Returns a value as a cell; blank when it has none, because most columns are not mapped."""
+    """Returns a value as a cell. A value that cannot be a cell becomes blank, because most columns are not mapped."""
     try:
         return cell_of(value)
     except Unfit:

@@ -1,8 +1,8 @@
 """Splits a window of delimited text into records and cells, all at once.
 
-One pass finds delimiters, line ends, quotes and control characters; the parity of the quotes before a delimiter shows
-whether it divides cells. This holds up to the first quote that neither opens nor closes a cell nor is doubled inside
-one. From there on nothing is split, and the record is `broken`.
+One pass finds delimiters, line ends, quotes and control characters. The parity of the quotes before a delimiter shows
+whether the delimiter divides cells. This holds up to the first quote that neither opens nor closes a cell nor is
+doubled inside a cell. From that quote on nothing is split, and the record is `broken`.
 """
 
 from typing import NamedTuple
@@ -22,10 +22,11 @@ _NONE = np.empty(0, np.int32)
 
 
 class Rows(NamedTuple):
-    """Complete records by their places in the buffer, as parallel arrays. `line` counts lines from the window's first.
+    """Complete records by their places in the buffer, as parallel arrays.
 
-    `cells` has where the cells of each mapped column begin and end.
-    `is_odd` rows are not plain: only `read_record` can tell what they are, and their cells stand anywhere.
+    `line` counts from the first line of the window. `cells` has the begin and end of the cells of each mapped column.
+    Rows that are `is_odd` are not plain: only `read_record` can read them, and the places of their cells are
+    meaningless.
     """
 
     begin: Places
@@ -39,7 +40,7 @@ class Rows(NamedTuple):
     is_blank: Mask
 
     def where(self, chosen: Mask | slice) -> "Rows":
-        """Returns some of the rows."""
+        """Returns the chosen rows."""
         return Rows(
             self.begin[chosen],
             self.end[chosen],
@@ -54,9 +55,9 @@ class Rows(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """The records that end in a window, where the next one begins and how many lines they take.
+    """The records that end in a window. The next record begins at `after`, and the records take `lines` lines.
 
-    `is_broken` says that the next one surely cannot be cut.
+    If `is_broken`, the next record certainly cannot be split.
     """
 
     rows: Rows
@@ -65,15 +66,15 @@ class Cut(NamedTuple):
     is_broken: bool
 
     def first(self, count: int) -> "Cut":
-        """Returns the first `count` records, when there are more."""
+        """Returns the first `count` records, if there are more."""
         rows = self.rows
         return Cut(rows.where(slice(count)), int(rows.begin[count]), int(rows.line[count]), False)
 
 
 class _Marks(NamedTuple):
-    """The bytes of a window that matter, by place: where cells end, controls, and quotes that stand for themselves.
+    """The bytes of a window that matter, by place: the ends of cells, the control characters, and the doubled quotes.
 
-    `lines_before` counts the lines that end before each cell does; None says that no cell holds a line end.
+    `lines_before` has the number of lines that end before the end of each cell. It is None if no cell holds a line end.
     """
 
     ends: Places
@@ -86,11 +87,12 @@ class _Marks(NamedTuple):
 
 
 def cut(buffer: bytearray, begin: int, stop: int, form: Form) -> Cut | bool:
-    """Splits the records from `begin` that end before `stop`; without any, returns whether the first one is broken.
+    """Splits the records from `begin` that end before `stop`.
 
-    Overwrites the byte before `begin`. Cost: about 50 ns per record of 36 bytes.
+    If there is none, returns whether the first one is broken. Overwrites the byte before `begin`. Cost: about 50 ns per
+    record of 36 bytes.
     """
-    # A line end before the first cell, whatever byte was there.
+    # A line end stands before the first cell, whatever byte was there.
     buffer[begin - 1] = NEWLINE
     data = np.frombuffer(buffer, np.uint8)
     marks = _find_marks(data, begin, stop, form, has_quotes=buffer.find(form.quote, begin, stop) >= 0)
@@ -170,7 +172,7 @@ def _quoted_marks(data: _Bytes, stop: int, form: Form, places: Places, kinds: _B
     if is_wrong.any():
         is_wrong &= (behind != RETURN) | (data[inner + 2] != NEWLINE)
         wrong = np.concatenate([wrong, inner[is_wrong][:1]])
-    # Only the parity of the count of quotes matters, which survives the overflow of a byte.
+    # Only the parity of the number of quotes matters, and the overflow of a byte keeps the parity.
     is_inside = (np.cumsum(is_quote, dtype=np.uint8) & 1).view(np.bool_)
     is_newline = kinds == NEWLINE
     lines_before = np.cumsum(is_newline) if (is_newline & is_inside).any() else None
@@ -223,7 +225,10 @@ def _doubt(rows: Rows, buffer: bytearray, after: int, marks: _Marks) -> None:
 
 
 class _Cells:
-    """Where the cells of complete records stand; for a record of another width than the header's, anywhere."""
+    """The places of the cells of complete records.
+
+    If a record has more or fewer cells than the header, its places are wrong.
+    """
 
     def __init__(
         self, data: _Bytes, marks: _Marks, newlines: Positions, row_begin: Places, row_end: Places, form: Form
@@ -238,7 +243,7 @@ class _Cells:
         self._firsts = newlines - (form.width - 1)
 
     def at(self, place: int) -> tuple[Places, Places]:
-        """Returns the begin and end of each record's cell of this column, without its quotes."""
+        """Returns the begin and end of each record's cell in this column, without the quotes of the cell."""
         begin = self._row_begin if place == 0 else self._separators(place - 1) + np.int32(1)
         end = self._row_end if place == self._form.width - 1 else self._separators(place)
         if self._has_quotes:
@@ -254,7 +259,7 @@ class _Cells:
         return found
 
     def person(self) -> tuple[Places, Places, Mask, Mask]:
-        """Returns the begin and end of the ids, which are of users, and which records name nobody or two people."""
+        """Returns the begin and end of the ids, which ids are of users, and which records name nobody or two people."""
         user, visitor = self._form.user, self._form.visitor
         if user is not None and visitor is not None:
             user_begin, user_end = self.at(user)

@@ -1,4 +1,4 @@
-"""A stream of chunks, read through one sliding buffer."""
+"""A stream of chunks that is read through one sliding buffer."""
 
 from collections.abc import Iterator
 
@@ -6,14 +6,14 @@ from tagloom.files import limits
 from tagloom.words import limits as words_limits
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_FIRST_BYTES = 65_536  # Most bodies are small; larger ones get the whole buffer.
+_FIRST_BYTES = 65_536  # Most bodies are small. Larger bodies get the whole buffer.
 
 
 class Stream:
-    """The bytes of a stream, from `begin` to `end` of `buffer`. Once `is_whole`, the stream ends at `end`.
+    """The bytes of a stream, from `begin` to `end` of `buffer`. If `is_whole`, the stream ends at `end`.
 
-    The byte before `begin` exists and may be overwritten. Memory: PART_BYTES, whatever the chunks' sizes. A line or
-    record of up to LINE_BYTES_MAX always fits.
+    The byte before `begin` exists and may be overwritten. Memory: PART_BYTES, whatever the sizes of the chunks. A line
+    or record of up to LINE_BYTES_MAX always fits.
     """
 
     def __init__(self, source: Iterator[bytes]) -> None:
@@ -31,14 +31,14 @@ class Stream:
         return self.end - self.begin
 
     def fill(self) -> None:
-        """Moves the rest to the front, and reads until the buffer is full or the stream ends."""
+        """Moves the unread bytes to the front, and reads until the buffer is full or the stream ends."""
         rest = len(self)
         if self.begin > 1:
             self.buffer[1 : 1 + rest] = self.buffer[self.begin : self.end]
             self.begin, self.end = 1, 1 + rest
         while not self.is_whole:
             if not self._chunk:
-                # An empty chunk means nothing; only the iterator's end does.
+                # An empty chunk does not end the stream. Only the end of the iterator does.
                 try:
                     self._chunk = memoryview(next(self._source))
                 except StopIteration:
@@ -60,7 +60,7 @@ class Stream:
         return True
 
     def top_up(self) -> None:
-        """Fills the buffer when it might not hold the whole next line."""
+        """Fills the buffer if it may not hold the whole next line."""
         if not self.is_whole and len(self) < words_limits.LINE_BYTES_MAX + 2:
             self.fill()
 

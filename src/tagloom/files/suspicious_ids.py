@@ -1,4 +1,4 @@
-"""Counts ids that look as if a spreadsheet or an export had changed them; they are accepted as they are."""
+"""Counts ids that look as if a spreadsheet or an export had changed them. Such ids are accepted unchanged."""
 
 import re
 from collections import Counter
@@ -21,13 +21,13 @@ _SAYS = {
 
 
 class OddIds:
-    """Counts the ids of a file that look wrong."""
+    """A counter of the ids of a file that look wrong."""
 
     def __init__(self) -> None:
         self._counts = Counter[str]()
 
     def add(self, keys: pa.BinaryArray) -> None:
-        """Counts the keys of some people. Cost: about 20 ns each."""
+        """Counts the keys of some people. Cost: about 20 ns per key."""
         if not len(keys):
             return
         offsets, data = offsets_and_data(keys)
@@ -38,7 +38,7 @@ class OddIds:
         is_letter = (first >= ord("A")) | (first == ord("#")) | (first == ord("(")) | (first == ord("-"))
         short = np.flatnonzero(is_letter & (end - begin <= _NOTHING_BYTES_MAX))
         self._counts["nothing"] += sum(_is_nothing(bytes(data[begin[at] : end[at]])) for at in short.tolist())
-        # A rounded number is a digit, and has its exponent near its end.
+        # A rounded number begins with a digit or a minus sign, and has its exponent near its end.
         is_digit = ((first >= ord("0")) & (first <= ord("9"))) | (first == ord("-"))
         may_round = is_digit & (end - begin >= 4)
         for behind in (3, 4, 5):
@@ -53,7 +53,7 @@ class OddIds:
         self.add(pa.array([b"u" + id.encode("utf-8", "replace") for id in ids if id], pa.binary()))
 
     def sentences(self) -> list[str]:
-        """Returns the warnings."""
+        """Returns the warnings, one sentence for each kind of fault."""
         return [f"{count:,} of the ids {says}." for kind, says in _SAYS.items() if (count := self._counts[kind])]
 
 

@@ -26,7 +26,7 @@ _WHOLE_MAX = 1e15  # Excel keeps fifteen digits; a larger number differs from wh
 def workbook_lines(source: Iterator[bytes], tell: Callable[[str], None]) -> Iterator[bytes]:
     """Yields the lines of the first sheet, one per row. A line end within a cell becomes a space.
 
-    Raises: BodyInvalid: it is not a workbook, or is damaged; BodyTooLarge.
+    Raises: BodyInvalid: the body is not a workbook, or is damaged; BodyTooLarge.
     """
     with tempfile.TemporaryFile() as spool:
         size = 0
@@ -41,9 +41,9 @@ def workbook_lines(source: Iterator[bytes], tell: Callable[[str], None]) -> Iter
 
 
 def _check(spool: IO[bytes]) -> None:
-    """Checks the size of a workbook in bounded memory, before it is loaded. Raises: as `workbook_lines`.
+    """Checks the size of a workbook in bounded memory, before it is loaded. Raises: the errors of `workbook_lines`.
 
-    Every entry is unpacked once, up to its declared size; a larger one fails by its checksum.
+    Every entry is unpacked once, up to its declared size. An entry that is larger fails its checksum.
     """
     try:
         with zipfile.ZipFile(spool) as archive:
@@ -65,7 +65,10 @@ def _check(spool: IO[bytes]) -> None:
 
 
 def _check_entry(file: IO[bytes]) -> None:
-    """Checks the extent of a sheet. Raises: BodyTooLarge: two cells are so far apart that it would fill memory."""
+    """Checks the extent of a sheet.
+
+    Raises: BodyTooLarge: two cells are so far apart that the sheet would fill memory.
+    """
     rows = columns = 0
     tail = b""
     while chunk := file.read(base_limits.UPLOAD_CHUNK_BYTES):
@@ -93,7 +96,7 @@ def _too_large() -> BodyTooLarge:
 
 
 def _lines(spool: IO[bytes], tell: Callable[[str], None]) -> Iterator[bytes]:
-    # It is loaded here, since most processes never meet a workbook.
+    # The library is imported here, because most processes never read a workbook.
     import python_calamine
 
     try:

@@ -1,4 +1,4 @@
-"""The value of `as_of`: a version, or the newest one at a time."""
+"""Parses the parameter `as_of`: the number of a version, or a time, which means the newest version at that time."""
 
 from tagloom.base.problems import BodyInvalid, ParameterInvalid
 from tagloom.base.times import moment_of
@@ -10,9 +10,9 @@ _DIGITS_MAX = 18  # Versions are 64-bit numbers.
 
 
 def version_as_of(population: Population, text: str | None) -> Version | None:
-    """Returns the version of a number or an RFC 3339 time; None for now.
+    """Returns the version that `text` names, which is a number or an RFC 3339 time. Returns None for None, the present.
 
-    Raises: ParameterInvalid; ChangeNotFound: the environment never was at this version.
+    Raises: ParameterInvalid; ChangeNotFound: the number is greater than the newest version.
     """
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""The retention of environments, and the thread of each serving process that compacts older history."""
+"""The use cases of retention, and the thread of each server process that compacts older history."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -17,11 +17,14 @@ from tagloom.words.retention import RetentionDeletesHistory, parse_retention
 
 log = structlog.get_logger("tagloom.history.compaction")
 
-_PAUSE_SHARE = 1.0  # Between two steps others write for as long as a step took.
+_PAUSE_SHARE = 1.0  # The pause after a step, as a share of its duration. Other writers write during the pause.
 
 
 class Compactor:
-    """Compacts the environments of an installation. `retained` are those that have a retention, or are not done yet."""
+    """A job that compacts the history of all environments.
+
+    `retained` returns the environments that have a retention, or whose compaction is not finished.
+    """
 
     def __init__(
         self,
@@ -41,27 +44,33 @@ class Compactor:
         )
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Starts the thread of the job."""
         self._looking.start()
 
     def stop(self) -> None:
-        """Stops after the current step. The next process continues there."""
+        """Stops after the current step. The next process continues at the following step."""
         self._looking.stop()
 
     def horizon_due(self, environment: Environment, retention_seconds: int) -> Version:
-        """Returns the newest version that is at least so old; 0 if none is, or if all history is kept."""
+        """Returns the newest version that is at least `retention_seconds` old.
+
+        Returns 0 if there is no such version, or if `retention_seconds` is 0, which means that all history is kept.
+        """
         if not retention_seconds:
             return 0
         moment = datetime.fromtimestamp(self._now() - retention_seconds, UTC)
         return self._population_of(environment).version_at(with_milliseconds(moment))
 
     def preview(self, environment: Environment, retention_seconds: int) -> Freed:
-        """Returns what a retention would delete now. Raises nothing."""
+        """Returns what a retention would delete now. Deletes nothing."""
         due = self.horizon_due(environment, retention_seconds)
         return self._population_of(environment).preview_compaction(due)
 
     def compact_all(self) -> tuple[tuple[Environment, Freed], ...]:
-        """Compacts what has become too old, when it is enough; those environments in which something went."""
+        """Compacts all environments whose history is older than their retention by a certain share.
+
+        Continues compactions that are not finished. Returns the environments in which history was deleted.
+        """
         found = []
         for environment in self._retained():
             due = self.horizon_due(environment, environment.retention_seconds)
@@ -73,9 +82,10 @@ class Compactor:
         return tuple(found)
 
     def compact(self, environment: Environment, version: Version) -> Freed:
-        """Raises the horizon to a version, if it is not there yet, and frees what is not needed any more.
+        """Raises the horizon to a version, unless it is there already, and deletes the history before the horizon.
 
-        Others write between its steps. It ends early, and is not all, when the process ends.
+        Other writers write between the steps of the compaction. If the process stops, the compaction ends early, and
+        `is_all` of the result is False.
         """
         population = self._population_of(environment)
         before = population.horizon().version
@@ -99,7 +109,10 @@ class Compactor:
         return Freed(horizon=horizon, versions=horizon.version - before, changes=changes, bytes=size, is_all=is_all)
 
     def _is_enough(self, environment: Environment) -> bool:
-        """Whether history is older than the retention by a part of it: chunks are not read again for each version."""
+        """Returns whether history is older than the retention by at least 1/COMPACTION_STEPS_PER_RETENTION of it.
+
+        Without this condition, each new version would cause a compaction that reads all chunks again.
+        """
         horizon = self._population_of(environment).horizon()
         if horizon.at is None:
             return True
@@ -108,7 +121,7 @@ class Compactor:
 
 
 class Retentions:
-    """The retention of environments, and its changes."""
+    """The use cases of the retention of environments."""
 
     def __init__(self, access: Access, compactor: Compactor) -> None:
         self._access = access
@@ -117,9 +130,11 @@ class Retentions:
     def put(
         self, environment: Environment, text: str, *, delete_history: bool = False, dry_run: bool = False, actor: str
     ) -> tuple[Environment, Freed]:
-        """Changes the retention of an environment, and returns it with the history that is deleted within a minute.
+        """Changes the retention of an environment. Returns the environment, and what the next compaction deletes.
 
-        A dry run changes nothing. Raises: RetentionInvalid; RetentionDeletesHistory: without `delete_history`.
+        A compaction begins within COMPACTION_SECONDS_BETWEEN_LOOKS. A dry run changes nothing.
+
+        Raises: RetentionInvalid; RetentionDeletesHistory: history would be deleted, and `delete_history` is False.
         """
         seconds = parse_retention(text)
         freed = self._compactor.preview(environment, seconds)

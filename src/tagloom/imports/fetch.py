@@ -1,7 +1,7 @@
 """Fetches the files of imports that name an address, into the folder of uploaded files.
 
-An import is planned only after its file is here whole: what was planned is what is applied, even when the original file
-changes. When a process dies during a fetch, another process fetches the file from the beginning.
+An import is planned only after its whole file was fetched. So the planned file is the applied file, even if the
+original file changes. If a process dies during a fetch, another process fetches the file from the beginning.
 """
 
 import threading
@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 
 class Fetcher:
-    """Fetches files by their address, a few at a time, in its own threads or in the caller's."""
+    """A fetcher of files by their addresses, a few at a time, in its own threads or in the caller's thread."""
 
     def __init__(
         self, imports: Imports, control: WorkerStores, remotes: Remotes, now: Callable[[], float] = time.time
@@ -50,14 +50,14 @@ class Fetcher:
     # The threads.
 
     def start(self) -> None:
-        """Starts threads that fetch."""
+        """Starts the threads of the fetcher."""
         for number in range(limits.FETCHES_AT_ONCE_MAX):
             thread = threading.Thread(target=self._serve, name=f"tagloom-fetches-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
 
     def stop(self) -> None:
-        """Stops at the next chunk, without waiting for a host that is silent. The fetch is begun again later."""
+        """Stops at the next chunk, without waiting for a silent host. The fetch begins again later."""
         self._is_closing.set()
         self._has_work.set()
         for thread in self._threads:
@@ -71,9 +71,9 @@ class Fetcher:
     # Requests.
 
     def bring_address(self, environment: Environment, remote: Remote, **how: Unpack[How]) -> Import:
-        """Adds an import whose file is to be fetched. Without a format, the address's last segment decides.
+        """Adds an import whose file will be fetched. Without a format, the last segment of the address decides.
 
-        Raises: what `Remotes.check` and `Imports.bring_file` raise, before anything is fetched.
+        Raises: the errors of `Remotes.check` and `Imports.bring_file`, before anything is fetched.
         """
         address = self._remotes.check(self._organization(environment), remote)
         named = how.get("name") or address.name or address.host
@@ -89,7 +89,7 @@ class Fetcher:
     # Fetching.
 
     def work_once(self, only: str | None = None) -> bool:
-        """Fetches the file of an import that waits for it, or of import `only`. Returns False when there is none."""
+        """Fetches the file of an import that waits for a fetch, or of import `only`. Returns False if there is none."""
         leases = Leases(self._control, self._now)
         run = leases.take(FETCHED, only)
         if run is None or run.remote is None:
@@ -100,8 +100,8 @@ class Fetcher:
             try:
                 self._fetch(environment, run, run.remote, leases)
             except (Lost, ImportChanged, ImportNotFound):
-                # The import was cancelled, this process stops, or another one works on it: its file must not be
-                # deleted.
+                # The import was cancelled, this process stops, or another process works on the import. Its file must
+                # not be deleted.
                 leases.release(run)
             except StoreUnavailable:
                 leases.release(run)
@@ -109,7 +109,8 @@ class Fetcher:
             except Problem as problem:
                 self._fail(run, problem.slug(), problem.detail)
             except Exception as error:
-                # As text, because a renderer of exceptions would show the local variables, which hold a key.
+                # The traceback is logged as text, because a renderer of exceptions would show the local variables,
+                # which include a key.
                 log.error("fetch.failed", run=run.id, traceback=traceback.format_exc())
                 self._fail(run, "internal-error", f"Tagloom failed at this address: {type(error).__name__}.")
             else:
@@ -139,7 +140,7 @@ class Fetcher:
             yield chunk
 
     def _put(self, run: Import, put: Import) -> None:
-        """Stores the import, unless it was changed meanwhile. Raises: ImportChanged."""
+        """Stores the import. Raises: ImportChanged: another caller changed the import."""
         self._control.put_import(put)
         log.info(f"import.{put.state}", run=run.id, space=run.space, environment=run.environment, bytes=put.size_bytes)
 
@@ -155,7 +156,7 @@ class Fetcher:
 
 
 def _fetched(run: Import, remote: Remote, opened: Opened, stored: Stored) -> Import:
-    """Returns the import with the facts of its fetched file. Raises: BodyInvalid."""
+    """Returns the import with the size, compression, hash and address of its fetched file. Raises: BodyInvalid."""
     described = replace(remote, etag=opened.etag, modified_at=opened.modified_at)
     put = replace(
         run,

@@ -54,10 +54,11 @@ class Folder:
         return self._place / run / "file"
 
     def store(self, chunks: Iterable[bytes]) -> Stored:
-        """Stores a file durably and detects its compression by its first bytes.
+        """Stores a file durably and detects its compression by its first bytes. On failure, leaves nothing on the disk.
 
         Cost: one second per gigabyte, for the hash.
-        Raises: BodyTooLarge, DiskFull; what `chunks` raises. Then nothing is left on the disk.
+
+        Raises: BodyTooLarge, DiskFull, and the errors of `chunks`.
         """
         run = secrets.token_hex(12)
         try:
@@ -67,7 +68,7 @@ class Folder:
             raise
 
     def move(self, run: str, to: str) -> None:
-        """Moves a stored file to another import, which has no file or the same one."""
+        """Moves a stored file to another import, which has no file or the same file."""
         target = self.path(to)
         with told_when_full():
             make_folder(target.parent)
@@ -77,15 +78,16 @@ class Folder:
         self.delete(run)
 
     def fill(self, run: str, chunks: Iterable[bytes]) -> Stored:
-        """Stores the file of an existing import durably and replaces earlier parts of it.
+        """Stores the file of an existing import durably, and replaces earlier parts of the file.
 
-        The file appears only when it is whole. Raises: BodyTooLarge, DiskFull; what `chunks` raises. Then a part may be
-        left, which the next call replaces.
+        The file appears only when it is whole. On failure, a part may be left, which the next call replaces.
+
+        Raises: BodyTooLarge, DiskFull, ImportChanged, and the errors of `chunks`.
         """
         path = self.path(run)
         with told_when_full():
             make_folder(path.parent)
-        # Each attempt has its own name, because a process that was believed dead may still write.
+        # Each attempt has its own file name, because a process that seemed dead may still write.
         part = path.parent / f"{_PART}{secrets.token_hex(4)}"
         for left in path.parent.glob(f"{_PART}*"):
             left.unlink(missing_ok=True)
@@ -103,7 +105,7 @@ class Folder:
     def check(self, run: str, size: int, digest: str, on_chunk: Callable[[], None] = lambda: None) -> None:
         """Checks that a file has the length and the hash that were stored.
 
-        Cost: one second per gigabyte. Raises: ImportFileGone; ImportFileDamaged; what `on_chunk` raises.
+        Cost: one second per gigabyte. Raises: ImportFileGone, ImportFileDamaged, and the errors of `on_chunk`.
         """
         self.check_length(run, size)
         hash = hashlib.blake2b(digest_size=32)
@@ -125,7 +127,7 @@ class Folder:
             )
 
     def give_up(self, run: str) -> None:
-        """Marks an import as given up, for use when its database cannot be reached."""
+        """Marks an import as given up. Use this when the database cannot be reached."""
         with suppress(FileNotFoundError):
             (self.path(run).parent / _GIVEN_UP).touch(mode=0o600)
 
@@ -136,7 +138,7 @@ class Folder:
     def lock(self, run: str) -> BinaryIO | None:
         """Locks an import for this process, until the returned file is closed or the process ends.
 
-        Returns None when the import has no folder. Raises: BlockingIOError: another process has the lock.
+        Returns None if the import has no folder. Raises: BlockingIOError: another process has the lock.
         """
         try:
             return locked(self.path(run).parent / "lock")
@@ -144,16 +146,16 @@ class Folder:
             return None
 
     def size_so_far(self, run: str) -> int:
-        """Returns how many bytes of a file have been fetched so far."""
+        """Returns the number of bytes of a file that have been fetched so far."""
         try:
             return max((part.stat().st_size for part in self.path(run).parent.glob(f"{_PART}*")), default=0)
         except FileNotFoundError:
             return 0
 
     def delete(self, run: str) -> None:
-        """Deletes a file. Does nothing when there is none.
+        """Deletes the files of an import. Does nothing if there are none.
 
-        An error is only logged: the retention of old files tries the deletion again.
+        An error is only logged, because the retention of old files tries the deletion again.
         """
         failures: list[OSError] = []
 
@@ -167,7 +169,7 @@ class Folder:
             log.error("import.file_not_deleted", run=run, reason=str(failures[0]))
 
     def left_unfinished(self, moment: float) -> Iterator[str]:
-        """Yields the imports whose file was left unfinished before `moment` (Unix seconds) by a process that died."""
+        """Yields the imports whose file a dead process left unfinished before `moment` (Unix seconds)."""
         for run in self.older_than(moment):
             parts = list(self.path(run).parent.glob(f"{_PART}*"))
             if not self.path(run).exists() and not any(map(is_being_written, parts)):
@@ -179,14 +181,14 @@ class Folder:
             try:
                 is_old = ID.fullmatch(place.name) is not None and place.stat().st_mtime < moment
             except FileNotFoundError:
-                # Another process deleted it in between.
+                # Another process deleted the folder in between.
                 continue
             if is_old:
                 yield place.name
 
 
 def compression_of(first: bytes) -> Compression:
-    """Returns the compression of a file by its first bytes, at least four."""
+    """Returns the compression of a file by its first bytes. `first` has at least four bytes."""
     return next((name for magic, name in _MAGIC if first.startswith(magic)), "none")
 
 
@@ -197,14 +199,14 @@ def compression_at(path: Path) -> Compression:
 
 
 def chunks_of(path: Path) -> Iterator[bytes]:
-    """Yields a file in chunks."""
+    """Yields the bytes of a file in chunks."""
     with path.open("rb") as file:
         while chunk := file.read(base_limits.UPLOAD_CHUNK_BYTES):
             yield chunk
 
 
 def _written(file: BinaryIO, chunks: Iterable[bytes]) -> tuple[int, str]:
-    """Writes chunks. Returns their total size in bytes and their hash."""
+    """Writes chunks to a file. Returns their total size in bytes and their hash."""
     size, hash = 0, hashlib.blake2b(digest_size=32)
     for chunk in chunks:
         size += len(chunk)

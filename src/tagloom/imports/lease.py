@@ -1,4 +1,4 @@
-"""Leases of imports: one process works on an import at a time, and renews its lease while it does."""
+"""Leases of imports: one process works on an import at a time, and renews its lease during the work."""
 
 import secrets
 import threading
@@ -21,23 +21,23 @@ log = structlog.get_logger()
 
 
 class Lost(Exception):
-    """The worker lost its import: it was paused or cancelled, or another process has the lease."""
+    """Raised if the worker lost its import: it was paused or cancelled, or another process has the lease."""
 
 
 class WorkerStores(ImportStore, TenantStore, Protocol):
-    """The stores that work on imports needs."""
+    """The stores that a worker needs."""
 
 
 class Leases:
     """The leases of one worker.
 
-    A lease in the database has an expiry, so that another machine continues when this one dies. A lock of the operating
-    system shows that the process lives even when it cannot renew its lease in time: SQLite lets nobody write while a
+    A lease in the database has an expiry, so that another machine continues if this one dies. A lock of the operating
+    system shows that the process lives even if it cannot renew its lease in time: SQLite allows no other write while a
     step of ten million rows is committed.
     """
 
     def __init__(self, control: ImportStore, now: Callable[[], float], folder: Folder | None = None) -> None:
-        """Creates leases. With a `folder`, each lease also locks the import's folder."""
+        """Creates the leases of a worker. With a `folder`, each lease also locks the import's folder."""
         self._control = control
         self._now = now
         self._folder = folder
@@ -46,7 +46,10 @@ class Leases:
         self._is_lost = threading.Event()
 
     def take(self, states: Sequence[ImportState], only: str | None = None) -> Import | None:
-        """Leases the oldest import in one of these states that nobody works on, or import `only`."""
+        """Leases the oldest import in one of these states that has no lease, or import `only`.
+
+        Returns None if there is no such import.
+        """
         now = rfc3339(self._now())
         run = self._control.lease_import(self._owner, now=now, until=self._until(), only=only, states=states)
         if run is None:
@@ -54,7 +57,7 @@ class Leases:
         try:
             self._lock = None if self._folder is None else self._folder.lock(run.id)
         except BlockingIOError:
-            # Its process lives but could not renew the lease in time. It takes the lease again.
+            # The process of the import lives but could not renew the lease in time. That process takes the lease again.
             log.info("import.worked_on_elsewhere", run=run.id)
             self.release(run)
             return None
@@ -62,7 +65,7 @@ class Leases:
         return run
 
     def report(self, run: Import, rows: int | None = None) -> None:
-        """Renews the lease and stores how many rows were read. Raises: Lost."""
+        """Renews the lease and stores the number of rows that were read. Raises: Lost."""
         if self._is_lost.is_set():
             raise Lost
         try:
@@ -81,17 +84,17 @@ class Leases:
             raise Lost
 
     def _take_again(self, run: Import) -> ImportState | None:
-        """Takes the lease again after another process took it. Returns None when the import changed."""
+        """Takes the lease again after another process took it. Returns None if the import changed."""
         found = self._control.get_import(run.id)
         if (found.state, found.revision) != (run.state, run.revision):
             return None
         now = rfc3339(self._now())
         self._control.lease_import(self._owner, now=now, until=self._until(), only=run.id, states=(run.state,))
-        # The process that has the lease at this moment finds the lock and releases the lease.
+        # The process that has the lease at this moment finds the lock and releases its lease.
         return run.state
 
     def check(self, run: Import) -> None:
-        """Checks that the import is unchanged, without a write, which may have to wait. Raises: Lost."""
+        """Checks that the import is unchanged, without a write that may have to wait. Raises: Lost."""
         try:
             found = self._control.get_import(run.id)
         except ImportNotFound as problem:
@@ -106,7 +109,7 @@ class Leases:
 
     @contextmanager
     def keeping(self, run: Import) -> Iterator[None]:
-        """Renews the lease in the background during long work, such as one large commit."""
+        """Renews the lease in the background during long work in the block, such as one large commit."""
         is_over = threading.Event()
 
         def keep() -> None:
@@ -124,7 +127,7 @@ class Leases:
             yield
         finally:
             is_over.set()
-            # A renewal that waits for the database is not waited for.
+            # A renewal may wait for the database, so the thread is joined only for a short time.
             thread.join(_SECONDS_TO_STOP)
             if self._lock is not None:
                 self._lock.close()
@@ -135,13 +138,13 @@ class Leases:
 
 
 class AttemptCounter:
-    """Counts the attempts in a row of a worker that made no progress with an import."""
+    """A counter of the attempts in a row at which a worker made no progress with an import."""
 
     def __init__(self) -> None:
         self._tried: dict[str, tuple[int, int]] = {}
 
     def count(self, run: Import, steps: int) -> int:
-        """Counts a failed attempt after so many steps. Returns how many attempts in a row failed at this step."""
+        """Counts a failed attempt after this many steps. Returns how many attempts in a row failed at this step."""
         before, tried = self._tried.get(run.id, (steps, 0))
         tried = tried + 1 if before == steps else 1
         self._tried[run.id] = steps, tried
@@ -155,9 +158,9 @@ class AttemptCounter:
 def keep_working(
     work_once: Callable[[], bool], *, is_closing: threading.Event, has_work: threading.Event, trouble: str
 ) -> None:
-    """Calls `work_once` until it finds nothing to do, then waits for `has_work` or for a short time.
+    """Calls `work_once` until it returns False, then waits for `has_work` or for a short time.
 
-    When the database cannot be reached, it logs the event `trouble` and tries again later. Nothing is lost.
+    If the database cannot be reached, logs the event `trouble` and tries again later. No work is lost.
     """
     while not is_closing.is_set():
         has_work.clear()

@@ -33,18 +33,19 @@ from tagloom.words.model import Done, Environment, Mode, Origin, Rejected, Versi
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
 
-_SECONDS_TO_BEGIN = 10.0  # Between the creation of an upload's folder and its first byte.
-_TRIES = 20  # Attempts of a change that other changes overtake.
-# In these states the tally is computed from the steps: a process that cancelled may die before it stored the tally.
+_SECONDS_TO_BEGIN = 10.0  # The time from the creation of an upload's folder to its first byte.
+_TRIES = 20  # Attempts at a change while other callers change the import.
+# In these states the tally is computed from the steps, because a process may die after a cancellation before it stores
+# the tally.
 _TALLIED_BY_STEPS: tuple[ImportState, ...] = ("running", "paused", "cancelled")
 
 
 class How(TypedDict, total=False):
-    """How a file is to be applied.
+    """The options that decide how a file is applied.
 
     Without `format`, the file name decides. Without a mapping, the records have the plain form: `user` or `visitor` and
-    `tag` in columns, or the objects of a bulk write. A repeated key returns the import that it created before, while
-    that import is stored. The other fields are those of `Import`.
+    `tag` in columns, or the objects of a bulk write. A repeated `key` returns the import that the first request
+    created, while that import is stored. The other fields are those of `Import`.
     """
 
     name: Required[str]
@@ -64,7 +65,10 @@ class How(TypedDict, total=False):
 
 
 class Imports:
-    """The imports of an installation. Every method that takes an import's id raises ImportNotFound."""
+    """The use cases of the imports of an installation.
+
+    Every method that takes an import's id raises ImportNotFound.
+    """
 
     def __init__(
         self,
@@ -77,7 +81,7 @@ class Imports:
         self.folder = Folder(folder)
         self._population_of = population_of
         self._now = now
-        # Is set when there is work, so that this process's worker does not wait for its next check.
+        # This event is set when there is work, so that the worker of this process does not wait for its next check.
         self.has_work = threading.Event()
 
     # Uploads.
@@ -87,9 +91,13 @@ class Imports:
     ) -> Import:
         """Stores a file as an import that waits for a plan or a run. A `Stored` file is not stored again.
 
-        Its first bytes decide its compression.
-        Raises: BodyInvalid: it is empty, or of no known format; BodyTooLarge; TooManyImports; IdempotencyKeyReused; for
-        a mapping, prefix or mode that is wrong: MappingInvalid, TagProblem, ContentTypeUnsupported; ExpiryInvalid.
+        The first bytes of the file decide its compression.
+
+        Raises:
+            BodyInvalid: the file is empty, or has no known format.
+            BodyTooLarge, TooManyImports, IdempotencyKeyReused.
+            MappingInvalid, TagProblem, ContentTypeUnsupported: the mapping, the prefix or the mode is wrong.
+            ExpiryInvalid.
         """
         try:
             draft = self._draft(environment, how)
@@ -104,7 +112,7 @@ class Imports:
         return self._add_once(environment, draft, stored, key, _fingerprint(draft, how, stored.digest))
 
     def expect_file(self, environment: Environment, remote: Remote, **how: Unpack[How]) -> Import:
-        """Adds an import whose file is to be fetched. Raises: as `bring_file`."""
+        """Adds an import whose file will be fetched. Raises: the errors of `bring_file`."""
         draft, key = replace(self._draft(environment, how), state="fetching", remote=remote), how.get("key")
         id = secrets.token_hex(12) if key is None else _keyed_id(environment, key)
         fingerprint = "" if key is None else _fingerprint(draft, how, "")
@@ -113,7 +121,7 @@ class Imports:
             try:
                 self._control.add_import(replace(draft, id=id, fingerprint=fingerprint))
             except ImportChanged:
-                # The same import was requested at the same moment.
+                # Another caller requested the same import at the same moment.
                 self._find_repeated(environment, id, fingerprint)
         return self.get(environment, id)
 
@@ -122,7 +130,7 @@ class Imports:
         return import_format_of(name)
 
     def _draft(self, environment: Environment, how: How) -> Import:
-        """Returns an import without a file. Raises: as `bring_file`."""
+        """Returns an import without a file. Raises: the errors of `bring_file`."""
         name = how["name"]
         expires_at, lasts = expiry_texts(how.get("expires_at"), how.get("ttl"), self._now())
         draft = Import(
@@ -150,9 +158,9 @@ class Imports:
         return draft
 
     def store(self, environment: Environment, source: Path | Iterable[bytes]) -> Stored:
-        """Stores a file before it is known how it is to be applied. Pass the result to `bring_file`.
+        """Stores a file before the options of its import are known. Pass the result to `bring_file`.
 
-        Raises: BodyTooLarge, DiskFull, TooManyImports; what `source` raises.
+        Raises: BodyTooLarge, DiskFull, TooManyImports, and the errors of `source`.
         """
         self._check_room(environment)
         return self.folder.store(chunks_of(source) if isinstance(source, Path) else source)
@@ -167,7 +175,7 @@ class Imports:
             )
 
     def _add(self, draft: Import, stored: Stored) -> Import:
-        """Adds the import of a stored file, and deletes the file when that fails. Raises: BodyInvalid."""
+        """Adds the import of a stored file. On failure, deletes the file. Raises: BodyInvalid."""
         run = replace(draft, id=stored.id, size_bytes=stored.size, compression=stored.compression, digest=stored.digest)
         try:
             check_file(run)
@@ -178,7 +186,10 @@ class Imports:
         return run
 
     def _add_once(self, environment: Environment, draft: Import, stored: Stored, key: str, fingerprint: str) -> Import:
-        """Adds the import of a key, or returns the stored one. Raises: BodyInvalid, IdempotencyKeyReused."""
+        """Adds the import of an idempotency key, or returns the stored import.
+
+        Raises: BodyInvalid, IdempotencyKeyReused.
+        """
         id = _keyed_id(environment, key)
         run = replace(
             draft,
@@ -195,17 +206,18 @@ class Imports:
                 try:
                     self._control.add_import(run)
                 except ImportChanged:
-                    # The same file was uploaded at the same moment.
+                    # Another caller uploaded the same file at the same moment.
                     found = self._find_repeated(environment, id, fingerprint)
             if found is None or (found.has_file and not self._is_whole(found)):
-                # Added first and moved then: when the process dies in between, the next attempt moves the file.
+                # The import is added before the file is moved. If the process dies in between, the next attempt moves
+                # the file.
                 self.folder.move(stored.id, id)
         finally:
             self.folder.delete(stored.id)
         return self.get(environment, id)
 
     def _is_whole(self, run: Import) -> bool:
-        """Returns whether the file of an import is here, as it was uploaded."""
+        """Returns whether the file of an import is in the folder and has the uploaded bytes."""
         try:
             self.folder.check(run.id, run.size_bytes, run.digest)
         except (ImportFileGone, ImportFileDamaged):
@@ -213,7 +225,10 @@ class Imports:
         return True
 
     def _find_repeated(self, environment: Environment, id: str, fingerprint: str) -> Import | None:
-        """Returns the import of a repeated key. Raises: IdempotencyKeyReused: the file or its settings differ."""
+        """Returns the import of a repeated key, or None for a new key.
+
+        Raises: IdempotencyKeyReused: the file or its settings differ.
+        """
         try:
             found = self.get(environment, id)
         except ImportNotFound:
@@ -235,10 +250,11 @@ class Imports:
         share_removed_max: float | None = ports_limits.IMPORT_SHARE_REMOVED_DEFAULT,
         expiry: tuple[str, str] | None = None,
     ) -> Import:
-        """Changes how the file is to be applied, before any of it was applied.
+        """Changes how the file will be applied, before any step of the import is applied.
 
-        `expiry` is the expiry of added tags, as `expiry_texts` returns it; None leaves it as it is.
-        Raises: ImportStateWrong; as `bring_file`.
+        `expiry` is the expiry of added tags in the form of `expiry_texts`; None keeps the stored expiry.
+
+        Raises: ImportStateWrong, and the errors of `bring_file`.
         """
 
         def changed(run: Import) -> Import:
@@ -276,7 +292,10 @@ class Imports:
         return tuple(self._with_progress(environment, run) for run in found)
 
     def beginning(self, environment: Environment, id: str) -> Beginning:
-        """Returns the columns and first rows of its file. Raises: ImportFileGone, BodyInvalid, ColumnsInvalid."""
+        """Returns the columns and first rows of the import's file.
+
+        Raises: ImportFileGone, BodyInvalid, ColumnsInvalid.
+        """
         run = self.get(environment, id)
         return beginning_of(self._path(run), run.format, run.compression)
 
@@ -288,7 +307,10 @@ class Imports:
         return path
 
     def rejected(self, environment: Environment, id: str) -> Iterator[Rejected]:
-        """Yields the lines that its committed steps rejected, by line; without steps, the first ones of its plan."""
+        """Returns the lines that the committed steps of an import rejected, in the order of the lines.
+
+        Without steps, returns the first rejected lines of the plan.
+        """
         run = self.get(environment, id)
         population = self._population_of(environment)
         if population.steps(id) or run.plan is None:
@@ -296,7 +318,7 @@ class Imports:
         return iter(run.plan.preview.receipt.rejected)
 
     def rejected_rows(self, environment: Environment, id: str) -> Iterator[bytes]:
-        """Yields a file of the rejected rows with their reasons; see `read_rejected_rows`.
+        """Returns the chunks of a file with the rejected rows and their reasons. See `read_rejected_rows`.
 
         Raises: ImportFileGone, at once.
         """
@@ -324,10 +346,13 @@ class Imports:
         )
 
     def run(self, environment: Environment, id: str, *, goes_on: bool = False) -> Import:
-        """Requests a run. A mode that can remove tags is planned first, unless it has a plan or no limit of removals.
+        """Requests a run of the import.
 
-        After a failure, the run continues at the next step. With `goes_on`, neither a limit of removals nor an outdated
-        plan stops it. Raises: ImportStateWrong, ImportFileGone.
+        A mode that can remove tags is planned first, unless the import has a plan or no limit of removals. After a
+        failure, the run continues at the next step. With `goes_on`, neither the limit of removals nor an outdated plan
+        stops the run.
+
+        Raises: ImportStateWrong, ImportFileGone.
         """
 
         def changed(run: Import) -> Import:
@@ -337,7 +362,7 @@ class Imports:
         return self._change(environment, id, ("waiting", "planned", "failed"), changed)
 
     def approve(self, environment: Environment, id: str) -> Import:
-        """Approves a held import, which runs by a new plan, or a planned one, which runs whatever it removes.
+        """Approves a held import, which runs by a new plan, or a planned import, which runs whatever it removes.
 
         Raises: ImportStateWrong, ImportFileGone.
         """
@@ -358,9 +383,9 @@ class Imports:
         return self._change(environment, id, ("paused",), lambda run: _begun(replace(run, began_at=self._at())))
 
     def cancel(self, environment: Environment, id: str, *, by: str, undo: bool = False) -> Import:
-        """Cancels the import: no process applies a further step. With `undo`, the applied steps are undone.
+        """Cancels the import, so that no process applies a further step. With `undo`, the applied steps are undone.
 
-        Raises: ImportStateWrong; with `undo`, as `undo`.
+        Raises: ImportStateWrong; with `undo`, the errors of `undo`.
         """
         states: tuple[ImportState, ...] = ("fetching", "waiting", "looking", "planned", "held", "running", "paused")
         run = self._change(environment, id, states, self._cancelled, needs_file=False)
@@ -375,7 +400,7 @@ class Imports:
     def give_up(self, environment: Environment, run: Import) -> None:
         """Cancels the import of an interrupted command and deletes its file.
 
-        Deletes the import, too, when nothing of it was applied.
+        If no step was applied, deletes the import, too.
         """
         if self.cancel(environment, run.id, by=run.by).tally.steps:
             self.delete_file(environment, run.id)
@@ -392,7 +417,7 @@ class Imports:
         done = population.seal(id)
         if versions := self.versions_not_undone(environment, id):
             population.write(Undo(tuple(versions)), WriteOptions(Origin(by, f"import {id}")))
-        # Read from the history: when a process died after the undo, the next attempt stores it.
+        # The undone versions are read from the history. If a process dies after the undo, the next attempt stores them.
         changes = [population.get_change(version) for version in tally_of(done).versions]
         undone = {change.undone_by for change in changes if change.undone_by is not None}
         return self._change(
@@ -410,7 +435,7 @@ class Imports:
         return tuple(version for version in versions if population.get_change(version).undone_by is None)
 
     def delete(self, environment: Environment, id: str) -> None:
-        """Deletes the import and its file; what it applied stays. Raises: ImportStateWrong."""
+        """Deletes the import and its file. The applied changes stay. Raises: ImportStateWrong."""
         states: tuple[ImportState, ...] = ("waiting", "planned", "held", *ENDED)
         self._change(environment, id, states, lambda run: run, needs_file=False)
         self._control.delete_import(id)
@@ -441,7 +466,12 @@ class Imports:
         is_untouched: bool = False,
         needs_file: bool = True,
     ) -> Import:
-        """Changes an import that is in one of these states. With `is_untouched`, none of its steps may be applied."""
+        """Changes an import that is in one of these states.
+
+        With `is_untouched`, no step of the import may be applied. With `needs_file`, the file must not be deleted.
+
+        Raises: ImportStateWrong, ImportFileGone, ImportChanged.
+        """
         for _ in range(_TRIES):
             run = self.get(environment, id)
             if run.state not in states:
@@ -461,7 +491,10 @@ class Imports:
         raise ImportChanged("Other callers keep changing this import. Try again.")
 
     def _delete_old_files(self) -> None:
-        """Deletes files past their retention, and parts of uploads whose process died. The imports themselves stay."""
+        """Deletes files that are older than their retention, and parts of uploads whose process died.
+
+        The imports themselves stay.
+        """
         for id in self.folder.left_unfinished(self._now() - _SECONDS_TO_BEGIN):
             try:
                 self._control.get_import(id)
@@ -474,7 +507,7 @@ class Imports:
                     continue
                 self._control.put_import(replace(run, has_file=False))
             except ImportNotFound:
-                # A process died between storing the file and adding its import.
+                # A process died after it stored the file and before it added the import.
                 pass
             except ImportChanged:
                 continue
@@ -482,15 +515,15 @@ class Imports:
 
 
 def import_format_of(name: str) -> ImportFormat:
-    """Returns the format that a file's name shows, for the file of an import. Raises: BodyInvalid.
+    """Returns the format of an import's file by the file name. Raises: BodyInvalid.
 
-    An Excel workbook is read as the CSV of its first sheet; an old `.xls` is refused later, by its bytes.
+    An Excel workbook is read as the CSV of its first sheet. An old `.xls` file is refused later, by its bytes.
     """
     return "csv" if name.lower().endswith((".xlsx", ".xls")) else format_of(name)
 
 
 def format_of(name: str) -> ImportFormat:
-    """Returns the format that a file's name shows, without the suffix of its compression. Raises: BodyInvalid."""
+    """Returns the format of a file by its name, without the suffix of the compression. Raises: BodyInvalid."""
     plain = name.lower().removesuffix(".gz").removesuffix(".zst")
     match plain.rpartition(".")[2]:
         case "csv" | "tsv" | "txt":
@@ -505,12 +538,12 @@ def format_of(name: str) -> ImportFormat:
 
 
 def _keyed_id(environment: Environment, key: str) -> str:
-    """Returns the id of the import of a key, always the same."""
+    """Returns the id of the import of an idempotency key. The same key always has the same id."""
     return hashlib.blake2b(f"{environment.key} {key}".encode(), digest_size=12).hexdigest()
 
 
 def _fingerprint(draft: Import, how: How, digest: str) -> str:
-    """Returns a hash of a file and its settings, without its time and its sender.
+    """Returns a hash of a file and its settings, without the time and the sender of the import.
 
     The expiry is hashed as it was written, because its rounding depends on the time.
     """
@@ -520,7 +553,7 @@ def _fingerprint(draft: Import, how: How, digest: str) -> str:
 
 
 def check_file(run: Import) -> None:
-    """Checks that a file is not empty and that its format can be compressed so. Raises: BodyInvalid."""
+    """Checks that a file is not empty, and that its format allows its compression. Raises: BodyInvalid."""
     if not run.size_bytes and run.format != "ndjson":
         raise BodyInvalid("The file is empty.")
     if run.format == "parquet" and run.compression != "none":
@@ -528,7 +561,7 @@ def check_file(run: Import) -> None:
 
 
 def tally_of(done: Iterable[Done]) -> Tally:
-    """Returns the sum of some steps."""
+    """Returns the sums of the receipts of some steps."""
     steps = tuple(done)
     receipts = [step.receipt for step in steps]
     return Tally(
@@ -551,7 +584,10 @@ def _to(run: Import, state: ImportState) -> Import:
 
 
 def _begun(run: Import) -> Import:
-    """Returns an import that is to be run; it is planned first when it can remove more than it may without approval."""
+    """Returns an import in the state for a run.
+
+    It is planned first if it may remove more than allowed without approval.
+    """
     is_unbounded = run.share_removed_max is None or run.share_removed_max >= 100
     if run.mode == "add" or run.plan is not None or run.is_approved or is_unbounded:
         return _to(run, "running")

@@ -1,7 +1,7 @@
-"""Mapping inference: proposes a mapping from the first rows of a file, and shows how it reads these rows.
+"""Mapping inference: proposes a mapping from the first rows of a file, and shows how the mapping reads these rows.
 
-A proposal is a draft that a person checks. It may leave columns out, and no import uses it before somebody saves it or
-passes it to an import.
+A proposal is a draft that a person checks. It may leave columns out. No import uses a proposal before somebody saves it
+or passes it to an import.
 """
 
 import codecs
@@ -57,13 +57,13 @@ from tagloom.words.tags import parse_tag
 VISITOR_NAMES = ("visitor", "visitor_id", "visitorid", "anonymous_id", "anonymousid", "cookie_id")
 TAG_NAMES = ("tag", "tag_path", "segment")
 LIST_NAMES = ("tags", "segments", "interests", "labels")
-# Generic field names of objects in a list; the name of the list itself says more.
+# Generic field names of objects in a list. The name of the list describes the values better.
 GENERIC_NAMES = ("id", "name", "value", "key", "title", "slug")
 NOTHING = ("no", "none", "n/a", "na", "null", "nan", "-")
 SEPARATORS = ";|,"
-# A column with more distinct cells holds measurements or names, which make no tags.
+# A column with more distinct cells has measurements or names, which are no tags.
 VALUES_MAX = 12
-# The percentage of cells that must contain the separator: a comma in a sentence makes no list.
+# The percentage of cells that must contain the separator. A comma in one sentence does not make a list.
 DIVIDED_PERCENT_MIN = 10
 SAMPLES_SHOWN = 3
 _PIECES_LOOKED_AT = 128  # One megabyte is enough to detect UTF-8.
@@ -77,7 +77,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One row as a mapping reads it: its person and tags, or the reason of its rejection."""
+    """A row as a mapping reads it: its person and tags, or the reason of its rejection."""
 
     line: int
     user: str | None = None
@@ -89,9 +89,9 @@ class ReadRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class InferredMapping(msgspec.Struct, frozen=True, kw_only=True):
-    """A mapping for a file, the file's columns, and its first rows as the mapping reads them.
+    """A mapping for a file, the columns of the file, and its first rows as the mapping reads them.
 
-    `warnings` are sentences about the file: how it was decoded, and ids that look wrong.
+    `warnings` are sentences about the file: how it was decoded, and which ids look wrong.
     """
 
     mapping: Mapping
@@ -100,12 +100,12 @@ class InferredMapping(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-# The name of the column of a file that holds only ids.
+# The name of the column in a file that has only ids.
 IDS_COLUMN = "user"
 
 
 class FirstRow(NamedTuple):
-    """One of the first rows. `fault` is the reason when it cannot be read."""
+    """One of the first rows of a file. `fault` is the reason if the row cannot be read."""
 
     line: int
     cells: Sequence[Cell]
@@ -135,12 +135,12 @@ class Beginning(NamedTuple):
 
 
 def beginning_of(path: Path, format: ImportFormat, compression: Compression) -> Beginning:
-    """Returns the columns and first rows of a file, or of the beginning of a CSV or NDJSON file that is cut anywhere.
+    """Returns the columns and first rows of a file. A CSV or NDJSON file may be cut off anywhere.
 
-    A last line without a line end is left out, because it may be cut, unless it is the only line. A text that is not
-    UTF-8 is read as Windows-1252, which its mapping then names.
+    A last line without a line end may be cut off, so it is left out, unless it is the only line. A text that is not
+    UTF-8 is read as Windows-1252, and the mapping then names this encoding.
 
-    Raises: BodyInvalid, ColumnsInvalid: its first rows cannot be read.
+    Raises: BodyInvalid, ColumnsInvalid: the first rows cannot be read.
     """
     if format == "parquet" or _is_utf8(path, compression):
         return _beginning(path, format, compression, "utf-8")
@@ -148,10 +148,10 @@ def beginning_of(path: Path, format: ImportFormat, compression: Compression) -> 
 
 
 def without_header(beginning: Beginning) -> Beginning:
-    """Returns the beginning with its header as its first row, for a CSV of one column whose header may be an id.
+    """Returns the beginning with the header as its first row, if a CSV has one column whose header may be an id.
 
-    The column is then named `IDS_COLUMN`. A mapping with the header `if-any` reads the file so, and reports it when the
-    first line is not an id.
+    The column is then named `IDS_COLUMN`. A mapping with the header `if-any` reads the file in the same way, and
+    reports a first line that is not an id.
     """
     if len(beginning.names) != 1 or snake(beginning.names[0]) in USER_NAMES:
         return beginning
@@ -160,7 +160,7 @@ def without_header(beginning: Beginning) -> Beginning:
 
 
 def _is_utf8(path: Path, compression: Compression) -> bool:
-    """Returns whether the beginning of a text is UTF-8, or has a mark of another known encoding."""
+    """Returns whether the beginning of a text is UTF-8, or has the mark of another known encoding."""
     with closing(bytes_of_beginning(path, compression)) as chunks:
         head = b"".join(islice(chunks, _PIECES_LOOKED_AT))
     if head.startswith(KNOWN_BEGINNINGS):
@@ -189,7 +189,7 @@ def _beginning(path: Path, format: ImportFormat, compression: Compression, encod
             for row in islice(records.rows, limits.PROPOSAL_ROWS_MAX):
                 rows.append(FirstRow(row.number, row.cells, row.fault))
         except BodyInvalid:
-            # The file is damaged after enough rows for a proposal.
+            # The damage is after the rows that were read, and these rows are enough for a proposal.
             if not rows:
                 raise
     is_all = len(rows) < limits.PROPOSAL_ROWS_MAX
@@ -199,9 +199,9 @@ def _beginning(path: Path, format: ImportFormat, compression: Compression, encod
 
 
 def beginning_in(chunks: Iterable[bytes], format: ImportFormat) -> Beginning:
-    """Returns the beginning of a file that comes in chunks, plain or compressed. Stores them in a temporary file.
+    """Returns the beginning of a file that comes in chunks, plain or compressed. Stores the chunks in a temporary file.
 
-    Raises: as `beginning_of`, and what `chunks` raises.
+    Raises: the errors of `beginning_of` and of `chunks`.
     """
     with TemporaryDirectory(prefix="tagloom-beginning-") as folder:
         path = Path(folder, "beginning")
@@ -211,9 +211,9 @@ def beginning_in(chunks: Iterable[bytes], format: ImportFormat) -> Beginning:
 
 
 def infer(beginning: Beginning, *, user: str | None = None) -> InferredMapping:
-    """Proposes a mapping for a file by its beginning, with `user` as the column of users when it is known.
+    """Proposes a mapping for a file by its beginning. `user` is the column of users, if it is known.
 
-    The mapping has no columns when none looks like tags. Raises: ColumnsInvalid: the file has no column `user`.
+    If no column looks like tags, the mapping has no columns. Raises: ColumnsInvalid: the file has no column `user`.
     """
     if user is not None and user not in beginning.names:
         raise columns_missing(beginning.names, [[user]])
@@ -228,7 +228,7 @@ def infer(beginning: Beginning, *, user: str | None = None) -> InferredMapping:
 
 
 def _odd_ids(beginning: Beginning, mapping: Mapping) -> list[str]:
-    """Returns warnings about the ids of the first rows."""
+    """Returns warnings about ids of the first rows that look wrong."""
     odd = OddIds()
     for name in (mapping.user, mapping.visitor):
         if name is not None and name in beginning.names:
@@ -239,7 +239,10 @@ def _odd_ids(beginning: Beginning, mapping: Mapping) -> list[str]:
 
 
 def rows_read(beginning: Beginning, mapping: Mapping) -> tuple[ReadRow, ...]:
-    """Returns the first rows as a mapping reads them. Raises: ColumnsInvalid: the file lacks one of its columns."""
+    """Returns the first rows as a mapping reads them.
+
+    Raises: ColumnsInvalid: the file lacks a column of the mapping.
+    """
     missing = set(mapping.names()).difference(beginning.names)
     if missing:
         raise columns_missing(beginning.names, [[name] for name in mapping.names() if name in missing])
@@ -281,7 +284,7 @@ def _ends_openly(path: Path, compression: Compression) -> bool:
 
 
 def inferred_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]], *, user: str | None = None) -> Mapping:
-    """Proposes a mapping for these rows. It is a pure function of its arguments."""
+    """Proposes a mapping for these rows. The result depends only on the arguments."""
     columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
     user, visitor = _people(columns) if user is None else (user, None)
     branches = dict(zip(names, levels_of(names), strict=True))
@@ -296,7 +299,10 @@ def inferred_mapping(names: Sequence[str], rows: Sequence[Sequence[Cell]], *, us
 
 
 def _people(columns: dict[str, list[Cell]]) -> tuple[str | None, str | None]:
-    """Finds the columns of users and visitors; when no name fits, the first column of distinct values."""
+    """Finds the columns of users and visitors by their names.
+
+    If no name fits, chooses the first column of distinct values.
+    """
     by_name = {snake(name): name for name in reversed(columns)}
     user = next((by_name[name] for name in USER_NAMES if name in by_name), None)
     visitor = next((by_name[name] for name in VISITOR_NAMES if name in by_name), None)
@@ -313,7 +319,7 @@ def _proposed_column(name: str, branch: str, cells: Sequence[Cell]) -> Column | 
     is_divided = any(isinstance(cell, tuple) for cell in cells)
     distinct = set(texts)
     if title in (*TAG_NAMES, *LIST_NAMES):
-        # The name says that they are tags, but e-mail addresses are never tags.
+        # The name shows that the values are tags, but e-mail addresses are never tags.
         if any(EMAIL.search(text) for text in distinct):
             return None
         if title in TAG_NAMES and not is_divided and len(texts) == len(cells):
@@ -345,18 +351,18 @@ def _proposed_numbers(name: str, branch: str, texts: Sequence[str]) -> Column | 
 
 
 def bounds_of(texts: Sequence[str]) -> list[Decimal]:
-    """Returns the rounded quartiles of some numbers; none when a text is not a number."""
+    """Returns the rounded quartiles of some numbers, or an empty list if a text is not a number."""
     if not texts or not all(NUMBER.fullmatch(text.strip()) for text in texts):
         return []
     numbers = sorted(Decimal(text.strip()) for text in texts)
     quarters = [numbers[len(numbers) * quarter // 4] for quarter in (1, 2, 3)]
-    # One significant digit is enough for a proposal, and easy to change.
+    # One significant digit is enough for a proposal, and is easy to change.
     rounded = (number.quantize(Decimal(1).scaleb(number.adjusted())) for number in quarters)
     return sorted({Decimal(f"{number:f}") for number in rounded})
 
 
 def bands_at(branch: str, bounds: Sequence[Decimal]) -> tuple[Band, ...]:
-    """Returns the bands between some bounds, at least one, with tags below a branch."""
+    """Returns the bands between some bounds, with tags below a branch. `bounds` must not be empty."""
     above = f"{branch}/" if branch else ""
     lows = ["up-to-", *(f"over-{low}-to-" for low in bounds)]
     bands = [Band(to=bound, tag=f"{above}{low}{bound}") for low, bound in zip(lows, bounds, strict=False)]
@@ -378,7 +384,7 @@ def _texts(cells: Sequence[Cell]) -> list[str]:
 
 
 def separator_of(texts: Sequence[str]) -> str:
-    """Returns the usual separator that occurs most often. A space is none, because tags may contain spaces."""
+    """Returns the usual separator that occurs most often. A space is no separator, because tags may contain spaces."""
     whole = "".join(texts)
     return max(SEPARATORS, key=whole.count)
 
@@ -392,7 +398,7 @@ def _is_list(texts: Sequence[str], separator: str) -> bool:
 
 
 def _steps(texts: Sequence[str]) -> tuple[Way, ...]:
-    """Returns the fewest steps that turn all these texts into tags."""
+    """Returns steps that turn all these texts into tags: `trim`, or `trim` and `lowercase`, or else `slug`."""
     tries: tuple[tuple[Way, ...], ...] = (("trim",), ("trim", "lowercase"))
     return next((steps for steps in tries if all(_is_tag(stepped(text, steps)) for text in texts)), ("slug",))
 
@@ -409,7 +415,7 @@ def _is_tag(text: str) -> bool:
 
 
 def _title(name: str) -> str:
-    """Returns the name of a column's values: the last level of its path that is not generic."""
+    """Returns the name of a column's values: the last level of the path that is not generic."""
     levels = name.split(".")
     if len(levels) > 1 and snake(levels[-1]) in GENERIC_NAMES:
         levels.pop()

@@ -17,8 +17,11 @@ from tagloom.ports.writes import Part
 def parts_of(path: Path, run: Import, remark: Remark | None = None) -> Generator[Part, None, None]:
     """Yields the parts of an import's file, in the same order each time.
 
-    `remark` is called with sentences about how the file was decoded. Raises: BodyInvalid, ColumnsInvalid;
-    ImportFileGone: the file was deleted, or is in the folder of another machine.
+    `remark` is called with sentences about how the file was decoded.
+
+    Raises:
+        BodyInvalid, ColumnsInvalid: the file cannot be read.
+        ImportFileGone: the file was deleted, or is in the folder of another machine.
     """
     if not path.exists():
         raise ImportFileGone("The file is not here. Upload it again.")
@@ -26,6 +29,6 @@ def parts_of(path: Path, run: Import, remark: Remark | None = None) -> Generator
         yield from read_mapped(path, run.format, run.compression, run.mapping, remark)
         return
     with closing(read_bytes(path, run.compression)) as chunks:
-        # Relative times count from the upload, so that a second reading after a crash returns the same.
+        # Relative times count from the upload, so that a second reading after a crash returns the same parts.
         now = seconds_of(run.created_at)
         yield from read_parts(chunks, run.format, allow_change=run.mode == "change", now=now, remark=remark)

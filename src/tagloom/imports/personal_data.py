@@ -1,6 +1,6 @@
-"""Detects columns of personal data, which make no tags: e-mail addresses, names, dates, ids, free text.
+"""Detects columns of personal data, which are no tags: e-mail addresses, names, dates, ids, free text.
 
-Either the name or the cells of a column are enough to detect it.
+Either the name or the cells of a column are enough to detect such a column.
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tagloom.words.mappings import NUMBER
 
-# The last word of a column's name in snake case.
+# These words are the last word of a column's name in snake case.
 _ID_WORDS = frozenset(
     {"id", "ids", "uuid", "guid", "key", "number", "num", "nr", "ref", "reference", "sku", "iban", "bic", "ssn", "vat"}
     | {"zip", "zipcode", "postcode", "phone", "telephone", "mobile", "fax", "ip", "serial", "hash", "token", "password"}
@@ -38,7 +38,7 @@ _NAME_WORDS = frozenset(
     }
     | {"vorname", "nachname", "contact", "login"}
 )
-# Words before `name` that make it a person's or a company's name: "first name", unlike "plan name".
+# Words before `name` that make a column the name of a person or a company: "first name", unlike "plan name".
 _NAMED_BY = frozenset(
     {"first", "last", "full", "given", "family", "middle", "maiden", "legal", "display", "nick", "user", "customer"}
     | {"contact", "account", "company", "client", "member", "person", "owner", "billing", "shipping"}
@@ -60,32 +60,32 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _PERSON = re.compile(r"[^\W\d_a-z][\w'\u2019.\-]*,?( (von|van|de|der|da|la))*( [^\W\d_a-z][\w'\u2019.\-]*)+")
-_ID_DIGITS_MIN = 5  # Distinct numbers of one width are ids from this many digits on; 2026 is a year.
+_ID_DIGITS_MIN = 5  # Distinct numbers of one width are ids from this many digits on. A year such as 2026 has fewer.
 _WORDS_MAX = 5  # A label has fewer words than a sentence.
 
 
 def is_id_name(name: str) -> bool:
-    """Returns whether a column's name in snake case is that of ids, telephone numbers or codes of one person."""
+    """Returns whether a column's name in snake case is usual for ids, telephone numbers or codes of one person."""
     return name in _ID_NAMES or name.rpartition("_")[2] in _ID_WORDS
 
 
 def is_personal_name(name: str) -> bool:
-    """Returns whether a column's name in snake case is that of a name, a contact, a date or free text."""
+    """Returns whether a column's name in snake case is usual for names, contacts, dates or free text."""
     first, _, last = name.rpartition("_")
     if last == "name":
         return not first or first.rpartition("_")[2] in _NAMED_BY
     if last == "on":
-        return first.rpartition("_")[2].endswith("ed")  # "created on".
+        return first.rpartition("_")[2].endswith("ed")  # An example is "created on".
     return last in _DATE_WORDS | _CONTACT_WORDS | _TEXT_WORDS | _NAME_WORDS
 
 
 def are_personal(texts: Sequence[str]) -> bool:
-    """Returns whether some cells, none blank, are e-mail addresses, names, dates, ids or free text."""
+    """Returns whether some cells, none of them blank, are e-mail addresses, names, dates, ids or free text."""
     stripped = [text.strip() for text in texts]
     if any(EMAIL.search(text) or _URL.match(text) or _is_sentence(text) for text in stripped):
         return True
     usual = (_UUID, _HEX, _ADDRESS_OF_HOST, _PHONE, _DATE)
-    # One odd cell, such as "unknown", does not change what a column holds.
+    # One odd cell, such as "unknown", does not change the kind of a column.
     if any(2 * sum(1 for text in stripped if form.fullmatch(text)) >= len(stripped) for form in usual):
         return True
     is_each_once = len(stripped) > 1 and len(set(stripped)) == len(stripped)

@@ -1,7 +1,7 @@
-"""Writes the rejected rows of a file in the file's own format, with the reasons in added columns, for correction.
+"""Writes the rejected rows of a file for correction, in the format of the file, with the reasons in added columns.
 
-The result can be read by the mapping of the file: its columns are kept, and the added ones have names that no mapping
-reads. Rows are found by their line number, so each format is read by the reader that counted the lines.
+The mapping of the file can read the result: the columns of the file are kept, and no mapping reads the names of the
+added columns. Rows are found by their line number, so each format needs the reader that counted the lines.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -40,8 +40,8 @@ def read_rejected_rows(path: Path, run: Import, rejected: Iterator[Rejected]) ->
     """Yields the rejected rows of an import's file, in its format, uncompressed and in UTF-8.
 
     CSV has the header and the delimiter of the file. A row that cannot be split into cells becomes one quoted cell. A
-    line of NDJSON that is not an object stays as it is, without reasons. `rejected` must ascend by line. Cost: one pass
-    over the file up to the last rejected line; memory is bounded.
+    line of NDJSON that is not an object is unchanged and has no reasons. `rejected` must ascend by line. Cost: one pass
+    over the file up to the last rejected line. Memory is bounded.
 
     Raises: BodyInvalid: the file is damaged.
     """
@@ -50,7 +50,7 @@ def read_rejected_rows(path: Path, run: Import, rejected: Iterator[Rejected]) ->
     encoding = "utf-8" if run.mapping is None else run.mapping.encoding
     text = opened(read_bytes(path, run.compression), encoding=encoding)
     lines = _csv(text, run, rejected) if run.format == "csv" else _ndjson(text, rejected)
-    # The mapping may name another encoding: the byte order mark tells its reader that these rows are UTF-8.
+    # The mapping may name another encoding. The byte order mark shows the reader that these rows are UTF-8.
     return _together(lines if encoding == "utf-8" else chain([BYTE_ORDER_MARK], lines))
 
 
@@ -69,7 +69,7 @@ def _together(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _CsvWriter:
-    """Writes rows of a file with their reasons; columns of earlier reasons are left out."""
+    """A writer of rows of a file with their reasons. Leaves out the columns of earlier reasons."""
 
     def __init__(self, header: Sequence[bytes], delimiter: bytes, quote: bytes) -> None:
         self._width = len(header)
@@ -81,7 +81,7 @@ class _CsvWriter:
         self.header = self._line([*self._kept(header), *(name.encode() for name in REASON_COLUMNS)])
 
     def row(self, cells: Sequence[bytes], why: Rejected) -> bytes:
-        """Returns a row with its reasons. A wrong number of cells stays wrong."""
+        """Returns a row with its reasons. A wrong number of cells is not corrected."""
         reasons = (str(why.line), why.problem, why.detail, why.suggestion or "")
         return self._line([*self._kept(cells), *(reason.encode("utf-8", "replace") for reason in reasons)])
 
@@ -119,14 +119,17 @@ def _csv(text: Generator[bytes, None, None], run: Import, rejected: Iterator[Rej
 
 
 class _Rows:
-    """Finds the rows of a table by their lines, in ascending order."""
+    """A reader that finds the rows of a table by their lines, in ascending order."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
         self._line = table.line
 
     def at(self, line: int) -> list[bytes] | None:
-        """Returns the cells of the record that begins on a line, or the line as one cell when it cannot be read."""
+        """Returns the cells of the record that begins on a line. If the record cannot be read, the line is one cell.
+
+        Returns None if the file ends before the line.
+        """
         stream = self._table.stream
         while self._line < line:
             stream.top_up()
@@ -166,7 +169,7 @@ def _with_reasons(line: bytes, why: Rejected, reader: "msgspec.json.Decoder[Any]
         {"line": why.line, "problem": why.problem, "detail": why.detail, "suggestion": why.suggestion}
     )
     if len(line) > words_limits.LINE_BYTES_MAX:
-        # The line is too long to repeat; its number is enough to find it.
+        # The line is too long to be repeated. Its number is enough to find it.
         return b'{"%s":%s}\n' % (REASON_FIELD.encode(), reasons)
     plain = line.strip()
     try:
@@ -178,7 +181,7 @@ def _with_reasons(line: bytes, why: Rejected, reader: "msgspec.json.Decoder[Any]
         fields = msgspec.json.decode(plain, type=dict[str, msgspec.Raw])
         del fields[REASON_FIELD]
         plain = msgspec.json.encode(fields)
-    # The rest stays as it was written, including the digits of numbers.
+    # The rest of the line is unchanged, including the digits of numbers.
     return b'%s%s"%s":%s}\n' % (plain[:-1], b"," if found else b"", REASON_FIELD.encode(), reasons)
 
 
@@ -205,7 +208,7 @@ def _parquet(path: Path, rejected: Iterator[Rejected]) -> Iterator[bytes]:
 def _rejected_batches(
     file: ParquetFile, names: Sequence[str], rejected: Iterator[Rejected]
 ) -> Iterator[tuple[pa.RecordBatch, list[Rejected]]]:
-    """Yields batches of rejected rows. Row groups without one are not read."""
+    """Yields batches of rejected rows with their reasons. Row groups without rejected rows are not read."""
     why, before = next(rejected, None), 0
     for group, rows in enumerate(file.rows_of_groups()):
         end = before + rows
@@ -225,6 +228,9 @@ def _rejected_batches(
 
 
 def _picked(batch: pa.RecordBatch, places: Sequence[int]) -> pa.RecordBatch:
-    """Returns some rows of a batch. Arrow's `take` supports neither string views nor null lists within lists."""
+    """Returns the rows of a batch at these places.
+
+    Arrow's `take` is not used, because it supports neither string views nor null lists within lists.
+    """
     columns = [pa.concat_arrays([column.slice(place, 1) for place in places]) for column in batch.columns]
     return pa.record_batch(columns, schema=batch.schema)

@@ -1,8 +1,8 @@
-"""Finds the part of a file after the lines that were applied, without parsing these lines as rows.
+"""Finds the part of a file after the applied lines, without parsing the applied lines as rows.
 
-An import of a hundred million rows that continues after the ninetieth million does not parse these again: it counts
-line ends, at about a gigabyte per second, or skips row groups of Parquet by the footer, and writes the rest to a file
-beside the original.
+If an import of a hundred million rows continues after the ninetieth million, the applied rows are not parsed again. The
+line ends are counted, at about a gigabyte per second, or row groups of Parquet are skipped by the footer. The rest is
+written to a file beside the original.
 """
 
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ from tagloom.ports.writes import Part
 from tagloom.words import limits
 from tagloom.words.model import Rejected
 
-# The first bytes of UTF-16 and of workbooks, whose bytes between two line ends are not a line.
+# The first bytes of UTF-16 and of workbooks. In these files, the bytes between two line ends are not a line.
 _NOT_CUT = (b"\xff\xfe", b"\xfe\xff", b"PK\x03\x04")
 
 
 class Rest(NamedTuple):
-    """A file that holds the rest of another one. Line n of it is line n + `shift` of the other."""
+    """A file that has the rest of another file. Its line n is line n + `shift` of the other file."""
 
     path: Path
     compression: Compression
@@ -38,9 +38,9 @@ class Rest(NamedTuple):
 
 @contextmanager
 def rest_of(path: Path, run: Import, through: int) -> Iterator[Rest]:
-    """Writes the rest of an import's file from about line `through` on, for the time of the block.
+    """Writes the rest of an import's file from about line `through` on. The rest exists until the block ends.
 
-    The whole file is used when `through` is 0, when it cannot be cut safely, or when the disk has no room for the rest.
+    The whole file is used if `through` is 0, if the file cannot be cut safely, or if the disk has no room for the rest.
 
     Raises: BodyInvalid.
     """
@@ -81,7 +81,7 @@ def _write_rest(path: Path, run: Import, through: int, target: Path) -> int | No
             return None
         while b"\n" not in held and len(held) <= limits.LINE_BYTES_MAX and (chunk := next(chunks, b"")):
             held += chunk
-        # The line itself was applied. When its record may continue on the next line, it is read again and skipped
+        # The line itself was applied. If its record may continue on the next line, the line is read again and skipped
         # later.
         line = held[: held.find(b"\n") + 1]
         is_skipped = bool(line) and (run.format == "ndjson" or _is_closed(line))
@@ -92,7 +92,7 @@ def _write_rest(path: Path, run: Import, through: int, target: Path) -> int | No
 
 
 def _behind(chunk: bytes, lines: int) -> bytes:
-    """Returns the part of a chunk after so many line ends."""
+    """Returns the part of a chunk after this many line ends."""
     at = 0
     for _ in range(lines):
         at = chunk.index(b"\n", at) + 1
@@ -100,7 +100,7 @@ def _behind(chunk: bytes, lines: int) -> bytes:
 
 
 def _is_plain_header(line: bytes) -> bool:
-    """Returns whether a line is certainly the whole header and the file has the line ends that are counted."""
+    """Returns whether a line is certainly the whole header, and the file has the line ends that are counted."""
     return (
         bool(line.strip()) and _is_closed(line) and b"\r" not in line.rstrip(b"\r\n") and not line.startswith(b"sep=")
     )
@@ -112,7 +112,10 @@ def _is_closed(line: bytes) -> bool:
 
 
 def _write_groups(path: Path, through: int, target: Path) -> int | None:
-    """Writes the row groups that are not yet applied whole. Returns the rows before them, or None."""
+    """Writes the row groups that are not wholly applied. Returns the number of rows before them.
+
+    Returns None if no row group is wholly applied, or if two columns have the same name.
+    """
     with ParquetFile(path) as file:
         rows, before, first = file.rows_of_groups(), 0, 0
         while first < len(rows) and before + rows[first] <= through:
@@ -129,7 +132,7 @@ def _write_groups(path: Path, through: int, target: Path) -> int | None:
 
 
 def shifted(part: Part, shift: int) -> Part:
-    """Returns a part of the rest with the line numbers of the original file."""
+    """Returns a part of the rest, with the line numbers of the original file."""
     if not shift:
         return part
     return replace(part, lines=part.lines + shift, rejected=tuple(_shifted_line(each, shift) for each in part.rejected))

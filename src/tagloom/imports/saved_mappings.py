@@ -1,4 +1,4 @@
-"""Mappings that a space stores by name, with all their versions."""
+"""The mappings that a space stores by name, with all their versions."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Mappings:
         self._now = now
 
     def list_mappings(self, space: str) -> tuple[KeptMapping, ...]:
-        """Returns the newest version of each mapping, by name."""
+        """Returns the newest version of each mapping, in the order of the names."""
         return self._control.list_mappings(space)
 
     def get_mapping(self, space: str, name: str, *, version: int | None = None) -> KeptMapping:
@@ -28,9 +28,11 @@ class Mappings:
     def put_mapping(
         self, space: str, name: str, mapping: Mapping, *, version: int | None = None, by: str
     ) -> KeptMapping:
-        """Stores a new version. With `version`, only when that is the newest one; 0 means that there is none.
+        """Stores a new version of a mapping.
 
-        Raises: BodyInvalid: its name; MappingInvalid, MappingChanged, TooManyMappings.
+        `version` must be the newest version, or 0 if there is none; None skips the check.
+
+        Raises: BodyInvalid: the name is invalid; MappingInvalid, MappingChanged, TooManyMappings.
         """
         check_mapping(mapping)
         newest = self._newest(space, parse_slug(name))
@@ -41,7 +43,7 @@ class Mappings:
         return kept
 
     def delete_mapping(self, space: str, name: str) -> None:
-        """Deletes all versions of a mapping; what was imported by it stays. Raises: MappingNotFound."""
+        """Deletes all versions of a mapping. Taggings that were imported by it stay. Raises: MappingNotFound."""
         self._control.delete_mapping(space, name)
 
     def _newest(self, space: str, name: str) -> int:

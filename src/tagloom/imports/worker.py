@@ -1,7 +1,7 @@
-"""Works on imports: leases one, plans or applies it, and continues where a dead process stopped.
+"""Works on imports: leases an import, plans or applies it, and continues where a dead process stopped.
 
-The lease only prevents double work. Correctness comes from the steps: each is committed once, together with its place
-in the import, whichever process commits it.
+The lease only prevents double work. The steps ensure correctness: each step is committed once, together with its place
+in the import, whichever process commits the step.
 """
 
 import secrets
@@ -46,9 +46,9 @@ from tagloom.words.rejections import MirrorUnreadable
 from tagloom.words.tags import is_at_or_below, parse_tag
 
 ACTION = "import"
-# In these modes all lines of a person must be known at once, so the file is one step.
+# In these modes all lines of a person are needed at once, so the whole file is one step.
 WHOLE_MODES: tuple[Mode, ...] = ("set", "mirror")
-# The problems of a step that another writer made outdated while it was read.
+# The problems of a step that another writer made outdated while the step was read.
 _OVERTAKEN = (ImportSealed, StepTaken, ImportChanged, BodyOutdated)
 _SECONDS_BETWEEN_REPORTS = 0.5
 _SECONDS_BETWEEN_TRIES_MAX = 10.0
@@ -57,7 +57,10 @@ log = structlog.get_logger()
 
 
 class Worker:
-    """Carries out the actions of `Imports`, one import at a time, in its own thread or in the caller's."""
+    """A worker that carries out the actions of `Imports`, one import at a time.
+
+    The work runs in a thread of the worker or in the caller's thread.
+    """
 
     def __init__(
         self,
@@ -82,12 +85,12 @@ class Worker:
     # The thread.
 
     def start(self) -> None:
-        """Starts a thread that works."""
+        """Starts the thread of the worker."""
         self._thread = threading.Thread(target=self._serve, name="tagloom-imports", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops after the step that is being applied. Another process, or a later start, continues from there."""
+        """Stops after the step that is being applied. Another process, or a later start, continues after that step."""
         self._is_closing.set()
         self._imports.has_work.set()
         if self._thread is not None:
@@ -102,7 +105,10 @@ class Worker:
         )
 
     def work_once(self, only: str | None = None) -> bool:
-        """Leases an import that waits for work, or import `only`, and works on it. Returns False when there is none."""
+        """Leases an import that waits for work, or import `only`, and works on it.
+
+        Returns False if there is no such import.
+        """
         run = self._leases.take(APPLIED, only)
         if run is None:
             return False
@@ -120,7 +126,7 @@ class Worker:
             except Lost:
                 self._leases.release(run)
             except _OVERTAKEN as problem:
-                # The rest of the file is read again, in the state after the last step.
+                # The next attempt reads the rest of the file again, in the state after the last step.
                 self._try_again(environment, run, problem)
             except StoreUnavailable as problem:
                 self._try_again(environment, run, problem)
@@ -135,10 +141,10 @@ class Worker:
         return True
 
     def _try_again(self, environment: Environment, run: Import, problem: Problem) -> None:
-        """Releases the import for a later attempt, or fails it after too many attempts without a further step."""
+        """Releases the import for a later attempt. After too many attempts without a further step, the import fails."""
         with suppress(ImportNotFound):
             if self._control.get_import(run.id).revision != run.revision:
-                # A caller paused, cancelled or resumed it.
+                # A caller paused, cancelled or resumed the import.
                 self._leases.release(run)
                 return
         steps = len(self._population_of(environment).steps(run.id))
@@ -155,7 +161,7 @@ class Worker:
         self._is_closing.wait(min(2.0 ** (tried - 2), _SECONDS_BETWEEN_TRIES_MAX) if tried > 1 else 0)
 
     def _put(self, run: Import, state: ImportState, **more: object) -> Import:
-        """Stores the import in another state, unless it was changed meanwhile. Raises: ImportChanged."""
+        """Stores the import in another state. Raises: ImportChanged: another caller changed the import."""
         stored = self._control.get_import(run.id)
         if stored.revision != run.revision:
             raise ImportChanged("The import was changed at the same moment.")
@@ -174,7 +180,7 @@ class Worker:
     # Reading.
 
     def _check_file(self, run: Import) -> None:
-        """Checks the whole file before it is read: a mirror of a truncated file would remove the missing tags.
+        """Checks the whole file before it is read, because a mirror of a truncated file would remove the missing tags.
 
         Raises: ImportFileGone, ImportFileDamaged, Lost.
         """
@@ -190,9 +196,9 @@ class Worker:
         self._imports.folder.check(run.id, run.size_bytes, run.digest, report)
 
     def _parts(self, run: Import, remark: Remark | None = None, *, through: int = 0) -> Iterator[Part]:
-        """Yields the parts of the file, or of its rest from shortly before line `through` on.
+        """Yields the parts of the file. If `through` is not 0, begins shortly before line `through`.
 
-        Raises: Lost: this worker lost the import; what reading raises.
+        Raises: Lost: this worker lost the import; the errors of reading the file.
         """
         reported_at = 0.0
         with rest_of(self._imports.folder.path(run.id), run, through) as rest:
@@ -211,7 +217,7 @@ class Worker:
             raise Lost
         if rows is None:
             return
-        # SQLite lets nobody else write while a step is committed, and a renewal would wait for the commit.
+        # SQLite allows no other write while a step is committed, so a renewal would wait for the commit.
         if self._committing is not None and not self._committing.done():
             self._leases.check(run)
         else:
@@ -246,7 +252,7 @@ class Worker:
         self._put(run, "held", hold=hold, detail=detail, plan=plan, is_approved=False, **more)
 
     def _too_much(self, run: Import, plan: Plan) -> str | None:
-        """Returns why a plan needs an approval; None when it needs none."""
+        """Returns the reason why a plan needs an approval, or None if it needs no approval."""
         if run.is_approved or run.share_removed_max is None or plan.share_removed <= run.share_removed_max:
             return None
         where = f"below '{run.prefix}'" if run.prefix else "of the environment"
@@ -256,7 +262,7 @@ class Worker:
         )
 
     def _plan(self, environment: Environment, run: Import) -> Plan:
-        """Computes what the import would do now. Raises: MirrorEmpty, and what reading the file raises."""
+        """Computes what the import would do now. Raises: MirrorEmpty, and the errors of reading the file."""
         rules = _rules(run, ports_limits.REJECTED_PER_RECEIPT_MAX)
         remarks, odd = list[str](), OddIds()
         parts = (_counted(part, odd) for part in self._parts(run, remarks.append))
@@ -274,7 +280,7 @@ class Worker:
         )
 
     def _taggings_before(self, environment: Environment, run: Import, preview: Preview) -> int:
-        """Counts the taggings at or below the prefix, which include those that are about to be removed."""
+        """Counts the taggings at or below the prefix, including taggings that the import would remove."""
         prefix = parse_tag(run.prefix) if run.prefix else None
         population, cursor, count = self._population_of(environment), None, 0
         while True:
@@ -297,7 +303,7 @@ class Worker:
 
     def _run(self, environment: Environment, run: Import) -> None:
         population = self._population_of(environment)
-        # When the last step was committed before its process died, the file is not read again.
+        # If a process died after it committed the last step, the file is not read again.
         self._rows = run.rows_read
         try:
             if run.plan is not None and not run.is_approved and not population.steps(run.id):
@@ -315,11 +321,11 @@ class Worker:
             self._hold(run, "lines-unreadable", problem.detail, run.plan)
             return
         tally = tally_of(population.steps(run.id))
-        # The last reported count may be older: nothing is reported while a commit is under way.
+        # The last reported count may be older, because nothing is reported during a commit.
         self._put(run, "done", tally=tally, rows_read=self._rows, rows_total=self._rows)
 
     def _run_as_planned(self, environment: Environment, run: Import, plan: Plan) -> bool:
-        """Applies the plan, or holds the import when another version changed what it would do."""
+        """Applies the plan. If another version changed what the plan would do, holds the import and returns False."""
         for _ in range(limits.IMPORT_PLANS_IN_A_ROW_MAX):
             try:
                 self._apply(environment, run, plan.version)
@@ -337,7 +343,7 @@ class Worker:
         return False
 
     def _apply(self, environment: Environment, run: Import, only_at: int | None) -> None:
-        """Applies the missing steps. Raises: PlanOutdated, before the first."""
+        """Applies the missing steps. Raises: PlanOutdated, before the first step."""
         population = self._population_of(environment)
         done = population.steps(run.id)
         rules = _rules(run, limits.IMPORT_REJECTED_PER_STEP_MAX)
@@ -352,8 +358,8 @@ class Worker:
             for group in _grouped(_behind(self._parts(run, through=through), through)):
                 number += 1
                 step = replace(rules, step=Step(run.id, number), only_at=only_at if number == 1 else None)
-                # A step is read and aggregated while the one before is committed, and refused when that one was
-                # refused.
+                # A step is read and aggregated during the commit of the step before. If the step before is refused,
+                # this step is refused, too.
                 submitted = population.submit(Apply(group, step, ACTION), options)
                 before, self._committing = self._committing, submitted
                 if before is not None:
@@ -392,13 +398,13 @@ def _counted(part: Part, odd: OddIds) -> Part:
 
 
 def _effect(plan: Plan) -> Preview:
-    """Returns what is compared of two plans: everything but their version and the size of tribes before."""
+    """Returns the facts of a plan that are compared: everything except the version and the sizes of tribes."""
     tribes = tuple(replace(tribe, before=0, after=0) for tribe in plan.preview.tribes)
     return replace(plan.preview, receipt=replace(plan.preview.receipt, version=0), tribes=tribes)
 
 
 def _behind(parts: Iterator[Part], through: int) -> Iterator[Part]:
-    """Yields the lines after line `through`, which was the last of a committed step."""
+    """Yields the lines after line `through`, which was the last line of a committed step."""
     for part in parts:
         if not through or (len(part.lines) and part.lines[0] > through):
             yield part
@@ -420,14 +426,14 @@ def _sliced(part: Part, first: int, rejected: tuple[object, ...]) -> Part:
         is_removal=None if part.is_removal is None else part.is_removal[is_kept],
         expiries=None if part.expiries is None else part.expiries[first:],
         rejected=rejected,
-        # Only modes that are one step protect the people of rejected lines from losing tags.
+        # Only modes with a single step protect the people of rejected lines from losing tags.
         held=(),
         doubts=(),
     )
 
 
 def _grouped(parts: Iterator[Part]) -> Iterator[Iterator[Part]]:
-    """Groups parts into steps, none of them empty. Parts are read lazily: use up a group before the next one."""
+    """Groups parts into steps that are not empty. Parts are read lazily, so use up a group before the next group."""
     for part in parts:
         if _rows(part):
             yield _group(part, parts)

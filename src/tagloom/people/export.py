@@ -1,4 +1,4 @@
-"""People and taggings as NDJSON, CSV or Parquet, a chunk at a time, in the forms that an import takes."""
+"""Encodes people and taggings as NDJSON, CSV or Parquet, a chunk at a time. An import can read the result."""
 
 import csv
 import io
@@ -24,9 +24,10 @@ CONTENT_TYPE_OF_FORMAT: dict[ExportFormat, str] = {
 
 
 def encode_people(chunks: Iterator[Sequence[Person]], format: ExportFormat) -> Iterator[bytes]:
-    """People in the order given: lines `{"user": id}` or `{"visitor": id}`, or the columns user and visitor.
+    """Yields people in the given order: lines `{"user": id}` or `{"visitor": id}`, or rows with user and visitor.
 
-    Each yield is one chunk; the first comes at once, so that a problem of reading comes before it.
+    Each chunk of people becomes one chunk of bytes. An error of reading the first people is raised before the first
+    bytes.
     """
     if format == "ndjson":
         return _ndjson(chunks, lambda people: [{person.kind: person.id} for person in people])
@@ -34,7 +35,10 @@ def encode_people(chunks: Iterator[Sequence[Person]], format: ExportFormat) -> I
 
 
 def encode_taggings(chunks: Iterator[Sequence[Tagging]], format: ExportFormat) -> Iterator[bytes]:
-    """Taggings, person by person: lines `{"user": id, "tags": [...]}`, or rows of the columns user, visitor, tag."""
+    """Yields taggings: lines `{"user": id, "tags": [...]}`, or rows with user, visitor and tag.
+
+    The taggings of one person must follow each other.
+    """
     if format == "ndjson":
         return _ndjson(chunks, _lines_of_taggings)
     return _columns(chunks, format, ("user", "visitor", "tag"), lambda each: (*_cells_of(each[0]), each[1]))
@@ -81,7 +85,7 @@ def _csv(
 
 
 class Sink(io.RawIOBase):
-    """What the Parquet writer writes to: bytes wait here until they are taken."""
+    """A file object for a Parquet writer. Holds the written bytes until they are taken."""
 
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
@@ -94,7 +98,7 @@ class Sink(io.RawIOBase):
         return len(self._waiting[-1])
 
     def take(self) -> bytes:
-        """What was written since the last time."""
+        """Returns the bytes that were written since the last call."""
         taken, self._waiting = b"".join(self._waiting), []
         return taken
 

@@ -1,1 +1,1 @@
-"""What the use cases need from a store, one protocol for each subject, and the problems that a store raises."""
+"""The protocols that the use cases need from stores, one for each subject, and the problems that stores raise."""

@@ -1,4 +1,4 @@
-"""Reads about the people whom rules find."""
+"""The port that reads the members of rules."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
@@ -16,11 +16,11 @@ from tagloom.words.rules import Definition
 
 
 class AudienceReads(Protocol):
-    """The members of tribes in one environment. Each answer is of one version."""
+    """The reads about the members of tribes in one environment. Each answer is of one version."""
 
-    # `as_of` is an earlier version, 0 for before the first: the current rule is applied to the taggings and the people
-    # of that version, with the current paths of the tags. An erased person is counted and has no id. Raises
-    # ChangeNotFound if there is no such version.
+    # `as_of` is an earlier version. 0 is the state before the first version. The current rule is applied to the
+    # taggings and the people of that version, with the current paths of the tags. An erased person is counted and has
+    # no id. If there is no such version, ChangeNotFound is raised.
 
     def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
         """Counts the members of the tribe, and the people in its audience."""
@@ -28,45 +28,46 @@ class AudienceReads(Protocol):
     def sample(
         self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None
     ) -> tuple[Person, ...]:
-        """Returns some members, spread over the population; the same ones for the same version."""
+        """Returns some members, spread over the population. The result is the same for the same version."""
 
     def members(
         self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
-        """Returns a version, and all members as of it in the order of their creation, a chunk at a time."""
+        """Returns a version, and all members as of that version in the order of their creation, a chunk at a time."""
 
     def overlap(
         self, chosen: Sequence[str], tribes: Mapping[str, Definition]
     ) -> tuple[Version, tuple[OverlapRegion, ...]]:
         """Counts the people in each combination of the chosen tribes, the largest regions first.
 
-        Regions without people are left out, and so are the people in none of the tribes.
+        Regions without people are left out. People in none of the tribes are not counted.
         """
 
     def compare(
         self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
     ) -> Difference:
-        """Compares the members of a draft rule with those of a saved one; `saved` None has no members.
+        """Compares the members of a draft rule with those of a saved rule. If `saved` is None, it has no members.
 
-        Lists up to `limit` people of each group, the same ones for the same version.
+        Lists up to `limit` people of each group. The result is the same for the same version.
         """
 
     def make_up(self, wanted: Definition, tribes: Mapping[str, Definition], *, limit: int) -> MakeUp:
         """Returns the `limit` most frequent tags of the members of the rule, counted by exact tag.
 
-        Cost: one intersection for each tag with enough people to be among them.
+        Cost: one intersection for each tag that has enough people to be among the most frequent tags.
         """
 
     def trend(
         self, wanted: Sequence[Definition], tribes: Mapping[str, Definition], moments: Sequence[str]
     ) -> tuple[tuple[int | None, ...], ...]:
-        """Returns for each rule the number of members just before each of these moments, and one number more for now.
+        """Returns for each rule the number of members just before each of these moments, and then the current number.
 
-        The number is None for a moment before the horizon.
+        The number is None for a moment before the horizon. Moments are RFC 3339 UTC with milliseconds, ascending. The
+        current rule is applied to the taggings and the people of each moment, with the current paths of the tags. The
+        current path of a merged tag is the path of the tag that it was merged into. The current path of a deleted tag
+        is its last path.
 
-        Moments are RFC 3339 UTC with milliseconds, ascending. The current rule is applied to the taggings and the
-        people of that time, with the current paths of the tags: that of the merge for a merged tag, the last one for a
-        deleted tag. Cost: one pass backwards through the changes of the rows that the rules need.
+        Cost: one pass backwards through the changes of the rows that the rules need.
         """
 
     def decide_many(
@@ -75,10 +76,10 @@ class AudienceReads(Protocol):
         """Returns the decisions for several people in their order, all of one version."""
 
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
-        """Returns the tribes of the person. An unknown person is one without tags.
+        """Returns the tribes of a person. An unknown person counts as a person without tags.
 
-        All reads about tribes resolve the tags of rules after renames.
+        If a rule names the old path of a renamed tag, the current tag is used. This holds for all reads about tribes.
         """
 
     def find_decision(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision | None:
-        """Returns what `decide` returns, or None if that would wait for the store or for another thread."""
+        """Returns the result of `decide`, or None if `decide` would wait for the store or for another thread."""

@@ -1,4 +1,4 @@
-"""The stores of an installation beside its environments. One transaction can write to several of them."""
+"""The port of all stores of an installation except its environments. One transaction can write to several stores."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""Imports and mappings. `Control` includes these ports."""
+"""The ports of imports and mappings. `Control` includes these ports."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol, TypeAlias
@@ -28,7 +28,7 @@ IMPORT_STATES: tuple[ImportState, ...] = (
 FETCHED: tuple[ImportState, ...] = ("fetching",)
 APPLIED: tuple[ImportState, ...] = ("looking", "running")
 WORKED_ON: tuple[ImportState, ...] = (*FETCHED, *APPLIED)
-# The import waits until somebody approves or cancels it.
+# In these states, the import waits until somebody approves or cancels it.
 ASKING: tuple[ImportState, ...] = ("planned", "held")
 ENDED: tuple[ImportState, ...] = ("cancelled", "done", "failed")
 ImportFormat: TypeAlias = Literal["csv", "ndjson", "parquet"]
@@ -39,9 +39,9 @@ Hold: TypeAlias = Literal["removes-much", "source-empty", "plan-changed", "lines
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The effect that an import would have, computed at a version.
 
-    `share_removed` is the percentage of the `taggings` below its prefix that it removes. `emptied_tags` are those of
-    `preview.by_tag` that nobody would have any more. `warnings` are sentences about the file: how it was read, and ids
-    that look wrong.
+    `taggings` is the number of taggings at or below the prefix of the import. `share_removed` is the percentage of
+    them that the import would remove. `emptied_tags` are the tags of `preview.by_tag` that nobody would have any more.
+    `warnings` are sentences about the file: how it was decoded, and which ids look wrong.
     """
 
     id: str
@@ -73,15 +73,16 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 class Import(msgspec.Struct, frozen=True, kw_only=True):
     """The import of a file into an environment, and its progress. Times are RFC 3339 UTC.
 
-    `mapping` says how records become taggings; without one, they have the plain form. `prefix`, `mode` and `lowercase`
-    are those of a batch. A run that would remove more than `share_removed_max` percent of the taggings below the prefix
-    is held; with None, no run is. `is_approved` lets the next run pass. A mirror that `allows_empty` can remove every
-    tag. `rows_total` is known after the file was read once. `began_at` is when it was started last. `revision` counts
-    the saves. It can write to the branches of its `owner`, and to those without one. Taggings expire at the rounded
-    `expires_at`, or after `ttl`, unless their lines have an expiry; empty for never. `remote` is the address that the
-    file is fetched from, unless it was sent; during the fetch, `size_bytes` counts the bytes so far. `fingerprint` is a
-    hash of the file and its options, to compare requests with the same idempotency key. `digest` is a hash of the
-    file's bytes, which is verified before it is planned or run.
+    `mapping` decides how records become taggings. Without a mapping, the records have the plain form. `prefix`, `mode`
+    and `lowercase` are those of a batch. A run that would remove more than `share_removed_max` percent of the taggings
+    below the prefix is held. If that is None, no run is held for this reason. With `is_approved`, the next run is not
+    held. With `allows_empty`, a mirror may remove all tags. `rows_total` is known after the file was read once.
+    `began_at` is the time at which the import was started last. `revision` counts the saves. The import can write to
+    the branches of its `owner` and to branches without an owner. Taggings expire at the rounded `expires_at`, or after
+    `ttl`, unless their lines have an expiry. If both are empty, taggings do not expire. `remote` is the address from
+    which the file is fetched, or None for a file that was sent. During the fetch, `size_bytes` counts the bytes so far.
+    `fingerprint` is a hash of the file and its options, to compare requests with the same idempotency key. `digest` is
+    a hash of the file's bytes, which is verified before the import is planned or run.
     """
 
     id: str
@@ -124,7 +125,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
-    """A named mapping of a space. `version` counts its saves from 1."""
+    """A named mapping of a space. `version` counts the saves of the mapping from 1."""
 
     name: str
     version: int
@@ -142,10 +143,10 @@ class ImportCount(NamedTuple):
 
 
 class ImportStore(Protocol):
-    """The imports of an installation, and the leases of the workers on them."""
+    """The store of the imports of an installation, and of their leases to workers."""
 
     def add_import(self, run: Import) -> None:
-        """Stores a new import, at revision 0. Raises: EnvironmentNotFound; ImportChanged: there is one of this id."""
+        """Stores a new import at revision 0. Raises: EnvironmentNotFound; ImportChanged: the id is in use."""
 
     def get_import(self, id: str) -> Import:
         """Returns an import. Raises: ImportNotFound."""
@@ -153,15 +154,15 @@ class ImportStore(Protocol):
     def list_imports(
         self, space: str, environment: str, *, limit: int, before: str | None = None
     ) -> tuple[Import, ...]:
-        """Returns the imports of an environment, the newest first; `before` is the last id of the page before."""
+        """Returns the imports of an environment, the newest first. `before` is the last id of the previous page."""
 
     def count_imports(self) -> tuple[ImportCount, ...]:
-        """Counts the imports of all environments by state, without states that have none."""
+        """Counts the imports of all environments by state. States without imports are left out."""
 
     def put_import(self, run: Import) -> Import:
-        """Replaces the import of the same revision, raises the revision by one and ends a lease.
+        """Replaces an import, including `rows_read`. Raises the revision by one, and ends the lease of the import.
 
-        `rows_read` is replaced, too. Raises: ImportNotFound, ImportChanged.
+        Raises: ImportNotFound; ImportChanged: the stored revision is not that of `run`.
         """
 
     def delete_import(self, id: str) -> None:
@@ -172,27 +173,34 @@ class ImportStore(Protocol):
     ) -> Import | None:
         """Leases to `owner` the oldest import in one of these states that has no lease at `now`.
 
-        Of several callers at once, one gets it. With an id, only this import is leased.
+        With `only`, leases only the import with this id. Returns None if there is no such import. If several callers
+        do this at the same time, only one of them gets the lease.
         """
 
     def tell_progress(self, id: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
-        """Stores the rows read and extends the lease. Returns None if the owner lost the lease."""
+        """Stores the number of rows that were read, unless it is None, and extends the lease to `until`.
+
+        Returns the state of the import, or None if the owner lost the lease.
+        """
 
     def release_import(self, id: str, owner: str) -> None:
-        """Ends the owner's lease, so that another worker can continue at once. Does nothing without such a lease."""
+        """Ends the lease of `owner`, so that another worker can continue at once. Does nothing without such a lease."""
 
 
 class MappingStore(Protocol):
-    """The named mappings of spaces, with all versions."""
+    """The store of the named mappings of spaces, with all their versions."""
 
     def put_mapping(self, space: str, kept: KeptMapping) -> None:
-        """Adds the next version. Raises: MappingChanged: it is not the next; TooManyMappings, SpaceNotFound."""
+        """Adds the next version of a mapping.
+
+        Raises: MappingChanged: `kept` is not the next version; TooManyMappings, SpaceNotFound.
+        """
 
     def get_mapping(self, space: str, name: str, *, version: int | None = None) -> KeptMapping:
-        """Returns the newest version, or this one. Raises: MappingNotFound."""
+        """Returns the newest version of a mapping, or version `version`. Raises: MappingNotFound."""
 
     def list_mappings(self, space: str) -> tuple[KeptMapping, ...]:
-        """Returns the newest version of each mapping, by name."""
+        """Returns the newest version of each mapping, ordered by name."""
 
     def delete_mapping(self, space: str, name: str) -> None:
         """Deletes all versions of a mapping. Raises: MappingNotFound."""

@@ -8,9 +8,9 @@ Item = TypeVar("Item")
 
 
 class Page(msgspec.Struct, Generic[Item], frozen=True):
-    """Some items in order, and the cursor of the next page; None on the last one.
+    """Some items in order, and the cursor of the next page. The cursor is None on the last page.
 
-    `total` counts the items of all pages, if that is cheap.
+    `total` is the number of items of all pages, or None if counting them would cost much.
     """
 
     items: tuple[Item, ...]

@@ -1,4 +1,4 @@
-"""Reads about people and their taggings."""
+"""The port that reads people and their taggings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
@@ -16,14 +16,14 @@ from tagloom.words.tags import TagPath
 
 
 class PeopleReads(Protocol):
-    """The people of one environment."""
+    """The reads about the people of one environment."""
 
-    # `as_of` is an earlier version, 0 for before the first: the taggings and the people of that version, with the
-    # current paths of the tags. An erased person is counted and has no id. Raises ChangeNotFound if there is no such
-    # version.
+    # `as_of` is an earlier version. 0 is the state before the first version. The answer has the taggings and the people
+    # of that version, with the current paths of the tags. An erased person is counted and has no id. If there is no
+    # such version, ChangeNotFound is raised.
 
     def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
-        """Returns the person with their tags, or None."""
+        """Returns a person with their tags, or None if the person is unknown."""
 
     def list_people(
         self,
@@ -40,17 +40,17 @@ class PeopleReads(Protocol):
     ) -> Page[PersonRecord]:
         """Returns people in the order of their creation whose id equals, begins with or contains `search`.
 
-        `search_match` is exact, prefix or substring. Without a `kind`, users and visitors; with a `tribe`, only its
-        members, by the definitions in `tribes`.
+        `search_match` is exact, prefix or substring. If they are given, `kind` selects users or visitors, `tag` selects
+        the people with a tag, and `tribe` selects its members, by the definitions in `tribes`.
         """
 
     def people_with(
         self, tag: TagPath, match: Match, *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
-        """Returns all people with the tag, a chunk at a time.
+        """Returns a version, and all people with a tag as of that version, a chunk at a time.
 
-        Raises: TagNotFound; with `as_of`, only if the path never was a tag.
+        Raises: TagNotFound. With `as_of`, it is raised only if the path never was a tag.
         """
 
     def taggings(self) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
-        """Returns every tagging, person by person, a chunk of people at a time."""
+        """Returns a version, and all taggings as of that version, person by person, a chunk of people at a time."""

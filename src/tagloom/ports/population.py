@@ -1,6 +1,6 @@
-"""One environment: the port for writes and the ports for reads together.
+"""The port of one environment: the port of writes and all ports of reads.
 
-`stores/memory` implements it with plain dicts and sets, as the oracle. The engine must return the same answers.
+`stores/memory` implements this port with plain dicts and sets, as the oracle. The engine must return the same answers.
 """
 
 from typing import Protocol
@@ -17,10 +17,10 @@ class Population(Writes, PeopleReads, TagReads, AudienceReads, History, Protocol
     """One environment: its people, their tags, its catalogue and its history. Each answer is of one version."""
 
     def version(self) -> Version:
-        """Returns the newest committed version that this process has read; 0 before the first."""
+        """Returns the newest committed version that this process has read, or 0 if there is no version."""
 
     def warm(self) -> int:
-        """Loads bitmaps into memory, as far as there is room, and returns the bytes in memory then.
+        """Loads bitmaps into memory, as far as there is room. Returns the bytes that are in memory then.
 
-        Changes no answer. Other reads run between its steps.
+        Does not change the results of reads. Other reads run between the steps of this method.
         """

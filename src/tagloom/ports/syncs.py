@@ -1,7 +1,7 @@
-"""Syncs and their runs. `Control` includes this port.
+"""The port of syncs and their runs. `Control` includes this port.
 
-Of many processes that find the same sync due, one runs it: `begin_run` changes its next time, and fails if another
-process changed it already.
+If several processes find the same due sync, one of them runs it. `begin_run` changes the next time of the sync, and
+fails if another process already changed it.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Due(NamedTuple):
 
 
 class OpenRun(NamedTuple):
-    """A run that has not ended. Until `held_until` it is leased to a process; after that, it is free."""
+    """A run that has not ended. Until `held_until`, the run is leased to a process. After that, it is free."""
 
     space: str
     environment: str
@@ -29,10 +29,10 @@ class OpenRun(NamedTuple):
 
 
 class SyncStore(Protocol):
-    """The syncs of all environments (by key), and their runs."""
+    """The store of the syncs of all environments, and of their runs. `environment` is the key of an environment."""
 
     def list_syncs(self, environment: int) -> tuple[Sync, ...]:
-        """Returns the syncs by id."""
+        """Returns the syncs of an environment, ordered by id."""
 
     def get_sync(self, environment: int, sync: str) -> Sync:
         """Returns a sync. Raises: SyncNotFound."""
@@ -41,16 +41,16 @@ class SyncStore(Protocol):
         """Stores a new sync. Raises: SyncExists, TooManySyncs."""
 
     def put_sync(self, environment: int, sync: Sync, *, revision: int, audit: Sequence[AuditEntry] = ()) -> None:
-        """Replaces draft, revision and next time if the stored revision is `revision`. The cursor stays.
+        """Replaces the draft, the revision and the next time of a sync. The cursor stays.
 
-        Raises: SyncNotFound, SyncChanged.
+        Raises: SyncNotFound; SyncChanged: the stored revision is not `revision`.
         """
 
     def put_cursor(self, environment: int, sync: str, cursor: str | None) -> None:
         """Stores how far an incremental source has been applied. Does nothing if the sync was deleted."""
 
     def delete_sync(self, environment: int, sync: str, audit: Sequence[AuditEntry] = ()) -> None:
-        """Deletes the sync and its runs. Their taggings stay. Raises: SyncNotFound."""
+        """Deletes a sync and its runs. The taggings that they added stay. Raises: SyncNotFound."""
 
     def list_due(self, now: str, limit: int) -> tuple[Due, ...]:
         """Returns the syncs whose next time is `now` or earlier, the earliest first."""
@@ -60,18 +60,18 @@ class SyncStore(Protocol):
     ) -> SyncRun | None:
         """Stores a new run without a lease, and the next scheduled time of the sync.
 
-        Returns None if another process was faster: the sync is not due at `due_at` any more (unless that is None), or
-        it has a run that has not ended. Raises: SyncNotFound.
+        Returns None if another process was faster: the next time of the sync is no longer `due_at` (unless that is
+        None), or the sync has a run that has not ended. Raises: SyncNotFound.
         """
 
     def put_run(self, seen: OpenRun, run: SyncRun, *, held_until: str) -> bool:
-        """Replaces a run and its lease if both are as in `seen`. Returns False if another process was faster."""
+        """Replaces a run and its lease. Returns False if another process changed them since `seen` was read."""
 
     def list_open_runs(self) -> tuple[OpenRun, ...]:
-        """Returns the open runs of all environments, by id."""
+        """Returns the open runs of all environments, ordered by id."""
 
     def list_newest_runs(self, environment: int | None = None) -> tuple[SyncRun, ...]:
-        """Returns the newest run of each sync, of one environment or of all, in no order."""
+        """Returns the newest run of each sync, of one environment or of all environments, in any order."""
 
     def list_runs(self, environment: int, sync: str, *, before: int | None = None, limit: int) -> tuple[SyncRun, ...]:
-        """Returns the runs with ids below `before`, the newest first."""
+        """Returns the runs of a sync with ids below `before`, the newest first."""

@@ -1,4 +1,4 @@
-"""Reads of the tag catalogue."""
+"""The port that reads the catalogue of tags."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -13,24 +13,27 @@ from tagloom.words.tags import TagPath
 
 
 class TagReads(Protocol):
-    """The tag catalogue of one environment, with the number of people for each tag."""
+    """The reads of the catalogue of one environment. Each tag has the number of people with the tag."""
 
     def list_tags(
         self, *, search: str = "", prefix: TagPath | None = None, limit: int, cursor: str | None = None
     ) -> Page[Tag]:
-        """Returns the catalogue in code point order, with implied branches.
+        """Returns a page of the catalogue in code point order, with implied branches.
 
-        `search` is a substring of the path, in any case.
+        `search` is a substring of the path, in upper or lower case. With `prefix`, only tags at or below it are listed.
         """
 
     def children(self, prefix: TagPath | None, *, limit: int, cursor: str | None = None) -> Page[Branch]:
-        """Returns the entries one level below a branch (None: the first level) in code point order, with their number.
+        """Returns the entries one level below a branch in code point order, and their number.
 
-        An unknown branch has none.
+        If `prefix` is None, returns the first level. An unknown branch has no entries.
         """
 
     def get_tag(self, tag: TagPath) -> Tag:
-        """Returns one entry. Raises: TagNotFound, with similar tags; TagIsAlias, with the current path."""
+        """Returns one entry.
+
+        Raises: TagNotFound, which has similar tags; TagIsAlias, which has the current path.
+        """
 
     def resolve(self, tag: TagPath) -> TagPath:
         """Returns the current path of a tag after renames."""
@@ -42,13 +45,16 @@ class TagReads(Protocol):
         """Returns known tags that are similar to this text."""
 
     def sources(self, tag: TagPath, *, limit: int) -> tuple[Source, ...]:
-        """Returns who added and removed tags at or below `tag`, by actor and source, the most recent first."""
+        """Returns the sources that added and removed tags at or below `tag`, the most recent first."""
 
     def users_at(self, tags: Sequence[TagPath], moments: Sequence[str]) -> dict[TagPath, tuple[int | None, ...]]:
-        """Returns how many people had exactly each tag just before each of these moments, and now; see `trend`."""
+        """Returns how many people had exactly each tag just before each moment, and how many have it now.
+
+        The moments and the results have the form of `trend`.
+        """
 
     def owned_branch(self, tag: TagPath) -> tuple[TagPath, str] | None:
-        """Returns the nearest branch at or above the tag that has an owner, and the owner. Counts nothing."""
+        """Returns the nearest branch at or above a tag that has an owner, and the owner. Does not count people."""
 
     def exclusive_branches(self, tag: TagPath) -> tuple[TagPath, ...]:
         """Returns the exclusive branches at or above a path, the nearest first."""

@@ -1,6 +1,7 @@
-"""Teammates of organizations: memberships, invitations and the audit log.
+"""The ports of the teammates of organizations: memberships, invitations and the audit log.
 
-Every write takes its audit entries. Both are stored, or neither. Secrets are passed as SHA-256 only.
+Each write takes its audit entries. Either the write and the entries are stored, or neither. Secrets are passed only as
+their SHA-256.
 """
 
 from collections.abc import Sequence
@@ -19,16 +20,16 @@ from tagloom.words.model import (
 
 
 class MembershipStore(Protocol):
-    """The accounts in each organization, and their permissions."""
+    """The store of memberships: the accounts in each organization, and their permissions."""
 
     def find_membership(self, organization: str, account: str) -> Membership | None:
-        """Returns the membership, active or not, or None."""
+        """Returns the membership of an account in an organization, active or not, or None."""
 
     def list_memberships(self, account: str) -> tuple[Membership, ...]:
-        """Returns the memberships of an account, by organization."""
+        """Returns the memberships of an account, ordered by organization."""
 
     def list_teammates(self, organization: str) -> tuple[Teammate, ...]:
-        """Returns the teammates of an organization, by id of the account."""
+        """Returns the teammates of an organization, ordered by the id of the account."""
 
     def put_permissions(
         self,
@@ -38,17 +39,18 @@ class MembershipStore(Protocol):
         permissions: tuple[Permission, ...],
         audit: Sequence[AuditEntry] = (),
     ) -> None:
-        """Sets the permissions in a space; () revokes all.
+        """Sets the permissions of a teammate in a space. An empty tuple revokes all permissions.
 
-        Raises: TeammateNotFound; SpaceNotFound: the space is of another organization.
+        Raises: TeammateNotFound; SpaceNotFound: the space belongs to another organization.
         """
 
     def put_administrator(
         self, organization: str, account: str, is_administrator: bool, audit: Sequence[AuditEntry] = ()
     ) -> None:
-        """Makes a teammate an administrator, or not.
+        """Sets whether a teammate is an administrator.
 
-        Raises: TeammateNotFound; LastAdministrator: no active one would be left, also after concurrent writes.
+        Raises: TeammateNotFound; LastAdministrator: the organization would have no active administrator. The check also
+        holds if other writes happen at the same time.
         """
 
     def put_state(
@@ -56,11 +58,11 @@ class MembershipStore(Protocol):
     ) -> None:
         """Activates or deactivates a teammate. Deactivation deletes their sessions in the organization.
 
-        Raises: as put_administrator.
+        Raises: the errors of `put_administrator`.
         """
 
     def delete_membership(self, organization: str, account: str, audit: Sequence[AuditEntry] = ()) -> None:
-        """Deletes a membership with its permissions, tokens and sessions. Raises: as put_administrator."""
+        """Deletes a membership with its permissions, tokens and sessions. Raises: the errors of `put_administrator`."""
 
     def add_organization(
         self, organization: Organization, space: Space, membership: Membership, audit: Sequence[AuditEntry] = ()
@@ -69,22 +71,22 @@ class MembershipStore(Protocol):
 
 
 class InvitationStore(Protocol):
-    """Invitations, stored by the SHA-256 of their secret."""
+    """The store of invitations. Each invitation is stored with the SHA-256 of its secret."""
 
     def put_invitation(self, invitation: Invitation, secret_hash: bytes, audit: Sequence[AuditEntry] = ()) -> None:
-        """Stores an invitation, and deletes an earlier one to the same e-mail.
+        """Stores an invitation, and deletes an earlier invitation of the same e-mail.
 
-        Raises: TeammateExists: also if inactive; TooManyTeammates.
+        Raises: TeammateExists: the teammate is active or inactive; TooManyTeammates.
         """
 
     def find_invitation(self, secret_hash: bytes) -> Invitation | None:
-        """Returns the invitation of this secret, expired or not, or None."""
+        """Returns the invitation with this secret, expired or not, or None."""
 
     def list_invitations(self, organization: str) -> tuple[Invitation, ...]:
-        """Returns the invitations of an organization, expired or not, by e-mail."""
+        """Returns the invitations of an organization, expired or not, ordered by e-mail."""
 
     def list_invitations_to(self, email: str) -> tuple[Invitation, ...]:
-        """Returns the invitations of all organizations to one e-mail, expired or not, by id."""
+        """Returns the invitations of all organizations to one e-mail, expired or not, ordered by id."""
 
     def revoke_invitation(self, organization: str, invitation: str, audit: Sequence[AuditEntry] = ()) -> None:
         """Revokes an invitation. Raises: InvitationNotFound."""
@@ -97,18 +99,18 @@ class InvitationStore(Protocol):
         at: str,
         audit: Sequence[AuditEntry] = (),
     ) -> None:
-        """Turns an invitation into a membership, once. Creates the account if its id is unknown.
+        """Replaces an invitation by a membership, once. Creates the account if its id is unknown.
 
         Raises:
-            InvitationNotFound: it was used or revoked, or has expired; TeammateExists;
+            InvitationNotFound: the invitation was used or revoked, or has expired; TeammateExists;
             AccountExists: another account has this e-mail.
         """
 
 
 class AuditLog(Protocol):
-    """The audit log: what teammates did to their organization."""
+    """The store of the audit log, which has the actions of teammates on their organization."""
 
     def list_audit_log(
         self, organization: str, *, space: str | None = None, before: int | None = None, limit: int
     ) -> tuple[AuditEntry, ...]:
-        """Returns the entries with ids below `before`, the newest first, of the organization or of one space."""
+        """Returns the entries of an organization, or of one of its spaces, with ids below `before`, newest first."""

@@ -1,4 +1,4 @@
-"""Organizations, their spaces and environments."""
+"""The port of organizations, and of their spaces and environments."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,13 +12,13 @@ from tagloom.words.model import (
 
 
 class TenantStore(Protocol):
-    """The tenants of an installation."""
+    """The store of the tenants of an installation."""
 
     def put_organization(self, organization: Organization, audit: Sequence[AuditEntry] = ()) -> None:
         """Creates or renames an organization."""
 
     def list_organizations(self) -> tuple[Organization, ...]:
-        """Returns all organizations, by id."""
+        """Returns all organizations, ordered by id."""
 
     def put_space(self, space: Space, audit: Sequence[AuditEntry] = ()) -> None:
         """Creates a space with its three environments. Raises: SpaceExists, OrganizationNotFound."""
@@ -27,22 +27,22 @@ class TenantStore(Protocol):
         """Renames a space. Raises: SpaceNotFound."""
 
     def list_spaces(self, organization: str) -> tuple[Space, ...]:
-        """Returns the spaces of an organization, by id."""
+        """Returns the spaces of an organization, ordered by id."""
 
     def get_space(self, space: str) -> Space:
         """Returns a space. Raises: SpaceNotFound."""
 
     def list_environments(self, space: str) -> tuple[Environment, ...]:
-        """Returns the environments: development, staging, production."""
+        """Returns the environments of a space in the order development, staging, production."""
 
     def get_environment(self, space: str, name: str) -> Environment:
         """Returns an environment. Raises: SpaceNotFound, EnvironmentNotFound."""
 
     def put_catalogue(self, space: str, name: str, catalogue: str, audit: Sequence[AuditEntry] = ()) -> Environment:
-        """Opens or closes the catalogue, and returns the environment."""
+        """Opens or closes the catalogue of an environment. Returns the environment."""
 
     def put_retention(self, space: str, name: str, seconds: int, audit: Sequence[AuditEntry] = ()) -> Environment:
-        """Sets the retention of history in seconds, 0 for ever, and returns the environment."""
+        """Sets the retention of history in seconds. 0 means for ever. Returns the environment."""
 
     def list_retained(self) -> tuple[Environment, ...]:
         """Returns the environments that have a retention, or whose compaction is not finished."""

@@ -1,4 +1,4 @@
-"""Tribes and boards."""
+"""The port of tribes and boards."""
 
 from typing import Protocol
 
@@ -11,10 +11,10 @@ from tagloom.words.model import (
 
 
 class TribeStore(Protocol):
-    """The tribes of each space, every change of them, and the board that shows them."""
+    """The store of the tribes of each space, of all their changes, and of the board that shows the tribes."""
 
     def list_tribes(self, space: str) -> tuple[Tribe, ...]:
-        """Returns the tribes of a space, by id."""
+        """Returns the tribes of a space, ordered by id."""
 
     def get_tribe(self, space: str, tribe: str) -> Tribe:
         """Returns a tribe. Raises: TribeNotFound."""
@@ -23,24 +23,27 @@ class TribeStore(Protocol):
         """Stores a new tribe and its change. Raises: TribeExists, TooManyTribes."""
 
     def put_tribe(self, space: str, tribe: Tribe, origin: Origin, at: str, *, revision: int) -> None:
-        """Replaces the tribe if its stored revision is `revision`, and stores the change.
+        """Replaces a tribe, and stores the change.
 
-        Raises: TribeNotFound, TribeChanged.
+        Raises: TribeNotFound; TribeChanged: the stored revision is not `revision`.
         """
 
     def delete_tribe(self, space: str, tribe: str, origin: Origin, at: str, *, revision: int | None) -> None:
-        """Deletes the tribe and stores the change. Raises: TribeNotFound, TribeChanged."""
+        """Deletes a tribe, and stores the change.
+
+        Raises: TribeNotFound; TribeChanged: `revision` is given and is not the stored revision.
+        """
 
     def list_tribe_changes(
         self, space: str, *, tribe: str | None = None, before: int | None = None, limit: int
     ) -> tuple[TribeChange, ...]:
         """Returns the changes of the tribes of a space, or of one tribe, with ids below `before`, the newest first.
 
-        A deleted tribe still has its changes. A later tribe of the same id shares them.
+        The changes of a deleted tribe stay. They are also listed for a later tribe with the same id.
         """
 
     def get_board(self, space: str) -> Board:
-        """Returns the board of a space; an empty one if none was stored."""
+        """Returns the board of a space, or an empty board if no board was stored."""
 
     def put_board(self, space: str, board: Board) -> None:
-        """Replaces the board; the last write wins."""
+        """Replaces the board of a space. If several callers do this at the same time, the last board stays."""

@@ -1,4 +1,4 @@
-"""Writes to an environment: batches of lines as columns, with their rules, and every other change."""
+"""The port of writes to an environment: batches of lines as columns, with their rules, and all other changes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -27,9 +27,9 @@ from tagloom.words.tags import TagPath
 
 
 class Doubt(NamedTuple):
-    """A line whose person is uncertain: its number, and the keys of everybody whom it may name.
+    """A line whose person is uncertain: its number, and the keys of all people whom the line may name.
 
-    The reader rejects it, or it has a tag that will be rejected.
+    Either the reader rejected the line, or the line has a tag that will be rejected.
     """
 
     line: int
@@ -37,16 +37,18 @@ class Doubt(NamedTuple):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Some lines of a body as columns. Ids and sizes are checked, tags are not yet resolved.
+    """Some lines of a body as columns. Ids and sizes are checked. Tags are not resolved yet.
 
-    A line names one person. `keys[i]` is `b"u"` or `b"v"` and the UTF-8 id of line `lines[i]` (a valid id); keys of a
-    few lines come in a tuple, of many in a column.
-    Tagging `j` belongs to line `lines[tagging_line[j]]` and names `texts[tagging_text[j]]`;
-    `tagging_line` does not descend. `is_removal[j]` says that mode `change` removes the tag; None if no line removes
-    one. `rejected` has the lines that the reader could not read, `held` the keys of their people as far as it could
-    read them, and `doubts` the lines whose person it could not read. A line number is in one part only. Line numbers
-    ascend from part to part. `expiries[i]` is the `Expiry` of the tags that line `lines[i]` adds. None means that no
-    line has one.
+    A line names one person. `keys[i]` is the key of the person of line `lines[i]`: `b"u"` or `b"v"`, and then the valid
+    id in UTF-8. `keys` is a tuple for a few lines, and a column for many lines.
+
+    Tagging `j` belongs to line `lines[tagging_line[j]]` and names `texts[tagging_text[j]]`. `tagging_line` does not
+    descend. `is_removal[j]` is True if mode `change` removes the tag. `is_removal` is None if no line removes a tag.
+    `expiries[i]` is the `Expiry` of the tags that line `lines[i]` adds. `expiries` is None if no line has an expiry.
+
+    `rejected` has the lines that the reader could not read. `held` has the keys of the people in these lines, as far as
+    the reader could read them. `doubts` has the lines whose person is uncertain. A line number is in only one part.
+    Line numbers ascend from part to part.
     """
 
     lines: NDArray[np.int64]
@@ -70,36 +72,43 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """The place of a batch among those of one import: steps count from 1, and each is committed once."""
+    """The place of a batch in an import. Steps count from 1, and each step is committed once."""
 
     run: str
     number: int
 
 
 class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
-    """How the lines of a batch are applied.
+    """The rules by which the lines of a batch are applied.
 
-    add, remove: the taggings of every line are added or removed. remove never creates a person.
-    change: each tagging is added or removed.
-    set: every person named has exactly the taggings of their lines, at or below `prefix`.
-    mirror: so has everybody, at or below `prefix`. People who are not named lose their taggings there.
-    In every mode a tag outside `prefix` rejects its line.
+    Modes:
+        add, remove: the taggings of every line are added or removed. Mode remove does not create people.
+        change: each tagging is added or removed.
+        set: after the batch, every named person has exactly the taggings of their lines, at or below `prefix`.
+        mirror: as set, and people who are not named lose their taggings at or below `prefix`.
 
-    A line is rejected whole when any of its tags is not a tag, is outside `prefix`, is unknown to a closed catalogue,
-    is both added and removed for the person, or is the second tag of an exclusive branch for the person. For the last
-    two, lines count in order: accepted lines win, and a line must not contradict itself.
-    In set and mirror, a person named by a rejected line loses nothing (`held`), and neither does anybody whom a
-    doubtful line may name. A mirror with a doubtful line that names nobody known is refused, unless
+    In every mode, a line is rejected as a whole if one of its tags is not a tag, is outside `prefix`, is missing in a
+    closed catalogue, is both added and removed for the person, or is the second tag of an exclusive branch for the
+    person. In the last two cases, the order of the lines decides: an accepted line stays accepted, and the later line
+    is rejected. A line that contradicts itself is rejected, too.
+
+    In modes set and mirror, a person of a rejected line loses no tag (`held`), and neither does a person whom a
+    doubtful line may name. A mirror with a doubtful line that may name no known person is refused, unless
     `allow_unreadable`.
-    Adding a tag of an exclusive branch removes every other tag at or below the branch from that person.
-    People who are named only by rejected lines, or only by remove, are not created.
-    A tag in a branch with an owner rejects its line, unless `owner` is that owner. set and mirror do not touch the
-    branches of other owners, but for exclusive branches.
-    `rejected_max` bounds the lines listed in the receipt; its `rejected_count` is exact beyond that.
-    `step` makes the batch a step of an import, which is recorded in the same commit even when nothing changes.
-    `only_at` requires that the newest version is still this one.
-    `expiry` is that of the taggings that the batch adds, unless their lines have their own. The last line that adds
-    a tagging decides its expiry. Without an expiry, the tagging expires after the ttl of its tag, if it has one.
+
+    If a person gets a tag of an exclusive branch, all other tags at or below the branch are removed from that person.
+    A person who is named only by rejected lines, or only in mode remove, is not created.
+
+    A line with a tag in a branch with an owner is rejected, unless `owner` is that owner. Modes set and mirror do not
+    change the branches of other owners, except for exclusive branches.
+
+    `rejected_max` limits the lines that the receipt lists. `rejected_count` of the receipt is always exact. With
+    `step`, the batch is a step of an import. The step is stored in the same commit, even if nothing changes. With
+    `only_at`, the newest version must be this version.
+
+    `expiry` is the expiry of the taggings that the batch adds, unless their lines have an expiry. The last line that
+    adds a tagging decides its expiry. Without an expiry, the tagging expires after the ttl of its tag, if the tag has
+    a ttl.
     """
 
     mode: Mode
@@ -115,10 +124,10 @@ class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WriteOptions(msgspec.Struct, frozen=True):
-    """What every write takes besides what it does.
+    """The options that every write takes.
 
     A write with an idempotency key that was used before returns the first receipt again, if the fingerprint is the
-    same. A dry run is carried out and rolled back. It neither reads nor uses up the key.
+    same. A dry run is carried out and rolled back. It neither reads nor stores the key.
     """
 
     origin: Origin
@@ -128,17 +137,17 @@ class WriteOptions(msgspec.Struct, frozen=True):
 
 
 class Apply(msgspec.Struct, frozen=True):
-    """Applies all parts as one batch, or none of them when reading them raises.
+    """Applies all parts as one batch. If reading the parts raises an error, nothing is applied.
 
-    A step that was committed before returns its receipt again, without the rejected lines.
+    If the step was committed before, its receipt is returned again, without the rejected lines.
 
     Raises:
-        MirrorEmpty: the mirror has no accepted line (unless `allow_empty`).
-        MirrorUnreadable: see BatchRules (unless `allow_unreadable`).
-        TagProblem: the current path of `prefix` is no tag.
+        MirrorEmpty: the mirror has no accepted line, and `allow_empty` is False.
+        MirrorUnreadable: a doubtful line may name no known person, and `allow_unreadable` is False. See BatchRules.
+        TagProblem: the current path of `prefix` is not a tag.
         StepTaken: the step was committed with other lines, or the step before it was not committed.
         ImportSealed, PlanOutdated.
-        BodyOutdated: `parts` is no sequence, and the catalogue changed while it was read.
+        BodyOutdated: `parts` is not a sequence, and the catalogue changed while the parts were read.
     """
 
     parts: Iterable[Part]
@@ -147,25 +156,25 @@ class Apply(msgspec.Struct, frozen=True):
 
 
 class PutPerson(msgspec.Struct, frozen=True):
-    """Makes the person known, without tags. Changes nothing when they are known."""
+    """Creates a person without tags. Does nothing if the person exists."""
 
     person: Person
 
 
 class ErasePerson(msgspec.Struct, frozen=True):
-    """Deletes the person, their tags and their id for good. It cannot be undone.
+    """Deletes a person, with their tags and their id. This cannot be undone.
 
-    The same id may come again as a new person. Raises: PersonNotFound.
+    A later write with the same id creates a new person. Raises: PersonNotFound.
     """
 
     person: Person
 
 
 class FieldsOfTag(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields of a tag to set; None leaves a field as it is. 0 removes `ttl_seconds` and `expires_at`.
+    """The fields of a tag to set. None does not change a field. 0 removes `ttl_seconds` or `expires_at`.
 
-    An `owner` alone may write at and below the tag; the empty owner releases it. Taggings that are added later expire
-    after `ttl_seconds`. At `expires_at` the tag and everything below it is removed from everybody.
+    Only the `owner` can write at and below the tag. The empty text removes the owner. Taggings that are added later
+    expire after `ttl_seconds`. At `expires_at`, the tag and all tags below it are removed from all people.
     """
 
     description: str | None = None
@@ -175,27 +184,29 @@ class FieldsOfTag(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int | None = None
 
     def given(self) -> dict[str, Any]:
-        """Returns the fields to set by their names."""
+        """Returns the fields to set, by their names."""
         values = {name: getattr(self, name) for name in FieldsOfTag.__struct_fields__}
         return {name: value for name, value in values.items() if value is not None}
 
 
 class PutTag(FieldsOfTag, frozen=True):
-    """Creates the tag, or changes its fields. Works in a closed catalogue too.
+    """Creates a tag, or changes its fields, also in a closed catalogue.
 
-    An implied branch whose fields are set becomes a tag of its own.
-    Raises: TagIsAlias; TagOwned: it has another owner, or a branch above or below it has.
+    An implied branch whose fields are set becomes a tag.
+
+    Raises: TagIsAlias; TagOwned: the tag, or a branch above or below it, has another owner.
     """
 
     tag: TagPath
 
 
 class EditTag(FieldsOfTag, frozen=True):
-    """Renames a tag to `to`, unless that is None, and sets fields of it, as one version or not at all.
+    """Renames a tag to `to`, unless that is None, and sets its fields, as one version or not at all.
 
-    The tag, or a branch of that name, must exist. A branch whose fields are set becomes a tag of its own. An empty
-    `owner` releases the tag first, so that it can be renamed.
-    Raises: what MoveTag and PutTag raise; TagNotFound.
+    The tag, or a branch with this path, must exist. A branch whose fields are set becomes a tag. An empty `owner`
+    removes the owner before the tag is renamed, so that the tag can be renamed.
+
+    Raises: the errors of MoveTag and PutTag; TagNotFound.
     """
 
     tag: TagPath
@@ -203,14 +214,15 @@ class EditTag(FieldsOfTag, frozen=True):
 
 
 class MoveTag(msgspec.Struct, frozen=True):
-    """Renames the tag and everything below it. People keep it, and the old path becomes an alias.
+    """Renames a tag and all tags below it. People keep these tags. The old paths become aliases.
 
     Raises:
         TagNotFound.
-        TagIsAlias: the tag was renamed.
-        TagExists: a live tag has one of the new paths; merge instead.
-        TagOwned: a branch at, above or below one of the two has an owner.
-        TagMoveInvalid: into itself, below an alias, or a path would get more than three levels.
+        TagIsAlias: the tag was renamed before.
+        TagExists: a live tag has one of the new paths. Merge the tags instead.
+        TagOwned: a branch at, above or below one of the two paths has an owner.
+        TagMoveInvalid: `to` is the tag itself or below it, or below an alias, or a path would have more than three
+            levels.
     """
 
     tag: TagPath
@@ -218,12 +230,16 @@ class MoveTag(msgspec.Struct, frozen=True):
 
 
 class MergeTags(msgspec.Struct, frozen=True):
-    """Everybody with `tag` has `into` instead; below it likewise, path by path.
+    """Merges a tag into another tag: people with `tag` get `into` instead. Tags below `tag` are merged in the same way.
 
-    The old paths become aliases. Tags below that have no counterpart are moved. When `into` does not exist, the tag
-    itself becomes it; for an implied branch it is created.
-    Taggings keep their expiry. A person with both keeps the later expiry, and none is the latest.
-    Raises: TagNotFound, TagIsAlias, TagMoveInvalid (into itself or below, or too deep), TagOwned (as in a move).
+    The old paths become aliases. Tags below `tag` that do not exist below `into` are moved. If `into` does not exist,
+    `tag` is renamed to `into`; if `tag` is an implied branch, `into` is created. Taggings keep their expiry. A person
+    with both tags keeps the later expiry. No expiry counts as the latest expiry.
+
+    Raises:
+        TagNotFound, TagIsAlias.
+        TagMoveInvalid: `into` is the tag itself or below it, or a path would have more than three levels.
+        TagOwned: as in MoveTag.
     """
 
     tag: TagPath
@@ -231,20 +247,21 @@ class MergeTags(msgspec.Struct, frozen=True):
 
 
 class DeleteTag(msgspec.Struct, frozen=True):
-    """Removes the tag and everything below it from everybody and from the catalogue. An alias is only deleted.
+    """Removes a tag and all tags below it from all people and from the catalogue. Of an alias, deletes only the alias.
 
-    Raises: TagNotFound; TagIsAlias: a branch above it was renamed; TagOwned: it has an owner, or a branch above or
-    below it has.
+    Raises: TagNotFound; TagIsAlias: a branch above the tag was renamed; TagOwned: the tag, or a branch above or below
+    it, has an owner.
     """
 
     tag: TagPath
 
 
 class TagTribe(msgspec.Struct, frozen=True):
-    """Adds a tag to everybody in a tribe, or removes it; "snapshot" also removes it from everybody else.
+    """Adds a tag to the members of a tribe, or removes it. Mode "snapshot" also removes the tag from all other people.
 
     The members are computed in the transaction of the write. `tribes` has the definitions that the rule refers to.
-    The effect is that of an Apply with one line for each member. A tribe without members creates no tag.
+    The effect is that of an Apply with one line for each member. For a tribe without members, no tag is created.
+
     Raises: UnknownTag, TagOwned, TooManyTags.
     """
 
@@ -256,13 +273,14 @@ class TagTribe(msgspec.Struct, frozen=True):
 
 
 class Undo(msgspec.Struct, frozen=True):
-    """Undoes what several versions did, as one new version. Undoing an undo does it again.
+    """Undoes the changes of several versions, as one new version. The undo of an undo restores these changes.
 
-    Each tagging returns to its state before the first of the versions that changed it last. Taggings that another
-    version changed since are `skipped`, and these versions are the `conflicts`; with `override` they do not count.
-    People whom the versions created are removed, unless they have tags afterwards. Catalogue entries are restored as
-    far as the changes of the versions follow each other; an entry that was changed since is a conflict.
-    Expiries return with their taggings. Taggings that had expired return without one.
+    Each tagging returns to its state before the first of the versions that changed it last. A tagging that another
+    version changed since then is `skipped`, and that version is one of the `conflicts`. With `override`, such taggings
+    are undone, too. People whom the versions created are removed, unless they have tags after the undo. Entries of the
+    catalogue are restored as far as the changes of the versions follow each other. An entry that was changed since then
+    is a conflict. Taggings get their expiry back. Taggings that had expired return without an expiry.
+
     Raises:
         ChangeNotFound.
         UndoConflict: a path is in use, an entry was changed since, or a person was erased.
@@ -273,9 +291,10 @@ class Undo(msgspec.Struct, frozen=True):
 
 
 class Expire(msgspec.Struct, frozen=True):
-    """Removes what has expired: taggings, and whole tags with everything below them.
+    """Removes expired taggings, and expired tags with all tags below them.
 
-    It removes EXPIRIES_PER_RUN_MAX expiries at most, the first first. Call it until it makes no version.
+    At most EXPIRIES_PER_RUN_MAX expiries are removed at once, the earliest first. Repeat this write until it makes no
+    version.
     """
 
 
@@ -283,26 +302,28 @@ Write = Apply | PutPerson | ErasePerson | PutTag | EditTag | MoveTag | MergeTags
 
 
 class Writes(Protocol):
-    """The writes of one environment. Each is one batch and one version; one that changes nothing makes no version."""
+    """The writes of one environment. Each write is one batch. It makes one version, or none if it changes nothing."""
 
     def write(self, write: Write, options: WriteOptions) -> Receipt:
-        """Carries out a write, and returns when it is durable.
+        """Carries out a write. Returns after the write is durable.
 
-        Raises: what the write raises; IdempotencyKeyReused, StoreUnavailable.
+        Raises: the errors of the write; IdempotencyKeyReused, StoreUnavailable.
         """
 
     def submit(self, write: Write, options: WriteOptions) -> "Future[Receipt]":
-        """`write` without waiting for the commit. The parts of a batch are read in this thread.
+        """Starts a write, and returns before the commit. The parts of a batch are read in the caller's thread.
 
-        Small batches that wait together share one commit. The future fails with the problem that `write` raises.
-        Raises: what reading the parts raises, unless it is a problem.
+        Small batches that wait at the same time share one commit. If `write` would raise a problem, the future raises
+        it.
+
+        Raises: the errors of reading the parts that are not problems.
         """
 
     def preview(self, write: Write, tribes: Mapping[str, Definition]) -> Preview:
-        """Returns what the write would do now, and how it would change these tribes.
+        """Returns what a write would do now, and how it would change these tribes.
 
-        The write waits for its turn, is carried out and rolled back. Raises: what the write raises.
+        The write waits for earlier writes, is carried out, and is rolled back. Raises: the errors of the write.
         """
 
     def seal(self, run: str) -> tuple[Done, ...]:
-        """Refuses further steps of an import, and returns those that were committed, in order. Makes no version."""
+        """Refuses further steps of an import. Returns the committed steps, in order. Makes no version."""

@@ -1,1 +1,1 @@
-"""Syncs: named sources that are read on a schedule or on request, and mirrored into a branch of their own."""
+"""Syncs: named sources that are read on a schedule or on request. Each sync can own a branch of tags."""

@@ -1,4 +1,4 @@
-"""Sends alerts about runs that failed, are held or are late: a webhook and e-mail, each tried once."""
+"""Sends alerts about runs that failed, are held or are late, by a webhook and by e-mail. Each is tried once."""
 
 import queue
 import smtplib
@@ -23,7 +23,7 @@ AlertKind: TypeAlias = Literal["failed", "held", "late"]
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert about a run, with words for people and fields for programs. It contains no secret and no person."""
+    """An alert about a run, with words for people and fields for programs. The alert has no secret and no person."""
 
     kind: AlertKind
     space: str
@@ -43,7 +43,7 @@ SAYS: dict[AlertKind, str] = {"failed": "failed", "held": "is held and waits for
 
 
 class Alerting:
-    """Sends alerts in the background. An alert that cannot be delivered is only logged."""
+    """A sender of alerts in the background. If an alert cannot be delivered, the failure is only logged."""
 
     def __init__(self, mail: MailServer | None, egress: Egress) -> None:
         self._mail = mail
@@ -67,7 +67,11 @@ class Alerting:
             self.deliver(*self._waiting.get())
 
     def deliver(self, alert: Alert, to: Alerts) -> None:
-        """Calls the webhook with the alert as JSON, and sends an e-mail to everybody. Takes at most twenty seconds."""
+        """Calls the webhook with the alert as JSON, and sends an e-mail to all addresses of `to`.
+
+        Waits at most SYNC_ALERT_SECONDS_MAX for other calls to the host of the webhook, for the webhook itself, and for
+        each response of the mail server.
+        """
         if to.webhook is not None:
             self._deliver("webhook", alert, lambda: self._call(to.webhook or "", alert))
         if to.emails:
@@ -77,7 +81,7 @@ class Alerting:
         try:
             send()
         except Exception as error:
-            # The sync goes on whatever the other server does. The log shows the failure to the operator.
+            # A failure of the other server must not stop the sync. The log shows the failure to the operator.
             log.error("alert.undelivered", way=way, sync=alert.sync, kind=alert.kind, error=type(error).__name__)
         else:
             log.info("alert.delivered", way=way, sync=alert.sync, kind=alert.kind)

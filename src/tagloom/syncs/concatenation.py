@@ -21,7 +21,7 @@ _BLANK = (b"\n", b"\r\n")
 
 
 def join(paths: Sequence[Path], format: FileFormat, target: Path) -> None:
-    """Writes all files into a new one, in order. Files with columns must have the same columns.
+    """Writes all files into the new file `target`, in order. CSV and Parquet files must have the same columns.
 
     Raises: SourceUnreadable; BodyInvalid, OSError, ArrowException: a file is damaged.
     """
@@ -54,7 +54,7 @@ def join(paths: Sequence[Path], format: FileFormat, target: Path) -> None:
 
 
 class _Header(NamedTuple):
-    """The header of a file: its names, its delimiter and quote, its bytes, and where the rows begin."""
+    """The header of a file: its names, its delimiter and quote, its bytes, and the place where the rows begin."""
 
     names: list[bytes]
     delimiter: int
@@ -64,7 +64,7 @@ class _Header(NamedTuple):
 
 
 def _header_of(data: bytes) -> _Header:
-    """Returns the header of a file, after blank lines. Quoted names may contain line ends."""
+    """Returns the header of a file. Skips blank lines before the header. Quoted names may contain line ends."""
     begin = len(BYTE_ORDER_MARK) if data.startswith(BYTE_ORDER_MARK) else 0
     while blank := next((each for each in _BLANK if data.startswith(each, begin)), b""):
         begin += len(blank)
@@ -91,7 +91,7 @@ def _check_header(path: Path, header: _Header, first: _Header) -> None:
 
 
 def _end_line(joined: BinaryIO) -> None:
-    """Ends the last line, so that the next file begins on its own line."""
+    """Adds a line end if the last line has none, so that the next file begins on its own line."""
     if joined.tell():
         joined.flush()
         with Path(joined.name).open("rb") as written:
@@ -129,7 +129,7 @@ def _cast(path: Path, column: pa.Array, field: pa.Field) -> pa.Array:
     try:
         return in_kind(column, field.type)
     except pa.ArrowInvalid as error:
-        # For example a whole number beyond 2^53, where other files have doubles.
+        # An example is a whole number beyond 2^53 in a column for which other files have doubles.
         says = f"has a value in column '{printable(field.name)}' that does not fit its type: {printable(str(error))}"
         raise _unlike(path, says.rstrip(".")) from error
 

@@ -1,4 +1,4 @@
-"""The definitions of syncs for people and tokens: create, change, delete, run on request, and read."""
+"""The use cases of syncs for people and tokens: create, change, delete, run on request, and read."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -54,10 +54,10 @@ class Syncs:
         return self._control.get_sync(environment.key, sync)
 
     def create_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, by: str) -> Sync:
-        """Creates a sync, which owns its branch from now on.
+        """Creates a sync. If the draft has a prefix and `owns`, the sync becomes the owner of that branch.
 
-        Raises: BodyInvalid: its id; SyncInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound, TagProblem, TagOwned,
-        SyncExists, TooManySyncs.
+        Raises: BodyInvalid: the id is invalid; SyncInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound, TagProblem,
+        TagOwned, SyncExists, TooManySyncs.
         """
         self._check(environment, draft)
         created = Sync(id=parse_slug(sync), draft=draft, next_run_at=self._next(draft))
@@ -66,10 +66,11 @@ class Syncs:
         return created
 
     def put_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, revision: int | None, by: str) -> Sync:
-        """Replaces the draft of a sync. With `revision`, only when that is the stored one.
+        """Replaces the draft of a sync. If `revision` is given, it must be the stored revision.
 
         An incremental source continues at its cursor, unless the column of the cursor changed. Pausing and resuming
-        work even when the mapping was deleted or the expiry has passed.
+        work even if the mapping was deleted or the expiry has passed.
+
         Raises: SyncChanged, SyncInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound, TagProblem, TagOwned.
         """
         stored = self.get_sync(environment, sync)
@@ -89,7 +90,7 @@ class Syncs:
         return self.get_sync(environment, sync)
 
     def delete_sync(self, environment: Environment, sync: str, *, by: str) -> None:
-        """Deletes a sync and its runs. What they wrote stays, and nobody owns its branch any more."""
+        """Deletes a sync and its runs. The taggings that the runs wrote stay, and the branch has no owner any more."""
         stored = self.get_sync(environment, sync)
         self._control.delete_sync(environment.key, sync, [self._event(environment, by, "sync deleted", sync)])
         self._release_branch(environment, stored, by)
@@ -97,7 +98,7 @@ class Syncs:
     def run_sync(self, environment: Environment, sync: str, *, by: str, requires_approval: bool = False) -> SyncRun:
         """Begins a run, which a server process carries out. With `requires_approval`, the run is held after its plan.
 
-        Raises: SyncBusy: another run has not ended; SyncInvalid: a push source.
+        Raises: SyncBusy: another run has not ended; SyncInvalid: the source is a push source.
         """
         stored = self.get_sync(environment, sync)
         if isinstance(stored.draft.source, PushSource):
@@ -128,9 +129,11 @@ class Syncs:
 
     @contextmanager
     def _owning_branch(self, environment: Environment, sync: Sync, by: str) -> Iterator[None]:
-        """Takes ownership of the branch before the sync is stored, and returns it when storing fails.
+        """Makes the sync the owner of its branch before the block stores the sync.
 
-        When the process dies in between, the next attempt finds that the sync already owns the branch.
+        If the block raises a problem, and the sync did not own the branch before, the ownership ends. If the process
+        dies in between, the next attempt finds that the sync already owns the branch.
+
         Raises: TagOwned, TagIsAlias.
         """
         branch, owner = _branch_of(sync.draft), owner_name(sync.id)
@@ -148,7 +151,7 @@ class Syncs:
             raise
 
     def _release_branch(self, environment: Environment, sync: Sync, by: str) -> None:
-        """Ends the ownership of a sync's branch, unless somebody ended it already."""
+        """Ends the ownership of a sync's branch. Does nothing if the sync does not own the branch."""
         branch, owner = _branch_of(sync.draft), owner_name(sync.id)
         population = self._population_of(environment)
         if branch is not None and population.owned_branch(branch) == (branch, owner):
@@ -220,7 +223,7 @@ def _check_alerts(draft: SyncDraft) -> None:
 
 
 def _branch_of(draft: SyncDraft) -> TagPath | None:
-    """Returns the branch that the sync owns, if any."""
+    """Returns the branch that the sync owns, or None if it owns no branch."""
     return parse_tag(draft.prefix) if draft.prefix and draft.owns else None
 
 
@@ -229,7 +232,7 @@ def _cursor_of(draft: SyncDraft) -> str | None:
 
 
 def parse_draft(body: bytes) -> SyncDraft:
-    """Parses a draft from JSON. Raises: SyncInvalid, with the field."""
+    """Parses a draft from JSON. Raises: SyncInvalid, which names the field."""
     try:
         return msgspec.json.decode(body, type=SyncDraft)
     except msgspec.DecodeError as error:

@@ -1,4 +1,4 @@
-"""Reads a source into one file, which an import then applies. Memory is bounded: some thousand rows at a time."""
+"""Reads a source into one file, which an import then applies. Memory is bounded, whatever the size of the source."""
 
 import tempfile
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ from tagloom.words.source_addresses import Remote
 from tagloom.words.syncs import FilesSource, PushSource, SqlSource, SyncSource, UrlSource
 
 OnRows = Callable[[int], None]
-# Yields the name and the chunks of each file of an address, one file after the other.
+# A function that yields the name and the chunks of each file of an address, one file after the other.
 Fetch = Callable[[Remote], Generator[tuple[str, Iterator[bytes]], None, None]]
 
 FORMATS: Mapping[str, FileFormat] = {
@@ -41,11 +41,16 @@ FORMATS: Mapping[str, FileFormat] = {
 }
 COMPRESSIONS = (".gz", ".zst")
 ROWS_AT_ONCE = 10_000
-_NAME_CHARACTERS_MAX = 60  # Of a fetched file's name, from its end, which has the suffix; four bytes per letter.
+# A fetched file keeps this many characters at the end of its name, where the suffix is. A character takes up to four
+# bytes.
+_NAME_CHARACTERS_MAX = 60
 
 
 class Pulled(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a read: its format, the number of rows when known, and the new cursor of an incremental source."""
+    """The result of reading a source: the format of the file, the number of rows, and the new cursor.
+
+    `rows` is None if the number is not known. `cursor` is None if the source is not incremental.
+    """
 
     format: FileFormat
     rows: int | None = None
@@ -63,10 +68,13 @@ def pull(
     on_rows: OnRows,
     is_over: IsOver = never,
 ) -> Pulled:
-    """Writes the rows of a source into a new file. Files are read only from `folder` and below, addresses by `fetch`.
+    """Writes the rows of a source into the new file `target`.
 
-    Raises: SourceUnreadable: with the source's message, without secrets; SyncInvalid: for a push source; what fetching
-    raises.
+    Files are read only from `folder` and its subfolders. `fetch` fetches the files of addresses. `on_rows` is called
+    with the number of rows that were read so far. If `is_over` returns True, a query is cancelled.
+
+    Raises: SourceUnreadable: with the source's message, without secrets; SyncInvalid: the source is a push source; the
+    errors of `fetch` and `on_rows`.
     """
     match source:
         case SqlSource():
@@ -89,9 +97,9 @@ def begin(
     fetch: Fetch,
     is_over: IsOver = never,
 ) -> Beginning:
-    """Returns the columns and first rows of a source, and reads no further.
+    """Returns the columns and first rows of a source. Does not read the rest of the source.
 
-    Raises: as `pull`; BodyInvalid, ColumnsInvalid: they are not rows.
+    Raises: the errors of `pull`; BodyInvalid, ColumnsInvalid: the source has no rows that can be read.
     """
     match source:
         case SqlSource():
@@ -132,7 +140,7 @@ def _begin_query(source: SqlSource, url: str, is_over: IsOver) -> Beginning:
 def _queried(
     source: SqlSource, url: str, cursor: str | None, rows_at_once: int, seconds: int, is_over: IsOver
 ) -> AbstractContextManager[sql.CursorResult[Any]]:
-    """Runs the query and yields its result for the time of the block. Raises: SourceUnreadable."""
+    """Runs the query of a source. The result can be read until the block ends. Raises: SourceUnreadable."""
     given = {} if source.cursor is None else {"cursor": cursor if cursor is not None else str(source.cursor_start)}
     return queried(source.query, url, given, rows_at_once=rows_at_once, seconds=seconds, is_over=is_over)
 
@@ -154,7 +162,10 @@ def _written(
     target: Path,
     on_rows: OnRows,
 ) -> Pulled:
-    """Writes rows as a Parquet file of cells. Returns the greatest value of the cursor's column, by the rows' order."""
+    """Writes rows as a Parquet file of cells. The new cursor is the greatest value of the column at `place`.
+
+    If no row has a value in that column, the cursor stays as it was.
+    """
     rows, newest = 0, None
     with CellsWriter(target, names) as writer:
         for part in parts:
@@ -168,7 +179,7 @@ def _written(
 
 
 def cursor_text(value: Any) -> str:
-    """Returns the greatest value of a cursor's column, in the form in which the next query receives it.
+    """Returns a value of the cursor's column as text. The next query receives this text.
 
     >>> cursor_text(7), cursor_text(date(2026, 1, 2)), cursor_text(b"\\x07")
     ('7', '2026-01-02', '07')
@@ -191,7 +202,10 @@ def _pull_files(source: FilesSource, target: Path, folder: Path | None) -> Pulle
 
 
 def _matched(source: FilesSource, folder: Path | None) -> list[Path]:
-    """Returns the files of a source, at least one, ordered by name. Raises: SourceUnreadable."""
+    """Returns the files of a source in the order of their paths.
+
+    Raises: SourceUnreadable: there is no folder, no file matches, or a file is outside of the folder.
+    """
     if folder is None:
         raise SourceUnreadable("The server has no folder of files for syncs; see TAGLOOM_FILES_FOLDER.")
     home = folder.resolve()
@@ -200,7 +214,7 @@ def _matched(source: FilesSource, folder: Path | None) -> list[Path]:
     except (ValueError, NotImplementedError) as error:
         raise SourceUnreadable(f"'{printable(source.glob)}' is no glob: {error}.") from error
     for path in paths:
-        # The resolved target of a link or of `..` decides, not the written path.
+        # The resolved path is checked, because a link or `..` may lead out of the folder.
         if not path.resolve().is_relative_to(home):
             raise SourceUnreadable(
                 f"'{printable(path.name)}' is outside the folder of the organization.", value=printable(path.name)
@@ -219,7 +233,7 @@ def _pull_addresses(source: UrlSource, target: Path, fetch: Fetch, on_rows: OnRo
             path.parent.mkdir()
             with path.open("xb") as file:
                 for chunk in chunks:
-                    # There are no rows yet; the call checks that this process still has the run.
+                    # The number of rows is not known yet. The call checks that this process still has the run.
                     on_rows(0)
                     size += file.write(chunk)
                     if size > ports_limits.IMPORT_BYTES_MAX:
@@ -236,7 +250,10 @@ def _begin_address(source: UrlSource, fetch: Fetch) -> Beginning:
 
 
 def _first_chunks(chunks: Iterable[bytes], name: str, format: FileFormat) -> Iterator[bytes]:
-    """Yields the beginning of a file within the limits. Raises: SourceUnreadable: its format needs the whole file."""
+    """Yields the beginning of a file, up to PROPOSAL_BYTES_MAX or BEGINNING_SECONDS_MAX.
+
+    Raises: SourceUnreadable: a Parquet file is larger, because its columns are at its end.
+    """
     size, until = 0, monotonic() + limits.BEGINNING_SECONDS_MAX
     for chunk in chunks:
         if size >= limits.PROPOSAL_BYTES_MAX or monotonic() > until:
@@ -251,7 +268,7 @@ def _first_chunks(chunks: Iterable[bytes], name: str, format: FileFormat) -> Ite
 
 
 def _named_by_content(path: Path) -> Path:
-    """Renames a file so that its suffix fits its compression, which the address may not show."""
+    """Renames a file so that its suffix shows its compression. The name in the address may lack this suffix."""
     suffix = {"gzip": ".gz", "zstd": ".zst", "none": ""}[compression_at(path)]
     if path.suffix.lower() == suffix or (not suffix and path.suffix.lower() not in COMPRESSIONS):
         return path
@@ -259,7 +276,7 @@ def _named_by_content(path: Path) -> Path:
 
 
 def _joined(paths: Sequence[Path], formats: Collection[FileFormat], target: Path) -> Pulled:
-    """Joins several files of one format. Raises: SourceUnreadable."""
+    """Joins several files, which must have one format. Raises: SourceUnreadable."""
     if len(formats) > 1:
         raise SourceUnreadable(f"The files have several formats: {', '.join(sorted(formats))}.")
     (format,) = formats

@@ -1,4 +1,4 @@
-"""Queries of other databases: one statement that only reads, in a read-only session, for a limited time."""
+"""Runs queries in other databases: one statement that only reads, in a read-only session, with a limit of time."""
 
 import re
 import sqlite3
@@ -16,7 +16,7 @@ from tagloom.egress import limits
 from tagloom.egress.problems import SourceUnreadable
 
 IsOver: TypeAlias = Callable[[], bool]
-"""Whether nobody needs the rows any more."""
+"""A function that returns True if the rows are no longer needed."""
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 _BUSY_SECONDS = 5
@@ -27,7 +27,7 @@ _POSTGRES = (
     r"--[^\n]*|/\*.*?\*/|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$([A-Za-z_]\w*)?\$.*?\$\1\$"
 )
 _MYSQL = r"--(?=\s|$)[^\n]*|#[^\n]*|/\*(?!!).*?\*/|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`(?:[^`]|``)*`"
-# Comments, texts and quoted names, in which keywords have no meaning.
+# These patterns match comments, texts and quoted names. Keywords have no meaning in them.
 _QUOTED: Mapping[str, re.Pattern[str]] = {
     "postgresql": re.compile(_POSTGRES, re.DOTALL),
     "mysql": re.compile(_MYSQL, re.DOTALL),
@@ -35,12 +35,12 @@ _QUOTED: Mapping[str, re.Pattern[str]] = {
 }
 _OTHERWISE = re.compile(_STANDARD, re.DOTALL)
 _BEGINNING = re.compile(r"[\s(]*(select|with|values|table)\b", re.IGNORECASE)
-# For databases without read-only sessions, or with statements that write files from one.
+# These keywords are refused for databases that have no read-only sessions, or that can write files in such a session.
 _WRITES = re.compile(
     r"\b(insert|update|delete|merge|into|create|drop|alter|truncate|grant|revoke|call|exec|execute|copy|attach|vacuum)\b",
     re.IGNORECASE,
 )
-# For each database the extra of Tagloom that installs its driver, and the address that selects that driver.
+# For each database, the extra of Tagloom that installs its driver, and the address that selects that driver.
 _EXTRAS: Mapping[str, tuple[str, str]] = {
     "mysql": ("mysql", "mysql://"),
     "mariadb": ("mysql", "mariadb://"),
@@ -51,7 +51,7 @@ _MAY = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUN
 
 
 def never() -> bool:
-    """Returns False: the rows are needed to the end."""
+    """Returns False. This is the default of `is_over`: all rows are needed."""
     return False
 
 
@@ -59,10 +59,12 @@ def never() -> bool:
 def queried(
     query: str, url: str, given: Mapping[str, object], *, rows_at_once: int, seconds: int, is_over: IsOver = never
 ) -> Iterator[sql.CursorResult[Any]]:
-    """Yields the result of a query, some rows at a time, for the time of the block. Everything is rolled back.
+    """Runs a query and yields its result, which reads `rows_at_once` rows at a time. Rolls back when the block ends.
 
-    Raises: SourceUnreadable: the query is not a single statement that reads, the database refuses it, it takes longer
-    than `seconds`, or `is_over` returns True.
+    `given` has the parameters of the query.
+
+    Raises: SourceUnreadable: the query is not a single statement that reads, the database refuses the query, the query
+    takes longer than `seconds`, or `is_over` returns True.
     """
     with _translated(url):
         place = address_of(url)
@@ -104,13 +106,13 @@ def check_reads(query: str, backend: str) -> None:
 
 
 def address_of(url: str) -> sql.URL:
-    """Returns the parsed address of a database. For MySQL and MariaDB the default driver is the extra's PyMySQL."""
+    """Returns the parsed address of a database. If the address of MySQL or MariaDB names no driver, selects PyMySQL."""
     place = sql.make_url(url)
     return place.set(drivername=f"{place.drivername}+pymysql") if place.drivername in ("mysql", "mariadb") else place
 
 
 def _engine_of(place: sql.URL, seconds: int) -> sql.Engine:
-    """Returns an engine that opens a connection for each use. Raises: SourceUnreadable: its driver is missing."""
+    """Returns an engine that opens a new connection for each use. Raises: SourceUnreadable: the driver is missing."""
     try:
         return _created(place, seconds)
     except (ImportError, sql.exc.NoSuchModuleError) as error:
@@ -120,7 +122,8 @@ def _engine_of(place: sql.URL, seconds: int) -> sql.Engine:
 def _driver_missing(place: sql.URL, error: Exception) -> SourceUnreadable:
     name, backend = printable(place.drivername), place.drivername.partition("+")[0]
     if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
-        # The package is installed, but a system library that it needs is not: for example pyodbc without unixODBC.
+        # The package is installed, but a system library that it needs is missing. An example is pyodbc without
+        # unixODBC.
         return SourceUnreadable(
             f"The driver of '{name}' cannot be loaded: {printable(str(error))}. Install that system library."
         )
@@ -151,18 +154,18 @@ def _created(place: sql.URL, seconds: int) -> sql.Engine:
 
 
 def _open_file(place: sql.URL) -> sqlite3.Connection:
-    """Opens a SQLite file read-only. Never creates it."""
+    """Opens a SQLite file read-only. Does not create a missing file."""
     address = f"file:{quote(place.database or '')}?mode=ro"
     return sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
 
 def _authorize(action: int, first: str | None, second: str | None, *where: str | None) -> int:
-    """Allows or denies each action of a statement, for SQLite."""
+    """Returns whether SQLite allows or denies an action of a statement. Only actions that read are allowed."""
     return sqlite3.SQLITE_OK if action in _MAY and second != "load_extension" else sqlite3.SQLITE_DENY
 
 
 def _restrict(connection: sql.Connection, backend: str, seconds: int) -> None:
-    """Makes the session and its transaction read-only, with a limit of time."""
+    """Makes the session and its transaction read-only as far as the database supports it, and sets a limit of time."""
     driver: Any = connection.connection.dbapi_connection
     match backend:
         case "sqlite":
@@ -191,7 +194,10 @@ class _Watch:
 
 @contextmanager
 def _watched(connection: sql.Connection, place: sql.URL, seconds: int, is_over: IsOver) -> Iterator[_Watch]:
-    """Cancels the query of a connection from a thread when it takes too long or is no longer needed."""
+    """Starts a thread that cancels the query of a connection after `seconds`, or when `is_over` returns True.
+
+    The thread ends with the block.
+    """
     watch, has_ended, until = _Watch(), threading.Event(), monotonic() + seconds
 
     def watch_limits() -> None:
@@ -210,7 +216,10 @@ def _watched(connection: sql.Connection, place: sql.URL, seconds: int, is_over: 
 
 
 def _cancel(connection: sql.Connection, place: sql.URL) -> None:
-    """Cancels the query that a connection is running. A database that ignores this ends it by its own limit."""
+    """Cancels the query that a connection is running.
+
+    Does nothing for other databases than SQLite, PostgreSQL, MySQL and MariaDB.
+    """
     driver: Any = connection.connection.dbapi_connection
     match place.get_backend_name():
         case "sqlite":
@@ -226,7 +235,7 @@ def _cancel(connection: sql.Connection, place: sql.URL) -> None:
 
 @contextmanager
 def _translated(url: str) -> Iterator[None]:
-    """Turns a driver's errors into problems, without the password that their text may contain."""
+    """Converts a driver's errors to SourceUnreadable. Removes the address and its password from the text."""
     try:
         yield
     except (sql.exc.SQLAlchemyError, sqlite3.Error, ModuleNotFoundError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""Runs syncs: reads the source of each sync that is due, passes the file to an import, and follows that to its end.
+"""Runs syncs: reads the source of each due sync, passes the file to an import, and follows the import to its end.
 
 Every server process has a runner. Only one process can make each change of a run, so each source is read by one
-process. When a process dies, another one takes the run after its hold expires.
+process. If a process dies, another process takes the run after the lease of the run expired.
 """
 
 import tempfile
@@ -50,7 +50,7 @@ STATES: Mapping[str, RunState] = {
 
 
 class _Lost(Exception):
-    """Another process has the run."""
+    """Raised if another process has the run, or this process stops."""
 
 
 class RunnerStores(MappingStore, SyncStore, TenantStore, Protocol):
@@ -58,7 +58,10 @@ class RunnerStores(MappingStore, SyncStore, TenantStore, Protocol):
 
 
 class Runner:
-    """Runs the syncs of an installation with one thread and some readers. `now` returns Unix seconds."""
+    """A runner of the syncs of an installation. One thread looks for work, and a pool of threads reads the sources.
+
+    `now` returns Unix seconds.
+    """
 
     def __init__(
         self,
@@ -80,16 +83,16 @@ class Runner:
         )
 
     def start(self) -> None:
-        """Starts a thread that looks for work."""
+        """Starts the thread that looks for work."""
         self._looking.start()
 
     def stop(self) -> None:
-        """Stops at the next step. Another process reads again what was being read."""
+        """Stops at the next step. Another process begins to read the sources again that were not read to their end."""
         self._looking.stop()
         self._readers.shutdown(cancel_futures=True)
 
     def work_once(self, *, waits: bool = False) -> None:
-        """Begins runs that are due and advances open ones. With `waits`, returns only after its reads have finished."""
+        """Begins runs that are due, and advances open runs. With `waits`, returns after the sources were read."""
         for due in self._control.list_due(rfc3339(self._now()), ports_limits.SYNCS_PER_ENVIRONMENT_MAX):
             self._begin(due)
         for keeping, _ in self._reading.values():
@@ -111,7 +114,8 @@ class Runner:
     ) -> SyncRun:
         """Receives records as NDJSON and passes them to an import.
 
-        Raises: SyncNotFound; SyncInvalid: it is not a push source; SyncBusy; what `Imports.bring_file` raises.
+        Raises: SyncNotFound; SyncInvalid: the source is not a push source; SyncBusy; the errors of
+        `Imports.bring_file`.
         """
         stored = self._control.get_sync(environment.key, sync)
         if not isinstance(stored.draft.source, PushSource):
@@ -143,13 +147,13 @@ class Runner:
         run = SyncRun(sync=due.sync.id, trigger="schedule", by="schedule", began_at=rfc3339(at))
         key = self._control.get_environment(due.space, due.environment).key
         if self._control.begin_run(key, run, due_at=due.sync.next_run_at, next_run_at=following) is None:
-            # Another process began it, or the run before has not ended. Then this run is skipped.
+            # Another process began the run, or the run before has not ended. In both cases this run is skipped.
             log.info("sync.passed_over", space=due.space, environment=due.environment, sync=due.sync.id)
 
     def _take(self, seen: OpenRun) -> None:
         if seen.run.id in self._reading or seen.held_until > rfc3339(self._now()):
             return
-        # When all readers are busy, the run waits for one here or in another process.
+        # If all readers are busy, the run stays open until a reader of this or another process is free.
         organization = self._control.get_space(seen.space).organization
         reading = [each for each, future in self._reading.values() if not future.done()]
         own = sum(each.organization == organization for each in reading)
@@ -161,7 +165,7 @@ class Runner:
             self._reading[seen.run.id] = keeping, self._readers.submit(self._read, keeping)
 
     def _read(self, keeping: "_Keeping") -> None:
-        """Reads the source of a run that this process holds, and passes the file to an import."""
+        """Reads the source of a run that this process has leased, and passes the file to an import."""
         held, began = keeping.held, time.monotonic()
         environment = self._control.get_environment(held.space, held.environment)
         try:
@@ -196,23 +200,24 @@ class Runner:
         log.info("sync.read", sync=sync.id, rows=pulled.rows, seconds=round(time.monotonic() - began, 2))
 
     def _delete_left_imports(self, environment: Environment, sync: Sync) -> None:
-        """Deletes imports of processes that died before their run stored the import's id. No run would ever begin them.
+        """Deletes imports of a sync whose process died before the run stored the import's id.
 
-        A sync has one run at a time, and a run that is being read has no import yet.
+        No run would ever begin these imports. A sync has one run at a time, and a run whose source is being read has no
+        import yet.
         """
         for left in self._imports.list(environment, limit=base_limits.PAGE_ITEMS_MAX):
             if left.owner == owner_name(sync.id) and left.state == "waiting":
                 self._delete(environment, left.id)
 
     def _delete(self, environment: Environment, import_id: str) -> None:
-        # Another process may delete it at the same moment.
+        # Another process may delete the import at the same moment.
         with suppress(ImportNotFound):
             self._imports.delete(environment, import_id)
 
     def _bring(
         self, environment: Environment, sync: Sync, source: Path | Iterable[bytes], format: ImportFormat, by: str
     ) -> Import:
-        """Stores the source's file as a new import, which waits."""
+        """Stores the file of a source as a new import, which waits until it is begun."""
         draft = sync.draft
         kept = self._control.get_mapping(environment.space, draft.mapping)
         return self._imports.bring_file(
@@ -232,7 +237,10 @@ class Runner:
         )
 
     def _hand_over(self, environment: Environment, held: OpenRun, run: SyncRun) -> bool:
-        """Begins the import of a run after the run has stored its id, so that no import runs without a run."""
+        """Stores the run with the id of its import, and then begins the import, so that no import runs without a run.
+
+        Returns False if another process has the run. The import is then deleted.
+        """
         import_id = run.import_id or ""
         if self._put(held, run, rfc3339(self._now())) is None:
             self._delete(environment, import_id)
@@ -241,7 +249,8 @@ class Runner:
         return True
 
     def _begin_import(self, environment: Environment, import_id: str, *, requires_approval: bool) -> None:
-        # Any process that follows the run may begin its import: the first one, or another one after the first died.
+        # Any process that follows the run may begin its import, because the process that read the source may have died.
+        # An import that another process began already is in a state that does not allow the action.
         with suppress(ImportStateWrong, ImportChanged):
             if requires_approval:
                 self._imports.plan(environment, import_id)
@@ -249,7 +258,7 @@ class Runner:
                 self._imports.run(environment, import_id)
 
     def _follow(self, seen: OpenRun) -> None:
-        """Updates a run by the state of its import."""
+        """Updates a run to the state of its import. Sends alerts when the run is held, is late or failed."""
         environment = self._control.get_environment(seen.space, seen.environment)
         try:
             found = self._imports.get(environment, seen.run.import_id or "")
@@ -257,12 +266,13 @@ class Runner:
             self._end(seen, "cancelled", None)
             return
         state = STATES.get(found.state, "importing")
-        # The import counts the rows of pushed records.
+        # A push stores no number of rows. The import counts the rows.
         rows = seen.run.rows or found.rows_total or 0
         if found.state == "waiting":
             self._begin_import(environment, found.id, requires_approval=seen.run.requires_approval)
         if state == "done" and seen.run.cursor is not None:
-            # The cursor is stored first: when the process dies here, the next one stores it again.
+            # The cursor is stored before the run ends. If the process dies in between, the next process stores the
+            # cursor again.
             self._control.put_cursor(environment.key, seen.run.sync, seen.run.cursor)
         if state in ("done", "failed", "cancelled"):
             self._end(seen, state, found.detail or found.problem, rows=rows)
@@ -274,11 +284,11 @@ class Runner:
         if is_late:
             self._alert(seen, "late", f"It began at {seen.run.began_at} and has not ended.")
         if found.state == "held":
-            # A requested plan needs no alert: the person who requested it looks for it anyway.
+            # A requested plan needs no alert, because the person who requested the plan looks at it anyway.
             self._alert(seen, "held", found.detail or "A guard stopped it.")
 
     def _is_late(self, environment: Environment, run: SyncRun) -> bool:
-        """Returns whether an alert is due because the run takes too long."""
+        """Returns whether the run takes too long and no alert about that was sent yet."""
         if "late" in run.told:
             return False
         try:
@@ -298,18 +308,18 @@ class Runner:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the process is stopping."""
+        """True if the process is stopping."""
         return self._looking.is_stopped
 
     def hold(self, seen: OpenRun, run: SyncRun) -> OpenRun | None:
-        """Renews this process's hold on a run. Returns None when another process has the run."""
+        """Renews this process's lease of a run. Returns None if another process has the run."""
         return self._put(seen, run, self._until())
 
     def _until(self) -> str:
         return rfc3339(self._now() + limits.SYNC_HELD_SECONDS)
 
     def _put(self, seen: OpenRun, run: SyncRun, held_until: str) -> OpenRun | None:
-        """Stores a run. Returns None when another process changed it first."""
+        """Stores a run with its lease. Returns None if another process changed the run first."""
         if not self._control.put_run(seen, run, held_until=held_until):
             return None
         return seen._replace(run=run, held_until=held_until)
@@ -339,7 +349,7 @@ def _reached(run: SyncRun, pulled: Pulled, import_id: str) -> SyncRun:
 
 
 class _Keeping:
-    """Keeps a run for this process while its source is read."""
+    """The lease of a run while this process reads the source of the run."""
 
     def __init__(self, runner: Runner, held: OpenRun, organization: str) -> None:
         self._runner = runner
@@ -350,21 +360,21 @@ class _Keeping:
         self._rows = 0
 
     def count(self, rows: int) -> None:
-        """Notes how many rows the reader has read. Raises: _Lost: another process has the run, or this one stops."""
+        """Sets the number of rows that were read. Raises: _Lost: another process has the run, or this process stops."""
         self._rows = rows
         self.check()
 
     def is_over(self) -> bool:
-        """Returns whether another process has the run, or this one is stopping."""
+        """Returns whether the lease has ended, or this process is stopping."""
         return self._is_given_up or self._runner.is_stopped
 
     def check(self) -> None:
-        """Raises: _Lost: `is_over`."""
+        """Checks that the lease has not ended. Raises: _Lost: `is_over` returns True."""
         if self.is_over():
             raise _Lost
 
     def renew(self) -> None:
-        """Renews the hold on the run, for the runner, unless it is over."""
+        """Renews the lease and stores the number of rows. Does nothing if the lease has ended."""
         with self._lock:
             if self._is_given_up:
                 return
@@ -375,7 +385,7 @@ class _Keeping:
                 self.held = held
 
     def give_up(self) -> OpenRun:
-        """Returns the run as it was last stored, and ends its renewal."""
+        """Ends the renewal of the lease. Returns the run as it was last stored."""
         with self._lock:
             self._is_given_up = True
             return self.held

@@ -1,4 +1,4 @@
-"""The times at which a sync runs: a cron expression in a time zone."""
+"""Computes the times at which a sync runs. A schedule is a cron expression in a time zone."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from tagloom.base.text import printable
 from tagloom.syncs.problems import SyncInvalid
 from tagloom.words.syncs import Schedule
 
-# Names that cron accepts instead of the five fields.
+# The names that cron accepts instead of the five fields.
 NICKNAMES: Mapping[str, str] = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -24,9 +24,9 @@ NICKNAMES: Mapping[str, str] = {
 
 
 def check_schedule(schedule: Schedule) -> Schedule:
-    """Returns the schedule itself when it has a next time.
+    """Checks that a schedule is valid and occurs at some time. Returns the schedule.
 
-    Raises: SyncInvalid, with the field and the rule.
+    Raises: SyncInvalid, which names the field.
     """
     _zone(schedule.zone)
     try:
@@ -47,10 +47,10 @@ def check_schedule(schedule: Schedule) -> Schedule:
 
 
 def next_after(schedule: Schedule, seconds: float) -> float:
-    """Returns the first time of the schedule after `seconds`, both in Unix seconds.
+    """Returns the first time of the schedule after `seconds`. Both are in Unix seconds.
 
-    A time that the clock skips in spring runs at once, and a time that occurs twice in autumn runs once, as in Debian's
-    cron.
+    If the clock skips a time in spring, the sync runs directly after the skipped hour. If a time occurs twice in
+    autumn, the sync runs once. Debian's cron does the same.
 
     >>> next_after(Schedule(cron="30 6 * * *", zone="Europe/Berlin"), 1_764_028_800)
     1764048600.0
@@ -60,7 +60,7 @@ def next_after(schedule: Schedule, seconds: float) -> float:
 
 
 def in_words(schedule: Schedule) -> str:
-    """Returns a schedule in words.
+    """Returns a description of a schedule in English.
 
     >>> in_words(Schedule(cron="30 6 * * 1-5"))
     'At 06:30 on Monday through Friday'

@@ -1,7 +1,7 @@
 """Reads the output of a Singer tap: records, states and schemas, one JSON message per line (Singer spec 0.3).
 
-A tap is read to its end before anything is sent: a later record of a key replaces an earlier one, and only the last
-message shows that the tap finished. The records are stored on the disk meanwhile.
+A tap is read to its end before any record is sent, because a later record of a key replaces an earlier one, and only
+the last message shows that the tap finished. Until then, the records are stored on the disk.
 """
 
 import re
@@ -17,7 +17,7 @@ from tagloom.words import limits
 
 _DELETED_AT = "_sdc_deleted_at"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-# The keys of a bookmark that hold the value from which a tap continues next time.
+# The fields of a bookmark with the value from which a tap continues next time.
 _REPLICATION = ("replication_key_value", "replication_key")
 
 
@@ -30,15 +30,15 @@ class _Message(msgspec.Struct):
 
 
 class Tap:
-    """The messages of a tap. `state` is the last one; store it when everything before it is safe.
+    """A reader of the messages of a tap. `state` is the last state; store it after the records were stored safely.
 
-    `stream` selects one stream; without it, all records must be of one stream. Only the last record of a key counts,
-    and none when that one marks a deletion.
+    `stream` selects one stream. Without `stream`, all records must be of one stream. Only the last record of a key
+    counts. If the last record of a key marks a deletion, no record of the key counts.
     """
 
     def __init__(self, lines: Iterable[bytes], stream: str | None = None) -> None:
         self._lines = lines
-        # SQLite keeps a database without a name on the disk while it is open.
+        # SQLite stores a database without a name in a temporary file while the database is open.
         self._kept = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._stream = stream
         self._only = stream
@@ -51,19 +51,22 @@ class Tap:
         self.is_complete = False
 
     def read(self) -> None:
-        """Reads the tap to its end, into a temporary file. Raises: BodyInvalid, with the line."""
+        """Reads the tap to its end, into a temporary file. Raises: BodyInvalid, which names the line."""
         self._kept.execute("CREATE TABLE record (place INTEGER PRIMARY KEY, key BLOB UNIQUE, line BLOB)")
         self._kept.execute("BEGIN")
         read = 0
         for each in self._read():
-            # A later record of the same key takes a later place.
+            # A later record replaces the earlier record of the same key, and gets a later place.
             self._kept.execute("INSERT OR REPLACE INTO record (key, line) VALUES (?, ?)", each)
             read += 1
         count, self.records_count = self._kept.execute("SELECT count(*), count(line) FROM record").fetchone()
         self.replaced_count, self.deleted_count = read - count, count - self.records_count
 
     def records(self) -> Iterator[bytes]:
-        """Yields the records that count as lines of NDJSON, in the order of the last one per key. Call `read` first."""
+        """Yields the last record of each key as a line of NDJSON, without deletions. Call `read` first.
+
+        The order is that of these last records in the output of the tap.
+        """
         for (line,) in self._kept.execute("SELECT line FROM record WHERE line IS NOT NULL ORDER BY place"):
             yield line + b"\n"
 
@@ -72,7 +75,7 @@ class Tap:
         self._kept.close()
 
     def _read(self) -> Iterator[tuple[bytes | None, bytes | None]]:
-        """Yields the key and the line of each record, without a line for a deletion."""
+        """Yields the key and the line of each record. The line of a deletion is None. The key is None if unknown."""
         decoder = msgspec.json.Decoder(_Message)
         for number, line in enumerate(self._lines, 1):
             if len(line) > limits.LINE_BYTES_MAX:
@@ -96,11 +99,14 @@ class Tap:
                 case "SCHEMA":
                     self._keys[message.stream or ""] = message.key_properties or []
                 case _:
-                    # Taps may send messages of other types.
+                    # Taps may send messages of other types, which have no records.
                     continue
 
     def _is_meant(self, stream: str, line: int) -> bool:
-        """Returns whether the records of a stream are read. Raises: BodyInvalid: none of several was chosen."""
+        """Returns whether the records of a stream are read. Counts the skipped records of other streams.
+
+        Raises: BodyInvalid: the tap sends several streams, and none of them was selected.
+        """
         if self._stream is None and self._only is not None and stream != self._only:
             raise BodyInvalid(
                 f"The tap sends records of '{printable(self._only)}' and '{printable(stream)}'. Name the stream in the "
@@ -118,7 +124,7 @@ class Tap:
         try:
             record = msgspec.json.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            # The reader of the records rejects this line alone.
+            # The line is passed on, because the reader of the records later rejects this line alone.
             return None, line
         if not isinstance(record, dict):
             return None, line
@@ -126,10 +132,10 @@ class Tap:
         return key, None if record.get(_DELETED_AT) is not None else line
 
     def incremental_key(self) -> str | None:
-        """Returns the bookmark from which the tap continues next time; None when it reads everything each time.
+        """Returns the name of the bookmark from which the tap continues next time.
 
-        Call `read` before. A tap with a bookmark sends only changes, and a mirror of them removes all other people's
-        tags.
+        Returns None if the tap sends all records each time. Call `read` first. A tap with a bookmark sends only
+        changes, so a mirror of its records would remove the tags of all other people.
         """
         state = self.state if isinstance(self.state, dict) else {}
         bookmarks = state.get("bookmarks", state)

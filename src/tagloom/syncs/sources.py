@@ -1,6 +1,6 @@
-"""The sources of syncs, read with an organization's secrets, from its folder, and by the egress policy.
+"""Reads the sources of syncs with the secrets and the folder of an organization, within the egress policy.
 
-A run reads the whole source; mapping inference reads only its first rows.
+A run reads the whole source. Mapping inference reads only the first rows.
 """
 
 import threading
@@ -27,7 +27,7 @@ class TooManyBeginnings(Problem):
 
 
 class Sources:
-    """Reads the sources of syncs. No organization can use a secret or a file of another one."""
+    """A reader of the sources of syncs. No organization can use a secret or a file of another organization."""
 
     def __init__(self, egress_policy: EgressPolicy, remotes: Remotes) -> None:
         self._egress_policy = egress_policy
@@ -45,9 +45,9 @@ class Sources:
         on_rows: OnRows,
         is_over: IsOver = never,
     ) -> Pulled:
-        """Writes the rows of a source into a new file, until `is_over` returns True.
+        """Writes the rows of a source into the new file `target`. If `is_over` returns True, a query is cancelled.
 
-        Raises: as `pull.pull`.
+        Raises: the errors of `pull.pull`.
         """
         return pull(
             source,
@@ -61,10 +61,10 @@ class Sources:
         )
 
     def begin(self, organization: str, source: SyncSource, *, is_over: IsOver = never) -> Beginning:
-        """Returns the columns and first rows of a source, unless `is_over` returns True.
+        """Returns the columns and first rows of a source. If `is_over` returns True, a query is cancelled.
 
-        Raises: SyncInvalid, as `check_source`, and for a push source; TooManyBeginnings; SourceUnreadable; BodyInvalid,
-        ColumnsInvalid: they are not rows.
+        Raises: SyncInvalid: the source is invalid or is a push source; TooManyBeginnings; SourceUnreadable;
+        BodyInvalid, ColumnsInvalid: the source has no rows that can be read.
         """
         check_source(source)
         with self._lock:
@@ -83,14 +83,14 @@ class Sources:
         finally:
             with self._lock:
                 self._beginnings[organization] -= 1
-                self._beginnings += Counter()  # Removes the entries that are 0.
+                self._beginnings += Counter()  # The addition removes the entries that are 0.
 
     def _folder(self, organization: str) -> Path | None:
         return None if self._egress_policy.files is None else self._egress_policy.files / organization
 
 
 def check_source(source: SyncSource) -> None:
-    """Checks a source without connecting to it. Raises: SyncInvalid, with the field."""
+    """Checks a source without a connection. Raises: SyncInvalid, which names the field."""
     match source:
         case SqlSource():
             _check_secret(source.secret)
@@ -120,5 +120,5 @@ def _check_secret(name: str) -> None:
 
 
 def invalid(says: str, *, field: str, rule: str | None = None) -> SyncInvalid:
-    """Returns the problem of a field of a draft."""
+    """Returns the problem of an invalid field of a draft. `says` is the detail of the problem."""
     return SyncInvalid(says, field=field, **({} if rule is None else {"rule": rule}))

@@ -1,4 +1,4 @@
-"""Bulk writes: a body of any format becomes one batch, and a repeated key returns the first receipt."""
+"""The use cases of bulk writes: a body of any format becomes one batch. A repeated key returns the first receipt."""
 
 import hashlib
 import tempfile
@@ -33,10 +33,10 @@ _CAME_LATER = ("expires_at", "ttl", "allow_unreadable", "tag", "compression", "e
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """How a body is to be read and applied. Columns matter to CSV and Parquet only.
+    """The options of a bulk write: how its body is read and applied. The columns are used only for CSV and Parquet.
 
-    Taggings expire at `expires_at` or after `ttl`, unless their lines have an expiry. With `tag`, the body has people
-    only, and the tag is added to all of them. `compression` and `encoding` are those that the sender declares.
+    Taggings expire at `expires_at` or after `ttl`, unless their lines have an expiry. With `tag`, the body has only
+    people, and the tag is added to all of them. `compression` and `encoding` are the ones that the sender declares.
     """
 
     format: Format
@@ -59,7 +59,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     encoding: Encoding = "utf-8"
 
     def rules(self, now: float) -> BatchRules:
-        """Returns how the lines are applied; `now` is in Unix seconds. Raises: ExpiryInvalid, ExpiryPast."""
+        """Returns the rules by which the lines are applied. `now` is in Unix seconds.
+
+        Raises: ExpiryInvalid, ExpiryPast.
+        """
         return BatchRules(
             mode=self.mode,
             prefix=self.prefix,
@@ -71,8 +74,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def digest(self) -> bytes:
-        """What tells it from other orders. What came to orders later is left out where it says nothing, so that a key
-        which was used before is still known."""
+        """Returns the options as JSON, to compare two requests with the same idempotency key.
+
+        Options that were added in later releases are left out if they have their default. So the digest of a request
+        is the same as before these options existed.
+        """
         values = msgspec.structs.asdict(self)
         return msgspec.json.encode(
             {
@@ -86,12 +92,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 def import_body(
     population: Population, body: Iterator[bytes], order: Order, now: Callable[[], float] = time.time
 ) -> Receipt:
-    """Applies a whole body as one batch, or nothing of it when it ends early or cannot be read. `now`: Unix seconds.
+    """Applies a whole body as one batch. If the body ends early or cannot be read, nothing is applied.
 
-    Memory stays flat: a part of the body at a time. With an idempotency key the body is first written to a temporary
-    file, since a batch is compared with an earlier one of the same key before it begins.
+    `now` returns Unix seconds. Memory is bounded, because the body is read part by part. With an idempotency key, the
+    body is first copied to a temporary file, because its fingerprint must be known before the batch begins.
 
-    Raises: what `body` raises; BodyInvalid, ColumnsInvalid, ExpiryInvalid, and what `Apply` raises.
+    Raises: BodyInvalid, ColumnsInvalid, ExpiryInvalid, ExpiryPast, ContentTypeUnsupported, and the errors of `body` and
+    `Apply`.
     """
     if order.idempotency_key is None:
         return _applied(population, body, order, "", now())
@@ -127,7 +134,10 @@ def _applied(population: Population, body: Iterator[bytes], order: Order, finger
 
 
 def _parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Generator[Part, None, None]:
-    """The parts of a body that names people only. Raises: ContentTypeUnsupported, at once; as `read_parts`."""
+    """Returns the parts of a body that has only people. Each person gets the tag.
+
+    Raises: ContentTypeUnsupported, at once; the errors of `read_parts`.
+    """
     if order.format == "parquet" or order.mode == "change":
         raise ContentTypeUnsupported(
             "With 'tag' a body is CSV, NDJSON or JSON, and its mode is not 'change'.", rule="CSV, NDJSON or JSON"
@@ -140,13 +150,13 @@ def _parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Gener
 def submit_tags(
     population: Population, person: Person, tags: Sequence[str], mode: Mode, origin: Origin, expiry: Expiry = 0
 ) -> "Future[Receipt]":
-    """Submits the tags of one person as a batch of one line, which shares its commit with others that wait."""
+    """Submits the tags of one person as a batch of one line. Batches that wait at the same time share a commit."""
     part = lines_part([Line(1, key_of(person.kind, person.id), tags)])
     return population.submit(Apply([part], BatchRules(mode=mode, expiry=expiry)), WriteOptions(origin))
 
 
 def check_single(receipt: Receipt) -> Receipt:
-    """The receipt of a batch of one line, unless that line was rejected.
+    """Checks that the line of a batch of one line was not rejected. Returns the receipt.
 
     Raises: the problem of the rejected line.
     """

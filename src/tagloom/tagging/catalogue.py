@@ -1,4 +1,4 @@
-"""The tags of an environment, and the tribes that use them."""
+"""The use cases of the catalogue: the tags of an environment, and the tribes that use them."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,21 +23,24 @@ from tagloom.words.tags import TagPath, branches_above, is_at_or_below
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """The tribes that use each path."""
+    """The tribes that use each path. `subtree` has the tribes that name a path with everything below it."""
 
     subtree: dict[TagPath, set[str]]
     below: dict[TagPath, set[str]]
-    """The tribes that name a path or anything below it."""
+    """The tribes that name a path or a path below it."""
 
     def add(self, path: TagPath, match: Match, tribe: str) -> None:
-        """Notes that a tribe names a path."""
+        """Adds a tribe whose rule names a path."""
         if match == "subtree":
             self.subtree.setdefault(path, set()).add(tribe)
         for branch in (path, *branches_above(path)):
             self.below.setdefault(branch, set()).add(tribe)
 
     def tribes_of(self, tag: TagPath) -> tuple[str, ...]:
-        """The tribes that removing the tag and what is below it may change: they name it, a branch above, or below."""
+        """Returns the tribes that may change if the tag and the tags below it are deleted, ordered by id.
+
+        These tribes name the tag, a tag below it, or a branch above it.
+        """
         found = set(self.below.get(tag, ()))
         for path in branches_above(tag):
             found |= self.subtree.get(path, set())
@@ -45,9 +48,9 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class TagDetails(Tag, frozen=True, kw_only=True):
-    """One entry of the catalogue, with the mappings of the space and the syncs of the environment that may add it.
+    """One entry of the catalogue, with the mappings of the space and the syncs of the environment that may add the tag.
 
-    So do `tribes`, they count what uses anything below it as well.
+    `mappings`, `syncs` and `tribes` include those that use only tags below this tag.
     """
 
     mappings: tuple[str, ...] = ()
@@ -55,7 +58,7 @@ class TagDetails(Tag, frozen=True, kw_only=True):
 
 
 class TagPoint(msgspec.Struct, frozen=True):
-    """The number of people with a tag at a moment: exactly this tag, and with it or a tag below."""
+    """The number of people with a tag at a moment. `subtree_users` also counts people with a tag below this tag."""
 
     at: str
     users: int
@@ -63,7 +66,7 @@ class TagPoint(msgspec.Struct, frozen=True):
 
 
 class Catalogue:
-    """The catalogues of an installation's populations. `now` tells Unix seconds."""
+    """The use cases of the catalogues of all environments. `now` returns Unix seconds."""
 
     def __init__(
         self,
@@ -89,7 +92,7 @@ class Catalogue:
         limit: int = base_limits.PAGE_ITEMS_DEFAULT,
         cursor: str | None = None,
     ) -> Page[Tag]:
-        """A page of the catalogue in code point order, each tag with the tribes that use it."""
+        """Returns a page of the catalogue in code point order. Each tag has the tribes that use it."""
         population = self._population_of(environment)
         page = population.list_tags(search=search, prefix=prefix, limit=limit, cursor=cursor)
         usage = self._usage(environment, population)
@@ -104,7 +107,7 @@ class Catalogue:
         limit: int = base_limits.PAGE_ITEMS_DEFAULT,
         cursor: str | None = None,
     ) -> Page[Branch]:
-        """A page of what lies one level below a branch, or of the first level, each with the tribes that use it."""
+        """Returns a page of the tags one level below a branch, or of the first level, with the tribes that use them."""
         population = self._population_of(environment)
         page = population.children(prefix, limit=limit, cursor=cursor)
         usage = self._usage(environment, population)
@@ -117,7 +120,7 @@ class Catalogue:
     def trends(
         self, environment: Environment, tags: Sequence[TagPath], *, days: int = 30
     ) -> dict[TagPath, tuple[int, ...]]:
-        """How many people bore each tag itself at the end of each of the last `days` days in UTC, and now.
+        """Returns the number of people with exactly each tag at the end of each of the last days in UTC, and now.
 
         Days before the horizon are left out. Raises: ParameterInvalid.
         """
@@ -128,7 +131,7 @@ class Catalogue:
         return {tag: tuple(count for count in counts if count is not None) for tag, counts in found.items()}
 
     def trend(self, environment: Environment, tag: TagPath, *, days: int = 30) -> tuple[TagPoint, ...]:
-        """How many people bore the tag, and anything at or below it, at the end of each day in UTC, and now.
+        """Returns the number of people with a tag at the end of each of the last `days` days in UTC, and now.
 
         Days before the horizon are left out. Raises: ParameterInvalid, TagNotFound, TagIsAlias.
         """
@@ -149,11 +152,17 @@ class Catalogue:
     def sources(
         self, environment: Environment, tag: TagPath, *, limit: int = base_limits.PAGE_ITEMS_DEFAULT
     ) -> tuple[Source, ...]:
-        """Returns who added and removed tags at or below the tag, by actor and source, the most recent first."""
+        """Returns the sources that added and removed tags at or below a tag, the most recent first.
+
+        One source is one actor with one source of data.
+        """
         return self._population_of(environment).sources(tag, limit=limit)
 
     def get_tag(self, environment: Environment, tag: TagPath) -> TagDetails:
-        """One entry, with everything that uses it. Raises: TagNotFound, with the nearest; TagIsAlias, with its path."""
+        """Returns one tag, with the tribes, mappings and syncs that use it.
+
+        Raises: TagNotFound, which names the most similar tags; TagIsAlias, which names the current path.
+        """
         population = self._population_of(environment)
         fields = msgspec.structs.asdict(population.get_tag(tag))
         fields["tribes"] = self._usage(environment, population).tribes_of(tag)
@@ -172,16 +181,16 @@ class Catalogue:
     def put_tag(self, environment: Environment, write: PutTag | EditTag, origin: Origin) -> Receipt:
         """Creates a tag, renames it or changes its fields, as one version or not at all.
 
-        Raises: BodyInvalid: the description is too long; what `PutTag` and `EditTag` raise.
+        Raises: BodyInvalid: the description is invalid; the errors of `PutTag` and `EditTag`.
         """
         if write.description is not None:
             check_description(write.description)
         return self._population_of(environment).write(write, WriteOptions(origin))
 
     def delete_tag(self, environment: Environment, tag: TagPath, origin: Origin, *, force: bool = False) -> Receipt:
-        """Deletes the tag and the tags below it, and removes them from everybody.
+        """Deletes a tag and the tags below it, and removes them from all people.
 
-        Raises: TagNotFound; TagInUse, unless forced, with the tribes whose rules name it or anything in its branch.
+        Raises: TagNotFound; TagInUse: tribes use the tag or a tag below it, and `force` is False.
         """
         population = self._population_of(environment)
         tribes = self._usage(environment, population).tribes_of(tag)
@@ -204,7 +213,7 @@ def _check_days(days: int) -> None:
 
 
 def _usage_of(definitions: Mapping[str, Definition], population: Population) -> Usage:
-    """Paths as they are today: a rule that names a tag by an old name uses it."""
+    """Returns the tribes that use each current path. A rule that names the old path of a tag uses this tag."""
     usage = Usage({}, {})
     has_aliases = bool(population.aliases())
     for tribe, definition in definitions.items():

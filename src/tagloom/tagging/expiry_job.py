@@ -17,7 +17,10 @@ log = structlog.get_logger("tagloom.tagging.expiry_job")
 
 
 class Sweeper:
-    """Sweeps the environments of an installation. `ending` tells in which something ends up to a moment."""
+    """A job that removes expired taggings from all environments.
+
+    `ending` returns the environments with taggings that expire at or before a moment.
+    """
 
     def __init__(
         self,
@@ -36,7 +39,7 @@ class Sweeper:
         )
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Starts the thread of the job."""
         self._looking.start()
 
     def stop(self) -> None:
@@ -44,13 +47,13 @@ class Sweeper:
         self._looking.stop()
 
     def sweep(self) -> tuple[tuple[Environment, Receipt], ...]:
-        """Removes everything that has expired, batch by batch, and returns the environments that changed."""
+        """Removes all expired taggings, batch by batch. Returns the changed environments with their receipts."""
         moment = moment_now(self._now())
         done: list[tuple[Environment, Receipt]] = []
         while (ending := self._ending(moment)) and not self._looking.is_stopped:
             for environment in ending:
                 receipt = self._population_of(environment).write(Expire(), WriteOptions(ORIGIN))
-                # Nothing, when another process came first.
+                # If another process removed the taggings first, the batch removes nothing.
                 if receipt.removed:
                     done.append((environment, receipt))
                     log.info(

@@ -1,4 +1,4 @@
-"""What a write would do: people, taggings, tags, and the tribes whose size changes."""
+"""Previews what a write would do to people, taggings, tags and the sizes of tribes."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from tagloom.words.tags import TagPath
 
 
 class Previews:
-    """Previews writes to an environment, with the tribes of its space. Every method raises what the write raises."""
+    """The previews of writes, with the tribes of the space. Every method raises the errors of the write."""
 
     def __init__(self, tribes: Tribes, population_of: Callable[[Environment], Population]) -> None:
         self._tribes = tribes

@@ -1,4 +1,4 @@
-"""Tagging everybody in a tribe as one batch, without their ids passing through the caller."""
+"""Tags the members of a tribe as one batch. The caller does not need to read the ids of the members."""
 
 import hashlib
 
@@ -27,10 +27,12 @@ def tag_tribe(
     ttl: str | None = None,
     now: float = 0.0,
 ) -> Receipt:
-    """Adds a tag to the members of a tribe, removes it, or takes a snapshot: then nobody else has the tag.
+    """Adds a tag to the members of a tribe, or removes it from them, or takes a snapshot.
 
-    The source of the batch is the tribe. Added taggings expire at `expires_at`, which must be later than `now` (Unix
-    seconds), or after `ttl`. Raises: TribeNotFound, ExpiryInvalid, ExpiryPast, and what `TagTribe` raises.
+    After a snapshot, exactly the members have the tag. The source of the batch is the tribe. Added taggings expire at
+    `expires_at`, which must be later than `now` (Unix seconds), or after `ttl`.
+
+    Raises: TribeNotFound, ExpiryInvalid, ExpiryPast, and the errors of `TagTribe`.
     """
     write = TagTribe(
         tribes.get_definition(environment.space, tribe),

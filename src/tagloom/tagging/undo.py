@@ -1,4 +1,4 @@
-"""Which versions an undo of several means: a list of them, or everything that somebody wrote in a span of time."""
+"""Selects the versions of an undo: a list of versions, or all versions that a writer made in a span of time."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from tagloom.words.model import Version
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
-    """Versions by their numbers, or by who wrote them, from what, and when: at `since` or later and before `until`."""
+    """A selection of versions: their numbers, or their actor and source, with times from `since` to before `until`."""
 
     versions: Sequence[Version] | None = None
     actor: str | None = None
@@ -23,9 +23,11 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def chosen_versions(population: Population, chosen: Chosen) -> tuple[Version, ...]:
-    """The versions, ascending, each once. By writer, erasures are left out, since they cannot be undone.
+    """Returns the selected versions, ascending, without repetitions.
 
-    Raises: BodyInvalid, UndoTooLarge.
+    If the versions are selected by actor or source, erasures are left out, because they cannot be undone.
+
+    Raises: BodyInvalid: the selection is invalid; UndoTooLarge.
     """
     is_by_writer = chosen.actor is not None or chosen.source is not None
     if (chosen.versions is not None) == is_by_writer or ((chosen.since or chosen.until) and not is_by_writer):

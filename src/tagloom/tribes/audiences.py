@@ -1,4 +1,4 @@
-"""The members of tribes: lists, counts and reasons."""
+"""The use cases that read tribes: their members, their sizes, and the reasons why a person is a member."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,14 +31,17 @@ from tagloom.words.rules import Definition, Not, Rule, resolved, tags_named, tri
 
 
 class UnknownInRule(msgspec.Struct, frozen=True):
-    """A tag of the rule that nobody ever had, with similar known tags."""
+    """A tag of a rule that the catalogue does not have, with similar tags that it has."""
 
     tag: str
     nearest: tuple[str, ...]
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """The number of people that a rule finds, and of its audience; some of them; and tags that may be mistyped."""
+    """The result of a rule that is not saved: `count` members of the `of` people in its audience.
+
+    `sample` has some members. `unknown_tags` are tags of the rule that may be mistyped.
+    """
 
     count: int
     of: int
@@ -48,9 +51,10 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom a rule would find that the saved tribe does not find, and the other way round.
+    """The members of a rule that is not saved, compared with the members of the saved tribe.
 
-    `count` people of `of` in the audience would be found; `sample`, `entering` and `leaving` are some of each group.
+    The rule has `count` members of the `of` people in its audience. `entered` people would become members, and `left`
+    people would lose their membership. `sample`, `entering` and `leaving` have some people of these three groups.
     """
 
     count: int
@@ -65,16 +69,17 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """How many people a rule found at a moment."""
+    """The number of members of a rule at a moment."""
 
     at: str
     count: int
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a person is in one tribe, and the nodes of its rule that decide it.
+    """The reasons why a person is in one tribe or is not in it: the nodes of the tribe's rule that decide it.
 
-    `audience_holds` says whether the tribe's audience takes this kind of person; without it no rule lets them in.
+    `audience_holds` is True if the audience of the tribe includes this kind of person. Otherwise the person cannot be
+    in the tribe, whatever the rule says.
     """
 
     tribe: str
@@ -85,7 +90,7 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Targeting:
-    """Answers about tribes over the populations of an installation. `now` tells Unix seconds."""
+    """The use cases that read tribes and their members, in all environments. `now` returns Unix seconds."""
 
     def __init__(
         self,
@@ -98,9 +103,9 @@ class Targeting:
         self._now = now
 
     def preview(self, environment: Environment, wanted: Definition, *, as_of: Version | None = None) -> Preview:
-        """What a rule would find, before it is saved.
+        """Returns the members that a rule would have if it were saved.
 
-        Raises: RuleInvalid and its kinds, TagProblem.
+        Raises: RuleInvalid and its subclasses, TagProblem.
         """
         definitions = self._tribes.definitions(environment.space)
         check(wanted.rule, {tribe: each.rule for tribe, each in definitions.items()})
@@ -115,9 +120,9 @@ class Targeting:
         )
 
     def compare(self, environment: Environment, wanted: Definition, tribe: str | None) -> Comparison:
-        """What saving a rule as this tribe would change; without a tribe, everybody it finds enters.
+        """Returns how the members of a tribe would change if its rule were replaced. Without a tribe, all enter.
 
-        Raises: TribeNotFound, RuleInvalid and its kinds, TagProblem.
+        Raises: TribeNotFound, RuleInvalid and its subclasses, TagProblem.
         """
         saved = None if tribe is None else self._tribes.get_definition(environment.space, tribe)
         definitions = self._checked(environment, wanted, tribe)
@@ -130,18 +135,18 @@ class Targeting:
     ) -> MakeUp:
         """Returns the most frequent tags of the members of a rule.
 
-        Raises: ParameterInvalid, RuleInvalid and its kinds, TagProblem.
+        Raises: ParameterInvalid, RuleInvalid and its subclasses, TagProblem.
         """
         _check_between(limit, limits.TAGS_PER_MAKE_UP_MAX, "limit")
         definitions = self._checked(environment, wanted, None)
         return self._population_of(environment).make_up(wanted, definitions, limit=limit)
 
     def trend(self, environment: Environment, wanted: Definition, *, days: int = 30) -> tuple[Point, ...]:
-        """How many people a rule found at the end of each of the last `days` days in UTC, and now.
+        """Returns the number of members of a rule at the end of each of the last `days` days in UTC, and now.
 
-        It is today's rule on the taggings of then. Days before the horizon are left out.
+        The current rule is applied to the taggings of each time. Days before the horizon are left out.
 
-        Raises: ParameterInvalid, RuleInvalid and its kinds, TagProblem.
+        Raises: ParameterInvalid, RuleInvalid and its subclasses, TagProblem.
         """
         _check_between(days, limits.DAYS_PER_TREND_MAX, "days")
         definitions = self._checked(environment, wanted, None)
@@ -152,9 +157,12 @@ class Targeting:
         return tuple(Point(at, count) for at, count in points if count is not None)
 
     def examine(self, environment: Environment, wanted: Definition, tribe: str | None) -> tuple[Hint, ...]:
-        """Returns the lints of a rule: it never or always matches, or equals another tribe.
+        """Returns the lints of a rule: it never or always matches, or it equals the rule of another tribe.
 
-        `tribe` is the one that it is to be, if that is saved already. Raises: RuleInvalid and its kinds, TagProblem.
+        `tribe` is the saved tribe whose rule is edited, or None for a new tribe. The rule is not compared with that
+        tribe.
+
+        Raises: RuleInvalid and its subclasses, TagProblem.
         """
         definitions = self._checked(environment, wanted, tribe)
         population = self._population_of(environment)
@@ -164,14 +172,14 @@ class Targeting:
         )
 
     def _checked(self, environment: Environment, wanted: Definition, tribe: str | None) -> Mapping[str, Definition]:
-        """The definitions of the space, in which a rule may stand as this tribe's. Raises: as `check` does."""
+        """Checks a rule as the rule of a tribe. Returns the definitions of the space. Raises: the errors of `check`."""
         definitions = self._tribes.definitions(environment.space)
         others = {name: each.rule for name, each in definitions.items() if name != tribe}
         check(wanted.rule, others, tribe=tribe or "")
         return definitions
 
     def count(self, environment: Environment, tribe: str, *, as_of: Version | None = None) -> Count:
-        """Raises: TribeNotFound."""
+        """Counts the members of a tribe, and the people in its audience. Raises: TribeNotFound."""
         wanted = self._tribes.get_definition(environment.space, tribe)
         others = self._tribes.definitions(environment.space)
         return self._population_of(environment).count(wanted, others, as_of=as_of)
@@ -179,7 +187,7 @@ class Targeting:
     def members(
         self, environment: Environment, tribe: str, *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
-        """All members as of one version, a chunk at a time. Raises: TribeNotFound."""
+        """Returns a version, and all members as of that version, a chunk at a time. Raises: TribeNotFound."""
         wanted = self._tribes.get_definition(environment.space, tribe)
         others = self._tribes.definitions(environment.space)
         return self._population_of(environment).members(wanted, others, as_of=as_of)
@@ -194,7 +202,9 @@ class Targeting:
         limit: int = base_limits.PAGE_ITEMS_DEFAULT,
         cursor: str | None = None,
     ) -> Page[PersonRecord]:
-        """A page of the members with their tags, in the order they came, whose id contains `search`.
+        """Returns a page of the members with their tags, in the order in which the people were created.
+
+        With `search`, only members whose id matches it are listed. `search_match` is how the id is compared.
 
         Raises: TribeNotFound, CursorInvalid.
         """
@@ -209,13 +219,13 @@ class Targeting:
         )
 
     def is_member(self, environment: Environment, tribe: str, person: Person) -> tuple[Version, bool]:
-        """Whether a person is in a tribe, with the version of the answer. Raises: TribeNotFound."""
+        """Returns whether a person is in a tribe, and the version of this answer. Raises: TribeNotFound."""
         self._tribes.get_definition(environment.space, tribe)
         decision = self.decide(environment, person, because=False)
         return decision.version, tribe in decision.tribes
 
     def overlap(self, environment: Environment, chosen: Sequence[str]) -> tuple[Version, tuple[OverlapRegion, ...]]:
-        """How many people are in exactly which of the chosen tribes. Raises: BodyInvalid, TribeNotFound."""
+        """Counts the people in each combination of the chosen tribes. Raises: BodyInvalid, TribeNotFound."""
         if not 1 <= len(chosen) <= limits.TRIBES_PER_OVERLAP_MAX or len(set(chosen)) < len(chosen):
             raise BodyInvalid(
                 f"An overlap is of 1 to {limits.TRIBES_PER_OVERLAP_MAX} different tribes.", field="$.tribes"
@@ -225,14 +235,17 @@ class Targeting:
         return self._population_of(environment).overlap(chosen, self._tribes.definitions(environment.space))
 
     def decide(self, environment: Environment, person: Person, *, because: bool) -> Decision:
-        """The tribes of the space that the person is in now."""
+        """Returns the tribes of the space that the person is in now. With `because`, also returns the reasons."""
         definitions = self._tribes.definitions(environment.space)
         return self._population_of(environment).decide(person, definitions, because=because)
 
     def decide_many(
         self, environment: Environment, people: Sequence[Person], *, because: bool
     ) -> tuple[Version, tuple[Decision, ...]]:
-        """The decisions for several people in their order, all as of one version. Raises: BodyInvalid."""
+        """Returns the decisions for several people in their order, all of one version.
+
+        Raises: BodyInvalid: there are no people, or too many.
+        """
         most = limits.DECISIONS_WITH_REASONS_MAX if because else limits.DECISIONS_PER_REQUEST_MAX
         if not 1 <= len(people) <= most:
             reasons = " with reasons" if because else ""
@@ -241,11 +254,11 @@ class Targeting:
         return self._population_of(environment).decide_many(people, definitions, because=because)
 
     def why(self, environment: Environment, tribe: str, person: Person) -> Why:
-        """What decides one tribe for one person, also when they are not in it. Raises: TribeNotFound."""
+        """Returns why a person is in a tribe, or why the person is not in it. Raises: TribeNotFound."""
         definitions = self._tribes.definitions(environment.space)
         wanted = self._tribes.get_definition(environment.space, tribe)
-        # Whoever is not in the tribe is in its opposite, for the same reasons: those of `not rule` are the rule's own,
-        # one step further down. No tribe has the empty id, so the opposite gets in nobody's way.
+        # A person who is not in the tribe satisfies `not rule`, for the same reasons. The nodes of these reasons lie
+        # one level deeper, at `/of`. The negated rule gets the empty id, which no tribe of the space has.
         asked = _reachable(wanted.rule, definitions)
         asked |= {tribe: wanted, "": Definition("everyone", Not(wanted.rule))}
         decision = self._population_of(environment).decide(person, asked, because=True)

@@ -1,6 +1,7 @@
-"""The board of a space's tribes: categories and cards in the order that teammates gave them, and their colours.
+"""The use cases of boards: the order of the categories and cards of a space's tribes, and the colours of the cards.
 
-A tribe's category is the tribe's own; the board only keeps order and colour, so that it can never lose a tribe.
+The category of a tribe is stored in the tribe. The board stores only order and colours, so a change of the board cannot
+lose a tribe.
 """
 
 import msgspec
@@ -16,7 +17,7 @@ COLOURS = 24
 
 
 class Category(msgspec.Struct, frozen=True):
-    """A category with its tribes, both in the board's order. The one without a name holds what has no category."""
+    """A category with its tribes in the order of the board. The category without a name has all other tribes."""
 
     name: str
     tribes: tuple[Tribe, ...]
@@ -30,11 +31,15 @@ class Boards:
         self._tribes = tribes
 
     def get_board(self, space: str) -> Board:
-        """Order and colours; what the board does not name yet stands behind the rest, by name."""
+        """Returns the order and the colours of a space's board. The board may lack new categories and tribes."""
         return self._control.get_board(space)
 
     def categories(self, space: str) -> tuple[Category, ...]:
-        """Every tribe of the space in its category. Categories without a tribe stay while the board names them."""
+        """Returns the categories of a space with all its tribes, in the order of the board.
+
+        Categories and tribes that the board does not name come last, by name. A category without tribes is listed while
+        the board names it.
+        """
         board = self.get_board(space)
         placed: dict[str, list[Tribe]] = {name: [] for name in board.categories}
         for tribe in self._tribes.list_tribes(space):
@@ -51,9 +56,9 @@ class Boards:
         )
 
     def move_tribe(self, space: str, tribe: str, *, category: str, before: str | None, origin: Origin) -> None:
-        """Puts a card into a category, in front of another card or at its end.
+        """Moves a card into a category, before the card of the tribe `before` or to the end.
 
-        Raises: TribeNotFound, BodyInvalid (the category's name).
+        Raises: TribeNotFound; BodyInvalid: the name of the category is invalid.
         """
         stored = self._tribes.get_tribe(space, tribe)
         if stored.category != category:
@@ -67,7 +72,7 @@ class Boards:
             self._tribes.put_tribe(space, tribe, draft, revision=stored.revision, origin=origin)
         order = [
             each.id for group in self.categories(space) for each in group.tribes if each.id != tribe
-        ]  # As it is shown now, so that the first move fixes what was never ordered.
+        ]  # The current order of all cards is stored, so that cards that had no place in the order keep their place.
         if before is not None and before in order:
             order.insert(order.index(before), tribe)
         else:
@@ -77,7 +82,7 @@ class Boards:
         self._put(space, board, categories=tuple(named), order=tuple(order))
 
     def move_category(self, space: str, category: str, *, before: str | None) -> None:
-        """Puts a category in front of another one, or at the end. Raises: CategoryNotFound."""
+        """Moves a category before the category `before`, or to the end. Raises: CategoryNotFound."""
         named = [group.name for group in self.categories(space)]
         if category not in named:
             raise CategoryNotFound(f"There is no category '{category}'.", value=category)
@@ -86,7 +91,7 @@ class Boards:
         self._put(space, self.get_board(space), categories=tuple(named))
 
     def paint_tribe(self, space: str, tribe: str, colour: int) -> None:
-        """Gives a card a colour: the number of a hue. Raises: TribeNotFound, ParameterInvalid."""
+        """Sets the colour of a card. `colour` is the number of a hue. Raises: TribeNotFound, ParameterInvalid."""
         self._tribes.get_tribe(space, tribe)
         if not 0 <= colour < COLOURS:
             raise ParameterInvalid(f"A colour is a number from 0 to {COLOURS - 1}.", parameter="colour")

@@ -1,4 +1,4 @@
-"""The tribes of a space: named audiences, checked against the limits and the other tribes."""
+"""The use cases that create, change, delete and read tribes. Rules are checked for limits and for circles of tribes."""
 
 import graphlib
 import threading
@@ -41,8 +41,9 @@ class _Read(msgspec.Struct, frozen=True):
 class Tribes:
     """The tribes of an installation.
 
-    What decisions use is read again once a second at most, for other processes change tribes too; what this object
-    changes itself is seen at once. `now` tells seconds from any start, `clock` Unix seconds.
+    `definitions` caches the tribes of a space for SECONDS_BETWEEN_READS_OF_TRIBES, so a change by another process takes
+    effect after this time at most. A change by this object takes effect at once. `now` returns seconds from any start,
+    and `clock` returns Unix seconds.
     """
 
     def __init__(
@@ -55,15 +56,15 @@ class Tribes:
         self._read: dict[str, _Read] = {}
 
     def list_tribes(self, space: str) -> tuple[Tribe, ...]:
-        """By id."""
+        """Returns the tribes of a space, ordered by id."""
         return self._control.list_tribes(space)
 
     def get_tribe(self, space: str, tribe: str) -> Tribe:
-        """Raises: TribeNotFound."""
+        """Returns one tribe. Raises: TribeNotFound."""
         return self._control.get_tribe(space, tribe)
 
     def create_tribe(self, space: str, draft: Draft, tribe: str | None = None, *, origin: Origin) -> Tribe:
-        """A new tribe; without an id it gets one made from its name.
+        """Creates a tribe. Without the id `tribe`, the id is made from the name.
 
         Raises: BodyInvalid, RuleInvalid, TagProblem, TribeExists, TooManyTribes.
         """
@@ -80,7 +81,7 @@ class Tribes:
         return created
 
     def put_tribe(self, space: str, tribe: str, draft: Draft, *, revision: int | None, origin: Origin) -> Tribe:
-        """Replaces the tribe; with a revision, only while that is the stored one.
+        """Replaces a tribe. If `revision` is given, it must be the stored revision.
 
         Raises: TribeNotFound, TribeChanged, BodyInvalid, RuleInvalid, TagProblem.
         """
@@ -96,7 +97,10 @@ class Tribes:
         return changed
 
     def delete_tribe(self, space: str, tribe: str, *, revision: int | None = None, origin: Origin) -> None:
-        """Raises: TribeNotFound, TribeChanged; TribeInUse, with the tribes whose rules name it."""
+        """Deletes a tribe. If `revision` is given, it must be the stored revision.
+
+        Raises: TribeNotFound, TribeChanged; TribeInUse: the rules of other tribes name the tribe.
+        """
         with self._lock:
             self._control.get_tribe(space, tribe)
             users = self.users_of(space, tribe)
@@ -106,7 +110,7 @@ class Tribes:
             self._forget(space)
 
     def users_of(self, space: str, tribe: str) -> tuple[str, ...]:
-        """The ids of the tribes whose rules name this one, in order."""
+        """Returns the ids of the tribes whose rules name this tribe, in order."""
         return tuple(each.id for each in self._control.list_tribes(space) if tribe in tribes_named(each.rule))
 
     def list_changes(
@@ -117,20 +121,21 @@ class Tribes:
         before: int | None = None,
         limit: int = base_limits.PAGE_ITEMS_DEFAULT,
     ) -> tuple[TribeChange, ...]:
-        """What was done to the tribes of a space, or to one, the newest first, of ids below `before`."""
+        """Returns the changes of all tribes of a space, or of one tribe, newest first, with ids below `before`."""
         return self._control.list_tribe_changes(space, tribe=tribe, before=before, limit=limit)
 
     def find_definitions(self, space: str) -> Mapping[str, Definition] | None:
-        """What `definitions` would give, when that was read within the last second. Costs no query."""
+        """Returns the cached definitions of a space, or None if they are not cached or too old. Cost: no query."""
         read = self._read.get(space)
         if read is None or self._now() - read.at >= ports_limits.SECONDS_BETWEEN_READS_OF_TRIBES:
             return None
         return read.definitions
 
     def definitions(self, space: str) -> Mapping[str, Definition]:
-        """What decides who is in each tribe of the space. The same object as long as no tribe changes.
+        """Returns the definition of each tribe of a space, by id. Returns the same object until a tribe changes.
 
-        Raises: SpaceNotFound; StoreCorrupt, when stored rules name each other in a circle or name what is gone.
+        Raises: SpaceNotFound; StoreCorrupt: stored rules name each other in a circle, or name a tribe that does not
+        exist.
         """
         found = self.find_definitions(space)
         if found is not None:
@@ -140,7 +145,7 @@ class Tribes:
             return found if found is not None else self._read_definitions(space)
 
     def renew(self, space: str) -> None:
-        """Reads the tribes again before what is known of them grows too old. Raises: as `definitions` does."""
+        """Reads the tribes of a space into the cache, whatever its age. Raises: the errors of `definitions`."""
         with self._lock:
             self._read_definitions(space)
 
@@ -155,7 +160,7 @@ class Tribes:
         return definitions
 
     def get_definition(self, space: str, tribe: str) -> Definition:
-        """Raises: TribeNotFound."""
+        """Returns the definition of one tribe. Raises: TribeNotFound, and the errors of `definitions`."""
         found = self.definitions(space).get(tribe)
         if found is None:
             raise TribeNotFound(f"There is no tribe '{printable(tribe)}'.", value=printable(tribe))
@@ -168,9 +173,9 @@ class Tribes:
 
 
 def check(rule: Rule, others: Mapping[str, Rule], *, tribe: str = "") -> None:
-    """Checks a rule: its limits, its tags, and the tribes that it names.
+    """Checks the limits of a rule, its tags, and the tribes that it names. `others` are the rules of the other tribes.
 
-    Raises: RuleInvalid and its kinds, TagProblem.
+    Raises: RuleInvalid and its subclasses, TagProblem.
     """
     check_rule(rule)
     if len(msgspec.json.encode(rule)) > words_limits.RULE_BYTES_MAX:
@@ -187,7 +192,7 @@ def _check_words(draft: Draft) -> None:
 
 
 def check_description(text: str) -> str:
-    """A paragraph of plain text. Raises: BodyInvalid."""
+    """Checks that a description is a paragraph of plain text. Returns the text. Raises: BodyInvalid."""
     lines = text.replace("\n", " ").replace("\t", " ")
     parse_name(lines, field="$.description", characters_max=limits.CHARACTERS_PER_DESCRIPTION_MAX, empty=True)
     return text
@@ -206,7 +211,10 @@ def _tribe(tribe: str, draft: Draft, *, revision: int) -> Tribe:
 
 
 def _check_all(definitions: Mapping[str, Definition]) -> None:
-    """Two processes that change tribes at once could leave a circle; better no answer than an endless one."""
+    """Checks that the rules name only existing tribes, and no circle of tribes. Raises: StoreCorrupt.
+
+    Two processes that change tribes at the same time could store a circle. Its evaluation would not end.
+    """
     graph = {tribe: tribes_named(each.rule) for tribe, each in definitions.items()}
     for tribe, named in graph.items():
         if not named <= graph.keys():

@@ -1,1 +1,1 @@
-"""The vocabulary of Tagloom, pure and without I/O: tags, people, rules, expiry, mappings and the model."""
+"""The vocabulary of Tagloom: tags, people, rules, expiry, mappings and the model. The functions have no I/O."""

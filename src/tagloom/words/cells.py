@@ -1,4 +1,4 @@
-"""Converts typed values of Parquet, JSON and databases to cells of a record, by one table for all of them.
+"""Converts typed values of Parquet, JSON and databases to cells of a record, all by the same table.
 
 | value | cell |
 |---|---|
@@ -11,7 +11,8 @@
 | a list | its items, each by this table |
 | anything else | no text: the row is rejected if a mapping reads the cell |
 
-A float counts as whole while it is exact: below 2^53, or 2^24 in single precision. Above, two ids can become one float.
+A float counts as whole only below 2^53, or below 2^24 in single precision, where it is exact. Above this limit, two
+different ids can have the same float.
 """
 
 import math
@@ -44,7 +45,7 @@ _REMEDY = "Export the column as text, such as CAST(column AS VARCHAR)"
 
 
 class OddCell(str):
-    """A cell that was not text. `found` names its kind; the text is its value, or what to show of it."""
+    """A cell whose value was not a text. `found` names the kind of the value. The text shows the value."""
 
     found: str
 
@@ -54,7 +55,7 @@ class OddCell(str):
         cell.found = found
         return cell
 
-    # A text and a value that looks like it are two cells: only the text can be an id.
+    # A text and another value with the same characters are different cells, because only the text can be an id.
     def __eq__(self, other: object) -> bool:
         return isinstance(other, OddCell) and str(self) == str(other) and self.found == other.found
 
@@ -78,7 +79,7 @@ def text_of_value(cell: str, column: str) -> str:
 
 
 def text_of_name(cell: str, column: str) -> str:
-    """Returns the text of a cell that is read as an id or a tag. Raises: LineInvalid: it is another kind of value."""
+    """Returns the text of a cell that is read as an id or a tag. Raises: LineInvalid: the cell is an OddCell."""
     if isinstance(cell, OddCell):
         raise refused(cell.found, str(cell), column, "text or a whole number")
     return cell
@@ -154,7 +155,10 @@ def bytes_text(value: bytes) -> str:
 
 
 def float_text(value: float, exact_below: int, digits: str | None = None) -> str:
-    """Returns the cell for a float. `digits` are its shortest digits if its precision is not that of a double."""
+    """Returns the cell for a float. `digits` are its shortest digits, if its precision is not that of a double.
+
+    A float of `exact_below` or more is not exact.
+    """
     if not math.isfinite(value):
         return OddCell("", "the number NaN" if math.isnan(value) else "an infinite number")
     if abs(value) >= exact_below:

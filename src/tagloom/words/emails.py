@@ -1,4 +1,4 @@
-"""E-mail addresses (parsed, compared, split from a pasted list) and the mail server."""
+"""Parses and compares e-mail addresses, splits pasted lists of them, and describes the mail server."""
 
 import re
 import unicodedata
@@ -18,7 +18,7 @@ _SEPARATORS = re.compile(r"[\s,;]+")
 def parse_email(text: str) -> str:
     """Returns the address as it was typed, without the space around it.
 
-    Raises: EmailInvalid: it is no address, or is too long.
+    Raises: EmailInvalid: the text is not an address, or is too long.
     """
     email = text.strip()
     domain = email.rpartition("@")[2]
@@ -43,7 +43,7 @@ def email_key(email: str) -> str:
 
 
 def split_emails(text: str) -> tuple[str, ...]:
-    """Returns the addresses of a pasted list, separated by commas, semicolons, spaces or lines; each once.
+    """Returns the distinct addresses of a pasted list. Commas, semicolons, spaces and line ends separate addresses.
 
     >>> split_emails("ada@a.com, bob@b.com\\nADA@a.com")
     ('ada@a.com', 'bob@b.com')

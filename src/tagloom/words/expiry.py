@@ -1,4 +1,4 @@
-"""The expiry of taggings: how it is written, parsed and rounded.
+"""Parses, rounds and formats the expiry of taggings.
 
 A `Moment` is a minute, counted from 1970 in UTC; 0 is no moment. An `Expiry` is the expiry that a write names, as one
 number: a moment, or a ttl in seconds as a negative number, or 0 for none.
@@ -57,7 +57,7 @@ def span_text(seconds: int) -> str:
 def parse_ttl(text: str) -> int:
     """Returns the seconds of a ttl.
 
-    Raises: ExpiryInvalid: it is no span, or is shorter than a minute or longer than TTL_DAYS_MAX.
+    Raises: ExpiryInvalid: the text is not a span, or the span is shorter than a minute or longer than TTL_DAYS_MAX.
     """
     seconds = span_seconds(text)
     if seconds is None or not MINUTE <= seconds <= limits.TTL_DAYS_MAX * DAY:
@@ -71,8 +71,9 @@ def parse_ttl(text: str) -> int:
 def parse_expires_at(text: str, now: float) -> Moment:
     """Returns the moment of an RFC 3339 time after `now` (Unix seconds), rounded up.
 
-    A time within a day is rounded to the minute, a later one to the quarter of an hour.
-    Raises: ExpiryInvalid: it is no time with a zone, or too far ahead; ExpiryPast.
+    A time within a day is rounded to a minute, and a later time to a quarter of an hour.
+
+    Raises: ExpiryInvalid: the text is not a time with a zone, or the time is too far ahead; ExpiryPast.
     """
     try:
         seconds = utc_of(text).timestamp()
@@ -90,7 +91,10 @@ def parse_expires_at(text: str, now: float) -> Moment:
 
 
 def expiry_of(expires_at: str | None, ttl: str | None, now: float) -> Expiry:
-    """Returns the expiry of a time, a ttl or neither. Raises: ExpiryInvalid: also for both; ExpiryPast."""
+    """Returns the expiry for a time, for a ttl, or for neither.
+
+    Raises: ExpiryInvalid: one of them is invalid, or both are given; ExpiryPast.
+    """
     if expires_at is not None and ttl is not None:
         raise ExpiryInvalid("A tagging has an expires_at or a ttl, not both.")
     if expires_at is not None:
@@ -99,14 +103,14 @@ def expiry_of(expires_at: str | None, ttl: str | None, now: float) -> Expiry:
 
 
 def expiry_of_texts(expires_at: str, ttl: str) -> Expiry:
-    """Returns the expiry that `expiry_texts` stored. Its moment may be over by now."""
+    """Returns the expiry for the texts that `expiry_texts` returned. Its moment may have passed since then."""
     if expires_at:
         return int(seconds_of(expires_at)) // MINUTE
     return -parse_ttl(ttl) if ttl else 0
 
 
 def expiry_texts(expires_at: str | None, ttl: str | None, now: float) -> tuple[str, str]:
-    """Returns `expires_at` and `ttl` as they are stored for later: a rounded time, or a ttl, or two empty texts.
+    """Returns the texts of `expires_at` and `ttl` to store: a rounded time, or a ttl, or two empty texts.
 
     Raises: ExpiryInvalid, ExpiryPast.
     """
@@ -115,13 +119,19 @@ def expiry_texts(expires_at: str | None, ttl: str | None, now: float) -> tuple[s
 
 
 def moment_after(ttl_seconds: int, now: float) -> Moment:
-    """Returns the moment `ttl_seconds` after `now`, rounded up to a step of at least 1 % of the ttl, at most a day."""
+    """Returns the moment `ttl_seconds` after `now`, rounded up.
+
+    The moment is rounded to a step of at least 1 % of the ttl, but at most a day.
+    """
     step = next((step for step in _STEPS if step * 100 >= ttl_seconds), _STEPS[-1])
     return _rounded_up(now + ttl_seconds, step)
 
 
 def expiry_moment(expiry: Expiry, ttl_seconds: int, now: float) -> Moment:
-    """Returns when a tagging added now expires: by its own expiry, else by the ttl of its tag; 0 for never."""
+    """Returns the moment at which a tagging that is added now expires, or 0 if it never expires.
+
+    The expiry of the tagging has precedence over `ttl_seconds`, the ttl of its tag.
+    """
     if expiry > 0:
         return expiry
     ttl = -expiry or ttl_seconds
@@ -129,12 +139,12 @@ def expiry_moment(expiry: Expiry, ttl_seconds: int, now: float) -> Moment:
 
 
 def moment_now(now: float) -> Moment:
-    """Returns the current minute. Everything with this moment or an earlier one has expired."""
+    """Returns the current minute. A tagging with this moment or an earlier moment has expired."""
     return int(now // MINUTE)
 
 
 def moment_text(moment: Moment) -> str:
-    """Returns a moment as the API writes it.
+    """Returns a moment as RFC 3339 UTC, which is its form in the API.
 
     >>> moment_text(1)
     '1970-01-01T00:01:00Z'

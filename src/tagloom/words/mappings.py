@@ -1,7 +1,7 @@
 """The mapping language: how a record of a file becomes the tags of one person.
 
-The language is closed. It may only grow. `record_tags` defines its meaning for one record. Readers of whole columns are
-faster, because the tags of a cell depend on this cell alone; they return the same tags.
+The language is a closed union that may only grow. `record_tags` defines its meaning for one record. Readers of whole
+columns are faster, because the tags of a cell depend only on this cell. They return the same tags.
 """
 
 import re
@@ -24,13 +24,14 @@ from tagloom.words.tags import is_at_or_below, parse_tag
 
 Way = Literal["trim", "lowercase", "slug"]
 Encoding = Literal["utf-8", "utf-16", "windows-1252"]
-# "none": the columns are named 1, 2, 3, …; "if-any": a file with one column of ids may have no header. Its first line
-# is a header if it has a usual name of a column of ids.
+# With "none", the columns are named 1, 2, 3, … With "if-any", a file with one column of ids may have no header. Its
+# first line is a header if it is a usual name of a column of ids.
 Header = Literal["first-line", "none", "if-any"]
-# Columns with this prefix say why a row was rejected. They follow the columns of the file; readers ignore them.
+# Columns with this prefix have the reasons why a row was rejected. They follow the columns of the file. Readers ignore
+# them.
 REASON_PREFIX = "tagloom_"
 REASON_COLUMNS = tuple(REASON_PREFIX + name for name in ("line", "problem", "detail", "suggestion"))
-REASON_FIELD = f"{REASON_PREFIX}rejected"  # In NDJSON, one object has all of them.
+REASON_FIELD = f"{REASON_PREFIX}rejected"  # In NDJSON, one object in this field has all the reasons.
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 TRUE = ("1", "t", "true", "y", "yes")
 FALSE = ("", "0", "f", "false", "n", "no", "null")
@@ -55,11 +56,11 @@ class ListColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ValueColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="value"):
-    """Each cell is a value. `values` has its tag, by the exact text; the empty text is no tag.
+    """Each cell is a value. `values` has the tags of values, by the exact text. An empty tag means no tag.
 
-    `others` is for a cell that is not in `values`: "level" makes it a level below `branch`, after `steps`; "reject"
-    rejects the line, "ignore" adds no tag. A blank cell that is not in `values` adds no tag, unless others are
-    rejected.
+    `others` decides about a cell that is not in `values`: with "level", the cell becomes a level below `branch`, after
+    `steps`; with "reject", the line is rejected; with "ignore", no tag is added. A blank cell that is not in `values`
+    adds no tag, unless `others` is "reject".
     """
 
     column: str
@@ -70,7 +71,7 @@ class ValueColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class FlagColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="flag"):
-    """Each cell is a yes or a no. `yes` and `no` are the tags for it; the empty text is no tag."""
+    """Each cell is a yes or a no. `yes` and `no` are the tags for these values. An empty tag means no tag."""
 
     column: str
     yes: str
@@ -78,17 +79,17 @@ class FlagColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Band(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The numbers up to and including `to` that are in no earlier band; without `to`, all other numbers."""
+    """The numbers up to and including `to` that are in no earlier band. Without `to`, all other numbers."""
 
     tag: str
     to: Decimal | None = None
 
 
 class BandsColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="bands"):
-    """Each cell is a number, and its band has a tag.
+    """Each cell is a number. The number is in a band, which has a tag.
 
-    `from` is the least number of the bands. `blank` is the tag of a blank cell; with None, a blank cell rejects its
-    line.
+    `from` is the least number of the bands. `blank` is the tag of a blank cell. If `blank` is None, a blank cell
+    rejects its line.
     """
 
     column: str
@@ -101,11 +102,12 @@ Column: TypeAlias = TagColumn | ListColumn | ValueColumn | FlagColumn | BandsCol
 
 
 class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How records become taggings. A column is a name in the header, or a path into objects: `profile.plan`, `tags[*]`.
+    """The rules by which records become taggings.
 
-    `prefix` goes in front of every tag. `tags` are added to everybody. With `unnamed` "refuse", a file with a column
-    that is neither in `columns` nor in `ignore` is refused completely. `encoding` is that of a text without a byte
-    order mark. `header` says whether the first line of a CSV has the names of the columns.
+    A column is a name in the header, or a path into objects, such as `profile.plan` or `tags[*]`. `user` and `visitor`
+    are the columns of ids. Every tag begins with `prefix`. `tags` are added to all people. If `unnamed` is "refuse", a
+    file with a column that the mapping neither names nor ignores is refused completely. `encoding` is the encoding of a
+    text without a byte order mark. `header` says whether the first line of a CSV has the names of the columns.
     """
 
     user: str | None = None
@@ -119,7 +121,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     header: Header = "first-line"
 
     def prefixed(self, tag: str) -> str:
-        """Returns the prefix and the tag; the empty text stays empty."""
+        """Returns a tag with the prefix before it. An empty tag stays empty."""
         return f"{self.prefix}/{tag}" if self.prefix and tag else tag
 
     def names(self) -> tuple[str, ...]:
@@ -129,9 +131,10 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def level_of(text: str) -> str:
-    """Returns a name or cell as a level of a tag: lower case, with hyphens for spaces and slashes. It may be empty.
+    """Converts a name or a cell to a level of a tag: lower case, with hyphens for spaces and slashes.
 
-    A level that is too long is not cut, because two levels could become one. It is refused as a tag later.
+    The level may be empty. A level that is too long is not cut, because two levels could become the same level. Such a
+    level is refused when the tag is parsed.
 
     >>> level_of("Fiber optic "), level_of("24/7 Support")
     ('fiber-optic', '24-7-support')
@@ -155,7 +158,7 @@ def stepped(text: str, steps: Sequence[Way]) -> str:
 
 
 def cell_tags(column: Column, cell: Cell) -> tuple[str, ...]:
-    """Returns the tags of one cell, without the prefix. Raises: LineInvalid, with `column`, `value` and `rule`."""
+    """Returns the tags of one cell, without the prefix. Raises: LineInvalid, which has `column`, `value` and `rule`."""
     read = text_of_name if isinstance(column, TagColumn | ListColumn) else text_of_value
     texts = tuple(read(text, column.column) for text in ((cell,) if isinstance(cell, str) else cell))
     match column:
@@ -176,7 +179,7 @@ def cell_tags(column: Column, cell: Cell) -> tuple[str, ...]:
 
 
 def record_tags(mapping: Mapping, record: ByName[str, Cell]) -> tuple[str, ...]:
-    """Returns the tags of a record, each once, in the order of the columns. Raises: LineInvalid."""
+    """Returns the distinct tags of a record, in the order of the columns. Raises: LineInvalid."""
     found = [*mapping.tags]
     for column in mapping.columns:
         found.extend(cell_tags(column, record[column.column]))
@@ -184,7 +187,10 @@ def record_tags(mapping: Mapping, record: ByName[str, Cell]) -> tuple[str, ...]:
 
 
 def record_person(mapping: Mapping, record: ByName[str, Cell]) -> tuple[Kind, str]:
-    """Returns the kind and id of the person of a record. Raises: PersonIdInvalid: nobody; LineInvalid: two people."""
+    """Returns the kind and the id of the person of a record.
+
+    Raises: PersonIdInvalid: the record names no person; LineInvalid: it names two people, or the cell has no id.
+    """
     places: tuple[tuple[Kind, str | None], ...] = (("user", mapping.user), ("visitor", mapping.visitor))
     named = [(kind, name, record[name]) for kind, name in places if name and _is_there(record[name])]
     if not named:
@@ -258,10 +264,12 @@ def parse_mapping(body: bytes | str) -> Mapping:
 
 
 def parse_mapping_toml(text: str, name: str) -> Mapping:
-    """Returns a mapping from its TOML form, in which `columns` are tables by name: `[columns.plan]`.
+    """Returns a mapping from its TOML form. The columns are tables by their names, such as `[columns.plan]`.
 
-    A table with `values` and no `type` rejects other values. A column of the file that is not named rejects the file.
-    Raises: MappingInvalid, with `name`, the name of the file.
+    A table with `values` and without `type` rejects other values. Unless `unnamed` is set, a file with a column that
+    the mapping does not name is refused.
+
+    Raises: MappingInvalid, which contains `name`, the name of the TOML file.
     """
     try:
         document = tomllib.loads(text, parse_float=Decimal)
@@ -286,7 +294,7 @@ def _typed(column: str, table: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def check_mapping(mapping: Mapping) -> Mapping:
-    """Returns the mapping if it is consistent. Raises: MappingInvalid, with `value` and `rule`."""
+    """Checks that a mapping is consistent. Returns the mapping. Raises: MappingInvalid, with `value` and `rule`."""
     if not (mapping.user or mapping.visitor):
         _refuse("Name the column of the user id or of the visitor id", "", "a user or visitor column")
     if not (mapping.columns or mapping.tags):
@@ -317,7 +325,10 @@ def _check_column(column: Column) -> None:
 
 
 def touches(mapping: Mapping, tag: str) -> bool:
-    """Returns whether a mapping may add a tag or one below it: it names one, or adds levels below a branch above it."""
+    """Returns whether a mapping may add a tag or a tag below it.
+
+    Such a mapping names one of these tags, or adds levels below a branch that is at, above or below the tag.
+    """
     named = {mapping.prefixed(each) for each in mapping.tags}
     open_branches = set()
     for column in mapping.columns:

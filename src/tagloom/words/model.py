@@ -1,4 +1,4 @@
-"""The values of Tagloom as immutable structs, without behaviour."""
+"""The values of Tagloom as immutable structs without methods."""
 
 from typing import Literal, NewType, TypeAlias
 
@@ -49,14 +49,14 @@ class Person(msgspec.Struct, frozen=True, order=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Who wrote a batch, and from what: `actor` is a token's or teammate's name, `source` a file or an interface."""
+    """The writer of a batch: `actor` is the name of a token or a teammate, and `source` is a file or an interface."""
 
     actor: str
     source: str = ""
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """A line that was left out of a batch. `line` counts from 1, with the header."""
+    """A line that was left out of a batch. `line` counts from 1. The header is a line, too."""
 
     line: int
     value: str
@@ -68,12 +68,13 @@ class Rejected(msgspec.Struct, frozen=True):
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """The exact effect of one batch.
 
-    `added`, `removed` and `unchanged` count distinct taggings. An unchanged one had the requested state before.
-    `version` is that of the batch. If nothing changed, or with `dry_run`, there is no new version, and it is the newest
-    one. `people_removed` counts people whom the undo of their first batch removed. `skipped` counts the taggings that
-    an undo left as they are, and `conflicts` has the versions that caused this, the oldest first, up to
-    VERSIONS_NAMED_MAX. `undoes_count` is the number of versions that were undone at once, if more than one. `renewed`
-    counts existing taggings whose expiry changed. Those that the batch named are also in `unchanged`.
+    `added`, `removed` and `unchanged` count distinct taggings. An unchanged tagging had the requested state before.
+    `version` is the version of the batch. If nothing changed, or with `dry_run`, there is no new version, and `version`
+    is the newest version. `people_removed` counts people whom the undo of their first batch removed. `skipped` counts
+    the taggings that an undo did not change because of conflicts. `conflicts` has the versions that caused this, the
+    oldest first, up to VERSIONS_NAMED_MAX. `undoes_count` is the number of versions that were undone at once, if more
+    than one. `renewed` counts existing taggings whose expiry changed. If the batch named such a tagging, `unchanged`
+    counts the tagging, too.
     """
 
     version: Version
@@ -96,9 +97,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
-    """One committed step of an import, with its receipt. It covers the lines up to `through`.
+    """One committed step of an import, with its receipt. `through` is the last line of the step.
 
-    The receipt lists no rejected lines. `version` is None when nothing changed.
+    The receipt lists no rejected lines. `version` is None if nothing changed.
     """
 
     number: int
@@ -108,11 +109,11 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of the catalogue. An `implied` one exists only as a branch above other tags.
+    """One entry of the catalogue. An `implied` entry exists only as a branch above other tags.
 
-    Only the `owner`, such as `sync crm`, can add and remove the tag and the tags below it; empty means everybody.
-    Taggings that are added from now on expire after `ttl`, such as `14d`. At `expires_at` the tag and everything below
-    it is removed from everybody. Both are empty if there is no expiry.
+    Only the `owner`, such as `sync crm`, can add and remove the tag and the tags below it. If `owner` is empty, every
+    writer can. Taggings that are added from now on expire after `ttl`, such as `14d`. At `expires_at`, the tag and all
+    tags below it are removed from all people. `ttl` and `expires_at` are empty if there is no expiry.
     """
 
     tag: TagPath
@@ -135,7 +136,10 @@ class Branch(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """How many taggings at or below a tag one actor added and removed from one source, with the last version."""
+    """The numbers of taggings at or below a tag that one actor added and removed from one source.
+
+    `last_version` is the last version of this actor and source, and `last_at` is its time.
+    """
 
     actor: str
     source: str
@@ -159,7 +163,7 @@ class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tribe(msgspec.Struct, frozen=True, kw_only=True):
-    """A named audience in a space. `revision` counts its saves from 1; its ETag is made of it."""
+    """A named audience in a space. `revision` counts the saves of the tribe from 1. The ETag is made of `revision`."""
 
     id: str
     name: str
@@ -171,7 +175,7 @@ class Tribe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TribeChange(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of a tribe: the tribe before and after, None if it did not exist. Ids ascend."""
+    """One change of a tribe. `before` and `after` are None if the tribe did not exist then. Ids ascend."""
 
     id: int
     at: str
@@ -184,7 +188,7 @@ class TribeChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """The number of people in a tribe, and in its audience (`of`), as of a version."""
+    """The number of people in a tribe, as of a version. `of` is the number of people in the tribe's audience."""
 
     count: int
     of: int
@@ -192,10 +196,11 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """How the members of a draft rule differ from those of the saved rule, as of a version.
+    """The difference between the members of a draft rule and the members of the saved rule, as of a version.
 
-    The draft has `count` members, of `of` people in its audience. `entered` people would enter, `left` would leave. The
-    people listed are some of each group, spread over the population.
+    The draft has `count` members, of `of` people in its audience. `entered` people would enter the tribe, and `left`
+    people would leave it. `sample`, `entering` and `leaving` list some people of each group, spread over the
+    population.
     """
 
     count: int
@@ -209,7 +214,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TagShare(msgspec.Struct, frozen=True):
-    """How many of some people have exactly a tag, and how many of everyone in their audience."""
+    """The number of members who have exactly a tag. `everyone` counts all people of the audience who have the tag."""
 
     tag: TagPath
     count: int
@@ -217,7 +222,10 @@ class TagShare(msgspec.Struct, frozen=True):
 
 
 class MakeUp(msgspec.Struct, frozen=True, kw_only=True):
-    """The tags of `of` people, of `population` in their audience. Tags with most people come first, then by path."""
+    """The tags of the `of` members of a rule. `population` is the number of people in its audience.
+
+    The tags that most members have come first. Tags with equal numbers are ordered by path.
+    """
 
     of: int
     population: int
@@ -226,7 +234,7 @@ class MakeUp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Because(msgspec.Struct, frozen=True, kw_only=True):
-    """A node of a rule that decided. `node` is its JSON pointer, `by` are the tags of the person that decided it."""
+    """A tag node that decided a rule. `node` is its JSON pointer. `by` has the tags of the person that satisfy it."""
 
     node: str
     tag: str
@@ -246,7 +254,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """The tribes of one person, by id, each with its reasons."""
+    """The tribes of one person, by id. `because` has the reasons for each tribe."""
 
     tribes: tuple[str, ...]
     version: Version
@@ -257,8 +265,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One version: its action, actor and effect. In a list for one person, `tags_*` are the tags of this person.
 
     `tags_renewed` are tags that the person had before and after, with a new expiry. `undoes` is the version that this
-    one undid; if it undid several, `undoes_count` is their number. A compacted version cannot be undone, and lists only
-    the tags that somebody still had at the horizon.
+    version undid. If it undid several versions, `undoes_count` is their number. A compacted version cannot be undone.
+    It lists only the tags that somebody still had at the horizon.
     """
 
     version: Version
@@ -279,14 +287,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Horizon(msgspec.Struct, frozen=True, kw_only=True):
-    """The version, and its time, from which on history is complete. Version 0 without a time: all of it is."""
+    """The version, and its time, from which on history is complete. If all history is complete, this is version 0.
+
+    Version 0 has no time.
+    """
 
     version: Version = 0
     at: str | None = None
 
 
 class Freed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a compaction deletes from the log, or would delete: changes, and bytes of their bitmaps.
+    """The numbers of changes and of bytes of their bitmaps that a compaction deletes from the log, or would delete.
 
     `versions` counts the versions at or below the new horizon. `is_all` is False if there is more to read, or to
     delete.
@@ -314,7 +325,7 @@ class Organization(msgspec.Struct, frozen=True):
 
 
 class Space(msgspec.Struct, frozen=True):
-    """A self-contained project of an organization. Its id is unique among all tenants; URLs begin with it."""
+    """A separate project of an organization. Its id is unique in the installation. URLs begin with the id."""
 
     id: str
     organization: str
@@ -322,9 +333,9 @@ class Space(msgspec.Struct, frozen=True):
 
 
 class Environment(msgspec.Struct, frozen=True):
-    """One population of a space. `key` is its number in the store, which is not shown.
+    """One population of a space. `key` is the number of the environment in the store, which is not shown.
 
-    History is kept for `retention_seconds`; 0 means for ever.
+    History is kept for `retention_seconds`. If this is 0, history is kept for ever.
     """
 
     key: int
@@ -401,9 +412,9 @@ class Reset(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One browser that is signed in, and the organization chosen in it. `agent` is its User-Agent.
+    """One browser that is signed in, with the organization that is selected in it. `agent` is its User-Agent.
 
-    It expires at `expires_at`, or when it was not used for SESSION_SECONDS_IDLE_MAX.
+    The session expires at `expires_at`, or if it was not used for SESSION_SECONDS_IDLE_MAX.
     """
 
     id: str
@@ -449,7 +460,7 @@ class TagDiff(msgspec.Struct, frozen=True):
 
 
 class TribeDiff(msgspec.Struct, frozen=True, kw_only=True):
-    """The effect of a write on a tribe: its members before and after, and how many enter and leave."""
+    """The effect of a write on a tribe: the numbers of members before and after, and of people who enter and leave."""
 
     tribe: str
     before: int
@@ -459,11 +470,12 @@ class TribeDiff(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """The exact effect of a write if it were made now, with its receipt.
+    """The exact effect that a write would have now, with its receipt.
 
-    `people` counts people who gain or lose a tag, are created or removed. `by_tag` has the tags with the most changes,
-    of `tags_changed` in all. `renamed` has live paths before and after. `tribes` are those that somebody would enter or
-    leave; `tribes_not_counted` is the number of tribes beyond TRIBES_PREVIEWED_MAX, which are not counted.
+    `people` counts the people who gain or lose a tag, and those who are created or removed. `by_tag` has the tags with
+    the most changes. `tags_changed` is the number of all changed tags. `renamed` has paths before and after. `tribes`
+    has the tribes that somebody would enter or leave. `tribes_not_counted` is the number of tribes beyond
+    TRIBES_PREVIEWED_MAX, which are not counted.
     """
 
     receipt: Receipt

@@ -1,4 +1,4 @@
-"""Ids of people."""
+"""Checks the ids of people."""
 
 import unicodedata
 
@@ -8,9 +8,9 @@ from tagloom.words.problems import PersonIdInvalid
 
 
 def parse_id(text: str, *, field: str = "id") -> str:
-    """Returns the id unchanged: 1 to 256 characters without control characters.
+    """Checks that an id has 1 to 256 characters without control characters. Returns the id unchanged.
 
-    Raises: PersonIdInvalid, with the field and the rule.
+    Raises: PersonIdInvalid, which has the field and the rule.
     """
     if text.isascii() and text.isprintable() and 0 < len(text) <= limits.CHARACTERS_PER_ID_MAX:
         return text

@@ -1,4 +1,4 @@
-"""The problems of lines whose tags are valid paths but cannot be applied: one wording for every adapter."""
+"""Makes the problems of lines whose tags are valid paths but cannot be applied. All adapters use the same texts."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from tagloom.words.tags import TagPath
 
 
 def rejected(line: int, text: str, problem: Problem) -> Rejected:
-    """Returns the receipt's entry for a line that is rejected because of the tag `text`, as it was written."""
+    """Returns the entry of the receipt for a line that is rejected. `text` is the tag as it was written."""
     suggestion = problem.members.get("suggestion")
     return Rejected(
         line,
@@ -28,7 +28,10 @@ class MirrorUnreadable(Problem):
 
 
 def mirror_unreadable(lines: int, first: int, prefix: str | None) -> MirrorUnreadable:
-    """Returns the problem of a mirror with `lines` such lines; `first` is the number of the first one."""
+    """Returns the problem of a mirror with lines whose person is unknown.
+
+    `lines` is how many there are, and `first` is the number of the first line.
+    """
     where = f" at or below '{prefix}'" if prefix else ""
     which = f"Line {first} cannot" if lines == 1 else f"{lines:,} lines, the first of them line {first}, cannot"
     return MirrorUnreadable(
@@ -40,7 +43,7 @@ def mirror_unreadable(lines: int, first: int, prefix: str | None) -> MirrorUnrea
 
 
 def mirror_empty(prefix: str | None, rejected_count: int) -> MirrorEmpty:
-    """Returns the problem of a body without an accepted line. An import is held instead, until it is approved."""
+    """Returns the problem of a mirror whose body has no accepted line. An import of such a body is held instead."""
     return MirrorEmpty(
         f"{says_mirror_empty(prefix)} To do this anyway, send the body with allow_empty=true.",
         rejected_count=rejected_count,
@@ -48,13 +51,13 @@ def mirror_empty(prefix: str | None, rejected_count: int) -> MirrorEmpty:
 
 
 def says_mirror_empty(prefix: str | None) -> str:
-    """Returns what a mirror without an accepted line would do. The caller adds the remedy."""
+    """Returns a sentence about what a mirror without an accepted line would do. The caller adds the remedy."""
     where = f" at or below '{prefix}'" if prefix else ""
     return f"No line is accepted, so the mirror would remove every tag{where} from everybody."
 
 
 def outside_prefix(path: TagPath, prefix: TagPath) -> TagOutsidePrefix:
-    """Returns the problem of a tag outside of the prefix. Both are current paths."""
+    """Returns the problem of a tag outside of the prefix. `path` and `prefix` are current paths."""
     return TagOutsidePrefix(
         f"'{printable(path)}' is not at or below '{printable(prefix)}'.",
         value=printable(path),
@@ -83,12 +86,12 @@ def owned(path: TagPath, branch: TagPath, owner: str) -> TagOwned:
 
 
 def added_and_removed(path: TagPath) -> AddedAndRemoved:
-    """Returns the problem of a tag that this line, or an earlier one and this one, adds and removes."""
+    """Returns the problem of a tag that a line both adds and removes, or that an earlier line changes the other way."""
     return AddedAndRemoved(f"'{printable(path)}' is both added and removed for the same person.", value=printable(path))
 
 
 def second_of_branch(path: TagPath, branch: TagPath, other: TagPath) -> ExclusiveBranch:
-    """Returns the problem of a second tag of an exclusive branch. This line or an earlier one adds `other`."""
+    """Returns the problem of a second tag of an exclusive branch. The same line or an earlier line adds `other`."""
     return ExclusiveBranch(
         f"The lines add both '{printable(other)}' and '{printable(path)}'. A person can have one tag of "
         f"'{printable(branch)}'.",

@@ -1,4 +1,4 @@
-"""The retention of history: its text form and its problems."""
+"""Parses and formats the retention of history, and defines its problems."""
 
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
@@ -28,9 +28,9 @@ class HistoryCompacted(Problem):
 
 
 def parse_retention(text: str) -> int:
-    """Returns the seconds of a retention such as `90d` or `1y`; 0 for `forever`.
+    """Returns the seconds of a retention such as `90d` or `1y`, or 0 for `forever`.
 
-    Raises: RetentionInvalid: it is no span from RETENTION_DAYS_MIN to RETENTION_DAYS_MAX.
+    Raises: RetentionInvalid: the text is not a span from RETENTION_DAYS_MIN to RETENTION_DAYS_MAX.
 
     >>> parse_retention("90d"), parse_retention("forever")
     (7776000, 0)

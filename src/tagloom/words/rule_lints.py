@@ -1,8 +1,8 @@
-"""Lints of a rule, found without data: it can never match, it always matches, or it equals a tribe.
+"""Finds the lints of a rule without data: the rule can never match, always matches, or equals the rule of a tribe.
 
-The lints are exact up to VARIABLES_PER_EXAMINATION_MAX variables; above, there are none. Every combination of values is
-one bit of a number. Impossible combinations are left out: a person with `a/b` has a tag at or below `a/b`, and so at or
-below `a`.
+The lints are exact for rules with up to VARIABLES_PER_EXAMINATION_MAX variables. Rules with more variables have no
+lints. Every combination of the values of the variables is one bit of a number. Impossible combinations are left out:
+a person with `a/b` has a tag at or below `a/b`, and so at or below `a`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,27 +16,27 @@ from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not, Ru
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Table: TypeAlias = int
-"""Bit n says whether a rule holds in combination n."""
+"""A number whose bit n is 1 if a rule holds in combination n."""
 
-_TRIBES_NAMED_MAX = 3  # Tribes listed in one hint.
+_TRIBES_NAMED_MAX = 3  # The tribes that one hint lists.
 
 
 class Hint(msgspec.Struct, frozen=True):
-    """A sentence about a rule, and the JSON pointers of its nodes; none for the whole rule."""
+    """A sentence about a rule, and the JSON pointers of the nodes that it is about. No nodes mean the whole rule."""
 
     text: str
     nodes: tuple[str, ...]
 
 
 class _TooMany(Exception):
-    """The rule has more variables than are examined."""
+    """Raised if a rule has more variables than are examined."""
 
 
 class _Worlds:
-    """Every combination of the variables of some rules.
+    """All combinations of the values of the variables of some rules.
 
-    A variable is: the person has exactly a path, or has a tag at or below it that no other variable covers. Variables
-    are independent of each other. A tag node is some of them joined by `or`.
+    A variable is true if the person has exactly a path, or if the person has a tag at or below a path that no other
+    variable covers. The variables are independent of each other. A tag node is a disjunction (`or`) of variables.
     """
 
     def __init__(self, asked: set[HasTag]) -> None:
@@ -56,7 +56,7 @@ class _Worlds:
         self.all = (1 << self.size) - 1
 
     def variable(self, number: int) -> Table:
-        """Returns the table of one variable: runs of zeros and ones of equal length."""
+        """Returns the table of one variable, in which runs of zeros and ones of the same length alternate."""
         width = 1 << number
         period = ((1 << width) - 1) << width
         return period * (self.all // ((1 << 2 * width) - 1))
@@ -85,7 +85,7 @@ class _Worlds:
 
 
 class _Reading:
-    """Rules as tables, for one kind of person."""
+    """An evaluator of rules as tables, for one kind of person. Caches the tables."""
 
     def __init__(self, worlds: _Worlds, tribes: Mapping[str, Definition], kind: Kind) -> None:
         self._worlds = worlds
@@ -101,7 +101,7 @@ class _Reading:
         return found
 
     def members(self, tribe: Definition) -> Table:
-        """Returns the table of a tribe for people of this kind."""
+        """Returns the table of a tribe for people of this kind. It is 0 if they are not in the tribe's audience."""
         return self.table(tribe.rule) if takes(tribe, self._kind) else 0
 
     def _read(self, rule: Rule) -> Table:
@@ -133,7 +133,7 @@ def examine(
     itself: str | None = None,
     exclusive_branches: Callable[[TagPath], Sequence[TagPath]] = lambda _: (),
 ) -> tuple[Hint, ...]:
-    """Returns the lints of a definition. It is not compared with the tribe `itself`, whose draft it is.
+    """Returns the lints of a definition. `itself` is the tribe whose draft it is, which is not compared with it.
 
     Tags have their current paths. Cost: one operation for each node, on 65,536 bits at most, and the same for each
     tribe with tags in the same branches.
@@ -159,7 +159,7 @@ def examine(
 
 
 def _asked(rule: Rule, tribes: Mapping[str, Definition]) -> set[HasTag]:
-    """Returns every tag node that a rule reaches, also through tribes. Raises: _TooMany."""
+    """Returns all tag nodes of a rule and of the tribes that the rule refers to. Raises: _TooMany."""
     waiting, seen, found = [rule], set[str](), set[HasTag]()
     while waiting:
         rule = waiting.pop()
@@ -175,7 +175,7 @@ def _asked(rule: Rule, tribes: Mapping[str, Definition]) -> set[HasTag]:
 def _never(
     rule: Rule, readings: Sequence[_Reading], barred: Table, everything: Table, branches: Sequence[TagPath] = ()
 ) -> Hint:
-    """Returns the lint of a rule that never holds outside of `barred`, with as few parts as cause this."""
+    """Returns the lint of a rule that holds in no combination outside of `barred`. Names as few parts as cause this."""
     parts = {f"/of/{n}": part for n, part in enumerate(rule.of)} if isinstance(rule, All) else {"": rule}
     for pointer in list(parts):
         others = [part for each, part in parts.items() if each != pointer]
@@ -202,7 +202,7 @@ def _always(wanted: Definition) -> Hint:
 
 
 def _odd_parts(rule: Rule, readings: Sequence[_Reading], worlds: _Worlds) -> Iterator[Hint]:
-    """Yields a lint for each part that never or always holds; of nested parts only the outermost."""
+    """Yields a lint for each part that never or always holds. For nested parts, yields only the outermost part."""
     odd: list[str] = []
     for node, pointer, _ in walk(rule):
         if any(is_at_or_below(pointer, other) for other in odd):
@@ -239,7 +239,7 @@ def _described(rule: Rule) -> str:
 
 
 def _same(wanted: Definition, tribes: Mapping[str, Definition], itself: str | None) -> list[str]:
-    """Returns the ids of the tribes that always have the same members."""
+    """Returns the ids of the tribes that always have the same members as a definition."""
     asked = _asked(wanted.rule, tribes)
     roots = {node.tag.split("/")[0] for node in asked}
     found = []

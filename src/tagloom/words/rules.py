@@ -15,32 +15,32 @@ from tagloom.words.tags import TagPath, is_at_or_below, parse_tag
 
 
 class All(msgspec.Struct, frozen=True, tag="all", forbid_unknown_fields=True):
-    """Every part holds; with no parts, always."""
+    """Holds if every part holds. Without parts, always holds."""
 
     of: tuple["Rule", ...]
 
 
 class AnyOf(msgspec.Struct, frozen=True, tag="any", forbid_unknown_fields=True):
-    """At least one part holds; with no parts, never."""
+    """Holds if at least one part holds. Without parts, never holds."""
 
     of: tuple["Rule", ...]
 
 
 class Not(msgspec.Struct, frozen=True, tag="not", forbid_unknown_fields=True):
-    """The part does not hold."""
+    """Holds if the part does not hold."""
 
     of: "Rule"
 
 
 class HasTag(msgspec.Struct, frozen=True, tag="tag", forbid_unknown_fields=True):
-    """The person has the tag, or with `subtree` a tag below it."""
+    """Holds if the person has the tag, or, with `subtree`, has a tag below it."""
 
     tag: str
     match: Literal["subtree", "exact"] = "subtree"
 
 
 class InTribe(msgspec.Struct, frozen=True, tag="tribe", forbid_unknown_fields=True):
-    """The person is in another tribe of the space: its audience and its rule both hold."""
+    """Holds if the person is in another tribe of the space: in its audience, and its rule holds."""
 
     tribe: str
 
@@ -95,11 +95,11 @@ def takes(tribe: Definition, kind: Literal["user", "visitor"]) -> bool:
 
 
 def parse_rule(body: bytes | str) -> Rule:
-    """Returns the rule of a JSON text.
+    """Parses a rule from JSON.
 
     Raises:
-        RuleInvalid: it is no rule, with the place; RuleTooDeep, RuleTooLarge: it exceeds a limit;
-        TagProblem: it names an invalid tag.
+        RuleInvalid: the text is not a rule; RuleTooDeep, RuleTooLarge: the rule exceeds a limit;
+        TagProblem: the rule names an invalid tag.
     """
     data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
     if len(data) > limits.RULE_BYTES_MAX:
@@ -116,12 +116,12 @@ def parse_rule(body: bytes | str) -> Rule:
 
 
 def check_depth(data: bytes) -> None:
-    """Refuses JSON that nests deeper than a rule can, before a recursive parser reads it. Cost: one pass.
+    """Checks that JSON is not nested deeper than a rule can be, before a recursive parser reads it. Cost: one pass.
 
     Raises: RuleTooDeep.
     """
     depth, in_string, escaped = 0, False, False
-    # Two brackets for each node, `{` and `[`, and some for the body around the rule.
+    # Each node has two brackets, `{` and `[`. The body around the rule has some more.
     most = 2 * limits.LEVELS_PER_RULE_MAX + 8
     for byte in data:
         if in_string:
@@ -171,7 +171,7 @@ def check_rule(rule: Rule) -> None:
 
 
 def walk(rule: Rule) -> Iterator[tuple[Rule, str, int]]:
-    """Yields every node with its JSON pointer and level, parents first, without recursion."""
+    """Yields every node with its JSON pointer and its level, parents first. Uses no recursion."""
     waiting: list[tuple[Rule, str, int]] = [(rule, "", 1)]
     while waiting:
         node, pointer, level = waiting.pop()
@@ -198,9 +198,10 @@ def tribes_named(rule: Rule) -> set[str]:
 
 
 def check_tribes(tribe: str, rule: Rule, others: Mapping[str, Rule]) -> None:
-    """Checks that every tribe that a rule reaches exists, and that none of them is the tribe itself.
+    """Checks that all tribes that a rule refers to exist, and that none of them is the tribe itself.
 
-    The limit applies to the whole chain: the tribes below this one, and those that refer to it.
+    Also follows the references of these tribes. The limit of references applies to the whole chain: the tribes that
+    this tribe refers to, and the tribes that refer to this tribe.
 
     Raises:
         TribeUnknown, TribeCycle; RuleTooDeep: the chain of references is longer than REFERENCES_DEEP_MAX;
@@ -228,7 +229,7 @@ def check_tribes(tribe: str, rule: Rule, others: Mapping[str, Rule]) -> None:
 
 
 def _reached_nodes(known: Mapping[str, Rule], below: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Returns the number of nodes of each tribe with its references, counted once per reference."""
+    """Returns the number of nodes of each tribe with the tribes that it refers to, counted once per reference."""
     found: dict[str, int] = {}
 
     def reached(name: str) -> int:
@@ -267,7 +268,7 @@ def _references_too_deep() -> RuleTooDeep:
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """A tag node that decided: its JSON pointer in the rule, the node, and whether it holds."""
+    """A tag node that decided a rule: the JSON pointer of the node in the rule, the node, and whether it holds."""
 
     node: str
     asks: HasTag
@@ -277,9 +278,9 @@ class Reason(msgspec.Struct, frozen=True):
 def reasons(rule: Rule, facts: Facts, tribes: Mapping[str, Definition], pointer: str = "") -> list[Reason]:
     """Returns the tag nodes that decide the rule for a person, as few as suffice, in the order of the rule.
 
-    An `all` that holds needs every part; one that fails needs its first failing part. An `any` is the opposite.
-    A reference to a tribe is decided by the nodes of its rule, with pointers such as `…/tribe:ID/of/0`. If the person
-    is not in the audience of the tribe, no node decides.
+    If an `all` holds, all its parts decide. If it does not hold, its first part that does not hold decides. For `any`,
+    the opposite is true. The nodes of a tribe's rule decide about a reference to the tribe. Their pointers have the
+    form `…/tribe:ID/of/0`. If the person is not in the audience of the tribe, no node decides.
     """
     match rule:
         case All(of=parts) | AnyOf(of=parts):
@@ -302,7 +303,7 @@ def reasons(rule: Rule, facts: Facts, tribes: Mapping[str, Definition], pointer:
 
 
 def is_refused(rule: Rule, pointer: str, tribes: Mapping[str, Rule]) -> bool:
-    """Returns whether the rule wants that this node does not hold: it is inside an odd number of `not`.
+    """Returns whether a node is inside an odd number of `not`. Then the rule needs that the node does not hold.
 
     >>> is_refused(All((HasTag("a"), Not(HasTag("b")))), "/of/1/of", {})
     True
@@ -328,7 +329,7 @@ def rule_json(rule: Rule) -> Any:
 
 
 def resolved(rule: Rule, resolve: Callable[[TagPath], TagPath]) -> Rule:
-    """Returns the rule with the current path of every tag, so that `matches` works with renamed tags."""
+    """Returns the rule with the current path of every tag, so that `matches` can evaluate rules with old paths."""
     match rule:
         case All(of=parts):
             return All(tuple(resolved(part, resolve) for part in parts))
@@ -340,7 +341,7 @@ def resolved(rule: Rule, resolve: Callable[[TagPath], TagPath]) -> Rule:
             try:
                 return HasTag(resolve(TagPath(tag)), match)
             except TagProblem:
-                # An alias that leads to an invalid path: nobody has the tag, and the rule keeps its meaning.
+                # The alias leads to an invalid path. Nobody has this tag, so the node stays as it is.
                 return rule
         case InTribe():
             return rule

@@ -1,6 +1,7 @@
-"""Addresses that files are fetched from: how they are parsed, checked and shown.
+"""Parses, checks and shows the addresses from which files are fetched.
 
-An address is stored and shown, so it cannot contain credentials. They are in a secret, which is named beside it.
+An address is stored and shown, so it cannot contain credentials. The credentials are in a secret, and the name of the
+secret is stored with the address.
 """
 
 import re
@@ -15,14 +16,14 @@ from tagloom.words import limits
 
 Scheme: TypeAlias = Literal["file", "https", "http", "s3", "gs", "az", "abfs", "sftp"]
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
-# A file sent without TLS can be read and changed on its way, so http must be allowed by a setting.
+# Others can read and change a file that is sent without TLS, so http must be allowed by a setting.
 SCHEMES_DEFAULT: tuple[Scheme, ...] = tuple(scheme for scheme in SCHEMES if scheme != "http")
 WEB: tuple[Scheme, ...] = ("https", "http")
 PORTS: dict[Scheme, int] = {"https": 443, "http": 80, "sftp": 22}
 
 _AZURE = re.compile(r"([a-z0-9-]{3,63})@([a-z0-9]{3,24})\.(?:dfs|blob)\.core\.windows\.net")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
-# Parameters of signed links, and of API keys and passwords.
+# The names of the parameters of signed links, and of parameters with API keys and passwords.
 _OPENING = re.compile(
     r"(x-(amz|goog)-.*|sig|signature|.*token|.*api_?-?key|key|pass(word|wd|phrase)?|pwd|.*secret|auth|authorization|"
     r"credentials?|code)",
@@ -43,9 +44,10 @@ class ExtraMissing(Problem):
 
 
 class Remote(msgspec.Struct, frozen=True, kw_only=True):
-    """The address of a fetched file, the secret that it needs, and the state of the file when it was fetched.
+    """The address of a fetched file, the name of its secret, and the state of the file when it was fetched.
 
-    After the fetch, `url` has no query. `modified_at` is RFC 3339 UTC, if the server sends it.
+    After the fetch, `url` has no query. `modified_at` is RFC 3339 UTC. `etag` and `modified_at` are None if the server
+    does not send them.
     """
 
     url: str
@@ -54,15 +56,15 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True):
     modified_at: str | None = None
 
     def without_query(self) -> "Remote":
-        """Returns the same without the query, which can contain credentials."""
+        """Returns a copy whose address has no query, because a query can contain credentials."""
         return msgspec.structs.replace(self, url=self.url.partition("?")[0])
 
 
 class Address(NamedTuple):
     """The parts of an address. `host` is in lower case: a host name, or the bucket or container of objects.
 
-    `path` begins with a slash. It is decoded for files, SFTP and objects, and as written for web addresses. `account`
-    is the Azure account, if the address has one.
+    `path` begins with a slash. The path of a file, of SFTP or of an object is decoded. The path of a web address is not
+    decoded. `account` is the Azure account, if the address has one.
     """
 
     scheme: Scheme
@@ -86,11 +88,11 @@ class Address(NamedTuple):
 
     @property
     def is_pattern(self) -> bool:
-        """Whether the address is a glob for several files."""
+        """True if the address is a glob for several files."""
         return self.scheme not in WEB and any(each in self.path for each in "*[")
 
     def lies_in(self, other: "Address") -> bool:
-        """Returns whether this is the other address, or is below it."""
+        """Returns whether this address equals the other address or is below it."""
         here, there = self.path.rstrip("/"), other.path.rstrip("/")
         same = (self.scheme, self.host, self._port(), self.account) == (
             other.scheme,
@@ -105,9 +107,9 @@ class Address(NamedTuple):
 
 
 def parse_address(url: str, *, is_stored: bool = True) -> Address:
-    """Returns the parts of an address. Raises: AddressRefused: it is malformed, or contains credentials.
+    """Returns the parts of an address. Raises: AddressRefused: the address is malformed, or contains credentials.
 
-    An address that is not stored, such as the target of a redirect, can have a signed query.
+    An address that is not stored, such as the target of a redirect, may have a signed query.
     """
     if not 0 < len(url) <= limits.URL_CHARACTERS_MAX or not url.isprintable() or set(url) & {" ", "\\"}:
         raise AddressRefused(

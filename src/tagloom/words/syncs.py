@@ -19,8 +19,9 @@ Trigger = Literal["schedule", "call", "push"]
 class SqlSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="sql"):
     """The rows of a query. `secret` is the name of the secret with the SQLAlchemy URL, which is never stored.
 
-    With `cursor`, the query reads only new rows. Its parameter `:cursor` is the greatest value of that column in the
-    rows read so far, and `cursor_start` the first time. A whole number as `cursor_start` becomes its text.
+    `cursor` is the name of a column. With it, the query reads only new rows: its parameter `:cursor` is the greatest
+    value of this column in the rows that were read so far. The first time, the parameter is `cursor_start`. A whole
+    number as `cursor_start` becomes its text.
     """
 
     secret: str
@@ -30,7 +31,7 @@ class SqlSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class FilesSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="files"):
-    """The rows of all files that a glob matches, in order of their names; CSV, NDJSON or Parquet.
+    """The rows of all files that a glob matches, in the order of their names. The files are CSV, NDJSON or Parquet.
 
     The glob is relative to the organization's folder on the server.
     """
@@ -59,14 +60,17 @@ SyncSource: TypeAlias = SqlSource | FilesSource | PushSource | UrlSource
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When to run. `cron` has minute, hour, day of the month, month and day of the week, in the time zone `zone`."""
+    """The times of runs. `cron` has minute, hour, day of the month, month and day of the week, in the zone `zone`."""
 
     cron: str
     zone: str = "UTC"
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who receives an alert when a run fails, is held, or is `late_minutes` late."""
+    """The webhook and the e-mails to which alerts are sent.
+
+    An alert is sent if a run fails, if it is held, or if it has not ended after `late_minutes`.
+    """
 
     webhook: str | None = None
     emails: tuple[str, ...] = ()
@@ -78,8 +82,8 @@ class SyncDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     `mapping` is the name of a saved mapping of the space. All its tags are at or below `prefix`. With `owns`, only the
     sync can write to that branch. A run that would remove more than `share_removed_max` percent of the taggings there
-    waits for approval. With a `ttl`, a tagging expires this long after the last run that added it; with `expires_at`,
-    at that time, after which runs fail. Only one of the two can be set.
+    waits for approval. With a `ttl`, a tagging expires this long after the last run that added it. With `expires_at`, a
+    tagging expires at that time, and later runs fail. Only one of `ttl` and `expires_at` can be set.
     """
 
     source: SyncSource
@@ -96,9 +100,9 @@ class SyncDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Sync(msgspec.Struct, frozen=True, kw_only=True):
-    """A sync of one environment. `revision` counts its saved forms from 1; times are RFC 3339 UTC.
+    """A sync of one environment. `revision` counts its saves from 1. Times are RFC 3339 UTC.
 
-    `cursor` is how far an incremental source has been applied; `next_run_at` is the time of the next scheduled run.
+    `cursor` is how far an incremental source has been applied. `next_run_at` is the time of the next scheduled run.
     """
 
     id: str
@@ -109,12 +113,12 @@ class Sync(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def owner_name(sync: str) -> str:
-    """Returns the owner of the branches of a sync."""
+    """Returns the name that a sync has as the owner of its branch."""
     return f"sync {sync}"
 
 
 def sync_named(owner: str) -> str | None:
-    """Returns the sync with this owner name, or None.
+    """Returns the id of the sync with this owner name, or None if the owner is not a sync.
 
     >>> sync_named(owner_name("crm")), sync_named("ada")
     ('crm', None)
@@ -124,10 +128,10 @@ def sync_named(owner: str) -> str | None:
 
 
 class SyncRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a sync: the source is read, and an import applies it. Ids ascend; the id is 0 before it is stored.
+    """One run of a sync: the source is read, and an import applies the rows. Ids ascend; the id of a new run is 0.
 
-    `cursor` is the cursor after the rows of this run. `told` has the alerts that were sent. With `requires_approval`
-    the run is held when its plan is ready.
+    `cursor` is the cursor after the rows of this run. `told` has the sent alerts that must not be sent again. With
+    `requires_approval`, the run is held when its plan is ready.
     """
 
     sync: str

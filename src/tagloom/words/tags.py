@@ -1,4 +1,4 @@
-"""The tag path: how it is parsed, why a text is none, and how renamed paths are resolved."""
+"""Parses tag paths, finds the reason why a text is not a path, and resolves renamed paths."""
 
 import difflib
 import re
@@ -21,9 +21,10 @@ from tagloom.words.problems import (
     TagProblem,
 )
 
-# Matches most tags, and only valid ones. Other texts are checked character by character.
+# This pattern matches most tags, and no invalid tag. Other texts are checked character by character.
 _PLAIN = re.compile(r"[a-z0-9_.-]{1,64}(?:/[a-z0-9_.-]{1,64}){0,2}")
-# Three levels of 64 characters with their slashes. NFC joins at most four characters to one: longer texts are no paths.
+# The longest path has three levels of 64 characters, and two slashes. NFC joins at most four characters to one, so a
+# text of more than four times this length is not a path.
 _CHARACTERS_MAX = limits.LEVELS_PER_TAG_MAX * (limits.CHARACTERS_PER_LEVEL_MAX + 1) - 1
 _NFC_SHORTENS_MAX = 4
 
@@ -32,13 +33,15 @@ TagPath = NewType("TagPath", str)
 
 
 def parse_tag(text: str) -> TagPath:
-    """Returns the path of a text, in NFC. Problems of characters come first, then of the levels together, then of one.
+    """Returns the path of a text, in NFC.
+
+    If a text has several faults, a wrong character is reported first, then too many levels, then a wrong level.
 
     >>> parse_tag("sports/football/australia")
     'sports/football/australia'
 
     Raises:
-        TagProblem: a subclass for each rule, with `value`, `rule`, `position` and, where one exists, `suggestion`.
+        TagProblem: a subclass for each rule, with `value`, `rule`, `position`, and `suggestion` if there is one.
     """
     if _PLAIN.fullmatch(text):
         return TagPath(text)
@@ -123,7 +126,7 @@ def suggest(text: str) -> TagPath | None:
 
 
 def _one_space(run: re.Match[str]) -> str:
-    """Returns the first space of a run that a tag can have. A no-break space stays; a tab becomes a plain space."""
+    """Returns the first space of a run of spaces that a tag can have. A tab or a line end becomes a plain space."""
     return next((character for character in run[0] if unicodedata.category(character) == "Zs"), " ")
 
 
@@ -153,13 +156,13 @@ def branches_above(path: str) -> list[TagPath]:
 
 
 def resolve(path: TagPath, *, is_live: Callable[[TagPath], bool], aliases: Mapping[TagPath, TagPath]) -> TagPath:
-    """Returns the current path of `path`: itself if it is live, else the target of its alias.
+    """Returns the current path of a tag: `path` itself if it is live, or else the target of its alias.
 
-    An alias of a branch applies to everything below it: with `sports -> games`, `sports/golf` is `games/golf`.
+    An alias of a branch applies to all paths below the branch. With `sports -> games`, `sports/golf` is `games/golf`.
 
     Raises:
-        TagIsAlias: it was renamed more than ALIAS_HOPS_MAX times;
-        TagHasTooManyLevels: its branch was moved down, and the path would have too many levels.
+        TagIsAlias: the path was renamed more than ALIAS_HOPS_MAX times;
+        TagHasTooManyLevels: a branch was moved to a lower level, so the path would have too many levels.
     """
     start = path
     for _ in range(limits.ALIAS_HOPS_MAX + 1):
