@@ -25,11 +25,11 @@ __all__ = [
 
 _ONE_PLAIN_CONTAINER = (12_346).to_bytes(4, "little") + (1).to_bytes(4, "little")
 _HEAD_BYTES = 16  # The bytes before the members of the one container.
-_BITS_BYTES = 8_192  # A container of more than 4,096 members is all its bits; smaller ones list them as 16-bit numbers.
+_BITS_BYTES = 8_192  # A container of more than 4,096 members is a bit set; a smaller one is a list of 16-bit numbers.
 
 
 def bitmap_of(ordinals: NDArray[np.uint32]) -> BitMap:
-    """Returns the set of these ordinals. Cost: about 5 ns each when they ascend, otherwise five times as much."""
+    """Returns the bitmap of these ordinals. Cost: about 5 ns each when they ascend, otherwise five times as much."""
     column = array.array("I")
     column.frombytes(ordinals.astype(np.uint32, copy=False).tobytes())
     return BitMap(column)
@@ -59,7 +59,7 @@ def chunk_of(bitmap: BitMap, bucket: int) -> BitMap:
 
 
 def to_bytes(bitmap: BitMap) -> bytes:
-    """Serializes a set in the roaring portable format; an empty set gives empty bytes."""
+    """Serializes a bitmap in the roaring portable format. The bytes of an empty bitmap are empty."""
     if not bitmap:
         return b""
     if len(bitmap) > 64:
@@ -107,7 +107,7 @@ def holding(chunks: Sequence[bytes], ordinal: int) -> list[int]:
             sizes = np.array([len(chunks[place]) // 2 for place in lists])
             ends = np.cumsum(sizes)
             numbers = np.searchsorted(ends, hits, side="right")
-            # The bytes before the members may look like one of them.
+            # The bytes of a header may look like the wanted member.
             is_member = hits >= ends[numbers] - sizes[numbers] + _HEAD_BYTES // 2
             alike = (lists[number] for number in numbers[is_member].tolist())
             found.extend(place for place in alike if holds(chunks[place], ordinal))
@@ -127,6 +127,6 @@ def per_tag(numbers: NDArray[np.int32], ordinals: NDArray[np.uint32]) -> Iterato
     edges = np.concatenate([[0], np.flatnonzero(np.diff(ordered)) + 1, [len(ordered)]])
     for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         some = grouped[begin:end]
-        # New people come in the order of their ordinals.
+        # The ordinals of new people are usually in ascending order already.
         is_ascending = bool((some[1:] >= some[:-1]).all())
         yield low + int(ordered[begin]), bitmap_of(some if is_ascending else np.sort(some))

@@ -99,7 +99,7 @@ class BitmapPopulation:
         self._state_lookups, self._read_lookups = StateLookups(environment), ReadLookups(environment)
 
     def version(self) -> Version:
-        """Returns the newest committed version, after catching up with it."""
+        """Returns the newest committed version, after updating the state in memory to it."""
         return self._environment.read(lambda: self._environment.stamp.version)
 
     def index_bytes(self) -> int:
@@ -111,7 +111,7 @@ class BitmapPopulation:
         return self._environment.warm()
 
     def version_held(self) -> Version:
-        """Returns the version of the last read, without asking the store. Never waits."""
+        """Returns the version of the last read, without a read of the store. Never waits."""
         return max(0, self._environment.stamp.version)
 
     # Writes.
@@ -145,7 +145,7 @@ class BitmapPopulation:
         return self._committer.submit(Job(self._environment, lambda view: import_steps.seal(run, view.tx))).result()
 
     def _prepared(self, write: Write, options: WriteOptions) -> tuple[Callable[[View], Receipt], bool]:
-        """Returns the function that carries a write out in its transaction, and whether small writes may share that.
+        """Returns the function that executes a write in its transaction, and whether small writes may share it.
 
         The lines of a batch are read and looked up here, before the transaction begins.
         """
@@ -174,7 +174,7 @@ class BitmapPopulation:
         return run, is_shared
 
     def _execute(self, write: Write, origin: Origin, view: View) -> Receipt:
-        """Carries out a write without lines."""
+        """Executes a write without lines."""
         at = self._at()
         match write:
             case ErasePerson(person):
@@ -253,7 +253,7 @@ class BitmapPopulation:
         return Aggregated(aggregator.finish(), lines, through)
 
     def _revalidated(self, aggregated: Aggregated, write: Apply, view: View) -> ResolvedBatch:
-        """Returns the batch, aggregated again when it has changed its meaning. Raises: BodyOutdated."""
+        """Returns the batch. Aggregates the lines again if they have another meaning now. Raises: BodyOutdated."""
         parts = write.parts
         if holds(aggregated.batch, view):
             return aggregated.batch
@@ -534,7 +534,7 @@ def _person_part(person: Person) -> Part:
 
 
 def _check_mirror(batch: ResolvedBatch, rules: BatchRules) -> None:
-    """Raises: MirrorEmpty, MirrorUnreadable."""
+    """Refuses an empty or unreadable mirror that the rules do not allow. Raises: MirrorEmpty, MirrorUnreadable."""
     if rules.mode != "mirror":
         return
     if not batch.accepted_lines and not rules.allow_empty:

@@ -1,7 +1,8 @@
-"""The storage port: what the engine needs from a database: chunks, changes, keys and the dictionary, as bytes and ints.
+"""The storage port: what the engine needs of a database.
 
-It is the lower of two ports: `BitmapPopulation` implements `Population` on any `Storage`. A `Snapshot` reads one
-committed state. A `Transaction` is the only writer while it lasts, and commits as a whole.
+These are chunks, changes, keys and the dictionary, as bytes and ints. It is the lower of two ports: `BitmapPopulation`
+implements `Population` on any `Storage`. A `Snapshot` reads one committed state. A `Transaction` is the only writer
+while it lasts, and commits as a whole.
 """
 
 from array import array
@@ -13,11 +14,11 @@ from tagloom.engine.limits import ORDINALS_PER_CHUNK
 
 
 class Moved(Exception):
-    """A page or segment is not where an older state had it, because it was merged. Read it in a newer state."""
+    """A page or segment of an older state no longer exists, because it was merged. Read it in a newer state."""
 
 
 class Stamp(NamedTuple):
-    """What distinguishes two states of an environment."""
+    """The version and the two generations that identify a state of an environment."""
 
     version: int
     catalogue_generation: int
@@ -48,7 +49,7 @@ class Row(NamedTuple):
     """An entry of the dictionary: a tag, a fact such as `everyone`, or an expiry. A deleted tag stays, but is not live.
 
     The people of an expiry row are those whose taggings of `tag`, a row, expire at `expires_at`, in minutes since 1970.
-    It is live while it has people. A tag itself may have an `expires_at` and a `ttl_seconds`; 0 for none.
+    An expiry row is live while it has people. A tag itself may have an `expires_at` and a `ttl_seconds`; 0 for none.
     """
 
     id: int
@@ -64,7 +65,7 @@ class Row(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Sorted hashes of some keys, in `pages` pages by their leading bits."""
+    """The sorted hashes of some keys, in `pages` pages by their leading bits."""
 
     id: int
     keys: int
@@ -186,9 +187,10 @@ class StepRecord(NamedTuple):
 
 
 class Compacted(NamedTuple):
-    """The progress of compaction: complete up to `version`, and up to the horizon for chunks before `bucket`, `row`.
+    """The progress of a compaction, which is complete up to `version`.
 
-    When `row` is AFTER_ROWS, all chunks of that bucket are done, and the footprints of versions up to `footprinted`.
+    Chunks before `bucket`, `row` are complete up to the horizon. When `row` is AFTER_ROWS, all chunks of that bucket
+    are complete, and the footprints of versions up to `footprinted`.
     """
 
     version: int = 0
@@ -201,39 +203,42 @@ AFTER_ROWS = 2**31 - 1
 
 
 class DictionaryReads(Protocol):
-    """The tag dictionary: rows, aliases and expiry rows."""
+    """The reads of the tag dictionary: rows, aliases and expiry rows."""
 
     def rows(self) -> list[Row]:
-        """All rows except expiry rows that are not live."""
+        """Returns all rows except expiry rows that are not live."""
 
     def expiries(self) -> list[Row]:
-        """All expiry rows, including those that are not live."""
+        """Returns all expiry rows, including those that are not live."""
 
     def expiries_of_ids(self, ids: Sequence[int]) -> list[Row]:
-        """The expiry rows among these rows, live or not."""
+        """Returns the expiry rows among these rows, live or not."""
 
     def expiries_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
-        """The expiry rows of these tags, live or not, with a chunk that the version `since` or a later one changed."""
+        """Returns the expiry rows of these tags, live or not, that were changed in one of the buckets.
+
+        The change must be by the version `since` or a later one.
+        """
 
     def aliases(self) -> list[tuple[str, str]]: ...
 
 
 class ChunkReads(Protocol):
-    """The chunks of bitmaps."""
+    """The reads of the chunks of bitmaps."""
 
     def chunk(self, row: int, bucket: int) -> bytes | None: ...
 
     def chunks(self, row: int) -> list[tuple[int, bytes]]: ...
 
     def chunks_of(self, rows: Sequence[int]) -> list[tuple[int, bytes]]:
-        """The chunks of some rows, each with its row: by row, then by bucket."""
+        """Returns the chunks of some rows, each with its row: by row, then by bucket."""
 
     def chunks_in(self, bucket: int, rows: Sequence[int]) -> list[tuple[int, bytes]]:
-        """The chunks of some rows in one bucket, each with its row, without empty ones."""
+        """Returns the chunks of some rows in one bucket, each with its row, without empty ones."""
 
 
 class KeyReads(Protocol):
-    """The keys of people: runs of hashes, and segments of the keys themselves."""
+    """The reads of the keys of people: runs of hashes, and segments of the keys themselves."""
 
     def runs(self) -> list[Run]: ...
 
@@ -245,7 +250,7 @@ class KeyReads(Protocol):
 
 
 class BatchReads(Protocol):
-    """The log, version by version."""
+    """The reads of the log, version by version."""
 
     def batch(self, version: int) -> BatchRecord | None: ...
 
@@ -254,49 +259,55 @@ class BatchReads(Protocol):
     def entries(self, version: int) -> list[Entry]: ...
 
     def find_batches(self, span: Span, rows: Sequence[int] | None = None) -> list[BatchRecord]:
-        """The versions of a span that changed the people or the entry of any of these tags; None for all versions."""
+        """Returns the versions of a span that changed the people or the entry of any of these tags.
+
+        None for `rows` means all versions.
+        """
 
     def totals(self, version: int, rows: Sequence[int]) -> list[RowTotal]:
-        """The totals of a version for some tags, by row."""
+        """Returns the totals of a version for some tags, by row."""
 
     def totals_count(self) -> int:
-        """The number of totals."""
+        """Returns the number of totals."""
 
     def growth_of(self, rows: Sequence[int], after: int, until: int) -> list[tuple[int, int]]:
-        """(row, people added minus removed) by versions above `after` up to `until`; only rows that they changed."""
+        """Returns (row, people added minus people removed) for the rows that versions changed.
+
+        The versions are those above `after` up to `until`.
+        """
 
     def sources_of(self, rows: Sequence[int], limit: int) -> list[RowSource]:
-        """The actors and sources that changed the people of these tags, the last one first."""
+        """Returns the actors and sources that changed the people of these tags, the one with the last version first."""
 
     def footprints(self, bucket: int, span: Span) -> Iterator[Footprint]:
-        """Footprints of the versions between `after` and `before` that changed a bucket; lazily, as few may be needed.
+        """Yields the footprints of the versions between `after` and `before` that changed a bucket.
 
-        Ignores the limit, actor, source and action of the span.
+        Reads them lazily, because few may be needed. Ignores the limit, actor, source and action of the span.
         """
 
 
 class ChangeReads(Protocol):
-    """The log, chunk by chunk."""
+    """The reads of the log, chunk by chunk."""
 
     def changes(self, version: int) -> Iterator[ChunkChange]: ...
 
     def changes_after(self, version: int) -> Iterator[ChunkChange]:
-        """Changes after `version`, by version; each version is complete."""
+        """Yields the changes after `version`, by version. Each version is complete."""
 
     def places_of(self, version: int) -> list[int]:
-        """The chunks that a version changed, each as `row << 16 | bucket`."""
+        """Returns the chunks that a version changed, each as `row << 16 | bucket`."""
 
     def changes_of_places(self, places: Sequence[int], since: int) -> Iterator[ChunkChange]:
-        """Changes of these chunks by `since` and later versions: by chunk, then newest first."""
+        """Yields the changes of these chunks by `since` and later versions: by chunk, then newest first."""
 
     def changes_of(self, row: int, bucket: int) -> Iterator[ChunkChange]:
-        """Changes of one chunk, newest first."""
+        """Yields the changes of one chunk, newest first."""
 
     def changes_of_rows(self, rows: Sequence[int], bucket: int, after: int) -> Iterator[ChunkChange]:
-        """Changes of these rows in one bucket by versions above `after`, newest first."""
+        """Yields the changes of these rows in one bucket by versions above `after`, newest first."""
 
     def changes_at(self, version: int, bucket: int, places: bytes) -> list[tuple[int, int, int, bytes, bytes]]:
-        """The changes of a version in a bucket at some places of its `Footprint`, in their order.
+        """Returns the changes of a version in a bucket at some places of its `Footprint`, in their order.
 
         They are plain tuples, because few of them are used. Places with a change of another bucket are left out.
         """
@@ -304,51 +315,54 @@ class ChangeReads(Protocol):
     def compacted(self) -> Compacted: ...
 
     def rows_changed(self, bucket: int, row: int, after: int, until: int, limit: int) -> list[int]:
-        """The first rows from `row` on whose chunk was changed by versions above `after` up to `until`, ascending."""
+        """Returns the first rows, from `row` on, whose chunk was changed by versions above `after` up to `until`.
+
+        The rows are ascending, at most `limit`.
+        """
 
     def changes_until(self, row: int, bucket: int, until: int) -> Iterator[ChunkChange]:
-        """Changes of one chunk by versions up to `until`, ascending; lazily."""
+        """Yields the changes of one chunk by versions up to `until`, ascending. Reads them lazily."""
 
     def changes_placed(self, bucket: int, footprints: Sequence[Footprint]) -> Iterator[tuple[int, int, bytes, bytes]]:
-        """(version, place, added, removed) of the changes of these versions at their places that still exist."""
+        """Yields (version, place, added, removed) of the changes of these versions that still exist at their places."""
 
     def changes_by_chunk(self) -> Iterator[ChunkChange]:
-        """All changes, by bucket, row and version."""
+        """Yields all changes, by bucket, row and version."""
 
     def changes_count(self) -> int:
-        """The number of changes."""
+        """Returns the number of changes."""
 
 
 class ReplayReads(Protocol):
-    """Idempotency keys, and the steps of imports."""
+    """The reads of idempotency keys and of the steps of imports."""
 
     def replay(self, key: str) -> Replay | None: ...
 
     def imported(self) -> list[str]:
-        """The imports with committed steps."""
+        """Returns the imports with committed steps."""
 
     def steps(self, run: str) -> list[StepRecord]:
-        """The steps of an import, by number."""
+        """Returns the steps of an import, by number."""
 
     def rejected(self, run: str, number: int) -> bytes:
-        """The lines that a step rejected, as `put_step` stored them."""
+        """Returns the lines that a step rejected, as `put_step` stored them."""
 
 
 class Snapshot(DictionaryReads, ChunkReads, KeyReads, BatchReads, ChangeReads, ReplayReads, Protocol):
-    """Reads of one environment as of one committed version."""
+    """A snapshot: the reads of one environment as of one committed version."""
 
     def state(self) -> State: ...
 
 
 class DictionaryWrites(Protocol):
-    """Writes of the tag dictionary and the state."""
+    """The writes of the tag dictionary and the state."""
 
     def put_state(self, state: State) -> None: ...
 
     def add_row(self, kind: str, path: str) -> int: ...
 
     def rows_of_expiries(self, expiries: Sequence[tuple[int, int]]) -> list[int]:
-        """The row of each (tag, moment), live or not; adds missing ones, not live. One query for all."""
+        """Returns the row of each (tag, moment), live or not. Adds missing rows, not live. Costs one query for all."""
 
     def put_rows(self, rows: Iterable[Row]) -> None: ...
 
@@ -359,7 +373,7 @@ class DictionaryWrites(Protocol):
 
 
 class ChunkWrites(Protocol):
-    """Writes of the chunks and of the keys."""
+    """The writes of the chunks and of the keys."""
 
     def add_chunks(self, chunks: Iterable[tuple[int, int, bytes]]) -> None:
         """Adds (row, bucket, roaring bytes) of chunks that do not exist, in order; empty bytes add none."""
@@ -375,11 +389,11 @@ class ChunkWrites(Protocol):
     def put_page(self, run: int, page: int, entries: bytes) -> None: ...
 
     def put_segment(self, segment: Segment, keys: bytes) -> None:
-        """Replaces all segments within its range."""
+        """Stores a segment. Replaces all segments within its range."""
 
 
 class LogWrites(Protocol):
-    """Writes of the log, its compaction included."""
+    """The writes of the log, including its compaction."""
 
     def add_batches(self, batches: Sequence[tuple[BatchRecord, Sequence[ChunkChange], Sequence[Entry]]]) -> None: ...
 
@@ -396,17 +410,17 @@ class LogWrites(Protocol):
     def put_compacted(self, compacted: Compacted) -> None: ...
 
     def rewrite_changes(self, changes: Sequence[ChunkChange]) -> None:
-        """Replaces changes of one chunk by version; deletes those that are now empty."""
+        """Replaces changes of one chunk by version. Deletes those that are now empty."""
 
     def lower_totals(self, totals: Sequence[RowTotal]) -> None:
-        """Subtracts these numbers from the totals of their versions and rows; deletes those that are now zero."""
+        """Subtracts these numbers from the totals of their versions and rows. Deletes totals that are now zero."""
 
     def rewrite_footprints(self, bucket: int, footprints: Sequence[Footprint]) -> None:
-        """Replaces footprints by version and part; deletes those without places."""
+        """Replaces footprints by version and part. Deletes those without places."""
 
 
 class ReplayWrites(Protocol):
-    """Writes of idempotency keys, and of the steps of imports."""
+    """The writes of idempotency keys and of the steps of imports."""
 
     def put_replay(self, key: str, replay: Replay, at: str) -> None: ...
 
@@ -416,26 +430,26 @@ class ReplayWrites(Protocol):
 
 
 class Transaction(Snapshot, DictionaryWrites, ChunkWrites, LogWrites, ReplayWrites, Protocol):
-    """Writes of one environment. They become visible together, or not at all."""
+    """A transaction: the writes of one environment. They become visible together, or not at all."""
 
 
 class Undone(Exception):
-    """The database rolled a transaction back before its commit. Trying again would succeed."""
+    """The database rolled a transaction back before its commit. Another attempt would succeed."""
 
 
 class Storage(Protocol):
-    """One environment in a database that many processes may share."""
+    """The storage of one environment in a database that many processes may share."""
 
     def reading(self) -> AbstractContextManager[Snapshot]: ...
     def stamp(self) -> Stamp:
-        """The stamp of the newest commit of any process. Cost: a few microseconds when nothing changed."""
+        """Returns the stamp of the newest commit of any process. Cost: a few microseconds when nothing changed."""
 
     def find_stamp(self) -> Stamp | None:
-        """The same, when it is known without waiting; otherwise None."""
+        """Returns the stamp of the newest commit if it is known without waiting, or else None."""
 
 
 class Database(Protocol):
-    """All environments of an installation."""
+    """The database with all environments of an installation."""
 
     def writing(self) -> AbstractContextManager[Callable[[int], Transaction]]:
         """Opens one transaction over any environments: committed at the end, or rolled back. Raises: Undone."""

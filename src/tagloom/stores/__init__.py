@@ -1,1 +1,1 @@
-"""Durable truth behind one port."""
+"""The databases of an installation, SQLite and PostgreSQL, and the oracle in memory."""

@@ -1,6 +1,7 @@
-"""Statements that SQLite and PostgreSQL share: those that no request waits for in a hot loop.
+"""SQL statements that SQLite and PostgreSQL share. No request runs them in a hot loop.
 
-They are written with PostgreSQL's placeholders and quoted names, which SQLite understands but for the placeholders.
+They have PostgreSQL's placeholders and quoted names. SQLite understands the quoted names; its adapter replaces the
+placeholders.
 """
 
 from abc import ABC, abstractmethod
@@ -20,13 +21,13 @@ _BATCH_COLUMNS = (
 
 
 class ColdReads(ABC):
-    """The reads of a snapshot that are the same text in both databases."""
+    """The reads of a snapshot that use the same SQL in both databases."""
 
     _environment: int
 
     @abstractmethod
     def _all(self, query: str, *values: Any) -> Sequence[Sequence[Any]]:
-        """Returns every row of a query, whose placeholders are %s."""
+        """Returns all rows of a query. Its placeholders are %s."""
 
     def aliases(self) -> list[tuple[str, str]]:
         found = self._all("SELECT path, target FROM alias WHERE environment=%s", self._environment)
@@ -108,11 +109,11 @@ class ColdReads(ABC):
 
 
 class ColdWrites(ColdReads):
-    """The writes of a transaction that are the same text in both databases."""
+    """The writes of a transaction that use the same SQL in both databases."""
 
     @abstractmethod
     def _send(self, query: str, *values: Any) -> None:
-        """Carries a statement out, at the latest before the next read or the commit. Its placeholders are %s."""
+        """Executes a statement, at the latest before the next read or the commit. Its placeholders are %s."""
 
     def put_alias(self, path: str, target: str | None) -> None:
         if target is None:

@@ -1,8 +1,9 @@
-"""A whole installation, with its history, from one database into another, and a comparison of both at the end.
+"""Copies a whole installation with its history from one database into another, and compares both at the end.
 
-The log only grows: its versions are copied some at a time, each time in a transaction, so that a copy which was cut off
-goes on where it stopped. One that was compacted since is copied anew. Everything else is what stands now, and is put in
-one last transaction. Copying again brings over what was written meanwhile; nothing may write to the target until then.
+The log only grows. Its versions are copied in several transactions, some versions in each, so an interrupted copy
+continues where it stopped. The log of an environment that was compacted since the last copy is copied again from the
+start. All other rows are the present ones, and are written in one last transaction. A repeated copy transfers what was
+written to the source in the meantime. Nothing may write to the target before the last copy is finished.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,18 +22,19 @@ Values = dict[str, Any]
 OnVersions = Callable[[int, int], None]
 
 LOG = (schema.batch, schema.change, schema.batch_row, schema.batch_bucket, schema.entry)
-# What the log stands on: rows of these are added and changed, and never go.
+# The log depends on these tables. Rows are added to them and changed, but never deleted.
 GROUND = (schema.organization, schema.space, schema.environment)
-# In the order in which rows may name others.
+# A table comes after the tables that its rows refer to.
 STANDING = tuple(table for table in schema.metadata.sorted_tables if table not in (*LOG, *GROUND))
-CHANGES_AT_ONCE = 20_000  # Up to 160 MB of bitmaps in one transaction; a larger batch is copied whole.
+CHANGES_AT_ONCE = 20_000  # Up to 160 MB of bitmaps in one transaction. A larger batch is copied as a whole.
 ROWS_AT_ONCE = 2_000
-# Where changes lie is each database's own affair: a version names its first one.
+# The ids of changes differ between two databases, so these columns are not compared. A version stores the id of its
+# first change.
 PLACES = frozenset({"change.id", "batch.first_change"})
 
 
 class Copied(msgspec.Struct, frozen=True):
-    """What was copied by this run, and what was compared at its end."""
+    """The environments and versions of the source, the changes that this run copied, and the rows that it compared."""
 
     environments: int
     versions: int
@@ -41,11 +43,13 @@ class Copied(msgspec.Struct, frozen=True):
 
 
 def copy(source: sql.Engine, target: sql.Engine, on_versions: OnVersions) -> Copied:
-    """Copies, then compares. `on_versions` is told how many versions are copied, of how many.
+    """Copies an installation, then compares both databases.
 
-    Both schemas are of this release. The source is read as of one moment. Engines are told by the execution option
-    `populations` that chunks, log and keys are read or written, which databases over several machines must know.
-    Raises: ParameterInvalid: the target holds another installation; StoreCorrupt: the two differ in the end.
+    Calls `on_versions` with the number of versions that are copied, and the number of all versions. Both schemas must
+    be of this release. The source is read as of one moment. The execution option `populations` of an engine announces
+    that chunks, log and keys are read or written, which a database on several machines must know.
+
+    Raises: ParameterInvalid: the target has another installation; StoreCorrupt: the two databases differ at the end.
     """
     source, target = (each.execution_options(populations=True) for each in (source, target))
     with _still(source) as reading:
@@ -75,7 +79,7 @@ def copy(source: sql.Engine, target: sql.Engine, on_versions: OnVersions) -> Cop
 
 @contextmanager
 def _still(engine: sql.Engine) -> Iterator[sql.Connection]:
-    """One moment of a database, whatever others write."""
+    """Opens a connection that reads one state of a database, whatever others write."""
     if engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with engine.execution_options(reads=True, yield_per=ROWS_AT_ONCE).connect() as connection, connection.begin():
@@ -87,7 +91,7 @@ def _pairs(connection: sql.Connection, table: sql.Table, *names: str) -> list[tu
 
 
 def _check_same(reading: sql.Connection, target: sql.Engine) -> None:
-    """Raises: ParameterInvalid: what the target holds did not come from this source."""
+    """Checks that everything in the target came from this source. Raises: ParameterInvalid."""
     with target.connect() as connection:
         held = {key: bytes(secret) for key, secret in _pairs(connection, schema.environment, "key", "secret")}
         logged = {key for (key,) in connection.execute(sql.select(schema.batch.c.environment).distinct())}
@@ -108,7 +112,12 @@ def _put_ground(reading: sql.Connection, writing: sql.Connection) -> None:
 
 
 def _copy_log(reading: sql.Connection, target: sql.Engine, key: int, newest: int) -> Iterator[tuple[int, int]]:
-    """Some versions at a time: the newest that is there then, and how many changes came with them."""
+    """Copies the log of one environment, some versions in each transaction.
+
+    Yields the newest version that the target has, and the number of changes that the last transaction copied.
+
+    Raises: ParameterInvalid: the target has more versions than the source.
+    """
     batch, change = schema.batch, schema.change
     with target.connect() as connection:
         after = connection.execute(sql.select(sql.func.max(batch.c.version)).where(batch.c.environment == key)).scalar()
@@ -144,8 +153,10 @@ def _copy_log(reading: sql.Connection, target: sql.Engine, key: int, newest: int
 
 
 def _firsts(reading: sql.Connection, key: int, after: int, until: int, next_id: int) -> dict[int, tuple[int, int]]:
-    """Where the first change of each version lies in the source, and is to lie. Those that are gone leave their gaps:
-    places are counted from the first."""
+    """Returns the id of each version's first change in the source, and the id that this change gets in the target.
+
+    The ids of deleted changes stay unused, because the places of changes are counted from the first change.
+    """
     batch, found = schema.batch, dict[int, tuple[int, int]]()
     selected = sql.select(batch.c.version, batch.c.first_change, batch.c.change_count)
     for version, first, count in reading.execute(
@@ -157,7 +168,7 @@ def _firsts(reading: sql.Connection, key: int, after: int, until: int, next_id: 
 
 
 def _forget_compacted(reading: sql.Connection, writing: sql.Connection) -> None:
-    """Takes from the target the log of environments that were compacted since it was copied."""
+    """Deletes from the target the logs of environments that were compacted since they were copied."""
     names = ("horizon", "compacted", "compacting_bucket", "compacting_row", "compacting_touched")
     ours = {key: how for key, *how in _pairs(reading, schema.environment, "key", *names)}
     for key, *how in _pairs(writing, schema.environment, "key", *names):
@@ -171,7 +182,7 @@ def _between(table: sql.Table, key: int, after: int, until: int) -> tuple[sql.Co
 
 
 def _until(reading: sql.Connection, key: int, after: int) -> int:
-    """The last of the versions behind `after` that are copied together: at least one."""
+    """Returns the last version after `after` that one transaction copies. It copies at least one version."""
     batch = schema.batch
     following = reading.execute(
         sql.select(batch.c.version, batch.c.change_count)
@@ -189,7 +200,10 @@ def _until(reading: sql.Connection, key: int, after: int) -> int:
 
 
 def _next_change_id(writing: sql.Connection, key: int) -> int:
-    """Where the target's next change of an environment lies, by the rule of its kind of database."""
+    """Returns the id of the next change of an environment in the target.
+
+    In PostgreSQL each environment has its own range of ids; in SQLite all environments share one.
+    """
     change = schema.change
     newest = sql.select(sql.func.max(change.c.id))
     if writing.dialect.name != "postgresql":
@@ -200,9 +214,9 @@ def _next_change_id(writing: sql.Connection, key: int) -> int:
 
 
 def _raise_sequences(writing: sql.Connection) -> None:
-    """Ids that were copied are not given again."""
+    """Raises the id sequences of PostgreSQL to the largest copied ids, so that no id is assigned twice."""
     if writing.dialect.name != "postgresql":
-        return  # SQLite's AUTOINCREMENT follows what was inserted.
+        return  # SQLite's AUTOINCREMENT continues after the inserted ids.
     for table in (*GROUND, *STANDING):
         for column in table.primary_key:
             name = f'"{table.name}"'
@@ -215,7 +229,10 @@ def _raise_sequences(writing: sql.Connection) -> None:
 
 
 def _compare(reading: sql.Connection, target: sql.Engine) -> int:
-    """How many rows both sides hold. Raises: StoreCorrupt: at the first that differs."""
+    """Compares both databases row by row, without the columns in `PLACES`, and returns the number of rows.
+
+    Raises: StoreCorrupt: at the first row that differs.
+    """
     compared = 0
     with _still(target) as copied:
         for table in (*GROUND, *STANDING, *LOG):

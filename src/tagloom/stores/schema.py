@@ -1,4 +1,4 @@
-"""The tables, one schema for every SQL store. Migrations create them; `control.py` queries some of them."""
+"""The tables: one schema for every SQL store. Migrations create the tables; `stores/sql` queries some of them."""
 
 import sqlalchemy as sql
 
@@ -31,7 +31,8 @@ environment = sql.Table(
     sql.Column("next_ordinal", sql.BigInteger, nullable=False),
     sql.Column("catalogue_generation", sql.BigInteger, nullable=False),
     sql.Column("keys_generation", sql.BigInteger, nullable=False),
-    # How long history is kept, 0 for ever; the version up to which it is compacted, or is being; and how far that is.
+    # How long history is kept, 0 for ever; the horizon, up to which history is compacted; and the progress of the
+    # compaction.
     sql.Column("retention_seconds", sql.BigInteger, nullable=False, server_default="0"),
     sql.Column("horizon", sql.BigInteger, nullable=False, server_default="0"),
     sql.Column("compacted", sql.BigInteger, nullable=False, server_default="0"),
@@ -78,7 +79,7 @@ membership = sql.Table(
     sql.Column("last_seen_at", sql.Text),
 )
 
-# A space that has no row here does not exist for the teammate. `names` are separated by spaces.
+# Without a row here, a space does not exist for a teammate. `names` are separated by spaces.
 permission = sql.Table(
     "permission",
     metadata,
@@ -127,7 +128,7 @@ reset = sql.Table(
     sql.Column("expires_at", sql.Text, nullable=False),
 )
 
-# Who an OpenID Connect provider says somebody is.
+# Which account a person of an OpenID Connect provider has.
 identity = sql.Table(
     "identity",
     metadata,
@@ -137,8 +138,8 @@ identity = sql.Table(
     sql.Column("linked_at", sql.Text, nullable=False),
 )
 
-# One row for ever: while nobody has an account, the hash of the newest set-up code; afterwards NULL. Whoever sets
-# an installation up changes it first, so that one of many wins.
+# The table always has one row. While there is no account, it has the hash of the newest set-up code, afterwards NULL. A
+# transaction that sets up the installation first changes this row, so only one of several succeeds.
 set_up = sql.Table(
     "set_up",
     metadata,
@@ -174,7 +175,7 @@ tribe = sql.Table(
     sql.Column("revision", sql.Integer, nullable=False),
 )
 
-# What was done to tribes. Their forms are JSON, NULL for absent.
+# The changes of tribes. `before` and `after` are JSON, NULL for absent.
 tribe_change = sql.Table(
     "tribe_change",
     metadata,
@@ -192,8 +193,8 @@ tribe_change = sql.Table(
 sql.Index("tribe_change_of_space", tribe_change.c.space, tribe_change.c.id)
 sql.Index("tribe_change_of_tribe", tribe_change.c.space, tribe_change.c.tribe, tribe_change.c.id)
 
-# The dictionary: tags, facts such as `everyone`, and ends, which belong to a `tag` and a minute, `expires_at`. Ids are
-# never used again.
+# The dictionary: tags, facts such as `everyone`, and expiry rows, which belong to a `tag` and a minute, `expires_at`.
+# Ids are never used again.
 row = sql.Table(
     "row",
     metadata,
@@ -229,7 +230,7 @@ sql.Index(
     sqlite_where=_is_expiry,
     postgresql_where=_is_expiry,
 )
-# What ends next, of all environments.
+# Finds what expires next in all environments.
 sql.Index(
     "row_ending",
     row.c.expires_at,
@@ -247,7 +248,7 @@ alias = sql.Table(
     sqlite_with_rowid=False,
 )
 
-# `place` is row << 16 | bucket: one number is the fastest key a B-tree has, and neighbours lie together.
+# `place` is row << 16 | bucket. One number is the fastest key of a B-tree, and chunks of one row are stored together.
 chunk = sql.Table(
     "chunk",
     metadata,
@@ -255,7 +256,7 @@ chunk = sql.Table(
     sql.Column("people", sql.LargeBinary, nullable=False),
 )
 
-# In PostgreSQL a chunk names its bucket beside its place: what a statement can be routed by.
+# In PostgreSQL a chunk has a column for its bucket, by which statements can be routed.
 postgres_chunk = sql.Table(
     "chunk",
     sql.MetaData(),
@@ -291,7 +292,7 @@ sql.Index(
     postgresql_where=batch.c.undoes.is_not(None),
 )
 
-# The versions that were undone together by one version; a version that undid a single one stores it itself.
+# The versions that one version undid together. A version that undid a single version stores it in `batch`.
 undone = sql.Table(
     "undone",
     metadata,
@@ -302,7 +303,8 @@ undone = sql.Table(
 )
 sql.Index("undone_by", undone.c.environment, undone.c.by)
 
-# Changes lie in the order of their commit; a batch names its first one and their number.
+# The ids of changes are in the order of the commits. A batch stores the id of its first change and the number of its
+# changes.
 change = sql.Table(
     "change",
     metadata,
@@ -316,17 +318,22 @@ change = sql.Table(
 )
 sql.Index("change_of_chunk", change.c.environment, change.c.bucket, change.c.row, change.c.version)
 
-# In PostgreSQL an environment's changes lie in a range of ids of its own: it is locked by who writes it, so the next id
-# is the newest one and 1, and one batch's lie together, whatever other environments write meanwhile.
+# In PostgreSQL the changes of an environment have their own range of ids. A writer locks the environment, so the next
+# id is the newest one plus 1, and the changes of one batch are stored together, whatever other environments write
+# meanwhile.
 CHANGES_PER_ENVIRONMENT_BITS = 40
 
 
 def first_change_id(environment: int) -> int:
-    """No change of the environment has a lower id, and none of an earlier one as high a one; in PostgreSQL."""
+    """Returns the lower bound of the ids of an environment's changes in PostgreSQL.
+
+    All changes of environments with lower keys have lower ids.
+    """
     return environment << CHANGES_PER_ENVIRONMENT_BITS
 
 
-# What a version did to a tag, counted: the sums of its changes over all buckets. Facts have none.
+# How many people a version added to a tag and removed from it: the sums of its changes over all buckets. Facts have no
+# totals.
 batch_row = sql.Table(
     "batch_row",
     metadata,
@@ -338,8 +345,9 @@ batch_row = sql.Table(
     sqlite_with_rowid=False,
 )
 
-# Whom a version touched in a bucket (roaring bytes), and the places of its changes there, counted from its first one
-# (32-bit numbers): the way to one person's changes. One that touched many is told in parts, each of some changes.
+# The people that a version changed in a bucket (roaring bytes), and the places of its changes there, counted from its
+# first change (32-bit numbers). A search for the changes of one person begins here. A version that changed many people
+# has several parts, each for some of its changes.
 batch_bucket = sql.Table(
     "batch_bucket",
     metadata,
@@ -404,7 +412,7 @@ replay = sql.Table(
     sql.Column("at", sql.Text, nullable=False, index=True),
 )
 
-# The committed steps of imports. `rejected` is compressed JSON; step 0 says that no further one may come.
+# The committed steps of imports. `rejected` is compressed JSON. Step 0 seals the import against further steps.
 import_step = sql.Table(
     "import_step",
     metadata,
@@ -417,7 +425,8 @@ import_step = sql.Table(
     sql.Column("rejected", sql.LargeBinary, nullable=False),
 )
 
-# `record` is the import as JSON; the columns beside it are what is searched by, and what changes while one works on it.
+# `record` is the import as JSON. The other columns are used for searches, or change while a worker processes the
+# import.
 import_ = sql.Table(
     "import",
     metadata,
@@ -433,7 +442,7 @@ import_ = sql.Table(
 )
 sql.Index("import_of_environment", import_.c.environment, import_.c.created_at, import_.c.id)
 
-# A mapping by its name; a new one is a new version, and the newest is the one in use.
+# The mappings by name. Each change of a mapping is a new version, and the newest version is in use.
 mapping = sql.Table(
     "mapping",
     metadata,
@@ -445,7 +454,7 @@ mapping = sql.Table(
     sql.Column("form", sql.Text, nullable=False),
 )
 
-# How the tribes of a space are laid out in the console, as JSON.
+# The layout of the tribes of a space in the console, as JSON.
 board = sql.Table(
     "board",
     metadata,
@@ -453,7 +462,7 @@ board = sql.Table(
     sql.Column("arrangement", sql.Text, nullable=False),
 )
 
-# Sources that are read into an environment. `draft` is JSON.
+# The sources that are read into an environment. `draft` is JSON.
 sync = sql.Table(
     "sync",
     metadata,

@@ -101,7 +101,7 @@ def kept_of(changes: Sequence[ChunkChange]) -> list[_Kept]:
 
 
 def _first_changes(snapshot: Snapshot, row: int, bucket: int, until: int) -> tuple[list[ChunkChange], bool]:
-    """Reads the first changes of a chunk, as one group, and whether the group has all changes up to a version."""
+    """Reads the first changes of a chunk as one group. Also returns whether the group has all changes up to `until`."""
     found, size = list[ChunkChange](), 0
     for change in snapshot.changes_until(row, bucket, until):
         if len(found) >= _CHANGES_OF_CHUNK_MAX or size > _BYTES_OF_CHUNK_MAX:
@@ -140,7 +140,10 @@ def step(tx: Transaction) -> Freed:
 
 
 def _compact_chunk(tx: Transaction, row: int, bucket: int, horizon: int) -> tuple[int, int, int, bool]:
-    """Compacts one group of a chunk. Returns changes read and deleted, bytes freed, and if it was the last."""
+    """Compacts one group of a chunk.
+
+    Returns the changes read and deleted, the bytes freed, and whether it was the last group.
+    """
     first, is_all = _first_changes(tx, row, bucket, horizon)
     changed = [each for each in kept_of(first) if each.is_changed]
     if changed:
@@ -162,7 +165,7 @@ def _rewrite_footprints(tx: Transaction, at: Compacted, horizon: int) -> tuple[i
     some, places = list[Footprint](), 0
     for each in tx.footprints(at.bucket, Span(0, after=at.footprinted, before=horizon + 1)):
         is_much = len(some) >= _VERSIONS_AT_ONCE or places >= limits.COMPACTION_CHANGES_MAX
-        # All parts of a version are rewritten together.
+        # All parts of a version are rewritten together, in the same step.
         if is_much and each.version != some[-1].version:
             break
         some.append(each)

@@ -62,7 +62,7 @@ def find_versions(
 
 
 def sources(environment: EnvironmentState, tag: TagPath, limit: int) -> tuple[Source, ...]:
-    """Returns who added and removed a tag and the tags below it, the last one first."""
+    """Returns the sources that added or removed a tag or the tags below it, the one with the last version first."""
     rows = _rows_ever(environment, tag)
     snapshot = environment.snapshot()
     found = []
@@ -107,7 +107,7 @@ def _changes_of_person(
                 is_changed = True
                 if rows[change.row].kind == "tag":
                     (added if holds(change.added, ordinal) else removed).add(change.row)
-        # A row that the dictionary does not have is an expiry, which a tagging got or lost.
+        # A row that is not in the dictionary is an expiry row, which a person entered or left.
         known = {expiry.tag for expiry in snapshot.expiries_of_ids(sorted(expiries))} if expiries else set[int]()
         renewed = (known if wanted is None else known & wanted) - added - removed
         batch = snapshot.batch(version) if is_changed or renewed else None

@@ -25,16 +25,16 @@ _ENTRIES_PER_BLOCK: Final = 1 << 20  # 16 MB, so that random access to a block s
 _RADIX_FROM: Final = 65_536  # With fewer hashes, sorting by comparison is as fast.
 _PAGES_KEPT: Final = 2_048  # 256 MB at most.
 _SEGMENTS_KEPT: Final = 64  # About 1 MB each when full.
-_RECENT_KEPT: Final = 131_072  # Keys whose ordinals a process remembers: some 20 MB.
+_RECENT_KEPT: Final = 131_072  # The keys whose ordinals are cached: some 20 MB.
 _ZSTD: Final = pa.Codec("zstd", compression_level=1)
 
 
 Opener: TypeAlias = Callable[[], Snapshot]
-"""Returns the open snapshot or opens one. Called only when something is not in memory."""
+"""A function that returns the open snapshot or opens one. It is called only for data that is not in memory."""
 
 
 class Page(NamedTuple):
-    """Entries of a run; sorted by hash when stored."""
+    """Some entries of a run. A stored page is sorted by hash."""
 
     high: NDArray[np.uint64]
     low: NDArray[np.uint32]
@@ -101,7 +101,7 @@ class Directory:
             self._columns.clear()
 
     def adopt(self, generation: int, growth: "Growth") -> None:
-        """Takes over the keys that this process has just committed, without reading them back."""
+        """Adds the keys that this process has just committed, without reading them from the store."""
         newest = growth.runs[-1]
         with self._lock:
             self.runs, self.segments, self.generation = growth.runs, growth.segments, generation
@@ -116,7 +116,7 @@ class Directory:
     # Keys to ordinals.
 
     def find(self, key: bytes, snapshot: "Opener") -> int | None:
-        """Returns the ordinal of one key. Cost: 1 us for a key used lately, otherwise about 5 us per run."""
+        """Returns the ordinal of one key. Cost: 1 us for a recently used key, otherwise about 5 us per run."""
         known = self._recent.get(key)
         if known is not None:
             return known
@@ -232,7 +232,7 @@ def _search(page: Page, high: NDArray[np.uint64], low: NDArray[np.uint32], found
         wanted, at = wanted[same], at[same]
         hit = page.low[at] == low[wanted]
         found[wanted[hit]] = page.ordinal[at[hit]]
-        # Only keys that share 64 bits with another one get here.
+        # The loop continues only for keys that share 64 bits with another key.
         wanted, at = wanted[~hit], at[~hit] + 1
 
 
@@ -298,7 +298,7 @@ def _joined(entries: Sequence[Page]) -> Iterator[Page]:
 
 
 def _by_page(block: Page, page_bits: int) -> tuple[Page, list[int]]:
-    """Sorts a block by its leading bits, 16 or more. Returns it, and the end of each page's part."""
+    """Sorts a block by its leading bits, 16 or more. Returns the sorted block, and the end of the part of each page."""
     bits = max(16, page_bits)
     leading: NDArray[np.uint16] | NDArray[np.uint32] = (block.high >> np.uint64(64 - bits)).astype(np.uint32)
     if bits == 16:

@@ -172,7 +172,7 @@ class KeyTable:
     def _claim_block(self, high: Hashes, low: Hashes, slots: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Fills in the slots. Returns the keys that claimed one. `low` is in the upper halves of its words."""
         np.right_shift(high, self._shift, out=slots.view(np.uint64))
-        # Keys without a slot yet, with the slots that they test next.
+        # The keys that have no slot yet, with the slots that they test next.
         waiting, at, their_high, their_low = np.arange(len(high)), slots, high, low
         won: list[NDArray[np.int64]] = []
         while len(waiting):
@@ -211,9 +211,8 @@ class KeyTable:
         begin = behind = 0
         while rest[begin]:
             begin += 1
-        # Keys around the end of the table go in last. All others are in the block of their first slot, because a block
-        # ends
-        # before a free slot.
+        # Keys around the end of the table are inserted last. All others are in the block of their first slot, because a
+        # block ends before a free slot.
         late = [np.arange(begin)]
         while begin < len(rest):
             end = min(begin + _ROWS_AT_ONCE, len(rest))

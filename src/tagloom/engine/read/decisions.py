@@ -32,9 +32,10 @@ _ANSWERS_MAX = 65_536  # Distinct combinations of tribes that are cached as tupl
 
 
 class Decider:
-    """Decides for one person at a time. Caches the compiled tribes until the tribes or the rows of the index change.
+    """A decider, which finds the tribes of one person at a time.
 
-    Call it inside `EnvironmentState.read`, which informs it of every commit.
+    It caches the compiled tribes until the tribes or the rows of the index change. Call it inside
+    `EnvironmentState.read`. The environment state calls `update_slabs` after every commit.
     """
 
     def __init__(self, environment: EnvironmentState) -> None:
@@ -53,8 +54,10 @@ class Decider:
         environment.watch(self.update_slabs)
 
     def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
-        """Returns the tribes of a person. Cost: about 2 us, or 0.3 us per tribe without a slab. `because` adds 0.1 us
-        per tag that the rules name, and a read of the log per reason.
+        """Returns the tribes of a person.
+
+        Cost: about 2 us, or 0.3 us per tribe without a slab. `because` adds 0.1 us per tag that the rules name, and a
+        read of the log per reason.
         """
         environment = self._environment
         ordinal = find_ordinal(environment, person)

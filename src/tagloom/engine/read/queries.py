@@ -44,8 +44,9 @@ def find_ordinal(environment: EnvironmentState, person: Person) -> int | None:
 
 
 def tags_of(environment: EnvironmentState, people: BitMap) -> dict[int, list[TagPath]]:
-    """Returns the tags of each ordinal, in alphabetical order. Cost: 0.5 us per tag of the catalogue, and a tenth of
-    that for a single ordinal.
+    """Returns the tags of each ordinal, in alphabetical order.
+
+    Cost: 0.5 us per tag of the catalogue, and a tenth of that for a single ordinal.
     """
     tags: dict[int, list[TagPath]] = {ordinal: [] for ordinal in people}
     rows = environment.dictionary.rows
@@ -74,7 +75,7 @@ def expiries_among(environment: EnvironmentState, people: BitMap) -> dict[int, d
 
 
 def find_person(environment: EnvironmentState, person: Person) -> PersonRecord | None:
-    """Returns one person."""
+    """Returns one person with their tags."""
     ordinal = find_ordinal(environment, person)
     if ordinal is None:
         return None
@@ -232,7 +233,7 @@ def count(environment: EnvironmentState, tribe: Definition, tribes: Mapping[str,
 def sample(
     environment: EnvironmentState, tribe: Definition, tribes: Mapping[str, Definition], limit: int
 ) -> tuple[Person, ...]:
-    """Returns some members at even distances."""
+    """Returns some members of a tribe, at even distances."""
     return some_of(environment, rule_bitmaps.members(tribe, tribes, environment), limit)
 
 
@@ -304,14 +305,20 @@ def _people(environment: EnvironmentState, people: BitMap) -> Iterator[Person]:
 def stream_members(
     environment: EnvironmentState, tribe: Definition, tribes: Mapping[str, Definition]
 ) -> tuple[Version, Iterator[Sequence[Person]]]:
-    """Yields all members, a chunk at a time. Takes the read lock itself, for each chunk."""
+    """Returns the version, and an iterator over all members, a chunk at a time.
+
+    It takes the read lock itself, for each chunk.
+    """
     return stream_people(environment, lambda: rule_bitmaps.members(tribe, tribes, environment))
 
 
 def stream_people_with(
     environment: EnvironmentState, tag: TagPath, match: Match
 ) -> tuple[Version, Iterator[Sequence[Person]]]:
-    """Yields all people with a tag, a chunk at a time. Takes the read lock itself, for each chunk."""
+    """Returns the version, and an iterator over all people with a tag, a chunk at a time.
+
+    It takes the read lock itself, for each chunk.
+    """
 
     def having() -> BitMap:
         today = environment.dictionary.resolve(tag)
@@ -325,7 +332,10 @@ def stream_people_with(
 def stream_people(
     environment: EnvironmentState, find: Callable[[], BitMap]
 ) -> tuple[Version, Iterator[Sequence[Person]]]:
-    """Yields the people that `find` returns, a chunk at a time, as of the version at which it was called."""
+    """Returns the version at which `find` was called, and an iterator over the people that it found.
+
+    The iterator yields the people a chunk at a time.
+    """
     version, people = environment.read(lambda: (environment.stamp.version, BitMap(find())))
 
     def chunks() -> Iterator[Sequence[Person]]:
@@ -337,7 +347,10 @@ def stream_people(
 
 
 def stream_taggings(environment: EnvironmentState) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
-    """Yields every tagging, a chunk of people at a time. Takes the read lock itself, for each chunk."""
+    """Returns the version, and an iterator over all taggings, a chunk of people at a time.
+
+    It takes the read lock itself, for each chunk.
+    """
 
     def begin() -> tuple[Version, dict[TagPath, BitMap], int]:
         rows = {TagPath(row.path): BitMap(environment.row(row.id)) for row in environment.dictionary.subtree("")}

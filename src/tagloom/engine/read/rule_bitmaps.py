@@ -37,12 +37,12 @@ def _count_of_all(wanted: list[BitMap], unwanted: list[BitMap], source: Source) 
     """Counts who is in all of `wanted`, the smallest first, and in none of `unwanted`."""
     left, right = wanted[0], source.fact("everyone")
     if len(wanted) > 1 and len(left) * _SPARSE < len(right):
-        # Sparse bitmaps stay cheap, step by step.
+        # With sparse bitmaps, each step is cheap.
         for other in wanted[1:-1]:
             left = left & other
         right = wanted[-1]
     elif len(wanted) > 1:
-        # Two dense halves are intersected by counting bits; making either whole would create costly arrays.
+        # Two dense halves are intersected by counting bits. Making one bitmap of them all would create costly arrays.
         right = wanted[1]
         for place, other in enumerate(wanted[2:]):
             if place % 2:
@@ -82,7 +82,7 @@ class _Evaluation:
                 assert_never(rule)
 
     def _all(self, parts: tuple[Rule, ...]) -> BitMap:
-        """Intersects the parts, smallest first, so that every further step works on as little as possible."""
+        """Intersects the parts, the smallest first, so that each further step has a small bitmap."""
         wanted = sorted((self.holds(part) for part in parts if not isinstance(part, Not)), key=len)
         held = wanted[0] if wanted else self._source.fact("everyone")
         for other in wanted[1:]:

@@ -1,6 +1,7 @@
-"""Time travel: an environment at an earlier version, with today's rules and names on the people and taggings of then.
+"""Time travel: an environment at an earlier version, with today's rules and names.
 
-Call it inside `EnvironmentState.read`. Cost: the later changes of the requested rows, bucket by bucket.
+The people and taggings are those of the version. Call it inside `EnvironmentState.read`. Cost: the later changes of the
+requested rows, bucket by bucket.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,15 +33,15 @@ def version_at(environment: EnvironmentState, moment: str) -> Version:
 
 
 def check_version(environment: EnvironmentState, version: Version) -> None:
-    """Checks that the environment at this version is known; 0 is before the first version.
+    """Checks that the state at this version can be read. Version 0 is before the first version.
 
-    Raises: ChangeNotFound; HistoryCompacted: it is below the horizon.
+    Raises: ChangeNotFound; HistoryCompacted: the version is below the horizon.
     """
     if not 0 <= version <= environment.stamp.version:
         raise ChangeNotFound(
             f"There is no version {version}. The newest is {environment.stamp.version}.", version=version
         )
-    # The horizon of the snapshot that is about to be read.
+    # The horizon must be that of the snapshot that is read next.
     horizon = horizon_of(environment.snapshot())
     if version < horizon.version:
         raise compacted(version, horizon)
@@ -62,7 +63,7 @@ def _in_each_bucket(
 def _members(
     environment: EnvironmentState, tribe: Definition, tribes: Mapping[str, Definition], version: Version
 ) -> tuple[BitMap, int]:
-    """Returns who was in a tribe, including people erased since, and the size of its audience."""
+    """Returns the members of a tribe at a version, including people erased since, and the size of its audience."""
     gone = list(names_of_today(environment.dictionary))
     leaves = {leaf: rows_of(environment.dictionary, *leaf, gone) for leaf in leaves_of([tribe], tribes)}
     found, audience = BitMap(), 0
@@ -83,7 +84,10 @@ def count(
 def sample(
     environment: EnvironmentState, tribe: Definition, tribes: Mapping[str, Definition], version: Version, limit: int
 ) -> tuple[Person, ...]:
-    """Returns some members of then at even distances, without people erased since, whose names are deleted."""
+    """Returns some of the members at a version, at even distances.
+
+    People who were erased since are left out, because their names are deleted.
+    """
     found, _ = _members(environment, tribe, tribes, version)
     return some_of(environment, found - environment.fact("erased"), limit)
 
@@ -91,14 +95,20 @@ def sample(
 def stream_members(
     environment: EnvironmentState, tribe: Definition, tribes: Mapping[str, Definition], version: Version
 ) -> tuple[Version, Iterator[Sequence[Person]]]:
-    """Yields all members of then, a chunk at a time. Takes the read lock itself, for each chunk."""
+    """Returns the version, and an iterator over all members at the version, a chunk at a time.
+
+    It takes the read lock itself, for each chunk.
+    """
     return version, stream_people(environment, lambda: _members(environment, tribe, tribes, version)[0])[1]
 
 
 def stream_people_with(
     environment: EnvironmentState, tag: TagPath, match: Match, version: Version
 ) -> tuple[Version, Iterator[Sequence[Person]]]:
-    """Yields all people who had a tag, a chunk at a time. Raises: TagNotFound: no tag has or had this name."""
+    """Returns the version, and an iterator over all people who had a tag, a chunk at a time.
+
+    Raises: TagNotFound: no tag has or had this name.
+    """
     return version, stream_people(environment, _finder_of_people(environment, tag, match, version))[1]
 
 
@@ -121,7 +131,7 @@ def _finder_of_people(
 
 
 def find_person(environment: EnvironmentState, person: Person, version: Version) -> PersonRecord | None:
-    """Returns a person with the tags of then. Cost: one test per later change of the person."""
+    """Returns a person with their tags at a version. Cost: one test per later change of the person."""
     check_version(environment, version)
     ordinal = environment.directory.find(key_of(person), environment.snapshot)
     if ordinal is None:

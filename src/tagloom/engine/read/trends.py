@@ -1,6 +1,7 @@
-"""Trends: the counts of rules at earlier moments, with today's rules on the taggings of then, by one walk backwards.
+"""Trends: the numbers of people of rules at earlier moments, computed by one walk backwards through the log.
 
-Call it inside `EnvironmentState.read`. The walk goes bucket by bucket and keeps one chunk per row in memory.
+The rules are those of today, and the taggings those of the moment. Call it inside `EnvironmentState.read`. The walk
+goes bucket by bucket and keeps one chunk per row in memory.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from tagloom.words.rules import Definition, HasTag, Rule, tribes_named, walk
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Leaf = tuple[str, str]
-"""The path and the match of a tag node, as they are written."""
+"""The path and the match of a tag node, as a rule has them."""
 
 
 def versions_before(snapshot: Snapshot, moments: Sequence[str], newest: Version) -> list[Version]:
@@ -41,7 +42,7 @@ def versions_before(snapshot: Snapshot, moments: Sequence[str], newest: Version)
 
 
 def names_of_today(dictionary: Dictionary) -> Iterator[tuple[int, TagPath]]:
-    """Yields every row that is not live, with the path that its path means today."""
+    """Yields every row that is not live, with the path that its last path means today."""
     for row in dictionary.rows.values():
         if row.kind == "tag" and not row.is_live:
             yield row.id, _today(dictionary, row.path)
@@ -127,7 +128,7 @@ def leaves_of(wanted: Iterable[Definition], tribes: Mapping[str, Definition]) ->
 
 
 class Past:
-    """A source of bitmaps of one bucket that can go back in time."""
+    """A source of bitmaps of one bucket that can return to earlier versions."""
 
     def __init__(
         self, environment: EnvironmentState, leaves: Mapping[Leaf, Sequence[int]], rows: Collection[int], bucket: int
@@ -145,7 +146,7 @@ class Past:
                     self._unions_of.setdefault(row, []).append(leaf)
 
     def undo(self, change: ChunkChange) -> None:
-        """Goes back to before a change."""
+        """Changes the bitmaps back to the state before a change."""
         people = self._rows[change.row]
         people -= from_bytes(change.added)
         people |= from_bytes(change.removed)

@@ -7,9 +7,9 @@ from tagloom.engine.bitmaps import BitMap, from_bytes
 
 
 class Index:
-    """Caches rows as whole bitmaps. Not thread-safe: its owner holds a lock around each use.
+    """A cache of rows as whole bitmaps. It is not thread-safe: its owner holds a lock around each use.
 
-    The returned bitmaps belong to the index; a caller that keeps one across a change must copy it.
+    The returned bitmaps belong to the index. A caller that keeps one after a change must copy it.
     """
 
     def __init__(self, bytes_max: int) -> None:
@@ -30,7 +30,7 @@ class Index:
         return bitmap
 
     def fill(self, row: int, chunks: Sequence[bytes]) -> bool:
-        """Caches a row if there is room. Returns whether there was."""
+        """Caches a row if there is room for it. Returns whether there was room."""
         size = _size(chunks)
         if self.bytes_held + size > self._bytes_max:
             return False
@@ -62,7 +62,7 @@ class Index:
             self._resize(row, self._sizes[row] + min(2 * len(added), 8_192))
 
     def clear(self) -> None:
-        """Evicts all rows; they are loaded again when needed."""
+        """Evicts all rows. They are loaded again when they are needed."""
         self._rows.clear()
         self._sizes.clear()
         self.bytes_held = 0

@@ -10,7 +10,7 @@ FACTS = ("everyone", "users", "visitors", "erased")
 
 
 class Dictionary:
-    """Live tags by path, and all rows by id. Not thread-safe: its owner holds a lock around each use."""
+    """The live tags by path, and all rows by id. It is not thread-safe: its owner holds a lock around each use."""
 
     def __init__(self, rows: Iterable[Row], aliases: Iterable[tuple[str, str]]) -> None:
         self.rows: dict[int, Row] = {}
@@ -56,7 +56,7 @@ class Dictionary:
             self._take(row, in_order=True)
 
     def put_expiries(self, expiries: Iterable[Row]) -> None:
-        """Replaces expiry rows: live ones are kept by their tag and moment."""
+        """Replaces expiry rows. Live ones are found by their tag and moment."""
         for row in expiries:
             known = self.expiries.setdefault(row.tag, {})
             if row.is_live:
@@ -160,8 +160,10 @@ class Dictionary:
         yield from self._order[begin:end]
 
     def children(self, path: str, after: str = "") -> Iterator[tuple[TagPath, bool]]:
-        """Yields the nodes one level below a path (the empty one: the first level) after `after`, with whether it has
-        children. Cost: two bisections per child, however many nodes are below it.
+        """Yields the nodes one level below a path that come after `after`, each with whether it has children.
+
+        For the empty path, these are the nodes of the first level. Cost: two bisections per child, however many nodes
+        are below the child.
         """
         start = path + "/" if path else ""
         at = bisect_left(self._order, after + "\0" if after else start)
@@ -174,7 +176,7 @@ class Dictionary:
                 yield node, below < end and self._order[below].startswith(node + "/")
                 at += 1
             else:
-                # What is below a child is in one range, which may come after further children.
+                # All nodes below a child are in one range, which may come after further children.
                 at = bisect_left(self._order, start + levels[0] + "0", at)
 
     def nodes_count(self, path: str = "") -> int:

@@ -1,6 +1,6 @@
-"""The environment state: its index, dictionary and directory in this process, all at one version.
+"""The environment state: the index, dictionary and directory of an environment in this process, all at one version.
 
-Every read runs inside `read`: under the lock, after catching up with all commits, of this process and of others.
+Every read runs inside `read`: with the lock, after all commits of this process and of others are applied.
 """
 
 import threading
@@ -23,16 +23,16 @@ from tagloom.words.tags import TagPath, branches_above
 
 Answer = TypeVar("Answer")
 
-_TRIES = 100  # Reads that other processes' commits interrupt so often are refused.
+_TRIES = 100  # A read fails after so many attempts that commits of other processes interrupted.
 _ROWS_AT_ONCE = 4_096  # Rows whose chunks are read together: some megabytes at most, unless they are dense.
 _ROWS_WARMED_AT_ONCE = 128
-_PUBLISHED_SECONDS = 0.2  # A waiting read checks again after so long when it is not notified.
+_PUBLISHED_SECONDS = 0.2  # A waiting read checks again after this time when it is not notified.
 _NOBODY = BitMap()
 _UNKNOWN = Stamp(-1, -1, -1)
 
 
 class WouldWait(Exception):
-    """The read needs the store or takes long, so it cannot be answered at once."""
+    """A read in `find` needs the store or takes long, so it cannot be answered at once."""
 
 
 class EnvironmentState:
@@ -60,13 +60,16 @@ class EnvironmentState:
         self._unions: dict[int, set[str]] = {}
         self._requested: set[str] = set()
         self.epoch = 0
-        """Grows when bitmaps that `tag` returned are no longer updated."""
+        """A counter that grows when bitmaps that `tag` returned are no longer updated."""
         self.beginnings = 0
-        """Grows when the store is read from the start, after changes that watchers did not receive."""
+        """A counter that grows when the state is read from the start, after changes that watchers did not receive."""
         self._watchers: list[Callable[[Mapping[int, BitMap]], None]] = []
 
     def watch(self, watcher: Callable[[Mapping[int, BitMap]], None]) -> None:
-        """Adds a watcher, which is called under the lock with the people that each commit changed, by row."""
+        """Adds a watcher.
+
+        It is called under the lock after each commit, with the people that the commit changed, by row.
+        """
         self._watchers.append(watcher)
 
     # Reading.
@@ -76,11 +79,11 @@ class EnvironmentState:
         return self._storage.reading()
 
     def read(self, answer: Callable[[], Answer]) -> Answer:
-        """Returns what `answer` returns at the newest version. Calls it again when the store changed meanwhile."""
+        """Returns what `answer` returns at the newest version. Calls `answer` again if the store changed meanwhile."""
         with self.lock:
             for _ in range(_TRIES):
                 try:
-                    # Commits of this process that are under way are not read: they are published when they are durable.
+                    # Unfinished commits of this process are not read: they are published when they are durable.
                     if not self._is_committing and self._storage.stamp() != self.stamp:
                         self._follow()
                     return answer()
@@ -94,7 +97,7 @@ class EnvironmentState:
     def find(self, answer: Callable[[], Answer]) -> Answer | None:
         """Returns what `read` returns, or None when another thread has the lock or the store is needed.
 
-        For the event loop, which must wait for neither.
+        It is for the event loop, which must not wait for the lock or the store.
         """
         if not self.lock.acquire(blocking=False):
             return None
@@ -110,7 +113,7 @@ class EnvironmentState:
             self.lock.release()
 
     def check_may_wait(self) -> None:
-        """Call this before slow work. Raises: WouldWait, inside `find`."""
+        """Refuses slow work inside `find`. Call it before such work. Raises: WouldWait."""
         if self._is_at_once:
             raise WouldWait
 
@@ -135,15 +138,18 @@ class EnvironmentState:
             self.catch_up(snapshot)
 
     def catch_up(self, snapshot: Snapshot) -> None:
-        """Brings everything to the version of a snapshot. Cost: what the versions in between changed."""
+        """Updates the index, dictionary and directory to the version of a snapshot.
+
+        Cost: in proportion to the changes of the versions in between.
+        """
         with self.lock:
             state = snapshot.state()
             now, before = _stamp(state), self.stamp
             if now == before:
                 return
             if before.version < state.horizon:
-                # The changes in between are compacted: they lead from the old horizon on, but not from the version in
-                # memory.
+                # The changes in between are compacted. They no longer lead from the version in memory to the newest
+                # one, so everything is read again.
                 before = _UNKNOWN
             if now.catalogue_generation != before.catalogue_generation:
                 self.dictionary = Dictionary(snapshot.rows(), snapshot.aliases())
@@ -158,7 +164,7 @@ class EnvironmentState:
                 changed: dict[int, BitMap] = {}
                 for change in snapshot.changes_after(before.version):
                     self._change(change.row, from_bytes(change.added), from_bytes(change.removed), changed)
-                # A row that the dictionary does not have is an expiry row, which may have become live or not.
+                # A row that is not in the dictionary is an expiry row, which may have become live or not live.
                 if expiries := changed.keys() - self.dictionary.rows.keys():
                     self.dictionary.put_expiries(snapshot.expiries_of_ids(sorted(expiries)))
                 self._notify(changed)
@@ -249,7 +255,8 @@ class EnvironmentState:
         if is_here:
             return bitmap
         if len(self.index) <= before:
-            # Rows were evicted: no leaf may keep them in memory outside of the index.
+            # Rows were evicted. The leaves are deleted, because they would keep the rows in memory outside of the
+            # index.
             self._clear_leaves()
         return bitmap
 
@@ -265,7 +272,7 @@ class EnvironmentState:
         try:
             today = self.dictionary.resolve(TagPath(path))
         except TagProblem:
-            # An alias can lead to a path that is not a valid tag, which nobody has. A rule that names it stays valid.
+            # An alias can lead to a path that is not a valid tag, which nobody has. A rule with this path stays valid.
             return BitMap()
         if match == "exact":
             live = self.dictionary.live(today)
@@ -291,7 +298,7 @@ class EnvironmentState:
     # Writing.
 
     def view(self, tx: Transaction, *, loads_rows: bool) -> View:
-        """Returns this environment inside a transaction, which no other writer can overtake.
+        """Returns this environment inside a transaction, at the newest version, which no other writer can change.
 
         With `loads_rows`, rows that are read are added to the index, for the next small batch.
         """
@@ -316,7 +323,7 @@ class EnvironmentState:
         return not self._requested.isdisjoint(nodes)
 
     def begin_commit(self) -> None:
-        """Marks that a transaction of this process is about to become visible to others before it is published."""
+        """Marks that a transaction of this process is about to become visible to others, before `publish` is called."""
         with self.lock:
             self._is_committing = True
 
@@ -345,7 +352,7 @@ class EnvironmentState:
                 self.stamp = self.stamp._replace(keys_generation=-1)
 
     def invalidate(self) -> None:
-        """Has the state read from the store again, after a commit with an unknown outcome."""
+        """Makes the next read load the state from the store again, after a commit with an unknown outcome."""
         with self.lock:
             self._is_committing = False
             self._published.notify_all()

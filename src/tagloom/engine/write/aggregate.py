@@ -31,8 +31,9 @@ _NOBODY = np.empty(0, np.int64)
 
 
 class Newcomers(NamedTuple):
-    """People who were unknown when the body was read, in blocks; number i of all has the provisional ordinal
-    `base + i`.
+    """The people who were unknown when the body was read, in blocks.
+
+    Number i of all of them has the provisional ordinal `base + i`.
     """
 
     base: int
@@ -40,7 +41,7 @@ class Newcomers(NamedTuple):
 
     @property
     def people(self) -> int:
-        """How many they are."""
+        """The number of newcomers."""
         return sum(len(block.keys) for block in self.blocks)
 
 
@@ -84,8 +85,10 @@ class ResolvedBatch(NamedTuple):
 
 
 class Meaning(NamedTuple):
-    """The meaning of a written path: its current path, whether a closed catalogue lacks it, the exclusive branches at
-    or above it, and the nearest branch there with an owner.
+    """The meaning of a written path.
+
+    It is the current path, whether a closed catalogue lacks it, the exclusive branches at or above it, and the nearest
+    branch at or above it with an owner.
     """
 
     today: TagPath
@@ -95,7 +98,7 @@ class Meaning(NamedTuple):
 
 
 class Lookups(Protocol):
-    """The look-ups of aggregation in the population, each answer consistent in itself."""
+    """The look-ups in the population that aggregation needs. Each answer is consistent in itself."""
 
     @property
     def key_hash(self) -> KeyHash: ...
@@ -106,7 +109,7 @@ class Lookups(Protocol):
 
 
 class Texts:
-    """The texts of a body, each understood once: numbered by first use, negative when invalid."""
+    """The texts of a body, each looked up once. Valid ones are numbered by first use; invalid ones are negative."""
 
     def __init__(self, rules: BatchRules, lookups: Lookups) -> None:
         self._rules = rules
@@ -162,7 +165,7 @@ class Texts:
 
 
 class Aggregator:
-    """Aggregates parts one after another; `finish` returns the resolved batch.
+    """An aggregator, which aggregates parts one after another; `finish` returns the resolved batch.
 
     Memory: about 2 bytes per tagging, and 100 bytes per newcomer. Lines that might contradict each other (mode
     `change`, exclusive branches) are kept as columns until the end: 17 bytes per tagging.
@@ -230,7 +233,7 @@ class Aggregator:
             columns = columns.where(~tagging_late)
             good_line &= ~late_line
         self._accepted_lines += int(np.count_nonzero(good_line))
-        # A line without a tag still names its person; the people of other lines are named by their taggings.
+        # A line without a tag still names a person, who is `bare`. The taggings name the people of the other lines.
         if not is_plain:
             good_line[part.tagging_line] = False
             if good_line.any():
@@ -263,7 +266,10 @@ class Aggregator:
     # Rejected lines.
 
     def _doubt(self, doubts: Sequence[Doubt]) -> None:
-        """Holds all known people that these lines may name. Unknown ones cost a hash each and are not newcomers."""
+        """Holds all known people that these lines may name.
+
+        Unknown people cost a hash each and are not newcomers.
+        """
         places: dict[bytes, int] = {}
         for doubt in doubts:
             for key in doubt.keys:
@@ -282,7 +288,7 @@ class Aggregator:
             return NO_DOUBT
         high = np.concatenate([each.high for each in self._strangers])
         low = np.concatenate([each.low for each in self._strangers])
-        # Both halves together are the key of 96 bits; the sort puts equal ones side by side.
+        # Both halves together are the hash of 96 bits. The sort places equal hashes next to each other.
         order = np.lexsort((low, high))
         high, low = high[order], low[order]
         is_first = np.ones(len(high), np.bool_)
@@ -353,7 +359,10 @@ class Aggregator:
             target[number] |= bitmap
 
     def _settle(self) -> None:
-        """Decides the deferred lines in order: each is accepted unless it contradicts itself or one accepted before."""
+        """Decides the deferred lines in order.
+
+        A line is accepted unless it contradicts itself or a line that was accepted before.
+        """
         columns = _Columns.joined(self._deferred)
         self._deferred = []
         rejected = _contradictions(columns, self._texts.branches, self._texts.paths) if len(columns.line) else {}
@@ -373,7 +382,7 @@ class Aggregator:
             self._removed[number] |= bitmap
 
     def _last_ends(self) -> dict[TagPath, dict[Expiry, BitMap]]:
-        """Returns the current expiries of the taggings, each from the last line of the tagging, if that has one."""
+        """Returns the expiries of the taggings, each from the last line of the tagging, if that line has one."""
         found: dict[TagPath, dict[Expiry, BitMap]] = {}
         if not self._expiring:
             return found
@@ -383,7 +392,7 @@ class Aggregator:
         number, ordinal = columns.number[order], columns.ordinal[order]
         is_last = np.ones(len(order), np.bool_)
         is_last[:-1] = (number[1:] != number[:-1]) | (ordinal[1:] != ordinal[:-1])
-        # A part before the first one with expiries has no line here, so its taggings have none.
+        # A part before the first one with expiries has no line in `lines`, so its taggings have no expiry.
         line = columns.line[order]
         place = np.minimum(np.searchsorted(lines, line), len(lines) - 1)
         expiry = np.where(lines[place] == line, line_expiries[place], 0)
@@ -401,7 +410,7 @@ class Aggregator:
             self._settle()
         self._end_folding()
         self._fold(self._waiting)
-        # People come in the order of readable lines, so the people of unreadable lines are looked up last.
+        # Newcomers are numbered in the order of readable lines, so the people of unreadable lines are looked up last.
         self._hold(self._ordinals(binary_array(self._held_keys)))
         rejected = sorted(self._rejected, key=lambda line: line.line)[: self._rules.rejected_max]
         return ResolvedBatch(
@@ -423,7 +432,7 @@ class Aggregator:
 
 
 class _Columns(NamedTuple):
-    """Taggings as parallel columns."""
+    """Some taggings as parallel columns."""
 
     line: NDArray[np.int64]
     ordinal: NDArray[np.uint32]

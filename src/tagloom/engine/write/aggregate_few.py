@@ -1,4 +1,7 @@
-"""Aggregation of a few lines without arrays: for one tag, it costs a twentieth of `Aggregator`, its twin."""
+"""Aggregation of a few lines without arrays.
+
+For one tag, it costs a twentieth of `Aggregator`. Both return the same results.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,12 +18,12 @@ from tagloom.words.expiry import Expiry
 from tagloom.words.model import Rejected
 from tagloom.words.tags import TagPath
 
-LINES_MAX = 64  # Beyond it, arrays are faster.
-TAGGINGS_MAX = 256  # Likewise.
+LINES_MAX = 64  # With more lines, arrays are faster.
+TAGGINGS_MAX = 256  # With more taggings, arrays are faster.
 
 
 class KeyLookups(Lookups, Protocol):
-    """The further look-ups of aggregating a few lines."""
+    """The additional look-ups that aggregating a few lines needs."""
 
     def ordinal_of(self, key: bytes) -> int | None: ...
 
@@ -51,7 +54,7 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
     accepted = 0
     for line in (line for part in parts for line in _lines(part, rules)):
         ordinal = people.ordinal(line.key)
-        # Every text is understood, also after a bad one, because the receipt lists each alias that was used.
+        # Every text is looked up, also after a bad one, because the receipt lists each alias that was used.
         meant = [(ordinal, texts.number(text), is_removal) for text, is_removal in line.taggings]
         fault = next((number for _, number, _ in meant if number < 0), 0)
         if fault:
@@ -114,7 +117,7 @@ def _doubted(parts: Sequence[Part], lookups: KeyLookups, base: int) -> tuple[Bit
 def _last_ends(
     good: Mapping[int, Sequence[tuple[int, int, bool]]], line_expiries: Mapping[int, Expiry], paths: Sequence[TagPath]
 ) -> dict[TagPath, dict[Expiry, BitMap]]:
-    """Returns the current expiries of the taggings, each from the last line of the tagging, if that has one."""
+    """Returns the expiries of the taggings, each from the last line of the tagging, if that line has one."""
     last: dict[tuple[int, int], Expiry] = {}
     for line in sorted(good):
         last |= {
@@ -147,7 +150,7 @@ def _lines(part: Part, rules: BatchRules) -> list[_Line]:
 
 
 class _People:
-    """Ordinals of keys, provisional ones for newcomers, in the order of their look-ups."""
+    """The ordinals of keys, provisional ones for newcomers, in the order of their look-ups."""
 
     def __init__(self, lookups: KeyLookups, base: int) -> None:
         self._lookups = lookups

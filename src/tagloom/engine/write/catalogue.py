@@ -22,7 +22,7 @@ from tagloom.words.tags import TagPath, branches_above, is_at_or_below
 
 
 def put(tag: TagPath, view: View, origin: Origin, at: str, values: Mapping[str, Any]) -> Receipt:
-    """Creates or describes a tag, or sets its owner and its expiry. `told` are fields of its row by name."""
+    """Creates or describes a tag, or sets its owner and its expiry. `values` are fields of its row by name."""
     today = view.dictionary.resolve(tag)
     if today != tag:
         raise TagIsAlias(f"'{tag}' was renamed to '{today}'.", value=tag, suggestion=today)
@@ -55,7 +55,7 @@ def edit(tag: TagPath, to: TagPath, view: View, origin: Origin, at: str, values:
     own, new_tags = view.live(tag), 0
     _move(tag, to, view, draft, values)
     if own is None and values:
-        # A branch without its own tag: the fields are set on a tag at the new path.
+        # The branch has no tag of its own, so the fields are set on a tag at the new path.
         row = view.live(to)
         if row is None:
             view.tag_row(to, draft, **values)
@@ -87,7 +87,7 @@ def _move(tag: TagPath, to: TagPath, view: View, draft: Draft, values: Mapping[s
 
 
 def merge(tag: TagPath, into: TagPath, view: View, origin: Origin, at: str) -> Receipt:
-    """Replaces a tag by another one for all its people, and likewise every tag below it."""
+    """Replaces a tag by another one for all its people, and every tag below it in the same way."""
     rows = _rows_at_or_below(tag, view)
     into = view.dictionary.resolve(into)
     _refuse_owned(tag, view)

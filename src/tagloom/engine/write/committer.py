@@ -17,10 +17,10 @@ from tagloom.ports.problems import StoreUnavailable
 Result = TypeVar("Result")
 
 _TRIES = 8  # Attempts of a transaction that the database rolls back.
-_WAIT_SHARE = 0.5  # The share of a commit's duration that is waited for further writers at most,
-_WAIT_SECONDS_MAX = 0.005  # and the longest such wait.
+_WAIT_SHARE = 0.5  # The longest wait for further writers, as a share of the duration of a commit,
+_WAIT_SECONDS_MAX = 0.005  # and in seconds.
 _CHECK_SECONDS = 0.0005  # The time between two checks of the queue.
-_PAUSE_SECONDS = 0.05  # Before the second attempt, and twice as long before each further one.
+_PAUSE_SECONDS = 0.05  # The pause before the second attempt. Each further pause is twice as long.
 
 
 class Owner(Protocol):
@@ -37,7 +37,7 @@ class Owner(Protocol):
 class Job(Generic[Result]):
     """A function to call inside a commit. A job that is not `is_shared` has its own transaction.
 
-    A job with `is_dry_run` is carried out and rolled back, so its result is exactly that of the real write.
+    A job with `is_dry_run` is executed and rolled back, so its result is exactly that of the real write.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ def _ignore(is_working: bool) -> None:
 
 
 class _RolledBack(Exception):
-    """Rolls a transaction back."""
+    """An exception that rolls a transaction back."""
 
 
 class Committer:
-    """Carries out jobs in order, in one thread that lives as long as the installation is open."""
+    """The executor of jobs: one thread that runs them in order as long as the installation is open."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -86,7 +86,10 @@ class Committer:
         return job.future
 
     def watch(self, on_work: Callable[[bool], None]) -> None:
-        """Has `on_work` called in the committing thread: True when it begins work, False when no job waits."""
+        """Sets a function that the committing thread calls.
+
+        It is called with True when the thread begins work, and with False when no job waits.
+        """
         self._on_work = on_work
 
     def waiting(self) -> int:
@@ -127,7 +130,7 @@ class Committer:
             job = self._next()
 
     def _wait_for_crowd(self) -> None:
-        """Waits shortly for writers whose last write just finished: the more share a commit, the fewer are needed.
+        """Waits shortly for writers whose last write has just finished, so that more of them share a commit.
 
         A single writer never waits.
         """
@@ -166,7 +169,7 @@ class Committer:
                 if failed is None:
                     group[0].future.set_result(results[0])
                     return
-                # The rollback undid the whole group; the group is carried out again without the refused job.
+                # The rollback undid the whole group. The group is executed again without the refused job.
                 group = [job for job in group if job is not failed]
                 continue
             except Undone as error:

@@ -54,7 +54,7 @@ def receipt_of(diff: Diff, version: int, batch: ResolvedBatch | None = None, **m
         conflicts=diff.conflicts,
         renewed=expiry_rows.renewed_count(diff.draft) if diff.draft.expiries else 0,
         **told,  # type: ignore[arg-type]  # The values are the fields' own types.
-        **more,  # type: ignore[arg-type]  # Likewise.
+        **more,  # type: ignore[arg-type]  # The values are the fields' own types.
     )
 
 
@@ -109,13 +109,16 @@ def diff_of(batch: ResolvedBatch, rules: BatchRules, view: View, now: float) -> 
 def _expiries_of_tag(
     tag: int, people: BitMap, own_expiries: dict[Expiry, BitMap], otherwise: Expiry, now: float, view: View
 ) -> list[expiry_rows.TagExpiry]:
-    """Returns when the added taggings of one tag expire: by their lines, else by the batch, else by the tag's ttl."""
+    """Returns the expiries of the added taggings of one tag.
+
+    They come from the lines, or else from the batch, or else from the ttl of the tag.
+    """
     ttl = view.row(tag).ttl_seconds
     if not (own_expiries or otherwise or ttl or view.expiries_of(tag)):
         return []
     by_moment: dict[int, BitMap] = {}
     waiting = people
-    # Two names of a tag that were merged meanwhile may have two expiries for one tagging; the first one counts.
+    # Two names of a tag that were merged meanwhile may have two expiries for one tagging. The first one counts.
     for expiry, some in (*own_expiries.items(), (otherwise, people)):
         moment = expiry_moment(expiry or otherwise, ttl, now)
         by_moment[moment] = by_moment.get(moment, BitMap()) | (some & waiting)
@@ -124,9 +127,10 @@ def _expiries_of_tag(
 
 
 class _Places:
-    """Maps provisional ordinals of newcomers to final ones: the same when `final` is empty, -1 for people not added.
+    """The final ordinals of newcomers by their provisional ones: -1 for people who are not added.
 
-    `made` are the people whom the batch added, and `visitors` are the visitors among them.
+    When `final` is empty, both are equal. `made` are the people whom the batch added, and `visitors` are the visitors
+    among them.
     """
 
     def __init__(self, batch: ResolvedBatch, final: NDArray[np.int64], made: BitMap, visitors: BitMap) -> None:
@@ -171,7 +175,7 @@ def _places(batch: ResolvedBatch, rules: BatchRules, view: View) -> _Places:
 
 
 def _admit(newcomers: Newcomers, is_new: NDArray[np.bool_], view: View) -> BitMap:
-    """Assigns ordinals to new people; returns the visitors among them."""
+    """Assigns ordinals to new people. Returns the visitors among them."""
     begin, visitors = 0, [_NOBODY_NEW]
     for block in newcomers.blocks:
         places = np.flatnonzero(is_new[begin : begin + len(block.keys)])

@@ -1,8 +1,8 @@
-"""The effect of a batch, and the transaction that carries it out.
+"""The draft of a batch, and the view of an environment inside the transaction that commits the draft.
 
 A `View` is an environment inside one transaction: the committed index, dictionary and directory, overlaid with the
-changes of earlier batches in the same commit. A `Draft` collects what one batch changes. All checks are made before
-the first write, so a refused batch leaves nothing behind.
+changes of earlier batches in the same commit. A `Draft` collects what one batch changes. All checks are made before the
+first write, so a refused batch changes nothing.
 """
 
 from array import array
@@ -33,9 +33,9 @@ _NO_EXPIRIES: Mapping[int, int] = {}
 # one person reads few of them.
 _PEOPLE_IN_PARTS = 4_096
 _CHANGES_PER_PART = 32
-PEOPLE_SHARED_MAX = 1_000  # Batches that share a commit have at most so many people, whom the others must find.
-_FEW_SOUGHT = 64  # Up to so many keys are looked up one by one.
-_FEW_BUCKETS = 8  # Up to so many chunks are read one by one; beyond, the whole row is read.
+PEOPLE_SHARED_MAX = 1_000  # Batches that share a commit have at most so many people each, whom later ones look up.
+_FEW_SOUGHT = 64  # Up to this number, keys are looked up one by one.
+_FEW_BUCKETS = 8  # Up to this number, chunks are read one by one; beyond it, the whole row is read.
 
 
 class RowState(msgspec.Struct, frozen=True):
@@ -127,7 +127,7 @@ class Draft:
         return self.expiries.setdefault(tag, {}).get(row, Shift(BitMap(), BitMap()))
 
     def is_empty(self) -> bool:
-        """Returns whether nothing would change."""
+        """Returns whether the draft changes nothing."""
         return not (self.added or self.removed or self.entries or self.expiries)
 
     def expiry_shifts(self) -> Iterator[tuple[int, BitMap, BitMap]]:
@@ -143,7 +143,7 @@ class Draft:
 
 
 class _Footprints:
-    """Builds the footprints of a version while its changes are made one after another."""
+    """The footprints of a version, which grow while its changes are made one after another."""
 
     def __init__(self) -> None:
         # For each bucket: the people of each change, and the place of each change.
@@ -177,7 +177,8 @@ def _union(people: list[BitMap]) -> BitMap:
 class View:
     """One environment inside one transaction."""
 
-    # `committed` returns a row's people before the transaction if they are in memory; they must not be changed.
+    # `committed` returns the people of a row before the transaction if they are in memory. The bitmap must not be
+    # changed.
     def __init__(
         self,
         tx: Transaction,
@@ -229,7 +230,7 @@ class View:
         return [*known, *made]
 
     def nodes_among(self, paths: Iterable[TagPath]) -> set[TagPath]:
-        """Returns which of these paths are tags or branches now. Cost: by the number of changed rows."""
+        """Returns which of these paths are tags or branches now. Cost: in proportion to the changed rows."""
         gone, come = Counter[TagPath](), set[TagPath]()
         for row in self.rows.values():
             before = self.dictionary.rows.get(row.id)
@@ -240,7 +241,7 @@ class View:
         return {path for path in paths if path in come or self.dictionary.tags_count(path) > gone[path]}
 
     def row(self, row: int) -> Row:
-        """Returns a tag as it is now."""
+        """Returns a tag in its present state."""
         return self.rows.get(row) or self.dictionary.rows[row]
 
     def expiries_of(self, tag: int) -> Mapping[int, int]:
@@ -314,7 +315,7 @@ class View:
     # Writing.
 
     def admit(self, new: Keyed) -> int:
-        """Assigns ordinals to new keys, in order; returns the first ordinal."""
+        """Assigns ordinals to new keys, in order. Returns the first ordinal."""
         first = self.state.next_ordinal
         if first + len(new.keys) > limits.PEOPLE_PER_ENVIRONMENT_MAX:
             raise StoreUnavailable("The environment has reached its maximum number of people.")
@@ -440,7 +441,7 @@ class View:
             yield ChunkChange(version, row, bucket, to_bytes(plus), to_bytes(minus))
 
     def _lay_over(self, row: int, buckets: Sequence[int]) -> None:
-        """Makes copies of a row's chunks that the transaction may change; many are read with one query."""
+        """Copies chunks of a row, so that the transaction can change them. Many chunks are read with one query."""
         stored = [bucket for bucket in buckets if (row, bucket) not in self._chunks and not self._is_new(row, bucket)]
         if len(stored) > _FEW_BUCKETS and self._committed(row) is None:
             wanted = set(stored)
@@ -454,7 +455,7 @@ class View:
                 self._chunks[row, bucket] = BitMap(self.chunk(row, bucket))
 
     def wiped_keys(self) -> None:
-        """Marks that keys were rewritten in place, so that every process reads them again."""
+        """Marks that keys were replaced in the store, so that every process reads all keys again."""
         self.rewrote_keys = True
         self.state = self.state._replace(keys_generation=self.state.keys_generation + 1)
 
@@ -486,7 +487,7 @@ class View:
         self.tx.put_state(self.state)
 
     def _settle_expiries(self) -> None:
-        """Sets each changed expiry row live when it has people, otherwise not live."""
+        """Makes each changed expiry row live when it has people, and otherwise not live."""
         for draft in self.drafts:
             for tag, shifts in draft.expiries.items():
                 for moment, row in self.expiries_of(tag).items():

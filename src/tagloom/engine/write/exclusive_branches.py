@@ -1,7 +1,7 @@
 """Exclusive branches: nobody may have two tags at or below one. This module checks all writes except bulk writes.
 
 A bulk write removes a person's other tags of the branch. A change of the catalogue that would break the rule is
-refused. An undo skips what it would have to add.
+refused. An undo skips the additions that would break the rule.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,10 +39,10 @@ def refuse_several(draft: Draft, view: View) -> None:
 
 
 def spare_several(draft: Draft, rows: Rows, view: View) -> tuple[int, tuple[TagPath, int] | None]:
-    """Takes out of an undo's draft what would leave a person with two tags of an exclusive branch.
+    """Removes from an undo's draft the additions that would leave a person with two tags of an exclusive branch.
 
-    `rows` are the live tags after the undo. A person who would have two keeps their present tags, and gets none of the
-    branch back. Returns how many taggings are skipped for this reason. When the undo changes the catalogue so that
+    `rows` are the live tags after the undo. A person who would have two tags keeps their present tags, and gets none of
+    the branch back. Returns how many taggings are skipped for this reason. When the undo changes the catalogue so that
     present tags alone break the rule, it also returns the first such branch with the number of people.
     """
     spared = 0
@@ -83,7 +83,7 @@ def _branches(rows: Iterable[Row]) -> list[TagPath]:
 
 
 def _people_with_several(branch: TagPath, rows: Rows, draft: Draft, view: View, among: BitMap | None) -> BitMap:
-    """Returns who, `among` these people, would have two tags at or below the branch once the draft is recorded."""
+    """Returns the people who would have two tags at or below the branch after the draft, only those in `among`."""
     nobody = BitMap()
     found = []
     for row in rows.values():
@@ -96,7 +96,7 @@ def _people_with_several(branch: TagPath, rows: Rows, draft: Draft, view: View, 
 
 
 def _in_two(each: Iterable[BitMap]) -> BitMap:
-    """Returns the people who are in at least two of these."""
+    """Returns the people who are in at least two of these bitmaps."""
     once, twice = BitMap(), BitMap()
     for people in each:
         twice |= once & people

@@ -16,7 +16,10 @@ ACTION = "expiry"
 
 
 def expire(view: View, now: datetime, origin: Origin) -> Receipt:
-    """Removes expired taggings and tags, the earliest first, at most ENDS_PER_SWEEP_MAX of them."""
+    """Removes expired taggings and tags, the earliest first.
+
+    It removes at most EXPIRIES_PER_RUN_MAX expiries: the taggings of one tag that expire at one minute are one expiry.
+    """
     draft = Draft()
     for _, _, tag, expiry in _due(view, moment_now(now.timestamp()))[: limits.EXPIRIES_PER_RUN_MAX]:
         if expiry:
@@ -33,7 +36,7 @@ def expire(view: View, now: datetime, origin: Origin) -> Receipt:
 
 
 def _due(view: View, moment: int) -> list[tuple[int, str, int, int]]:
-    """Returns (moment, path, tag, expiry row) of what has expired, in order; the row is 0 for a whole tag."""
+    """Returns (moment, path, tag, expiry row) of what has expired, in order. The row is 0 for a whole tag."""
     rows = view.dictionary.rows
     found = [
         (at, rows[tag].path, tag, row)

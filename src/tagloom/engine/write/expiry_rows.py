@@ -16,7 +16,7 @@ _NOBODY = BitMap()
 
 
 class TagExpiry(NamedTuple):
-    """People whose taggings of a tag, a row, expire at a moment; 0 for never."""
+    """The people whose taggings of a tag, a row, expire at a moment; 0 for never."""
 
     tag: int
     moment: int
@@ -54,7 +54,7 @@ def _leave(tag: int, people: BitMap, expiries: Mapping[int, int], but: int, view
 
 
 def renewed_count(draft: "Draft") -> int:
-    """Counts the taggings that stay but get another expiry, a first one, or lose theirs."""
+    """Counts the taggings that stay and whose expiry is changed, added or removed."""
     count = 0
     for tag, shifts in draft.expiries.items():
         moved = BitMap.union(_NOBODY, *(people for shift in shifts.values() for people in shift))
@@ -63,7 +63,7 @@ def renewed_count(draft: "Draft") -> int:
 
 
 def merge_expiries(people: BitMap, tag: int, into: int, view: "View", draft: "Draft") -> None:
-    """Sets the expiries of a merge: whoever has `tag` gets `into` with the later expiry of the two.
+    """Sets the expiries of a merge: people who have `tag` get `into` with the later of the two expiries.
 
     Call it before the draft adds `into` to these people or removes `tag` from them.
     """
@@ -72,7 +72,8 @@ def merge_expiries(people: BitMap, tag: int, into: int, view: "View", draft: "Dr
         return
     both = view.near(into, people) & people
     waiting = BitMap(people)
-    # In order of expiry. For a person with both tags, the later one counts; whoever is left at last has no expiry.
+    # The loop runs in order of expiry. For a person with both tags, the later expiry counts. The people who are left at
+    # the end have no expiry.
     for moment in sorted({*ours, *theirs}):
         mine, other = (
             view.near(expiries[moment], waiting) & waiting if moment in expiries else _NOBODY

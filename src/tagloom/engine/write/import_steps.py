@@ -1,4 +1,4 @@
-"""The steps of an import: each is stored in the commit that applies it, so that none is applied twice."""
+"""The steps of an import. Each is stored in the commit that applies it, so no step is applied twice."""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,9 +20,9 @@ def through_of(part: Part) -> int:
 
 
 def committed_before(step: Step, through: int, snapshot: Snapshot) -> Receipt | None:
-    """Returns the receipt of a step that was committed before; None when it is the next one.
+    """Returns the receipt of a step that was committed before, or None when the step is the next one.
 
-    Raises: ImportSealed; StepTaken: it covered other lines, or the step before it is missing.
+    Raises: ImportSealed; StepTaken: the step covered other lines, or the step before it is missing.
     """
     found = {record.number: record for record in snapshot.steps(step.run)}
     if SEAL in found:
@@ -69,7 +69,10 @@ def rejected_in(run: str, number: int, snapshot: Snapshot) -> Iterator[Rejected]
 
 
 def _packed(rejected: Sequence[Rejected]) -> bytes:
-    """Packs rejected lines, whose texts are alike: about 10 bytes each, after the uncompressed size."""
+    """Packs rejected lines after their uncompressed size.
+
+    They take about 10 bytes each, because their texts are alike.
+    """
     if not rejected:
         return b""
     plain = msgspec.json.encode(rejected)

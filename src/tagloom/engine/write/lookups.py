@@ -21,7 +21,7 @@ from tagloom.words.tags import TagPath
 
 
 class StateLookups:
-    """Look-ups inside one `EnvironmentState.read`."""
+    """The look-ups inside one `EnvironmentState.read`."""
 
     def __init__(self, environment: EnvironmentState) -> None:
         self._environment = environment
@@ -50,7 +50,7 @@ class StateLookups:
 
 
 class ReadLookups:
-    """Look-ups from outside, each in its own read."""
+    """The look-ups from outside of a read. Each of them is a read of its own."""
 
     def __init__(self, environment: EnvironmentState) -> None:
         self._environment = environment
@@ -75,7 +75,7 @@ class ReadLookups:
 
 
 class TransactionLookups:
-    """Look-ups inside a transaction, in its view. A batch that is aggregated with them needs no revalidation."""
+    """The look-ups inside a transaction, in its view. A batch that is aggregated with them needs no revalidation."""
 
     def __init__(self, view: View, key_hash: KeyHash) -> None:
         self._view = view
@@ -103,11 +103,11 @@ class TransactionLookups:
 
 
 def holds(batch: ResolvedBatch, view: View) -> bool:
-    """Returns whether a batch that was aggregated before a transaction means the same in it.
+    """Returns whether a batch that was aggregated before a transaction has the same meaning in the transaction.
 
-    It does not when one of its paths now means another tag, is unknown to a closed catalogue, or is in another
-    exclusive or owned branch, or when one of its people was erased. Cost: nothing unless tags or keys changed, then
-    some microseconds per path.
+    It has another meaning when one of its paths now means another tag, is unknown to a closed catalogue, or is in
+    another exclusive or owned branch, or when one of its people was erased. Cost: nothing unless tags or keys changed,
+    then some microseconds per path.
     """
     begun, now = batch.begun, view.state
     if begun is None:

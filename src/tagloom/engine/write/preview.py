@@ -1,4 +1,4 @@
-"""The preview of a write: people, tags and tribes that change, computed before the write is rolled back."""
+"""The preview of a write: the people, tags and tribes that change, computed before the write is rolled back."""
 
 from collections.abc import Mapping, Sequence
 
@@ -94,7 +94,7 @@ def _live_path(dictionary: Dictionary, row: int) -> str | None:
 
 
 def _by_tag(view: View, after: ViewBitmaps, drafts: Sequence[Draft]) -> tuple[list[TagDiff], int]:
-    """Returns the changed tags, the most changed first, and how many people change."""
+    """Returns the changed tags, the most changed first, and the number of people who change."""
     facts = set(view.dictionary.facts.values())
     changed: list[TagDiff] = []
     everyone = BitMap()

@@ -1,4 +1,7 @@
-"""Undoes several versions at once, as a draft: exactly, and without what others changed since."""
+"""Undoes several versions at once, as a draft.
+
+The undo is exact, except for the taggings that other versions changed since.
+"""
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, groupby
@@ -22,9 +25,9 @@ _PLACES_AT_ONCE = 256  # Chunks whose changes are read together.
 
 
 class _ChunkUndo(NamedTuple):
-    """What an undo removes from one chunk and adds to it, and the people it skips because of later changes.
+    """The people that an undo removes from one chunk, adds to it, and skips because of later changes.
 
-    For the people in `told`, the expiry before the undone versions is known: a row of `expiries`, or none.
+    For the people in `settled`, the expiry before the undone versions is known: a row of `expiries`, or none.
     """
 
     lost: BitMap
@@ -33,7 +36,7 @@ class _ChunkUndo(NamedTuple):
     settled: BitMap
     expiries: dict[int, BitMap]
     is_alone: bool = False
-    """Whether one change is the only one of the chunk, so that the chunk now has exactly what that change did."""
+    """True if one change is the only one of the chunk, so that the chunk now has exactly what that change did."""
 
 
 class _Origin(NamedTuple):
@@ -117,7 +120,10 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False) 
 
 
 def _restore_expiry(tag: int, expiry: int, people: BitMap, moment: int, view: View, draft: Draft) -> None:
-    """Puts people back into an expiry row; the draft already removes them from all their present ones."""
+    """Puts people back into an expiry row.
+
+    The draft already removes them from all their present expiry rows.
+    """
     assert view.expiry_row(tag, moment) == expiry, "a tag and moment always have the same expiry row"
     staying = view.near(expiry, people) & people
     draft.keep_expiry(tag, expiry, staying)
@@ -129,7 +135,7 @@ def _changes_by_chunk(
 ) -> Iterator[tuple[tuple[int, int], Iterator[ChunkChange]]]:
     """Yields (bucket, row) of tags and facts with all changes from the first of these versions on, newest first.
 
-    Changes of a tag's expiry rows are among the tag's. `moments` receives the moment of each of these rows.
+    The changes of a tag include those of its expiry rows. `moments` receives the moment of each of these rows.
     """
     places = {place for version in undone for place in view.tx.places_of(version)}
     known = view.dictionary.rows
@@ -240,7 +246,7 @@ def _changed_since(entry: Entry, view: View) -> UndoConflict:
 
 
 def _rows_back(entries: dict[tuple[str, str], _Origin], view: View) -> tuple[dict[int, Row], dict[int, Row]]:
-    """Returns the rows that were live before and are put back, and those that were not, in their last live state.
+    """Returns the rows that were live before and are put back, and the other rows, in their last live state.
 
     Whether the latter are deleted depends on whether people still have them.
     """
@@ -258,7 +264,10 @@ def _rows_back(entries: dict[tuple[str, str], _Origin], view: View) -> tuple[dic
 
 
 def _rows_after(back: dict[int, Row], born: dict[int, Row], view: View, draft: Draft) -> dict[int, Row]:
-    """Returns the live tags after the undo, by its draft so far. A tag that the versions made stays while used."""
+    """Returns the live tags after the undo, by its draft so far.
+
+    A tag that the versions made stays while people have it.
+    """
     rows = {row.id: row for row in view.subtree("") if row.id not in born}
     rows.update(back)
     for row in born.values():
@@ -300,7 +309,10 @@ def _put_entries_back(
 
 
 def _update_facts(candidates: BitMap, view: View, draft: Draft) -> None:
-    """Removes people from the facts who have no tags after the undo; adds people who get a tag back."""
+    """Updates the facts after an undo.
+
+    Removes the people who have no tags after the undo, and adds the people whose tags come back.
+    """
     everyone, users, visitors = (view.fact(name) for name in ("everyone", "users", "visitors"))
     facts = set(view.dictionary.facts.values())
     staying = BitMap()

@@ -1,7 +1,7 @@
-"""The oracle: the store port in plain dicts and sets, slow and obvious, which every other adapter must agree with.
+"""The oracle: the ports of the stores in plain dicts and sets. Every other adapter must agree with it.
 
-A write copies the state, changes the copy, and keeps the difference as its record. Everything that a version did,
-a dry run would do, and an undo reverses is that difference.
+It is slow and obvious. A write copies the state, changes the copy, and keeps the difference as its record. This
+difference is everything that a version did, that a dry run would do, and that an undo reverses.
 """
 
 from tagloom.stores.memory.population import MemoryPopulation

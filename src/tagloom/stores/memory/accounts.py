@@ -1,4 +1,4 @@
-"""Those who sign in, in the oracle: plain dicts under one lock; everything is checked before anything is written."""
+"""The roster of the oracle: plain dicts under one lock. A write checks everything before it changes anything."""
 
 import threading
 from collections.abc import Sequence
@@ -39,7 +39,10 @@ from tagloom.words.model import (
 
 
 class MemoryRoster:
-    """A `Roster` in memory, without any storage on the disk."""
+    """The roster in memory, without any storage on the disk.
+
+    Implements `AccountStore`, `SessionStore`, `MembershipStore`, `InvitationStore` and `AuditLog`.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -443,6 +446,6 @@ class MemoryRoster:
 
 
 def _bare(membership: Membership) -> Membership:
-    """Without the spaces in which it has no permission; the others by their ids."""
+    """Returns a membership without the spaces in which it has no permission. The other spaces are sorted by id."""
     kept = {space: names for space, names in sorted(membership.permissions.items()) if names}
     return replace(membership, permissions=kept)

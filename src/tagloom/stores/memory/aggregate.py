@@ -1,4 +1,4 @@
-"""A body's lines, each accepted or rejected, and the state that the accepted ones make."""
+"""Aggregation in the oracle: accepts or rejects each line of a body, and makes the state after the batch."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from tagloom.words.tags import TagPath, is_at_or_below
 
 
 class Wish(NamedTuple):
-    """One tagging of a line, as it is written."""
+    """One tagging of a line, with the tag as it is written."""
 
     text: str
     is_removal: bool
@@ -29,12 +29,12 @@ class Line(NamedTuple):
 
 
 def person_of(key: bytes) -> Person:
-    """The person whose key this is."""
+    """Returns the person of a key."""
     return Person("user" if key[:1] == b"u" else "visitor", key[1:].decode())
 
 
 def lines_of(part: Part, *, removes: bool) -> list[Line]:
-    """The lines of a part in order; `removes` says that every tagging is to be taken."""
+    """Returns the lines of a part, in order. With `removes`, every tagging is a removal."""
     numbers, keys = part.lines.tolist(), part.key_list()
     expiries = [0] * len(keys) if part.expiries is None else part.expiries.tolist()
     lines = [
@@ -47,7 +47,7 @@ def lines_of(part: Part, *, removes: bool) -> list[Line]:
 
 
 class Batch:
-    """The lines of one rules, each accepted or rejected, before anything is applied."""
+    """The lines of one body, each accepted or rejected, before anything is applied."""
 
     def __init__(self, state: State, rules: BatchRules, *, is_closed: bool) -> None:
         self._state = state
@@ -72,7 +72,7 @@ class Batch:
         return len(self._lowered)
 
     def read(self, part: Part) -> None:
-        """Takes the next part in."""
+        """Reads the next part."""
         self.rejected.extend(part.rejected)
         self.held.update(person_of(key) for key in part.held)
         for doubt in part.doubts:
@@ -90,7 +90,7 @@ class Batch:
                 self.held.add(person)
 
     def _accept(self, person: Person, wishes: list[Wish], expiry: Expiry) -> tuple[str, Problem] | None:
-        """Adds a line to those accepted, or says which tag is wrong and why."""
+        """Accepts a line and returns None, or returns the wrong tag of the line and the problem."""
         meant = [(wish, self._understand(wish.text)) for wish in wishes]
         adds, removes = set(self.adds.get(person, ())), set(self.removes.get(person, ()))
         for wish, path in meant:
@@ -123,7 +123,11 @@ class Batch:
         return self._understood[text]
 
     def _path(self, text: str) -> TagPath:
-        """Returns the tag of a text: valid, then at or below the prefix, then in a closed catalogue."""
+        """Returns the tag that a text means.
+
+        Checks that the text is valid, that the tag is at or below the prefix, that a closed catalogue has it, and that
+        it has no other owner, in this order.
+        """
         written = tags.parse_tag(tags.lowercased(text) if self._rules.lowercase else text)
         if self._rules.lowercase and text.lower() != text:
             self._lowered.add(text)
@@ -144,13 +148,13 @@ class Batch:
         return owned is not None and owned[1] != self._rules.owner
 
     def count_unchanged(self) -> int:
-        """The distinct taggings asked for that are so already."""
+        """Counts the distinct taggings that need no change: additions that exist and removals that do not exist."""
         borne = {person: self._state.tags_of(self._state.ordinals.get(person)) for person in self.adds}
         given = sum(len(paths & borne[person]) for person, paths in self.adds.items())
         return given + sum(len(paths - borne[person]) for person, paths in self.removes.items())
 
     def apply(self, now: float) -> State:
-        """The state after the batch, applied at a time in Unix seconds."""
+        """Returns the state after the batch, which is applied at the time `now`, in Unix seconds."""
         draft = self._state.copy()
         for person in self.named:
             if person in self.creating:

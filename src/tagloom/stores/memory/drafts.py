@@ -1,4 +1,4 @@
-"""Drafts of changes other than taggings: a tag moved, merged or deleted, a version undone."""
+"""Drafts of the writes that have no lines: move, merge, delete, expire, tag a tribe, and undo."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple, TypeVar
@@ -22,7 +22,10 @@ Form = TypeVar("Form", Entry, TagPath)
 
 
 def not_found(state: State, tag: TagPath) -> Problem:
-    """The problem of a tag that is not there: it was renamed, or never was, with what looks like it."""
+    """Returns the problem of a path that is not a tag: it was renamed, or never existed.
+
+    The problem contains the current path, or similar tags.
+    """
     now = state.resolve(tag)
     if now != tag:
         return TagIsAlias(f"'{tag}' was renamed; it is '{now}' now.", value=tag, suggestion=now)
@@ -37,9 +40,9 @@ def not_found(state: State, tag: TagPath) -> Problem:
 
 
 def new_paths(state: State, tag: TagPath, to: TagPath) -> dict[Number, TagPath]:
-    """Where the tag and everything below it would come to lie.
+    """Returns the new paths of a tag and of everything below it, by number.
 
-    Raises: TagNotFound, TagIsAlias, TagMoveInvalid (into itself or below, or too deep).
+    Raises: TagNotFound, TagIsAlias, TagOwned, TagMoveInvalid (into itself or below, or too deep).
     """
     paths = {number: TagPath(to + state.entries[number].path[len(tag) :]) for number in state.live_numbers(tag)}
     if not paths:
@@ -55,7 +58,7 @@ def new_paths(state: State, tag: TagPath, to: TagPath) -> dict[Number, TagPath]:
 
 
 def moved(state: State, tag: TagPath, to: TagPath) -> State:
-    """The state after a move."""
+    """Returns the state after a move."""
     paths = new_paths(state, tag, to)
     for branch in tags.branches_above(to):
         if branch in state.aliases:
@@ -72,7 +75,7 @@ def moved(state: State, tag: TagPath, to: TagPath) -> State:
 
 
 def merged(state: State, tag: TagPath, into: TagPath) -> State:
-    """The state after a merge."""
+    """Returns the state after a merge."""
     paths = new_paths(state, tag, into)
     draft = state.copy()
     if into not in paths.values():
@@ -112,7 +115,7 @@ def deleted(state: State, tag: TagPath) -> State:
 
 
 def expired(state: State, moment: Moment) -> State:
-    """The state without what has ended at a moment or before it, as far as one sweep goes."""
+    """Returns the state without the taggings and tags that one sweep at a moment removes, because they have expired."""
     tags = [
         (each.expires_at, each.path, False, n) for n, each in state.entries.items() if each.is_live and each.expires_at
     ]
@@ -138,9 +141,9 @@ def tribe_tagged(
     branches: Sequence[TagPath],
     moment_of: Callable[[int], Moment],
 ) -> State:
-    """The state after a tribe's members were tagged; `branches` allow a person one tag.
+    """Returns the state after the members of a tribe were tagged. `branches` allow a person one tag.
 
-    `moment_of` says when what is given ends, by the ttl of the tag.
+    `moment_of` returns the expiry of an added tagging from the ttl of the tag.
     """
     draft = state.copy()
     number = draft.create_tag(tag) if inside and mode != "remove" else state.find_number(tag)
@@ -157,7 +160,10 @@ def tribe_tagged(
 
 
 class _Touch(NamedTuple):
-    """One version gave something, or took it; or it moved the end of what was there before it, and is no gift."""
+    """The change of a tagging or a person by one version.
+
+    `is_added` is true for an addition. It is false for a removal, and for a version that only changed the expiry.
+    """
 
     version: Version
     is_added: bool
@@ -167,10 +173,10 @@ class _Touch(NamedTuple):
 def undone(
     state: State, versions: Sequence[Version], history: Sequence[Record], *, override: bool
 ) -> tuple[State, int, tuple[Version, ...]]:
-    """The state after the undo of some versions, how many taggings are skipped, and for which versions' sake.
+    """Returns the state after the undo of some versions, the number of skipped taggings, and the conflicting versions.
 
-    A tagging is skipped when a version that is not undone changed it after one that is, or when its person was
-    erased or its tag deleted.
+    A tagging is skipped when a version that is not undone changed it after one that is, or when its person was erased
+    or its tag deleted.
     """
     wanted = frozenset(versions)
     for record in history:
@@ -237,9 +243,9 @@ def undone(
 
 
 def _spare_several(draft: State, before: State, born: Mapping[Number, Entry]) -> int:
-    """Skips what an undo would add beside another tag of an exclusive branch. Returns how many taggings.
+    """Skips the taggings that an undo would add beside another tag of an exclusive branch. Returns their number.
 
-    Raises: UndoConflict: somebody would have two without being given any.
+    Raises: UndoConflict: a person would have two tags of the branch although the undo adds none of them.
     """
     after = draft.copy()
     for number, alive in born.items():
@@ -269,7 +275,10 @@ def _taggings(history: Sequence[Record], wanted: Container[Version]) -> set[Tagg
 
 
 def _touches_of(history: Sequence[Record], tagging: Tagging) -> list[_Touch]:
-    """Who gave a tagging, took it or moved its end, in order. What a sweep took comes back without an end."""
+    """Returns the changes of a tagging, in order: additions, removals, and changes of its expiry.
+
+    A tagging that a sweep removed comes back without an expiry.
+    """
     touches = []
     for record in history:
         effect = record.effect
@@ -282,7 +291,10 @@ def _touches_of(history: Sequence[Record], tagging: Tagging) -> list[_Touch]:
 def _without_swept_expiries(
     chains: Mapping[Number, list[Entry | None]], undone: Sequence[Record]
 ) -> dict[Number, list[Entry | None]]:
-    """The end of a tag that a sweep took first of all is not put back."""
+    """Removes the expiry from the first form of each tag whose first undone change is a sweep.
+
+    So the undo does not restore this expiry. Tags that then end as they began are left out.
+    """
     found: dict[Number, list[Entry | None]] = {}
     for number, (before, *later) in chains.items():
         first = next(record for record in undone if number in record.effect.entries)
@@ -294,13 +306,19 @@ def _without_swept_expiries(
 
 
 def _touches(history: Sequence[Record], told: Callable[[Effect], tuple[bool, bool]]) -> list[_Touch]:
-    """Who added something and who took it, in order."""
+    """Returns the changes of one person by the records, in order.
+
+    `told` returns whether an effect adds the person, and whether it removes the person.
+    """
     said = [(record.version, *told(record.effect)) for record in history]
     return [_Touch(version, is_added) for version, is_added, is_removed in said if is_added or is_removed]
 
 
 def _first(touches: Sequence[_Touch], wanted: Container[Version], *, override: bool) -> _Touch | None:
-    """The first touch that is undone: the first of all, or the first behind the last that others made."""
+    """Returns the first change that is undone.
+
+    With `override`, it is the first of all; otherwise the first one after the last change by another version.
+    """
     first: _Touch | None = None
     for touch in touches:
         if touch.version not in wanted:
@@ -313,9 +331,9 @@ def _first(touches: Sequence[_Touch], wanted: Container[Version], *, override: b
 def _composed(
     effects: Sequence[tuple[bool, Mapping[Name, tuple[Form | None, Form | None]]]], now: Mapping[Name, Form]
 ) -> dict[Name, list[Form | None]]:
-    """The forms that each entry had before, between and after the effects that are undone, unless it ends as it began.
+    """Returns the forms of each entry before, between and after the undone effects, unless it ends as it began.
 
-    Raises: UndoConflict, when others changed it between them or since.
+    Raises: UndoConflict: another version changed the entry between the undone effects or after them.
     """
     chains: dict[Name, list[Form | None]] = {}
     for is_undone, effect in effects:

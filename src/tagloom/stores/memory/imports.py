@@ -19,7 +19,7 @@ from tagloom.words.model import Environment
 
 
 class MemoryImportBook(MemoryRoster):
-    """An `ImportBook` in memory, without any storage on the disk."""
+    """An `ImportStore` and `MappingStore` in memory, without any storage on the disk."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ def cursor_of(list_name: str, last: str) -> str:
 
 
 def read_cursor(list_name: str, cursor: str) -> str:
-    """What `cursor_of` was given. Raises: CursorInvalid."""
+    """Returns the last item of a cursor that `cursor_of` made. Raises: CursorInvalid."""
     try:
         text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, UnicodeError):

@@ -1,4 +1,7 @@
-"""The population of the oracle: each write is a draft and its difference, each read looks at everybody."""
+"""The population of the oracle, which scans all people for each read.
+
+Each write makes a draft, and commits the difference between the state and the draft.
+"""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,13 +53,13 @@ Item = TypeVar("Item")
 
 
 class Committed(NamedTuple):
-    """What became of a draft: the version that answers now, and what the draft did."""
+    """The result of a commit: the newest version after it, and the effect of the draft."""
 
     version: Version
     effect: Effect
 
     def receipt(self, **more: Any) -> Receipt:
-        """The receipt, with the members that the effect alone does not tell."""
+        """Returns the receipt. `more` has the fields that the effect does not contain."""
         effect = self.effect
         created = sum(
             1 for before, after in effect.entries.values() if after.is_live and not (before and before.is_live)
@@ -129,7 +132,7 @@ class MemoryPopulation(Answers):
 
     def write(self, write: Write, options: WriteOptions) -> Receipt:
         if isinstance(write, Apply):
-            # Others may write while the lines are read. They are applied to what stands when all of them are here.
+            # Others may write while the lines are read. The lines are applied to the state after the last one is read.
             write = msgspec.structs.replace(write, parts=list(write.parts))
         with self._lock:
             if options.dry_run:
@@ -163,7 +166,7 @@ class MemoryPopulation(Answers):
             return self.steps(run)
 
     def _tried(self, write: Write, origin: Origin) -> tuple[Receipt, State]:
-        """The receipt of a dry run, and the state that the write would leave."""
+        """Returns the receipt of a dry run, and the state that the write would leave."""
         twin = MemoryPopulation(self._now, closed=self._closed)
         twin._state, twin._history, twin._horizon = self._state.copy(), list(self._history), self._horizon
         if isinstance(write, Apply):
@@ -246,7 +249,7 @@ class MemoryPopulation(Answers):
         return receipt
 
     def _find_step(self, step: Step, through: int) -> Receipt | None:
-        """The receipt of the step, when it was committed. Raises: ImportSealed, StepTaken."""
+        """Returns the receipt of a step that was committed before. Raises: ImportSealed, StepTaken."""
         if step.run in self._sealed:
             raise ImportSealed("The import was cancelled; nothing more of it is applied.")
         steps = self.steps(step.run)
@@ -268,7 +271,10 @@ class MemoryPopulation(Answers):
             yield from rejected
 
     def _find_replay(self, options: WriteOptions) -> Receipt | None:
-        """The receipt of the same write, when its key was used lately."""
+        """Returns the receipt of an earlier write with the same idempotency key, if the key is recent enough.
+
+        Raises: IdempotencyKeyReused.
+        """
         found = self._replays.get(options.idempotency_key or "")
         if options.idempotency_key is None or found is None:
             return None
@@ -324,7 +330,7 @@ class MemoryPopulation(Answers):
 
     @staticmethod
     def _described(state: State, tag: TagPath, fields: Mapping[str, Any]) -> State:
-        """The state in which a tag exists and has these fields."""
+        """Returns the state in which a tag exists and has these fields."""
         if state.resolve(tag) != tag:
             raise not_found(state, tag)
         if owner := fields.get("owner"):

@@ -1,4 +1,4 @@
-"""What stands between two states, told as what a write would do."""
+"""The preview of a write in the oracle: compares the states before and after the write."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from tagloom.words.rules import Definition
 
 
 def preview_of(before: State, after: State, receipt: Receipt, tribes: Mapping[str, Definition]) -> Preview:
-    """The difference of two states."""
+    """Returns the preview of a write from the states before and after it."""
     effect = difference(before, after)
     added = Counter(after.entries[number].path for _, number in effect.added)
     removed = Counter(after.entries[number].path for _, number in effect.removed)

@@ -1,4 +1,4 @@
-"""What the oracle answers: each read looks at everybody."""
+"""The reads of the oracle. Each read scans all people."""
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -70,7 +70,10 @@ class Answers:
         return sum(1 for record in self._history[: self._state.version] if record.at <= moment)
 
     def _as_of(self, version: Version | None) -> State:
-        """The state of then in the words of today."""
+        """Returns the state at a version, with today's names. None is the newest version.
+
+        Raises: ChangeNotFound, HistoryCompacted.
+        """
         now = self._state
         if version is None:
             return now
@@ -132,7 +135,7 @@ class Answers:
         return state.version, chunks_of(self._named(state.members(tribe, tribes)))
 
     def _named(self, ordinals: Iterable[Ordinal]) -> list[Person]:
-        """These people, without those who were erased since."""
+        """Returns these people, without those who were erased later."""
         return [self._state.people[ordinal] for ordinal in ordinals if ordinal in self._state.people]
 
     def people_with(
@@ -348,7 +351,7 @@ class Answers:
     def _change(
         self, state: State, record: Record, ordinal: Ordinal | None = None, numbers: Container[Number] = ()
     ) -> Change:
-        """The change, with the tags that the person was given or lost among those asked about."""
+        """Returns a record as a change, with the tags among `numbers` that the person got, lost or renewed."""
 
         def paths(taggings: Iterable[Tagging]) -> tuple[str, ...]:
             return tuple(sorted(state.entries[n].path for whose, n in taggings if whose == ordinal and n in numbers))

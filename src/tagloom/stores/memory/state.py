@@ -1,4 +1,4 @@
-"""The whole state of a population as of one version, in plain dicts and sets, and the difference between two."""
+"""The whole state of a population at one version, in plain dicts and sets, and the difference between two states."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
@@ -14,12 +14,12 @@ from tagloom.words.rules import Definition, Facts, is_member, resolved
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Number: TypeAlias = int
-"""An entry of the catalogue for ever, whatever it is renamed to."""
+"""The permanent number of an entry of the catalogue. A rename does not change it."""
 Tagging: TypeAlias = tuple[Ordinal, Number]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """The catalogue entry of one tag. A deleted one stays, not live, because the history refers to it."""
+    """The catalogue entry of one tag. A deleted entry stays, but is not live, because the history refers to it."""
 
     path: TagPath
     description: str = ""
@@ -31,7 +31,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Effect(msgspec.Struct, frozen=True):
-    """The difference that one version made. The catalogue's are pairs of before and after."""
+    """The difference that one version made. Entries, aliases and expiries are pairs of before and after."""
 
     added: frozenset[Tagging]
     removed: frozenset[Tagging]
@@ -45,12 +45,15 @@ class Effect(msgspec.Struct, frozen=True):
         return not any((self.added, self.removed, self.came, self.went, self.entries, self.aliases, self.expiries))
 
     def renewed(self) -> set[Tagging]:
-        """The taggings that stay and end at another moment than before."""
+        """Returns the taggings that stay but have another expiry than before."""
         return self.expiries.keys() - self.added - self.removed
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of the history. A final one cannot be undone. `counts` are what it added, removed, and who came."""
+    """One version of the history. A version with `is_final` cannot be undone.
+
+    `counts` has the numbers of added taggings, removed taggings, and new people.
+    """
 
     version: Version
     at: str
@@ -63,10 +66,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State:
-    """The environment as of one version. Once committed it never changes again.
+    """The environment at one version. A committed state never changes.
 
-    `people` has everybody who was ever known and not erased; `bears` has those who are known now, with their tags.
-    `expiries` has the moment at which a tagging expires, if it has one.
+    `people` has everybody who was ever known and is not erased; `bears` has the people who are known now, with their
+    tags. `expiries` has the moment at which a tagging expires, if it has one.
     """
 
     def __init__(self) -> None:
@@ -78,7 +81,7 @@ class State:
         self.entries: dict[Number, Entry] = {}
         self.aliases: dict[TagPath, TagPath] = {}
         self.expiries: dict[Tagging, Moment] = {}
-        # Whose catalogue says what a rule's paths stand for; see `seen_today`.
+        # The state whose catalogue resolves the paths of rules; see `seen_today`.
         self.words: State = self
 
     def copy(self) -> "State":
@@ -91,7 +94,7 @@ class State:
     # The catalogue.
 
     def find_number(self, path: TagPath) -> Number | None:
-        """Returns the live entry of this path, else the newest deleted one."""
+        """Returns the number of the live entry of this path, or else of the newest deleted entry."""
         found = [(entry.is_live, number) for number, entry in self.entries.items() if entry.path == path]
         return max(found)[1] if found else None
 
@@ -100,39 +103,42 @@ class State:
         return number is not None and self.entries[number].is_live
 
     def exclusive_branches(self, path: TagPath) -> tuple[TagPath, ...]:
-        """The branches at or above the path that allow a person one tag, the nearest first."""
+        """Returns the branches at or above the path that allow a person one tag, the nearest first."""
         live = {entry.path for entry in self.entries.values() if entry.is_live and entry.exclusive}
         return tuple(branch for branch in (path, *tags.branches_above(path)) if branch in live)
 
     def list_exclusive(self) -> list[TagPath]:
-        """The exclusive branches, in order of their paths."""
+        """Returns the exclusive branches, sorted by path."""
         return sorted(entry.path for entry in self.entries.values() if entry.is_live and entry.exclusive)
 
     def people_with_several(self, numbers: Collection[Number]) -> int:
-        """How many people have more than one of these tags."""
+        """Returns how many people have more than one of these tags."""
         inside = frozenset(numbers)
         return sum(len(borne & inside) > 1 for borne in self.bears.values())
 
     def refuse_several(self) -> None:
-        """Raises: ExclusiveBranch: somebody has two tags of an exclusive branch."""
+        """Checks all exclusive branches. Raises: ExclusiveBranch: a person has two tags of one."""
         for branch in self.list_exclusive():
             if several := self.people_with_several(self.live_numbers(branch)):
                 raise rejections.several_of_branch(branch, several)
 
     def owned(self, path: TagPath) -> tuple[TagPath, str] | None:
-        """The nearest branch at or above the path that somebody owns, and the owner."""
+        """Returns the nearest branch at or above the path that has an owner, and the owner."""
         owners = {entry.path: entry.owner for entry in self.entries.values() if entry.is_live and entry.owner}
         return next(((node, owners[node]) for node in (path, *tags.branches_above(path)) if node in owners), None)
 
     def refuse_owned(self, path: TagPath, owner: str = "") -> None:
-        """Raises: TagOwned: the path, or a branch above or below it, belongs to somebody else."""
+        """Checks that `owner` may change the path.
+
+        Raises: TagOwned: the path, or a branch above or below it, has another owner.
+        """
         below = [(each.path, each.owner) for n in self.live_numbers(path) if (each := self.entries[n]).owner]
         for branch, whose in (found for found in (self.owned(path), *below) if found):
             if whose != owner:
                 raise rejections.owned(path, branch, whose)
 
     def release(self, tag: TagPath) -> None:
-        """A tag that is there belongs to nobody from now on."""
+        """Removes the owner of a tag, if the tag exists."""
         for number in self.live_numbers(tag):
             if self.entries[number].path == tag:
                 self.entries[number] = msgspec.structs.replace(self.entries[number], owner="")
@@ -151,7 +157,7 @@ class State:
         return tags.resolve(path, is_live=self.is_live, aliases=self.aliases)
 
     def create_tag(self, path: TagPath) -> Number:
-        """Returns the number of a tag that is live from now on; a deleted one comes back without its description."""
+        """Makes a tag live and returns its number. A deleted tag becomes live again without its old fields."""
         number = self.find_number(path)
         if number is None:
             number = len(self.entries)
@@ -171,12 +177,12 @@ class State:
         self.expiries = {(o, n): moment for (o, n), moment in self.expiries.items() if n in self.bears.get(o, ())}
 
     def delete_shadowed_aliases(self) -> None:
-        """A path that is a tag or a branch again is no alias any more."""
+        """Deletes the aliases whose paths are tags or branches now."""
         for path in self.live_paths() | self.implied_paths():
             self.aliases.pop(path, None)
 
     def contradiction(self) -> str | None:
-        """What is wrong with the catalogue, if anything is."""
+        """Returns a description of a contradiction in the catalogue, or None."""
         live = [entry.path for entry in self.entries.values() if entry.is_live]
         for path in live:
             if live.count(path) > 1:
@@ -189,7 +195,7 @@ class State:
     # People.
 
     def create_person(self, person: Person) -> Ordinal:
-        """The ordinal of a person who is here from now on."""
+        """Makes a person known and returns their ordinal."""
         if person not in self.ordinals:
             ordinal = Ordinal(self.people_ever)
             self.people_ever += 1
@@ -201,7 +207,7 @@ class State:
         return self.ordinals.get(person) in self.bears
 
     def everyone(self) -> list[Ordinal]:
-        """All who are here, in the order they came."""
+        """Returns the ordinals of all known people, in the order in which the ordinals were assigned."""
         return sorted(self.bears)
 
     def tags_of(self, ordinal: Ordinal | None) -> frozenset[TagPath]:
@@ -211,20 +217,20 @@ class State:
         return frozenset(self.entries[number].path for number in numbers)
 
     def name_today(self, path: TagPath) -> TagPath:
-        """What a path stands for today; itself, when a renamed branch above it would lead too deep."""
+        """Returns the path that a path means today; the path itself when renames would make it too deep."""
         try:
             return self.words.resolve(path)
         except TagProblem:
             return path
 
     def today(self, tribe: Definition) -> Definition:
-        """The tribe with its rule's tags by the paths that they stand for."""
+        """Returns the tribe with the current paths of the tags in its rule."""
         return Definition(tribe.audience, resolved(tribe.rule, self.words.resolve))
 
     def members(self, tribe: Definition, tribes: Mapping[str, Definition]) -> list[Ordinal]:
         asked, others = self.today(tribe), {name: self.today(each) for name, each in tribes.items()}
 
-        # People who are alike are decided alike: with many people this is fifty times as fast.
+        # The result is cached by kind and tags. With many people this is fifty times as fast.
         @cache
         def is_inside(kind: Kind, numbers: frozenset[Number]) -> bool:
             return is_member(asked, Facts(kind, self.paths_of(numbers)), others)
@@ -260,9 +266,9 @@ def difference(before: State, after: State) -> Effect:
 
 
 def seen_today(then: State, now: State) -> State:
-    """An earlier state in today's words: its people and taggings, with today's names.
+    """Returns an earlier state with today's names: its people and taggings, and the current paths of its tags.
 
-    A tag that is gone is called what its last path stands for.
+    A deleted tag gets the path that its last path means today.
     """
     seen = then.copy()
     seen.aliases = dict(now.aliases)
@@ -275,8 +281,11 @@ def seen_today(then: State, now: State) -> State:
 
 
 def forgotten(history: Sequence[Record], then: State) -> list[Record]:
-    """The records up to a version, with what stays of each when all before it is given up: the last to give what was
-    there then."""
+    """Returns the records of a history that is compacted up to the state `then`.
+
+    Each record keeps its changes of the catalogue. Of its other changes, it keeps the last addition of each tagging,
+    person and expiry that exists in `then`.
+    """
     taggings = {(o, n) for o, numbers in then.bears.items() for n in numbers}
     people, expiries = set(then.bears), dict(then.expiries)
     found: list[Record] = []

@@ -13,7 +13,7 @@ from tagloom.words.syncs import OPEN, Sync, SyncRun
 
 
 class MemorySyncBook(MemoryRoster):
-    """A `SyncBook` in memory, without any storage on the disk."""
+    """A `SyncStore` in memory, without any storage on the disk."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class MemorySyncBook(MemoryRoster):
         self._last_run = 0
 
     def _place(self, environment: int) -> tuple[str, str]:
-        """The space and the name of an environment."""
+        """Returns the space and the name of an environment."""
         raise NotImplementedError
 
     def list_syncs(self, environment: int) -> tuple[Sync, ...]:

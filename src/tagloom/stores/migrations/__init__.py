@@ -1,4 +1,4 @@
-"""Alembic's migrations. `upgrade` runs them at every start, in one transaction, which an interruption rolls back."""
+"""The migrations of Alembic. Every start calls `upgrade` in one transaction, which an interruption rolls back."""
 
 from collections.abc import Sequence
 from os import pathsep
@@ -10,7 +10,7 @@ from tagloom.base.problems import Problem
 from tagloom.ports.problems import SchemaChanged
 
 SCHEMA_QUERY = "SELECT version_num FROM alembic_version"
-# The folders of this release's migrations; see `newest_schema` for the names of their files.
+# The folders with the migrations of this release; see `newest_schema` for the names of their files.
 VERSIONS = (Path(__file__).parent / "versions",)
 # Development versions made databases of these revisions before the baseline. No release can upgrade them.
 DEVELOPMENT_REVISIONS = frozenset(f"{number:04}" for number in range(1, 15))
@@ -23,15 +23,17 @@ class SchemaUnknown(Problem):
 
 
 def newest_schema(versions: Sequence[Path] = VERSIONS) -> str:
-    """Returns the revision that this release writes: that of the last migration, by the name of its file."""
+    """Returns the revision that this release writes. It is in the name of the file of the last migration."""
     return max(file.name for folder in versions for file in folder.glob("v*.py"))[1:5]
 
 
 def check_schema(revision: str, known: str) -> None:
-    """Whoever writes holds the schema still, then asks for its revision, and has it compared here.
+    """Compares the revision of the database with the revision that this process knows.
+
+    A writer first locks the schema, then reads the revision, and then calls this function.
 
     Raises:
-        SchemaChanged: it is not the `known` one. A release writes what its own tables need, and knows no others.
+        SchemaChanged: the revision is not `known`. A release knows only its own tables.
     """
     if revision != known:
         raise SchemaChanged(
@@ -46,7 +48,7 @@ def upgrade(connection: sql.Connection, versions: Sequence[Path] = VERSIONS) -> 
     Raises:
         SchemaUnknown: a newer release or a development version made the database.
     """
-    # Alembic is imported when there is something to migrate: it costs every command a tenth of a second.
+    # Alembic is imported only for a migration, because its import would cost every command a tenth of a second.
     from alembic import command
     from alembic.config import Config
     from alembic.migration import MigrationContext

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `upgrade` was given."""
+"""The entry point of Alembic: runs the migrations on the connection that was passed to `upgrade`."""
 
 from alembic import context
 

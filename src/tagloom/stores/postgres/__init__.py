@@ -1,7 +1,8 @@
 """PostgreSQL 15 or later: one writer for each environment at a time, any number of readers, processes and machines.
 
-A writer holds its environment's row from its first read to its commit. So versions have no gaps and come in the order
-of the commits, and nothing that it reads changes under it, though every statement sees what was committed before it.
+A writer locks the row of its environment from its first read to its commit. So versions have no gaps and are in the
+order of the commits. Nothing that the writer reads changes during its transaction, although every statement sees what
+was committed before it.
 """
 
 import time
@@ -29,37 +30,37 @@ from tagloom.stores.postgres.writes import PostgresTransaction
 from tagloom.stores.schema import metadata
 
 _LOCK_SECONDS = 60  # A bulk commit of another process may hold the environment for some seconds.
-_FROZEN_SECONDS = 300  # A process that stopped inside a transaction keeps others waiting no longer than that.
-_READ_SECONDS_MAX = 30  # For one answer to a reader; a host that vanished is noticed no sooner.
-_WRITE_SECONDS_MAX = 600  # For one answer to a writer, who may wait for others, for a standby, or for a large COPY.
-_CONTROL_CONNECTIONS = 5  # For the control plane, whose questions are short.
-_CONTROL_WAIT_SECONDS = 10  # For one that somebody else uses.
-_MIGRATING = 7_239_401_118_205  # Advisory locks of ours: one number that nobody else is likely to use,
-_SETTING_UP = _MIGRATING + 1  # and the next.
+_FROZEN_SECONDS = 300  # A process that stops inside a transaction blocks others for no longer than this.
+_READ_SECONDS_MAX = 30  # The time for one answer to a reader. A lost host may stay unnoticed for as long.
+_WRITE_SECONDS_MAX = 600  # The time for one answer to a writer. It may wait for others, a standby, or a large COPY.
+_CONTROL_CONNECTIONS = 5  # The connections of the control plane, whose queries are short.
+_CONTROL_WAIT_SECONDS = 10  # The wait for a connection that is in use.
+_MIGRATING = 7_239_401_118_205  # The keys of two advisory locks: a number that no other program is likely to use,
+_SETTING_UP = _MIGRATING + 1  # and the number after it.
 _SERVER_VERSION_MIN = 150_000
 
-# What the operator chose to make durable in more places than one stays so. `off` would give receipts for what a crash
-# may take, and `local` for what the promotion of a synchronous standby may.
+# If the operator made commits durable in more places, this setting stays. `off` and `local` become `on`: with `off`, a
+# crash could lose what a receipt confirmed, and with `local`, the promotion of a synchronous standby could.
 _DURABLE = (
     "CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') "
     "THEN set_config('synchronous_commit', 'on', true) END"
 )
-# Local to the transaction, since a pooler gives the session to others after it. A time-out of statements would end a
-# commit's wait for its standby, and let the commit succeed without it.
+# The settings are local to the transaction, because a pooler passes the session to others after it. There is no timeout
+# of statements: it would end the wait of a commit for its standby, and the commit would succeed without the standby.
 _WRITER_SETTINGS = (
     f"SELECT set_config('lock_timeout', '{_LOCK_SECONDS}s', true), "
     f"set_config('idle_in_transaction_session_timeout', '{_FROZEN_SECONDS}s', true), "
     f"set_config('statement_timeout', '0', true), {_DURABLE}, "
-    # Migrations wait for the writers under way, and further ones wait for the migration.
+    # Migrations wait for the writers that have begun, and further writers wait for the migration.
     f"pg_advisory_xact_lock_shared({_MIGRATING})"
 )
-# Writers see only what was committed before each statement, whatever the database's default is.
+# A statement of a writer sees what was committed before the statement, whatever the default of the database is.
 _BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class PostgresDatabase:
-    """The database of an installation: migrated by the files in `versions` when opened, then read and written."""
+    """The database of an installation. Opening it runs the migrations in `versions`."""
 
     def __init__(
         self, url: str, *, create: bool = True, distribute: bool = False, versions: Sequence[Path] = VERSIONS
@@ -86,7 +87,7 @@ class PostgresDatabase:
         self._is_open = True
 
     def _migrate(self, create: bool, distribute: bool, versions: Sequence[Path]) -> bool:
-        """Whether it is spread over a cluster."""
+        """Runs the migrations if they are needed. Returns whether the installation is distributed over a cluster."""
         with self.engine.begin() as connection:
             version: int = connection.exec_driver_sql("SELECT current_setting('server_version_num')::int").scalar_one()
             if version < _SERVER_VERSION_MIN:
@@ -104,9 +105,9 @@ class PostgresDatabase:
                 )
             if is_there and connection.exec_driver_sql(SCHEMA_QUERY).scalar_one() == self._schema:
                 return is_spread
-            # A start that has to wait longer than writers do is given up, instead of keeping all of them waiting.
+            # A start fails when it has to wait for longer than writers do, because all writers would wait for it.
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
-            # Processes that start at once migrate one after another; the later ones find nothing to do.
+            # Processes that start at the same time migrate one after another. The later ones have nothing to do.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
             is_new = connection.exec_driver_sql("SELECT to_regclass('alembic_version') IS NULL").scalar_one()
             upgrade(connection, versions)
@@ -122,7 +123,7 @@ class PostgresDatabase:
             connection.exec_driver_sql(f"SELECT {_DURABLE}")
 
     def _join_nodes(self, connection: sql.Connection) -> None:
-        """Transactions with the execution option `populations` see, or write, all nodes as one."""
+        """Makes a transaction with the execution option `populations` read or write all nodes in one state."""
         options, opened = connection.get_execution_options(), connection.connection.driver_connection
         if not options.get("populations", False):
             return
@@ -134,13 +135,16 @@ class PostgresDatabase:
             self.cluster.join_writing(Wire(opened), _LOCK_SECONDS)
 
     def place(self) -> bytes:
-        """What tells the database from every other of its server."""
+        """Returns an identifier that no other database of the same server has."""
         with self._reading.execution_options(patience=limits.CONTROL_SECONDS_MAX).begin() as connection:
             query = "SELECT oid::text FROM pg_database WHERE datname = current_database()"
             return str(connection.exec_driver_sql(query).scalar_one()).encode("ascii")
 
     def check_ready(self) -> None:
-        """Raises: StoreUnavailable: the database is away; SchemaChanged: it is migrated, or another release's."""
+        """Checks that the database answers and has the schema of this release.
+
+        Raises: StoreUnavailable: the database is away; SchemaChanged: it is being migrated, or has another schema.
+        """
         try:
             with self._reading.execution_options(patience=limits.CONTROL_SECONDS_MAX).begin() as connection:
                 _hold_schema(connection)
@@ -158,19 +162,21 @@ class PostgresDatabase:
 
     @contextmanager
     def setting_up(self) -> Iterator[None]:
-        """Holds other processes that begin an installation here until this one is done."""
-        # It writes nothing itself, and must not keep a migration waiting that its own writers wait for.
+        """Blocks other processes that begin an installation in this database until this process has finished."""
+        # This transaction does not write, so it takes no lock of a writer. It must not delay a migration for which its
+        # own writers wait.
         with self._reading.begin() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SETTING_UP})")
             yield
 
     @contextmanager
     def writing(self) -> Iterator[Callable[[int], Transaction]]:
-        """One transaction over any environments: committed at the end, rolled back by an exception.
+        """Opens one transaction over any environments. It commits at the end; an exception rolls it back.
 
         Raises:
-            Undone: PostgreSQL undid the transaction, or severed the connection, before it was asked to commit.
-            StoreUnavailable: likewise while it was committing, so that nobody knows whether it did.
+            Undone: PostgreSQL rolled the transaction back, or closed the connection, before the commit was sent.
+            StoreUnavailable: another error of PostgreSQL. During the commit, it is unknown whether the commit
+            succeeded.
         """
         with self.connections.one(_WRITE_SECONDS_MAX) as connection:
             wire, written = Wire(connection), dict[int, Stamp]()
@@ -179,7 +185,8 @@ class PostgresDatabase:
                 written[environment] = Stamp(state.version, state.catalogue_generation, state.keys_generation)
 
             def bind(environment: int) -> PostgresTransaction:
-                # Its first trip ends when it holds the environment, for which it may wait.
+                # The constructor waits for the lock of the environment in its first round trip, and this wait is
+                # measured.
                 began = time.monotonic()
                 bound = PostgresTransaction(wire, environment, self._schema, committed, self.cluster)
                 self.lock_times.add(time.monotonic() - began)
@@ -215,8 +222,9 @@ class PostgresDatabase:
                 self.stamps.raise_to(environment, stamp)
 
     def _commit(self, connection: Connection) -> None:
-        # The notification comes after the commit, in a transaction of its own that syncs nothing: inside, it would
-        # hold a lock of the whole server through the sync. One that is lost is made up for by the next look.
+        # The notification is sent after the commit, in its own transaction, which syncs nothing. Inside the commit, it
+        # would hold a lock of the whole server during the sync. If a notification is lost, the next poll finds the
+        # commit.
         warnings: list[str | None] = []
 
         def note(diagnostic: psycopg.errors.Diagnostic) -> None:
@@ -231,8 +239,8 @@ class PostgresDatabase:
                 connection.execute(NOTIFICATION, (CHANNEL, self.stamps.sender))
         finally:
             connection.remove_notice_handler(note)
-        # PostgreSQL answers to the end of a broken transaction with ROLLBACK, and no error; and to one whose wait for a
-        # standby was cancelled with COMMIT, and a warning.
+        # PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK and without an error. If the wait for a
+        # standby was cancelled, it answers with COMMIT and a warning.
         if committing.statusmessage != "COMMIT" or warnings:
             raise psycopg.OperationalError(f"COMMIT was answered with {committing.statusmessage}: {warnings}")
 
@@ -243,15 +251,15 @@ class PostgresDatabase:
         try:
             connection.execute("ROLLBACK")
         except psycopg.Error:
-            # Closing it rolls back as well.
+            # Closing the connection rolls the transaction back as well.
             connection.close()
 
     def storage(self, environment: int) -> "PostgresStorage":
-        """One environment's part of the database."""
+        """Returns the storage of one environment of the database."""
         return PostgresStorage(self, environment)
 
     def broken_pages(self) -> list[str]:
-        """Returns what a check of the indexes finds; the tools of PostgreSQL check more."""
+        """Returns an empty list. The tools of PostgreSQL check its files."""
         return []
 
     def close(self) -> None:
@@ -262,22 +270,26 @@ class PostgresDatabase:
 
 
 class PostgresStorage:
-    """One environment in the database."""
+    """The storage of one environment in the database."""
 
     def __init__(self, database: PostgresDatabase, environment: int) -> None:
         self._database = database
         self._environment = environment
 
     def stamp(self) -> Stamp:
-        """Where the environment stands, as of some milliseconds ago at most; of this process's commits, as of now."""
+        """Returns the stamp of the newest commit.
+
+        A commit of another process may be missing, usually for some milliseconds and for a second at most. A commit of
+        this process is never missing.
+        """
         return self._database.stamps.stamp(self._environment)
 
     def find_stamp(self) -> Stamp | None:
-        """The same, when it is in memory and fresh."""
+        """Returns the stamp of the newest commit if it is in memory and fresh, or else None."""
         return self._database.stamps.find_stamp(self._environment)
 
     def reading(self) -> AbstractContextManager[Snapshot]:
-        """One committed state."""
+        """Opens one committed state."""
         return self._reading()
 
     @contextmanager
@@ -311,10 +323,11 @@ def open_engine(
     writes: Callable[[sql.Connection], None] = lambda connection: None,
     is_away: Callable[[], bool] = lambda: False,
 ) -> sql.Engine:
-    """SQLAlchemy on a database, for the control plane and the migrations.
+    """Returns a SQLAlchemy engine on a database, for the control plane and the migrations.
 
-    Transactions begin with `writes`, and `wrote` is told of their end; not those with the execution option `reads`.
-    The option `patience` bounds the seconds of each answer. No connection is opened while the database `is_away`.
+    A transaction begins with `writes`, and `wrote` is called after its end. Both are skipped for transactions with the
+    execution option `reads`. The option `patience` limits the seconds of each answer. No connection is opened while the
+    database `is_away`.
     """
     engine = sql.create_engine(
         "postgresql+psycopg://",
@@ -344,7 +357,7 @@ def open_engine(
 
 
 def _hold_schema(connection: sql.Connection) -> None:
-    """Keeps the schema as it is until the transaction ends. Raises: SchemaChanged: it is being migrated."""
+    """Prevents migrations until the transaction ends. Raises: SchemaChanged: a migration is running."""
     if not connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock_shared({_MIGRATING})").scalar_one():
         raise SchemaChanged("The database is being migrated.", retry_after=1)
 
@@ -358,7 +371,10 @@ def _for_sqlalchemy(url: str, is_away: Callable[[], bool]) -> Connection:
 
 
 def _compare_bytewise(connection: sql.Connection) -> None:
-    """Has every text of ours compared by its bytes, as SQLite and Python compare, whatever the database's language."""
+    """Makes PostgreSQL compare the text columns of our tables by their bytes, as SQLite and Python do.
+
+    Otherwise the comparison would depend on the language of the database.
+    """
     found = connection.exec_driver_sql(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema=current_schema() "
         "AND data_type='text' AND collation_name IS DISTINCT FROM 'C' AND table_name=ANY(%s)",

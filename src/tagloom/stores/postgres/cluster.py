@@ -1,10 +1,10 @@
-"""PostgreSQL spread over machines by Citus: chunks, log and keys on the nodes, all else on their coordinator.
+"""PostgreSQL on several machines with Citus: chunks, log and keys on the nodes, the rest on the coordinator.
 
-A commit reaches one node after another, and Citus has no snapshot over nodes. So every node keeps a *mark* for each
-environment: who wrote it last. A writer sets all of them, with what else it writes on each node, in one transaction
-there. A reader looks at all of them in the very snapshots that it then reads from: where they are those of the
-coordinator's snapshot, each node is at just that state, and stays there until the reader is done. Where they are not, a
-commit is under way, and it looks again.
+A commit reaches one node after another, and Citus has no snapshot over several nodes. So every node has a *mark* for
+each environment, which names the last writer. A writer sets the marks on all nodes; on each node, it does so in the
+same transaction as its other writes. A reader reads the marks in the same snapshots from which it then reads the data.
+If all marks are equal to the mark in the coordinator's snapshot, each node is in exactly that state, and stays in it
+until the reader has finished. Otherwise a commit is in progress, and the reader tries again.
 """
 
 import threading
@@ -21,10 +21,11 @@ from tagloom.stores.postgres.connections import Connection, Question, Wire, conn
 from tagloom.stores.postgres.distribution import PLACES_REACHED
 from tagloom.stores.postgres.reads import STATE_QUERY
 
-# One connection to each node, and so one snapshot, and one part of a commit, there. Local to the transaction.
+# One connection to each node gives one snapshot and one part of a commit there. The setting is local to the
+# transaction.
 _ONE_EACH = "SET LOCAL citus.max_adaptive_executor_pool_size=1"
 _BEGIN_READING = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", _ONE_EACH)
-# The coordinator has a mark as well. Where shards lie changes with each that is moved or split.
+# The coordinator has a mark as well. The result of `_LAYOUT` changes whenever a shard is moved or split.
 _MARK = "SELECT writer, before FROM mark WHERE environment=%s"
 _MARKS = "SELECT environment, writer, before FROM mark"
 _LAYOUT = "SELECT max(placementid), count(*) FROM pg_dist_placement"
@@ -37,17 +38,18 @@ _HOLDING = (
     "SELECT DISTINCT groupid FROM pg_dist_placement JOIN pg_dist_shard USING (shardid) "
     "WHERE logicalrelid IN ('chunk'::regclass, 'page'::regclass)"
 )
-_GLANCES = 6  # So often a reader looks by itself, over 60 ms; then it keeps writers out while it looks.
-_AGREE_SECONDS = 5.0  # Nodes that agree no sooner wait for the recovery of a commit.
-# A writer's mark, and the one before it, by which a node is known that has lost what was committed there.
+_GLANCES = 6  # Attempts of a reader without locks, over 60 ms. It blocks writers during further attempts.
+_AGREE_SECONDS = 5.0  # If nodes still differ after this time, a commit waits for its recovery.
+# Stores the mark of a writer and the mark before it. The latter shows whether a node has lost a commit.
 _TAKE = (
     "INSERT INTO mark (environment, writer, before) VALUES (%s, %s, NULL) "
     "ON CONFLICT (environment) DO UPDATE SET writer=excluded.writer, before=mark.writer RETURNING writer"
 )
 _TURN = "SELECT 1 FROM environment WHERE key=%s FOR NO KEY UPDATE"
 _TURN_SECONDS = 1.0
-# Who writes holds the environment's row, so that the mark's own order is that of the rows, on each node: no writer of
-# another environment needs to wait. The time-out is felt on each node, where an unfinished commit may hold a mark.
+# A writer has locked the row of its environment, so on each node the marks of an environment have the order of these
+# locks. No writer of another environment has to wait. The timeout also applies on each node, where an unfinished commit
+# may have locked a mark.
 _WRITER_SETTINGS = (
     "SET LOCAL citus.propagate_set_commands='local'",
     "SET LOCAL lock_timeout='{seconds}s'",
@@ -55,11 +57,11 @@ _WRITER_SETTINGS = (
     "set_config('citus.multi_shard_modify_mode', 'sequential', true), "
     "set_config('citus.all_modifications_commutative', 'on', true)",
 )
-_NOBODY = 0  # No environment has this key: the mark of whoever writes several at once, such as a copy.
+_NOBODY = 0  # No environment has this key. It is used by a writer of several environments, such as a copy.
 
 
 class Reach(NamedTuple):
-    """A table with a row on each of its shards, by which a node can be asked."""
+    """A table with a row on each of its shards. A query of these rows reaches the nodes of the shards."""
 
     table: str
     type: str
@@ -69,13 +71,13 @@ _REACHES = (Reach("reach", "int4"), Reach("reach_of_keys", "int8"))
 
 
 class Layout(NamedTuple):
-    """Where shards lay, and the rows of each table of reach that together reach every node."""
+    """The layout of the shards at one time: the rows of each reach table that together reach every node."""
 
     generation: tuple[Any, ...]
     places: tuple[tuple[Reach, tuple[int, ...]], ...]
 
     def questions(self, environment: int) -> list[Question]:
-        """What asks every node for its mark of the environment."""
+        """Returns the queries for the mark of the environment on every node."""
         return [
             (
                 f"SELECT place, writer, before FROM {reach.table} LEFT JOIN mark ON environment=%s "
@@ -86,7 +88,7 @@ class Layout(NamedTuple):
         ]
 
     def all_questions(self) -> list[Question]:
-        """What asks every node for its marks of all environments."""
+        """Returns the queries for the marks of all environments on every node."""
         return [
             (
                 f"SELECT place, environment, writer, before FROM {reach.table} LEFT JOIN mark ON true "
@@ -98,12 +100,12 @@ class Layout(NamedTuple):
 
     @property
     def answers(self) -> int:
-        """How many answers there must be."""
+        """The number of rows that the queries of `questions` must return."""
         return sum(len(places) for _, places in self.places)
 
 
 class Cluster:
-    """The nodes of one installation, as one process knows them."""
+    """The nodes of one installation, with the layout that this process read last."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -111,10 +113,11 @@ class Cluster:
         self._turn = threading.Lock()
 
     def begin_reading(self, wire: Wire, environment: int) -> tuple[list[tuple[Any, ...]], Layout]:
-        """Begins a transaction in which every node stands at one state; what the state query says of it.
+        """Begins a transaction in which every node is in one state. Returns the rows of the state query and the layout.
 
-        One trip, if no commit is under way and no shard was moved since the last.
-        Raises: StoreUnavailable: the nodes do not come to agree.
+        Cost: one round trip, if no commit is in progress and no shard was moved since the last call.
+
+        Raises: StoreUnavailable: the nodes are not in one state after some seconds.
         """
         began = time.monotonic()
         attempt = 0
@@ -145,9 +148,9 @@ class Cluster:
         return (found, layout) if marks == [ours] * layout.answers else None
 
     def end_reading(self, connection: Connection, layout: Layout) -> None:
-        """Ends the transaction.
+        """Ends the transaction of a reader.
 
-        Raises: StoreUnavailable: shards were moved meanwhile, perhaps to a node that was not looked at.
+        Raises: StoreUnavailable: shards were moved meanwhile, perhaps to a node whose mark was not read.
         """
         with connection.pipeline():
             connection.execute("ROLLBACK")
@@ -157,16 +160,18 @@ class Cluster:
             raise StoreUnavailable("Shards of the cluster were moved during a read.", retry_after=1)
 
     def begin_writing(self, wire: Wire, lock_seconds: int) -> None:
-        """Settings of a transaction that writes, behind its BEGIN."""
+        """Adds the settings of a transaction that writes. Call it after the BEGIN."""
         for statement in _WRITER_SETTINGS:
             wire.later(statement.format(seconds=lock_seconds))
 
     def take(self, wire: Wire, environment: int, questions: Sequence[Question]) -> list[list[tuple[Any, ...]]]:
-        """The answers to some questions, of which one waits for the environment; then its mark is set on every node.
+        """Returns the answers to some queries, one of which locks the environment, and sets the mark on every node.
 
-        There it waits for the last writer's part of a commit, so that what is read behind it sees all that was
-        committed. Since it writes on every node, its own commit is one in two phases. One trip, a writer's first.
-        Raises: StoreCorrupt: a node does not hold the newest commit, which it confirmed.
+        On each node, setting the mark waits for the last writer's part of its commit there. So later reads see
+        everything that was committed. Because the transaction writes on every node, its commit has two phases. Cost:
+        one round trip, the first of a writer.
+
+        Raises: StoreCorrupt: a node does not have the newest commit, although the node confirmed it.
         """
         layout = self._layout or self._read_layout(wire)
         mine = uuid.uuid4().int >> 65
@@ -186,14 +191,14 @@ class Cluster:
         return answered
 
     def join_writing(self, wire: Wire, lock_seconds: int) -> None:
-        """Makes a transaction that writes several environments one in two phases, whatever it writes."""
+        """Gives a transaction over several environments a commit in two phases, whatever the transaction writes."""
         self.begin_writing(wire, lock_seconds)
         wire.ask(_TAKE, _NOBODY, uuid.uuid4().int >> 65)
 
     def join_reading(self, connection: Connection) -> None:
-        """Begins a transaction in which every node stands at one state of every environment.
+        """Begins a transaction in which every node is in one state of every environment.
 
-        Raises: StoreUnavailable: the nodes do not come to agree, since somebody writes all the time.
+        Raises: StoreUnavailable: the nodes are not in one state after some seconds, because others write all the time.
         """
         began = time.monotonic()
         while True:
@@ -214,7 +219,7 @@ class Cluster:
             time.sleep(0.005)
 
     def _read_layout(self, wire: Wire) -> Layout:
-        """Where shards lie now. Raises: StoreUnavailable: a node holds shards, and cannot be asked."""
+        """Reads the layout of the shards. Raises: StoreUnavailable: a node has shards, but no row reaches it."""
         reached = [
             (_REACHED.format(table=reach.table, type=reach.type, last=PLACES_REACHED - 1), ()) for reach in _REACHES
         ]
@@ -233,10 +238,10 @@ class Cluster:
 
     @contextmanager
     def _writers_out(self, environment: int) -> Iterator[None]:
-        """Keeps the writers of an environment out once the last commit is on every node, if it soon is.
+        """Blocks the writers of an environment, once the last commit has reached every node, if it does so soon.
 
-        By the lock of the environment's row, which a transaction gives back behind all its parts, and on a connection
-        of its own: the snapshot of the reader's own transaction would be older than the lock that it waited for.
+        It locks the environment's row, which a transaction releases after all its parts. It uses its own connection,
+        because the snapshot of the reader's transaction would be older than the lock for which it waited.
         """
         with self._turn, connect(self._url) as connection:
             connection.patience = 2 * _TURN_SECONDS
@@ -246,7 +251,7 @@ class Cluster:
                 connection.execute(_TURN, (environment,))
                 is_waiting = False
             except psycopg.errors.LockNotAvailable:
-                # A long commit is being prepared, and the state before it can be read without its leave.
+                # A long commit is being prepared. The state before it can be read without the lock.
                 is_waiting = True
             yield
             connection.execute("ROLLBACK" if is_waiting else "COMMIT")

@@ -1,4 +1,4 @@
-"""What a compaction reads and rewrites of one environment's log, by sets."""
+"""The statements with which a compaction reads and rewrites sets of rows in the log of one environment."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from tagloom.stores.postgres.paging import paged
 
 
 class CompactingReads(ColdReads):
-    """The part of a snapshot that is about compaction."""
+    """The reads of a snapshot that a compaction needs."""
 
     _wire: Wire
     _environment: int
@@ -43,7 +43,7 @@ class CompactingReads(ColdReads):
 
 
 class CompactingWrites(CompactingReads, ColdWrites):
-    """The part of a transaction that is about compaction."""
+    """The writes of a transaction that a compaction needs."""
 
     _state: State
 
@@ -60,7 +60,8 @@ class CompactingWrites(CompactingReads, ColdWrites):
         )
 
     def rewrite_changes(self, changes: Sequence[ChunkChange]) -> None:
-        # They are of one chunk, whose bucket stands in the statement: it is by that that a cluster routes it.
+        # All changes are of one chunk. The statement names its bucket, because a cluster routes the statement by the
+        # bucket.
         chunk = 'environment=%s AND bucket=%s AND "row"=%s'
         place = (self._environment, changes[0].bucket, changes[0].row)
         kept = [(each.version, each.added, each.removed) for each in changes if any(each[-2:])]
@@ -118,7 +119,7 @@ class CompactingWrites(CompactingReads, ColdWrites):
         expiries = {identity for (identity,) in self._all(query, self._environment)}
         if not expiries:
             return
-        # With all buckets named, the changes of a few rows are found by their index.
+        # The query names all buckets, so that the index finds the changes of a few rows.
         query = 'SELECT DISTINCT "row" FROM change WHERE environment=%s AND bucket=ANY(%s::int4[]) AND "row"=ANY(%s)'
         buckets = list(range(self._state.buckets))
         told = {identity for (identity,) in self._all(query, self._environment, buckets, sorted(expiries))}

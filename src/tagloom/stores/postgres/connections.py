@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: opened when asked for, kept while they are whole, and what their errors mean for us."""
+"""The connections to PostgreSQL: a pool, queued statements, and problems for the errors of the driver."""
 
 import threading
 import time
@@ -14,29 +14,29 @@ from psycopg.pq import TransactionStatus
 from tagloom.base.counters import Pooled
 from tagloom.ports.problems import StoreUnavailable
 
-CONNECTIONS_MAX = 16  # Each environment that is asked holds one, the writer one; further ones wait their turn.
-_IDLE_MAX = 8  # What lies about for the next moment of load; the rest is given back to the server.
-_WAIT_SECONDS = 10  # For a connection that somebody else uses.
-_INTERVAL_SECONDS = 0.1  # How often a wait looks whether the process was told to end.
+CONNECTIONS_MAX = 16  # Each environment that is read uses one connection, the writer another. Further users wait.
+_IDLE_MAX = 8  # Unused connections that are kept for the next moment of load. Others are closed.
+_WAIT_SECONDS = 10  # The wait for a connection that is in use.
+_INTERVAL_SECONDS = 0.1  # The interval at which a wait checks whether the process must end.
 _CONNECT_SECONDS = 5  # A server that does not answer is away.
 _DEFAULTS = {
     "application_name": "tagloom",
     "connect_timeout": str(_CONNECT_SECONDS),
-    # A host that vanished is noticed within half a minute instead of after two hours.
+    # With these settings, a lost host is noticed within half a minute instead of after two hours.
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
-# What the server says when it has undone a transaction through no fault of the statements in it: serialization
-# failures and deadlocks, the shutdowns, a session that was idle for too long.
+# The codes of errors with which the server rolls a transaction back although its statements are correct: serialization
+# failures, deadlocks, shutdowns, and a session that was idle for too long.
 _UNDOING = {"40001", "40P01", "57P01", "57P02", "57P03", "57P05", "25P03"}
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
-    """One whose answers must each come within its `patience`, in seconds, or it is closed; None waits for ever.
+    """A connection that is closed when an answer takes longer than its `patience`, in seconds; None waits for ever.
 
-    The server's own time-outs are of no use behind a network, or a pooler, that stands still and tells nobody.
+    The timeouts of the server do not help when a network or a pooler stops without closing the connection.
     """
 
     patience: float | None = None
@@ -56,34 +56,40 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
 
 def connect(url: str) -> Connection:
-    """A connection in autocommit mode. It prepares no statement, so that pgbouncer may pool transactions."""
+    """Opens a connection in autocommit mode.
+
+    The connection prepares no statement, so that pgbouncer can pool transactions.
+    """
     options = _DEFAULTS | {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     return Connection.connect(**options, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]  # Strings do.
 
 
 def connect_deaf(url: str) -> Connection:
-    """One that keeps no notifications, which a pooler may send to any session; nobody would ever take them away."""
+    """Opens a connection that discards notifications.
+
+    A pooler may send notifications to any session, and nothing would ever remove them from memory.
+    """
     connection = connect(url)
     connection.add_notify_handler(lambda notification: None)
     return connection
 
 
 def is_undone(error: psycopg.Error, connection: Connection) -> bool:
-    """Whether what was under way on the connection is undone, and would go well if it were done again."""
+    """Returns whether the transaction on the connection was rolled back and would succeed if it were repeated."""
     return connection.closed or error.sqlstate in _UNDOING
 
 
 def unavailable(error: psycopg.Error) -> StoreUnavailable:
-    """The problem that a driver's error is for callers."""
+    """Returns the problem for an error of the driver."""
     said = str(error).strip().splitlines() or [type(error).__name__]
     return StoreUnavailable(f"PostgreSQL says: {said[0]}", retry_after=1)
 
 
 class Connections:
-    """The open connections of one process. Those that nobody uses now lie in a stack, so that few stay warm.
+    """The open connections of one process. Unused ones are in a stack, so that few stay warm.
 
-    A pool of its own, since psycopg's opens connections behind one's back: while the server is away its callers wait
-    for the end of their patience, under our locks, instead of hearing at once that it is.
+    It replaces the pool of psycopg, which opens connections in the background: while the server is away, its callers
+    would wait for their whole timeout, with our locks, instead of failing at once.
     """
 
     def __init__(self, url: str) -> None:
@@ -97,9 +103,9 @@ class Connections:
 
     @contextmanager
     def one(self, patience: float) -> Iterator[Connection]:
-        """A connection for the length of a block; it goes back if it is whole and in no transaction.
+        """Lends a connection for a `with` block. Afterwards it is kept if it is open and in no transaction.
 
-        Raises: StoreUnavailable: none came free in time, or PostgreSQL is away.
+        Raises: StoreUnavailable: no connection became free in time, or PostgreSQL is away.
         """
         began = time.monotonic()
         if not self._places.acquire(timeout=_WAIT_SECONDS):
@@ -116,18 +122,18 @@ class Connections:
             self._places.release()
 
     def counts(self) -> Pooled:
-        """How many are in use, how many wait to be, and how long callers waited for one, all together."""
+        """Returns the counts of used and unused connections, and the total time that callers waited for one."""
         return Pooled(self._in_use, len(self._idle), self._waited_seconds)
 
     def forget_idle(self) -> None:
-        """Closes those that nobody uses: when one was severed, the others likely are too."""
+        """Closes the unused connections. If the server closed one, it has probably closed them too."""
         with self._lock:
             forgotten, self._idle = self._idle, []
         for connection in forgotten:
             connection.close()
 
     def close(self) -> None:
-        """Closes those that nobody uses; the others are closed when they come back."""
+        """Closes the unused connections. The others are closed when they are returned."""
         self._is_closed = True
         self.forget_idle()
 
@@ -155,26 +161,26 @@ class Connections:
 
 
 Question = tuple[str, Sequence[Any]]
-"""A query, and its values."""
+"""A query and its values."""
 
 
 class Wire:
-    """Statements on one connection. Those without an answer wait, and go out in one trip with the next question."""
+    """The statements on one connection. Those without a result are queued and sent with the next query."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._waiting: list[Question] = []
 
     def later(self, query: str, *values: Any) -> None:
-        """Sends a statement no later than the next question, in order."""
+        """Queues a statement, which is sent in order, no later than the next query."""
         self._waiting.append((query, values))
 
     def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """The rows of a question, which sees what every statement before it did. One trip."""
+        """Returns the rows of a query, which sees the effect of every statement before it. Cost: one round trip."""
         return self.ask_all([(query, values)])[0]
 
     def ask_all(self, questions: Sequence[Question]) -> list[list[tuple[Any, ...]]]:
-        """The rows of several questions, in one trip."""
+        """Returns the rows of several queries. Cost: one round trip."""
         waiting, self._waiting = self._waiting, []
         if not waiting and len(questions) == 1:
             return [self.connection.execute(*questions[0], binary=True).fetchall()]
@@ -185,11 +191,11 @@ class Wire:
         return [cursor.fetchall() for cursor in cursors]
 
     def send(self) -> None:
-        """Sends what waits, and comes back when all of it is done."""
+        """Sends the queued statements, and returns when all of them are done."""
         self.ask_all([])
 
     def copy(self, query: str, types: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
-        """COPY in the binary format, after what waits."""
+        """Copies rows with COPY in the binary format, after the queued statements."""
         self.send()
         with self.connection.cursor().copy(query) as copy:
             copy.set_types(types)

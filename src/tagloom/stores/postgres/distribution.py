@@ -1,22 +1,23 @@
-"""Spreading a new installation over the nodes of a cluster, and telling one that is."""
+"""Distributes a new installation over the nodes of a cluster, and detects a distributed installation."""
 
 import sqlalchemy as sql
 
 from tagloom.base.problems import ParameterInvalid
 
-# The first release whose nodes begin their part of a transaction as it began on the coordinator.
+# The first release of Citus that begins the transaction on a node in the same way as on the coordinator.
 _RELEASE_MIN = (11, 2)
-PLACES_REACHED = 1_024  # Rows of each table of reach: some lie on each of 32 shards, and of a few hundred.
-# What Citus keeps on every node beside ours, and what reaches each shard; see `cluster`.
+PLACES_REACHED = 1_024  # Rows of each reach table: enough to have some on each of 32 shards, or of a few hundred.
+# Statements for the tables that only a cluster has: the marks on every node, and the tables with rows on each shard;
+# see `cluster`.
 _OWN = (
     "CREATE TABLE mark (environment int4 PRIMARY KEY, writer int8 NOT NULL, before int8)",
     "CREATE TABLE reach (place int4 PRIMARY KEY)",
     "CREATE TABLE reach_of_keys (place int8 PRIMARY KEY)",
-    # A unique key holds the column by which its table is spread.
+    # A unique key must contain the column by which its table is distributed.
     "ALTER TABLE chunk DROP CONSTRAINT chunk_pkey, ADD PRIMARY KEY (place, bucket)",
     "ALTER TABLE change DROP CONSTRAINT change_pkey, ADD PRIMARY KEY (id, bucket)",
 )
-# Each table, the column by which it is spread, and the one beside whose shards its own lie.
+# Each table, the column by which it is distributed, and the table whose shards are on the same nodes as its own.
 _SPREAD = (
     ("chunk", "bucket", "none"),
     ("change", "bucket", "chunk"),
@@ -29,7 +30,7 @@ _SPREAD = (
 
 
 def is_distributed(connection: sql.Connection) -> bool:
-    """Whether the installation of this database is spread over a cluster."""
+    """Returns whether the installation in this database is distributed over a cluster."""
     if connection.exec_driver_sql("SELECT to_regclass('pg_dist_partition')").scalar_one() is None:
         return False
     found = connection.exec_driver_sql("SELECT 1 FROM pg_dist_partition WHERE logicalrelid=to_regclass('chunk')")
@@ -37,7 +38,10 @@ def is_distributed(connection: sql.Connection) -> bool:
 
 
 def check_cluster(connection: sql.Connection) -> None:
-    """Raises: ParameterInvalid: the database is not the coordinator of a cluster that an installation may go to."""
+    """Checks that the database can have a distributed installation.
+
+    Raises: ParameterInvalid: it is not the coordinator of a suitable cluster.
+    """
     found = connection.exec_driver_sql("SELECT extversion FROM pg_extension WHERE extname='citus'").scalar()
     if found is None:
         raise ParameterInvalid(
@@ -58,8 +62,8 @@ def check_cluster(connection: sql.Connection) -> None:
 
 
 def spread(connection: sql.Connection) -> None:
-    """Spreads the tables of a new, empty installation, in the transaction that made them."""
-    # Tables that were made in this transaction are seen by its own connection to each node only.
+    """Distributes the tables of a new, empty installation, in the transaction that created the tables."""
+    # On each node, only the connection of this transaction sees the tables that the transaction created.
     connection.exec_driver_sql("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
     for statement in _OWN:
         connection.exec_driver_sql(statement)

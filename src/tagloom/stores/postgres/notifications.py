@@ -1,4 +1,7 @@
-"""Where each environment stands, whoever wrote it: told by NOTIFY within a millisecond or two, asked for besides."""
+"""Keeps the stamps of environments up to date with the commits of all processes.
+
+NOTIFY reports a commit within a millisecond or two. A thread also reads the stamps at regular intervals.
+"""
 
 import threading
 import time
@@ -15,13 +18,13 @@ from tagloom.stores.postgres.connections import Connection, Connections, connect
 log = structlog.get_logger("tagloom.stores")
 
 CHANNEL = "tagloom"
-# Who commits, and when by the server's clock: the clock that also times the following read.
+# Sends the id of the process that commits, and the time of the server's clock, which also times the following read.
 NOTIFICATION = "SELECT pg_notify(%s, %s || ' ' || extract(epoch FROM clock_timestamp()))"
 _POLL_SECONDS = (
-    0.05  # A read costs 0.2 ms of the server; behind a pooler that swallows notifications it is the only way.
+    0.05  # A read costs the server 0.2 ms. Behind a pooler that loses notifications, only reads find commits.
 )
-_FRESH_SECONDS = 1.0  # What nobody confirmed for so long is asked for again before it is believed.
-_LOOK_SECONDS_MAX = 3.0  # Whoever looks keeps all readers of an environment waiting; later the database is away.
+_FRESH_SECONDS = 1.0  # A stamp that was not confirmed for this long is read again before it is used.
+_LOOK_SECONDS_MAX = 3.0  # The time for a read of the stamps, which blocks readers. After it the database is away.
 _RETRY_SECONDS = 0.25
 _QUERY = (
     "SELECT extract(epoch FROM clock_timestamp())::float8, key, version, catalogue_generation, keys_generation "
@@ -30,7 +33,7 @@ _QUERY = (
 
 
 class Stamps:
-    """The newest known stamp of each environment that this process has asked about. A thread keeps them fresh."""
+    """The newest known stamp of each environment that this process uses. A thread keeps the stamps fresh."""
 
     def __init__(self, url: str, connections: Connections) -> None:
         self._url = url
@@ -42,7 +45,7 @@ class Stamps:
         self._doubts = self._settled = 0
         self.is_away = False
         self._is_closed = threading.Event()
-        # Tells one's own notifications from those of others.
+        # Distinguishes the notifications of this process from those of others.
         self.sender = uuid.uuid4().hex
         self._notified = self._looked = 0
         self._lag = Times()
@@ -50,10 +53,10 @@ class Stamps:
         self._thread.start()
 
     def stamp(self, environment: int) -> Stamp:
-        """Returns the stamp of the environment. A read of memory, unless something tells that this may be old.
+        """Returns the stamp of the environment, from memory unless the stamp may be outdated.
 
         Raises:
-            StoreUnavailable: nothing fresh is known, and PostgreSQL is away.
+            StoreUnavailable: no fresh stamp is known, and PostgreSQL is away.
         """
         found = self.find_stamp(environment)
         if found is not None:
@@ -71,20 +74,20 @@ class Stamps:
         return self._known[environment]
 
     def find_stamp(self, environment: int) -> Stamp | None:
-        """What is known, unless something tells that this may be old. Waits for nobody."""
+        """Returns the known stamp, or None if the stamp may be outdated. Never waits."""
         known = self._known.get(environment)
         if known is not None and self._settled == self._doubts and time.monotonic() < self._fresh_until:
             return known
         return None
 
     def raise_to(self, environment: int, stamp: Stamp) -> None:
-        """Takes what a transaction or snapshot of this process has seen, if it is newer than what is known."""
+        """Stores a stamp that a transaction or snapshot of this process has read, if it is newer than the known one."""
         with self._lock:
             if stamp > self._known.get(environment, stamp):
                 self._known[environment] = stamp
 
     def doubt(self) -> None:
-        """Has the next question ask the database: something of this process wrote beside the populations."""
+        """Makes the next call read the stamps again, because this process wrote outside of the populations."""
         self._doubts += 1
 
     def close(self) -> None:
@@ -93,7 +96,10 @@ class Stamps:
         self._thread.join()
 
     def _look(self, connection: Connection) -> float | None:
-        """When the server answered, by its clock; None when this process has opened no environment yet."""
+        """Reads the stamps of all known environments from the database.
+
+        Returns the time of the answer by the server's clock, or None when this process has opened no environment yet.
+        """
         began, doubts = time.monotonic(), self._doubts
         self._looked += 1
         found = connection.execute(_QUERY, [list(self._known)], binary=True).fetchall()
@@ -117,7 +123,7 @@ class Stamps:
 
     def _follow(self, connection: Connection) -> None:
         connection.execute(f"LISTEN {CHANNEL}")
-        # Another database may stand here now, such as one restored from a backup, with lower versions.
+        # The database may be another one now, such as one restored from a backup, with lower versions.
         with self._lock:
             self._known = dict.fromkeys(self._known, Stamp(-1, -1, -1))
         self._look(connection)
@@ -138,13 +144,13 @@ class Stamps:
                     self._lag.add(max(0.0, answered_at - committed_at))
 
     def counts(self) -> Following:
-        """What this process knows of its following, without asking anybody."""
+        """Returns the counts and times of the notifications and reads, without a query."""
         ago = time.monotonic() - self._confirmed_at
         return Following(self._notified, self._looked, self.is_away, ago, self._lag)
 
 
 def _time_in(payload: str) -> float | None:
-    """When the commit was done, by the server's clock; None when something else than Tagloom sent the notification."""
+    """Returns the time of the commit by the server's clock, or None if Tagloom did not send the notification."""
     try:
         return float(payload.partition(" ")[2])
     except ValueError:

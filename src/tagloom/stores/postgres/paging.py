@@ -1,10 +1,10 @@
-"""Long answers of PostgreSQL, a page at a time."""
+"""Reads long results from PostgreSQL in pages."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-ROWS_AT_FIRST = 64  # A question that may have a long answer is asked page by page, in growing pages,
-_ROWS_AT_ONCE = 1_024  # of some megabytes at most.
+ROWS_AT_FIRST = 64  # A query that may have many rows is read page by page. The pages grow from this many rows
+_ROWS_AT_ONCE = 1_024  # to this many, which are some megabytes at most.
 
 
 def paged(
@@ -13,7 +13,10 @@ def paged(
     place_of: Callable[[tuple[Any, ...]], Sequence[Any]],
     limit: int = ROWS_AT_FIRST,
 ) -> Iterator[tuple[Any, ...]]:
-    """All rows of a question that can be asked from any place on. Others may ask between the pages."""
+    """Yields all rows of a query, page by page. Other queries can run between two pages.
+
+    `ask` returns at most as many rows as its limit, from after a place. `place_of` returns the place of a row.
+    """
     while True:
         found = ask(place, limit)
         yield from found

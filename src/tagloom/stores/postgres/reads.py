@@ -1,4 +1,4 @@
-"""One committed state of an environment, read in a transaction that PostgreSQL keeps still."""
+"""The reads of one committed state of an environment, in one transaction of PostgreSQL."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ STATE_QUERY = (
 
 
 class PostgresSnapshot(CompactingReads):
-    """Reads of one environment. `state` was asked for when the transaction began."""
+    """The reads of one environment. Its state was read when the transaction began."""
 
     def __init__(self, wire: Wire, environment: int, found: Sequence[tuple[Any, ...]]) -> None:
         self._wire = wire
@@ -44,7 +44,7 @@ class PostgresSnapshot(CompactingReads):
         return self._state
 
     def stamp(self) -> Stamp:
-        """The state's."""
+        """Returns the stamp of the state."""
         return Stamp(self._state.version, self._state.catalogue_generation, self._state.keys_generation)
 
     def rows(self) -> list[Row]:
@@ -95,13 +95,17 @@ class PostgresSnapshot(CompactingReads):
         return [(row, data) for row, data in self._all(query, [row << 16 | bucket for row in rows], bucket)]
 
     def _range(self, version: int) -> tuple[int, int]:
-        """The ids before and at which the changes of a version begin and end."""
+        """Returns the id before the first change of a version, and the id of its last change.
+
+        Returns (0, 0) for an unknown version.
+        """
         query = "SELECT first_change, change_count FROM batch WHERE environment=%s AND version=%s"
         found = self._all(query, self._environment, version)
         return (found[0][0] - 1, found[0][0] + found[0][1] - 1) if found else (0, 0)
 
     def _by_id(self, after: int, last: int, *versions: int) -> Iterator[ChunkChange]:
-        # Ids that a compaction gave up are given again: what lies there may be another version's by now.
+        # A compaction frees ids, and later changes get these ids. So a change with one of these ids may belong to
+        # another version.
         query = (
             f"SELECT id, {_CHANGE_COLUMNS} FROM change WHERE id>%s AND id<=%s AND version BETWEEN %s AND %s "
             "ORDER BY id LIMIT %s"

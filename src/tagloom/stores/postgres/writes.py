@@ -1,4 +1,4 @@
-"""Writes of one environment: kept back while they wait, then sent together, by sets and never row by row."""
+"""The writes of one environment. They are queued, and sent together by sets of rows."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
@@ -22,20 +22,23 @@ from tagloom.stores.postgres.connections import Question, Wire
 from tagloom.stores.postgres.reads import STATE_QUERY, PostgresSnapshot
 from tagloom.stores.schema import first_change_id
 
-_ARRAY_ROWS_MAX: Final = 2_000  # More rows than these are copied: an array is one value, held whole on both sides.
-_VALUES_ROWS_MAX: Final = 500  # Likewise where each row's values are parameters of their own, of at most 65,535.
-_ARRAY_BYTES_MAX: Final = 4_194_304  # Likewise.
-# Where the changes of the newest batch end, the next one's begin.
+_ARRAY_ROWS_MAX: Final = 2_000  # More rows are sent by COPY: an array is one value, held whole on both sides.
+_VALUES_ROWS_MAX: Final = 500  # The limit when each value is a parameter. A statement has at most 65,535 parameters.
+_ARRAY_BYTES_MAX: Final = 4_194_304  # The limit of bytes in arrays, for the same reason as that of rows.
+# The changes of the next batch begin where those of the newest batch end.
 _NEXT_CHANGE_QUERY: Final = (
     "SELECT first_change + change_count FROM batch WHERE environment=%s ORDER BY version DESC LIMIT 1"
 )
-_COPIED_ROWS_HELD: Final = 512  # How many rows are looked at to tell whether they are few: 8 MB of chunks at most.
-_IDS_AT_FIRST: Final = 8  # Ids of tags are reserved by so many, then four times as many, and so on.
+_COPIED_ROWS_HELD: Final = 512  # Rows that are read at once to find out whether they are few: 8 MB of chunks at most.
+_IDS_AT_FIRST: Final = 8  # Ids of tags that are reserved first. Each further reservation has four times as many.
 _IDS_AT_ONCE_MAX: Final = 8_192
 
 
 class Rows:
-    """Rows for one table: few go as arrays in one statement, many by COPY. The types are PostgreSQL's, by column."""
+    """The writer of rows to one table: few rows are sent as arrays in one statement, many by COPY.
+
+    `columns` has the types of PostgreSQL by column.
+    """
 
     rows_max = _ARRAY_ROWS_MAX
 
@@ -49,7 +52,7 @@ class Rows:
         self.insertion = f"INSERT INTO {table} ({self.names}) SELECT * FROM unnest({arrays}){upsert}"
 
     def put(self, wire: Wire, rows: Iterable[Sequence[Any]]) -> None:
-        """Sends the rows, now if they are many, else no later than the next question."""
+        """Sends the rows: many rows now, few rows no later than the next query."""
         coming = iter(rows)
         few: list[Sequence[Any]] = []
         size = 0
@@ -80,18 +83,21 @@ class Rows:
         columns = ", ".join(f"{name} {kind}" for name, kind in zip(self.names.split(", "), self.types, strict=True))
         wire.later(f"CREATE TEMPORARY TABLE arriving ({columns}) ON COMMIT DROP")
         wire.copy(f"COPY arriving ({self.names}) FROM STDIN (FORMAT binary)", self.types, iter(rows()))
-        # The rows come in order of the key, and a temporary table gives them back as they came.
+        # The rows arrive in the order of the key, and the temporary table returns them in the same order.
         wire.later(f"INSERT INTO {self.table} ({self.names}) SELECT * FROM arriving{self.upsert}")
         wire.later("DROP TABLE arriving")
 
 
 class SpreadRows(Rows):
-    """Rows for a table on the nodes of a cluster: few go right to their shards, many by COPY."""
+    """The writer of rows to a table on the nodes of a cluster.
+
+    Few rows are sent directly to their shards, many by COPY.
+    """
 
     rows_max = _VALUES_ROWS_MAX
 
     def _send(self, wire: Wire, few: list[Sequence[Any]]) -> None:
-        # Arrays would be taken apart on the coordinator, and carried to every shard.
+        # The coordinator would unpack arrays and send them to every shard.
         one = f"({', '.join(f'%b::{kind}' for kind in self.types)})"
         rows = ", ".join([one] * len(few))
         values = (value for row in few for value in row)
@@ -157,7 +163,7 @@ _PAGES = Rows("page", {"place": "int8", "entries": "bytea"})
 
 
 class Tables(NamedTuple):
-    """The tables that a cluster spreads. Chunks that are not there go right to their table."""
+    """The tables that a cluster distributes. `new_chunks` inserts chunks that do not exist yet, without a check."""
 
     chunks: Rows
     new_chunks: Rows
@@ -188,7 +194,7 @@ _ROWS = Rows(
 
 
 class PostgresTransaction(PostgresSnapshot, CompactingWrites):
-    """The writer of one environment, which holds the environment's row, and so keeps all others waiting."""
+    """The writer of one environment. It has locked the environment's row, so all other writers of it wait."""
 
     def __init__(
         self,
@@ -198,7 +204,8 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
         committed: Callable[[int, State], None],
         cluster: Cluster | None = None,
     ) -> None:
-        # What is read after the lock sees everything that its last holder committed: each statement sees anew.
+        # Each statement has its own snapshot. So reads after the lock see everything that the previous writer
+        # committed.
         questions: list[Question] = [
             (SCHEMA_QUERY, ()),
             (f"{STATE_QUERY} FOR NO KEY UPDATE", (environment,)),
@@ -266,12 +273,12 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
 
     def put_rows(self, rows: Iterable[Row]) -> None:
         self._send_made()
-        # From the path to the end, as the statement names them.
+        # The fields from the path to the expiry, in the order in which the statement names them.
         values = [(row.id, *row[2:9]) for row in rows]
         if not values:
             return
         columns = list(map(list, zip(*values, strict=True)))
-        # Paths may pass from one row to another: all are given up before any is taken.
+        # A path may pass from one row to another. So all rows release their paths before any row gets a new one.
         self._wire.later('UPDATE "row" SET is_live=false WHERE id=ANY(%b::int4[]) AND is_live', columns[0])
         self._wire.later(
             'UPDATE "row" SET path=new.path, is_live=new.is_live, description=new.description, '
@@ -358,6 +365,6 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
 
     def delete_replays(self, before: str) -> None:
         if not self._replays_since:
-            # Other environments' are left to their own writers, who would otherwise wait for each other's deletions.
+            # Each writer deletes only the keys of its own environment. Otherwise writers would wait for each other.
             self._wire.later("DELETE FROM replay WHERE environment=%s AND at<%s", self._environment, before)
         self._replays_since = max(self._replays_since, before)

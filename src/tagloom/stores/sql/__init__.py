@@ -1,4 +1,4 @@
-"""Tenants, tokens, tribes and teammates in SQL, one adapter for every database SQLAlchemy speaks to."""
+"""Tenants, tokens, tribes and teammates in SQL: one adapter for every database that SQLAlchemy supports."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -42,7 +42,7 @@ from tagloom.words.rules import Rule, rule_json
 
 
 class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
-    """Implements `tagloom.ports.population.Control`."""
+    """Implements `tagloom.ports.control.Control`."""
 
     def put_organization(self, organization: Organization, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
@@ -129,7 +129,7 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
         """See the port."""
         environment = self.get_environment(space, name)
         table = schema.environment
-        # The generation tells every process to read the dictionary, and this, again.
+        # The new generation makes every process read the dictionary, and this setting, again.
         with self._writing(audit) as connection:
             connection.execute(
                 sql.update(table)
@@ -294,9 +294,9 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
 
 
 def _locked(connection: sql.Connection, space: str, tribe: str, revision: int | None) -> Tribe:
-    """The stored tribe, which nobody else changes before this transaction ends.
+    """Returns the stored tribe, and locks it until this transaction ends.
 
-    Raises: TribeNotFound; TribeChanged, when it is at another revision than this one.
+    Raises: TribeNotFound; TribeChanged: the tribe has another revision than `revision`.
     """
     table = schema.tribe
     found = connection.execute(
@@ -314,7 +314,7 @@ def _locked(connection: sql.Connection, space: str, tribe: str, revision: int | 
 def _note(
     connection: sql.Connection, space: str, before: Tribe | None, after: Tribe | None, origin: Origin, at: str
 ) -> None:
-    """Tells of a change, in the transaction that makes it."""
+    """Adds a change of a tribe to its history, in the transaction that makes the change."""
     tribe = after or before
     assert tribe is not None
     connection.execute(
@@ -351,7 +351,8 @@ def _tribe(found: Any) -> Tribe:
     return Tribe(
         id=found.id,
         name=found.name,
-        # It was checked against the limits when it was saved, and is read again every second.
+        # The rule is not checked again, because it was checked against the limits when it was saved and is read every
+        # second.
         rule=msgspec.json.decode(found.rule, type=Rule),
         description=found.description,
         category=found.category,

@@ -1,7 +1,7 @@
-"""Those who sign in, in SQL: accounts, memberships, invitations, and what was done to the organizations.
+"""The roster in SQL: accounts, memberships, invitations, and the audit log of the organizations.
 
-What must hold between several rows (the last administrator, an invitation's single use) is checked in the transaction
-that writes, behind a lock on the organization's row. SQLite has one writer anyway and ignores `FOR UPDATE`.
+Conditions on several rows (the last administrator, the single use of an invitation) are checked in the transaction that
+writes, after it has locked the organization's row. SQLite has one writer at a time and ignores `FOR UPDATE`.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,10 @@ from tagloom.words.model import (
 
 
 class SqlRoster(SqlSignIn):
-    """Implements `tagloom.ports.accounts.Roster`, with what `SqlSignIn` has."""
+    """The roster in SQL: accounts, memberships, invitations and the audit log.
+
+    Implements `AccountStore` together with `SqlSignIn`, and `MembershipStore`, `InvitationStore` and `AuditLog`.
+    """
 
     # The first run.
 
@@ -53,7 +56,7 @@ class SqlRoster(SqlSignIn):
     def put_set_up_code(self, code_hash: bytes) -> None:
         """See the port."""
         with self._writing() as connection:
-            # Whoever makes an account writes this row as well, so the two cannot pass each other.
+            # A transaction that creates an account also writes this row, so one of the two waits for the other.
             connection.execute(sql.update(schema.set_up).values(code_hash=code_hash))
             _check_not_set_up(connection)
 
@@ -131,7 +134,7 @@ class SqlRoster(SqlSignIn):
         ids = sql.select(schema.membership.c.account).where(schema.membership.c.organization == organization)
         accounts = {each.id: _account(each) for each in self._run(sql.select(table).where(table.c.id.in_(ids)))}
         memberships = self._memberships(schema.membership.c.organization == organization)
-        # Who has joined between the two questions is listed the next time.
+        # A teammate who joined between the two queries is listed the next time.
         return tuple(Teammate(accounts[each.account], each) for each in memberships if each.account in accounts)
 
     def _memberships(self, *conditions: Any) -> tuple[Membership, ...]:
@@ -351,7 +354,10 @@ def _check_not_set_up(connection: sql.Connection) -> None:
 
 
 def _lock(connection: sql.Connection, organization: str, account: str | None = None) -> Any:
-    """Holds the organization for this transaction, and gives the membership as it is. Raises: TeammateNotFound."""
+    """Locks the organization for this transaction. Returns the present membership of the account, if there is one.
+
+    Raises: TeammateNotFound.
+    """
     tenants, members = schema.organization, schema.membership
     connection.execute(sql.select(tenants.c.id).where(tenants.c.id == organization).with_for_update())
     if account is None:
@@ -365,7 +371,10 @@ def _lock(connection: sql.Connection, organization: str, account: str | None = N
 
 
 def _check_administrators(connection: sql.Connection, before: Any) -> None:
-    """Refuses a change of the membership that was `before`, when it took the last active administrator."""
+    """Refuses a change of a membership that removed the last active administrator.
+
+    `before` is the membership before the change. Raises: LastAdministrator.
+    """
     if not (before.is_administrator and before.state == "active"):
         return
     table = schema.membership

@@ -1,4 +1,7 @@
-"""Imports and mappings in SQL. Who works on an import stands beside it, and is changed by conditional updates."""
+"""Imports and mappings in SQL.
+
+The lease of an import is stored in its own columns, which conditional updates change.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,11 +27,11 @@ from tagloom.words.mappings import Mapping
 
 _IMPORT = schema.import_.c
 _MAPPING = schema.mapping.c
-_CANDIDATES = 20  # Imports that are tried for a lease at once; somebody else may have taken each of them.
+_CANDIDATES = 20  # Imports that are tried for one lease. Other workers may have leased each of them meanwhile.
 
 
 class SqlImportBook(SqlConnecting):
-    """Implements `tagloom.ports.imports.ImportBook`."""
+    """Implements `ImportStore` and `MappingStore` of `tagloom.ports.imports`."""
 
     def add_import(self, run: Import) -> None:
         """See the port."""
@@ -104,7 +107,7 @@ class SqlImportBook(SqlConnecting):
         waiting = sql.and_(_IMPORT.state.in_(states), is_free, is_meant)
         query = sql.select(_IMPORT.id).where(waiting).order_by(_IMPORT.created_at, _IMPORT.id).limit(_CANDIDATES)
         for (id,) in self._run(query):
-            # The condition is asked again by the update itself: of two who saw it free, one changes it.
+            # The update repeats the condition, so only one of two workers that found the import free changes it.
             taken = sql.update(schema.import_).where(_IMPORT.id == id, waiting).values(owner=owner, leased_until=until)
             if self._run(taken) == [1]:
                 return self.get_import(id)
@@ -182,7 +185,7 @@ class SqlImportBook(SqlConnecting):
             .join(newest, sql.and_(newest.c.name == _MAPPING.name, newest.c.version == _MAPPING.version))
             .where(_MAPPING.space == space)
         )
-        # By code point, which is not every database's order of text.
+        # The names are sorted by code point here, because not every database sorts text like this.
         return tuple(sorted(map(_kept, self._run(query)), key=lambda kept: kept.name))
 
     def delete_mapping(self, space: str, name: str) -> None:

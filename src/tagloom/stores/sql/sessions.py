@@ -1,4 +1,4 @@
-"""What signing in reads and writes, in SQL: passwords, resets, identities, sessions."""
+"""Passwords, resets, identities and sessions in SQL."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from tagloom.words.model import AuditEntry, Reset, Session
 
 
 class SqlSignIn(SqlConnecting):
-    """The part of `tagloom.ports.accounts.Roster` that is about one account."""
+    """The passwords, resets, identities and sessions: a part of `AccountStore`, and `SessionStore`."""
 
     # Passwords.
 

@@ -21,7 +21,7 @@ _COLUMNS = (_SYNC.c.id, _SYNC.c.draft, _SYNC.c.revision, _SYNC.c.cursor, _SYNC.c
 
 
 class SqlSyncBook(SqlConnecting):
-    """Implements `tagloom.ports.syncs.SyncBook`."""
+    """Implements `tagloom.ports.syncs.SyncStore`."""
 
     def list_syncs(self, environment: int) -> tuple[Sync, ...]:
         """See the port."""
@@ -88,7 +88,7 @@ class SqlSyncBook(SqlConnecting):
         self, environment: int, run: SyncRun, *, due_at: str | None, next_run_at: str | None
     ) -> SyncRun | None:
         """See the port."""
-        # Changing the sync's row first makes two that begin at once wait for each other.
+        # The row of the sync is changed first, so that two runs that begin at the same time wait for each other.
         taking = sql.update(_SYNC).where(*_is(environment, run.sync)).values(next_run_at=next_run_at)
         is_open = sql.select(_RUN.c.id).where(
             _RUN.c.environment == environment, _RUN.c.sync == run.sync, _RUN.c.state.in_(OPEN)
@@ -177,7 +177,7 @@ def _sync(id: str, draft: str, revision: int, cursor: str | None, next_run_at: s
 
 
 def _run_values(run: SyncRun) -> dict[str, Any]:
-    # The id is the row's own.
+    # The row has the id in its own column, so the record does not contain it.
     return {"state": run.state, "record": msgspec.json.encode(msgspec.structs.replace(run, id=0)).decode()}
 
 

@@ -1,4 +1,4 @@
-"""Transactions of the control plane, each with the events that tell of it, and what several of them write."""
+"""The transactions of the control plane, which also store audit entries, and the writes that several modules share."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from tagloom.words.model import ENVIRONMENT_NAMES, AuditEntry, Space
 
 
 class SqlConnecting:
-    """A database, as the parts of the control plane read and write it."""
+    """The base class for the parts of the control plane, with the database that they read and write."""
 
     def __init__(self, engine: sql.Engine) -> None:
         self._engine = engine.execution_options(patience=limits.CONTROL_SECONDS_MAX)
@@ -31,7 +31,7 @@ class SqlConnecting:
 
     @contextmanager
     def _writing(self, audit: Sequence[AuditEntry] = ()) -> Iterator[sql.Connection]:
-        """One transaction, which stores these events too; an exception takes all of it back."""
+        """Opens one transaction, which also stores these audit entries. An exception rolls all of it back."""
         with _translated(), self._engine.begin() as connection:
             yield connection
             if audit:
@@ -63,7 +63,7 @@ def _audit_row(entry: AuditEntry) -> dict[str, Any]:
 
 
 def insert_space(connection: sql.Connection, space: Space) -> None:
-    """A space with its environments and their facts."""
+    """Inserts a space with its environments and their facts."""
     connection.execute(sql.insert(schema.space).values(id=space.id, organization=space.organization, name=space.name))
     for name in ENVIRONMENT_NAMES:
         key = connection.execute(

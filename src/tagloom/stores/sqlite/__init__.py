@@ -33,15 +33,15 @@ from tagloom.stores.migrations import SCHEMA_QUERY, VERSIONS, check_schema, newe
 from tagloom.stores.sqlite.checkpoints import Folder
 from tagloom.stores.sqlite.compaction import CompactingReads, CompactingWrites
 
-_PAGE_BYTES = 8_192  # A dense chunk and its header take two pages; smaller ones cost more levels, larger ones more WAL.
+_PAGE_BYTES = 8_192  # A dense chunk and its header fill two pages. Smaller pages need more levels, larger more WAL.
 _STAMP_SECONDS = (
-    0.0005  # How long other processes' commits may stay unseen; a check costs 3 us, a request makes several.
+    0.0005  # How long a commit of another process may stay unseen. A check costs 3 us; a request makes several.
 )
 _BUSY_SECONDS = 60  # A bulk commit of another process may hold the file for some seconds.
 _INTEGER_MAX = 9_223_372_036_854_775_807
 _CHANGE_COLUMNS = "version, row, bucket, added, removed"
-# Of changes that are named by their ids. The signs keep SQLite from walking all changes of the environment instead,
-# which share an index that begins with it.
+# The condition for changes that a query finds by their ids. The plus signs keep SQLite from using an index that begins
+# with the environment, and so from reading all changes of the environment.
 _OWN = "+environment=? AND +version=?"
 
 
@@ -56,7 +56,7 @@ def _translated() -> Iterator[None]:
 
 
 def connect(path: Path, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connection:
-    """A connection in autocommit mode, set up as every one of ours is."""
+    """Opens a connection in autocommit mode, with the settings that all connections to the file have."""
     connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
     connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode=WAL")
@@ -69,10 +69,10 @@ def connect(path: Path, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connecti
 
 
 def open_engine(path: Path, writes: Callable[[sql.Connection], None] = lambda connection: None) -> sql.Engine:
-    """SQLAlchemy on the same file, for the control plane and the migrations.
+    """Returns a SQLAlchemy engine on the same file, for the control plane and the migrations.
 
-    Transactions begin immediately, and then go through `writes`; those with the execution option `reads` begin when
-    they first read.
+    A transaction begins immediately, and then calls `writes`. A transaction with the execution option `reads` begins
+    when it first reads.
     """
     engine = sql.create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
 
@@ -84,7 +84,7 @@ def open_engine(path: Path, writes: Callable[[sql.Connection], None] = lambda co
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sql.Connection) -> None:
-        # Only writers queue for the file; a reader that did would wait for every commit.
+        # Only writers wait for the lock of the file. If readers needed it, they would wait for every commit.
         reads = connection.get_execution_options().get("reads", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
         if not reads:
@@ -94,11 +94,12 @@ def open_engine(path: Path, writes: Callable[[sql.Connection], None] = lambda co
 
 
 class SqliteDatabase:
-    """The file of an installation: migrated by the files in `versions` when opened, then read and written."""
+    """The file of an installation. Opening it runs the migrations in `versions`."""
 
     def __init__(self, path: Path, versions: Sequence[Path] = VERSIONS) -> None:
         self.path = path
-        # Ids of people and hashes of tokens are nobody else's business; the WAL takes the file's permissions.
+        # Only this user can read the file, because it has ids of people and hashes of tokens. The WAL gets the same
+        # permissions.
         path.touch(mode=0o600, exist_ok=True)
         self._schema, self._is_open = newest_schema(versions), False
         with _translated():
@@ -107,7 +108,8 @@ class SqliteDatabase:
                 with self.engine.begin() as connection:
                     upgrade(connection, versions)
             self._writer = connect(path)
-            # Folding the WAL in a commit's way made one commit in twenty wait for 20 ms; a thread of its own does it.
+            # A checkpoint during a commit made one commit in twenty wait for 20 ms. Another thread makes the
+            # checkpoints.
             self._writer.execute("PRAGMA wal_autocheckpoint=0")
         self._folder = Folder(path, connect)
         self._write_lock = threading.Lock()
@@ -118,7 +120,7 @@ class SqliteDatabase:
         self._is_open = True
 
     def _is_migrated(self) -> bool:
-        """Whether the file has the schema of this release; looking does not wait for writers."""
+        """Returns whether the file has the schema of this release. Does not wait for writers."""
         with self.engine.execution_options(reads=True).connect() as connection:
             has_schema = connection.exec_driver_sql(
                 "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
@@ -130,21 +132,27 @@ class SqliteDatabase:
             check_schema(connection.exec_driver_sql(SCHEMA_QUERY).scalar_one(), self._schema)
 
     def place(self) -> bytes:
-        """What tells the file from every other file of this machine."""
+        """Returns an identifier that no other file of this machine has."""
         found = self.path.stat()
         return b"%d %d" % (found.st_dev, found.st_ino)
 
     def check_ready(self) -> None:
-        """Raises: StoreUnavailable: the file cannot be read; SchemaChanged: another release has migrated it."""
+        """Checks that the file can be read and has the schema of this release.
+
+        Raises: StoreUnavailable: the file cannot be read; SchemaChanged: another release has migrated it.
+        """
         with _translated():
             check_schema(self.reader().execute(SCHEMA_QUERY).fetchone()[0], self._schema)
 
     def reader(self) -> sqlite3.Connection:
-        """The calling thread's own connection."""
+        """Returns the calling thread's own connection."""
         return self._own(self._readers, _BUSY_SECONDS)
 
     def looker(self) -> sqlite3.Connection:
-        """The calling thread's own connection for what must not wait: where SQLite would, it raises instead."""
+        """Returns the calling thread's own connection for reads that must not wait.
+
+        Where SQLite would wait for a lock, this connection raises an error.
+        """
         return self._own(self._lookers, 0)
 
     def _own(self, kept: threading.local, busy_seconds: float) -> sqlite3.Connection:
@@ -157,7 +165,10 @@ class SqliteDatabase:
 
     @contextmanager
     def writing(self) -> Iterator[Callable[[int], Transaction]]:
-        """One transaction over any environments of the file: committed at the end, rolled back by an exception."""
+        """Opens one transaction over any environments of the file.
+
+        It commits at the end; an exception rolls it back.
+        """
         began = time.monotonic()
         with self._write_lock, _translated():
             self._writer.execute("BEGIN IMMEDIATE")
@@ -170,33 +181,36 @@ class SqliteDatabase:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
-            # What was committed is durable by now: nothing that follows may make it look as if it were not.
+            # The commit is durable here, so nothing that follows may make the write fail.
             self._folder.committed(self._writer)
 
     @contextmanager
     def setting_up(self) -> Iterator[None]:
-        """Nothing to hold others back for: two that begin an installation at once find what the other one made."""
+        """Does nothing. On SQLite, processes that begin an installation do not block each other.
+
+        Two that begin at the same time each find what the other one made.
+        """
         yield
 
     def storage(self, environment: int) -> "SqliteStorage":
-        """One environment's part of the file."""
+        """Returns the storage of one environment of the file."""
         return SqliteStorage(self, environment)
 
     def backup(self, target: Path) -> None:
-        """A consistent copy of the file as of now, while others go on writing. Only this user can read it."""
+        """Writes a consistent copy of the file as of now, while others write. Only this user can read the copy."""
         target.touch(mode=0o600, exist_ok=False)
         with _translated(), sqlite3.connect(target) as copy:
             self.reader().backup(copy, pages=4_096)
         copy.close()
 
     def broken_pages(self) -> list[str]:
-        """What SQLite's own check of the file finds."""
+        """Returns the faults that SQLite's own check of the file finds, at most 100."""
         with _translated():
             found = self.reader().execute("PRAGMA integrity_check(100)").fetchall()
         return [text for (text,) in found if text != "ok"]
 
     def close(self) -> None:
-        """Closes every connection; the last one folds the WAL into the file."""
+        """Closes every connection. SQLite moves the WAL into the file when the last one is closed."""
         self._folder.close()
         with self._write_lock, self._opened_lock:
             for connection in (*self._opened, self._writer):
@@ -206,24 +220,24 @@ class SqliteDatabase:
 
 
 def _json_of(numbers: Iterable[int]) -> str:
-    """A JSON list, which SQLite reads as a table: there is no bound on how many fit."""
+    """Returns numbers as a JSON list. SQLite reads the list as a table, so the count of numbers has no limit."""
     return "[" + ",".join(map(str, numbers)) + "]"
 
 
 class SqliteStorage:
-    """One environment in the file."""
+    """The storage of one environment in the file."""
 
     def __init__(self, database: SqliteDatabase, environment: int) -> None:
         self._database = database
         self._environment = environment
         self._seen: dict[int, tuple[int, Stamp]] = {}
         self._asked: tuple[int, int] | None = None
-        """A connection that looks at once, and the number at which it knew no stamp."""
+        """The id of a connection that never waits, and the data version for which its stamp is unknown."""
         self._looks_again = 0.0
         self._newest = Stamp(-1, -1, -1)
 
     def reading(self) -> AbstractContextManager[Snapshot]:
-        """One committed state, in the calling thread."""
+        """Opens one committed state, in the calling thread."""
         return self._reading()
 
     @contextmanager
@@ -240,7 +254,10 @@ class SqliteStorage:
                 connection.execute("ROLLBACK")
 
     def stamp(self) -> Stamp:
-        """Where the environment stands; asked for at most every half millisecond, and when another connection wrote."""
+        """Returns the stamp of the newest commit.
+
+        Checks the file at most every half millisecond, and reads the stamp only when another connection has written.
+        """
         now = time.monotonic()
         if now < self._looks_again and self._asked is None:
             return self._newest
@@ -248,15 +265,16 @@ class SqliteStorage:
         self._looks_again = now + _STAMP_SECONDS
         self._newest = self._look()
         if asked is not None:
-            # The number was read before the stamp, which is therefore at least as new.
+            # The data version was read before the stamp, so the stamp is at least as new.
             self._seen[asked[0]] = asked[1], self._newest
         return self._newest
 
     def find_stamp(self) -> Stamp | None:
-        """The same, when no connection wrote since it was last asked for.
+        """Returns the stamp of the newest commit, or None if a connection may have written since the stamp was read.
 
-        That is a number in memory that all processes of the file share; SQLite reads it without a lock that any
-        transaction holds, and this connection would give up at once instead of waiting for one.
+        The check reads the data version, a number in memory that all processes of the file share. SQLite reads it
+        without a lock that any transaction holds. Instead of waiting for a lock, this connection would raise an error
+        at once.
         """
         now = time.monotonic()
         if now < self._looks_again:
@@ -355,7 +373,8 @@ class _SqliteSnapshot(CompactingReads):
         return first, first + count - 1
 
     def changes(self, version: int) -> Iterator[ChunkChange]:
-        # Ids that a compaction gave up are given again: what lies there may be another version's by now.
+        # A compaction frees ids, and later changes get these ids. So a change with one of these ids may belong to
+        # another version.
         own = f"id BETWEEN ? AND ? AND {_OWN} ORDER BY id"
         return self._changes(own, *self._range(version), self._environment, version)
 
@@ -414,7 +433,7 @@ class _SqliteSnapshot(CompactingReads):
                 condition += f" AND {column}=?"
                 values.append(wanted)
         if rows is not None:
-            # The statement's `version` is the batch's: each row is one range of its own in `batch_row`.
+            # The first `version` is that of the batch. Each row is one range of its own in `batch_row`.
             condition += (
                 " AND version IN (SELECT batch_row.version FROM json_each(?) CROSS JOIN batch_row "
                 "ON batch_row.environment=? AND batch_row.row=value AND batch_row.version>? AND batch_row.version<? "
@@ -468,7 +487,7 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         return int(self._connection.execute(query, (self._environment, kind, path)).fetchone()[0])
 
     def rows_of_expiries(self, expiries: Sequence[tuple[int, int]]) -> list[int]:
-        # Each is a statement of some microseconds here.
+        # Each expiry row is one statement, which takes some microseconds on SQLite.
         return [self._expiry_row(tag, moment) for tag, moment in expiries]
 
     def _expiry_row(self, tag: int, moment: int) -> int:
@@ -484,11 +503,11 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         return int(found[0])
 
     def put_rows(self, rows: Iterable[Row]) -> None:
-        # From the path to the end, as the statement names them.
+        # The fields from the path to the expiry, in the order in which the statement names them.
         values = [(*row[2:9], row.id) for row in rows]
         if not values:
             return
-        # Paths may pass from one row to another: all are given up before any is taken.
+        # A path may pass from one row to another. So all rows release their paths before any row gets a new one.
         self._connection.executemany("UPDATE row SET is_live=0 WHERE id=?", [value[-1:] for value in values])
         query = (
             "UPDATE row SET path=?, is_live=?, description=?, exclusive=?, owner=?, ttl_seconds=?, expires_at=? "
@@ -541,7 +560,7 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
 
     def add_totals(self, totals: Sequence[RowTotal]) -> None:
         query = "INSERT INTO batch_row (environment, version, row, added, removed) VALUES (?, ?, ?, ?, ?)"
-        # In the order of the key: neighbours are written to one page after another.
+        # The totals are in the order of the key, so that neighbours are written to one page after another.
         values = [(self._environment, *total) for total in sorted(totals, key=lambda total: (total.row, total.version))]
         self._connection.executemany(query, values)
 

@@ -1,4 +1,4 @@
-"""Folds the WAL of a SQLite file into it, beside the commits."""
+"""The checkpoints of a SQLite file: a thread moves the WAL into the file while commits go on."""
 
 import sqlite3
 import threading
@@ -9,12 +9,12 @@ import structlog
 
 log = structlog.get_logger("tagloom.stores")
 
-_CHECKPOINT_SECONDS = 0.25  # How often the WAL is folded into the file, beside the commits.
-_WAL_PAGES_MAX = 32_768  # 256 MB: beyond it the next commit waits until the WAL is folded.
+_CHECKPOINT_SECONDS = 0.25  # The time between two checkpoints.
+_WAL_PAGES_MAX = 32_768  # 256 MB. If the WAL is longer, the next commit waits for a checkpoint.
 
 
 class Folder:
-    """Folds the WAL into the file from a thread of its own, without holding up readers or the writer."""
+    """A thread that moves the WAL into the file. It blocks neither readers nor the writer."""
 
     def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection]) -> None:
         self._path = path
@@ -26,7 +26,7 @@ class Folder:
         self._thread.start()
 
     def committed(self, writer: sqlite3.Connection) -> None:
-        """Notes that there is something to fold; folds at once when the WAL has grown too long."""
+        """Notes that the WAL has new pages. Makes a checkpoint at once when the WAL has grown too long."""
         if self._pages_left > _WAL_PAGES_MAX:
             self._pages_left = 0
             self._fold(writer, "TRUNCATE")
@@ -36,7 +36,8 @@ class Folder:
         try:
             _, self._pages_left, _ = connection.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
         except sqlite3.Error as error:
-            # A full disk stops the folding, not the service; the commits themselves will say so.
+            # A checkpoint may fail, for example because the disk is full. The service continues, and the commits report
+            # the fault.
             log.error("wal.folding_failed", error=str(error))
 
     def close(self) -> None:

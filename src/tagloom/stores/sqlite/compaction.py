@@ -1,4 +1,4 @@
-"""What a compaction reads and rewrites of one environment's log."""
+"""The statements with which a compaction reads and rewrites the log of one environment."""
 
 import json
 import sqlite3
@@ -18,7 +18,7 @@ def with_question_marks(query: str) -> str:
 
 
 class CompactingReads(ColdReads):
-    """The part of a snapshot that is about compaction."""
+    """The reads of a snapshot that a compaction needs."""
 
     _connection: sqlite3.Connection
     _environment: int
@@ -54,7 +54,7 @@ class CompactingReads(ColdReads):
 
 
 class CompactingWrites(CompactingReads, ColdWrites):
-    """The part of a transaction that is about compaction."""
+    """The writes of a transaction that a compaction needs."""
 
     def _send(self, query: str, *values: Any) -> None:
         self._connection.execute(with_question_marks(query), values)
@@ -98,7 +98,7 @@ class CompactingWrites(CompactingReads, ColdWrites):
         self._connection.executemany(f"DELETE FROM batch_bucket WHERE {place}", gone)
 
     def delete_expiries(self) -> None:
-        # Each end asks the chunks of each bucket that there is: an end's row has no index by itself.
+        # Each expiry row is searched in the changes of each bucket, because no index begins with the row.
         query = (
             "DELETE FROM row WHERE environment=? AND kind='end' AND NOT is_live "
             "AND NOT EXISTS (SELECT 1 FROM (SELECT DISTINCT bucket FROM batch_bucket WHERE environment=?) AS known "

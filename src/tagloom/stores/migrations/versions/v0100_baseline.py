@@ -1,4 +1,4 @@
-"""The baseline: every table of the first release. It is spelled out, because it must never change when the code does.
+"""The baseline: every table of the first release. This file must not change when the schema in the code changes.
 
 Revisions 0001 to 0014 belonged to development versions; see `DEVELOPMENT_REVISIONS`.
 """
@@ -13,9 +13,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# SQLite numbers rows by themselves only in a column of the type INTEGER.
+# SQLite assigns ids by itself only in a column of the type INTEGER.
 BIG_KEY = sql.BigInteger().with_variant(sql.Integer, "sqlite")
-# Columns whose bytes are packed. PostgreSQL would pack them again, which takes time and gains one percent.
+# Columns with packed bytes. PostgreSQL would compress them again, which takes time and saves one percent.
 PACKED = {
     "chunk": ("people",),
     "change": ("added", "removed"),
@@ -42,27 +42,27 @@ def upgrade() -> None:
 
 
 def column(name: str, *references: sql.ForeignKey, kind: Any = sql.Text, **options: Any) -> sql.Column[Any]:
-    """A column, which holds a text and is never NULL unless it is told otherwise."""
+    """Returns a column. By default it contains text and is never NULL."""
     return sql.Column(name, kind, *references, **{"nullable": False, **options})
 
 
 def key(name: str, *references: sql.ForeignKey, **options: Any) -> sql.Column[Any]:
-    """A column of the primary key."""
+    """Returns a column of the primary key."""
     return column(name, *references, primary_key=True, **options)
 
 
 def where(condition: str) -> dict[str, Any]:
-    """Makes an index partial, in both dialects."""
+    """Returns the options that make an index partial in both dialects."""
     return {"sqlite_where": sql.text(condition), "postgresql_where": sql.text(condition)}
 
 
 def is_postgresql() -> bool:
-    """Whether the tables are made in PostgreSQL."""
+    """Returns whether the tables are created in PostgreSQL."""
     return op.get_context().dialect.name == "postgresql"
 
 
 def create_tenants() -> None:
-    """Organizations, spaces, environments."""
+    """Creates the tables of organizations, spaces and environments."""
     op.create_table(
         "organization",
         key("id"),
@@ -96,7 +96,7 @@ def create_tenants() -> None:
 
 
 def create_tribes() -> None:
-    """Tribes, what was done to them, and how they are laid out."""
+    """Creates the tables of tribes, their changes, and their layout in the console."""
     op.create_table(
         "tribe",
         key("space", sql.ForeignKey("space.id")),
@@ -131,7 +131,7 @@ def create_tribes() -> None:
 
 
 def create_accounts() -> None:
-    """Accounts, memberships, permissions, invitations, tokens."""
+    """Creates the tables of accounts, memberships, permissions, invitations and tokens."""
     op.create_table(
         "account",
         key("id"),
@@ -188,7 +188,10 @@ def create_accounts() -> None:
 
 
 def create_sign_in() -> None:
-    """Sessions, resets, identities, the set-up code, of which there is one row for ever."""
+    """Creates the tables of sessions, resets, identities and the set-up code.
+
+    The table of the set-up code always has one row.
+    """
     op.create_table(
         "session",
         key("id"),
@@ -223,7 +226,7 @@ def create_sign_in() -> None:
 
 
 def create_audit() -> None:
-    """What teammates did."""
+    """Creates the table of the audit log."""
     op.create_table(
         "audit_log",
         key("id", kind=BIG_KEY),
@@ -240,7 +243,10 @@ def create_audit() -> None:
 
 
 def create_dictionary() -> None:
-    """Rows, aliases, chunks. In PostgreSQL a chunk names its bucket, by which Citus routes its statements."""
+    """Creates the tables of rows, aliases and chunks.
+
+    In PostgreSQL the table of chunks has a column for the bucket, by which Citus routes statements.
+    """
     op.create_table(
         "row",
         key("id", kind=sql.Integer),
@@ -275,7 +281,7 @@ def create_dictionary() -> None:
 
 
 def create_log() -> None:
-    """Versions and their changes."""
+    """Creates the tables of versions and their changes."""
     op.create_table(
         "batch",
         key("environment", sql.ForeignKey("environment.key"), kind=sql.Integer),
@@ -328,7 +334,7 @@ def create_log() -> None:
 
 
 def create_totals() -> None:
-    """What each version did, by tag and by bucket."""
+    """Creates the tables of what each version changed, by tag and by bucket."""
     op.create_table(
         "batch_row",
         key("environment", kind=sql.Integer),
@@ -351,7 +357,7 @@ def create_totals() -> None:
 
 
 def create_keys() -> None:
-    """Runs, pages and segments of people's keys, and the idempotency keys."""
+    """Creates the tables of the runs, pages and segments of keys, and of the idempotency keys."""
     op.create_table(
         "run",
         key("id", kind=sql.Integer),
@@ -383,7 +389,7 @@ def create_keys() -> None:
 
 
 def create_imports() -> None:
-    """Imports, their committed steps, named mappings."""
+    """Creates the tables of imports, their committed steps, and named mappings."""
     op.create_table(
         "import_step",
         key("environment", kind=sql.Integer),
@@ -419,7 +425,7 @@ def create_imports() -> None:
 
 
 def create_syncs() -> None:
-    """Syncs and their runs."""
+    """Creates the tables of syncs and their runs."""
     op.create_table(
         "sync",
         key("environment", sql.ForeignKey("environment.key"), kind=sql.Integer),
@@ -443,7 +449,7 @@ def create_syncs() -> None:
 
 
 def store_packed_bytes_plain() -> None:
-    """Has PostgreSQL store packed bytes as they are."""
+    """Makes PostgreSQL store packed bytes without compression."""
     if is_postgresql():
         for table, names in PACKED.items():
             changes = ", ".join(f"ALTER COLUMN {name} SET STORAGE EXTERNAL" for name in names)
